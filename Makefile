@@ -1,0 +1,47 @@
+# One virtual environment, .venv, serves everything. It is made and filled where needed, and again after the pins changed.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint type check ci
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed-dev ## Make .venv with everything that running, testing and checking need
+
+run: $(VENV)/.installed ## Start the dashboard on http://localhost:8501
+	$(PY) -m streamlit run app.py
+
+test: $(VENV)/.installed-dev ## Run all tests, the browser's included
+	$(PY) -m pytest
+
+lint: $(VENV)/.installed-dev ## Check format and style
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+
+type: $(VENV)/.installed-dev ## Check types
+	$(PY) -m mypy
+
+check: lint type test ## lint, type and test
+
+ci: ## What the build machine runs: a checked environment, no caches, then check
+	.ci/run
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/pip
+	$(PIP) install -r requirements.txt
+	@touch $@
+
+# The second file includes the first, so both stamps are true after it.
+$(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(VENV)/bin/pip
+	$(PIP) install -r requirements-dev.txt
+	@touch $(VENV)/.installed $@
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python must be 3.11 or newer, got $$($(PYTHON) --version 2>&1); name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python's venv module must be whole; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,154 @@
+"""Batched augmentation on the device: every image has its own parameters, and geometry is one resampling.
+
+Crop and flip alone are an exact copy of pixels. With rotation, shear or scale, they all compose into one affine map and
+one bilinear `grid_sample`, with black outside, in place of torchvision's chain of nearest-neighbour resamplings.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# ITU-R 601-2 luma, the weights that torchvision's colour transforms use.
+GREY = (0.2989, 0.587, 0.114)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """How far each random change goes; a zero (or a scale of one) leaves it out.
+
+    Attributes:
+        pad: pixels added on every side before a random crop of the original size.
+        reflect: pad by reflection where True, with black where False; only where nothing but crop and flip is asked
+            for, everything else has black outside.
+        flip: mirror left to right with probability one half.
+        rotation, shear: largest angle in degrees, drawn evenly from both sides of zero.
+        scale: smallest and largest factor.
+        brightness, contrast, saturation: a factor is drawn evenly from 1 - value to 1 + value.
+    """
+
+    pad: int = 4
+    reflect: bool = True
+    flip: bool = True
+    rotation: float = 0.0
+    shear: float = 0.0
+    scale: tuple[float, float] = (1.0, 1.0)
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+
+    @property
+    def is_affine(self) -> bool:
+        """True where more than crop and flip moves pixels."""
+        return bool(self.rotation or self.shear) or tuple(self.scale) != (1.0, 1.0)
+
+
+CROP_FLIP = Augmentation()
+SIX = Augmentation(reflect=False, rotation=10, shear=10, scale=(0.8, 1.2), brightness=0.2, contrast=0.2, saturation=0.2)
+NONE = Augmentation(pad=0, flip=False)
+
+
+def augment(images: Tensor, spec: Augmentation, generator: torch.Generator) -> Tensor:
+    """Change a batch at random.
+
+    Args:
+        images: uint8 (n, 3, h, w); not changed.
+        spec: what to do.
+        generator: on the images' device.
+
+    Returns:
+        (n, 3, h, w) in 0..255: uint8 and channels last where only crop and flip were asked for, else float32.
+    """
+    out = _affine(images, spec, generator) if spec.is_affine else _crop_flip(images, spec, generator)
+    if spec.brightness or spec.contrast or spec.saturation:
+        out = _jitter(out.float(), spec, generator)
+    return out
+
+
+def affine_matrices(n: int, spec: Augmentation, generator: torch.Generator) -> Tensor:
+    """Random maps (n, 2, 3) from output to input pixels, in coordinates centred on the image, in pixels.
+
+    An input pixel is flipped and shifted (the crop), rotated, then sheared along x and scaled, the signs being
+    torchvision's. Only the inverse is needed.
+    """
+    device = generator.device
+    angle = _between(n, -spec.rotation, spec.rotation, generator) * (math.pi / 180)
+    shear = _between(n, -spec.shear, spec.shear, generator) * (math.pi / 180)
+    scale = _between(n, *spec.scale, generator)
+    shift = torch.randint(-spec.pad, spec.pad + 1, (n, 2), generator=generator, device=device)
+    mirror = _mirrored(n, spec, generator).float() * -2 + 1
+    cos, sin = angle.cos(), angle.sin()
+    zero, one = torch.zeros_like(scale), torch.ones_like(scale)
+    unshear = torch.stack([one, shear.tan(), zero, one], dim=1).view(n, 2, 2) / scale.view(n, 1, 1)
+    unrotate = torch.stack([cos, -sin, sin, cos], dim=1).view(n, 2, 2)
+    linear = unrotate @ unshear
+    linear = torch.stack([mirror.view(n, 1) * linear[:, 0], linear[:, 1]], dim=1)
+    offset = torch.stack([mirror * shift[:, 0], shift[:, 1].float()], dim=1)
+    return torch.cat([linear, offset.unsqueeze(2)], dim=2)
+
+
+def _between(n: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    return torch.rand(n, generator=generator, device=generator.device) * (high - low) + low
+
+
+def _mirrored(n: int, spec: Augmentation, generator: torch.Generator) -> Tensor:
+    if not spec.flip:
+        return torch.zeros(n, dtype=torch.bool, device=generator.device)
+    return torch.rand(n, generator=generator, device=generator.device) < 0.5
+
+
+def _crop_flip(images: Tensor, spec: Augmentation, generator: torch.Generator) -> Tensor:
+    n, _, height, width = images.shape
+    device = images.device
+    top = torch.randint(0, 2 * spec.pad + 1, (n, 1), generator=generator, device=device)
+    left = torch.randint(0, 2 * spec.pad + 1, (n, 1), generator=generator, device=device)
+    rows = top + torch.arange(height, device=device) - spec.pad
+    columns = left + torch.arange(width, device=device)
+    columns = torch.where(_mirrored(n, spec, generator)[:, None], columns.flip(1), columns) - spec.pad
+    nhwc = images.permute(0, 2, 3, 1)
+    if spec.reflect:
+        rows, columns = _reflect(rows, height), _reflect(columns, width)
+    else:
+        # One black row and column after the last pixel stand for everything outside.
+        nhwc = F.pad(nhwc, (0, 0, 0, 1, 0, 1))
+        rows = torch.where((rows < 0) | (rows >= height), height, rows)
+        columns = torch.where((columns < 0) | (columns >= width), width, columns)
+    batch = torch.arange(n, device=device).view(n, 1, 1)
+    return nhwc[batch, rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2)
+
+
+def _reflect(index: Tensor, size: int) -> Tensor:
+    index = index.abs()
+    return torch.where(index >= size, 2 * (size - 1) - index, index)
+
+
+def _affine(images: Tensor, spec: Augmentation, generator: torch.Generator) -> Tensor:
+    n, _, height, width = images.shape
+    theta = affine_matrices(n, spec, generator)
+    # Pixels to the -1..1 coordinates of grid_sample: only the offsets have a unit, the image being square.
+    theta = torch.cat([theta[:, :, :2], theta[:, :, 2:] * (2 / width)], dim=2)
+    grid = F.affine_grid(theta, [n, 3, height, width], align_corners=False)
+    source = images.to(torch.float32, memory_format=torch.channels_last)
+    return F.grid_sample(source, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _jitter(images: Tensor, spec: Augmentation, generator: torch.Generator) -> Tensor:
+    n = len(images)
+    weights = torch.tensor(GREY, device=images.device).view(1, 3, 1, 1)
+
+    def factor(value: float) -> Tensor:
+        return _between(n, 1 - value, 1 + value, generator).view(n, 1, 1, 1)
+
+    if spec.brightness:
+        images = (images * factor(spec.brightness)).clamp_(0, 255)
+    if spec.contrast:
+        mean = (images * weights).sum(1, keepdim=True).mean((2, 3), keepdim=True)
+        images = torch.lerp(mean, images, factor(spec.contrast)).clamp_(0, 255)
+    if spec.saturation:
+        grey = (images * weights).sum(1, keepdim=True)
+        images = torch.lerp(grey.expand_as(images), images, factor(spec.saturation)).clamp_(0, 255)
+    return images

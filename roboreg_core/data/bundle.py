@@ -1,0 +1,114 @@
+"""The part of CIFAR-10 that ships with the project: lossless WebP mosaics, labels and checksums.
+
+A mosaic holds up to 1,000 images in rows of 40. `manifest.json` lists the files with their SHA-256 sums, the labels,
+and each training image's place among the original 50,000.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from roboreg_core.data.images import BUNDLED_PER_CLASS, Images, first_of_each_class, from_arrays
+from roboreg_core.errors import DataError
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+PER_MOSAIC = 1_000
+PER_ROW = 40
+SIZE = 32
+REMEDY = "restore the data/ folder of the repository (git checkout -- data)"
+
+
+def read(folder: Path, split: str) -> Images:
+    """Read and check the bundled `train` (12,000) or `test` (10,000) images.
+
+    Raises `DataError` naming the file that is missing or differs from its checksum.
+    """
+    manifest = read_manifest(folder)
+    entry = manifest["splits"][split]
+    with ThreadPoolExecutor() as pool:
+        mosaics = list(pool.map(lambda part: _read_mosaic(folder, part), entry["files"]))
+    return from_arrays(split, np.concatenate(mosaics), np.array(entry["labels"]), np.array(entry["indices"]))
+
+
+def verify(folder: Path) -> list[str]:
+    """What is wrong with the bundle, a line a file; empty when all is well."""
+    try:
+        manifest = read_manifest(folder)
+    except DataError as error:
+        return [str(error)]
+    problems = []
+    for entry in manifest["splits"].values():
+        for part in entry["files"]:
+            try:
+                _checked_bytes(folder, part)
+            except DataError as error:
+                problems.append(str(error))
+    return problems
+
+
+def write(folder: Path, train: Images, test: Images) -> None:
+    """Make the bundle in `folder` from all of CIFAR-10: 1,200 training images a class, and every test image."""
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = train.take(first_of_each_class(train.labels.numpy(), BUNDLED_PER_CLASS), "train")
+    splits = {name: _write_split(folder, name, images) for name, images in (("train", chosen), ("test", test))}
+    (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, "splits": splits}) + "\n")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of the bundle in `folder`."""
+    path = folder / MANIFEST
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"bundled images need a readable {path}, got {type(error).__name__}; {REMEDY}") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise DataError(f"{path} must be a manifest of format {FORMAT}, got another; {REMEDY}")
+    return manifest
+
+
+def _checked_bytes(folder: Path, part: dict[str, Any]) -> bytes:
+    path = folder / part["file"]
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise DataError(f"bundled images need {path}, which cannot be read; {REMEDY}") from None
+    found = hashlib.sha256(content).hexdigest()
+    if found != part["sha256"]:
+        raise DataError(f"{path} must have SHA-256 {part['sha256'][:12]}, got {found[:12]}; {REMEDY}")
+    return content
+
+
+def _read_mosaic(folder: Path, part: dict[str, Any]) -> np.ndarray:
+    with Image.open(io.BytesIO(_checked_bytes(folder, part))) as image:
+        mosaic = np.asarray(image.convert("RGB"))
+    rows = mosaic.shape[0] // SIZE
+    tiles = mosaic.reshape(rows, SIZE, PER_ROW, SIZE, 3).transpose(0, 2, 1, 3, 4)
+    return tiles.reshape(-1, SIZE, SIZE, 3)[: part["images"]]
+
+
+def _write_split(folder: Path, name: str, images: Images) -> dict[str, Any]:
+    pixels = images.pixels.permute(0, 2, 3, 1).numpy()
+    files = []
+    for number, start in enumerate(range(0, len(images), PER_MOSAIC)):
+        part = pixels[start : start + PER_MOSAIC]
+        path = folder / f"{name}-{number:02d}.webp"
+        Image.fromarray(_tile(part)).save(path, "webp", lossless=True, quality=100, method=4)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        files.append({"file": path.name, "images": len(part), "sha256": digest})
+    return {"files": files, "labels": images.labels.tolist(), "indices": images.indices.tolist()}
+
+
+def _tile(pixels: np.ndarray) -> np.ndarray:
+    rows = -(-len(pixels) // PER_ROW)
+    padded = np.zeros((rows * PER_ROW, SIZE, SIZE, 3), np.uint8)
+    padded[: len(pixels)] = pixels
+    return padded.reshape(rows, PER_ROW, SIZE, SIZE, 3).transpose(0, 2, 1, 3, 4).reshape(rows * SIZE, -1, 3)

@@ -1,0 +1,54 @@
+"""Which device work runs on, and what a record says about the machine."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING, Any
+
+from roboreg_core import __version__
+from roboreg_core.errors import SpecError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """`auto` takes a CUDA device where there is one, else the CPU; any other name is torch's own.
+
+    Raises `SpecError` where the device is unknown or absent.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise SpecError(f"device must be auto, cpu or cuda, got {name!r}") from None
+    if device.type not in ("cpu", "cuda"):
+        raise SpecError(f"device must be auto, cpu or cuda, got {name!r}")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SpecError(f"device {name} must be present, found no CUDA device; use --device cpu")
+    return device
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What a measured figure depends on beside its own settings: device, threads, versions."""
+    import torch
+
+    return {
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "roboreg": __version__,
+    }
+
+
+def device_name(device: torch.device | str) -> str:
+    """A name for people: the card's, or `CPU`."""
+    import torch
+
+    device = torch.device(device)
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"

@@ -1,0 +1,63 @@
+"""How long a network takes: latency for one image, throughput for a batch; warmed up, median and spread."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+
+import torch
+
+from roboreg_core.device import device_name
+from roboreg_core.evaluation.logits import fold_batch_norm
+from roboreg_core.model.resnet import ResNet20
+
+WARM_UP = 5
+BATCH = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Seconds a batch: the median of `repeats` calls, and the 10th and 90th percentile.
+
+    float32, batch norm folded; `threads` is torch's count on a CPU.
+    """
+
+    batch: int
+    median: float
+    low: float
+    high: float
+    repeats: int
+    device: str
+    threads: int
+
+    @property
+    def images_per_second(self) -> float:
+        """Throughput at the median."""
+        return self.batch / self.median
+
+
+@torch.inference_mode()
+def time_network(model: ResNet20, batch: int = 1, *, device: torch.device | str = "cpu", repeats: int = 30) -> Timing:
+    """Time the forward pass of one batch, after `WARM_UP` calls that do not count."""
+    device = torch.device(device)
+    network = fold_batch_norm(model).to(device).to(memory_format=torch.channels_last)
+    images = torch.zeros(batch, 3, 32, 32, device=device).to(memory_format=torch.channels_last)
+    seconds = []
+    for call in range(WARM_UP + repeats):
+        started = time.perf_counter()
+        network(images)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        if call >= WARM_UP:
+            seconds.append(time.perf_counter() - started)
+    deciles = statistics.quantiles(seconds, n=10) if repeats > 1 else [seconds[0]] * 9
+    return Timing(
+        batch=batch,
+        median=statistics.median(seconds),
+        low=deciles[0],
+        high=deciles[-1],
+        repeats=repeats,
+        device=device_name(device),
+        threads=torch.get_num_threads(),
+    )

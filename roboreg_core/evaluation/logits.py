@@ -1,0 +1,61 @@
+"""One pass over a set of images. Everything that is reported about a network is computed from these logits."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from roboreg_core.data.images import Images
+from roboreg_core.model.resnet import ResNet20
+
+Precision = Literal["float32", "bfloat16"]
+# Large enough to fill two cores, small enough that activations stay in the cache.
+BATCH_SIZE = 250
+
+
+@torch.inference_mode()
+def logits(
+    model: ResNet20,
+    images: Images,
+    *,
+    device: torch.device | str = "cpu",
+    precision: Precision = "float32",
+    batch_size: int = BATCH_SIZE,
+    on_batch: Callable[[float], None] | None = None,
+) -> Tensor:
+    """Logits (n, 10), float32, on the CPU.
+
+    Args:
+        model: not changed; batch norm uses its running statistics, whatever mode the model is in.
+        images: what to run through it.
+        device: where to run.
+        precision: `float32` for what is reported, `bfloat16` for a quick look.
+        batch_size: images at once.
+        on_batch: told the share done, 0..1, after each batch.
+    """
+    network = fold_batch_norm(model).to(device).to(memory_format=torch.channels_last)
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    network = network.to(dtype)
+    out = torch.empty(len(images), network.linear.out_features)
+    for start in range(0, len(images), batch_size):
+        part = images.pixels[start : start + batch_size].to(device, non_blocking=True)
+        out[start : start + len(part)] = network(network.prepare(part, dtype)).float().cpu()
+        if on_batch is not None:
+            on_batch(min(1.0, (start + len(part)) / len(images)))
+    return out
+
+
+def fold_batch_norm(model: ResNet20) -> ResNet20:
+    """A copy in eval mode whose batch norms are folded into the convolutions before them; its outputs are the same."""
+    folded = copy.deepcopy(model).eval()
+    for module in (folded, *folded.blocks):
+        for conv, norm in (("conv1", "bn1"), ("conv2", "bn2")):
+            if hasattr(module, conv) and hasattr(module, norm):
+                setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm)))
+                setattr(module, norm, nn.Identity())
+    return folded

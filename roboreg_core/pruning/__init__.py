@@ -1,0 +1,1 @@
+"""From filters to clusters to a smaller network."""

@@ -1,0 +1,64 @@
+"""Groups a block's filters: k-means over one feature row a filter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.cluster import KMeans
+
+from roboreg_core.errors import SpecError
+
+# Starts of k-means; the best one counts. Ten make the result depend little on the seed.
+STARTS = 10
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Clusters:
+    """Which cluster each filter is in.
+
+    Attributes:
+        labels: int (n_filters,), clusters numbered from 0 in the order of their first filter.
+        count: how many clusters there are; fewer than asked for where fewer filters are distinct.
+        distinct: how many different feature rows there are.
+    """
+
+    labels: np.ndarray
+    count: int
+    distinct: int
+
+
+def cluster(features: np.ndarray, k: int, seed: int) -> Clusters:
+    """Group filters into at most `k` clusters.
+
+    Args:
+        features: (n_filters, n_features), finite.
+        k: 1..n_filters. As many as there are filters keeps each by itself, duplicates too.
+        seed: of k-means. The order of the filters does not matter.
+
+    Raises:
+        SpecError: where `k` is out of bounds or a feature is not finite.
+    """
+    n = len(features)
+    if not 1 <= k <= n:
+        raise SpecError(f"the number of clusters must be 1..{n}, got {k}")
+    if not np.isfinite(features).all():
+        raise SpecError("filters must be finite to be clustered, got NaN or infinity; load another network")
+    rows, inverse = np.unique(features, axis=0, return_inverse=True)
+    inverse = inverse.reshape(-1)
+    if k == n:
+        labels = np.arange(n)
+    elif len(rows) <= k:
+        labels = inverse
+    else:
+        # Sorted and weighted distinct rows: neither the order of filters nor a copy of one steers the random starts.
+        weights = np.bincount(inverse)
+        means = KMeans(k, n_init=STARTS, random_state=seed % 2**32).fit(rows, sample_weight=weights)
+        labels = means.labels_[inverse]
+    labels = _in_order(labels)
+    return Clusters(labels=labels, count=int(labels.max()) + 1, distinct=len(rows))
+
+
+def _in_order(labels: np.ndarray) -> np.ndarray:
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse.reshape(-1)]

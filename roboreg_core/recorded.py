@@ -1,0 +1,42 @@
+"""The runs that ship with the project, so that the first visit shows real results: which they are, how to make them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from roboreg_core import paths, runs
+from roboreg_core.model import checkpoints
+from roboreg_core.schedule import PRESETS
+from roboreg_core.store.records import Record
+from roboreg_core.store.store import Store
+
+# Schedule, method, epochs on the bundled images: every pruned preset, and the source's arithmetic at half size.
+RECORDED = (
+    ("minimal", "merge", 3),
+    ("three-quarters", "merge", 5),
+    ("moderate", "merge", 5),
+    ("quarter", "merge", 5),
+    ("aggressive", "merge", 5),
+    ("moderate", "source", 5),
+)
+
+
+def specs() -> list[runs.RunSpec]:
+    """The specs of the recorded runs, all from the shipped dense network and the bundled images."""
+    dense = checkpoints.load("dense")
+    return [
+        runs.spec_for(PRESETS[schedule], dense, "bundled", method=method, recalibrate=method != "source", epochs=epochs)
+        for schedule, method, epochs in RECORDED
+    ]
+
+
+def make(store: Store, execute: Callable[[runs.RunSpec, bytes], Record]) -> list[str]:
+    """Run what `store` does not hold yet, export all to `checkpoints/recorded`, and return their ids."""
+    content = checkpoints.load("dense").content
+    ids = []
+    for spec in specs():
+        if store.get_record(spec.id) is None:
+            execute(spec, content)
+        store.export_record(spec.id, paths.recorded())
+        ids.append(spec.id)
+    return ids

@@ -1,0 +1,128 @@
+"""A schedule: how many clusters of filters each of the nine residual blocks keeps.
+
+A block's input and output widths never change, only the width between its two convolutions does. So a schedule is nine
+integers, each between 1 and the block's own number of filters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from roboreg_core.errors import ScheduleError
+
+STAGE_WIDTHS = (16, 32, 64)
+BLOCKS_PER_STAGE = 3
+BOUNDS: tuple[int, ...] = tuple(width for width in STAGE_WIDTHS for _ in range(BLOCKS_PER_STAGE))
+N_BLOCKS = len(BOUNDS)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Nine cluster counts, first block first.
+
+    Raises `ScheduleError` when there are not nine, or when one is not an integer within its block's bounds.
+    """
+
+    clusters: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "clusters", tuple(self.clusters))
+        if len(self.clusters) != N_BLOCKS:
+            raise ScheduleError(_wrong_length(len(self.clusters)))
+        for block, (count, bound) in enumerate(zip(self.clusters, BOUNDS, strict=True), start=1):
+            if not isinstance(count, int) or isinstance(count, bool):
+                raise ScheduleError(f"cluster count for block {block} must be an integer 1..{bound}, got {count!r}")
+            if not 1 <= count <= bound:
+                raise ScheduleError(f"cluster count for block {block} must be 1..{bound}, got {count}")
+
+    @classmethod
+    def parse(cls, text: str) -> Schedule:
+        """Read `8,8,8,16,16,16,32,32,32` or a preset's name."""
+        name = text.strip().lower()
+        if name in PRESETS:
+            return PRESETS[name]
+        parts = [part for part in re.split(r"[,\s]+", name) if part]
+        return cls(tuple(_integer(part, block) for block, part in enumerate(parts, start=1)))
+
+    @classmethod
+    def from_json(cls, value: Any) -> Schedule:
+        """Read a JSON list of nine integers."""
+        if not isinstance(value, list):
+            raise ScheduleError(f"a schedule is a list of {N_BLOCKS} integers, got {type(value).__name__}")
+        return cls(tuple(value))
+
+    def to_json(self) -> list[int]:
+        """The nine counts as a JSON list."""
+        return list(self.clusters)
+
+    @property
+    def name(self) -> str | None:
+        """The preset's name where this is one, else None."""
+        return next((name for name, preset in PRESETS.items() if preset == self), None)
+
+    @property
+    def is_dense(self) -> bool:
+        """True where every filter is kept."""
+        return self.clusters == BOUNDS
+
+    @property
+    def label(self) -> str:
+        """The preset's name, else the counts joined by commas."""
+        return self.name or str(self)
+
+    def replace(self, block: int, count: int) -> Schedule:
+        """The same schedule with another count for `block` (1..9)."""
+        if not 1 <= block <= N_BLOCKS:
+            raise ScheduleError(f"block must be 1..{N_BLOCKS}, got {block}")
+        return Schedule((*self.clusters[: block - 1], count, *self.clusters[block:]))
+
+    def neighbours(self) -> Iterator[Schedule]:
+        """Every schedule that differs by one cluster in one block."""
+        for block, (count, bound) in enumerate(zip(self.clusters, BOUNDS, strict=True), start=1):
+            for other in (count - 1, count + 1):
+                if 1 <= other <= bound:
+                    yield self.replace(block, other)
+
+    def __str__(self) -> str:
+        return ",".join(str(count) for count in self.clusters)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.clusters)
+
+
+def by_stage(counts: Iterable[int]) -> Schedule:
+    """The schedule that gives all blocks of a stage the same count, e.g. `by_stage((8, 16, 32))`."""
+    return Schedule(tuple(count for count in counts for _ in range(BLOCKS_PER_STAGE)))
+
+
+PRESETS: dict[str, Schedule] = {
+    "dense": by_stage(STAGE_WIDTHS),
+    "minimal": by_stage((15, 31, 63)),
+    "three-quarters": by_stage((12, 24, 48)),
+    "moderate": by_stage((8, 16, 32)),
+    "quarter": by_stage((4, 8, 16)),
+    "aggressive": by_stage((2, 2, 2)),
+}
+
+
+def _integer(text: str, block: int) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        bounds = f"an integer 1..{BOUNDS[block - 1]}" if block <= N_BLOCKS else "absent"
+        presets = ", ".join(PRESETS)
+        raise ScheduleError(
+            f"cluster count for block {block} must be {bounds}, got {text!r} (or name a preset: {presets})"
+        ) from None
+
+
+def _wrong_length(count: int) -> str:
+    stages = "; ".join(
+        f"blocks {first + 1}-{first + BLOCKS_PER_STAGE}: 1..{BOUNDS[first]}"
+        for first in range(0, N_BLOCKS, BLOCKS_PER_STAGE)
+    )
+    where = f"block {count + 1} has none" if count < N_BLOCKS else f"there is no block {N_BLOCKS + 1}"
+    return f"a schedule must have {N_BLOCKS} cluster counts ({stages}), got {count}: {where}"

@@ -1,0 +1,117 @@
+"""Trains a dense network from scratch and saves it with its card; can be stopped at any time and resumed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from roboreg_core.data import sources
+from roboreg_core.device import choose_device, environment
+from roboreg_core.errors import CheckpointError
+from roboreg_core.evaluation.logits import logits
+from roboreg_core.evaluation.report import Report, report
+from roboreg_core.model import checkpoints
+from roboreg_core.model.resnet import ResNet20, initialise
+from roboreg_core.seeding import torch_generator
+from roboreg_core.training.loop import EpochRecord, Fitted, Hooks, StepProgress, fit
+from roboreg_core.training.spec import TrainSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseJob:
+    """What to train and where to put it.
+
+    Attributes:
+        spec: every setting of the training.
+        out: the weights file to write; its card and, while training, its `.state` lie beside it.
+        training_set: `auto`, `bundled` or `full`.
+        device: `auto`, `cpu` or `cuda`.
+        resume: go on from the state that an earlier call left.
+    """
+
+    spec: TrainSpec
+    out: Path
+    training_set: str = "auto"
+    device: str = "auto"
+    resume: bool = False
+
+    @property
+    def state(self) -> Path:
+        """Where the resumable state lies until the training has ended."""
+        return self.out.with_suffix(".state")
+
+    @property
+    def command(self) -> str:
+        """The command line that repeats this training."""
+        images = sources.resolve_training_set(self.training_set)
+        return (
+            f"python -m roboreg_core train --recipe {self.spec.recipe} --epochs {self.spec.epochs} "
+            f"--seed {self.spec.seed} --images {images}"
+        )
+
+
+def train_dense(
+    job: DenseJob,
+    *,
+    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+    on_step: Callable[[StepProgress], None] | None = None,
+) -> Report:
+    """Train, read the test accuracy once, save weights and card; returns the report on the test images.
+
+    Raises `CheckpointError` where a state lies there that was not asked to be resumed, or does not fit.
+    """
+    device = choose_device(job.device)
+    resume = _resumable(job)
+    images = sources.training_images(job.training_set)
+    model = ResNet20()
+    initialise(model, torch_generator(job.spec.seed, "weights"))
+
+    def keep(record: EpochRecord, state: Callable[[], bytes]) -> None:
+        job.state.parent.mkdir(parents=True, exist_ok=True)
+        checkpoints.write_whole(job.state, state())
+        on_epoch(record)
+
+    started = time.perf_counter()
+    fitted = fit(
+        model,
+        images,
+        job.spec,
+        device=device,
+        validation=sources.validation_images(),
+        hooks=Hooks(on_epoch=keep, on_step=on_step),
+        resume=resume,
+    )
+    test = sources.test_images()
+    figures = report(logits(fitted.model, test, device=device), test.labels)
+    _save(job, fitted, figures, images.name, {**environment(device), "seconds": time.perf_counter() - started})
+    job.state.unlink(missing_ok=True)
+    return figures
+
+
+def _resumable(job: DenseJob) -> bytes | None:
+    if not job.state.exists():
+        if job.resume:
+            raise CheckpointError(f"a training to resume must have left {job.state}, found none; leave --resume out")
+        return None
+    if not job.resume:
+        raise CheckpointError(f"{job.state} holds an unfinished training; add --resume to go on, or delete it")
+    return job.state.read_bytes()
+
+
+def _save(job: DenseJob, fitted: Fitted, figures: Report, images: str, surroundings: dict[str, object]) -> None:
+    checkpoints.save(
+        job.out,
+        fitted.model,
+        name=job.out.stem,
+        recipe=job.spec.to_json(),
+        seed=job.spec.seed,
+        images=images,
+        accuracy={"test": figures.accuracy, "images": figures.images, "precision": "float32", "epoch": "last"},
+        reproduce=job.command,
+        environment=surroundings,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        history=[asdict(record) for record in fitted.history],
+    )

@@ -1,0 +1,144 @@
+"""How a network is trained: every setting of the loop as one frozen value, and the named recipes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+from roboreg_core.data.augment import CROP_FLIP, SIX, Augmentation
+from roboreg_core.errors import SpecError
+
+Rate = Literal["cosine", "multistep", "trapezoid"]
+Precision = Literal["bfloat16", "float32"]
+MAX_EPOCHS = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSpec:
+    """Settings of one training.
+
+    Attributes:
+        recipe: the name under which it is shown.
+        epochs: passes over the training images, 1..1000.
+        batch_size: images a step, 1..4096.
+        rate: `cosine` falls from `learning_rate` to zero; `multistep` multiplies by `gamma` at each milestone (an
+            epoch); `trapezoid` stays at `learning_rate` and falls linearly to zero over the last `decay_epochs`.
+        learning_rate, momentum, nesterov, weight_decay: of SGD.
+        warmup_epochs: the rate rises linearly from zero for so long.
+        label_smoothing: probability spread over all classes.
+        precision: `bfloat16` autocast, or `float32`.
+        seed: of the order of images, the augmentation and, in a training from scratch, the weights.
+    """
+
+    recipe: str
+    epochs: int
+    batch_size: int = 128
+    rate: Rate = "cosine"
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 5e-4
+    warmup_epochs: float = 0.0
+    milestones: tuple[int, ...] = ()
+    gamma: float = 0.1
+    decay_epochs: int = 0
+    label_smoothing: float = 0.0
+    augmentation: Augmentation = CROP_FLIP
+    precision: Precision = "bfloat16"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check("epochs", self.epochs, 1, MAX_EPOCHS)
+        _check("batch size", self.batch_size, 1, 4096)
+        _check("learning rate", self.learning_rate, 1e-6, 10)
+        _check("momentum", self.momentum, 0, 0.9999)
+        _check("weight decay", self.weight_decay, 0, 1)
+        _check("label smoothing", self.label_smoothing, 0, 0.99)
+        _check("seed", self.seed, 0, 2**31 - 1)
+        for name, choices in (("rate", get_args(Rate)), ("precision", get_args(Precision))):
+            if getattr(self, name) not in choices:
+                raise SpecError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object from which `from_json` makes an equal spec."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> TrainSpec:
+        """Read what `to_json` wrote. Raises `SpecError` on unknown settings."""
+        unknown = set(value) - {field.name for field in fields(cls)}
+        if unknown:
+            raise SpecError(f"training settings must be known ones, got {', '.join(sorted(unknown))}")
+        augmentation = dict(value.get("augmentation") or {})
+        if "scale" in augmentation:
+            augmentation["scale"] = tuple(augmentation["scale"])
+        changes: dict[str, Any] = {"augmentation": Augmentation(**augmentation)}
+        if "milestones" in value:
+            changes["milestones"] = tuple(value["milestones"])
+        return cls(**{**value, **changes})
+
+
+def learning_rate(spec: TrainSpec, epoch: float) -> float:
+    """The rate after `epoch` epochs (fractions count), 0 <= epoch <= spec.epochs."""
+    if epoch < spec.warmup_epochs:
+        return spec.learning_rate * epoch / spec.warmup_epochs
+    if spec.rate == "multistep":
+        passed = sum(epoch >= milestone for milestone in spec.milestones)
+        return spec.learning_rate * spec.gamma**passed
+    if spec.rate == "trapezoid":
+        return spec.learning_rate * min(1.0, (spec.epochs - epoch) / spec.decay_epochs)
+    share = (epoch - spec.warmup_epochs) / max(spec.epochs - spec.warmup_epochs, 1e-9)
+    return spec.learning_rate * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+
+
+def best(epochs: int = 160, seed: int = 0) -> TrainSpec:
+    """Our recipe from scratch: crop and flip only, Nesterov, a trapezoid rate.
+
+    A trapezoid can be made longer later: every training that has not begun to decay is the beginning of a longer one.
+    """
+    return TrainSpec(
+        recipe="best",
+        epochs=epochs,
+        rate="trapezoid",
+        warmup_epochs=min(2.0, epochs / 10),
+        decay_epochs=min(24, math.ceil(epochs / 2)),
+        seed=seed,
+    )
+
+
+def source(epochs: int = 200, seed: int = 0) -> TrainSpec:
+    """The source project's recipe: six augmentations, SGD, the rate divided by ten at epochs 100 and 150."""
+    return TrainSpec(
+        recipe="source",
+        epochs=epochs,
+        rate="multistep",
+        milestones=(100, 150),
+        nesterov=False,
+        weight_decay=1e-4,
+        augmentation=SIX,
+        seed=seed,
+    )
+
+
+def fine_tune(epochs: int = 5, seed: int = 0) -> TrainSpec:
+    """Our recipe after pruning: a smaller rate, falling to zero."""
+    return TrainSpec(
+        recipe="fine-tune", epochs=epochs, learning_rate=0.02, warmup_epochs=min(0.5, epochs / 10), seed=seed
+    )
+
+
+RECIPES = {"best": best, "source": source}
+
+
+def recipe(name: str, epochs: int | None = None, seed: int = 0) -> TrainSpec:
+    """A recipe from scratch by name, `best` or `source`."""
+    if name not in RECIPES:
+        raise SpecError(f"recipe must be one of {', '.join(RECIPES)}, got {name!r}")
+    spec = RECIPES[name](seed=seed)
+    return spec if epochs is None else replace(RECIPES[name](epochs, seed))
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise SpecError(f"{name} must be {low}..{high}, got {value!r}")
