@@ -148,10 +148,10 @@ def prune_verb(
         "method": asdict(spec),
         "from": loaded.name,
         "from_sha256": loaded.sha256,
-        "accuracy": after["accuracy"],
         "images": {"calibration": training.name if recalibrate else None, "test": "10,000 test images"},
     }
-    saved = str(checkpoints.save(out, pruned.model, name=out.stem, **facts)) if out else None
+    on_test = {"test": after["accuracy"], "images": after["images"], "precision": "float32"}
+    saved = str(checkpoints.save(out, pruned.model, name=out.stem, accuracy=on_test, **facts)) if out else None
     _print(
         as_json,
         {
@@ -159,6 +159,7 @@ def prune_verb(
             "parameters": counted.parameters,
             "macs": counted.macs,
             "dense_accuracy": before["accuracy"],
+            "accuracy": after["accuracy"],
             **facts,
             "blocks": [block.to_json() for block in pruned.blocks],
             "notes": [*loaded.notes, *pruned.notes],

@@ -15,8 +15,8 @@ from roboreg_core.model.cost import IMAGE_SIZE
 def count(model: nn.Module) -> tuple[int, int]:
     """Parameters, and multiply-accumulates (MACs) for one 32x32 image, of a network as it is built.
 
-    MACs are half of what torch's own counter finds in the operations that really run. It runs on the meta device: shapes
-    alone, no arithmetic. `model` is not changed.
+    MACs are half of what torch's own counter finds in the operations of a forward pass. That pass runs on the meta
+    device: shapes alone, no arithmetic. `model` is not changed.
     """
     shapes = copy.deepcopy(model).to("meta").eval()
     with FlopCounterMode(display=False) as counter:

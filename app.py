@@ -1,0 +1,27 @@
+"""RoboReg's dashboard: `streamlit run app.py`. Page settings and navigation; the pages are in `pages/`."""
+
+import streamlit as st
+
+from roboreg_core.ui import guard, state
+
+
+def main() -> None:
+    """Show the page that the address names."""
+    st.set_page_config(page_title="RoboReg", page_icon=":material/filter_alt:", layout="wide")
+    page = st.navigation(
+        [
+            st.Page("pages/overview.py", title="Overview", icon=":material/insights:", default=True),
+            st.Page("pages/design.py", title="Design", icon=":material/tune:"),
+            st.Page("pages/jobs.py", title="Jobs", icon=":material/monitoring:"),
+            st.Page("pages/inspect.py", title="Inspect", icon=":material/query_stats:"),
+        ],
+        position="top",
+    )
+    guard.through_navigation()
+    page.run()
+    state.machinery()
+
+
+# The job engine's worker processes import this file: only a visitor's script may run it.
+if __name__ == "__main__":
+    main()

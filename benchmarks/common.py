@@ -1,0 +1,125 @@
+"""What the benchmarks share: the usual way of loading images, interleaved timing, and the table.
+
+Contenders take turns, so that a machine that slows down slows all of them; a ratio is taken within a turn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+from roboreg_core.data.images import Images
+from roboreg_core.device import environment
+
+WORKERS = 2
+GOAL = 3.0
+
+
+class PilDataset(Dataset[tuple[torch.Tensor, int]]):
+    """Images the way torchvision's data sets hand them out: a PIL image at a time through a transform."""
+
+    def __init__(self, images: Images, transform: Callable[[Image.Image], torch.Tensor]) -> None:
+        self.pixels = np.ascontiguousarray(images.pixels.permute(0, 2, 3, 1).numpy())
+        self.labels = images.labels.tolist()
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return self.transform(Image.fromarray(self.pixels[index])), self.labels[index]
+
+
+def usual_loader(
+    images: Images, transform: Callable[[Image.Image], torch.Tensor], batch_size: int, *, shuffle: bool
+) -> DataLoader[tuple[torch.Tensor, int]]:
+    """A `DataLoader` with two workers, kept alive between passes: their start is not held against the usual way."""
+    return DataLoader(
+        PilDataset(images, transform),
+        batch_size=batch_size,
+        shuffle=shuffle,
+        num_workers=WORKERS,
+        persistent_workers=True,
+        generator=torch.Generator().manual_seed(0),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """Images a second of one contender, and as a multiple of the usual way; medians and extremes over turns."""
+
+    name: str
+    median: float
+    low: float
+    high: float
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+
+
+def take_turns(contenders: Mapping[str, Callable[[], object]], n_images: int, repeats: int) -> list[Row]:
+    """Time every contender once a turn, after a turn that does not count. The first contender is the usual way."""
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(repeats + 1):
+        for name, work in contenders.items():
+            started = time.perf_counter()
+            work()
+            if turn > 0:
+                rates[name].append(n_images / (time.perf_counter() - started))
+    usual = next(iter(rates.values()))
+    return [_row(name, values, usual) for name, values in rates.items()]
+
+
+def _row(name: str, rates: list[float], usual: list[float]) -> Row:
+    ratios = [rate / base for rate, base in zip(rates, usual, strict=True)]
+    return Row(
+        name=name,
+        median=statistics.median(rates),
+        low=min(rates),
+        high=max(rates),
+        ratio=statistics.median(ratios),
+        ratio_low=min(ratios),
+        ratio_high=max(ratios),
+    )
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on: processor, cores, threads, versions."""
+    return {"processor": _processor(), "cores": os.cpu_count(), **environment(torch.device("cpu"))}
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def show(title: str, rows: list[Row], facts: Mapping[str, Any], *, quick: bool, out: Path | None) -> None:
+    """Print the table and what it depends on; write the same as JSON to `out`."""
+    print(f"{title}{' (quick: a test of this script, no result)' if quick else ''}\n")
+    print(f"{'':<34}{'images/s':>9}{'(min - max)':>18}{'times':>8}{'(min - max)':>16}")
+    for row in rows:
+        spread, ratios = f"({row.low:,.0f} - {row.high:,.0f})", f"({row.ratio_low:.2f} - {row.ratio_high:.2f})"
+        print(f"{row.name:<34}{row.median:>9,.0f}{spread:>18}{row.ratio:>8.2f}{ratios:>16}")
+    best = max(rows[1:], key=lambda row: row.ratio)
+    verdict = "reached" if best.ratio >= GOAL else "missed"
+    print(f"\ngoal: {GOAL:g} times the usual way, {verdict} by {best.name}")
+    everything = {**facts, **machine()}
+    print("; ".join(f"{name} {value}" for name, value in everything.items()))
+    if out is not None:
+        rows_out = [asdict(row) for row in rows]
+        content = {"title": title, "quick": quick, "goal": GOAL, "rows": rows_out, **everything}
+        out.write_text(json.dumps(content, indent=2) + "\n")

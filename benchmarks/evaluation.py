@@ -1,0 +1,100 @@
+"""Evaluation throughput on all 10,000 test images: our pass against the usual DataLoader loop, in images a second.
+
+Both run the same network over the same images. The usual way puts PIL images through a DataLoader with two workers and
+runs in float32. The logits must agree, or there is no table. Run: python -m benchmarks.evaluation
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torchvision.transforms import v2
+
+from benchmarks.common import WORKERS, show, take_turns, usual_loader
+from roboreg_core.data.sources import test_images
+from roboreg_core.evaluation.logits import Precision, logits
+from roboreg_core.model import checkpoints
+from roboreg_core.model.resnet import ResNet20, initialise
+from roboreg_core.seeding import torch_generator
+
+USUAL_BATCH_SIZE = 128
+# Largest difference of two logits: rounding in another order, and eight bits of precision.
+TOLERANCE = {"float32": 1e-2, "bfloat16": 1.0}
+
+
+def main(
+    repeats: Annotated[int, typer.Option(help="Turns that count.")] = 5,
+    quick: Annotated[bool, typer.Option("--quick", help="500 images, one turn: only tests this script.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here as well.")] = None,
+) -> None:
+    """Measure evaluation throughput and print one table."""
+    images = test_images()
+    if quick:
+        images, repeats = images.take(torch.arange(500), "500 test images"), 1
+    name, model = network()
+    loader = usual_loader(images, plain_transforms(model), USUAL_BATCH_SIZE, shuffle=False)
+    found: dict[str, Tensor] = {}
+
+    def usual() -> None:
+        found["usual"] = usual_pass(model, loader)
+
+    def ours(precision: Precision) -> None:
+        found[precision] = logits(model, images, precision=precision)
+
+    contenders = {
+        f"usual: PIL, {WORKERS} workers, float32": usual,
+        "RoboReg, float32": lambda: ours("float32"),
+        "RoboReg, bfloat16": lambda: ours("bfloat16"),
+    }
+    rows = take_turns(contenders, len(images), repeats)
+    facts = {"network": name, "images": f"{len(images):,}", "turns": repeats, **agreement(found)}
+    show("Evaluating ResNet-20", rows, facts, quick=quick, out=json)
+
+
+def network() -> tuple[str, ResNet20]:
+    """The first dense network that ships with the project, else one with random weights."""
+    for name in checkpoints.names():
+        return name, checkpoints.load(name).model
+    model = ResNet20()
+    initialise(model, torch_generator(0, "weights"))
+    return "random weights", model.eval()
+
+
+def plain_transforms(model: ResNet20) -> v2.Compose:
+    """What a network's inputs need, the usual way."""
+    return v2.Compose(
+        [
+            v2.PILToTensor(),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize(model.normalisation.mean, model.normalisation.std),
+        ]
+    )
+
+
+@torch.inference_mode()
+def usual_pass(model: ResNet20, loader: DataLoader[tuple[Tensor, int]]) -> Tensor:
+    """Logits of every image the way tutorials collect them."""
+    model.eval()
+    return torch.cat([model(inputs) for inputs, _ in loader])
+
+
+def agreement(found: dict[str, Tensor]) -> dict[str, str]:
+    """How far the logits are apart. Refuse figures of passes that did not compute the same."""
+    usual = found["usual"]
+    facts = {}
+    for precision, tolerance in TOLERANCE.items():
+        gap = (found[precision] - usual).abs().max().item()
+        same = (found[precision].argmax(1) == usual.argmax(1)).float().mean().item()
+        if not gap <= tolerance:
+            raise typer.BadParameter(f"{precision} logits must agree within {tolerance}, got {gap}: not the same work")
+        facts[f"{precision} against usual"] = f"largest difference {gap:.2g}, same prediction {same:.2%}"
+    return facts
+
+
+if __name__ == "__main__":
+    typer.run(main)

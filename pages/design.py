@@ -1,0 +1,32 @@
+"""Design: nine counts, what they cost at once, and one button that prunes and fine-tunes."""
+
+import streamlit as st
+
+from roboreg_core.ui import counts, editor, guard, launcher, panels
+
+guard.enter("design")
+
+
+@st.fragment
+def workbench() -> None:
+    """The schedule on the left, its cost and the start on the right; only this reruns when a slider moves."""
+    editor.problem_shown()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        editor.presets()
+        editor.exchange()
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        editor.rows()
+    with right:
+        counts.live(editor.schedule())
+        st.subheader("Prune and fine-tune")
+        launcher.panel(editor.schedule())
+
+
+panels.heading(
+    "Design a schedule",
+    "How many clusters of filters does each block keep? Similar filters are merged into one; the counts follow live.",
+)
+with panels.errors_shown():
+    editor.open_address()
+    workbench()

@@ -1,0 +1,9 @@
+"""Jobs: what runs, what waits, what has ended. Closing the page changes nothing."""
+
+from roboreg_core.ui import guard, job_list, panels
+
+guard.enter("jobs")
+
+panels.heading("Jobs", "Runs go on while this page, or every page, is closed.")
+with panels.errors_shown():
+    job_list.everything()

@@ -1,0 +1,15 @@
+"""Overview: the best run in one sentence, then all runs."""
+
+from roboreg_core.ui import guard, overview, panels, state
+
+guard.enter("overview")
+
+panels.heading("RoboReg", "What happens to a ResNet-20 on CIFAR-10 when it keeps fewer filters?")
+with panels.errors_shown():
+    runs = state.runs()
+    if not runs:
+        overview.empty()
+    else:
+        overview.best(runs)
+        overview.scatter(runs)
+        overview.table(runs)

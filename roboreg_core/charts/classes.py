@@ -1,0 +1,75 @@
+"""Precision, recall and F1 of each class, dense against a later stage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from roboreg_core.charts import facts, palette, words
+from roboreg_core.charts.base import Drawing
+from roboreg_core.store.records import Record
+
+MEASURES = ("precision", "recall", "f1")
+
+
+def report_table(report: dict[str, Any]) -> pd.DataFrame:
+    """The report as a table: a row a class, then the macro and the weighted average."""
+    rows = [*report["per_class"], report["macro"], report["weighted"]]
+    return pd.DataFrame(rows)[["name", *MEASURES, "support"]].rename(columns={"name": "class"})
+
+
+def classes_data(record: Record, stage: str) -> pd.DataFrame:
+    """A row a class and stage (dense and `stage`): `class`, `stage`, `recall`, and its `change` from dense to `stage`."""
+    dense, chosen = (facts.report_of(record, each)["per_class"] for each in ("dense", stage))
+    change = {row["name"]: row["recall"] - before["recall"] for before, row in zip(dense, chosen, strict=True)}
+    stages = dict.fromkeys(("dense", stage))
+    return pd.DataFrame(
+        {"class": row["name"], "stage": each, "recall": row["recall"], "change": change[row["name"]]}
+        for each in stages
+        for row in facts.report_of(record, each)["per_class"]
+    )
+
+
+def classes_title(frame: pd.DataFrame) -> str:
+    """The finding: which class lost most, and which is hardest."""
+    last = frame[frame["stage"] == frame["stage"].iloc[-1]]
+    hardest = last.iloc[int(last["recall"].argmin())]
+    worst = f"{str(hardest['class']).capitalize()} is the hardest class, {words.percent(hardest['recall'])} recalled"
+    lost = last.iloc[int(last["change"].argmin())]
+    if lost["change"] >= 0:
+        return f"{worst}; no class lost recall"
+    return f"{worst}; {lost['class']} changed most for the worse, {words.signed_points(lost['change'])}"
+
+
+def classes_chart(frame: pd.DataFrame) -> Drawing:
+    """A line a class from its dense recall to the chosen stage's."""
+    stages = list(dict.fromkeys(frame["stage"]))
+    order = list(dict.fromkeys(frame["class"]))
+    y = alt.Y("class:N", sort=order, title=None)
+    x = alt.X("recall:Q", title="recall: share of the class found", axis=alt.Axis(format=".0%"))
+    base = alt.Chart(frame)
+    lines = base.mark_line(color=palette.GREY, strokeWidth=2, opacity=0.6).encode(x=x, y=y, detail="class:N")
+    points = base.mark_point(filled=True, size=90, opacity=1).encode(
+        x=x.scale(zero=False, nice=True),
+        y=y,
+        color=_scale(alt.Color, stages, palette.STAGE_COLOURS),
+        shape=_scale(alt.Shape, stages, palette.STAGE_MARKERS),
+        tooltip=[
+            "class:N",
+            alt.Tooltip("stage:N", title="network"),
+            alt.Tooltip("recall:Q", format=".1%"),
+            alt.Tooltip("change:Q", format="+.1%", title="change to dense"),
+        ],
+    )
+    return alt.layer(lines, points).properties(height=300, description=classes_alt(frame))
+
+
+def classes_alt(frame: pd.DataFrame) -> str:
+    """The chart in words."""
+    return f"Recall of each of the ten classes, {' and '.join(dict.fromkeys(frame['stage']))}. {classes_title(frame)}."
+
+
+def _scale(channel: Any, stages: list[str], table: dict[str, Any]) -> Any:
+    return channel("stage:N", title="network", scale=alt.Scale(domain=stages, range=[table[stage] for stage in stages]))

@@ -1,0 +1,82 @@
+"""The confusion matrix: true classes in rows, predicted classes in columns, as counts or as shares of a row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from roboreg_core.charts import words
+from roboreg_core.charts.base import Drawing
+
+# Above this share of the deepest colour, white text stands out; below it, the theme's own.
+WHITE_FROM = 0.6
+
+
+def confusion_data(report: dict[str, Any]) -> pd.DataFrame:
+    """A row a cell: `true`, `predicted`, `count`, and `share` of the true class, 0..1."""
+    names = [row["name"] for row in report["per_class"]]
+    return pd.DataFrame(
+        {
+            "true": true,
+            "predicted": predicted,
+            "count": count,
+            "share": count / max(sum(counts), 1),
+        }
+        for true, counts in zip(names, report["confusion"], strict=True)
+        for predicted, count in zip(names, counts, strict=True)
+    )
+
+
+def confusion_title(frame: pd.DataFrame) -> str:
+    """The finding: which mistake is made most often."""
+    wrong = frame[frame["true"] != frame["predicted"]]
+    total = int(wrong["count"].sum())
+    if total == 0:
+        return "Every image is classified rightly"
+    top = wrong.iloc[int(wrong["count"].argmax())]
+    return (
+        f"The commonest mistake is to take a {top['true']} for a {top['predicted']}: "
+        f"{words.plural(int(top['count']), 'image')} of {total:,} misclassified"
+    )
+
+
+def confusion_table(frame: pd.DataFrame, values: str) -> pd.DataFrame:
+    """The matrix itself, true classes down, predicted classes across."""
+    order = list(dict.fromkeys(frame["true"]))
+    return frame.pivot_table(index="true", columns="predicted", values=values, sort=False).reindex(order)[order]
+
+
+def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = "#1B2733") -> Drawing:
+    """A square of cells, deeper blue for more; `values` is `count` or `share`, `ink` the theme's text colour.
+
+    Depth grows with the square root, so that mistakes are seen beside a diagonal a hundred times as large.
+    """
+    order = list(dict.fromkeys(frame["true"]))
+    base = alt.Chart(frame).encode(
+        x=alt.X("predicted:N", sort=order, title="predicted class", axis=alt.Axis(labelAngle=-45, orient="bottom")),
+        y=alt.Y("true:N", sort=order, title="true class"),
+        tooltip=[
+            alt.Tooltip("true:N", title="true class"),
+            alt.Tooltip("predicted:N", title="predicted class"),
+            alt.Tooltip("count:Q", title="images", format=","),
+            alt.Tooltip("share:Q", title="of the true class", format=".1%"),
+        ],
+    )
+    cells = base.mark_rect(color="#1E6DA8").encode(
+        opacity=alt.Opacity("share:Q", scale=alt.Scale(type="sqrt", domain=[0, 1], range=[0.03, 1]), legend=None)
+    )
+    # sqrt(share) is the depth of the colour behind the text.
+    text = base.mark_text(fontSize=11).encode(
+        text=alt.Text(f"{values}:Q", format=",d" if values == "count" else ".1%"),
+        color=alt.condition(alt.datum["share"] >= WHITE_FROM**2, alt.value("#FFFFFF"), alt.value(ink)),
+    )
+    return alt.layer(cells, text).properties(height=440, description=confusion_alt(frame))
+
+
+def confusion_alt(frame: pd.DataFrame) -> str:
+    """The chart in words."""
+    right = int(frame.loc[frame["true"] == frame["predicted"], "count"].sum())
+    total = int(frame["count"].sum())
+    return f"Confusion matrix of {total:,} images, {right:,} on the diagonal. {confusion_title(frame)}."

@@ -1,0 +1,186 @@
+"""What a run's record says, in figures and in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from roboreg_core.charts import words
+from roboreg_core.runs import STAGES, final_stage
+from roboreg_core.schedule import BOUNDS, Schedule
+from roboreg_core.store.records import Record
+
+# A run may be called the best only while it loses no more than this to the dense network.
+BEST_LOSES_AT_MOST = 0.01
+# Two-sided 95 %.
+Z = 1.96
+
+SCHEDULE_WORDS = {
+    "dense": "Keeping every filter",
+    "minimal": "Dropping one filter in every block",
+    "three-quarters": "Keeping three quarters of the filters in every block",
+    "moderate": "Keeping half the filters in every block",
+    "quarter": "Keeping a quarter of the filters in every block",
+    "aggressive": "Keeping two filters in every block",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A figure beside the dense network's.
+
+    Attributes:
+        value, dense: the two figures.
+        margin: differences below it may be noise; 0 for what is counted exactly.
+        better: True where it is a gain, False where a loss, None where it is within the margin.
+    """
+
+    value: float
+    dense: float
+    margin: float
+    better: bool | None
+
+    @property
+    def difference(self) -> float:
+        """Value minus dense."""
+        return self.value - self.dense
+
+    @property
+    def relative(self) -> float:
+        """The difference as a share of the dense figure, -1 and up; 0 where the dense figure is 0."""
+        return self.difference / self.dense if self.dense else 0.0
+
+    @property
+    def verdict(self) -> str:
+        """`gain`, `loss`, `no change` or `within noise`."""
+        if self.better is None:
+            return "within noise" if self.difference else "no change"
+        return "gain" if self.better else "loss"
+
+
+def schedule_of(record: Record) -> Schedule:
+    """The schedule that was asked for."""
+    return Schedule.from_json(record.spec["schedule"])
+
+
+def stages_of(record: Record) -> tuple[str, ...]:
+    """The stages that were measured, in order: dense, pruned and, after fine-tuning, tuned."""
+    return tuple(stage for stage in STAGES if stage in record.result["stages"])
+
+
+def report_of(record: Record, stage: str) -> dict[str, Any]:
+    """The report of a stage, see `evaluation.report.Report`."""
+    report: dict[str, Any] = record.result["stages"][stage]
+    return report
+
+
+def accuracy(record: Record, stage: str | None = None) -> float:
+    """Test accuracy, 0..1, of a stage (of the last one for None)."""
+    return float(report_of(record, stage or final_stage(record))["accuracy"])
+
+
+def accuracy_change(record: Record, stage: str | None = None) -> Change:
+    """Test accuracy against the dense network's, with the 95 % margin of two independent samples of that size.
+
+    Both networks see the same images, so the true margin is narrower: the verdict errs on the careful side.
+    """
+    stage = stage or final_stage(record)
+    return _rates(accuracy(record, stage), accuracy(record, "dense"), report_of(record, stage)["images"])
+
+
+def cost_change(record: Record, field: str) -> Change:
+    """`parameters`, `macs` or `size_bytes` against the dense network's; fewer is a gain."""
+    return counted(record.result["cost"][field], record.result["dense_cost"][field])
+
+
+def counted(value: float, dense: float) -> Change:
+    """Two exact counts, of which fewer is better."""
+    return Change(value=value, dense=dense, margin=0.0, better=None if value == dense else value < dense)
+
+
+def worst_class(record: Record, stage: str | None = None) -> tuple[str, Change]:
+    """The class with the lowest recall, and that recall against the dense network's for the same class."""
+    stage = stage or final_stage(record)
+    rows = report_of(record, stage)["per_class"]
+    place, row = min(enumerate(rows), key=lambda each: each[1]["recall"])
+    dense = report_of(record, "dense")["per_class"][place]
+    return row["name"], _rates(row["recall"], dense["recall"], row["support"])
+
+
+def best_run(records: Sequence[Record]) -> Record | None:
+    """The smallest network that loses at most `BEST_LOSES_AT_MOST`; where none does, the most accurate pruned one."""
+    pruned = [record for record in records if not Schedule.from_json(record.result["schedule"]).is_dense]
+    good = [record for record in pruned if accuracy_change(record).difference >= -BEST_LOSES_AT_MOST]
+    if good:
+        return min(good, key=lambda record: (record.result["cost"]["parameters"], -accuracy(record)))
+    return max(pruned, key=accuracy, default=None)
+
+
+def best_reason(record: Record) -> str:
+    """Why `best_run` chose this one."""
+    limit = words.NBSP.join((f"{BEST_LOSES_AT_MOST * 100:g}", "point"))
+    if accuracy_change(record).difference >= -BEST_LOSES_AT_MOST:
+        return f"the smallest network that loses at most {limit} of accuracy to the dense one"
+    return f"the most accurate pruned network; none stays within {limit} of the dense one yet"
+
+
+def finding(record: Record) -> str:
+    """One sentence: what was kept, what that leaves, what it costs."""
+    schedule = schedule_of(record)
+    share = record.result["cost"]["parameters"] / record.result["dense_cost"]["parameters"]
+    epochs = record.spec["epochs"]
+    after = f"after {words.plural(epochs, 'epoch')} of fine-tuning" if epochs else "without fine-tuning"
+    return (
+        f"{schedule_words(schedule)} leaves {words.percent(share)} of the parameters "
+        f"and {accuracy_words(accuracy_change(record))} {after}."
+    )
+
+
+def schedule_words(schedule: Schedule) -> str:
+    """A schedule as the beginning of a sentence."""
+    return SCHEDULE_WORDS.get(schedule.name or "", f"Keeping {sum(schedule)} of {sum(BOUNDS)} inner filters")
+
+
+def accuracy_words(change: Change) -> str:
+    """`costs 2.1 points of accuracy`, `gains ...`, or that nothing can be told from noise."""
+    points = f"{abs(change.difference) * 100:.1f}"
+    if change.better is None:
+        return f"changes accuracy by no more than noise ({words.signed_points(change.difference)})"
+    unit = "point" if points == "1.0" else "points"
+    return f"{'gains' if change.better else 'costs'} {points}{words.NBSP}{unit} of accuracy"
+
+
+def label(record: Record) -> str:
+    """A run's name: its schedule and what else sets it apart from its neighbours."""
+    return spec_label(record.spec)
+
+
+def spec_label(spec: dict[str, Any]) -> str:
+    """The same for the spec of a run that is not finished."""
+    epochs = words.plural(spec["epochs"], "epoch") if spec["epochs"] else "no fine-tuning"
+    parts = [Schedule.from_json(spec["schedule"]).label, epochs, f"seed {spec['seed']}"]
+    if spec["method"] != "merge":
+        parts.insert(1, f"method {spec['method']}")
+    if not spec["recalibrate"]:
+        parts.append("not recalibrated")
+    if spec["training_set"] == "full":
+        parts.append("48,000 images")
+    return " · ".join(parts)
+
+
+def depends_on(record: Record) -> str:
+    """What the accuracy figures depend on."""
+    environment, images = record.result["environment"], record.result["images"]
+    tuned = f", fine-tuned on {images['training']}" if record.spec["epochs"] else ""
+    return (
+        f"{images['test']}{tuned}; one seed ({record.spec['seed']}); {environment['precision']}; "
+        f"{environment['device']}, {words.plural(environment['threads'], 'thread')}"
+    )
+
+
+def _rates(value: float, dense: float, images: int) -> Change:
+    margin = Z * math.sqrt((value * (1 - value) + dense * (1 - dense)) / images)
+    better = None if abs(value - dense) <= margin else value > dense
+    return Change(value=value, dense=dense, margin=margin, better=better)

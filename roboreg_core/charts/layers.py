@@ -1,0 +1,66 @@
+"""What each layer costs, dense against pruned."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from roboreg_core.charts import palette, words
+from roboreg_core.charts.base import Drawing
+from roboreg_core.store.records import Record
+
+WORDS = {"parameters": "parameters", "macs": "MACs"}
+
+
+def layers_data(record: Record) -> pd.DataFrame:
+    """A row a layer: its parameters and MACs in the dense and in the pruned network, and the share that stays."""
+    dense, pruned = record.result["dense_cost"]["layers"], record.result["cost"]["layers"]
+    return pd.DataFrame(
+        {
+            "layer": before["name"],
+            "filters_dense": before["outputs"],
+            "filters": after["outputs"],
+            "parameters_dense": before["parameters"],
+            "parameters": after["parameters"],
+            "parameters_kept": after["parameters"] / before["parameters"],
+            "macs_dense": before["macs"],
+            "macs": after["macs"],
+            "macs_kept": after["macs"] / before["macs"],
+        }
+        for before, after in zip(dense, pruned, strict=True)
+    )
+
+
+def layers_title(frame: pd.DataFrame, field: str) -> str:
+    """The finding: what is left, and which layer holds most of it."""
+    kept = frame[field].sum() / frame[f"{field}_dense"].sum()
+    top = frame.iloc[int(frame[field].argmax())]
+    share = top[field] / frame[field].sum()
+    return (
+        f"{words.percent(kept)} of the {WORDS[field]} are left; {top['layer']} has the most, "
+        f"{words.percent(share, 0)} of the pruned network's"
+    )
+
+
+def layers_chart(frame: pd.DataFrame, field: str = "parameters") -> Drawing:
+    """A bar a layer: an outline as long as the dense layer, filled as far as the pruned one."""
+    order = list(frame["layer"])
+    base = alt.Chart(frame).encode(
+        y=alt.Y("layer:N", sort=order, title=None),
+        tooltip=[
+            "layer:N",
+            alt.Tooltip(f"{field}_dense:Q", format=",", title="dense"),
+            alt.Tooltip(f"{field}:Q", format=",", title="pruned"),
+            alt.Tooltip(f"{field}_kept:Q", format=".1%", title="kept"),
+        ],
+    )
+    title = f"{WORDS[field]} (outline: dense, filled: pruned)"
+    x = alt.X(f"{field}_dense:Q", title=title, axis=alt.Axis(format="~s"))
+    outline = base.mark_bar(filled=False, stroke=palette.GREY, strokeWidth=1.2, height=14).encode(x=x)
+    filled = base.mark_bar(color=palette.BLUE, height=14).encode(x=alt.X(f"{field}:Q"))
+    return alt.layer(filled, outline).properties(height=24 * len(frame) + 20, description=layers_alt(frame, field))
+
+
+def layers_alt(frame: pd.DataFrame, field: str) -> str:
+    """The chart in words."""
+    return f"Bars of {WORDS[field]} for each of {len(frame)} layers, dense and pruned. {layers_title(frame, field)}."

@@ -1,0 +1,213 @@
+"""One attempt at a job: sent to a worker, listened to, stopped or brought to its end in the store.
+
+Only the engine's own thread calls these functions.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from roboreg_core.errors import RoboRegError, StoreError
+from roboreg_core.jobs.cluster import DEATHS, Connection, in_thread
+from roboreg_core.jobs.worker import Outcome, one_line
+from roboreg_core.store.records import Job, JobStatus, Record
+from roboreg_core.store.rows import now
+from roboreg_core.store.store import Store
+
+# A result and the last events come by different ways; a worker that never began leaves no event at all.
+LATE_SECONDS = 1.0
+GATHER_SECONDS = 60.0
+
+CONNECTION_LOST = "the connection to the scheduler was lost: resume the job to go on from its last saved state"
+WORKER_DIED = (
+    "the worker process died {deaths} times while running this job, perhaps for want of memory: "
+    "resume it to go on from its last saved state"
+)
+
+log = logging.getLogger(__name__)
+
+
+class Attempt:
+    """A job in the hands of the cluster.
+
+    Attributes:
+        job: as it stood when it was sent.
+        token: unique to this attempt; its messages carry it.
+        begins: how often a worker began it; more than once where workers died.
+        address: the newest worker's, None before the first began.
+        missing_since: since when its lane has had no worker, on the monotonic clock.
+        missing_told: whether the job was told so.
+    """
+
+    def __init__(self, store: Store, connection: Connection, job: Job, *, grace: float) -> None:
+        self.job = job
+        self.token = uuid.uuid4().hex
+        self.begins = 0
+        self.address: str | None = None
+        self.missing_since: float | None = None
+        self.missing_told = False
+        self._store = store
+        self._connection = connection
+        self._grace = grace
+        self._future: Any = None
+        self._pid = 0
+        self._states = 0
+        self._heard_end = False
+        self._done_since: float | None = None
+        self._stop_since: float | None = None
+        self._killer: threading.Thread | None = None
+
+    def send(self, wake: Callable[[], None]) -> None:
+        """Send it; `wake` is called, from another thread, when its task is done.
+
+        Raises:
+            StoreError: an artefact that it reads is missing or damaged.
+        """
+        artifacts = self._store.artifacts
+        inputs = {name: artifacts.get(sha) for name, sha in self.job.inputs.items()}
+        self._future = self._connection.submit(self.job, self.token, inputs, self._saved_state())
+        self._future.add_done_callback(lambda future: wake())
+
+    def told(self, message: dict[str, Any]) -> None:
+        """Take in one message of the worker's."""
+        what = message["what"]
+        if what == "progress":
+            self._store.add_event(self.job.id, json.loads(message["payload"]))
+        elif what == "state":
+            self._keep_state(message["number"])
+        elif what == "began":
+            self._begin(message)
+        elif what == "ended":
+            self._heard_end = True
+
+    def stop(self) -> None:
+        """Ask the function to stop; its worker is ended where it does not within the grace time."""
+        if self._stop_since is None and self._future.status == "pending":
+            self._stop_since = time.monotonic()
+            self._event({"cancel": "asked"})
+            self._future.cancel()
+
+    def over(self) -> bool:
+        """Move on as far as possible; True once the job has ended in the store."""
+        if self._stop_since is not None:
+            return self._over_stopping(time.monotonic() - self._stop_since)
+        status = self._future.status
+        if status == "finished":
+            return self._over_finished()
+        if status == "error":
+            self._fail_of(self._future.exception())
+        elif status != "pending":
+            self.end(JobStatus.INTERRUPTED, CONNECTION_LOST)
+        elif self.begins > DEATHS:
+            self.abandon()
+            self.end(JobStatus.FAILED, WORKER_DIED.format(deaths=DEATHS))
+        return status != "pending" or self.begins > DEATHS
+
+    def end(self, status: JobStatus, error: str | None = None) -> None:
+        """Write how the job ended, and let go of what the cluster holds for it."""
+        self._store.update_job(self.job.id, status=status, error=error, ended=now())
+        self._connection.forget(self.token, self._future)
+
+    def abandon(self) -> None:
+        """Let the cluster drop the task; its function is asked to stop, and nobody waits for it."""
+        with suppress(Exception):  # a connection that is gone has dropped it already
+            self._future.cancel()
+
+    def _saved_state(self) -> bytes | None:
+        """The state to go on from; one that can no longer be read is told of, and the job begins anew."""
+        if self.job.state is None:
+            return None
+        try:
+            return self._store.artifacts.get(self.job.state)
+        except StoreError as error:
+            self._event({"state": "lost", "error": str(error)})
+            return None
+
+    def _begin(self, message: dict[str, Any]) -> None:
+        self.begins += 1
+        self.address, self._pid = message["worker"], message["pid"]
+        if self.begins > 1:
+            self._event({"worker": "lost", "deaths": self.begins - 1})
+        before = self._store.get_job(self.job.id)
+        attempts = (before.attempts if before else 0) + 1
+        started = {"started": now()} if self.begins == 1 else {}
+        self._store.update_job(self.job.id, status=JobStatus.RUNNING, attempts=attempts, **started)
+        self._event({"worker": "began", "host": message["host"], "pid": self._pid, "attempt": attempts})
+
+    def _keep_state(self, number: int) -> None:
+        if number <= self._states:  # the one fetched before was already this one
+            return
+        try:
+            self._states, state = self._connection.state(self.token)
+            self._store.set_state(self.job.id, state)
+        except StoreError as error:
+            log.warning("a state of job %s was not kept: %s", self.job.id, error)
+            self._event({"state": "not kept", "error": str(error)})
+
+    def _over_finished(self) -> bool:
+        self._done_since = self._done_since or time.monotonic()
+        if not self._heard_end and time.monotonic() - self._done_since < LATE_SECONDS:
+            return False
+        try:
+            outcome = Outcome(**self._future.result(timeout=GATHER_SECONDS))
+        except TimeoutError:
+            return False  # its worker died with the result, and another makes it again
+        except Exception as error:
+            self._fail_of(error)
+            return True
+        self._settle(outcome)
+        return True
+
+    def _settle(self, outcome: Outcome) -> None:
+        if outcome.how == "finished":
+            self._finish(outcome)
+        elif outcome.how == "stopped":
+            self.end(JobStatus.CANCELLED)
+        else:
+            self._event({"error": outcome.error, "traceback": outcome.trace})
+            self.end(JobStatus.FAILED, outcome.error)
+
+    def _finish(self, outcome: Outcome) -> None:
+        job = self.job
+        record = Record(kind=job.kind, id=job.key, created=now(), spec=job.spec, result=outcome.result)
+        try:
+            self._store.finish_job(job.id, record, outcome.artifacts)
+        except RoboRegError as error:
+            self.end(JobStatus.FAILED, f"the result could not be kept: {error}")
+        else:
+            self._connection.forget(self.token, self._future)
+
+    def _fail_of(self, error: BaseException) -> None:
+        if type(error).__name__ == "KilledWorker":
+            self._event({"worker": "lost", "deaths": max(DEATHS, self.begins)})
+            self.end(JobStatus.FAILED, WORKER_DIED.format(deaths=max(DEATHS, self.begins)))
+        else:
+            self.end(JobStatus.FAILED, one_line(error))
+
+    def _over_stopping(self, waited: float) -> bool:
+        never_began = self.begins == 0 and waited > LATE_SECONDS
+        killed = self._killer is not None and not self._killer.is_alive()
+        if self._heard_end or never_began or killed:
+            self.end(JobStatus.CANCELLED)
+            return True
+        if self._killer is None and waited > self._grace:
+            self._event({"worker": "ended", "because": f"the job did not stop within {self._grace:g} s"})
+            self._killer = in_thread(self._end_worker, "roboreg-end-worker")
+        return False
+
+    def _end_worker(self) -> None:
+        try:
+            self._connection.end_worker(self.address or "", self._pid)
+        except Exception as error:
+            log.warning("the worker of job %s could not be ended: %s", self.job.id, one_line(error))
+
+    def _event(self, payload: dict[str, Any]) -> None:
+        """Note what happened to the job, as opposed to what its function told."""
+        self._store.add_event(self.job.id, payload, progress=False)

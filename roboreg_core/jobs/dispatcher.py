@@ -1,0 +1,310 @@
+"""The thread that talks to the cluster, and alone writes what happens to one engine's jobs.
+
+The queue is held here, not by dask: a job goes out only when a worker of its lane is free, first in first out, so a
+worker's death touches no job but the one that it ran.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import queue
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from roboreg_core.errors import RoboRegError, StoreError
+from roboreg_core.jobs.attempt import CONNECTION_LOST, Attempt
+from roboreg_core.jobs.cluster import LANES, Connection, WorkerInfo, connect, in_thread
+from roboreg_core.jobs.worker import one_line
+from roboreg_core.store.owners import process_lives, same_process
+from roboreg_core.store.records import Job, JobStatus
+from roboreg_core.store.rows import now
+from roboreg_core.store.store import APP_ENDED, Store
+
+TICK_SECONDS = 0.25
+BEAT_SECONDS = 5.0
+# An owner in another place, e.g. a container that shares the folder, counts as gone after this silence.
+SILENCE_SECONDS = 60.0
+# A job that waits this long for a lane without any worker says so; an own cluster is given up after some more.
+MISSING_SECONDS = 10.0
+GIVE_UP_SECONDS = 90.0
+NO_WORKER = "no worker process could be started for the lane {lane}: see the log of the app, then resume the job"
+
+log = logging.getLogger(__name__)
+
+_live: set[str] = set()  # the owners of the open engines in this process
+
+
+class Dispatcher:
+    """The queue of one engine, and the attempts that are out."""
+
+    def __init__(self, store: Store, owner: str, *, scheduler: str | None, grace: float) -> None:
+        self._store = store
+        self._owner = owner
+        self._scheduler = scheduler
+        self._grace = grace
+        self._lock = threading.Lock()
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._waiting: dict[str, deque[str]] = {lane: deque() for lane in LANES}
+        self._attempts: dict[str, Attempt] = {}
+        self._connection: Connection | None = None
+        self._connecting: threading.Thread | None = None
+        self._lanes: list[str] = []
+        self._workers: list[WorkerInfo] = []
+        self._due: dict[str, float] = {}
+        self._trouble = ""
+        self._thread: threading.Thread | None = None
+        self._ended = False
+        _live.add(owner)
+        self._beat()
+
+    # Called from any thread.
+
+    def prepare(self, lane: str) -> None:
+        """Begin to start the worker of a lane."""
+        self._run_soon(partial(self._prepare, lane))
+
+    def enqueue(self, job: Job) -> None:
+        """Put a queued job at the end of its lane's queue."""
+        with self._lock:
+            self._waiting[job.lane].append(job.id)
+        self._run_soon(lambda: None)
+
+    def cancel(self, job_id: str) -> None:
+        """Drop a waiting job, stop one that is out."""
+        self._run_soon(partial(self._cancel, job_id))
+
+    def position(self, job_id: str) -> int | None:
+        """See `Engine.position`."""
+        with self._lock:
+            if job_id in self._attempts:
+                return 0
+            for lane, waiting in self._waiting.items():
+                if job_id in waiting:
+                    return waiting.index(job_id) + self._running(lane)
+        return None
+
+    def workers(self) -> list[WorkerInfo]:
+        """See `Engine.workers`."""
+        with self._lock:
+            running = {attempt.address: attempt.job.id for attempt in self._attempts.values()}
+            return [replace(worker, job=running.get(worker.address)) for worker in self._workers]
+
+    def close(self) -> None:
+        """Interrupt what is unfinished, end the workers and the thread."""
+        connecting = self._connecting
+        if connecting is not None:
+            connecting.join(timeout=30)
+        if self._thread is not None:
+            self._inbox.put(self._shut)
+            self._thread.join(timeout=30)
+        _live.discard(self._owner)
+
+    def _run_soon(self, action: Callable[[], None]) -> None:
+        """Hand an action to the thread, which is started with the first."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = in_thread(self._loop, "roboreg-jobs")
+        self._inbox.put(action)
+
+    # Called from the thread only.
+
+    def _loop(self) -> None:
+        while not self._ended:
+            busy = bool(self._attempts) or any(self._waiting.values())
+            with suppress(queue.Empty):
+                self._survive(self._inbox.get(timeout=TICK_SECONDS if busy else BEAT_SECONDS))
+            self._look_after()
+            self._survive(self._dispatch)
+
+    def _survive(self, step: Callable[[], None]) -> None:
+        """Run a step; what goes wrong is logged once, and tried again at the next tick where it still matters."""
+        try:
+            step()
+        except Exception as error:
+            trouble = one_line(error)
+            if trouble != self._trouble:
+                log.error("%s", trouble, exc_info=not isinstance(error, RoboRegError))
+            self._trouble = trouble
+
+    def _dispatch(self) -> None:
+        """Send out as many waiting jobs as there are free workers, oldest first."""
+        for lane, waiting in self._waiting.items():
+            if waiting:
+                self._prepare(lane)
+            while waiting and self._connection is not None and self._running(lane) < self._slots(lane):
+                self._send(waiting[0])
+
+    def _prepare(self, lane: str) -> None:
+        if lane not in self._lanes:
+            self._lanes.append(lane)
+        if self._connection is not None:
+            self._connection.open_lane(lane)
+        elif self._connecting is None:
+            self._connecting = in_thread(partial(self._connect, lane), "roboreg-connect")
+
+    def _connect(self, lane: str) -> None:
+        """Runs in a thread of its own, because a first worker takes seconds."""
+        try:
+            connection = connect(self._scheduler, lane, lambda message: self._inbox.put(partial(self._told, message)))
+        except Exception as error:
+            self._inbox.put(partial(self._not_connected, one_line(error)))
+        else:
+            # After dask was imported, so that this runs before dask's own handlers at exit.
+            atexit.register(_close_at_exit, weakref.ref(self))
+            self._inbox.put(partial(self._connected, connection))
+
+    def _connected(self, connection: Connection) -> None:
+        self._connection, self._connecting = connection, None
+        for lane in self._lanes:
+            connection.open_lane(lane)
+
+    def _not_connected(self, reason: str) -> None:
+        self._connecting = None
+        self._drop_all(JobStatus.INTERRUPTED if self._scheduler else JobStatus.FAILED, reason)
+
+    def _send(self, job_id: str) -> None:
+        """Move the first waiting job of a lane into the cluster's hands."""
+        assert self._connection is not None
+        job = self._store.get_job(job_id)
+        wanted = job is not None and job.status is JobStatus.QUEUED and job.owner == self._owner
+        if job is None or not wanted:
+            self._drop_waiting(job_id)
+            return
+        attempt = Attempt(self._store, self._connection, job, grace=self._grace)
+        with self._lock:
+            self._waiting[job.lane].remove(job_id)
+            self._attempts[job_id] = attempt
+        try:
+            attempt.send(wake=lambda: self._inbox.put(lambda: None))
+        except StoreError as error:
+            self._forget(job_id)
+            self._store.update_job(job_id, status=JobStatus.FAILED, error=str(error), ended=now())
+        except Exception as error:
+            log.warning("the cluster did not take job %s: %s", job_id, error)
+            self._lose(CONNECTION_LOST)
+
+    def _told(self, message: dict[str, Any]) -> None:
+        attempt = self._attempts.get(message["job"])
+        if attempt is not None and attempt.token == message["token"]:
+            attempt.told(message)
+
+    def _cancel(self, job_id: str) -> None:
+        if job_id in self._attempts:
+            self._attempts[job_id].stop()
+        elif self._drop_waiting(job_id):
+            self._store.update_job(job_id, status=JobStatus.CANCELLED, ended=now())
+
+    def _look_after(self) -> None:
+        """Notice what nobody tells: lost connections, tasks that are done, workers that come and go."""
+        if self._connection is not None and self._connection.broken:
+            self._survive(partial(self._lose, CONNECTION_LOST))
+        for attempt in list(self._attempts.values()):
+            self._survive(partial(self._look_after_one, attempt))
+        if self._is_due("beat", BEAT_SECONDS):
+            self._survive(self._beat)
+        if self._connection is not None and self._is_due("workers", 1.0):
+            self._survive(partial(self._see_workers, self._connection))
+
+    def _look_after_one(self, attempt: Attempt) -> None:
+        if attempt.over():
+            self._forget(attempt.job.id)
+
+    def _beat(self) -> None:
+        """Give a sign of life, and look for jobs whose app gave none."""
+        self._store.beat(self._owner)
+        self._store.mark_interrupted(self._owner_lives)
+
+    def _owner_lives(self, owner: str) -> bool:
+        lives = process_lives(owner)
+        if lives is None:
+            silence = self._store.last_beat(owner)
+            return silence is not None and silence < SILENCE_SECONDS
+        return lives and (owner in _live or not same_process(owner, self._owner))
+
+    def _see_workers(self, connection: Connection) -> None:
+        found = connection.workers()
+        with self._lock:
+            self._workers = found
+        for attempt in list(self._attempts.values()):
+            self._see_missing(attempt)
+
+    def _see_missing(self, attempt: Attempt) -> None:
+        """Say so where a job waits for a lane that has no worker; give an own cluster up in the end."""
+        lane = attempt.job.lane
+        if any(lane in worker.lanes for worker in self._workers):
+            attempt.missing_since = None
+            return
+        attempt.missing_since = attempt.missing_since or time.monotonic()
+        waited = time.monotonic() - attempt.missing_since
+        if waited > MISSING_SECONDS and not attempt.missing_told:
+            attempt.missing_told = True
+            self._store.add_event(attempt.job.id, {"worker": "missing", "lane": lane}, progress=False)
+        if waited > GIVE_UP_SECONDS and not self._scheduler:
+            self._lose(NO_WORKER.format(lane=lane))
+
+    def _lose(self, reason: str) -> None:
+        """End every job of this engine as interrupted; the next one that is submitted connects anew."""
+        connection, self._connection = self._connection, None
+        self._drop_all(JobStatus.INTERRUPTED, reason)
+        with self._lock:
+            self._workers = []
+        if connection is not None:
+            in_thread(connection.close, "roboreg-disconnect")
+
+    def _drop_all(self, status: JobStatus, reason: str) -> None:
+        for job_id, attempt in list(self._attempts.items()):
+            attempt.abandon()
+            attempt.end(status, reason)
+            self._forget(job_id)
+        for waiting in self._waiting.values():
+            for job_id in list(waiting):
+                self._store.update_job(job_id, status=status, error=reason, ended=now())
+                self._drop_waiting(job_id)
+
+    def _shut(self) -> None:
+        connection, self._connection = self._connection, None
+        self._survive(partial(self._drop_all, JobStatus.INTERRUPTED, APP_ENDED))
+        self._ended = True
+        if connection is not None:
+            connection.close()
+        with self._lock:
+            self._workers = []
+
+    def _forget(self, job_id: str) -> None:
+        with self._lock:
+            self._attempts.pop(job_id, None)
+
+    def _drop_waiting(self, job_id: str) -> bool:
+        with self._lock:
+            for waiting in self._waiting.values():
+                if job_id in waiting:
+                    waiting.remove(job_id)
+                    return True
+        return False
+
+    def _running(self, lane: str) -> int:
+        return sum(attempt.job.lane == lane for attempt in self._attempts.values())
+
+    def _slots(self, lane: str) -> int:
+        """How many jobs of a lane may be out at once; one may always wait at the scheduler for its first worker."""
+        return max(1, sum(lane in worker.lanes for worker in self._workers)) if self._scheduler else 1
+
+    def _is_due(self, what: str, every: float) -> bool:
+        if time.monotonic() < self._due.get(what, 0.0):
+            return False
+        self._due[what] = time.monotonic() + every
+        return True
+
+
+def _close_at_exit(dispatcher: weakref.ref[Dispatcher]) -> None:
+    found = dispatcher()
+    if found is not None:
+        found.close()

@@ -1,0 +1,131 @@
+"""Between the values that the store keeps and the rows of its tables; each function works inside a transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from roboreg_core.errors import StoreError
+from roboreg_core.store.records import Event, Job, JobStatus, Record
+
+UNFINISHED = "status IN ('queued', 'running')"
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
+    """Add one row; the names are the columns."""
+    names = ", ".join(values)
+    places = ", ".join(f":{name}" for name in values)
+    db.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", values)
+
+
+def to_record(row: sqlite3.Row) -> Record:
+    """The record in a row of `records`."""
+    spec, result = json.loads(row["spec"]), json.loads(row["result"])
+    return Record(kind=row["kind"], id=row["id"], created=row["created"], spec=spec, result=result)
+
+
+def record_values(value: Record) -> dict[str, Any]:
+    """The row of `records` for a record."""
+    texts = {"spec": text(value.spec), "result": text(value.result)}
+    return {"id": value.id, "kind": value.kind, "created": value.created, **texts}
+
+
+def to_job(row: sqlite3.Row) -> Job:
+    """The job in a row of `jobs`."""
+    fields = {name: row[name] for name in row.keys() if name != "number"}  # noqa: SIM118 (a Row iterates over its values)
+    parsed = {name: json.loads(fields[name]) for name in ("spec", "inputs", "progress")}
+    return Job(**{**fields, **parsed, "status": JobStatus(fields["status"])})
+
+
+def job_values(value: Job) -> dict[str, Any]:
+    """The row of `jobs` for a job."""
+    values = dict(vars(value))
+    texts = {name: text(values[name]) for name in ("spec", "inputs", "progress")}
+    return {**values, **texts, "status": value.status.value}
+
+
+def to_event(row: sqlite3.Row) -> Event:
+    """The event in a row of `events`."""
+    return Event(job=row["job"], number=row["number"], time=row["time"], payload=json.loads(row["payload"]))
+
+
+def event_values(value: Event) -> dict[str, Any]:
+    """The row of `events` for an event."""
+    return {"job": value.job, "number": value.number, "time": value.time, "payload": text(value.payload)}
+
+
+def text(value: dict[str, Any]) -> str:
+    """The value as JSON.
+
+    Raises:
+        StoreError: it holds something that JSON does not know.
+    """
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"only JSON can be kept ({error}): use numbers, texts, lists and objects") from error
+
+
+def find_job(db: sqlite3.Connection, job_id: str) -> Job | None:
+    """The job with that id, None where there is none."""
+    row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    return to_job(row) if row else None
+
+
+def known_job(db: sqlite3.Connection, job_id: str) -> Job:
+    """The job with that id.
+
+    Raises:
+        StoreError: there is none.
+    """
+    job = find_job(db, job_id)
+    if job is None:
+        raise StoreError(f"there is no job {job_id}: list the jobs to see their ids")
+    return job
+
+
+def active(db: sqlite3.Connection, key: str) -> Job | None:
+    """The unfinished job that makes the record `key`."""
+    row = db.execute(f"SELECT * FROM jobs WHERE key = ? AND {UNFINISHED}", (key,)).fetchone()
+    return to_job(row) if row else None
+
+
+def change_job(db: sqlite3.Connection, job_id: str, changes: Mapping[str, Any]) -> Job:
+    """Write the changed fields of a job; return it as it now is."""
+    job = replace(known_job(db, job_id), **changes)
+    values = {name: value for name, value in job_values(job).items() if name in changes}
+    if values:
+        assignments = ", ".join(f"{name} = :{name}" for name in values)
+        db.execute(f"UPDATE jobs SET {assignments} WHERE id = :id", {**values, "id": job_id})
+    return job
+
+
+def delete_job(db: sqlite3.Connection, job_id: str) -> set[str]:
+    """Delete a job with its events; return the artefacts that it referred to."""
+    db.execute("DELETE FROM events WHERE job = ?", (job_id,))
+    db.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+    return drop_refs(db, f"inputs:{job_id}") | drop_refs(db, f"state:{job_id}")
+
+
+def set_refs(db: sqlite3.Connection, holder: str, names: Iterable[str]) -> set[str]:
+    """Make `holder` refer to exactly these artefacts; return those that it did and no longer does."""
+    wanted = set(names)
+    before = drop_refs(db, holder)
+    db.executemany("INSERT INTO refs VALUES (?, ?)", [(holder, name) for name in sorted(wanted)])
+    return before - wanted
+
+
+def drop_refs(db: sqlite3.Connection, holder: str) -> set[str]:
+    """Make `holder` refer to nothing; return the artefacts that it did."""
+    names = {row["sha"] for row in db.execute("SELECT sha FROM refs WHERE holder = ?", (holder,))}
+    db.execute("DELETE FROM refs WHERE holder = ?", (holder,))
+    return names

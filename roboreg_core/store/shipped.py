@@ -1,0 +1,84 @@
+"""Records that ship with the project: a JSON file and a folder of artefacts, read in place, never changed by a run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from roboreg_core.errors import StoreError
+from roboreg_core.store.artifacts import Artifacts
+from roboreg_core.store.records import Record
+
+RECORDS = "records.json"
+ARTIFACTS = "artifacts"
+
+
+class Shipped:
+    """The records in a folder, read again when its file changes."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """Read `folder`; None stands for no shipped records."""
+        self.folder = folder
+        self._stamp: tuple[int, int] | None = None
+        self._records: dict[str, Record] = {}
+
+    def records(self) -> dict[str, Record]:
+        """The records by id, each with `recorded=True`; {} where the folder has none.
+
+        Raises:
+            StoreError: the file is no list of records.
+        """
+        if self.folder is None:
+            return {}
+        path = self.folder / RECORDS
+        try:
+            status = path.stat()
+        except OSError:
+            return {}
+        stamp = (status.st_mtime_ns, status.st_size)
+        if stamp != self._stamp:
+            self._records, self._stamp = _read(path), stamp
+        return self._records
+
+
+def export(record: Record, artifacts: Artifacts, folder: Path) -> None:
+    """Write the record and its artefacts into a folder of shipped records, in place of one with the same id.
+
+    Raises:
+        StoreError: an artefact is missing, or the folder cannot be written.
+    """
+    target = Artifacts(folder / ARTIFACTS)
+    for name in artifact_names(record.result):
+        target.put(artifacts.get(name))
+    path = folder / RECORDS
+    records = _read(path) if path.is_file() else {}
+    records[record.id] = replace(record, recorded=True)
+    ordered = sorted(records.values(), key=lambda each: (each.created, each.id))
+    _write(path, [asdict(each) for each in ordered])
+
+
+def artifact_names(result: dict[str, Any]) -> list[str]:
+    """The SHA-256 sums of the artefacts that a record's result names."""
+    named = result.get("artifacts") or {}
+    return sorted({str(name) for name in named.values()})
+
+
+def _read(path: Path) -> dict[str, Record]:
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        records = [Record(**{**row, "recorded": True}) for row in rows]
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(f"the shipped records in {path} cannot be read ({error}): restore the file") from error
+    return {record.id: record for record in records}
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path} ({error.strerror}): choose another folder") from error

@@ -1,0 +1,170 @@
+"""The schedule editor: nine sliders and number fields, presets, and the address that holds them.
+
+The schedule lives in the session; the address `?s=` follows it, and an address that was opened sets it. A slider and
+its number field are two views of the same count.
+"""
+
+from __future__ import annotations
+
+import json
+
+import streamlit as st
+
+from roboreg_core.errors import ScheduleError
+from roboreg_core.model.cost import block_parameters
+from roboreg_core.schedule import BLOCKS_PER_STAGE, BOUNDS, PRESETS, STAGE_WIDTHS, Schedule
+from roboreg_core.ui import keys, panels
+
+ADDRESS = "s"
+DEFAULT = PRESETS["moderate"]
+_SCHEDULE, _SEEN, _PROBLEM = "schedule", "schedule-seen", "schedule-problem"
+_DENSE_BLOCKS = block_parameters(PRESETS["dense"])
+_STAGE_SIZES = ("32 x 32", "16 x 16", "8 x 8")
+# Label, slider, number field, bar; they stay side by side on a telephone.
+_WIDTHS = (1.5, 5, 2.6, 1.7)
+
+
+def open_address() -> None:
+    """Take the schedule from an address that was opened; junk leaves the default and a message."""
+    text = st.query_params.get(ADDRESS)
+    if text is None:
+        _put(st.session_state.get(_SCHEDULE, DEFAULT))
+        return
+    if text == st.session_state.get(_SEEN):
+        return
+    try:
+        _put(Schedule.parse(text))
+    except ScheduleError as error:
+        st.session_state[_SCHEDULE], st.session_state[_SEEN] = DEFAULT, text
+        st.session_state[_PROBLEM] = f"The address holds no valid schedule: {error}. Showing {DEFAULT.label} instead."
+
+
+def schedule() -> Schedule:
+    """The schedule as it stands."""
+    value: Schedule = st.session_state.get(_SCHEDULE, DEFAULT)
+    return value
+
+
+def problem_shown() -> None:
+    """Say what was wrong with an address or a file, until the next change."""
+    problem = st.session_state.get(_PROBLEM)
+    if problem:
+        st.error(panels.escape(problem), icon=":material/error:")
+
+
+def presets() -> None:
+    """One button a preset, and one back to the default."""
+    _settle(keys.PRESET, schedule().name)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control("Presets", list(PRESETS), key=keys.PRESET, on_change=_preset_chosen)
+        st.button(
+            "Reset", key=keys.RESET, icon=":material/restart_alt:", on_click=_put, args=(DEFAULT,), type="tertiary"
+        )
+
+
+def rows() -> None:
+    """A row a block, grouped by stage."""
+    now = schedule()
+    kept = block_parameters(now)
+    for stage, width in enumerate(STAGE_WIDTHS):
+        st.markdown(f"**Stage {stage + 1}** :gray[· {width} filters a block, {_STAGE_SIZES[stage]} pixels]")
+        for block in range(stage * BLOCKS_PER_STAGE + 1, (stage + 1) * BLOCKS_PER_STAGE + 1):
+            _row(block, now.clusters[block - 1], kept[block - 1] / _DENSE_BLOCKS[block - 1])
+
+
+def exchange() -> None:
+    """Take a schedule home as JSON, or bring one."""
+    with st.popover("Import or export", icon=":material/swap_vert:"):
+        st.download_button(
+            "Download this schedule (JSON)",
+            json.dumps({"schedule": schedule().to_json()}),
+            "schedule.json",
+            "application/json",
+            key=keys.DOWNLOAD_SCHEDULE,
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.file_uploader(
+            "Load a schedule (JSON): a list of nine counts, or an object with one under `schedule`",
+            type="json",
+            key=keys.UPLOAD_SCHEDULE,
+            on_change=_uploaded,
+        )
+
+
+def read_schedule(content: bytes) -> Schedule:
+    """A schedule from an uploaded file. Raises `ScheduleError` saying what is wrong with it."""
+    try:
+        value = json.loads(content)
+    except ValueError:
+        raise ScheduleError("a schedule file must be JSON, got something else; export one to see the form") from None
+    if isinstance(value, dict):
+        if "schedule" not in value:
+            raise ScheduleError(f"a schedule file must hold `schedule`, got {', '.join(list(value)[:5]) or 'nothing'}")
+        value = value["schedule"]
+    return Schedule.from_json(value)
+
+
+def _row(block: int, count: int, share: float) -> None:
+    bound = BOUNDS[block - 1]
+    label = f"Clusters kept in block {block}, 1 to {bound}"
+    name, slide, field, bar = st.columns(_WIDTHS, gap="small", vertical_alignment="center", wrap=False)
+    name.markdown(f"Block {block}")
+    for key in (keys.slider(block), keys.number(block)):
+        _settle(key, count)
+    slide.slider(
+        label,
+        1,
+        bound,
+        key=keys.slider(block),
+        label_visibility="collapsed",
+        on_change=_moved,
+        args=(block, keys.slider(block)),
+    )
+    field.number_input(
+        label,
+        1,
+        bound,
+        step=1,
+        key=keys.number(block),
+        label_visibility="collapsed",
+        on_change=_moved,
+        args=(block, keys.number(block)),
+    )
+    bar.progress(min(share, 1.0), text=f"{share:.0%}")
+
+
+def _settle(key: str, value: object) -> None:
+    """Give a widget its value where it has another: telling it what it holds already would move it under the hand."""
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+
+
+def _put(value: Schedule) -> None:
+    st.session_state[_SCHEDULE] = value
+    st.session_state.pop(_PROBLEM, None)
+    st.session_state[_SEEN] = str(value)
+    if st.query_params.get(ADDRESS) != str(value):
+        st.query_params[ADDRESS] = str(value)
+
+
+def _moved(block: int, key: str) -> None:
+    count = st.session_state[key]
+    if count is not None:
+        _put(schedule().replace(block, int(count)))
+
+
+def _preset_chosen() -> None:
+    name = st.session_state[keys.PRESET]
+    if name is not None:
+        _put(PRESETS[name])
+
+
+def _uploaded() -> None:
+    file = st.session_state[keys.UPLOAD_SCHEDULE]
+    if file is None:
+        return
+    try:
+        _put(read_schedule(file.getvalue()))
+    except ScheduleError as error:
+        st.session_state[_PROBLEM] = f"{panels.sentence(error)} The schedule stays as it was."

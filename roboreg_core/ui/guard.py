@@ -1,0 +1,28 @@
+"""Sends a first visit that opened a page by its address through the app's navigation.
+
+A fresh server does not know the navigation until `app.py` ran once: it then runs the page's file alone, without title,
+layout or menu. Each page therefore begins with `enter`.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+_ENTERED, _WANTED = "guard-entered", "guard-wanted"
+
+
+def through_navigation() -> None:
+    """Called by `app.py` once the navigation is known: goes on to the page that was asked for by its address."""
+    st.session_state[_ENTERED] = True
+    wanted = st.session_state.pop(_WANTED, None)
+    if wanted is not None:
+        page, query = wanted
+        st.switch_page(page, query_params=query)
+
+
+def enter(page: str) -> None:
+    """Called by the page `pages/<page>.py` first: goes through `app.py` where this visit has not yet."""
+    if _ENTERED not in st.session_state:
+        query = {name: st.query_params.get_all(name) for name in st.query_params}
+        st.session_state[_WANTED] = (f"pages/{page}.py", query)
+        st.switch_page("app.py")

@@ -1,0 +1,36 @@
+"""Keys of the widgets that tests and addresses rely on; Streamlit marks each with the class `st-key-<key>`.
+
+Design: `slider-1`..`slider-9`, `number-1`..`number-9`, `preset`, `reset`, `upload-schedule`, `download-schedule`,
+`method`, `recalibrate`, `epochs`, `seed`, `images`, `learning-rate`, `batch-size`, `start`, `open-run`,
+`show-progress`, `counts` (the live figures).
+Jobs: `job-<id>`, `cancel-<id>`, `resume-<id>`, `open-<id>`, `log-<id>`, `forget-<id>`.
+Inspect: `run-picker`, `stage`, `tab`, `confusion-values`, `finding`, `download-weights`, `download-card`,
+`download-run-schedule`, `download-predictions`, `download-report`, `delete-run`.
+Overview: `best`, `runs-table`, `tradeoff`.
+Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`.
+"""
+
+from __future__ import annotations
+
+PRESET, RESET = "preset", "reset"
+UPLOAD_SCHEDULE, DOWNLOAD_SCHEDULE = "upload-schedule", "download-schedule"
+METHOD, RECALIBRATE, EPOCHS, SEED, IMAGES = "method", "recalibrate", "epochs", "seed", "images"
+LEARNING_RATE, BATCH_SIZE = "learning-rate", "batch-size"
+START, OPEN_RUN, SHOW_PROGRESS, COUNTS = "start", "open-run", "show-progress", "counts"
+RUN_PICKER, STAGE, TAB, CONFUSION_VALUES, FINDING = "run-picker", "stage", "tab", "confusion-values", "finding"
+BEST, RUNS_TABLE, TRADEOFF = "best", "runs-table", "tradeoff"
+
+
+def slider(block: int) -> str:
+    """The slider of a block, 1..9."""
+    return f"slider-{block}"
+
+
+def number(block: int) -> str:
+    """The number field of a block, 1..9."""
+    return f"number-{block}"
+
+
+def of_job(action: str, job: str) -> str:
+    """A control of one job; `action` is `job`, `cancel`, `resume`, `open`, `log` or `forget`."""
+    return f"{action}-{job}"

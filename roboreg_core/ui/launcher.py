@@ -1,0 +1,189 @@
+"""How to prune and fine-tune, how long it takes, and the one button that starts it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from roboreg_core import runs
+from roboreg_core.charts import facts, progress, words
+from roboreg_core.runs import RunSpec
+from roboreg_core.schedule import Schedule
+from roboreg_core.store.records import Job, JobStatus, Record
+from roboreg_core.ui import keys, panels, state
+
+METHOD_WORDS = {
+    "merge": (
+        "merge (recommended)",
+        "Clusters the filters with batch norm folded in, averages each cluster and adds up what reads it: exact where "
+        "the filters of a cluster are equal.",
+    ),
+    "source": (
+        "source",
+        "The source project's arithmetic, for comparison: clusters raw weights and averages everything.",
+    ),
+}
+IMAGES_WORDS = {"bundled": "10,000 (bundled)", "full": "48,000 (all of CIFAR-10)"}
+LOOK_AGAIN_SECONDS = 1.0
+
+
+def panel(schedule: Schedule) -> None:
+    """Recipe and start, once torch and the dense network are loaded; until then it says so and looks again."""
+    if state.machinery().loaded.is_set():
+        with panels.errors_shown():
+            _panel(schedule)
+    else:
+        _waiting()
+
+
+@st.fragment(run_every=0.5)
+def _waiting() -> None:
+    if state.machinery().loaded.is_set():
+        st.rerun()
+    st.info(
+        "Loading the dense network and the job engine, a few seconds. The counts above are live already.",
+        icon="spinner",
+    )
+
+
+def _panel(schedule: Schedule) -> None:
+    dense = state.machinery().dense()
+    settings = _recipe()
+    if schedule.is_dense:
+        st.info("This schedule keeps every filter, so there is nothing to prune. Lower a block, or take a preset.")
+        return
+    spec = runs.spec_for(schedule, dense, settings.pop("training_set"), **settings)
+    record = state.store().get_record(spec.id)
+    job = state.store().active_job_for(spec.id)
+    if record is not None:
+        _finished(record)
+    elif job is not None:
+        _under_way(job.id)
+    else:
+        _start(spec)
+
+
+def _recipe() -> dict[str, Any]:
+    full = state.machinery().full_images
+    left, right = st.columns(2, vertical_alignment="top")
+    epochs = left.number_input(
+        "Epochs of fine-tuning",
+        0,
+        200,
+        runs.DEFAULT_EPOCHS,
+        key=keys.EPOCHS,
+        bind="query-params",
+        help="Passes over the training images after pruning. 0 prunes only, which takes seconds.",
+    )
+    seed = right.number_input(
+        "Seed",
+        0,
+        2**31 - 1,
+        0,
+        key=keys.SEED,
+        bind="query-params",
+        help="Of clustering, calibration images and fine-tuning. The same seed gives the same run.",
+    )
+    choices = ["bundled", "full"] if full else ["bundled"]
+    images = st.segmented_control(
+        "Training images",
+        choices,
+        default=choices[-1],
+        required=True,
+        format_func=IMAGES_WORDS.__getitem__,
+        key=keys.IMAGES,
+        bind="query-params",
+        help=None if full else "All 48,000 become available after `python -m roboreg_core data fetch`.",
+    )
+    with st.expander("Method and advanced settings", icon=":material/tune:"):
+        return {"epochs": int(epochs), "seed": int(seed), "training_set": images, **_advanced()}
+
+
+def _advanced() -> dict[str, Any]:
+    method = st.radio(
+        "Method",
+        list(METHOD_WORDS),
+        key=keys.METHOD,
+        bind="query-params",
+        format_func=lambda name: METHOD_WORDS[name][0],
+        captions=[text for _, text in METHOD_WORDS.values()],
+    )
+    recalibrate = st.toggle(
+        "Recalibrate batch norm",
+        True,
+        key=keys.RECALIBRATE,
+        bind="query-params",
+        help="Estimates batch norm's statistics anew on 1,000 training images right after merging; no labels are used.",
+    )
+    left, right = st.columns(2)
+    rate = left.number_input(
+        "Learning rate", 0.0001, 1.0, 0.02, step=0.005, format="%.4f", key=keys.LEARNING_RATE, bind="query-params"
+    )
+    batch = right.number_input("Batch size", 16, 1024, 128, step=16, key=keys.BATCH_SIZE, bind="query-params")
+    return {"method": method, "recalibrate": recalibrate, "learning_rate": float(rate), "batch_size": int(batch)}
+
+
+def _start(spec: RunSpec) -> None:
+    seconds = runs.estimate_seconds(spec, state.runs())
+    ahead = sum(not job.status.is_ended for job in state.jobs())
+    wait = f", after {words.plural(ahead, 'run')} under way" if ahead else ""
+    st.button(
+        "Prune and fine-tune" if spec.epochs else "Prune",
+        key=keys.START,
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        on_click=_submit,
+        args=(spec,),
+    )
+    st.caption(f"Takes about {words.duration(seconds)}{wait}. Moving a slider starts nothing.")
+    panels.kept_error(keys.START)
+
+
+def _submit(spec: RunSpec) -> None:
+    with panels.errors_kept(keys.START):
+        machinery = state.machinery()
+        machinery.engine().submit(runs.task_for(spec, machinery.dense(), state.store()))
+
+
+def _finished(record: Record) -> None:
+    change = facts.accuracy_change(record)
+    whose = "It ships with the project" if record.recorded else "You have run it"
+    st.success(
+        f"This very run is finished: {words.percent(change.value)} accuracy, "
+        f"{words.signed_points(change.difference)} to dense. {whose}.",
+        icon=":material/check_circle:",
+    )
+    if st.button(
+        "Open the finished run", key=keys.OPEN_RUN, type="primary", icon=":material/query_stats:", width="stretch"
+    ):
+        st.switch_page("pages/inspect.py", query_params={"run": record.id})
+
+
+@st.fragment(run_every=LOOK_AGAIN_SECONDS)
+def _under_way(job_id: str) -> None:
+    job = state.store().get_job(job_id)
+    if job is None or job.status.is_ended:
+        st.rerun()
+    _progress(job)
+    if st.button(
+        "Show progress", key=keys.SHOW_PROGRESS, type="primary", icon=":material/monitoring:", width="stretch"
+    ):
+        st.switch_page("pages/jobs.py")
+    st.caption("You may go on designing, or close the page: the run goes on.")
+
+
+def _progress(job: Job) -> None:
+    if job.status is JobStatus.QUEUED:
+        st.progress(0.0, text=queue_words(job))
+    else:
+        st.progress(progress.fraction(job), text=progress.progress_words(job))
+
+
+def queue_words(job: Job) -> str:
+    """A queued job's place."""
+    ahead = state.position(job)
+    if ahead is None:
+        return "Queued"
+    return f"Queued, {words.plural(ahead, 'run')} ahead" if ahead else "Queued, next in line"

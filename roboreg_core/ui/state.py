@@ -1,0 +1,159 @@
+"""What all visitors share: the store, the records read from it, and the parts that take seconds to load.
+
+torch, the dense network and the job engine are loaded by a thread, so that the first page does not wait for them.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from roboreg_core import paths
+from roboreg_core.errors import CheckpointError, JobError, RoboRegError
+from roboreg_core.runs import KIND
+from roboreg_core.store.records import Job, Record
+from roboreg_core.store.store import Store
+
+if TYPE_CHECKING:
+    from roboreg_core.jobs.engine import Engine
+    from roboreg_core.model.checkpoints import Checkpoint
+
+DENSE = "dense"
+# The first page gets the processor to itself for so long.
+HEAD_START_SECONDS = 1.5
+
+
+class Machinery:
+    """torch, the dense network and the engine, loaded in the background.
+
+    Attributes:
+        loaded: set once loading ended, well or not.
+        full_images: True where all 50,000 training images are on this machine.
+    """
+
+    def __init__(self, store: Store, delay: float) -> None:
+        self.loaded = threading.Event()
+        self.full_images = False
+        self._store = store
+        self._engine: Engine | None = None
+        self._dense: Checkpoint | None = None
+        self._errors: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(delay, self._load)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def engine(self) -> Engine:
+        """The job engine; waits until it is loaded. Raises `JobError` where it cannot start."""
+        self.loaded.wait()
+        with self._lock:
+            if self._engine is None:
+                self._start_engine()
+            if self._engine is None:
+                raise JobError(self._errors["engine"])
+            return self._engine
+
+    def dense(self) -> Checkpoint:
+        """The dense network; waits until it is loaded. Raises `CheckpointError` where there is none."""
+        self.loaded.wait()
+        with self._lock:
+            if self._dense is None:
+                self._read_dense()
+            if self._dense is None:
+                raise CheckpointError(self._errors["dense"])
+            return self._dense
+
+    def _load(self) -> None:
+        try:
+            with self._lock:
+                self._start_engine()
+                self._read_dense()
+                from roboreg_core.data import sources
+
+                self.full_images = sources.full_is_present()
+        finally:
+            self.loaded.set()
+
+    def _start_engine(self) -> None:
+        try:
+            self._engine = start_engine(self._store)
+        except Exception as error:
+            self._errors["engine"] = f"the job engine could not start ({error}): see the log of the app"
+
+    def _read_dense(self) -> None:
+        try:
+            self._dense = read_dense()
+        except RoboRegError as error:
+            self._errors["dense"] = str(error)
+        except Exception as error:
+            self._errors["dense"] = f"the dense network could not be loaded ({error}): see the log of the app"
+
+
+def start_engine(store: Store) -> Engine:
+    """A new engine on `store`, its worker starting."""
+    from roboreg_core.jobs.engine import Engine
+
+    engine = Engine(store)
+    engine.start()
+    return engine
+
+
+def read_dense() -> Checkpoint:
+    """The dense network that ships with the project."""
+    from roboreg_core.model import checkpoints
+
+    return checkpoints.load(DENSE)
+
+
+def store() -> Store:
+    """The store in `ROBOREG_HOME`, in front of the recorded runs."""
+    return _store(str(paths.home()), str(paths.recorded()))
+
+
+def machinery() -> Machinery:
+    """The parts that load in the background; the first call begins to load them."""
+    return _machinery(str(paths.home()), str(paths.recorded()))
+
+
+def runs() -> list[Record]:
+    """All runs, own and recorded, newest first."""
+    return _runs(str(paths.home()), str(paths.recorded()), store().version())
+
+
+def find_run(prefix: str) -> Record:
+    """The run whose id is, or alone begins with, `prefix`. Raises `StoreError` where there is none."""
+    return store().find_record(prefix)
+
+
+def jobs() -> list[Job]:
+    """All jobs that make runs, newest first."""
+    return store().list_jobs(KIND)
+
+
+def position(job: Job) -> int | None:
+    """How many jobs are ahead of a queued one; None where it is not known."""
+    shared = machinery()
+    try:
+        return shared.engine().position(job.id) if shared.loaded.is_set() else None
+    except RoboRegError:
+        return None
+
+
+@st.cache_resource(show_spinner=False)
+def _store(home: str, recorded: str) -> Store:
+    folder = Path(recorded)
+    return Store(Path(home), folder if folder.is_dir() else None)
+
+
+@st.cache_resource(show_spinner=False)
+def _machinery(home: str, recorded: str) -> Machinery:
+    return Machinery(_store(home, recorded), HEAD_START_SECONDS)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _runs(home: str, recorded: str, version: int) -> list[Record]:
+    del version  # only the key under which the list is kept
+    return _store(home, recorded).list_records(KIND)

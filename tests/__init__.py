@@ -1,0 +1,1 @@
+"""Tests of RoboReg, laid out as `roboreg_core` is."""

@@ -1,0 +1,71 @@
+"""Small networks and images that many tests share, and a home of their own for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+from torch import nn
+
+from roboreg_core.data import sources
+from roboreg_core.data.images import Images, first_of_each_class
+from roboreg_core.model.resnet import ResNet20, initialise
+from roboreg_core.schedule import PRESETS, Schedule
+from roboreg_core.seeding import torch_generator
+
+# The networks are tiny: one thread is as fast as many, and does not suffer from what else the machine does.
+torch.set_num_threads(1)
+# The same examples on every run, none kept: what fails here fails everywhere.
+settings.register_profile("roboreg", deadline=None, derandomize=True, database=None, max_examples=50)
+settings.load_profile("roboreg")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty `ROBOREG_HOME`: no test reads or writes the user's."""
+    folder = tmp_path / "roboreg-home"
+    monkeypatch.setenv("ROBOREG_HOME", str(folder))
+    for name in ("ROBOREG_DATA", "ROBOREG_SCHEDULER"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def images() -> Images:
+    """300 bundled training images, 30 a class; read-only."""
+    everything = sources.training_images("bundled")
+    return everything.take(first_of_each_class(everything.labels.numpy(), 30), "300 training images")
+
+
+@pytest.fixture(scope="session")
+def few_images(images: Images) -> Images:
+    """50 of them, five a class; read-only."""
+    return images.take(first_of_each_class(images.labels.numpy(), 5), "50 training images")
+
+
+@pytest.fixture(scope="session")
+def make_network() -> Callable[..., ResNet20]:
+    """`make_network(schedule, seed=0)`: random weights, and batch norms that do something, in eval mode."""
+    return random_network
+
+
+@pytest.fixture
+def network() -> ResNet20:
+    """A small network of its own for each test: schedule `aggressive`, random weights."""
+    return random_network(PRESETS["aggressive"])
+
+
+def random_network(schedule: Schedule = PRESETS["dense"], seed: int = 0) -> ResNet20:
+    model = ResNet20(schedule)
+    generator = torch_generator(seed, "test network")
+    initialise(model, generator)
+    with torch.no_grad():
+        for norm in (module for module in model.modules() if isinstance(module, nn.BatchNorm2d)):
+            norm.weight.uniform_(0.5, 1.5, generator=generator)
+            norm.bias.normal_(0, 0.2, generator=generator)
+            norm.running_mean.normal_(0, 0.2, generator=generator)
+            norm.running_var.uniform_(0.5, 2, generator=generator)
+    return model.eval()

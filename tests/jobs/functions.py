@@ -1,0 +1,96 @@
+"""Tiny task functions for workers to run. Each step waits a little, so that a test can act between two of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from roboreg_core.errors import SpecError
+from roboreg_core.jobs.task import Context, Output, Stopped
+
+Spec = dict[str, Any]
+
+
+def count(spec: Spec, context: Context) -> Output:
+    """Count to `steps`, saving each step and going on from the saved one; return what this attempt counted."""
+    begin = int(context.state or b"0")
+    counted = []
+    for step in range(begin + 1, spec["steps"] + 1):
+        _nap(spec, context)
+        context.save(str(step).encode())
+        context.report({"step": step, "milestone": True})
+        counted.append(step)
+    return Output(result={"counted": counted, "pid": os.getpid()}, artifacts={"last": str(counted[-1:]).encode()})
+
+
+def tell_much(spec: Spec, context: Context) -> Output:
+    """Report more often than anyone reads, with a milestone now and then."""
+    end = time.monotonic() + spec["seconds"]
+    number = 0
+    while time.monotonic() < end:
+        number += 1
+        context.report({"number": number, "milestone": number % 100 == 0})
+        time.sleep(0.001)
+    return Output(result={"told": number})
+
+
+def digest(spec: Spec, context: Context) -> Output:
+    """Read the inputs; return their sums, and bytes as large as asked."""
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in context.inputs.items()}
+    return Output(result={"sums": sums}, artifacts={"large": os.urandom(spec.get("bytes", 1))})
+
+
+def environment(spec: Spec, context: Context) -> Output:
+    """What a worker finds around it."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    return Output(result={"pid": os.getpid(), **{name: os.environ.get(name) for name in names}})
+
+
+def refuse(spec: Spec, context: Context) -> Output:
+    """Raise RoboReg's own error, another one, or leave the process's usual ways."""
+    if spec["how"] == "own":
+        raise SpecError("steps must be 1..9, got 10")
+    if spec["how"] == "exit":
+        raise SystemExit("over")
+    raise ValueError("a line\nand another")
+
+
+def ignore_stop(spec: Spec, context: Context) -> Output:
+    """Hold some memory and never look whether to stop."""
+    held = bytearray(spec.get("bytes", 1))
+    context.save(b"7")
+    context.report({"holding": len(held), "pid": os.getpid(), "milestone": True})
+    time.sleep(spec["seconds"])
+    return Output(result={})
+
+
+def die(spec: Spec, context: Context) -> Output:
+    """Kill the own process, the first `times` times that it is run."""
+    path = Path(spec["path"])
+    deaths = len(path.read_text()) if path.exists() else 0
+    if deaths < spec["times"]:
+        path.write_text("x" * (deaths + 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Output(result={"deaths": deaths})
+
+
+def note(spec: Spec, context: Context) -> Output:
+    """Append a line when begun and one when done."""
+    with Path(spec["path"]).open("a") as file:
+        file.write(f"begin {spec['name']}\n")
+        file.flush()
+        time.sleep(spec.get("seconds", 0.05))
+        file.write(f"end {spec['name']}\n")
+    return Output(result={})
+
+
+def _nap(spec: Spec, context: Context) -> None:
+    end = time.monotonic() + spec.get("nap", 0.05)
+    while time.monotonic() < end:
+        if context.should_stop():
+            raise Stopped
+        time.sleep(0.01)

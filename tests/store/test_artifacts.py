@@ -1,0 +1,125 @@
+"""Artefacts: whole or not there, checked when read, never taken from the second folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from roboreg_core.errors import StoreError
+from roboreg_core.store.artifacts import Artifacts
+from tests.store.helpers import files, python
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Artifacts:
+    return Artifacts(tmp_path / "own", tmp_path / "shipped")
+
+
+@pytest.mark.parametrize("content", [b"", b"weights", bytes(range(256)) * 4000])
+def test_what_is_put_is_got(artifacts: Artifacts, content: bytes) -> None:
+    name = artifacts.put(content)
+    assert name == sha(content)
+    assert artifacts.get(name) == content
+    assert artifacts.path(name).read_bytes() == content
+    assert name in artifacts
+    assert artifacts.put(content) == name
+    assert files(artifacts.folder) == {name}
+
+
+def test_what_is_missing_is_named(artifacts: Artifacts) -> None:
+    name = sha(b"nothing")
+    assert name not in artifacts
+    for ask in (artifacts.get, artifacts.path):
+        with pytest.raises(StoreError, match=f"{name} is missing"):
+            ask(name)
+
+
+@pytest.mark.parametrize("damage", [b"", b"weight", b"weightz", b"weights and more"])
+def test_damage_is_named_and_repaired_by_putting_again(artifacts: Artifacts, damage: bytes) -> None:
+    name = artifacts.put(b"weights")
+    artifacts.path(name).write_bytes(damage)
+    with pytest.raises(StoreError, match=f"{name} is damaged"):
+        artifacts.get(name)
+    artifacts.put(b"weights")
+    assert artifacts.get(name) == b"weights"
+
+
+@pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 64 + "/x"])
+def test_only_sums_are_names(artifacts: Artifacts, name: str) -> None:
+    for ask in (artifacts.get, artifacts.path, artifacts.discard):
+        with pytest.raises(StoreError, match="64 hexadecimal"):
+            ask(name)
+
+
+def test_the_second_folder_is_read_and_never_changed(artifacts: Artifacts) -> None:
+    assert artifacts.fallback is not None
+    name = Artifacts(artifacts.fallback).put(b"shipped")
+    assert artifacts.get(name) == b"shipped"
+    artifacts.discard(name)
+    assert artifacts.sweep(set(), min_age=0) == []
+    assert artifacts.get(name) == b"shipped"
+    assert files(artifacts.folder) == set()
+
+
+def test_the_second_folder_stands_in_for_a_damaged_file(artifacts: Artifacts) -> None:
+    assert artifacts.fallback is not None
+    name = Artifacts(artifacts.fallback).put(b"both")
+    artifacts.put(b"both")
+    (artifacts.folder / name).write_bytes(b"damaged")
+    assert artifacts.get(name) == b"both"
+
+
+def test_a_crash_before_the_rename_leaves_nothing_under_the_name(artifacts: Artifacts) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from roboreg_core.store.artifacts import Artifacts
+Path.replace = lambda self, target: os._exit(9)
+Artifacts(Path(sys.argv[1])).put(b"weights")
+"""
+    assert python(code, str(artifacts.folder)).wait(30) == 9
+    assert len(files(artifacts.folder)) == 1, "the temporary file"
+    assert sha(b"weights") not in artifacts
+    assert artifacts.sweep(set()) == [], "another process may be writing it"
+    assert len(artifacts.sweep(set(), min_age=0)) == 1
+    artifacts.put(b"weights")
+    assert files(artifacts.folder) == {sha(b"weights")}
+
+
+def test_a_failed_write_leaves_no_temporary_file(artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"No space left on device.*free some space"):
+        artifacts.put(b"weights")
+    assert files(artifacts.folder) == set()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match="cannot write to"):
+        Artifacts(tmp_path / "file" / "artifacts").put(b"weights")
+
+
+def test_a_sweep_deletes_what_is_old_and_not_kept(artifacts: Artifacts) -> None:
+    kept, old, young = (artifacts.put(content) for content in (b"kept", b"old", b"young"))
+    (artifacts.folder / "notes.txt").write_text("a person's own")
+    for name in (kept, old):
+        os.utime(artifacts.path(name), (0, 0))
+    assert artifacts.sweep({kept}) == [old]
+    assert files(artifacts.folder) == {kept, young, "notes.txt"}
+
+
+def test_putting_again_makes_a_file_young(artifacts: Artifacts) -> None:
+    name = artifacts.put(b"weights")
+    os.utime(artifacts.path(name), (0, 0))
+    artifacts.put(b"weights")
+    assert artifacts.sweep(set()) == []

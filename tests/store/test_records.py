@@ -1,0 +1,166 @@
+"""Records: own and shipped ones beside each other, and the artefacts that they refer to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from roboreg_core.errors import StoreError
+from roboreg_core.store.store import Store
+from tests.store.helpers import files, job, record
+
+
+@pytest.fixture
+def shipped(tmp_path: Path) -> Path:
+    """A folder with two shipped records, of which `old` has an artefact."""
+    folder = tmp_path / "shipped"
+    source = Store(tmp_path / "source")
+    weights = source.artifacts.put(b"shipped weights")
+    source.put_record(record("old", created="2025-01-01", result={"artifacts": {"weights": weights}}))
+    source.put_record(record("both", created="2025-06-01", result={"from": "shipped"}))
+    for record_id in ("both", "old"):
+        source.export_record(record_id, folder)
+    return folder
+
+
+def test_a_record_comes_back_as_it_was_put(store: Store) -> None:
+    store.put_record(record("a"))
+    assert store.get_record("a") == record("a")
+    assert store.get_record("b") is None
+    store.put_record(record("a", result={"b": "new"}))
+    assert store.list_records() == [record("a", result={"b": "new"})]
+
+
+def test_a_second_store_on_the_same_folder_sees_it(store: Store) -> None:
+    store.put_record(record("a"))
+    assert Store(store.home).get_record("a") == record("a")
+
+
+def test_records_are_listed_by_kind_newest_first(store: Store) -> None:
+    store.put_record(record("older", created="2026-01-01"))
+    store.put_record(record("newest", created="2026-03-01"))
+    store.put_record(record("other", kind="other", created="2026-02-01"))
+    store.put_record(record("same time, put later", created="2026-01-01"))
+    assert [each.id for each in store.list_records("test")] == ["newest", "same time, put later", "older"]
+    assert [each.id for each in store.list_records()] == ["newest", "other", "same time, put later", "older"]
+
+
+def test_a_record_is_found_by_the_beginning_of_its_id(store: Store) -> None:
+    for record_id in ("abc1", "abc2", "b%_", "abc"):
+        store.put_record(record(record_id))
+    assert store.find_record("abc1").id == "abc1"
+    assert store.find_record("abc").id == "abc", "the whole id goes before beginnings"
+    assert store.find_record("b").id == "b%_"
+    with pytest.raises(StoreError, match=r"3 records begin with 'ab' \(abc, abc1, abc2\)"):
+        store.find_record("ab")
+    for unknown in ("x", "%", "_"):
+        with pytest.raises(StoreError, match="no record begins"):
+            store.find_record(unknown)
+    with pytest.raises(StoreError, match="at least one"):
+        store.find_record("")
+
+
+def test_shipped_records_stand_beside_the_own_ones(store: Store, shipped: Path) -> None:
+    both = Store(store.home, shipped)
+    both.put_record(record("own", created="2026-01-01"))
+    assert [(each.id, each.recorded) for each in both.list_records("test")] == [
+        ("own", False),
+        ("both", True),
+        ("old", True),
+    ]
+    old = both.find_record("ol")
+    assert old.recorded
+    assert both.artifacts.get(old.result["artifacts"]["weights"]) == b"shipped weights"
+    assert files(both.artifacts.folder) == set(), "never copied"
+
+
+def test_an_own_record_goes_before_a_shipped_one(store: Store, shipped: Path) -> None:
+    both = Store(store.home, shipped)
+    both.put_record(record("both", result={"from": "own"}))
+    for found in (both.get_record("both"), both.find_record("bo"), both.list_records()[0]):
+        assert found is not None
+        assert (found.result, found.recorded) == ({"from": "own"}, False)
+    both.delete_record("both")
+    found = both.get_record("both")
+    assert found is not None
+    assert found.recorded
+
+
+def test_shipped_records_are_never_changed(store: Store, shipped: Path) -> None:
+    before = {path: path.read_bytes() for path in shipped.rglob("*") if path.is_file()}
+    both = Store(store.home, shipped)
+    with pytest.raises(StoreError, match="ships with the project"):
+        both.delete_record("old")
+    both.put_record(record("own", result=record("x").result))
+    both.delete_record("own")
+    both.sweep()
+    assert {path: path.read_bytes() for path in shipped.rglob("*") if path.is_file()} == before
+
+
+def test_shipped_records_are_read_again_when_their_file_changes(store: Store, shipped: Path) -> None:
+    both = Store(store.home, shipped)
+    assert both.get_record("later") is None
+    store.put_record(record("later"))
+    store.export_record("later", shipped)
+    assert both.get_record("later") is not None
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '[{"id": "a"}]', "{}x"])
+def test_damaged_shipped_records_are_named(store: Store, shipped: Path, text: str) -> None:
+    (shipped / "records.json").write_text(text)
+    with pytest.raises(StoreError, match=r"records\.json cannot be read"):
+        Store(store.home, shipped).list_records()
+
+
+def test_a_missing_folder_of_shipped_records_is_an_empty_one(store: Store, tmp_path: Path) -> None:
+    assert Store(store.home, tmp_path / "nowhere").list_records() == []
+
+
+def test_an_export_keeps_what_was_exported_before(store: Store, shipped: Path) -> None:
+    store.put_record(record("both", result={"from": "newer"}))
+    store.export_record("both", shipped)
+    rows = json.loads((shipped / "records.json").read_text())
+    assert {row["id"]: row["result"] for row in rows}["both"] == {"from": "newer"}
+    assert {row["id"] for row in rows} == {"old", "both"}
+    with pytest.raises(StoreError, match="no record nothing"):
+        store.export_record("nothing", shipped)
+
+
+def test_an_artefact_goes_with_the_last_that_refers_to_it(store: Store) -> None:
+    shared, alone = store.artifacts.put(b"shared"), store.artifacts.put(b"alone")
+    store.put_record(record("a", result={"artifacts": {"x": shared, "y": alone}}))
+    store.put_record(record("b", result={"artifacts": {"x": shared}}))
+    store.add_job(job("c", inputs={"x": shared}))
+    store.delete_record("a")
+    assert files(store.artifacts.folder) == {shared}
+    store.delete_record("b")
+    assert shared in store.artifacts, "a job still reads it"
+    store.update_job("c", status="cancelled")
+    store.delete_job("c")
+    assert files(store.artifacts.folder) == set()
+
+
+def test_replacing_a_record_lets_its_artefacts_go(store: Store) -> None:
+    first, second = store.artifacts.put(b"first"), store.artifacts.put(b"second")
+    store.put_record(record("a", result={"artifacts": {"x": first}}))
+    store.put_record(record("a", result={"artifacts": {"x": second}}))
+    assert files(store.artifacts.folder) == {second}
+
+
+def test_a_record_cannot_refer_to_what_is_missing(store: Store) -> None:
+    with pytest.raises(StoreError, match="is missing"):
+        store.put_record(record("a", result={"artifacts": {"x": "0" * 64}}))
+    assert store.get_record("a") is None
+
+
+def test_what_json_does_not_know_is_refused_whole(store: Store) -> None:
+    with pytest.raises(StoreError, match="only JSON"):
+        store.put_record(record("a", result={"x": {1, 2}}))
+    assert store.list_records() == []
+
+
+def test_an_unknown_record_cannot_be_deleted(store: Store) -> None:
+    with pytest.raises(StoreError, match="no record nothing"):
+        store.delete_record("nothing")

@@ -1,0 +1,103 @@
+"""Imports point one way, Streamlit stays in its room, and importing the package costs nothing."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from roboreg_core.paths import PROJECT
+
+BASE = {"errors", "paths", "seeding", "schedule", "device"}
+VALUES = BASE | {"data", "model"}
+STEPS = {"pruning", "training", "evaluation"}
+LIBRARY = VALUES | STEPS | {"analysis", "store", "jobs", "runs", "recorded"}
+
+# What each room may import besides itself; docs/architecture.md draws it.
+MAY_IMPORT = {
+    **dict.fromkeys(BASE, BASE),
+    **dict.fromkeys(("data", "model"), BASE),
+    **dict.fromkeys(STEPS, VALUES),
+    # A dense network is trained, then reported on.
+    "training": VALUES | {"evaluation"},
+    "analysis": VALUES | STEPS,
+    # Beside the others and free of the domain.
+    "store": {"errors", "paths"},
+    "jobs": {"errors", "paths", "store"},
+    "runs": LIBRARY - {"recorded"},
+    "recorded": LIBRARY,
+    "charts": LIBRARY,
+    "cli": LIBRARY,
+    "ui": LIBRARY | {"charts"},
+    "pages": LIBRARY | {"charts", "ui"},
+    "app": LIBRARY | {"charts", "ui"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+MAY_USE_STREAMLIT = {"ui", "pages", "app"}
+
+
+def sources() -> list[Path]:
+    entry = [path for path in (PROJECT / "app.py",) if path.exists()]
+    return [*sorted((PROJECT / "roboreg_core").rglob("*.py")), *sorted((PROJECT / "pages").glob("*.py")), *entry]
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(PROJECT).with_suffix("").parts
+    return parts[1] if parts[0] == "roboreg_core" else parts[0]
+
+
+def imported_modules(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, dotted name) of every import in a file, those inside functions included."""
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, name.name) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} imports relatively"
+            yield from ((node.lineno, f"{node.module}.{name.name}") for name in node.names)
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PROJECT)))
+def test_imports_point_downwards(path: Path) -> None:
+    here = room(path)
+    assert here in MAY_IMPORT, f"{path} is in a room that docs/architecture.md does not know"
+    for line, name in imported_modules(path):
+        top, _, rest = name.partition(".")
+        if top != "roboreg_core":
+            assert top not in {"pages", "app", "tests", "benchmarks"}, f"{path}:{line} imports {name}"
+            continue
+        there = rest.partition(".")[0]
+        if there in {"", "__version__"}:
+            continue
+        assert there == here or there in MAY_IMPORT[here], f"{path}:{line}: {here} must not import {there}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PROJECT)))
+def test_streamlit_stays_in_its_room(path: Path) -> None:
+    if room(path) not in MAY_USE_STREAMLIT:
+        names = [name for _, name in imported_modules(path) if name.partition(".")[0] == "streamlit"]
+        assert not names, f"{path} imports {names[0]}"
+
+
+def test_what_is_imported_is_pinned() -> None:
+    pinned = {line.partition("==")[0] for line in (PROJECT / "requirements.txt").read_text().splitlines()}
+    ours = {"roboreg_core", *sys.stdlib_module_names}
+    names = {name.partition(".")[0] for path in sources() for _, name in imported_modules(path)}
+    distributions = {{"PIL": "pillow", "sklearn": "scikit-learn"}.get(name, name) for name in names - ours}
+    assert distributions <= pinned
+
+
+@pytest.mark.parametrize("module", ["roboreg_core", "roboreg_core.schedule", "roboreg_core.model.cost"])
+def test_importing_costs_nothing(module: str) -> None:
+    script = f"""
+import sys, threading, {module}
+heavy = {{"torch", "numpy", "pandas", "sklearn", "streamlit", "distributed"}} & set(sys.modules)
+assert not heavy, f"loaded {{heavy}}"
+assert threading.active_count() == 1
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

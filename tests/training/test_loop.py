@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import copy
+import io
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from roboreg_core.data.augment import NONE, SIX
+from roboreg_core.data.images import Images
+from roboreg_core.errors import CheckpointError
+from roboreg_core.model.resnet import ResNet20
+from roboreg_core.schedule import PRESETS
+from roboreg_core.training.loop import EpochRecord, Fitted, Hooks, StepProgress, fit
+from roboreg_core.training.spec import TrainSpec, best
+
+SPEC = TrainSpec(recipe="test", epochs=3, batch_size=16, learning_rate=0.05, precision="float32", seed=5)
+STEPS = 3  # 50 images; the last two would make a small batch
+
+
+class Saved:
+    """Hooks that keep every epoch's record and state."""
+
+    def __init__(self) -> None:
+        self.records: list[EpochRecord] = []
+        self.states: list[bytes] = []
+
+    def __call__(self, record: EpochRecord, state: Callable[[], bytes]) -> None:
+        self.records.append(record)
+        self.states.append(state())
+
+
+def weights(state: bytes) -> dict[str, Tensor]:
+    return torch.load(io.BytesIO(state), weights_only=True)["model"]
+
+
+def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    assert first.keys() == second.keys()
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def without_times(fitted: Fitted) -> list[EpochRecord]:
+    return [replace(record, seconds=0.0) for record in fitted.history]
+
+
+@pytest.fixture(scope="module")
+def start(make_network: Callable[..., ResNet20]) -> ResNet20:
+    return make_network(PRESETS["aggressive"])
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(start: ResNet20, few_images: Images) -> tuple[Fitted, Saved]:
+    saved = Saved()
+    return fit(start, few_images, SPEC, validation=few_images, hooks=Hooks(on_epoch=saved)), saved
+
+
+@pytest.mark.parametrize("done", [1, 2, 3])
+def test_a_resumed_training_equals_an_uninterrupted_one(
+    start: ResNet20, few_images: Images, uninterrupted: tuple[Fitted, Saved], done: int
+) -> None:
+    whole, saved = uninterrupted
+    resumed = fit(start, few_images, SPEC, validation=few_images, resume=saved.states[done - 1])
+    assert same(resumed.model.state_dict(), whole.model.state_dict())
+    assert without_times(resumed) == without_times(whole)
+    assert resumed.history[:done] == whole.history[:done]
+
+
+def test_the_seed_decides(start: ResNet20, few_images: Images, uninterrupted: tuple[Fitted, Saved]) -> None:
+    whole, _ = uninterrupted
+    again = fit(start, few_images, SPEC)
+    other = fit(start, few_images, replace(SPEC, seed=6))
+    assert same(again.model.state_dict(), whole.model.state_dict()), "validation must not change a training"
+    assert not same(other.model.state_dict(), whole.model.state_dict())
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_given_network_is_left_alone(
+    make_network: Callable[..., ResNet20], few_images: Images, training: bool
+) -> None:
+    model = make_network(PRESETS["aggressive"]).train(training)
+    before = copy.deepcopy(model.state_dict())
+    pixels = few_images.pixels.clone()
+    fitted = fit(model, few_images, replace(SPEC, epochs=1))
+    assert same(model.state_dict(), before)
+    assert model.training is training
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert torch.equal(few_images.pixels, pixels)
+    assert not same(fitted.model.state_dict(), before)
+    assert not fitted.model.training
+
+
+@pytest.mark.parametrize("steps", [0, STEPS, STEPS + 2, 2 * STEPS])
+def test_a_stopped_training_keeps_its_last_whole_epoch(
+    start: ResNet20, few_images: Images, uninterrupted: tuple[Fitted, Saved], steps: int
+) -> None:
+    _, saved = uninterrupted
+    asked = iter(range(100))
+    fitted = fit(start, few_images, SPEC, hooks=Hooks(should_stop=lambda: next(asked) >= steps))
+    epochs = steps // STEPS
+    assert fitted.stopped
+    assert len(fitted.history) == epochs
+    expected = weights(saved.states[epochs - 1]) if epochs else start.state_dict()
+    assert same(fitted.model.state_dict(), expected)
+    assert not fitted.model.training
+
+
+def test_a_training_that_is_not_stopped_says_so(uninterrupted: tuple[Fitted, Saved]) -> None:
+    assert not uninterrupted[0].stopped
+
+
+def test_epochs_are_recorded(uninterrupted: tuple[Fitted, Saved], few_images: Images) -> None:
+    whole, saved = uninterrupted
+    assert list(whole.history) == saved.records
+    assert [record.epoch for record in whole.history] == [1, 2, 3]
+    assert [record.learning_rate for record in whole.history] == pytest.approx([0.05, 0.0375, 0.0125])
+    last = whole.history[-1]
+    with torch.inference_mode():
+        logits = whole.model(whole.model.prepare(few_images.pixels))
+    assert last.validation_accuracy == pytest.approx((logits.argmax(1) == few_images.labels).float().mean().item())
+    loss = torch.nn.functional.cross_entropy(logits, few_images.labels).item()
+    assert last.validation_loss == pytest.approx(loss, rel=1e-5)
+    assert 0 <= last.accuracy <= 1
+    assert last.seconds > 0
+
+
+def test_without_validation_there_is_none(start: ResNet20, few_images: Images) -> None:
+    (record,) = fit(start, few_images, replace(SPEC, epochs=1)).history
+    assert record.validation_loss is None
+    assert record.validation_accuracy is None
+
+
+def test_steps_are_told(start: ResNet20, few_images: Images) -> None:
+    told: list[StepProgress] = []
+    fit(start, few_images, SPEC, hooks=Hooks(on_step=told.append))
+    assert [(progress.epoch, progress.step) for progress in told] == [
+        (epoch, step) for epoch in (1, 2, 3) for step in (1, 2, 3)
+    ]
+    assert [progress.fraction for progress in told] == pytest.approx([(i + 1) / 9 for i in range(9)])
+    assert {(progress.epochs, progress.steps) for progress in told} == {(3, STEPS)}
+
+
+def test_fewer_images_than_a_batch_make_one_step(start: ResNet20, few_images: Images) -> None:
+    told: list[StepProgress] = []
+    fit(start, few_images, replace(SPEC, epochs=1, batch_size=128), hooks=Hooks(on_step=told.append))
+    assert [progress.steps for progress in told] == [1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 6}, {"learning_rate": 0.06}, {"augmentation": SIX}, {"weight_decay": 0.0}, {"rate": "multistep"}],
+    ids=str,
+)
+def test_other_settings_cannot_resume(
+    start: ResNet20, few_images: Images, uninterrupted: tuple[Fitted, Saved], change: dict[str, object]
+) -> None:
+    _, saved = uninterrupted
+    with pytest.raises(CheckpointError, match="must resume with the settings of its first 1 epochs"):
+        fit(start, few_images, replace(SPEC, **change), resume=saved.states[0])
+
+
+def test_a_cosine_cannot_be_lengthened(
+    start: ResNet20, few_images: Images, uninterrupted: tuple[Fitted, Saved]
+) -> None:
+    with pytest.raises(CheckpointError):
+        fit(start, few_images, replace(SPEC, epochs=4), resume=uninterrupted[1].states[0])
+
+
+def trapezoid(epochs: int) -> TrainSpec:
+    return replace(SPEC, rate="trapezoid", epochs=epochs, decay_epochs=2)
+
+
+def test_a_trapezoid_can_be_lengthened_before_it_decays(start: ResNet20, few_images: Images) -> None:
+    saved = Saved()
+    fit(start, few_images, trapezoid(4), hooks=Hooks(on_epoch=saved))
+    expected = fit(start, few_images, trapezoid(5))
+    for done in (1, 2):
+        longer = fit(start, few_images, trapezoid(5), resume=saved.states[done - 1])
+        assert same(longer.model.state_dict(), expected.model.state_dict())
+        assert len(longer.history) == 5
+
+
+def test_a_trapezoid_cannot_be_lengthened_while_it_decays(start: ResNet20, few_images: Images) -> None:
+    saved = Saved()
+    fit(start, few_images, trapezoid(4), hooks=Hooks(on_epoch=saved))
+    with pytest.raises(CheckpointError, match="begin it anew"):
+        fit(start, few_images, trapezoid(5), resume=saved.states[2])
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_it_learns(network: ResNet20, few_images: Images, precision: str) -> None:
+    spec = replace(best(20), batch_size=25, augmentation=NONE, precision=precision)
+    fitted = fit(network, few_images, spec, validation=few_images)
+    assert fitted.history[-1].loss < 0.8 * fitted.history[0].loss
+    assert fitted.history[-1].validation_accuracy > 0.25
+    assert {parameter.dtype for parameter in fitted.model.parameters()} == {torch.float32}

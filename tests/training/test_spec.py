@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roboreg_core.data.augment import CROP_FLIP, SIX
+from roboreg_core.errors import SpecError
+from roboreg_core.training.spec import RECIPES, TrainSpec, best, fine_tune, learning_rate, recipe, source
+
+
+def rates(spec: TrainSpec, *epochs: float) -> list[float]:
+    return [pytest.approx(learning_rate(spec, epoch), abs=1e-12) for epoch in epochs]
+
+
+def test_cosine() -> None:
+    spec = TrainSpec(recipe="x", epochs=10, learning_rate=0.2)
+    assert rates(spec, 0, 2.5, 5, 7.5, 10) == [0.2, 0.17071067811865476, 0.1, 0.02928932188134524, 0.0]
+
+
+def test_cosine_after_a_warmup() -> None:
+    spec = TrainSpec(recipe="x", epochs=10, learning_rate=0.2, warmup_epochs=2)
+    assert rates(spec, 0, 0.5, 1, 2, 6, 10) == [0.0, 0.05, 0.1, 0.2, 0.1, 0.0]
+
+
+def test_multistep_steps_where_the_source_says() -> None:
+    spec = source()
+    assert rates(spec, 0, 99.99, 100, 149.99, 150, 199.9) == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
+
+
+def test_trapezoid() -> None:
+    spec = best(epochs=160)
+    assert (spec.warmup_epochs, spec.decay_epochs) == (2.0, 24)
+    assert rates(spec, 0, 1, 2, 100, 136, 148, 154, 160) == [0.0, 0.05, 0.1, 0.1, 0.1, 0.05, 0.025, 0.0]
+
+
+def test_short_trapezoids_decay_over_their_second_half() -> None:
+    spec = best(epochs=10)
+    assert rates(spec, 0.5, 1, 5, 7.5, 10) == [0.05, 0.1, 0.1, 0.05, 0.0]
+
+
+@given(st.sampled_from([best, fine_tune]), st.integers(1, 300), st.floats(0, 1))
+def test_rates_stay_in_range_and_end_at_zero(make: object, epochs: int, share: float) -> None:
+    spec = make(epochs)  # type: ignore[operator]
+    assert 0 <= learning_rate(spec, share * epochs) <= spec.learning_rate
+    assert learning_rate(spec, epochs) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("spec", [best(), source(7, seed=3), fine_tune(2), best(3)], ids=lambda spec: spec.recipe)
+def test_json_gives_it_back(spec: TrainSpec) -> None:
+    assert TrainSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+def test_unknown_settings_are_refused() -> None:
+    with pytest.raises(SpecError, match="training settings must be known ones, got gama, lr"):
+        TrainSpec.from_json(best().to_json() | {"lr": 0.1, "gama": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epochs must be 1..1000, got 0"),
+        ({"epochs": 1001}, "epochs must be 1..1000, got 1001"),
+        ({"epochs": "5"}, "epochs must be 1..1000, got '5'"),
+        ({"epochs": True}, "epochs must be 1..1000, got True"),
+        ({"batch_size": 0}, "batch size must be 1..4096, got 0"),
+        ({"learning_rate": float("nan")}, "learning rate must be"),
+        ({"learning_rate": 0}, "learning rate must be"),
+        ({"momentum": 1}, "momentum must be"),
+        ({"weight_decay": -1}, "weight decay must be"),
+        ({"label_smoothing": 1}, "label smoothing must be"),
+        ({"seed": -1}, "seed must be"),
+        ({"rate": "linear"}, "rate must be one of cosine, multistep, trapezoid, got 'linear'"),
+        ({"precision": "float16"}, "precision must be one of bfloat16, float32, got 'float16'"),
+    ],
+)
+def test_settings_out_of_range(change: dict[str, object], message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        replace(best(), **change)
+    assert message in str(caught.value)
+
+
+def test_recipes() -> None:
+    assert set(RECIPES) == {"best", "source"}
+    assert recipe("source") == source()
+    assert recipe("best", 30, seed=4) == best(30, 4)
+    assert source().augmentation == SIX
+    assert (source().weight_decay, source().nesterov, source().epochs) == (1e-4, False, 200)
+    assert best().augmentation == CROP_FLIP
+    with pytest.raises(SpecError, match="recipe must be one of best, source, got 'fast'"):
+        recipe("fast")
