@@ -211,6 +211,9 @@ def train_verb(
     seed: Seed = 0,
     images: TrainingImages = "auto",
     device: Device = "auto",
+    decay_epochs: Annotated[
+        int | None, typer.Option(help="Last epochs over which recipe best lowers its rate to zero.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where it stopped.")] = False,
     out: Annotated[Path | None, typer.Option(help="Weights file to write (.safetensors).")] = None,
     as_json: Json = False,
@@ -219,7 +222,7 @@ def train_verb(
     from roboreg_core.training import spec as specs
     from roboreg_core.training.dense import DenseJob, train_dense
 
-    spec = specs.recipe(recipe, epochs, seed)
+    spec = specs.recipe(recipe, epochs, seed, decay_epochs)
     target = out or paths.home() / "checkpoints" / f"{recipe}-{spec.epochs}-seed{seed}.safetensors"
     job = DenseJob(spec=spec, out=target, training_set=images, device=device, resume=resume)
     with _bar(f"training {recipe}") as advance:

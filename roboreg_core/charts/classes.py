@@ -21,7 +21,7 @@ def report_table(report: dict[str, Any]) -> pd.DataFrame:
 
 
 def classes_data(record: Record, stage: str) -> pd.DataFrame:
-    """A row a class and stage (dense and `stage`): `class`, `stage`, `recall`, and its `change` from dense to `stage`."""
+    """A row a class and stage (dense and `stage`): `class`, `stage`, `recall`, and its `change` from dense on."""
     dense, chosen = (facts.report_of(record, each)["per_class"] for each in ("dense", stage))
     change = {row["name"]: row["recall"] - before["recall"] for before, row in zip(dense, chosen, strict=True)}
     stages = dict.fromkeys(("dense", stage))
@@ -63,7 +63,7 @@ def classes_chart(frame: pd.DataFrame) -> Drawing:
             alt.Tooltip("change:Q", format="+.1%", title="change to dense"),
         ],
     )
-    return alt.layer(lines, points).properties(height=300, description=classes_alt(frame))
+    return alt.layer(lines, points).properties(height=380, description=classes_alt(frame))
 
 
 def classes_alt(frame: pd.DataFrame) -> str:
@@ -72,4 +72,9 @@ def classes_alt(frame: pd.DataFrame) -> str:
 
 
 def _scale(channel: Any, stages: list[str], table: dict[str, Any]) -> Any:
-    return channel("stage:N", title="network", scale=alt.Scale(domain=stages, range=[table[stage] for stage in stages]))
+    return channel(
+        "stage:N",
+        title=None,
+        legend=alt.Legend(orient="top"),
+        scale=alt.Scale(domain=stages, range=[table[stage] for stage in stages]),
+    )

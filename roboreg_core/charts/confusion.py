@@ -72,7 +72,7 @@ def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = "#1B2
         text=alt.Text(f"{values}:Q", format=",d" if values == "count" else ".1%"),
         color=alt.condition(alt.datum["share"] >= WHITE_FROM**2, alt.value("#FFFFFF"), alt.value(ink)),
     )
-    return alt.layer(cells, text).properties(height=440, description=confusion_alt(frame))
+    return alt.layer(cells, text).properties(height=540, description=confusion_alt(frame))
 
 
 def confusion_alt(frame: pd.DataFrame) -> str:

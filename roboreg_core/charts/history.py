@@ -72,7 +72,7 @@ def history_chart(frame: pd.DataFrame, measure: str = "accuracy", dense: float |
     layers: list[Drawing] = [lines, points]
     if percent and dense is not None:
         layers.insert(0, _dense_line(dense))
-    return alt.layer(*layers).properties(height=240, description=history_alt(frame, measure, dense))
+    return alt.layer(*layers).properties(height=260, description=history_alt(frame, measure, dense))
 
 
 def history_alt(frame: pd.DataFrame, measure: str, dense: float | None = None) -> str:
@@ -92,12 +92,17 @@ def _dense_line(dense: float) -> Drawing:
 
 
 def _colour() -> alt.Color:
-    return alt.Color("images:N", scale=alt.Scale(domain=list(SETS), range=[palette.ORANGE, palette.BLUE]))
+    return alt.Color(
+        "images:N",
+        title=None,
+        legend=alt.Legend(orient="top"),
+        scale=alt.Scale(domain=list(SETS), range=[palette.ORANGE, palette.BLUE]),
+    )
 
 
 def _shape() -> alt.Shape:
-    return alt.Shape("images:N", scale=alt.Scale(domain=list(SETS), range=["square", "circle"]))
+    return alt.Shape("images:N", title=None, scale=alt.Scale(domain=list(SETS), range=["square", "circle"]))
 
 
 def _dash() -> alt.StrokeDash:
-    return alt.StrokeDash("images:N", scale=alt.Scale(domain=list(SETS), range=[[5, 3], [1, 0]]))
+    return alt.StrokeDash("images:N", legend=None, scale=alt.Scale(domain=list(SETS), range=[[5, 3], [1, 0]]))

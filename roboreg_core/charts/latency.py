@@ -77,10 +77,10 @@ def latency_chart(frame: pd.DataFrame, batch: int = 1) -> Drawing:
         ],
     )
     x = alt.X(f"{field}:Q", title=title, scale=alt.Scale(zero=True, nice=True))
-    bars = base.mark_bar(height=18, opacity=0.55).encode(x=x)
+    bars = base.mark_bar(height=22, opacity=0.55).encode(x=x)
     spread = base.mark_rule(strokeWidth=3).encode(x=alt.X(f"{field}_low:Q"), x2=f"{field}_high:Q")
-    ticks = base.mark_tick(thickness=3, height=22, tooltip=True).encode(x=alt.X(f"{field}:Q"))
-    return alt.layer(bars, spread, ticks).properties(height=110, description=f"{title}. {latency_title(frame)}.")
+    ticks = base.mark_tick(thickness=3, height=26, tooltip=True).encode(x=alt.X(f"{field}:Q"))
+    return alt.layer(bars, spread, ticks).properties(height=150, description=f"{title}. {latency_title(frame)}.")
 
 
 def latency_depends(frame: pd.DataFrame) -> str:

@@ -50,7 +50,7 @@ def job_values(value: Job) -> dict[str, Any]:
     """The row of `jobs` for a job."""
     values = dict(vars(value))
     texts = {name: text(values[name]) for name in ("spec", "inputs", "progress")}
-    return {**values, **texts, "status": value.status.value}
+    return {**values, **texts, "status": JobStatus(value.status).value}
 
 
 def to_event(row: sqlite3.Row) -> Event:

@@ -47,8 +47,9 @@ class DenseJob:
     def command(self) -> str:
         """The command line that repeats this training."""
         images = sources.resolve_training_set(self.training_set)
+        decay = f" --decay-epochs {self.spec.decay_epochs}" if self.spec.decay_epochs else ""
         return (
-            f"python -m roboreg_core train --recipe {self.spec.recipe} --epochs {self.spec.epochs} "
+            f"python -m roboreg_core train --recipe {self.spec.recipe} --epochs {self.spec.epochs}{decay} "
             f"--seed {self.spec.seed} --images {images}"
         )
 

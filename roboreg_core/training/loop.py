@@ -242,7 +242,12 @@ def _snapshot(state: _State, spec: TrainSpec) -> bytes:
 
 
 def _restore(state: _State, spec: TrainSpec, saved: bytes) -> None:
-    content: dict[str, Any] = torch.load(io.BytesIO(saved), weights_only=True, map_location="cpu")
+    try:
+        content: dict[str, Any] = torch.load(io.BytesIO(saved), weights_only=True, map_location="cpu")
+    except Exception as error:  # torch raises many kinds on damaged files
+        raise CheckpointError(
+            f"a training must resume from a state that it saved, got {type(error).__name__}; begin it anew"
+        ) from None
     done = len(content.get("history", []))
     if content.get("format") != STATE_FORMAT or not _same_past(TrainSpec.from_json(content["spec"]), spec, done):
         raise CheckpointError(
@@ -254,8 +259,8 @@ def _restore(state: _State, spec: TrainSpec, saved: bytes) -> None:
 
 
 def _same_past(old: TrainSpec, new: TrainSpec, done: int) -> bool:
-    """True where the first `done` epochs of both specs are the same; only the number of epochs may differ."""
-    if replace(old, epochs=new.epochs) != new:
+    """True where the first `done` epochs of both specs are the same; only length and decay may differ."""
+    if replace(old, epochs=new.epochs, decay_epochs=new.decay_epochs) != new:
         return False
     times = [quarter / 4 for quarter in range(4 * done)]
     return all(math.isclose(learning_rate(old, t), learning_rate(new, t)) for t in times)

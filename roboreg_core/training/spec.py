@@ -49,13 +49,17 @@ class TrainSpec:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check("epochs", self.epochs, 1, MAX_EPOCHS)
-        _check("batch size", self.batch_size, 1, 4096)
+        _check("epochs", self.epochs, 1, MAX_EPOCHS, whole=True)
+        _check("batch size", self.batch_size, 1, 4096, whole=True)
         _check("learning rate", self.learning_rate, 1e-6, 10)
         _check("momentum", self.momentum, 0, 0.9999)
         _check("weight decay", self.weight_decay, 0, 1)
         _check("label smoothing", self.label_smoothing, 0, 0.99)
-        _check("seed", self.seed, 0, 2**31 - 1)
+        _check("seed", self.seed, 0, 2**31 - 1, whole=True)
+        _check("gamma", self.gamma, 0, 1)
+        _check("warm-up epochs", self.warmup_epochs, 0, self.epochs)
+        if self.rate == "trapezoid":
+            _check("decay epochs", self.decay_epochs, 1, self.epochs, whole=True)
         for name, choices in (("rate", get_args(Rate)), ("precision", get_args(Precision))):
             if getattr(self, name) not in choices:
                 raise SpecError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
@@ -67,9 +71,10 @@ class TrainSpec:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> TrainSpec:
         """Read what `to_json` wrote. Raises `SpecError` on unknown settings."""
-        unknown = set(value) - {field.name for field in fields(cls)}
-        if unknown:
-            raise SpecError(f"training settings must be known ones, got {', '.join(sorted(unknown))}")
+        if "recipe" not in value or "epochs" not in value:
+            raise SpecError("training settings must name a recipe and its epochs, got neither or one of them")
+        _known("training settings", value, cls)
+        _known("augmentation settings", value.get("augmentation") or {}, Augmentation)
         augmentation = dict(value.get("augmentation") or {})
         if "scale" in augmentation:
             augmentation["scale"] = tuple(augmentation["scale"])
@@ -131,14 +136,25 @@ def fine_tune(epochs: int = 5, seed: int = 0) -> TrainSpec:
 RECIPES = {"best": best, "source": source}
 
 
-def recipe(name: str, epochs: int | None = None, seed: int = 0) -> TrainSpec:
-    """A recipe from scratch by name, `best` or `source`."""
+def recipe(name: str, epochs: int | None = None, seed: int = 0, decay_epochs: int | None = None) -> TrainSpec:
+    """A recipe from scratch by name, `best` or `source`; `decay_epochs` is for `best` alone."""
     if name not in RECIPES:
         raise SpecError(f"recipe must be one of {', '.join(RECIPES)}, got {name!r}")
-    spec = RECIPES[name](seed=seed)
-    return spec if epochs is None else replace(RECIPES[name](epochs, seed))
+    spec = RECIPES[name](seed=seed) if epochs is None else RECIPES[name](epochs, seed)
+    if decay_epochs is None:
+        return spec
+    if spec.rate != "trapezoid":
+        raise SpecError(f"decay epochs must be left out for recipe {name}, got {decay_epochs}")
+    return replace(spec, decay_epochs=decay_epochs)
 
 
-def _check(name: str, value: float, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise SpecError(f"{name} must be {low}..{high}, got {value!r}")
+def _check(name: str, value: float, low: float, high: float, *, whole: bool = False) -> None:
+    right_type = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if not right_type or not low <= value <= high:
+        raise SpecError(f"{name} must be {'a whole number ' if whole else ''}{low}..{high}, got {value!r}")
+
+
+def _known(what: str, value: dict[str, Any], cls: type) -> None:
+    unknown = set(value) - {field.name for field in fields(cls)}
+    if unknown:
+        raise SpecError(f"{what} must be known ones, got {', '.join(sorted(unknown))}")

@@ -56,7 +56,7 @@ def presets() -> None:
     """One button a preset, and one back to the default."""
     _settle(keys.PRESET, schedule().name)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control("Presets", list(PRESETS), key=keys.PRESET, on_change=_preset_chosen)
+        st.segmented_control("Presets", list(PRESETS), key=keys.PRESET, on_change=_preset_chosen, wrap=True)
         st.button(
             "Reset", key=keys.RESET, icon=":material/restart_alt:", on_click=_put, args=(DEFAULT,), type="tertiary"
         )
@@ -66,6 +66,12 @@ def rows() -> None:
     """A row a block, grouped by stage."""
     now = schedule()
     kept = block_parameters(now)
+    with st.container(key=keys.SCHEDULE_ROWS):
+        _stages(now, kept)
+        st.caption("Bars: share of the block's parameters that stay.")
+
+
+def _stages(now: Schedule, kept: tuple[int, ...]) -> None:
     for stage, width in enumerate(STAGE_WIDTHS):
         st.markdown(f"**Stage {stage + 1}** :gray[· {width} filters a block, {_STAGE_SIZES[stage]} pixels]")
         for block in range(stage * BLOCKS_PER_STAGE + 1, (stage + 1) * BLOCKS_PER_STAGE + 1):

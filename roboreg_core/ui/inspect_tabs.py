@@ -16,6 +16,7 @@ from roboreg_core.ui.inspector import STAGE_WORDS, stage
 
 TABS = ("Report", "Confusion", "Cost", "History", "Files")
 RATE = st.column_config.NumberColumn(format="percent")
+F1 = st.column_config.NumberColumn("F1", format="percent")
 
 
 def show(record: Record) -> None:
@@ -108,6 +109,7 @@ def _cost(record: Record) -> None:
             "Weights file",
             words.kilobytes(record.result["file_bytes"]),
             border=True,
+            height="stretch",
             help="As measured, header included: the .safetensors file under Files.",
         )
     timing = latency.latency_data(record)

@@ -2,7 +2,7 @@
 
 Design: `slider-1`..`slider-9`, `number-1`..`number-9`, `preset`, `reset`, `upload-schedule`, `download-schedule`,
 `method`, `recalibrate`, `epochs`, `seed`, `images`, `learning-rate`, `batch-size`, `start`, `open-run`,
-`show-progress`, `counts` (the live figures).
+`show-progress`, `counts` (the live figures), `schedule-rows`.
 Jobs: `job-<id>`, `cancel-<id>`, `resume-<id>`, `open-<id>`, `log-<id>`, `forget-<id>`.
 Inspect: `run-picker`, `stage`, `tab`, `confusion-values`, `finding`, `download-weights`, `download-card`,
 `download-run-schedule`, `download-predictions`, `download-report`, `delete-run`.
@@ -12,7 +12,7 @@ Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`.
 
 from __future__ import annotations
 
-PRESET, RESET = "preset", "reset"
+PRESET, RESET, SCHEDULE_ROWS = "preset", "reset", "schedule-rows"
 UPLOAD_SCHEDULE, DOWNLOAD_SCHEDULE = "upload-schedule", "download-schedule"
 METHOD, RECALIBRATE, EPOCHS, SEED, IMAGES = "method", "recalibrate", "epochs", "seed", "images"
 LEARNING_RATE, BATCH_SIZE = "learning-rate", "batch-size"

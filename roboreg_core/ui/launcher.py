@@ -96,7 +96,8 @@ def _recipe() -> dict[str, Any]:
         bind="query-params",
         help=None if full else "All 48,000 become available after `python -m roboreg_core data fetch`.",
     )
-    with st.expander("Method and advanced settings", icon=":material/tune:"):
+    method = st.session_state.get(keys.METHOD, "merge")
+    with st.expander(f"Method ({method}) and advanced settings", icon=":material/tune:", key="advanced"):
         return {"epochs": int(epochs), "seed": int(seed), "training_set": images, **_advanced()}
 
 

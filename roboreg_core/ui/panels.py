@@ -21,9 +21,10 @@ NOISE_HELP = (
     "A gain or a loss is larger than that."
 )
 
-# Streamlit leaves six rem above the title; a slider's row needs no more than its own height.
+# Streamlit leaves six rem above the title, and lets columns that may not wrap grow out of a narrow screen.
 _STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; padding-bottom: 4rem; }
+.st-key-schedule-rows [data-testid="stColumn"] { min-width: 0; }
 </style>"""
 
 
@@ -57,7 +58,7 @@ class Panel:
 def show(panel: Panel) -> Any:
     """A chart under its finding, with its table and CSV; returns the selection where `on_select` is `rerun`."""
     st.markdown(f"**{escape(panel.title)}**")
-    state = st.vega_lite_chart(  # type: ignore[call-overload]
+    state = st.vega_lite_chart(
         spec=drawn(panel.frame, panel.name, panel.chart, panel.variant),
         width="stretch",
         key=f"chart-{panel.name}",

@@ -22,10 +22,9 @@ def job(job_id: str, **changes: Any) -> Job:
     return Job(id=job_id, **{**fields, **changes})
 
 
-def python(code: str, *arguments: str) -> subprocess.Popen[str]:
+def python(code: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     """Run code in another process."""
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT, text=True, **options)
 
 
 def files(folder: Path) -> set[str]:

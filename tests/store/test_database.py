@@ -149,7 +149,7 @@ def test_a_full_disk_stops_nothing_but_the_write(store: Store) -> None:
     with store._database.write() as db:
         pages = db.execute("PRAGMA page_count").fetchone()[0]
         db.execute(f"PRAGMA max_page_count = {pages + 4}")
-    with pytest.raises(StoreError, match="full.*free some space"):
+    with pytest.raises(StoreError, match=r"full.*free some space"):
         store.put_record(record("large", result={"x": "x" * 100_000}))
     assert store.get_record("before") == record("before")
     assert store.get_record("large") is None

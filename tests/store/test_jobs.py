@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -163,13 +164,12 @@ def test_an_owner_lives_as_long_as_its_process() -> None:
     mine = new_owner()
     assert process_lives(mine) is True
     assert same_process(mine, new_owner())
-    other = python(code)
-    assert other.stdout is not None
-    theirs = other.stdout.readline().strip()
-    assert process_lives(theirs) is True
-    assert not same_process(mine, theirs)
-    other.kill()
-    other.wait()
+    with python(code, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        theirs = other.stdout.readline().strip()
+        assert process_lives(theirs) is True
+        assert not same_process(mine, theirs)
+        other.kill()
     assert process_lives(theirs) is False
 
 

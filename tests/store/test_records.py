@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from roboreg_core.errors import StoreError
+from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
 from tests.store.helpers import files, job, record
 
@@ -137,7 +138,7 @@ def test_an_artefact_goes_with_the_last_that_refers_to_it(store: Store) -> None:
     assert files(store.artifacts.folder) == {shared}
     store.delete_record("b")
     assert shared in store.artifacts, "a job still reads it"
-    store.update_job("c", status="cancelled")
+    store.update_job("c", status=JobStatus.CANCELLED)
     store.delete_job("c")
     assert files(store.artifacts.folder) == set()
 

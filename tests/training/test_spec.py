@@ -62,11 +62,11 @@ def test_unknown_settings_are_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epochs": 0}, "epochs must be 1..1000, got 0"),
-        ({"epochs": 1001}, "epochs must be 1..1000, got 1001"),
-        ({"epochs": "5"}, "epochs must be 1..1000, got '5'"),
-        ({"epochs": True}, "epochs must be 1..1000, got True"),
-        ({"batch_size": 0}, "batch size must be 1..4096, got 0"),
+        ({"epochs": 0}, "epochs must be a whole number 1..1000, got 0"),
+        ({"epochs": 1001}, "epochs must be a whole number 1..1000, got 1001"),
+        ({"epochs": "5"}, "epochs must be a whole number 1..1000, got '5'"),
+        ({"epochs": True}, "epochs must be a whole number 1..1000, got True"),
+        ({"batch_size": 0}, "batch size must be a whole number 1..4096, got 0"),
         ({"learning_rate": float("nan")}, "learning rate must be"),
         ({"learning_rate": 0}, "learning rate must be"),
         ({"momentum": 1}, "momentum must be"),
@@ -92,3 +92,25 @@ def test_recipes() -> None:
     assert best().augmentation == CROP_FLIP
     with pytest.raises(SpecError, match="recipe must be one of best, source, got 'fast'"):
         recipe("fast")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"epochs": 2.5}, "epochs must be a whole number"),
+        ({"gamma": -1}, "gamma must be 0..1, got -1"),
+        ({"warmup_epochs": 99}, "warm-up epochs must be 0..5, got 99"),
+        ({"rate": "trapezoid"}, "decay epochs must be a whole number 1..5, got 0"),
+    ],
+)
+def test_settings_that_do_not_fit_together(change: dict[str, object], reason: str) -> None:
+    with pytest.raises(SpecError, match=reason):
+        TrainSpec(**{"recipe": "x", "epochs": 5, **change})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "value", [{"epochs": 3}, {"recipe": "x"}, {"recipe": "x", "epochs": 3, "augmentation": {"pda": 4}}]
+)
+def test_json_that_is_no_spec_is_refused(value: dict[str, object]) -> None:
+    with pytest.raises(SpecError, match="must"):
+        TrainSpec.from_json(value)

@@ -1,0 +1,48 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from roboreg_core.data.images import Images
+from roboreg_core.evaluation.latency import time_network
+from roboreg_core.evaluation.logits import fold_batch_norm, logits
+from roboreg_core.model.checkpoints import to_bytes
+from roboreg_core.model.resnet import ResNet20
+from roboreg_core.schedule import PRESETS
+
+Make = Callable[..., ResNet20]
+
+
+def test_folding_batch_norm_changes_nothing_and_leaves_the_model(make_network: Make, few_images: Images) -> None:
+    model = make_network(PRESETS["quarter"])
+    before = to_bytes(model)
+    with torch.inference_mode():
+        plain = model.eval()(model.prepare(few_images.pixels))
+    torch.testing.assert_close(logits(model.train(), few_images), plain, rtol=1e-4, atol=1e-4)
+    assert to_bytes(model) == before
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in fold_batch_norm(model).modules())
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 50, 999])
+def test_batches_do_not_matter(network: ResNet20, few_images: Images, batch_size: int) -> None:
+    torch.testing.assert_close(
+        logits(network, few_images, batch_size=batch_size), logits(network, few_images), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_bfloat16_is_close_to_float32(network: ResNet20, few_images: Images) -> None:
+    quick, exact = (logits(network, few_images, precision=precision) for precision in ("bfloat16", "float32"))
+    assert (quick - exact).norm() / exact.norm() < 0.05
+
+
+def test_progress_ends_at_one(network: ResNet20, few_images: Images) -> None:
+    told: list[float] = []
+    logits(network, few_images, batch_size=20, on_batch=told.append)
+    assert told == pytest.approx([0.4, 0.8, 1.0])
+
+
+def test_timing_says_what_it_measured(network: ResNet20) -> None:
+    timing = time_network(network, 4, repeats=5)
+    assert (timing.batch, timing.repeats, timing.device) == (4, 5, "CPU")
+    assert 0 < timing.low <= timing.median <= timing.high
+    assert timing.images_per_second == pytest.approx(4 / timing.median)

@@ -1,0 +1,169 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from roboreg_core.data.images import Images
+from roboreg_core.errors import ScheduleError, SpecError
+from roboreg_core.evaluation.logits import logits
+from roboreg_core.model.checkpoints import to_bytes
+from roboreg_core.model.counted import count
+from roboreg_core.model.cost import cost
+from roboreg_core.model.resnet import ResNet20
+from roboreg_core.pruning.merge import METHODS, Inner, folded_rows, merge_folded, merge_source, raw_rows
+from roboreg_core.pruning.prune import PruneSpec, prune
+from roboreg_core.schedule import BOUNDS, PRESETS, Schedule
+
+Make = Callable[..., ResNet20]
+
+
+def doubled(model: ResNet20) -> ResNet20:
+    """Every second filter of each block made an exact copy of the one before it."""
+    with torch.no_grad():
+        for block in model.blocks:
+            norm = block.bn1
+            for tensor in (block.conv1.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var):
+                assert tensor is not None
+                tensor[1::2] = tensor[0::2]
+    return model
+
+
+def worst(model: ResNet20, other: ResNet20, images: Images) -> float:
+    return float((logits(model, images) - logits(other, images)).abs().max())
+
+
+@pytest.mark.parametrize("recalibrate", [False, True])
+@pytest.mark.parametrize("method", METHODS)
+def test_keeping_every_filter_is_the_identity(
+    make_network: Make, few_images: Images, method: str, recalibrate: bool
+) -> None:
+    model = make_network()
+    spec = PruneSpec(method=method, recalibrate=recalibrate)
+    pruned = prune(model, PRESETS["dense"], spec, calibration=few_images)
+    assert worst(model, pruned.model, few_images) == 0
+    assert pruned.notes == ()
+
+
+def test_merging_exact_duplicates_changes_nothing(make_network: Make, few_images: Images) -> None:
+    model = doubled(make_network())
+    pruned = prune(model, PRESETS["moderate"], PruneSpec(method="merge", recalibrate=False))
+    assert pruned.model.schedule == PRESETS["moderate"]
+    assert worst(model, pruned.model, few_images) < 1e-4
+
+
+def test_the_source_method_shrinks_duplicates(make_network: Make, few_images: Images) -> None:
+    model = doubled(make_network())
+    pruned = prune(model, PRESETS["moderate"], PruneSpec(method="source", recalibrate=False))
+    assert worst(model, pruned.model, few_images) > 0.1
+
+
+def test_fewer_distinct_filters_than_asked_are_kept_and_said(make_network: Make, few_images: Images) -> None:
+    model = doubled(make_network())
+    wanted = PRESETS["moderate"].replace(4, 20)
+    pruned = prune(model, wanted, PruneSpec(recalibrate=False))
+    assert pruned.model.schedule == PRESETS["moderate"]
+    assert pruned.notes == ("block 4 keeps 16 filters, not 20: only 16 are distinct",)
+    assert torch.isfinite(logits(pruned.model, few_images)).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_dead_filters_are_reported_and_harmless(make_network: Make, few_images: Images, method: str) -> None:
+    model = make_network()
+    with torch.no_grad():
+        model.blocks[2].conv1.weight[:3] = 0
+        model.blocks[2].bn1.weight[3] = 0
+    pruned = prune(model, PRESETS["moderate"], PruneSpec(method=method), calibration=few_images)
+    assert pruned.blocks[2].dead == 4
+    assert any("block 3 had 4 dead filters" in note for note in pruned.notes)
+    assert torch.isfinite(logits(pruned.model, few_images)).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_all_filters_equal_or_one_image_break_nothing(make_network: Make, few_images: Images, method: str) -> None:
+    model = make_network()
+    with torch.no_grad():
+        for block in model.blocks:
+            block.conv1.weight[:] = block.conv1.weight[:1]
+    one = few_images.take(torch.tensor([0]), "one image")
+    pruned = prune(model, PRESETS["moderate"], PruneSpec(method=method), calibration=one)
+    assert torch.isfinite(logits(pruned.model, few_images)).all()
+
+
+def test_the_network_given_is_not_changed(make_network: Make, few_images: Images) -> None:
+    model = make_network()
+    before = to_bytes(model)
+    prune(model, PRESETS["quarter"], PruneSpec(), calibration=few_images)
+    assert to_bytes(model) == before
+
+
+def test_same_seed_same_bytes(make_network: Make, images: Images) -> None:
+    spec = PruneSpec(calibration=40, seed=3)
+    first, second = (prune(make_network(), PRESETS["moderate"], spec, calibration=images).model for _ in range(2))
+    assert to_bytes(first) == to_bytes(second)
+
+
+def test_filters_are_physically_gone(make_network: Make) -> None:
+    schedule = Schedule((3, 16, 1, 5, 32, 9, 64, 1, 40))
+    pruned = prune(make_network(), schedule, PruneSpec(recalibrate=False)).model
+    expected = cost(schedule)
+    assert count(pruned) == (expected.parameters, expected.macs)
+
+
+def test_a_pruned_network_can_be_pruned_further_but_not_grown(make_network: Make, few_images: Images) -> None:
+    half = prune(make_network(), PRESETS["moderate"], PruneSpec(recalibrate=False)).model
+    assert prune(half, PRESETS["quarter"], PruneSpec(recalibrate=False)).model.schedule == PRESETS["quarter"]
+    with pytest.raises(ScheduleError, match=r"block 1 must be 1\.\.8, what this network has, got 16"):
+        prune(half, PRESETS["dense"], PruneSpec(recalibrate=False))
+
+
+def test_recalibration_without_images_is_refused(make_network: Make) -> None:
+    with pytest.raises(SpecError, match="needs training images"):
+        prune(make_network(), PRESETS["moderate"], PruneSpec(recalibrate=True))
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [({"method": "magic"}, "method must be one of"), ({"calibration": 0}, "calibration"), ({"seed": -1}, "seed")],
+)
+def test_bad_settings_are_refused(settings: dict[str, object], reason: str) -> None:
+    with pytest.raises(SpecError, match=reason):
+        PruneSpec(**settings)  # type: ignore[arg-type]
+
+
+def test_permuting_filters_permutes_the_clusters(make_network: Make, few_images: Images) -> None:
+    model, shuffled = make_network(), make_network()
+    order = torch.randperm(BOUNDS[6], generator=torch.Generator().manual_seed(0))
+    block = shuffled.blocks[6]
+    with torch.no_grad():
+        for tensor in (
+            block.conv1.weight,
+            *(value for name, value in block.bn1.state_dict().items() if "num" not in name),
+        ):
+            tensor.copy_(tensor[order].clone())
+        block.conv2.weight.copy_(block.conv2.weight[:, order].clone())
+    spec = PruneSpec(recalibrate=False)
+    first, second = (prune(each, PRESETS["moderate"], spec) for each in (model, shuffled))
+    assert worst(first.model, second.model, few_images) < 1e-4
+
+
+def test_merges_follow_their_formulas() -> None:
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    inner = Inner(
+        conv1=draw(3, 2, 3, 3), gamma=draw(3), beta=draw(3), mean=draw(3), var=draw(3).abs() + 0.5,
+        conv2=draw(4, 3, 3, 3), eps=1e-5,
+    )  # fmt: skip
+    labels = torch.tensor([0, 1, 0])
+    source, folded = merge_source(inner, labels), merge_folded(inner, labels)
+    torch.testing.assert_close(source.conv1[0], (inner.conv1[0] + inner.conv1[2]) / 2)
+    torch.testing.assert_close(source.var[0], (inner.var[0] + inner.var[2]) / 2)
+    torch.testing.assert_close(source.conv2[:, 0], (inner.conv2[:, 0] + inner.conv2[:, 2]) / 2)
+    torch.testing.assert_close(folded.conv2[:, 0], inner.conv2[:, 0] + inner.conv2[:, 2])
+    # The merged channel is the mean of the members' folded filters, bias included.
+    members = folded_rows(inner)
+    torch.testing.assert_close(folded_rows(folded)[0], (members[0] + members[2]) / 2)
+    torch.testing.assert_close(folded_rows(folded)[1], members[1])
+    assert raw_rows(inner).shape == (3, 18)

@@ -1,0 +1,100 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from roboreg_core.schedule import PRESETS
+
+TABLE = {
+    "dense": (269_722, 40_551_040),
+    "minimal": (264_088, 39_058_048),
+    "three-quarters": (202_738, 30_524_032),
+    "moderate": (135_754, 20_497_024),
+    "quarter": (68_770, 10_470_016),
+    "aggressive": (13_054, 3_428_992),
+}
+
+
+def roboreg(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "roboreg_core", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def answer(*arguments: str | Path) -> dict:  # type: ignore[type-arg]
+    return json.loads(roboreg(*arguments, "--json").stdout)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_cost_of_the_presets(name: str) -> None:
+    by_name, by_counts = answer("cost", name), answer("cost", str(PRESETS[name]))
+    assert by_name == by_counts
+    assert (by_name["parameters"], by_name["macs"]) == TABLE[name]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "reason"),
+    [
+        ("0,8,8,16,16,16,32,32,32", "block 1 must be 1..16, got 0"),
+        ("8,8,8", "got 3: block 4 has none"),
+        ("8,8,8,16,16,16,32,32,65", "block 9 must be 1..64, got 65"),
+        ("a,b", "block 1 must be an integer 1..16, got 'a'"),
+        ("-1,8,8,16,16,16,32,32,32", "block 1 must be 1..16, got -1"),
+    ],
+)
+def test_bad_schedules_end_with_one_line(schedule: str, reason: str) -> None:
+    done = roboreg("cost", schedule, code=2)
+    assert reason in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("evaluate", "nothing"), "name in checkpoints/"),
+        (("prune", "moderate", "--method", "magic"), "method must be one of merge, source, got 'magic'"),
+        (("run", "moderate", "--epochs", "-1"), "epochs must be a whole number"),
+        (("run", "moderate", "--images", "some"), "training images must be one of"),
+        (("run", "moderate", "--images", "full"), "data fetch"),
+        (("run", "moderate", "--device", "tpu9"), "device must be"),
+        (("train", "--recipe", "magic"), "recipe must be one of best, source"),
+        (("runs", "show", "ffff"), "ffff"),
+    ],
+)
+def test_bad_input_ends_with_code_two_and_a_reason(arguments: tuple[str, ...], reason: str) -> None:
+    assert reason in roboreg(*arguments, code=2).stderr
+
+
+def test_the_shipped_images_verify() -> None:
+    assert answer("data", "verify") == {"ok": True, "problems": []}
+    assert answer("data", "status")["training_images"] == 10_000
+
+
+@pytest.mark.slow
+def test_the_shipped_dense_network_equals_its_card() -> None:
+    found = answer("evaluate", "dense")
+    assert found["images"] == 10_000
+    assert found["accuracy"] == pytest.approx(found["card_accuracy"], abs=1e-4)
+    assert sum(map(sum, found["confusion"])) == 10_000
+
+
+@pytest.mark.slow
+def test_merging_beats_the_sources_arithmetic_and_saves_what_it_measured(tmp_path: Path) -> None:
+    out = tmp_path / "half.safetensors"
+    ours = answer("prune", "moderate", "--method", "merge", "--recalibrate", "--out", out)
+    source = answer("prune", "moderate", "--method", "source")
+    assert (ours["parameters"], ours["macs"]) == TABLE["moderate"]
+    assert ours["accuracy"] > source["accuracy"]
+    assert answer("evaluate", out)["accuracy"] == ours["accuracy"]
+
+
+def test_runs_list_shows_the_recorded_runs() -> None:
+    listed = answer("runs", "list")["runs"]
+    assert len(listed) == 6
+    assert all(run["recorded"] for run in listed)
+    shown = answer("runs", "show", listed[0]["run"][:8])
+    assert shown["accuracy"] == listed[0]["accuracy"]
