@@ -4,7 +4,7 @@ import streamlit as st
 
 from roboreg_core.ui import counts, editor, guard, launcher, panels
 
-guard.enter("design")
+entered = guard.enter("design")
 
 
 @st.fragment
@@ -28,5 +28,5 @@ panels.heading(
     "How many clusters of filters does each block keep? Similar filters are merged into one; the counts follow live.",
 )
 with panels.errors_shown():
-    editor.open_address()
+    editor.open_address(entered)
     workbench()

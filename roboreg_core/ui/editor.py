@@ -7,6 +7,7 @@ its number field are two views of the same count.
 from __future__ import annotations
 
 import json
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -17,26 +18,32 @@ from roboreg_core.ui import keys, panels
 
 ADDRESS = "s"
 DEFAULT = PRESETS["moderate"]
-_SCHEDULE, _SEEN, _PROBLEM = "schedule", "schedule-seen", "schedule-problem"
+_SCHEDULE, _WRITTEN, _PROBLEM, _MOUNTS = "schedule", "schedule-written", "schedule-problem", "schedule-mounts"
 _DENSE_BLOCKS = block_parameters(PRESETS["dense"])
 _STAGE_SIZES = ("32 x 32", "16 x 16", "8 x 8")
 # Label, slider, number field, bar; they stay side by side on a telephone.
 _WIDTHS = (1.5, 5, 2.6, 1.7)
 
 
-def open_address() -> None:
-    """Take the schedule from an address that was opened; junk leaves the default and a message."""
+def open_address(entered: bool) -> None:
+    """Take the schedule from an address that was opened; junk leaves the default and a message.
+
+    `entered` is True where the page was opened just now. Otherwise an address that this visit wrote itself is an echo,
+    perhaps a late one, and says nothing.
+    """
     text = st.query_params.get(ADDRESS)
+    if entered:
+        st.session_state[_WRITTEN] = []
     if text is None:
-        _put(st.session_state.get(_SCHEDULE, DEFAULT))
-        return
-    if text == st.session_state.get(_SEEN):
-        return
-    try:
-        _put(Schedule.parse(text))
-    except ScheduleError as error:
-        st.session_state[_SCHEDULE], st.session_state[_SEEN] = DEFAULT, text
-        st.session_state[_PROBLEM] = f"The address holds no valid schedule: {error}. Showing {DEFAULT.label} instead."
+        _put(schedule())
+    elif text not in st.session_state.get(_WRITTEN, ()):
+        try:
+            _put(Schedule.parse(text))
+        except ScheduleError as error:
+            st.session_state[_SCHEDULE] = DEFAULT
+            st.session_state[_WRITTEN].append(text)
+            message = f"The address holds no valid schedule: {error}. Showing {DEFAULT.label} instead."
+            st.session_state[_PROBLEM] = message
 
 
 def schedule() -> Schedule:
@@ -53,10 +60,12 @@ def problem_shown() -> None:
 
 
 def presets() -> None:
-    """One button a preset, and one back to the default."""
-    _settle(keys.PRESET, schedule().name)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control("Presets", list(PRESETS), key=keys.PRESET, on_change=_preset_chosen, wrap=True)
+    """A button a preset, the one in force filled, and one back to the default."""
+    name = schedule().name
+    with st.container(horizontal=True, gap="xsmall"):
+        for preset, value in PRESETS.items():
+            kind: Literal["primary", "secondary"] = "primary" if preset == name else "secondary"
+            st.button(preset.capitalize(), key=keys.preset(preset), on_click=_put, args=(value,), type=kind)
         st.button(
             "Reset", key=keys.RESET, icon=":material/restart_alt:", on_click=_put, args=(DEFAULT,), type="tertiary"
         )
@@ -116,54 +125,47 @@ def _row(block: int, count: int, share: float) -> None:
     label = f"Clusters kept in block {block}, 1 to {bound}"
     name, slide, field, bar = st.columns(_WIDTHS, gap="small", vertical_alignment="center", wrap=False)
     name.markdown(f"Block {block}")
-    for key in (keys.slider(block), keys.number(block)):
-        _settle(key, count)
-    slide.slider(
-        label,
-        1,
-        bound,
-        key=keys.slider(block),
-        label_visibility="collapsed",
-        on_change=_moved,
-        args=(block, keys.slider(block)),
-    )
-    field.number_input(
-        label,
-        1,
-        bound,
-        step=1,
-        key=keys.number(block),
-        label_visibility="collapsed",
-        on_change=_moved,
-        args=(block, keys.number(block)),
-    )
+    options: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _moved}
+    with slide.container(key=(one := keys.slider(block))):
+        key, value = _mounted(one, count)
+        st.slider(label, 1, bound, value, key=key, args=(block, one, key), **options)
+    with field.container(key=(one := keys.number(block))):
+        key, value = _mounted(one, count)
+        st.number_input(label, 1, bound, value, key=key, args=(block, one, key), **options)
     bar.progress(min(share, 1.0), text=f"{share:.0%}")
 
 
-def _settle(key: str, value: object) -> None:
-    """Give a widget its value where it has another: telling it what it holds already would move it under the hand."""
-    if key not in st.session_state or st.session_state[key] != value:
-        st.session_state[key] = value
+def _mounted(name: str, count: int) -> tuple[str, int]:
+    """Key and first value of a widget that shows `count`.
+
+    A browser sends the values of all widgets with every change, so right after a slider moved its number field still
+    tells the old count. Were the field merely given the new value, that echo would pass for an edit and move the slider
+    back. So a widget that holds another count is replaced by one with a new key, and echoes of the old one are ignored.
+    """
+    mounts: dict[str, tuple[int, int]] = st.session_state.setdefault(_MOUNTS, {})
+    number, first = mounts.setdefault(name, (0, count))
+    if st.session_state.get(_key(name), first) != count:
+        mounts[name] = (number + 1, count)
+    return _key(name), mounts[name][1]
+
+
+def _key(name: str) -> str:
+    return f"{name}-{st.session_state[_MOUNTS][name][0]}"
 
 
 def _put(value: Schedule) -> None:
     st.session_state[_SCHEDULE] = value
     st.session_state.pop(_PROBLEM, None)
-    st.session_state[_SEEN] = str(value)
+    st.session_state.setdefault(_WRITTEN, []).append(str(value))
     if st.query_params.get(ADDRESS) != str(value):
         st.query_params[ADDRESS] = str(value)
 
 
-def _moved(block: int, key: str) -> None:
-    count = st.session_state[key]
-    if count is not None:
+def _moved(block: int, name: str, key: str) -> None:
+    """A slider or number field was set; an echo of one that was replaced meanwhile says nothing."""
+    count = st.session_state.get(key)
+    if count is not None and key == _key(name):
         _put(schedule().replace(block, int(count)))
-
-
-def _preset_chosen() -> None:
-    name = st.session_state[keys.PRESET]
-    if name is not None:
-        _put(PRESETS[name])
 
 
 def _uploaded() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-_ENTERED, _WANTED = "guard-entered", "guard-wanted"
+_ENTERED, _WANTED, _PAGE = "guard-entered", "guard-wanted", "guard-page"
 
 
 def through_navigation() -> None:
@@ -20,9 +20,15 @@ def through_navigation() -> None:
         st.switch_page(page, query_params=query)
 
 
-def enter(page: str) -> None:
-    """Called by the page `pages/<page>.py` first: goes through `app.py` where this visit has not yet."""
+def enter(page: str) -> bool:
+    """Called by the page `pages/<page>.py` first; True where the visitor came from another page or from outside.
+
+    A visit that has not been through `app.py` goes there instead.
+    """
     if _ENTERED not in st.session_state:
         query = {name: st.query_params.get_all(name) for name in st.query_params}
         st.session_state[_WANTED] = (f"pages/{page}.py", query)
         st.switch_page("app.py")
+    before = st.session_state.get(_PAGE)
+    st.session_state[_PAGE] = page
+    return bool(before != page)

@@ -1,8 +1,8 @@
 """Keys of the widgets that tests and addresses rely on; Streamlit marks each with the class `st-key-<key>`.
 
-Design: `slider-1`..`slider-9`, `number-1`..`number-9`, `preset`, `reset`, `upload-schedule`, `download-schedule`,
-`method`, `recalibrate`, `epochs`, `seed`, `images`, `learning-rate`, `batch-size`, `start`, `open-run`,
-`show-progress`, `counts` (the live figures), `schedule-rows`.
+Design: `slider-1`..`slider-9`, `number-1`..`number-9`, `preset-<name>`, `reset`, `upload-schedule`,
+`download-schedule`, `method`, `recalibrate`, `epochs`, `seed`, `images`, `learning-rate`, `batch-size`, `start`,
+`open-run`, `show-progress`, `counts` (the live figures), `schedule-rows`.
 Jobs: `job-<id>`, `cancel-<id>`, `resume-<id>`, `open-<id>`, `log-<id>`, `forget-<id>`.
 Inspect: `run-picker`, `stage`, `tab`, `confusion-values`, `finding`, `download-weights`, `download-card`,
 `download-run-schedule`, `download-predictions`, `download-report`, `delete-run`.
@@ -12,7 +12,7 @@ Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`.
 
 from __future__ import annotations
 
-PRESET, RESET, SCHEDULE_ROWS = "preset", "reset", "schedule-rows"
+RESET, SCHEDULE_ROWS = "reset", "schedule-rows"
 UPLOAD_SCHEDULE, DOWNLOAD_SCHEDULE = "upload-schedule", "download-schedule"
 METHOD, RECALIBRATE, EPOCHS, SEED, IMAGES = "method", "recalibrate", "epochs", "seed", "images"
 LEARNING_RATE, BATCH_SIZE = "learning-rate", "batch-size"
@@ -29,6 +29,11 @@ def slider(block: int) -> str:
 def number(block: int) -> str:
     """The number field of a block, 1..9."""
     return f"number-{block}"
+
+
+def preset(name: str) -> str:
+    """The button of a preset."""
+    return f"preset-{name}"
 
 
 def of_job(action: str, job: str) -> str:

@@ -11,7 +11,8 @@ from roboreg_core.charts import facts, progress, words
 from roboreg_core.runs import RunSpec
 from roboreg_core.schedule import Schedule
 from roboreg_core.store.records import Job, JobStatus, Record
-from roboreg_core.ui import keys, panels, state
+from roboreg_core.ui import address, keys, panels, state
+from roboreg_core.ui.address import Setting, one_of, within
 
 METHOD_WORDS = {
     "merge": (
@@ -26,6 +27,19 @@ METHOD_WORDS = {
 }
 IMAGES_WORDS = {"bundled": "10,000 (bundled)", "full": "48,000 (all of CIFAR-10)"}
 LOOK_AGAIN_SECONDS = 1.0
+MAX_EPOCHS, MAX_SEED = 200, 2**31 - 1
+RATES, BATCHES = (0.0001, 1.0), (16, 1024)
+TUNE = ":material/tune:"
+# What a spec calls a setting, and the widget that holds it.
+FIELDS = {
+    "epochs": keys.EPOCHS,
+    "seed": keys.SEED,
+    "training_set": keys.IMAGES,
+    "method": keys.METHOD,
+    "recalibrate": keys.RECALIBRATE,
+    "learning_rate": keys.LEARNING_RATE,
+    "batch_size": keys.BATCH_SIZE,
+}
 
 
 def panel(schedule: Schedule) -> None:
@@ -66,63 +80,74 @@ def _panel(schedule: Schedule) -> None:
 
 def _recipe() -> dict[str, Any]:
     full = state.machinery().full_images
+    settings = _settings("full" if full else "bundled")
+    address.restore(settings)
     left, right = st.columns(2, vertical_alignment="top")
-    epochs = left.number_input(
+    left.number_input(
         "Epochs of fine-tuning",
         0,
-        200,
-        runs.DEFAULT_EPOCHS,
+        MAX_EPOCHS,
         key=keys.EPOCHS,
-        bind="query-params",
+        persist_state="session",
         help="Passes over the training images after pruning. 0 prunes only, which takes seconds.",
     )
-    seed = right.number_input(
+    right.number_input(
         "Seed",
         0,
-        2**31 - 1,
-        0,
+        MAX_SEED,
         key=keys.SEED,
-        bind="query-params",
+        persist_state="session",
         help="Of clustering, calibration images and fine-tuning. The same seed gives the same run.",
     )
-    choices = ["bundled", "full"] if full else ["bundled"]
-    images = st.segmented_control(
+    st.segmented_control(
         "Training images",
-        choices,
-        default=choices[-1],
+        ["bundled", "full"] if full else ["bundled"],
         required=True,
         format_func=IMAGES_WORDS.__getitem__,
         key=keys.IMAGES,
-        bind="query-params",
+        persist_state="session",
         help=None if full else "All 48,000 become available after `python -m roboreg_core data fetch`.",
     )
-    method = st.session_state.get(keys.METHOD, "merge")
-    with st.expander(f"Method ({method}) and advanced settings", icon=":material/tune:", key="advanced"):
-        return {"epochs": int(epochs), "seed": int(seed), "training_set": images, **_advanced()}
+    with st.expander(f"Method ({st.session_state[keys.METHOD]}) and advanced settings", key="advanced", icon=TUNE):
+        _advanced()
+    address.follow(settings)
+    values = {setting.key: st.session_state[setting.key] for setting in settings}
+    return {name: values[key] for name, key in FIELDS.items()}
 
 
-def _advanced() -> dict[str, Any]:
-    method = st.radio(
+def _advanced() -> None:
+    st.radio(
         "Method",
         list(METHOD_WORDS),
         key=keys.METHOD,
-        bind="query-params",
+        persist_state="session",
         format_func=lambda name: METHOD_WORDS[name][0],
         captions=[text for _, text in METHOD_WORDS.values()],
     )
-    recalibrate = st.toggle(
+    st.toggle(
         "Recalibrate batch norm",
-        True,
         key=keys.RECALIBRATE,
-        bind="query-params",
+        persist_state="session",
         help="Estimates batch norm's statistics anew on 1,000 training images right after merging; no labels are used.",
     )
     left, right = st.columns(2)
-    rate = left.number_input(
-        "Learning rate", 0.0001, 1.0, 0.02, step=0.005, format="%.4f", key=keys.LEARNING_RATE, bind="query-params"
+    left.number_input(
+        "Learning rate", *RATES, step=0.005, format="%.4f", key=keys.LEARNING_RATE, persist_state="session"
     )
-    batch = right.number_input("Batch size", 16, 1024, 128, step=16, key=keys.BATCH_SIZE, bind="query-params")
-    return {"method": method, "recalibrate": recalibrate, "learning_rate": float(rate), "batch_size": int(batch)}
+    right.number_input("Batch size", *BATCHES, step=16, key=keys.BATCH_SIZE, persist_state="session")
+
+
+def _settings(images: str) -> tuple[Setting, ...]:
+    known = ("bundled", "full") if images == "full" else ("bundled",)
+    return (
+        Setting(key=keys.EPOCHS, default=runs.DEFAULT_EPOCHS, read=within(0, MAX_EPOCHS)),
+        Setting(key=keys.SEED, default=0, read=within(0, MAX_SEED)),
+        Setting(key=keys.IMAGES, default=images, read=one_of(*known)),
+        Setting(key=keys.METHOD, default="merge", read=one_of(*METHOD_WORDS)),
+        Setting(key=keys.RECALIBRATE, default=True, read=address.flag),
+        Setting(key=keys.LEARNING_RATE, default=0.02, read=within(*RATES, float)),
+        Setting(key=keys.BATCH_SIZE, default=128, read=within(*BATCHES)),
+    )
 
 
 def _start(spec: RunSpec) -> None:

@@ -7,8 +7,8 @@ from roboreg_core.data.images import Images
 from roboreg_core.errors import ScheduleError, SpecError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.model.checkpoints import to_bytes
-from roboreg_core.model.counted import count
 from roboreg_core.model.cost import cost
+from roboreg_core.model.counted import count
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.pruning.merge import METHODS, Inner, folded_rows, merge_folded, merge_source, raw_rows
 from roboreg_core.pruning.prune import PruneSpec, prune
