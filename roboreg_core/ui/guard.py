@@ -6,6 +6,8 @@ layout or menu. Each page therefore begins with `enter`.
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import streamlit as st
 
 _ENTERED, _WANTED, _PAGE = "guard-entered", "guard-wanted", "guard-page"
@@ -32,3 +34,9 @@ def enter(page: str) -> bool:
     before = st.session_state.get(_PAGE)
     st.session_state[_PAGE] = page
     return bool(before != page)
+
+
+def go(page: str, query: dict[str, str] | None = None) -> NoReturn:
+    """Open the page `pages/<page>.py`, also from within a fragment, where `st.switch_page` does nothing."""
+    st.session_state[_WANTED] = (f"pages/{page}.py", query or {})
+    st.rerun()

@@ -11,7 +11,7 @@ from roboreg_core.charts import facts, progress, words
 from roboreg_core.runs import RunSpec
 from roboreg_core.schedule import Schedule
 from roboreg_core.store.records import Job, JobStatus, Record
-from roboreg_core.ui import address, keys, panels, state
+from roboreg_core.ui import address, guard, keys, panels, state
 from roboreg_core.ui.address import Setting, one_of, within
 
 METHOD_WORDS = {
@@ -184,7 +184,7 @@ def _finished(record: Record) -> None:
     if st.button(
         "Open the finished run", key=keys.OPEN_RUN, type="primary", icon=":material/query_stats:", width="stretch"
     ):
-        st.switch_page("pages/inspect.py", query_params={"run": record.id})
+        guard.go("inspect", {"run": record.id})
 
 
 @st.fragment(run_every=LOOK_AGAIN_SECONDS)
@@ -196,7 +196,7 @@ def _under_way(job_id: str) -> None:
     if st.button(
         "Show progress", key=keys.SHOW_PROGRESS, type="primary", icon=":material/monitoring:", width="stretch"
     ):
-        st.switch_page("pages/jobs.py")
+        guard.go("jobs")
     st.caption("You may go on designing, or close the page: the run goes on.")
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from roboreg_core.charts import facts, tradeoff, words
 from roboreg_core.store.records import Record
-from roboreg_core.ui import inspector, keys, panels
+from roboreg_core.ui import guard, inspector, keys, panels
 
 
 def empty() -> None:
@@ -108,4 +108,4 @@ def _row(record: Record) -> dict[str, object]:
 
 
 def _open(run: str) -> None:
-    st.switch_page("pages/inspect.py", query_params={"run": run})
+    guard.go("inspect", {"run": run})
