@@ -52,7 +52,7 @@ def classes_chart(frame: pd.DataFrame) -> Drawing:
     base = alt.Chart(frame)
     lines = base.mark_line(color=palette.GREY, strokeWidth=2, opacity=0.6).encode(x=x, y=y, detail="class:N")
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
-        x=x.scale(zero=False, nice=True),
+        x=x.scale(zero=False, nice=True, padding=10),
         y=y,
         color=_scale(alt.Color, stages, palette.STAGE_COLOURS),
         shape=_scale(alt.Shape, stages, palette.STAGE_MARKERS),

@@ -62,7 +62,7 @@ def tradeoff_chart(frame: pd.DataFrame) -> Drawing:
         "parameters:Q",
         title="parameters",
         axis=alt.Axis(format="~s", tickCount=8),
-        scale=alt.Scale(zero=False, nice=True),
+        scale=alt.Scale(zero=False, padding=12),
     )
     y = alt.Y("accuracy:Q", title="test accuracy", axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False, nice=True))
     shape = alt.Shape(

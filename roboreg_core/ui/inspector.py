@@ -36,7 +36,8 @@ def pick() -> Record | None:
 
 def header(record: Record) -> None:
     """The finding as a sentence, and how sure it is."""
-    st.markdown(f"### {panels.escape(facts.finding(record))}", text_alignment="left")
+    with st.container(key=keys.FINDING):
+        st.markdown(f"### {panels.escape(facts.finding(record))}")
     change = facts.accuracy_change(record)
     sure = "within noise" if change.better is None else f"a real {change.verdict}"
     origin = "Recorded run, ships with the project" if record.recorded else "Own run"

@@ -5,7 +5,7 @@ Design: `slider-1`..`slider-9`, `number-1`..`number-9`, `preset-<name>`, `reset`
 `open-run`, `show-progress`, `counts` (the live figures), `schedule-rows`.
 Jobs: `job-<id>`, `cancel-<id>`, `resume-<id>`, `open-<id>`, `log-<id>`, `forget-<id>`.
 Inspect: `run-picker`, `stage`, `tab`, `confusion-values`, `finding`, `download-weights`, `download-card`,
-`download-run-schedule`, `download-predictions`, `download-report`, `delete-run`.
+`download-run-schedule`, `download-predictions`, `download-report`, `download-record`.
 Overview: `best`, `runs-table`, `tradeoff`.
 Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`.
 """

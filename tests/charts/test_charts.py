@@ -1,84 +1,158 @@
-import json
+"""Each chart's data, title, words and specification, from hand-made records."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
-from roboreg_core.charts import classes, confusion, facts, history, latency, layers, tradeoff
-from roboreg_core.charts.base import specification
-from roboreg_core.data.images import CLASSES
-from roboreg_core.store.records import Record
+from roboreg_core.charts import base, classes, confusion, history, latency, layers, progress, tradeoff, words
+from roboreg_core.schedule import PRESETS
+from roboreg_core.store.records import Event, Job
+from tests.charts.records import make_history, make_record, make_report
 
 
-def drawn(chart: object) -> str:
-    text = json.dumps(specification(chart))  # type: ignore[arg-type]
-    assert "NaN" not in text
-    return text
+def drawn(chart: base.Drawing) -> dict[str, Any]:
+    spec = base.specification(chart)
+    assert spec["description"]
+    return spec
 
 
-@pytest.mark.parametrize("stage", ["dense", "pruned", "tuned"])
-def test_confusion_counts_are_the_reports(record: Record, stage: str) -> None:
-    report = record.result["stages"][stage]
+def test_tradeoff_marks_the_front() -> None:
+    small = make_record(PRESETS["quarter"], rights=(920, 300, 880), identity="a", recorded=True)
+    large = make_record(PRESETS["moderate"], rights=(920, 500, 870), identity="b")
+    frame = tradeoff.tradeoff_data([large, small])
+    assert list(frame.columns) == [*tradeoff.COLUMNS, "front"]
+    assert list(zip(frame["run"], frame["stage"], frame["front"], strict=True)) == [
+        ("a", "tuned", True),
+        ("a", "pruned", False),
+        ("b", "tuned", False),
+        ("b", "pruned", False),
+    ]
+    assert list(frame["origin"]) == ["recorded", "recorded", "own", "own"]
+    assert "No pruned network is within 1 point" in tradeoff.tradeoff_title(frame)
+    drawn(tradeoff.tradeoff_chart(frame))
+
+
+def test_tradeoff_of_nothing() -> None:
+    frame = tradeoff.tradeoff_data([])
+    assert frame.empty
+    assert tradeoff.tradeoff_title(frame) == "No runs to compare yet"
+    drawn(tradeoff.tradeoff_chart(frame))
+
+
+def test_confusion_keeps_every_count() -> None:
+    report = make_report(900)
     frame = confusion.confusion_data(report)
     assert len(frame) == 100
-    assert frame["count"].sum() == report["images"]
-    right = frame[frame["true"] == frame["predicted"]]["count"].sum()
-    assert right / report["images"] == pytest.approx(report["accuracy"])
-    assert drawn(confusion.confusion_chart(frame))
-    assert confusion.confusion_title(frame).startswith("The commonest mistake")
+    assert frame["count"].sum() == 10_000
+    assert confusion.confusion_table(frame, "count").to_numpy().tolist() == report["confusion"]
+    assert frame.groupby("true")["share"].sum().to_list() == pytest.approx([1.0] * 10)
+    assert "take a cat for a deer" in confusion.confusion_title(frame)
+    for values in ("count", "share"):
+        drawn(confusion.confusion_chart(frame, values))
 
 
-def test_classes_carry_their_change_from_dense(record: Record) -> None:
-    frame = classes.classes_data(record, "tuned")
-    assert set(frame["class"]) == set(CLASSES)
-    stages = record.result["stages"]
-    for name, dense, tuned in zip(CLASSES, stages["dense"]["per_class"], stages["tuned"]["per_class"], strict=True):
-        rows = frame[(frame["class"] == name) & (frame["stage"] == "tuned")]
-        assert rows["change"].item() == pytest.approx(tuned["recall"] - dense["recall"])
-    assert drawn(classes.classes_chart(frame))
-    assert len(classes.report_table(stages["tuned"])) == 12
+def test_confusion_without_mistakes() -> None:
+    report = make_report(1000)
+    report["confusion"] = [[1000 * (row == column) for column in range(10)] for row in range(10)]
+    assert confusion.confusion_title(confusion.confusion_data(report)) == "Every image is classified rightly"
 
 
-def test_history_has_every_epoch(record: Record) -> None:
-    frame = history.history_data(record.result["history"])
-    for measure in ("accuracy", "loss"):
-        assert drawn(history.history_chart(frame, measure, 0.9))
-        assert history.history_alt(frame, measure)
-    assert frame["epoch"].max() == record.spec["epochs"]
+def test_confusion_of_a_class_without_images_divides_by_nothing() -> None:
+    report = make_report(900)
+    report["confusion"][0] = [0] * 10
+    assert confusion.confusion_data(report)["share"].notna().all()
+
+
+def test_classes_compare_each_class_with_itself() -> None:
+    frame = classes.classes_data(make_record(rights=(920, 500, 900)), "tuned")
+    assert len(frame) == 20
+    assert frame["change"].to_list() == pytest.approx([-0.02] * 20)
+    assert "Cat is the hardest class" in classes.classes_title(frame)
+    drawn(classes.classes_chart(frame))
+
+
+def test_classes_of_the_dense_stage_alone() -> None:
+    frame = classes.classes_data(make_record(), "dense")
+    assert len(frame) == 10
+    assert classes.classes_title(frame).endswith("no class lost recall")
+    drawn(classes.classes_chart(frame))
+
+
+def test_report_table_ends_with_the_averages() -> None:
+    table = classes.report_table(make_report(900))
+    assert table["class"].to_list()[-2:] == ["macro average", "weighted average"]
+    assert list(table.columns) == ["class", "precision", "recall", "f1", "support"]
+
+
+def test_history_is_long_and_leaves_out_what_was_not_measured() -> None:
+    epochs = make_history(3)
+    assert len(history.history_data(epochs)) == 15
+    epochs[0]["validation_loss"] = None
+    frame = history.history_data(epochs)
+    assert len(frame) == 14
+    assert "62.0" in history.history_title(frame)
+    assert "66.0" in history.history_title(frame)
+    for measure in ("loss", "accuracy", "learning rate"):
+        drawn(history.history_chart(frame, measure, 0.92 if measure == "accuracy" else None))
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_history_of_few_epochs(epochs: int) -> None:
+    frame = history.history_data(make_history(epochs))
+    assert ("No epoch" if not epochs else "After one epoch") in history.history_title(frame)
+    drawn(history.history_chart(frame, "accuracy", 0.9))
 
 
 @pytest.mark.parametrize("field", ["parameters", "macs"])
-def test_layers_add_up_to_the_cost(record: Record, field: str) -> None:
+def test_layers_add_up_to_the_network(field: str) -> None:
+    record = make_record()
     frame = layers.layers_data(record)
-    text = drawn(layers.layers_chart(frame, field))
-    assert "block 9 conv2" in text
-    numbers = frame.select_dtypes("number").sum().tolist()
-    assert record.result["cost"][field] in numbers
-    assert record.result["dense_cost"][field] in numbers
+    assert len(frame) == 20
+    assert frame[field].sum() == record.result["cost"][field]
+    assert frame[f"{field}_dense"].sum() == record.result["dense_cost"][field]
+    assert words.percent(record.result["cost"][field] / record.result["dense_cost"][field]) in layers.layers_title(
+        frame, field
+    )
+    drawn(layers.layers_chart(frame, field))
 
 
-def test_latency_names_what_it_depends_on(record: Record) -> None:
-    frame = latency.latency_data(record)
-    assert drawn(latency.latency_chart(frame, 1))
-    assert drawn(latency.latency_chart(frame, 256))
-    assert "thread" in latency.latency_depends(frame)
+def test_latency_claims_nothing_within_the_spread() -> None:
+    frame = latency.latency_data(make_record())
+    assert len(frame) == 4
+    assert latency.latency_title(frame) == (
+        "One image takes as long as before, within the spread; a batch of 256 is 2.00 times as fast as dense"
+    )
+    assert frame.loc[frame["batch"] == 256, "images_per_second"].to_list() == pytest.approx([640, 1280])
+    assert "CPU, 2 threads" in latency.latency_depends(frame)
+    for batch in (1, 256):
+        drawn(latency.latency_chart(frame, batch))
 
 
-def test_tradeoff_shows_every_stage_of_every_run(records: list[Record]) -> None:
-    frame = tradeoff.tradeoff_data(records)
-    assert set(frame["run"]) == {record.id for record in records}
-    assert drawn(tradeoff.tradeoff_chart(frame))
-    assert tradeoff.tradeoff_alt(frame)
+def told(number: int, **payload: Any) -> Event:
+    return Event(job="j", number=number, time="2026-01-02T03:04:05+00:00", payload=payload)
 
 
-def test_findings_are_sentences_with_the_real_figures(records: list[Record]) -> None:
-    for record in records:
-        sentence = facts.finding(record)
-        assert sentence.endswith(".")
-        share = record.result["cost"]["parameters"] / record.result["dense_cost"]["parameters"]
-        assert f"{100 * share:.1f}" in sentence
-        change = facts.accuracy_change(record)
-        stages = record.result["stages"]
-        assert change.difference == pytest.approx(stages["tuned"]["accuracy"] - stages["dense"]["accuracy"])
+def test_progress_in_words() -> None:
+    payload = {"stage": "tune", "fraction": 0.43, "remaining_seconds": 80.0, "epoch": 2, "epochs": 5}
+    job = Job(id="j", kind="run", key="k", function="f", spec={}, progress=payload)
+    assert progress.progress_words(job).replace(words.NBSP, " ") == (
+        "Fine-tuning, epoch 2 of 5 · 43 % · about 1 min 20 s left"
+    )
+    assert progress.stage_words({}) == progress.STARTING
 
 
-def test_the_best_run_is_none_of_none() -> None:
-    assert facts.best_run([]) is None
+def test_events_make_curves_and_a_log() -> None:
+    first, second = make_history(2)
+    events = [
+        told(1, stage="dense", accuracy={"dense": 0.92}),
+        told(2, stage="tune", epochs=2, history=first),
+        told(3, stage="tune", epochs=2, history={**first, "loss": 9.0}),
+        told(4, stage="tune", epochs=2, history=second),
+    ]
+    assert [each["loss"] for each in progress.history(events)] == [9.0, 0.5]
+    assert progress.accuracies(events) == {"dense": 0.92}
+    lines = progress.log_lines(events).splitlines()
+    assert lines[0].replace(words.NBSP, " ") == "03:04:05  Test accuracy, dense: 92.00 %"
+    assert "Epoch 1 of 2 done" in lines[1]

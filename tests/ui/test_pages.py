@@ -1,83 +1,275 @@
-"""Every page as Streamlit runs it, with the recorded runs and with nothing, with good addresses and with junk."""
+"""Every page with data, without, and with junk in the address."""
 
-from pathlib import Path
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core import paths
+from roboreg_core.charts import words
+from roboreg_core.errors import ScheduleError
 from roboreg_core.model.cost import cost
+from roboreg_core.pruning.merge import METHODS
 from roboreg_core.runs import KIND
 from roboreg_core.schedule import PRESETS
+from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.store import Store
-from roboreg_core.ui import state
+from roboreg_core.ui import editor, launcher, panels
+from tests.charts.records import make_record
+from tests.ui.conftest import FakeEngine
 
+Open = Callable[..., AppTest]
+Put = Callable[..., Record]
+AddJob = Callable[..., Job]
 PAGES = ("overview", "design", "jobs", "inspect")
 
 
-class NoMachinery:
-    """Stands in for torch and the job engine, which these pages do not need to be drawn."""
-
-    class loaded:  # noqa: N801
-        """Never set: the start button waits."""
-
-        @staticmethod
-        def is_set() -> bool:
-            return False
+def said(app: AppTest) -> str:
+    """All text of a page."""
+    kinds = ("title", "header", "subheader", "markdown", "caption", "info", "error", "success", "warning", "code")
+    return "\n".join(element.value for kind in kinds for element in app.get(kind)).replace(words.NBSP, " ")
 
 
-@pytest.fixture(autouse=True)
-def light(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "machinery", NoMachinery)
+def button(app: AppTest, key: str) -> object:
+    return next((each for each in app.button if each.key == key), None)
 
 
-def opened(page: str, **address: str) -> AppTest:
-    app = AppTest.from_file(str(paths.PROJECT / "app.py"), default_timeout=30)
-    for name, value in address.items():
-        app.query_params[name] = value
+def click(app: AppTest, key: str) -> None:
+    app.button(key=key).click().run()
+    assert not app.exception, app.exception[0].message
+
+
+def slider(app: AppTest, block: int) -> object:
+    return next(each for each in app.slider if each.key.startswith(f"slider-{block}-"))
+
+
+def counts(app: AppTest) -> list[str]:
+    return [metric.value for metric in app.metric]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_short_guards_its_address_and_computes_nothing(page: str) -> None:
+    path = paths.PROJECT / "pages" / f"{page}.py"
+    text = path.read_text()
+    assert len(text.splitlines()) <= 100
+    assert f'guard.enter("{page}")' in text
+    imported = {
+        f"{node.module}" for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom) and node.module
+    }
+    assert imported <= {"roboreg_core.ui"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_any_run_each_page_says_what_to_do(open_page: Open, page: str) -> None:
+    text = said(open_page(page))
+    expected = {
+        "overview": "There is no run yet",
+        "design": "Design a schedule",
+        "jobs": "No run of yours has ended yet",
+        "inspect": "There is no run to inspect yet",
+    }
+    assert expected[page] in text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_with_runs_each_page_opens(open_page: Open, put: Put, page: str) -> None:
+    put(rights=(920, 500, 900), identity="a" * 16)
+    put(make_record(PRESETS["quarter"], rights=(920, 200), identity="b" * 16))
+    open_page(page)
+
+
+def test_overview_names_the_best_run(open_page: Open, put: Put) -> None:
+    put(rights=(920, 500, 915), identity="a" * 16)
+    put(make_record(PRESETS["quarter"], rights=(920, 200), identity="b" * 16))
+    app = open_page("overview")
+    text = said(app)
+    assert "Keeping half the filters in every block leaves 50.3 % of the parameters" in text
+    assert "the smallest network that loses at most 1 point" in text
+    assert counts(app)[2] == "135,754"
+    assert len(app.dataframe[-1].value) == 2
+
+
+def test_design_starts_half_and_counts(open_page: Open) -> None:
+    app = open_page("design")
+    assert counts(app)[0] == f"{cost(PRESETS['moderate']).parameters:,}"
+    assert app.query_params["s"] in (str(PRESETS["moderate"]), [str(PRESETS["moderate"])])
+
+
+def test_design_takes_the_schedule_from_the_address(open_page: Open) -> None:
+    app = open_page("design", s="1,2,3,4,5,6,7,8,9", epochs="2", seed="7", method="source")
+    assert [slider(app, block).value for block in range(1, 10)] == list(range(1, 10))
+    assert app.number_input(key="epochs").value == 2
+    assert app.number_input(key="seed").value == 7
+    assert app.radio(key="method").value == "source"
+
+
+@pytest.mark.parametrize(
+    "junk", ["", "1,2", "99,8,8,16,16,16,32,32,32", "<script>alert(1)</script>", "8,8,8,x", "é" * 300]
+)
+def test_design_answers_junk_with_a_message_and_the_default(open_page: Open, junk: str) -> None:
+    app = open_page("design", s=junk)
+    assert len(app.error) == 1
+    assert "The address holds no valid schedule" in app.error[0].value
+    assert counts(app)[0] == f"{cost(PRESETS['moderate']).parameters:,}"
+    click(app, "preset-quarter")
+    assert not app.error
+
+
+def test_design_ignores_junk_in_the_other_settings(open_page: Open) -> None:
+    app = open_page("design", epochs="many", seed="-1", method="magic", images="none", recalibrate="maybe")
+    assert app.number_input(key="epochs").value == 5
+    assert app.radio(key="method").value == "merge"
+    assert app.toggle(key="recalibrate").value is True
+
+
+def test_slider_and_number_field_follow_each_other(open_page: Open) -> None:
+    app = open_page("design")
+    slider(app, 1).set_value(3).run()
+    number = next(each for each in app.number_input if each.key.startswith("number-1-"))
+    assert number.value == 3
+    number.set_value(5).run()
+    assert slider(app, 1).value == 5
+    assert counts(app)[0] == f"{cost(PRESETS['moderate'].replace(1, 5)).parameters:,}"
+    assert str(PRESETS["moderate"].replace(1, 5)) in str(app.query_params["s"])
+    click(app, "reset")
+    assert slider(app, 1).value == 8
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_presets(open_page: Open, name: str) -> None:
+    app = open_page("design")
+    click(app, f"preset-{name}")
+    assert [slider(app, block).value for block in range(1, 10)] == PRESETS[name].to_json()
+
+
+def test_sliders_start_nothing_and_start_submits_once(open_page: Open, store: Store) -> None:
+    app = open_page("design", s="2,2,2,2,2,2,2,2,3", epochs="1")
+    slider(app, 1).set_value(3).run()
+    assert store.list_jobs() == []
+    click(app, "start")
+    (job,) = store.list_jobs(KIND)
+    assert job.spec["schedule"] == [3, 2, 2, 2, 2, 2, 2, 2, 3]
+    assert (job.spec["epochs"], job.spec["training_set"], job.spec["method"]) == (1, "bundled", "merge")
+    assert button(app, "start") is None
+    assert button(app, "show-progress") is not None
+
+
+def test_a_finished_run_is_opened_instead(open_page: Open, store: Store, put: Put) -> None:
+    app = open_page("design", s="moderate", epochs="3")
+    click(app, "start")
+    (job,) = store.list_jobs(KIND)
+    store.update_job(job.id, status=JobStatus.FINISHED)
+    put(replace(make_record(), id=job.key))
     app.run()
-    return app.switch_page(f"pages/{page}.py").run() if page != "overview" else app
+    assert "This very run is finished" in said(app)
+    click(app, "open-run")
+    assert "Inspect a run" in said(app)
+    assert job.key in said(app)
 
 
-def words(app: AppTest) -> str:
-    return " ".join(str(element.value) for kind in (app.markdown, app.error, app.info, app.caption) for element in kind)
+def test_a_dense_schedule_is_explained(open_page: Open) -> None:
+    app = open_page("design", s="dense")
+    assert "nothing to prune" in said(app)
+    assert button(app, "start") is None
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_page_is_drawn_with_the_recorded_runs(page: str) -> None:
-    app = opened(page)
-    assert not app.exception
-    assert not app.error
+@pytest.mark.usefixtures("no_dense")
+def test_a_missing_dense_network_is_explained(open_page: Open) -> None:
+    app = open_page("design")
+    assert any("checkpoint must be a file" in error.value for error in app.error)
+    assert counts(app)[0] == "135,754"
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_page_is_drawn_without_any_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "recorded", lambda: tmp_path / "none")
-    app = opened(page)
-    assert not app.exception
-    assert not app.error
+def test_jobs_shows_each_state_and_passes_clicks_on(open_page: Open, add_job: AddJob, engine: FakeEngine) -> None:
+    fine = {"stage": "tune", "fraction": 0.43, "remaining_seconds": 80.0, "epoch": 2, "epochs": 5}
+    add_job("r", JobStatus.RUNNING, progress=fine)
+    add_job("q", JobStatus.QUEUED)
+    add_job("f", JobStatus.FAILED, error="the worker died three times")
+    add_job("i", JobStatus.INTERRUPTED)
+    app = open_page("jobs")
+    text = said(app)
+    assert "is running, 43 % done; 1 run waiting." in text
+    assert "The worker died three times." in text
+    click(app, "resume-i")
+    assert engine.resumed == ["i"]
+    click(app, "cancel-r")
+    assert engine.cancelled == ["r"]
+    click(app, "cancel-r")
+    assert any("already cancelled" in error.value for error in app.error)
 
 
-def test_design_counts_what_the_address_says() -> None:
-    app = opened("design", s=str(PRESETS["quarter"]))
-    assert f"{cost(PRESETS['quarter']).parameters:,}" in str([metric.value for metric in app.metric]) + words(app)
+def test_jobs_forgets_an_ended_job(open_page: Open, add_job: AddJob, store: Store) -> None:
+    add_job("c", JobStatus.CANCELLED)
+    app = open_page("jobs")
+    click(app, "forget-c")
+    assert store.list_jobs() == []
 
 
-@pytest.mark.parametrize("junk", ["x", "0,8,8,16,16,16,32,32,32", "8,8", "<script>alert(1)</script>", "9" * 5000])
-def test_a_junk_schedule_is_answered_with_a_reason(junk: str) -> None:
-    app = opened("design", s=junk)
-    assert not app.exception
-    assert "holds no valid schedule" in words(app)
+def test_inspect_states_the_finding(open_page: Open, put: Put) -> None:
+    put(rights=(920, 500, 900), identity="a" * 16, notes=["block 1 keeps 7 filters, not 8: only 7 are distinct"])
+    app = open_page("inspect", run="aaaa")
+    text = said(app)
+    assert "and costs 2.0 points of accuracy after 3 epochs of fine-tuning" in text
+    assert "is a real loss" in text
+    assert "Block 1 keeps 7 filters" in text
+    assert counts(app)[:2] == [words.percent(0.89), words.percent(0.8)]
 
 
-@pytest.mark.parametrize("junk", ["ffffffff", "<script>alert(1)</script>", "", "%", "é" * 300])
-def test_an_unknown_run_is_answered_with_a_reason(junk: str) -> None:
-    assert not opened("inspect", run=junk).exception
+@pytest.mark.parametrize("stage", ["dense", "pruned", "tuned", "nonsense"])
+def test_inspect_shows_the_stage_of_the_address(open_page: Open, put: Put, stage: str) -> None:
+    put(identity="a" * 16)
+    shown = {"dense": "91.00 %", "pruned": "49.00 %"}.get(stage, "89.00 %")
+    assert f"**{shown}**" in said(open_page("inspect", run="a" * 16, stage=stage))
 
 
-def test_inspect_reads_the_stored_accuracy() -> None:
-    record = Store(paths.home(), shipped=paths.recorded()).list_records(KIND)[0]
-    app = opened("inspect", run=record.id)
-    assert not app.exception
-    shown = words(app) + str([metric.value for metric in app.metric])
-    assert f"{100 * record.result['stages']['tuned']['accuracy']:.1f}" in shown
+@pytest.mark.parametrize("tab", ["Report", "Confusion", "Cost", "History", "Files", "Nonsense"])
+def test_inspect_opens_the_tab_of_the_address(open_page: Open, put: Put, tab: str) -> None:
+    put(identity="a" * 16)
+    open_page("inspect", run="a" * 16, tab=tab)
+
+
+def test_inspect_without_fine_tuning(open_page: Open, put: Put) -> None:
+    put(rights=(920, 500), identity="a" * 16)
+    assert "There are no curves" in said(open_page("inspect", run="a" * 16, tab="History")).replace("so there", "There")
+
+
+@pytest.mark.parametrize("junk", ["zzzz", "", "<b>x</b>", "[a](http://x)", "a" * 500])
+def test_inspect_answers_an_unknown_run(open_page: Open, put: Put, junk: str) -> None:
+    put(identity="0" * 16)
+    app = open_page("inspect", run=junk)
+    assert any("No run here has the id" in error.value for error in app.error)
+    assert "<b>" not in said(app).replace("\\<b\\>", "")
+
+
+def test_every_method_is_described() -> None:
+    assert set(launcher.METHOD_WORDS) == set(METHODS)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff", "must be JSON"),
+        (b"{}", "must hold `schedule`"),
+        (b"[1, 2]", "has 9 cluster counts"),
+        (b'{"schedule": "moderate"}', "list of 9 integers"),
+        (b"[8, 8, 8, 16, 16, 16, 32, 32, 65]", "block 9 must be 1..64, got 65"),
+        (b"[8.5, 8, 8, 16, 16, 16, 32, 32, 32]", "must be an integer"),
+    ],
+)
+def test_a_bad_schedule_file_is_refused(content: bytes, message: str) -> None:
+    with pytest.raises(ScheduleError, match="schedule|block") as caught:
+        editor.read_schedule(content)
+    assert message in str(caught.value)
+
+
+def test_schedule_files_are_read_in_both_forms() -> None:
+    for content in (b"[8,8,8,16,16,16,32,32,32]", b'{"schedule": [8,8,8,16,16,16,32,32,32]}'):
+        assert editor.read_schedule(content) == PRESETS["moderate"]
+
+
+def test_names_cannot_become_markup() -> None:
+    assert panels.escape("<b>*x*</b> [y](z) $1$ `c`") == r"\<b\>\*x\*\</b\> \[y\](z) \$1\$ \`c\`"

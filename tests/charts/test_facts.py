@@ -1,0 +1,103 @@
+"""Figures, verdicts and sentences about a record."""
+
+from __future__ import annotations
+
+import pytest
+
+from roboreg_core.charts import facts, palette, words
+from roboreg_core.schedule import PRESETS, Schedule
+from tests.charts.records import make_record
+
+
+def plain(text: str) -> str:
+    return text.replace(words.NBSP, " ")
+
+
+def test_a_loss_beyond_the_margin_is_a_loss() -> None:
+    change = facts.accuracy_change(make_record(rights=(920, 500, 890)))
+    assert change.difference == pytest.approx(-0.03)
+    assert 0.005 < change.margin < 0.01
+    assert (change.better, change.verdict) == (False, "loss")
+
+
+@pytest.mark.parametrize(("tuned", "verdict"), [(918, "within noise"), (920, "no change"), (960, "gain")])
+def test_verdicts(tuned: int, verdict: str) -> None:
+    assert facts.accuracy_change(make_record(rights=(920, 500, tuned))).verdict == verdict
+
+
+def test_counts_have_no_margin_and_fewer_is_better() -> None:
+    change = facts.cost_change(make_record(), "parameters")
+    assert (change.value, change.dense, change.verdict) == (135_754, 269_722, "gain")
+    assert change.relative == pytest.approx(-0.4967, abs=1e-4)
+
+
+def test_finding_says_what_was_kept_and_what_it_costs() -> None:
+    assert plain(facts.finding(make_record(rights=(920, 500, 899)))) == (
+        "Keeping half the filters in every block leaves 50.3 % of the parameters "
+        "and costs 2.1 points of accuracy after 3 epochs of fine-tuning."
+    )
+
+
+def test_finding_without_fine_tuning_and_of_an_odd_schedule() -> None:
+    record = make_record(Schedule((8, 8, 8, 16, 16, 16, 32, 32, 31)), rights=(920, 500))
+    assert plain(facts.finding(record)) == (
+        "Keeping 167 of 336 inner filters leaves 49.9 % of the parameters "
+        "and costs 42.0 points of accuracy without fine-tuning."
+    )
+
+
+def test_finding_within_noise_says_so() -> None:
+    assert "by no more than noise (−0.2 points)" in plain(facts.finding(make_record(rights=(920, 500, 918))))
+
+
+def test_worst_class_is_compared_with_itself() -> None:
+    name, change = facts.worst_class(make_record(rights=(920, 500, 900)))
+    assert (name, change.value, change.dense) == ("cat", 0.8, 0.82)
+
+
+def test_best_run_is_the_smallest_that_stays_close() -> None:
+    close_and_large = make_record(PRESETS["three-quarters"], rights=(920, 1, 921), identity="a")
+    close_and_small = make_record(PRESETS["moderate"], rights=(920, 1, 915), identity="b")
+    small_and_far = make_record(PRESETS["aggressive"], rights=(920, 1, 700), identity="c")
+    dense = make_record(PRESETS["dense"], rights=(920, 920), identity="d")
+    runs = [dense, small_and_far, close_and_small, close_and_large]
+    assert facts.best_run(runs) is close_and_small
+    assert facts.best_run([small_and_far, dense]) is small_and_far
+    assert facts.best_run([dense]) is None
+    assert facts.best_run([]) is None
+
+
+def test_labels_tell_runs_apart() -> None:
+    assert plain(facts.label(make_record())) == "moderate · 3 epochs · seed 0"
+    spec = {**make_record().spec, "method": "source", "recalibrate": False, "epochs": 0, "training_set": "full"}
+    assert (
+        facts.spec_label(spec)
+        == "moderate · method source · no fine-tuning · seed 0 · not recalibrated · 48,000 images"
+    )
+
+
+def test_figures_name_what_they_depend_on() -> None:
+    text = plain(facts.depends_on(make_record()))
+    for part in ("10,000 test images", "one seed (0)", "float32", "CPU", "2 threads"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.02149, "+2.1 points"), (-0.0211, "−2.1 points"), (0.0, "±0.0 points"), (-0.0004, "±0.0 points")],
+)
+def test_signs(value: float, text: str) -> None:
+    assert plain(words.signed_points(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (3_900, "1 h 5 min")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert plain(words.duration(seconds)) == text
+
+
+def test_a_run_looks_the_same_everywhere_and_neighbours_differ() -> None:
+    assert palette.run_colour("0123456789abcdef") == palette.run_colour("0123456789abcdef")
+    assert len({palette.run_colour(f"{number:08x}") for number in range(64)}) > 1
+    assert palette.run_marker("not hexadecimal") in palette.RUN_MARKERS
