@@ -74,6 +74,8 @@ class RunSpec:
         PruneSpec(method=self.method, recalibrate=self.recalibrate, seed=self.seed)
         if self.training_set not in ("bundled", "full"):
             raise SpecError(f"training images must be bundled or full, got {self.training_set!r}")
+        if self.device.partition(":")[0] not in ("auto", "cpu", "cuda"):
+            raise SpecError(f"device must be auto, cpu or cuda, got {self.device!r}")
         if self.epochs != 0:
             self._tuning()
 
