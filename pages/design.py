@@ -4,7 +4,7 @@ import streamlit as st
 
 from roboreg_core.ui import counts, editor, guard, launcher, panels
 
-entered = guard.enter("design")
+guard.enter("design")
 
 
 @st.fragment
@@ -15,12 +15,13 @@ def workbench() -> None:
         editor.presets()
         editor.exchange()
     left, right = st.columns([3, 2], gap="large")
+    with right:  # drawn first: the counts are what a moving slider is watched for
+        counts.live(editor.schedule)
     with left:
         editor.rows()
     with right:
-        counts.live(editor.schedule())
         st.subheader("Prune and fine-tune")
-        launcher.panel(editor.schedule())
+        launcher.panel(editor.schedule)
 
 
 panels.heading(
@@ -28,5 +29,5 @@ panels.heading(
     "How many clusters of filters does each block keep? Similar filters are merged into one; the counts follow live.",
 )
 with panels.errors_shown():
-    editor.open_address(entered)
+    editor.open_address()
     workbench()

@@ -6,10 +6,13 @@ Only what differs from the default stands in the address. Junk in it is ignored,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+
+_WRITTEN = "address-written"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +58,37 @@ def flag(text: str) -> bool:
     return one_of("true", "false")(text) == "true"
 
 
+def new_visit() -> None:
+    """Called when a page is opened: whatever the address says now was opened, not written by the page."""
+    st.session_state[_WRITTEN] = {}
+
+
+def opened(name: str) -> str | None:
+    """What the address was opened with under `name`; None where there is nothing or the page wrote it itself.
+
+    A browser tells the address as it was when it sent its last change, so what the page wrote comes back late.
+    """
+    text = st.query_params.get(name)
+    return None if text in _written(name) else text
+
+
+def write(name: str, text: str | None) -> None:
+    """Put `text` into the address under `name`; None takes the name out."""
+    _written(name).add(text)
+    if text is None:
+        if name in st.query_params:
+            del st.query_params[name]
+    elif st.query_params.get(name) != text:
+        st.query_params[name] = text
+
+
 def restore(settings: Sequence[Setting]) -> None:
-    """Before the widgets: give them what a newly opened address says, else what they had, else the default."""
+    """Before the widgets: give them what an opened address says, else what they had, else the default."""
     for setting in settings:
-        text = st.query_params.get(setting.key)
-        if text is not None and text != st.session_state.get(_seen(setting)):
-            try:
+        text = opened(setting.key)
+        if text is not None:
+            with suppress(ValueError):
                 st.session_state[setting.key] = setting.read(text)
-            except ValueError:
-                del st.query_params[setting.key]
         st.session_state.setdefault(setting.key, setting.default)
 
 
@@ -71,17 +96,14 @@ def follow(settings: Sequence[Setting]) -> None:
     """After the widgets: write into the address what differs from the default."""
     for setting in settings:
         value = st.session_state.get(setting.key, setting.default)
-        text = None if value in (setting.default, None) else _text(value)
-        st.session_state[_seen(setting)] = text
-        if text is None:
-            if setting.key in st.query_params:
-                del st.query_params[setting.key]
-        elif st.query_params.get(setting.key) != text:
-            st.query_params[setting.key] = text
+        # What was opened is an echo from here on, junk included.
+        _written(setting.key).add(st.query_params.get(setting.key))
+        write(setting.key, None if value in (setting.default, None) else _text(value))
 
 
-def _seen(setting: Setting) -> str:
-    return f"seen-{setting.key}"
+def _written(name: str) -> set[str | None]:
+    written: dict[str, set[str | None]] = st.session_state.setdefault(_WRITTEN, {})
+    return written.setdefault(name, {None})
 
 
 def _text(value: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from roboreg_core.charts import facts, words
@@ -10,9 +12,10 @@ from roboreg_core.schedule import Schedule
 from roboreg_core.ui import keys, panels
 
 
-def live(schedule: Schedule) -> None:
+@st.fragment(key=keys.COUNTS_PART)
+def live(schedule: Callable[[], Schedule]) -> None:
     """Four tiles, counted in closed form: no network is built."""
-    now = cost(schedule)
+    now = cost(schedule())
     pairs = (
         ("Parameters", now.parameters, DENSE_COST.parameters, words.count, ""),
         ("MACs an image", now.macs, DENSE_COST.macs, words.millions, "Multiply-accumulates, counted at 32 x 32."),

@@ -14,36 +14,26 @@ import streamlit as st
 from roboreg_core.errors import ScheduleError
 from roboreg_core.model.cost import block_parameters
 from roboreg_core.schedule import BLOCKS_PER_STAGE, BOUNDS, PRESETS, STAGE_WIDTHS, Schedule
-from roboreg_core.ui import keys, panels
+from roboreg_core.ui import address, keys, panels
 
 ADDRESS = "s"
 DEFAULT = PRESETS["moderate"]
-_SCHEDULE, _WRITTEN, _PROBLEM, _MOUNTS = "schedule", "schedule-written", "schedule-problem", "schedule-mounts"
+_SCHEDULE, _PROBLEM, _MOUNTS = "schedule", "schedule-problem", "schedule-mounts"
 _DENSE_BLOCKS = block_parameters(PRESETS["dense"])
 _STAGE_SIZES = ("32 x 32", "16 x 16", "8 x 8")
 # Label, slider, number field, bar; they stay side by side on a telephone.
 _WIDTHS = (1.5, 5, 2.6, 1.7)
 
 
-def open_address(entered: bool) -> None:
-    """Take the schedule from an address that was opened; junk leaves the default and a message.
-
-    `entered` is True where the page was opened just now. Otherwise an address that this visit wrote itself is an echo,
-    perhaps a late one, and says nothing.
-    """
-    text = st.query_params.get(ADDRESS)
-    if entered:
-        st.session_state[_WRITTEN] = []
-    if text is None:
-        _put(schedule())
-    elif text not in st.session_state.get(_WRITTEN, ()):
-        try:
-            _put(Schedule.parse(text))
-        except ScheduleError as error:
-            st.session_state[_SCHEDULE] = DEFAULT
-            st.session_state[_WRITTEN].append(text)
-            message = f"The address holds no valid schedule: {error}. Showing {DEFAULT.label} instead."
-            st.session_state[_PROBLEM] = message
+def open_address() -> None:
+    """Take the schedule from an address that was opened; junk leaves the default and a message."""
+    text = address.opened(ADDRESS)
+    try:
+        _put(schedule() if text is None else Schedule.parse(text))
+    except ScheduleError as error:
+        _put(DEFAULT)
+        message = f"The address holds no valid schedule: {error}. Showing {DEFAULT.label} instead."
+        st.session_state[_PROBLEM] = message
 
 
 def schedule() -> Schedule:
@@ -59,6 +49,7 @@ def problem_shown() -> None:
         st.error(panels.escape(problem), icon=":material/error:")
 
 
+@st.fragment(key=keys.PRESETS_PART)
 def presets() -> None:
     """A button a preset, the one in force filled, and one back to the default."""
     name = schedule().name
@@ -73,18 +64,12 @@ def presets() -> None:
 
 def rows() -> None:
     """A row a block, grouped by stage."""
-    now = schedule()
-    kept = block_parameters(now)
     with st.container(key=keys.SCHEDULE_ROWS):
-        _stages(now, kept)
+        for stage, width in enumerate(STAGE_WIDTHS):
+            st.markdown(f"**Stage {stage + 1}** :gray[· {width} filters a block, {_STAGE_SIZES[stage]} pixels]")
+            for block in range(stage * BLOCKS_PER_STAGE + 1, (stage + 1) * BLOCKS_PER_STAGE + 1):
+                st.fragment(_row, key=_part(block))(block)
         st.caption("Bars: share of the block's parameters that stay.")
-
-
-def _stages(now: Schedule, kept: tuple[int, ...]) -> None:
-    for stage, width in enumerate(STAGE_WIDTHS):
-        st.markdown(f"**Stage {stage + 1}** :gray[· {width} filters a block, {_STAGE_SIZES[stage]} pixels]")
-        for block in range(stage * BLOCKS_PER_STAGE + 1, (stage + 1) * BLOCKS_PER_STAGE + 1):
-            _row(block, now.clusters[block - 1], kept[block - 1] / _DENSE_BLOCKS[block - 1])
 
 
 def exchange() -> None:
@@ -120,8 +105,13 @@ def read_schedule(content: bytes) -> Schedule:
     return Schedule.from_json(value)
 
 
-def _row(block: int, count: int, share: float) -> None:
-    bound = BOUNDS[block - 1]
+def _part(block: int) -> str:
+    return f"part-row-{block}"
+
+
+def _row(block: int) -> None:
+    bound, count = BOUNDS[block - 1], schedule().clusters[block - 1]
+    share = block_parameters(schedule())[block - 1] / _DENSE_BLOCKS[block - 1]
     label = f"Clusters kept in block {block}, 1 to {bound}"
     name, slide, field, bar = st.columns(_WIDTHS, gap="small", vertical_alignment="center", wrap=False)
     name.markdown(f"Block {block}")
@@ -156,9 +146,7 @@ def _key(name: str) -> str:
 def _put(value: Schedule) -> None:
     st.session_state[_SCHEDULE] = value
     st.session_state.pop(_PROBLEM, None)
-    st.session_state.setdefault(_WRITTEN, []).append(str(value))
-    if st.query_params.get(ADDRESS) != str(value):
-        st.query_params[ADDRESS] = str(value)
+    address.write(ADDRESS, str(value))
 
 
 def _moved(block: int, name: str, key: str) -> None:
@@ -166,6 +154,8 @@ def _moved(block: int, name: str, key: str) -> None:
     count = st.session_state.get(key)
     if count is not None and key == _key(name):
         _put(schedule().replace(block, int(count)))
+        # Only what shows this count is drawn again; the page's other rows stay as they are.
+        st.rerun(scope=[*keys.LIVE_PARTS, _part(block)])
 
 
 def _uploaded() -> None:

@@ -10,6 +10,8 @@ from typing import NoReturn
 
 import streamlit as st
 
+from roboreg_core.ui import address
+
 _ENTERED, _WANTED, _PAGE = "guard-entered", "guard-wanted", "guard-page"
 
 
@@ -22,18 +24,15 @@ def through_navigation() -> None:
         st.switch_page(page, query_params=query)
 
 
-def enter(page: str) -> bool:
-    """Called by the page `pages/<page>.py` first; True where the visitor came from another page or from outside.
-
-    A visit that has not been through `app.py` goes there instead.
-    """
+def enter(page: str) -> None:
+    """Called by the page `pages/<page>.py` first: sends a visit that has not been through `app.py` there."""
     if _ENTERED not in st.session_state:
         query = {name: st.query_params.get_all(name) for name in st.query_params}
         st.session_state[_WANTED] = (f"pages/{page}.py", query)
         st.switch_page("app.py")
-    before = st.session_state.get(_PAGE)
-    st.session_state[_PAGE] = page
-    return bool(before != page)
+    if st.session_state.get(_PAGE) != page:
+        st.session_state[_PAGE] = page
+        address.new_visit()
 
 
 def go(page: str, query: dict[str, str] | None = None) -> NoReturn:

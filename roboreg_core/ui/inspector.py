@@ -9,9 +9,11 @@ from roboreg_core.charts import facts, words
 from roboreg_core.errors import StoreError
 from roboreg_core.runs import KIND, final_stage
 from roboreg_core.store.records import Record
-from roboreg_core.ui import keys, panels, state
+from roboreg_core.ui import address, keys, panels, state
+from roboreg_core.ui.address import Setting, one_of
 
 ADDRESS = "run"
+_CHOSEN = "inspect-run"
 STAGE_WORDS = {"dense": "Dense", "pruned": "Pruned", "tuned": "Fine-tuned"}
 
 
@@ -65,19 +67,22 @@ def tiles(record: Record) -> None:
 
 def stage(record: Record) -> str:
     """The stage that report and confusion matrix show; the address keeps it."""
-    stages = list(facts.stages_of(record))
-    if st.session_state.get(keys.STAGE) not in (None, *stages):
-        st.session_state[keys.STAGE] = final_stage(record)
-    chosen = st.segmented_control(
+    stages = facts.stages_of(record)
+    setting = Setting(key=keys.STAGE, default=final_stage(record), read=one_of(*stages))
+    address.restore([setting])
+    if st.session_state[keys.STAGE] not in stages:
+        st.session_state[keys.STAGE] = setting.default
+    st.segmented_control(
         "Network",
         stages,
-        default=final_stage(record),
         required=True,
         format_func=STAGE_WORDS.__getitem__,
         key=keys.STAGE,
-        bind="query-params",
+        persist_state="session",
     )
-    return chosen or final_stage(record)
+    address.follow([setting])
+    chosen: str = st.session_state[keys.STAGE]
+    return chosen
 
 
 def made_with(record: Record) -> None:
@@ -92,29 +97,39 @@ def made_with(record: Record) -> None:
 
 
 def _addressed(runs: list[Record]) -> Record | None:
-    wanted = st.query_params.get(ADDRESS)
+    wanted = address.opened(ADDRESS)
     if wanted is None:
-        best = facts.best_run(runs) or runs[0]
-        st.query_params[ADDRESS] = best.id
-        return best
-    try:
-        record = state.find_run(wanted.strip())
-    except StoreError:
-        record = None
-    if record is None or record.kind != KIND:
-        st.error(
-            f"No run here has the id {panels.escape(repr(wanted[:60]))}. It may have been made on another machine or "
-            "deleted; choose one below.",
-            icon=":material/error:",
-        )
-        return None
-    return record
+        chosen = state.store().get_record(st.session_state.get(_CHOSEN, "")) or facts.best_run(runs) or runs[0]
+    else:
+        try:
+            chosen = state.find_run(wanted.strip())
+        except StoreError:
+            _unknown(wanted)
+            return None
+        if chosen.kind != KIND:
+            _unknown(wanted)
+            return None
+    _choose(chosen.id)
+    return chosen
+
+
+def _choose(run: str) -> None:
+    st.session_state[_CHOSEN] = run
+    address.write(ADDRESS, run)
+
+
+def _unknown(wanted: str) -> None:
+    st.error(
+        f"No run here has the id {panels.escape(repr(wanted[:60]))}. It may have been made on another machine or "
+        "deleted; choose one below.",
+        icon=":material/error:",
+    )
 
 
 def _picked() -> None:
     chosen = st.session_state[keys.RUN_PICKER]
     if chosen is not None:
-        st.query_params[ADDRESS] = chosen
+        _choose(chosen)
 
 
 def _picker_label(record: Record) -> str:

@@ -17,6 +17,9 @@ UPLOAD_SCHEDULE, DOWNLOAD_SCHEDULE = "upload-schedule", "download-schedule"
 METHOD, RECALIBRATE, EPOCHS, SEED, IMAGES = "method", "recalibrate", "epochs", "seed", "images"
 LEARNING_RATE, BATCH_SIZE = "learning-rate", "batch-size"
 START, OPEN_RUN, SHOW_PROGRESS, COUNTS = "start", "open-run", "show-progress", "counts"
+# Fragments that are drawn again with every change of a count, in this order.
+COUNTS_PART, PRESETS_PART, LAUNCH_PART = "part-counts", "part-presets", "part-launch"
+LIVE_PARTS = (COUNTS_PART, PRESETS_PART, LAUNCH_PART)
 RUN_PICKER, STAGE, TAB, CONFUSION_VALUES, FINDING = "run-picker", "stage", "tab", "confusion-values", "finding"
 BEST, RUNS_TABLE, TRADEOFF = "best", "runs-table", "tradeoff"
 

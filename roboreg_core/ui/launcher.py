@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -42,11 +43,12 @@ FIELDS = {
 }
 
 
-def panel(schedule: Schedule) -> None:
+@st.fragment(key=keys.LAUNCH_PART)
+def panel(schedule: Callable[[], Schedule]) -> None:
     """Recipe and start, once torch and the dense network are loaded; until then it says so and looks again."""
     if state.machinery().loaded.is_set():
         with panels.errors_shown():
-            _panel(schedule)
+            _panel(schedule())
     else:
         _waiting()
 

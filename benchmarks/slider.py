@@ -1,0 +1,134 @@
+"""How long the Design page takes from a key pressed on a slider to the changed count, in a real browser.
+
+`python -m benchmarks.slider` starts the app on a home of its own and presses the arrow keys of one slider. Times are
+taken inside the page, so driving the browser costs nothing: from the key event to the change of the text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+WARM_UP = 5
+TARGET_MS = 150.0
+
+# Resolves with the milliseconds from the key to the first change in the live figures.
+MEASURE = """(key) => new Promise((done, fail) => {
+  const counts = document.querySelector('.st-key-counts'), slider = document.querySelector(
+    '.st-key-slider-5 input[type=range]');
+  const before = counts.innerText;
+  let pressed;
+  slider.addEventListener('keydown', () => { pressed = performance.now(); }, {once: true, capture: true});
+  const look = new MutationObserver(() => {
+    if (counts.innerText !== before) { look.disconnect(); done(performance.now() - pressed); }
+  });
+  look.observe(counts, {subtree: true, childList: true, characterData: true});
+  setTimeout(() => { look.disconnect(); fail(new Error('the counts did not change')); }, 10000);
+  window.armed = true;
+})"""
+
+
+def main() -> None:
+    """Measure and print the median and the spread in milliseconds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--presses", type=int, default=40)
+    parser.add_argument("--address", help="of a running dashboard; one is started where this is left out")
+    parser.add_argument("--json", action="store_true")
+    chosen = parser.parse_args()
+    with running(chosen.address) as address:
+        times = measure(address, chosen.presses)
+    deciles = statistics.quantiles(times, n=10)
+    figures = {
+        "presses": len(times),
+        "median_ms": round(statistics.median(times), 1),
+        "p10_ms": round(deciles[0], 1),
+        "p90_ms": round(deciles[-1], 1),
+        "target_ms": TARGET_MS,
+        "cores": os.cpu_count(),
+    }
+    if chosen.json:
+        print(json.dumps(figures))
+    else:
+        print(
+            f"slider to counts: median {figures['median_ms']} ms ({figures['p10_ms']} to {figures['p90_ms']} ms, "
+            f"{len(times)} key presses, {os.cpu_count()} cores); the target is {TARGET_MS:.0f} ms"
+        )
+
+
+def measure(address: str, presses: int) -> list[float]:
+    """Milliseconds of each key press after the warm-up."""
+    executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
+    if executable is None:
+        sys.exit("no Chromium found; install one (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.goto(f"{address}/design?s=moderate")
+        page.locator(".st-key-start button, .st-key-open-run button").wait_for(timeout=60_000)
+        page.wait_for_timeout(3_000)
+        page.locator(".st-key-slider-5 input[type=range]").focus()
+        times = [_press(page, press) for press in range(WARM_UP + presses)]
+        browser.close()
+    return times[WARM_UP:]
+
+
+def _press(page: Page, press: int) -> float:
+    key = "ArrowRight" if press % 20 < 10 else "ArrowLeft"
+    page.evaluate(f"key => {{ window.took = ({MEASURE})(key) }}", key)
+    page.keyboard.press(key)
+    took = float(page.evaluate("() => window.took"))
+    page.wait_for_timeout(150)
+    return took
+
+
+@contextmanager
+def running(address: str | None) -> Iterator[str]:
+    """The address of a dashboard, started for the while where none is given."""
+    if address:
+        yield address
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as home:
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+        environment = {**os.environ, "ROBOREG_HOME": home}
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+        try:
+            _wait(f"http://127.0.0.1:{port}/_stcore/health")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _wait(address: str, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=1):
+                return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    main()
