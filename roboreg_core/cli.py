@@ -187,14 +187,14 @@ def run_verb(
     as_json: Json = False,
 ) -> None:
     """Prune, evaluate, fine-tune, evaluate, and keep the run in the store. A run that is there already is shown."""
-    from roboreg_core import runs
     from roboreg_core.model import checkpoints
+    from roboreg_core.runs.spec import spec_for
 
     parsed = Schedule.parse(schedule)
     loaded = checkpoints.load(start)
     _notes(loaded.notes)
     settings = {"method": method, "recalibrate": recalibrate, "epochs": epochs, "seed": seed, "device": device}
-    spec = runs.spec_for(parsed, loaded, images, learning_rate=learning_rate, batch_size=batch_size, **settings)
+    spec = spec_for(parsed, loaded, images, learning_rate=learning_rate, batch_size=batch_size, **settings)
     store = _store()
     record = store.get_record(spec.id)
     if record is None:
@@ -244,7 +244,7 @@ def train_verb(
 @runs_app.command("list")
 def runs_list(as_json: Json = False) -> None:
     """All runs, newest first."""
-    from roboreg_core.runs import KIND
+    from roboreg_core.runs.spec import KIND
 
     records = _store().list_records(KIND)
     lines = "\n".join(_record_line(record) for record in records) or "no runs yet: python -m roboreg_core run moderate"
@@ -321,9 +321,10 @@ def data_verify(as_json: Json = False) -> None:
 def _execute(spec: Any, content: bytes, store: Store) -> Record:
     from datetime import UTC, datetime
 
-    from roboreg_core import runs
     from roboreg_core.jobs.task import LocalContext
     from roboreg_core.model.checkpoints import write_whole
+    from roboreg_core.runs.execute import execute
+    from roboreg_core.runs.spec import KIND
     from roboreg_core.store.records import Record
 
     # An interrupted run goes on from its last epoch when it is asked for again.
@@ -336,10 +337,10 @@ def _execute(spec: Any, content: bytes, store: Store) -> Record:
             on_report=lambda payload: advance(payload["fraction"], payload["stage"]),
             on_save=lambda state: write_whole(unfinished, state),
         )
-        output = runs.execute(spec.to_json(), context)
+        output = execute(spec.to_json(), context)
     artifacts = {name: store.artifacts.put(part) for name, part in output.artifacts.items()}
     record = Record(
-        kind=runs.KIND,
+        kind=KIND,
         id=spec.id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         spec=spec.to_json(),

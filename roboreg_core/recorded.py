@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from roboreg_core import paths, runs
+from roboreg_core import paths
 from roboreg_core.model import checkpoints
+from roboreg_core.runs.spec import RunSpec, spec_for
 from roboreg_core.schedule import PRESETS
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
@@ -21,16 +22,16 @@ RECORDED = (
 )
 
 
-def specs() -> list[runs.RunSpec]:
+def specs() -> list[RunSpec]:
     """The specs of the recorded runs, all from the shipped dense network and the bundled images."""
     dense = checkpoints.load("dense")
     return [
-        runs.spec_for(PRESETS[schedule], dense, "bundled", method=method, recalibrate=method != "source", epochs=epochs)
+        spec_for(PRESETS[schedule], dense, "bundled", method=method, recalibrate=method != "source", epochs=epochs)
         for schedule, method, epochs in RECORDED
     ]
 
 
-def make(store: Store, execute: Callable[[runs.RunSpec, bytes], Record]) -> list[str]:
+def make(store: Store, execute: Callable[[RunSpec, bytes], Record]) -> list[str]:
     """Run what `store` does not hold yet, export all to `checkpoints/recorded`, and return their ids."""
     content = checkpoints.load("dense").content
     ids = []

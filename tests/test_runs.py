@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from roboreg_core import runs
 from roboreg_core.data import sources
 from roboreg_core.data.images import Images
 from roboreg_core.errors import DataError, SpecError
@@ -17,6 +16,9 @@ from roboreg_core.jobs.task import LocalContext, Output, Stopped
 from roboreg_core.model import checkpoints
 from roboreg_core.model.cost import cost
 from roboreg_core.model.resnet import ResNet20
+from roboreg_core.runs.execute import execute
+from roboreg_core.runs.results import STAGES, card_for, predictions_csv
+from roboreg_core.runs.spec import RunSpec, estimate_seconds, spec_for
 from roboreg_core.schedule import PRESETS, Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
@@ -38,8 +40,8 @@ def dense(make_network: Callable[..., ResNet20]) -> checkpoints.Checkpoint:
 
 
 @pytest.fixture
-def spec(dense: checkpoints.Checkpoint) -> runs.RunSpec:
-    return runs.spec_for(SCHEDULE, dense, "bundled", epochs=2)
+def spec(dense: checkpoints.Checkpoint) -> RunSpec:
+    return spec_for(SCHEDULE, dense, "bundled", epochs=2)
 
 
 class Listener(LocalContext):
@@ -57,13 +59,13 @@ class Listener(LocalContext):
         return self.limit is not None and len(self.states) >= self.limit
 
 
-def do(spec: runs.RunSpec, dense: checkpoints.Checkpoint, context: Listener | None = None) -> Output:
+def do(spec: RunSpec, dense: checkpoints.Checkpoint, context: Listener | None = None) -> Output:
     context = context or Listener()
     context.inputs = {"dense": dense.content}
-    return runs.execute(spec.to_json(), context)
+    return execute(spec.to_json(), context)
 
 
-def stored(output: Output, spec: runs.RunSpec, store: Store) -> Record:
+def stored(output: Output, spec: RunSpec, store: Store) -> Record:
     artifacts = {name: store.artifacts.put(content) for name, content in output.artifacts.items()}
     result = {**output.result, "artifacts": artifacts}
     record = Record(kind="run", id=spec.id, created="2026-01-01T00:00:00+00:00", spec=spec.to_json(), result=result)
@@ -72,21 +74,21 @@ def stored(output: Output, spec: runs.RunSpec, store: Store) -> Record:
 
 
 def test_a_run_measures_three_stages_and_keeps_what_it_made(
-    spec: runs.RunSpec, dense: checkpoints.Checkpoint, few_images: Images, tmp_path: Path
+    spec: RunSpec, dense: checkpoints.Checkpoint, few_images: Images, tmp_path: Path
 ) -> None:
     output = do(spec, dense)
     result = json.loads(json.dumps(output.result))
-    assert list(result["stages"]) == list(runs.STAGES)
+    assert list(result["stages"]) == list(STAGES)
     assert result["cost"]["parameters"] == cost(SCHEDULE).parameters
     assert [epoch["epoch"] for epoch in result["history"]] == [1, 2]
     assert checkpoints.from_bytes(output.artifacts["weights"]).model.schedule == SCHEDULE
-    for stage in runs.STAGES:
+    for stage in STAGES:
         values = np.load(io.BytesIO(output.artifacts[f"logits_{stage}"]))
         right = (values.argmax(1) == few_images.labels.numpy()).mean()
         assert result["stages"][stage]["accuracy"] == pytest.approx(right)
 
 
-def test_progress_only_grows_and_names_its_stage(spec: runs.RunSpec, dense: checkpoints.Checkpoint) -> None:
+def test_progress_only_grows_and_names_its_stage(spec: RunSpec, dense: checkpoints.Checkpoint) -> None:
     context = Listener()
     do(spec, dense, context)
     fractions = [payload["fraction"] for payload in context.told]
@@ -97,7 +99,7 @@ def test_progress_only_grows_and_names_its_stage(spec: runs.RunSpec, dense: chec
     assert sum("history" in payload for payload in context.told) == 2
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_weights(spec: runs.RunSpec, dense: checkpoints.Checkpoint) -> None:
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(spec: RunSpec, dense: checkpoints.Checkpoint) -> None:
     whole = do(spec, dense)
     first = Listener(limit=1)
     with pytest.raises(Stopped):
@@ -108,13 +110,13 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(spec: runs.RunSpec, 
     assert rest.artifacts["weights"] == whole.artifacts["weights"]
 
 
-def test_no_epochs_means_no_tuned_stage(spec: runs.RunSpec, dense: checkpoints.Checkpoint) -> None:
+def test_no_epochs_means_no_tuned_stage(spec: RunSpec, dense: checkpoints.Checkpoint) -> None:
     output = do(replace(spec, epochs=0), dense)
     assert list(output.result["stages"]) == ["dense", "pruned"]
     assert output.result["history"] == []
 
 
-def test_identity_is_what_determines_the_result(spec: runs.RunSpec) -> None:
+def test_identity_is_what_determines_the_result(spec: RunSpec) -> None:
     assert replace(spec, device="cpu").id == spec.id
     assert replace(spec, dense="another name").id == spec.id
     changes: list[dict[str, Any]] = [
@@ -123,18 +125,18 @@ def test_identity_is_what_determines_the_result(spec: runs.RunSpec) -> None:
     ]  # fmt: skip
     ids = {replace(spec, **change).id for change in changes}
     assert len(ids | {spec.id}) == len(changes) + 1
-    assert runs.RunSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+    assert RunSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
 @pytest.mark.parametrize(
     "change", [{"epochs": -1}, {"epochs": 1.5}, {"learning_rate": 0}, {"batch_size": 0}, {"seed": -1}, {"method": "x"}]
 )
-def test_bad_settings_are_refused_before_anything_runs(spec: runs.RunSpec, change: dict[str, Any]) -> None:
+def test_bad_settings_are_refused_before_anything_runs(spec: RunSpec, change: dict[str, Any]) -> None:
     with pytest.raises(SpecError, match="must be"):
         replace(spec, **change)
 
 
-def test_another_dense_network_than_named_is_refused(spec: runs.RunSpec, make_network: Callable[..., ResNet20]) -> None:
+def test_another_dense_network_than_named_is_refused(spec: RunSpec, make_network: Callable[..., ResNet20]) -> None:
     other = checkpoints.from_bytes(checkpoints.to_bytes(make_network(PRESETS["quarter"], seed=9)), "other")
     with pytest.raises(SpecError, match="must have SHA-256"):
         do(spec, other)
@@ -142,30 +144,30 @@ def test_another_dense_network_than_named_is_refused(spec: runs.RunSpec, make_ne
 
 def test_full_images_that_are_absent_are_refused_when_asked_for(dense: checkpoints.Checkpoint) -> None:
     with pytest.raises(DataError, match="data fetch"):
-        runs.spec_for(SCHEDULE, dense, "full")
+        spec_for(SCHEDULE, dense, "full")
 
 
 def test_files_of_a_run_agree_with_it(
-    spec: runs.RunSpec, dense: checkpoints.Checkpoint, few_images: Images, home: Path
+    spec: RunSpec, dense: checkpoints.Checkpoint, few_images: Images, home: Path
 ) -> None:
     store = Store(home)
     output = do(spec, dense)
     record = stored(output, spec, store)
-    card = runs.card_for(record, output.artifacts["weights"])
+    card = card_for(record, output.artifacts["weights"])
     assert card["accuracy"]["test"] == output.result["stages"]["tuned"]["accuracy"]
     assert card["reproduce"].startswith("python -m roboreg_core run 2,3,2,2,2,2,2,2,3 ")
-    table = pd.read_csv(io.StringIO(runs.predictions_csv(record, store)))
+    table = pd.read_csv(io.StringIO(predictions_csv(record, store)))
     assert len(table) == len(few_images)
-    for stage in runs.STAGES:
+    for stage in STAGES:
         assert (table[stage] == table["true"]).mean() == pytest.approx(output.result["stages"][stage]["accuracy"])
         assert table[f"{stage}_confidence"].between(0.1, 1).all()
 
 
-def test_estimates_grow_with_epochs_and_use_what_was_measured(spec: runs.RunSpec) -> None:
-    short, long = runs.estimate_seconds(spec), runs.estimate_seconds(replace(spec, epochs=20))
+def test_estimates_grow_with_epochs_and_use_what_was_measured(spec: RunSpec) -> None:
+    short, long = estimate_seconds(spec), estimate_seconds(replace(spec, epochs=20))
     assert 0 < short < long
     fast = Record(
         kind="run", id="x", created="", spec={},
         result={"speed": {"dense_equivalent": 1e6, "evaluate": 1e6, "train": 1e6}},
     )  # fmt: skip
-    assert runs.estimate_seconds(spec, [fast]) < short
+    assert estimate_seconds(spec, [fast]) < short

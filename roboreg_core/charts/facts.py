@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from roboreg_core.charts import words
-from roboreg_core.runs import STAGES, final_stage
+from roboreg_core.runs.results import STAGES, final_stage
 from roboreg_core.schedule import BOUNDS, Schedule
 from roboreg_core.store.records import Record
 

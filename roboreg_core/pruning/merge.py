@@ -14,6 +14,9 @@ from torch import Tensor
 
 from roboreg_core.model.resnet import BasicBlock
 
+# A dead filter's gamma may be zero; a merged channel's scale is divided by and must not be.
+SMALLEST_GAMMA = 1e-3
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Inner:
@@ -106,19 +109,21 @@ def merge_source(inner: Inner, labels: Tensor) -> Inner:
 def merge_folded(inner: Inner, labels: Tensor) -> Inner:
     """Mean of the folded filters, **sum** of conv2's slices: exact where the filters of each cluster are equal.
 
-    The merged channel keeps a batch norm: its scale is the mean size of its members' scales and its variance the square
-    of it, so that the norm passes the folded mean through unchanged. Re-estimated statistics then restore the variance
-    that averaging took away (Jordan et al. 2022, REPAIR).
+    The merged channel keeps a batch norm with the mean variance and the mean size of gamma of its members, and conv1 is
+    divided by that scale, so that its weights stay as large as the members' were: fine-tuning at a given rate moves
+    them as far. Re-estimated statistics then restore the variance that averaging took away
+    (Jordan et al. 2022, REPAIR).
     """
     folded = inner.conv1 * inner.scale.view(-1, 1, 1, 1)
-    floor = 1.0001 * inner.eps**0.5
-    gamma = _means(inner.gamma.abs(), labels).clamp_min(floor)
+    gamma = _means(inner.gamma.abs(), labels).clamp_min(SMALLEST_GAMMA)
+    var = _means(inner.var, labels)
+    scale = gamma / torch.sqrt(var + inner.eps)
     return Inner(
-        conv1=_means(folded, labels),
+        conv1=_means(folded, labels) / scale.view(-1, 1, 1, 1),
         gamma=gamma,
         beta=_means(inner.beta, labels),
-        mean=_means(inner.mean * inner.scale, labels),
-        var=gamma**2 - inner.eps,
+        mean=_means(inner.mean * inner.scale, labels) / scale,
+        var=var,
         conv2=_sums(inner.conv2.transpose(0, 1), labels).transpose(0, 1).contiguous(),
         eps=inner.eps,
     )

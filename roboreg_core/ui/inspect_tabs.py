@@ -8,8 +8,8 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from roboreg_core import runs
 from roboreg_core.charts import classes, confusion, facts, history, latency, layers, words
+from roboreg_core.runs.results import card_for, predictions_csv
 from roboreg_core.store.records import Record
 from roboreg_core.ui import keys, panels, state
 from roboreg_core.ui.inspector import STAGE_WORDS, stage
@@ -192,7 +192,7 @@ def _files(record: Record) -> None:
         )
         _download(
             "Predictions on all test images (CSV)",
-            lambda: runs.predictions_csv(record, store),
+            lambda: predictions_csv(record, store),
             f"{stem}-predictions.csv",
             "download-predictions",
         )
@@ -217,7 +217,7 @@ def _files(record: Record) -> None:
 
 
 def _card(record: Record) -> str:
-    return panels.as_json(runs.card_for(record, state.store().artifacts.get(record.result["artifacts"]["weights"])))
+    return panels.as_json(card_for(record, state.store().artifacts.get(record.result["artifacts"]["weights"])))
 
 
 def _download(label: str, data: str | Callable[[], str | bytes], file: str, key: str, mime: str = "text/csv") -> None:

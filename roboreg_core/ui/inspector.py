@@ -7,7 +7,8 @@ import streamlit as st
 
 from roboreg_core.charts import facts, words
 from roboreg_core.errors import StoreError
-from roboreg_core.runs import KIND, final_stage
+from roboreg_core.runs.results import final_stage
+from roboreg_core.runs.spec import KIND
 from roboreg_core.store.records import Record
 from roboreg_core.ui import address, keys, panels, state
 from roboreg_core.ui.address import Setting, one_of

@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from roboreg_core import runs
 from roboreg_core.charts import facts, progress, words
-from roboreg_core.runs import RunSpec
+from roboreg_core.runs.execute import task_for
+from roboreg_core.runs.spec import DEFAULT_EPOCHS, RunSpec, estimate_seconds, spec_for
 from roboreg_core.schedule import Schedule
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.ui import address, guard, keys, panels, state
@@ -69,7 +69,7 @@ def _panel(schedule: Schedule) -> None:
     if schedule.is_dense:
         st.info("This schedule keeps every filter, so there is nothing to prune. Lower a block, or take a preset.")
         return
-    spec = runs.spec_for(schedule, dense, settings.pop("training_set"), **settings)
+    spec = spec_for(schedule, dense, settings.pop("training_set"), **settings)
     record = state.store().get_record(spec.id)
     job = state.store().active_job_for(spec.id)
     if record is not None:
@@ -142,7 +142,7 @@ def _advanced() -> None:
 def _settings(images: str) -> tuple[Setting, ...]:
     known = ("bundled", "full") if images == "full" else ("bundled",)
     return (
-        Setting(key=keys.EPOCHS, default=runs.DEFAULT_EPOCHS, read=within(0, MAX_EPOCHS)),
+        Setting(key=keys.EPOCHS, default=DEFAULT_EPOCHS, read=within(0, MAX_EPOCHS)),
         Setting(key=keys.SEED, default=0, read=within(0, MAX_SEED)),
         Setting(key=keys.IMAGES, default=images, read=one_of(*known)),
         Setting(key=keys.METHOD, default="merge", read=one_of(*METHOD_WORDS)),
@@ -153,7 +153,7 @@ def _settings(images: str) -> tuple[Setting, ...]:
 
 
 def _start(spec: RunSpec) -> None:
-    seconds = runs.estimate_seconds(spec, state.runs())
+    seconds = estimate_seconds(spec, state.runs())
     ahead = sum(not job.status.is_ended for job in state.jobs())
     wait = f", after {words.plural(ahead, 'run')} under way" if ahead else ""
     st.button(
@@ -172,7 +172,7 @@ def _start(spec: RunSpec) -> None:
 def _submit(spec: RunSpec) -> None:
     with panels.errors_kept(keys.START):
         machinery = state.machinery()
-        machinery.engine().submit(runs.task_for(spec, machinery.dense(), state.store()))
+        machinery.engine().submit(task_for(spec, machinery.dense(), state.store()))
 
 
 def _finished(record: Record) -> None:

@@ -13,7 +13,7 @@ import streamlit as st
 
 from roboreg_core import paths
 from roboreg_core.errors import CheckpointError, JobError, RoboRegError
-from roboreg_core.runs import KIND
+from roboreg_core.runs.spec import KIND
 from roboreg_core.store.records import Job, Record
 from roboreg_core.store.store import Store
 

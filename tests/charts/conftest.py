@@ -1,7 +1,7 @@
 import pytest
 
 from roboreg_core import paths
-from roboreg_core.runs import KIND
+from roboreg_core.runs.spec import KIND
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 

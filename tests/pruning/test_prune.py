@@ -167,3 +167,16 @@ def test_merges_follow_their_formulas() -> None:
     torch.testing.assert_close(folded_rows(folded)[0], (members[0] + members[2]) / 2)
     torch.testing.assert_close(folded_rows(folded)[1], members[1])
     assert raw_rows(inner).shape == (3, 18)
+    # A filter alone in its cluster keeps its weights' size (its sign goes with gamma's), whatever its batch norm.
+    torch.testing.assert_close(folded.conv1[1], inner.conv1[1] * inner.gamma[1].sign())
+    torch.testing.assert_close(folded.var[1], inner.var[1])
+
+
+def test_a_merge_of_dead_filters_is_dead_and_finite() -> None:
+    inner = Inner(
+        conv1=torch.zeros(2, 1, 3, 3), gamma=torch.zeros(2), beta=torch.tensor([0.5, 0.7]), mean=torch.ones(2),
+        var=torch.zeros(2), conv2=torch.ones(1, 2, 3, 3), eps=1e-5,
+    )  # fmt: skip
+    merged = merge_folded(inner, torch.tensor([0, 0]))
+    torch.testing.assert_close(folded_rows(merged)[0], torch.tensor([0.0] * 9 + [0.6]))
+    assert all(bool(torch.isfinite(getattr(merged, name)).all()) for name in ("conv1", "gamma", "mean", "var"))

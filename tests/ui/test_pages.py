@@ -14,7 +14,7 @@ from roboreg_core.charts import words
 from roboreg_core.errors import ScheduleError
 from roboreg_core.model.cost import cost
 from roboreg_core.pruning.merge import METHODS
-from roboreg_core.runs import KIND
+from roboreg_core.runs.spec import KIND
 from roboreg_core.schedule import PRESETS
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.store import Store

@@ -1,24 +1,22 @@
-"""A run: prune a dense network to a schedule, fine-tune it, and measure it before, between and after.
+"""Does a run: prune a dense network to a schedule, fine-tune it, and measure it before, between and after.
 
-`RunSpec` says all that determines the outcome; its hash is the run's identity. `execute` does the work and knows
-nothing of where it runs: the job engine calls it in a worker, the command line in its own process.
+`execute` knows nothing of where it runs: the job engine calls it in a worker, the command line in its own process.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from roboreg_core.device import choose_device, environment
 from roboreg_core.errors import SpecError
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
 from roboreg_core.model.cost import Cost, cost
-from roboreg_core.schedule import PRESETS, Schedule
+from roboreg_core.runs.spec import FIXED_SECONDS, KIND, RunSpec, estimate_seconds
+from roboreg_core.schedule import PRESETS
 
 if TYPE_CHECKING:
     import torch
@@ -26,124 +24,15 @@ if TYPE_CHECKING:
     from roboreg_core.data.images import Images
     from roboreg_core.model.checkpoints import Checkpoint
     from roboreg_core.model.resnet import ResNet20
-    from roboreg_core.store.records import Record
     from roboreg_core.store.store import Store
 
-KIND = "run"
-FUNCTION = "roboreg_core.runs:execute"
-# Part of every run's identity: raise it where a change of the code changes results.
-METHOD_VERSION = 1
-STAGES = ("dense", "pruned", "tuned")
-DEFAULT_EPOCHS = 5
-# For estimates before anything was measured on this machine: two CPU cores.
-TRAIN_IMAGES_PER_SECOND = 600.0
-EVALUATE_IMAGES_PER_SECOND = 1_500.0
-FIXED_SECONDS = 15.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunSpec:
-    """All that determines a run's result.
-
-    Attributes:
-        schedule: clusters a block.
-        method, recalibrate: how to prune, see `pruning.prune.PruneSpec`.
-        epochs: of fine-tuning; 0 leaves it out.
-        seed: of clustering, calibration images and fine-tuning.
-        dense, dense_sha256: name and weights of the dense network.
-        training_set: `bundled` (10,000 images) or `full` (48,000).
-        learning_rate, batch_size: of fine-tuning.
-        device: `auto`, `cpu` or `cuda`; not part of the identity.
-    """
-
-    schedule: Schedule
-    dense: str
-    dense_sha256: str
-    training_set: str
-    method: str = "merge"
-    recalibrate: bool = True
-    epochs: int = DEFAULT_EPOCHS
-    seed: int = 0
-    learning_rate: float = 0.02
-    batch_size: int = 128
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        from roboreg_core.pruning.prune import PruneSpec
-
-        PruneSpec(method=self.method, recalibrate=self.recalibrate, seed=self.seed)
-        if self.training_set not in ("bundled", "full"):
-            raise SpecError(f"training images must be bundled or full, got {self.training_set!r}")
-        if self.device.partition(":")[0] not in ("auto", "cpu", "cuda"):
-            raise SpecError(f"device must be auto, cpu or cuda, got {self.device!r}")
-        if self.epochs != 0:
-            self._tuning()
-
-    @property
-    def id(self) -> str:
-        """Identity: the first 16 hex digits of the SHA-256 of everything that determines the result."""
-        determines = {**self.to_json(), "version": METHOD_VERSION}
-        del determines["device"], determines["dense"]
-        text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` makes an equal spec."""
-        return {**asdict(self), "schedule": self.schedule.to_json()}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> RunSpec:
-        """Read what `to_json` wrote."""
-        return cls(**{**value, "schedule": Schedule.from_json(value["schedule"])})
-
-    def _tuning(self) -> Any:
-        from roboreg_core.training.spec import fine_tune
-
-        return replace(fine_tune(self.epochs, self.seed), learning_rate=self.learning_rate, batch_size=self.batch_size)
-
-    def command(self) -> str:
-        """The command line that repeats this run."""
-        options = [f"--method {self.method}", "--recalibrate" if self.recalibrate else "--no-recalibrate"]
-        options += [f"--epochs {self.epochs}", f"--seed {self.seed}", f"--images {self.training_set}"]
-        options += [f"--learning-rate {self.learning_rate:g}", f"--batch-size {self.batch_size}"]
-        if self.dense != "dense":
-            options.append(f"--from {self.dense}")
-        return f"python -m roboreg_core run {self.schedule} {' '.join(options)}"
-
-
-def spec_for(schedule: Schedule, checkpoint: Checkpoint, training_set: str = "auto", **settings: Any) -> RunSpec:
-    """A spec that starts from `checkpoint`; `training_set` may be `auto`."""
-    from roboreg_core.data.sources import resolve_training_set
-
-    return RunSpec(
-        schedule=schedule,
-        dense=checkpoint.name,
-        dense_sha256=checkpoint.sha256,
-        training_set=resolve_training_set(training_set),
-        **settings,
-    )
+FUNCTION = f"{__name__}:execute"
 
 
 def task_for(spec: RunSpec, checkpoint: Checkpoint, store: Store) -> Task:
     """What to hand to the job engine; the dense network's bytes are put into the store for the worker."""
     digest = store.artifacts.put(checkpoint.content)
     return Task(kind=KIND, key=spec.id, function=FUNCTION, spec=spec.to_json(), inputs={"dense": digest})
-
-
-def estimate_seconds(spec: RunSpec, records: Sequence[Record] = ()) -> float:
-    """How long a run will take, from the newest run's measured speed, scaled by MACs; else from two CPU cores."""
-    from roboreg_core.data.sources import TRAINING_COUNTS
-
-    train, evaluate = TRAIN_IMAGES_PER_SECOND, EVALUATE_IMAGES_PER_SECOND
-    share = cost(spec.schedule).macs / cost(PRESETS["dense"]).macs
-    own = [record.result for record in records if not record.recorded and record.kind == KIND]
-    speed = next((result["speed"] for result in own if result.get("speed", {}).get("dense_equivalent")), None)
-    if speed is not None:
-        train, evaluate = speed["dense_equivalent"], speed["evaluate"]
-    # Half of a step's time does not shrink with the widths: batch norm, additions, augmentation.
-    tuning = spec.epochs * TRAINING_COUNTS[spec.training_set] / train * (0.5 + 0.5 * share)
-    stages = 3 if spec.epochs else 2
-    return FIXED_SECONDS + stages * 10_000 / evaluate + tuning
 
 
 def execute(spec_json: dict[str, Any], context: Context) -> Output:
@@ -196,61 +85,6 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "seconds": teller.seconds(),
     }
     return Output(result=result, artifacts={"weights": content, **measured.artifacts})
-
-
-def card_for(record: Record, content: bytes) -> dict[str, Any]:
-    """The JSON card of a run's weights."""
-    from roboreg_core.model import checkpoints
-
-    model = checkpoints.from_bytes(content).model
-    last = final_stage(record)
-    return checkpoints.make_card(
-        model,
-        content,
-        name=f"run-{record.id}",
-        run=record.id,
-        spec=record.spec,
-        images=record.result["images"],
-        accuracy={"test": record.result["stages"][last]["accuracy"], "images": 10_000, "precision": "float32"},
-        history=record.result["history"],
-        reproduce=record.result["command"],
-        environment=record.result["environment"],
-        created=record.created,
-    )
-
-
-def final_stage(record: Record) -> str:
-    """`tuned` where there was fine-tuning, else `pruned`."""
-    return "tuned" if "tuned" in record.result["stages"] else "pruned"
-
-
-def load_logits(record: Record, store: Store) -> dict[str, Any]:
-    """The logits of each stage, numpy float32 (n_images, 10), read from the artefacts."""
-    import numpy as np
-
-    named = record.result["artifacts"]
-    return {
-        stage: np.load(io.BytesIO(store.artifacts.get(named[f"logits_{stage}"])), allow_pickle=False)
-        for stage in record.result["stages"]
-    }
-
-
-def predictions_csv(record: Record, store: Store) -> str:
-    """Every test image with its true class and each stage's predicted class and confidence, as CSV."""
-    import numpy as np
-    import pandas as pd
-
-    from roboreg_core.data.images import CLASSES
-    from roboreg_core.data.sources import test_images
-
-    names = np.array(CLASSES)
-    labels = test_images().labels.numpy()
-    frame = pd.DataFrame({"image": np.arange(len(labels)), "true": names[labels]})
-    for stage, values in load_logits(record, store).items():
-        odds = np.exp(values - values.max(1, keepdims=True))
-        frame[stage] = names[values.argmax(1)]
-        frame[f"{stage}_confidence"] = (odds.max(1) / odds.sum(1)).round(6)
-    return frame.to_csv(index=False)
 
 
 class _Teller:
@@ -355,7 +189,7 @@ def _tune(
         teller.inside(share, milestone=True, epoch=epoch.epoch, epochs=spec.epochs, history=asdict(epoch))
 
     hooks = Hooks(on_epoch=on_epoch, on_step=on_step, should_stop=context.should_stop)
-    tuning = spec._tuning()
+    tuning = spec.tuning()
     fitted = fit(
         model, training, tuning, device=device, validation=validation_images(), hooks=hooks, resume=context.state
     )

@@ -1,0 +1,67 @@
+"""What can be read from a finished run's record: its card, its logits, its predictions."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from roboreg_core.store.records import Record
+    from roboreg_core.store.store import Store
+
+STAGES = ("dense", "pruned", "tuned")
+
+
+def card_for(record: Record, content: bytes) -> dict[str, Any]:
+    """The JSON card of a run's weights."""
+    from roboreg_core.model import checkpoints
+
+    model = checkpoints.from_bytes(content).model
+    last = final_stage(record)
+    return checkpoints.make_card(
+        model,
+        content,
+        name=f"run-{record.id}",
+        run=record.id,
+        spec=record.spec,
+        images=record.result["images"],
+        accuracy={"test": record.result["stages"][last]["accuracy"], "images": 10_000, "precision": "float32"},
+        history=record.result["history"],
+        reproduce=record.result["command"],
+        environment=record.result["environment"],
+        created=record.created,
+    )
+
+
+def final_stage(record: Record) -> str:
+    """`tuned` where there was fine-tuning, else `pruned`."""
+    return "tuned" if "tuned" in record.result["stages"] else "pruned"
+
+
+def load_logits(record: Record, store: Store) -> dict[str, Any]:
+    """The logits of each stage, numpy float32 (n_images, 10), read from the artefacts."""
+    import numpy as np
+
+    named = record.result["artifacts"]
+    return {
+        stage: np.load(io.BytesIO(store.artifacts.get(named[f"logits_{stage}"])), allow_pickle=False)
+        for stage in record.result["stages"]
+    }
+
+
+def predictions_csv(record: Record, store: Store) -> str:
+    """Every test image with its true class and each stage's predicted class and confidence, as CSV."""
+    import numpy as np
+    import pandas as pd
+
+    from roboreg_core.data.images import CLASSES
+    from roboreg_core.data.sources import test_images
+
+    names = np.array(CLASSES)
+    labels = test_images().labels.numpy()
+    frame = pd.DataFrame({"image": np.arange(len(labels)), "true": names[labels]})
+    for stage, values in load_logits(record, store).items():
+        odds = np.exp(values - values.max(1, keepdims=True))
+        frame[stage] = names[values.argmax(1)]
+        frame[f"{stage}_confidence"] = (odds.max(1) / odds.sum(1)).round(6)
+    return frame.to_csv(index=False)

@@ -1,0 +1,127 @@
+"""What a run is: everything that determines its result, and how long it will take."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from roboreg_core.errors import SpecError
+from roboreg_core.model.cost import cost
+from roboreg_core.schedule import PRESETS, Schedule
+
+if TYPE_CHECKING:
+    from roboreg_core.model.checkpoints import Checkpoint
+    from roboreg_core.store.records import Record
+    from roboreg_core.training.spec import TrainSpec
+
+KIND = "run"
+# Part of every run's identity: raise it where a change of the code changes results.
+METHOD_VERSION = 2
+DEFAULT_EPOCHS = 5
+# For estimates before anything was measured on this machine: two CPU cores.
+TRAIN_IMAGES_PER_SECOND = 600.0
+EVALUATE_IMAGES_PER_SECOND = 1_500.0
+FIXED_SECONDS = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """All that determines a run's result.
+
+    Attributes:
+        schedule: clusters a block.
+        method, recalibrate: how to prune, see `pruning.prune.PruneSpec`.
+        epochs: of fine-tuning; 0 leaves it out.
+        seed: of clustering, calibration images and fine-tuning.
+        dense, dense_sha256: name and weights of the dense network.
+        training_set: `bundled` (10,000 images) or `full` (48,000).
+        learning_rate, batch_size: of fine-tuning.
+        device: `auto`, `cpu` or `cuda`; not part of the identity.
+    """
+
+    schedule: Schedule
+    dense: str
+    dense_sha256: str
+    training_set: str
+    method: str = "merge"
+    recalibrate: bool = True
+    epochs: int = DEFAULT_EPOCHS
+    seed: int = 0
+    learning_rate: float = 0.02
+    batch_size: int = 128
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        from roboreg_core.pruning.prune import PruneSpec
+
+        PruneSpec(method=self.method, recalibrate=self.recalibrate, seed=self.seed)
+        if self.training_set not in ("bundled", "full"):
+            raise SpecError(f"training images must be bundled or full, got {self.training_set!r}")
+        if self.device.partition(":")[0] not in ("auto", "cpu", "cuda"):
+            raise SpecError(f"device must be auto, cpu or cuda, got {self.device!r}")
+        if self.epochs != 0:
+            self.tuning()
+
+    @property
+    def id(self) -> str:
+        """Identity: the first 16 hex digits of the SHA-256 of everything that determines the result."""
+        determines = {**self.to_json(), "version": METHOD_VERSION}
+        del determines["device"], determines["dense"]
+        text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object from which `from_json` makes an equal spec."""
+        return {**asdict(self), "schedule": self.schedule.to_json()}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> RunSpec:
+        """Read what `to_json` wrote."""
+        return cls(**{**value, "schedule": Schedule.from_json(value["schedule"])})
+
+    def tuning(self) -> TrainSpec:
+        """The settings of fine-tuning, for `epochs` of at least 1."""
+        from roboreg_core.training.spec import fine_tune
+
+        return replace(fine_tune(self.epochs, self.seed), learning_rate=self.learning_rate, batch_size=self.batch_size)
+
+    def command(self) -> str:
+        """The command line that repeats this run."""
+        options = [f"--method {self.method}", "--recalibrate" if self.recalibrate else "--no-recalibrate"]
+        options += [f"--epochs {self.epochs}", f"--seed {self.seed}", f"--images {self.training_set}"]
+        options += [f"--learning-rate {self.learning_rate:g}", f"--batch-size {self.batch_size}"]
+        if self.dense != "dense":
+            options.append(f"--from {self.dense}")
+        return f"python -m roboreg_core run {self.schedule} {' '.join(options)}"
+
+
+def spec_for(schedule: Schedule, checkpoint: Checkpoint, training_set: str = "auto", **settings: Any) -> RunSpec:
+    """A spec that starts from `checkpoint`; `training_set` may be `auto`."""
+    from roboreg_core.data.sources import resolve_training_set
+
+    return RunSpec(
+        schedule=schedule,
+        dense=checkpoint.name,
+        dense_sha256=checkpoint.sha256,
+        training_set=resolve_training_set(training_set),
+        **settings,
+    )
+
+
+def estimate_seconds(spec: RunSpec, records: Sequence[Record] = ()) -> float:
+    """How long a run will take, from the newest run's measured speed, scaled by MACs; else from two CPU cores."""
+    from roboreg_core.data.sources import TRAINING_COUNTS
+
+    train, evaluate = TRAIN_IMAGES_PER_SECOND, EVALUATE_IMAGES_PER_SECOND
+    share = cost(spec.schedule).macs / cost(PRESETS["dense"]).macs
+    own = [record.result for record in records if not record.recorded and record.kind == KIND]
+    speed = next((result["speed"] for result in own if result.get("speed", {}).get("dense_equivalent")), None)
+    if speed is not None:
+        train, evaluate = speed["dense_equivalent"], speed["evaluate"]
+    # Half of a step's time does not shrink with the widths: batch norm, additions, augmentation.
+    tuning = spec.epochs * TRAINING_COUNTS[spec.training_set] / train * (0.5 + 0.5 * share)
+    stages = 3 if spec.epochs else 2
+    return FIXED_SECONDS + stages * 10_000 / evaluate + tuning
