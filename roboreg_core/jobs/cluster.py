@@ -29,8 +29,9 @@ CALL_SECONDS = 30.0
 
 # What the engine needs of dask, set for the whole process because nannies read it whenever they start a worker.
 SETTINGS = {
-    # By default dask gives its workers one OpenMP thread; the worker with the device shall have all of them.
-    "distributed.nanny.pre-spawn-environ": {"MALLOC_TRIM_THRESHOLD_": 65536},
+    # By default dask gives its workers one OpenMP thread, and a malloc that hands every freed tensor back to the system,
+    # which doubles the time of a training step: the worker with the device shall have all threads and keep its memory.
+    "distributed.nanny.pre-spawn-environ": {},
     # A daemonic process may not have children, e.g. those of a data loader.
     "distributed.worker.daemon": False,
     # A machine that slept, or starts a process slowly, has lost nothing: the nanny knows when a worker really died.
