@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from roboreg_core.ui import counts, editor, guard, launcher, panels
+from roboreg_core.ui import counts, editor, guard, keys, launcher, panels
 
 guard.enter("design")
 
 
-@st.fragment
+@st.fragment(key=keys.WORKBENCH_PART)
 def workbench() -> None:
-    """The schedule on the left, its cost and the start on the right; only this reruns when a slider moves."""
+    """The schedule on the left, its cost and the start on the right; only parts of this rerun when a slider moves."""
     editor.problem_shown()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         editor.presets()

@@ -56,9 +56,9 @@ def presets() -> None:
     with st.container(horizontal=True, gap="xsmall"):
         for preset, value in PRESETS.items():
             kind: Literal["primary", "secondary"] = "primary" if preset == name else "secondary"
-            st.button(preset.capitalize(), key=keys.preset(preset), on_click=_put, args=(value,), type=kind)
+            st.button(preset.capitalize(), key=keys.preset(preset), on_click=_chosen, args=(value,), type=kind)
         st.button(
-            "Reset", key=keys.RESET, icon=":material/restart_alt:", on_click=_put, args=(DEFAULT,), type="tertiary"
+            "Reset", key=keys.RESET, icon=":material/restart_alt:", on_click=_chosen, args=(DEFAULT,), type="tertiary"
         )
 
 
@@ -149,13 +149,20 @@ def _put(value: Schedule) -> None:
     address.write(ADDRESS, str(value))
 
 
+def _chosen(value: Schedule) -> None:
+    """A button stands for a whole schedule: every row is drawn again."""
+    _put(value)
+    st.rerun(scope=keys.WORKBENCH_PART)
+
+
 def _moved(block: int, name: str, key: str) -> None:
     """A slider or number field was set; an echo of one that was replaced meanwhile says nothing."""
     count = st.session_state.get(key)
     if count is not None and key == _key(name):
+        stale = _PROBLEM in st.session_state
         _put(schedule().replace(block, int(count)))
         # Only what shows this count is drawn again; the page's other rows stay as they are.
-        st.rerun(scope=[*keys.LIVE_PARTS, _part(block)])
+        st.rerun(scope=keys.WORKBENCH_PART if stale else [*keys.LIVE_PARTS, _part(block)])
 
 
 def _uploaded() -> None:

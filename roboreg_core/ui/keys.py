@@ -20,6 +20,8 @@ START, OPEN_RUN, SHOW_PROGRESS, COUNTS = "start", "open-run", "show-progress", "
 # Fragments that are drawn again with every change of a count, in this order.
 COUNTS_PART, PRESETS_PART, LAUNCH_PART = "part-counts", "part-presets", "part-launch"
 LIVE_PARTS = (COUNTS_PART, PRESETS_PART, LAUNCH_PART)
+# The fragment around all of them and the rows.
+WORKBENCH_PART = "part-workbench"
 RUN_PICKER, STAGE, TAB, CONFUSION_VALUES, FINDING = "run-picker", "stage", "tab", "confusion-values", "finding"
 BEST, RUNS_TABLE, TRADEOFF = "best", "runs-table", "tradeoff"
 
