@@ -41,7 +41,7 @@ def test_a_killed_worker_does_not_cost_the_run(home: Path) -> None:
         engine.close()
     assert ended.status is JobStatus.FINISHED, ended.error
     assert [payload["worker"] for payload in payloads(store, job) if "worker" in payload].count("lost") == 1
-    assert epochs_told(store, job) == [1, 2, 3], "each epoch is trained once: the second worker goes on from the first's"
+    assert epochs_told(store, job) == [1, 2, 3], "the second worker goes on from the first one's"
     record = store.find_record(spec.id)
     assert [epoch["epoch"] for epoch in record.result["history"]] == [1, 2, 3]
     assert record.result["stages"]["tuned"]["accuracy"] > record.result["stages"]["pruned"]["accuracy"]

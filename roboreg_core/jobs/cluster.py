@@ -29,8 +29,8 @@ CALL_SECONDS = 30.0
 
 # What the engine needs of dask, set for the whole process because nannies read it whenever they start a worker.
 SETTINGS = {
-    # By default dask gives its workers one OpenMP thread, and a malloc that hands every freed tensor back to the system,
-    # which doubles the time of a training step: the worker with the device shall have all threads and keep its memory.
+    # By default dask gives its workers one OpenMP thread, and a malloc that hands every freed tensor back to the
+    # system, which doubles the time of a training step. The worker with the device shall have all and keep its memory.
     "distributed.nanny.pre-spawn-environ": {},
     # A daemonic process may not have children, e.g. those of a data loader.
     "distributed.worker.daemon": False,
