@@ -81,13 +81,12 @@ def raw_rows(inner: Inner) -> Tensor:
     return inner.conv1.flatten(1)
 
 
-def folded_rows(inner: Inner) -> Tensor:
-    """conv1's weights and bias after batch norm is folded into them, (width, 9 * inputs + 1).
+def filter_rows(inner: Inner) -> Tensor:
+    """All that makes a channel what it is: conv1's weights with gamma and beta beside them, (width, 9 * inputs + 2).
 
-    Two filters with equal folded rows give equal channels on every image.
+    Two filters of a block with equal rows give equal channels on every image: their statistics are then equal too.
     """
-    bias = inner.beta - inner.mean * inner.scale
-    return torch.cat([raw_rows(inner) * inner.scale[:, None], bias[:, None]], dim=1)
+    return torch.cat([raw_rows(inner), inner.gamma[:, None], inner.beta[:, None]], dim=1)
 
 
 def merge_source(inner: Inner, labels: Tensor) -> Inner:
@@ -144,8 +143,8 @@ METHODS = {
     for method in (
         Method(
             name="merge",
-            meaning="cluster the filters with batch norm folded in, average each cluster, sum what reads it",
-            features=folded_rows,
+            meaning="cluster the filters with their gamma and beta, average each cluster folded, sum what reads it",
+            features=filter_rows,
             merge=merge_folded,
         ),
         Method(

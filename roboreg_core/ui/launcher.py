@@ -18,8 +18,8 @@ from roboreg_core.ui.address import Setting, one_of, within
 METHOD_WORDS = {
     "merge": (
         "merge (recommended)",
-        "Clusters the filters with batch norm folded in, averages each cluster and adds up what reads it: exact where "
-        "the filters of a cluster are equal.",
+        "Clusters the filters with their batch norm, averages each cluster and adds up what reads it: exact where the "
+        "filters of a cluster are equal.",
     ),
     "source": (
         "source",

@@ -25,11 +25,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 # Generous: a loaded machine takes several times as long.
 RUN_SECONDS = 600.0
+LOAD_SECONDS = 180.0
 
 
 def open_design(page: Page, app: App, schedule: str = "") -> None:
     page.goto(f"{app.address}/design{schedule}")
-    expect(page.locator(".st-key-epochs input")).to_be_visible()
+    expect(page.locator(".st-key-epochs input")).to_be_visible(timeout=LOAD_SECONDS * 1000)
 
 
 def set_epochs(page: Page, epochs: int) -> None:

@@ -10,7 +10,7 @@ from roboreg_core.model.checkpoints import to_bytes
 from roboreg_core.model.cost import cost
 from roboreg_core.model.counted import count
 from roboreg_core.model.resnet import ResNet20
-from roboreg_core.pruning.merge import METHODS, Inner, folded_rows, merge_folded, merge_source, raw_rows
+from roboreg_core.pruning.merge import METHODS, Inner, filter_rows, merge_folded, merge_source, raw_rows
 from roboreg_core.pruning.prune import PruneSpec, prune
 from roboreg_core.schedule import BOUNDS, PRESETS, Schedule
 
@@ -146,6 +146,12 @@ def test_permuting_filters_permutes_the_clusters(make_network: Make, few_images:
     assert worst(first.model, second.model, few_images) < 1e-4
 
 
+def folded_rows(inner: Inner) -> torch.Tensor:
+    """conv1's weights and bias with batch norm folded into them."""
+    bias = inner.beta - inner.mean * inner.scale
+    return torch.cat([inner.conv1.flatten(1) * inner.scale[:, None], bias[:, None]], dim=1)
+
+
 def test_merges_follow_their_formulas() -> None:
     generator = torch.Generator().manual_seed(0)
 
@@ -167,6 +173,7 @@ def test_merges_follow_their_formulas() -> None:
     torch.testing.assert_close(folded_rows(folded)[0], (members[0] + members[2]) / 2)
     torch.testing.assert_close(folded_rows(folded)[1], members[1])
     assert raw_rows(inner).shape == (3, 18)
+    assert filter_rows(inner).shape == (3, 20)
     # A filter alone in its cluster keeps its weights' size (its sign goes with gamma's), whatever its batch norm.
     torch.testing.assert_close(folded.conv1[1], inner.conv1[1] * inner.gamma[1].sign())
     torch.testing.assert_close(folded.var[1], inner.var[1])
