@@ -18,6 +18,7 @@ SELECTION = "chosen"
 
 def tradeoff_data(records: Sequence[Record]) -> pd.DataFrame:
     """A row a run and stage after pruning; `front` marks the networks that no smaller one equals in accuracy."""
+    colours = palette.run_colours(record.id for record in sorted(records, key=lambda each: each.created))
     rows = [
         {
             "run": record.id,
@@ -29,7 +30,7 @@ def tradeoff_data(records: Sequence[Record]) -> pd.DataFrame:
             "accuracy": facts.accuracy(record, stage),
             "dense_accuracy": facts.accuracy(record, "dense"),
             "origin": "recorded" if record.recorded else "own",
-            "colour": palette.run_colour(record.id),
+            "colour": colours[record.id],
         }
         for record in records
         for stage in facts.stages_of(record)

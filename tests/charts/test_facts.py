@@ -98,6 +98,9 @@ def test_durations(seconds: float, text: str) -> None:
 
 
 def test_a_run_looks_the_same_everywhere_and_neighbours_differ() -> None:
-    assert palette.run_colour("0123456789abcdef") == palette.run_colour("0123456789abcdef")
-    assert len({palette.run_colour(f"{number:08x}") for number in range(64)}) > 1
-    assert palette.run_marker("not hexadecimal") in palette.RUN_MARKERS
+    runs = [f"{8 * number:08x}" for number in range(20)]  # all ask for the same colour
+    colours = palette.run_colours(runs)
+    assert set(list(colours.values())[:8]) == set(list(colours.values())[8:16]) == set(palette.RUN_COLOURS)
+    older = palette.run_colours(runs[:5])
+    assert older == {run: colours[run] for run in runs[:5]}, "a new run changes no older one's colour"
+    assert palette.run_colours(["not hexadecimal"])["not hexadecimal"] in palette.RUN_COLOURS
