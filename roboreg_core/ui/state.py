@@ -5,6 +5,7 @@ torch, the dense network and the job engine are loaded by a thread, so that the 
 
 from __future__ import annotations
 
+import gc
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +76,7 @@ class Machinery:
 
                 self.full_images = sources.full_is_present()
         finally:
+            _exempt_from_collection()
             self.loaded.set()
 
     def _start_engine(self) -> None:
@@ -90,6 +92,16 @@ class Machinery:
             self._errors["dense"] = str(error)
         except Exception as error:
             self._errors["dense"] = f"the dense network could not be loaded ({error}): see the log of the app"
+
+
+def _exempt_from_collection() -> None:
+    """Let the garbage collector pass over what was loaded.
+
+    torch and dask bring hundreds of thousands of objects, which all stay; to look at each again takes a full
+    collection 0.3 s on two CPU cores, and nothing else moves meanwhile, a slider's counts included.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def start_engine(store: Store) -> Engine:
