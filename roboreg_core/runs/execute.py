@@ -183,10 +183,11 @@ def _tune(
         teller.inside(step.fraction, epoch=step.epoch, epochs=step.epochs, step=step.step, steps=step.steps)
 
     def on_epoch(epoch: EpochRecord, state: Callable[[], bytes]) -> None:
-        context.save(state())
         rates.append(len(training) / epoch.seconds)
         share = epoch.epoch / spec.epochs
+        # Told before it is saved: killed in between, a worker's successor tells this epoch again, and none is missing.
         teller.inside(share, milestone=True, epoch=epoch.epoch, epochs=spec.epochs, history=asdict(epoch))
+        context.save(state())
 
     hooks = Hooks(on_epoch=on_epoch, on_step=on_step, should_stop=context.should_stop)
     tuning = spec.tuning()

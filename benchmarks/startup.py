@@ -1,0 +1,50 @@
+"""How long the dashboard takes to start, to show its first page and to be ready for a run, and its memory.
+
+`python -m benchmarks.startup` starts it on an empty home and opens it in Chromium. There is no rival: these are plain
+figures of this machine.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+
+import psutil  # type: ignore[import-untyped]
+from playwright.sync_api import sync_playwright
+
+from benchmarks.slider import FLAGS, running
+
+SETTLE_SECONDS = 5.0
+
+
+def main() -> None:
+    """Measure once and print one line."""
+    executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
+    if executable is None:
+        sys.exit("no Chromium found; install one (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        started = time.perf_counter()
+        with running(None) as address:
+            ready = time.perf_counter()
+            page.goto(address)
+            page.locator(".st-key-runs-table").wait_for()
+            first = time.perf_counter()
+            page.goto(f"{address}/design")
+            page.locator(".st-key-start button, .st-key-open-run button").wait_for(timeout=120_000)
+            usable = time.perf_counter()
+            time.sleep(SETTLE_SECONDS)  # the worker process is still starting
+            children = psutil.Process().children()
+            server = next(each for each in children if "streamlit" in " ".join(each.cmdline()))
+            memory = server.memory_info().rss / 1e6
+        browser.close()
+    print(
+        f"server ready {ready - started:.1f} s; first page {first - ready:.1f} s and a run can be started "
+        f"{usable - ready:.1f} s after that; server memory {memory:.0f} MB"
+    )
+
+
+if __name__ == "__main__":
+    main()
