@@ -1,19 +1,24 @@
 """What the benchmarks share: the usual way of loading images, interleaved timing, and the table.
 
-Contenders take turns, so that a machine that slows down slows all of them; a ratio is taken within a turn.
+Each contender has a process of its own, so that none runs with the other's settings, and they take turns, so that a
+machine that slows down slows all of them; a ratio is taken within a turn.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -69,17 +74,60 @@ class Row:
     ratio_high: float
 
 
-def take_turns(contenders: Mapping[str, Callable[[], object]], n_images: int, repeats: int) -> list[Row]:
-    """Time every contender once a turn, after a turn that does not count. The first contender is the usual way."""
+class Contender:
+    """A process that does the same work again and again. `prepare`, called there once, returns the work."""
+
+    def __init__(self, prepare: Callable[[], Callable[[], Any]]) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self.pipe, other = spawn.Pipe()
+        self.process = spawn.Process(target=_serve, args=(prepare, other))
+
+    def __enter__(self) -> Self:
+        self.process.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.pipe.send(False)
+        self.process.join()
+
+    def turn(self) -> tuple[float, Any]:
+        """Do the work once; returns its seconds and its result."""
+        self.pipe.send(True)
+        while not self.pipe.poll(1):
+            if not self.process.is_alive():
+                raise RuntimeError("a contender must answer, its process died: see above")
+        seconds, result = self.pipe.recv()
+        return seconds, result
+
+
+def _serve(prepare: Callable[[], Callable[[], Any]], pipe: Connection) -> None:
+    work = prepare()
+    while pipe.recv():
+        started = time.perf_counter()
+        result = work()
+        pipe.send((time.perf_counter() - started, result))
+
+
+def take_turns(
+    contenders: Mapping[str, Callable[[], Callable[[], Any]]], n_images: int, repeats: int
+) -> tuple[list[Row], dict[str, Any]]:
+    """Time every contender once a turn, after a turn that does not count; rows, and the last result of each.
+
+    A contender is a function that can be pickled and that returns its work. The first one is the usual way.
+    """
     rates: dict[str, list[float]] = {name: [] for name in contenders}
-    for turn in range(repeats + 1):
-        for name, work in contenders.items():
-            started = time.perf_counter()
-            work()
-            if turn > 0:
-                rates[name].append(n_images / (time.perf_counter() - started))
+    results: dict[str, Any] = {}
+    with ExitStack() as stack:
+        running = {name: stack.enter_context(Contender(prepare)) for name, prepare in contenders.items()}
+        for turn in range(repeats + 1):
+            for name, contender in running.items():
+                seconds, results[name] = contender.turn()
+                if turn > 0:
+                    rates[name].append(n_images / seconds)
     usual = next(iter(rates.values()))
-    return [_row(name, values, usual) for name, values in rates.items()]
+    return [_row(name, values, usual) for name, values in rates.items()], results
 
 
 def _row(name: str, rates: list[float], usual: list[float]) -> Row:

@@ -1,6 +1,6 @@
 """Training throughput: our loop against the usual torchvision way, in images a second.
 
-Both train the same ResNet-20 from the same weights on the same images, with the same six augmentations, batch size and
+All train the same ResNet-20 from the same weights on the same images, with the same six augmentations, batch size and
 optimiser settings. The usual way puts PIL images through torchvision's transforms in a DataLoader with two workers, in
 float32. The losses must agree, or there is no table. Run: python -m benchmarks.training
 """
@@ -8,7 +8,9 @@ float32. The losses must agree, or there is no table. Run: python -m benchmarks.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +22,7 @@ from torchvision.transforms import v2
 
 from benchmarks.common import WORKERS, show, take_turns, usual_loader
 from roboreg_core.data.augment import SIX
+from roboreg_core.data.images import Images
 from roboreg_core.data.sources import training_images
 from roboreg_core.model.resnet import IMAGENET, ResNet20, initialise
 from roboreg_core.seeding import torch_generator
@@ -41,34 +44,42 @@ def main(
 ) -> None:
     """Measure training throughput and print one table."""
     steps, repeats = (5, 1) if quick else (steps, repeats)
-    images = training_images("bundled").take(torch.arange(steps * BATCH_SIZE), "benchmark images")
-    start = ResNet20()
-    initialise(start, torch_generator(0, "weights"))
-    spec = replace(source(epochs=1), batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
-    loader = usual_loader(images, six_transforms(), BATCH_SIZE, shuffle=True)
-    losses: dict[str, float] = {}
-
-    def usual() -> None:
-        losses["usual"] = usual_epoch(start, loader, spec)
-
-    def ours(precision: Precision) -> None:
-        (record,) = fit(start, images, replace(spec, precision=precision)).history
-        losses[precision] = record.loss
-
     contenders = {
-        f"usual: PIL, {WORKERS} workers, float32": usual,
-        "RoboReg, float32": lambda: ours("float32"),
-        "RoboReg, bfloat16": lambda: ours("bfloat16"),
+        f"usual: PIL, {WORKERS} workers, float32": partial(prepare_usual, steps),
+        "RoboReg, float32": partial(prepare_ours, steps, "float32"),
+        "RoboReg, bfloat16": partial(prepare_ours, steps, "bfloat16"),
     }
-    rows = take_turns(contenders, len(images), repeats)
+    rows, losses = take_turns(contenders, steps * BATCH_SIZE, repeats)
     check_same_work(losses)
     facts = {
-        "images": f"{len(images):,} a turn",
+        "images": f"{steps * BATCH_SIZE:,} a turn",
         "batch size": BATCH_SIZE,
         "turns": repeats,
         "mean loss": ", ".join(f"{loss:.3f} ({name})" for name, loss in losses.items()),
     }
     show("Training ResNet-20 with six augmentations", rows, facts, quick=quick, out=json)
+
+
+def start(steps: int) -> tuple[ResNet20, Images, TrainSpec]:
+    """What all contenders start from: weights, images, settings."""
+    images = training_images("bundled").take(torch.arange(steps * BATCH_SIZE), "benchmark images")
+    model = ResNet20()
+    initialise(model, torch_generator(0, "weights"))
+    return model, images, replace(source(epochs=1), batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
+
+
+def prepare_usual(steps: int) -> Callable[[], float]:
+    """The usual way; its data loader's workers start before time is taken."""
+    model, images, spec = start(steps)
+    loader = usual_loader(images, six_transforms(), BATCH_SIZE, shuffle=True)
+    return lambda: usual_epoch(model, loader, spec)
+
+
+def prepare_ours(steps: int, precision: Precision) -> Callable[[], float]:
+    """Our loop as `train` and the dashboard's worker run it."""
+    model, images, spec = start(steps)
+    spec = replace(spec, precision=precision)
+    return lambda: fit(model, images, spec).history[0].loss
 
 
 def six_transforms() -> v2.Compose:
@@ -87,9 +98,9 @@ def six_transforms() -> v2.Compose:
     )
 
 
-def usual_epoch(start: ResNet20, loader: DataLoader[tuple[torch.Tensor, int]], spec: TrainSpec) -> float:
-    """Train a copy of `start` for an epoch the way tutorials do; return the mean loss."""
-    model = copy.deepcopy(start).train()
+def usual_epoch(weights: ResNet20, loader: DataLoader[tuple[torch.Tensor, int]], spec: TrainSpec) -> float:
+    """Train a copy of `weights` for an epoch the way tutorials do; return the mean loss."""
+    model = copy.deepcopy(weights).train()
     optimiser = torch.optim.SGD(
         model.parameters(), lr=spec.learning_rate, momentum=spec.momentum, weight_decay=spec.weight_decay
     )

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 
 from roboreg_core.data.augment import augment
 from roboreg_core.data.images import Images
+from roboreg_core.device import keep_freed_memory
 from roboreg_core.errors import CheckpointError
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.seeding import torch_generator
@@ -112,6 +113,8 @@ def fit(
         CheckpointError: where `resume` is of another spec.
     """
     device = torch.device(device)
+    if device.type == "cpu":
+        keep_freed_memory()
     images = images.to(device)
     validation = validation.to(device) if validation is not None else None
     state = _start(model, spec, device)
