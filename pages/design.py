@@ -26,7 +26,8 @@ def workbench() -> None:
 
 panels.heading(
     "Design a schedule",
-    "How many clusters of filters does each block keep? Similar filters are merged into one; the counts follow live.",
+    "How many filters does each block keep? The others are dropped or merged, and what stays is adjusted. "
+    "The counts follow live.",
 )
 with panels.errors_shown():
     editor.open_address()

@@ -13,12 +13,12 @@ from roboreg_core.store.store import Store
 
 # Schedule, method, epochs on the bundled images: every pruned preset, and the source's arithmetic at half size.
 RECORDED = (
-    ("minimal", "merge", 3),
-    ("three-quarters", "merge", 5),
-    ("moderate", "merge", 5),
-    ("quarter", "merge", 5),
-    ("aggressive", "merge", 5),
-    ("moderate", "source", 5),
+    ("minimal", "refit", 4),
+    ("three-quarters", "refit", 4),
+    ("moderate", "refit", 4),
+    ("quarter", "refit", 4),
+    ("aggressive", "refit", 4),
+    ("moderate", "source", 4),
 )
 
 
@@ -26,7 +26,7 @@ def specs() -> list[RunSpec]:
     """The specs of the recorded runs, all from the shipped dense network and the bundled images."""
     dense = checkpoints.load("dense")
     return [
-        spec_for(PRESETS[schedule], dense, "bundled", method=method, recalibrate=method != "source", epochs=epochs)
+        spec_for(PRESETS[schedule], dense, "bundled", method=method, distil=method != "source", epochs=epochs)
         for schedule, method, epochs in RECORDED
     ]
 

@@ -56,7 +56,7 @@ def test_bad_schedules_end_with_one_line(schedule: str, reason: str) -> None:
     ("arguments", "reason"),
     [
         (("evaluate", "nothing"), "name in checkpoints/"),
-        (("prune", "moderate", "--method", "magic"), "method must be one of merge, source, got 'magic'"),
+        (("prune", "moderate", "--method", "magic"), "method must be one of refit, merge, source"),
         (("run", "moderate", "--epochs", "-1"), "epochs must be a whole number"),
         (("run", "moderate", "--images", "some"), "training images must be one of"),
         (("run", "moderate", "--images", "full"), "data fetch"),
@@ -80,6 +80,46 @@ def test_the_shipped_dense_network_equals_its_card() -> None:
     assert found["images"] == 10_000
     assert found["accuracy"] == pytest.approx(found["card_accuracy"], abs=1e-4)
     assert sum(map(sum, found["confusion"])) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--keep", "centroid"), "keep centroid needs clusters"),
+        (("--method", "merge", "--repair", "glue"), "repair must be one of"),
+        (("--sparsity", "0.5"), "are for --method weights"),
+        (("--method", "weights", "--keep", "l1"), "takes no features"),
+        (("--method", "weights", "--sparsity", "2"), "sparsity must be 0 to below 1"),
+        (("--calibration", "0"), "calibration images must be 1..10000"),
+    ],
+)
+def test_parts_of_a_method_that_do_not_fit_are_refused(arguments: tuple[str, ...], reason: str) -> None:
+    assert reason in roboreg("prune", "moderate", *arguments, code=2).stderr
+
+
+def test_methods_lists_every_method_and_part_with_its_meaning() -> None:
+    found = answer("methods")
+    names = [method["name"] for method in found["methods"]]
+    assert names == ["refit", "merge", "source", "l1", "fpgm", "bn-scale", "random", "weights"]
+    assert found["default"] == "refit"
+    assert set(found["parts"]) == {"features", "clusters", "keep", "repair"}
+    assert all(method["meaning"] for method in found["methods"])
+
+
+@pytest.mark.slow
+def test_refit_loses_little_without_a_gradient_step() -> None:
+    found = answer("prune", "moderate")
+    assert found["method"]["method"] == "refit"
+    assert (found["parameters"], found["macs"]) == TABLE["moderate"]
+    assert found["accuracy"] > found["dense_accuracy"] - 0.08
+
+
+@pytest.mark.slow
+def test_single_weights_leave_the_network_as_large_as_it_was() -> None:
+    found = answer("prune", "moderate", "--method", "weights")
+    assert (found["parameters"], found["macs"]) == TABLE["dense"]
+    assert found["nonzeros"] == pytest.approx(found["weights"] / 2, rel=0.02)
+    assert found["file_bytes"]["sparse"] > 0
 
 
 @pytest.mark.slow

@@ -120,8 +120,9 @@ def test_identity_is_what_determines_the_result(spec: RunSpec) -> None:
     assert replace(spec, device="cpu").id == spec.id
     assert replace(spec, dense="another name").id == spec.id
     changes: list[dict[str, Any]] = [
-        {"schedule": SCHEDULE.replace(1, 4)}, {"method": "source"}, {"recalibrate": False}, {"epochs": 3}, {"seed": 1},
+        {"schedule": SCHEDULE.replace(1, 4)}, {"method": "source"}, {"recalibrate": True}, {"epochs": 3}, {"seed": 1},
         {"dense_sha256": "0" * 64}, {"training_set": "full"}, {"learning_rate": 0.03}, {"batch_size": 64},
+        {"calibration": 500}, {"preset": "good"}, {"distil": False},
     ]  # fmt: skip
     ids = {replace(spec, **change).id for change in changes}
     assert len(ids | {spec.id}) == len(changes) + 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from roboreg_core.charts import words
+from roboreg_core.pruning.method import DEFAULT_METHOD
 from roboreg_core.runs.results import STAGES, final_stage
 from roboreg_core.schedule import BOUNDS, Schedule
 from roboreg_core.store.records import Record
@@ -161,10 +162,12 @@ def spec_label(spec: dict[str, Any]) -> str:
     """The same for the spec of a run that is not finished."""
     epochs = words.plural(spec["epochs"], "epoch") if spec["epochs"] else "no fine-tuning"
     parts = [Schedule.from_json(spec["schedule"]).label, epochs, f"seed {spec['seed']}"]
-    if spec["method"] != "merge":
+    if spec["method"] != DEFAULT_METHOD:
         parts.insert(1, f"method {spec['method']}")
-    if not spec["recalibrate"]:
-        parts.append("not recalibrated")
+    if spec["recalibrate"]:
+        parts.append("recalibrated")
+    if spec["epochs"] and not spec["distil"]:
+        parts.append("not distilled")
     if spec["training_set"] == "full":
         parts.append("48,000 images")
     return " · ".join(parts)
@@ -178,6 +181,15 @@ def depends_on(record: Record) -> str:
         f"{images['test']}{tuned}; one seed ({record.spec['seed']}); {environment['precision']}; "
         f"{environment['device']}, {words.plural(environment['threads'], 'thread')}"
     )
+
+
+def best_epoch_words(record: Record) -> str:
+    """Which epoch is kept, and which was best on validation images, for a fine-tuned run."""
+    best, last = record.result["best_epoch"], len(record.result["history"])
+    kept = f"Kept is the last epoch, {last} ({words.percent(accuracy(record), 2)} of the test images)"
+    if best["epoch"] == last:
+        return f"{kept}; it was also the best on validation images."
+    return f"{kept}; best on validation images was epoch {best['epoch']} ({words.percent(best['accuracy'], 2)})."
 
 
 def _rates(value: float, dense: float, images: int) -> Change:

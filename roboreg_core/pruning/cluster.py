@@ -1,10 +1,12 @@
-"""Groups a block's filters: k-means over one feature row a filter."""
+"""Groups a block's filters by one feature row a filter: k-means, or Ward's linkage cut at `k`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.cluster.hierarchy import cut_tree, ward
 from sklearn.cluster import KMeans
 
 from roboreg_core.errors import SpecError
@@ -28,13 +30,14 @@ class Clusters:
     distinct: int
 
 
-def cluster(features: np.ndarray, k: int, seed: int) -> Clusters:
+def cluster(features: np.ndarray, k: int, seed: int, how: str = "kmeans") -> Clusters:
     """Group filters into at most `k` clusters.
 
     Args:
         features: (n_filters, n_features), finite.
         k: 1..n_filters. As many as there are filters keeps each by itself, duplicates too.
         seed: of k-means. The order of the filters does not matter.
+        how: `kmeans` or `ward`, see `CLUSTERINGS`.
 
     Raises:
         SpecError: where `k` is out of bounds or a feature is not finite.
@@ -52,11 +55,23 @@ def cluster(features: np.ndarray, k: int, seed: int) -> Clusters:
         labels = inverse
     else:
         # Sorted and weighted distinct rows: neither the order of filters nor a copy of one steers the random starts.
-        weights = np.bincount(inverse)
-        means = KMeans(k, n_init=STARTS, random_state=seed % 2**32).fit(rows, sample_weight=weights)
-        labels = means.labels_[inverse]
+        labels = CLUSTERINGS[how](rows, np.bincount(inverse), k, seed)[inverse]
     labels = _in_order(labels)
     return Clusters(labels=labels, count=int(labels.max()) + 1, distinct=len(rows))
+
+
+def _kmeans(rows: np.ndarray, weights: np.ndarray, k: int, seed: int) -> np.ndarray:
+    return KMeans(k, n_init=STARTS, random_state=seed % 2**32).fit(rows, sample_weight=weights).labels_
+
+
+def _ward(rows: np.ndarray, weights: np.ndarray, k: int, _: int) -> np.ndarray:
+    # Copies are merged at height zero first, so that each counts: one more cluster splits exactly one of those before.
+    copies = np.repeat(np.arange(len(rows)), weights)
+    labels = cut_tree(ward(rows[copies].astype(np.float64)), n_clusters=[k])[:, 0]
+    return labels[np.searchsorted(copies, np.arange(len(rows)))]
+
+
+CLUSTERINGS: dict[str, Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]] = {"kmeans": _kmeans, "ward": _ward}
 
 
 def _in_order(labels: np.ndarray) -> np.ndarray:

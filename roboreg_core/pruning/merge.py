@@ -1,92 +1,20 @@
-"""Makes one filter of each cluster: two ways to adjust conv1, its batch norm and conv2.
+"""Makes one filter of each cluster: its centroid in two spellings, or one member that stays.
 
-A block computes `conv2(relu(bn1(conv1(x))))`. Filter `j` of conv1 has a weight row `w_j` and a batch norm
-`(gamma, beta, mu, var)_j`, and conv2 reads it through the slice `V_j`.
+In all of them a cluster's slices of conv2 may be averaged or summed: with equal members only the sum leaves the block's
+function as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from roboreg_core.model.resnet import BasicBlock
+from roboreg_core.pruning.inner import Inner
 
 # A dead filter's gamma may be zero; a merged channel's scale is divided by and must not be.
 SMALLEST_GAMMA = 1e-3
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Inner:
-    """The tensors of a block that depend on its width.
-
-    Attributes:
-        conv1: (width, inputs, 3, 3).
-        gamma, beta, mean, var: batch norm, (width,).
-        conv2: (outputs, width, 3, 3).
-        eps: added to `var` by batch norm.
-    """
-
-    conv1: Tensor
-    gamma: Tensor
-    beta: Tensor
-    mean: Tensor
-    var: Tensor
-    conv2: Tensor
-    eps: float
-
-    @classmethod
-    def of(cls, block: BasicBlock) -> Inner:
-        """Copies of a block's tensors."""
-        norm = block.bn1
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        return cls(
-            conv1=block.conv1.weight.detach().clone(),
-            gamma=norm.weight.detach().clone(),
-            beta=norm.bias.detach().clone(),
-            mean=norm.running_mean.clone(),
-            var=norm.running_var.clone(),
-            conv2=block.conv2.weight.detach().clone(),
-            eps=norm.eps,
-        )
-
-    @torch.no_grad()
-    def put_into(self, block: BasicBlock) -> None:
-        """Copy the tensors into a block of this width."""
-        norm = block.bn1
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        pairs = (
-            (block.conv1.weight, self.conv1),
-            (norm.weight, self.gamma),
-            (norm.bias, self.beta),
-            (norm.running_mean, self.mean),
-            (norm.running_var, self.var),
-            (block.conv2.weight, self.conv2),
-        )
-        for target, value in pairs:
-            target.copy_(value)
-
-    @property
-    def scale(self) -> Tensor:
-        """What batch norm multiplies each channel by, (width,)."""
-        return self.gamma / torch.sqrt(self.var + self.eps)
-
-
-def raw_rows(inner: Inner) -> Tensor:
-    """Features of the source project: conv1's weights, (width, 9 * inputs)."""
-    return inner.conv1.flatten(1)
-
-
-def filter_rows(inner: Inner) -> Tensor:
-    """All that makes a channel what it is: conv1's weights with gamma and beta beside them, (width, 9 * inputs + 2).
-
-    Two filters of a block with equal rows give equal channels on every image: their statistics are then equal too.
-    """
-    return torch.cat([raw_rows(inner), inner.gamma[:, None], inner.beta[:, None]], dim=1)
 
 
 def merge_source(inner: Inner, labels: Tensor) -> Inner:
@@ -106,12 +34,11 @@ def merge_source(inner: Inner, labels: Tensor) -> Inner:
 
 
 def merge_folded(inner: Inner, labels: Tensor) -> Inner:
-    """Mean of the folded filters, **sum** of conv2's slices: exact where the filters of each cluster are equal.
+    """Mean of the folded filters and of conv2's slices.
 
     The merged channel keeps a batch norm with the mean variance and the mean size of gamma of its members, and conv1 is
     divided by that scale, so that its weights stay as large as the members' were: fine-tuning at a given rate moves
-    them as far. Re-estimated statistics then restore the variance that averaging took away
-    (Jordan et al. 2022, REPAIR).
+    them as far.
     """
     folded = inner.conv1 * inner.scale.view(-1, 1, 1, 1)
     gamma = _means(inner.gamma.abs(), labels).clamp_min(SMALLEST_GAMMA)
@@ -123,38 +50,34 @@ def merge_folded(inner: Inner, labels: Tensor) -> Inner:
         beta=_means(inner.beta, labels),
         mean=_means(inner.mean * inner.scale, labels) / scale,
         var=var,
-        conv2=_sums(inner.conv2.transpose(0, 1), labels).transpose(0, 1).contiguous(),
+        conv2=_means(inner.conv2.transpose(0, 1), labels).transpose(0, 1).contiguous(),
         eps=inner.eps,
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Method:
-    """A way to prune a block: what is clustered and how a cluster becomes one filter."""
-
-    name: str
-    meaning: str
-    features: Callable[[Inner], Tensor]
-    merge: Callable[[Inner, Tensor], Inner]
+def summed_slices(inner: Inner, labels: Tensor) -> Tensor:
+    """Sums of conv2's slices over each cluster, (outputs, n_clusters, 3, 3); label -1 is in none."""
+    member = labels >= 0
+    return _sums(inner.conv2.transpose(0, 1)[member], labels[member]).transpose(0, 1).contiguous()
 
 
-METHODS = {
-    method.name: method
-    for method in (
-        Method(
-            name="merge",
-            meaning="cluster the filters with their gamma and beta, average each cluster folded, sum what reads it",
-            features=filter_rows,
-            merge=merge_folded,
-        ),
-        Method(
-            name="source",
-            meaning="the source project's arithmetic: cluster raw weights, average everything",
-            features=raw_rows,
-            merge=merge_source,
-        ),
-    )
-}
+def correct_variance(merged: Inner, inner: Inner, labels: Tensor) -> Inner:
+    """Give centroids the variance back that averaging took, without looking at an image.
+
+    The mean of `n` channels of unit variance and mean correlation `rho` has variance `(1 + (n - 1) rho) / n`; gamma is
+    multiplied by the inverse root. Correlations are taken as the cosines of the folded filters, as if neighbouring
+    pixels were uncorrelated (Wang et al. 2025, Forget the Data and Fine-Tuning! Just Fold the Network).
+    """
+    rows = inner.folded()[0].flatten(1).double()
+    rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    cosines = rows @ rows.T
+    same = (labels[:, None] == labels[None, :]).double()
+    size = same.sum(1)
+    rho = ((cosines * same).sum(1) - 1) / (size - 1).clamp_min(1)
+    share = ((1 + (size - 1) * rho) / size).clamp_min(1 / size**2)
+    factor = _means(share.rsqrt(), labels).to(merged.gamma.dtype)
+    # Around the channel's mean: beta, which is that mean, stays.
+    return replace(merged, gamma=merged.gamma * factor)
 
 
 def _sums(values: Tensor, labels: Tensor) -> Tensor:

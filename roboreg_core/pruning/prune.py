@@ -1,23 +1,29 @@
-"""Prunes a whole network to a schedule: every block clustered, merged and rebuilt, then recalibrated if asked."""
+"""Prunes a whole network to a schedule, block by block, each behind the already pruned ones."""
 
 from __future__ import annotations
 
+import copy
 import time
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from roboreg_core.data.images import Images
+from roboreg_core.device import keep_freed_memory
 from roboreg_core.errors import ScheduleError, SpecError
 from roboreg_core.model.resnet import ResNet20
-from roboreg_core.pruning.cluster import cluster
-from roboreg_core.pruning.merge import METHODS, Inner
+from roboreg_core.pruning.calibration import Reference, reference
+from roboreg_core.pruning.least_squares import moments, ridge
+from roboreg_core.pruning.method import DEFAULT_METHOD, Method, parse
 from roboreg_core.pruning.recalibrate import recalibrate
+from roboreg_core.pruning.step import BlockReport, PrunedBlock, Site, advance, prune_block
 from roboreg_core.schedule import Schedule
-from roboreg_core.seeding import derive, torch_generator
+from roboreg_core.seeding import torch_generator
 
 MAX_CALIBRATION = 10_000
+DEFAULT_CALIBRATION = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,49 +31,28 @@ class PruneSpec:
     """How to prune.
 
     Attributes:
-        method: `merge` or `source`, see `METHODS`.
+        method: a name or a composition, see `pruning.method`.
         recalibrate: estimate batch norm's statistics anew afterwards.
-        calibration: how many training images that takes, 1..10000.
-        seed: of the clustering and of the choice of calibration images.
+        calibration: how many training images are looked at, where any are, 1..10000.
+        seed: of the clustering, of the choice of calibration images and of the places looked at in them.
     """
 
-    method: str = "merge"
-    recalibrate: bool = True
-    calibration: int = 1_000
+    method: str = DEFAULT_METHOD
+    recalibrate: bool = False
+    calibration: int = DEFAULT_CALIBRATION
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise SpecError(f"method must be one of {', '.join(METHODS)}, got {self.method!r}")
+        parse(self.method)
         if not 1 <= self.calibration <= MAX_CALIBRATION:
             raise SpecError(f"calibration images must be 1..{MAX_CALIBRATION}, got {self.calibration}")
         if not 0 <= self.seed < 2**31:
             raise SpecError(f"seed must be 0..{2**31 - 1}, got {self.seed}")
 
-
-@dataclass(frozen=True, kw_only=True)
-class BlockReport:
-    """What became of one block's filters.
-
-    Attributes:
-        block: 1..9.
-        before, asked, kept: filters before, clusters asked for, filters kept.
-        distinct: different filters before.
-        dead: filters whose channel was constant before.
-        labels: cluster of each filter before.
-    """
-
-    block: int
-    before: int
-    asked: int
-    kept: int
-    distinct: int
-    dead: int
-    labels: tuple[int, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The same as a JSON object."""
-        return {**asdict(self), "labels": list(self.labels)}
+    @property
+    def needs_images(self) -> bool:
+        """True where calibration images are looked at."""
+        return self.recalibrate or parse(self.method).needs_images
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,39 +73,142 @@ def prune(
     calibration: Images | None = None,
     device: torch.device | str = "cpu",
 ) -> Pruned:
-    """Merge the filters of each block into the clusters that `schedule` asks for; `model` is not changed.
+    """Prune a copy of `model`; see `Pruner` for the arguments and errors."""
+    return Pruner(model, spec, calibration=calibration, device=device).prune(schedule)
 
-    Where a block has fewer distinct filters than asked for, fewer are kept, and `notes` says so.
 
-    Args:
-        model: dense, or pruned less than `schedule`.
-        schedule: clusters a block.
-        spec: how.
-        calibration: training images to draw from, needed where `spec.recalibrate`.
-        device: where to recalibrate.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Done:
+    """A block that was pruned to `k`, and what it answers to the calibration images."""
 
-    Raises:
-        ScheduleError: where a block would have to grow.
-        SpecError: where calibration images are needed and missing.
+    k: int
+    pruned: PrunedBlock
+    outputs: Tensor | None
+
+
+class Pruner:
+    """Prunes one network to one schedule after another, and keeps what they share.
+
+    The dense network's answers are computed once; a schedule costs only the blocks from the first on that differs from
+    the schedule before it, and at that block no pass over the images but a solve.
     """
-    _check(model, schedule, spec, calibration)
-    started = time.perf_counter()
-    inners, reports = [], []
-    for number, (block, k) in enumerate(zip(model.blocks, schedule, strict=True), start=1):
-        inner, report = _prune_block(Inner.of(block), number, k, spec)
-        inners.append(inner)
-        reports.append(report)
-    pruned = _rebuild(model, inners)
-    # Where every filter stays there is nothing to repair: the network is returned as it was.
-    if spec.recalibrate and pruned.schedule != model.schedule:
-        assert calibration is not None
-        pruned = recalibrate(pruned, draw_calibration(calibration, spec), device=device)
-    return Pruned(
-        model=pruned.eval(),
-        blocks=tuple(reports),
-        notes=tuple(note for report in reports for note in _notes(report)),
-        seconds=time.perf_counter() - started,
-    )
+
+    def __init__(
+        self,
+        model: ResNet20,
+        spec: PruneSpec,
+        *,
+        calibration: Images | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Keep a network and how to prune it.
+
+        Args:
+            model: dense, or pruned less than the schedules to come; not changed.
+            spec: how.
+            calibration: training images to draw from, needed where `spec.needs_images`.
+            device: where images run through networks.
+
+        Raises:
+            SpecError: where calibration images are needed and missing.
+        """
+        if spec.needs_images and (calibration is None or len(calibration) == 0):
+            raise SpecError(f"method {spec.method} with these repairs needs training images, got none; hand some over")
+        self.model = copy.deepcopy(model).eval()
+        self.spec = spec
+        self.method: Method = parse(spec.method)
+        self.device = torch.device(device)
+        self.images = draw_calibration(calibration, spec) if spec.needs_images and calibration is not None else None
+        self._reference: Reference | None = None
+        self._sites: list[Site] = []
+        self._done: list[_Done] = []
+
+    def warm(self) -> None:
+        """Compute what every schedule needs."""
+        if self._reference is None and self.method.needs_images:
+            assert self.images is not None
+            if self.device.type == "cpu":
+                keep_freed_memory()
+            self._reference = reference(self.model, self.images, self.spec.seed, self.device)
+
+    @torch.no_grad()
+    def prune(self, schedule: Schedule, *, on_block: Callable[[int], None] = lambda number: None) -> Pruned:
+        """The network pruned to `schedule`. Where a block has fewer distinct filters than asked for, fewer may be kept.
+
+        `on_block` is told the number of each block before it is pruned; it may raise to stop.
+
+        Raises:
+            ScheduleError: where a block would have to grow.
+        """
+        self._check(schedule)
+        started = time.perf_counter()
+        self.warm()
+        same = next((i for i, (done, k) in enumerate(zip(self._done, schedule, strict=False)) if done.k != k), None)
+        same = len(self._done) if same is None else same
+        del self._done[same:], self._sites[same + 1 :]
+        for number, k in list(enumerate(schedule, start=1))[same:]:
+            on_block(number)
+            self._step(number, k)
+        small = self._rebuild()
+        # Where nothing changed there is nothing to repair: the network computes what it did.
+        if self.spec.recalibrate and self._done[-1].pruned.changed:
+            assert self.images is not None
+            small = recalibrate(small, self.images, device=self.device)
+        reports = tuple(done.pruned.report for done in self._done)
+        return Pruned(
+            model=small.eval(),
+            blocks=reports,
+            notes=tuple(note for report in reports for note in _notes(report)),
+            seconds=time.perf_counter() - started,
+        )
+
+    def _step(self, number: int, k: int) -> None:
+        if len(self._sites) < number:
+            self._sites.append(self._site(number))
+        site = self._sites[number - 1]
+        pruned = prune_block(site, k)
+        outputs = advance(site, pruned) if self._reference is not None else None
+        self._done.append(_Done(k=k, pruned=pruned, outputs=outputs))
+
+    def _site(self, number: int) -> Site:
+        before = self._done[-1] if self._done else None
+        block = self.model.blocks[number - 1]
+        if self._reference is None:
+            return Site(number, block, self.method, self.spec.seed)
+        inputs = before.outputs if before is not None else self._reference.inputs
+        mended = before is not None and before.pruned.changed
+        return Site(number, block, self.method, self.spec.seed, inputs, self._reference.blocks[number - 1], mended)
+
+    def _rebuild(self) -> ResNet20:
+        widths = tuple(done.pruned.inner.width for done in self._done)
+        small = ResNet20(Schedule(widths), self.model.normalisation)
+        state = small.state_dict()
+        same = {name: part for name, part in self.model.state_dict().items() if part.shape == state[name].shape}
+        small.load_state_dict(same, strict=False)
+        for block, done in zip(small.blocks, self._done, strict=True):
+            done.pruned.inner.put_into(block)
+            done.pruned.outer.put_into(block)
+        if "refit" in self.method.repair and self._done[-1].pruned.changed:
+            self._refit_linear(small)
+        return small
+
+    def _refit_linear(self, small: ResNet20) -> None:
+        """Solve the last layer for the dense network's logits."""
+        outputs = self._done[-1].outputs
+        assert outputs is not None
+        assert self._reference is not None
+        start = torch.cat([small.linear.weight.T, small.linear.bias[None]])
+        solved = ridge(moments([(outputs.mean((2, 3)), self._reference.logits)]), start).float()
+        small.linear.weight.copy_(solved[:-1].T)
+        small.linear.bias.copy_(solved[-1])
+
+    def _check(self, schedule: Schedule) -> None:
+        for block, (has, wanted) in enumerate(zip(self.model.schedule, schedule, strict=True), start=1):
+            if wanted > has:
+                raise ScheduleError(
+                    f"cluster count for block {block} must be 1..{has}, what this network has, got {wanted}; "
+                    "lower it or start from the dense network"
+                )
 
 
 def draw_calibration(images: Images, spec: PruneSpec) -> Images:
@@ -128,45 +216,6 @@ def draw_calibration(images: Images, spec: PruneSpec) -> Images:
     order = torch.randperm(len(images), generator=torch_generator(spec.seed, "calibration"))
     rows = order[: spec.calibration]
     return images.take(rows, f"{len(rows):,} calibration images")
-
-
-def _check(model: ResNet20, schedule: Schedule, spec: PruneSpec, calibration: Images | None) -> None:
-    for block, (has, wanted) in enumerate(zip(model.schedule, schedule, strict=True), start=1):
-        if wanted > has:
-            raise ScheduleError(
-                f"cluster count for block {block} must be 1..{has}, what this network has, got {wanted}; "
-                "lower it or start from the dense network"
-            )
-    if spec.recalibrate and (calibration is None or len(calibration) == 0):
-        raise SpecError("recalibration needs training images, got none; hand some over or leave it out")
-
-
-def _prune_block(inner: Inner, number: int, k: int, spec: PruneSpec) -> tuple[Inner, BlockReport]:
-    method = METHODS[spec.method]
-    before = len(inner.conv1)
-    clusters = cluster(method.features(inner).numpy(), k, derive(spec.seed, "cluster", number))
-    merged = inner if clusters.count == before else method.merge(inner, torch.from_numpy(clusters.labels))
-    dead = int(((inner.conv1.flatten(1).abs().amax(1) * inner.gamma.abs()) == 0).sum())
-    report = BlockReport(
-        block=number,
-        before=before,
-        asked=k,
-        kept=clusters.count,
-        distinct=clusters.distinct,
-        dead=dead,
-        labels=tuple(int(label) for label in clusters.labels),
-    )
-    return merged, report
-
-
-def _rebuild(model: ResNet20, inners: list[Inner]) -> ResNet20:
-    small = ResNet20(Schedule(tuple(len(inner.conv1) for inner in inners)), model.normalisation)
-    state = small.state_dict()
-    same = {name: tensor for name, tensor in model.state_dict().items() if tensor.shape == state[name].shape}
-    small.load_state_dict(same, strict=False)
-    for block, inner in zip(small.blocks, inners, strict=True):
-        inner.put_into(block)
-    return small
 
 
 def _notes(report: BlockReport) -> list[str]:

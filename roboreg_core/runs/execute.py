@@ -15,8 +15,8 @@ from roboreg_core.device import choose_device, environment
 from roboreg_core.errors import SpecError
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
 from roboreg_core.model.cost import Cost, cost
-from roboreg_core.runs.spec import FIXED_SECONDS, KIND, RunSpec, estimate_seconds
-from roboreg_core.schedule import PRESETS
+from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_SHARE, RunSpec, estimate_seconds
+from roboreg_core.schedule import BOUNDS, PRESETS
 
 if TYPE_CHECKING:
     import torch
@@ -60,9 +60,10 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
     measured.stage("pruned", pruned.model)
     final, tuning = pruned.model, None
     if spec.epochs:
-        tuning = _tune(spec, pruned.model, training, device, context, teller)
+        tuning = _tune(spec, pruned.model, dense.model, training, device, context, teller)
         final = tuning["model"]
         measured.stage("tuned", final)
+        measured.best(tuning)
     timings = _timings(dense.model, final, device, teller)
     content = checkpoints.to_bytes(final)
     result = {
@@ -71,6 +72,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "dense_cost": _cost_json(cost(dense.model.schedule)),
         "stages": measured.reports,
         "history": tuning["history"] if tuning else [],
+        "best_epoch": measured.best_epoch,
         "pruning": {
             "blocks": [block.to_json() for block in pruned.blocks],
             "notes": list(pruned.notes),
@@ -137,6 +139,7 @@ class _Measured:
         self.reports: dict[str, Any] = {}
         self.artifacts: dict[str, bytes] = {}
         self.speed: dict[str, float] = {}
+        self.best_epoch: dict[str, Any] | None = None
 
     def stage(self, name: str, model: ResNet20) -> None:
         """Evaluate `model` on the test images in float32."""
@@ -156,6 +159,18 @@ class _Measured:
         self.artifacts[f"logits_{name}"] = buffer.getvalue()
         self.teller.inside(1.0, milestone=True, accuracy={name: figures.accuracy})
 
+    def best(self, tuning: dict[str, Any]) -> None:
+        """Report on the epoch that was best on validation images, beside the last one, which is what is kept."""
+        from roboreg_core.evaluation.logits import logits
+        from roboreg_core.evaluation.report import report
+
+        epoch, model = tuning["best"]
+        accuracy = self.reports["tuned"]["accuracy"]
+        if epoch is not None and epoch < len(tuning["history"]):
+            figures = report(logits(model, self.test, device=self.device, on_batch=self._tell), self.test.labels)
+            accuracy = figures.accuracy
+        self.best_epoch = {"epoch": epoch, "accuracy": accuracy}
+
     def _tell(self, share: float) -> None:
         if self.teller.context.should_stop():
             raise Stopped
@@ -163,15 +178,21 @@ class _Measured:
 
 
 def _prune(spec: RunSpec, dense: ResNet20, training: Images, device: torch.device, teller: _Teller) -> Any:
-    from roboreg_core.pruning.prune import PruneSpec, prune
+    from roboreg_core.pruning.prune import Pruner
 
     teller.begin("prune")
-    how = PruneSpec(method=spec.method, recalibrate=spec.recalibrate, seed=spec.seed)
-    return prune(dense, spec.schedule, how, calibration=training, device=device)
+    pruner = Pruner(dense, spec.pruning(), calibration=training, device=device)
+    return pruner.prune(spec.schedule, on_block=lambda number: teller.inside((number - 1) / len(BOUNDS)))
 
 
 def _tune(
-    spec: RunSpec, model: ResNet20, training: Images, device: torch.device, context: Context, teller: _Teller
+    spec: RunSpec,
+    model: ResNet20,
+    dense: ResNet20,
+    training: Images,
+    device: torch.device,
+    context: Context,
+    teller: _Teller,
 ) -> dict[str, Any]:
     from roboreg_core.data.sources import validation_images
     from roboreg_core.training.loop import EpochRecord, Hooks, StepProgress, fit
@@ -190,9 +211,15 @@ def _tune(
         context.save(state())
 
     hooks = Hooks(on_epoch=on_epoch, on_step=on_step, should_stop=context.should_stop)
-    tuning = spec.tuning()
     fitted = fit(
-        model, training, tuning, device=device, validation=validation_images(), hooks=hooks, resume=context.state
+        model,
+        training,
+        spec.tuning(),
+        device=device,
+        validation=validation_images(),
+        teacher=dense,
+        hooks=hooks,
+        resume=context.state,
     )
     if fitted.stopped:
         raise Stopped
@@ -200,8 +227,10 @@ def _tune(
     if rates:
         share = cost(spec.schedule).macs / cost(PRESETS["dense"]).macs
         middle = sorted(rates)[len(rates) // 2]
-        speed = {"train": middle, "dense_equivalent": middle * (0.5 + 0.5 * share)}
-    return {"model": fitted.model, "history": [asdict(record) for record in fitted.history], "speed": speed}
+        teacher = TEACHER_SHARE if spec.distil else 1.0
+        speed = {"train": middle, "dense_equivalent": middle * (0.5 + 0.5 * share) * teacher}
+    history = [asdict(record) for record in fitted.history]
+    return {"model": fitted.model, "best": (fitted.best_epoch, fitted.best), "history": history, "speed": speed}
 
 
 def _timings(dense: ResNet20, final: ResNet20, device: torch.device, teller: _Teller) -> dict[str, Any]:

@@ -7,12 +7,9 @@ is stopped and resumed gives the same weights as one that was not.
 from __future__ import annotations
 
 import copy
-import io
-import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -20,25 +17,14 @@ import torch.nn.functional as F
 from roboreg_core.data.augment import augment
 from roboreg_core.data.images import Images
 from roboreg_core.device import keep_freed_memory
-from roboreg_core.errors import CheckpointError
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.seeding import torch_generator
+from roboreg_core.training.average import Average
+from roboreg_core.training.distil import distilled, prepare_teacher
 from roboreg_core.training.spec import TrainSpec, learning_rate
+from roboreg_core.training.state import EpochRecord, State, restore, snapshot
 
-STATE_FORMAT = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochRecord:
-    """What one epoch did. Losses are mean cross-entropies in nats; `seconds` include the validation."""
-
-    epoch: int
-    loss: float
-    accuracy: float
-    learning_rate: float
-    seconds: float
-    validation_loss: float | None = None
-    validation_accuracy: float | None = None
+__all__ = ["EpochRecord", "Fitted", "Hooks", "StepProgress", "fit"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,18 +60,22 @@ class Hooks:
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A trained network, the log of its epochs, and whether it was stopped before the last one."""
+    """What a training made. Both networks are on the CPU, in eval mode.
+
+    Attributes:
+        model: the network after the last whole epoch: the averaged one where the spec averages weights.
+        best: the same after the epoch of the highest validation accuracy, the last of equals; None where nothing was
+            validated. For a figure to report, read the test images through one of the two, decided beforehand.
+        best_epoch: which epoch that was, counted from 1.
+        history: the log of all epochs.
+        stopped: whether it was stopped before the last one.
+    """
 
     model: ResNet20
+    best: ResNet20 | None
+    best_epoch: int | None
     history: tuple[EpochRecord, ...]
     stopped: bool
-
-
-@dataclass(kw_only=True)
-class _State:
-    model: ResNet20
-    optimiser: torch.optim.Optimizer
-    history: list[EpochRecord] = field(default_factory=list)
 
 
 def fit(
@@ -95,6 +85,7 @@ def fit(
     *,
     device: torch.device | str = "cpu",
     validation: Images | None = None,
+    teacher: ResNet20 | None = None,
     hooks: Hooks = Hooks(),
     resume: bytes | None = None,
 ) -> Fitted:
@@ -105,36 +96,38 @@ def fit(
         images: what to train on.
         spec: every setting.
         device: where to run.
-        validation: images to report on after each epoch.
+        validation: images to report on after each epoch, and to choose the best one by.
+        teacher: network to distil from; not changed, and not looked at where `distil_weight` is 0.
         hooks: progress, state and stop.
         resume: state that an earlier call with the same spec handed to `on_epoch`.
 
     Raises:
-        CheckpointError: where `resume` is of another spec.
+        CheckpointError: where `resume` is of another spec or teacher.
+        SpecError: where the spec asks for a teacher and there is none.
     """
     device = torch.device(device)
     if device.type == "cpu":
         keep_freed_memory()
     images = images.to(device)
     validation = validation.to(device) if validation is not None else None
-    state = _start(model, spec, device)
+    state = _start(model, teacher, spec, device)
     if resume is not None:
-        _restore(state, spec, resume)
+        restore(state, spec, resume)
     for epoch in range(len(state.history) + 1, spec.epochs + 1):
         started = time.perf_counter()
-        before = _snapshot(state, spec)
+        before = snapshot(state, spec)
         sums = _train_epoch(state, images, spec, epoch, hooks)
         if sums is None:
-            _restore(state, spec, before)
+            restore(state, spec, before)
             return _fitted(state, stopped=True)
-        record = _record(state.model, sums, spec, epoch, validation, started)
-        state.history.append(record)
+        record = _record(state.result, sums, spec, epoch, validation, started)
+        state.add(record)
         if hooks.on_epoch is not None:
-            hooks.on_epoch(record, lambda: _snapshot(state, spec))
+            hooks.on_epoch(record, lambda: snapshot(state, spec))
     return _fitted(state, stopped=False)
 
 
-def _start(model: ResNet20, spec: TrainSpec, device: torch.device) -> _State:
+def _start(model: ResNet20, teacher: ResNet20 | None, spec: TrainSpec, device: torch.device) -> State:
     trained = copy.deepcopy(model).to(device).to(memory_format=torch.channels_last)
     optimiser = torch.optim.SGD(
         trained.parameters(),
@@ -144,18 +137,26 @@ def _start(model: ResNet20, spec: TrainSpec, device: torch.device) -> _State:
         nesterov=spec.nesterov,
         foreach=True,
     )
-    return _State(model=trained, optimiser=optimiser)
+    return State(
+        model=trained,
+        optimiser=optimiser,
+        average=Average.of(trained, spec.average) if spec.average else None,
+        teacher=prepare_teacher(teacher, spec, device),
+    )
 
 
-def _fitted(state: _State, *, stopped: bool) -> Fitted:
-    model = state.model.eval().to("cpu")
-    return Fitted(model=model, history=tuple(state.history), stopped=stopped)
+def _fitted(state: State, *, stopped: bool) -> Fitted:
+    return Fitted(
+        model=state.result.eval().to("cpu"),
+        best=state.best_network(),
+        best_epoch=state.best_epoch,
+        history=tuple(state.history),
+        stopped=stopped,
+    )
 
 
-def _train_epoch(
-    state: _State, images: Images, spec: TrainSpec, epoch: int, hooks: Hooks
-) -> tuple[float, float] | None:
-    """Mean loss and accuracy over the epoch, or None where it was told to stop."""
+def _train_epoch(state: State, images: Images, spec: TrainSpec, epoch: int, hooks: Hooks) -> tuple[float, float] | None:
+    """Mean cross-entropy and accuracy over the epoch, or None where it was told to stop."""
     device = images.pixels.device
     generator = torch_generator(spec.seed, "epoch", epoch, device=device)
     order = torch.randperm(len(images), generator=generator, device=device)
@@ -169,7 +170,8 @@ def _train_epoch(
         if hooks.should_stop is not None and hooks.should_stop():
             return None
         rate = learning_rate(spec, epoch - 1 + step / len(batches))
-        loss, hits = _step(state, images, batch, spec, rate, generator)
+        pixels = augment(images.pixels[batch], spec.augmentation, generator)
+        loss, hits = _step(state, pixels, images.labels[batch], spec, rate)
         loss_sum += loss
         right += hits
         if hooks.on_step is not None:
@@ -187,20 +189,27 @@ def _train_epoch(
 
 
 def _step(
-    state: _State, images: Images, batch: torch.Tensor, spec: TrainSpec, rate: float, generator: torch.Generator
+    state: State, pixels: torch.Tensor, labels: torch.Tensor, spec: TrainSpec, rate: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    labels = images.labels[batch]
-    inputs = state.model.prepare(augment(images.pixels[batch], spec.augmentation, generator))
+    """Change the network once; returns the batch's cross-entropy and how many were right, both on the device."""
+    # Before the student's pass, so that the activations of both are never in memory together.
+    wanted = state.teacher.logits(pixels) if state.teacher is not None else None
+    inputs = state.model.prepare(pixels)
     for group in state.optimiser.param_groups:
         group["lr"] = rate
     with torch.autocast(inputs.device.type, torch.bfloat16, enabled=spec.precision == "bfloat16"):
         logits = state.model(inputs)
     logits = logits.float()
-    loss = F.cross_entropy(logits, labels, label_smoothing=spec.label_smoothing)
+    cross_entropy = F.cross_entropy(logits, labels, label_smoothing=spec.label_smoothing)
+    loss = cross_entropy if wanted is None else distilled(cross_entropy, logits, wanted, spec)
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()
+    if spec.clip:
+        torch.nn.utils.clip_grad_norm_(state.model.parameters(), spec.clip, foreach=True)
     state.optimiser.step()
-    return loss.detach(), (logits.detach().argmax(1) == labels).sum()
+    if state.average is not None:
+        state.average.update(state.model)
+    return cross_entropy.detach(), (logits.detach().argmax(1) == labels).sum()
 
 
 @torch.inference_mode()
@@ -227,43 +236,3 @@ def _record(
         validation_loss=loss,
         validation_accuracy=accuracy,
     )
-
-
-def _snapshot(state: _State, spec: TrainSpec) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(
-        {
-            "format": STATE_FORMAT,
-            "spec": spec.to_json(),
-            "model": state.model.state_dict(),
-            "optimiser": state.optimiser.state_dict(),
-            "history": [asdict(record) for record in state.history],
-        },
-        buffer,
-    )
-    return buffer.getvalue()
-
-
-def _restore(state: _State, spec: TrainSpec, saved: bytes) -> None:
-    try:
-        content: dict[str, Any] = torch.load(io.BytesIO(saved), weights_only=True, map_location="cpu")
-    except Exception as error:  # torch raises many kinds on damaged files
-        raise CheckpointError(
-            f"a training must resume from a state that it saved, got {type(error).__name__}; begin it anew"
-        ) from None
-    done = len(content.get("history", []))
-    if content.get("format") != STATE_FORMAT or not _same_past(TrainSpec.from_json(content["spec"]), spec, done):
-        raise CheckpointError(
-            f"a training must resume with the settings of its first {done} epochs, got others; begin it anew"
-        )
-    state.model.load_state_dict(content["model"])
-    state.optimiser.load_state_dict(content["optimiser"])
-    state.history[:] = [EpochRecord(**record) for record in content["history"]]
-
-
-def _same_past(old: TrainSpec, new: TrainSpec, done: int) -> bool:
-    """True where the first `done` epochs of both specs are the same; only length and decay may differ."""
-    if replace(old, epochs=new.epochs, decay_epochs=new.decay_epochs) != new:
-        return False
-    times = [quarter / 4 for quarter in range(4 * done)]
-    return all(math.isclose(learning_rate(old, t), learning_rate(new, t)) for t in times)

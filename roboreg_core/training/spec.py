@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from roboreg_core.data.augment import CROP_FLIP, SIX, Augmentation
 from roboreg_core.errors import SpecError
 
-Rate = Literal["cosine", "multistep", "trapezoid"]
+Rate = Literal["cosine", "multistep", "trapezoid", "triangular"]
 Precision = Literal["bfloat16", "float32"]
 MAX_EPOCHS = 1_000
 
@@ -23,10 +23,16 @@ class TrainSpec:
         epochs: passes over the training images, 1..1000.
         batch_size: images a step, 1..4096.
         rate: `cosine` falls from `learning_rate` to zero; `multistep` multiplies by `gamma` at each milestone (an
-            epoch); `trapezoid` stays at `learning_rate` and falls linearly to zero over the last `decay_epochs`.
+            epoch); `trapezoid` stays at `learning_rate` and falls linearly to zero over the last `decay_epochs`;
+            `triangular` falls linearly to zero from the end of the warm-up on.
         learning_rate, momentum, nesterov, weight_decay: of SGD.
         warmup_epochs: the rate rises linearly from zero for so long.
         label_smoothing: probability spread over all classes.
+        distil_weight: share of the loss, 0..1, that asks for a teacher's softened probabilities in place of the
+            labels, see `distil.distilled`; 0 asks for labels alone and needs no teacher.
+        temperature: what both networks' logits are divided by before they are compared, 1..100.
+        clip: largest norm of the gradient of all weights together, 0..1000; a longer one is scaled down. 0 is none.
+        average: largest decay a step of the weights' moving average, 0..0.99999, see `average.Average`; 0 is none.
         precision: `bfloat16` autocast, or `float32`.
         seed: of the order of images, the augmentation and, in a training from scratch, the weights.
     """
@@ -44,6 +50,10 @@ class TrainSpec:
     gamma: float = 0.1
     decay_epochs: int = 0
     label_smoothing: float = 0.0
+    distil_weight: float = 0.0
+    temperature: float = 4.0
+    clip: float = 0.0
+    average: float = 0.0
     augmentation: Augmentation = CROP_FLIP
     precision: Precision = "bfloat16"
     seed: int = 0
@@ -55,6 +65,10 @@ class TrainSpec:
         _check("momentum", self.momentum, 0, 0.9999)
         _check("weight decay", self.weight_decay, 0, 1)
         _check("label smoothing", self.label_smoothing, 0, 0.99)
+        _check("distil weight", self.distil_weight, 0, 1)
+        _check("temperature", self.temperature, 1, 100)
+        _check("clip", self.clip, 0, 1_000)
+        _check("average", self.average, 0, 0.99999)
         _check("seed", self.seed, 0, 2**31 - 1, whole=True)
         _check("gamma", self.gamma, 0, 1)
         _check("warm-up epochs", self.warmup_epochs, 0, self.epochs)
@@ -94,6 +108,8 @@ def learning_rate(spec: TrainSpec, epoch: float) -> float:
     if spec.rate == "trapezoid":
         return spec.learning_rate * min(1.0, (spec.epochs - epoch) / spec.decay_epochs)
     share = (epoch - spec.warmup_epochs) / max(spec.epochs - spec.warmup_epochs, 1e-9)
+    if spec.rate == "triangular":
+        return spec.learning_rate * (1 - min(share, 1.0))
     return spec.learning_rate * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
 
 

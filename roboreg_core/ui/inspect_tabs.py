@@ -161,7 +161,7 @@ def _history(record: Record) -> None:
     st.caption(
         panels.escape(
             f"Training figures are on augmented {record.result['images']['training']}, validation on 2,000 images that "
-            f"nothing trains on; {facts.depends_on(record)}"
+            f"nothing trains on; {facts.depends_on(record)}. {facts.best_epoch_words(record)}"
         )
     )
     panels.as_table("history", frame)

@@ -1,8 +1,8 @@
 """Keys of the widgets that tests and addresses rely on; Streamlit marks each with the class `st-key-<key>`.
 
 Design: `slider-1`..`slider-9`, `number-1`..`number-9`, `preset-<name>`, `reset`, `upload-schedule`,
-`download-schedule`, `method`, `recalibrate`, `epochs`, `seed`, `images`, `learning-rate`, `batch-size`, `start`,
-`open-run`, `show-progress`, `counts` (the live figures), `schedule-rows`.
+`download-schedule`, `method`, `recalibrate`, `epochs`, `seed`, `images`, `learning-rate`, `batch-size`,
+`tune-preset`, `distil`, `start`, `open-run`, `show-progress`, `counts` (the live figures), `schedule-rows`.
 Jobs: `job-<id>`, `cancel-<id>`, `resume-<id>`, `open-<id>`, `log-<id>`, `forget-<id>`.
 Inspect: `run-picker`, `stage`, `tab`, `confusion-values`, `finding`, `download-weights`, `download-card`,
 `download-run-schedule`, `download-predictions`, `download-report`, `download-record`.
@@ -15,6 +15,7 @@ from __future__ import annotations
 RESET, SCHEDULE_ROWS = "reset", "schedule-rows"
 UPLOAD_SCHEDULE, DOWNLOAD_SCHEDULE = "upload-schedule", "download-schedule"
 METHOD, RECALIBRATE, EPOCHS, SEED, IMAGES = "method", "recalibrate", "epochs", "seed", "images"
+TUNE_PRESET, DISTIL = "tune-preset", "distil"
 LEARNING_RATE, BATCH_SIZE = "learning-rate", "batch-size"
 START, OPEN_RUN, SHOW_PROGRESS, COUNTS = "start", "open-run", "show-progress", "counts"
 # Fragments that are drawn again with every change of a count, in this order.

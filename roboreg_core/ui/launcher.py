@@ -8,24 +8,26 @@ from typing import Any
 import streamlit as st
 
 from roboreg_core.charts import facts, progress, words
+from roboreg_core.pruning.method import DEFAULT_METHOD
 from roboreg_core.runs.execute import task_for
-from roboreg_core.runs.spec import DEFAULT_EPOCHS, RunSpec, estimate_seconds, spec_for
+from roboreg_core.runs.spec import DEFAULT_EPOCHS, DEFAULT_PRESET, RunSpec, estimate_seconds, of_preset, spec_for
 from roboreg_core.schedule import Schedule
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.ui import address, guard, keys, panels, state
 from roboreg_core.ui.address import Setting, one_of, within
 
 METHOD_WORDS = {
-    "merge": (
-        "merge (recommended)",
-        "Clusters the filters with their batch norm, averages each cluster and adds up what reads it: exact where the "
-        "filters of a cluster are equal.",
-    ),
-    "source": (
-        "source",
-        "The source project's arithmetic, for comparison: clusters raw weights and averages everything.",
-    ),
+    "refit": "Keeps the filters that the block's output misses most, then solves the weights that are left by least "
+    "squares so that every block answers as before. Loses least; takes a few seconds.",
+    "merge": "Clusters the filters with their batch norm, averages each cluster and adds up what reads it: exact where "
+    "the filters of a cluster are equal.",
+    "source": "The source project's arithmetic, for comparison: clusters raw weights and averages everything.",
+    "l1": "Drops the filters with the smallest weights, the commonest criterion; for comparison.",
+    "fpgm": "Drops the filters nearest to the geometric median of all, the most replaceable ones; for comparison.",
+    "bn-scale": "Drops the filters with the smallest batch-norm scale; for comparison.",
+    "random": "Drops filters at random: what any method must beat.",
 }
+PRESET_WORDS = {"quick": "Quick", "good": "Good", "full": "Full"}
 IMAGES_WORDS = {"bundled": "10,000 (bundled)", "full": "48,000 (all of CIFAR-10)"}
 LOOK_AGAIN_SECONDS = 1.0
 MAX_EPOCHS, MAX_SEED = 200, 2**31 - 1
@@ -37,6 +39,8 @@ FIELDS = {
     "seed": keys.SEED,
     "training_set": keys.IMAGES,
     "method": keys.METHOD,
+    "preset": keys.TUNE_PRESET,
+    "distil": keys.DISTIL,
     "recalibrate": keys.RECALIBRATE,
     "learning_rate": keys.LEARNING_RATE,
     "batch_size": keys.BATCH_SIZE,
@@ -84,6 +88,17 @@ def _recipe() -> dict[str, Any]:
     full = state.machinery().full_images
     settings = _settings("full" if full else "bundled")
     address.restore(settings)
+    st.segmented_control(
+        "Fine-tuning",
+        list(PRESET_WORDS),
+        required=True,
+        format_func=PRESET_WORDS.__getitem__,
+        key=keys.TUNE_PRESET,
+        persist_state="session",
+        on_change=_take_preset,
+        help="Sets epochs and learning rate. Quick: about a minute on two CPU cores with the bundled images. Good: "
+        "about half an hour with all of them. Full: 120 epochs, for a GPU or a night.",
+    )
     left, right = st.columns(2, vertical_alignment="top")
     left.number_input(
         "Epochs of fine-tuning",
@@ -117,20 +132,34 @@ def _recipe() -> dict[str, Any]:
     return {name: values[key] for name, key in FIELDS.items()}
 
 
+def _take_preset() -> None:
+    fields = of_preset(st.session_state[keys.TUNE_PRESET])
+    for name in ("epochs", "learning_rate", "batch_size"):
+        st.session_state[FIELDS[name]] = fields[name]
+
+
 def _advanced() -> None:
     st.radio(
         "Method",
         list(METHOD_WORDS),
         key=keys.METHOD,
         persist_state="session",
-        format_func=lambda name: METHOD_WORDS[name][0],
-        captions=[text for _, text in METHOD_WORDS.values()],
+        format_func=lambda name: f"{name} (recommended)" if name == DEFAULT_METHOD else name,
+        captions=list(METHOD_WORDS.values()),
     )
     st.toggle(
         "Recalibrate batch norm",
         key=keys.RECALIBRATE,
         persist_state="session",
-        help="Estimates batch norm's statistics anew on 1,000 training images right after merging; no labels are used.",
+        help="Estimates batch norm's statistics anew on 2,000 training images right after pruning; no labels are used. "
+        "Repairs much of what the merging and dropping methods break; refit needs none.",
+    )
+    st.toggle(
+        "Learn from the dense network",
+        key=keys.DISTIL,
+        persist_state="session",
+        help="Fine-tuning then follows the dense network's answers (distillation) and not the labels alone, which wins "
+        "back more.",
     )
     left, right = st.columns(2)
     left.number_input(
@@ -145,9 +174,11 @@ def _settings(images: str) -> tuple[Setting, ...]:
         Setting(key=keys.EPOCHS, default=DEFAULT_EPOCHS, read=within(0, MAX_EPOCHS)),
         Setting(key=keys.SEED, default=0, read=within(0, MAX_SEED)),
         Setting(key=keys.IMAGES, default=images, read=one_of(*known)),
-        Setting(key=keys.METHOD, default="merge", read=one_of(*METHOD_WORDS)),
-        Setting(key=keys.RECALIBRATE, default=True, read=address.flag),
-        Setting(key=keys.LEARNING_RATE, default=0.02, read=within(*RATES, float)),
+        Setting(key=keys.METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
+        Setting(key=keys.RECALIBRATE, default=False, read=address.flag),
+        Setting(key=keys.TUNE_PRESET, default=DEFAULT_PRESET, read=one_of(*PRESET_WORDS)),
+        Setting(key=keys.DISTIL, default=True, read=address.flag),
+        Setting(key=keys.LEARNING_RATE, default=0.01, read=within(*RATES, float)),
         Setting(key=keys.BATCH_SIZE, default=128, read=within(*BATCHES)),
     )
 

@@ -15,5 +15,5 @@ def records(home: object) -> list[Record]:
 @pytest.fixture
 def record(records: list[Record]) -> Record:
     return next(
-        each for each in records if each.spec["method"] == "merge" and each.result["cost"]["parameters"] == 135_754
+        each for each in records if each.spec["method"] == "refit" and each.result["cost"]["parameters"] == 135_754
     )

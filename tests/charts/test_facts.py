@@ -69,11 +69,16 @@ def test_best_run_is_the_smallest_that_stays_close() -> None:
 
 def test_labels_tell_runs_apart() -> None:
     assert plain(facts.label(make_record())) == "moderate · 3 epochs · seed 0"
-    spec = {**make_record().spec, "method": "source", "recalibrate": False, "epochs": 0, "training_set": "full"}
-    assert (
-        facts.spec_label(spec)
-        == "moderate · method source · no fine-tuning · seed 0 · not recalibrated · 48,000 images"
-    )
+    spec = {**make_record().spec, "method": "source", "recalibrate": True, "epochs": 0, "training_set": "full"}
+    assert facts.spec_label(spec) == "moderate · method source · no fine-tuning · seed 0 · recalibrated · 48,000 images"
+
+
+def test_the_best_epoch_is_told_beside_the_one_that_is_kept() -> None:
+    record = make_record()
+    assert plain(facts.best_epoch_words(record)).endswith("it was also the best on validation images.")
+    record.result["best_epoch"] = {"epoch": 2, "accuracy": 0.905}
+    assert "Kept is the last epoch, 3 (89.00 % of the test images)" in plain(facts.best_epoch_words(record))
+    assert plain(facts.best_epoch_words(record)).endswith("was epoch 2 (90.50 %).")
 
 
 def test_figures_name_what_they_depend_on() -> None:

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -61,3 +63,17 @@ def test_a_filter_that_is_not_finite_is_refused() -> None:
 
 def test_all_filters_equal_makes_one_cluster() -> None:
     assert cluster(np.zeros((16, 3)), 5, 0).count == 1
+
+
+def test_ward_is_nested_one_cluster_fewer_merges_exactly_one_pair() -> None:
+    features = np.concatenate([rows(20), rows(3)])
+    cuts = [cluster(features, k, 0, "ward").labels for k in range(1, 21)]
+    for coarse, fine in itertools.pairwise(cuts):
+        assert len(set(zip(coarse, fine, strict=True))) == len(set(fine)) == len(set(coarse)) + 1
+
+
+def test_ward_does_not_depend_on_the_order_of_filters() -> None:
+    features = rows(32)
+    order = np.random.default_rng(1).permutation(32)
+    first, second = cluster(features, 9, 0, "ward"), cluster(features[order], 9, 0, "ward")
+    assert same_groups(first.labels[order], second.labels)

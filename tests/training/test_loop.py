@@ -1,49 +1,20 @@
 from __future__ import annotations
 
 import copy
-import io
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
 
 from roboreg_core.data.augment import NONE, SIX
 from roboreg_core.data.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.schedule import PRESETS
-from roboreg_core.training.loop import EpochRecord, Fitted, Hooks, StepProgress, fit
+from roboreg_core.training.loop import Fitted, Hooks, StepProgress, fit
 from roboreg_core.training.spec import TrainSpec, best
-
-SPEC = TrainSpec(recipe="test", epochs=3, batch_size=16, learning_rate=0.05, precision="float32", seed=5)
-STEPS = 3  # 50 images; the last two would make a small batch
-
-
-class Saved:
-    """Hooks that keep every epoch's record and state."""
-
-    def __init__(self) -> None:
-        self.records: list[EpochRecord] = []
-        self.states: list[bytes] = []
-
-    def __call__(self, record: EpochRecord, state: Callable[[], bytes]) -> None:
-        self.records.append(record)
-        self.states.append(state())
-
-
-def weights(state: bytes) -> dict[str, Tensor]:
-    return torch.load(io.BytesIO(state), weights_only=True)["model"]
-
-
-def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
-    assert first.keys() == second.keys()
-    return all(torch.equal(first[name], second[name]) for name in first)
-
-
-def without_times(fitted: Fitted) -> list[EpochRecord]:
-    return [replace(record, seconds=0.0) for record in fitted.history]
+from tests.training.helpers import SPEC, STEPS, Saved, same, weights, without_times
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +121,14 @@ def test_fewer_images_than_a_batch_make_one_step(start: ResNet20, few_images: Im
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 6}, {"learning_rate": 0.06}, {"augmentation": SIX}, {"weight_decay": 0.0}, {"rate": "multistep"}],
+    [
+        {"seed": 6},
+        {"learning_rate": 0.06},
+        {"augmentation": SIX},
+        {"weight_decay": 0.0},
+        {"rate": "multistep"},
+        {"average": 0.9},
+    ],
     ids=str,
 )
 def test_other_settings_cannot_resume(
@@ -196,3 +174,20 @@ def test_it_learns(network: ResNet20, few_images: Images, precision: str) -> Non
     assert fitted.history[-1].loss < 0.8 * fitted.history[0].loss
     assert fitted.history[-1].validation_accuracy > 0.25
     assert {parameter.dtype for parameter in fitted.model.parameters()} == {torch.float32}
+
+
+def test_clipping_bounds_the_step_and_a_wide_bound_changes_nothing(start: ResNet20, few_images: Images) -> None:
+    plain = replace(
+        SPEC, epochs=1, batch_size=50, rate="cosine", warmup_epochs=0, momentum=0, nesterov=False, weight_decay=0
+    )
+    before = torch.cat([parameter.detach().flatten() for parameter in start.parameters()])
+
+    def moved(clip: float) -> torch.Tensor:
+        after = fit(start, few_images, replace(plain, clip=clip)).model
+        return torch.cat([parameter.detach().flatten() for parameter in after.parameters()]) - before
+
+    free, wide, narrow = moved(0), moved(1_000), moved(0.01)
+    torch.testing.assert_close(wide, free)
+    # One step: its length is the rate times the bound, its direction stays.
+    assert float(narrow.norm()) == pytest.approx(plain.learning_rate * 0.01, rel=1e-2)
+    assert float(torch.cosine_similarity(narrow, free, dim=0)) > 0.99

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from roboreg_core.data.augment import CROP_FLIP, SIX
 from roboreg_core.errors import SpecError
+from roboreg_core.training.presets import tune_preset
 from roboreg_core.training.spec import RECIPES, TrainSpec, best, fine_tune, learning_rate, recipe, source
 
 
@@ -42,16 +43,50 @@ def test_short_trapezoids_decay_over_their_second_half() -> None:
     assert rates(spec, 0.5, 1, 5, 7.5, 10) == [0.05, 0.1, 0.1, 0.05, 0.0]
 
 
-@given(st.sampled_from([best, fine_tune]), st.integers(1, 300), st.floats(0, 1))
+def triangular(epochs: int, warmup_epochs: float | None = None) -> TrainSpec:
+    rise = min(2.0, epochs / 4) if warmup_epochs is None else warmup_epochs
+    return TrainSpec(recipe="x", epochs=epochs, rate="triangular", learning_rate=0.2, warmup_epochs=rise)
+
+
+def test_triangular() -> None:
+    assert rates(triangular(10, 2), 0, 0.5, 1, 2, 4, 6, 10) == [0.0, 0.05, 0.1, 0.2, 0.15, 0.1, 0.0]
+
+
+def test_triangular_without_a_warmup_only_falls() -> None:
+    assert rates(triangular(4, 0), 0, 1, 2, 3, 4) == [0.2, 0.15, 0.1, 0.05, 0.0]
+
+
+@given(st.integers(1, 300), st.floats(0, 1), st.floats(0, 1))
+def test_triangular_rises_to_its_peak_and_falls_from_it(epochs: int, first: float, second: float) -> None:
+    spec = triangular(epochs)
+    peak = spec.warmup_epochs
+    early, late = sorted((first, second))
+    assert learning_rate(spec, peak) == spec.learning_rate
+    assert learning_rate(spec, early * peak) <= learning_rate(spec, late * peak)
+    rest = epochs - peak
+    assert learning_rate(spec, peak + early * rest) >= learning_rate(spec, peak + late * rest)
+
+
+@given(st.sampled_from([best, fine_tune, triangular]), st.integers(1, 300), st.floats(0, 1))
 def test_rates_stay_in_range_and_end_at_zero(make: object, epochs: int, share: float) -> None:
     spec = make(epochs)  # type: ignore[operator]
     assert 0 <= learning_rate(spec, share * epochs) <= spec.learning_rate
     assert learning_rate(spec, epochs) == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize("spec", [best(), source(7, seed=3), fine_tune(2), best(3)], ids=lambda spec: spec.recipe)
+@pytest.mark.parametrize(
+    "spec", [best(), source(7, seed=3), fine_tune(2), best(3), tune_preset("good", 4)], ids=lambda spec: spec.recipe
+)
 def test_json_gives_it_back(spec: TrainSpec) -> None:
     assert TrainSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+def test_json_from_before_there_were_teachers_and_averages_reads_as_without() -> None:
+    old = fine_tune(2).to_json()
+    for name in ("distil_weight", "temperature", "average"):
+        del old[name]
+    assert TrainSpec.from_json(old) == fine_tune(2)
+    assert (fine_tune(2).distil_weight, fine_tune(2).average) == (0, 0)
 
 
 def test_unknown_settings_are_refused() -> None:
@@ -72,8 +107,11 @@ def test_unknown_settings_are_refused() -> None:
         ({"momentum": 1}, "momentum must be"),
         ({"weight_decay": -1}, "weight decay must be"),
         ({"label_smoothing": 1}, "label smoothing must be"),
+        ({"distil_weight": 1.5}, "distil weight must be 0..1, got 1.5"),
+        ({"temperature": 0}, "temperature must be 1..100, got 0"),
+        ({"average": 1}, "average must be 0..0.99999, got 1"),
         ({"seed": -1}, "seed must be"),
-        ({"rate": "linear"}, "rate must be one of cosine, multistep, trapezoid, got 'linear'"),
+        ({"rate": "linear"}, "rate must be one of cosine, multistep, trapezoid, triangular, got 'linear'"),
         ({"precision": "float16"}, "precision must be one of bfloat16, float32, got 'float16'"),
     ],
 )

@@ -13,11 +13,12 @@ from roboreg_core import paths
 from roboreg_core.charts import words
 from roboreg_core.errors import ScheduleError
 from roboreg_core.model.cost import cost
-from roboreg_core.pruning.merge import METHODS
+from roboreg_core.pruning.method import METHODS
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedule import PRESETS
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.store import Store
+from roboreg_core.training.presets import TUNE_PRESETS
 from roboreg_core.ui import editor, launcher, panels
 from tests.charts.records import make_record
 from tests.ui.conftest import FakeEngine
@@ -121,9 +122,9 @@ def test_design_answers_junk_with_a_message_and_the_default(open_page: Open, jun
 
 def test_design_ignores_junk_in_the_other_settings(open_page: Open) -> None:
     app = open_page("design", epochs="many", seed="-1", method="magic", images="none", recalibrate="maybe")
-    assert app.number_input(key="epochs").value == 5
-    assert app.radio(key="method").value == "merge"
-    assert app.toggle(key="recalibrate").value is True
+    assert app.number_input(key="epochs").value == 4
+    assert app.radio(key="method").value == "refit"
+    assert app.toggle(key="recalibrate").value is False
 
 
 def test_slider_and_number_field_follow_each_other(open_page: Open) -> None:
@@ -153,7 +154,7 @@ def test_sliders_start_nothing_and_start_submits_once(open_page: Open, store: St
     click(app, "start")
     (job,) = store.list_jobs(KIND)
     assert job.spec["schedule"] == [3, 2, 2, 2, 2, 2, 2, 2, 3]
-    assert (job.spec["epochs"], job.spec["training_set"], job.spec["method"]) == (1, "bundled", "merge")
+    assert (job.spec["epochs"], job.spec["training_set"], job.spec["method"]) == (1, "bundled", "refit")
     assert button(app, "start") is None
     assert button(app, "show-progress") is not None
 
@@ -252,8 +253,19 @@ def test_inspect_opens_the_picked_run(open_page: Open, put: Put) -> None:
     assert "b" * 16 in str(app.query_params["run"])
 
 
-def test_every_method_is_described() -> None:
+def test_every_method_and_preset_is_described() -> None:
     assert set(launcher.METHOD_WORDS) == set(METHODS)
+    assert set(launcher.PRESET_WORDS) == set(TUNE_PRESETS)
+
+
+def test_a_preset_of_fine_tuning_sets_epochs_and_rate(open_page: Open) -> None:
+    app = open_page("design")
+    app.segmented_control(key="tune-preset").set_value("good").run()
+    good = TUNE_PRESETS["good"].spec
+    assert app.number_input(key="epochs").value == good.epochs
+    assert app.number_input(key="learning-rate").value == good.learning_rate
+    app.number_input(key="epochs").set_value(3).run()
+    assert app.number_input(key="epochs").value == 3
 
 
 @pytest.mark.parametrize(

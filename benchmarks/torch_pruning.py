@@ -1,0 +1,265 @@
+"""The rival Torch-Pruning (Fang et al. 2023, DepGraph) on our network and schedules.
+
+Its dependency graph, its pruner and its importance scores do the work; only the widths are ours.
+Run: python -m benchmarks.torch_pruning moderate --importance magnitude-l2 (needs requirements-benchmarks.txt)
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import torch
+import torch.nn.functional as F
+import typer
+from torch import nn
+
+from roboreg_core.data.images import Images
+from roboreg_core.data.sources import test_images, training_images
+from roboreg_core.errors import RoboRegError, ScheduleError, SpecError
+from roboreg_core.evaluation.logits import logits
+from roboreg_core.evaluation.report import report
+from roboreg_core.model import checkpoints
+from roboreg_core.model.cost import IMAGE_SIZE, cost
+from roboreg_core.model.resnet import ResNet20
+from roboreg_core.pruning.prune import PruneSpec, draw_calibration
+from roboreg_core.pruning.recalibrate import recalibrate as recalibrated
+from roboreg_core.schedule import Schedule
+from roboreg_core.seeding import derive, torch_generator
+
+# The release that was tried with the pinned torch.
+VERSION = "1.6.1"
+BATCH_SIZE = 250
+# Largest difference of two logits: rounding, where convolutions read weights in another memory order.
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rival:
+    """One of Torch-Pruning's importance scores, with its own default settings; the lowest scores are removed.
+
+    Attributes:
+        name: what it is called here.
+        meaning: what is scored, in a sentence.
+        scorer: makes the score from the module `torch_pruning.importance`.
+        gradients: fills the gradients that the score reads from labelled images; None where it reads weights alone.
+    """
+
+    name: str
+    meaning: str
+    scorer: Callable[[Any], Any]
+    gradients: Callable[[ResNet20, Images], None] | None = None
+
+    @property
+    def needs_labels(self) -> bool:
+        """True where the score takes calibration images with their labels."""
+        return self.gradients is not None
+
+
+def rival_prune(
+    model: ResNet20, schedule: Schedule, importance: str, *, calibration: Images | None, seed: int
+) -> ResNet20:
+    """Remove filters with Torch-Pruning until every block has the schedule's width; `model` is not changed.
+
+    Args:
+        model: on the CPU; dense, or pruned less than `schedule`.
+        schedule: filters that each block keeps.
+        importance: a name in `RIVALS`.
+        calibration: training images, all of which are used; needed where the rival `needs_labels`, else not looked at.
+        seed: of `random`; the others draw nothing.
+
+    Returns:
+        A network in eval mode that computes what the one that Torch-Pruning made computes.
+
+    Raises:
+        ScheduleError: where a block would have to grow.
+        SpecError: where the importance is unknown, or calibration images are needed and missing.
+        RoboRegError: where Torch-Pruning is missing, or made another network than was asked for.
+    """
+    rival = _rival(importance)
+    _check(model, schedule, rival, calibration)
+    package = _package()
+    theirs = copy.deepcopy(model).eval().requires_grad_()
+    if rival.gradients is not None:
+        assert calibration is not None
+        rival.gradients(theirs, calibration)
+    _remove_filters(package, theirs, schedule, rival.scorer(package.importance), seed)
+    ours = _adopt(theirs, schedule)
+    _check_same(ours, theirs, seed)
+    return ours
+
+
+def mean_gradients(model: ResNet20, images: Images) -> None:
+    """Put the gradient of the mean cross-entropy into each parameter's `grad`."""
+    model.zero_grad()
+    for pixels, labels in zip(images.pixels.split(BATCH_SIZE), images.labels.split(BATCH_SIZE), strict=True):
+        loss = F.cross_entropy(model(model.prepare(pixels)), labels, reduction="sum") / len(images)
+        loss.backward()
+
+
+def mean_squared_gradients(model: ResNet20, images: Images) -> None:
+    """Put the mean over images of each image's squared gradient into each parameter's `grad`, one image at a time.
+
+    Torch-Pruning's score reads it from there. Its own `accumulate_grad` is not used: it looks names up among
+    parameters, never finds one, and so keeps the last image only.
+    """
+    parameters = list(model.parameters())
+    sums = [torch.zeros_like(parameter) for parameter in parameters]
+    for pixels, labels in zip(images.pixels.split(1), images.labels.split(1), strict=True):
+        loss = F.cross_entropy(model(model.prepare(pixels)), labels)
+        for total, gradient in zip(sums, torch.autograd.grad(loss, parameters), strict=True):
+            total.addcmul_(gradient, gradient)
+    for parameter, total in zip(parameters, sums, strict=True):
+        parameter.grad = total / len(images)
+
+
+RIVALS = {
+    rival.name: rival
+    for rival in (
+        Rival(
+            name="magnitude-l1",
+            meaning="sum of absolute weights, mean over conv1's filter, its gamma and conv2's slice",
+            scorer=lambda module: module.GroupMagnitudeImportance(p=1),
+        ),
+        Rival(
+            name="magnitude-l2",
+            meaning="sum of squared weights, mean over conv1's filter, its gamma and conv2's slice",
+            scorer=lambda module: module.GroupMagnitudeImportance(p=2),
+        ),
+        Rival(
+            name="fpgm",
+            meaning="distance of squared weights to the other filters (after He et al. 2019), in conv1 and conv2",
+            scorer=lambda module: module.FPGMImportance(),
+        ),
+        Rival(
+            name="bn-scale",
+            meaning="absolute gamma of batch norm (Liu et al. 2017)",
+            scorer=lambda module: module.BNScaleImportance(),
+        ),
+        Rival(
+            name="lamp",
+            meaning="magnitude-l2 over the sum of all larger ones (Lee et al. 2021); at given widths the same filters",
+            scorer=lambda module: module.LAMPImportance(),
+        ),
+        Rival(
+            name="random",
+            meaning="a random number",
+            scorer=lambda module: module.RandomImportance(),
+        ),
+        Rival(
+            name="taylor",
+            meaning="weight times gradient on labelled images (Molchanov et al. 2019), in conv1 and conv2",
+            scorer=lambda module: module.GroupTaylorImportance(),
+            gradients=mean_gradients,
+        ),
+        Rival(
+            name="hessian",
+            meaning="squared weight times mean squared gradient on labelled images (LeCun et al. 1989)",
+            scorer=lambda module: module.GroupHessianImportance(),
+            gradients=mean_squared_gradients,
+        ),
+    )
+}
+
+
+def main(
+    schedule: Annotated[str, typer.Argument(metavar="SCHEDULE", help="Nine counts joined by commas, or a preset.")],
+    importance: Annotated[str, typer.Option(help=f"What filters are ranked by: {', '.join(RIVALS)}.")],
+    recalibrate: Annotated[bool, typer.Option("--recalibrate", help="Estimate batch norm anew afterwards.")] = False,
+    calibration: Annotated[int, typer.Option(help="Images for gradients and recalibration.")] = 1_000,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+) -> None:
+    """Prune the dense network with Torch-Pruning, and print the accuracy on the test images in float32."""
+    try:
+        widths = Schedule.parse(schedule)
+        images = draw_calibration(training_images("bundled"), PruneSpec(calibration=calibration, seed=seed))
+        dense = checkpoints.load("dense").model
+        pruned = rival_prune(dense, widths, importance, calibration=images, seed=seed)
+        if recalibrate:
+            pruned = recalibrated(pruned, images)
+    except RoboRegError as error:
+        raise typer.BadParameter(str(error)) from None
+    test = test_images()
+    accuracy = report(logits(pruned, test), test.labels).accuracy
+    how = f"{importance}, batch norm {f'recalibrated on {images.name}' if recalibrate else 'as it was'}"
+    print(f"{widths.label}, Torch-Pruning, {how}: {accuracy:.2%} of {test.name} (float32)")
+
+
+def _rival(importance: str) -> Rival:
+    if importance not in RIVALS:
+        raise SpecError(f"importance must be one of {', '.join(RIVALS)}, got {importance!r}")
+    return RIVALS[importance]
+
+
+def _check(model: ResNet20, schedule: Schedule, rival: Rival, calibration: Images | None) -> None:
+    for block, (has, wanted) in enumerate(zip(model.schedule, schedule, strict=True), start=1):
+        if wanted > has:
+            raise ScheduleError(f"width of block {block} must be 1..{has}, what this network has, got {wanted}")
+    if rival.needs_labels and (calibration is None or len(calibration) == 0):
+        raise SpecError(f"{rival.name} needs labelled training images, got none; hand some over as calibration")
+
+
+def _package() -> Any:
+    # By name, because it comes without types and is no dependency of the project itself.
+    try:
+        return importlib.import_module("torch_pruning")
+    except ModuleNotFoundError as error:
+        raise RoboRegError(
+            f"this benchmark needs Torch-Pruning, found no {error.name}; "
+            f"run: python -m pip install torch-pruning=={VERSION}"
+        ) from None
+
+
+def _remove_filters(package: Any, model: ResNet20, schedule: Schedule, scorer: Any, seed: int) -> None:
+    """Let Torch-Pruning's pruner take filters out of the first convolutions of `model`, in place."""
+    ratios = {
+        block.conv1: _ratio(len(block.conv1.weight), width)
+        for block, width in zip(model.blocks, schedule, strict=True)
+        if width < len(block.conv1.weight)
+    }
+    rest = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear) and module not in ratios]
+    # Its random score draws from torch's global generator, which is put back afterwards.
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(derive(seed, "torch-pruning"))
+        pruner = package.pruner.BasePruner(
+            model,
+            torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE),
+            importance=scorer,
+            pruning_ratio_dict=ratios,
+            ignored_layers=rest,
+        )
+        pruner.step()
+
+
+def _ratio(has: int, width: int) -> float:
+    # The pruner keeps int(has * (1 - ratio)) filters: aiming half a filter high, rounding cannot cost one.
+    return 1 - (width + 0.5) / has
+
+
+def _adopt(theirs: ResNet20, schedule: Schedule) -> ResNet20:
+    ours = ResNet20(schedule, theirs.normalisation)
+    try:
+        ours.load_state_dict(theirs.state_dict())
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise RoboRegError(f"Torch-Pruning must leave the widths {schedule}, got others: {reason:.200}") from None
+    parameters, wanted = sum(parameter.numel() for parameter in theirs.parameters()), cost(schedule).parameters
+    if parameters != wanted:
+        raise RoboRegError(f"{schedule} must have {wanted:,} parameters, Torch-Pruning left {parameters:,}")
+    return ours.eval()
+
+
+@torch.no_grad()
+def _check_same(ours: ResNet20, theirs: ResNet20, seed: int) -> None:
+    generator = torch_generator(seed, "torch-pruning", "probe")
+    probe = torch.randn(8, 3, IMAGE_SIZE, IMAGE_SIZE, generator=generator)
+    gap = (ours(probe) - theirs(probe)).abs().max().item()
+    if not gap <= TOLERANCE:
+        raise RoboRegError(f"logits must agree with Torch-Pruning's within {TOLERANCE}, got {gap:.2g}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

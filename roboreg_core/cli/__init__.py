@@ -1,0 +1,47 @@
+"""The command line. `--json` prints one JSON object on standard output; all else goes to standard error.
+
+Bad input ends with exit code 2 and a one-line reason. Heavy modules are imported by the verbs that need them, so that
+`cost` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from roboreg_core.cli import data, networks, pruning, runs
+from roboreg_core.cli.common import say
+from roboreg_core.errors import RoboRegError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+runs_app = typer.Typer(no_args_is_help=True, help="Finished runs in the store.")
+data_app = typer.Typer(no_args_is_help=True, help="The CIFAR-10 images on this machine.")
+
+# A schedule may begin with a minus sign: an error that says why is better than an unknown option.
+app.command("cost", context_settings={"ignore_unknown_options": True})(networks.cost_verb)
+app.command("evaluate")(networks.evaluate_verb)
+app.command("methods")(pruning.methods_verb)
+app.command("prune")(pruning.prune_verb)
+app.command("run")(runs.run_verb)
+app.command("train")(networks.train_verb)
+app.add_typer(runs_app, name="runs")
+runs_app.command("list")(runs.runs_list)
+runs_app.command("show")(runs.runs_show)
+runs_app.command("record")(runs.runs_record)
+app.add_typer(data_app, name="data")
+data_app.command("status")(data.data_status)
+data_app.command("fetch")(data.data_fetch)
+data_app.command("verify")(data.data_verify)
+
+
+def main() -> None:
+    """Run the command line; errors that a person can act on become one line and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except RoboRegError as error:
+        say.print(f"error: {error}", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say.print("stopped")
+        sys.exit(130)

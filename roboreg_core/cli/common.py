@@ -1,0 +1,100 @@
+"""What the verbs share: their options, and how they answer. Standard output is for answers, all else goes beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeRemainingColumn
+
+from roboreg_core import paths
+
+if TYPE_CHECKING:
+    from roboreg_core.store.store import Store
+
+say = Console(stderr=True, highlight=False)
+
+ScheduleArgument = Annotated[str, typer.Argument(metavar="SCHEDULE", help="Nine counts joined by commas, or a preset.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Method = Annotated[str, typer.Option(help="A named method; the verb `methods` lists them.")]
+Features = Annotated[str, typer.Option(help="In place of the method's own: what is clustered.")]
+Clusters = Annotated[str, typer.Option(help="In place of the method's own: kmeans, ward or none.")]
+Keep = Annotated[str, typer.Option(help="In place of the method's own: which filter of a cluster stays.")]
+Repair = Annotated[str, typer.Option(help="In place of the method's own, joined by commas; none for none.")]
+Calibration = Annotated[int, typer.Option(help="Training images that pruning looks at, without their labels.")]
+Recalibrate = Annotated[
+    bool, typer.Option("--recalibrate/--no-recalibrate", help="Estimate batch norm anew afterwards.")
+]
+From = Annotated[str, typer.Option("--from", metavar="CHECKPOINT", help="Network to start from.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+TrainingImages = Annotated[str, typer.Option("--images", help="auto, bundled (10,000) or full (48,000).")]
+
+
+def compose_method(
+    method: str, features: str, clusters: str, keep: str, repair: str, recalibrate: bool
+) -> tuple[str, bool]:
+    """A method's spelling and whether batch norm is recalibrated, which `--repair` may ask for as well."""
+    from roboreg_core.pruning.method import compose
+
+    wanted = [part for part in repair.replace("+", ",").split(",") if part]
+    others = ",".join(part for part in wanted if part != "recalibrate")
+    if wanted and not others:
+        others = "none"
+    composed = compose(method, features=features, clusters=clusters, keep=keep, repair=others)
+    return composed.spelled, recalibrate or "recalibrate" in wanted
+
+
+def measure(model: Any, device: Any, precision: Any = "float32") -> tuple[dict[str, Any], float]:
+    """Report on all test images as JSON, and how many seconds the pass took."""
+    import time
+
+    from roboreg_core.data.sources import test_images
+    from roboreg_core.evaluation.logits import logits
+    from roboreg_core.evaluation.report import report
+
+    images = test_images()
+    started = time.perf_counter()
+    values = logits(model, images, device=device, precision=precision)
+    seconds = time.perf_counter() - started
+    return report(values, images.labels).to_json(), seconds
+
+
+def open_store() -> Store:
+    """The user's store, with the recorded runs."""
+    from roboreg_core.store.store import Store
+
+    return Store(paths.home(), shipped=paths.recorded())
+
+
+def say_notes(notes: tuple[str, ...]) -> None:
+    """Print notes beside the answer."""
+    for note in notes:
+        say.print(f"note: {note}", markup=False)
+
+
+def answer(as_json: bool, facts: dict[str, Any], line: str) -> None:
+    """Print what a verb found: JSON for programs, or a line for people."""
+    print(json.dumps(facts) if as_json else line)
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Any]:
+    """A progress bar on a terminal; yields a function that takes the share done and the stage."""
+    columns = (
+        "{task.description}",
+        "{task.percentage:>3.0f}%",
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[stage]}"),
+    )
+    with Progress(*columns, console=say, transient=True, disable=not say.is_terminal) as progress:
+        task = progress.add_task(title, total=1.0, stage="")
+
+        def advance(fraction: float, stage: str = "") -> None:
+            progress.update(task, completed=fraction, stage=stage)
+
+        yield advance

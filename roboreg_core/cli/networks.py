@@ -1,0 +1,116 @@
+"""Verbs about networks: what a schedule costs, what a network scores, training one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from roboreg_core import paths
+from roboreg_core.cli.common import (
+    Device,
+    Json,
+    ScheduleArgument,
+    Seed,
+    TrainingImages,
+    answer,
+    measure,
+    progress_bar,
+    say,
+    say_notes,
+)
+from roboreg_core.model.cost import DENSE_COST, cost
+from roboreg_core.schedule import Schedule
+
+
+def cost_verb(schedule: ScheduleArgument, as_json: Json = False) -> None:
+    """Parameters and multiply-accumulates of a schedule, in closed form."""
+    parsed = Schedule.parse(schedule)
+    counted = cost(parsed)
+    answer(
+        as_json,
+        {
+            "schedule": parsed.to_json(),
+            "parameters": counted.parameters,
+            "macs": counted.macs,
+            "flops": counted.flops,
+            "size_bytes": counted.size_bytes,
+            "parameters_share": counted.parameters / DENSE_COST.parameters,
+            "macs_share": counted.macs / DENSE_COST.macs,
+            "layers": [asdict(layer) for layer in counted.layers],
+        },
+        f"{parsed.label}: {counted.parameters:,} parameters, {counted.macs:,} MACs "
+        f"({counted.parameters / DENSE_COST.parameters:.1%} and {counted.macs / DENSE_COST.macs:.1%} of dense)",
+    )
+
+
+def evaluate_verb(
+    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A weights file, or a name in checkpoints/.")],
+    precision: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Accuracy, confusion matrix and per-class report of a network on all 10,000 test images."""
+    from roboreg_core.device import choose_device, environment
+    from roboreg_core.errors import SpecError
+    from roboreg_core.model import checkpoints
+
+    if precision not in ("float32", "bfloat16"):
+        raise SpecError(f"precision must be float32 or bfloat16, got {precision!r}")
+    chosen = choose_device(device)
+    loaded = checkpoints.load(checkpoint)
+    say_notes(loaded.notes)
+    figures, seconds = measure(loaded.model, chosen, precision)
+    answer(
+        as_json,
+        {
+            "checkpoint": loaded.name,
+            "sha256": loaded.sha256,
+            "schedule": loaded.model.schedule.to_json(),
+            **figures,
+            "card_accuracy": loaded.card.get("accuracy", {}).get("test"),
+            "notes": list(loaded.notes),
+            "precision": precision,
+            "seconds": seconds,
+            "environment": environment(chosen),
+        },
+        f"{loaded.name}: {figures['accuracy']:.2%} of {figures['images']:,} test images ({precision})",
+    )
+
+
+def train_verb(
+    recipe: Annotated[str, typer.Option(help="best or source.")] = "best",
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
+    seed: Seed = 0,
+    images: TrainingImages = "auto",
+    device: Device = "auto",
+    decay_epochs: Annotated[
+        int | None, typer.Option(help="Last epochs over which recipe best lowers its rate to zero.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from where it stopped.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Weights file to write (.safetensors).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a dense network from scratch. It may be stopped (Ctrl-C) and resumed."""
+    from roboreg_core.training import spec as specs
+    from roboreg_core.training.dense import DenseJob, train_dense
+
+    spec = specs.recipe(recipe, epochs, seed, decay_epochs)
+    target = out or paths.home() / "checkpoints" / f"{recipe}-{spec.epochs}-seed{seed}.safetensors"
+    job = DenseJob(spec=spec, out=target, training_set=images, device=device, resume=resume)
+    with progress_bar(f"training {recipe}") as advance:
+        figures = train_dense(
+            job,
+            on_epoch=lambda epoch: say.print(
+                f"epoch {epoch.epoch}/{spec.epochs}: loss {epoch.loss:.3f}, accuracy {epoch.accuracy:.2%}, "
+                f"validation {epoch.validation_accuracy or 0:.2%}, {epoch.seconds:.0f} s"
+            ),
+            on_step=lambda step: advance(step.fraction),
+        )
+    answer(
+        as_json,
+        {"out": str(target), "recipe": spec.to_json(), **figures.to_json()},
+        f"{target}: {figures.accuracy:.2%} of {figures.images:,} test images",
+    )

@@ -1,0 +1,173 @@
+"""Verbs about runs: do one, list them, show one, make those that ship."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from roboreg_core import paths
+from roboreg_core.cli.common import (
+    Calibration,
+    Clusters,
+    Device,
+    Features,
+    From,
+    Json,
+    Keep,
+    Method,
+    Recalibrate,
+    Repair,
+    ScheduleArgument,
+    Seed,
+    TrainingImages,
+    answer,
+    compose_method,
+    open_store,
+    progress_bar,
+    say,
+    say_notes,
+)
+from roboreg_core.schedule import Schedule
+
+if TYPE_CHECKING:
+    from roboreg_core.store.records import Record
+    from roboreg_core.store.store import Store
+
+
+def run_verb(
+    schedule: ScheduleArgument,
+    method: Method = "refit",
+    features: Features = "",
+    clusters: Clusters = "",
+    keep: Keep = "",
+    repair: Repair = "",
+    recalibrate: Recalibrate = False,
+    preset: Annotated[str, typer.Option(help="Settings of fine-tuning: quick, good or full.")] = "quick",
+    epochs: Annotated[int | None, typer.Option(help="Epochs of fine-tuning; 0 leaves it out.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Highest rate of fine-tuning.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    distil: Annotated[
+        bool, typer.Option("--distil/--no-distil", help="Learn from the dense network's answers.")
+    ] = True,
+    calibration: Calibration = 2_000,
+    seed: Seed = 0,
+    images: TrainingImages = "auto",
+    start: From = "dense",
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Prune, evaluate, fine-tune, evaluate, and keep the run in the store. A run that is there already is shown."""
+    from roboreg_core.model import checkpoints
+    from roboreg_core.runs.spec import of_preset, spec_for
+
+    parsed = Schedule.parse(schedule)
+    loaded = checkpoints.load(start)
+    say_notes(loaded.notes)
+    composed, recalibrated = compose_method(method, features, clusters, keep, repair, recalibrate)
+    given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
+    settings = {
+        **of_preset(preset),
+        **{name: value for name, value in given.items() if value is not None},
+        "method": composed,
+        "recalibrate": recalibrated,
+        "calibration": calibration,
+        "seed": seed,
+        "distil": distil,
+        "device": device,
+    }
+    spec = spec_for(parsed, loaded, images, **settings)
+    store = open_store()
+    record = store.get_record(spec.id)
+    if record is None:
+        record = _execute(spec, loaded.content, store)
+    else:
+        say.print(f"run {spec.id} is in the store since {record.created}")
+    answer(as_json, _record_json(record), _record_line(record))
+
+
+def runs_list(as_json: Json = False) -> None:
+    """All runs, newest first."""
+    from roboreg_core.runs.spec import KIND
+
+    records = open_store().list_records(KIND)
+    lines = "\n".join(_record_line(record) for record in records) or "no runs yet: python -m roboreg_core run moderate"
+    answer(as_json, {"runs": [_summary(record) for record in records]}, lines)
+
+
+def runs_show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.")], as_json: Json = False
+) -> None:
+    """Everything that is known about one run."""
+    record = open_store().find_record(run)
+    answer(as_json, _record_json(record), _record_line(record))
+
+
+def runs_record(as_json: Json = False) -> None:
+    """Make the six runs that ship with the project, and write them to checkpoints/recorded."""
+    from roboreg_core import recorded
+
+    store = open_store()
+    ids = recorded.make(store, lambda spec, content: _execute(spec, content, store))
+    answer(as_json, {"recorded": ids}, f"recorded {len(ids)} runs in {paths.recorded()}")
+
+
+def _execute(spec: Any, content: bytes, store: Store) -> Record:
+    from datetime import UTC, datetime
+
+    from roboreg_core.jobs.task import LocalContext
+    from roboreg_core.model.checkpoints import write_whole
+    from roboreg_core.runs.execute import execute
+    from roboreg_core.runs.spec import KIND
+    from roboreg_core.store.records import Record
+
+    # An interrupted run goes on from its last epoch when it is asked for again.
+    unfinished = paths.home() / "unfinished" / spec.id
+    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    with progress_bar(f"run {spec.id}") as advance:
+        context = LocalContext(
+            inputs={"dense": content},
+            state=unfinished.read_bytes() if unfinished.exists() else None,
+            on_report=lambda payload: advance(payload["fraction"], payload["stage"]),
+            on_save=lambda state: write_whole(unfinished, state),
+        )
+        output = execute(spec.to_json(), context)
+    artifacts = {name: store.artifacts.put(part) for name, part in output.artifacts.items()}
+    record = Record(
+        kind=KIND,
+        id=spec.id,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        spec=spec.to_json(),
+        result={**output.result, "artifacts": artifacts},
+    )
+    store.put_record(record)
+    unfinished.unlink(missing_ok=True)
+    return record
+
+
+def _record_json(record: Record) -> dict[str, Any]:
+    return {**asdict(record), **_summary(record)}
+
+
+def _summary(record: Record) -> dict[str, Any]:
+    result = record.result
+    return {
+        "run": record.id,
+        "created": record.created,
+        "recorded": record.recorded,
+        "schedule": result["schedule"],
+        "parameters": result["cost"]["parameters"],
+        "macs": result["cost"]["macs"],
+        "method": record.spec["method"],
+        "epochs": record.spec["epochs"],
+        "accuracy": {stage: report["accuracy"] for stage, report in result["stages"].items()},
+    }
+
+
+def _record_line(record: Record) -> str:
+    summary = _summary(record)
+    stages = ", ".join(f"{stage} {accuracy:.2%}" for stage, accuracy in summary["accuracy"].items())
+    label = Schedule.from_json(summary["schedule"]).label
+    mark = "  (recorded)" if record.recorded else ""
+    return f"{record.id}  {label:<28} {summary['parameters']:>7,} parameters  {stages}{mark}"

@@ -1,0 +1,164 @@
+"""A pruning method as a composition: what is clustered, how, what of a cluster stays, what repairs.
+
+Names and meanings only; `features`, `cluster`, `keep`, `merge` and `refit` hold what they stand for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from roboreg_core.errors import SpecError
+
+NO_CLUSTERS = "none"
+RESPONSES = "responses"
+FEATURES = {
+    "raw": "conv1's weights alone",
+    "filter": "conv1's weights with gamma and beta beside them",
+    "folded": "conv1's weights with batch norm folded into them",
+    "joint": "conv1's weights beside the slice of conv2 that reads the channel",
+    RESPONSES: "what the channels answer to calibration images",
+}
+CLUSTERS = {
+    "kmeans": "k-means with ten seeded starts",
+    "ward": "Ward's linkage, one dendrogram cut at every k",
+    NO_CLUSTERS: "no clusters: filters are kept or dropped",
+}
+KEEPS = {
+    "centroid": "the mean of the cluster's filters, batch norm folded in",
+    "average": "the mean of the cluster's raw filters and statistics, as the source project has it",
+    "medoid": "the filter nearest to the cluster's mean",
+    "loss": "the filters without which the block's output can be restored worst (optimal brain surgeon)",
+    "l1": "filters with the largest L1 norm",
+    "fpgm": "filters farthest from the geometric median",
+    "bn-scale": "filters with the largest batch-norm scale",
+    "random": "filters that the seed draws",
+}
+REPAIRS = {
+    "sum": "conv2's slices of a cluster are summed",
+    "variance": "gamma restores the variance that averaging took, without images",
+    "refit": "conv1, conv2 and the last layer are solved by ridge least squares for the dense network's outputs",
+}
+
+
+def _one_of(what: str, value: str, choices: Mapping[str, object]) -> None:
+    if value not in choices:
+        raise SpecError(f"{what} must be one of {', '.join(choices)}, got {value!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A way to prune a block.
+
+    Attributes:
+        features: one of `FEATURES`; not looked at without clusters.
+        clusters: one of `CLUSTERS`.
+        keep: one of `KEEPS`. Without clusters the best filters of the block stay, with them the best of each cluster.
+        repair: some of `REPAIRS`.
+        name, meaning: of a named composition; empty for others.
+    """
+
+    features: str = "filter"
+    clusters: str = NO_CLUSTERS
+    keep: str
+    repair: tuple[str, ...] = ()
+    name: str = ""
+    meaning: str = ""
+
+    def __post_init__(self) -> None:
+        _one_of("features", self.features, FEATURES)
+        _one_of("clusters", self.clusters, CLUSTERS)
+        _one_of("keep", self.keep, KEEPS)
+        for part in self.repair:
+            _one_of("repair", part, REPAIRS)
+        if self.clusters == NO_CLUSTERS and self.keep in ("centroid", "average", "medoid"):
+            raise SpecError(f"keep {self.keep} needs clusters, got none; choose kmeans or ward, or another keep")
+        if "variance" in self.repair and self.keep != "centroid":
+            raise SpecError(f"repair variance is for keep centroid, got {self.keep}; leave it out")
+        object.__setattr__(self, "repair", tuple(part for part in REPAIRS if part in self.repair))
+
+    @property
+    def needs_images(self) -> bool:
+        """True where pruning looks at calibration images."""
+        looks = self.clusters != NO_CLUSTERS and self.features == RESPONSES
+        return looks or self.keep == "loss" or "refit" in self.repair
+
+    @property
+    def spelled(self) -> str:
+        """The name, or `features/clusters/keep/repair+repair`; `parse` reads both."""
+        return self.name or "/".join([self.features, self.clusters, self.keep, "+".join(self.repair) or "none"])
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object for people and programs."""
+        parts = {"features": self.features, "clusters": self.clusters, "keep": self.keep, "repair": list(self.repair)}
+        return {"name": self.spelled, "meaning": self.meaning, **parts, "needs_images": self.needs_images}
+
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method(
+            name="refit",
+            meaning="keep the filters that the block's output misses most, then solve the rest by least squares",
+            keep="loss",
+            repair=("refit",),
+        ),
+        Method(
+            name="merge",
+            meaning="cluster the filters with their gamma and beta, average each cluster folded, sum what reads it",
+            clusters="kmeans",
+            keep="centroid",
+            repair=("sum",),
+        ),
+        Method(
+            name="source",
+            meaning="the source project's arithmetic: cluster raw weights, average everything",
+            features="raw",
+            clusters="kmeans",
+            keep="average",
+        ),
+        Method(name="l1", meaning="drop the filters with the smallest L1 norm", keep="l1"),
+        Method(name="fpgm", meaning="drop the filters nearest to the geometric median", keep="fpgm"),
+        Method(name="bn-scale", meaning="drop the filters with the smallest batch-norm scale", keep="bn-scale"),
+        Method(name="random", meaning="drop filters at random: what any method must beat", keep="random"),
+    )
+}
+DEFAULT_METHOD = "refit"
+
+
+def parse(spelled: str) -> Method:
+    """A method from its name or from what `Method.spelled` wrote. Raises `SpecError` with the choices."""
+    if spelled in METHODS:
+        return METHODS[spelled]
+    parts = spelled.split("/")
+    if len(parts) != 4:
+        raise SpecError(
+            f"method must be one of {', '.join(METHODS)}, or features/clusters/keep/repair, got {spelled!r}"
+        )
+    features, clusters, keep, repair = parts
+    return named(Method(features=features, clusters=clusters, keep=keep, repair=_repairs(repair)))
+
+
+def compose(base: str, *, features: str = "", clusters: str = "", keep: str = "", repair: str = "") -> Method:
+    """`base` with other parts put in its place; an empty part stays. `repair` is a list joined by commas or plus."""
+    method = parse(base)
+    parts: dict[str, Any] = {"features": features, "clusters": clusters, "keep": keep}
+    changes = {name: value for name, value in parts.items() if value}
+    if repair:
+        changes["repair"] = _repairs(repair)
+    return named(replace(method, **changes, name="", meaning="")) if changes else method
+
+
+def named(method: Method) -> Method:
+    """The named composition with the same parts, where there is one."""
+    parts = (method.features if method.clusters != NO_CLUSTERS else "", method.clusters, method.keep, method.repair)
+    for known in METHODS.values():
+        features = known.features if known.clusters != NO_CLUSTERS else ""
+        if (features, known.clusters, known.keep, known.repair) == parts:
+            return known
+    return method
+
+
+def _repairs(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.replace("+", ",").split(",") if part and part != "none")

@@ -1,0 +1,112 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roboreg_core.pruning.least_squares import (
+    RIDGE,
+    TAPS,
+    Moments,
+    channel_rows,
+    eliminate,
+    error,
+    exchange,
+    moments,
+    ridge,
+)
+from roboreg_core.pruning.patches import draw_places, patches, values
+
+
+def problem(channels: int = 5, targets: int = 3, n: int = 400, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(n, channels * TAPS, generator=generator)
+    weights = torch.randn(channels * TAPS, targets, generator=generator)
+    return inputs, inputs @ weights + 0.5 + torch.randn(n, targets, generator=generator)
+
+
+def nothing(of: Moments) -> torch.Tensor:
+    return torch.zeros_like(of.cross)
+
+
+def test_moments_are_means_with_a_constant_and_do_not_depend_on_the_parts() -> None:
+    inputs, targets = problem()
+    whole = moments([(inputs, targets)])
+    parts = moments(zip(inputs.split(150), targets.split(150), strict=True))
+    with_one = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1).double()
+    torch.testing.assert_close(whole.gram, with_one.T @ with_one / len(inputs), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(whole.cross, with_one.T @ targets.double() / len(inputs), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(parts.gram, whole.gram, rtol=1e-5, atol=1e-5)
+
+
+def test_ridge_finds_the_least_squares_weights() -> None:
+    inputs, targets = problem(n=4_000)
+    of = moments([(inputs, targets)])
+    with_one = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1)
+    best = torch.linalg.lstsq(with_one, targets).solution
+    torch.testing.assert_close(ridge(of, nothing(of)).float(), best, rtol=1e-2, atol=1e-2)
+    direct = (with_one @ best - targets).square().mean(0).sum()
+    assert error(of, best.double()) == pytest.approx(float(direct), rel=1e-4)
+
+
+@given(st.integers(0, 50), st.floats(0.1, 10))
+def test_ridge_is_never_worse_than_where_it_started(seed: int, size: float) -> None:
+    of = moments([problem(seed=seed, n=60)])
+    start = torch.randn(of.cross.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * size
+    assert error(of, ridge(of, start)) <= error(of, start) + 1e-9
+
+
+def test_what_images_do_not_determine_stays_where_it_was() -> None:
+    inputs, targets = problem(n=3)
+    of = moments([(torch.zeros_like(inputs), targets)])
+    start = torch.randn(of.cross.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(ridge(of, start)[:-1], start[:-1])
+
+
+def subset_error(of: Moments, kept: torch.Tensor) -> float:
+    part = of.take(channel_rows(kept))
+    return error(part, ridge(part, nothing(part)))
+
+
+def test_elimination_drops_what_costs_least_and_exchange_never_makes_it_worse() -> None:
+    generator = torch.Generator().manual_seed(1)
+    of = moments([problem(channels=8, seed=2)])
+    for k in (1, 3, 7):
+        kept = eliminate(of, nothing(of), k)
+        swapped = exchange(of, nothing(of), kept)
+        chance = min(subset_error(of, torch.randperm(8, generator=generator)[:k]) for _ in range(5))
+        assert len(kept) == len(swapped) == k
+        assert subset_error(of, swapped) <= subset_error(of, kept) * (1 + 10 * RIDGE)
+        assert subset_error(of, swapped) <= chance * (1 + 10 * RIDGE)
+    # The first to leave is the cheapest one, found by trying all.
+    everyone = torch.arange(8)
+    costs = [subset_error(of, everyone[everyone != channel]) for channel in range(8)]
+    assert int(torch.tensor(costs).argmin()) not in eliminate(of, nothing(of), 7)
+
+
+def test_every_cluster_keeps_one() -> None:
+    of = moments([problem(channels=6)])
+    labels = torch.tensor([0, 0, 0, 0, 1, 2])
+    kept = eliminate(of, nothing(of), 3, labels)
+    assert labels[kept].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_patches_times_weights_is_the_convolution(stride: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, weight = torch.randn(3, 4, 8, 8, generator=generator), torch.randn(5, 4, 3, 3, generator=generator)
+    places = draw_places(3, 8 // stride, 6, generator)
+    expected = values(F.conv2d(x, weight, stride=stride, padding=1), places)
+    rows = patches(x, places, stride)
+    # Tap by tap: (9, channels), not (channels, 9).
+    torch.testing.assert_close(rows @ weight.flatten(2).permute(2, 1, 0).reshape(36, 5), expected, rtol=1e-4, atol=1e-4)
+    of = moments([(rows, expected)]).by_channel()
+    torch.testing.assert_close(of.cross[:-1].float(), (of.gram[:-1, :-1] @ weight.flatten(1).T.double()).float())
+
+
+def test_places_are_different_and_all_of_a_small_map() -> None:
+    generator = torch.Generator().manual_seed(0)
+    places = draw_places(4, 8, 10, generator)
+    assert places.shape == (4, 10)
+    assert all(len(row.unique()) == 10 for row in places)
+    assert draw_places(2, 4, 16, generator).tolist() == [list(range(16))] * 2

@@ -1,0 +1,73 @@
+import pytest
+
+from roboreg_core.errors import SpecError
+from roboreg_core.pruning.cluster import CLUSTERINGS
+from roboreg_core.pruning.features import ROWS
+from roboreg_core.pruning.keep import SCORES
+from roboreg_core.pruning.method import (
+    CLUSTERS,
+    DEFAULT_METHOD,
+    FEATURES,
+    KEEPS,
+    METHODS,
+    NO_CLUSTERS,
+    Method,
+    compose,
+    parse,
+)
+
+
+def test_every_name_stands_for_something() -> None:
+    assert set(FEATURES) == set(ROWS)
+    assert set(CLUSTERS) == {*CLUSTERINGS, NO_CLUSTERS}
+    assert set(SCORES) < set(KEEPS)
+    assert DEFAULT_METHOD in METHODS
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_named_method_is_spelled_by_its_name_and_has_a_meaning(name: str) -> None:
+    assert parse(name).spelled == name
+    assert METHODS[name].meaning
+
+
+def test_a_composition_is_read_as_it_is_spelled() -> None:
+    method = Method(features="joint", clusters="ward", keep="medoid", repair=("refit", "sum"))
+    assert method.spelled == "joint/ward/medoid/sum+refit"
+    assert parse(method.spelled) == method
+    assert method.needs_images
+
+
+def test_parts_take_the_place_of_a_methods_own() -> None:
+    assert compose("merge", clusters="ward").spelled == "filter/ward/centroid/sum"
+    assert compose("merge", features="responses", repair="none").spelled == "responses/kmeans/centroid/none"
+    assert compose("l1", repair="refit").spelled == "filter/none/l1/refit"
+    assert compose("merge") is METHODS["merge"]
+
+
+def test_a_composition_that_has_a_name_gets_it() -> None:
+    assert compose("source", features="filter", keep="centroid", repair="sum").spelled == "merge"
+    # Without clusters the features are not looked at.
+    assert compose("refit", features="raw").spelled == "refit"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_only_what_looks_at_images_needs_them(name: str) -> None:
+    assert METHODS[name].needs_images == (name == "refit")
+
+
+@pytest.mark.parametrize(
+    ("spelled", "reason"),
+    [
+        ("magic", "method must be one of refit, merge"),
+        ("a/b", "features/clusters/keep/repair"),
+        ("shape/kmeans/centroid/sum", "features must be one of raw"),
+        ("raw/tree/centroid/sum", "clusters must be one of kmeans"),
+        ("raw/kmeans/best/sum", "keep must be one of centroid"),
+        ("raw/kmeans/centroid/glue", "repair must be one of sum"),
+        ("raw/none/centroid/sum", "keep centroid needs clusters"),
+        ("raw/kmeans/medoid/variance", "variance is for keep centroid"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(spelled: str, reason: str) -> None:
+    with pytest.raises(SpecError, match=reason):
+        parse(spelled)
