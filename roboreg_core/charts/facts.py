@@ -166,7 +166,7 @@ def spec_label(spec: dict[str, Any]) -> str:
         parts.insert(1, f"method {spec['method']}")
     if spec["recalibrate"]:
         parts.append("recalibrated")
-    if spec["epochs"] and not spec["distil"]:
+    if spec["epochs"] and not spec.get("distil", False):  # stored before there was distillation
         parts.append("not distilled")
     if spec["training_set"] == "full":
         parts.append("48,000 images")
@@ -185,8 +185,10 @@ def depends_on(record: Record) -> str:
 
 def best_epoch_words(record: Record) -> str:
     """Which epoch is kept, and which was best on validation images, for a fine-tuned run."""
-    best, last = record.result["best_epoch"], len(record.result["history"])
+    best, last = record.result.get("best_epoch"), len(record.result["history"])
     kept = f"Kept is the last epoch, {last} ({words.percent(accuracy(record), 2)} of the test images)"
+    if best is None:  # stored before the best epoch was
+        return f"{kept}."
     if best["epoch"] == last:
         return f"{kept}; it was also the best on validation images."
     return f"{kept}; best on validation images was epoch {best['epoch']} ({words.percent(best['accuracy'], 2)})."

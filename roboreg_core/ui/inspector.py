@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -149,9 +151,9 @@ def _settings(record: Record) -> pd.DataFrame:
         "schedule": str(facts.schedule_of(record)),
         "method": spec["method"],
         "batch norm recalibrated": "yes" if spec["recalibrate"] else "no",
-        "calibration images": f"{spec['calibration']:,}",
+        "calibration images": f"{spec.get('calibration', 1_000):,}",
         "epochs of fine-tuning": spec["epochs"],
-        "fine-tuning": f"{spec['preset']}, {'distilled from the dense network' if spec['distil'] else 'labels alone'}",
+        "fine-tuning": _tuning_words(spec),
         "learning rate": f"{spec['learning_rate']:g}",
         "batch size": spec["batch_size"],
         "seed": spec["seed"],
@@ -162,6 +164,12 @@ def _settings(record: Record) -> pd.DataFrame:
         **environment,
     }
     return pd.DataFrame({"setting": list(rows), "value": [str(value) for value in rows.values()]})
+
+
+def _tuning_words(spec: dict[str, Any]) -> str:
+    """The preset and what is learnt from; a run stored before there were presets learnt from labels."""
+    source = "distilled from the dense network" if spec.get("distil", False) else "labels alone"
+    return f"{spec['preset']}, {source}" if "preset" in spec else source
 
 
 def _blocks(record: Record) -> pd.DataFrame:

@@ -81,6 +81,15 @@ def test_the_best_epoch_is_told_beside_the_one_that_is_kept() -> None:
     assert plain(facts.best_epoch_words(record)).endswith("was epoch 2 (90.50 %).")
 
 
+def test_runs_that_an_earlier_version_stored_are_still_described() -> None:
+    record = make_record()
+    for name in ("distil", "preset", "calibration"):
+        del record.spec[name]
+    del record.result["best_epoch"]
+    assert plain(facts.label(record)) == "moderate · 3 epochs · seed 0 · not distilled"
+    assert plain(facts.best_epoch_words(record)) == "Kept is the last epoch, 3 (89.00 % of the test images)."
+
+
 def test_figures_name_what_they_depend_on() -> None:
     text = plain(facts.depends_on(make_record()))
     for part in ("10,000 test images", "one seed (0)", "float32", "CPU", "2 threads"):
