@@ -19,6 +19,7 @@ from roboreg_core.data.images import Images
 from roboreg_core.device import keep_freed_memory
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.seeding import torch_generator
+from roboreg_core.training import fused
 from roboreg_core.training.average import Average
 from roboreg_core.training.distil import distilled, prepare_teacher
 from roboreg_core.training.spec import TrainSpec, learning_rate
@@ -135,7 +136,7 @@ def _start(model: ResNet20, teacher: ResNet20 | None, spec: TrainSpec, device: t
         momentum=spec.momentum,
         weight_decay=spec.weight_decay,
         nesterov=spec.nesterov,
-        foreach=True,
+        fused=True,
     )
     return State(
         model=trained,
@@ -197,9 +198,7 @@ def _step(
     inputs = state.model.prepare(pixels)
     for group in state.optimiser.param_groups:
         group["lr"] = rate
-    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=spec.precision == "bfloat16"):
-        logits = state.model(inputs)
-    logits = logits.float()
+    logits = _forward(state.model, inputs, spec)
     cross_entropy = F.cross_entropy(logits, labels, label_smoothing=spec.label_smoothing)
     loss = cross_entropy if wanted is None else distilled(cross_entropy, logits, wanted, spec)
     state.optimiser.zero_grad(set_to_none=True)
@@ -210,6 +209,16 @@ def _step(
     if state.average is not None:
         state.average.update(state.model)
     return cross_entropy.detach(), (logits.detach().argmax(1) == labels).sum()
+
+
+def _forward(model: ResNet20, inputs: torch.Tensor, spec: TrainSpec) -> torch.Tensor:
+    """Logits in float32, by the fused kernels where they are for this device and precision."""
+    reduced = spec.precision == "bfloat16"
+    if reduced and inputs.device.type == "cpu" and fused.kernels() is not None:
+        return fused.forward(model, inputs).float()
+    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=reduced):
+        logits: torch.Tensor = model(inputs)
+    return logits.float()
 
 
 @torch.inference_mode()

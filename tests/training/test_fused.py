@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from roboreg_core.data.images import Images
+from roboreg_core.model.resnet import ResNet20
+from roboreg_core.schedule import PRESETS, Schedule
+from roboreg_core.training import fused, loop
+from tests.training.helpers import SPEC
+
+pytestmark = pytest.mark.skipif(fused.kernels() is None, reason="no numba, or a torch without its own OpenMP library")
+
+# bfloat16 has eight bits; some of an element's error is that of a mean over many.
+ROUNDING = 2**-8
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def draw(*shape: int, seed: int) -> Tensor:
+    values = torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).bfloat16()
+    return values.to(memory_format=torch.channels_last)
+
+
+def a_norm(channels: int) -> nn.BatchNorm2d:
+    norm = nn.BatchNorm2d(channels)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for part in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+            assert part is not None
+            part.uniform_(0.5, 1.5, generator=generator)
+    return norm.train()
+
+
+def relative(value: Tensor, expected: Tensor) -> float:
+    return ((value.double() - expected.double()).norm() / expected.double().norm().clamp_min(1e-12)).item()
+
+
+@pytest.mark.parametrize("channels", [1, 3, 12, 16, 64])
+@pytest.mark.parametrize("with_residual", [False, True])
+@pytest.mark.parametrize("stride", [None, 1, 2])
+def test_outputs_and_gradients_are_torchs(
+    two_threads: None, channels: int, with_residual: bool, stride: int | None
+) -> None:
+    x = 3 + 2 * draw(6, channels, 8, 8, seed=2)
+    residual = draw(6, channels, 8, 8, seed=3) if with_residual else None
+    upstream = draw(6, channels, 8, 8, seed=4), draw(6, channels, 8, 8, seed=5)[:, :, :: stride or 1, :: stride or 1]
+    norm, exact = a_norm(channels), a_norm(channels).double()
+    inputs = [part.clone().requires_grad_() for part in (x, residual) if part is not None]
+    exact_inputs = [part.detach().double().requires_grad_() for part in inputs]
+
+    whole, some = fused.batch_norm_relu(inputs[0], norm, *inputs[1:], stride=stride or 1)
+    loss = (whole * upstream[0]).sum() + (0 if stride is None else (some * upstream[1]).sum())
+    loss.backward()
+    out = exact(exact_inputs[0]) + (exact_inputs[1] if with_residual else 0)
+    # The same side of the ReLU as the rounded output has, so that a tie there does not count.
+    expected = out * (whole.detach() > 0)
+    loss = (expected * upstream[0]).sum()
+    if stride is not None:
+        loss = loss + (expected[:, :, ::stride, ::stride] * upstream[1]).sum()
+    loss.backward()
+
+    assert relative(whole, F.relu(out.detach())) < ROUNDING
+    assert torch.equal(some, whole[:, :, :: stride or 1, :: stride or 1])
+    for mine, theirs in zip(inputs, exact_inputs, strict=True):
+        assert mine.grad is not None
+        assert theirs.grad is not None
+        assert relative(mine.grad, theirs.grad) < ROUNDING
+    for mine, theirs in zip(norm.parameters(), exact.parameters(), strict=True):
+        assert mine.grad is not None
+        assert theirs.grad is not None
+        assert relative(mine.grad, theirs.grad) < ROUNDING
+    for mine, theirs in zip(norm.buffers(), exact.buffers(), strict=True):
+        assert relative(mine, theirs) < 1e-5
+
+
+def test_statistics_survive_a_mean_far_from_zero() -> None:
+    x = (draw(16, 4, 16, 16, seed=6).float() * 0.25 + 100).bfloat16()
+    norm, exact = a_norm(4), a_norm(4).double()
+    with torch.no_grad():
+        norm.running_mean.fill_(99.0)
+        exact.running_mean.fill_(99.0)
+    fused.batch_norm_relu(x, norm)
+    exact(x.double())
+    assert relative(norm.running_var, exact.running_var) < 1e-4
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_more_threads_than_rows_or_cores_leave_nothing_out(threads: int) -> None:
+    before = torch.get_num_threads()
+    x = draw(1, 2, 8, 8, seed=7)
+    try:
+        torch.set_num_threads(threads)
+        out, _ = fused.batch_norm_relu(x, a_norm(2))
+    finally:
+        torch.set_num_threads(before)
+    assert relative(out, F.relu(a_norm(2)(x.float()))) < ROUNDING
+
+
+@pytest.mark.parametrize(
+    "schedule", [PRESETS["dense"], PRESETS["aggressive"], Schedule((1, 3, 5, 7, 9, 11, 13, 15, 17))]
+)
+def test_a_network_learns_as_with_torchs_own_operations(
+    make_network: Callable[..., ResNet20], few_images: Images, schedule: Schedule
+) -> None:
+    exact = gradients(make_network(schedule), few_images, "float32")
+    plain = gradients(make_network(schedule), few_images, "bfloat16")
+    mine = gradients(make_network(schedule), few_images, "fused")
+    assert relative(mine["logits"], exact["logits"]) < 2 * ROUNDING
+    # Gradients of deep layers pass many roundings: as near to float32's as torch's own way.
+    assert relative(mine["gradients"], exact["gradients"]) < 1.5 * relative(plain["gradients"], exact["gradients"])
+
+
+def gradients(model: ResNet20, images: Images, how: str) -> dict[str, Tensor]:
+    model = copy.deepcopy(model).to(memory_format=torch.channels_last).train()
+    inputs = model.prepare(images.pixels)
+    if how == "fused":
+        logits = fused.forward(model, inputs)
+    else:
+        with torch.autocast("cpu", torch.bfloat16, enabled=how == "bfloat16"):
+            logits = model(inputs)
+    F.cross_entropy(logits.float(), images.labels).backward()
+    found = [part.grad.flatten() for part in model.parameters() if part.grad is not None]
+    assert len(found) == len(list(model.parameters()))
+    return {"gradients": torch.cat(found), "logits": logits.detach()}
+
+
+def test_training_goes_on_without_the_kernels(
+    make_network: Callable[..., ResNet20], few_images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(SPEC, precision="bfloat16", epochs=1)
+    start = make_network(PRESETS["aggressive"])
+    with_kernels = loop.fit(start, few_images, spec).history[0].loss
+    monkeypatch.setattr(fused, "kernels", lambda: None)
+    assert loop.fit(start, few_images, spec).history[0].loss == pytest.approx(with_kernels, rel=0.02)
