@@ -1,4 +1,4 @@
-"""Verbs that write files for others: a network as ONNX."""
+"""Verbs that write files for others: a network as ONNX, a report."""
 
 from __future__ import annotations
 
@@ -41,6 +41,25 @@ def export_verb(
             "compared_on": f"{made.images:,} test images",
         },
         f"{onnx}: {len(made.content):,} bytes; logits within {made.difference:.1e} of ours on {made.images:,} images",
+    )
+
+
+def report_verb(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of one to 16 runs, or their first digits.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file to write.")],
+    as_json: Json = False,
+) -> None:
+    """Write a report: one HTML file, readable offline; of several runs the first is the baseline."""
+    from roboreg_core.report.make import report_html
+
+    store = open_store()
+    records = [find_run(store, each) for each in runs]
+    content = report_html(records).encode()
+    write_file(out, content)
+    answer(
+        as_json,
+        {"file": str(out), "bytes": len(content), "runs": [record.id for record in records]},
+        f"{out}: {len(content):,} bytes",
     )
 
 

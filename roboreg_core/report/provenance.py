@@ -6,12 +6,11 @@ import hashlib
 
 from roboreg_core import paths
 from roboreg_core.charts import settings
-from roboreg_core.data.batches import CONTENT_SHA256
-from roboreg_core.data.bundle import MANIFEST
 from roboreg_core.report.document import Command, Prose, Section, Table
 from roboreg_core.store.records import Record
 
-_SUMS = (
+OWN_WEIGHTS = "weights of this network (.safetensors)"
+SUMS = (
     "An image set's sum is over its pixels, image by image, then its labels; the manifest holds a sum of "
     "every file of the bundled part."
 )
@@ -28,7 +27,7 @@ def made_with(record: Record) -> Section:
                 rows=list(settings.settings_of(record).items()),
             ),
             Table(caption="SHA-256", columns=["of", "sum"], rows=list(checksums(record).items())),
-            Prose(text=_SUMS, kind="note"),
+            Prose(text=SUMS, kind="note"),
         ],
     )
 
@@ -50,6 +49,8 @@ def again(record: Record) -> Section:
 
 def checksums(record: Record) -> dict[str, str]:
     """SHA-256 sums by what they are of: weights, images, logits."""
+    from roboreg_core.data.batches import CONTENT_SHA256  # brings torch, which no page waits for
+
     artifacts = record.result["artifacts"]
     training = (
         ("all 50,000 training images", CONTENT_SHA256["train"])
@@ -62,7 +63,7 @@ def checksums(record: Record) -> dict[str, str]:
         if name.startswith("logits_")
     }
     return {
-        "weights of this network (.safetensors)": artifacts.get("weights", "none kept"),
+        OWN_WEIGHTS: artifacts.get("weights", "none kept"),
         f"weights of the dense network, {record.spec['dense']}": record.spec["dense_sha256"],
         "10,000 test images": CONTENT_SHA256["test"],
         training[0]: training[1],
@@ -71,4 +72,6 @@ def checksums(record: Record) -> dict[str, str]:
 
 
 def _manifest_sha256() -> str:
+    from roboreg_core.data.bundle import MANIFEST
+
     return hashlib.sha256((paths.bundled_data() / MANIFEST).read_bytes()).hexdigest()

@@ -64,11 +64,11 @@ def _lead(record: Record) -> list[str]:
     change = facts.accuracy_change(record)
     sure = "within noise" if change.better is None else f"a real {change.verdict}"
     images = facts.report_of(record, "dense")["images"]
-    origin = "Recorded run, ships with RoboReg" if record.recorded else "Own run"
+    origin = "recorded, ships with RoboReg" if record.recorded else "own"
     return [
         f"The change in accuracy, {words.signed_points(change.difference, 2)}, is {sure}: the 95 % margin of two tests "
         f"on {images:,} images is ±{change.margin * 100:.1f} points.",
-        f"{facts.label(record)}. {origin} {record.id}, {words.moment(record.created)} UTC.",
+        f"{facts.label(record)}. Run {record.id} ({origin}), {words.moment(record.created)} UTC.",
     ]
 
 

@@ -9,7 +9,7 @@ STYLE = """
 }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 2.5rem 1.5rem 3rem; max-width: 62rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif; overflow-wrap: break-word; }
+  font: 16px/1.5 system-ui, "Segoe UI", Roboto, "Liberation Sans", sans-serif; overflow-wrap: break-word; }
 h1 { font-size: 1.9rem; line-height: 1.25; margin: 0.2rem 0 0.8rem; }
 h2 { font-size: 1.3rem; margin: 2.8rem 0 0.6rem; padding-top: 0.8rem; border-top: 1px solid var(--line); }
 p { margin: 0.5rem 0; }
