@@ -27,7 +27,12 @@ Content = str | int | Markup | None
 
 def escape(text: str) -> str:
     """Text as it stands in HTML, between tags or in a quoted attribute."""
-    return html.escape(_UNSPEAKABLE.sub("\ufffd", text))
+    return html.escape(speakable(text))
+
+
+def speakable(text: str) -> str:
+    """The same with what no page can hold replaced by the sign for that."""
+    return _UNSPEAKABLE.sub("\ufffd", text)
 
 
 def tag(name: str, /, *content: Content, **attributes: str | None) -> Markup:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from roboreg_core.charts.base import Drawing, specification
 from roboreg_core.errors import ReportError
-from roboreg_core.report.markup import Markup
+from roboreg_core.report.markup import Markup, speakable
 
 INK = "currentColor"
 # Text and axes take the colour of the text around them, so that one drawing serves light, dark and paper.
@@ -64,7 +64,7 @@ def drawn(chart: Drawing, name: str, alt: str, width: int = 640) -> Markup:
 
 
 def _stripped(svg: str, name: str, alt: str) -> Markup:
-    root = ET.fromstring(svg)
+    root = ET.fromstring(speakable(svg))
     for element in root.iter():
         space, _, local = element.tag[1:].partition("}")
         if space != _SVG or local not in _ELEMENTS:
