@@ -52,6 +52,9 @@ summary { cursor: pointer; }
   @page { margin: 16mm; }
   body { max-width: none; padding: 0; font-size: 10.5pt; }
   h2 { break-after: avoid; margin-top: 1.6rem; }
+  .tiles { grid-template-columns: repeat(4, 1fr); }
+  .tile .value { font-size: 1.35rem; }
+  table { font-size: 0.84rem; }
   .pair { grid-template-columns: 1fr 1fr; }
   figure, .tile, tr, pre { break-inside: avoid; }
   figcaption, caption { break-after: avoid; }

@@ -52,7 +52,7 @@ def _offer(record: Record, kind: _Kind) -> None:
     with panels.errors_shown(), st.spinner(f"Making {kind.label}: some seconds"):
         made = kind.make(record.id)
         st.download_button(
-            kind.label,
+            f"{kind.label[:1].upper()}{kind.label[1:]}",
             made.content,
             f"roboreg-{record.id}{kind.suffix}",
             kind.mime,
