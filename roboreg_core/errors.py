@@ -31,3 +31,7 @@ class StoreError(RoboRegError):
 
 class JobError(RoboRegError):
     """A job cannot be submitted, cancelled or resumed as asked."""
+
+
+class ReportError(RoboRegError):
+    """A report cannot be made of what was given."""

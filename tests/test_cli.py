@@ -138,3 +138,25 @@ def test_runs_list_shows_the_recorded_runs() -> None:
     assert all(run["recorded"] for run in listed)
     shown = answer("runs", "show", listed[0]["run"][:8])
     assert shown["accuracy"] == listed[0]["accuracy"]
+
+
+@pytest.mark.slow
+def test_a_run_is_exported_and_reported(tmp_path: Path) -> None:
+    run = answer("runs", "list")["runs"][0]["run"]
+    found = answer("export", run[:8], "--onnx", tmp_path / "network.onnx")
+    assert found["largest_difference"] <= 1e-4
+    assert found["bytes"] == (tmp_path / "network.onnx").stat().st_size
+    found = answer("report", run[:8], "--out", tmp_path / "report.html")
+    assert found["runs"] == [run]
+    assert run in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("export", "nothing", "--onnx", "x.onnx"), "or a checkpoint (dense)"),
+        (("report", "nothing", "--out", "x.html"), "no record begins with 'nothing'"),
+    ],
+)
+def test_what_is_not_there_is_neither_exported_nor_reported(arguments: tuple[str, ...], reason: str) -> None:
+    assert reason in roboreg(*arguments, code=2).stderr

@@ -88,7 +88,7 @@ def accuracy_change(record: Record, stage: str | None = None) -> Change:
     Both networks see the same images, so the true margin is narrower: the verdict errs on the careful side.
     """
     stage = stage or final_stage(record)
-    return _rates(accuracy(record, stage), accuracy(record, "dense"), report_of(record, stage)["images"])
+    return rates(accuracy(record, stage), accuracy(record, "dense"), report_of(record, stage)["images"])
 
 
 def cost_change(record: Record, field: str) -> Change:
@@ -101,13 +101,20 @@ def counted(value: float, dense: float) -> Change:
     return Change(value=value, dense=dense, margin=0.0, better=None if value == dense else value < dense)
 
 
+def rates(value: float, dense: float, images: int) -> Change:
+    """Two shares of so many images each, with the 95 % margin of two independent samples."""
+    margin = Z * math.sqrt((value * (1 - value) + dense * (1 - dense)) / images)
+    better = None if abs(value - dense) <= margin else value > dense
+    return Change(value=value, dense=dense, margin=margin, better=better)
+
+
 def worst_class(record: Record, stage: str | None = None) -> tuple[str, Change]:
     """The class with the lowest recall, and that recall against the dense network's for the same class."""
     stage = stage or final_stage(record)
     rows = report_of(record, stage)["per_class"]
     place, row = min(enumerate(rows), key=lambda each: each[1]["recall"])
     dense = report_of(record, "dense")["per_class"][place]
-    return row["name"], _rates(row["recall"], dense["recall"], row["support"])
+    return row["name"], rates(row["recall"], dense["recall"], row["support"])
 
 
 def best_run(records: Sequence[Record]) -> Record | None:
@@ -192,9 +199,3 @@ def best_epoch_words(record: Record) -> str:
     if best["epoch"] == last:
         return f"{kept}; it was also the best on validation images."
     return f"{kept}; best on validation images was epoch {best['epoch']} ({words.percent(best['accuracy'], 2)})."
-
-
-def _rates(value: float, dense: float, images: int) -> Change:
-    margin = Z * math.sqrt((value * (1 - value) + dense * (1 - dense)) / images)
-    better = None if abs(value - dense) <= margin else value > dense
-    return Change(value=value, dense=dense, margin=margin, better=better)

@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from roboreg_core.evaluation.export import OnnxExport
     from roboreg_core.store.records import Record
     from roboreg_core.store.store import Store
 
@@ -31,6 +32,28 @@ def card_for(record: Record, content: bytes) -> dict[str, Any]:
         environment=record.result["environment"],
         created=record.created,
     )
+
+
+def onnx_for(record: Record, store: Store) -> OnnxExport:
+    """A run's network as an ONNX file, compared with it on test images; about two seconds on one core.
+
+    Raises `CheckpointError` where the file does not compute what the network does.
+    """
+    from roboreg_core.data.sources import test_images
+    from roboreg_core.evaluation.export import checked_images, export_onnx
+    from roboreg_core.model import checkpoints
+
+    digest = record.result["artifacts"]["weights"]
+    model = checkpoints.from_bytes(store.artifacts.get(digest)).model
+    report = record.result["stages"][final_stage(record)]
+    facts = {
+        "run": record.id,
+        "weights_sha256": digest,
+        "test_accuracy": report["accuracy"],
+        "test_images": report["images"],
+        "reproduce": record.result["command"],
+    }
+    return export_onnx(model, checked_images(test_images()), **facts)
 
 
 def final_stage(record: Record) -> str:

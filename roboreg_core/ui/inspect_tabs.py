@@ -11,7 +11,7 @@ import streamlit as st
 from roboreg_core.charts import classes, confusion, facts, history, latency, layers, words
 from roboreg_core.runs.results import card_for, predictions_csv
 from roboreg_core.store.records import Record
-from roboreg_core.ui import keys, panels, state
+from roboreg_core.ui import keys, made_files, panels, state
 from roboreg_core.ui.inspector import STAGE_WORDS, stage
 
 TABS = ("Report", "Confusion", "Cost", "History", "Files")
@@ -203,6 +203,7 @@ def _files(record: Record) -> None:
             "download-record",
             "application/json",
         )
+        made_files.show(record)
     with right:
         st.markdown("**To repeat this run**")
         st.code(record.result["command"], language="bash", wrap_lines=True)

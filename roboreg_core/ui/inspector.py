@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
-from roboreg_core.charts import facts, words
+from roboreg_core.charts import facts, settings, words
 from roboreg_core.errors import StoreError
 from roboreg_core.runs.results import final_stage
 from roboreg_core.runs.spec import KIND
@@ -92,7 +90,9 @@ def made_with(record: Record) -> None:
     """Every setting and version, and what became of each block's filters."""
     with st.expander("What this run was made with", icon=":material/info:"):
         left, right = st.columns(2)
-        left.dataframe(_settings(record), hide_index=True, height="content")
+        rows = settings.settings_of(record)
+        table = pd.DataFrame({"setting": list(rows), "value": list(rows.values())})
+        left.dataframe(table, hide_index=True, height="content")
         right.dataframe(_blocks(record), hide_index=True, height="content")
         for note in record.result["pruning"]["notes"]:
             right.warning(panels.escape(panels.sentence(note)))
@@ -143,33 +143,6 @@ def _picker_label(record: Record) -> str:
 def _flops(record: Record) -> facts.Change:
     macs = facts.cost_change(record, "macs")
     return facts.counted(2 * macs.value, 2 * macs.dense)
-
-
-def _settings(record: Record) -> pd.DataFrame:
-    spec, environment = record.spec, record.result["environment"]
-    rows = {
-        "schedule": str(facts.schedule_of(record)),
-        "method": spec["method"],
-        "batch norm recalibrated": "yes" if spec["recalibrate"] else "no",
-        "calibration images": f"{spec.get('calibration', 1_000):,}",
-        "epochs of fine-tuning": spec["epochs"],
-        "fine-tuning": _tuning_words(spec),
-        "learning rate": f"{spec['learning_rate']:g}",
-        "batch size": spec["batch_size"],
-        "seed": spec["seed"],
-        "training images": record.result["images"]["training"],
-        "test images": record.result["images"]["test"],
-        "dense network": f"{spec['dense']} ({spec['dense_sha256'][:12]})",
-        "took": words.duration(record.result["seconds"]["total"]),
-        **environment,
-    }
-    return pd.DataFrame({"setting": list(rows), "value": [str(value) for value in rows.values()]})
-
-
-def _tuning_words(spec: dict[str, Any]) -> str:
-    """The preset and what is learnt from; a run stored before there were presets learnt from labels."""
-    source = "distilled from the dense network" if spec.get("distil", False) else "labels alone"
-    return f"{spec['preset']}, {source}" if "preset" in spec else source
 
 
 def _blocks(record: Record) -> pd.DataFrame:

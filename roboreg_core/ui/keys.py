@@ -5,7 +5,8 @@ Design: `slider-1`..`slider-9`, `number-1`..`number-9`, `preset-<name>`, `reset`
 `tune-preset`, `distil`, `start`, `open-run`, `show-progress`, `counts` (the live figures), `schedule-rows`.
 Jobs: `job-<id>`, `cancel-<id>`, `resume-<id>`, `open-<id>`, `log-<id>`, `forget-<id>`.
 Inspect: `run-picker`, `stage`, `tab`, `confusion-values`, `finding`, `download-weights`, `download-card`,
-`download-run-schedule`, `download-predictions`, `download-report`, `download-record`.
+`download-run-schedule`, `download-predictions`, `download-report`, `download-record`,
+`make-onnx`, `make-report`, `download-made-onnx`, `download-made-report`.
 Overview: `best`, `runs-table`, `tradeoff`.
 Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`.
 """
@@ -40,6 +41,16 @@ def number(block: int) -> str:
 def preset(name: str) -> str:
     """The button of a preset."""
     return f"preset-{name}"
+
+
+def make_file(kind: str) -> str:
+    """The button that makes a file of a run; `kind` is `onnx` or `report`."""
+    return f"make-{kind}"
+
+
+def download_made(kind: str) -> str:
+    """The download of such a file once it is made."""
+    return f"download-made-{kind}"
 
 
 def of_job(action: str, job: str) -> str:
