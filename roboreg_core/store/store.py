@@ -1,4 +1,4 @@
-"""The store: records, jobs, events and artefacts, safe for several threads and several processes.
+"""The store: records, jobs, events, artefacts and what people saved, safe for several threads and several processes.
 
 What it promises: a write is whole or it did not happen; a finished job and its record appear together; an artefact that
 something refers to is never deleted; shipped records are read in place and never changed.
@@ -7,12 +7,27 @@ something refers to is never deleted; shipped records are read in place and neve
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from roboreg_core.store.job_store import JobStore
+from roboreg_core.store.saved_items import SavedItems
 
 
 class Store(JobStore):
-    """Everything kept under one folder, and the shipped records beside it."""
+    """Everything kept under one folder, and the shipped records beside it.
+
+    Attributes:
+        saved: things kept under names.
+    """
+
+    def __init__(self, home: Path, shipped: Path | None = None) -> None:
+        """Open the store in `home` (made where it is missing), in front of the shipped records in `shipped`.
+
+        Raises:
+            StoreError: it cannot be opened, or was made by a newer RoboReg.
+        """
+        super().__init__(home, shipped)
+        self.saved = SavedItems(self._database)
 
     def beat(self, owner: str) -> None:
         """Note that `owner` lives; the change counter stays."""
