@@ -88,6 +88,11 @@ def find(store: Store, text: str, *, deleted: bool = False) -> SavedSchedule:
     return found[0]
 
 
+def same_name(saved: SavedSchedule, draft: Draft) -> bool:
+    """True where a person takes the two names for one."""
+    return folded(saved.name) == folded(draft.name)
+
+
 def save(store: Store, draft: Draft) -> SavedSchedule:
     """Keep a schedule under its name.
 

@@ -6,6 +6,11 @@ Design: `slider-1`..`slider-9`, `number-1`..`number-9`, `preset-<name>`, `reset`
 Jobs: `job-<id>`, `cancel-<id>`, `resume-<id>`, `open-<id>`, `log-<id>`, `forget-<id>`.
 Inspect: `run-picker`, `stage`, `tab`, `confusion-values`, `finding`, `download-weights`, `download-card`,
 `download-run-schedule`, `download-predictions`, `download-report`, `download-record`.
+Saved schedules, on Design: `load-saved`, `save-panel`, `save-name`, `save-note`, `save-tags`, `save-over`, `save`,
+`all-saved`; on their page: `tag`, `order`, `import-panel`, `import`, `export-all`, and for each `saved-<id>`,
+`design-<id>`, `more-<id>`, `name-<id>`, `note-<id>`, `tags-<id>`, `rename-<id>`, `duplicate-<id>`, `export-<id>`,
+`delete-<id>`, `restore-<id>`.
+Deletions: `undo`, `undo-bar`; of runs `delete-run`, `confirm-delete`, `keep-run`, `restore-<id>`.
 Overview: `best`, `runs-table`, `tradeoff`.
 Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`.
 """
@@ -24,6 +29,11 @@ LIVE_PARTS = (COUNTS_PART, PRESETS_PART, LAUNCH_PART)
 # The fragment around all of them and the rows.
 WORKBENCH_PART = "part-workbench"
 RUN_PICKER, STAGE, TAB, CONFUSION_VALUES, FINDING = "run-picker", "stage", "tab", "confusion-values", "finding"
+LOAD_SAVED, ALL_SAVED = "load-saved", "all-saved"
+SAVE_PANEL, SAVE_FORM, SAVE = "save-panel", "save-form", "save"
+SAVE_NAME, SAVE_NOTE, SAVE_TAGS, SAVE_OVER = "save-name", "save-note", "save-tags", "save-over"
+TAG, ORDER, IMPORT_PANEL, IMPORT, EXPORT_ALL = "tag", "order", "import-panel", "import", "export-all"
+UNDO, UNDO_BAR, DELETE_RUN, CONFIRM_DELETE, KEEP_RUN = "undo", "undo-bar", "delete-run", "confirm-delete", "keep-run"
 BEST, RUNS_TABLE, TRADEOFF = "best", "runs-table", "tradeoff"
 
 
@@ -45,3 +55,8 @@ def preset(name: str) -> str:
 def of_job(action: str, job: str) -> str:
     """A control of one job; `action` is `job`, `cancel`, `resume`, `open`, `log` or `forget`."""
     return f"{action}-{job}"
+
+
+def of_saved(action: str, schedule: str) -> str:
+    """A control of one saved schedule; for the actions see above."""
+    return f"{action}-{schedule}"
