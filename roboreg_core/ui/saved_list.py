@@ -133,17 +133,17 @@ def _actions(saved: SavedSchedule, runs: Sequence[Record]) -> None:
 
 def _more(saved: SavedSchedule) -> None:
     of = keys.of_saved
-    with st.form(of("edit", saved.id), border=False):
-        st.text_input("Name", saved.name, key=of("name", saved.id))
-        st.text_area("Note", saved.note, key=of("note", saved.id), height=80)
-        st.text_input("Tags", ", ".join(saved.tags), key=of("tags", saved.id), placeholder="joined by commas")
-        st.form_submit_button("Rename or change", key=of("rename", saved.id), on_click=_edit, args=(saved,))
     with st.container(horizontal=True):
         duplicate = {"icon": ":material/content_copy:", "on_click": _duplicate, "args": (saved,)}
         st.button("Duplicate", key=of("duplicate", saved.id), **duplicate)  # type: ignore[arg-type]
         _download("Export", [saved], of("export", saved.id))
         delete = {"icon": ":material/delete:", "on_click": _delete, "args": (saved,)}
         st.button("Delete", key=of("delete", saved.id), **delete)  # type: ignore[arg-type]
+    with st.form(of("edit", saved.id), border=False):
+        st.text_input("Name", saved.name, key=of("name", saved.id))
+        st.text_area("Note", saved.note, key=of("note", saved.id), height=80)
+        st.text_input("Tags", ", ".join(saved.tags), key=of("tags", saved.id), placeholder="joined by commas")
+        st.form_submit_button("Rename or change", key=of("rename", saved.id), on_click=_edit, args=(saved,))
 
 
 def _import() -> None:
