@@ -213,6 +213,7 @@ def _duplicate(saved: SavedSchedule) -> None:
 def _delete(saved: SavedSchedule) -> None:
     with panels.errors_kept(_TOLD):
         st.session_state[_DELETED] = schedules.delete(state.store(), saved.id).id
+        _close(saved)  # or it would be open when it comes back
 
 
 def _restore(saved: SavedSchedule) -> None:
@@ -236,4 +237,8 @@ def _imported() -> None:
 def _tell(text: str, closed: SavedSchedule | None = None) -> None:
     st.session_state[_TOLD] = text
     if closed is not None:
-        st.session_state[keys.of_saved("more", closed.id)] = False
+        _close(closed)
+
+
+def _close(saved: SavedSchedule) -> None:
+    st.session_state[keys.of_saved("more", saved.id)] = False

@@ -38,5 +38,5 @@ def chip(value: str) -> str:
 
 
 def isolated(value: str) -> str:
-    """A person's text inside one of ours that is no HTML: its direction ends with it."""
-    return f"\u2068{value}\u2069"
+    """A person's text, quoted, inside one of ours that is no HTML: its direction ends with it."""
+    return f"\u201c\u2068{value}\u2069\u201d"

@@ -98,7 +98,7 @@ def test_the_list_shows_figures_order_and_tag(open_page: Open, store: Store, put
     first, second = saved_one(store), saved_one(store, SMALL)
     put(rights=(920, 500, 900), identity="a" * 16)
     app = open_page("schedules")
-    assert "the smallest, \u2068small\u2069, keeps 25.5 % of the parameters" in said(app)
+    assert "the smallest, \u201c\u2068small\u2069\u201d, keeps 25.5 % of the parameters" in said(app)
     assert html(app).index("small") < html(app).index("half"), "newest first"
     assert "135,754 parameters" in html(app)
     assert "Not run yet" in said(app)
@@ -166,7 +166,7 @@ def test_deleting_a_run_says_what_uses_it_and_can_be_undone(
     add_job("j", JobStatus.FINISHED, key=run.id)
     app = open_page("inspect", run=run.id)
     click(app, "delete-run")
-    assert "Its schedule is saved as \u2068half\u2069; it stays saved, with 1 run left" in said(app)
+    assert "Its schedule is saved as \u201c\u2068half\u2069\u201d; it stays saved, with 1 run left" in said(app)
     assert "A comparison that includes it" in said(app)
     click(app, "confirm-delete")
     assert store.get_record(run.id) is None
