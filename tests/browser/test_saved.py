@@ -28,9 +28,9 @@ def menu(page: Page, name: str, action: str) -> None:
 
 
 def last_slider_stands_at(page: Page, count: int) -> None:
-    slider = page.locator(".st-key-slider-9 input[type=range]")
-    expect(slider).to_have_count(1)  # while one replaces another there are two
-    expect(slider).to_have_value(str(count))
+    sliders = page.locator(".st-key-slider-9 input[type=range]")
+    expect(sliders.and_(page.locator(f"[value='{count}']"))).to_have_count(1)
+    expect(sliders).to_have_count(1)  # while one replaces another there are two
 
 
 def exported(page: Page, folder: Path) -> Path:
