@@ -13,9 +13,10 @@ def workbench() -> None:
     editor.problem_shown()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         editor.presets()
-        saved_design.picker(editor.choose)
-        saved_design.save(editor.schedule)
-        editor.exchange()
+        with st.container(horizontal=True, width="content"):  # on a narrow screen these go below as one
+            saved_design.picker(editor.choose)
+            saved_design.save(editor.schedule)
+            editor.exchange()
     left, right = st.columns([3, 2], gap="large")
     with right:  # drawn first: the counts are what a moving slider is watched for
         counts.live(editor.schedule)
