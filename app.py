@@ -12,6 +12,7 @@ def main() -> None:
         [
             st.Page("pages/overview.py", title="Overview", icon=":material/insights:", default=True),
             st.Page("pages/design.py", title="Design", icon=":material/tune:"),
+            st.Page("pages/schedules.py", title="Schedules", icon=":material/bookmarks:"),
             st.Page("pages/jobs.py", title="Jobs", icon=":material/monitoring:"),
             st.Page("pages/inspect.py", title="Inspect", icon=":material/query_stats:"),
         ],

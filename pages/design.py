@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from roboreg_core.ui import counts, editor, guard, keys, launcher, panels
+from roboreg_core.ui import counts, editor, guard, keys, launcher, panels, saved_design
 
 guard.enter("design")
 
@@ -13,7 +13,10 @@ def workbench() -> None:
     editor.problem_shown()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         editor.presets()
-        editor.exchange()
+        with st.container(horizontal=True, width="content"):  # on a narrow screen these go below as one
+            saved_design.picker(editor.choose)
+            saved_design.save(editor.schedule)
+            editor.exchange()
     left, right = st.columns([3, 2], gap="large")
     with right:  # drawn first: the counts are what a moving slider is watched for
         counts.live(editor.schedule)

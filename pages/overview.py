@@ -1,11 +1,12 @@
 """Overview: the best run in one sentence, then all runs."""
 
-from roboreg_core.ui import guard, overview, panels, state
+from roboreg_core.ui import guard, overview, panels, removal, state
 
 guard.enter("overview")
 
 panels.heading("RoboReg", "What happens to a ResNet-20 on CIFAR-10 when it keeps fewer filters?")
 with panels.errors_shown():
+    removal.undo_bar()
     runs = state.runs()
     if not runs:
         overview.empty()
@@ -13,3 +14,4 @@ with panels.errors_shown():
         overview.best(runs)
         overview.scatter(runs)
         overview.table(runs)
+    removal.bin_list()

@@ -15,7 +15,7 @@ from roboreg_core.paths import PROJECT
 BASE = {"errors", "paths", "seeding", "schedule", "device"}
 VALUES = BASE | {"data", "model"}
 STEPS = {"pruning", "training", "evaluation"}
-LIBRARY = VALUES | STEPS | {"analysis", "store", "jobs", "runs", "recorded"}
+LIBRARY = VALUES | STEPS | {"analysis", "store", "jobs", "runs", "recorded", "saved"}
 
 # What each room may import besides itself; docs/architecture.md draws it.
 MAY_IMPORT = {
@@ -28,7 +28,8 @@ MAY_IMPORT = {
     # Beside the others and free of the domain.
     "store": {"errors", "paths"},
     "jobs": {"errors", "paths", "store"},
-    "runs": LIBRARY - {"recorded"},
+    "saved": BASE | {"store"},
+    "runs": LIBRARY - {"recorded", "saved"},
     "recorded": LIBRARY,
     "charts": LIBRARY,
     "report": LIBRARY | {"charts"},

@@ -10,12 +10,13 @@ import sys
 
 import typer
 
-from roboreg_core.cli import data, files, networks, pruning, runs
+from roboreg_core.cli import data, files, networks, pruning, runs, schedules
 from roboreg_core.cli.common import say
 from roboreg_core.errors import RoboRegError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 runs_app = typer.Typer(no_args_is_help=True, help="Finished runs in the store.")
+schedules_app = typer.Typer(no_args_is_help=True, help="Schedules saved under a name.")
 data_app = typer.Typer(no_args_is_help=True, help="The CIFAR-10 images on this machine.")
 
 # A schedule may begin with a minus sign: an error that says why is better than an unknown option.
@@ -31,6 +32,19 @@ app.add_typer(runs_app, name="runs")
 runs_app.command("list")(runs.runs_list)
 runs_app.command("show")(runs.runs_show)
 runs_app.command("record")(runs.runs_record)
+runs_app.command("delete")(runs.runs_delete)
+runs_app.command("restore")(runs.runs_restore)
+app.add_typer(schedules_app, name="schedules")
+schedules_app.command("list")(schedules.schedules_list)
+schedules_app.command("show")(schedules.schedules_show)
+schedules_app.command("save", context_settings={"ignore_unknown_options": True})(schedules.schedules_save)
+schedules_app.command("rename")(schedules.schedules_rename)
+schedules_app.command("edit")(schedules.schedules_edit)
+schedules_app.command("duplicate")(schedules.schedules_duplicate)
+schedules_app.command("delete")(schedules.schedules_delete)
+schedules_app.command("restore")(schedules.schedules_restore)
+schedules_app.command("export")(schedules.schedules_export)
+schedules_app.command("import")(schedules.schedules_import)
 app.add_typer(data_app, name="data")
 data_app.command("status")(data.data_status)
 data_app.command("fetch")(data.data_fetch)

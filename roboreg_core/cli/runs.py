@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from roboreg_core.store.records import Record
     from roboreg_core.store.store import Store
 
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.")]
+
 
 def run_verb(
     schedule: ScheduleArgument,
@@ -96,12 +98,47 @@ def runs_list(as_json: Json = False) -> None:
     answer(as_json, {"runs": [_summary(record) for record in records]}, lines)
 
 
-def runs_show(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.")], as_json: Json = False
-) -> None:
+def runs_show(run: Run, as_json: Json = False) -> None:
     """Everything that is known about one run."""
     record = open_store().find_record(run)
     answer(as_json, _record_json(record), _record_line(record))
+
+
+def runs_delete(
+    run: Run,
+    now: Annotated[
+        bool, typer.Option("--now", help="For good and at once, with its files; also of a deleted run.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete an own run; `runs restore` brings it back within 30 days, then its files go."""
+    from roboreg_core.errors import StoreError
+    from roboreg_core.saved.schedules import saved_schedules, using
+
+    store = open_store()
+    try:
+        record = store.find_record(run)
+    except StoreError:
+        if not now or not store.list_binned(prefix=run):
+            raise
+        record = store.find_binned(run)
+    names = [each.name for each in using(saved_schedules(store), record)]
+    if now:
+        store.delete_record(record.id)
+    else:
+        store.bin_record(record.id)
+        say.print(f"undo: python -m roboreg_core runs restore {record.id}", markup=False)
+    if names:
+        say.print(f"note: its schedule is saved as {', '.join(map(repr, names))}, and stays saved", markup=False)
+    facts = {"run": record.id, "deleted": True, "can_be_restored": not now, "saved_schedules": names}
+    answer(as_json, facts, f"deleted: {_record_line(record)}")
+
+
+def runs_restore(run: Run, as_json: Json = False) -> None:
+    """Undo a deletion."""
+    store = open_store()
+    record = store.restore_record(store.find_binned(run).id)
+    answer(as_json, _summary(record), f"restored: {_record_line(record)}")
 
 
 def runs_record(as_json: Json = False) -> None:

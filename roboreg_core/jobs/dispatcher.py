@@ -23,10 +23,11 @@ from roboreg_core.errors import RoboRegError, StoreError
 from roboreg_core.jobs.attempt import CONNECTION_LOST, Attempt
 from roboreg_core.jobs.cluster import LANES, Connection, WorkerInfo, connect, in_thread
 from roboreg_core.jobs.worker import one_line
+from roboreg_core.store.job_store import APP_ENDED
 from roboreg_core.store.owners import process_lives, same_process
 from roboreg_core.store.records import Job, JobStatus
 from roboreg_core.store.rows import now
-from roboreg_core.store.store import APP_ENDED, Store
+from roboreg_core.store.store import Store
 
 TICK_SECONDS = 0.25
 BEAT_SECONDS = 5.0

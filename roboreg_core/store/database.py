@@ -40,6 +40,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE counter (value INTEGER NOT NULL)",
         "INSERT INTO counter VALUES (0)",
     ),
+    (
+        # When a record went to the bin; NULL for one that stands.
+        "ALTER TABLE records ADD COLUMN deleted TEXT",
+        """CREATE TABLE saved (
+            number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, name TEXT NOT NULL,
+            folded TEXT NOT NULL, note TEXT NOT NULL, tags TEXT NOT NULL, content TEXT NOT NULL, created TEXT NOT NULL,
+            changed TEXT NOT NULL, deleted TEXT)""",
+        "CREATE UNIQUE INDEX one_saved_name ON saved (kind, folded) WHERE deleted IS NULL",
+    ),
 )
 
 

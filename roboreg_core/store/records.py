@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+# What was deleted can be brought back for so long.
+BIN_DAYS = 30
+LONGEST_NAME = 80
+
 
 class JobStatus(StrEnum):
     """Where a job stands.
@@ -95,3 +99,35 @@ class Event:
     number: int
     time: str
     payload: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binned:
+    """A record in the bin, and since when (UTC, ISO 8601)."""
+
+    record: Record
+    deleted: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """Something that a person kept under a name.
+
+    Attributes:
+        id: unique; stays when the name changes.
+        kind: a word of the caller's, e.g. `schedule`.
+        name: unique among the kind's standing ones, whatever the letters' case; at most `LONGEST_NAME` characters.
+        content: what was kept, a JSON object.
+        created, changed: UTC, ISO 8601.
+        deleted: since when it is in the bin; None where it stands.
+    """
+
+    id: str
+    kind: str
+    name: str
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    content: dict[str, Any] = field(default_factory=dict)
+    created: str = ""
+    changed: str = ""
+    deleted: str | None = None

@@ -6,11 +6,11 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from roboreg_core.errors import StoreError
-from roboreg_core.store.records import Event, Job, JobStatus, Record
+from roboreg_core.store.records import BIN_DAYS, Event, Job, JobStatus, Record
 
 UNFINISHED = "status IN ('queued', 'running')"
 
@@ -18,6 +18,11 @@ UNFINISHED = "status IN ('queued', 'running')"
 def now() -> str:
     """The time in UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def bin_ends() -> str:
+    """What went to the bin before this time goes for good."""
+    return (datetime.now(UTC) - timedelta(days=BIN_DAYS)).isoformat(timespec="milliseconds")
 
 
 def insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ import streamlit as st
 
 from roboreg_core.errors import ScheduleError
 from roboreg_core.model.cost import block_parameters
+from roboreg_core.saved import exchange as files
 from roboreg_core.schedule import BLOCKS_PER_STAGE, BOUNDS, PRESETS, STAGE_WIDTHS, Schedule
 from roboreg_core.ui import address, keys, panels
 
@@ -56,10 +57,16 @@ def presets() -> None:
     with st.container(horizontal=True, gap="xsmall"):
         for preset, value in PRESETS.items():
             kind: Literal["primary", "secondary"] = "primary" if preset == name else "secondary"
-            st.button(preset.capitalize(), key=keys.preset(preset), on_click=_chosen, args=(value,), type=kind)
+            st.button(preset.capitalize(), key=keys.preset(preset), on_click=choose, args=(value,), type=kind)
         st.button(
-            "Reset", key=keys.RESET, icon=":material/restart_alt:", on_click=_chosen, args=(DEFAULT,), type="tertiary"
+            "Reset", key=keys.RESET, icon=":material/restart_alt:", on_click=choose, args=(DEFAULT,), type="tertiary"
         )
+
+
+def choose(value: Schedule) -> None:
+    """For callbacks of the workbench: another schedule as a whole, so every row is drawn again."""
+    _put(value)
+    st.rerun(scope=keys.WORKBENCH_PART)
 
 
 def rows() -> None:
@@ -94,10 +101,12 @@ def exchange() -> None:
 
 def read_schedule(content: bytes) -> Schedule:
     """A schedule from an uploaded file. Raises `ScheduleError` saying what is wrong with it."""
-    try:
-        value = json.loads(content)
-    except ValueError:
-        raise ScheduleError("a schedule file must be JSON, got something else; export one to see the form") from None
+    value = files.read_json(content)
+    if files.is_ours(value):
+        drafts = files.read(content)
+        if len(drafts) > 1:
+            raise ScheduleError(f"this file holds {len(drafts)} saved schedules, not one: import it under Schedules")
+        return drafts[0].schedule
     if isinstance(value, dict):
         if "schedule" not in value:
             raise ScheduleError(f"a schedule file must hold `schedule`, got {', '.join(list(value)[:5]) or 'nothing'}")
@@ -147,12 +156,6 @@ def _put(value: Schedule) -> None:
     st.session_state[_SCHEDULE] = value
     st.session_state.pop(_PROBLEM, None)
     address.write(ADDRESS, str(value))
-
-
-def _chosen(value: Schedule) -> None:
-    """A button stands for a whole schedule: every row is drawn again."""
-    _put(value)
-    st.rerun(scope=keys.WORKBENCH_PART)
 
 
 def _moved(block: int, name: str, key: str) -> None:

@@ -10,7 +10,7 @@ from roboreg_core.errors import StoreError
 from roboreg_core.runs.results import final_stage
 from roboreg_core.runs.spec import KIND
 from roboreg_core.store.records import Record
-from roboreg_core.ui import address, keys, panels, state
+from roboreg_core.ui import address, keys, panels, removal, state
 from roboreg_core.ui.address import Setting, one_of
 
 ADDRESS = "run"
@@ -122,6 +122,8 @@ def _choose(run: str) -> None:
 
 
 def _unknown(wanted: str) -> None:
+    if removal.explained(wanted):
+        return
     st.error(
         f"No run here has the id {panels.escape(repr(wanted[:60]))}. It may have been made on another machine or "
         "deleted; choose one below.",

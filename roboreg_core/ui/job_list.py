@@ -118,6 +118,8 @@ def _ended_card(job: Job) -> None:
         record = state.store().get_record(job.key) if job.status is JobStatus.FINISHED else None
         if record is not None:
             st.markdown(panels.escape(facts.finding(record)))
+        elif job.status is JobStatus.FINISHED:
+            st.caption("Its run was deleted.")
         elif job.error:
             st.markdown(panels.escape(panels.sentence(job.error)))
         with st.container(horizontal=True, vertical_alignment="center"):

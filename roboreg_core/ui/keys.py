@@ -7,6 +7,11 @@ Jobs: `job-<id>`, `cancel-<id>`, `resume-<id>`, `open-<id>`, `log-<id>`, `forget
 Inspect: `run-picker`, `stage`, `tab`, `confusion-values`, `finding`, `download-weights`, `download-card`,
 `download-run-schedule`, `download-predictions`, `download-report`, `download-record`,
 `make-onnx`, `make-report`, `download-made-onnx`, `download-made-report`.
+Saved schedules, on Design: `load-saved`, `save-panel`, `save-name`, `save-note`, `save-tags`, `save-over`, `save`,
+`all-saved`; on their page: `tag`, `order`, `import-panel`, `import`, `export-all`, and for each `saved-<id>`,
+`design-<id>`, `more-<id>`, `name-<id>`, `note-<id>`, `tags-<id>`, `rename-<id>`, `duplicate-<id>`, `export-<id>`,
+`delete-<id>`, `restore-<id>`.
+Deletions: `undo`, `undo-bar`; of runs `delete-run`, `confirm-delete`, `keep-run`, `restore-<id>`.
 Overview: `best`, `runs-table`, `tradeoff`.
 Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`.
 """
@@ -25,6 +30,11 @@ LIVE_PARTS = (COUNTS_PART, PRESETS_PART, LAUNCH_PART)
 # The fragment around all of them and the rows.
 WORKBENCH_PART = "part-workbench"
 RUN_PICKER, STAGE, TAB, CONFUSION_VALUES, FINDING = "run-picker", "stage", "tab", "confusion-values", "finding"
+LOAD_SAVED, ALL_SAVED = "load-saved", "all-saved"
+SAVE_PANEL, SAVE_FORM, SAVE = "save-panel", "save-form", "save"
+SAVE_NAME, SAVE_NOTE, SAVE_TAGS, SAVE_OVER = "save-name", "save-note", "save-tags", "save-over"
+TAG, ORDER, IMPORT_PANEL, IMPORT, EXPORT_ALL = "tag", "order", "import-panel", "import", "export-all"
+UNDO, UNDO_BAR, DELETE_RUN, CONFIRM_DELETE, KEEP_RUN = "undo", "undo-bar", "delete-run", "confirm-delete", "keep-run"
 BEST, RUNS_TABLE, TRADEOFF = "best", "runs-table", "tradeoff"
 
 
@@ -56,3 +66,8 @@ def download_made(kind: str) -> str:
 def of_job(action: str, job: str) -> str:
     """A control of one job; `action` is `job`, `cancel`, `resume`, `open`, `log` or `forget`."""
     return f"{action}-{job}"
+
+
+def of_saved(action: str, schedule: str) -> str:
+    """A control of one saved schedule; for the actions see above."""
+    return f"{action}-{schedule}"

@@ -15,6 +15,7 @@ import streamlit as st
 from roboreg_core import paths
 from roboreg_core.errors import CheckpointError, JobError, RoboRegError
 from roboreg_core.runs.spec import KIND
+from roboreg_core.saved.schedules import SavedSchedule, saved_schedules
 from roboreg_core.store.records import Job, Record
 from roboreg_core.store.store import Store
 
@@ -140,6 +141,11 @@ def find_run(prefix: str) -> Record:
     return store().find_record(prefix)
 
 
+def saved() -> list[SavedSchedule]:
+    """The saved schedules, in the order they were saved."""
+    return _saved(str(paths.home()), str(paths.recorded()), store().version())
+
+
 def jobs() -> list[Job]:
     """All jobs that make runs, newest first."""
     return store().list_jobs(KIND)
@@ -169,3 +175,9 @@ def _machinery(home: str, recorded: str) -> Machinery:
 def _runs(home: str, recorded: str, version: int) -> list[Record]:
     del version  # only the key under which the list is kept
     return _store(home, recorded).list_records(KIND)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _saved(home: str, recorded: str, version: int) -> list[SavedSchedule]:
+    del version  # only the key under which the list is kept
+    return saved_schedules(_store(home, recorded))

@@ -23,6 +23,8 @@ for number in range(int(sys.argv[3])):
     store.set_state("shared", f"{sys.argv[2]} {number}".encode())
 """
 
+OPENER = "import sys; from pathlib import Path; from roboreg_core.store.store import Store; Store(Path(sys.argv[1]))"
+
 
 def test_several_processes_write_at_once(store: Store) -> None:
     store.add_job(job("shared"))
@@ -40,8 +42,7 @@ def test_several_processes_write_at_once(store: Store) -> None:
 
 
 def test_several_processes_make_the_store_at_once(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from roboreg_core.store.store import Store; Store(Path(sys.argv[1]))"
-    openers = [python(code, str(tmp_path / "home")) for _ in range(4)]
+    openers = [python(OPENER, str(tmp_path / "home")) for _ in range(4)]
     assert [opener.wait(60) for opener in openers] == [0, 0, 0, 0]
 
 
@@ -90,7 +91,8 @@ store.finish_job("a", record("k"), {"weights": b"weights"})
 def test_a_newer_store_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "db"
     Database(path, (*MIGRATIONS, ("CREATE TABLE later (x)",))).close()
-    with pytest.raises(StoreError, match=r"version 2, this RoboReg knows up to 1: update RoboReg"):
+    newest = len(MIGRATIONS)
+    with pytest.raises(StoreError, match=rf"version {newest + 1}, this RoboReg knows up to {newest}: update RoboReg"):
         Database(path)
 
 
@@ -104,6 +106,21 @@ def test_an_older_store_is_brought_forward_once(tmp_path: Path) -> None:
     )
     for _ in range(2):
         assert Database(path, steps).version() == 42
+
+
+def test_a_store_of_the_first_version_keeps_what_it_holds(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "roboreg.db")
+    connection.executescript(Path(__file__).with_name("version-1.sql").read_text())
+    connection.close()
+    openers = [python(OPENER, str(tmp_path)) for _ in range(3)]
+    assert [opener.wait(60) for opener in openers] == [0, 0, 0]
+    store = Store(tmp_path)
+    assert {each.id: each.result["b"] for each in store.list_records()} == {"a": 1.5, "b": 2.5}
+    assert [(each.id, each.status) for each in store.list_jobs()] == [("waiting", "queued"), ("done", "finished")]
+    assert [event.payload for event in store.list_events("done")] == [{"stage": "tune"}]
+    assert store.saved.standing("schedule") == []
+    store.bin_record("a")
+    assert [each.record.id for each in store.list_binned()] == ["a"]
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:

@@ -165,3 +165,66 @@ def test_what_json_does_not_know_is_refused_whole(store: Store) -> None:
 def test_an_unknown_record_cannot_be_deleted(store: Store) -> None:
     with pytest.raises(StoreError, match="no record nothing"):
         store.delete_record("nothing")
+
+
+def test_the_bin_hides_a_record_and_gives_it_back(store: Store) -> None:
+    name = store.artifacts.put(b"weights")
+    kept = record("abc", result={"artifacts": {"x": name}})
+    store.put_record(kept)
+    store.bin_record("abc")
+    assert store.get_record("abc") is None
+    assert store.list_records() == []
+    with pytest.raises(StoreError, match="no record begins with 'abc'"):
+        store.find_record("abc")
+    with pytest.raises(StoreError, match="no record abc"):
+        store.bin_record("abc")
+    assert [each.record for each in store.list_binned("test", "a")] == [kept] == [store.find_binned("a")]
+    assert store.sweep() == []
+    assert store.restore_record("abc") == kept == store.get_record("abc")
+    assert store.artifacts.get(name) == b"weights"
+    with pytest.raises(StoreError, match="no deleted record begins with 'abc'"):
+        store.restore_record("abc")
+
+
+def test_the_bin_is_emptied_after_a_month_with_artefacts_that_no_one_else_uses(store: Store) -> None:
+    shared, alone = store.artifacts.put(b"shared"), store.artifacts.put(b"alone")
+    store.put_record(record("old", result={"artifacts": {"x": shared, "y": alone}}))
+    store.put_record(record("new", result={"artifacts": {"x": shared}}))
+    store.bin_record("old")
+    with store._database.write() as db:
+        db.execute("UPDATE records SET deleted = '2020-01-01T00:00:00.000+00:00' WHERE id = 'old'")
+    store.bin_record("new")
+    assert [each.record.id for each in store.list_binned()] == ["new"]
+    assert files(store.artifacts.folder) == {shared}
+
+
+def test_a_record_made_again_takes_the_place_of_the_deleted_one(store: Store) -> None:
+    store.put_record(record("a", result={"from": "first"}))
+    store.bin_record("a")
+    store.put_record(record("a", result={"from": "second"}))
+    assert store.list_binned() == []
+    assert store.list_records() == [record("a", result={"from": "second"})]
+
+
+def test_shipped_records_cannot_go_to_the_bin(tmp_path: Path, shipped: Path) -> None:
+    both = Store(tmp_path / "home", shipped)
+    with pytest.raises(StoreError, match="ships with the project and cannot be deleted: only own"):
+        both.bin_record("old")
+
+
+def test_a_deleted_record_can_be_deleted_for_good(store: Store) -> None:
+    store.put_record(record("a", result={"artifacts": {"x": store.artifacts.put(b"x")}}))
+    store.bin_record("a")
+    store.delete_record("a")
+    assert store.list_binned() == []
+    assert files(store.artifacts.folder) == set()
+
+
+def test_part_of_a_deleted_records_id_must_tell_which(store: Store) -> None:
+    for each in ("ab", "abc", "abd"):
+        store.put_record(record(each))
+        store.bin_record(each)
+    assert store.find_binned("ab").id == "ab"
+    for prefix in ("a", ""):
+        with pytest.raises(StoreError, match="give more of the id"):
+            store.find_binned(prefix)

@@ -1,0 +1,156 @@
+"""The part of the store that keeps things under names, e.g. schedules: named, renamed, binned, brought back."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, count
+from typing import Any
+
+from roboreg_core.errors import StoreError
+from roboreg_core.store import rows
+from roboreg_core.store.database import Database
+from roboreg_core.store.records import BIN_DAYS, LONGEST_NAME, Saved
+
+_CHANGEABLE = {"name", "note", "tags", "content"}
+_NUMBERED = re.compile(r"(.+) \(([0-9]{1,6})\)")
+
+
+class SavedItems:
+    """Named things, each of a kind. Of the standing ones of a kind no two share a name, whatever its letters' case."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep them in `database`."""
+        self._database = database
+
+    def standing(self, kind: str) -> list[Saved]:
+        """Those of a kind that are not deleted, in the order they were made."""
+        return self._list("WHERE kind = ? AND deleted IS NULL ORDER BY number", kind)
+
+    def binned(self, kind: str) -> list[Saved]:
+        """Those of a kind that are deleted and can be restored, last one first."""
+        return self._list("WHERE kind = ? AND deleted IS NOT NULL ORDER BY deleted DESC, number DESC", kind)
+
+    def add(self, items: Sequence[Saved], *, number: bool = False) -> list[Saved]:
+        """Keep all of them or none; return them as kept.
+
+        Where `number` is True a name that is taken gets ` (2)`, ` (3)` ... behind it.
+
+        Raises:
+            StoreError: a name is taken.
+        """
+        with self._database.write() as db:
+            return [self._add(db, item, number) for item in items]
+
+    def change(self, item_id: str, **changes: Any) -> Saved:
+        """Change some of name, note, tags and content of a standing one; return it as it now is.
+
+        Raises:
+            StoreError: it is unknown or in the bin, its new name is taken, or a field is not one of these.
+        """
+        unknown = ", ".join(sorted(set(changes) - _CHANGEABLE))
+        if unknown:
+            raise StoreError(f"{unknown} cannot be changed: only {', '.join(sorted(_CHANGEABLE))}")
+        with self._database.write() as db:
+            changed = replace(_known(db, item_id), **changes, changed=rows.now())
+            _refuse_taken(db, changed)
+            _update(db, changed)
+        return changed
+
+    def delete(self, item_id: str) -> Saved:
+        """Put a standing one into the bin for `BIN_DAYS` days; what lay there longer goes for good.
+
+        Raises:
+            StoreError: it is unknown or in the bin already.
+        """
+        with self._database.write() as db:
+            item = replace(_known(db, item_id), deleted=rows.now())
+            _update(db, item)
+            db.execute("DELETE FROM saved WHERE deleted < ?", (rows.bin_ends(),))
+        return item
+
+    def restore(self, item_id: str) -> Saved:
+        """Bring one back from the bin; its name gets a number where another has taken it meanwhile.
+
+        Raises:
+            StoreError: it is not in the bin.
+        """
+        with self._database.write() as db:
+            row = db.execute("SELECT * FROM saved WHERE id = ? AND deleted IS NOT NULL", (item_id,)).fetchone()
+            if row is None:
+                raise StoreError(f"nothing deleted has the id {item_id!r}: it can be restored for {BIN_DAYS} days")
+            item = _to_saved(row)
+            restored = replace(item, name=_free_name(db, item), deleted=None)
+            _update(db, restored)
+        return restored
+
+    def _list(self, where: str, kind: str) -> list[Saved]:
+        with self._database.read() as db:
+            return [_to_saved(row) for row in db.execute(f"SELECT * FROM saved {where}", (kind,))]
+
+    def _add(self, db: sqlite3.Connection, item: Saved, number: bool) -> Saved:
+        if number:
+            item = replace(item, name=_free_name(db, item))
+        _refuse_taken(db, item)
+        made = item.created or rows.now()
+        item = replace(item, created=made, changed=item.changed or made)
+        rows.insert(db, "saved", _values(item))
+        return item
+
+
+def folded(name: str) -> str:
+    """What two names that people take for the same have in common: form, case and spaces do not count."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _free_name(db: sqlite3.Connection, item: Saved) -> str:
+    names = chain([item.name], _numbered(item.name))
+    return next(name for name in names if _standing(db, replace(item, name=name)) is None)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    """`name (2)`, `name (3)` ..., shortened where need be; one that ends so already is counted on."""
+    ends_so = _NUMBERED.fullmatch(name)
+    stem, first = (ends_so[1], int(ends_so[2]) + 1) if ends_so else (name, 2)
+    for number in count(first):
+        tail = f" ({number})"
+        yield stem[: LONGEST_NAME - len(tail)].rstrip() + tail
+
+
+def _standing(db: sqlite3.Connection, item: Saved) -> Saved | None:
+    """The other standing one with this name."""
+    query = "SELECT * FROM saved WHERE kind = ? AND folded = ? AND deleted IS NULL AND id != ?"
+    row = db.execute(query, (item.kind, folded(item.name), item.id)).fetchone()
+    return _to_saved(row) if row else None
+
+
+def _refuse_taken(db: sqlite3.Connection, item: Saved) -> None:
+    other = _standing(db, item)
+    if other is not None:
+        raise StoreError(f"the name {item.name!r} is taken by another saved {item.kind}: choose another name")
+
+
+def _known(db: sqlite3.Connection, item_id: str) -> Saved:
+    row = db.execute("SELECT * FROM saved WHERE id = ? AND deleted IS NULL", (item_id,)).fetchone()
+    if row is None:
+        raise StoreError(f"nothing saved has the id {item_id!r}: it may have been deleted meanwhile")
+    return _to_saved(row)
+
+
+def _update(db: sqlite3.Connection, item: Saved) -> None:
+    values = _values(item)
+    db.execute(f"UPDATE saved SET {', '.join(f'{name} = :{name}' for name in values)} WHERE id = :id", values)
+
+
+def _values(item: Saved) -> dict[str, Any]:
+    texts = {"tags": json.dumps(list(item.tags)), "content": rows.text(item.content), "folded": folded(item.name)}
+    return {**vars(item), **texts}
+
+
+def _to_saved(row: sqlite3.Row) -> Saved:
+    fields = {name: row[name] for name in row.keys() if name not in ("number", "folded")}  # noqa: SIM118
+    return Saved(**{**fields, "tags": tuple(json.loads(row["tags"])), "content": json.loads(row["content"])})

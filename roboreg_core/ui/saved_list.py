@@ -1,0 +1,244 @@
+"""The page of saved schedules: filter, order, each with its figures and what can be done with it, the deleted ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from roboreg_core.charts import facts, words
+from roboreg_core.model.cost import DENSE_COST, cost
+from roboreg_core.saved import exchange, schedules
+from roboreg_core.saved.schedules import Draft, SavedSchedule
+from roboreg_core.saved.texts import split_tags
+from roboreg_core.store.records import BIN_DAYS, Record
+from roboreg_core.ui import address, guard, keys, panels, state, strip
+from roboreg_core.ui.address import Setting, one_of
+
+ORDERS: dict[str, tuple[str, Callable[[SavedSchedule], Any], bool]] = {
+    "newest": ("Newest first", lambda each: each.created, True),
+    "name": ("By name", lambda each: each.name.casefold(), False),
+    "smallest": ("Smallest first", lambda each: cost(each.schedule).parameters, False),
+}
+SHOWN = 25
+_TOLD, _DELETED, _MANY = "saved-told", "saved-deleted", "saved-shown"
+
+
+def everything() -> None:
+    """The whole page under its heading."""
+    saved = state.saved()
+    panels.kept_error(_TOLD)
+    _undo_bar()
+    told = st.session_state.pop(_TOLD, None)
+    if told:
+        st.success(panels.escape(told), icon=":material/check:")
+    if saved:
+        st.markdown(panels.escape(finding(saved)))
+    else:
+        st.info("Nothing is saved yet. On the Design page, set nine counts and press Save; or import a file here.")
+        st.page_link("pages/design.py", label="Design a schedule", icon=":material/tune:")
+    _list(_toolbar(saved))
+    _bin()
+
+
+def finding(saved: Sequence[SavedSchedule]) -> str:
+    """What is there, in a sentence."""
+    smallest = min(saved, key=lambda each: cost(each.schedule).parameters)
+    share = cost(smallest.schedule).parameters / DENSE_COST.parameters
+    many = words.plural(len(saved), "schedule")
+    return (
+        f"{many} saved; the smallest, {strip.isolated(smallest.name)}, keeps {words.percent(share)} of the parameters."
+    )
+
+
+def _toolbar(saved: Sequence[SavedSchedule]) -> list[SavedSchedule]:
+    """Filter, order, import and export of all; returns what is to be shown."""
+    tags = sorted({tag for each in saved for tag in each.tags})
+    settings = [
+        Setting(key=keys.TAG, default=None, read=one_of(*tags)),
+        Setting(key=keys.ORDER, default="newest", read=one_of(*ORDERS)),
+    ]
+    address.restore(settings)
+    if st.session_state[keys.TAG] not in tags:
+        st.session_state[keys.TAG] = None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if saved:
+            st.selectbox(
+                "Order", list(ORDERS), format_func=lambda order: ORDERS[order][0], key=keys.ORDER, width=180,
+                persist_state="session",
+            )  # fmt: skip
+            if tags:
+                st.pills("Tag", tags, key=keys.TAG, format_func=panels.escape, persist_state="session")
+        _import()
+        if saved:
+            _download("Export all", list(saved), keys.EXPORT_ALL)
+    address.follow(settings)
+    _, by, downwards = ORDERS[st.session_state[keys.ORDER]]
+    tag = st.session_state[keys.TAG]
+    return sorted((each for each in saved if tag is None or tag in each.tags), key=by, reverse=downwards)
+
+
+def _list(shown: Sequence[SavedSchedule]) -> None:
+    best = _best_runs(state.runs())
+    many = st.session_state.get(_MANY, SHOWN)
+    for saved in shown[:many]:
+        with st.container(border=True, key=keys.of_saved("saved", saved.id)):
+            left, right = st.columns([3, 1.2], vertical_alignment="center")
+            left.html(_facts(saved))
+            with right:
+                _actions(saved, best.get(str(saved.schedule), ()))
+    if len(shown) > many:
+        more = {_MANY: many + SHOWN}
+        st.button(f"Show more of {len(shown)}", key="saved-more", on_click=st.session_state.update, args=(more,))
+    if any(str(saved.schedule) in best for saved in shown):
+        st.caption(
+            "Accuracy: the most accurate run with that schedule, last stage, 10,000 test images, one seed a run."
+        )
+
+
+def _facts(saved: SavedSchedule) -> str:
+    """Name, note, tags, counts and cost as HTML."""
+    counted = cost(saved.schedule)
+    note = "<br>".join(strip.text(line) for line in saved.note.splitlines())
+    tags = "".join(map(strip.chip, saved.tags))
+    figures = (
+        f"{counted.parameters:,} parameters ({words.percent(counted.parameters / DENSE_COST.parameters)}) · "
+        f"{words.millions(counted.macs)} MACs · saved {words.moment(saved.created)} UTC"
+    )
+    lines = [
+        f'<strong style="margin-right:.6em">{strip.text(saved.name)}</strong>{tags}',
+        f'<span style="opacity:.85">{note}</span>' if note else "",
+        f'<div style="overflow-x:auto">{strip.strip(saved.schedule)}</div>',
+        f'<span style="font-size:.875rem;opacity:.85">{figures}</span>',
+    ]
+    return "".join(f'<div style="margin-bottom:.3em">{line}</div>' for line in lines if line)
+
+
+def _actions(saved: SavedSchedule, runs: Sequence[Record]) -> None:
+    if runs:
+        best = max(runs, key=facts.accuracy)
+        of = f"{words.percent(facts.accuracy(best))}, best of {words.plural(len(runs), 'run')}"
+        st.page_link("pages/inspect.py", label=of, icon=":material/query_stats:", query_params={"run": best.id})
+    else:
+        st.caption("Not run yet")
+    with st.container(horizontal=True):
+        if st.button("Open in Design", key=keys.of_saved("design", saved.id), icon=":material/tune:"):
+            guard.go("design", {"s": str(saved.schedule)})
+        more = st.popover("More", key=keys.of_saved("more", saved.id), on_change="rerun")
+        if more.open:  # drawn only where it is looked at: the list may be long
+            with more:
+                _more(saved)
+
+
+def _more(saved: SavedSchedule) -> None:
+    of = keys.of_saved
+    with st.container(horizontal=True):
+        duplicate = {"icon": ":material/content_copy:", "on_click": _duplicate, "args": (saved,)}
+        st.button("Duplicate", key=of("duplicate", saved.id), **duplicate)  # type: ignore[arg-type]
+        _download("Export", [saved], of("export", saved.id))
+        delete = {"icon": ":material/delete:", "on_click": _delete, "args": (saved,)}
+        st.button("Delete", key=of("delete", saved.id), **delete)  # type: ignore[arg-type]
+    with st.form(of("edit", saved.id), border=False):
+        st.text_input("Name", saved.name, key=of("name", saved.id))
+        st.text_area("Note", saved.note, key=of("note", saved.id), height=80)
+        st.text_input("Tags", ", ".join(saved.tags), key=of("tags", saved.id), placeholder="joined by commas")
+        st.form_submit_button("Rename or change", key=of("rename", saved.id), on_click=_edit, args=(saved,))
+
+
+def _import() -> None:
+    with st.popover("Import", icon=":material/upload:", key=keys.IMPORT_PANEL):
+        st.file_uploader(
+            "A file of saved schedules (JSON), as Export makes it", type="json", key=keys.IMPORT, on_change=_imported
+        )
+        st.caption("All of a file or, where an entry is bad, nothing. What is there already is passed over.")
+
+
+def _download(label: str, saved: Sequence[SavedSchedule], key: str) -> None:
+    drafts = [each.draft for each in saved]
+    st.download_button(
+        label,
+        exchange.write(drafts),
+        exchange.file_name(drafts),
+        "application/json",
+        key=key,
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _undo_bar() -> None:
+    """The last deletion of this visit, to be undone at once."""
+    last = st.session_state.get(_DELETED)
+    deleted = next((each for each in schedules.saved_schedules(state.store(), deleted=True) if each.id == last), None)
+    if deleted is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key=keys.UNDO_BAR):
+        st.info(panels.escape(f"Deleted {strip.isolated(deleted.name)}."), icon=":material/delete:", width="stretch")
+        st.button("Undo", key=keys.UNDO, icon=":material/undo:", on_click=_restore, args=(deleted,), type="primary")
+
+
+def _bin() -> None:
+    deleted = schedules.saved_schedules(state.store(), deleted=True)
+    if not deleted:
+        return
+    with st.expander(f"Deleted ({len(deleted)}), kept for {BIN_DAYS} days", icon=":material/delete:", key="saved-bin"):
+        for each in deleted[:SHOWN]:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.html(f"{strip.text(each.name)} · {each.schedule}", width="stretch")
+                restore = keys.of_saved("restore", each.id)
+                st.button("Restore", key=restore, icon=":material/undo:", on_click=_restore, args=(each,))
+
+
+def _best_runs(runs: Sequence[Record]) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for record in runs:
+        found.setdefault(str(facts.schedule_of(record)), []).append(record)
+    return found
+
+
+def _edit(saved: SavedSchedule) -> None:
+    name, note, tags = (st.session_state[keys.of_saved(field, saved.id)] for field in ("name", "note", "tags"))
+    with panels.errors_kept(_TOLD):
+        draft = Draft(name=name, schedule=saved.schedule, note=note, tags=split_tags(tags))
+        changed = schedules.edit(state.store(), saved.id, draft)
+        _tell(f"Changed {strip.isolated(changed.name)}.", saved)
+
+
+def _duplicate(saved: SavedSchedule) -> None:
+    with panels.errors_kept(_TOLD):
+        _tell(f"Saved {strip.isolated(schedules.duplicate(state.store(), saved).name)}.", saved)
+
+
+def _delete(saved: SavedSchedule) -> None:
+    with panels.errors_kept(_TOLD):
+        st.session_state[_DELETED] = schedules.delete(state.store(), saved.id).id
+        _close(saved)  # or it would be open when it comes back
+
+
+def _restore(saved: SavedSchedule) -> None:
+    with panels.errors_kept(_TOLD):
+        restored = schedules.restore(state.store(), saved.id)
+        st.session_state.pop(_DELETED, None)
+        _tell(f"{strip.isolated(restored.name)} is back.")
+
+
+def _imported() -> None:
+    file = st.session_state[keys.IMPORT]
+    if file is None:
+        return
+    with panels.errors_kept(_TOLD):
+        drafts = exchange.read(file.getvalue())
+        added = len(schedules.add_all(state.store(), drafts))
+        present = f" Already there: {len(drafts) - added}." if added < len(drafts) else ""
+        _tell(f"Imported {words.plural(added, 'schedule')}.{present}")
+
+
+def _tell(text: str, closed: SavedSchedule | None = None) -> None:
+    st.session_state[_TOLD] = text
+    if closed is not None:
+        _close(closed)
+
+
+def _close(saved: SavedSchedule) -> None:
+    st.session_state[keys.of_saved("more", saved.id)] = False
