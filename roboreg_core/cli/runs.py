@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from roboreg_core.store.store import Store
 
 
+DENSE = "dense"
+Baseline = Annotated[str, typer.Option(metavar="RUN", help="What to compare with: a run's id, or dense.")]
+
+
 def run_verb(
     schedule: ScheduleArgument,
     method: Method = "refit",
@@ -97,11 +101,35 @@ def runs_list(as_json: Json = False) -> None:
 
 
 def runs_show(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.")], as_json: Json = False
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.")],
+    baseline: Baseline = DENSE,
+    images: Annotated[bool, typer.Option("--images", help="Tell each band's places among the test images.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Everything that is known about one run."""
-    record = open_store().find_record(run)
-    answer(as_json, _record_json(record), _record_line(record))
+    """Everything that is known about one run, and how it differs from a baseline."""
+    from roboreg_core.runs.summary import summary
+
+    store = open_store()
+    record = find_run(store, run)
+    found = summary(record, store, _baseline(store, baseline))
+    verdict = found.paired[found.final].verdict.words
+    line = f"{_record_line(record)}\nagainst {found.baseline.name}: {verdict}"
+    answer(as_json, {**_record_json(record), **found.to_json(images=images)}, line)
+
+
+def compare_verb(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN ...", help="2 to 16 ids, or their first digits.")],
+    baseline: Baseline = DENSE,
+    as_json: Json = False,
+) -> None:
+    """Runs side by side against a baseline: accuracy with verdicts, costs, classes, which images they lose alike."""
+    from roboreg_core.runs.compare import compare_runs
+
+    store = open_store()
+    found = compare_runs([find_run(store, run) for run in runs], store, _baseline(store, baseline))
+    lines = [f"{_record_line(row.record)}  {row.paired.verdict.words}" for row in found.rows]
+    lines += [f"note: {each.words}" for each in found.unlike]
+    answer(as_json, found.to_json(), "\n".join(lines))
 
 
 def runs_record(as_json: Json = False) -> None:
@@ -111,6 +139,21 @@ def runs_record(as_json: Json = False) -> None:
     store = open_store()
     ids = recorded.make(store, lambda spec, content: _execute(spec, content, store))
     answer(as_json, {"recorded": ids}, f"recorded {len(ids)} runs in {paths.recorded()}")
+
+
+def find_run(store: Store, run: str) -> Record:
+    """The run whose id is, or alone begins with, `run`. Raises `StoreError` where there is none, or it is no run."""
+    from roboreg_core.errors import StoreError
+    from roboreg_core.runs.spec import KIND
+
+    record = store.find_record(run)
+    if record.kind != KIND:
+        raise StoreError(f"a run is wanted, got the {record.kind} {record.id}: list the runs to see their ids")
+    return record
+
+
+def _baseline(store: Store, name: str) -> Record | None:
+    return None if name == DENSE else find_run(store, name)
 
 
 def _execute(spec: Any, content: bytes, store: Store) -> Record:

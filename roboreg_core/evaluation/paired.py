@@ -105,6 +105,7 @@ class Verdict:
         if not self.difference:
             return "no change"
         points = f"{abs(self.difference) * 100:.1f}"
+        points = "less than 0.1" if points == "0.0" else points
         text = f"{'gained' if self.difference > 0 else 'lost'} {points} point{'' if points == '1.0' else 's'}"
         return f"{text}, real ({p_words(self.p)})" if self.is_real else f"within noise ({text}, {p_words(self.p)})"
 

@@ -56,12 +56,12 @@ def predictions_csv(record: Record, store: Store) -> str:
 
     from roboreg_core.data.images import CLASSES
     from roboreg_core.data.sources import test_images
+    from roboreg_core.runs.predictions import predictions
 
     names = np.array(CLASSES)
     labels = test_images().labels.numpy()
     frame = pd.DataFrame({"image": np.arange(len(labels)), "true": names[labels]})
-    for stage, values in load_logits(record, store).items():
-        odds = np.exp(values - values.max(1, keepdims=True))
-        frame[stage] = names[values.argmax(1)]
-        frame[f"{stage}_confidence"] = (odds.max(1) / odds.sum(1)).round(6)
+    for stage, each in predictions(record, store).items():
+        frame[stage] = names[each.classes]
+        frame[f"{stage}_confidence"] = each.confidence.round(6)
     return frame.to_csv(index=False)

@@ -120,6 +120,7 @@ def test_a_cell_is_real_only_by_the_images_that_move() -> None:
         (-0.004, 0.0031, "lost 0.4 points, real (p = 0.003)"),
         (0.01, 0.0001, "gained 1.0 point, real (p < 0.001)"),
         (0.001, 0.62, "within noise (gained 0.1 points, p = 0.62)"),
+        (-0.0003, 0.85, "within noise (lost less than 0.1 points, p = 0.85)"),
         (0.0, 1.0, "no change"),
     ],
 )
