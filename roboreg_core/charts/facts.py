@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from roboreg_core.charts import words
+from roboreg_core.charts import palette, words
 from roboreg_core.evaluation.paired import Verdict, Z
 from roboreg_core.pruning.method import DEFAULT_METHOD
 from roboreg_core.runs.results import STAGES, final_stage
@@ -180,6 +180,18 @@ def spec_label(spec: dict[str, Any]) -> str:
     if spec["training_set"] == "full":
         parts.append("48,000 images")
     return " · ".join(parts)
+
+
+def labels(records: Sequence[Record]) -> dict[str, str]:
+    """Id -> label of each run; where two would have the same, the beginning of the id sets them apart."""
+    names = {record.id: label(record) for record in records}
+    each = list(names.values())
+    return {run: name if each.count(name) == 1 else f"{name} · {run[:6]}" for run, name in names.items()}
+
+
+def styles(records: Sequence[Record]) -> dict[str, palette.Style]:
+    """Id -> style of each run; hand in all runs there are, so that a filter changes no run's style."""
+    return palette.run_styles([record.id for record in sorted(records, key=lambda each: (each.created, each.id))])
 
 
 def depends_on(record: Record) -> str:
