@@ -51,8 +51,9 @@ def confusion_table(frame: pd.DataFrame, values: str) -> pd.DataFrame:
 
 
 def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = "#1B2733") -> Drawing:
-    """A square of cells to click (selection `cell`), deeper blue for more; `values` is `count` or `share`, `ink` the theme's text colour.
+    """A square of cells to click (selection `cell`), deeper blue for more.
 
+    `values` is `count` or `share`, `ink` the theme's text colour.
     Depth grows with the square root, so that mistakes are seen beside a diagonal a hundred times as large.
     """
     order = list(dict.fromkeys(frame["true"]))

@@ -58,8 +58,8 @@ def damage_title(frame: pd.DataFrame) -> str:
         return f"{lost:,} of {right:,} images that were right were lost, {gained:,} were gained"
     back = int(counts["recovered"])
     return (
-        f"Pruning lost {lost + back:,} of {right:,} images that were right, fine-tuning brought back {back:,} and broke "
-        f"{words.plural(int(counts['broken']), 'other')}; {gained:,} were gained"
+        f"Pruning lost {lost + back:,} of {right:,} images that were right, fine-tuning brought back {back:,} "
+        f"and broke {words.plural(int(counts['broken']), 'other')}; {gained:,} were gained"
     )
 
 

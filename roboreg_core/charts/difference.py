@@ -14,8 +14,8 @@ from roboreg_core.charts.confusion import SELECTION
 from roboreg_core.evaluation.paired import ConfusionChange, p_words
 
 RULE = (
-    "Each cell: exact McNemar test of the images that entered it against those that left it, Holm-corrected over the ten "
-    "cells of the diagonal and over the 90 others. Grey cells are within noise (corrected p of 0.05 or more)."
+    "Each cell: exact McNemar test of the images that entered it against those that left it, Holm-corrected over the "
+    "ten cells of the diagonal and over the 90 others. Grey cells are within noise (corrected p of 0.05 or more)."
 )
 
 
@@ -77,15 +77,16 @@ def difference_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
     scale = alt.Scale(
         domain=[-widest, 0, widest], range=[palette.LOSS, "#FFFFFF", palette.GAIN], type="linear", interpolate="lab"
     )
-    legend = alt.Legend(title="images (blue: better, orange: worse)", orient="top", gradientLength=240, format="d")
+    legend = alt.Legend(
+        title="images (blue: better, orange: worse)", orient="top", gradientLength=240, format="d", titleLimit=400
+    )
     colour = alt.Color("better:Q", scale=scale, legend=legend)
     cells = base.mark_rect(stroke="#FFFFFF", strokeWidth=1, cursor="pointer").encode(
         color=alt.condition(alt.datum["is_real"], colour, alt.value(palette.NOISE))
     )
     text = base.mark_text(fontSize=11).encode(
         text="signed:N",
-        fontWeight=alt.condition(alt.datum["is_real"], alt.value("bold"), alt.value("normal")),
-        color=alt.condition(alt.datum["is_real"], alt.value("#1B2733"), alt.value(palette.GREY)),
+        color=alt.condition(alt.datum["is_real"], alt.value("#1B2733"), alt.value("#59636E")),
     )
     frame_line = base.mark_rect(filled=False, stroke=ink, strokeWidth=2).encode(
         strokeOpacity=alt.condition(chosen, alt.value(1), alt.value(0), empty=False)
@@ -104,7 +105,9 @@ def difference_table(frame: pd.DataFrame) -> pd.DataFrame:
 def difference_alt(frame: pd.DataFrame, baseline: str = "dense") -> str:
     """The chart in words."""
     noise = int((~frame["is_real"]).sum())
-    return f"Difference of two confusion matrices, {noise} of 100 cells within noise. {difference_title(frame, baseline)}."
+    return (
+        f"Difference of two confusion matrices, {noise} of 100 cells within noise. {difference_title(frame, baseline)}."
+    )
 
 
 def _verdict(better: int, p: float, is_real: bool) -> str:

@@ -47,7 +47,7 @@ def overlap_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
     order = list(dict.fromkeys(frame["run"]))
     axis = {"sort": order, "title": None}
     base = alt.Chart(frame).encode(
-        x=alt.X("other:N", axis=alt.Axis(labelAngle=-35, labelLimit=220, orient="bottom"), **axis),
+        x=alt.X("other:N", axis=alt.Axis(labelAngle=-35, labelLimit=130, orient="bottom"), **axis),
         y=alt.Y("run:N", axis=alt.Axis(labelLimit=260), **axis),
         tooltip=[
             alt.Tooltip("run:N", title="run"),

@@ -46,26 +46,27 @@ def slopes_title(frame: pd.DataFrame) -> str:
     worst = lost.iloc[int(lost["change"].argmin())]
     runs, hit = ends["run"].nunique(), lost.loc[lost["class"] == worst["class"], "run"].nunique()
     return (
-        f"{str(worst['class']).capitalize()} lost most, {words.signed_points(worst['change'])} in {worst['label']}, and "
-        f"really lost in {hit} of {words.plural(runs, 'run')}"
+        f"{str(worst['class']).capitalize()} lost most, {words.signed_points(worst['change'])} in {worst['label']}, "
+        f"and really lost in {hit} of {words.plural(runs, 'run')}"
     )
 
 
 def slopes_chart(frame: pd.DataFrame) -> Drawing:
-    """For each class a line a run, from the baseline's recall on the left to the run's on the right, where its marker is."""
+    """For each class a line a run: the baseline's recall on the left, the run's on the right, where its marker is."""
     order = list(dict.fromkeys(frame["class"]))
+    legend = alt.Legend(title=None, orient="top", columns=3, labelLimit=260)
     base = alt.Chart(frame).encode(
         x=alt.X("class:N", sort=order, title=None, axis=alt.Axis(labelAngle=0), scale=alt.Scale(paddingInner=0.35)),
         xOffset=alt.XOffset("side:N", sort=list(SIDES)),
         y=alt.Y("recall:Q", title="recall", axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False, nice=True)),
-        color=alt.Color("colour:N", scale=None, legend=None),
+        color=alt.Color("label:N", scale=_scale(frame, "colour"), legend=legend),
     )
     lines = base.mark_line(strokeWidth=2, opacity=0.8).encode(detail=["run:N", "class:N"])
     points = (
         base.transform_filter("datum.side == 'run'")
         .mark_point(filled=True, size=70, opacity=1)
         .encode(
-            shape=alt.Shape("marker:N", scale=None, legend=None),
+            shape=alt.Shape("label:N", scale=_scale(frame, "marker"), legend=legend),
             tooltip=[
                 alt.Tooltip("label:N", title="run"),
                 "class:N",
@@ -82,3 +83,8 @@ def slopes_alt(frame: pd.DataFrame) -> str:
     """The chart in words."""
     runs = frame["run"].nunique()
     return f"Recall of the ten classes, from the baseline to {words.plural(runs, 'run')}. {slopes_title(frame)}."
+
+
+def _scale(frame: pd.DataFrame, column: str) -> alt.Scale:
+    each = frame.drop_duplicates("run")
+    return alt.Scale(domain=list(each["label"]), range=list(each[column]))

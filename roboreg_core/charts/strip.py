@@ -67,9 +67,7 @@ def strip_chart(frame: pd.DataFrame, only_differing: bool = True, ink: str = "#1
     )
     text = base.mark_text(fontSize=12).encode(
         text="kept:Q",
-        color=alt.condition(
-            (alt.datum["share"] >= 0.55) & alt.datum["differs"], alt.value("#FFFFFF"), alt.value(ink)
-        ),
+        color=alt.condition((alt.datum["share"] >= 0.55) & alt.datum["differs"], alt.value("#FFFFFF"), alt.value(ink)),
     )
     height = 30 * len(order) + 30
     return alt.layer(cells, text).properties(height=height, description=strip_alt(frame))

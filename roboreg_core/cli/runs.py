@@ -104,9 +104,11 @@ def runs_show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.")],
     baseline: Baseline = DENSE,
     images: Annotated[bool, typer.Option("--images", help="Tell each band's places among the test images.")] = False,
+    block: Annotated[int | None, typer.Option(help="Tell what became of this block's filters, 1 to 9.")] = None,
     as_json: Json = False,
 ) -> None:
     """Everything that is known about one run, and how it differs from a baseline."""
+    from roboreg_core.runs.clusters import clusters_of
     from roboreg_core.runs.summary import summary
 
     store = open_store()
@@ -114,7 +116,8 @@ def runs_show(
     found = summary(record, store, _baseline(store, baseline))
     verdict = found.paired[found.final].verdict.words
     line = f"{_record_line(record)}\nagainst {found.baseline.name}: {verdict}"
-    answer(as_json, {**_record_json(record), **found.to_json(images=images)}, line)
+    filters = {} if block is None else {"filters": clusters_of(record, block, store).to_json()}
+    answer(as_json, {**_record_json(record), **found.to_json(images=images), **filters}, line)
 
 
 def compare_verb(
