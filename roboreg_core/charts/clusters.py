@@ -16,7 +16,6 @@ from roboreg_core.charts.base import Drawing
 from roboreg_core.runs.clusters import FATES, BlockFilters
 
 FATE_COLOURS = {"stays": palette.BLUE, "merged": palette.ORANGE, "dropped": palette.GREY}
-FATE_DASHES = {"stays": [1, 0], "merged": [5, 3], "dropped": [1, 3]}
 FEATURE_WORDS = {
     "raw": "conv1's weights",
     "filter": "conv1's weights with gamma and beta",
@@ -75,7 +74,7 @@ def tiles_data(found: BlockFilters) -> pd.DataFrame:
 
 
 def tiles_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
-    """The filters as pictures; solid outline: stays, dashed: merged, dotted and faded: dropped."""
+    """The filters as pictures; below each its number and fate; dropped ones are faded."""
     across, down = int(frame["column"].max()) + 1, int(frame["row"].max()) + 1
     base = alt.Chart(frame).encode(
         x=alt.X("column:O", axis=None, scale=alt.Scale(paddingInner=0.12)),
@@ -84,10 +83,12 @@ def tiles_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
     )
     faded = alt.condition("datum.fate == 'dropped'", alt.value(0.45), alt.value(1.0))
     images = base.mark_image(width=TILE - 6, height=TILE - 6).encode(url="tile:N", opacity=faded)
-    outline = base.mark_rect(filled=False, strokeWidth=2.5).encode(
-        stroke=alt.Stroke("fate:N", **_fates(FATE_COLOURS)), strokeDash=alt.StrokeDash("fate:N", **_fates(FATE_DASHES))
+    outline = base.mark_rect(filled=False, strokeWidth=2.5).encode(stroke=alt.Stroke("fate:N", **_fates(FATE_COLOURS)))
+    number = (
+        base.transform_calculate(label="datum.filter + ' ' + datum.fate")
+        .mark_text(dy=TILE / 2 + 7, fontSize=8, color=ink)
+        .encode(text="label:N")
     )
-    number = base.mark_text(dy=TILE / 2 + 7, fontSize=9, color=ink).encode(text="filter:Q")
     return alt.layer(outline, images, number).properties(
         width=(TILE + 6) * across, height=(TILE + 14) * down, description=tiles_alt(frame)
     )
@@ -96,7 +97,7 @@ def tiles_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
 def tiles_alt(frame: pd.DataFrame) -> str:
     """The chart in words."""
     counts = frame["fate"].value_counts()
-    told = ", ".join(f"{int(counts[fate])} {fate}" for fate in FATES if fate in counts)
+    told = ", ".join(f"{int(counts[fate])} {'stay' if fate == 'stays' else fate}" for fate in FATES if fate in counts)
     return f"Pictures of {words.plural(len(frame), 'filter')}: {told}."
 
 
@@ -182,8 +183,8 @@ def tree_title(frame: pd.DataFrame) -> str:
             f"No filters of this tree were merged; its {half} cheapest of {len(merges)} merges would lose half of all"
         )
     return (
-        f"{words.plural(len(done), 'merge')} of {len(merges)} were made, losing {words.percent(done['lost'].sum())} of "
-        "what sets the filters apart"
+        f"{len(done)} of the tree's {words.plural(len(merges), 'merge')} lie within one cluster of this run and lose "
+        f"{words.percent(done['lost'].sum())} of what sets the filters apart"
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from roboreg_core.charts import palette, words
 from roboreg_core.charts.base import Drawing
-from roboreg_core.evaluation.damage import BANDS, Damage
+from roboreg_core.evaluation.damage import Damage
 from roboreg_core.runs.summary import Summary
 
 # Name of the selection; its fields are `class` and `band`.
@@ -39,7 +39,7 @@ def damage_data(summary: Summary, followed: Damage | None = None) -> pd.DataFram
             "class": name,
             "band": band,
             "words": BAND_WORDS[band],
-            "meaning": BANDS[band],
+            "meaning": damage.meanings[band],
             "images": int(damage.counts[row, column]),
             "share": damage.counts[row, column] / max(support[column], 1),
             "order": row,

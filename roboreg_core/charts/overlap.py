@@ -45,10 +45,9 @@ def overlap_title(frame: pd.DataFrame) -> str:
 def overlap_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
     """Cells deeper for a larger share of images in common, with their count; the diagonal is all that a run loses."""
     order = list(dict.fromkeys(frame["run"]))
-    axis = {"sort": order, "title": None}
     base = alt.Chart(frame).encode(
-        x=alt.X("other:N", axis=alt.Axis(labelAngle=-35, labelLimit=130, orient="bottom"), **axis),
-        y=alt.Y("run:N", axis=alt.Axis(labelLimit=260), **axis),
+        x=alt.X("other:N", sort=order, title=None, axis=alt.Axis(labelAngle=-35, labelLimit=130, orient="bottom")),
+        y=alt.Y("run:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
         tooltip=[
             alt.Tooltip("run:N", title="run"),
             alt.Tooltip("other:N", title="and"),

@@ -55,7 +55,7 @@ def tradeoff_data(
         if stage != "dense"
     ]
     frame = pd.DataFrame(rows, columns=COLUMNS).sort_values([cost, "accuracy"], ascending=[True, False])
-    front = pareto_front(frame[cost].to_numpy(), frame["accuracy"].to_numpy())
+    front = pareto_front(frame[cost].tolist(), frame["accuracy"].tolist())
     return frame.assign(front=front).reset_index(drop=True)
 
 

@@ -15,11 +15,18 @@ from roboreg_core.evaluation.paired import CLASSES
 BANDS = {
     "kept": "right at every stage",
     "recovered": "right when dense, wrong when pruned, right again when tuned",
-    "lost": "right when dense, wrong in the end",
+    "lost": "right when dense, wrong when pruned and when tuned",
     "broken": "right when dense and when pruned, wrong when tuned",
     "gained": "wrong when dense, right in the end",
     "passing": "wrong when dense, right when pruned, wrong again when tuned",
     "never": "wrong at every stage",
+}
+# The same where there are two stages only: a baseline and another network.
+BANDS_OF_TWO = {
+    "kept": "right before and after",
+    "lost": "right before, wrong after",
+    "gained": "wrong before, right after",
+    "never": "wrong before and after",
 }
 # Right or wrong at the first stage, the second, the third.
 _OF_THREE = {
@@ -50,6 +57,11 @@ class Damage:
     labels: np.ndarray
 
     @property
+    def meanings(self) -> dict[str, str]:
+        """What each band that can occur holds."""
+        return {name: (BANDS if len(self.bands) == len(BANDS) else BANDS_OF_TWO)[name] for name in self.bands}
+
+    @property
     def counts(self) -> np.ndarray:
         """Images by band and class, (n_bands, 10)."""
         cells = np.bincount(self.band * CLASSES + self.labels, minlength=len(self.bands) * CLASSES)
@@ -74,8 +86,8 @@ class Damage:
     def to_json(self) -> dict[str, Any]:
         """Counts by band, overall and by class, with the meaning of each band."""
         return {
-            name: {"meaning": BANDS[name], "images": int(row.sum()), "per_class": row.tolist()}
-            for name, row in zip(self.bands, self.counts, strict=True)
+            name: {"meaning": meaning, "images": int(row.sum()), "per_class": row.tolist()}
+            for (name, meaning), row in zip(self.meanings.items(), self.counts, strict=True)
         }
 
 
