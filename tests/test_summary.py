@@ -62,6 +62,8 @@ def test_confusion_and_report_are_those_that_the_run_measured(found: Summary) ->
         assert [row["recall"] for row in found.reports[stage][:10]] == [row["recall"] for row in report["per_class"]]
         for true, predicted in ((3, 5), (0, 0), (9, 1)):
             assert len(found.confused(stage, true, predicted)) == report["confusion"][true][predicted]
+            entered, left = found.moved(stage, true, predicted)
+            assert len(entered) - len(left) == found.paired[stage].confusion.difference[true, predicted]
     assert found.paired["dense"].verdict.kind == "no change"
     assert found.worst_class()["name"] == "cat"
 

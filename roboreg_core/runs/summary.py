@@ -95,6 +95,15 @@ class Summary:
         found = (self.labels == true) & (self.predictions[stage].classes == predicted)
         return found.nonzero()[0]
 
+    def moved(self, stage: str, true: int, predicted: int) -> tuple[np.ndarray, np.ndarray]:
+        """Places of the images that entered a cell since the baseline, and of those that left it.
+
+        The difference of the two counts is the cell of `paired[stage].confusion.difference`.
+        """
+        now = (self.labels == true) & (self.predictions[stage].classes == predicted)
+        before = (self.labels == true) & (self.baseline.predictions.classes == predicted)
+        return (now & ~before).nonzero()[0], (before & ~now).nonzero()[0]
+
     def worst_class(self, stage: str | None = None) -> dict[str, Any]:
         """The class with the lowest recall: its row of the report, and the verdict on its change."""
         stage = stage or self.final

@@ -9,13 +9,15 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roboreg_core.data.images import Images
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.pruning import anatomy
 from roboreg_core.pruning.cluster import cluster
 from roboreg_core.pruning.least_squares import channel_rows, moments, regrets, ridge
 from roboreg_core.pruning.least_squares import error as error_of
 from roboreg_core.pruning.method import parse
-from roboreg_core.schedule import PRESETS
+from roboreg_core.pruning.prune import PruneSpec, prune
+from roboreg_core.schedule import PRESETS, Schedule
 
 Make = Callable[..., ResNet20]
 
@@ -69,9 +71,9 @@ def test_pictures_of_the_first_block_are_stem_and_filter_acting_together(make_ne
 def test_later_pictures_hold_every_kernel_once(make_network: Make) -> None:
     model = make_network(PRESETS["quarter"])
     pictures = anatomy.pictures(model, 4)
-    weights = model.blocks[3].conv1.weight
+    weights = model.blocks[3].conv1.weight.detach()
     assert pictures.shape == (8, 15, 15, 3)  # 16 inputs in a square of four, a line between
-    first = 127.5 + 127.5 * weights[0, 0].detach().numpy() / float(weights.abs().max())
+    first = 127.5 + 127.5 * weights[0, 0].numpy() / float(weights.abs().max())
     np.testing.assert_allclose(pictures[0, :3, :3, 0], first, atol=0.51)
 
 
@@ -103,3 +105,19 @@ def test_a_regret_is_how_much_the_error_falls() -> None:
     assert found[[0, 2]].tolist() == [0, 0]
     for other in (1, 3):
         assert float(found[other]) == pytest.approx((least([0, 2]) - least([0, 2, other])) / variance, rel=2e-2)
+
+
+def test_a_report_tells_what_each_dropped_filter_would_have_saved(make_network: Make, images: Images) -> None:
+    model = make_network(PRESETS["quarter"])
+    small = prune(model, Schedule((2, 4, 3, 4, 8, 2, 3, 4, 16)), PruneSpec(calibration=100), calibration=images)
+    for report in small.blocks:
+        if report.kept == report.before:
+            assert report.losses == ()
+            continue
+        losses, labels = np.array(report.losses), np.array(report.labels)
+        assert len(losses) == report.before
+        assert (losses[labels >= 0] == 0).all()
+        assert ((losses[labels < 0] > 0) & (losses[labels < 0] < 1)).all()
+        assert report.to_json()["losses"] == list(report.losses)
+    merged = prune(model, PRESETS["aggressive"], PruneSpec(method="merge"))
+    assert all(report.losses == () for report in merged.blocks)
