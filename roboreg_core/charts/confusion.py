@@ -12,6 +12,8 @@ from roboreg_core.charts.base import Drawing
 
 # Above this share of the deepest colour, white text stands out; below it, the theme's own.
 WHITE_FROM = 0.6
+# Name of the selection; its fields are `true` and `predicted`.
+SELECTION = "cell"
 
 
 def confusion_data(report: dict[str, Any]) -> pd.DataFrame:
@@ -49,8 +51,9 @@ def confusion_table(frame: pd.DataFrame, values: str) -> pd.DataFrame:
 
 
 def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = "#1B2733") -> Drawing:
-    """A square of cells, deeper blue for more; `values` is `count` or `share`, `ink` the theme's text colour.
+    """A square of cells to click (selection `cell`), deeper blue for more.
 
+    `values` is `count` or `share`, `ink` the theme's text colour.
     Depth grows with the square root, so that mistakes are seen beside a diagonal a hundred times as large.
     """
     order = list(dict.fromkeys(frame["true"]))
@@ -64,7 +67,7 @@ def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = "#1B2
             alt.Tooltip("share:Q", title="of the true class", format=".1%"),
         ],
     )
-    cells = base.mark_rect(color="#1E6DA8").encode(
+    cells = base.mark_rect(color="#1E6DA8", cursor="pointer").encode(
         opacity=alt.Opacity("share:Q", scale=alt.Scale(type="sqrt", domain=[0, 1], range=[0.03, 1]), legend=None)
     )
     # sqrt(share) is the depth of the colour behind the text.
@@ -72,7 +75,8 @@ def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = "#1B2
         text=alt.Text(f"{values}:Q", format=",d" if values == "count" else ".1%"),
         color=alt.condition(alt.datum["share"] >= WHITE_FROM**2, alt.value("#FFFFFF"), alt.value(ink)),
     )
-    return alt.layer(cells, text).properties(height=540, description=confusion_alt(frame))
+    cell = alt.selection_point(fields=["true", "predicted"], name=SELECTION)
+    return alt.layer(cells.add_params(cell), text).properties(height=540, description=confusion_alt(frame))
 
 
 def confusion_alt(frame: pd.DataFrame) -> str:

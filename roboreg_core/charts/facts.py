@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from roboreg_core.charts import words
+from roboreg_core.charts import palette, words
+from roboreg_core.evaluation.paired import Verdict, Z
 from roboreg_core.pruning.method import DEFAULT_METHOD
 from roboreg_core.runs.results import STAGES, final_stage
 from roboreg_core.schedule import BOUNDS, Schedule
@@ -15,8 +16,6 @@ from roboreg_core.store.records import Record
 
 # A run may be called the best only while it loses no more than this to the dense network.
 BEST_LOSES_AT_MOST = 0.01
-# Two-sided 95 %.
-Z = 1.96
 
 SCHEDULE_WORDS = {
     "dense": "Keeping every filter",
@@ -82,10 +81,17 @@ def accuracy(record: Record, stage: str | None = None) -> float:
     return float(report_of(record, stage or final_stage(record))["accuracy"])
 
 
+def judged(value: float, baseline: float, verdict: Verdict) -> Change:
+    """An accuracy or recall beside the baseline's on the same images, as the paired test judges it."""
+    better = None if not verdict.is_real else verdict.difference > 0
+    return Change(value=value, dense=baseline, margin=verdict.margin, better=better)
+
+
 def accuracy_change(record: Record, stage: str | None = None) -> Change:
     """Test accuracy against the dense network's, with the 95 % margin of two independent samples of that size.
 
-    Both networks see the same images, so the true margin is narrower: the verdict errs on the careful side.
+    For where a run's logits are not read: both networks see the same images, so the true margin is narrower and the
+    verdict errs on the careful side. `judged` knows better.
     """
     stage = stage or final_stage(record)
     return rates(accuracy(record, stage), accuracy(record, "dense"), report_of(record, stage)["images"])
@@ -134,15 +140,18 @@ def best_reason(record: Record) -> str:
     return f"the most accurate pruned network; none stays within {limit} of the dense one yet"
 
 
-def finding(record: Record) -> str:
-    """One sentence: what was kept, what that leaves, what it costs."""
+def finding(record: Record, change: Change | None = None) -> str:
+    """One sentence: what was kept, what that leaves, what it costs; `change` of accuracy against the dense network.
+
+    Without `change` it is judged by margins alone, see `accuracy_change`.
+    """
     schedule = schedule_of(record)
     share = record.result["cost"]["parameters"] / record.result["dense_cost"]["parameters"]
     epochs = record.spec["epochs"]
     after = f"after {words.plural(epochs, 'epoch')} of fine-tuning" if epochs else "without fine-tuning"
     return (
         f"{schedule_words(schedule)} leaves {words.percent(share)} of the parameters "
-        f"and {accuracy_words(accuracy_change(record))} {after}."
+        f"and {accuracy_words(change or accuracy_change(record))} {after}."
     )
 
 
@@ -178,6 +187,18 @@ def spec_label(spec: dict[str, Any]) -> str:
     if spec["training_set"] == "full":
         parts.append("48,000 images")
     return " · ".join(parts)
+
+
+def labels(records: Sequence[Record]) -> dict[str, str]:
+    """Id -> label of each run; where two would have the same, the beginning of the id sets them apart."""
+    names = {record.id: label(record) for record in records}
+    each = list(names.values())
+    return {run: name if each.count(name) == 1 else f"{name} · {run[:6]}" for run, name in names.items()}
+
+
+def styles(records: Sequence[Record]) -> dict[str, palette.Style]:
+    """Id -> style of each run; hand in all runs there are, so that a filter changes no run's style."""
+    return palette.run_styles([record.id for record in sorted(records, key=lambda each: (each.created, each.id))])
 
 
 def depends_on(record: Record) -> str:

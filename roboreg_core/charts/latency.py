@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import altair as alt
 import pandas as pd
 
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import Drawing
+from roboreg_core.runs.figures import Speed
 from roboreg_core.store.records import Record
 
 NETWORKS = {"dense": "dense", "final": "pruned"}
@@ -16,22 +19,7 @@ def latency_data(record: Record) -> pd.DataFrame:
     """A row a network and batch: milliseconds a batch and images a second, each median, 10th and 90th percentile."""
     rows = []
     for key, timing in record.result["latency"].items():
-        network = NETWORKS[key.split("_", 1)[0]]
-        rows.append(
-            {
-                "network": network,
-                "batch": timing["batch"],
-                "milliseconds": timing["median"] * 1e3,
-                "milliseconds_low": timing["low"] * 1e3,
-                "milliseconds_high": timing["high"] * 1e3,
-                "images_per_second": timing["batch"] / timing["median"],
-                "images_per_second_low": timing["batch"] / timing["high"],
-                "images_per_second_high": timing["batch"] / timing["low"],
-                "repeats": timing["repeats"],
-                "device": timing["device"],
-                "threads": timing["threads"],
-            }
-        )
+        rows.append({"network": NETWORKS[key.split("_", 1)[0]], **asdict(Speed.of(timing))})
     return pd.DataFrame(rows).sort_values(["batch", "network"], ignore_index=True)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from roboreg_core.charts import palette, words
 from roboreg_core.charts.base import Drawing
+from roboreg_core.runs.figures import layer_rows
 from roboreg_core.store.records import Record
 
 WORDS = {"parameters": "parameters", "macs": "MACs"}
@@ -14,21 +15,7 @@ WORDS = {"parameters": "parameters", "macs": "MACs"}
 
 def layers_data(record: Record) -> pd.DataFrame:
     """A row a layer: its parameters and MACs in the dense and in the pruned network, and the share that stays."""
-    dense, pruned = record.result["dense_cost"]["layers"], record.result["cost"]["layers"]
-    return pd.DataFrame(
-        {
-            "layer": before["name"],
-            "filters_dense": before["outputs"],
-            "filters": after["outputs"],
-            "parameters_dense": before["parameters"],
-            "parameters": after["parameters"],
-            "parameters_kept": after["parameters"] / before["parameters"],
-            "macs_dense": before["macs"],
-            "macs": after["macs"],
-            "macs_kept": after["macs"] / before["macs"],
-        }
-        for before, after in zip(dense, pruned, strict=True)
-    )
+    return pd.DataFrame(layer_rows(record))
 
 
 def layers_title(frame: pd.DataFrame, field: str) -> str:

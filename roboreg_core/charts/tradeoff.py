@@ -1,47 +1,65 @@
-"""Accuracy against size: every run's pruned and fine-tuned network, and the front that no other network beats."""
+"""Accuracy against a cost: every run's pruned and fine-tuned network, and the front that no other network beats."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 import pandas as pd
 
 from roboreg_core.charts import facts, palette, words
 from roboreg_core.charts.base import Drawing
+from roboreg_core.evaluation.pareto import pareto_front
+from roboreg_core.runs.figures import counts_of
+from roboreg_core.runs.results import final_stage
 from roboreg_core.store.records import Record
 
-COLUMNS = ["run", "label", "stage", "parameters", "share", "macs", "accuracy", "dense_accuracy", "origin", "colour"]
-STAGES = ("tuned", "pruned")
+COLUMNS = [
+    "run", "label", "stage", "final", "parameters", "share", "macs", "latency", "accuracy", "dense_accuracy", "origin",
+    "colour", "marker",
+]  # fmt: skip
+# Name of the selection; its field is `run`.
 SELECTION = "chosen"
+COST_WORDS = {"parameters": "parameters", "macs": "MACs", "latency": "latency"}
+AXIS_TITLES = {"parameters": "parameters", "macs": "MACs an image", "latency": "latency of one image, ms"}
 
 
-def tradeoff_data(records: Sequence[Record]) -> pd.DataFrame:
-    """A row a run and stage after pruning; `front` marks the networks that no smaller one equals in accuracy."""
-    colours = palette.run_colours(record.id for record in sorted(records, key=lambda each: each.created))
+def tradeoff_data(
+    records: Sequence[Record], cost: str = "parameters", styles: Mapping[str, palette.Style] | None = None
+) -> pd.DataFrame:
+    """A row a run and stage after pruning, cheapest first; `front` marks the networks that no other beats.
+
+    `cost` is one of `runs.figures.COSTS`; `share` is that of the dense network's which is left. A run's latency was
+    measured on its final network, which has the shape of the pruned one. `styles` are those of all runs, see
+    `facts.styles`; without, those of `records`.
+    """
+    styles = styles or facts.styles(records)
     rows = [
         {
             "run": record.id,
             "label": facts.label(record),
             "stage": stage,
-            "parameters": record.result["cost"]["parameters"],
-            "share": record.result["cost"]["parameters"] / record.result["dense_cost"]["parameters"],
-            "macs": record.result["cost"]["macs"],
+            "final": stage == final_stage(record),
+            "parameters": counts["parameters"],
+            "share": counts[cost] / counts_of(record, "dense")[cost],
+            "macs": counts["macs"],
+            "latency": counts["latency"],
             "accuracy": facts.accuracy(record, stage),
             "dense_accuracy": facts.accuracy(record, "dense"),
             "origin": "recorded" if record.recorded else "own",
-            "colour": colours[record.id],
+            "colour": styles[record.id].colour,
+            "marker": styles[record.id].marker,
         }
-        for record in records
+        for record, counts in ((record, counts_of(record, "final")) for record in records)
         for stage in facts.stages_of(record)
         if stage != "dense"
     ]
-    frame = pd.DataFrame(rows, columns=COLUMNS).sort_values(["parameters", "accuracy"], ascending=[True, False])
-    best_before = frame["accuracy"].cummax().shift(fill_value=-1.0)
-    return frame.assign(front=frame["accuracy"] > best_before).reset_index(drop=True)
+    frame = pd.DataFrame(rows, columns=COLUMNS).sort_values([cost, "accuracy"], ascending=[True, False])
+    front = pareto_front(frame[cost].tolist(), frame["accuracy"].tolist())
+    return frame.assign(front=front).reset_index(drop=True)
 
 
-def tradeoff_title(frame: pd.DataFrame) -> str:
+def tradeoff_title(frame: pd.DataFrame, cost: str = "parameters") -> str:
     """The finding: how small a network still comes close to the dense one."""
     if frame.empty:
         return "No runs to compare yet"
@@ -50,66 +68,80 @@ def tradeoff_title(frame: pd.DataFrame) -> str:
         top = frame.iloc[int(frame["accuracy"].argmax())]
         return f"No pruned network is within 1 point of the dense one; the closest reaches {_percent(top['accuracy'])}"
     small = close.iloc[0]
+    if cost == "latency":
+        # Each run timed its own dense network: timings of other runs may have met another load.
+        return (
+            f"{small['label']} is the fastest within 1 point of the dense network: {_percent(small['accuracy'])} at "
+            f"{small['latency']:.2f} ms an image, {small['latency'] / small['share']:.2f} ms dense in the same run"
+        )
     return (
-        f"{_percent(small['share'])} of the parameters are enough for {_percent(small['accuracy'])}, "
+        f"{_percent(small['share'])} of the {COST_WORDS[cost]} are enough for {_percent(small['accuracy'])}, "
         f"against {_percent(small['dense_accuracy'])} dense"
     )
 
 
-def tradeoff_chart(frame: pd.DataFrame) -> Drawing:
-    """Points to click (selection `chosen`, field `run`), the front as a stepped line, the dense accuracy as a rule."""
+def tradeoff_chart(frame: pd.DataFrame, cost: str = "parameters") -> Drawing:
+    """Points to click (selection `chosen`, field `run`), the front as a stepped line, the dense accuracy as a rule.
+
+    A run's final network has the run's marker, hollow where it is recorded; before fine-tuning it is a small dot.
+    """
     base = alt.Chart(frame)
     x = alt.X(
-        "parameters:Q",
-        title="parameters",
-        axis=alt.Axis(format="~s", tickCount=8),
+        f"{cost}:Q",
+        title=AXIS_TITLES[cost],
+        axis=alt.Axis(format="~s" if cost != "latency" else "~g", tickCount=8),
         scale=alt.Scale(zero=False, padding=12),
     )
     y = alt.Y("accuracy:Q", title="test accuracy", axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False, nice=True))
-    shape = alt.Shape(
-        "stage:N",
-        title=None,
-        scale=alt.Scale(domain=list(STAGES), range=[palette.STAGE_MARKERS[stage] for stage in STAGES]),
-        legend=alt.Legend(orient="top", labelExpr="datum.label == 'tuned' ? 'fine-tuned' : 'only pruned'"),
-    )
     colour = alt.Color("colour:N", scale=None, legend=None)
-    tooltip = [
-        alt.Tooltip("label:N", title="run"),
-        alt.Tooltip("stage:N", title="network"),
-        alt.Tooltip("accuracy:Q", format=".2%", title="accuracy"),
-        alt.Tooltip("parameters:Q", format=","),
-        alt.Tooltip("share:Q", format=".1%", title="of dense"),
-        alt.Tooltip("origin:N"),
-    ]
     front = (
         base.transform_filter("datum.front")
         .mark_line(interpolate="step-after", strokeDash=[3, 3], color=palette.GREY, opacity=0.9)
         .encode(x=x, y=y)
     )
     rise = base.mark_line(strokeWidth=1, opacity=0.5).encode(x=x, y=y, detail="run:N", color=colour)
-    points = base.encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip)
     chosen = alt.selection_point(fields=["run"], name=SELECTION)
+    points = base.encode(x=x, y=y, color=colour, tooltip=_tooltip(cost))
+    before = points.transform_filter("!datum.final").mark_point(filled=True, size=25, opacity=0.8, shape="circle")
+    final = points.encode(shape=alt.Shape("marker:N", scale=None, legend=None))
     recorded = (
-        points.transform_filter("datum.origin == 'recorded'")
-        .mark_point(filled=False, size=110, strokeWidth=2.5, opacity=1)
+        final.transform_filter("datum.final && datum.origin == 'recorded'")
+        .mark_point(filled=False, size=110, strokeWidth=2.5, opacity=1, cursor="pointer")
         .add_params(chosen)
     )
-    own = points.transform_filter("datum.origin == 'own'").mark_point(filled=True, size=130, opacity=1)
+    own = final.transform_filter("datum.final && datum.origin == 'own'").mark_point(
+        filled=True, size=130, opacity=1, cursor="pointer"
+    )
     rule = (
         base.transform_aggregate(dense="max(dense_accuracy)")
         .mark_rule(color=palette.GREY, strokeDash=[8, 4], strokeWidth=1.5)
         .encode(y=alt.Y("dense:Q"), tooltip=[alt.Tooltip("dense:Q", format=".2%", title="dense accuracy")])
     )
-    return alt.layer(rule, front, rise, recorded, own).properties(height=360, description=tradeoff_alt(frame))
+    return alt.layer(rule, front, rise, before, recorded, own).properties(
+        height=360, description=tradeoff_alt(frame, cost)
+    )
 
 
-def tradeoff_alt(frame: pd.DataFrame) -> str:
+def tradeoff_alt(frame: pd.DataFrame, cost: str = "parameters") -> str:
     """The chart in words."""
     runs = frame["run"].nunique()
     return (
-        f"Scatter of test accuracy against parameters for {words.plural(runs, 'run')}: circles fine-tuned, triangles "
-        f"only pruned, hollow recorded, filled own. {tradeoff_title(frame)}."
+        f"Scatter of test accuracy against {COST_WORDS[cost]} for {words.plural(runs, 'run')}: markers are final "
+        f"networks, hollow recorded, filled own; small dots before fine-tuning. {tradeoff_title(frame, cost)}."
     )
+
+
+def _tooltip(cost: str) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("label:N", title="run"),
+        alt.Tooltip("stage:N", title="network"),
+        alt.Tooltip("accuracy:Q", format=".2%", title="accuracy"),
+        alt.Tooltip("parameters:Q", format=","),
+        alt.Tooltip("macs:Q", format=",", title="MACs"),
+        alt.Tooltip("latency:Q", format=".2f", title="latency, ms"),
+        alt.Tooltip("share:Q", format=".1%", title=f"{COST_WORDS[cost]} left"),
+        alt.Tooltip("origin:N"),
+    ]
 
 
 def _percent(share: float) -> str:

@@ -20,6 +20,7 @@ schedules_app = typer.Typer(no_args_is_help=True, help="Schedules saved under a 
 data_app = typer.Typer(no_args_is_help=True, help="The CIFAR-10 images on this machine.")
 
 # A schedule may begin with a minus sign: an error that says why is better than an unknown option.
+app.command("compare")(runs.compare_verb)
 app.command("cost", context_settings={"ignore_unknown_options": True})(networks.cost_verb)
 app.command("evaluate")(networks.evaluate_verb)
 app.command("export")(files.export_verb)

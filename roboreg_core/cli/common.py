@@ -14,6 +14,7 @@ from rich.progress import Progress, TextColumn, TimeRemainingColumn
 from roboreg_core import paths
 
 if TYPE_CHECKING:
+    from roboreg_core.store.records import Record
     from roboreg_core.store.store import Store
 
 say = Console(stderr=True, highlight=False)
@@ -98,3 +99,14 @@ def progress_bar(title: str) -> Iterator[Any]:
             progress.update(task, completed=fraction, stage=stage)
 
         yield advance
+
+
+def find_run(store: Store, prefix: str) -> Record:
+    """The run whose id is, or alone begins with, `prefix`. Raises `StoreError` where there is none."""
+    from roboreg_core.errors import StoreError
+    from roboreg_core.runs.spec import KIND
+
+    record = store.find_record(prefix)
+    if record.kind != KIND:
+        raise StoreError(f"record {record.id} must be a run, got a {record.kind}: list the runs to see their ids")
+    return record

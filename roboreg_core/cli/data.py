@@ -11,11 +11,11 @@ from roboreg_core.errors import RoboRegError
 
 def data_status(as_json: Json = False) -> None:
     """Which images are on this machine."""
-    from roboreg_core.data import bundle, sources
+    from roboreg_core.data import manifest, sources
 
     full = sources.full_is_present()
-    manifest = bundle.read_manifest(paths.bundled_data())
-    counts = {name: len(split["labels"]) for name, split in manifest["splits"].items()}
+    splits = manifest.read_manifest(paths.bundled_data())["splits"]
+    counts = {name: len(split["labels"]) for name, split in splits.items()}
     facts = {
         "bundled": {"folder": str(paths.bundled_data()), "images": counts},
         "full": {"folder": str(paths.local_data()), "present": full},

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roboreg_core.cli.common import Json, answer, open_store, say_notes
+from roboreg_core.cli.common import Json, answer, find_run, open_store, say_notes
 from roboreg_core.errors import RoboRegError, StoreError
 
 if TYPE_CHECKING:
     from roboreg_core.evaluation.export import OnnxExport
-    from roboreg_core.store.records import Record
-    from roboreg_core.store.store import Store
 
 
 def export_verb(
@@ -72,16 +70,6 @@ def write_file(path: Path, content: bytes) -> None:
         write_whole(path, content)
     except OSError as error:
         raise RoboRegError(f"{path} must be writable, got {error.strerror}; choose another file") from None
-
-
-def find_run(store: Store, prefix: str) -> Record:
-    """The run whose id is, or alone begins with, `prefix`. Raises `StoreError` where there is none."""
-    from roboreg_core.runs.spec import KIND
-
-    record = store.find_record(prefix)
-    if record.kind != KIND:
-        raise StoreError(f"record {record.id} must be a run, got a {record.kind}: list the runs to see their ids")
-    return record
 
 
 def _export(network: str) -> OnnxExport:

@@ -24,6 +24,7 @@ from roboreg_core.cli.common import (
     TrainingImages,
     answer,
     compose_method,
+    find_run,
     open_store,
     progress_bar,
     say,
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from roboreg_core.store.store import Store
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.")]
+
+
+DENSE = "dense"
+Baseline = Annotated[str, typer.Option(metavar="RUN", help="What to compare with: a run's id, or dense.")]
 
 
 def run_verb(
@@ -98,10 +103,39 @@ def runs_list(as_json: Json = False) -> None:
     answer(as_json, {"runs": [_summary(record) for record in records]}, lines)
 
 
-def runs_show(run: Run, as_json: Json = False) -> None:
-    """Everything that is known about one run."""
-    record = open_store().find_record(run)
-    answer(as_json, _record_json(record), _record_line(record))
+def runs_show(
+    run: Run,
+    baseline: Baseline = DENSE,
+    images: Annotated[bool, typer.Option("--images", help="Tell each band's places among the test images.")] = False,
+    block: Annotated[int | None, typer.Option(help="Tell what became of this block's filters, 1 to 9.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Everything that is known about one run, and how it differs from a baseline."""
+    from roboreg_core.runs.clusters import clusters_of
+    from roboreg_core.runs.summary import summary
+
+    store = open_store()
+    record = find_run(store, run)
+    found = summary(record, store, _baseline(store, baseline))
+    verdict = found.paired[found.final].verdict.words
+    line = f"{_record_line(record)}\nagainst {found.baseline.name}: {verdict}"
+    filters = {} if block is None else {"filters": clusters_of(record, block, store).to_json()}
+    answer(as_json, {**_record_json(record), **found.to_json(images=images), **filters}, line)
+
+
+def compare_verb(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN ...", help="2 to 16 ids, or their first digits.")],
+    baseline: Baseline = DENSE,
+    as_json: Json = False,
+) -> None:
+    """Runs side by side against a baseline: accuracy with verdicts, costs, classes, which images they lose alike."""
+    from roboreg_core.runs.compare import compare_runs
+
+    store = open_store()
+    found = compare_runs([find_run(store, run) for run in runs], store, _baseline(store, baseline))
+    lines = [f"{_record_line(row.record)}  {row.paired.verdict.words}" for row in found.rows]
+    lines += [f"note: {each.words}" for each in found.unlike]
+    answer(as_json, found.to_json(), "\n".join(lines))
 
 
 def runs_delete(
@@ -148,6 +182,10 @@ def runs_record(as_json: Json = False) -> None:
     store = open_store()
     ids = recorded.make(store, lambda spec, content: _execute(spec, content, store))
     answer(as_json, {"recorded": ids}, f"recorded {len(ids)} runs in {paths.recorded()}")
+
+
+def _baseline(store: Store, name: str) -> Record | None:
+    return None if name == DENSE else find_run(store, name)
 
 
 def _execute(spec: Any, content: bytes, store: Store) -> Record:

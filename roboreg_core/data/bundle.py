@@ -17,14 +17,12 @@ import numpy as np
 from PIL import Image
 
 from roboreg_core.data.images import BUNDLED_PER_CLASS, Images, first_of_each_class, from_arrays
+from roboreg_core.data.manifest import FORMAT, MANIFEST, REMEDY, read_manifest
 from roboreg_core.errors import DataError
 
-MANIFEST = "manifest.json"
-FORMAT = 1
 PER_MOSAIC = 1_000
 PER_ROW = 40
 SIZE = 32
-REMEDY = "restore the data/ folder of the repository (git checkout -- data)"
 
 
 def read(folder: Path, split: str) -> Images:
@@ -61,18 +59,6 @@ def write(folder: Path, train: Images, test: Images) -> None:
     chosen = train.take(first_of_each_class(train.labels.numpy(), BUNDLED_PER_CLASS), "train")
     splits = {name: _write_split(folder, name, images) for name, images in (("train", chosen), ("test", test))}
     (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, "splits": splits}) + "\n")
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of the bundle in `folder`."""
-    path = folder / MANIFEST
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(f"bundled images need a readable {path}, got {type(error).__name__}; {REMEDY}") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise DataError(f"{path} must be a manifest of format {FORMAT}, got another; {REMEDY}")
-    return manifest
 
 
 def _checked_bytes(folder: Path, part: dict[str, Any]) -> bytes:

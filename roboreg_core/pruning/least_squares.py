@@ -135,6 +135,22 @@ def exchange(of: Moments, start: Tensor, kept: Tensor) -> Tensor:
     return torch.tensor(sorted(chosen))
 
 
+def regrets(of: Moments, start: Tensor, kept: Tensor) -> Tensor:
+    """How much the error would fall with each channel that is not kept, as a share of the targets' variance, (n,).
+
+    One channel at a time, all others fitted again; 0 for the kept ones.
+    """
+    regular, right = _regular(of, start)
+    n = (len(regular) - 1) // TAPS
+    chosen = kept.tolist()
+    others = [channel for channel in range(n) if channel not in chosen]
+    out = torch.zeros(n, dtype=torch.float64)
+    if others:
+        variance = float((of.energy - of.cross[-1].square()).sum())
+        out[torch.tensor(others)] = _gains(regular, right, chosen, others).clamp_min(0) / max(variance, 1e-12)
+    return out
+
+
 def _better(regular: Tensor, right: Tensor, chosen: list[int], n: int, lowest: float) -> tuple[list[int], float] | None:
     others = [channel for channel in range(n) if channel not in chosen]
     if not others:

@@ -23,7 +23,7 @@ from roboreg_core.pruning.cluster import cluster
 from roboreg_core.pruning.features import ROWS, filter_rows
 from roboreg_core.pruning.inner import Inner, Outer
 from roboreg_core.pruning.keep import SCORES, best, best_of_each, medoids
-from roboreg_core.pruning.least_squares import Moments, channel_rows, eliminate, exchange, moments
+from roboreg_core.pruning.least_squares import Moments, channel_rows, eliminate, exchange, moments, regrets
 from roboreg_core.pruning.method import NO_CLUSTERS, RESPONSES, Method
 from roboreg_core.pruning.patches import patches, values
 from roboreg_core.pruning.refit import refit_conv1, refit_conv2
@@ -43,6 +43,8 @@ class BlockReport:
         distinct: different filters before.
         dead: filters whose channel was constant before.
         labels: for each filter before, the filter after that it went into; -1 where it was dropped.
+        losses: where filters are chosen by the loss without clusters: for each filter before, how much the block's
+            error would fall had it been kept as well, as a share of the variance of what the block adds; 0 for kept.
     """
 
     block: int
@@ -52,10 +54,11 @@ class BlockReport:
     distinct: int
     dead: int
     labels: tuple[int, ...]
+    losses: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The same as a JSON object."""
-        return {**asdict(self), "labels": list(self.labels)}
+        return {**asdict(self), "labels": list(self.labels), "losses": list(self.losses)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -167,6 +170,7 @@ def prune_block(site: Site, k: int) -> PrunedBlock:
         distinct=distinct,
         dead=int(site.inner.dead.sum()),
         labels=tuple(labels.tolist()),
+        losses=_losses(site, labels) if count < width else (),
     )
     return PrunedBlock(inner=inner, outer=outer, report=report, changed=changed)
 
@@ -239,6 +243,19 @@ def _by_loss(site: Site, k: int, copies: Tensor, labels: Tensor | None) -> Tenso
     if labels is None:
         chosen = exchange(of, start, chosen)
     return firsts[chosen]
+
+
+def _losses(site: Site, labels: Tensor) -> tuple[float, ...]:
+    """See `BlockReport.losses`; () where filters are chosen otherwise."""
+    if site.method.keep != "loss" or site.method.clusters != NO_CLUSTERS:
+        return ()
+    firsts = _copies(site)[1].unique()
+    start = site.outer.start(site.straight.conv2)
+    rows = torch.cat([channel_rows(firsts), torch.tensor([len(start) - 1])])
+    kept = (labels[firsts] >= 0).nonzero().squeeze(1)
+    losses = torch.zeros(len(labels), dtype=torch.float64)
+    losses[firsts] = regrets(site.everything.take(channel_rows(firsts)), start[rows], kept)
+    return tuple(losses.tolist())
 
 
 def _gathered(inner: Inner, copies: Tensor) -> Tensor:

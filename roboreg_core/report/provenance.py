@@ -6,6 +6,7 @@ import hashlib
 
 from roboreg_core import paths
 from roboreg_core.charts import settings
+from roboreg_core.data.manifest import MANIFEST
 from roboreg_core.report.document import Command, Prose, Section, Table
 from roboreg_core.store.records import Record
 
@@ -72,6 +73,4 @@ def checksums(record: Record) -> dict[str, str]:
 
 
 def _manifest_sha256() -> str:
-    from roboreg_core.data.bundle import MANIFEST
-
     return hashlib.sha256((paths.bundled_data() / MANIFEST).read_bytes()).hexdigest()

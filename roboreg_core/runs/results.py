@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -61,17 +60,6 @@ def final_stage(record: Record) -> str:
     return "tuned" if "tuned" in record.result["stages"] else "pruned"
 
 
-def load_logits(record: Record, store: Store) -> dict[str, Any]:
-    """The logits of each stage, numpy float32 (n_images, 10), read from the artefacts."""
-    import numpy as np
-
-    named = record.result["artifacts"]
-    return {
-        stage: np.load(io.BytesIO(store.artifacts.get(named[f"logits_{stage}"])), allow_pickle=False)
-        for stage in record.result["stages"]
-    }
-
-
 def predictions_csv(record: Record, store: Store) -> str:
     """Every test image with its true class and each stage's predicted class and confidence, as CSV."""
     import numpy as np
@@ -79,12 +67,12 @@ def predictions_csv(record: Record, store: Store) -> str:
 
     from roboreg_core.data.images import CLASSES
     from roboreg_core.data.sources import test_images
+    from roboreg_core.runs.predictions import predictions
 
     names = np.array(CLASSES)
     labels = test_images().labels.numpy()
     frame = pd.DataFrame({"image": np.arange(len(labels)), "true": names[labels]})
-    for stage, values in load_logits(record, store).items():
-        odds = np.exp(values - values.max(1, keepdims=True))
-        frame[stage] = names[values.argmax(1)]
-        frame[f"{stage}_confidence"] = (odds.max(1) / odds.sum(1)).round(6)
+    for stage, each in predictions(record, store).items():
+        frame[stage] = names[each.classes]
+        frame[f"{stage}_confidence"] = each.confidence.round(6)
     return frame.to_csv(index=False)

@@ -75,10 +75,7 @@ class RunSpec:
     @property
     def id(self) -> str:
         """Identity: the first 16 hex digits of the SHA-256 of everything that determines the result."""
-        determines = {**self.to_json(), "version": METHOD_VERSION}
-        del determines["device"], determines["dense"]
-        text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return identity(self.to_json(), METHOD_VERSION)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` makes an equal spec."""
@@ -118,6 +115,20 @@ class RunSpec:
         if self.dense != "dense":
             options.append(f"--from {self.dense}")
         return f"python -m roboreg_core run {self.schedule} {' '.join(options)}"
+
+
+def identity(spec: dict[str, Any], version: int) -> str:
+    """The identity of a run with this spec, as `RunSpec.to_json` wrote it, under a version of the method."""
+    determines = {**spec, "version": version}
+    del determines["device"], determines["dense"]
+    text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def method_version(record: Record) -> int | None:
+    """The version under which a run was made: the one that gives its spec its identity; None where none does."""
+    versions = range(METHOD_VERSION, 0, -1)
+    return next((version for version in versions if identity(record.spec, version) == record.id), None)
 
 
 def of_preset(name: str) -> dict[str, Any]:

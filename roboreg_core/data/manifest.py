@@ -1,0 +1,41 @@
+"""What the bundled images are: their files, sums, labels and places. Reading it loads no pixel and no torch."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from roboreg_core import paths
+from roboreg_core.errors import DataError
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+REMEDY = "restore the data/ folder of the repository (git checkout -- data)"
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of the bundle in `folder`."""
+    path = folder / MANIFEST
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"bundled images need a readable {path}, got {type(error).__name__}; {REMEDY}") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise DataError(f"{path} must be a manifest of format {FORMAT}, got another; {REMEDY}")
+    return manifest
+
+
+def test_labels() -> np.ndarray:
+    """True classes of the 10,000 test images, int64, in the order of `sources.test_images`; do not write to it."""
+    return _labels(paths.bundled_data())
+
+
+@lru_cache(maxsize=2)
+def _labels(folder: Path) -> np.ndarray:
+    labels = np.array(read_manifest(folder)["splits"]["test"]["labels"], dtype=np.int64)
+    labels.setflags(write=False)
+    return labels

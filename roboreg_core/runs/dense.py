@@ -1,0 +1,46 @@
+"""The dense network that a run started from: among those that ship with the project, or in the store."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from roboreg_core import paths
+from roboreg_core.errors import StoreError
+
+if TYPE_CHECKING:
+    from roboreg_core.model.resnet import ResNet20
+    from roboreg_core.store.records import Record
+    from roboreg_core.store.store import Store
+
+
+def dense_content(record: Record, store: Store) -> bytes:
+    """Its weights as the bytes of a safetensors file.
+
+    Raises:
+        StoreError: it is neither in `checkpoints/` nor in the store.
+    """
+    digest = record.spec["dense_sha256"]
+    for path in sorted(paths.checkpoints().glob("*.safetensors")):
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() == digest:
+            return content
+    if digest in store.artifacts:
+        return store.artifacts.get(digest)
+    raise StoreError(
+        f"run {record.id} started from the dense network {record.spec['dense']} ({digest[:12]}), which is not here any "
+        "more: put it back into checkpoints/"
+    )
+
+
+def dense_network(record: Record, store: Store) -> ResNet20:
+    """The same as a network; shared, so do not change it."""
+    return _network(dense_content(record, store))
+
+
+@lru_cache(maxsize=4)
+def _network(content: bytes) -> ResNet20:
+    from roboreg_core.model import checkpoints
+
+    return checkpoints.from_bytes(content).model

@@ -1,0 +1,190 @@
+"""One run against a baseline, every figure: what the Inspect page shows and `runs show --json` prints.
+
+The baseline is the dense network that the run started from, or another run's final network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from roboreg_core.errors import DataError
+from roboreg_core.evaluation.damage import Damage, follow
+from roboreg_core.evaluation.paired import Paired, compare
+from roboreg_core.runs import figures
+from roboreg_core.runs.likeness import Unlike, unlike
+from roboreg_core.runs.predictions import Predictions, labels_of, predictions
+from roboreg_core.runs.results import final_stage
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from roboreg_core.store.records import Record
+    from roboreg_core.store.store import Store
+
+DENSE = "dense"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Baseline:
+    """What a run is compared with.
+
+    Attributes:
+        name: `dense`, or the other run's id.
+        record: the run whose figures these are.
+        stage: of that run.
+        predictions: of that network.
+    """
+
+    name: str
+    record: Record
+    stage: str
+    predictions: Predictions
+
+    @property
+    def network(self) -> str:
+        """`dense` or `final`, see `figures`."""
+        return DENSE if self.stage == DENSE else "final"
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The network's report, see `evaluation.report.Report`."""
+        report: dict[str, Any] = self.record.result["stages"][self.stage]
+        return report
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Summary:
+    """A run beside its baseline.
+
+    Attributes:
+        record: the run.
+        classes: names of the ten classes.
+        labels: int64 (n,), true classes of the test images.
+        predictions: stage -> what its network predicted.
+        baseline: what it is compared with.
+        paired: stage -> the paired comparison with the baseline.
+        damage: the run's own images, followed from dense to pruned to tuned.
+        flips: the images followed from the baseline to the run's final network.
+        reports: stage -> the report's rows with changes to the baseline, see `figures.report_rows`.
+        counts: `figures.counts_of` beside the baseline's.
+        speeds: batch -> (final network, baseline).
+        unlike: what else differs between run and baseline, where that is another run.
+    """
+
+    record: Record
+    classes: tuple[str, ...]
+    labels: np.ndarray
+    predictions: dict[str, Predictions]
+    baseline: Baseline
+    paired: dict[str, Paired]
+    damage: Damage
+    flips: Damage
+    reports: dict[str, list[dict[str, Any]]]
+    counts: dict[str, figures.Pair]
+    speeds: dict[int, tuple[figures.Speed, figures.Speed]]
+    unlike: tuple[Unlike, ...]
+
+    @property
+    def final(self) -> str:
+        """The run's last stage."""
+        return final_stage(self.record)
+
+    def confused(self, stage: str, true: int, predicted: int) -> np.ndarray:
+        """Places of the test images of class `true` that a stage's network took for `predicted`: a cell's images."""
+        found = (self.labels == true) & (self.predictions[stage].classes == predicted)
+        return found.nonzero()[0]
+
+    def moved(self, stage: str, true: int, predicted: int) -> tuple[np.ndarray, np.ndarray]:
+        """Places of the images that entered a cell since the baseline, and of those that left it.
+
+        The difference of the two counts is the cell of `paired[stage].confusion.difference`.
+        """
+        now = (self.labels == true) & (self.predictions[stage].classes == predicted)
+        before = (self.labels == true) & (self.baseline.predictions.classes == predicted)
+        return (now & ~before).nonzero()[0], (before & ~now).nonzero()[0]
+
+    def worst_class(self, stage: str | None = None) -> dict[str, Any]:
+        """The class with the lowest recall: its row of the report, and the verdict on its change."""
+        stage = stage or self.final
+        rows = self.reports[stage][: len(self.classes)]
+        place = min(range(len(rows)), key=lambda each: float(rows[each]["recall"]))
+        return {**rows[place], "verdict": self.paired[stage].per_class[place].verdict.to_json()}
+
+    def to_json(self, *, images: bool = False) -> dict[str, Any]:
+        """Every figure as a JSON object; with `images`, each band's places among the test images too."""
+        damage, flips = self.damage.to_json(), self.flips.to_json()
+        if images:
+            for followed, bands in ((self.damage, damage), (self.flips, flips)):
+                for name, band in bands.items():
+                    band["places"] = followed.images(name).tolist()
+        return {
+            "baseline": {"name": self.baseline.name, "stage": self.baseline.stage},
+            "stage": self.final,
+            "classes": list(self.classes),
+            "paired": {stage: paired.to_json() for stage, paired in self.paired.items()},
+            "damage": damage,
+            "flips": flips,
+            "report": self.reports,
+            "worst_class": {stage: self.worst_class(stage) for stage in self.reports},
+            "counts": {name: pair.to_json() for name, pair in self.counts.items()},
+            "layers": figures.layer_rows(self.record),
+            "speed": {
+                str(batch): {
+                    "final": asdict(final),
+                    "baseline": asdict(baseline),
+                    "apart": final.is_apart(baseline),
+                    "times_as_fast": baseline.milliseconds / final.milliseconds,
+                }
+                for batch, (final, baseline) in self.speeds.items()
+            },
+            "unlike": [each.to_json() for each in self.unlike],
+        }
+
+
+def baseline_of(record: Record, store: Store, other: Record | None = None) -> Baseline:
+    """The dense network that `record` started from, or the final network of `other`."""
+    source = other or record
+    stage = final_stage(other) if other is not None else DENSE
+    return Baseline(
+        name=other.id if other is not None else DENSE,
+        record=source,
+        stage=stage,
+        predictions=predictions(source, store)[stage],
+    )
+
+
+def summary(record: Record, store: Store, other: Record | None = None) -> Summary:
+    """Every figure of a run against its dense network, or against the final network of the run `other`.
+
+    Raises:
+        StoreError: logits are missing from the store.
+        DataError: a run was measured on other images than those that are here.
+    """
+    labels, found, baseline = labels_of(record), predictions(record, store), baseline_of(record, store, other)
+    if len(baseline.predictions.classes) != len(labels):
+        raise DataError(f"runs {record.id} and {baseline.record.id} must be measured on the same images, got others")
+    before, last = baseline.predictions.classes, final_stage(record)
+    return Summary(
+        record=record,
+        classes=tuple(row["name"] for row in record.result["stages"][DENSE]["per_class"]),
+        labels=labels,
+        predictions=found,
+        baseline=baseline,
+        paired={stage: compare(labels, before, each.classes) for stage, each in found.items()},
+        damage=follow(labels, [each.classes for each in found.values()]),
+        flips=follow(labels, [before, found[last].classes]),
+        reports={
+            stage: figures.report_rows(record.result["stages"][stage], baseline.report)
+            for stage in record.result["stages"]
+        },
+        counts=figures.pairs(figures.counts_of(record, "final"), figures.counts_of(baseline.record, baseline.network)),
+        speeds={
+            batch: (
+                figures.speed_of(record, "final", batch),
+                figures.speed_of(baseline.record, baseline.network, batch),
+            )
+            for batch in figures.BATCHES
+        },
+        unlike=unlike([record, other]) if other is not None else (),
+    )
