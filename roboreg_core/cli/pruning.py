@@ -75,7 +75,8 @@ def prune_verb(
     made = _pruned(parsed, loaded.model, pruning, (method, recalibrate), chosen)
     say_notes((*loaded.notes, *made.notes))
     before, after = measure(loaded.model, chosen)[0], measure(made.model, chosen)[0]
-    final, tuned, how = made.model, {}, f"{method}{', recalibrated' if recalibrate else ''}, {made.seconds:.1f} s"
+    tuned: dict[str, Any] = {}
+    final, how = made.model, f"{method}{', recalibrated' if recalibrate else ''}, {made.seconds:.1f} s"
     if tuning is not None:
         final, tuned = _tuned(made, loaded.model, tuning, pruning.images, chosen)
     counted = cost(final.schedule)
