@@ -68,9 +68,12 @@ def _comparison(stage: str, table: list[Row], of: Callable[[Row], Mean | None]) 
         only = f"best measured {known[0].contestant.label} {_percent(known[1])}; " if known else ""
         return f"{stage}: {only}{'Torch-Pruning ' if ours else ''}{NOT_MEASURED}."
     ahead = 100 * (ours[1].mean - theirs[1].mean)
+    rivals = [row for row in table if row.rival]
+    known_rivals = sum(of(row) is not None for row in rivals)
+    among = "" if known_rivals == len(rivals) else f" of {known_rivals} of its {len(rivals)} rows that were measured"
     verdict = f"{abs(ahead):.1f} points {'ahead of' if ahead >= 0 else 'behind'}"
     return (
-        f"{stage}: {ours[0].contestant.label} {_percent(ours[1])}, {verdict} the rival's best "
+        f"{stage}: {ours[0].contestant.label} {_percent(ours[1])}, {verdict} the rival's best{among} "
         f"({theirs[0].contestant.label.removeprefix('Torch-Pruning, ')} {_percent(theirs[1])})."
     )
 

@@ -61,7 +61,7 @@ def test_means_and_spreads_are_over_seeds_and_the_best_is_bold() -> None:
     text = page(Points(points=(*held, point("l1", pruned=0.25), point("torch-pruning:taylor", pruned=0.3))), "d")
     assert line_of(text, "`refit`")[4] == "**85.00 ± 1.00 (3)**"
     assert line_of(text, "`l1`")[1:5] == ["135,754", "20,497,024", "92.43", "25.00 (1)"]
-    assert "`refit` 85.00 %, 55.0 points ahead of the rival's best (taylor 30.00 %)" in text
+    assert "`refit` 85.00 %, 55.0 points ahead of the rival's best of 1 of its 10 rows" in text
 
 
 def test_a_method_that_draws_nothing_has_one_value_before_fine_tuning_and_three_after() -> None:
