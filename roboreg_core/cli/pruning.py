@@ -154,10 +154,11 @@ def _without_weights(schedule: Schedule, dense: ResNet20, spec: WeightsSpec, dev
     }
     sparsity = 1 - zeros.nonzeros / zeros.weights
     method = {"method": WEIGHTS, "threshold": pruned.threshold, "sparsity": sparsity}
-    sizes = [f"{size / 1024:.0f} KiB {name}" for name, size in zeros.to_json()["file_bytes"].items()]
     line = (
-        f"; {zeros.nonzeros:,} of {zeros.weights:,} weights are not zero; weights in a file: {', '.join(sizes)}; a "
-        f"batch of {BATCH} takes {times['pruned']['median']:.2f} s, before {times['dense']['median']:.2f} s"
+        f"; {zeros.nonzeros:,} of {zeros.weights:,} weights are not zero; in a file they take "
+        f"{zeros.plain_bytes / 1024:.0f} KiB, compressed {zeros.dense_bytes / 1024:.0f}, as compressed sparse rows "
+        f"{zeros.sparse_bytes / 1024:.0f}; a batch of {BATCH} takes {times['pruned']['median']:.2f} s, before "
+        f"{times['dense']['median']:.2f} s"
     )
     facts = {"method": method, "images": {"calibration": None, "test": "10,000 test images"}}
     facts |= {**zeros.to_json(), "latency": times}
