@@ -91,6 +91,7 @@ def test_the_shipped_dense_network_equals_its_card() -> None:
         (("--method", "weights", "--keep", "l1"), "takes no features"),
         (("--method", "weights", "--sparsity", "2"), "sparsity must be 0 to below 1"),
         (("--calibration", "0"), "calibration images must be 1..10000"),
+        (("--preset", "slow"), "fine-tuning preset must be one of quick"),
     ],
 )
 def test_parts_of_a_method_that_do_not_fit_are_refused(arguments: tuple[str, ...], reason: str) -> None:
@@ -104,6 +105,14 @@ def test_methods_lists_every_method_and_part_with_its_meaning() -> None:
     assert found["default"] == "refit"
     assert set(found["parts"]) == {"features", "clusters", "keep", "repair"}
     assert all(method["meaning"] for method in found["methods"])
+
+
+def test_prune_and_run_take_the_same_options() -> None:
+    texts = {verb: roboreg(verb, "--help").stdout for verb in ("prune", "run")}
+    parts = ("method", "features", "clusters", "keep", "repair", "recalibrate", "calibration", "sparsity", "threshold")
+    options = {f"--{name}" for name in (*parts, "preset", "distil", "from", "seed", "images", "device")}
+    for text in texts.values():
+        assert options <= set(text.split())
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ Names and meanings only; `features`, `cluster`, `keep`, `merge` and `refit` hold
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -125,6 +126,8 @@ METHODS = {
     )
 }
 DEFAULT_METHOD = "refit"
+WEIGHTS = "weights"
+WEIGHTS_MEANING = "set single weights to zero by magnitude: the network stays as large and as slow as it was"
 
 
 def parse(spelled: str) -> Method:
@@ -158,6 +161,47 @@ def named(method: Method) -> Method:
         if (features, known.clusters, known.keep, known.repair) == parts:
             return known
     return method
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsSpec:
+    """Which weights become zero: the smallest `sparsity` of all (0 to below 1), or those up to `threshold` in size.
+
+    Without either as many stay as the run's schedule keeps parameters. Raises `SpecError` on both, or out of bounds.
+    """
+
+    sparsity: float | None = None
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.sparsity is not None and self.threshold is not None:
+            raise SpecError("weights are pruned to a sparsity or below a threshold, got both; give one")
+        if self.sparsity is not None and not 0 <= self.sparsity < 1:
+            raise SpecError(f"sparsity must be 0 to below 1, got {self.sparsity}")
+        if self.threshold is not None and not 0 <= self.threshold < math.inf:
+            raise SpecError(f"threshold must be at least 0, got {self.threshold}")
+
+    @property
+    def spelled(self) -> str:
+        """`weights`, `weights:sparsity=0.9` or `weights:threshold=0.01`; `parse_weights` reads all three."""
+        given = {"sparsity": self.sparsity, "threshold": self.threshold}
+        return ":".join([WEIGHTS, *(f"{name}={value!r}" for name, value in given.items() if value is not None)])
+
+
+def parse_weights(spelled: str) -> WeightsSpec | None:
+    """What `WeightsSpec.spelled` wrote; None for another method. Raises `SpecError` on what is neither."""
+    name, _, setting = spelled.partition(":")
+    if name != WEIGHTS:
+        return None
+    key, _, value = setting.partition("=")
+    if not setting:
+        return WeightsSpec()
+    try:
+        if key in ("sparsity", "threshold"):
+            return WeightsSpec(**{key: float(value)})
+    except ValueError:
+        pass
+    raise SpecError(f"method {WEIGHTS} takes :sparsity=SHARE or :threshold=SIZE, got {spelled!r}")
 
 
 def _repairs(text: str) -> tuple[str, ...]:

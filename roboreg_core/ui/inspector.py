@@ -156,4 +156,5 @@ def _blocks(record: Record) -> pd.DataFrame:
         "distinct": "distinct",
         "dead": "dead",
     }
-    return pd.DataFrame(record.result["pruning"]["blocks"])[list(names)].rename(columns=names)
+    # None where single weights were pruned.
+    return pd.DataFrame(record.result["pruning"]["blocks"], columns=list(names)).rename(columns=names)
