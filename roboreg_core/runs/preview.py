@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FUNCTION = f"{__name__}:measure"
 PRECISION = "bfloat16"
-# Pruners that are kept: the method looked at now and the one before. One with calibration images takes about 1 GB.
+# Pruners and dense networks that are kept: those looked at now and those before.
 KEPT = 2
 
 
@@ -180,11 +180,16 @@ class _Bench:
 
             training = sources.training_images(spec.training_set) if spec.pruning().needs_images else None
             pruner = Pruner(dense, spec.pruning(), calibration=training, device=self.device)
-            while len(self._pruners) >= KEPT:  # before the next one takes its memory
-                self._pruners.popitem(last=False)
+            if pruner.method.needs_images:
+                self._drop_activations()
             pruner.warm()
             _keep(self._pruners, key, pruner)
         return _used(self._pruners, key)
+
+    def _drop_activations(self) -> None:
+        """Drop the pruner that holds activations, more than 1 GB, before another one does."""
+        for key in [key for key, pruner in self._pruners.items() if pruner.method.needs_images]:
+            del self._pruners[key]
 
 
 def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any) -> None:
