@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from roboreg_core.device import choose_device, device_name
 from roboreg_core.errors import SpecError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from roboreg_core.runs.spec import RunSpec
 
 FUNCTION = f"{__name__}:measure"
-PRECISION = "bfloat16"
+PRECISION: Final = "bfloat16"
 # Pruners and dense networks that are kept: those looked at now and those before.
 KEPT = 2
 

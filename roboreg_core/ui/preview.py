@@ -35,7 +35,7 @@ def panel(schedule: Callable[[], Schedule]) -> None:
     """The figure for `schedule()` and the method chosen on the page; place it behind the launcher, which knows that."""
     if not state.machinery().loaded.is_set():
         _figure(None, old=True)
-        st.caption("Starts once the dense network and the job engine are loaded.")
+        _note("Starts once the dense network and the job engine are loaded.")
         return
     try:
         dense = state.machinery().dense()
@@ -85,7 +85,7 @@ def _awaited(spec: PreviewSpec, asked: Asked) -> None:
             _show(spec, preview)
         st.rerun()
     _figure(st.session_state.get(_SHOWN), old=True)
-    st.caption(_doing(asked))
+    _note(_doing(asked))
 
 
 def _doing(asked: Asked) -> str:
@@ -100,7 +100,13 @@ def _doing(asked: Asked) -> str:
 def _show(spec: PreviewSpec, preview: Preview) -> None:
     st.session_state[_SHOWN] = preview
     _figure(preview, old=False)
-    st.caption(panels.escape(facts.preview_depends_on(spec, preview)))
+    _note(panels.escape(facts.preview_depends_on(spec, preview)))
+
+
+def _note(text: str) -> None:
+    """Below the figure, as high as two lines whatever it says, so that what is below does not jump."""
+    with st.container(key=keys.PREVIEW_NOTE):
+        st.caption(text)
 
 
 def _figure(preview: Preview | None, *, old: bool) -> None:
