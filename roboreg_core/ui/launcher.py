@@ -113,6 +113,7 @@ def _recipe() -> dict[str, Any]:
         0,
         MAX_SEED,
         key=keys.SEED,
+        on_change=_pruning_changed,
         persist_state="session",
         help="Of clustering, calibration images and fine-tuning. The same seed gives the same run.",
     )
@@ -122,6 +123,7 @@ def _recipe() -> dict[str, Any]:
         required=True,
         format_func=IMAGES_WORDS.__getitem__,
         key=keys.IMAGES,
+        on_change=_pruning_changed,
         persist_state="session",
         help=None if full else "All 48,000 become available after `python -m roboreg_core data fetch`.",
     )
@@ -130,6 +132,15 @@ def _recipe() -> dict[str, Any]:
     address.follow(settings)
     values = {setting.key: st.session_state[setting.key] for setting in settings}
     return {name: values[key] for name, key in FIELDS.items()}
+
+
+def pruning() -> dict[str, Any]:
+    """The settings chosen on the page that determine a pruning, as `RunSpec` names them; known behind `panel`."""
+    return {name: st.session_state[FIELDS[name]] for name in ("training_set", "method", "recalibrate", "seed")}
+
+
+def _pruning_changed() -> None:
+    st.rerun(scope=[keys.LAUNCH_PART, keys.PREVIEW_PART])
 
 
 def _take_preset() -> None:
@@ -143,6 +154,7 @@ def _advanced() -> None:
         "Method",
         list(METHOD_WORDS),
         key=keys.METHOD,
+        on_change=_pruning_changed,
         persist_state="session",
         format_func=lambda name: f"{name} (recommended)" if name == DEFAULT_METHOD else name,
         captions=list(METHOD_WORDS.values()),
@@ -150,6 +162,7 @@ def _advanced() -> None:
     st.toggle(
         "Recalibrate batch norm",
         key=keys.RECALIBRATE,
+        on_change=_pruning_changed,
         persist_state="session",
         help="Estimates batch norm's statistics anew on 2,000 training images right after pruning; no labels are used. "
         "Repairs much of what the merging and dropping methods break; refit needs none.",
