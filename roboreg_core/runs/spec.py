@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 KIND = "run"
 # Part of every run's identity: raise it where a change of the code changes results.
-METHOD_VERSION = 3
+METHOD_VERSION = 4
 DEFAULT_PRESET = "quick"
 DEFAULT_EPOCHS = 4
 # What a step with a teacher takes, the teacher's pass included, in steps without.
