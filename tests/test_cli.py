@@ -56,7 +56,7 @@ def test_bad_schedules_end_with_one_line(schedule: str, reason: str) -> None:
     ("arguments", "reason"),
     [
         (("evaluate", "nothing"), "name in checkpoints/"),
-        (("prune", "moderate", "--method", "magic"), "method must be one of refit, merge, source"),
+        (("prune", "moderate", "--method", "magic"), "method must be one of refit, refit-plus, merge, source"),
         (("run", "moderate", "--epochs", "-1"), "epochs must be a whole number"),
         (("run", "moderate", "--images", "some"), "training images must be one of"),
         (("run", "moderate", "--images", "full"), "data fetch"),
@@ -101,7 +101,7 @@ def test_parts_of_a_method_that_do_not_fit_are_refused(arguments: tuple[str, ...
 def test_methods_lists_every_method_and_part_with_its_meaning() -> None:
     found = answer("methods")
     names = [method["name"] for method in found["methods"]]
-    assert names == ["refit", "merge", "source", "l1", "fpgm", "bn-scale", "random", "weights"]
+    assert names == ["refit", "refit-plus", "merge", "source", "l1", "fpgm", "bn-scale", "random", "weights"]
     assert found["default"] == "refit"
     assert set(found["parts"]) == {"features", "clusters", "keep", "repair"}
     assert all(method["meaning"] for method in found["methods"])

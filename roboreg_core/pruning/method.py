@@ -40,7 +40,12 @@ REPAIRS = {
     "sum": "conv2's slices of a cluster are summed",
     "variance": "gamma restores the variance that averaging took, without images",
     "refit": "conv1, conv2 and the last layer are solved by ridge least squares for the dense network's outputs",
+    "blend": "each filter that stays becomes the mixture of all filters of its block that serves the output best",
+    "blend-more": "the same in five rounds, conv2 solved after each",
 }
+# How often filters are mixed and conv2 is solved, in turns, and at how many places of each image mixtures are solved.
+ROUNDS = {"blend": 1, "blend-more": 5}
+PLACES = {"blend": 2, "blend-more": 4}
 
 
 def _one_of(what: str, value: str, choices: Mapping[str, object]) -> None:
@@ -77,7 +82,19 @@ class Method:
             raise SpecError(f"keep {self.keep} needs clusters, got none; choose kmeans or ward, or another keep")
         if "variance" in self.repair and self.keep != "centroid":
             raise SpecError(f"repair variance is for keep centroid, got {self.keep}; leave it out")
+        if self.rounds and ("refit" not in self.repair or self.keep in ("centroid", "average")):
+            raise SpecError(f"blending needs repair refit and filters that stay, got keep {self.keep}; leave it out")
         object.__setattr__(self, "repair", tuple(part for part in REPAIRS if part in self.repair))
+
+    @property
+    def rounds(self) -> int:
+        """How often filters are mixed."""
+        return max((ROUNDS.get(part, 0) for part in self.repair), default=0)
+
+    @property
+    def places(self) -> int:
+        """At how many places of each image mixtures are solved: they have few unknowns."""
+        return max((PLACES.get(part, 0) for part in self.repair), default=0)
 
     @property
     def needs_images(self) -> bool:
@@ -101,9 +118,15 @@ METHODS = {
     for method in (
         Method(
             name="refit",
-            meaning="keep the filters that the block's output misses most, then solve the rest by least squares",
+            meaning="keep the filters that the block's output misses most, mix the others into them by least squares",
             keep="loss",
-            repair=("refit",),
+            repair=("refit", "blend"),
+        ),
+        Method(
+            name="refit-plus",
+            meaning="refit with five rounds of mixing in place of one: better and slower",
+            keep="loss",
+            repair=("refit", "blend-more"),
         ),
         Method(
             name="merge",

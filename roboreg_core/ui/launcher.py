@@ -17,8 +17,9 @@ from roboreg_core.ui import address, guard, keys, panels, state
 from roboreg_core.ui.address import Setting, one_of, within
 
 METHOD_WORDS = {
-    "refit": "Keeps the filters that the block's output misses most, then solves the weights that are left by least "
-    "squares so that every block answers as before. Loses least; takes a few seconds.",
+    "refit": "Keeps the filters that the block's output misses most, mixes the dropped ones into them, and solves the "
+    "weights by least squares so that every block answers as before. Recommended; takes a few seconds.",
+    "refit-plus": "The same with five rounds of mixing and solving in place of one: loses least, takes longer.",
     "merge": "Clusters the filters with their batch norm, averages each cluster and adds up what reads it: exact where "
     "the filters of a cluster are equal.",
     "source": "The source project's arithmetic, for comparison: clusters raw weights and averages everything.",
