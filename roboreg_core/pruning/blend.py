@@ -17,7 +17,6 @@ from torch import Tensor
 
 from roboreg_core.pruning.inner import Inner
 from roboreg_core.pruning.least_squares import TAPS, Moments
-from roboreg_core.pruning.patches import patches
 from roboreg_core.pruning.refit import split
 
 # Added to the diagonal of each filter's equations, as a share of it: a step is right only as far as the pattern holds.
@@ -41,11 +40,10 @@ class Around:
     wanted: Tensor
 
     @classmethod
-    def of(cls, channels: Tensor, wanted: Tensor, places: Tensor) -> Around:
-        """From maps (n, width, h, w) and rows (n * count, outputs) at `places` (n, count)."""
-        with_one = F.pad(channels, (0, 0, 0, 0, 0, 1), value=1.0)
-        rows = patches(with_one, places).view(len(wanted), TAPS, -1)
-        return cls(channels=rows.transpose(0, 1).cpu(), wanted=wanted.cpu())
+    def of(cls, rows: Tensor, inside: Tensor, wanted: Tensor) -> Around:
+        """From patches of the channels (n, 9 * width), of a map of ones (n, 9), and what is wanted (n, outputs)."""
+        channels = torch.cat([rows.view(len(rows), TAPS, -1), inside[:, :, None]], dim=2)
+        return cls(channels=channels.transpose(0, 1).cpu(), wanted=wanted.cpu())
 
     @classmethod
     def joined(cls, parts: Sequence[Around]) -> Around:

@@ -149,12 +149,14 @@ class Site:
 
         def part(x: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
             channels = before_relu(inner, x, self.block)
+            rows = patches(channels, answers.places)
             wanted = answers.outputs - values(self.block.shortcut(x), answers.places)
             if around is not None:
-                count = self.method.places
-                some = wanted.view(len(x), -1, wanted.shape[1])[:, :count].flatten(0, 1)
-                around.append(Around.of(channels, some, answers.places[:, :count]))
-            return patches(channels.relu_(), answers.places), wanted
+                some = answers.places[:, : self.method.places]
+                inside = patches(torch.ones_like(channels[:, :1]), some)
+                seen, aim = (part.view(*answers.places.shape, -1)[:, : some.shape[1]] for part in (rows, wanted))
+                around.append(Around.of(seen.flatten(0, 1), inside, aim.flatten(0, 1)))
+            return rows.relu_(), wanted
 
         return moments(part(x, answers) for x, answers in self.parts()).by_channel()
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from roboreg_core.pruning.blend import Around, blend, mixed, pure
 from roboreg_core.pruning.inner import Inner
 from roboreg_core.pruning.least_squares import TAPS
+from roboreg_core.pruning.patches import patches
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -72,7 +73,7 @@ def test_mixed_filters_answer_the_mixture_and_normalise_it() -> None:
     weight, bias = inner.folded()
     channels = torch.nn.functional.conv2d(x, weight, bias, padding=1)
     places = torch.arange(36).expand(40, -1)
-    around = Around.of(channels, draw(40 * 36, 4), places)
+    around = Around.of(patches(channels, places), patches(torch.ones(40, 1, 6, 6), places), draw(40 * 36, 4))
     mixtures = draw(2, 6, seed=5)
     small = mixed(inner, inner.take(torch.tensor([0, 3])), mixtures, around)
     new_weight, new_bias = small.folded()
@@ -85,5 +86,7 @@ def test_mixed_filters_answer_the_mixture_and_normalise_it() -> None:
 
 
 def test_around_is_zero_outside_of_the_image_the_constant_too() -> None:
-    around = Around.of(torch.ones(1, 2, 4, 4), torch.zeros(1, 3), torch.tensor([[0]]))
+    corner = torch.tensor([[0]])
+    rows, inside = (patches(torch.ones(1, count, 4, 4), corner) for count in (2, 1))
+    around = Around.of(rows, inside, torch.zeros(1, 3))
     assert around.channels[:, 0].sum(1).tolist() == [0, 0, 0, 0, 3, 3, 0, 3, 3]
