@@ -11,6 +11,7 @@ import typer
 
 from roboreg_core.cli.common import Device, From, Seed, TrainingImages
 from roboreg_core.errors import SpecError
+from roboreg_core.pruning.method import DEFAULT_CALIBRATION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class PruneOptions:
         bool, typer.Option("--recalibrate/--no-recalibrate", help="Estimate batch norm anew afterwards.")
     ] = False
     calibration: Annotated[int, typer.Option(help="Training images that pruning looks at, without their labels.")] = (
-        2_000
+        DEFAULT_CALIBRATION
     )
     sparsity: Annotated[
         float | None,

@@ -17,7 +17,7 @@ from roboreg_core.seeding import torch_generator
 
 BATCH_SIZE = 250
 # Places looked at in each image, by stage, of 1024, 256 and 64: neighbouring pixels tell much the same.
-PLACES = (32, 16, 12)
+PLACES = (16, 8, 6)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

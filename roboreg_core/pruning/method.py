@@ -13,6 +13,8 @@ from typing import Any
 from roboreg_core.errors import SpecError
 
 NO_CLUSTERS = "none"
+# Training images that pruning looks at. Fewer lose more accuracy, more take longer than one likes to wait.
+DEFAULT_CALIBRATION = 3_000
 RESPONSES = "responses"
 FEATURES = {
     "raw": "conv1's weights alone",

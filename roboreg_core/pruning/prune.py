@@ -16,14 +16,13 @@ from roboreg_core.errors import ScheduleError, SpecError
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.pruning.calibration import Reference, reference
 from roboreg_core.pruning.last_layer import fit_last_layer
-from roboreg_core.pruning.method import DEFAULT_METHOD, Method, parse
+from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD, Method, parse
 from roboreg_core.pruning.recalibrate import recalibrate
 from roboreg_core.pruning.step import BlockReport, PrunedBlock, Site, advance, prune_block
 from roboreg_core.schedule import Schedule
 from roboreg_core.seeding import torch_generator
 
 MAX_CALIBRATION = 10_000
-DEFAULT_CALIBRATION = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)

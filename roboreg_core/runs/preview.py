@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FUNCTION = f"{__name__}:measure"
 PRECISION: Final = "bfloat16"
+# A run looks at more images; these are what can be waited for. See docs/decisions.md for what they cost.
+CALIBRATION = 2_000
 # Pruners and dense networks that are kept: those looked at now and those before.
 KEPT = 2
 
@@ -46,8 +48,9 @@ class PreviewSpec:
 
     @classmethod
     def of(cls, run: RunSpec) -> PreviewSpec:
-        """What a run does before its fine-tuning."""
-        return cls(**{name: getattr(run, name) for name in cls.__dataclass_fields__})
+        """What a run does before its fine-tuning, on at most `CALIBRATION` images."""
+        same = {name: getattr(run, name) for name in cls.__dataclass_fields__}
+        return cls(**{**same, "calibration": min(run.calibration, CALIBRATION)})
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` makes an equal spec."""

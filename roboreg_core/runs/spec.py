@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import SpecError
 from roboreg_core.model.cost import cost
+from roboreg_core.pruning.method import DEFAULT_CALIBRATION
 from roboreg_core.schedule import PRESETS, Schedule
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class RunSpec:
     training_set: str
     method: str = "refit"
     recalibrate: bool = False
-    calibration: int = 2_000
+    calibration: int = DEFAULT_CALIBRATION
     preset: str = DEFAULT_PRESET
     epochs: int = DEFAULT_EPOCHS
     seed: int = 0

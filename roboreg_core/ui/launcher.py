@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from roboreg_core.charts import facts, progress, words
-from roboreg_core.pruning.method import DEFAULT_METHOD
+from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.runs.execute import task_for
 from roboreg_core.runs.spec import DEFAULT_EPOCHS, DEFAULT_PRESET, RunSpec, estimate_seconds, of_preset, spec_for
 from roboreg_core.schedule import Schedule
@@ -165,7 +165,8 @@ def _advanced() -> None:
         key=keys.RECALIBRATE,
         on_change=_pruning_changed,
         persist_state="session",
-        help="Estimates batch norm's statistics anew on 2,000 training images right after pruning; no labels are used. "
+        help=f"Estimates batch norm's statistics anew on {DEFAULT_CALIBRATION:,} training images right after pruning; "
+        "no labels are used. "
         "Repairs much of what the merging and dropping methods break; refit needs none.",
     )
     st.toggle(
