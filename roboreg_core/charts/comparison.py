@@ -7,6 +7,7 @@ import pandas as pd
 from roboreg_core.charts import facts, words
 from roboreg_core.runs.compare import Comparison
 from roboreg_core.runs.figures import COSTS
+from roboreg_core.runs.summary import DENSE
 
 
 def comparison_data(comparison: Comparison) -> pd.DataFrame:
@@ -47,8 +48,8 @@ def comparison_data(comparison: Comparison) -> pd.DataFrame:
 
 def comparison_title(comparison: Comparison) -> str:
     """The finding: the smallest run that is as accurate as the baseline within noise or better, or the closest one."""
-    baseline = "the dense network" if comparison.baseline == "dense" else f"run {comparison.baseline[:8]}"
     labels = facts.labels([row.record for row in comparison.rows])
+    baseline = baseline_label(comparison)
     others = [row for row in comparison.rows if row.record.id != comparison.baseline]
     good = [row for row in others if row.paired.verdict.kind != "loss"]
     if good:
@@ -60,3 +61,11 @@ def comparison_title(comparison: Comparison) -> str:
     return (
         f"Every run really lost against {baseline}; {labels[best.record.id]} comes closest: {best.paired.verdict.words}"
     )
+
+
+def baseline_label(comparison: Comparison) -> str:
+    """What the runs are compared with, in words."""
+    if comparison.baseline == DENSE:
+        return "the dense network"
+    labels = facts.labels([row.record for row in comparison.rows])
+    return labels.get(comparison.baseline) or facts.label(comparison.rows[0].baseline.record)
