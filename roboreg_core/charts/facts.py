@@ -193,7 +193,8 @@ def labels(records: Sequence[Record]) -> dict[str, str]:
         for run, (first, *rest) in parts.items()
     }
     each = Counter(names.values())
-    return {run: name if each[name] == 1 else f"{name}{_SEPARATOR}{run[:6]}" for run, name in names.items()}
+    digits = next(n for n in range(6, 65) if n == 64 or len({run[:n] for run in names}) == len(names))
+    return {run: name if each[name] == 1 else f"{name}{_SEPARATOR}{run[:digits]}" for run, name in names.items()}
 
 
 def shared(records: Sequence[Record]) -> list[str]:

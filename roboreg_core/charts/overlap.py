@@ -63,7 +63,7 @@ def overlap_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
         text=alt.Text("both:Q", format=",d"),
         color=alt.condition(alt.datum["jaccard"] >= 0.55, alt.value("#FFFFFF"), alt.value(ink)),
     )
-    height = max(160, 34 * len(order) + 40)
+    height = 34 * len(order) + 130  # the axis takes part of it
     return alt.layer(cells, text).properties(height=height, description=overlap_alt(frame))
 
 

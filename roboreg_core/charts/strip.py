@@ -69,7 +69,8 @@ def strip_chart(frame: pd.DataFrame, only_differing: bool = True, ink: str = "#1
         text="kept:Q",
         color=alt.condition((alt.datum["share"] >= 0.55) & alt.datum["differs"], alt.value("#FFFFFF"), alt.value(ink)),
     )
-    height = 30 * len(order) + 30
+    # Axis and title take part of it.
+    height = 30 * len(order) + 80
     return alt.layer(cells, text).properties(height=height, description=strip_alt(frame))
 
 

@@ -22,21 +22,23 @@ def everything() -> None:
     chosen = compare_pick.choice()
     finding = st.container(key=keys.FINDING)
     compare_pick.notices(chosen)
-    if not state.runs():
-        _nothing_to_compare()
+    if len(state.runs()) < FEWEST:
+        _nothing_to_compare(len(state.runs()))
         return
     if len(chosen.records) < FEWEST:
         finding.info(
             "Choose the runs to compare: two to sixteen, here, or by ticking them on the Overview. "
             "Each is set against the dense network, or against one of them."
         )
-    with st.container(key="controls-compare"):
+    controls = st.container(key="controls-compare")
+    with controls:
         compare_pick.widgets(chosen)
-        conditions, order = run_filters.comparison(chosen.records)
     compare_pick.write_address()
     if len(chosen.records) < FEWEST:
         compare_pick.starters()
         return
+    with controls:
+        conditions, order = run_filters.comparison(chosen.records)
     shown = choice.chosen(chosen.records, conditions, order)
     if len(shown) < FEWEST:
         _filtered_away(finding, len(shown), len(chosen.records))
@@ -44,8 +46,12 @@ def everything() -> None:
     _told(finding, measured.comparison_of(shown, chosen.baseline), len(chosen.records))
 
 
-def _nothing_to_compare() -> None:
-    st.info("There is no run to compare yet. Design two schedules and start them: they appear here when finished.")
+def _nothing_to_compare(there: int) -> None:
+    st.info(
+        "There is only one run yet. Design another schedule and start it: it can be compared when it has finished."
+        if there
+        else "There is no run to compare yet. Design two schedules and start them: they appear here when finished."
+    )
     st.page_link("pages/design.py", label="Design a schedule", icon=":material/tune:")
 
 
@@ -57,7 +63,7 @@ def _filtered_away(finding: st.delta_generator.DeltaGenerator, left: int, of: in
 
 
 def _told(finding: st.delta_generator.DeltaGenerator, found: Comparison, of: int) -> None:
-    finding.markdown(f"### {panels.escape(comparison.comparison_title(found))}.")
+    finding.markdown(f"### {panels.escape(panels.sentence(comparison.comparison_title(found)))}")
     if len(found.rows) < of:
         finding.caption(f"The filters show {len(found.rows)} of {of} runs, here and in every chart.")
     _unlike(finding, found)

@@ -15,7 +15,7 @@ from roboreg_core.runs.summary import DENSE
 from roboreg_core.ui import keys, marks, panels, present
 
 COLUMNS = ("Run", "Test accuracy", "Verdict", "Worst class", "Parameters", "MACs", "Latency", "No other beats it in")
-_TABLE = "border-collapse:collapse;width:100%;font-size:.9rem"
+_TABLE = "border-collapse:collapse;width:100%;min-width:58rem;font-size:.9rem"
 _CELL = (
     "padding:.45em .7em;vertical-align:top;border-bottom:1px solid color-mix(in srgb, currentColor 18%, transparent)"
 )
@@ -102,7 +102,9 @@ def _figure(shown: str, change: str) -> str:
 
 def _line(name: str, cells: list[str], *, strong: bool) -> str:
     back = "background:color-mix(in srgb, currentColor 6%, transparent)" if strong else ""
-    head = f'<th scope="row" style="{_CELL};text-align:left;font-weight:400;min-width:12em">{name}</th>'
+    # On a narrow screen the figures pass under the runs' names.
+    stuck = f"position:sticky;left:0;max-width:16em;min-width:9em;background:{marks.background()}"
+    head = f'<th scope="row" style="{_CELL};text-align:left;font-weight:400;{stuck}">{name}</th>'
     return f'<tr style="{back}">{head}{"".join(f"<td style={_quoted(_CELL)}>{cell}</td>" for cell in cells)}</tr>'
 
 

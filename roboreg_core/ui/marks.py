@@ -13,26 +13,25 @@ _INKS = {
     "light": {"gain": "#00609A", "loss": "#A84A00"},
     "dark": {"gain": "#7CC4EE", "loss": "#FFA469"},
 }
-# Corners in a box of 16 by 16.
-_CORNERS = {
-    "square": "2,2 14,2 14,14 2,14",
-    "triangle-up": "8,2 14,14 2,14",
-    "triangle-down": "2,2 14,2 8,14",
-    "triangle-left": "14,2 14,14 2,8",
-    "triangle-right": "2,2 14,8 2,14",
-    "diamond": "8,1 14,8 8,15 2,8",
-    "cross": "6,2 10,2 10,6 14,6 14,10 10,10 10,14 6,14 6,10 2,10 2,6 6,6",
+# Filled and hollow signs of the charts' markers; drawings are not allowed in a page's HTML.
+_SIGNS = {
+    "circle": "\u25cf\u25cb",
+    "square": "\u25a0\u25a1",
+    "triangle-up": "\u25b2\u25b3",
+    "triangle-down": "\u25bc\u25bd",
+    "triangle-left": "\u25c0\u25c1",
+    "triangle-right": "\u25b6\u25b7",
+    "diamond": "\u25c6\u25c7",
+    "cross": "\u271a\u2719",
 }
 
 
 def marker(style: Style, *, hollow: bool) -> str:
     """A run's marker: its colour and shape; hollow for a recorded run, as in the charts."""
-    paint = f'fill="{"none" if hollow else style.colour}" stroke="{style.colour}" stroke-width="2"'
-    corners = _CORNERS.get(style.marker)
-    shape = f'<polygon points="{corners}" {paint}/>' if corners else f'<circle cx="8" cy="8" r="6" {paint}/>'
+    sign = _SIGNS[style.marker][int(hollow)]
     return (
-        '<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true" '
-        f'style="vertical-align:-2px;margin-right:.4em">{shape}</svg>'
+        f'<span aria-hidden="true" style="color:{style.colour};font-size:1.15em;display:inline-block;width:1.2em">'
+        f"{sign}\ufe0e</span>"
     )
 
 
@@ -41,3 +40,8 @@ def signed(text: str, verdict: str) -> str:
     inks = _INKS["dark" if st.context.theme.type == "dark" else "light"]
     style = f"color:{inks[verdict]};font-weight:600" if verdict in inks else "opacity:.75"
     return f'<span style="{style};white-space:nowrap">{html.escape(text)}</span>'
+
+
+def background() -> str:
+    """The colour of the page in the visitor's theme."""
+    return "#12181F" if st.context.theme.type == "dark" else "#FFFFFF"

@@ -133,7 +133,8 @@ def all_runs(runs: Sequence[Record]) -> None:
     known = {record.id: record for record in shown}
     with bar:
         _picked([known[run] for run in dict.fromkeys([*clicked, *ticked]) if run in known])
-    st.caption("Accuracy on 10,000 test images. Tick rows to compare their runs, or one to inspect it.")
+    with st.container(key="controls-ticks"):
+        st.caption("Accuracy on 10,000 test images. Tick rows to compare their runs, or one to inspect it.")
 
 
 def _tiles(record: Record, change: facts.Change) -> None:

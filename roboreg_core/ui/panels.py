@@ -58,7 +58,7 @@ class Panel:
 
 def show(panel: Panel) -> Any:
     """A chart under its finding, with its table and CSV; returns the selection where `on_select` is `rerun`."""
-    st.markdown(f"**{escape(panel.title)}**")
+    st.markdown(f"**{escape(panel.title[:1].upper() + panel.title[1:])}**")
     state = st.vega_lite_chart(
         spec=drawn(panel.frame, panel.name, panel.chart, panel.variant),
         width="stretch",

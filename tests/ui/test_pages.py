@@ -26,7 +26,7 @@ from tests.ui.conftest import FakeEngine
 Open = Callable[..., AppTest]
 Put = Callable[..., Record]
 AddJob = Callable[..., Job]
-PAGES = ("overview", "design", "jobs", "inspect")
+PAGES = ("overview", "design", "jobs", "inspect", "compare")
 
 
 def said(app: AppTest) -> str:
@@ -72,6 +72,7 @@ def test_without_any_run_each_page_says_what_to_do(open_page: Open, page: str) -
         "design": "Design a schedule",
         "jobs": "No run of yours has ended yet",
         "inspect": "There is no run to inspect yet",
+        "compare": "There is no run to compare yet",
     }
     assert expected[page] in text
 
