@@ -47,11 +47,19 @@ def comparison_data(comparison: Comparison) -> pd.DataFrame:
 
 
 def comparison_title(comparison: Comparison) -> str:
-    """The finding: the smallest run that is as accurate as the baseline within noise or better, or the closest one."""
+    """The finding: the smallest run that is as accurate as the baseline within noise or better, or the closest one.
+
+    Where only one run is compared with the baseline, what became of it.
+    """
     labels = facts.labels([row.record for row in comparison.rows])
     baseline = baseline_label(comparison)
     others = [row for row in comparison.rows if row.record.id != comparison.baseline]
     good = [row for row in others if row.paired.verdict.kind != "loss"]
+    if len(others) == 1:
+        (only,) = others
+        kept = words.percent(only.counts["parameters"].value / only.counts["parameters"].baseline)
+        verdict = only.paired.verdict.words
+        return f"{labels[only.record.id]}: {verdict}, with {kept} of the parameters of {baseline}"
     if good:
         best = min(good, key=lambda row: (row.counts["parameters"].value, -row.accuracy.value))
         share = best.counts["parameters"].value / best.counts["parameters"].baseline

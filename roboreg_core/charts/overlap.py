@@ -47,7 +47,7 @@ def overlap_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
     order = list(dict.fromkeys(frame["run"]))
     base = alt.Chart(frame).encode(
         x=alt.X("other:N", sort=order, title=None, axis=alt.Axis(labelAngle=-35, labelLimit=130, orient="bottom")),
-        y=alt.Y("run:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
+        y=alt.Y("run:N", sort=order, title=None, axis=alt.Axis(labelLimit=200)),
         tooltip=[
             alt.Tooltip("run:N", title="run"),
             alt.Tooltip("other:N", title="and"),

@@ -49,7 +49,7 @@ def strip_chart(frame: pd.DataFrame, only_differing: bool = True, ink: str = "#1
     order = list(dict.fromkeys(frame["label"]))
     base = alt.Chart(shown).encode(
         x=alt.X("block:O", title="block", axis=alt.Axis(labelAngle=0, orient="top")),
-        y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
+        y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=200)),
         tooltip=[
             alt.Tooltip("label:N", title="run"),
             "block:O",

@@ -143,11 +143,12 @@ def _strip(found: Comparison) -> None:
 
 def _slopes(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
     frame = slopes.slopes_data(found, styles)
+    compare_table.legend(found, styles)
     panels.show(
         panels.Panel(
             name="slopes",
             title=slopes.slopes_title(frame),
-            chart=slopes.slopes_chart,
+            chart=partial(slopes.slopes_chart, with_legend=False),
             frame=frame,
             alt_text=slopes.slopes_alt(frame),
             table=frame[frame["side"] == "run"].drop(columns=["side", "colour", "marker"]),

@@ -42,6 +42,17 @@ def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
     panels.as_table("comparison", comparison.comparison_data(found))
 
 
+def legend(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
+    """The runs with their markers, in lines as wide as the screen; for charts, on which a legend does not wrap."""
+    labels = facts.labels([row.record for row in found.rows])
+    runs = [
+        f'<span style="white-space:nowrap;margin-right:1.4em">'
+        f"{marks.marker(styles[row.record.id], hollow=False)}{html.escape(labels[row.record.id])}</span>"
+        for row in found.rows
+    ]
+    st.html(f'<div style="font-size:.9rem;overflow-x:auto">{" ".join(runs)}</div>')
+
+
 def _row(row: Row, found: Comparison, label: str, style: palette.Style) -> str:
     itself = row.record.id == found.baseline
     accuracy = facts.judged(row.accuracy.value, row.accuracy.baseline, row.paired.verdict)
@@ -101,15 +112,12 @@ def _figure(shown: str, change: str) -> str:
 
 
 def _line(name: str, cells: list[str], *, strong: bool) -> str:
-    back = "background:color-mix(in srgb, currentColor 6%, transparent)" if strong else ""
+    back = f"color-mix(in srgb, currentColor {6 if strong else 0}%, {marks.background()})"
     # On a narrow screen the figures pass under the runs' names.
-    stuck = f"position:sticky;left:0;max-width:16em;min-width:9em;background:{marks.background()}"
+    stuck = f"position:sticky;left:0;max-width:16em;min-width:9em;background:{back}"
     head = f'<th scope="row" style="{_CELL};text-align:left;font-weight:400;{stuck}">{name}</th>'
-    return f'<tr style="{back}">{head}{"".join(f"<td style={_quoted(_CELL)}>{cell}</td>" for cell in cells)}</tr>'
-
-
-def _quoted(text: str) -> str:
-    return f'"{text}"'
+    figures = "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells)
+    return f'<tr style="background:{back}">{head}{figures}</tr>'
 
 
 def _depends(found: Comparison) -> str:

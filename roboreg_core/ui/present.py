@@ -21,10 +21,10 @@ _FONTS = {
     "header": {"labelFontSize": 17, "titleFontSize": 17},
 }
 _STYLE = """<style>
-[class*="st-key-controls"], .st-key-undo-bar,
-.stMainBlockContainer :is(.stElementContainer, .stLayoutWrapper):has(> :is(.stButton, .stDownloadButton, .stExpander,
-.stPageLink, .stDataFrame, .stSelectbox, .stMultiSelect, .stTextInput, .stNumberInput, .stButtonGroup, .stPopover,
-.stRadio, .stFileUploader)) { display: none; }
+[class*="st-key-controls"], .st-key-undo-bar, .st-key-runs-table,
+.stMainBlockContainer :is(.stButton, .stDownloadButton,
+.stExpander, .stPageLink, .stDataFrame, .stSelectbox, .stMultiSelect, .stTextInput, .stNumberInput, .stButtonGroup,
+.stPopover, .stRadio, .stFileUploader) { display: none; }
 .stMainBlockContainer h3 { font-size: 2.2rem; line-height: 1.25; }
 .stMainBlockContainer .stMarkdown:not(.stCaptionContainer) p { font-size: 1.3rem; }
 .stMainBlockContainer [data-testid="stCaptionContainer"] p { font-size: 1.05rem; }

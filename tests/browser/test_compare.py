@@ -63,7 +63,10 @@ def test_three_runs_a_baseline_and_an_address(page: Page, browser: Browser, app:
     expect(other).to_have_url(re.compile("present=1"))
     other.get_by_role("link", name="Overview").click()
     expect(other.locator(".st-key-best h3")).to_be_visible()
-    expect(other.locator(".st-key-runs-table")).to_be_hidden()
+    expect(other.locator(".st-key-chart-tradeoff svg").first).to_be_visible()
+    for hidden in (".st-key-runs-table", ".stExpander", ".st-key-find", ".stPageLink"):
+        expect(other.locator(hidden).first).to_be_attached()
+        expect(other.locator(hidden).first).to_be_hidden()
     expect(other).to_have_url(re.compile("present=1"))
     other.context.close()
 
