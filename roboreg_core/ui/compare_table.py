@@ -50,7 +50,8 @@ def legend(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
         f"{marks.marker(styles[row.record.id], hollow=False)}{html.escape(labels[row.record.id])}</span>"
         for row in found.rows
     ]
-    st.html(f'<div style="font-size:.9rem;overflow-x:auto">{" ".join(runs)}</div>')
+    size = "1.15rem" if present.is_on() else ".9rem"
+    st.html(f'<div style="font-size:{size};overflow-x:auto">{" ".join(runs)}</div>')
 
 
 def _row(row: Row, found: Comparison, label: str, style: palette.Style) -> str:
