@@ -14,6 +14,8 @@ from roboreg_core.store.records import Record
 from roboreg_core.ui import address, compare_pick, compare_table, guard, keys, measured, panels, run_filters, state
 from roboreg_core.ui.address import Setting, one_of
 
+# A dense network may have a name of any length.
+MOST_TEXT = 400
 _METRIC_WORDS = {"parameters": "Parameters", "macs": "MACs", "latency": "Latency"}
 
 
@@ -87,7 +89,7 @@ def _unlike(where: st.delta_generator.DeltaGenerator, found: Comparison) -> None
         told = [each.words for each in found.unlike if each.concerns == concerns]
         if told:
             lead = f"Not like for like, so {concerns} may differ for that reason alone."
-            show("\n".join([lead, "", *(f"- {panels.escape(text)}." for text in told)]), icon=icon)
+            show("\n".join([lead, "", *(f"- {panels.escape(text[:MOST_TEXT])}." for text in told)]), icon=icon)
 
 
 def _tradeoff(records: Sequence[Record], styles: Mapping[str, palette.Style]) -> None:

@@ -12,7 +12,7 @@ from roboreg_core.charts import comparison, facts, palette, tradeoff, words
 from roboreg_core.runs.compare import Comparison, Row
 from roboreg_core.runs.figures import Pair
 from roboreg_core.runs.summary import DENSE
-from roboreg_core.ui import keys, marks, panels, present
+from roboreg_core.ui import keys, marks, panels, present, strip
 
 COLUMNS = ("Run", "Test accuracy", "Verdict", "Worst class", "Parameters", "MACs", "Latency", "No other beats it in")
 _TABLE = "border-collapse:collapse;width:100%;min-width:58rem;font-size:.9rem"
@@ -47,7 +47,7 @@ def legend(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
     labels = facts.labels([row.record for row in found.rows])
     runs = [
         f'<span style="white-space:nowrap;margin-right:1.4em">'
-        f"{marks.marker(styles[row.record.id], hollow=False)}{html.escape(labels[row.record.id])}</span>"
+        f"{marks.marker(styles[row.record.id], hollow=False)}{strip.text(labels[row.record.id])}</span>"
         for row in found.rows
     ]
     size = "1.15rem" if present.is_on() else ".9rem"
@@ -81,7 +81,7 @@ def _dense_row(row: Row, classes: tuple[str, ...]) -> str:
 def _name(row: Row, label: str, style: palette.Style) -> str:
     """Marker and label; the label leads to the run."""
     query = f"run={row.record.id}" + ("&present=1" if present.is_on() else "")
-    link = f'<a href="inspect?{html.escape(query)}" target="_self">{html.escape(label)}</a>'
+    link = f'<a href="inspect?{html.escape(query)}" target="_self">{strip.text(label)}</a>'
     origin = "recorded" if row.record.recorded else "own"
     return f'{marks.marker(style, hollow=row.record.recorded)}{link} <span style="opacity:.75">{origin}</span>'
 

@@ -166,6 +166,19 @@ def test_what_is_unknown_is_said_and_the_others_are_shown(open_page: Open, three
     assert not any("<script" in text or "<img" in text for text in html(app).splitlines())
 
 
+@pytest.mark.parametrize("name", NASTY)
+def test_names_of_any_kind_do_no_harm(open_page: Open, three: list[Record], put: Put, name: str) -> None:
+    odd = make_record(PRESETS["quarter"], rights=(920, 200, 840), identity="d" * 16)
+    odd = put(replace(odd, spec={**odd.spec, "method": name, "dense": name}))
+    app = open_page("compare", runs=ids([*three, odd]))
+    assert len(app.get("html")) > 1
+    assert not any(bad in html(app) for bad in ("<script", "<img"))
+    assert max(len(each.value) for each in app.warning) < 2_000
+    assert "Dense network" not in cells(app) or len(cells(app)) == 5
+    app = open_page("overview")
+    assert len(app.dataframe[-1].value) == 4
+
+
 def test_a_deleted_run_is_said_and_comes_back(open_page: Open, three: list[Record], store: Store) -> None:
     store.bin_record(three[1].id)
     app = open_page("compare", runs=ids(three))
