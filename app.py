@@ -15,6 +15,7 @@ def main() -> None:
             st.Page("pages/schedules.py", title="Schedules", icon=":material/bookmarks:"),
             st.Page("pages/jobs.py", title="Jobs", icon=":material/monitoring:"),
             st.Page("pages/inspect.py", title="Inspect", icon=":material/query_stats:"),
+            st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
         ],
         position="top",
     )

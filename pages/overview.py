@@ -11,7 +11,8 @@ with panels.errors_shown():
     if not runs:
         overview.empty()
     else:
-        overview.best(runs)
-        overview.scatter(runs)
-        overview.table(runs)
+        with panels.errors_shown():
+            overview.best(runs)
+        overview.all_runs(runs)
+    overview.presets(runs)
     removal.bin_list()

@@ -7,6 +7,7 @@ import pandas as pd
 from roboreg_core.charts import facts, words
 from roboreg_core.runs.compare import Comparison
 from roboreg_core.runs.figures import COSTS
+from roboreg_core.runs.summary import DENSE
 
 
 def comparison_data(comparison: Comparison) -> pd.DataFrame:
@@ -46,11 +47,19 @@ def comparison_data(comparison: Comparison) -> pd.DataFrame:
 
 
 def comparison_title(comparison: Comparison) -> str:
-    """The finding: the smallest run that is as accurate as the baseline within noise or better, or the closest one."""
-    baseline = "the dense network" if comparison.baseline == "dense" else f"run {comparison.baseline[:8]}"
+    """The finding: the smallest run that is as accurate as the baseline within noise or better, or the closest one.
+
+    Where only one run is compared with the baseline, what became of it.
+    """
     labels = facts.labels([row.record for row in comparison.rows])
+    baseline = baseline_label(comparison)
     others = [row for row in comparison.rows if row.record.id != comparison.baseline]
     good = [row for row in others if row.paired.verdict.kind != "loss"]
+    if len(others) == 1:
+        (only,) = others
+        kept = words.percent(only.counts["parameters"].value / only.counts["parameters"].baseline)
+        verdict = only.paired.verdict.words
+        return f"{labels[only.record.id]}: {verdict}, with {kept} of the parameters of {baseline}"
     if good:
         best = min(good, key=lambda row: (row.counts["parameters"].value, -row.accuracy.value))
         share = best.counts["parameters"].value / best.counts["parameters"].baseline
@@ -60,3 +69,11 @@ def comparison_title(comparison: Comparison) -> str:
     return (
         f"Every run really lost against {baseline}; {labels[best.record.id]} comes closest: {best.paired.verdict.words}"
     )
+
+
+def baseline_label(comparison: Comparison) -> str:
+    """What the runs are compared with, in words."""
+    if comparison.baseline == DENSE:
+        return "the dense network"
+    labels = facts.labels([row.record for row in comparison.rows])
+    return labels.get(comparison.baseline) or facts.label(comparison.rows[0].baseline.record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from roboreg_core.store.records import Record
 
 # A run may be called the best only while it loses no more than this to the dense network.
 BEST_LOSES_AT_MOST = 0.01
+_SEPARATOR = " · "
 
 SCHEDULE_WORDS = {
     "dense": "Keeping every filter",
@@ -128,7 +130,7 @@ def worst_class(record: Record, stage: str | None = None) -> tuple[str, Change]:
 def best_run(records: Sequence[Record]) -> Record | None:
     """The smallest network that loses at most `BEST_LOSES_AT_MOST`; where none does, the most accurate pruned one."""
     pruned = [record for record in records if not Schedule.from_json(record.result["schedule"]).is_dense]
-    good = [record for record in pruned if accuracy_change(record).difference >= -BEST_LOSES_AT_MOST]
+    good = [record for record in pruned if _difference(record) >= -BEST_LOSES_AT_MOST]
     if good:
         return min(good, key=lambda record: (record.result["cost"]["parameters"], -accuracy(record)))
     return max(pruned, key=accuracy, default=None)
@@ -137,7 +139,7 @@ def best_run(records: Sequence[Record]) -> Record | None:
 def best_reason(record: Record) -> str:
     """Why `best_run` chose this one."""
     limit = words.NBSP.join((f"{BEST_LOSES_AT_MOST * 100:g}", "point"))
-    if accuracy_change(record).difference >= -BEST_LOSES_AT_MOST:
+    if _difference(record) >= -BEST_LOSES_AT_MOST:
         return f"the smallest network that loses at most {limit} of accuracy to the dense one"
     return f"the most accurate pruned network; none stays within {limit} of the dense one yet"
 
@@ -178,6 +180,42 @@ def label(record: Record) -> str:
 
 def spec_label(spec: dict[str, Any]) -> str:
     """The same for the spec of a run that is not finished."""
+    return _SEPARATOR.join(_parts(spec))
+
+
+def labels(records: Sequence[Record]) -> dict[str, str]:
+    """Id -> what tells each run from these others: its schedule, and of the rest only what they do not all share.
+
+    Where two would have the same, the beginning of the id sets them apart.
+    """
+    parts = {record.id: _parts(record.spec) for record in records}
+    same = set(shared(records))
+    names = {
+        run: _SEPARATOR.join([first, *(part for part in rest if part not in same)])
+        for run, (first, *rest) in parts.items()
+    }
+    each = Counter(names.values())
+    digits = next(n for n in range(6, 65) if n == 64 or len({run[:n] for run in names}) == len(names))
+    return {run: name if each[name] == 1 else f"{name}{_SEPARATOR}{run[:digits]}" for run, name in names.items()}
+
+
+def shared(records: Sequence[Record]) -> list[str]:
+    """What all of several runs have in common besides the schedule, as `label` says it; [] for fewer than two."""
+    rests = [_parts(record.spec)[1:] for record in records]
+    return [part for part in rests[0] if all(part in rest for rest in rests)] if len(rests) > 1 else []
+
+
+def styles(records: Sequence[Record]) -> dict[str, palette.Style]:
+    """Id -> style of each run; hand in all runs there are, so that a filter changes no run's style."""
+    return palette.run_styles([record.id for record in sorted(records, key=lambda each: (each.created, each.id))])
+
+
+def _difference(record: Record) -> float:
+    return accuracy(record) - accuracy(record, "dense")
+
+
+def _parts(spec: dict[str, Any]) -> list[str]:
+    """The parts of a label, the schedule first."""
     epochs = words.plural(spec["epochs"], "epoch") if spec["epochs"] else "no fine-tuning"
     parts = [Schedule.from_json(spec["schedule"]).label, epochs, f"seed {spec['seed']}"]
     if spec["method"] != DEFAULT_METHOD:
@@ -188,19 +226,7 @@ def spec_label(spec: dict[str, Any]) -> str:
         parts.append("not distilled")
     if spec["training_set"] == "full":
         parts.append("48,000 images")
-    return " · ".join(parts)
-
-
-def labels(records: Sequence[Record]) -> dict[str, str]:
-    """Id -> label of each run; where two would have the same, the beginning of the id sets them apart."""
-    names = {record.id: label(record) for record in records}
-    each = list(names.values())
-    return {run: name if each.count(name) == 1 else f"{name} · {run[:6]}" for run, name in names.items()}
-
-
-def styles(records: Sequence[Record]) -> dict[str, palette.Style]:
-    """Id -> style of each run; hand in all runs there are, so that a filter changes no run's style."""
-    return palette.run_styles([record.id for record in sorted(records, key=lambda each: (each.created, each.id))])
+    return parts
 
 
 def depends_on(record: Record) -> str:

@@ -47,7 +47,7 @@ def overlap_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
     order = list(dict.fromkeys(frame["run"]))
     base = alt.Chart(frame).encode(
         x=alt.X("other:N", sort=order, title=None, axis=alt.Axis(labelAngle=-35, labelLimit=130, orient="bottom")),
-        y=alt.Y("run:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
+        y=alt.Y("run:N", sort=order, title=None, axis=alt.Axis(labelLimit=200)),
         tooltip=[
             alt.Tooltip("run:N", title="run"),
             alt.Tooltip("other:N", title="and"),
@@ -63,7 +63,7 @@ def overlap_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
         text=alt.Text("both:Q", format=",d"),
         color=alt.condition(alt.datum["jaccard"] >= 0.55, alt.value("#FFFFFF"), alt.value(ink)),
     )
-    height = max(160, 34 * len(order) + 40)
+    height = 34 * len(order) + 130  # the axis takes part of it
     return alt.layer(cells, text).properties(height=height, description=overlap_alt(frame))
 
 

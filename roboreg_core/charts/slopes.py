@@ -51,10 +51,15 @@ def slopes_title(frame: pd.DataFrame) -> str:
     )
 
 
-def slopes_chart(frame: pd.DataFrame) -> Drawing:
-    """For each class a line a run: the baseline's recall on the left, the run's on the right, where its marker is."""
+def slopes_chart(frame: pd.DataFrame, with_legend: bool = True) -> Drawing:
+    """For each class a line a run: the baseline's recall on the left, the run's on the right, where its marker is.
+
+    Without a legend where the page tells the runs beside the chart.
+    """
     order = list(dict.fromkeys(frame["class"]))
-    legend = alt.Legend(title=None, orient="top", columns=3, labelLimit=260)
+    legend = alt.Legend(title=None, orient="top", columns=3, labelLimit=260) if with_legend else None
+    # The legend takes part of it.
+    height = 340 + (24 * -(-frame["run"].nunique() // 3) if with_legend else 0)
     base = alt.Chart(frame).encode(
         x=alt.X("class:N", sort=order, title=None, axis=alt.Axis(labelAngle=0), scale=alt.Scale(paddingInner=0.35)),
         xOffset=alt.XOffset("side:N", sort=list(SIDES)),
@@ -76,7 +81,7 @@ def slopes_chart(frame: pd.DataFrame) -> Drawing:
             ],
         )
     )
-    return alt.layer(lines, points).properties(height=340, description=slopes_alt(frame))
+    return alt.layer(lines, points).properties(height=height, description=slopes_alt(frame))
 
 
 def slopes_alt(frame: pd.DataFrame) -> str:

@@ -49,7 +49,7 @@ def strip_chart(frame: pd.DataFrame, only_differing: bool = True, ink: str = "#1
     order = list(dict.fromkeys(frame["label"]))
     base = alt.Chart(shown).encode(
         x=alt.X("block:O", title="block", axis=alt.Axis(labelAngle=0, orient="top")),
-        y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
+        y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=200)),
         tooltip=[
             alt.Tooltip("label:N", title="run"),
             "block:O",
@@ -69,7 +69,8 @@ def strip_chart(frame: pd.DataFrame, only_differing: bool = True, ink: str = "#1
         text="kept:Q",
         color=alt.condition((alt.datum["share"] >= 0.55) & alt.datum["differs"], alt.value("#FFFFFF"), alt.value(ink)),
     )
-    height = 30 * len(order) + 30
+    # Axis and title take part of it.
+    height = 30 * len(order) + 80
     return alt.layer(cells, text).properties(height=height, description=strip_alt(frame))
 
 

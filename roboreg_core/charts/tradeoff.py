@@ -18,8 +18,8 @@ COLUMNS = [
     "run", "label", "stage", "final", "parameters", "share", "macs", "latency", "accuracy", "dense_accuracy", "origin",
     "colour", "marker",
 ]  # fmt: skip
-# Name of the selection; its field is `run`.
-SELECTION = "chosen"
+# Names of the selections, a click and clicks with the shift key; their field is `run`.
+SELECTION, SEVERAL = "chosen", "several"
 COST_WORDS = {"parameters": "parameters", "macs": "MACs", "latency": "latency"}
 AXIS_TITLES = {"parameters": "parameters", "macs": "MACs an image", "latency": "latency of one image, ms"}
 
@@ -81,9 +81,10 @@ def tradeoff_title(frame: pd.DataFrame, cost: str = "parameters") -> str:
 
 
 def tradeoff_chart(frame: pd.DataFrame, cost: str = "parameters") -> Drawing:
-    """Points to click (selection `chosen`, field `run`), the front as a stepped line, the dense accuracy as a rule.
+    """Points to click, the front as a stepped line, the dense accuracy as a rule.
 
-    A run's final network has the run's marker, hollow where it is recorded; before fine-tuning it is a small dot.
+    A click is the selection `chosen`, clicks with the shift key are `several`; the field of both is `run`. A run's
+    final network has the run's marker, hollow where it is recorded; before fine-tuning it is a small dot.
     """
     base = alt.Chart(frame)
     x = alt.X(
@@ -100,17 +101,21 @@ def tradeoff_chart(frame: pd.DataFrame, cost: str = "parameters") -> Drawing:
         .encode(x=x, y=y)
     )
     rise = base.mark_line(strokeWidth=1, opacity=0.5).encode(x=x, y=y, detail="run:N", color=colour)
-    chosen = alt.selection_point(fields=["run"], name=SELECTION)
+    chosen = alt.selection_point(fields=["run"], name=SELECTION, on="click[!event.shiftKey]", toggle=False)
+    several = alt.selection_point(
+        fields=["run"], name=SEVERAL, on="click[event.shiftKey]", toggle="true", clear="dblclick", empty=False
+    )
     points = base.encode(x=x, y=y, color=colour, tooltip=_tooltip(cost))
     before = points.transform_filter("!datum.final").mark_point(filled=True, size=25, opacity=0.8, shape="circle")
-    final = points.encode(shape=alt.Shape("marker:N", scale=None, legend=None))
+    size = alt.condition(several, alt.value(380), alt.value(120))
+    final = points.encode(shape=alt.Shape("marker:N", scale=None, legend=None), size=size)
     recorded = (
         final.transform_filter("datum.final && datum.origin == 'recorded'")
-        .mark_point(filled=False, size=110, strokeWidth=2.5, opacity=1, cursor="pointer")
-        .add_params(chosen)
+        .mark_point(filled=False, strokeWidth=2.5, opacity=1, cursor="pointer")
+        .add_params(chosen, several)
     )
     own = final.transform_filter("datum.final && datum.origin == 'own'").mark_point(
-        filled=True, size=130, opacity=1, cursor="pointer"
+        filled=True, opacity=1, cursor="pointer"
     )
     rule = (
         base.transform_aggregate(dense="max(dense_accuracy)")

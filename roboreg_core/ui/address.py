@@ -73,8 +73,8 @@ def opened(name: str) -> str | None:
 
 
 def write(name: str, text: str | None) -> None:
-    """Put `text` into the address under `name`; None takes the name out."""
-    _written(name).add(text)
+    """Put `text` into the address under `name`; None takes the name out. What stands there is no longer news."""
+    _written(name).update((text, st.query_params.get(name)))
     if text is None:
         if name in st.query_params:
             del st.query_params[name]
@@ -96,8 +96,6 @@ def follow(settings: Sequence[Setting]) -> None:
     """After the widgets: write into the address what differs from the default."""
     for setting in settings:
         value = st.session_state.get(setting.key, setting.default)
-        # What was opened is an echo from here on, junk included.
-        _written(setting.key).add(st.query_params.get(setting.key))
         write(setting.key, None if value in (setting.default, None) else _text(value))
 
 

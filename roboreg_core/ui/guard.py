@@ -39,3 +39,9 @@ def go(page: str, query: dict[str, str] | None = None) -> NoReturn:
     """Open the page `pages/<page>.py`, also from within a fragment, where `st.switch_page` does nothing."""
     st.session_state[_WANTED] = (f"pages/{page}.py", query or {})
     st.rerun()
+
+
+def page() -> str | None:
+    """The page that is open, as `pages/<page>.py`."""
+    name: str | None = st.session_state.get(_PAGE)
+    return name

@@ -13,7 +13,11 @@ Saved schedules, on Design: `load-saved`, `save-panel`, `save-name`, `save-note`
 `design-<id>`, `more-<id>`, `name-<id>`, `note-<id>`, `tags-<id>`, `rename-<id>`, `duplicate-<id>`, `export-<id>`,
 `delete-<id>`, `restore-<id>`.
 Deletions: `undo`, `undo-bar`; of runs `delete-run`, `confirm-delete`, `keep-run`, `restore-<id>`.
-Overview: `best`, `runs-table`, `tradeoff`.
+Overview: `best`, `presets`, `runs-table`, `tradeoff`, `picked`, `compare-these`, `inspect-this`, `find`, `show-method`,
+`show-origin`, `show-preset`.
+Compare: `compare-runs`, `compare-baseline`, `compare-start-<name>`, `sort`, `metric`, `only-method`, `only-origin`,
+`least-accuracy`, `least-worst`, `most-parameters`, `clear-filters`, `compared` (the table of figures), `tradeoff`.
+Presenting: `present`; containers whose key begins with `controls` are hidden by it.
 Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`.
 """
 
@@ -39,7 +43,14 @@ SAVE_PANEL, SAVE_FORM, SAVE = "save-panel", "save-form", "save"
 SAVE_NAME, SAVE_NOTE, SAVE_TAGS, SAVE_OVER = "save-name", "save-note", "save-tags", "save-over"
 TAG, ORDER, IMPORT_PANEL, IMPORT, EXPORT_ALL = "tag", "order", "import-panel", "import", "export-all"
 UNDO, UNDO_BAR, DELETE_RUN, CONFIRM_DELETE, KEEP_RUN = "undo", "undo-bar", "delete-run", "confirm-delete", "keep-run"
-BEST, RUNS_TABLE, TRADEOFF = "best", "runs-table", "tradeoff"
+BEST, PRESETS, RUNS_TABLE, TRADEOFF = "best", "presets", "runs-table", "tradeoff"
+PICKED, COMPARE_THESE, INSPECT_THIS = "picked", "compare-these", "inspect-this"
+FIND, SHOW_METHOD, SHOW_ORIGIN, SHOW_PRESET = "find", "show-method", "show-origin", "show-preset"
+COMPARE_RUNS, COMPARE_BASELINE, COMPARED = "compare-runs", "compare-baseline", "compared"
+SORT, METRIC, ONLY_METHOD, ONLY_ORIGIN = "sort", "metric", "only-method", "only-origin"
+LEAST_ACCURACY, LEAST_WORST, MOST_PARAMETERS = "least-accuracy", "least-worst", "most-parameters"
+CLEAR_FILTERS = "clear-filters"
+PRESENT = "present"
 
 
 def slider(block: int) -> str:
@@ -75,3 +86,8 @@ def of_job(action: str, job: str) -> str:
 def of_saved(action: str, schedule: str) -> str:
     """A control of one saved schedule; for the actions see above."""
     return f"{action}-{schedule}"
+
+
+def compare_start(name: str) -> str:
+    """The button that begins a comparison with a group of runs: `front`, `recorded` or `newest`."""
+    return f"compare-start-{name}"

@@ -7,13 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from roboreg_core.charts import facts, progress, words
+from roboreg_core.charts import progress, words
 from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.runs.execute import task_for
 from roboreg_core.runs.spec import DEFAULT_EPOCHS, DEFAULT_PRESET, RunSpec, estimate_seconds, of_preset, spec_for
 from roboreg_core.schedule import Schedule
 from roboreg_core.store.records import Job, JobStatus, Record
-from roboreg_core.ui import address, guard, keys, panels, state
+from roboreg_core.ui import address, guard, keys, measured, panels, state
 from roboreg_core.ui.address import Setting, one_of, within
 
 METHOD_WORDS = {
@@ -222,11 +222,11 @@ def _submit(spec: RunSpec) -> None:
 
 
 def _finished(record: Record) -> None:
-    change = facts.accuracy_change(record)
+    change = measured.accuracy_change(record)
     whose = "It ships with the project" if record.recorded else "You have run it"
     st.success(
         f"This very run is finished: {words.percent(change.value)} accuracy, "
-        f"{words.signed_points(change.difference)} to dense. {whose}.",
+        f"{words.signed_points(change.difference)} to dense ({change.verdict}). {whose}.",
         icon=":material/check_circle:",
     )
     if st.button(

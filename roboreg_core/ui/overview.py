@@ -1,15 +1,28 @@
-"""The overview: the best run in one sentence, all runs as a chart and as a table."""
+"""The overview: the best run in one sentence, the presets, all runs as a chart and as a table."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
-from roboreg_core.charts import facts, tradeoff, words
+from roboreg_core.charts import choice, facts, tradeoff, words
+from roboreg_core.model.cost import DENSE_COST, cost
+from roboreg_core.runs.compare import FEWEST, MOST
+from roboreg_core.schedule import PRESETS
 from roboreg_core.store.records import Record
-from roboreg_core.ui import guard, inspector, keys, panels
+from roboreg_core.ui import compare_pick, guard, keys, measured, panels, run_filters, strip
+from roboreg_core.ui.compare import picked
+
+# The source project's three schedules and the network that all start from.
+SHOWN_PRESETS = {
+    "dense": "Every filter: the network that all runs start from.",
+    "minimal": "The source project's mildest: one filter fewer a block.",
+    "moderate": "The source project's middle: half the filters.",
+    "aggressive": "The source project's harshest: two filters a block.",
+}
 
 
 def empty() -> None:
@@ -32,10 +45,11 @@ def best(runs: Sequence[Record]) -> None:
     if record is None:
         st.info("No pruned run yet, only dense ones. Lower a block on the Design page.")
         return
+    change = measured.accuracy_change(record)
     with st.container(key=keys.BEST):
-        st.markdown(f"### {panels.escape(facts.finding(record))}")
+        st.markdown(f"### {panels.escape(facts.finding(record, change))}")
         st.caption(panels.escape(f"The best run so far is {facts.label(record)}: {facts.best_reason(record)}."))
-        inspector.tiles(record)
+        _tiles(record, change)
         with st.container(horizontal=True):
             st.page_link(
                 "pages/inspect.py",
@@ -46,9 +60,18 @@ def best(runs: Sequence[Record]) -> None:
             st.page_link("pages/design.py", label="Design another", icon=":material/tune:")
 
 
-def scatter(runs: Sequence[Record]) -> None:
-    """The trade-off; a click on a point opens its run."""
-    frame = tradeoff.tradeoff_data(runs)
+def presets(runs: Sequence[Record]) -> None:
+    """Four schedules to begin with, each with its best run where there is one."""
+    with st.container(key=f"controls-{keys.PRESETS}"):
+        st.subheader("Schedules to begin with")
+        for column, (name, meaning) in zip(st.columns(len(SHOWN_PRESETS)), SHOWN_PRESETS.items(), strict=True):
+            with column:
+                _preset(name, meaning, [each for each in runs if choice.preset_of(each) == name])
+
+
+def scatter(runs: Sequence[Record], shown: Sequence[Record]) -> list[str]:
+    """The trade-off of the runs shown; a click on a point opens its run, clicks with the shift key are returned."""
+    frame = tradeoff.tradeoff_data(shown, styles=facts.styles(runs))
     state = panels.show(
         panels.Panel(
             name=keys.TRADEOFF,
@@ -56,56 +79,127 @@ def scatter(runs: Sequence[Record]) -> None:
             chart=tradeoff.tradeoff_chart,
             frame=frame,
             alt_text=tradeoff.tradeoff_alt(frame),
-            table=frame.drop(columns="colour"),
+            table=frame.drop(columns=["colour", "marker"]),
             on_select="rerun",
-            depends="Each colour is a run. Hollow: recorded, ships with the project; filled: your own. Dashed: the "
-            "dense network; dotted: the front that no smaller network beats. 10,000 test images, one seed a run. "
-            "Click a point to inspect its run.",
+            depends="A colour and marker a run. Hollow: recorded, ships with the project; filled: your own; small "
+            "dots: before fine-tuning. Dashed: the dense network; dotted: the front that no smaller network beats. "
+            "10,000 test images, one seed a run. Click a point to inspect its run, several with the shift key to "
+            "compare them.",
         )
     )
-    chosen = (state or {}).get("selection", {}).get(tradeoff.SELECTION) or []
-    if chosen and chosen[0].get("run"):
-        _open(chosen[0]["run"])
+    clicked = picked(state, tradeoff.SELECTION)
+    if clicked:
+        guard.go("inspect", {"run": clicked[0]})
+    return picked(state, tradeoff.SEVERAL)
 
 
-def table(runs: Sequence[Record]) -> None:
-    """All runs; choosing a row opens it."""
+def table(shown: Sequence[Record]) -> list[str]:
+    """The runs shown; returns those whose rows are ticked."""
+    # Ticks are places in the table: another list of runs begins without any.
+    digest = hashlib.sha256(" ".join(record.id for record in shown).encode()).hexdigest()[:12]
+    with st.container(key=keys.RUNS_TABLE):
+        state = st.dataframe(
+            _frame(tuple((record.id, record.created) for record in shown), shown),
+            key=f"rows-{digest}",
+            hide_index=True,
+            on_select="rerun",
+            selection_mode="multi-row",
+            height="content" if len(shown) < 12 else 420,
+            column_config={
+                name: st.column_config.NumberColumn(format="percent")
+                for name in ("dense", "pruned", "fine-tuned", "of dense")
+            }
+            | {name: st.column_config.NumberColumn(format="localized") for name in ("parameters", "MACs")},
+            alt="The runs with their accuracy and cost",
+        )
+    return [shown[row].id for row in state["selection"]["rows"] if row < len(shown)]
+
+
+def all_runs(runs: Sequence[Record]) -> None:
+    """Filters, and what they show as a chart and a table, with what to do with the runs that are picked there."""
     st.subheader(f"All {words.plural(len(runs), 'run')}" if len(runs) > 1 else "One run")
-    state = st.dataframe(
-        pd.DataFrame(_row(record) for record in runs),
-        key=keys.RUNS_TABLE,
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="single-row",
-        height="content" if len(runs) < 12 else "auto",
-        column_config={
-            name: st.column_config.NumberColumn(format="percent")
-            for name in ("dense", "pruned", "fine-tuned", "of dense")
-        }
-        | {name: st.column_config.NumberColumn(format="localized") for name in ("parameters", "MACs")},
-        alt="All runs with their accuracy and cost",
-    )
-    st.caption("Accuracy on 10,000 test images. Tick a row to inspect the run.")
-    rows = state["selection"]["rows"]
-    if rows:
-        _open(runs[rows[0]].id)
+    shown = choice.chosen(runs, run_filters.overview(runs), names=run_filters.saved_names())
+    if not shown:
+        st.info(f"None of {words.plural(len(runs), 'run')} meets these filters.")
+        st.button(
+            "Clear the filters", key=keys.CLEAR_FILTERS, icon=":material/filter_alt_off:", on_click=run_filters.clear
+        )
+        return
+    if len(shown) < len(runs):
+        st.caption(f"The filters show {len(shown):,} of {words.plural(len(runs), 'run')}, in the chart and the table.")
+    clicked = scatter(runs, shown)
+    bar = st.container(key=f"controls-{keys.PICKED}")
+    ticked = table(shown)
+    known = {record.id: record for record in shown}
+    with bar:
+        _picked([known[run] for run in dict.fromkeys([*clicked, *ticked]) if run in known])
+    with st.container(key="controls-ticks"):
+        st.caption("Accuracy on 10,000 test images. Tick rows to compare their runs, or one to inspect it.")
+
+
+def _tiles(record: Record, change: facts.Change) -> None:
+    counts = measured.summary_of(record).counts
+    name, worst = measured.worst_class(record)
+    first, second, third, fourth = st.columns(4)
+    with first:
+        panels.accuracy_tile("Test accuracy", change)
+    with second:
+        panels.cost_tile("Parameters", facts.cost_change(record, "parameters"), words.count)
+    with third:
+        flops = facts.counted(counts["flops"].value, counts["flops"].baseline)
+        panels.cost_tile("FLOPs an image", flops, words.millions, "Two a multiply-accumulate.")
+    with fourth:
+        panels.accuracy_tile(f"Recall of the worst class, {name}", worst)
+    st.caption(panels.escape(f"Accuracy: {facts.depends_on(record)}. FLOPs are twice the MACs, counted at 32 x 32."))
+
+
+def _preset(name: str, meaning: str, runs: Sequence[Record]) -> None:
+    schedule = PRESETS[name]
+    share = words.percent(cost(schedule).parameters / DENSE_COST.parameters)
+    most = max(runs, key=facts.accuracy, default=None)
+    reached = f"best run {words.percent(facts.accuracy(most))}" if most else "not run yet"
+    told = f"{share} of the parameters" + ("" if schedule.is_dense else f"; {reached}")
+    st.markdown(f"**{name.capitalize()}**")
+    st.html(f'<div style="overflow-x:auto">{strip.strip(schedule)}</div>')
+    st.caption(panels.escape(f"{meaning} {told}."))
+    st.page_link("pages/design.py", label=f"Design from {name}", icon=":material/tune:", query_params={"s": name})
+
+
+def _picked(records: Sequence[Record]) -> None:
+    """What can be done with the runs that are picked, named."""
+    if not records:
+        return
+    named = ", ".join(facts.label(record) for record in records[:4])
+    more = f" and {len(records) - 4} more" if len(records) > 4 else ""
+    with st.container(horizontal=True, vertical_alignment="center", key=keys.PICKED):
+        st.markdown(panels.escape(f"{words.plural(len(records), 'run')} picked: {named}{more}."), width="stretch")
+        if len(records) == 1 and st.button("Inspect this run", key=keys.INSPECT_THIS, icon=":material/query_stats:"):
+            guard.go("inspect", {"run": records[0].id})
+        if len(records) < FEWEST:
+            st.caption("Pick another to compare them.")
+        elif len(records) > MOST:
+            st.caption(f"At most {MOST} are compared: untick {len(records) - MOST}.")
+        elif st.button("Compare these", key=keys.COMPARE_THESE, icon=":material/compare_arrows:", type="primary"):
+            guard.go("compare", {compare_pick.RUNS: ",".join(record.id for record in records)})
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _frame(runs: tuple[tuple[str, str], ...], _records: Sequence[Record]) -> pd.DataFrame:
+    del runs  # only the key under which the table is kept
+    return pd.DataFrame(_row(record) for record in _records)
 
 
 def _row(record: Record) -> dict[str, object]:
-    measured = {stage: facts.accuracy(record, stage) for stage in facts.stages_of(record)}
-    cost = record.result["cost"]
+    measured_at = {stage: facts.accuracy(record, stage) for stage in facts.stages_of(record)}
+    counted = record.result["cost"]
     return {
         "run": facts.label(record),
-        "dense": measured["dense"],
-        "pruned": measured["pruned"],
-        "fine-tuned": measured.get("tuned"),
-        "parameters": cost["parameters"],
-        "of dense": cost["parameters"] / record.result["dense_cost"]["parameters"],
-        "MACs": cost["macs"],
-        "origin": "recorded" if record.recorded else "own",
+        "dense": measured_at["dense"],
+        "pruned": measured_at["pruned"],
+        "fine-tuned": measured_at.get("tuned"),
+        "parameters": counted["parameters"],
+        "of dense": counted["parameters"] / record.result["dense_cost"]["parameters"],
+        "MACs": counted["macs"],
+        "origin": choice.origin_of(record),
         "made (UTC)": words.moment(record.created),
     }
-
-
-def _open(run: str) -> None:
-    guard.go("inspect", {"run": run})

@@ -14,11 +14,12 @@ import streamlit as st
 from roboreg_core.charts import base, words
 from roboreg_core.charts.facts import Change
 from roboreg_core.errors import RoboRegError
+from roboreg_core.ui import guard, present
 
 VERDICT_COLOURS = {"gain": "blue", "loss": "orange", "within noise": "gray", "no change": "gray"}
 NOISE_HELP = (
-    "Within noise: the change is smaller than the 95 % margin of two samples of this many images, so it may be chance. "
-    "A gain or a loss is larger than that."
+    "Within noise: both networks saw the same images, and those that only one of them has right are so evenly split "
+    "that it may be chance (McNemar's test, p above 0.05). A gain or a loss is real."
 )
 
 # Streamlit leaves six rem above the title, and lets columns that may not wrap grow out of a narrow screen.
@@ -59,7 +60,7 @@ class Panel:
 
 def show(panel: Panel) -> Any:
     """A chart under its finding, with its table and CSV; returns the selection where `on_select` is `rerun`."""
-    st.markdown(f"**{escape(panel.title)}**")
+    st.markdown(f"**{escape(panel.title[:1].upper() + panel.title[1:])}**")
     state = st.vega_lite_chart(
         spec=drawn(panel.frame, panel.name, panel.chart, panel.variant),
         width="stretch",
@@ -131,9 +132,15 @@ def cost_tile(label: str, change: Change, shown: Callable[[Any], str], note: str
 
 
 def heading(title: str, lead: str = "") -> None:
-    """The page's title and one line on what it is for."""
+    """The page's title and one line on what it is for; the switch for presenting on pages that can be presented."""
     st.html(_STYLE)
-    st.title(title, anchor=False)
+    if guard.page() in present.PAGES:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.title(title, anchor=False)
+            present.switch()
+        present.style()
+    else:
+        st.title(title, anchor=False)
     if lead:
         st.markdown(lead)
 
@@ -188,7 +195,8 @@ def drawn(frame: pd.DataFrame, name: str, chart: Callable[[pd.DataFrame], Any], 
     """The specification of `chart(frame)`, drawn once for each frame, name and variant."""
     spec = _spec(frame, name, variant, chart)
     # Streamlit takes the words beside the chart; twice would be once too often.
-    return {key: value for key, value in spec.items() if key != "description"}
+    spoken = {key: value for key, value in spec.items() if key != "description"}
+    return present.enlarged(spoken) if present.is_on() else spoken
 
 
 @st.cache_data(show_spinner=False, max_entries=256)

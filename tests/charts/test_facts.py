@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from roboreg_core.charts import facts, palette, words
@@ -71,6 +73,17 @@ def test_labels_tell_runs_apart() -> None:
     assert plain(facts.label(make_record())) == "moderate · 3 epochs · seed 0"
     spec = {**make_record().spec, "method": "source", "recalibrate": True, "epochs": 0, "training_set": "full"}
     assert facts.spec_label(spec) == "moderate · method source · no fine-tuning · seed 0 · recalibrated · 48,000 images"
+
+
+def test_compared_runs_are_called_by_what_tells_them_apart() -> None:
+    one, two = make_record(identity="a" * 16), make_record(PRESETS["quarter"], identity="b" * 16)
+    assert facts.labels([one, two]) == {one.id: "moderate", two.id: "quarter"}
+    assert [plain(part) for part in facts.shared([one, two])] == ["3 epochs", "seed 0"]
+    assert facts.shared([one]) == []
+    other = replace(one, id="c" * 16, spec={**one.spec, "seed": 7})
+    assert facts.labels([one, other]) == {one.id: "moderate · seed 0", other.id: "moderate · seed 7"}
+    twins = [replace(one, id=f"{number:016x}") for number in range(3)]
+    assert len(set(facts.labels(twins).values())) == 3, "also where ids begin alike"
 
 
 def test_the_best_epoch_is_told_beside_the_one_that_is_kept() -> None:

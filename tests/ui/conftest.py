@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -21,7 +20,7 @@ from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.rows import now
 from roboreg_core.store.store import Store
 from roboreg_core.ui import state
-from tests.charts.records import make_record
+from tests.charts.records import make_logits, make_record
 from tests.conftest import random_network
 
 
@@ -126,8 +125,8 @@ def put(store: Store) -> Callable[..., Record]:
     def kept(record: Record | None = None, **how: object) -> Record:
         record = record or make_record(**how)  # type: ignore[arg-type]
         names = {"weights": store.artifacts.put(checkpoints.to_bytes(random_network()))}
-        for stage in record.result["stages"]:
-            names[f"logits_{stage}"] = store.artifacts.put(np.zeros((10_000, 10), np.float32).tobytes())
+        for stage, report in record.result["stages"].items():
+            names[f"logits_{stage}"] = store.artifacts.put(make_logits(report))
         whole = replace(record, result={**record.result, "artifacts": names})
         store.put_record(whole)
         return whole

@@ -26,7 +26,7 @@ from tests.ui.conftest import FakeEngine
 Open = Callable[..., AppTest]
 Put = Callable[..., Record]
 AddJob = Callable[..., Job]
-PAGES = ("overview", "design", "jobs", "inspect")
+PAGES = ("overview", "design", "jobs", "inspect", "compare")
 
 
 def said(app: AppTest) -> str:
@@ -72,6 +72,7 @@ def test_without_any_run_each_page_says_what_to_do(open_page: Open, page: str) -
         "design": "Design a schedule",
         "jobs": "No run of yours has ended yet",
         "inspect": "There is no run to inspect yet",
+        "compare": "There is no run to compare yet",
     }
     assert expected[page] in text
 
@@ -90,7 +91,7 @@ def test_overview_names_the_best_run(open_page: Open, put: Put) -> None:
     text = said(app)
     assert "Keeping half the filters in every block leaves 50.3 % of the parameters" in text
     assert "the smallest network that loses at most 1 point" in text
-    assert counts(app)[2] == "135,754"
+    assert counts(app)[1] == "135,754"
     assert len(app.dataframe[-1].value) == 2
 
 

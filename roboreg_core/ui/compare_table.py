@@ -1,0 +1,137 @@
+"""The compared runs as a table: every figure with its signed change against the baseline and its verdict."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from roboreg_core.charts import comparison, facts, palette, tradeoff, words
+from roboreg_core.runs.compare import Comparison, Row
+from roboreg_core.runs.figures import Pair
+from roboreg_core.runs.summary import DENSE
+from roboreg_core.ui import keys, marks, panels, present, strip
+
+COLUMNS = ("Run", "Test accuracy", "Verdict", "Worst class", "Parameters", "MACs", "Latency", "No other beats it in")
+_TABLE = "border-collapse:collapse;width:100%;min-width:58rem;font-size:.9rem"
+_CELL = (
+    "padding:.45em .7em;vertical-align:top;border-bottom:1px solid color-mix(in srgb, currentColor 18%, transparent)"
+)
+_SHOWN: dict[str, Callable[[Any], str]] = {
+    "parameters": words.count,
+    "macs": words.millions,
+    "latency": lambda value: f"{value:.2f}{words.NBSP}ms",
+}
+
+
+def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
+    """The table, what it depends on, and the same as data."""
+    labels = facts.labels([row.record for row in found.rows])
+    rows = [_row(row, found, labels[row.record.id], styles[row.record.id]) for row in found.rows]
+    if found.baseline == DENSE and len({row.record.spec["dense_sha256"] for row in found.rows}) == 1:
+        rows.insert(0, _dense_row(found.rows[0], found.classes))
+    head = "".join(f'<th scope="col" style="{_CELL};text-align:left">{name}</th>' for name in COLUMNS)
+    with st.container(key=keys.COMPARED):
+        st.html(
+            f'<div style="overflow-x:auto"><table style="{_TABLE}"><thead><tr>{head}</tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table></div>"
+        )
+    st.caption(panels.escape(_depends(found)))
+    panels.as_table("comparison", comparison.comparison_data(found))
+
+
+def legend(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
+    """The runs with their markers, in lines as wide as the screen; for charts, on which a legend does not wrap."""
+    labels = facts.labels([row.record for row in found.rows])
+    runs = [
+        f'<span style="white-space:nowrap;margin-right:1.4em">'
+        f"{marks.marker(styles[row.record.id], hollow=False)}{strip.text(labels[row.record.id])}</span>"
+        for row in found.rows
+    ]
+    size = "1.15rem" if present.is_on() else ".9rem"
+    st.html(f'<div style="font-size:{size};overflow-x:auto">{" ".join(runs)}</div>')
+
+
+def _row(row: Row, found: Comparison, label: str, style: palette.Style) -> str:
+    itself = row.record.id == found.baseline
+    accuracy = facts.judged(row.accuracy.value, row.accuracy.baseline, row.paired.verdict)
+    fronts = [tradeoff.COST_WORDS[cost] for cost, best in row.front.items() if best]
+    cells = [
+        _figure(words.percent(accuracy.value, 2), "" if itself else _points(accuracy)),
+        "<em>baseline</em>" if itself else html.escape(row.paired.verdict.words),
+        _worst(row, found.classes, itself=itself),
+        *(_count(name, row.counts[name], itself=itself) for name in _SHOWN),
+        html.escape(", ".join(fronts) or "–"),
+    ]
+    return _line(_name(row, label, style), cells, strong=itself)
+
+
+def _dense_row(row: Row, classes: tuple[str, ...]) -> str:
+    place = min(range(len(row.recalls)), key=lambda each: row.recalls[each].baseline)
+    worst = f"{html.escape(classes[place])} {words.percent(row.recalls[place].baseline)}"
+    counts = [_SHOWN[name](row.counts[name].baseline) for name in ("parameters", "macs")]
+    cells = [
+        words.percent(row.accuracy.baseline, 2), "<em>baseline</em>", worst, *counts, "timed beside each run", "–"
+    ]  # fmt: skip
+    return _line("<strong>Dense network</strong>", cells, strong=True)
+
+
+def _name(row: Row, label: str, style: palette.Style) -> str:
+    """Marker and label; the label leads to the run."""
+    query = f"run={row.record.id}" + ("&present=1" if present.is_on() else "")
+    link = f'<a href="inspect?{html.escape(query)}" target="_self">{strip.text(label)}</a>'
+    origin = "recorded" if row.record.recorded else "own"
+    return f'{marks.marker(style, hollow=row.record.recorded)}{link} <span style="opacity:.75">{origin}</span>'
+
+
+def _worst(row: Row, classes: tuple[str, ...], *, itself: bool) -> str:
+    place = min(range(len(row.recalls)), key=lambda each: row.recalls[each].value)
+    pair = row.recalls[place]
+    change = facts.judged(pair.value, pair.baseline, row.paired.per_class[place].verdict)
+    shown = f"{classes[place]} {words.percent(pair.value)}"
+    return _figure(shown, "" if itself else _points(change))
+
+
+def _count(name: str, pair: Pair, *, itself: bool) -> str:
+    shown = _SHOWN[name](pair.value)
+    if itself:
+        return _figure(shown, "")
+    change = facts.counted(pair.value, pair.baseline)
+    # A timing is measured, not counted: its change is told without a colour.
+    verdict = "" if name == "latency" else change.verdict
+    return _figure(shown, marks.signed(words.signed_percent(change.relative), verdict))
+
+
+def _points(change: facts.Change) -> str:
+    return marks.signed(words.signed_points(change.difference, 2), change.verdict)
+
+
+def _figure(shown: str, change: str) -> str:
+    return f'<span style="white-space:nowrap">{html.escape(shown)}</span>' + (f"<br>{change}" if change else "")
+
+
+def _line(name: str, cells: list[str], *, strong: bool) -> str:
+    back = f"color-mix(in srgb, currentColor {6 if strong else 0}%, {marks.background()})"
+    # On a narrow screen the figures pass under the runs' names.
+    stuck = f"position:sticky;left:0;max-width:16em;min-width:9em;background:{back}"
+    head = f'<th scope="row" style="{_CELL};text-align:left;font-weight:400;{stuck}">{name}</th>'
+    figures = "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells)
+    return f'<tr style="background:{back}">{head}{figures}</tr>'
+
+
+def _depends(found: Comparison) -> str:
+    same = facts.shared([row.record for row in found.rows])
+    alike = f"All runs: {', '.join(same)}. " if same else ""
+    timed = sorted({_timed(row) for row in found.rows})
+    return (
+        f"{alike}Last network of each run on 10,000 test images, one seed a run. Changes are against "
+        f"{comparison.baseline_label(found)}; verdicts are McNemar's test on the same images, classes corrected for "
+        f"being ten. Latency: median of one image at a time, {'; '.join(timed)}. A click on a run inspects it."
+    )
+
+
+def _timed(row: Row) -> str:
+    timing = row.record.result["latency"]["final_batch_1"]
+    return f"{timing['device']}, {words.plural(timing['threads'], 'thread')}"

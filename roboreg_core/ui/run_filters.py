@@ -1,0 +1,130 @@
+"""Widgets that choose which runs a page shows; the address keeps them, and everything on the page follows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import streamlit as st
+
+from roboreg_core.charts import choice
+from roboreg_core.charts.choice import Filter
+from roboreg_core.schedule import Schedule
+from roboreg_core.store.records import Record
+from roboreg_core.ui import address, keys, panels, state
+from roboreg_core.ui.address import Setting, one_of, within
+
+ORIGINS = {"recorded": "Recorded", "own": "Own"}
+MOST_TEXT = 100
+_PERCENTS = (keys.LEAST_ACCURACY, keys.LEAST_WORST, keys.MOST_PARAMETERS)
+
+
+def overview(runs: Sequence[Record]) -> Filter:
+    """Text, method, origin and schedule."""
+    methods, presets = _methods(runs), sorted({choice.preset_of(record) for record in runs})
+    settings = [
+        Setting(key=keys.FIND, default="", read=lambda text: text[:MOST_TEXT]),
+        Setting(key=keys.SHOW_METHOD, default=None, read=one_of(*methods)),
+        Setting(key=keys.SHOW_ORIGIN, default=None, read=one_of(*ORIGINS)),
+        Setting(key=keys.SHOW_PRESET, default=None, read=one_of(*presets)),
+    ]
+    _restore(settings)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="controls-filters"):
+        st.text_input(
+            "Find", key=keys.FIND, placeholder="schedule, id, saved name", max_chars=MOST_TEXT, width=260,
+            persist_state="session",
+        )  # fmt: skip
+        _select("Schedule", presets, keys.SHOW_PRESET)
+        _select("Method", methods, keys.SHOW_METHOD)
+        _select("Origin", list(ORIGINS), keys.SHOW_ORIGIN, ORIGINS)
+    address.follow(settings)
+    value = st.session_state
+    return Filter(
+        text=value[keys.FIND] or "",
+        method=value[keys.SHOW_METHOD],
+        origin=value[keys.SHOW_ORIGIN],
+        preset=value[keys.SHOW_PRESET],
+    )
+
+
+def comparison(runs: Sequence[Record]) -> tuple[Filter, str]:
+    """Method, origin, what a run must reach, and the order."""
+    methods = _methods(runs)
+    settings = [
+        Setting(key=keys.SORT, default="chosen", read=one_of(*choice.ORDERS)),
+        Setting(key=keys.ONLY_METHOD, default=None, read=one_of(*methods)),
+        Setting(key=keys.ONLY_ORIGIN, default=None, read=one_of(*ORIGINS)),
+        *(Setting(key=key, default=None, read=within(0, 100, float)) for key in _PERCENTS),
+    ]
+    _restore(settings)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Order", list(choice.ORDERS), key=keys.SORT, format_func=lambda order: choice.ORDERS[order][0], width=220,
+            persist_state="session",
+        )  # fmt: skip
+        _select("Method", methods, keys.ONLY_METHOD)
+        _select("Origin", list(ORIGINS), keys.ONLY_ORIGIN, ORIGINS)
+        _percent("Accuracy at least, %", keys.LEAST_ACCURACY)
+        _percent("Worst class at least, %", keys.LEAST_WORST)
+        _percent("Parameters at most, %", keys.MOST_PARAMETERS)
+    address.follow(settings)
+    value = st.session_state
+    shares = {key: None if value[key] is None else value[key] / 100 for key in _PERCENTS}
+    conditions = Filter(
+        method=value[keys.ONLY_METHOD],
+        origin=value[keys.ONLY_ORIGIN],
+        accuracy=shares[keys.LEAST_ACCURACY],
+        worst=shares[keys.LEAST_WORST],
+        parameters=shares[keys.MOST_PARAMETERS],
+    )
+    return conditions, value[keys.SORT]
+
+
+def clear() -> None:
+    """For callbacks: every filter of both pages lets all runs pass again."""
+    for key in (keys.SHOW_METHOD, keys.SHOW_ORIGIN, keys.SHOW_PRESET, keys.ONLY_METHOD, keys.ONLY_ORIGIN, *_PERCENTS):
+        st.session_state[key] = None
+    st.session_state[keys.FIND] = ""
+
+
+def saved_names() -> dict[Schedule, list[str]]:
+    """The names that schedules are saved under."""
+    names: dict[Schedule, list[str]] = {}
+    for saved in state.saved():
+        names.setdefault(saved.schedule, []).append(saved.name)
+    return names
+
+
+def _methods(runs: Sequence[Record]) -> list[str]:
+    return sorted({str(record.spec["method"]) for record in runs})
+
+
+def _restore(settings: Sequence[Setting]) -> None:
+    """As `address.restore`; what an earlier choice of runs left behind and no run has any more is dropped."""
+    address.restore(settings)
+    for setting in settings:
+        value = st.session_state[setting.key]
+        if value is not None and setting.key not in _PERCENTS:
+            st.session_state[setting.key] = setting.default
+            with suppress(ValueError):
+                st.session_state[setting.key] = setting.read(value)
+
+
+def _select(label: str, options: Sequence[str], key: str, words: dict[str, str] | None = None) -> None:
+    st.selectbox(
+        label,
+        options,
+        index=None,
+        key=key,
+        format_func=lambda value: (words or {}).get(value, str(value).capitalize()),
+        placeholder="All",
+        width=170,
+        persist_state="session",
+        help=None if label != "Schedule" else panels.escape("A preset, or other for any other nine counts."),
+    )
+
+
+def _percent(label: str, key: str) -> None:
+    options: dict[str, Any] = {"min_value": 0.0, "max_value": 100.0, "step": 1.0, "format": "%.1f"}
+    st.number_input(label, value=None, key=key, placeholder="any", width=190, persist_state="session", **options)
