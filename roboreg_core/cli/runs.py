@@ -9,6 +9,8 @@ import typer
 
 from roboreg_core import paths
 from roboreg_core.cli.common import (
+    DENSE,
+    Baseline,
     Calibration,
     Clusters,
     Device,
@@ -37,10 +39,6 @@ if TYPE_CHECKING:
     from roboreg_core.store.store import Store
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.")]
-
-
-DENSE = "dense"
-Baseline = Annotated[str, typer.Option(metavar="RUN", help="What to compare with: a run's id, or dense.")]
 
 
 def run_verb(

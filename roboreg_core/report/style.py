@@ -38,7 +38,7 @@ tbody th, td[dir] { overflow-wrap: anywhere; }
 td[dir]:nth-child(2):last-child { min-width: 14rem; }
 td.number { white-space: nowrap; }
 td.faint, td.faint data { color: var(--soft); opacity: 0.75; }
-.swatch { display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.5em; border-radius: 50%;
+.swatch { display: inline-block; width: 1.1em; margin-right: 0.4em; text-align: center; font-variant-emoji: text;
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: 0.4rem; padding: 0.7rem 0.9rem;
   white-space: pre-wrap; font-size: 0.86rem; }
