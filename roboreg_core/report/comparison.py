@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from roboreg_core.charts import comparison as compared
 from roboreg_core.charts import facts, overlap, palette, slopes, strip, tradeoff, words
+from roboreg_core.evaluation.paired import Verdict
 from roboreg_core.report import provenance, quality
 from roboreg_core.report.cells import beside, counted, judged, share
 from roboreg_core.report.document import Cell, Command, Document, Faint, Figure, Number, Prose, Section, Swatch, Table
@@ -29,9 +30,10 @@ def comparison_document(found: Comparison, styles: Styles | None = None) -> Docu
     names = {
         run: Swatch(colour=styles[run].colour, marker=styles[run].marker, text=label) for run, label in labels.items()
     }
+    title = compared.comparison_title(found)
     return Document(
         name=f"{len(records)} runs",
-        finding=f"{compared.comparison_title(found)}.",
+        finding=f"{title[:1].upper()}{title[1:]}.",
         lead=[f"{len(records)} runs; every change is against {_baseline(found)}."],
         sections=[
             _figures(found, names),
@@ -52,7 +54,7 @@ def _baseline(found: Comparison) -> str:
 
 
 def _figures(found: Comparison, names: Mapping[str, Swatch]) -> Section:
-    columns = ["run", "accuracy", "change", "verdict", "worst class", "recall", "change"]
+    columns = ["run", "accuracy", "change", "worst class", "recall", "change", "verdict on accuracy"]
     costs = [
         "run", "parameters", "change", "MACs", "change", "ms an image", "change", "on the front of"
     ]  # fmt: skip
@@ -88,8 +90,8 @@ def _accuracy_row(found: Comparison, row: Row, name: Swatch) -> list[Cell]:
     recall, verdict = row.recalls[hardest].value, row.paired.per_class[hardest].verdict
     cells: list[Cell] = [name, share(row.accuracy.value, 2)]
     itself = row.record.id == found.baseline
-    cells += ["baseline", ""] if itself else [judged(row.paired.verdict, 2), row.paired.verdict.words]
-    return [*cells, found.classes[hardest], share(recall), "" if itself else judged(verdict)]
+    cells += ["baseline" if itself else judged(row.paired.verdict, 2), found.classes[hardest], share(recall)]
+    return [*cells, *(["", ""] if itself else [judged(verdict), row.paired.verdict.words])]
 
 
 def _cost_row(found: Comparison, row: Row, name: Swatch) -> list[Cell]:
@@ -145,12 +147,19 @@ def _classes(found: Comparison, names: Mapping[str, Swatch], styles: Styles) -> 
         if row.record.id == found.baseline:
             rows.append([names[row.record.id], *(share(pair.value) for pair in row.recalls)])
         else:
-            rows.append([names[row.record.id], *(judged(each.verdict) for each in row.paired.per_class)])
+            rows.append([names[row.record.id], *(_plain(each.verdict) for each in row.paired.per_class)])
     table = Table(
-        caption="Change of each class's recall; coloured where it is real", columns=["run", *found.classes], rows=rows
+        caption="Change of each class's recall in points; coloured where it is real",
+        columns=["run", *found.classes],
+        rows=rows,
     )
     note = "The baseline's own row, where it is among the runs, holds its recalls."
     return Section(title="Classes", blocks=[figure, table, Prose(text=note, kind="note")])
+
+
+def _plain(verdict: Verdict) -> Number:
+    """A change in points without its unit, for a table of nothing else."""
+    return Number(value=verdict.difference, text=words.signed(verdict.difference * 100), verdict=verdict.kind)
 
 
 def _lost(found: Comparison) -> Section:

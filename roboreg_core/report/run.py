@@ -17,11 +17,12 @@ from roboreg_core.store.records import Record
 
 def run_document(found: Summary) -> Document:
     """The report on a run beside its baseline."""
-    record, against = found.record, _against(found)
+    record = found.record
+    against = "dense" if found.baseline.name == DENSE else "baseline"
     return Document(
         name=facts.label(record),
         finding=facts.finding(record, _dense_change(found)),
-        lead=_lead(found, against),
+        lead=_lead(found),
         tiles=_tiles(found, against),
         sections=[
             quality.stages(found, against),
@@ -38,12 +39,6 @@ def run_document(found: Summary) -> Document:
     )
 
 
-def _against(found: Summary) -> str:
-    """The baseline in words."""
-    baseline = found.baseline
-    return "dense" if baseline.name == DENSE else f"{facts.label(baseline.record)} ({baseline.name[:8]})"
-
-
 def _dense_change(found: Summary) -> Change:
     """Accuracy against the run's own dense network, which is what the first sentence speaks of."""
     record, predicted = found.record, found.predictions
@@ -51,12 +46,17 @@ def _dense_change(found: Summary) -> Change:
     return facts.judged(facts.accuracy(record), facts.accuracy(record, DENSE), verdict)
 
 
-def _lead(found: Summary, against: str) -> list[str]:
+def _lead(found: Summary) -> list[str]:
     record, verdict = found.record, found.paired[found.final].verdict
+    baseline = found.baseline
+    against = "Against the dense network"
+    if baseline.name != DENSE:
+        against = f"That is against the dense network. Against the baseline, {facts.label(baseline.record)} (run "
+        against += f"{baseline.name})"
     origin = "recorded, ships with RoboReg" if record.recorded else "own"
     return [
-        f"Against {against}, on the same {len(found.labels):,} test images: {verdict.words}; the change in accuracy is "
-        f"{words.signed_points(verdict.difference, 2)} ± {verdict.margin * 100:.2f}.",
+        f"{against}, on the same {len(found.labels):,} test images: {verdict.words}; the change in accuracy is "
+        f"{words.signed(verdict.difference * 100, 2)} ± {verdict.margin * 100:.2f} points.",
         f"{facts.label(record)}. Run {record.id} ({origin}), {words.moment(record.created)} UTC.",
         *(f"Not like for like. {each.words}." for each in found.unlike),
     ]
