@@ -70,7 +70,14 @@ RUN = ("run", "{run}")
 SHOTS = (
     Shot(name="overview", page="overview", wait=CHART, narrow=True, tall=1100),
     Shot(name="overview-own", page="overview", wait=CHART, own=True, tall=1100),
-    Shot(name="design", page="design", query=(("s", "moderate"),), wait=".st-key-open-run, .st-key-start", narrow=True),
+    Shot(
+        name="design",
+        page="design",
+        query=(("s", "moderate"),),
+        wait=".st-key-open-run, .st-key-start",
+        narrow=True,
+        tall=1250,
+    ),
     Shot(name="schedules", page="schedules", wait="[class*='st-key-design-']", own=True, narrow=True),
     Shot(name="jobs", page="jobs", wait="[class*='st-key-job-']", own=True, narrow=True),
     Shot(name="compare", page="compare", query=(("runs", "{runs}"),), wait=CHART, narrow=True, tall=1400),
