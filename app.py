@@ -1,13 +1,18 @@
 """RoboReg's dashboard: `streamlit run app.py`. Page settings and navigation; the pages are in `pages/`."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from roboreg_core.ui import guard, state
 
+ICON = Path(__file__).parent / "docs" / "images" / "icon.png"
+
 
 def main() -> None:
     """Show the page that the address names."""
-    st.set_page_config(page_title="RoboReg", page_icon=":material/filter_alt:", layout="wide")
+    # A picture of our own: the browser would fetch a Material icon, or an emoji, from another server.
+    st.set_page_config(page_title="RoboReg", page_icon=str(ICON), layout="wide")
     page = st.navigation(
         [
             st.Page("pages/overview.py", title="Overview", icon=":material/insights:", default=True),

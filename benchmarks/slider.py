@@ -98,17 +98,17 @@ def _press(page: Page, press: int) -> float:
 
 
 @contextmanager
-def running(address: str | None) -> Iterator[str]:
-    """The address of a dashboard, started for the while where none is given."""
+def running(address: str | None, home: Path | None = None) -> Iterator[str]:
+    """The address of a dashboard, started for the while where none is given, on `home` or an empty one."""
     if address:
         yield address
         return
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as empty:
         command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-        environment = {**os.environ, "ROBOREG_HOME": home}
+        environment = {**os.environ, "ROBOREG_HOME": str(home or empty)}
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
         try:
             _wait(f"http://127.0.0.1:{port}/_stcore/health")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 say = Console(stderr=True, highlight=False)
 
 ScheduleArgument = Annotated[str, typer.Argument(metavar="SCHEDULE", help="Nine counts joined by commas, or a preset.")]
+DENSE = "dense"
+Baseline = Annotated[str, typer.Option(metavar="RUN|dense", help="What to compare with: a run's id, or dense.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 From = Annotated[str, typer.Option("--from", metavar="CHECKPOINT", help="Network to start from.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]

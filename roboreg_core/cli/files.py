@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roboreg_core.cli.common import Json, answer, find_run, open_store, say_notes
+from roboreg_core.cli.common import DENSE, Baseline, Json, answer, find_run, open_store, say_notes
 from roboreg_core.errors import RoboRegError, StoreError
 
 if TYPE_CHECKING:
@@ -45,18 +45,25 @@ def export_verb(
 def report_verb(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of one to 16 runs, or their first digits.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file to write.")],
+    baseline: Baseline = DENSE,
     as_json: Json = False,
 ) -> None:
-    """Write a report: one HTML file, readable offline; of several runs the first is the baseline."""
+    """Write a report: one HTML file, readable offline, with every change against a baseline."""
     from roboreg_core.report.make import report_html
 
     store = open_store()
     records = [find_run(store, each) for each in runs]
-    content = report_html(records).encode()
+    against = None if baseline == DENSE else find_run(store, baseline)
+    content = report_html(records, store, against).encode()
     write_file(out, content)
     answer(
         as_json,
-        {"file": str(out), "bytes": len(content), "runs": [record.id for record in records]},
+        {
+            "file": str(out),
+            "bytes": len(content),
+            "runs": [record.id for record in records],
+            "baseline": against.id if against else DENSE,
+        },
         f"{out}: {len(content):,} bytes",
     )
 

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from roboreg_core import paths
-from roboreg_core.cli.common import Json, ScheduleArgument, answer, find_run, open_store, progress_bar, say, say_notes
+from roboreg_core.cli.common import (
+    DENSE,
+    Baseline,
+    Json,
+    ScheduleArgument,
+    answer,
+    find_run,
+    open_store,
+    progress_bar,
+    say,
+    say_notes,
+)
 from roboreg_core.cli.options import PruneOptions, takes_pruning
 from roboreg_core.schedule import Schedule
 
@@ -18,10 +29,6 @@ if TYPE_CHECKING:
     from roboreg_core.store.store import Store
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.")]
-
-
-DENSE = "dense"
-Baseline = Annotated[str, typer.Option(metavar="RUN", help="What to compare with: a run's id, or dense.")]
 
 
 @takes_pruning

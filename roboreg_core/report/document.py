@@ -32,9 +32,10 @@ class Faint:
 
 @dataclass(frozen=True, kw_only=True)
 class Swatch:
-    """A run's colour before its name."""
+    """A run's marker in its colour before its name; `marker` is one of `charts.palette.RUN_MARKERS`."""
 
     colour: str
+    marker: str
     text: str
 
 

@@ -28,6 +28,11 @@ from roboreg_core.report.style import STYLE
 TITLE_LENGTH = 120
 # Even if something did slip in: no script runs and nothing is fetched.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+# Markers of charts as letters, so that runs are told apart in tables without colours too.
+SIGNS = {
+    "circle": "\u25cf", "square": "\u25a0", "triangle-up": "\u25b2", "diamond": "\u25c6", "cross": "\u271a",
+    "triangle-down": "\u25bc", "triangle-left": "\u25c0", "triangle-right": "\u25b6",
+}  # fmt: skip
 
 
 def to_html(document: Document) -> str:
@@ -131,7 +136,8 @@ def _content(cell: Cell) -> Content:
         return _content(cell.cell)
     if isinstance(cell, Swatch):
         # The colour is one of ours, and quoted all the same.
-        return join((tag("span", class_="swatch", style=f"background:{cell.colour}"), cell.text))
+        sign = tag("span", SIGNS[cell.marker], class_="swatch", style=f"color:{cell.colour}", aria_hidden="true")
+        return join((sign, cell.text))
     return cell
 
 

@@ -8,6 +8,7 @@ from roboreg_core import paths
 from roboreg_core.charts import settings
 from roboreg_core.data.manifest import MANIFEST
 from roboreg_core.report.document import Command, Prose, Section, Table
+from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
 
 OWN_WEIGHTS = "weights of this network (.safetensors)"
@@ -33,19 +34,27 @@ def made_with(record: Record) -> Section:
     )
 
 
-def again(record: Record) -> Section:
-    """The commands that repeat a run and check what it left."""
+def again(record: Record, baseline: str = DENSE) -> Section:
+    """The commands that repeat a run and print its figures against `baseline`, `dense` or a run's id."""
     return Section(
         title="To get these figures again",
         blocks=[
             Command(purpose="Repeat the run, or show it where it is in the store:", line=record.result["command"]),
-            Command(purpose="Print every figure of it:", line=f"python -m roboreg_core runs show {record.id} --json"),
+            Command(
+                purpose="Print every figure of it:",
+                line=f"python -m roboreg_core runs show {record.id}{option(baseline)} --json",
+            ),
             Command(
                 purpose="Write this report:",
-                line=f"python -m roboreg_core report {record.id} --out roboreg-{record.id}.html",
+                line=f"python -m roboreg_core report {record.id}{option(baseline)} --out roboreg-{record.id}.html",
             ),
         ],
     )
+
+
+def option(baseline: str) -> str:
+    """What names a baseline on the command line; nothing for the dense network."""
+    return "" if baseline == DENSE else f" --baseline {baseline}"
 
 
 def checksums(record: Record) -> dict[str, str]:

@@ -35,10 +35,12 @@ th, td { padding: 0.28rem 0.8rem 0.28rem 0; border-bottom: 1px solid var(--line)
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 tbody th { font-weight: 400; min-width: 7rem; max-width: 22rem; }
 tbody th, td[dir] { overflow-wrap: anywhere; }
+td[dir] { min-width: 4.5rem; }
+td[dir]:last-child { min-width: 11rem; }
 td[dir]:nth-child(2):last-child { min-width: 14rem; }
 td.number { white-space: nowrap; }
 td.faint, td.faint data { color: var(--soft); opacity: 0.75; }
-.swatch { display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.5em; border-radius: 50%;
+.swatch { display: inline-block; width: 1.1em; margin-right: 0.4em; text-align: center; font-variant-emoji: text;
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: 0.4rem; padding: 0.7rem 0.9rem;
   white-space: pre-wrap; font-size: 0.86rem; }
@@ -54,7 +56,9 @@ summary { cursor: pointer; }
   h2 { break-after: avoid; margin-top: 1.6rem; }
   .tiles { grid-template-columns: repeat(4, 1fr); }
   .tile .value { font-size: 1.35rem; }
-  table { font-size: 0.84rem; }
+  table { font-size: 7.5pt; }
+  th, td { padding-right: 0.4rem; }
+  tbody th, td[dir], td[dir]:last-child { min-width: 3.6rem; }
   .pair { grid-template-columns: 1fr 1fr; }
   figure, .tile, tr, pre { break-inside: avoid; }
   figcaption, caption { break-after: avoid; }

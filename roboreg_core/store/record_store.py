@@ -30,6 +30,8 @@ class RecordStore:
         self.artifacts = Artifacts(home / ARTIFACTS, shipped / ARTIFACTS if shipped else None)
         self._database = Database(home / DATABASE)
         self._shipped = Shipped(shipped)
+        # Row -> what was read from it: a row's record never changes, and to read a thousand again takes half a second.
+        self._parsed: dict[int, Record] = {}
 
     def close(self) -> None:
         """Close the idle connections; the store may still be used."""
@@ -79,9 +81,9 @@ class RecordStore:
         return record
 
     def list_records(self, kind: str | None = None) -> list[Record]:
-        """The records of a kind (of every kind for None), own and shipped, newest first."""
+        """The records of a kind (of every kind for None), own and shipped, newest first; do not write to them."""
         with self._database.read() as db:
-            own = [rows.to_record(row) for row in db.execute(f"SELECT * FROM records WHERE {_STANDS} ORDER BY number")]
+            own = self._own(db)
         known = {record.id for record in own}
         every = [each for each in self._shipped.records().values() if each.id not in known] + own
         oldest_first = sorted((each for each in every if kind in (None, each.kind)), key=lambda each: each.created)
@@ -157,6 +159,18 @@ class RecordStore:
         if record is None:
             raise StoreError(_no_record(record_id))
         export(record, self.artifacts, folder)
+
+    def _own(self, db: sqlite3.Connection) -> list[Record]:
+        """The own records that stand, oldest row first; only rows that are new since the last call are parsed."""
+        numbers = [row["number"] for row in db.execute(f"SELECT number FROM records WHERE {_STANDS} ORDER BY number")]
+        known, found = self._parsed, {}
+        for number in numbers:
+            record = known.get(number)
+            if record is None:
+                record = rows.to_record(db.execute("SELECT * FROM records WHERE number = ?", (number,)).fetchone())
+            found[number] = record
+        self._parsed = found  # at once, so that other threads see the old or the new
+        return list(found.values())
 
     def _write_record(self, db: sqlite3.Connection, record: Record) -> set[str]:
         """Insert or replace the record; return the artefacts that it no longer refers to."""

@@ -75,7 +75,7 @@ def _onnx(run: str) -> _Made:
 @st.cache_data(show_spinner=False, max_entries=16)
 def _report(run: str) -> _Made:
     return _Made(
-        content=report_html([state.find_run(run)]).encode(),
+        content=report_html([state.find_run(run)], state.store()).encode(),
         note="One file with charts, tables, checksums and commands; it loads nothing and runs nothing.",
     )
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
+import altair as alt
+import pandas as pd
 import pytest
 
 from roboreg_core import paths
 from roboreg_core.charts import words
-from roboreg_core.errors import ReportError
+from roboreg_core.errors import ReportError, SpecError
 from roboreg_core.report import svg
-from roboreg_core.report.comparison import comparison_document, unlike
+from roboreg_core.report.comparison import comparison_document
 from roboreg_core.report.make import report_html
-from roboreg_core.report.page import to_html
+from roboreg_core.report.page import SIGNS, to_html
+from roboreg_core.runs.compare import compare_runs
 from roboreg_core.runs.spec import KIND
-from roboreg_core.schedule import PRESETS
+from roboreg_core.runs.summary import summary
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from tests.charts.records import make_record
@@ -32,8 +36,12 @@ NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"'
 
 
 @pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
-    store = Store(tmp_path_factory.mktemp("report") / "home", shipped=paths.recorded())
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("report") / "home", shipped=paths.recorded())
+
+
+@pytest.fixture(scope="module")
+def records(store: Store) -> list[Record]:
     return store.list_records(KIND)
 
 
@@ -45,13 +53,19 @@ def record(records: list[Record]) -> Record:
 
 
 @pytest.fixture(scope="module")
-def page(record: Record) -> str:
-    return report_html([record])
+def page(record: Record, store: Store) -> str:
+    return report_html([record], store)
 
 
 @pytest.fixture(scope="module")
-def compared(records: list[Record]) -> str:
-    return report_html(records)
+def compared(records: list[Record], store: Store) -> str:
+    return report_html(records, store)
+
+
+@pytest.fixture(scope="module")
+def printed(record: Record, store: Store) -> dict[str, Any]:
+    """What `runs show RUN --json` prints of it."""
+    return summary(record, store).to_json()
 
 
 def assert_complete_and_harmless(page: str) -> Reader:
@@ -74,9 +88,7 @@ def assert_complete_and_harmless(page: str) -> Reader:
     }
     attributes = [(key, value) for _, given in read.elements for key, value in given.items()]
     assert not [key for key, _ in attributes if key.startswith("on") or key in {"src", "href", "xlink:href", "srcset"}]
-    assert [
-        value for key, value in attributes if key == "style" and not re.fullmatch(r"background:#\w{6}", value)
-    ] == []
+    assert [value for key, value in attributes if key == "style" and not re.fullmatch(r"color:#\w{6}", value)] == []
     ids = [value for key, value in attributes if key == "id"]
     assert len(ids) == len(set(ids))
     return read
@@ -87,58 +99,78 @@ def test_nothing_runs_and_nothing_is_loaded(which: str, request: pytest.FixtureR
     text = request.getfixturevalue(which)
     assert_complete_and_harmless(text)
     assert "<script" not in text.lower()
-    assert not re.search(r"https?://|src=|url\(|@import|javascript:", text.replace(NAMESPACE, ""))
+    assert not re.search(r"https?://|src=|url\((?!#)|@import|javascript:", text.replace(NAMESPACE, ""))
 
 
-def test_names_do_no_harm() -> None:
-    plain = make_record(notes=[NASTY])
+def test_names_do_no_harm(record: Record, store: Store) -> None:
     named = replace(
-        plain,
-        spec={**plain.spec, "dense": NASTY, "method": NASTY, "preset": NASTY},
+        record,
+        spec={**record.spec, "dense": NASTY, "method": NASTY, "preset": NASTY},
         result={
-            **plain.result,
+            **record.result,
             "command": f"python -m roboreg_core run --from {NASTY}",
-            "environment": {**plain.result["environment"], "device": NASTY},
+            "environment": {**record.result["environment"], "device": NASTY},
+            "pruning": {**record.result["pruning"], "notes": [NASTY]},
         },
     )
-    read = assert_complete_and_harmless(report_html([named]))
+    read = assert_complete_and_harmless(report_html([named], store))
     shown = re.sub("[\x00\x1b]", "\ufffd", NASTY)
     assert read.text.count(shown) >= 4
-    other = make_record(PRESETS["quarter"], identity="b" * 16)
-    assert shown in assert_complete_and_harmless(report_html([named, other])).text
+    other = next(each for each in store.list_records(KIND) if each.id != record.id)
+    assert shown in assert_complete_and_harmless(report_html([named, other], store)).text
 
 
-def test_every_figure_is_the_records(record: Record, page: str) -> None:
+def test_every_figure_is_the_command_lines(record: Record, page: str, printed: dict[str, Any]) -> None:
     read, result = Reader(page), record.result
     stages = {row[0]: row for row in read.tables["On 10,000 test images"]}
     for stage, name in {"dense": "dense", "pruned": "pruned", "tuned": "fine-tuned"}.items():
-        report = result["stages"][stage]
+        report, paired = result["stages"][stage], printed["paired"][stage]
         assert stages[name][1:3] == [words.percent(report["accuracy"], 2), f"{report['loss']:.4f}"]
-    rows = {row[0]: row for row in read.tables["The fine-tuned network, class by class"]}
-    for row, dense in zip(result["stages"]["tuned"]["per_class"], result["stages"]["dense"]["per_class"], strict=True):
-        shown = [words.percent(row[each]) for each in ("precision", "recall", "f1")]
-        assert rows[row["name"]][1:5] == [*shown, "1,000"]
-        assert rows[row["name"]][6] == words.signed_points(row["recall"] - dense["recall"])
-    matrix = [[int(each) for each in row[1:]] for row in read.tables["As table"][1:]]
-    assert matrix == result["stages"]["tuned"]["confusion"]
+        if stage != "dense":
+            assert stages[name][3] == words.signed_points(paired["verdict"]["difference"], 2)
+            assert stages[name][5:7] == [f"{paired['flips'][each]:,}" for each in ("lost", "gained")]
+            assert stages[name][7] == paired["verdict"]["words"]
+    rows = {row[0]: row for row in read.tables["The fine-tuned network, class by class, against dense"]}
+    for row in printed["report"]["tuned"]:
+        shown = [
+            text
+            for each in ("precision", "recall", "f1")
+            for text in (words.percent(row[each]), words.signed_points(row[f"{each}_change"]))
+        ]
+        assert rows[row["name"]][1:8] == [*shown, f"{row['support']:,}"]
+    for name, flips in zip(printed["classes"], printed["paired"]["tuned"]["per_class"], strict=True):
+        assert rows[name][8] == flips["verdict"]["words"]
+    confusion = printed["paired"]["tuned"]["confusion"]
+    for caption, field in (("Confusion matrix as table", "after"), ("Difference as table", "difference")):
+        assert [[int(each) for each in row[1:]] for row in read.tables[caption][1:]] == confusion[field]
+    assert confusion["after"] == result["stages"]["tuned"]["confusion"]
+    assert len(read.tables["Cells that really changed"]) - 1 == sum(map(sum, confusion["is_real"]))
+    bands = [int(row[2].replace(",", "")) for row in read.tables["What became of the test images"][1:]]
+    assert bands == [band["images"] for band in printed["damage"].values()]
+    by_class = [[int(each) for each in row[1:]] for row in read.tables["What became of them, by class"][1:11]]
+    assert [list(row) for row in zip(*by_class, strict=True)] == [
+        band["per_class"] for band in printed["damage"].values()
+    ]
     layers = {row[0]: row for row in read.tables["Layer by layer"]}
-    for layer in result["cost"]["layers"]:
-        shown = [layers[layer["name"]][place] for place in (2, 4, 7)]
-        assert shown == [str(layer["outputs"]), f"{layer['parameters']:,}", f"{layer['macs']:,}"]
+    for layer in printed["layers"]:
+        shown = [layers[layer["layer"]][place] for place in (2, 4, 7)]
+        assert shown == [str(layer["filters"]), f"{layer['parameters']:,}", f"{layer['macs']:,}"]
     assert [row[4] for row in read.tables["Epoch by epoch"][1:]] == [
         words.percent(each["validation_accuracy"], 2) for each in result["history"]
     ]
     timed = {row[0]: row for row in read.tables["As measured"]}
-    assert timed["pruned, batch 1"][1] == f"{result['latency']['final_batch_1']['median'] * 1e3:,.2f}"
+    assert timed["pruned, batch 1"][1] == f"{printed['speed']['1']['final']['milliseconds']:,.2f}"
 
 
-def test_every_number_is_kept_unrounded(record: Record, page: str) -> None:
+def test_every_number_is_kept_unrounded(record: Record, page: str, printed: dict[str, Any]) -> None:
     kept = {value for value, _ in Reader(page).numbers}
     for report in record.result["stages"].values():
         assert {report["accuracy"], report["loss"]} <= kept
     for row in record.result["stages"]["tuned"]["per_class"]:
         assert {row["precision"], row["recall"], row["f1"]} <= kept
     assert {record.result["cost"]["parameters"], record.result["cost"]["macs"]} <= kept
+    verdict = printed["paired"]["tuned"]["verdict"]
+    assert {verdict["difference"], verdict["margin"]} <= kept
 
 
 def test_it_says_how_to_get_the_figures_again(record: Record, page: str) -> None:
@@ -149,58 +181,79 @@ def test_it_says_how_to_get_the_figures_again(record: Record, page: str) -> None
     assert record.result["environment"]["torch"] in text
 
 
-def test_the_same_run_gives_the_same_text(record: Record, page: str) -> None:
-    assert report_html([record]) == page
+def test_the_same_run_gives_the_same_text(record: Record, page: str, store: Store) -> None:
+    assert report_html([record], store) == page
 
 
-def test_a_run_without_fine_tuning_has_no_curves() -> None:
-    read = assert_complete_and_harmless(report_html([make_record(rights=(920, 500))]))
+def test_a_run_without_fine_tuning_has_no_curves(record: Record, store: Store) -> None:
+    stages = {stage: report for stage, report in record.result["stages"].items() if stage != "tuned"}
+    result = {**record.result, "stages": stages, "history": [], "best_epoch": None}
+    untuned = replace(record, spec={**record.spec, "epochs": 0}, result=result)
+    read = assert_complete_and_harmless(report_html([untuned], store))
     assert "Epoch by epoch" not in read.tables
     assert "without fine-tuning" in read.text
 
 
-def test_a_comparison_shows_each_run_against_the_first(records: list[Record], compared: str) -> None:
-    rows = Reader(compared).tables["After the last stage, on 10,000 test images"][1:]
-    first = records[0].result["stages"]["tuned"]["accuracy"]
-    for record, row in zip(records, rows, strict=True):
-        accuracy = record.result["stages"]["tuned"]["accuracy"]
-        change = "baseline" if record is records[0] else words.signed_points(accuracy - first, 2)
-        assert row[1:3] == [words.percent(accuracy, 2), change]
-        assert row[4] == f"{record.result['cost']['parameters']:,}"
+def test_a_run_is_shown_against_another(records: list[Record], store: Store) -> None:
+    record, other = records[:2]
+    text = report_html([record], store, other)
+    printed = summary(record, store, other).to_json()
+    row = Reader(text).tables["On 10,000 test images"][-1]
+    assert row[7] == printed["paired"]["tuned"]["verdict"]["words"]
+    assert f"--baseline {other.id}" in text
+    assert all(each["words"] in Reader(text).text for each in printed["unlike"])
 
 
-def test_another_baseline_turns_the_signs(records: list[Record]) -> None:
-    def change(pair: list[Record]) -> float:
-        rows = Reader(to_html(comparison_document(pair))).tables["After the last stage, on 10,000 test images"]
-        return float(rows[2][2].replace(words.MINUS, "-").split(words.NBSP)[0])
+@pytest.mark.parametrize("place", [None, 0, 2])
+def test_every_figure_of_a_comparison_is_the_command_lines(
+    records: list[Record], store: Store, place: int | None
+) -> None:
+    baseline = None if place is None else records[place]
+    found = compare_runs(records, store, baseline)
+    printed, page = found.to_json(), report_html(records, store, baseline)
+    read = Reader(page)
+    figures = read.tables["Accuracy on 10,000 test images"][1:]
+    costs, changes = (
+        read.tables["Cost"][1:],
+        read.tables["Change of each class's recall in points; coloured where it is real"][1:],
+    )
+    strips = read.tables["Block by block"][1:]
+    for run, row, cost, change, strip in zip(printed["runs"], figures, costs, changes, strips, strict=True):
+        assert row[0][0] in SIGNS.values()
+        assert row[1] == words.percent(run["accuracy"]["value"], 2)
+        assert [cost[1], cost[3]] == [
+            f"{run['counts']['parameters']['value']:,}",
+            words.millions(run["counts"]["macs"]["value"]),
+        ]
+        assert cost[5] == f"{run['counts']['latency']['value']:.2f}"
+        assert cost[7].count(",") + bool(cost[7]) == sum(run["front"].values())
+        assert strip[1:] == [str(count) for count in run["schedule"]]
+        if run["run"] == printed["baseline"]:
+            assert row[2] == "baseline"
+            continue
+        assert [row[2], row[6]] == [words.signed_points(run["verdict"]["difference"], 2), run["verdict"]["words"]]
+        assert cost[2] == words.signed_percent(run["counts"]["parameters"]["relative"])
+        assert change[1:] == [words.signed(each["difference"] * 100) for each in run["recalls"]]
+    pairs = {row[0]: row[1] for row in read.tables["Pairs of runs"][1:]}
+    upper = [count for i, row in enumerate(printed["overlap"]["counts"]) for count in row[i + 1 :]]
+    assert sorted(int(each.replace(",", "")) for each in pairs.values()) == sorted(upper)
+    assert all(each["words"] in read.text for each in printed["unlike"])
 
-    pair = records[:2]
-    assert change(pair) == -change(pair[::-1]) != 0
 
+def test_another_baseline_turns_the_signs(records: list[Record], store: Store) -> None:
+    def change(baseline: Record, row: int) -> str:
+        page = to_html(comparison_document(compare_runs(records[:2], store, baseline)))
+        return Reader(page).tables["Accuracy on 10,000 test images"][row][2]
 
-def test_paired_verdicts_take_the_place_of_margins(records: list[Record]) -> None:
-    pair = records[:2]
-    text = to_html(comparison_document(pair, {pair[1].id: "lost 0.4 points, real (p = 0.003)"}))
-    assert "lost 0.4 points, real (p = 0.003)" in text
-    assert "independent" not in text
-
-
-def test_runs_that_are_not_like_for_like_are_said_to_be() -> None:
-    one, other = make_record(), make_record(PRESETS["quarter"], identity="b" * 16)
-    assert unlike([one, other]) == []
-    differing = replace(other, spec={**other.spec, "seed": 5, "training_set": "full"})
-    assert [text.split("differ in ")[1] for text in unlike([one, differing])] == [
-        "training images (bundled, full).",
-        "seed (0, 5).",
-    ]
+    there, back = change(records[0], 2), change(records[1], 1)
+    assert there.replace("+", words.MINUS) == back.replace("+", words.MINUS)
+    assert {there[0], back[0]} == {"+", words.MINUS}
 
 
 @pytest.mark.parametrize("count", [0, 17])
-def test_a_comparison_takes_two_to_sixteen_runs(count: int) -> None:
-    with pytest.raises(ReportError, match=rf"2\.\.16 runs, got {count}"):
-        comparison_document([make_record(identity=f"{place:016x}") for place in range(count)])
-    with pytest.raises(ReportError, match="each run once"):
-        comparison_document([make_record(), make_record()])
+def test_a_comparison_takes_two_to_sixteen_runs(store: Store, count: int) -> None:
+    with pytest.raises(SpecError, match=rf"2 to 16 runs, got {count}"):
+        report_html([make_record(identity=f"{place:016x}") for place in range(count)], store)
 
 
 @pytest.mark.parametrize(
@@ -218,9 +271,14 @@ def test_a_drawing_with_more_than_shapes_is_refused(inside: str) -> None:
         svg._stripped(f'<svg xmlns="http://www.w3.org/2000/svg">{inside}</svg>', "a", "alt")
 
 
+def test_a_drawing_survives_signs_that_no_page_can_hold() -> None:
+    chart = alt.Chart(pd.DataFrame({"run": ["a\x00b\x1b"], "n": [1]})).mark_bar().encode(x="n:Q", y="run:N")
+    assert "a\ufffdb\ufffd" in svg.drawn(chart, "a", "alt").html
+
+
 def test_parts_of_a_drawing_get_names_of_their_own() -> None:
     drawing = '<svg xmlns="http://www.w3.org/2000/svg" onload="x"><g id="clip0" clip-path="url(#clip0)"/></svg>'
     text = svg._stripped(drawing, "chart", 'a "quoted" <alt>').html
-    assert 'id="chart-clip0" clip-path="url(#chart-clip0)"' in text
+    assert 'id="chart-0" clip-path="url(#chart-0)"' in text
     assert "onload" not in text
     assert "<alt>" not in text

@@ -34,6 +34,20 @@ def test_a_record_comes_back_as_it_was_put(store: Store) -> None:
     assert store.list_records() == [record("a", result={"b": "new"})]
 
 
+def test_only_new_records_are_read_again(store: Store) -> None:
+    for name in ("a", "b", "c"):
+        store.put_record(record(name))
+    before = {each.id: each for each in store.list_records()}
+    store.put_record(record("b", result={"b": "new"}))
+    Store(store.home).put_record(record("d"))
+    store.bin_record("c")
+    after = {each.id: each for each in store.list_records()}
+    assert after == {"a": record("a"), "b": record("b", result={"b": "new"}), "d": record("d")}
+    assert after["a"] is before["a"]
+    store.restore_record("c")
+    assert {each.id for each in store.list_records()} == {"a", "b", "c", "d"}
+
+
 def test_a_second_store_on_the_same_folder_sees_it(store: Store) -> None:
     store.put_record(record("a"))
     assert Store(store.home).get_record("a") == record("a")

@@ -1,0 +1,81 @@
+"""Homes for benchmarks, screenshots and tests: many runs in a store, and the pages that there are to look at."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from roboreg_core import paths
+from roboreg_core.model.cost import cost
+from roboreg_core.runs.spec import KIND
+from roboreg_core.schedule import BOUNDS, Schedule
+from roboreg_core.store.records import Record
+from roboreg_core.store.store import Store
+
+# Pages that show something else without a query are opened with one; the rest as they are.
+MOST_COMPARED = 16
+_FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def open_store(home: Path) -> Store:
+    """The store in `home`, in front of the recorded runs."""
+    return Store(home, shipped=paths.recorded())
+
+
+def add_runs(store: Store, count: int, spec: Mapping[str, Any] | None = None) -> list[str]:
+    """Put `count` runs into the store and return their ids; only for timing and looking, their figures mean nothing.
+
+    Each is a recorded run under another id, seed and schedule, counted anew; results and artefacts are those of the
+    recorded one, so that no file is added. `spec` changes more settings in all of them.
+    """
+    originals = [record for record in store.list_records(KIND) if record.recorded]
+    draw = random.Random(0)
+    records = [_varied(originals[place % len(originals)], place, draw, spec or {}) for place in range(count)]
+    for record in records:
+        store.put_record(record)
+    return [record.id for record in records]
+
+
+def _varied(record: Record, place: int, draw: random.Random, spec: Mapping[str, Any]) -> Record:
+    counts = [
+        max(1, min(bound, count + draw.randint(-2, 2))) for count, bound in zip(_counts(record), BOUNDS, strict=True)
+    ]
+    schedule = Schedule(clusters=tuple(counts))
+    counted = asdict(cost(schedule))
+    totals = {name: getattr(cost(schedule), name) for name in ("parameters", "macs", "size_bytes")}
+    return replace(
+        record,
+        id=hashlib.sha256(f"made-up run {place}".encode()).hexdigest()[:16],
+        created=(_FIRST + timedelta(minutes=place)).isoformat(timespec="seconds"),
+        recorded=False,
+        spec={**record.spec, "schedule": counts, "seed": place + 1, **spec},
+        result={**record.result, "schedule": counts, "cost": {**counted, **totals}},
+    )
+
+
+def _counts(record: Record) -> Sequence[int]:
+    return Schedule.from_json(record.result["schedule"]).clusters
+
+
+def navigation() -> list[str]:
+    """Names of the files in `pages/` that `app.py` puts into its navigation, in order, so that none is forgotten."""
+    calls = [node for node in ast.walk(ast.parse((paths.PROJECT / "app.py").read_text())) if isinstance(node, ast.Call)]
+    named = [node.args[0] for node in calls if ast.unparse(node.func) == "st.Page"]
+    found = [Path(ast.literal_eval(name)).stem for name in named]
+    on_disk = {path.stem for path in (paths.PROJECT / "pages").glob("*.py")}
+    if set(found) != on_disk:
+        raise RuntimeError(f"app.py must name every file of pages/, got {sorted(found)} for {sorted(on_disk)}")
+    return found
+
+
+def query(page: str, runs: Sequence[str]) -> dict[str, str]:
+    """What to open a page with, so that it shows as much as it can: a run, or as many as can be compared."""
+    if page == "inspect":
+        return {"run": runs[0]}
+    return {"runs": ",".join(runs[:MOST_COMPARED])} if page == "compare" else {}

@@ -1,0 +1,155 @@
+"""How long the script of each page takes, with 6, 200 and 1,000 runs in the store and 16 compared.
+
+`python -m benchmarks.pages` opens every page of the navigation, and every tab of each, in Streamlit's test harness on
+homes of its own. `first` is with nothing cached, as after the start of the app or a change in the store; `again` is a
+visitor's next rerun. What the browser draws is not in it. No worker is started, so that nothing else runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import json
+import os
+import pstats
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from benchmarks import homes
+from benchmarks.common import machine
+from roboreg_core import paths
+from roboreg_core.ui import state
+
+GOAL_SECONDS, GOAL_RUNS = 1.5, 200
+SIZES = (6, 200, 1_000)
+
+
+class NoEngine:
+    """In place of the job engine: pages ask it nothing but a job's position."""
+
+    def position(self, job_id: str) -> None:
+        """Nothing is queued."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Seconds of one view's script: the first run, and median and extremes of the following ones."""
+
+    view: str
+    runs: int
+    first: float
+    median: float
+    low: float
+    high: float
+
+
+def main() -> None:
+    """Measure, print a table, say whether the goal is reached."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--only", help="the name of one page")
+    parser.add_argument("--profile", action="store_true", help="print where the first run of each view spends its time")
+    parser.add_argument("--out", type=Path, help="a file to write the figures to, as JSON")
+    chosen = parser.parse_args()
+    state.start_engine = lambda store: NoEngine()  # type: ignore[assignment,return-value]
+    state.HEAD_START_SECONDS = 0.0
+    timings = [timing for size in chosen.sizes for timing in _measure(size, chosen)]
+    _show(timings)
+    if chosen.out is not None:
+        content = {"goal_seconds": GOAL_SECONDS, "views": [asdict(each) for each in timings], **machine()}
+        chosen.out.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _measure(size: int, chosen: Any) -> list[Timing]:
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["ROBOREG_HOME"] = home
+        store = homes.open_store(Path(home))
+        recorded = [record.id for record in store.list_records()]
+        runs = [*homes.add_runs(store, max(0, size - len(recorded))), *recorded][:size]
+        state.machinery().loaded.wait()
+        views = [view for page in homes.navigation() if chosen.only in (None, page) for view in _views(page, runs)]
+        found = [_time(page, query, size, chosen) for page, query in views]
+        st.cache_resource.clear()
+        return found
+
+
+def _views(page: str, runs: list[str]) -> list[tuple[str, dict[str, str]]]:
+    """The page, and the same with each of its tabs open."""
+    query = homes.query(page, runs)
+    tabs = dict.fromkeys(tab.label for tab in _open(page, query).tabs)
+    return [(page, {**query, "tab": tab}) for tab in tabs] or [(page, query)]
+
+
+def _open(page: str, query: dict[str, str]) -> AppTest:
+    app = AppTest.from_file(str(paths.PROJECT / "app.py"), default_timeout=300)
+    app.run()
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.switch_page(f"pages/{page}.py")
+    return _run(app)
+
+
+def _run(app: AppTest) -> AppTest:
+    app.run()
+    if app.exception:
+        raise RuntimeError(f"a page must run without an exception, got {app.exception[0].message}")
+    return app
+
+
+def _time(page: str, query: dict[str, str], size: int, chosen: Any) -> Timing:
+    app = _open(page, query)
+    st.cache_data.clear()
+    state._runs.clear()
+    state._saved.clear()
+    first = _seconds(app, profile=chosen.profile)
+    times = [_seconds(app) for _ in range(chosen.repeats)]
+    view = f"{page}, {query['tab']}" if "tab" in query else page
+    return Timing(view=view, runs=size, first=first, median=statistics.median(times), low=min(times), high=max(times))
+
+
+def _seconds(app: AppTest, profile: bool = False) -> float:
+    if profile:
+        _profile(app)
+    started = time.perf_counter()
+    _run(app)
+    return time.perf_counter() - started
+
+
+def _profile(app: AppTest) -> None:
+    """Print where a rerun with nothing cached spends its time; the script runs in a thread of its own."""
+    profile = cProfile.Profile()
+
+    def begin(*_: object) -> None:
+        sys.setprofile(None)
+        profile.enable()
+
+    threading.setprofile(begin)
+    _run(app)
+    threading.setprofile(None)
+    profile.create_stats()
+    pstats.Stats(profile).sort_stats("cumulative").print_stats("roboreg_core|json", 25)
+
+
+def _show(timings: list[Timing]) -> None:
+    print(f"{'':<26}{'runs':>6}{'first, s':>10}{'again, s':>10}{'(min - max)':>16}")
+    for each in timings:
+        spread = f"({each.low:.2f} - {each.high:.2f})"
+        print(f"{each.view:<26}{each.runs:>6}{each.first:>10.2f}{each.median:>10.2f}{spread:>16}")
+    late = [each.view for each in timings if each.runs == GOAL_RUNS and each.median >= GOAL_SECONDS]
+    verdict = f"missed by {', '.join(late)}" if late else "reached"
+    print(f"\ngoal: a median under {GOAL_SECONDS} s with {GOAL_RUNS} runs, {verdict}")
+    print("; ".join(f"{name} {value}" for name, value in machine().items()))
+
+
+if __name__ == "__main__":
+    main()
