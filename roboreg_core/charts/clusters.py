@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from roboreg_core.charts import palette, words
 from roboreg_core.charts.base import Drawing
+from roboreg_core.charts.pictures import png_address
 from roboreg_core.runs.clusters import FATES, BlockFilters
 
 FATE_COLOURS = {"stays": palette.BLUE, "merged": palette.ORANGE, "dropped": palette.GREY}
@@ -64,7 +62,7 @@ def tiles_data(found: BlockFilters) -> pd.DataFrame:
             "fate": found.fates[each],
             "into": _into(found, int(each)),
             "lost": _lost_words(found, int(each)),
-            "tile": _png(found.pictures[each]),
+            "tile": png_address(found.pictures[each], max(1, 96 // found.pictures.shape[1])),
             "column": place % PER_ROW,
             "row": place // PER_ROW,
         }
@@ -248,14 +246,6 @@ def _lost_words(found: BlockFilters, each: int) -> str:
             return "nothing" if found.fates[each] == "stays" else "not stored by this run"
         return f"{words.percent(float(found.losses[each]), 2)} of what the block adds"
     return f"{words.percent(float(found.cluster_lost[label]), 2)} of what sets the filters apart, by the whole cluster"
-
-
-def _png(picture: np.ndarray) -> str:
-    scale = max(1, 96 // picture.shape[0])
-    image = Image.fromarray(picture).resize((picture.shape[1] * scale,) * 2, Image.Resampling.NEAREST)
-    buffer = io.BytesIO()
-    image.save(buffer, "png")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _fates(table: dict[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from roboreg_core.errors import RoboRegError
 
 VERDICT_COLOURS = {"gain": "blue", "loss": "orange", "within noise": "gray", "no change": "gray"}
 NOISE_HELP = (
-    "Within noise: the change is smaller than the 95 % margin of two samples of this many images, so it may be chance. "
-    "A gain or a loss is larger than that."
+    "Both networks saw the same images. Gain or loss: more images changed one way than the other than chance would do "
+    "(exact McNemar test, p below 0.05). Within noise: chance may have done it."
 )
 
 # Streamlit leaves six rem above the title, and lets columns that may not wrap grow out of a narrow screen.
@@ -41,7 +41,9 @@ class Panel:
         depends: what the figures depend on.
         table: what the table and the CSV show, where that is not `frame`.
         variant: whatever else changes the drawing, e.g. the theme.
-        on_select: `rerun` to hear of clicks.
+        on_select: `rerun`, or what is to be called, to hear of clicks.
+        key: of the chart, where it is not `chart-<name>`.
+        width: `stretch`, or `content` for charts that must not be squeezed.
     """
 
     name: str
@@ -52,7 +54,9 @@ class Panel:
     depends: str = ""
     table: pd.DataFrame | None = None
     variant: str = ""
-    on_select: Literal["rerun", "ignore"] = "ignore"
+    on_select: Literal["rerun", "ignore"] | Callable[[], None] = "ignore"
+    key: str | None = None
+    width: Literal["stretch", "content"] = "stretch"
 
 
 def show(panel: Panel) -> Any:
@@ -60,8 +64,8 @@ def show(panel: Panel) -> Any:
     st.markdown(f"**{escape(panel.title)}**")
     state = st.vega_lite_chart(
         spec=drawn(panel.frame, panel.name, panel.chart, panel.variant),
-        width="stretch",
-        key=f"chart-{panel.name}",
+        width=panel.width,
+        key=panel.key or f"chart-{panel.name}",
         on_select=panel.on_select,
         alt=panel.alt_text,
     )
@@ -100,29 +104,31 @@ def tile(label: str, value: str, change: str, verdict: str, **options: Any) -> N
     )
 
 
-def accuracy_tile(label: str, change: Change, **options: Any) -> None:
+def accuracy_tile(label: str, change: Change, baseline: str = "dense", **options: Any) -> None:
     """An accuracy or recall, 0..1, with its change in points and the verdict."""
     tile(
         label,
         words.percent(change.value),
         words.signed_points(change.difference),
         change.verdict,
-        delta_description=f"{change.verdict}; dense {words.percent(change.dense)}",
+        delta_description=f"{change.verdict}; {baseline} {words.percent(change.dense)}",
         help=f"{NOISE_HELP} Margin here: ±{change.margin * 100:.1f} points.",
         **options,
     )
 
 
-def cost_tile(label: str, change: Change, shown: Callable[[Any], str], note: str = "", **options: Any) -> None:
+def cost_tile(
+    label: str, change: Change, shown: Callable[[Any], str], note: str = "", baseline: str = "dense", **options: Any
+) -> None:
     """An exact count with its change in percent; `shown` writes the count, `note` explains it."""
     fewer = "fewer" if change.difference < 0 else "more"
-    absolute = f"{shown(abs(change.difference))} {fewer} than dense." if change.difference else "As many as dense."
+    absolute = f"{shown(abs(change.difference))} {fewer} than {baseline}." if change.difference else "No difference."
     tile(
         label,
         shown(change.value),
         words.signed_percent(change.relative),
         change.verdict,
-        delta_description=f"dense {shown(change.dense)}",
+        delta_description=f"{baseline} {shown(change.dense)}",
         help=f"{absolute} {note}".strip(),
         **options,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,9 @@ import streamlit as st
 
 from roboreg_core import paths
 from roboreg_core.errors import CheckpointError, JobError, RoboRegError
+from roboreg_core.runs.clusters import BlockFilters, clusters_of
 from roboreg_core.runs.spec import KIND
+from roboreg_core.runs.summary import Summary, summary
 from roboreg_core.saved.schedules import SavedSchedule, saved_schedules
 from roboreg_core.store.records import Job, Record
 from roboreg_core.store.store import Store
@@ -79,6 +82,8 @@ class Machinery:
         finally:
             _exempt_from_collection()
             self.loaded.set()
+        with suppress(RoboRegError):  # said where pictures are asked for
+            sources.test_images()  # keeps them, so that the first picture need not wait
 
     def _start_engine(self) -> None:
         try:
@@ -141,6 +146,20 @@ def find_run(prefix: str) -> Record:
     return store().find_record(prefix)
 
 
+def summary_of(record: Record, other: Record | None = None) -> Summary:
+    """Every figure of a run against its dense network or another run; shared by all visitors.
+
+    Raises `StoreError` where logits are missing, `DataError` where the runs saw other images.
+    """
+    keys = tuple((each.id, each.created) for each in (record, other) if each is not None)
+    return _summary(str(paths.home()), str(paths.recorded()), keys, record, other)
+
+
+def filters_of(record: Record, block: int) -> BlockFilters:
+    """What became of the filters of a block, 1..9, in a run; shared by all visitors."""
+    return _filters(str(paths.home()), str(paths.recorded()), (record.id, record.created), block, record)
+
+
 def saved() -> list[SavedSchedule]:
     """The saved schedules, in the order they were saved."""
     return _saved(str(paths.home()), str(paths.recorded()), store().version())
@@ -181,3 +200,17 @@ def _runs(home: str, recorded: str, version: int) -> list[Record]:
 def _saved(home: str, recorded: str, version: int) -> list[SavedSchedule]:
     del version  # only the key under which the list is kept
     return saved_schedules(_store(home, recorded))
+
+
+@st.cache_resource(show_spinner=False, max_entries=128)
+def _summary(
+    home: str, recorded: str, key: tuple[tuple[str, str], ...], _record: Record, _other: Record | None
+) -> Summary:
+    del key  # only what the figures are kept under
+    return summary(_record, _store(home, recorded), _other)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _filters(home: str, recorded: str, key: tuple[str, str], block: int, _record: Record) -> BlockFilters:
+    del key  # only what they are kept under
+    return clusters_of(_record, block, _store(home, recorded))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core import paths
+from roboreg_core.data.manifest import test_labels
 from roboreg_core.errors import CheckpointError, JobError
 from roboreg_core.jobs.task import Task
 from roboreg_core.model import checkpoints
@@ -117,12 +119,23 @@ def put(store: Store) -> Callable[..., Record]:
         record = record or make_record(**how)  # type: ignore[arg-type]
         names = {"weights": store.artifacts.put(checkpoints.to_bytes(random_network()))}
         for stage in record.result["stages"]:
-            names[f"logits_{stage}"] = store.artifacts.put(np.zeros((10_000, 10), np.float32).tobytes())
+            names[f"logits_{stage}"] = store.artifacts.put(logits_of(record.result["stages"][stage]["confusion"]))
         whole = replace(record, result={**record.result, "artifacts": names})
         store.put_record(whole)
         return whole
 
     return kept
+
+
+def logits_of(confusion: list[list[int]]) -> bytes:
+    """Logits for the test images, as the engine stores them, that make this confusion matrix."""
+    labels = test_labels()
+    predicted = np.empty_like(labels)
+    for true, row in enumerate(confusion):
+        predicted[labels == true] = np.repeat(np.arange(10), row)
+    buffer = io.BytesIO()
+    np.save(buffer, 4 * np.eye(10, dtype=np.float32)[predicted])
+    return buffer.getvalue()
 
 
 @pytest.fixture
