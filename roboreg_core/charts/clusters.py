@@ -20,8 +20,6 @@ FEATURE_WORDS = {
     "folded": "conv1's weights with batch norm folded in",
     "joint": "conv1's weights and the slice of conv2 that reads them",
 }
-# Pixels of a tile on the screen, and how many stand in a row.
-TILE, PER_ROW = 44, 16
 
 
 def clusters_title(found: BlockFilters) -> str:
@@ -55,7 +53,7 @@ def clusters_notes(found: BlockFilters) -> tuple[str, ...]:
 
 
 def tiles_data(found: BlockFilters) -> pd.DataFrame:
-    """A row a filter in the order of the clusters: `filter`, `fate`, `into`, `lost`, `tile` (PNG), `column`, `row`."""
+    """A row a filter in the order of the clusters: `filter`, `fate`, `into`, `lost`, `tile` (PNG)."""
     rows = [
         {
             "filter": int(each) + 1,
@@ -63,37 +61,14 @@ def tiles_data(found: BlockFilters) -> pd.DataFrame:
             "into": _into(found, int(each)),
             "lost": _lost_words(found, int(each)),
             "tile": png_address(found.pictures[each], max(1, 96 // found.pictures.shape[1])),
-            "column": place % PER_ROW,
-            "row": place // PER_ROW,
         }
-        for place, each in enumerate(found.order)
+        for each in found.order
     ]
     return pd.DataFrame(rows)
 
 
-def tiles_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
-    """The filters as pictures; below each its number and fate; dropped ones are faded."""
-    across, down = int(frame["column"].max()) + 1, int(frame["row"].max()) + 1
-    base = alt.Chart(frame).encode(
-        x=alt.X("column:O", axis=None, scale=alt.Scale(paddingInner=0.12)),
-        y=alt.Y("row:O", axis=None, scale=alt.Scale(paddingInner=0.35)),
-        tooltip=["filter:Q", "fate:N", alt.Tooltip("into:N", title="becomes"), alt.Tooltip("lost:N")],
-    )
-    faded = alt.condition("datum.fate == 'dropped'", alt.value(0.45), alt.value(1.0))
-    images = base.mark_image(width=TILE - 6, height=TILE - 6).encode(url="tile:N", opacity=faded)
-    outline = base.mark_rect(filled=False, strokeWidth=2.5).encode(stroke=alt.Stroke("fate:N", **_fates(FATE_COLOURS)))
-    number = (
-        base.transform_calculate(label="datum.filter + ' ' + datum.fate")
-        .mark_text(dy=TILE / 2 + 7, fontSize=8, color=ink)
-        .encode(text="label:N")
-    )
-    return alt.layer(outline, images, number).properties(
-        width=(TILE + 6) * across, height=(TILE + 14) * down, description=tiles_alt(frame)
-    )
-
-
 def tiles_alt(frame: pd.DataFrame) -> str:
-    """The chart in words."""
+    """The pictures in words."""
     counts = frame["fate"].value_counts()
     told = ", ".join(f"{int(counts[fate])} {'stay' if fate == 'stays' else fate}" for fate in FATES if fate in counts)
     return f"Pictures of {words.plural(len(frame), 'filter')}: {told}."
@@ -138,7 +113,7 @@ def correlation_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
         color=alt.Color("correlation:Q", scale=scale, legend=alt.Legend(orient="top", gradientLength=200))
     )
     frames = base.transform_filter("datum.together").mark_rect(filled=False, stroke=ink, strokeWidth=1.2)
-    return alt.layer(cells, frames).properties(height=460, description=correlation_alt(frame))
+    return alt.layer(cells, frames).properties(height=560, description=correlation_alt(frame))
 
 
 def correlation_alt(frame: pd.DataFrame) -> str:
@@ -213,7 +188,7 @@ def tree_chart(frame: pd.DataFrame) -> Drawing:
     if frame["cut"].notna().any():
         rule = alt.Chart(frame[:1]).mark_rule(strokeDash=[6, 4], color=palette.ORANGE, strokeWidth=2)
         layers.append(rule.encode(y="cut:Q"))
-    return alt.layer(*layers).properties(height=320, description=tree_alt(frame))
+    return alt.layer(*layers).properties(height=460, description=tree_alt(frame))
 
 
 def tree_alt(frame: pd.DataFrame) -> str:

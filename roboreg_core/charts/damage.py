@@ -115,7 +115,7 @@ def damage_chart(frame: pd.DataFrame, everything: bool = False, chosen: Chosen =
     return (
         alt.layer(bars.add_params(part), text)
         .resolve_scale(color="independent")
-        .properties(height=360, description=damage_alt(frame))
+        .properties(height=460, description=damage_alt(frame))
     )
 
 

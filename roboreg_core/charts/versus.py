@@ -19,8 +19,8 @@ def short_name(summary: Summary) -> str:
 
 
 def long_name(summary: Summary) -> str:
-    """The baseline in a sentence: `the dense network`, or the other run's label."""
-    return "the dense network" if is_dense(summary) else facts.label(summary.baseline.record)
+    """The baseline in a sentence: `the dense network`, or `the run` and its label."""
+    return "the dense network" if is_dense(summary) else f"the run {facts.label(summary.baseline.record)}"
 
 
 def accuracy(summary: Summary, stage: str | None = None) -> facts.Change:

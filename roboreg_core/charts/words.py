@@ -71,6 +71,11 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,}{NBSP}{noun}{'' if number == 1 else 's'}"
 
 
+def shortened(text: str, longest: int = 60) -> str:
+    """The beginning of a text, with an ellipsis where it is longer."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def clock(iso: str) -> str:
     """`14:05:09` for a time in UTC, ISO 8601; the text itself where it is none."""
     try:

@@ -43,7 +43,6 @@ class Panel:
         variant: whatever else changes the drawing, e.g. the theme.
         on_select: `rerun`, or what is to be called, to hear of clicks.
         key: of the chart, where it is not `chart-<name>`.
-        width: `stretch`, or `content` for charts that must not be squeezed.
     """
 
     name: str
@@ -56,7 +55,6 @@ class Panel:
     variant: str = ""
     on_select: Literal["rerun", "ignore"] | Callable[[], None] = "ignore"
     key: str | None = None
-    width: Literal["stretch", "content"] = "stretch"
 
 
 def show(panel: Panel) -> Any:
@@ -64,7 +62,7 @@ def show(panel: Panel) -> Any:
     st.markdown(f"**{escape(panel.title)}**")
     state = st.vega_lite_chart(
         spec=drawn(panel.frame, panel.name, panel.chart, panel.variant),
-        width=panel.width,
+        width="stretch",
         key=panel.key or f"chart-{panel.name}",
         on_select=panel.on_select,
         alt=panel.alt_text,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import pandas as pd
 import streamlit as st
 
 from roboreg_core.charts import clusters
@@ -12,6 +13,17 @@ from roboreg_core.runs.summary import Summary
 from roboreg_core.schedule import BOUNDS
 from roboreg_core.ui import keys, panels, state
 from roboreg_core.ui.inspect import controls
+
+# Frames tell by colour and by line what the caption says in words.
+_STYLE = f"""<style>
+.filters {{ display: flex; flex-wrap: wrap; gap: 0.75rem 0.5rem; }}
+.filters figure {{ margin: 0; width: 4.25rem; }}
+.filters img {{ width: 56px; height: 56px; image-rendering: pixelated; display: block; padding: 2px; }}
+.filters figcaption {{ font-size: 0.75rem; }}
+.filters .stays img {{ outline: 3px solid {clusters.FATE_COLOURS["stays"]}; }}
+.filters .merged img {{ outline: 3px dashed {clusters.FATE_COLOURS["merged"]}; }}
+.filters .dropped img {{ outline: 1px dotted {clusters.FATE_COLOURS["dropped"]}; opacity: 0.5; }}
+</style>"""
 
 
 def show(summary: Summary) -> None:
@@ -31,20 +43,25 @@ def show(summary: Summary) -> None:
 
 
 def _tiles(found: BlockFilters) -> None:
-    frame, ink = clusters.tiles_data(found), panels.ink()
-    panels.show(
-        panels.Panel(
-            name="filters",
-            title=f"The {len(frame)} filters of block {found.block}, in the order of the matrix below",
-            frame=frame,
-            chart=partial(clusters.tiles_chart, ink=ink),
-            alt_text=clusters.tiles_alt(frame),
-            variant=ink,
-            depends="Point at a filter to read what became of it and what that lost; the table has the same.",
-            table=frame.drop(columns=["tile", "column", "row"]),
-            width="content",
-        )
+    frame = clusters.tiles_data(found)
+    st.markdown(f"**{panels.escape(clusters.tiles_alt(frame))}**")
+    st.html(tiles(frame))
+    st.caption(
+        "Filters that became one stand side by side, as in the matrix below. Point at one to read what became of it "
+        "and what that lost; the table has the same."
     )
+    panels.as_table("filters", frame.drop(columns=["tile"]))
+
+
+def tiles(frame: pd.DataFrame) -> str:
+    """The filters as HTML: unlike a chart they go into further rows on a narrow screen."""
+    figures = "".join(
+        f'<figure class="{row.fate}" title="filter {row.filter} {row.fate}; becomes: {row.into}; lost: {row.lost}">'
+        f'<img src="{row.tile}" alt="filter {row.filter}, {row.fate}" width="56" height="56">'
+        f"<figcaption>{row.filter} {row.fate}</figcaption></figure>"
+        for row in frame.itertuples()
+    )
+    return f'{_STYLE}<div class="filters">{figures}</div>'
 
 
 def _correlations(found: BlockFilters) -> None:

@@ -50,7 +50,7 @@ def _counts(summary: Summary, stage: str, values: str) -> None:
 
 
 def _difference(summary: Summary, stage: str) -> None:
-    ink, variant, name = panels.ink(), f"{stage} difference", versus.long_name(summary)
+    variant, name = f"{stage} difference", versus.long_name(summary)
     frame = difference.difference_data(summary.paired[stage].confusion, summary.classes)
     marks = controls.marks("confusion", _chosen(), variant)
     panels.show(
@@ -59,9 +59,9 @@ def _difference(summary: Summary, stage: str) -> None:
             key=marks.key,
             title=difference.difference_title(frame, name),
             frame=frame,
-            chart=partial(difference.difference_chart, ink=ink, chosen=marks.chosen),
+            chart=partial(difference.difference_chart, chosen=marks.chosen),
             alt_text=difference.difference_alt(frame, name),
-            variant=f"difference {ink} {marks.chosen}",
+            variant=f"difference {marks.chosen}",
             depends=f"{_network(stage)} minus {name}; click a cell to see what came and went. {difference.RULE}",
             table=difference.difference_table(frame),
             on_select=partial(controls.clicked, "confusion", marks.key, confusion.SELECTION, variant, _FIELDS),

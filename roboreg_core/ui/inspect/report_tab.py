@@ -16,20 +16,17 @@ def show(summary: Summary) -> None:
     _words(summary, stage)
     other = None if versus.is_dense(summary) else summary.baseline.report
     frame = classes.classes_data(summary.record, stage, other)
-    left, right = st.columns([2, 3], gap="large")
-    with left:
-        panels.show(
-            panels.Panel(
-                name="classes",
-                title=classes.classes_title(frame),
-                chart=classes.classes_chart,
-                frame=frame,
-                alt_text=classes.classes_alt(frame),
-                depends=facts.depends_on(summary.record),
-            )
+    _table(summary, stage)
+    panels.show(
+        panels.Panel(
+            name="classes",
+            title=classes.classes_title(frame),
+            chart=classes.classes_chart,
+            frame=frame,
+            alt_text=classes.classes_alt(frame),
+            depends=facts.depends_on(summary.record),
         )
-    with right:
-        _table(summary, stage)
+    )
 
 
 def _words(summary: Summary, stage: str) -> None:
@@ -50,21 +47,14 @@ def _words(summary: Summary, stage: str) -> None:
 
 def _table(summary: Summary, stage: str) -> None:
     table = classes.verdicts_table(summary, stage)
-    changes = [f"{measure}_change" for measure in classes.MEASURES]
-    shown = table.copy()
-    shown[changes] = shown[changes] * 100
-    names = {"precision": "precision", "recall": "recall", "f1": "F1"}
+    changes = {f"{measure}_change": measure for measure in classes.MEASURES}
     st.markdown("**Precision, recall and F1 of each class**")
-    st.dataframe(
-        tables.coloured(shown, ["recall_change", "verdict"]),
-        hide_index=True,
-        height="content",
-        column_config={
-            measure: st.column_config.NumberColumn(name, format="percent") for measure, name in names.items()
-        }
-        | {f"{measure}_change": tables.points("±") for measure in names}
-        | {"support": st.column_config.NumberColumn(format="localized")},
-        alt=f"Report of the {stage} network with changes",
+    tables.show(
+        table,
+        ["recall_change", "verdict"],
+        dict.fromkeys(classes.MEASURES, tables.percent) | dict.fromkeys(changes, tables.points) | {"support": "{:,}"},
+        {"f1": "F1"} | dict.fromkeys(changes, "±"),
+        f"Report of the {stage} network with changes",
     )
     st.caption(
         f"± is the change against {panels.escape(versus.long_name(summary))} in points. Verdicts: exact McNemar test "

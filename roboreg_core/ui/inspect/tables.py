@@ -8,24 +8,36 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from roboreg_core.charts import palette, versus
+from roboreg_core.charts import palette, versus, words
 from roboreg_core.runs.summary import Summary
 
 
-def points(label: str) -> Any:
-    """A column of changes in points, signed."""
-    return st.column_config.NumberColumn(label, format="%+.1f")
+def show(frame: pd.DataFrame, judged: list[str], formats: dict[str, Any], names: dict[str, str], alt: str) -> None:
+    """A table whose columns `judged` have the colour of the row's `verdict`: blue a gain, orange a loss.
 
-
-def coloured(frame: pd.DataFrame, columns: list[str]) -> Any:
-    """The table with `columns` in the colour of the row's `verdict`: blue a gain, orange a loss, none for noise."""
+    `formats` write columns, `names` are their headings where those differ; what is missing is left empty.
+    """
 
     def colours(row: pd.Series) -> list[str]:
-        real = "real" in str(row["verdict"])
-        colour = palette.GAIN if str(row["verdict"]).startswith("gained") else palette.LOSS
-        return [f"color: {colour}; font-weight: bold" if real and name in columns else "" for name in frame.columns]
+        verdict = str(row["verdict"])
+        colour = palette.GAIN if verdict.startswith("gained") else palette.LOSS
+        real = not pd.isna(row["verdict"]) and ", real" in verdict
+        return [f"color: {colour}; font-weight: bold" if real and name in judged else "" for name in frame.columns]
 
-    return frame.style.apply(colours, axis=1)
+    styled = frame.style.apply(colours, axis=1).format(formats, na_rep="")
+    widths = {"class": st.column_config.TextColumn(width="small"), "verdict": st.column_config.TextColumn(width=300)}
+    headings = {column: st.column_config.Column(heading) for column, heading in names.items()}
+    st.dataframe(styled, hide_index=True, height="content", column_config=widths | headings, alt=alt)
+
+
+def percent(share: float) -> str:
+    """`89.35 %`."""
+    return words.percent(share, 2)
+
+
+def points(change: float) -> str:
+    """`−3.1`, in points."""
+    return words.signed(change * 100)
 
 
 def verdicts(summary: Summary) -> None:
@@ -33,25 +45,22 @@ def verdicts(summary: Summary) -> None:
     name = versus.short_name(summary)
     frame = versus.verdicts(summary)
     st.markdown(f"**Is the change against {'the dense network' if name == 'dense' else 'the baseline'} real?**")
-    shown = frame.assign(change=frame["change"] * 100)
-    st.dataframe(
-        coloured(shown, ["change", "verdict"]),
-        hide_index=True,
-        height="content",
-        column_config={
-            name: st.column_config.NumberColumn(f"right in {name}", format="percent"),
-            "this run": st.column_config.NumberColumn("right in this run", format="percent"),
-            "change": points("change, points"),
-            "lost": st.column_config.NumberColumn(format="localized"),
-            "gained": st.column_config.NumberColumn(format="localized"),
-            "p": st.column_config.NumberColumn(format="%.4f"),
-            "verdict": st.column_config.TextColumn(width="large"),
+    show(
+        frame,
+        ["change", "verdict"],
+        {name: percent, "this run": percent, "change": points, "lost": "{:,}", "gained": "{:,}", "p": "{:.3f}"},
+        {
+            name: f"right in {name}",
+            "this run": "right in this run",
+            "change": "change, points",
+            "lost": f"right in {name} only",
+            "gained": "right in this run only",
         },
-        alt="Paired test over all classes and for each",
+        "Paired test over all classes and for each",
     )
     st.caption(
-        "Exact McNemar test of the images that only one of the two networks has right (lost, gained). The p of the ten "
-        "classes is Holm-corrected, so that chance alone calls any of them real once in twenty times."
+        "Exact McNemar test of the images that only one of the two networks has right. The p of the ten classes is "
+        "Holm-corrected, so that chance alone calls any of them real once in twenty times."
     )
     download("Download verdicts (CSV)", frame.to_csv(index=False), f"verdicts-{summary.record.id}.csv", "csv-verdicts")
 
