@@ -96,13 +96,13 @@ def correlation_title(frame: pd.DataFrame) -> str:
     )
 
 
-def correlation_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
+def correlation_chart(frame: pd.DataFrame) -> Drawing:
     """A square of cells, blue alike and orange opposite; filters that became one are framed."""
     order = [int(each) for each in dict.fromkeys(frame["filter"])]
-    labels = alt.Axis(labels=len(order) <= 32, ticks=False, labelFontSize=9, orient="bottom")
+    labels: dict[str, Any] = {"labels": len(order) <= 32, "labelFontSize": 9, "labelOverlap": False}
     base = alt.Chart(frame).encode(
-        x=alt.X("other:O", sort=order, title="filter", axis=labels),
-        y=alt.Y("filter:O", sort=order, title="filter", axis=alt.Axis(labels=len(order) <= 32, labelFontSize=9)),
+        x=alt.X("other:O", sort=order, title="filter", axis=alt.Axis(**labels, ticks=False, orient="bottom")),
+        y=alt.Y("filter:O", sort=order, title="filter", axis=alt.Axis(**labels)),
         tooltip=[
             "filter:Q", "other:Q", alt.Tooltip("correlation:Q", format="+.2f"),
             alt.Tooltip("together:N", title="became one"),
@@ -112,7 +112,7 @@ def correlation_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
     cells = base.mark_rect().encode(
         color=alt.Color("correlation:Q", scale=scale, legend=alt.Legend(orient="top", gradientLength=200))
     )
-    frames = base.transform_filter("datum.together").mark_rect(filled=False, stroke=ink, strokeWidth=1.2)
+    frames = base.transform_filter("datum.together").mark_rect(filled=False, stroke="#1B2733", strokeWidth=1.2)
     return alt.layer(cells, frames).properties(height=560, description=correlation_alt(frame))
 
 

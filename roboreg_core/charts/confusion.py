@@ -14,6 +14,8 @@ from roboreg_core.charts.base import Chosen, Drawing, clickable
 WHITE_FROM = 0.6
 # Name of the selection; its fields are `true` and `predicted`.
 SELECTION = "cell"
+# Ten names always have room; leaving out every other one would leave readers counting.
+LABELS: dict[str, Any] = {"labelOverlap": False}
 
 
 def confusion_data(report: dict[str, Any]) -> pd.DataFrame:
@@ -58,8 +60,13 @@ def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = "#1B2
     """
     order = list(dict.fromkeys(frame["true"]))
     base = alt.Chart(frame).encode(
-        x=alt.X("predicted:N", sort=order, title="predicted class", axis=alt.Axis(labelAngle=-45, orient="bottom")),
-        y=alt.Y("true:N", sort=order, title="true class"),
+        x=alt.X(
+            "predicted:N",
+            sort=order,
+            title="predicted class",
+            axis=alt.Axis(**LABELS, labelAngle=-45, orient="bottom"),
+        ),
+        y=alt.Y("true:N", sort=order, title="true class", axis=alt.Axis(**LABELS)),
         tooltip=[
             alt.Tooltip("true:N", title="true class"),
             alt.Tooltip("predicted:N", title="predicted class"),

@@ -10,7 +10,7 @@ import pandas as pd
 
 from roboreg_core.charts import palette, words
 from roboreg_core.charts.base import Chosen, Drawing, clickable
-from roboreg_core.charts.confusion import SELECTION, cell_frame
+from roboreg_core.charts.confusion import LABELS, SELECTION, cell_frame
 from roboreg_core.evaluation.paired import ConfusionChange, p_words
 
 RULE = (
@@ -63,8 +63,13 @@ def difference_chart(frame: pd.DataFrame, ink: str = "#1B2733", chosen: Chosen =
     widest = max(int(frame["better"].abs().max()), 1)
     cell = clickable(SELECTION, ("true", "predicted"), chosen)
     base = alt.Chart(frame).encode(
-        x=alt.X("predicted:N", sort=order, title="predicted class", axis=alt.Axis(labelAngle=-45, orient="bottom")),
-        y=alt.Y("true:N", sort=order, title="true class"),
+        x=alt.X(
+            "predicted:N",
+            sort=order,
+            title="predicted class",
+            axis=alt.Axis(**LABELS, labelAngle=-45, orient="bottom"),
+        ),
+        y=alt.Y("true:N", sort=order, title="true class", axis=alt.Axis(**LABELS)),
         tooltip=[
             alt.Tooltip("true:N", title="true class"),
             alt.Tooltip("predicted:N", title="predicted class"),

@@ -179,7 +179,7 @@ def spec_label(spec: dict[str, Any]) -> str:
     epochs = words.plural(spec["epochs"], "epoch") if spec["epochs"] else "no fine-tuning"
     parts = [Schedule.from_json(spec["schedule"]).label, epochs, f"seed {spec['seed']}"]
     if spec["method"] != DEFAULT_METHOD:
-        parts.insert(1, f"method {words.shortened(spec['method'])}")
+        parts.insert(1, f"method {words.contained(spec['method'])}")
     if spec["recalibrate"]:
         parts.append("recalibrated")
     if spec["epochs"] and not spec.get("distil", False):  # stored before there was distillation

@@ -86,7 +86,7 @@ def test_pictures_behind_the_numbers(page: Page, browser: Browser, app: App) -> 
     counted(page, "cell", int(found.paired["tuned"].confusion.after[8, 9]))
 
     # The difference shows what came and what left, and its address shows it to somebody else.
-    page.get_by_text("Difference to the baseline", exact=True).click()
+    page.get_by_text("Difference", exact=True).click()
     mark(page, "confusion", "true class: cat", "predicted class: dog").click()
     entered, left = found.moved("tuned", 3, 5)
     counted(page, "entered", len(entered))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pandas as pd
 import streamlit as st
 
@@ -65,15 +63,14 @@ def tiles(frame: pd.DataFrame) -> str:
 
 
 def _correlations(found: BlockFilters) -> None:
-    frame, ink = clusters.correlation_data(found), panels.ink()
+    frame = clusters.correlation_data(found)
     panels.show(
         panels.Panel(
             name="correlations",
             title=clusters.correlation_title(frame),
             frame=frame,
-            chart=partial(clusters.correlation_chart, ink=ink),
+            chart=clusters.correlation_chart,
             alt_text=clusters.correlation_alt(frame),
-            variant=ink,
             depends="Framed: filters that became one.",
         )
     )

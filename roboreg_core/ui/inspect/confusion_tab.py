@@ -12,7 +12,7 @@ from roboreg_core.runs.summary import Summary
 from roboreg_core.ui import address, keys, panels
 from roboreg_core.ui.inspect import controls, gallery
 
-_VALUES = {"count": "Images", "share": "Percent of the true class", "difference": "Difference to the baseline"}
+_VALUES = {"count": "Images", "share": "Percent of row", "difference": "Difference"}
 _FIELDS = {"true": keys.TRUE, "predicted": keys.PREDICTED}
 
 

@@ -27,7 +27,7 @@ def show(frame: pd.DataFrame, judged: list[str], formats: dict[str, Any], names:
     styled = frame.style.apply(colours, axis=1).format(formats, na_rep="")
     widths = {"class": st.column_config.TextColumn(width="small"), "verdict": st.column_config.TextColumn(width=300)}
     headings = {column: st.column_config.Column(heading) for column, heading in names.items()}
-    st.dataframe(styled, hide_index=True, height="content", column_config=widths | headings, alt=alt)
+    st.dataframe(styled, hide_index=True, height="content", placeholder="", column_config=widths | headings, alt=alt)
 
 
 def percent(share: float) -> str:
