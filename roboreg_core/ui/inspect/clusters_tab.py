@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from roboreg_core.charts import clusters
+from roboreg_core.pruning.method import NO_CLUSTERS
 from roboreg_core.runs.clusters import BlockFilters
 from roboreg_core.runs.summary import Summary
 from roboreg_core.schedule import BOUNDS
@@ -44,9 +45,10 @@ def _tiles(found: BlockFilters) -> None:
     frame = clusters.tiles_data(found)
     st.markdown(f"**{panels.escape(clusters.tiles_alt(frame))}**")
     st.html(tiles(frame))
+    order = "They stand as in the tree" if found.clustered == NO_CLUSTERS else "Filters that became one stand together"
     st.caption(
-        "Filters that became one stand side by side, as in the matrix below. Point at one to read what became of it "
-        "and what that lost; the table has the same."
+        f"{order}, and so they do in the matrix below. Point at one to read what became of it and what that lost; the "
+        "table has the same."
     )
     panels.as_table("filters", frame.drop(columns=["tile"]))
 

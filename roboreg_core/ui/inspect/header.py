@@ -24,10 +24,8 @@ def finding(summary: Summary) -> None:
         f"{words.moment(record.created)} UTC."
     )
     if summary.unlike:
-        told = "".join(
-            f"\n- {panels.escape(words.shortened(each.words, 300))} (concerns {each.concerns})."
-            for each in summary.unlike
-        )
+        lines = [f"{words.shortened(each.words, 300)} (concerns {each.concerns})." for each in summary.unlike]
+        told = "".join(f"\n- {panels.escape(line)}" for line in lines)
         st.warning(f"**Not like for like: part of a change may come from this.**{told}", icon=":material/warning:")
 
 

@@ -25,7 +25,7 @@ def show(frame: pd.DataFrame, judged: list[str], formats: dict[str, Any], names:
         return [f"color: {colour}; font-weight: bold" if real and name in judged else "" for name in frame.columns]
 
     styled = frame.style.apply(colours, axis=1).format(formats, na_rep="")
-    widths = {"class": st.column_config.TextColumn(width="small"), "verdict": st.column_config.TextColumn(width=300)}
+    widths = {"class": st.column_config.TextColumn(width=130), "verdict": st.column_config.TextColumn(width=300)}
     headings = {column: st.column_config.Column(heading) for column, heading in names.items()}
     st.dataframe(styled, hide_index=True, height="content", placeholder="", column_config=widths | headings, alt=alt)
 
