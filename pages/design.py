@@ -1,8 +1,8 @@
-"""Design: nine counts, what they cost at once, and one button that prunes and fine-tunes."""
+"""Design: nine counts, what they cost at once, what they leave of the accuracy, and one button that starts a run."""
 
 import streamlit as st
 
-from roboreg_core.ui import counts, editor, guard, keys, launcher, panels, saved_design
+from roboreg_core.ui import counts, editor, guard, keys, launcher, panels, preview, saved_design
 
 guard.enter("design")
 
@@ -20,17 +20,20 @@ def workbench() -> None:
     left, right = st.columns([3, 2], gap="large")
     with right:  # drawn first: the counts are what a moving slider is watched for
         counts.live(editor.schedule)
+        measured = st.container()
     with left:
         editor.rows()
     with right:
         st.subheader("Prune and fine-tune")
         launcher.panel(editor.schedule)
+    with measured:  # drawn last: it follows what the launcher is set to
+        preview.panel(editor.schedule)
 
 
 panels.heading(
     "Design a schedule",
     "How many filters does each block keep? The others are dropped or merged, and what stays is adjusted. "
-    "The counts follow live.",
+    "The counts follow live, the accuracy right after pruning within seconds.",
 )
 with panels.errors_shown():
     editor.open_address()

@@ -56,7 +56,7 @@ def test_bad_schedules_end_with_one_line(schedule: str, reason: str) -> None:
     ("arguments", "reason"),
     [
         (("evaluate", "nothing"), "name in checkpoints/"),
-        (("prune", "moderate", "--method", "magic"), "method must be one of refit, merge, source"),
+        (("prune", "moderate", "--method", "magic"), "method must be one of refit, refit-plus, merge, source"),
         (("run", "moderate", "--epochs", "-1"), "epochs must be a whole number"),
         (("run", "moderate", "--images", "some"), "training images must be one of"),
         (("run", "moderate", "--images", "full"), "data fetch"),
@@ -91,6 +91,7 @@ def test_the_shipped_dense_network_equals_its_card() -> None:
         (("--method", "weights", "--keep", "l1"), "takes no features"),
         (("--method", "weights", "--sparsity", "2"), "sparsity must be 0 to below 1"),
         (("--calibration", "0"), "calibration images must be 1..10000"),
+        (("--preset", "slow"), "fine-tuning preset must be one of quick"),
     ],
 )
 def test_parts_of_a_method_that_do_not_fit_are_refused(arguments: tuple[str, ...], reason: str) -> None:
@@ -100,10 +101,18 @@ def test_parts_of_a_method_that_do_not_fit_are_refused(arguments: tuple[str, ...
 def test_methods_lists_every_method_and_part_with_its_meaning() -> None:
     found = answer("methods")
     names = [method["name"] for method in found["methods"]]
-    assert names == ["refit", "merge", "source", "l1", "fpgm", "bn-scale", "random", "weights"]
+    assert names == ["refit", "refit-plus", "merge", "source", "l1", "fpgm", "bn-scale", "random", "weights"]
     assert found["default"] == "refit"
     assert set(found["parts"]) == {"features", "clusters", "keep", "repair"}
     assert all(method["meaning"] for method in found["methods"])
+
+
+def test_prune_and_run_take_the_same_options() -> None:
+    texts = {verb: roboreg(verb, "--help").stdout for verb in ("prune", "run")}
+    parts = ("method", "features", "clusters", "keep", "repair", "recalibrate", "calibration", "sparsity", "threshold")
+    options = {f"--{name}" for name in (*parts, "preset", "distil", "from", "seed", "images", "device")}
+    for text in texts.values():
+        assert options <= set(text.split())
 
 
 @pytest.mark.slow

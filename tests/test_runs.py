@@ -172,3 +172,28 @@ def test_estimates_grow_with_epochs_and_use_what_was_measured(spec: RunSpec) -> 
         result={"speed": {"dense_equivalent": 1e6, "evaluate": 1e6, "train": 1e6}},
     )  # fmt: skip
     assert estimate_seconds(spec, [fast]) < short
+
+
+def test_known_logits_stand_for_a_pass_of_the_dense_network(spec: RunSpec, dense: checkpoints.Checkpoint) -> None:
+    plain = do(replace(spec, epochs=0), dense)
+    context = Listener()
+    context.inputs = {"dense": dense.content, "logits_dense": plain.artifacts["logits_dense"]}
+    known = execute(replace(spec, epochs=0).to_json(), context)
+    assert known.result["stages"] == plain.result["stages"]
+    assert known.artifacts == plain.artifacts
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_a_run_of_single_weights_keeps_the_size_and_the_zeros(
+    spec: RunSpec, dense: checkpoints.Checkpoint, epochs: int
+) -> None:
+    output = do(replace(spec, method="weights:sparsity=0.75", epochs=epochs), dense)
+    zeros = output.result["zeros"]
+    assert output.result["cost"] == output.result["dense_cost"]
+    assert zeros["nonzeros"] == pytest.approx(zeros["weights"] / 4, abs=1)
+    assert set(zeros["file_bytes"]) == {"plain", "dense", "sparse"}
+
+
+def test_single_weights_are_not_recalibrated(spec: RunSpec) -> None:
+    with pytest.raises(SpecError, match="takes no recalibration"):
+        replace(spec, method="weights", recalibrate=True)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from roboreg_core.charts import palette, words
+from roboreg_core.evaluation.interval import wilson
 from roboreg_core.evaluation.paired import Verdict, Z
 from roboreg_core.pruning.method import DEFAULT_METHOD
+from roboreg_core.runs.preview import PRECISION, Preview, PreviewSpec
 from roboreg_core.runs.results import STAGES, final_stage
 from roboreg_core.schedule import BOUNDS, Schedule
 from roboreg_core.store.records import Record
@@ -220,3 +222,25 @@ def best_epoch_words(record: Record) -> str:
     if best["epoch"] == last:
         return f"{kept}; it was also the best on validation images."
     return f"{kept}; best on validation images was epoch {best['epoch']} ({words.percent(best['accuracy'], 2)})."
+
+
+def preview_change(preview: Preview) -> Change:
+    """A preview's accuracy against the dense network's on the same images, with the margin of `accuracy_change`."""
+    return rates(preview.accuracy, preview.dense_accuracy, preview.images)
+
+
+def preview_words(preview: Preview) -> str:
+    """`86.4 % ± 1.5`: the accuracy with the larger side of its 95 % interval, in points."""
+    low, high = wilson(preview.right, preview.images)
+    side = max(preview.accuracy - low, high - preview.accuracy)
+    return f"{words.percent(preview.accuracy)}{words.NBSP}±{words.NBSP}{side * 100:.1f}"
+
+
+def preview_depends_on(spec: PreviewSpec, preview: Preview) -> str:
+    """What a preview depends on."""
+    method = f"{spec.method}, recalibrated" if spec.recalibrate else spec.method
+    looked = f" on {preview.calibration:,} training images" if preview.calibration else ""
+    return (
+        f"{preview.images:,} validation images, {PRECISION}; {method}{looked}; one seed ({spec.seed}); "
+        f"{preview.device}, {words.plural(preview.threads, 'thread')}"
+    )

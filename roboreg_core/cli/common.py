@@ -21,33 +21,10 @@ say = Console(stderr=True, highlight=False)
 
 ScheduleArgument = Annotated[str, typer.Argument(metavar="SCHEDULE", help="Nine counts joined by commas, or a preset.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Method = Annotated[str, typer.Option(help="A named method; the verb `methods` lists them.")]
-Features = Annotated[str, typer.Option(help="In place of the method's own: what is clustered.")]
-Clusters = Annotated[str, typer.Option(help="In place of the method's own: kmeans, ward or none.")]
-Keep = Annotated[str, typer.Option(help="In place of the method's own: which filter of a cluster stays.")]
-Repair = Annotated[str, typer.Option(help="In place of the method's own, joined by commas; none for none.")]
-Calibration = Annotated[int, typer.Option(help="Training images that pruning looks at, without their labels.")]
-Recalibrate = Annotated[
-    bool, typer.Option("--recalibrate/--no-recalibrate", help="Estimate batch norm anew afterwards.")
-]
 From = Annotated[str, typer.Option("--from", metavar="CHECKPOINT", help="Network to start from.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 TrainingImages = Annotated[str, typer.Option("--images", help="auto, bundled (10,000) or full (48,000).")]
-
-
-def compose_method(
-    method: str, features: str, clusters: str, keep: str, repair: str, recalibrate: bool
-) -> tuple[str, bool]:
-    """A method's spelling and whether batch norm is recalibrated, which `--repair` may ask for as well."""
-    from roboreg_core.pruning.method import compose
-
-    wanted = [part for part in repair.replace("+", ",").split(",") if part]
-    others = ",".join(part for part in wanted if part != "recalibrate")
-    if wanted and not others:
-        others = "none"
-    composed = compose(method, features=features, clusters=clusters, keep=keep, repair=others)
-    return composed.spelled, recalibrate or "recalibrate" in wanted
 
 
 def measure(model: Any, device: Any, precision: Any = "float32") -> tuple[dict[str, Any], float]:

@@ -8,31 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from roboreg_core import paths
-from roboreg_core.cli.common import (
-    Calibration,
-    Clusters,
-    Device,
-    Features,
-    From,
-    Json,
-    Keep,
-    Method,
-    Recalibrate,
-    Repair,
-    ScheduleArgument,
-    Seed,
-    TrainingImages,
-    answer,
-    compose_method,
-    find_run,
-    open_store,
-    progress_bar,
-    say,
-    say_notes,
-)
+from roboreg_core.cli.common import Json, ScheduleArgument, answer, find_run, open_store, progress_bar, say, say_notes
+from roboreg_core.cli.options import PruneOptions, takes_pruning
 from roboreg_core.schedule import Schedule
 
 if TYPE_CHECKING:
+    from roboreg_core.runs.spec import RunSpec
     from roboreg_core.store.records import Record
     from roboreg_core.store.store import Store
 
@@ -43,48 +24,35 @@ DENSE = "dense"
 Baseline = Annotated[str, typer.Option(metavar="RUN", help="What to compare with: a run's id, or dense.")]
 
 
+@takes_pruning
 def run_verb(
     schedule: ScheduleArgument,
-    method: Method = "refit",
-    features: Features = "",
-    clusters: Clusters = "",
-    keep: Keep = "",
-    repair: Repair = "",
-    recalibrate: Recalibrate = False,
-    preset: Annotated[str, typer.Option(help="Settings of fine-tuning: quick, good or full.")] = "quick",
+    pruning: PruneOptions,
     epochs: Annotated[int | None, typer.Option(help="Epochs of fine-tuning; 0 leaves it out.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest rate of fine-tuning.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
-    distil: Annotated[
-        bool, typer.Option("--distil/--no-distil", help="Learn from the dense network's answers.")
-    ] = True,
-    calibration: Calibration = 2_000,
-    seed: Seed = 0,
-    images: TrainingImages = "auto",
-    start: From = "dense",
-    device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Prune, evaluate, fine-tune, evaluate, and keep the run in the store. A run that is there already is shown."""
     from roboreg_core.model import checkpoints
-    from roboreg_core.runs.spec import of_preset, spec_for
+    from roboreg_core.runs.spec import DEFAULT_PRESET, of_preset, spec_for
 
     parsed = Schedule.parse(schedule)
-    loaded = checkpoints.load(start)
+    loaded = checkpoints.load(pruning.start)
     say_notes(loaded.notes)
-    composed, recalibrated = compose_method(method, features, clusters, keep, repair, recalibrate)
+    method, recalibrate = pruning.composed()
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     settings = {
-        **of_preset(preset),
+        **of_preset(pruning.preset or DEFAULT_PRESET),
         **{name: value for name, value in given.items() if value is not None},
-        "method": composed,
-        "recalibrate": recalibrated,
-        "calibration": calibration,
-        "seed": seed,
-        "distil": distil,
-        "device": device,
+        "method": method,
+        "recalibrate": recalibrate,
+        "calibration": pruning.calibration,
+        "seed": pruning.seed,
+        "distil": pruning.distil,
+        "device": pruning.device,
     }
-    spec = spec_for(parsed, loaded, images, **settings)
+    spec = spec_for(parsed, loaded, pruning.images, **settings)
     store = open_store()
     record = store.get_record(spec.id)
     if record is None:
@@ -188,37 +156,13 @@ def _baseline(store: Store, name: str) -> Record | None:
     return None if name == DENSE else find_run(store, name)
 
 
-def _execute(spec: Any, content: bytes, store: Store) -> Record:
-    from datetime import UTC, datetime
+def _execute(spec: RunSpec, content: bytes, store: Store) -> Record:
+    from roboreg_core.runs.here import run_here
 
-    from roboreg_core.jobs.task import LocalContext
-    from roboreg_core.model.checkpoints import write_whole
-    from roboreg_core.runs.execute import execute
-    from roboreg_core.runs.spec import KIND
-    from roboreg_core.store.records import Record
-
-    # An interrupted run goes on from its last epoch when it is asked for again.
-    unfinished = paths.home() / "unfinished" / spec.id
-    unfinished.parent.mkdir(parents=True, exist_ok=True)
     with progress_bar(f"run {spec.id}") as advance:
-        context = LocalContext(
-            inputs={"dense": content},
-            state=unfinished.read_bytes() if unfinished.exists() else None,
-            on_report=lambda payload: advance(payload["fraction"], payload["stage"]),
-            on_save=lambda state: write_whole(unfinished, state),
+        return run_here(
+            spec, {"dense": content}, store, on_report=lambda payload: advance(payload["fraction"], payload["stage"])
         )
-        output = execute(spec.to_json(), context)
-    artifacts = {name: store.artifacts.put(part) for name, part in output.artifacts.items()}
-    record = Record(
-        kind=KIND,
-        id=spec.id,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        spec=spec.to_json(),
-        result={**output.result, "artifacts": artifacts},
-    )
-    store.put_record(record)
-    unfinished.unlink(missing_ok=True)
-    return record
 
 
 def _record_json(record: Record) -> dict[str, Any]:

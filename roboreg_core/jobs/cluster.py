@@ -14,11 +14,14 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import JobError
 from roboreg_core.jobs.worker import Call, run_task
 from roboreg_core.store.records import Job
+
+if TYPE_CHECKING:
+    from roboreg_core.jobs.questions import Question
 
 HOST = "127.0.0.1"
 LANES = ("device", "light")
@@ -114,8 +117,16 @@ def _worker_spec(lane: str) -> dict[str, Any]:
     }
     if lane != "device" and "OMP_NUM_THREADS" not in os.environ:
         # Short work beside a training: a few threads answer sooner than many that fight for the same cores.
-        options["env"] = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // 2))}
+        options["env"] = {"OMP_NUM_THREADS": str(threads(alone=False))}
     return {"cls": Nanny, "options": options}
+
+
+def threads(*, alone: bool) -> int:
+    """How many threads short work may use on this machine: all where it runs alone, else half."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    whole = int(given) if given.isdecimal() and int(given) else cores
+    return whole if alone else max(1, whole // 2)
 
 
 class Connection:
@@ -144,10 +155,29 @@ class Connection:
         from distributed import Variable
 
         Variable(token, client=self.client).set({"number": 0, "state": state or b""})
-        call = Call(job=job.id, token=token, topic=self.topic, variable=token, function=job.function, spec=job.spec)
+        call = Call(job=job.id, token=token, topic=self.topic, function=job.function, spec=job.spec, variable=token)
         return self.client.submit(
             run_task, json.dumps(vars(call)), inputs, key=f"job-{token}", resources={job.lane: 1}, pure=False
         )
+
+    def ask(self, question: Question, token: str, threads: int | None) -> Any:
+        """Send a question to the cluster and return its future."""
+        call = Call(
+            job="", token=token, topic=self.topic, function=question.function, spec=question.spec, threads=threads
+        )
+        return self.client.submit(
+            run_task,
+            json.dumps(vars(call)),
+            question.inputs,
+            key=f"question-{token}",
+            resources={question.lane: 1},
+            pure=False,
+        )
+
+    def let_go(self, future: Any) -> None:
+        """Let the cluster forget a future's result."""
+        with suppress(Exception):  # a scheduler that is gone holds nothing
+            future.release()
 
     def state(self, token: str) -> tuple[int, bytes]:
         """The number and the bytes of the newest state that an attempt saved."""
@@ -162,8 +192,7 @@ class Connection:
 
         with suppress(Exception):  # a scheduler that is gone holds nothing
             Variable(token, client=self.client).delete()
-        with suppress(Exception):
-            future.release()
+        self.let_go(future)
 
     def workers(self) -> list[WorkerInfo]:
         """The workers that take jobs."""

@@ -21,7 +21,8 @@ from typing import Any
 
 from roboreg_core.errors import RoboRegError, StoreError
 from roboreg_core.jobs.attempt import CONNECTION_LOST, Attempt
-from roboreg_core.jobs.cluster import LANES, Connection, WorkerInfo, connect, in_thread
+from roboreg_core.jobs.cluster import LANES, Connection, WorkerInfo, connect, in_thread, threads
+from roboreg_core.jobs.questions import Asked, Desk
 from roboreg_core.jobs.worker import one_line
 from roboreg_core.store.job_store import APP_ENDED
 from roboreg_core.store.owners import process_lives, same_process
@@ -55,6 +56,7 @@ class Dispatcher:
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._waiting: dict[str, deque[str]] = {lane: deque() for lane in LANES}
         self._attempts: dict[str, Attempt] = {}
+        self._desk = Desk()
         self._connection: Connection | None = None
         self._connecting: threading.Thread | None = None
         self._lanes: list[str] = []
@@ -81,6 +83,11 @@ class Dispatcher:
     def cancel(self, job_id: str) -> None:
         """Drop a waiting job, stop one that is out."""
         self._run_soon(partial(self._cancel, job_id))
+
+    def ask(self, channel: str, asked: Asked | None) -> None:
+        """Put a question in the place of the channel's own; None withdraws that."""
+        self._desk.put(channel, asked)
+        self._run_soon(lambda: None)
 
     def position(self, job_id: str) -> int | None:
         """See `Engine.position`."""
@@ -119,7 +126,7 @@ class Dispatcher:
 
     def _loop(self) -> None:
         while not self._ended:
-            busy = bool(self._attempts) or any(self._waiting.values())
+            busy = bool(self._attempts) or any(self._waiting.values()) or not self._desk.is_empty
             with suppress(queue.Empty):
                 self._survive(self._inbox.get(timeout=TICK_SECONDS if busy else BEAT_SECONDS))
             self._look_after()
@@ -142,6 +149,18 @@ class Dispatcher:
                 self._prepare(lane)
             while waiting and self._connection is not None and self._running(lane) < self._slots(lane):
                 self._send(waiting[0])
+        self._answer()
+
+    def _answer(self) -> None:
+        """Hand on questions; they leave the processor to the jobs."""
+        for lane in self._desk.lanes():
+            self._prepare(lane)
+        if self._connection is not None:
+            own = None if self._scheduler else threads(alone=not self._attempts)
+            self._desk.send(self._connection, self._free, own, wake=lambda: self._inbox.put(lambda: None))
+
+    def _free(self, lane: str) -> int:
+        return self._slots(lane) - self._running(lane) - self._desk.out(lane)
 
     def _prepare(self, lane: str) -> None:
         if lane not in self._lanes:
@@ -196,6 +215,8 @@ class Dispatcher:
         attempt = self._attempts.get(message["job"])
         if attempt is not None and attempt.token == message["token"]:
             attempt.told(message)
+        elif attempt is None:
+            self._desk.told(message)
 
     def _cancel(self, job_id: str) -> None:
         if job_id in self._attempts:
@@ -209,6 +230,8 @@ class Dispatcher:
             self._survive(partial(self._lose, CONNECTION_LOST))
         for attempt in list(self._attempts.values()):
             self._survive(partial(self._look_after_one, attempt))
+        if self._connection is not None:
+            self._survive(partial(self._desk.look_after, self._connection))
         if self._is_due("beat", BEAT_SECONDS):
             self._survive(self._beat)
         if self._connection is not None and self._is_due("workers", 1.0):
@@ -236,6 +259,7 @@ class Dispatcher:
             self._workers = found
         for attempt in list(self._attempts.values()):
             self._see_missing(attempt)
+        self._desk.miss({lane for worker in found for lane in worker.lanes})
 
     def _see_missing(self, attempt: Attempt) -> None:
         """Say so where a job waits for a lane that has no worker; give an own cluster up in the end."""
@@ -261,6 +285,7 @@ class Dispatcher:
             in_thread(connection.close, "roboreg-disconnect")
 
     def _drop_all(self, status: JobStatus, reason: str) -> None:
+        self._desk.drop_all(reason)
         for job_id, attempt in list(self._attempts.items()):
             attempt.abandon()
             attempt.end(status, reason)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from roboreg_core.errors import JobError, StoreError
 from roboreg_core.jobs.cluster import LANES, WorkerInfo
 from roboreg_core.jobs.dispatcher import Dispatcher
+from roboreg_core.jobs.questions import Asked, Question
 from roboreg_core.jobs.task import Task
 from roboreg_core.store.owners import new_owner
 from roboreg_core.store.records import Job, JobStatus
@@ -60,8 +61,7 @@ class Engine:
         """
         self._check_open()
         _checked_lane(task.lane)
-        if not all(task.function.partition(":")):
-            raise JobError(f"a task's function must be given as module:name, got {task.function!r}")
+        _check_function(task.function)
         done = self._finished_job(task)
         if done is not None:
             return done
@@ -70,6 +70,28 @@ class Engine:
         if job.id == mine.id:
             self._dispatcher.enqueue(job)
         return job
+
+    def ask(self, question: Question) -> Asked:
+        """Have a short function answered by a worker, without a job, a record or an event; returns at once.
+
+        What the question's channel asked before is superseded: its function is told to stop, its answer dropped. A
+        worker that dies is replaced and answers then. A question waits for no job of another lane, and is answered
+        with half of the threads while a job is under way.
+
+        Raises:
+            JobError: the lane or the function's name is malformed, or the engine is closed.
+        """
+        self._check_open()
+        _checked_lane(question.lane)
+        _check_function(question.function)
+        asked = Asked(question)
+        self._dispatcher.ask(question.channel, asked)
+        return asked
+
+    def withdraw(self, channel: str) -> None:
+        """Let go of what a channel asked, where it is not answered yet."""
+        if not self._closed:
+            self._dispatcher.ask(channel, None)
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job: a queued one never runs, a running one is asked to stop and made to after the grace time.
@@ -158,6 +180,11 @@ class Engine:
 
 def _new_job(task: Task, owner: str | None) -> Job:
     return Job(id=uuid.uuid4().hex[:16], owner=owner, created=now(), **vars(task))
+
+
+def _check_function(function: str) -> None:
+    if not all(function.partition(":")):
+        raise JobError(f"a task's function must be given as module:name, got {function!r}")
 
 
 def _checked_lane(lane: str) -> str:

@@ -47,6 +47,11 @@ class Context(Protocol):
         """The newest state saved by an earlier attempt at this job, None on the first."""
         ...
 
+    @property
+    def threads(self) -> int | None:
+        """How many threads to compute with, so that other work is not disturbed; None: as the process is set."""
+        ...
+
     def report(self, payload: dict[str, Any]) -> None:
         """Tell progress: a small JSON object. Cheap; may be called every step (the engine thins it out)."""
         ...
@@ -69,6 +74,7 @@ class LocalContext:
 
     inputs: dict[str, bytes] = field(default_factory=dict)
     state: bytes | None = None
+    threads: int | None = None
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None
     on_save: Callable[[bytes], None] = lambda state: None
 

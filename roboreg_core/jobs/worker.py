@@ -28,23 +28,25 @@ _WANTED = ("executing", "long-running")
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One attempt at a job, as sent to a worker.
+    """One attempt at a job, or a question, as sent to a worker.
 
     Attributes:
-        job: the job's id.
+        job: the job's id; empty for a question.
         token: unique to this attempt; every message carries it.
         topic: where messages go.
-        variable: the scheduler's variable that holds `{"number": int, "state": bytes}`.
         function: `module:name`.
         spec: the function's argument.
+        variable: the scheduler's variable that holds `{"number": int, "state": bytes}`; empty where no state is kept.
+        threads: how many the function should compute with; None where the worker's own setting holds.
     """
 
     job: str
     token: str
     topic: str
-    variable: str
     function: str
     spec: dict[str, Any]
+    variable: str = ""
+    threads: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,8 @@ def run_task(call_json: str, inputs: dict[str, bytes]) -> dict[str, Any]:
     worker = get_worker()
     send = _sender(worker, call)
     send(what="began", worker=worker.address, host=socket.gethostname(), pid=os.getpid())
-    context = WorkerContext(inputs, _StateHolder(call.variable, get_client()), send, _asker(worker))
+    holder = _StateHolder(call.variable, get_client()) if call.variable else None
+    context = WorkerContext(inputs, holder, send, _asker(worker), call.threads)
     try:
         outcome = _outcome(call, context)
     finally:
@@ -84,13 +87,15 @@ class WorkerContext:
     def __init__(
         self,
         inputs: dict[str, bytes],
-        holder: _StateHolder,
+        holder: _StateHolder | None,
         send: Callable[..., None],
         should_stop: Callable[[], bool],
+        threads: int | None = None,
     ) -> None:
         self.inputs = inputs
-        self.state: bytes | None = holder.state
+        self.state: bytes | None = holder.state if holder else None
         self.should_stop = should_stop
+        self.threads = threads
         self._holder = holder
         self._send = send
         self._reports = Thinned(lambda payload: send(what="progress", payload=payload))
@@ -110,7 +115,9 @@ class WorkerContext:
         self._reports.add(text, keep=payload.get("milestone") is True)
 
     def save(self, state: bytes) -> None:
-        """Put the state in place of the one before at the scheduler, and tell the app that it is there."""
+        """Put the state in place of the one before at the scheduler, and tell the app; nothing for a question."""
+        if self._holder is None:
+            return
         number = self._holder.put(state)
         self._send(what="state", number=number)
 

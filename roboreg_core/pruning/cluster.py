@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.cluster.hierarchy import cut_tree, ward
@@ -67,8 +68,17 @@ def _kmeans(rows: np.ndarray, weights: np.ndarray, k: int, seed: int) -> np.ndar
 def _ward(rows: np.ndarray, weights: np.ndarray, k: int, _: int) -> np.ndarray:
     # Copies are merged at height zero first, so that each counts: one more cluster splits exactly one of those before.
     copies = np.repeat(np.arange(len(rows)), weights)
-    labels = cut_tree(ward(rows[copies].astype(np.float64)), n_clusters=[k])[:, 0]
+    points = rows[copies].astype(np.float64)
+    labels = cut_tree(_dendrogram(points.tobytes(), points.shape[1]), n_clusters=[k])[:, 0]
     return labels[np.searchsorted(copies, np.arange(len(rows)))]
+
+
+@lru_cache(maxsize=32)
+def _dendrogram(points: bytes, width: int) -> np.ndarray:
+    """Ward's linkage of float64 rows; kept for the blocks of the last networks, whatever `k`."""
+    tree = ward(np.frombuffer(points).reshape(-1, width))
+    tree.setflags(write=False)
+    return tree
 
 
 CLUSTERINGS: dict[str, Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]] = {"kmeans": _kmeans, "ward": _ward}

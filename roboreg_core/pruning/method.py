@@ -5,6 +5,7 @@ Names and meanings only; `features`, `cluster`, `keep`, `merge` and `refit` hold
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,7 +40,12 @@ REPAIRS = {
     "sum": "conv2's slices of a cluster are summed",
     "variance": "gamma restores the variance that averaging took, without images",
     "refit": "conv1, conv2 and the last layer are solved by ridge least squares for the dense network's outputs",
+    "blend": "each filter that stays becomes the mixture of all filters of its block that serves the output best",
+    "blend-more": "the same in five rounds, conv2 solved after each",
 }
+# How often filters are mixed and conv2 is solved, in turns, and at how many places of each image mixtures are solved.
+ROUNDS = {"blend": 1, "blend-more": 5}
+PLACES = {"blend": 2, "blend-more": 4}
 
 
 def _one_of(what: str, value: str, choices: Mapping[str, object]) -> None:
@@ -76,7 +82,19 @@ class Method:
             raise SpecError(f"keep {self.keep} needs clusters, got none; choose kmeans or ward, or another keep")
         if "variance" in self.repair and self.keep != "centroid":
             raise SpecError(f"repair variance is for keep centroid, got {self.keep}; leave it out")
+        if self.rounds and ("refit" not in self.repair or self.keep in ("centroid", "average")):
+            raise SpecError(f"blending needs repair refit and filters that stay, got keep {self.keep}; leave it out")
         object.__setattr__(self, "repair", tuple(part for part in REPAIRS if part in self.repair))
+
+    @property
+    def rounds(self) -> int:
+        """How often filters are mixed."""
+        return max((ROUNDS.get(part, 0) for part in self.repair), default=0)
+
+    @property
+    def places(self) -> int:
+        """At how many places of each image mixtures are solved: they have few unknowns."""
+        return max((PLACES.get(part, 0) for part in self.repair), default=0)
 
     @property
     def needs_images(self) -> bool:
@@ -100,9 +118,15 @@ METHODS = {
     for method in (
         Method(
             name="refit",
-            meaning="keep the filters that the block's output misses most, then solve the rest by least squares",
+            meaning="keep the filters that the block's output misses most, mix the others into them by least squares",
             keep="loss",
-            repair=("refit",),
+            repair=("refit", "blend"),
+        ),
+        Method(
+            name="refit-plus",
+            meaning="refit with five rounds of mixing in place of one: better and slower",
+            keep="loss",
+            repair=("refit", "blend-more"),
         ),
         Method(
             name="merge",
@@ -125,6 +149,8 @@ METHODS = {
     )
 }
 DEFAULT_METHOD = "refit"
+WEIGHTS = "weights"
+WEIGHTS_MEANING = "set single weights to zero by magnitude: the network stays as large and as slow as it was"
 
 
 def parse(spelled: str) -> Method:
@@ -158,6 +184,47 @@ def named(method: Method) -> Method:
         if (features, known.clusters, known.keep, known.repair) == parts:
             return known
     return method
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsSpec:
+    """Which weights become zero: the smallest `sparsity` of all (0 to below 1), or those up to `threshold` in size.
+
+    Without either as many stay as the run's schedule keeps parameters. Raises `SpecError` on both, or out of bounds.
+    """
+
+    sparsity: float | None = None
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.sparsity is not None and self.threshold is not None:
+            raise SpecError("weights are pruned to a sparsity or below a threshold, got both; give one")
+        if self.sparsity is not None and not 0 <= self.sparsity < 1:
+            raise SpecError(f"sparsity must be 0 to below 1, got {self.sparsity}")
+        if self.threshold is not None and not 0 <= self.threshold < math.inf:
+            raise SpecError(f"threshold must be at least 0, got {self.threshold}")
+
+    @property
+    def spelled(self) -> str:
+        """`weights`, `weights:sparsity=0.9` or `weights:threshold=0.01`; `parse_weights` reads all three."""
+        given = {"sparsity": self.sparsity, "threshold": self.threshold}
+        return ":".join([WEIGHTS, *(f"{name}={value!r}" for name, value in given.items() if value is not None)])
+
+
+def parse_weights(spelled: str) -> WeightsSpec | None:
+    """What `WeightsSpec.spelled` wrote; None for another method. Raises `SpecError` on what is neither."""
+    name, _, setting = spelled.partition(":")
+    if name != WEIGHTS:
+        return None
+    key, _, value = setting.partition("=")
+    if not setting:
+        return WeightsSpec()
+    try:
+        if key in ("sparsity", "threshold"):
+            return WeightsSpec(**{key: float(value)})
+    except ValueError:
+        pass
+    raise SpecError(f"method {WEIGHTS} takes :sparsity=SHARE or :threshold=SIZE, got {spelled!r}")
 
 
 def _repairs(text: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from roboreg_core.device import keep_freed_memory
 from roboreg_core.errors import ScheduleError, SpecError
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.pruning.calibration import Reference, reference
-from roboreg_core.pruning.least_squares import moments, ridge
+from roboreg_core.pruning.last_layer import fit_last_layer
 from roboreg_core.pruning.method import DEFAULT_METHOD, Method, parse
 from roboreg_core.pruning.recalibrate import recalibrate
 from roboreg_core.pruning.step import BlockReport, PrunedBlock, Site, advance, prune_block
@@ -193,12 +193,12 @@ class Pruner:
         return small
 
     def _refit_linear(self, small: ResNet20) -> None:
-        """Solve the last layer for the dense network's logits."""
+        """Solve the last layer for the dense network's answers."""
         outputs = self._done[-1].outputs
         assert outputs is not None
         assert self._reference is not None
         start = torch.cat([small.linear.weight.T, small.linear.bias[None]])
-        solved = ridge(moments([(outputs.mean((2, 3)), self._reference.logits)]), start).float()
+        solved = fit_last_layer(outputs.mean((2, 3)), self._reference.logits, start)
         small.linear.weight.copy_(solved[:-1].T)
         small.linear.bias.copy_(solved[-1])
 

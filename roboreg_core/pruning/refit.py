@@ -22,7 +22,7 @@ SMALLEST_SCALE = 1e-4
 
 def refit_conv1(inner: Inner, of: Moments) -> Inner:
     """The block with conv1 and its batch norm solved; `of` are moments of its inputs and the dense channels."""
-    new = _split(ridge(of, inner.start), of, inner.scale, inner.eps)
+    new = split(ridge(of, inner.start), of, inner.scale, inner.eps)
     conv1 = new.weight.view_as(inner.conv1)
     return replace(inner, conv1=conv1, gamma=new.gamma, beta=new.beta, mean=new.mean, var=new.var)
 
@@ -30,12 +30,14 @@ def refit_conv1(inner: Inner, of: Moments) -> Inner:
 def refit_conv2(inner: Inner, outer: Outer, of: Moments) -> tuple[Inner, Outer]:
     """The block with conv2 and the batch norm behind it solved; `of` are moments of its channels and what is wanted."""
     solved = ridge(of, outer.start(inner.conv2))
-    new = _split(solved, of, outer.scale, outer.eps)
+    new = split(solved, of, outer.scale, outer.eps)
     conv2 = new.weight.view_as(inner.conv2).contiguous()
     return replace(inner, conv2=conv2), replace(outer, gamma=new.gamma, beta=new.beta, mean=new.mean, var=new.var)
 
 
-class _Split(NamedTuple):
+class Split(NamedTuple):
+    """A convolution's weight (n_targets, n_inputs) and the batch norm behind it, (n_targets,) each."""
+
     weight: Tensor
     gamma: Tensor
     beta: Tensor
@@ -43,7 +45,7 @@ class _Split(NamedTuple):
     var: Tensor
 
 
-def _split(solved: Tensor, of: Moments, scale: Tensor, eps: float) -> _Split:
+def split(solved: Tensor, of: Moments, scale: Tensor, eps: float) -> Split:
     """Solved unknowns as a convolution of the same scale as before and a batch norm with true statistics."""
     scale = torch.where(scale.abs() < SMALLEST_SCALE, torch.ones_like(scale), scale).double()
     weight, constant = solved[:-1], solved[-1]
@@ -52,4 +54,4 @@ def _split(solved: Tensor, of: Moments, scale: Tensor, eps: float) -> _Split:
     mean = weight.T @ centre
     var = ((weight * (covariance @ weight)).sum(0) / scale**2).clamp_min(0)
     parts = ((weight / scale).T, scale * torch.sqrt(var + eps), constant + mean, mean / scale, var)
-    return _Split(*(part.float() for part in parts))
+    return Split(*(part.float() for part in parts))

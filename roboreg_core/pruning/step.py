@@ -18,12 +18,13 @@ from torch import Tensor
 
 from roboreg_core.model.resnet import BasicBlock
 from roboreg_core.pruning import merge
+from roboreg_core.pruning.blend import Around, blend, mixed, pure
 from roboreg_core.pruning.calibration import BATCH_SIZE, Answers
 from roboreg_core.pruning.cluster import cluster
 from roboreg_core.pruning.features import ROWS, filter_rows
 from roboreg_core.pruning.inner import Inner, Outer
 from roboreg_core.pruning.keep import SCORES, best, best_of_each, medoids
-from roboreg_core.pruning.least_squares import Moments, channel_rows, eliminate, exchange, moments, regrets
+from roboreg_core.pruning.least_squares import Moments, channel_rows, eliminate, error, exchange, moments, regrets
 from roboreg_core.pruning.method import NO_CLUSTERS, RESPONSES, Method
 from roboreg_core.pruning.patches import patches, values
 from roboreg_core.pruning.refit import refit_conv1, refit_conv2
@@ -124,17 +125,38 @@ class Site:
             rows = slice(start, start + BATCH_SIZE)
             yield self.inputs[rows], self.answers.take(rows)
 
-    @cached_property
+    @property
     def everything(self) -> Moments:
         """Moments of all channels and what is wanted of them."""
-        return self.moments_of(self.straight)
+        return self._seen[0]
 
-    def moments_of(self, inner: Inner) -> Moments:
-        """Moments of the channels of `inner` and what is wanted of them."""
+    @property
+    def around(self) -> Around:
+        """All channels around a few places; only where the method blends."""
+        around = self._seen[1]
+        assert around is not None
+        return around
+
+    @cached_property
+    def _seen(self) -> tuple[Moments, Around | None]:
+        """`everything` and `around`: both need all channels on all images, which are computed once."""
+        parts: list[Around] = []
+        of = self.moments_of(self.straight, parts if self.method.rounds else None)
+        return of, Around.joined(parts) if parts else None
+
+    def moments_of(self, inner: Inner, around: list[Around] | None = None) -> Moments:
+        """Moments of the channels of `inner` and what is wanted of them; `around` is added to, where it is given."""
 
         def part(x: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
-            channels = patches(channels_of(inner, x, self.block), answers.places)
-            return channels, answers.outputs - values(self.block.shortcut(x), answers.places)
+            channels = before_relu(inner, x, self.block)
+            rows = patches(channels, answers.places)
+            wanted = answers.outputs - values(self.block.shortcut(x), answers.places)
+            if around is not None:
+                some = answers.places[:, : self.method.places]
+                inside = patches(torch.ones_like(channels[:, :1]), some)
+                seen, aim = (part.view(*answers.places.shape, -1)[:, : some.shape[1]] for part in (rows, wanted))
+                around.append(Around.of(seen.flatten(0, 1), inside, aim.flatten(0, 1)))
+            return rows.relu_(), wanted
 
         return moments(part(x, answers) for x, answers in self.parts()).by_channel()
 
@@ -162,6 +184,8 @@ def prune_block(site: Site, k: int) -> PrunedBlock:
     if site.refits and changed:
         of = site.moments_of(inner) if kept is None else site.everything.take(channel_rows(kept))
         inner, outer = refit_conv2(inner, outer, of)
+        if kept is not None and count < width:
+            inner, outer = _blend(site, inner, outer, kept, error(of, outer.start(inner.conv2).double()))
     report = BlockReport(
         block=site.number,
         before=width,
@@ -173,6 +197,22 @@ def prune_block(site: Site, k: int) -> PrunedBlock:
         losses=_losses(site, labels) if count < width else (),
     )
     return PrunedBlock(inner=inner, outer=outer, report=report, changed=changed)
+
+
+def _blend(site: Site, inner: Inner, outer: Outer, kept: Tensor, lowest: float) -> tuple[Inner, Outer]:
+    """Filters mixed and conv2 solved in turns, as often as the method says and as long as the error falls."""
+    mixtures = pure(kept, site.inner.width)
+    for _ in range(site.method.rounds):
+        mixtures = blend(site.around, mixtures, outer.start(inner.conv2))
+        new = mixed(site.straight, inner, mixtures, site.around)
+        of = site.moments_of(new)
+        solved = refit_conv2(new, outer, of)
+        reached = error(of, solved[1].start(solved[0].conv2).double())
+        # Mixtures look at some of the places; here all of them count.
+        if not reached < lowest:
+            break
+        (inner, outer), lowest = solved, reached
+    return inner, outer
 
 
 def advance(site: Site, pruned: PrunedBlock) -> Tensor:
@@ -190,9 +230,14 @@ def advance(site: Site, pruned: PrunedBlock) -> Tensor:
 
 def channels_of(inner: Inner, x: Tensor, block: BasicBlock) -> Tensor:
     """The block's channels behind their ReLU, (n, width, h, w)."""
+    return before_relu(inner, x, block).relu_()
+
+
+def before_relu(inner: Inner, x: Tensor, block: BasicBlock) -> Tensor:
+    """The block's channels before their ReLU, (n, width, h, w)."""
     weight, bias = (part.to(x.device) for part in inner.folded())
     weight = weight.contiguous(memory_format=torch.channels_last)
-    return F.conv2d(x, weight, bias, stride=block.conv1.stride, padding=1).relu_()
+    return F.conv2d(x, weight, bias, stride=block.conv1.stride, padding=1)
 
 
 def in_batches(step: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -9,79 +9,93 @@ import copy
 import io
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor, nn
 
-from roboreg_core.errors import SpecError
+from roboreg_core.model.cost import DENSE_COST, cost
 from roboreg_core.model.resnet import ResNet20
+from roboreg_core.pruning.method import WeightsSpec
+from roboreg_core.schedule import Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zeros:
+    """How many weights of a network are zero, and what that is worth in a file.
+
+    Attributes:
+        weights: how many weights of convolutions and of the linear layer there are; nothing else is looked at.
+        nonzeros: how many of them are not zero.
+        plain_bytes: the weights as they are in memory and in a weights file, float32.
+        dense_bytes, sparse_bytes: as a compressed file of dense arrays, and of compressed sparse rows.
+    """
+
+    weights: int
+    nonzeros: int
+    plain_bytes: int
+    dense_bytes: int
+    sparse_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a JSON object."""
+        sizes = {"plain": self.plain_bytes, "dense": self.dense_bytes, "sparse": self.sparse_bytes}
+        return {"weights": self.weights, "nonzeros": self.nonzeros, "file_bytes": sizes}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sparse:
-    """A network with zeros in it.
-
-    Attributes:
-        model: as large as before.
-        weights: how many weights of convolutions and of the linear layer there are; nothing else is looked at.
-        nonzeros: how many of them are not zero.
-        threshold: weights up to this size became zero.
-        dense_bytes, sparse_bytes: the weights as a compressed file of dense arrays, and of compressed sparse rows.
-        seconds: what it took.
-    """
+    """A network with zeros in it, as large as before: weights up to `threshold` in size became zero."""
 
     model: ResNet20
-    weights: int
-    nonzeros: int
     threshold: float
-    dense_bytes: int
-    sparse_bytes: int
     seconds: float
 
 
 @torch.no_grad()
-def prune_weights(model: ResNet20, *, sparsity: float | None = None, threshold: float | None = None) -> Sparse:
+def prune_weights(model: ResNet20, spec: WeightsSpec, schedule: Schedule) -> Sparse:
     """Set the smallest weights of all layers together to zero; `model` is not changed.
 
     Args:
         model: any.
-        sparsity: share of the weights that shall be zero, 0 to below 1.
-        threshold: instead: weights up to this size become zero, at least 0.
-
-    Raises:
-        SpecError: where neither or both are given, or one is out of bounds.
+        spec: which.
+        schedule: where `spec` does not say: as many weights become zero as the schedule saves parameters of the dense
+            network.
     """
-    _check(sparsity, threshold)
     started = time.perf_counter()
+    sparsity, threshold = spec.sparsity, spec.threshold
+    if sparsity is None and threshold is None:
+        sparsity = 1 - cost(schedule).parameters / DENSE_COST.parameters
     pruned = copy.deepcopy(model).eval()
-    layers = [module.weight for module in pruned.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    layers = _layers(pruned)
     sizes = torch.cat([layer.abs().flatten() for layer in layers])
-    if threshold is None:
-        assert sparsity is not None
+    if sparsity is not None:
         zeros = round(sparsity * len(sizes))
         threshold = float(sizes.kthvalue(zeros).values) if zeros else -1.0
+    assert threshold is not None
     for layer in layers:
         layer[layer.abs() <= threshold] = 0
-    return Sparse(
-        model=pruned,
-        weights=len(sizes),
+    return Sparse(model=pruned, threshold=max(threshold, 0.0), seconds=time.perf_counter() - started)
+
+
+@torch.no_grad()
+def count_zeros(model: ResNet20) -> Zeros:
+    """How many weights are zero, and how large the weights are in files of three kinds."""
+    layers = [layer.detach() for layer in _layers(model)]
+    weights = sum(layer.numel() for layer in layers)
+    return Zeros(
+        weights=weights,
         nonzeros=sum(int(layer.count_nonzero()) for layer in layers),
-        threshold=max(threshold, 0.0),
+        plain_bytes=4 * weights,
         dense_bytes=_dense_bytes(layers),
         sparse_bytes=_sparse_bytes(layers),
-        seconds=time.perf_counter() - started,
     )
 
 
-def _check(sparsity: float | None, threshold: float | None) -> None:
-    if (sparsity is None) == (threshold is None):
-        raise SpecError("weights are pruned to a sparsity or below a threshold, got neither or both; give one")
-    if sparsity is not None and not 0 <= sparsity < 1:
-        raise SpecError(f"sparsity must be 0 to below 1, got {sparsity}")
-    if threshold is not None and not threshold >= 0:
-        raise SpecError(f"threshold must be at least 0, got {threshold}")
+def _layers(model: ResNet20) -> list[Tensor]:
+    return [module.weight for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
 
 
 def _dense_bytes(layers: list[Tensor]) -> int:

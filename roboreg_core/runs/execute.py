@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from roboreg_core.data.images import Images
     from roboreg_core.model.checkpoints import Checkpoint
     from roboreg_core.model.resnet import ResNet20
+    from roboreg_core.pruning.prune import Pruned
     from roboreg_core.store.store import Store
 
 FUNCTION = f"{__name__}:execute"
@@ -38,13 +39,16 @@ def task_for(spec: RunSpec, checkpoint: Checkpoint, store: Store) -> Task:
 def execute(spec_json: dict[str, Any], context: Context) -> Output:
     """Do a run. `context.inputs["dense"]` holds the dense network as safetensors.
 
+    `logits_dense`, where a caller knows them (an .npy file of its logits on the test images), stand for a pass of it.
+
     Returns a result whose `stages` hold the reports of the dense, the pruned and the tuned network (the last only where
-    fine-tuning was asked for), with weights and logits as artefacts.
+    fine-tuning was asked for), with weights and logits as artefacts; `zeros` counts them where single weights went.
 
     Raises `Stopped` where the context says so, `RoboRegError` on bad input.
     """
     from roboreg_core.data import sources
     from roboreg_core.model import checkpoints
+    from roboreg_core.pruning.weights import count_zeros
 
     spec = RunSpec.from_json(spec_json)
     device = choose_device(spec.device)
@@ -55,7 +59,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         raise SpecError(f"the dense network must have SHA-256 {spec.dense_sha256[:12]}, got {dense.sha256[:12]}")
     training, test = sources.training_images(spec.training_set), sources.test_images()
     measured = _Measured(test, device, teller)
-    measured.stage("dense", dense.model)
+    measured.stage("dense", dense.model, context.inputs.get("logits_dense"))
     pruned = _prune(spec, dense.model, training, device, teller)
     measured.stage("pruned", pruned.model)
     final, tuning = pruned.model, None
@@ -66,6 +70,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         measured.best(tuning)
     timings = _timings(dense.model, final, device, teller)
     content = checkpoints.to_bytes(final)
+    zeros = {"zeros": count_zeros(final).to_json()} if spec.weights() is not None else {}
     result = {
         "schedule": final.schedule.to_json(),
         "cost": _cost_json(cost(final.schedule)),
@@ -78,6 +83,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
             "notes": list(pruned.notes),
             "seconds": pruned.seconds,
         },
+        **zeros,
         "latency": timings,
         "speed": {**measured.speed, **(tuning["speed"] if tuning else {})},
         "file_bytes": len(content),
@@ -141,17 +147,21 @@ class _Measured:
         self.speed: dict[str, float] = {}
         self.best_epoch: dict[str, Any] | None = None
 
-    def stage(self, name: str, model: ResNet20) -> None:
-        """Evaluate `model` on the test images in float32."""
+    def stage(self, name: str, model: ResNet20, known: bytes | None = None) -> None:
+        """Evaluate `model` on the test images in float32; `known` are its logits where there is nothing to compute."""
         import numpy as np
+        import torch
 
         from roboreg_core.evaluation.logits import logits
         from roboreg_core.evaluation.report import report
 
         self.teller.begin(name)
-        started = time.perf_counter()
-        values = logits(model, self.test, device=self.device, on_batch=self._tell)
-        self.speed.setdefault("evaluate", len(self.test) / (time.perf_counter() - started))
+        if known is None:
+            started = time.perf_counter()
+            values = logits(model, self.test, device=self.device, on_batch=self._tell)
+            self.speed.setdefault("evaluate", len(self.test) / (time.perf_counter() - started))
+        else:
+            values = torch.from_numpy(np.load(io.BytesIO(known), allow_pickle=False))
         figures = report(values, self.test.labels)
         self.reports[name] = figures.to_json()
         buffer = io.BytesIO()
@@ -177,10 +187,15 @@ class _Measured:
         self.teller.inside(share)
 
 
-def _prune(spec: RunSpec, dense: ResNet20, training: Images, device: torch.device, teller: _Teller) -> Any:
-    from roboreg_core.pruning.prune import Pruner
+def _prune(spec: RunSpec, dense: ResNet20, training: Images, device: torch.device, teller: _Teller) -> Pruned:
+    from roboreg_core.pruning.prune import Pruned, Pruner
+    from roboreg_core.pruning.weights import prune_weights
 
     teller.begin("prune")
+    weights = spec.weights()
+    if weights is not None:
+        found = prune_weights(dense, weights, spec.schedule)
+        return Pruned(model=found.model, blocks=(), notes=(), seconds=found.seconds)
     pruner = Pruner(dense, spec.pruning(), calibration=training, device=device)
     return pruner.prune(spec.schedule, on_block=lambda number: teller.inside((number - 1) / len(BOUNDS)))
 
@@ -218,6 +233,7 @@ def _tune(
         device=device,
         validation=validation_images(),
         teacher=dense,
+        keep_zeros=spec.weights() is not None,
         hooks=hooks,
         resume=context.state,
     )

@@ -14,6 +14,7 @@ from roboreg_core.schedule import PRESETS, Schedule
 
 if TYPE_CHECKING:
     from roboreg_core.model.checkpoints import Checkpoint
+    from roboreg_core.pruning.method import WeightsSpec
     from roboreg_core.pruning.prune import PruneSpec
     from roboreg_core.store.records import Record
     from roboreg_core.training.spec import TrainSpec
@@ -37,7 +38,8 @@ class RunSpec:
 
     Attributes:
         schedule: clusters a block.
-        method, recalibrate, calibration: how to prune, see `pruning.prune.PruneSpec`.
+        method, recalibrate, calibration: how to prune, see `pruning.prune.PruneSpec`; or single weights, see
+            `pruning.method.WeightsSpec`: the network then keeps all its filters.
         preset: of fine-tuning, see `training.presets`; the settings below take the place of its own.
         epochs: of fine-tuning; 0 leaves it out.
         seed: of clustering, calibration images and fine-tuning.
@@ -64,7 +66,10 @@ class RunSpec:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        self.pruning()
+        if self.weights() is None:
+            self.pruning()
+        elif self.recalibrate:
+            raise SpecError(f"method {self.method} takes no recalibration, got some; leave it out")
         if self.training_set not in ("bundled", "full"):
             raise SpecError(f"training images must be bundled or full, got {self.training_set!r}")
         if self.device.partition(":")[0] not in ("auto", "cpu", "cuda"):
@@ -87,10 +92,16 @@ class RunSpec:
         return cls(**{**value, "schedule": Schedule.from_json(value["schedule"])})
 
     def pruning(self) -> PruneSpec:
-        """The settings of pruning."""
+        """The settings of pruning, where it is not of single weights."""
         from roboreg_core.pruning.prune import PruneSpec
 
         return PruneSpec(method=self.method, recalibrate=self.recalibrate, calibration=self.calibration, seed=self.seed)
+
+    def weights(self) -> WeightsSpec | None:
+        """Which single weights become zero, where the method is not one that drops filters."""
+        from roboreg_core.pruning.method import parse_weights
+
+        return parse_weights(self.method)
 
     def tuning(self) -> TrainSpec:
         """The settings of fine-tuning, for `epochs` of at least 1."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from roboreg_core.data.augment import augment
 from roboreg_core.data.images import Images
@@ -87,6 +88,7 @@ def fit(
     device: torch.device | str = "cpu",
     validation: Images | None = None,
     teacher: ResNet20 | None = None,
+    keep_zeros: bool = False,
     hooks: Hooks = Hooks(),
     resume: bytes | None = None,
 ) -> Fitted:
@@ -99,6 +101,7 @@ def fit(
         device: where to run.
         validation: images to report on after each epoch, and to choose the best one by.
         teacher: network to distil from; not changed, and not looked at where `distil_weight` is 0.
+        keep_zeros: whether weights of convolutions and of the linear layer that are zero in `model` stay zero.
         hooks: progress, state and stop.
         resume: state that an earlier call with the same spec handed to `on_epoch`.
 
@@ -112,6 +115,7 @@ def fit(
     images = images.to(device)
     validation = validation.to(device) if validation is not None else None
     state = _start(model, teacher, spec, device)
+    state.masks = _masks(state.model) if keep_zeros else ()
     if resume is not None:
         restore(state, spec, resume)
     for epoch in range(len(state.history) + 1, spec.epochs + 1):
@@ -144,6 +148,11 @@ def _start(model: ResNet20, teacher: ResNet20 | None, spec: TrainSpec, device: t
         average=Average.of(trained, spec.average) if spec.average else None,
         teacher=prepare_teacher(teacher, spec, device),
     )
+
+
+def _masks(model: ResNet20) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
+    layers = [module.weight for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    return tuple((weight.detach(), weight.detach() != 0) for weight in layers)
 
 
 def _fitted(state: State, *, stopped: bool) -> Fitted:
@@ -206,6 +215,8 @@ def _step(
     if spec.clip:
         torch.nn.utils.clip_grad_norm_(state.model.parameters(), spec.clip, foreach=True)
     state.optimiser.step()
+    for weight, kept in state.masks:
+        weight.mul_(kept)
     if state.average is not None:
         state.average.update(state.model)
     return cross_entropy.detach(), (logits.detach().argmax(1) == labels).sum()

@@ -48,6 +48,7 @@ class State:
         teacher: where the spec asks for one.
         best: weights of the best epoch, on the CPU; None before the first validation.
         best_epoch: which one that was, counted from 1.
+        masks: weights (the model's own tensors) and where they may differ from zero; not saved, made from the start.
     """
 
     model: ResNet20
@@ -57,6 +58,7 @@ class State:
     history: list[EpochRecord] = field(default_factory=list)
     best: dict[str, Tensor] | None = None
     best_epoch: int | None = None
+    masks: tuple[tuple[Tensor, Tensor], ...] = ()
 
     @property
     def result(self) -> ResNet20:

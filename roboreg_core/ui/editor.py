@@ -165,7 +165,7 @@ def _moved(block: int, name: str, key: str) -> None:
         stale = _PROBLEM in st.session_state
         _put(schedule().replace(block, int(count)))
         # Only what shows this count is drawn again; the page's other rows stay as they are.
-        st.rerun(scope=keys.WORKBENCH_PART if stale else [*keys.LIVE_PARTS, _part(block)])
+        st.rerun(scope=keys.WORKBENCH_PART if stale else [*keys.LIVE_PARTS, _part(block), keys.PREVIEW_PART])
 
 
 def _uploaded() -> None:

@@ -2,7 +2,8 @@
 
 Design: `slider-1`..`slider-9`, `number-1`..`number-9`, `preset-<name>`, `reset`, `upload-schedule`,
 `download-schedule`, `method`, `recalibrate`, `epochs`, `seed`, `images`, `learning-rate`, `batch-size`,
-`tune-preset`, `distil`, `start`, `open-run`, `show-progress`, `counts` (the live figures), `schedule-rows`.
+`tune-preset`, `distil`, `start`, `open-run`, `show-progress`, `counts` (the live figures), `schedule-rows`,
+`preview` (the pruned accuracy, `preview-old` while it is measured anew), `preview-note`, `preview-again`.
 Jobs: `job-<id>`, `cancel-<id>`, `resume-<id>`, `open-<id>`, `log-<id>`, `forget-<id>`.
 Inspect: `run-picker`, `baseline-picker`, `stage`, `tab`, `confusion-values`, `finding`; Damage: `follow`, `everything`,
 `class`, `band`, `pictures-band`; Confusion: `true`, `predicted`, `pictures-cell`, `pictures-entered`, `pictures-left`;
@@ -27,9 +28,12 @@ METHOD, RECALIBRATE, EPOCHS, SEED, IMAGES = "method", "recalibrate", "epochs", "
 TUNE_PRESET, DISTIL = "tune-preset", "distil"
 LEARNING_RATE, BATCH_SIZE = "learning-rate", "batch-size"
 START, OPEN_RUN, SHOW_PROGRESS, COUNTS = "start", "open-run", "show-progress", "counts"
+PREVIEW, PREVIEW_OLD, PREVIEW_NOTE, PREVIEW_AGAIN = "preview", "preview-old", "preview-note", "preview-again"
 # Fragments that are drawn again with every change of a count, in this order.
 COUNTS_PART, PRESETS_PART, LAUNCH_PART = "part-counts", "part-presets", "part-launch"
 LIVE_PARTS = (COUNTS_PART, PRESETS_PART, LAUNCH_PART)
+# Drawn again last, and when the method changes: what it asks for depends on the others.
+PREVIEW_PART = "part-preview"
 # The fragment around all of them and the rows.
 WORKBENCH_PART = "part-workbench"
 RUN_PICKER, STAGE, TAB, CONFUSION_VALUES, FINDING = "run-picker", "stage", "tab", "confusion-values", "finding"

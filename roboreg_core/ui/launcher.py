@@ -17,8 +17,9 @@ from roboreg_core.ui import address, guard, keys, panels, state
 from roboreg_core.ui.address import Setting, one_of, within
 
 METHOD_WORDS = {
-    "refit": "Keeps the filters that the block's output misses most, then solves the weights that are left by least "
-    "squares so that every block answers as before. Loses least; takes a few seconds.",
+    "refit": "Keeps the filters that the block's output misses most, mixes the dropped ones into them, and solves the "
+    "weights by least squares so that every block answers as before. Recommended; takes a few seconds.",
+    "refit-plus": "The same with five rounds of mixing and solving in place of one: loses least, takes longer.",
     "merge": "Clusters the filters with their batch norm, averages each cluster and adds up what reads it: exact where "
     "the filters of a cluster are equal.",
     "source": "The source project's arithmetic, for comparison: clusters raw weights and averages everything.",
@@ -113,6 +114,7 @@ def _recipe() -> dict[str, Any]:
         0,
         MAX_SEED,
         key=keys.SEED,
+        on_change=_pruning_changed,
         persist_state="session",
         help="Of clustering, calibration images and fine-tuning. The same seed gives the same run.",
     )
@@ -122,6 +124,7 @@ def _recipe() -> dict[str, Any]:
         required=True,
         format_func=IMAGES_WORDS.__getitem__,
         key=keys.IMAGES,
+        on_change=_pruning_changed,
         persist_state="session",
         help=None if full else "All 48,000 become available after `python -m roboreg_core data fetch`.",
     )
@@ -130,6 +133,15 @@ def _recipe() -> dict[str, Any]:
     address.follow(settings)
     values = {setting.key: st.session_state[setting.key] for setting in settings}
     return {name: values[key] for name, key in FIELDS.items()}
+
+
+def pruning() -> dict[str, Any]:
+    """The settings chosen on the page that determine a pruning, as `RunSpec` names them; known behind `panel`."""
+    return {name: st.session_state[FIELDS[name]] for name in ("training_set", "method", "recalibrate", "seed")}
+
+
+def _pruning_changed() -> None:
+    st.rerun(scope=[keys.LAUNCH_PART, keys.PREVIEW_PART])
 
 
 def _take_preset() -> None:
@@ -143,6 +155,7 @@ def _advanced() -> None:
         "Method",
         list(METHOD_WORDS),
         key=keys.METHOD,
+        on_change=_pruning_changed,
         persist_state="session",
         format_func=lambda name: f"{name} (recommended)" if name == DEFAULT_METHOD else name,
         captions=list(METHOD_WORDS.values()),
@@ -150,6 +163,7 @@ def _advanced() -> None:
     st.toggle(
         "Recalibrate batch norm",
         key=keys.RECALIBRATE,
+        on_change=_pruning_changed,
         persist_state="session",
         help="Estimates batch norm's statistics anew on 2,000 training images right after pruning; no labels are used. "
         "Repairs much of what the merging and dropping methods break; refit needs none.",

@@ -25,6 +25,8 @@ NOISE_HELP = (
 _STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; padding-bottom: 4rem; }
 .st-key-schedule-rows [data-testid="stColumn"] { min-width: 0; }
+.st-key-preview-old { opacity: 0.45; }
+.st-key-preview-note { min-height: 2.7rem; }
 </style>"""
 
 

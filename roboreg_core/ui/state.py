@@ -25,6 +25,7 @@ from roboreg_core.store.store import Store
 if TYPE_CHECKING:
     from roboreg_core.jobs.engine import Engine
     from roboreg_core.model.checkpoints import Checkpoint
+    from roboreg_core.runs.preview import Preview, PreviewSpec
 
 DENSE = "dense"
 # The first page gets the processor to itself for so long.
@@ -111,11 +112,12 @@ def _exempt_from_collection() -> None:
 
 
 def start_engine(store: Store) -> Engine:
-    """A new engine on `store`, its worker starting."""
+    """A new engine on `store`, its workers starting: the one for runs and the light one for previews."""
     from roboreg_core.jobs.engine import Engine
 
     engine = Engine(store)
-    engine.start()
+    engine.start("device")
+    engine.start("light")
     return engine
 
 
@@ -170,6 +172,11 @@ def jobs() -> list[Job]:
     return store().list_jobs(KIND)
 
 
+def previews() -> dict[PreviewSpec, Preview]:
+    """The previews that were measured since the app started, for all visitors; a few hundred bytes each."""
+    return _previews(str(paths.home()), str(paths.recorded()))
+
+
 def position(job: Job) -> int | None:
     """How many jobs are ahead of a queued one; None where it is not known."""
     shared = machinery()
@@ -188,6 +195,12 @@ def _store(home: str, recorded: str) -> Store:
 @st.cache_resource(show_spinner=False)
 def _machinery(home: str, recorded: str) -> Machinery:
     return Machinery(_store(home, recorded), HEAD_START_SECONDS)
+
+
+@st.cache_resource(show_spinner=False)
+def _previews(home: str, recorded: str) -> dict[PreviewSpec, Preview]:
+    del home, recorded  # only the key under which they are kept
+    return {}
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

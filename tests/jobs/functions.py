@@ -50,6 +50,11 @@ def environment(spec: Spec, context: Context) -> Output:
     return Output(result={"pid": os.getpid(), **{name: os.environ.get(name) for name in names}})
 
 
+def threads(spec: Spec, context: Context) -> Output:
+    """How many threads the function is told to use."""
+    return Output(result={"threads": context.threads})
+
+
 def refuse(spec: Spec, context: Context) -> Output:
     """Raise RoboReg's own error, another one, or leave the process's usual ways."""
     if spec["how"] == "own":

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from roboreg_core.jobs.engine import Engine
+from roboreg_core.jobs.questions import Question, QuestionStatus
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
 from tests.jobs.helpers import TIMEOUT, current, done, payloads, reached, start_module, steps, task, until, worker_pid
@@ -76,6 +77,16 @@ def test_the_same_code_runs_there(engine: Engine, store: Store, cluster: Cluster
     assert record is not None
     assert store.artifacts.get(record.result["artifacts"]["last"]) == b"[3]"
     assert [worker.lanes for worker in until(engine.workers)] == [("device", "light")]
+
+
+def test_a_question_is_answered_there(engine: Engine, store: Store) -> None:
+    how = {"function": "tests.jobs.functions:digest", "spec": {}, "inputs": {"weights": b"abc"}}
+    before = engine.ask(Question(channel="me", function="tests.jobs.functions:count", spec={"steps": 10_000}))
+    until(lambda: before.progress)
+    asked = engine.ask(Question(channel="me", **how))
+    until(lambda: asked.is_ended)
+    assert asked.result["sums"]["weights"].startswith("ba7816bf"), asked.error
+    assert before.status is QuestionStatus.SUPERSEDED
 
 
 def test_cancel_and_resume(engine: Engine, store: Store) -> None:

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.cluster.hierarchy import ward
 
 from roboreg_core.errors import SpecError
+from roboreg_core.pruning import cluster as module
 from roboreg_core.pruning.cluster import cluster
 
 
@@ -77,3 +79,12 @@ def test_ward_does_not_depend_on_the_order_of_filters() -> None:
     order = np.random.default_rng(1).permutation(32)
     first, second = cluster(features, 9, 0, "ward"), cluster(features[order], 9, 0, "ward")
     assert same_groups(first.labels[order], second.labels)
+
+
+def test_a_block_has_one_dendrogram_for_every_k(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr(module, "ward", lambda points: calls.append(len(points)) or ward(points))
+    features = rows(24, seed=123)
+    for k in (20, 3, 11):
+        assert cluster(features, k, 0, "ward").count == k
+    assert calls == [24]

@@ -52,18 +52,20 @@ def test_a_composition_that_has_a_name_gets_it() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_only_what_looks_at_images_needs_them(name: str) -> None:
-    assert METHODS[name].needs_images == (name == "refit")
+    assert METHODS[name].needs_images == name.startswith("refit")
 
 
 @pytest.mark.parametrize(
     ("spelled", "reason"),
     [
-        ("magic", "method must be one of refit, merge"),
+        ("magic", "method must be one of refit, refit-plus, merge"),
         ("a/b", "features/clusters/keep/repair"),
         ("shape/kmeans/centroid/sum", "features must be one of raw"),
         ("raw/tree/centroid/sum", "clusters must be one of kmeans"),
         ("raw/kmeans/best/sum", "keep must be one of centroid"),
         ("raw/kmeans/centroid/glue", "repair must be one of sum"),
+        ("raw/kmeans/centroid/refit+blend", "blending needs repair refit and filters that stay"),
+        ("raw/kmeans/medoid/blend", "blending needs repair refit and filters that stay"),
         ("raw/none/centroid/sum", "keep centroid needs clusters"),
         ("raw/kmeans/medoid/variance", "variance is for keep centroid"),
     ],

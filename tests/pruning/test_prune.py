@@ -31,9 +31,10 @@ COMPOSED = (
     "filter/kmeans/medoid/sum+refit",
     "filter/kmeans/l1/none",
     "filter/none/fpgm/refit",
+    "responses/kmeans/medoid/sum+refit+blend",
 )
-EXACT = ("merge", "refit", "filter/ward/centroid/sum+variance", "filter/kmeans/medoid/sum+refit",
-         "folded/ward/centroid/sum+refit", "joint/kmeans/loss/sum")  # fmt: skip
+EXACT = ("merge", "refit", "filter/none/loss/refit", "filter/ward/centroid/sum+variance",
+         "filter/kmeans/medoid/sum+refit", "folded/ward/centroid/sum+refit", "joint/kmeans/loss/sum")  # fmt: skip
 
 
 def doubled(model: ResNet20) -> ResNet20:
@@ -158,7 +159,9 @@ def test_bad_settings_are_refused(settings: dict[str, object], reason: str) -> N
         PruneSpec(**settings)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("method", ["merge", "refit", "joint/ward/loss/sum+refit", "l1", "fpgm", "bn-scale"])
+@pytest.mark.parametrize(
+    "method", ["merge", "refit", "filter/none/loss/refit", "joint/ward/loss/sum+refit", "l1", "fpgm", "bn-scale"]
+)
 def test_order_of_filters_does_not_matter(make_network: Make, images: Images, method: str) -> None:
     model, shuffled = make_network(), make_network()
     order = torch.randperm(BOUNDS[6], generator=torch.Generator().manual_seed(0))

@@ -18,6 +18,9 @@ Make = Callable[..., ResNet20]
     ("merge", "filter/kmeans/centroid/sum+refit"),
     ("filter/kmeans/medoid/sum", "filter/kmeans/medoid/sum+refit"),
     ("l1", "filter/none/l1/refit"),
+    ("l1", "filter/none/l1/refit+blend"),
+    ("filter/none/loss/refit", "refit"),
+    ("refit", "refit-plus"),
 ])  # fmt: skip
 def test_refit_is_never_worse_on_its_images_than_the_merge_it_starts_from(
     make_network: Make, few_images: Images, plain: str, solved: str, mended: bool

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from roboreg_core import paths
 from roboreg_core.data.manifest import test_labels
 from roboreg_core.errors import CheckpointError, JobError
+from roboreg_core.jobs.questions import Asked, Question
 from roboreg_core.jobs.task import Task
 from roboreg_core.model import checkpoints
 from roboreg_core.model.checkpoints import Checkpoint
@@ -33,11 +34,20 @@ class FakeEngine:
         self.store = store
         self.cancelled: list[str] = []
         self.resumed: list[str] = []
+        self.asked: list[Asked] = []
+        self.withdrawn: list[str] = []
 
     def submit(self, task: Task) -> Job:
         known = {name: getattr(task, name) for name in ("kind", "key", "function", "spec", "inputs", "lane")}
         number = len(self.store.list_jobs())
         return self.store.add_job(Job(id=f"job{number}", owner="test", created=now(), **known))
+
+    def ask(self, question: Question) -> Asked:
+        self.asked.append(Asked(question))
+        return self.asked[-1]
+
+    def withdraw(self, channel: str) -> None:
+        self.withdrawn.append(channel)
 
     def cancel(self, job_id: str) -> None:
         if self.cancelled:

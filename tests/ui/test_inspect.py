@@ -16,9 +16,11 @@ from streamlit.testing.v1 import AppTest
 
 from roboreg_core import paths
 from roboreg_core.charts import damage, words
+from roboreg_core.errors import SpecError
 from roboreg_core.runs.clusters import clusters_of
 from roboreg_core.runs.spec import KIND
 from roboreg_core.runs.summary import Summary, summary
+from roboreg_core.schedule import PRESETS
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui.inspect.gallery import PER_PAGE
@@ -186,6 +188,17 @@ def test_runs_that_are_unlike_say_so(open_page: Open, store: Store, put: Callabl
     store.put_record(replace(record, id="f" * 16, spec={**record.spec, "seed": 5}, recorded=False))
     app = open_page("inspect", run="f" * 16, baseline=RUN)
     assert any("The seed differs" in each.value for each in app.warning)
+
+
+def test_a_run_of_single_weights_has_no_clusters(open_page: Open, put: Callable[..., Record], store: Store) -> None:
+    plain = make_record(PRESETS["dense"], identity="d" * 16)
+    pruning = {**plain.result["pruning"], "blocks": []}
+    spec = {**plain.spec, "method": "weights:sparsity=0.9"}
+    record = put(replace(plain, spec=spec, result={**plain.result, "pruning": pruning}))
+    app = open_page("inspect", run=record.id, tab="Clusters")
+    assert any("set single weights to zero" in each.value for each in app.info)
+    with pytest.raises(SpecError, match="clusters are of filters"):
+        clusters_of(record, 1, store)
 
 
 @pytest.mark.parametrize("name", list(HOSTILE))

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from roboreg_core.charts import clusters
-from roboreg_core.pruning.method import NO_CLUSTERS
+from roboreg_core.pruning.method import NO_CLUSTERS, parse_weights
 from roboreg_core.runs.clusters import BlockFilters
 from roboreg_core.runs.summary import Summary
 from roboreg_core.schedule import BOUNDS
@@ -27,6 +27,9 @@ _STYLE = f"""<style>
 
 def show(summary: Summary) -> None:
     """The tab."""
+    if parse_weights(summary.record.spec["method"]) is not None:
+        st.info("This run set single weights to zero: every filter stays, so there are no clusters to show.")
+        return
     blocks = {str(block): f"{block}" for block in range(1, len(BOUNDS) + 1)}
     block = int(controls.segment("Block", keys.BLOCK, blocks, "1"))
     found = state.filters_of(summary.record, block)

@@ -55,7 +55,8 @@ def made_with(record: Record) -> None:
         rows = settings.settings_of(record)
         table = pd.DataFrame({"setting": list(rows), "value": list(rows.values())})
         left.dataframe(table, hide_index=True, height="content")
-        blocks = pd.DataFrame(record.result["pruning"]["blocks"])[_BLOCK_COLUMNS]
+        # None where single weights were pruned.
+        blocks = pd.DataFrame(record.result["pruning"]["blocks"], columns=_BLOCK_COLUMNS)
         right.dataframe(blocks.rename(columns={"before": "filters"}), hide_index=True, height="content")
         for note in record.result["pruning"]["notes"]:
             right.warning(panels.escape(panels.sentence(note)))

@@ -1,0 +1,121 @@
+"""What was measured: one line of JSON a point in one file, which grows by whole lines and survives a kill."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from roboreg_core.model.checkpoints import write_whole
+
+FILE = Path(__file__).resolve().parent.parent / "results.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tune:
+    """How a point was fine-tuned, and on what."""
+
+    preset: str
+    epochs: int
+    distil: bool
+    learning_rate: float
+    batch_size: int
+    training_set: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One contestant at one schedule under one seed.
+
+    Attributes:
+        id: the run's identity; of the rival, the hash of everything that determines its result.
+        contestant, schedule: names; seed: of everything random.
+        version: METHOD_VERSION of the code that measured it.
+        dense_sha256: of the dense network.
+        training_set, calibration: where calibration images are drawn from, and how many.
+        parameters, macs: of the pruned network.
+        dense, pruned, tuned: accuracy on all test images in float32, 0..1; `tuned` None without fine-tuning.
+        tune: how it was fine-tuned, None without.
+        seconds: of pruning.
+        environment: what seconds depend on.
+    """
+
+    id: str
+    contestant: str
+    schedule: str
+    seed: int
+    version: int
+    dense_sha256: str
+    training_set: str
+    calibration: int
+    parameters: int
+    macs: int
+    dense: float
+    pruned: float
+    tuned: float | None
+    tune: Tune | None
+    seconds: float
+    environment: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seconds:
+    """How long pruning takes when nothing else runs: the median of `repeats`."""
+
+    contestant: str
+    schedule: str
+    version: int
+    seconds: float
+    repeats: int
+    environment: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Points:
+    """All that a file holds."""
+
+    points: tuple[Point, ...] = ()
+    seconds: tuple[Seconds, ...] = ()
+
+
+def read(path: Path = FILE) -> Points:
+    """What the file holds; nothing where there is none."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    points = [_point(line["point"]) for line in lines if "point" in line]
+    return Points(points=tuple(points), seconds=tuple(Seconds(**line["time"]) for line in lines if "time" in line))
+
+
+def add(found: Point | Seconds, path: Path = FILE) -> None:
+    """Write `found` into the file, in place of an older one of the same; several processes may."""
+    with _alone(path):
+        held = read(path)
+        points, seconds = list(held.points), list(held.seconds)
+        if isinstance(found, Point):
+            points = [point for point in points if point.id != found.id] + [found]
+        else:
+            key = (found.contestant, found.schedule)
+            seconds = [each for each in seconds if (each.contestant, each.schedule) != key] + [found]
+        lines = [{"point": asdict(point)} for point in sorted(points, key=_order)]
+        lines += [{"time": asdict(each)} for each in sorted(seconds, key=lambda each: (each.contestant, each.schedule))]
+        text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+        write_whole(path, text.encode())
+
+
+def _order(point: Point) -> tuple[Any, ...]:
+    # A fixed order, so that the file differs only by what was added.
+    return point.contestant, point.schedule, point.seed, point.version, point.id
+
+
+def _point(value: dict[str, Any]) -> Point:
+    return Point(**{**value, "tune": Tune(**value["tune"]) if value["tune"] else None})
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    with path.with_name(f".{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

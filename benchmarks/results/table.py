@@ -1,0 +1,184 @@
+"""docs/results.md from points: findings in words, a table a schedule, what figures depend on. Nothing is invented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from benchmarks.results.points import Points, Tune
+from benchmarks.results.rows import Columns, Mean, Row, Took, columns, rows
+from roboreg_core.data.sources import TRAINING_COUNTS
+from roboreg_core.model.cost import DENSE_COST, cost
+from roboreg_core.schedule import PRESETS
+
+SCHEDULES = tuple(name for name in PRESETS if name != "dense")
+NOT_MEASURED = "not measured"
+BESIDE = "†"
+OLDER = "‡"
+
+HEAD = """# Results
+
+Every method at the five pruned schedules, and Torch-Pruning 1.6.1 as the rival: on the same dense network, to the same
+widths, with the same calibration images, the same fine-tuning and the same teacher. Each measured point adds a line to
+`benchmarks/results.jsonl`, and this page is made from that file:
+
+```
+python -m pip install -r requirements-benchmarks.txt
+python -m benchmarks.results measure          # pruned only; --tune to fine-tune as well; does what is missing
+python -m benchmarks.results time             # seconds of pruning, with nothing else running
+python -m benchmarks.results write            # this page
+```
+"""
+
+
+def page(held: Points, dense_sha256: str) -> str:
+    """The page from the points that start from this dense network; ends with a line feed."""
+    held = replace(held, points=tuple(point for point in held.points if point.dense_sha256 == dense_sha256))
+    of = columns(held)
+    tables = {schedule: rows(held, schedule, of) for schedule in SCHEDULES}
+    newest = max((row.version or 0 for table in tables.values() for row in table), default=0)
+    parts = [
+        HEAD,
+        "## Findings\n\n" + "\n".join(_finding(schedule, tables[schedule], of) for schedule in SCHEDULES) + "\n",
+        _caution(tables),
+        "## How to read the tables\n\n" + _legend(held, of, newest),
+    ]
+    parts += [_section(schedule, table, of, newest) for schedule, table in tables.items()]
+    return "\n".join(parts)
+
+
+def _finding(schedule: str, table: list[Row], of: Columns) -> str:
+    counted = cost(PRESETS[schedule])
+    share = counted.parameters / DENSE_COST.parameters
+    sentences = [_comparison("pruned", table, lambda row: row.pruned.get(of.pruned[0]))]
+    for tune in of.tuned[:1]:
+        how = f"fine-tuned ({tune.preset}, {tune.training_set} images)"
+        sentences.append(_comparison(how, table, lambda row, tune=tune: row.tuned.get(tune)))  # type: ignore[misc]
+    if not of.tuned:
+        sentences.append("Fine-tuned: not measured.")
+    return f"- **{schedule}**, {100 * share:.1f} % of the parameters. {' '.join(sentences)}"
+
+
+def _comparison(stage: str, table: list[Row], of: Callable[[Row], Mean | None]) -> str:
+    ours, theirs = (_best(of, (row for row in table if row.rival == rival)) for rival in (False, True))
+    stage = stage[0].upper() + stage[1:]
+    if ours is None or theirs is None:
+        known = ours or theirs
+        only = f"best measured {known[0].contestant.label} {_percent(known[1])}; " if known else ""
+        return f"{stage}: {only}{'Torch-Pruning ' if ours else ''}{NOT_MEASURED}."
+    ahead = 100 * (ours[1].mean - theirs[1].mean)
+    rivals = [row for row in table if row.rival]
+    known_rivals = sum(of(row) is not None for row in rivals)
+    among = "" if known_rivals == len(rivals) else f" of {known_rivals} of its {len(rivals)} rows that were measured"
+    verdict = f"{abs(ahead):.1f} points {'ahead of' if ahead >= 0 else 'behind'}"
+    return (
+        f"{stage}: {ours[0].contestant.label} {_percent(ours[1])}, {verdict} the rival's best{among} "
+        f"({theirs[0].contestant.label.removeprefix('Torch-Pruning, ')} {_percent(theirs[1])})."
+    )
+
+
+def _best(of: Callable[[Row], Mean | None], among: Iterable[Row]) -> tuple[Row, Mean] | None:
+    found = [(row, mean) for row in among if (mean := of(row)) is not None]
+    return max(found, key=lambda pair: pair[1].mean, default=None)
+
+
+def _caution(tables: dict[str, list[Row]]) -> str:
+    count = len(next(iter(tables.values())))
+    return (
+        f"These are the best of {count} rows on the test images, so each leader's figure is a little flattered; which "
+        "method is the default was decided on validation images (`docs/decisions.md`).\n"
+    )
+
+
+def _legend(held: Points, of: Columns, newest: int) -> str:
+    lines = [
+        "- Accuracy in percent of all 10,000 test images, float32, batch norm folded in: *mean ± standard deviation "
+        "(seeds)*. A method that draws nothing has one value before fine-tuning. On so many images chance alone moves "
+        "a figure near 92 % by half a point either way.",
+        "- **Bold** is the best of a column. Rows are in the order of the accuracy after fine-tuning; those without "
+        "are behind, in the order of that before it.",
+    ]
+    lines += [f"- *Pruned ({name})*: {_calibration(held, name)}." for name in of.pruned]
+    lines += [f"- *Tuned ({_short(tune)})*: {_how(tune)}." for tune in of.tuned]
+    lines.append(
+        f"- *Seconds* of pruning, the dense network's answers to the calibration images included. {BESIDE} beside "
+        "other work: the median of what the points took, no measurement of speed."
+    )
+    if any(point.version != newest for point in held.points):
+        lines.append(f"- {OLDER} measured by an older version of the code than {newest}, the newest on this page.")
+    lines.append(f"- Machines: {'; '.join(_machines(held)) or NOT_MEASURED}.")
+    return "\n".join(lines) + "\n"
+
+
+def _calibration(held: Points, name: str) -> str:
+    counts = sorted({point.calibration for point in held.points if point.training_set == name}) or [0]
+    count = " or ".join(f"{each:,}" for each in counts)
+    images = f"{count} calibration images drawn from the {TRAINING_COUNTS[name]:,} {name} training images"
+    return f"where images are looked at, {images}, without labels except for the rival's taylor and hessian"
+
+
+def _how(tune: Tune) -> str:
+    teacher = "distilled from the dense network" if tune.distil else "from the labels alone"
+    return (
+        f"{tune.epochs} epochs of the preset `{tune.preset}` on the {TRAINING_COUNTS[tune.training_set]:,} "
+        f"{tune.training_set} training images, {teacher}, rate {tune.learning_rate:g}, batches of {tune.batch_size}, "
+        "bfloat16; the last epoch"
+    )
+
+
+def _short(tune: Tune) -> str:
+    usual = f"{tune.preset}, {tune.epochs} epochs, {tune.training_set}"
+    return usual if tune.distil else f"{usual}, labels alone"
+
+
+def _machines(held: Points) -> list[str]:
+    return sorted({_machine(point.environment) for point in held.points})
+
+
+def _machine(environment: dict[str, Any]) -> str:
+    device, kind = environment["device"], environment.get("processor") or environment["machine"]
+    return f"{device} ({kind}), torch {environment['torch']}, threads: {environment['threads']}"
+
+
+def _section(schedule: str, table: list[Row], of: Columns, newest: int) -> str:
+    head = ["method", "parameters", "MACs", "dense"]
+    head += [f"pruned ({name})" for name in of.pruned]
+    head += [f"tuned ({_short(tune)})" for tune in of.tuned] or ["tuned"]
+    head.append("seconds")
+    best = {name: _best(lambda row, name=name: row.pruned.get(name), table) for name in of.pruned}  # type: ignore[misc]
+    top = {tune: _best(lambda row, tune=tune: row.tuned.get(tune), table) for tune in of.tuned}  # type: ignore[misc]
+    lines = [f"## {schedule}", "", _line(head), _line(["---"] * len(head))]
+    for row in table:
+        mark = OLDER if row.version is not None and row.version != newest else ""
+        cells = [row.contestant.label + mark, f"{row.parameters:,}", f"{row.macs:,}", _dense(row.dense)]
+        cells += [_cell(row.pruned.get(name), best[name], row) for name in of.pruned]
+        cells += [_cell(row.tuned.get(tune), top[tune], row) for tune in of.tuned] or [NOT_MEASURED]
+        lines.append(_line([*cells, _seconds(row.took)]))
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(mean: Mean | None, best: tuple[Row, Mean] | None, row: Row) -> str:
+    if mean is None:
+        return NOT_MEASURED
+    spread = f" ± {100 * mean.spread:.2f}" if mean.spread is not None else ""
+    text = f"{100 * mean.mean:.2f}{spread} ({mean.count})"
+    return f"**{text}**" if best is not None and best[0] is row else text
+
+
+def _percent(mean: Mean) -> str:
+    return f"{100 * mean.mean:.2f} %"
+
+
+def _dense(value: float | None) -> str:
+    return NOT_MEASURED if value is None else f"{100 * value:.2f}"
+
+
+def _seconds(took: Took | None) -> str:
+    if took is None:
+        return NOT_MEASURED
+    return f"{took.seconds:.2f}" if took.alone else f"{took.seconds:.1f} {BESIDE}"

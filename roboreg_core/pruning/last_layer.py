@@ -1,0 +1,71 @@
+"""Solves the last layer so that the pruned network gives the dense network's logits, then its probabilities.
+
+The second is iteratively reweighted least squares: the likelihood of the dense network's probabilities is convex in the
+last layer's weights, and Newton's method solves it in a few ridge problems. No label, no rate, no other layer.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from roboreg_core.pruning.least_squares import moments, ridge
+
+# Pull towards the weights that fit the logits, as a share of each input's mean square.
+PULL = 3e-3
+# Newton's steps, at most; shares of a step that are tried until one lowers the loss.
+STEPS = 4
+SHARES = (1.0, 0.5, 0.25)
+
+
+def fit_last_layer(features: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
+    """Weights with a constant, (n_features + 1, classes).
+
+    Args:
+        features: (n, n_features), what the pruned network's last layer gets.
+        wanted: (n, classes), logits of the dense network.
+        weights: (n_features + 1, classes), those of the dense network.
+    """
+    to_logits = ridge(moments([(features, wanted)]), weights)
+    inputs = F.pad(features.cpu().double(), (0, 1), value=1.0)
+    return _to_probabilities(inputs, wanted.cpu().double().softmax(1), to_logits).float()
+
+
+def _to_probabilities(inputs: Tensor, wanted: Tensor, start: Tensor) -> Tensor:
+    pull = PULL * inputs.square().mean(0)[:, None]
+    weights, lowest = start, _loss(inputs, wanted, start, start, pull)
+    for _ in range(STEPS):
+        given = (inputs @ weights).softmax(1)
+        slope = inputs.T @ (given - wanted) / len(inputs) + pull * (weights - start)
+        step = torch.linalg.solve(_curvature(inputs, given, pull), slope.T.reshape(-1)).view(slope.T.shape).T
+        for share in SHARES:
+            better = weights - share * step
+            loss = _loss(inputs, wanted, better, start, pull)
+            if loss < lowest:
+                weights, lowest = better, loss
+                break
+        else:
+            break
+    return weights
+
+
+def _loss(inputs: Tensor, wanted: Tensor, weights: Tensor, start: Tensor, pull: Tensor) -> float:
+    cross_entropy = -(wanted * (inputs @ weights).log_softmax(1)).sum(1).mean()
+    return float(cross_entropy + 0.5 * (pull * (weights - start).square()).sum())
+
+
+def _curvature(inputs: Tensor, given: Tensor, pull: Tensor) -> Tensor:
+    """The reweighted normal equations' left side, (classes * size, classes * size), class by class."""
+    n, size = inputs.shape
+    classes = given.shape[1]
+    whole = inputs.new_zeros(classes, size, classes, size)
+    for one in range(classes):
+        for other in range(one, classes):
+            weight = given[:, one] * (float(one == other) - given[:, other])
+            whole[one, :, other] = inputs.T @ (weight[:, None] * inputs) / n
+            whole[other, :, one] = whole[one, :, other]
+    regular = whole.view(classes * size, -1)
+    # Never nothing: an input that is zero on every image has no single solution.
+    regular.diagonal().add_(pull[:, 0].repeat(classes) + 1e-9)
+    return regular

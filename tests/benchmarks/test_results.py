@@ -1,0 +1,156 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.results import points
+from benchmarks.results.__main__ import PAGE, made
+from benchmarks.results.contestants import CONTESTANTS, chosen
+from benchmarks.results.measure import Choice, Measurer, missing, wanted
+from benchmarks.results.points import Point, Points, Seconds, Tune
+from benchmarks.results.table import BESIDE, NOT_MEASURED, OLDER, SCHEDULES, page
+from roboreg_core.data import sources
+from roboreg_core.data.images import Images
+from roboreg_core.errors import SpecError
+from roboreg_core.model import checkpoints
+from roboreg_core.model.resnet import ResNet20
+from roboreg_core.runs.spec import METHOD_VERSION
+from roboreg_core.schedule import PRESETS
+from roboreg_core.store.store import Store
+
+QUICK = Tune(preset="quick", epochs=4, distil=True, learning_rate=0.01, batch_size=128, training_set="bundled")
+
+
+def point(contestant: str = "refit", seed: int = 0, pruned: float = 0.85, **changes: Any) -> Point:
+    plain = Point(
+        id=f"{contestant}-{seed}",
+        contestant=contestant,
+        schedule="moderate",
+        seed=seed,
+        version=METHOD_VERSION,
+        dense_sha256="d",
+        training_set="bundled",
+        calibration=2_000,
+        parameters=135_754,
+        macs=20_497_024,
+        dense=0.9243,
+        pruned=pruned,
+        tuned=None,
+        tune=None,
+        seconds=5.0,
+        environment={"device": "CPU", "machine": "x86_64", "torch": "2", "threads": 2},
+    )
+    return replace(plain, **changes)
+
+
+def line_of(text: str, label: str, schedule: str = "moderate") -> list[str]:
+    section = text.split(f"\n## {schedule}\n")[1].split("\n## ", maxsplit=1)[0]
+    [line] = [line for line in section.splitlines() if line.startswith(f"| {label} |")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_page_is_what_the_points_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == made(), "run: python -m benchmarks.results write"
+
+
+def test_means_and_spreads_are_over_seeds_and_the_best_is_bold() -> None:
+    accuracies = {0: 0.84, 1: 0.85, 2: 0.86}
+    held = [point(seed=seed, pruned=accuracy) for seed, accuracy in accuracies.items()]
+    text = page(Points(points=(*held, point("l1", pruned=0.25), point("torch-pruning:taylor", pruned=0.3))), "d")
+    assert line_of(text, "`refit`")[4] == "**85.00 ± 1.00 (3)**"
+    assert line_of(text, "`l1`")[1:5] == ["135,754", "20,497,024", "92.43", "25.00 (1)"]
+    assert "`refit` 85.00 %, 55.0 points ahead of the rival's best of 1 of its 10 rows" in text
+
+
+def test_a_method_that_draws_nothing_has_one_value_before_fine_tuning_and_three_after() -> None:
+    held = [point("l1", seed, 0.25, tuned=0.8 + seed / 100, tune=QUICK) for seed in range(3)]
+    cells = line_of(page(Points(points=tuple(held)), "d"), "`l1`")
+    assert cells[4:6] == ["**25.00 (1)**", "**81.00 ± 1.00 (3)**"]
+
+
+def test_rows_are_sorted_by_the_accuracy_after_fine_tuning_then_before() -> None:
+    held = [
+        point("refit", pruned=0.8, tuned=0.88, tune=QUICK),
+        point("l1", pruned=0.2, tuned=0.89, tune=QUICK),
+        point("merge", pruned=0.9),
+    ]
+    text = page(Points(points=tuple(held)), "d").split("\n## moderate\n")[1]
+    order = [line.split("|")[1].strip() for line in text.splitlines()[3:6]]
+    assert order == ["`l1`", "`refit`", "`merge`"]
+
+
+def test_what_was_not_measured_says_so() -> None:
+    text = page(Points(), "d")
+    for schedule in SCHEDULES:
+        assert line_of(text, "`refit`", schedule)[3:] == [NOT_MEASURED] * 4
+    assert page(Points(points=(point(),)), "another network") == text
+
+
+def test_seconds_taken_beside_other_work_are_marked() -> None:
+    alone = Seconds(
+        contestant="refit", schedule="moderate", version=3, seconds=3.2, repeats=3, environment={"threads": 2}
+    )
+    assert line_of(page(Points(points=(point(),)), "d"), "`refit`")[-1] == f"5.0 {BESIDE}"
+    assert line_of(page(Points(points=(point(),), seconds=(alone,)), "d"), "`refit`")[-1] == "3.20"
+
+
+def test_the_newest_version_counts_and_an_older_one_is_marked() -> None:
+    old = point("l1", id="old", version=METHOD_VERSION - 1, pruned=0.1)
+    assert line_of(page(Points(points=(point(), old)), "d"), f"`l1`{OLDER}")[4] == "10.00 (1)"
+    assert line_of(page(Points(points=(point("l1", pruned=0.2), old)), "d"), "`l1`")[4] == "**20.00 (1)**"
+
+
+def test_points_are_kept_in_order_and_replaced_by_newer_ones(tmp_path: Path) -> None:
+    file, one, two = tmp_path / "points.jsonl", point("refit", tuned=0.9, tune=QUICK), point("l1")
+    for each in (one, two, replace(one, seconds=4.0)):
+        points.add(each, file)
+    assert points.read(file) == Points(points=(two, replace(one, seconds=4.0)))
+    assert len(file.read_text().splitlines()) == 2
+
+
+@pytest.fixture
+def dense(make_network: Callable[..., ResNet20]) -> checkpoints.Checkpoint:
+    return checkpoints.from_bytes(checkpoints.to_bytes(make_network(PRESETS["quarter"])), "small")
+
+
+def test_every_point_is_another_one(dense: checkpoints.Checkpoint) -> None:
+    everything = Choice(contestants=tuple(CONTESTANTS.values()), schedules=SCHEDULES, preset="quick")
+    ids = [each.id for each in wanted(everything, dense)]
+    assert len(set(ids)) == len(ids) == 3 * len(CONTESTANTS) * len(SCHEDULES)
+    assert next(wanted(replace(everything, preset=None), dense)).id not in ids
+
+
+def test_a_point_that_is_there_is_not_measured_again(dense: checkpoints.Checkpoint) -> None:
+    choice = Choice(contestants=(CONTESTANTS["refit"], CONTESTANTS["l1"]), schedules=("moderate",))
+    todo = missing(wanted(choice, dense), Points())
+    assert [(each.contestant.name, each.run.seed) for each in todo] == [
+        ("refit", 0),
+        ("l1", 0),
+        ("refit", 1),
+        ("refit", 2),
+    ]
+    held = point(dense_sha256=dense.sha256, tuned=0.9, tune=QUICK)
+    assert todo[0] not in missing(todo, Points(points=(held,)))
+    assert missing(todo, Points(points=(replace(held, version=METHOD_VERSION - 1),))) == todo
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(SpecError, match="must be one of refit, source"):
+        chosen("refit,magic")
+
+
+def test_our_points_are_runs_in_the_store(
+    dense: checkpoints.Checkpoint, images: Images, few_images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "training_images", lambda choice="auto": images)
+    monkeypatch.setattr(sources, "test_images", lambda: few_images)
+    store = Store(tmp_path / "store")
+    choice = Choice(contestants=(CONTESTANTS["l1"], CONTESTANTS["random"]), schedules=("aggressive",), seeds=(0,))
+    for each in wanted(choice, dense):
+        found = Measurer(dense, store).measure(each)
+        record = store.get_record(each.run.id)
+        assert record is not None
+        assert found.pruned == record.result["stages"]["pruned"]["accuracy"]
+        assert Measurer(dense, store).measure(each) == found

@@ -1,0 +1,35 @@
+import torch
+import torch.nn.functional as F
+
+from roboreg_core.pruning.last_layer import fit_last_layer
+from roboreg_core.pruning.least_squares import moments, ridge
+
+
+def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def divergence(features: torch.Tensor, wanted: torch.Tensor, weights: torch.Tensor) -> float:
+    found = (features @ weights[:-1] + weights[-1]).log_softmax(1)
+    return float(F.kl_div(found, wanted.log_softmax(1), reduction="batchmean", log_target=True))
+
+
+def test_probabilities_are_nearer_than_with_logits_fitted_alone() -> None:
+    features, start = draw(500, 6), draw(7, 10, seed=1)
+    wanted = features @ start[:-1] + 2 * draw(500, 10, seed=2)
+    solved = fit_last_layer(features, wanted, start)
+    to_logits = ridge(moments([(features, wanted)]), start).float()
+    assert divergence(features, wanted, solved) < divergence(features, wanted, to_logits)
+    assert divergence(features, wanted, solved) < divergence(features, wanted, start)
+
+
+def test_a_layer_that_already_answers_right_stays() -> None:
+    features, start = draw(500, 6), draw(7, 10, seed=1)
+    wanted = features @ start[:-1] + start[-1]
+    torch.testing.assert_close(fit_last_layer(features, wanted, start), start, rtol=1e-3, atol=1e-3)
+
+
+def test_one_image_or_features_that_are_zero_give_finite_weights() -> None:
+    start = draw(7, 10)
+    for features in (draw(1, 6), torch.zeros(1, 6), torch.zeros(20, 6)):
+        assert torch.isfinite(fit_last_layer(features, draw(len(features), 10), start)).all()
