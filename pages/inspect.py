@@ -1,16 +1,19 @@
-"""Inspect: one run against the dense network that it came from."""
+"""Inspect: one run against the dense network that it came from, or against another run."""
 
-from roboreg_core.ui import guard, inspect_tabs, inspector, panels, removal
+from roboreg_core.ui import guard, measured, panels, removal
+from roboreg_core.ui.inspect import choice, header, tabs
 
 guard.enter("inspect")
 
 panels.heading("Inspect a run")
 with panels.errors_shown():
     removal.undo_bar()
-    record = inspector.pick()
-    if record is not None:
-        inspector.header(record)
-        inspector.tiles(record)
-        inspect_tabs.show(record)
-        inspector.made_with(record)
-        removal.button(record)
+    chosen = choice.pick()
+    if chosen is not None:
+        with panels.errors_shown():
+            summary = measured.summary_of(*chosen)
+            header.finding(summary)
+            header.tiles(summary)
+            tabs.show(summary)
+        header.made_with(chosen[0])
+        removal.button(chosen[0])

@@ -10,6 +10,7 @@ import pandas as pd
 
 from roboreg_core.charts import facts, palette, words
 from roboreg_core.charts.base import Drawing
+from roboreg_core.runs.summary import Summary
 from roboreg_core.store.records import Record
 
 MEASURES = ("precision", "recall", "f1")
@@ -27,15 +28,36 @@ def changes_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)[["name", *beside, "support"]].rename(columns={"name": "class"})
 
 
-def classes_data(record: Record, stage: str) -> pd.DataFrame:
-    """A row a class and stage (dense and `stage`): `class`, `stage`, `recall`, and its `change` from dense on."""
-    dense, chosen = (facts.report_of(record, each)["per_class"] for each in ("dense", stage))
-    change = {row["name"]: row["recall"] - before["recall"] for before, row in zip(dense, chosen, strict=True)}
-    stages = dict.fromkeys(("dense", stage))
+def verdicts_table(summary: Summary, stage: str) -> pd.DataFrame:
+    """The report as scikit-learn lays it out, with changes, and the paired verdict on accuracy and on each recall.
+
+    Accuracy stands in the column of F1. Precision, F1 and the averages are not tested: their verdict is empty.
+    """
+    paired = summary.paired[stage]
+    table = changes_table(summary.reports[stage])
+    table["verdict"] = [*(each.verdict.words for each in paired.per_class), "", ""]
+    now = facts.report_of(summary.record, stage)
+    whole: dict[str, Any] = {
+        "class": "accuracy", "f1": now["accuracy"], "f1_change": paired.verdict.difference,
+        "support": now["images"], "verdict": paired.verdict.words,
+    }  # fmt: skip
+    classes = len(summary.classes)
+    return pd.concat([table[:classes], pd.DataFrame([whole]), table[classes:]], ignore_index=True)[table.columns]
+
+
+def classes_data(record: Record, stage: str, baseline: dict[str, Any] | None = None) -> pd.DataFrame:
+    """A row a class and stage (dense and `stage`): `class`, `stage`, `recall`, and its `change` from the first on.
+
+    `baseline` is the report of another network to begin with in place of the dense one.
+    """
+    reports = {"dense" if baseline is None else "baseline": baseline or facts.report_of(record, "dense")}
+    reports[stage] = facts.report_of(record, stage)
+    before, chosen = (next(iter(reports.values()))["per_class"], reports[stage]["per_class"])
+    change = {row["name"]: row["recall"] - old["recall"] for old, row in zip(before, chosen, strict=True)}
     return pd.DataFrame(
         {"class": row["name"], "stage": each, "recall": row["recall"], "change": change[row["name"]]}
-        for each in stages
-        for row in facts.report_of(record, each)["per_class"]
+        for each, report in reports.items()
+        for row in report["per_class"]
     )
 
 
@@ -67,7 +89,7 @@ def classes_chart(frame: pd.DataFrame) -> Drawing:
             "class:N",
             alt.Tooltip("stage:N", title="network"),
             alt.Tooltip("recall:Q", format=".1%"),
-            alt.Tooltip("change:Q", format="+.1%", title="change to dense"),
+            alt.Tooltip("change:Q", format="+.1%", title="change"),
         ],
     )
     return alt.layer(lines, points).properties(height=380, description=classes_alt(frame))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from roboreg_core.charts import palette, words
 from roboreg_core.charts.base import Drawing
+from roboreg_core.charts.pictures import png_address
 from roboreg_core.runs.clusters import FATES, BlockFilters
 
 FATE_COLOURS = {"stays": palette.BLUE, "merged": palette.ORANGE, "dropped": palette.GREY}
@@ -22,8 +20,6 @@ FEATURE_WORDS = {
     "folded": "conv1's weights with batch norm folded in",
     "joint": "conv1's weights and the slice of conv2 that reads them",
 }
-# Pixels of a tile on the screen, and how many stand in a row.
-TILE, PER_ROW = 44, 16
 
 
 def clusters_title(found: BlockFilters) -> str:
@@ -57,45 +53,22 @@ def clusters_notes(found: BlockFilters) -> tuple[str, ...]:
 
 
 def tiles_data(found: BlockFilters) -> pd.DataFrame:
-    """A row a filter in the order of the clusters: `filter`, `fate`, `into`, `lost`, `tile` (PNG), `column`, `row`."""
+    """A row a filter in the order of the clusters: `filter`, `fate`, `into`, `lost`, `tile` (PNG)."""
     rows = [
         {
             "filter": int(each) + 1,
             "fate": found.fates[each],
             "into": _into(found, int(each)),
             "lost": _lost_words(found, int(each)),
-            "tile": _png(found.pictures[each]),
-            "column": place % PER_ROW,
-            "row": place // PER_ROW,
+            "tile": png_address(found.pictures[each], max(1, 96 // found.pictures.shape[1])),
         }
-        for place, each in enumerate(found.order)
+        for each in found.order
     ]
     return pd.DataFrame(rows)
 
 
-def tiles_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
-    """The filters as pictures; below each its number and fate; dropped ones are faded."""
-    across, down = int(frame["column"].max()) + 1, int(frame["row"].max()) + 1
-    base = alt.Chart(frame).encode(
-        x=alt.X("column:O", axis=None, scale=alt.Scale(paddingInner=0.12)),
-        y=alt.Y("row:O", axis=None, scale=alt.Scale(paddingInner=0.35)),
-        tooltip=["filter:Q", "fate:N", alt.Tooltip("into:N", title="becomes"), alt.Tooltip("lost:N")],
-    )
-    faded = alt.condition("datum.fate == 'dropped'", alt.value(0.45), alt.value(1.0))
-    images = base.mark_image(width=TILE - 6, height=TILE - 6).encode(url="tile:N", opacity=faded)
-    outline = base.mark_rect(filled=False, strokeWidth=2.5).encode(stroke=alt.Stroke("fate:N", **_fates(FATE_COLOURS)))
-    number = (
-        base.transform_calculate(label="datum.filter + ' ' + datum.fate")
-        .mark_text(dy=TILE / 2 + 7, fontSize=8, color=ink)
-        .encode(text="label:N")
-    )
-    return alt.layer(outline, images, number).properties(
-        width=(TILE + 6) * across, height=(TILE + 14) * down, description=tiles_alt(frame)
-    )
-
-
 def tiles_alt(frame: pd.DataFrame) -> str:
-    """The chart in words."""
+    """The pictures in words."""
     counts = frame["fate"].value_counts()
     told = ", ".join(f"{int(counts[fate])} {'stay' if fate == 'stays' else fate}" for fate in FATES if fate in counts)
     return f"Pictures of {words.plural(len(frame), 'filter')}: {told}."
@@ -123,13 +96,13 @@ def correlation_title(frame: pd.DataFrame) -> str:
     )
 
 
-def correlation_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
+def correlation_chart(frame: pd.DataFrame) -> Drawing:
     """A square of cells, blue alike and orange opposite; filters that became one are framed."""
     order = [int(each) for each in dict.fromkeys(frame["filter"])]
-    labels = alt.Axis(labels=len(order) <= 32, ticks=False, labelFontSize=9, orient="bottom")
+    labels: dict[str, Any] = {"labels": len(order) <= 32, "labelFontSize": 9, "labelOverlap": False}
     base = alt.Chart(frame).encode(
-        x=alt.X("other:O", sort=order, title="filter", axis=labels),
-        y=alt.Y("filter:O", sort=order, title="filter", axis=alt.Axis(labels=len(order) <= 32, labelFontSize=9)),
+        x=alt.X("other:O", sort=order, title="filter", axis=alt.Axis(**labels, ticks=False, orient="bottom")),
+        y=alt.Y("filter:O", sort=order, title="filter", axis=alt.Axis(**labels)),
         tooltip=[
             "filter:Q", "other:Q", alt.Tooltip("correlation:Q", format="+.2f"),
             alt.Tooltip("together:N", title="became one"),
@@ -139,8 +112,8 @@ def correlation_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
     cells = base.mark_rect().encode(
         color=alt.Color("correlation:Q", scale=scale, legend=alt.Legend(orient="top", gradientLength=200))
     )
-    frames = base.transform_filter("datum.together").mark_rect(filled=False, stroke=ink, strokeWidth=1.2)
-    return alt.layer(cells, frames).properties(height=460, description=correlation_alt(frame))
+    frames = base.transform_filter("datum.together").mark_rect(filled=False, stroke="#1B2733", strokeWidth=1.2)
+    return alt.layer(cells, frames).properties(height=560, description=correlation_alt(frame))
 
 
 def correlation_alt(frame: pd.DataFrame) -> str:
@@ -215,7 +188,7 @@ def tree_chart(frame: pd.DataFrame) -> Drawing:
     if frame["cut"].notna().any():
         rule = alt.Chart(frame[:1]).mark_rule(strokeDash=[6, 4], color=palette.ORANGE, strokeWidth=2)
         layers.append(rule.encode(y="cut:Q"))
-    return alt.layer(*layers).properties(height=320, description=tree_alt(frame))
+    return alt.layer(*layers).properties(height=460, description=tree_alt(frame))
 
 
 def tree_alt(frame: pd.DataFrame) -> str:
@@ -248,14 +221,6 @@ def _lost_words(found: BlockFilters, each: int) -> str:
             return "nothing" if found.fates[each] == "stays" else "not stored by this run"
         return f"{words.percent(float(found.losses[each]), 2)} of what the block adds"
     return f"{words.percent(float(found.cluster_lost[label]), 2)} of what sets the filters apart, by the whole cluster"
-
-
-def _png(picture: np.ndarray) -> str:
-    scale = max(1, 96 // picture.shape[0])
-    image = Image.fromarray(picture).resize((picture.shape[1] * scale,) * 2, Image.Resampling.NEAREST)
-    buffer = io.BytesIO()
-    image.save(buffer, "png")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _fates(table: dict[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,14 @@ import altair as alt
 import pandas as pd
 
 from roboreg_core.charts import words
-from roboreg_core.charts.base import Drawing
+from roboreg_core.charts.base import Chosen, Drawing, clickable
 
 # Above this share of the deepest colour, white text stands out; below it, the theme's own.
 WHITE_FROM = 0.6
 # Name of the selection; its fields are `true` and `predicted`.
 SELECTION = "cell"
+# Ten names always have room; leaving out every other one would leave readers counting.
+LABELS: dict[str, Any] = {"labelOverlap": False}
 
 
 def confusion_data(report: dict[str, Any]) -> pd.DataFrame:
@@ -50,16 +52,21 @@ def confusion_table(frame: pd.DataFrame, values: str) -> pd.DataFrame:
     return frame.pivot_table(index="true", columns="predicted", values=values, sort=False).reindex(order)[order]
 
 
-def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = "#1B2733") -> Drawing:
-    """A square of cells to click (selection `cell`), deeper blue for more.
+def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = "#1B2733", chosen: Chosen = ()) -> Drawing:
+    """A square of cells to click (selection `cell`), deeper blue for more; those chosen are framed.
 
     `values` is `count` or `share`, `ink` the theme's text colour.
     Depth grows with the square root, so that mistakes are seen beside a diagonal a hundred times as large.
     """
     order = list(dict.fromkeys(frame["true"]))
     base = alt.Chart(frame).encode(
-        x=alt.X("predicted:N", sort=order, title="predicted class", axis=alt.Axis(labelAngle=-45, orient="bottom")),
-        y=alt.Y("true:N", sort=order, title="true class"),
+        x=alt.X(
+            "predicted:N",
+            sort=order,
+            title="predicted class",
+            axis=alt.Axis(**LABELS, labelAngle=-45, orient="bottom"),
+        ),
+        y=alt.Y("true:N", sort=order, title="true class", axis=alt.Axis(**LABELS)),
         tooltip=[
             alt.Tooltip("true:N", title="true class"),
             alt.Tooltip("predicted:N", title="predicted class"),
@@ -75,8 +82,18 @@ def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = "#1B2
         text=alt.Text(f"{values}:Q", format=",d" if values == "count" else ".1%"),
         color=alt.condition(alt.datum["share"] >= WHITE_FROM**2, alt.value("#FFFFFF"), alt.value(ink)),
     )
-    cell = alt.selection_point(fields=["true", "predicted"], name=SELECTION)
-    return alt.layer(cells.add_params(cell), text).properties(height=540, description=confusion_alt(frame))
+    cell = clickable(SELECTION, ("true", "predicted"), chosen)
+    return alt.layer(cells.add_params(cell), text, cell_frame(base, cell, ink)).properties(
+        height=540, description=confusion_alt(frame)
+    )
+
+
+def cell_frame(base: alt.Chart, cell: alt.Parameter, ink: str) -> alt.Chart:
+    """A frame round the cells that are chosen."""
+    frame: alt.Chart = base.mark_rect(filled=False, stroke=ink, strokeWidth=2.5, aria=False).encode(
+        strokeOpacity=alt.condition(cell, alt.value(1), alt.value(0), empty=False)
+    )
+    return frame
 
 
 def confusion_alt(frame: pd.DataFrame) -> str:

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from roboreg_core.charts import palette, words
-from roboreg_core.charts.base import Drawing
+from roboreg_core.charts.base import Chosen, Drawing, clickable
 from roboreg_core.evaluation.damage import Damage
 from roboreg_core.runs.summary import Summary
 
@@ -70,17 +70,17 @@ def damage_table(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, table.sum().to_frame("all classes").T]).rename_axis(index="class", columns=None)
 
 
-def damage_chart(frame: pd.DataFrame, everything: bool = False) -> Drawing:
+def damage_chart(frame: pd.DataFrame, everything: bool = False, chosen: Chosen = ()) -> Drawing:
     """A bar a class, parted into bands to click (selection `band`).
 
     Images that are kept or never right are left out unless `everything` is asked for: there are ten times as many.
     """
     shown = frame if everything else frame[~frame["band"].isin(UNCHANGED)]
     bands = list(dict.fromkeys(shown["band"]))
-    chosen = alt.selection_point(fields=["class", "band"], name=SELECTION)
+    part = clickable(SELECTION, ("class", "band"), chosen)
     longest = max(int(shown.groupby("class")["images"].sum().max()), 1)
     base = alt.Chart(shown).encode(
-        y=alt.Y("class:N", sort=list(dict.fromkeys(frame["class"])), title=None),
+        y=alt.Y("class:N", sort=list(dict.fromkeys(frame["class"])), title=None, axis=alt.Axis(labelOverlap=False)),
         x=alt.X("images:Q", stack="zero", title="test images", axis=alt.Axis(format=",d", tickMinStep=1)),
         order=alt.Order("order:Q"),
         tooltip=[
@@ -100,7 +100,7 @@ def damage_chart(frame: pd.DataFrame, everything: bool = False) -> Drawing:
                 domain=[BAND_WORDS[band] for band in bands], range=[palette.BAND_COLOURS[band] for band in bands]
             ),
         ),
-        opacity=alt.condition(chosen, alt.value(1.0), alt.value(0.45)),
+        opacity=alt.condition(part, alt.value(1.0), alt.value(0.45)),
     )
     inks = alt.Scale(domain=bands, range=[palette.BAND_INKS[band] for band in bands])
     text = (
@@ -113,9 +113,9 @@ def damage_chart(frame: pd.DataFrame, everything: bool = False) -> Drawing:
         )
     )
     return (
-        alt.layer(bars.add_params(chosen), text)
+        alt.layer(bars.add_params(part), text)
         .resolve_scale(color="independent")
-        .properties(height=360, description=damage_alt(frame))
+        .properties(height=460, description=damage_alt(frame))
     )
 
 

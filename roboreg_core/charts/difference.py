@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from roboreg_core.charts import palette, words
-from roboreg_core.charts.base import Drawing
-from roboreg_core.charts.confusion import SELECTION
+from roboreg_core.charts.base import Chosen, Drawing, clickable
+from roboreg_core.charts.confusion import LABELS, SELECTION, cell_frame
 from roboreg_core.evaluation.paired import ConfusionChange, p_words
 
 RULE = (
@@ -57,14 +57,19 @@ def difference_title(frame: pd.DataFrame, baseline: str = "dense") -> str:
     return f"{abs(int(top['difference'])):,} {more} images of {top['true']} are taken for {top['predicted']}; {count}"
 
 
-def difference_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
+def difference_chart(frame: pd.DataFrame, ink: str = "#1B2733", chosen: Chosen = ()) -> Drawing:
     """Cells to click (selection `cell`): blue where better, orange where worse, white at zero, grey within noise."""
     order = list(dict.fromkeys(frame["true"]))
     widest = max(int(frame["better"].abs().max()), 1)
-    chosen = alt.selection_point(fields=["true", "predicted"], name=SELECTION)
+    cell = clickable(SELECTION, ("true", "predicted"), chosen)
     base = alt.Chart(frame).encode(
-        x=alt.X("predicted:N", sort=order, title="predicted class", axis=alt.Axis(labelAngle=-45, orient="bottom")),
-        y=alt.Y("true:N", sort=order, title="true class"),
+        x=alt.X(
+            "predicted:N",
+            sort=order,
+            title="predicted class",
+            axis=alt.Axis(**LABELS, labelAngle=-45, orient="bottom"),
+        ),
+        y=alt.Y("true:N", sort=order, title="true class", axis=alt.Axis(**LABELS)),
         tooltip=[
             alt.Tooltip("true:N", title="true class"),
             alt.Tooltip("predicted:N", title="predicted class"),
@@ -88,10 +93,7 @@ def difference_chart(frame: pd.DataFrame, ink: str = "#1B2733") -> Drawing:
         text="signed:N",
         color=alt.condition(alt.datum["is_real"], alt.value("#1B2733"), alt.value("#59636E")),
     )
-    frame_line = base.mark_rect(filled=False, stroke=ink, strokeWidth=2).encode(
-        strokeOpacity=alt.condition(chosen, alt.value(1), alt.value(0), empty=False)
-    )
-    return alt.layer(cells.add_params(chosen), text, frame_line).properties(
+    return alt.layer(cells.add_params(cell), text, cell_frame(base, cell, ink)).properties(
         height=540, description=difference_alt(frame)
     )
 

@@ -91,16 +91,6 @@ def judged(value: float, baseline: float, verdict: Verdict) -> Change:
     return Change(value=value, dense=baseline, margin=verdict.margin, better=better)
 
 
-def accuracy_change(record: Record, stage: str | None = None) -> Change:
-    """Test accuracy against the dense network's, with the 95 % margin of two independent samples of that size.
-
-    For where a run's logits are not read: both networks see the same images, so the true margin is narrower and the
-    verdict errs on the careful side. `judged` knows better.
-    """
-    stage = stage or final_stage(record)
-    return rates(accuracy(record, stage), accuracy(record, "dense"), report_of(record, stage)["images"])
-
-
 def cost_change(record: Record, field: str) -> Change:
     """`parameters`, `macs` or `size_bytes` against the dense network's; fewer is a gain."""
     return counted(record.result["cost"][field], record.result["dense_cost"][field])
@@ -116,15 +106,6 @@ def rates(value: float, dense: float, images: int) -> Change:
     margin = Z * math.sqrt((value * (1 - value) + dense * (1 - dense)) / images)
     better = None if abs(value - dense) <= margin else value > dense
     return Change(value=value, dense=dense, margin=margin, better=better)
-
-
-def worst_class(record: Record, stage: str | None = None) -> tuple[str, Change]:
-    """The class with the lowest recall, and that recall against the dense network's for the same class."""
-    stage = stage or final_stage(record)
-    rows = report_of(record, stage)["per_class"]
-    place, row = min(enumerate(rows), key=lambda each: each[1]["recall"])
-    dense = report_of(record, "dense")["per_class"][place]
-    return row["name"], rates(row["recall"], dense["recall"], row["support"])
 
 
 def best_run(records: Sequence[Record]) -> Record | None:
@@ -144,18 +125,15 @@ def best_reason(record: Record) -> str:
     return f"the most accurate pruned network; none stays within {limit} of the dense one yet"
 
 
-def finding(record: Record, change: Change | None = None) -> str:
-    """One sentence: what was kept, what that leaves, what it costs; `change` of accuracy against the dense network.
-
-    Without `change` it is judged by margins alone, see `accuracy_change`.
-    """
+def finding(record: Record, change: Change) -> str:
+    """One sentence: what was kept, what that leaves, what it costs; `change` of accuracy against the dense network."""
     schedule = schedule_of(record)
     share = record.result["cost"]["parameters"] / record.result["dense_cost"]["parameters"]
     epochs = record.spec["epochs"]
     after = f"after {words.plural(epochs, 'epoch')} of fine-tuning" if epochs else "without fine-tuning"
     return (
         f"{schedule_words(schedule)} leaves {words.percent(share)} of the parameters "
-        f"and {accuracy_words(change or accuracy_change(record))} {after}."
+        f"and {accuracy_words(change)} {after}."
     )
 
 
@@ -219,7 +197,7 @@ def _parts(spec: dict[str, Any]) -> list[str]:
     epochs = words.plural(spec["epochs"], "epoch") if spec["epochs"] else "no fine-tuning"
     parts = [Schedule.from_json(spec["schedule"]).label, epochs, f"seed {spec['seed']}"]
     if spec["method"] != DEFAULT_METHOD:
-        parts.insert(1, f"method {spec['method']}")
+        parts.insert(1, f"method {words.contained(spec['method'])}")
     if spec["recalibrate"]:
         parts.append("recalibrated")
     if spec["epochs"] and not spec.get("distil", False):  # stored before there was distillation
@@ -251,7 +229,7 @@ def best_epoch_words(record: Record) -> str:
 
 
 def preview_change(preview: Preview) -> Change:
-    """A preview's accuracy against the dense network's on the same images, with the margin of `accuracy_change`."""
+    """A preview's accuracy against the dense network's on the same images, see `rates`."""
     return rates(preview.accuracy, preview.dense_accuracy, preview.images)
 
 

@@ -12,6 +12,7 @@ from roboreg_core.charts import palette, words
 from roboreg_core.charts.base import Drawing
 
 SETS = ("training", "validation")
+_LINES = {"dense": [8, 4], "baseline": [2, 3]}
 COLUMNS = ["epoch", "measure", "images", "value"]
 
 
@@ -45,8 +46,10 @@ def history_title(frame: pd.DataFrame) -> str:
     )
 
 
-def history_chart(frame: pd.DataFrame, measure: str = "accuracy", dense: float | None = None) -> Drawing:
-    """One measure by epoch; `dense` draws the dense network's test accuracy as a dashed line."""
+def history_chart(
+    frame: pd.DataFrame, measure: str = "accuracy", dense: float | None = None, baseline: float | None = None
+) -> Drawing:
+    """One measure by epoch; `dense` draws the dense network's test accuracy as a dashed line, `baseline` another's."""
     chosen = frame[frame["measure"] == measure]
     percent = measure == "accuracy"
     y = alt.Y(
@@ -71,7 +74,9 @@ def history_chart(frame: pd.DataFrame, measure: str = "accuracy", dense: float |
         points = points.encode(color=_colour(), shape=_shape())
     layers: list[Drawing] = [lines, points]
     if percent and dense is not None:
-        layers.insert(0, _dense_line(dense))
+        layers.insert(0, _line("dense", dense))
+    if percent and baseline is not None:
+        layers.insert(0, _line("baseline", baseline))
     return alt.layer(*layers).properties(height=260, description=history_alt(frame, measure, dense))
 
 
@@ -81,10 +86,10 @@ def history_alt(frame: pd.DataFrame, measure: str, dense: float | None = None) -
     return f"{measure.capitalize()} by epoch of fine-tuning. {history_title(frame)}.{reference}"
 
 
-def _dense_line(dense: float) -> Drawing:
-    data = pd.DataFrame({"value": [dense], "name": [f"dense, test images: {words.percent(dense)}"]})
+def _line(name: str, accuracy: float) -> Drawing:
+    data = pd.DataFrame({"value": [accuracy], "name": [f"{name}, test images: {words.percent(accuracy)}"]})
     base = alt.Chart(data).encode(y="value:Q")
-    rule = base.mark_rule(color=palette.GREY, strokeDash=[8, 4], strokeWidth=1.5)
+    rule = base.mark_rule(color=palette.GREY, strokeDash=_LINES[name], strokeWidth=1.5)
     text = base.mark_text(align="left", dx=4, dy=-7, color=palette.GREY, fontSize=11).encode(
         x=alt.value(0), text="name:N"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import altair as alt
@@ -15,29 +16,37 @@ from roboreg_core.store.records import Record
 NETWORKS = {"dense": "dense", "final": "pruned"}
 
 
-def latency_data(record: Record) -> pd.DataFrame:
-    """A row a network and batch: milliseconds a batch and images a second, each median, 10th and 90th percentile."""
-    rows = []
-    for key, timing in record.result["latency"].items():
-        rows.append({"network": NETWORKS[key.split("_", 1)[0]], **asdict(Speed.of(timing))})
+def latency_data(record: Record, speeds: Mapping[int, tuple[Speed, Speed]] | None = None) -> pd.DataFrame:
+    """A row a network and batch: milliseconds a batch and images a second, each median, 10th and 90th percentile.
+
+    The networks are the run's `dense` and `pruned` ones; with `speeds`, batch -> (this run, another), they are
+    `baseline` and `this run`.
+    """
+    if speeds is None:
+        timed = [(key.split("_", 1)[0], Speed.of(timing)) for key, timing in record.result["latency"].items()]
+        rows = [{"network": NETWORKS[name], **asdict(speed)} for name, speed in timed]
+    else:
+        sides = [("this run", now) for now, _ in speeds.values()] + [("baseline", old) for _, old in speeds.values()]
+        rows = [{"network": name, **asdict(speed)} for name, speed in sides]
     return pd.DataFrame(rows).sort_values(["batch", "network"], ignore_index=True)
 
 
 def latency_title(frame: pd.DataFrame) -> str:
     """The finding: how much faster, one image at a time and in batches, and whether the spreads overlap."""
+    first, second = _networks(frame)
     parts = []
     for batch, rows in frame.groupby("batch"):
-        dense, pruned = (rows[rows["network"] == name].iloc[0] for name in ("dense", "pruned"))
+        before, now = (rows[rows["network"] == name].iloc[0] for name in (first, second))
         what = "one image" if batch == 1 else f"a batch of {batch}"
-        ratio = dense["milliseconds"] / pruned["milliseconds"]
+        ratio = before["milliseconds"] / now["milliseconds"]
         apart = (
-            pruned["milliseconds_high"] < dense["milliseconds_low"]
-            or dense["milliseconds_high"] < pruned["milliseconds_low"]
+            now["milliseconds_high"] < before["milliseconds_low"]
+            or before["milliseconds_high"] < now["milliseconds_low"]
         )
         if not apart:
             parts.append(f"{what} takes as long as before, within the spread")
         else:
-            parts.append(f"{what} is {ratio:.2f} times as fast as dense")
+            parts.append(f"{what} is {ratio:.2f} times as fast as {'dense' if first == 'dense' else f'the {first}'}")
     text = "; ".join(parts)
     return text[:1].upper() + text[1:]
 
@@ -51,10 +60,10 @@ def latency_chart(frame: pd.DataFrame, batch: int = 1) -> Drawing:
         else f"images a second, batch {batch} (more is better)"
     )
     base = alt.Chart(frame[frame["batch"] == batch]).encode(
-        y=alt.Y("network:N", sort=["dense", "pruned"], title=None),
+        y=alt.Y("network:N", sort=_networks(frame), title=None),
         color=alt.Color(
             "network:N",
-            scale=alt.Scale(domain=["dense", "pruned"], range=[palette.GREY, palette.BLUE]),
+            scale=alt.Scale(domain=_networks(frame), range=[palette.GREY, palette.BLUE]),
             legend=None,
         ),
         tooltip=[
@@ -79,3 +88,8 @@ def latency_depends(frame: pd.DataFrame) -> str:
         f"{row['device']}, {int(row['threads'])} threads; float32, batch norm folded; median of {repeats} calls after "
         "warm-up, with the 10th to 90th percentile"
     )
+
+
+def _networks(frame: pd.DataFrame) -> list[str]:
+    """The network to compare with, then the run's."""
+    return sorted(frame["network"].unique())

@@ -13,9 +13,17 @@ from roboreg_core.store.records import Record
 WORDS = {"parameters": "parameters", "macs": "MACs"}
 
 
-def layers_data(record: Record) -> pd.DataFrame:
-    """A row a layer: its parameters and MACs in the dense and in the pruned network, and the share that stays."""
-    return pd.DataFrame(layer_rows(record))
+def layers_data(record: Record, baseline: Record | None = None) -> pd.DataFrame:
+    """A row a layer: its parameters and MACs in the dense and in the pruned network, and the share that stays.
+
+    Where another run is the baseline, `parameters_baseline` and `macs_baseline` are its pruned network's.
+    """
+    frame = pd.DataFrame(layer_rows(record))
+    if baseline is not None:
+        other = layer_rows(baseline)
+        for field in WORDS:
+            frame[f"{field}_baseline"] = [row[field] for row in other]
+    return frame
 
 
 def layers_title(frame: pd.DataFrame, field: str) -> str:
@@ -41,11 +49,16 @@ def layers_chart(frame: pd.DataFrame, field: str = "parameters") -> Drawing:
             alt.Tooltip(f"{field}_kept:Q", format=".1%", title="kept"),
         ],
     )
-    title = f"{WORDS[field]} (outline: dense, filled: pruned)"
+    compared = f"{field}_baseline" in frame
+    title = f"{WORDS[field]} (outline: dense, filled: pruned{', line: baseline' if compared else ''})"
     x = alt.X(f"{field}_dense:Q", title=title, axis=alt.Axis(format="~s"))
     outline = base.mark_bar(filled=False, stroke=palette.GREY, strokeWidth=1.2, height=14).encode(x=x)
     filled = base.mark_bar(color=palette.BLUE, height=14).encode(x=alt.X(f"{field}:Q"))
-    return alt.layer(filled, outline).properties(height=24 * len(frame) + 20, description=layers_alt(frame, field))
+    layers: list[Drawing] = [filled, outline]
+    if compared:
+        mark = base.mark_tick(color=palette.ORANGE, thickness=3, height=18)
+        layers.append(mark.encode(x=alt.X(f"{field}_baseline:Q")))
+    return alt.layer(*layers).properties(height=24 * len(frame) + 20, description=layers_alt(frame, field))
 
 
 def layers_alt(frame: pd.DataFrame, field: str) -> str:

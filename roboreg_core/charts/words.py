@@ -71,6 +71,17 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,}{NBSP}{noun}{'' if number == 1 else 's'}"
 
 
+def contained(text: str) -> str:
+    """A text of any length and direction that does no harm to the line that it stands in."""
+    short = shortened(text)
+    return short if short.isascii() else f"\u2068{short}\u2069"
+
+
+def shortened(text: str, longest: int = 60) -> str:
+    """The beginning of a text, with an ellipsis where it is longer."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def clock(iso: str) -> str:
     """`14:05:09` for a time in UTC, ISO 8601; the text itself where it is none."""
     try:

@@ -78,16 +78,20 @@ def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
     """What became of the filters of `block`, 1..9, computed from the record's labels and the dense network's weights.
 
     Raises:
-        SpecError: there is no such block.
+        SpecError: there is no such block, or the run pruned single weights.
         StoreError: the dense network is not here, or the run stored no labels.
     """
     import numpy as np
 
     from roboreg_core.pruning import anatomy
-    from roboreg_core.pruning.method import NO_CLUSTERS, RESPONSES, parse
+    from roboreg_core.pruning.method import NO_CLUSTERS, RESPONSES, parse, parse_weights
 
     if not 1 <= block <= len(BOUNDS):
         raise SpecError(f"a block must be 1..{len(BOUNDS)}, got {block}")
+    if parse_weights(record.spec["method"]) is not None:
+        raise SpecError(
+            f"clusters are of filters, got run {record.id}, which set single weights to zero: choose another"
+        )
     model, method = dense_network(record, store), parse(record.spec["method"])
     report = record.result["pruning"]["blocks"][block - 1]
     labels = np.array(report["labels"], dtype=np.int64)

@@ -7,11 +7,11 @@ from functools import partial
 
 import streamlit as st
 
-from roboreg_core.charts import facts, words
+from roboreg_core.charts import facts, versus, words
 from roboreg_core.charts import history as curves
 from roboreg_core.charts import progress as told
 from roboreg_core.store.records import Job, JobStatus
-from roboreg_core.ui import keys, panels, state
+from roboreg_core.ui import keys, measured, panels, state
 from roboreg_core.ui.launcher import queue_words
 
 REFRESH_SECONDS = 1.0
@@ -117,7 +117,8 @@ def _ended_card(job: Job) -> None:
         _heading(job)
         record = state.store().get_record(job.key) if job.status is JobStatus.FINISHED else None
         if record is not None:
-            st.markdown(panels.escape(facts.finding(record)))
+            with panels.errors_shown():
+                st.markdown(panels.escape(versus.finding(measured.summary_of(record))))
         elif job.status is JobStatus.FINISHED:
             st.caption("Its run was deleted.")
         elif job.error:

@@ -5,7 +5,9 @@ Design: `slider-1`..`slider-9`, `number-1`..`number-9`, `preset-<name>`, `reset`
 `tune-preset`, `distil`, `start`, `open-run`, `show-progress`, `counts` (the live figures), `schedule-rows`,
 `preview` (the pruned accuracy, `preview-old` while it is measured anew), `preview-note`, `preview-again`.
 Jobs: `job-<id>`, `cancel-<id>`, `resume-<id>`, `open-<id>`, `log-<id>`, `forget-<id>`.
-Inspect: `run-picker`, `stage`, `tab`, `confusion-values`, `finding`, `download-weights`, `download-card`,
+Inspect: `run-picker`, `baseline-picker`, `stage`, `tab`, `confusion-values`, `finding`; Damage: `follow`, `everything`,
+`class`, `band`, `pictures-band`; Confusion: `true`, `predicted`, `pictures-cell`, `pictures-entered`, `pictures-left`;
+Clusters: `block`; Files: `download-weights`, `download-card`,
 `download-run-schedule`, `download-predictions`, `download-report`, `download-record`,
 `make-onnx`, `make-report`, `download-made-onnx`, `download-made-report`.
 Saved schedules, on Design: `load-saved`, `save-panel`, `save-name`, `save-note`, `save-tags`, `save-over`, `save`,
@@ -18,7 +20,8 @@ Overview: `best`, `presets`, `runs-table`, `tradeoff`, `picked`, `compare-these`
 Compare: `compare-runs`, `compare-baseline`, `compare-start-<name>`, `sort`, `metric`, `only-method`, `only-origin`,
 `least-accuracy`, `least-worst`, `most-parameters`, `clear-filters`, `compared` (the table of figures), `tradeoff`.
 Presenting: `present`; containers whose key begins with `controls` are hidden by it.
-Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`.
+Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`; `chart-damage` and `chart-confusion` get a number behind them
+when something is chosen that was not clicked.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ PREVIEW_PART = "part-preview"
 # The fragment around all of them and the rows.
 WORKBENCH_PART = "part-workbench"
 RUN_PICKER, STAGE, TAB, CONFUSION_VALUES, FINDING = "run-picker", "stage", "tab", "confusion-values", "finding"
+BASELINE_PICKER, FOLLOW, EVERYTHING, DAMAGE_CLASS, BAND = "baseline-picker", "follow", "everything", "class", "band"
+TRUE, PREDICTED, BLOCK = "true", "predicted", "block"
 LOAD_SAVED, ALL_SAVED = "load-saved", "all-saved"
 SAVE_PANEL, SAVE_FORM, SAVE = "save-panel", "save-form", "save"
 SAVE_NAME, SAVE_NOTE, SAVE_TAGS, SAVE_OVER = "save-name", "save-note", "save-tags", "save-over"
@@ -76,6 +81,11 @@ def make_file(kind: str) -> str:
 def download_made(kind: str) -> str:
     """The download of such a file once it is made."""
     return f"download-made-{kind}"
+
+
+def pictures(what: str) -> str:
+    """The pictures of a `band` or a `cell`, or those that `entered` a cell or `left` it."""
+    return f"pictures-{what}"
 
 
 def of_job(action: str, job: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from roboreg_core.charts import progress, words
+from roboreg_core.charts import progress, versus, words
 from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.runs.execute import task_for
 from roboreg_core.runs.spec import DEFAULT_EPOCHS, DEFAULT_PRESET, RunSpec, estimate_seconds, of_preset, spec_for
@@ -222,7 +222,7 @@ def _submit(spec: RunSpec) -> None:
 
 
 def _finished(record: Record) -> None:
-    change = measured.accuracy_change(record)
+    change = versus.accuracy(measured.summary_of(record))
     whose = "It ships with the project" if record.recorded else "You have run it"
     st.success(
         f"This very run is finished: {words.percent(change.value)} accuracy, "

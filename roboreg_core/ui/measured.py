@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from roboreg_core import paths
-from roboreg_core.charts import facts
+from roboreg_core.runs.clusters import BlockFilters, clusters_of
 from roboreg_core.runs.compare import Comparison, compare_runs
 from roboreg_core.runs.summary import Summary, summary
 from roboreg_core.store.records import Record
@@ -17,9 +17,18 @@ from roboreg_core.ui import state
 Made = tuple[str, str]
 
 
-def summary_of(record: Record) -> Summary:
-    """Every figure of a run against its dense network. Raises as `runs.summary.summary`."""
-    return _summary(str(paths.home()), str(paths.recorded()), _made(record), record)
+def summary_of(record: Record, other: Record | None = None) -> Summary:
+    """Every figure of a run against its dense network or another run; shared by all visitors.
+
+    Raises `StoreError` where logits are missing, `DataError` where the runs saw other images.
+    """
+    keys = tuple((each.id, each.created) for each in (record, other) if each is not None)
+    return _summary(str(paths.home()), str(paths.recorded()), keys, record, other)
+
+
+def filters_of(record: Record, block: int) -> BlockFilters:
+    """What became of the filters of a block, 1..9, in a run; shared by all visitors."""
+    return _filters(str(paths.home()), str(paths.recorded()), (record.id, record.created), block, record)
 
 
 def comparison_of(records: Sequence[Record], baseline: Record | None = None) -> Comparison:
@@ -29,29 +38,22 @@ def comparison_of(records: Sequence[Record], baseline: Record | None = None) -> 
     return _comparison(str(paths.home()), str(paths.recorded()), runs, against, tuple(records), baseline)
 
 
-def accuracy_change(record: Record) -> facts.Change:
-    """A run's final accuracy against its dense network's, with the paired verdict."""
-    found = summary_of(record)
-    return facts.judged(facts.accuracy(record), facts.accuracy(record, "dense"), found.paired[found.final].verdict)
-
-
-def worst_class(record: Record) -> tuple[str, facts.Change]:
-    """The class with the lowest recall, and that recall against the dense network's, with the paired verdict."""
-    found = summary_of(record)
-    name = found.worst_class()["name"]
-    place = found.classes.index(name)
-    now, dense = (facts.report_of(record, stage)["per_class"][place]["recall"] for stage in (found.final, "dense"))
-    return name, facts.judged(now, dense, found.paired[found.final].per_class[place].verdict)
-
-
 def _made(record: Record) -> Made:
     return record.id, record.created
 
 
+@st.cache_resource(show_spinner=False, max_entries=128)
+def _summary(
+    home: str, recorded: str, key: tuple[tuple[str, str], ...], _record: Record, _other: Record | None
+) -> Summary:
+    del home, recorded, key  # only what the figures are kept under
+    return summary(_record, state.store(), _other)
+
+
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _summary(home: str, recorded: str, run: Made, _record: Record) -> Summary:
-    del home, recorded, run  # only the key under which the figures are kept
-    return summary(_record, state.store())
+def _filters(home: str, recorded: str, key: tuple[str, str], block: int, _record: Record) -> BlockFilters:
+    del home, recorded, key  # only what they are kept under
+    return clusters_of(_record, block, state.store())
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)

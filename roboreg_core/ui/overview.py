@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from roboreg_core.charts import choice, facts, tradeoff, words
+from roboreg_core.charts import choice, facts, tradeoff, versus, words
 from roboreg_core.model.cost import DENSE_COST, cost
 from roboreg_core.runs.compare import FEWEST, MOST
 from roboreg_core.schedule import PRESETS
 from roboreg_core.store.records import Record
 from roboreg_core.ui import compare_pick, guard, keys, measured, panels, run_filters, strip
 from roboreg_core.ui.compare import picked
+from roboreg_core.ui.inspect import header
 
 # The source project's three schedules and the network that all start from.
 SHOWN_PRESETS = {
@@ -45,11 +46,11 @@ def best(runs: Sequence[Record]) -> None:
     if record is None:
         st.info("No pruned run yet, only dense ones. Lower a block on the Design page.")
         return
-    change = measured.accuracy_change(record)
+    summary = measured.summary_of(record)
     with st.container(key=keys.BEST):
-        st.markdown(f"### {panels.escape(facts.finding(record, change))}")
+        st.markdown(f"### {panels.escape(versus.finding(summary))}")
         st.caption(panels.escape(f"The best run so far is {facts.label(record)}: {facts.best_reason(record)}."))
-        _tiles(record, change)
+        header.tiles(summary)
         with st.container(horizontal=True):
             st.page_link(
                 "pages/inspect.py",
@@ -135,22 +136,6 @@ def all_runs(runs: Sequence[Record]) -> None:
         _picked([known[run] for run in dict.fromkeys([*clicked, *ticked]) if run in known])
     with st.container(key="controls-ticks"):
         st.caption("Accuracy on 10,000 test images. Tick rows to compare their runs, or one to inspect it.")
-
-
-def _tiles(record: Record, change: facts.Change) -> None:
-    counts = measured.summary_of(record).counts
-    name, worst = measured.worst_class(record)
-    first, second, third, fourth = st.columns(4)
-    with first:
-        panels.accuracy_tile("Test accuracy", change)
-    with second:
-        panels.cost_tile("Parameters", facts.cost_change(record, "parameters"), words.count)
-    with third:
-        flops = facts.counted(counts["flops"].value, counts["flops"].baseline)
-        panels.cost_tile("FLOPs an image", flops, words.millions, "Two a multiply-accumulate.")
-    with fourth:
-        panels.accuracy_tile(f"Recall of the worst class, {name}", worst)
-    st.caption(panels.escape(f"Accuracy: {facts.depends_on(record)}. FLOPs are twice the MACs, counted at 32 x 32."))
 
 
 def _preset(name: str, meaning: str, runs: Sequence[Record]) -> None:

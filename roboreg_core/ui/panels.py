@@ -18,8 +18,8 @@ from roboreg_core.ui import guard, present
 
 VERDICT_COLOURS = {"gain": "blue", "loss": "orange", "within noise": "gray", "no change": "gray"}
 NOISE_HELP = (
-    "Within noise: both networks saw the same images, and those that only one of them has right are so evenly split "
-    "that it may be chance (McNemar's test, p above 0.05). A gain or a loss is real."
+    "Both networks saw the same images. Gain or loss: more images changed one way than the other than chance would do "
+    "(exact McNemar test, p below 0.05). Within noise: chance may have done it."
 )
 
 # Streamlit leaves six rem above the title, and lets columns that may not wrap grow out of a narrow screen.
@@ -44,7 +44,8 @@ class Panel:
         depends: what the figures depend on.
         table: what the table and the CSV show, where that is not `frame`.
         variant: whatever else changes the drawing, e.g. the theme.
-        on_select: `rerun` to hear of clicks.
+        on_select: `rerun`, or what is to be called, to hear of clicks.
+        key: of the chart, where it is not `chart-<name>`.
     """
 
     name: str
@@ -55,7 +56,8 @@ class Panel:
     depends: str = ""
     table: pd.DataFrame | None = None
     variant: str = ""
-    on_select: Literal["rerun", "ignore"] = "ignore"
+    on_select: Literal["rerun", "ignore"] | Callable[[], None] = "ignore"
+    key: str | None = None
 
 
 def show(panel: Panel) -> Any:
@@ -64,7 +66,7 @@ def show(panel: Panel) -> Any:
     state = st.vega_lite_chart(
         spec=drawn(panel.frame, panel.name, panel.chart, panel.variant),
         width="stretch",
-        key=f"chart-{panel.name}",
+        key=panel.key or f"chart-{panel.name}",
         on_select=panel.on_select,
         alt=panel.alt_text,
     )
@@ -103,29 +105,31 @@ def tile(label: str, value: str, change: str, verdict: str, **options: Any) -> N
     )
 
 
-def accuracy_tile(label: str, change: Change, **options: Any) -> None:
+def accuracy_tile(label: str, change: Change, baseline: str = "dense", **options: Any) -> None:
     """An accuracy or recall, 0..1, with its change in points and the verdict."""
     tile(
         label,
         words.percent(change.value),
         words.signed_points(change.difference),
         change.verdict,
-        delta_description=f"{change.verdict}; dense {words.percent(change.dense)}",
+        delta_description=f"{change.verdict}; {baseline} {words.percent(change.dense)}",
         help=f"{NOISE_HELP} Margin here: ±{change.margin * 100:.1f} points.",
         **options,
     )
 
 
-def cost_tile(label: str, change: Change, shown: Callable[[Any], str], note: str = "", **options: Any) -> None:
+def cost_tile(
+    label: str, change: Change, shown: Callable[[Any], str], note: str = "", baseline: str = "dense", **options: Any
+) -> None:
     """An exact count with its change in percent; `shown` writes the count, `note` explains it."""
     fewer = "fewer" if change.difference < 0 else "more"
-    absolute = f"{shown(abs(change.difference))} {fewer} than dense." if change.difference else "As many as dense."
+    absolute = f"{shown(abs(change.difference))} {fewer} than {baseline}." if change.difference else "No difference."
     tile(
         label,
         shown(change.value),
         words.signed_percent(change.relative),
         change.verdict,
-        delta_description=f"dense {shown(change.dense)}",
+        delta_description=f"{baseline} {shown(change.dense)}",
         help=f"{absolute} {note}".strip(),
         **options,
     )

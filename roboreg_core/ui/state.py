@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,8 @@ class Machinery:
         finally:
             _exempt_from_collection()
             self.loaded.set()
+        with suppress(RoboRegError):  # said where pictures are asked for
+            sources.test_images()  # keeps them, so that the first picture need not wait
 
     def _start_engine(self) -> None:
         try:

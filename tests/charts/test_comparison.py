@@ -195,7 +195,7 @@ def test_filters_of_a_block(records: list[Record], store: Store, block: int) -> 
             assert "k-means made the clusters" in clusters.clusters_notes(found)[1]
         else:
             assert found.fates.count("stays") == kept
-    for chart in (clusters.tiles_chart(tiles), clusters.correlation_chart(pairs), clusters.tree_chart(tree)):
+    for chart in (clusters.correlation_chart(pairs), clusters.tree_chart(tree)):
         drawn(chart)
 
 

@@ -1,0 +1,95 @@
+"""A run against its baseline, dense network or other run, in changes that are judged and in sentences."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from roboreg_core.charts import facts, words
+from roboreg_core.runs.summary import DENSE, Summary
+
+
+def is_dense(summary: Summary) -> bool:
+    """True where the baseline is the dense network."""
+    return summary.baseline.name == DENSE
+
+
+def short_name(summary: Summary) -> str:
+    """`dense` or `baseline`, for tiles and charts."""
+    return "dense" if is_dense(summary) else "baseline"
+
+
+def long_name(summary: Summary) -> str:
+    """The baseline in a sentence: `the dense network`, or `the run` and its label."""
+    return "the dense network" if is_dense(summary) else f"the run {facts.label(summary.baseline.record)}"
+
+
+def accuracy(summary: Summary, stage: str | None = None) -> facts.Change:
+    """Test accuracy of a stage, the last for None, against the baseline's, as the paired test judges it."""
+    stage = stage or summary.final
+    value = facts.accuracy(summary.record, stage)
+    return facts.judged(value, summary.baseline.report["accuracy"], summary.paired[stage].verdict)
+
+
+def worst_class(summary: Summary, stage: str | None = None) -> tuple[str, facts.Change]:
+    """The class with the lowest recall, and that recall against the baseline's for the same class."""
+    stage = stage or summary.final
+    row = summary.worst_class(stage)
+    place = summary.classes.index(row["name"])
+    before = summary.baseline.report["per_class"][place]["recall"]
+    return row["name"], facts.judged(row["recall"], before, summary.paired[stage].per_class[place].verdict)
+
+
+def counted(summary: Summary, field: str) -> facts.Change:
+    """`parameters`, `macs`, `flops` or `size_bytes` against the baseline's; fewer is a gain."""
+    pair = summary.counts[field]
+    return facts.counted(pair.value, pair.baseline)
+
+
+def finding(summary: Summary) -> str:
+    """One sentence: what the run keeps, and what that costs against the baseline."""
+    change = accuracy(summary)
+    if is_dense(summary):
+        return facts.finding(summary.record, change)
+    parameters = summary.counts["parameters"]
+    size = "as many parameters"
+    if parameters.difference:
+        more = "more" if parameters.difference > 0 else "fewer"
+        size = f"{words.percent(abs(parameters.relative))} {more} parameters"
+    kept = facts.schedule_words(facts.schedule_of(summary.record))
+    return f"{kept} {facts.accuracy_words(change)} against {long_name(summary)}, with {size}."
+
+
+def evidence(summary: Summary, stage: str | None = None) -> str:
+    """The verdict on the accuracy, the images that it rests on, and its margin."""
+    paired = summary.paired[stage or summary.final]
+    flips, verdict = paired.flips, paired.verdict
+    other = "the dense network" if is_dense(summary) else "the baseline"
+    sentence = verdict.words[:1].upper() + verdict.words[1:]
+    return (
+        f"{sentence}: of {flips.images:,} test images {flips.lost:,} are right only in {other} and {flips.gained:,} "
+        f"only here (exact McNemar test; 95 % margin ±{verdict.margin * 100:.1f} points)."
+    )
+
+
+def verdicts(summary: Summary, stage: str | None = None) -> pd.DataFrame:
+    """The paired test over all classes and for each: `class`, shares right, `change`, flips, `p`, `verdict`.
+
+    p of the classes is Holm-corrected over the ten. Shares and the change are 0..1.
+    """
+    stage = stage or summary.final
+    paired = summary.paired[stage]
+    rows = [("all classes", paired.flips, paired.verdict)]
+    rows += [(name, e.flips, e.verdict) for name, e in zip(summary.classes, paired.per_class, strict=True)]
+    return pd.DataFrame(
+        {
+            "class": name,
+            short_name(summary): (flips.kept + flips.lost) / max(flips.images, 1),
+            "this run": (flips.kept + flips.gained) / max(flips.images, 1),
+            "change": verdict.difference,
+            "lost": flips.lost,
+            "gained": flips.gained,
+            "p": verdict.p,
+            "verdict": verdict.words,
+        }
+        for name, flips, verdict in rows
+    )

@@ -1,0 +1,98 @@
+"""Clusters: a block's filters as pictures, how alike they are, the tree, and which merged, stayed and went."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from roboreg_core.charts import clusters
+from roboreg_core.pruning.method import NO_CLUSTERS, parse_weights
+from roboreg_core.runs.clusters import BlockFilters
+from roboreg_core.runs.summary import Summary
+from roboreg_core.schedule import BOUNDS
+from roboreg_core.ui import keys, panels
+from roboreg_core.ui.inspect import controls
+
+# Frames tell by colour and by line what the caption says in words.
+_STYLE = f"""<style>
+.filters {{ display: flex; flex-wrap: wrap; gap: 0.75rem 0.5rem; }}
+.filters figure {{ margin: 0; width: 4.25rem; }}
+.filters img {{ width: 56px; height: 56px; image-rendering: pixelated; display: block; padding: 2px; }}
+.filters figcaption {{ font-size: 0.75rem; }}
+.filters .stays img {{ outline: 3px solid {clusters.FATE_COLOURS["stays"]}; }}
+.filters .merged img {{ outline: 3px dashed {clusters.FATE_COLOURS["merged"]}; }}
+.filters .dropped img {{ outline: 1px dotted {clusters.FATE_COLOURS["dropped"]}; opacity: 0.5; }}
+</style>"""
+
+
+def show(summary: Summary) -> None:
+    """The tab."""
+    if parse_weights(summary.record.spec["method"]) is not None:
+        st.info("This run set single weights to zero: every filter stays, so there are no clusters to show.")
+        return
+    blocks = {str(block): f"{block}" for block in range(1, len(BOUNDS) + 1)}
+    block = int(controls.segment("Block", keys.BLOCK, blocks, "1"))
+    found = measured.filters_of(summary.record, block)
+    st.markdown(f"**{panels.escape(clusters.clusters_title(found))}**")
+    for note in clusters.clusters_notes(found):
+        st.caption(panels.escape(note))
+    _tiles(found)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _correlations(found)
+    with right:
+        _tree(found)
+
+
+def _tiles(found: BlockFilters) -> None:
+    frame = clusters.tiles_data(found)
+    st.markdown(f"**{panels.escape(clusters.tiles_alt(frame))}**")
+    st.html(tiles(frame))
+    order = "They stand as in the tree" if found.clustered == NO_CLUSTERS else "Filters that became one stand together"
+    st.caption(
+        f"{order}, and so they do in the matrix below. Point at one to read what became of it and what that lost; the "
+        "table has the same."
+    )
+    panels.as_table("filters", frame.drop(columns=["tile"]))
+
+
+def tiles(frame: pd.DataFrame) -> str:
+    """The filters as HTML: unlike a chart they go into further rows on a narrow screen."""
+    figures = "".join(
+        f'<figure class="{row.fate}" title="filter {row.filter} {row.fate}; becomes: {row.into}; lost: {row.lost}">'
+        f'<img src="{row.tile}" alt="filter {row.filter}, {row.fate}" width="56" height="56">'
+        f"<figcaption>{row.filter} {row.fate}</figcaption></figure>"
+        for row in frame.itertuples()
+    )
+    return f'{_STYLE}<div class="filters">{figures}</div>'
+
+
+def _correlations(found: BlockFilters) -> None:
+    frame = clusters.correlation_data(found)
+    panels.show(
+        panels.Panel(
+            name="correlations",
+            title=clusters.correlation_title(frame),
+            frame=frame,
+            chart=clusters.correlation_chart,
+            alt_text=clusters.correlation_alt(frame),
+            depends="Framed: filters that became one.",
+        )
+    )
+
+
+def _tree(found: BlockFilters) -> None:
+    frame = clusters.tree_data(found)
+    merges = frame[frame["corner"] == 0].drop(columns=["corner", "x", "cut"])
+    panels.show(
+        panels.Panel(
+            name="tree",
+            title=clusters.tree_title(frame),
+            frame=frame,
+            chart=clusters.tree_chart,
+            alt_text=clusters.tree_alt(frame),
+            depends="Point at a node to read which filters merge there and how much of what sets all filters apart is "
+            "lost; the table has every merge.",
+            table=merges.rename(columns={"height": "distance", "done": "made by the run"}),
+        )
+    )

@@ -1,0 +1,100 @@
+"""Confusion: counts, shares or the difference to the baseline; a cell opens exactly its images."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from roboreg_core.charts import confusion, difference, facts, versus, words
+from roboreg_core.charts.base import Chosen
+from roboreg_core.runs.summary import Summary
+from roboreg_core.ui import address, keys, panels
+from roboreg_core.ui.inspect import controls, gallery
+
+_VALUES = {"count": "Images", "share": "Percent of row", "difference": "Difference"}
+_FIELDS = {"true": keys.TRUE, "predicted": keys.PREDICTED}
+
+
+def show(summary: Summary) -> None:
+    """The tab."""
+    with st.container(horizontal=True):
+        stage = controls.stage(summary.record)
+        values = controls.segment("Cells show", keys.CONFUSION_VALUES, _VALUES, "count")
+    address.restore([controls.optional(key, summary.classes) for key in _FIELDS.values()])
+    if values == "difference":
+        _difference(summary, stage)
+    else:
+        _counts(summary, stage, values)
+    _pictures(summary, stage, values)
+
+
+def _counts(summary: Summary, stage: str, values: str) -> None:
+    ink, variant = panels.ink(), f"{stage} {values}"
+    frame = confusion.confusion_data(facts.report_of(summary.record, stage))
+    marks = controls.marks("confusion", _chosen(), variant)
+    panels.show(
+        panels.Panel(
+            name="confusion",
+            key=marks.key,
+            title=confusion.confusion_title(frame),
+            frame=frame,
+            chart=partial(confusion.confusion_chart, values=values, ink=ink, chosen=marks.chosen),
+            alt_text=confusion.confusion_alt(frame),
+            variant=f"{values} {ink} {marks.chosen}",
+            depends=f"Click a cell to see its images. {_network(stage)}, {facts.depends_on(summary.record)}",
+            table=confusion.confusion_table(frame, values),
+            on_select=partial(controls.clicked, "confusion", marks.key, confusion.SELECTION, variant, _FIELDS),
+        )
+    )
+
+
+def _difference(summary: Summary, stage: str) -> None:
+    variant, name = f"{stage} difference", versus.long_name(summary)
+    frame = difference.difference_data(summary.paired[stage].confusion, summary.classes)
+    marks = controls.marks("confusion", _chosen(), variant)
+    panels.show(
+        panels.Panel(
+            name="confusion",
+            key=marks.key,
+            title=difference.difference_title(frame, name),
+            frame=frame,
+            chart=partial(difference.difference_chart, chosen=marks.chosen),
+            alt_text=difference.difference_alt(frame, name),
+            variant=f"difference {marks.chosen}",
+            depends=f"{_network(stage)} minus {name}; click a cell to see what came and went. {difference.RULE}",
+            table=difference.difference_table(frame),
+            on_select=partial(controls.clicked, "confusion", marks.key, confusion.SELECTION, variant, _FIELDS),
+        )
+    )
+
+
+def _network(stage: str) -> str:
+    return f"{controls.STAGE_WORDS[stage]} network"
+
+
+def _chosen() -> Chosen:
+    true, predicted = (st.session_state[key] for key in _FIELDS.values())
+    return ({"true": true, "predicted": predicted},) if true and predicted else ()
+
+
+def _pictures(summary: Summary, stage: str, values: str) -> None:
+    with st.container(horizontal=True):
+        options = {name: name for name in summary.classes}
+        true = controls.choice("True class", keys.TRUE, options, "Choose a row")
+        predicted = controls.choice("Predicted class", keys.PREDICTED, options, "Choose a column")
+    if true is None or predicted is None:
+        st.caption("No images are shown yet: click a cell, or choose its true and its predicted class.")
+        return
+    row, column, look = summary.classes.index(true), summary.classes.index(predicted), gallery.Look.of(summary)
+    what = f"{true.capitalize()} taken for {predicted}" if row != column else f"{true.capitalize()}, recognised"
+    if values != "difference":
+        gallery.show("cell", summary.confused(stage, row, column), what, look)
+        return
+    entered, left = summary.moved(stage, row, column)
+    st.markdown(
+        f"**{what}**: {len(entered):,} came into this cell and {len(left):,} left it, "
+        f"{words.signed(len(entered) - len(left), 0)} in all."
+    )
+    gallery.show("entered", entered, f"Not with {versus.short_name(summary)}, but now", look)
+    gallery.show("left", left, f"With {versus.short_name(summary)}, but not now", look)

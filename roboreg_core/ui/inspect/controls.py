@@ -1,0 +1,108 @@
+"""Choices inside the tabs that the address keeps: the stage, and marks of a chart that a click or a list chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from roboreg_core.charts import facts
+from roboreg_core.charts.base import Chosen
+from roboreg_core.runs.results import final_stage
+from roboreg_core.store.records import Record
+from roboreg_core.ui import address, keys
+from roboreg_core.ui.address import Setting, one_of
+
+STAGE_WORDS = {"dense": "Dense", "pruned": "Pruned", "tuned": "Fine-tuned"}
+
+
+def stage(record: Record) -> str:
+    """The stage that a tab shows."""
+    stages = facts.stages_of(record)
+    return segment("Network", keys.STAGE, {each: STAGE_WORDS[each] for each in stages}, final_stage(record))
+
+
+def segment(label: str, key: str, options: dict[str, str], default: str, **how: Any) -> str:
+    """One of a few options, value -> words."""
+    setting = Setting(key=key, default=default, read=one_of(*options))
+    address.restore([setting])
+    if st.session_state[key] not in options:
+        st.session_state[key] = default
+    st.segmented_control(
+        label, list(options), required=True, format_func=options.__getitem__, key=key, persist_state="session", **how
+    )
+    address.follow([setting])
+    chosen: str = st.session_state[key]
+    return chosen
+
+
+def choice(label: str, key: str, options: dict[str, str], placeholder: str) -> str | None:
+    """One of a list of options, value -> words, or none."""
+    setting = optional(key, options)
+    address.restore([setting])
+    if st.session_state[key] not in options:
+        st.session_state[key] = None
+    st.selectbox(
+        label,
+        list(options),
+        index=None,
+        format_func=options.__getitem__,
+        key=key,
+        placeholder=placeholder,
+        persist_state="session",
+    )
+    address.follow([setting])
+    chosen: str | None = st.session_state[key]
+    return chosen
+
+
+def optional(key: str, options: Sequence[str] | dict[str, str]) -> Setting:
+    """A setting that may be none of the options."""
+    return Setting(key=key, default=None, read=one_of(*options))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marks:
+    """How a clickable chart is to be drawn.
+
+    Attributes:
+        key: of the chart.
+        chosen: marks that are chosen from the beginning.
+    """
+
+    key: str
+    chosen: Chosen
+
+
+def marks(chart: str, chosen: Chosen, variant: str = "") -> Marks:
+    """Keeps a chart in step with choices that were not made by clicking it: from a list, or from an address.
+
+    A browser keeps what was clicked by itself. Only where something else was chosen, or the chart looks different
+    (`variant`), a new chart takes its place that begins with `chosen`; a click draws nothing anew.
+    """
+    kept = st.session_state.setdefault(_memory(chart), {"turn": 0, "shown": ((), variant), "begun": ()})
+    now = (_plain(chosen), variant)
+    if now != kept["shown"]:
+        kept.update(turn=kept["turn"] + 1, shown=now, begun=chosen)
+    key = f"chart-{chart}" + (f"-{kept['turn']}" if kept["turn"] else "")
+    return Marks(key=key, chosen=kept["begun"])
+
+
+def clicked(chart: str, key: str, selection: str, variant: str, fields: dict[str, str]) -> None:
+    """Callback of a chart that `marks` keeps: puts the mark that was clicked into widgets, field -> widget's key."""
+    state: Any = st.session_state.get(key) or {}
+    found = (state.get("selection") or {}).get(selection) or []
+    chosen = ({field: str(found[-1].get(field)) for field in fields},) if found else ()
+    for field, widget in fields.items():
+        st.session_state[widget] = chosen[0][field] if chosen else None
+    st.session_state[_memory(chart)]["shown"] = (_plain(chosen), variant)
+
+
+def _memory(chart: str) -> str:
+    return f"marks-{chart}"
+
+
+def _plain(chosen: Chosen) -> tuple[tuple[tuple[str, str], ...], ...]:
+    return tuple(tuple(sorted(each.items())) for each in chosen)

@@ -1,0 +1,63 @@
+"""What is found about a run, before any tab: a sentence, its evidence, four tiles; and what the run was made with."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from roboreg_core.charts import facts, settings, versus, words
+from roboreg_core.runs.summary import Summary
+from roboreg_core.store.records import Record
+from roboreg_core.ui import keys, panels
+
+_BLOCK_COLUMNS = ["block", "before", "asked", "kept", "distinct", "dead"]
+
+
+def finding(summary: Summary) -> None:
+    """The finding as a sentence, how sure it is, and what makes the two runs unlike."""
+    record = summary.record
+    with st.container(key=keys.FINDING):
+        st.markdown(f"### {panels.escape(versus.finding(summary))}")
+    origin = "Recorded run, ships with the project" if record.recorded else "Own run"
+    st.caption(
+        f"{panels.escape(versus.evidence(summary))} {origin} `{panels.escape(record.id)}` · "
+        f"{words.moment(record.created)} UTC."
+    )
+    if summary.unlike:
+        lines = [f"{words.shortened(each.words, 300)} (concerns {each.concerns})." for each in summary.unlike]
+        told = "".join(f"\n- {panels.escape(line)}" for line in lines)
+        st.warning(f"**Not like for like: part of a change may come from this.**{told}", icon=":material/warning:")
+
+
+def tiles(summary: Summary) -> None:
+    """Accuracy, worst class, parameters, FLOPs: each against the baseline."""
+    baseline = versus.short_name(summary)
+    name, worst = versus.worst_class(summary)
+    first, second, third, fourth = st.columns(4)
+    with first:
+        panels.accuracy_tile("Test accuracy", versus.accuracy(summary), baseline)
+    with second:
+        panels.accuracy_tile(f"Recall of the worst class, {name}", worst, baseline)
+    with third:
+        panels.cost_tile("Parameters", versus.counted(summary, "parameters"), words.count, baseline=baseline)
+    with fourth:
+        flops = versus.counted(summary, "flops")
+        panels.cost_tile("FLOPs an image", flops, words.millions, "Two a multiply-accumulate.", baseline)
+    st.caption(
+        panels.escape(f"Accuracy: {facts.depends_on(summary.record)}. FLOPs are twice the MACs, counted at 32 x 32.")
+    )
+
+
+def made_with(record: Record) -> None:
+    """Every setting and version, and what became of each block's filters."""
+    with st.expander("What this run was made with", icon=":material/info:"):
+        left, right = st.columns(2)
+        rows = settings.settings_of(record)
+        table = pd.DataFrame({"setting": list(rows), "value": list(rows.values())})
+        left.dataframe(table, hide_index=True, height="content")
+        # None where single weights were pruned.
+        blocks = pd.DataFrame(record.result["pruning"]["blocks"], columns=_BLOCK_COLUMNS)
+        right.dataframe(blocks.rename(columns={"before": "filters"}), hide_index=True, height="content")
+        for note in record.result["pruning"]["notes"]:
+            right.warning(panels.escape(panels.sentence(note)))
+        right.caption("Distinct: different filters before merging. Dead: filters whose channel never changed.")

@@ -1,0 +1,47 @@
+"""History: loss, accuracy and rate by epoch of fine-tuning."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from roboreg_core.charts import facts, history, versus
+from roboreg_core.runs.summary import Summary
+from roboreg_core.ui import panels
+
+
+def show(summary: Summary) -> None:
+    """The tab."""
+    record = summary.record
+    if not record.result["history"]:
+        st.info(
+            "This run was not fine-tuned, so there are no curves. Set epochs above 0 on the Design page to get some."
+        )
+        return
+    frame = history.history_data(record.result["history"])
+    st.markdown(f"**{panels.escape(history.history_title(frame))}**")
+    for column, measure in zip(st.columns(3), ("accuracy", "loss", "learning rate"), strict=True):
+        with column:
+            _curve(summary, measure)
+    st.caption(
+        panels.escape(
+            f"Training figures are on augmented {record.result['images']['training']}, validation on 2,000 images that "
+            f"nothing trains on; {facts.depends_on(record)}. {facts.best_epoch_words(record)}"
+        )
+    )
+    panels.as_table("history", frame)
+
+
+def _curve(summary: Summary, measure: str) -> None:
+    frame = history.history_data(summary.record.result["history"])
+    dense = other = None
+    if measure == "accuracy":
+        dense = facts.accuracy(summary.record, "dense")
+        other = None if versus.is_dense(summary) else summary.baseline.report["accuracy"]
+    draw = partial(history.history_chart, measure=measure, dense=dense, baseline=other)
+    st.vega_lite_chart(
+        spec=panels.drawn(frame, "history", draw, f"{measure} {dense} {other}"),
+        key=f"chart-history-{measure.replace(' ', '-')}",
+        alt=history.history_alt(frame, measure, dense),
+    )
