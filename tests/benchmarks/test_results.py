@@ -16,6 +16,7 @@ from roboreg_core.data.images import Images
 from roboreg_core.errors import SpecError
 from roboreg_core.model import checkpoints
 from roboreg_core.model.resnet import ResNet20
+from roboreg_core.pruning.method import DEFAULT_CALIBRATION
 from roboreg_core.runs.spec import METHOD_VERSION
 from roboreg_core.schedule import PRESETS
 from roboreg_core.store.store import Store
@@ -32,7 +33,7 @@ def point(contestant: str = "refit", seed: int = 0, pruned: float = 0.85, **chan
         version=METHOD_VERSION,
         dense_sha256="d",
         training_set="bundled",
-        calibration=2_000,
+        calibration=DEFAULT_CALIBRATION,
         parameters=135_754,
         macs=20_497_024,
         dense=0.9243,

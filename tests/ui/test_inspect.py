@@ -70,7 +70,7 @@ def pictures(app: AppTest) -> int:
 def test_finding_and_tiles_are_the_paired_ones(open_page: Open, figures: dict[str, Any]) -> None:
     app = open_page("inspect", run=RUN)
     paired, worst = figures["paired"]["tuned"], figures["worst_class"]["tuned"]
-    accuracy, recall, parameters, flops = app.metric[:4]
+    accuracy, parameters, flops, recall = app.metric[:4]
     assert f"{paired['flips']['lost']} are right only in the dense network" in said(app)
     assert accuracy.delta == words.signed_points(paired["verdict"]["difference"])
     assert f"worst class, {worst['name']}" in recall.label

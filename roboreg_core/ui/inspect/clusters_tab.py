@@ -10,7 +10,7 @@ from roboreg_core.pruning.method import NO_CLUSTERS, parse_weights
 from roboreg_core.runs.clusters import BlockFilters
 from roboreg_core.runs.summary import Summary
 from roboreg_core.schedule import BOUNDS
-from roboreg_core.ui import keys, panels
+from roboreg_core.ui import keys, measured, panels
 from roboreg_core.ui.inspect import controls
 
 # Frames tell by colour and by line what the caption says in words.

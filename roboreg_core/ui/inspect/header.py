@@ -30,19 +30,19 @@ def finding(summary: Summary) -> None:
 
 
 def tiles(summary: Summary) -> None:
-    """Accuracy, worst class, parameters, FLOPs: each against the baseline."""
+    """Accuracy, parameters, FLOPs, worst class: each against the baseline."""
     baseline = versus.short_name(summary)
     name, worst = versus.worst_class(summary)
     first, second, third, fourth = st.columns(4)
     with first:
         panels.accuracy_tile("Test accuracy", versus.accuracy(summary), baseline)
     with second:
-        panels.accuracy_tile(f"Recall of the worst class, {name}", worst, baseline)
-    with third:
         panels.cost_tile("Parameters", versus.counted(summary, "parameters"), words.count, baseline=baseline)
-    with fourth:
+    with third:
         flops = versus.counted(summary, "flops")
         panels.cost_tile("FLOPs an image", flops, words.millions, "Two a multiply-accumulate.", baseline)
+    with fourth:
+        panels.accuracy_tile(f"Recall of the worst class, {name}", worst, baseline)
     st.caption(
         panels.escape(f"Accuracy: {facts.depends_on(summary.record)}. FLOPs are twice the MACs, counted at 32 x 32.")
     )
