@@ -11,7 +11,18 @@ from roboreg_core.charts import choice, comparison, facts, overlap, palette, slo
 from roboreg_core.runs.compare import FEWEST, Comparison
 from roboreg_core.runs.figures import COSTS
 from roboreg_core.store.records import Record
-from roboreg_core.ui import address, compare_pick, compare_table, guard, keys, measured, panels, run_filters, state
+from roboreg_core.ui import (
+    address,
+    compare_pick,
+    compare_table,
+    guard,
+    keys,
+    made_files,
+    measured,
+    panels,
+    run_filters,
+    state,
+)
 from roboreg_core.ui.address import Setting, one_of
 
 # A dense network may have a name of any length.
@@ -45,7 +56,7 @@ def everything() -> None:
     if len(shown) < FEWEST:
         _filtered_away(finding, len(shown), len(chosen.records))
         return
-    _told(finding, measured.comparison_of(shown, chosen.baseline), len(chosen.records))
+    _told(finding, measured.comparison_of(shown, chosen.baseline), len(chosen.records), chosen.baseline)
 
 
 def _nothing_to_compare(there: int) -> None:
@@ -64,7 +75,7 @@ def _filtered_away(finding: st.delta_generator.DeltaGenerator, left: int, of: in
     st.button("Clear the filters", key=keys.CLEAR_FILTERS, icon=":material/filter_alt_off:", on_click=run_filters.clear)
 
 
-def _told(finding: st.delta_generator.DeltaGenerator, found: Comparison, of: int) -> None:
+def _told(finding: st.delta_generator.DeltaGenerator, found: Comparison, of: int, baseline: Record | None) -> None:
     finding.markdown(f"### {panels.escape(panels.sentence(comparison.comparison_title(found)))}")
     if len(found.rows) < of:
         finding.caption(f"The filters show {len(found.rows)} of {of} runs, here and in every chart.")
@@ -78,6 +89,8 @@ def _told(finding: st.delta_generator.DeltaGenerator, found: Comparison, of: int
         _strip(found)
     _slopes(found, styles)
     _overlap(found)
+    with st.container(key="controls-report"):
+        made_files.of_comparison([row.record for row in found.rows], baseline)
 
 
 def _unlike(where: st.delta_generator.DeltaGenerator, found: Comparison) -> None:

@@ -1,8 +1,8 @@
-"""Files of a run that take seconds to make: each is made once, when it is asked for, and then offered."""
+"""Files of runs that take seconds to make: each is made once, when it is asked for, and then offered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -21,40 +21,50 @@ class _Made:
 
 @dataclass(frozen=True, kw_only=True)
 class _Kind:
-    """A kind of file: its words, how it is made of the run with an id, and how the browser is to take it."""
+    """A kind of file: its words, how it is made of runs against a baseline, by their ids, and how the browser takes it."""
 
     name: str
     label: str
     meaning: str
-    make: Callable[[str], _Made]
+    make: Callable[[tuple[str, ...], str | None], _Made]
     suffix: str
     mime: str
 
 
-def show(record: Record) -> None:
-    """The network as ONNX and the report, each behind a button until it is made."""
-    for kind in KINDS:
-        asked = f"asked-{kind.name}-{record.id}"
-        if st.session_state.get(asked):
-            _offer(record, kind)
-        else:
-            st.button(
-                f"Make {kind.label}",
-                key=keys.make_file(kind.name),
-                icon=":material/build:",
-                on_click=st.session_state.__setitem__,
-                args=(asked, True),
-                help=kind.meaning,
-            )
+def of_run(record: Record, baseline: Record | None) -> None:
+    """The network as ONNX and the report against `baseline` (the dense network for None), each behind a button."""
+    for kind in (ONNX, REPORT):
+        _one([record], baseline, kind)
 
 
-def _offer(record: Record, kind: _Kind) -> None:
+def of_comparison(records: Sequence[Record], baseline: Record | None) -> None:
+    """The report of these runs side by side, behind a button."""
+    _one(records, baseline, REPORT)
+
+
+def _one(records: Sequence[Record], baseline: Record | None, kind: _Kind) -> None:
+    runs, against = tuple(record.id for record in records), baseline.id if baseline is not None else None
+    asked = f"asked-{kind.name}-{runs}-{against}"
+    if st.session_state.get(asked):
+        _offer(runs, against, kind)
+        return
+    st.button(
+        f"Make {kind.label}",
+        key=keys.make_file(kind.name),
+        icon=":material/build:",
+        on_click=st.session_state.__setitem__,
+        args=(asked, True),
+        help=kind.meaning,
+    )
+
+
+def _offer(runs: tuple[str, ...], against: str | None, kind: _Kind) -> None:
     with panels.errors_shown(), st.spinner(f"Making {kind.label}: some seconds"):
-        made = kind.make(record.id)
+        made = kind.make(runs, against)
         st.download_button(
             f"{kind.label[:1].upper()}{kind.label[1:]}",
             made.content,
-            f"roboreg-{record.id}{kind.suffix}",
+            f"roboreg-{runs[0] if len(runs) == 1 else 'comparison'}{kind.suffix}",
             kind.mime,
             key=keys.download_made(kind.name),
             icon=":material/download:",
@@ -64,8 +74,9 @@ def _offer(record: Record, kind: _Kind) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _onnx(run: str) -> _Made:
-    export = onnx_for(state.find_run(run), state.store())
+def _onnx(runs: tuple[str, ...], against: str | None) -> _Made:
+    del against  # a network is what it is
+    export = onnx_for(state.find_run(runs[0]), state.store())
     note = (
         f"onnxruntime's logits are within {export.difference:.1e} of this network's on {export.images:,} test images."
     )
@@ -73,28 +84,28 @@ def _onnx(run: str) -> _Made:
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _report(run: str) -> _Made:
+def _report(runs: tuple[str, ...], against: str | None) -> _Made:
+    records = [state.find_run(run) for run in runs]
+    baseline = state.find_run(against) if against is not None else None
     return _Made(
-        content=report_html([state.find_run(run)], state.store()).encode(),
+        content=report_html(records, state.store(), baseline).encode(),
         note="One file with charts, tables, checksums and commands; it loads nothing and runs nothing.",
     )
 
 
-KINDS = (
-    _Kind(
-        name="onnx",
-        label="ONNX file",
-        meaning="The network for other programs: raw images in, logits out. It is compared with onnxruntime first.",
-        make=_onnx,
-        suffix=".onnx",
-        mime="application/octet-stream",
-    ),
-    _Kind(
-        name="report",
-        label="report (HTML)",
-        meaning="All that is known of this run in one file, to read offline or to print.",
-        make=_report,
-        suffix=".html",
-        mime="text/html",
-    ),
+ONNX = _Kind(
+    name="onnx",
+    label="ONNX file",
+    meaning="The network for other programs: raw images in, logits out. It is compared with onnxruntime first.",
+    make=_onnx,
+    suffix=".onnx",
+    mime="application/octet-stream",
+)
+REPORT = _Kind(
+    name="report",
+    label="report (HTML)",
+    meaning="All that is shown here in one file, to read offline or to print.",
+    make=_report,
+    suffix=".html",
+    mime="text/html",
 )

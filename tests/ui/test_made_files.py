@@ -59,3 +59,22 @@ def test_an_onnx_file_that_fails_its_check_is_not_offered(
     app.button(key="make-onnx").click().run()
     assert ["must be within 0.0001" in error.value for error in app.error] == [True]
     assert not any(each.key == "download-made-onnx" for each in app.get("download_button"))
+
+
+def test_a_comparison_has_a_report_against_the_baseline_of_the_page(
+    open_page: Open, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[list[str], str | None]] = []
+
+    def told(records: list[Record], _: object, baseline: Record | None) -> str:
+        asked.append(([record.id for record in records], baseline.id if baseline else None))
+        return "<!doctype html>"
+
+    monkeypatch.setattr(made_files, "report_html", told)
+    for identity in (RUN, "b" * 16):
+        put(identity=identity)
+    app = open_page("compare", runs=f"{RUN},{'b' * 16}", baseline=RUN)
+    app.button(key="make-report").click().run()
+    assert not app.exception
+    assert [button.proto.label for button in app.get("download_button") if button.proto.label.startswith("Report")]
+    assert asked == [([RUN, "b" * 16], RUN)]

@@ -50,7 +50,7 @@ def show(summary: Summary) -> None:
             "download-record",
             "application/json",
         )
-        made_files.show(record)
+        made_files.of_run(record, None if versus.is_dense(summary) else summary.baseline.record)
     with right:
         st.markdown("**To repeat this run**")
         st.code(record.result["command"], language="bash", wrap_lines=True)
