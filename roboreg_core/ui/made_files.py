@@ -21,7 +21,7 @@ class _Made:
 
 @dataclass(frozen=True, kw_only=True)
 class _Kind:
-    """A kind of file: its words, how it is made of runs against a baseline, by their ids, and how the browser takes it."""
+    """A kind of file: its words, how it is made of runs (ids) against a baseline, and how the browser takes it."""
 
     name: str
     label: str

@@ -11,7 +11,7 @@ from tests.browser.conftest import App
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-HALF, QUARTERS, MINIMAL = "20ec7cf8", "1fc3a70a", "85bd7c90"
+HALF, QUARTERS, MINIMAL = "5439cba5", "96706aa6", "b932b991"
 
 
 def figures(page: Page, run: str) -> str:

@@ -16,7 +16,7 @@ from tests.browser.conftest import App
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-RUN = "20ec7cf8"
+RUN = "5439cba5"
 
 
 def figures(app: App) -> Summary:

@@ -82,7 +82,7 @@ def spoken(text: str) -> str:
     return text.replace(words.NBSP, " ")
 
 
-@pytest.mark.parametrize("baseline", ["dense", "85bd7c90c92bdd90"])
+@pytest.mark.parametrize("baseline", ["dense", "b932b99158f8f7ea"])
 def test_every_figure_is_the_command_lines(open_page: Open, recorded: list[Record], baseline: str) -> None:
     baseline = next((record.id for record in recorded if record.id.startswith(baseline[:8])), baseline)
     app = open_page("compare", runs=ids(recorded), baseline=baseline)

@@ -29,7 +29,7 @@ from tests.charts.records import make_record
 from tests.ui.test_pages import said
 
 Open = Callable[..., AppTest]
-RUN, OTHER = "20ec7cf8", "1fc3a70a"
+RUN, OTHER = "5439cba5", "96706aa6"
 HOSTILE = {
     "script": "<script>alert(1)</script>",
     "markdown": "**`x` [y](http://z) $1$ \" '",
