@@ -213,10 +213,10 @@ def test_the_command_line_prints_the_same_figures(records: list[Record], store: 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("85bd",), "2 to 16 runs, got 1"),
-        (("85bd", "85bd7"), "twice"),
-        (("85bd", "zz"), "no record begins with 'zz'"),
-        (("85bd", "1fc3", "--baseline", "zz"), "no record begins with 'zz'"),
+        (("b932",), "2 to 16 runs, got 1"),
+        (("b932", "b932b"), "twice"),
+        (("b932", "zz"), "no record begins with 'zz'"),
+        (("b932", "9670", "--baseline", "zz"), "no record begins with 'zz'"),
     ],
 )
 def test_bad_comparisons_end_with_one_line(arguments: tuple[str, ...], reason: str) -> None:

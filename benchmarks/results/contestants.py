@@ -57,6 +57,8 @@ CONTESTANTS = {
     contestant.name: contestant
     for contestant in (
         Contestant("refit", "refit"),
+        Contestant("refit-plus", "refit-plus"),
+        Contestant("loss+refit", "filter/none/loss/refit"),
         *_both("source", method="source"),
         *_both("merge", method="merge"),
         *_both("l1", method="l1"),

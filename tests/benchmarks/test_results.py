@@ -138,7 +138,7 @@ def test_a_point_that_is_there_is_not_measured_again(dense: checkpoints.Checkpoi
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(SpecError, match="must be one of refit, source"):
+    with pytest.raises(SpecError, match="must be one of refit, refit-plus"):
         chosen("refit,magic")
 
 
