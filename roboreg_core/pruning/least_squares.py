@@ -50,20 +50,19 @@ class Moments:
 
 def moments(parts: Iterable[tuple[Tensor, Tensor]]) -> Moments:
     """Moments of `parts` of inputs (n, n_inputs) and targets (n, n_targets), float32, summed up in float64."""
-    gram = cross = energy = torch.zeros(())
+    gram = cross = energy = sums = wanted = torch.zeros(())
     count = 0
     for inputs, targets in parts:
         with _by_onednn():
-            products = inputs.T @ inputs, inputs.T @ targets
-        sums = inputs.sum(0, keepdim=True)
-        square = torch.cat(
-            [torch.cat([products[0], sums]), torch.cat([sums, sums.new_tensor([[len(inputs)]])], 1).T], 1
-        )
-        gram = gram + square.double()
-        cross = cross + torch.cat([products[1], targets.sum(0, keepdim=True)]).double()
-        energy = energy + targets.square().sum(0).double()
+            gram = (inputs.T @ inputs).double().add_(gram)
+            cross = (inputs.T @ targets).double().add_(cross)
+        sums = inputs.sum(0).double() + sums
+        wanted = targets.sum(0).double() + wanted
+        energy = targets.square().sum(0).double() + energy
         count += len(inputs)
-    return Moments(gram=gram.cpu() / count, cross=cross.cpu() / count, energy=energy.cpu() / count)
+    sides = torch.cat([gram, sums[None]]), torch.cat([sums, sums.new_tensor([count])])[:, None]
+    cross = torch.cat([cross, wanted[None]])
+    return Moments(gram=torch.cat(sides, 1).cpu() / count, cross=cross.cpu() / count, energy=energy.cpu() / count)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -167,7 +167,7 @@ class Pruner:
         site = self._sites[number - 1]
         pruned = prune_block(site, k)
         outputs = advance(site, pruned) if self._reference is not None else None
-        self._done.append(_Done(k=k, pruned=pruned, outputs=outputs))
+        self._done.append(_Done(k=k, pruned=replace(pruned, channels=()), outputs=outputs))
 
     def _site(self, number: int) -> Site:
         before = self._done[-1] if self._done else None

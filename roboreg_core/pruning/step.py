@@ -64,12 +64,21 @@ class BlockReport:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PrunedBlock:
-    """A block's new tensors, and how they came about; `changed` where the network up to here computes another thing."""
+    """A block's new tensors, and how they came about.
+
+    Attributes:
+        inner, outer: the tensors.
+        report: what became of its filters.
+        changed: whether the network up to here computes another thing.
+        channels: its channels before their ReLU on the calibration images, in parts of `BATCH_SIZE`, where they were
+            computed on the way; `advance` takes them, and nothing else should keep them.
+    """
 
     inner: Inner
     outer: Outer
     report: BlockReport
     changed: bool
+    channels: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,11 +153,16 @@ class Site:
         of = self.moments_of(self.straight, parts if self.method.rounds else None)
         return of, Around.joined(parts) if parts else None
 
-    def moments_of(self, inner: Inner, around: list[Around] | None = None) -> Moments:
-        """Moments of the channels of `inner` and what is wanted of them; `around` is added to, where it is given."""
+    def moments_of(self, inner: Inner, around: list[Around] | None = None, kept: list[Tensor] | None = None) -> Moments:
+        """Moments of the channels of `inner` and what is wanted of them.
+
+        Where they are given, `around` and `kept` get what is around a few places, and the channels before their ReLU.
+        """
 
         def part(x: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
             channels = before_relu(inner, x, self.block)
+            if kept is not None:
+                kept.append(channels)
             rows = patches(channels, answers.places)
             wanted = answers.outputs - values(self.block.shortcut(x), answers.places)
             if around is not None:
@@ -181,11 +195,12 @@ def prune_block(site: Site, k: int) -> PrunedBlock:
     else:
         inner, outer = _merge(site, labels, kept), site.outer
     changed = site.mended or not (count == width or _is_exact(site, labels))
+    channels: tuple[Tensor, ...] = ()
     if site.refits and changed:
         of = site.moments_of(inner) if kept is None else site.everything.take(channel_rows(kept))
         inner, outer = refit_conv2(inner, outer, of)
         if kept is not None and count < width:
-            inner, outer = _blend(site, inner, outer, kept, error(of, outer.start(inner.conv2).double()))
+            inner, outer, channels = _blend(site, inner, outer, kept, error(of, outer.start(inner.conv2).double()))
     report = BlockReport(
         block=site.number,
         before=width,
@@ -196,23 +211,30 @@ def prune_block(site: Site, k: int) -> PrunedBlock:
         labels=tuple(labels.tolist()),
         losses=_losses(site, labels) if count < width else (),
     )
-    return PrunedBlock(inner=inner, outer=outer, report=report, changed=changed)
+    return PrunedBlock(inner=inner, outer=outer, report=report, changed=changed, channels=channels)
 
 
-def _blend(site: Site, inner: Inner, outer: Outer, kept: Tensor, lowest: float) -> tuple[Inner, Outer]:
-    """Filters mixed and conv2 solved in turns, as often as the method says and as long as the error falls."""
+def _blend(
+    site: Site, inner: Inner, outer: Outer, kept: Tensor, lowest: float
+) -> tuple[Inner, Outer, tuple[Tensor, ...]]:
+    """Filters mixed and conv2 solved in turns, as often as the method says and as long as the error falls.
+
+    With them their channels before the ReLU, which were computed on the way; none where nothing was mixed.
+    """
+    channels: tuple[Tensor, ...] = ()
     mixtures = pure(kept, site.inner.width)
     for _ in range(site.method.rounds):
         mixtures = blend(site.around, mixtures, outer.start(inner.conv2))
         new = mixed(site.straight, inner, mixtures, site.around)
-        of = site.moments_of(new)
+        passed: list[Tensor] = []
+        of = site.moments_of(new, kept=passed)
         solved = refit_conv2(new, outer, of)
         reached = error(of, solved[1].start(solved[0].conv2).double())
         # Mixtures look at some of the places; here all of them count.
         if not reached < lowest:
             break
-        (inner, outer), lowest = solved, reached
-    return inner, outer
+        (inner, outer), lowest, channels = solved, reached, tuple(passed)
+    return inner, outer, channels
 
 
 def advance(site: Site, pruned: PrunedBlock) -> Tensor:
@@ -221,11 +243,14 @@ def advance(site: Site, pruned: PrunedBlock) -> Tensor:
     weight = (pruned.inner.conv2 * pruned.outer.scale.view(-1, 1, 1, 1)).contiguous(memory_format=torch.channels_last)
     bias = pruned.outer.beta - pruned.outer.mean * pruned.outer.scale
 
-    def through(x: Tensor) -> Tensor:
-        channels = channels_of(pruned.inner, x, site.block)
-        return F.relu(F.conv2d(channels, weight.to(x.device), bias.to(x.device), padding=1) + site.block.shortcut(x))
+    def through(x: Tensor, channels: Tensor) -> Tensor:
+        answers = F.conv2d(channels, weight.to(x.device), bias.to(x.device), padding=1)
+        return answers.add_(site.block.shortcut(x)).relu_()
 
-    return in_batches(through, site.inputs)
+    if pruned.channels:
+        parts = zip(site.inputs.split(BATCH_SIZE), pruned.channels, strict=True)
+        return torch.cat([through(x, channels.relu()) for x, channels in parts])
+    return in_batches(lambda x: through(x, channels_of(pruned.inner, x, site.block)), site.inputs)
 
 
 def channels_of(inner: Inner, x: Tensor, block: BasicBlock) -> Tensor:
