@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from benchmarks.results.contestants import CONTESTANTS, Contestant
 from benchmarks.results.points import Point, Points, Seconds, Tune
 from roboreg_core.model.cost import cost
+from roboreg_core.runs.spec import METHOD_VERSION
 from roboreg_core.schedule import PRESETS
 
 
@@ -119,7 +120,9 @@ def _mean(values: Sequence[float]) -> Mean:
 
 
 def _took(seconds: Iterable[Seconds], found: Sequence[Point], name: str, schedule: str) -> Took | None:
-    alone = [each for each in seconds if (each.contestant, each.schedule) == (name, schedule)]
+    alone = [
+        each for each in seconds if (each.contestant, each.schedule, each.version) == (name, schedule, METHOD_VERSION)
+    ]
     if alone:
         return Took(seconds=alone[-1].seconds, alone=True, threads=alone[-1].environment["threads"])
     if not found:

@@ -10,6 +10,7 @@ from benchmarks.results.points import Points, Tune
 from benchmarks.results.rows import Columns, Mean, Row, Took, columns, rows
 from roboreg_core.data.sources import TRAINING_COUNTS
 from roboreg_core.model.cost import DENSE_COST, cost
+from roboreg_core.runs.spec import METHOD_VERSION
 from roboreg_core.schedule import PRESETS
 
 SCHEDULES = tuple(name for name in PRESETS if name != "dense")
@@ -37,7 +38,7 @@ def page(held: Points, dense_sha256: str) -> str:
     held = replace(held, points=tuple(point for point in held.points if point.dense_sha256 == dense_sha256))
     of = columns(held)
     tables = {schedule: rows(held, schedule, of) for schedule in SCHEDULES}
-    newest = max((row.version or 0 for table in tables.values() for row in table), default=0)
+    newest = METHOD_VERSION
     parts = [
         HEAD,
         "## Findings\n\n" + "\n".join(_finding(schedule, tables[schedule], of) for schedule in SCHEDULES) + "\n",
@@ -106,7 +107,7 @@ def _legend(held: Points, of: Columns, newest: int) -> str:
         "other work: the median of what the points took, no measurement of speed."
     )
     if any(point.version != newest for point in held.points):
-        lines.append(f"- {OLDER} measured by an older version of the code than {newest}, the newest on this page.")
+        lines.append(f"- {OLDER} measured by an older version of the code than {newest}, which is today's.")
     lines.append(f"- Machines: {'; '.join(_machines(held)) or NOT_MEASURED}.")
     return "\n".join(lines) + "\n"
 

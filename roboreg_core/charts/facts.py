@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from roboreg_core.charts import palette, words
-from roboreg_core.evaluation.interval import wilson
-from roboreg_core.evaluation.paired import Verdict, Z
-from roboreg_core.pruning.method import DEFAULT_METHOD
+from roboreg_core.evaluation.interval import Z, wilson
+from roboreg_core.evaluation.paired import Verdict
+from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.runs.preview import PRECISION, Preview, PreviewSpec
 from roboreg_core.runs.results import STAGES, final_stage
 from roboreg_core.schedule import BOUNDS, Schedule
@@ -243,7 +243,8 @@ def preview_words(preview: Preview) -> str:
 def preview_depends_on(spec: PreviewSpec, preview: Preview) -> str:
     """What a preview depends on."""
     method = f"{spec.method}, recalibrated" if spec.recalibrate else spec.method
-    looked = f" on {preview.calibration:,} training images" if preview.calibration else ""
+    run = f" (a run: {DEFAULT_CALIBRATION:,})" if preview.calibration != DEFAULT_CALIBRATION else ""
+    looked = f" on {preview.calibration:,} training images{run}" if preview.calibration else ""
     return (
         f"{preview.images:,} validation images, {PRECISION}; {method}{looked}; one seed ({spec.seed}); "
         f"{preview.device}, {words.plural(preview.threads, 'thread')}"

@@ -59,6 +59,10 @@ class PruneOptions:
                 raise SpecError(
                     f"method {WEIGHTS} takes no features, clusters, keep or repair, got some; leave them out"
                 )
+            if given and single != WeightsSpec():
+                raise SpecError(
+                    f"sparsity or threshold must be given once, got {self.method} and an option; leave one out"
+                )
             wanted = WeightsSpec(sparsity=self.sparsity, threshold=self.threshold) if given else single
             return wanted.spelled, False
         if given:

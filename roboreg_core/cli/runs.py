@@ -121,16 +121,15 @@ def runs_delete(
     as_json: Json = False,
 ) -> None:
     """Delete an own run; `runs restore` brings it back within 30 days, then its files go."""
-    from roboreg_core.errors import StoreError
+    from roboreg_core.runs.spec import KIND
     from roboreg_core.saved.schedules import saved_schedules, using
 
     store = open_store()
-    try:
-        record = store.find_record(run)
-    except StoreError:
-        if not now or not store.list_binned(prefix=run):
-            raise
+    # The bin only where nothing that stands is meant: an id's beginning that several share must not end one in the bin.
+    if now and not any(record.id.startswith(run) for record in store.list_records(KIND)):
         record = store.find_binned(run)
+    else:
+        record = find_run(store, run)
     names = [each.name for each in using(saved_schedules(store), record)]
     if now:
         store.delete_record(record.id)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from roboreg_core.cli.common import Json, ScheduleArgument, answer, open_store, say
+from roboreg_core.cli.files import write_file
 from roboreg_core.errors import ScheduleError
 from roboreg_core.schedule import Schedule
 
@@ -117,10 +118,7 @@ def schedules_export(
     if out is None:
         print(text, end="")
         return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ScheduleError(f"cannot write {out} ({error.strerror}): name another file") from error
+    write_file(out, text.encode())
     say.print(f"wrote {len(found)} to {out}", markup=False)
 
 

@@ -15,11 +15,11 @@ import numpy as np
 from scipy.special import bdtr
 
 from roboreg_core.errors import DataError
+from roboreg_core.evaluation.interval import Z
 
 # A change with a smaller p, corrected where several are looked at, is called real.
 ALPHA = 0.05
 # Two-sided 95 %.
-Z = 1.96
 CLASSES = 10
 
 

@@ -98,6 +98,8 @@ class Desk:
         self._lock = threading.Lock()
         self._open: dict[str, Asked] = {}
         self._dropped: list[Asked] = []
+        # Lanes that questions wait for and no worker takes, and since when.
+        self._missing: dict[str, float] = {}
 
     def put(self, channel: str, asked: Asked | None) -> None:
         """Put a question in the place of the channel's own, or of nothing where it is withdrawn; from any thread."""
@@ -148,10 +150,12 @@ class Desk:
                 self._settle(connection, asked)
 
     def miss(self, lanes: set[str]) -> None:
-        """Fail what has long waited for a lane that no worker takes."""
+        """Fail what waits for a lane that no worker has taken for long: one that died is soon replaced."""
+        now, wanted = time.monotonic(), {asked.question.lane for asked in self._all()}
+        self._missing = {lane: self._missing.get(lane, now) for lane in wanted - lanes}
         for asked in self._all():
             lane = asked.question.lane
-            if lane not in lanes and time.monotonic() - asked.since > MISSING_SECONDS:
+            if now - self._missing.get(lane, now) > MISSING_SECONDS:
                 self._end(asked, QuestionStatus.FAILED, error=NO_WORKER.format(lane=lane))
 
     def drop_all(self, error: str) -> None:

@@ -6,6 +6,7 @@ Unknowns are ordered as `weight.flatten(1)` orders them, channel by channel, wit
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ TAPS = 9
 RIDGE = 1e-4
 # A channel that may not be dropped costs this much.
 NEVER = float("inf")
+# torch's setting is the whole process's: two threads must not take each other's for the one to put back.
+_SETTING = threading.Lock()
 # Exchanges are tried with so many candidates a round; most rounds end at the first.
 CANDIDATES = 3
 
@@ -73,12 +76,13 @@ def _by_onednn() -> Iterator[None]:
     single samples adds a millionth to the diagonal of their moments: less than the ridge.
     """
     settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-    before = settings.fp32_precision
-    settings.fp32_precision = "bf16"
-    try:
-        yield
-    finally:
-        settings.fp32_precision = before
+    with _SETTING:
+        before = settings.fp32_precision
+        settings.fp32_precision = "bf16"
+        try:
+            yield
+        finally:
+            settings.fp32_precision = before
 
 
 def channel_rows(channels: Tensor) -> Tensor:

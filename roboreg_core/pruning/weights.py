@@ -61,8 +61,8 @@ def prune_weights(model: ResNet20, spec: WeightsSpec, schedule: Schedule) -> Spa
     Args:
         model: any.
         spec: which.
-        schedule: where `spec` does not say: as many weights become zero as the schedule saves parameters of the dense
-            network.
+        schedule: where `spec` does not say: that share of the weights becomes zero that the schedule saves of the dense
+            network's parameters.
     """
     started = time.perf_counter()
     sparsity, threshold = spec.sparsity, spec.threshold

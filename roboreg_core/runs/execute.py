@@ -241,7 +241,7 @@ def _tune(
         raise Stopped
     speed: dict[str, float] = {}
     if rates:
-        share = cost(spec.schedule).macs / cost(PRESETS["dense"]).macs
+        share = cost(model.schedule).macs / cost(PRESETS["dense"]).macs
         middle = sorted(rates)[len(rates) // 2]
         teacher = TEACHER_SHARE if spec.distil else 1.0
         speed = {"train": middle, "dense_equivalent": middle * (0.5 + 0.5 * share) * teacher}

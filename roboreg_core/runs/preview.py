@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FUNCTION = f"{__name__}:measure"
 PRECISION: Final = "bfloat16"
 # A run looks at more images; these are what can be waited for. See docs/decisions.md for what they cost.
-CALIBRATION = 2_000
+CALIBRATION = 1_500
 # Pruners and dense networks that are kept: those looked at now and those before.
 KEPT = 2
 

@@ -69,6 +69,8 @@ class RunSpec:
     def __post_init__(self) -> None:
         if self.weights() is None:
             self.pruning()
+        elif not 0 <= self.seed < 2**31:
+            raise SpecError(f"seed must be 0..{2**31 - 1}, got {self.seed}")
         elif self.recalibrate:
             raise SpecError(f"method {self.method} takes no recalibration, got some; leave it out")
         if self.training_set not in ("bundled", "full"):
@@ -174,7 +176,7 @@ def estimate_seconds(spec: RunSpec, records: Sequence[Record] = ()) -> float:
     from roboreg_core.data.sources import TRAINING_COUNTS
 
     train, evaluate = TRAIN_IMAGES_PER_SECOND, EVALUATE_IMAGES_PER_SECOND
-    share = cost(spec.schedule).macs / cost(PRESETS["dense"]).macs
+    share = 1.0 if spec.weights() is not None else cost(spec.schedule).macs / cost(PRESETS["dense"]).macs
     own = [record.result for record in records if not record.recorded and record.kind == KIND]
     speed = next((result["speed"] for result in own if result.get("speed", {}).get("dense_equivalent")), None)
     if speed is not None:

@@ -23,7 +23,7 @@ from roboreg_core.ui import keys, launcher, panels, state
 if TYPE_CHECKING:
     from roboreg_core.jobs.questions import Asked
 
-LOOK_AGAIN_SECONDS = 0.1
+LOOK_AGAIN_SECONDS = 0.2
 # A worker that has measured before says what it does sooner.
 STARTING_SECONDS = 3.0
 _CHANNEL, _ASKED, _SHOWN = "preview-channel", "preview-asked", "preview-shown"

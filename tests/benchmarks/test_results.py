@@ -91,7 +91,12 @@ def test_what_was_not_measured_says_so() -> None:
 
 def test_seconds_taken_beside_other_work_are_marked() -> None:
     alone = Seconds(
-        contestant="refit", schedule="moderate", version=3, seconds=3.2, repeats=3, environment={"threads": 2}
+        contestant="refit",
+        schedule="moderate",
+        version=METHOD_VERSION,
+        seconds=3.2,
+        repeats=3,
+        environment={"threads": 2},
     )
     assert line_of(page(Points(points=(point(),)), "d"), "`refit`")[-1] == f"5.0 {BESIDE}"
     assert line_of(page(Points(points=(point(),), seconds=(alone,)), "d"), "`refit`")[-1] == "3.20"
