@@ -77,7 +77,7 @@ def classes_chart(frame: pd.DataFrame) -> Drawing:
     stages = list(dict.fromkeys(frame["stage"]))
     order = list(dict.fromkeys(frame["class"]))
     y = alt.Y("class:N", sort=order, title=None)
-    x = alt.X("recall:Q", title="recall: share of the class found", axis=alt.Axis(format=".0%"))
+    x = alt.X("recall:Q", title="recall: share of the class found", axis=alt.Axis(format=".0%", tickMinStep=0.01))
     base = alt.Chart(frame)
     lines = base.mark_line(color=palette.GREY, strokeWidth=2, opacity=0.6).encode(x=x, y=y, detail="class:N")
     points = base.mark_point(filled=True, size=90, opacity=1).encode(

@@ -112,8 +112,15 @@ def correlation_chart(frame: pd.DataFrame) -> Drawing:
     cells = base.mark_rect().encode(
         color=alt.Color("correlation:Q", scale=scale, legend=alt.Legend(orient="top", gradientLength=200))
     )
-    frames = base.transform_filter("datum.together").mark_rect(filled=False, stroke="#1B2733", strokeWidth=1.2)
+    frames = base.transform_filter("datum.together && datum.filter != datum.other").mark_rect(
+        filled=False, stroke="#1B2733", strokeWidth=1.2
+    )
     return alt.layer(cells, frames).properties(height=560, description=correlation_alt(frame))
+
+
+def merged(frame: pd.DataFrame) -> bool:
+    """Whether any two different filters became one."""
+    return bool((frame["together"] & (frame["filter"] != frame["other"])).any())
 
 
 def correlation_alt(frame: pd.DataFrame) -> str:
@@ -153,7 +160,8 @@ def tree_title(frame: pd.DataFrame) -> str:
     if done.empty:
         half = int((merges["lost"].cumsum() <= 0.5).sum())
         return (
-            f"No filters of this tree were merged; its {half} cheapest of {len(merges)} merges would lose half of all"
+            f"No filters of this tree were merged; its {half} cheapest of {len(merges)} merges would lose half of "
+            "what sets the filters apart"
         )
     return (
         f"{len(done)} of the tree's {words.plural(len(merges), 'merge')} lie within one cluster of this run and lose "

@@ -95,7 +95,7 @@ def damage_chart(frame: pd.DataFrame, everything: bool = False, chosen: Chosen =
         color=alt.Color(
             "words:N",
             title=None,
-            legend=alt.Legend(orient="top", columns=4, labelLimit=220),
+            legend=alt.Legend(orient="top", columns=2, labelLimit=220),
             scale=alt.Scale(
                 domain=[BAND_WORDS[band] for band in bands], range=[palette.BAND_COLOURS[band] for band in bands]
             ),

@@ -18,7 +18,7 @@ from roboreg_core.schedule import BOUNDS, Schedule
 from roboreg_core.store.records import Record
 
 # A run may be called the best only while it loses no more than this to the dense network.
-BEST_LOSES_AT_MOST = 0.01
+BEST_LOSES_AT_MOST = 0.03
 _SEPARATOR = " · "
 
 SCHEDULE_WORDS = {
@@ -117,9 +117,14 @@ def best_run(records: Sequence[Record]) -> Record | None:
     return max(pruned, key=accuracy, default=None)
 
 
+def limit_words() -> str:
+    """`3 points`: how much of the accuracy the best run may lose."""
+    return words.NBSP.join((f"{BEST_LOSES_AT_MOST * 100:g}", "points"))
+
+
 def best_reason(record: Record) -> str:
     """Why `best_run` chose this one."""
-    limit = words.NBSP.join((f"{BEST_LOSES_AT_MOST * 100:g}", "point"))
+    limit = limit_words()
     if _difference(record) >= -BEST_LOSES_AT_MOST:
         return f"the smallest network that loses at most {limit} of accuracy to the dense one"
     return f"the most accurate pruned network; none stays within {limit} of the dense one yet"
@@ -225,7 +230,8 @@ def best_epoch_words(record: Record) -> str:
         return f"{kept}."
     if best["epoch"] == last:
         return f"{kept}; it was also the best on validation images."
-    return f"{kept}; best on validation images was epoch {best['epoch']} ({words.percent(best['accuracy'], 2)})."
+    reached = f"{words.percent(best['accuracy'], 2)} of the test images"
+    return f"{kept}; best on validation images was epoch {best['epoch']} ({reached})."
 
 
 def preview_change(preview: Preview) -> Change:

@@ -55,7 +55,7 @@ def history_chart(
     y = alt.Y(
         "value:Q",
         title={"loss": "loss (cross-entropy, nats)"}.get(measure, measure),
-        axis=alt.Axis(format=".0%" if percent else "~g"),
+        axis=alt.Axis(format=".0%", tickMinStep=0.01) if percent else alt.Axis(format="~g"),
         scale=alt.Scale(zero=measure == "learning rate", nice=True),
     )
     last = int(chosen["epoch"].max()) if len(chosen) else 1

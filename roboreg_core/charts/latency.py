@@ -8,7 +8,7 @@ from dataclasses import asdict
 import altair as alt
 import pandas as pd
 
-from roboreg_core.charts import palette
+from roboreg_core.charts import palette, words
 from roboreg_core.charts.base import Drawing
 from roboreg_core.runs.figures import Speed
 from roboreg_core.store.records import Record
@@ -44,7 +44,7 @@ def latency_title(frame: pd.DataFrame) -> str:
             or before["milliseconds_high"] < now["milliseconds_low"]
         )
         if not apart:
-            parts.append(f"{what} takes as long as before, within the spread")
+            parts.append(f"{what} takes no measurably other time than before: the spreads overlap")
         else:
             parts.append(f"{what} is {ratio:.2f} times as fast as {'dense' if first == 'dense' else f'the {first}'}")
     text = "; ".join(parts)
@@ -85,8 +85,8 @@ def latency_depends(frame: pd.DataFrame) -> str:
     row = frame.iloc[0]
     repeats = " and ".join(f"{int(each)}" for each in dict.fromkeys(frame["repeats"]))
     return (
-        f"{row['device']}, {int(row['threads'])} threads; float32, batch norm folded; median of {repeats} calls after "
-        "warm-up, with the 10th to 90th percentile"
+        f"{row['device']}, {words.plural(int(row['threads']), 'thread')}; float32, batch norm folded; "
+        f"median of {repeats} calls after warm-up, with the 10th to 90th percentile"
     )
 
 

@@ -32,6 +32,7 @@ def slopes_data(comparison: Comparison, styles: Mapping[str, palette.Style] | No
             "marker": styles[row.record.id].marker,
         }
         for row in comparison.rows
+        if row.record.id != comparison.baseline  # it stands on the left of every other
         for name, pair, flips in zip(comparison.classes, row.recalls, row.paired.per_class, strict=True)
         for side in SIDES
     )
@@ -63,7 +64,12 @@ def slopes_chart(frame: pd.DataFrame, with_legend: bool = True) -> Drawing:
     base = alt.Chart(frame).encode(
         x=alt.X("class:N", sort=order, title=None, axis=alt.Axis(labelAngle=0), scale=alt.Scale(paddingInner=0.35)),
         xOffset=alt.XOffset("side:N", sort=list(SIDES)),
-        y=alt.Y("recall:Q", title="recall", axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False, nice=True)),
+        y=alt.Y(
+            "recall:Q",
+            title="recall",
+            axis=alt.Axis(format=".0%", tickMinStep=0.01),
+            scale=alt.Scale(zero=False, nice=True),
+        ),
         color=alt.Color("label:N", scale=_scale(frame, "colour"), legend=legend),
     )
     lines = base.mark_line(strokeWidth=2, opacity=0.8).encode(detail=["run:N", "class:N"])

@@ -66,13 +66,15 @@ def tradeoff_title(frame: pd.DataFrame, cost: str = "parameters") -> str:
     close = frame[frame["accuracy"] >= frame["dense_accuracy"] - facts.BEST_LOSES_AT_MOST]
     if close.empty:
         top = frame.iloc[int(frame["accuracy"].argmax())]
-        return f"No pruned network is within 1 point of the dense one; the closest reaches {_percent(top['accuracy'])}"
+        reached = _percent(top["accuracy"])
+        return f"No pruned network is within {facts.limit_words()} of the dense one; the closest reaches {reached}"
     small = close.iloc[0]
     if cost == "latency":
         # Each run timed its own dense network: timings of other runs may have met another load.
         return (
-            f"{small['label']} is the fastest within 1 point of the dense network: {_percent(small['accuracy'])} at "
-            f"{small['latency']:.2f} ms an image, {small['latency'] / small['share']:.2f} ms dense in the same run"
+            f"{small['label']} is the fastest within {facts.limit_words()} of the dense network: "
+            f"{_percent(small['accuracy'])} at {small['latency']:.2f} ms an image, "
+            f"{small['latency'] / small['share']:.2f} ms dense in the same run"
         )
     return (
         f"{_percent(small['share'])} of the {COST_WORDS[cost]} are enough for {_percent(small['accuracy'])}, "
@@ -93,7 +95,12 @@ def tradeoff_chart(frame: pd.DataFrame, cost: str = "parameters") -> Drawing:
         axis=alt.Axis(format="~s" if cost != "latency" else "~g", tickCount=8),
         scale=alt.Scale(zero=False, padding=12),
     )
-    y = alt.Y("accuracy:Q", title="test accuracy", axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False, nice=True))
+    y = alt.Y(
+        "accuracy:Q",
+        title="test accuracy",
+        axis=alt.Axis(format=".0%", tickMinStep=0.01),
+        scale=alt.Scale(zero=False, nice=True),
+    )
     colour = alt.Color("colour:N", scale=None, legend=None)
     front = (
         base.transform_filter("datum.front")

@@ -126,10 +126,9 @@ def runs_delete(
 
     store = open_store()
     # The bin only where nothing that stands is meant: an id's beginning that several share must not end one in the bin.
-    if now and not any(record.id.startswith(run) for record in store.list_records(KIND)):
-        record = store.find_binned(run)
-    else:
-        record = find_run(store, run)
+    standing = any(record.id.startswith(run) for record in store.list_records(KIND))
+    in_bin = now and not standing and bool(store.list_binned(prefix=run))
+    record = store.find_binned(run) if in_bin else find_run(store, run)
     names = [each.name for each in using(saved_schedules(store), record)]
     if now:
         store.delete_record(record.id)
@@ -149,12 +148,20 @@ def runs_restore(run: Run, as_json: Json = False) -> None:
     answer(as_json, _summary(record), f"restored: {_record_line(record)}")
 
 
-def runs_record(as_json: Json = False) -> None:
+def runs_record(
+    times: Annotated[
+        bool, typer.Option("--times", help="Measure only the latency of those that are there anew, on a quiet machine.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Make the six runs that ship with the project, and write them to checkpoints/recorded."""
     from roboreg_core import recorded
 
     store = open_store()
-    ids = recorded.make(store, lambda spec, content: _execute(spec, content, store))
+    if times:
+        ids = recorded.time_again(store)
+    else:
+        ids = recorded.make(store, lambda spec, content: _execute(spec, content, store))
     answer(as_json, {"recorded": ids}, f"recorded {len(ids)} runs in {paths.recorded()}")
 
 

@@ -68,7 +68,8 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         final = tuning["model"]
         measured.stage("tuned", final)
         measured.best(tuning)
-    timings = _timings(dense.model, final, device, teller)
+    teller.begin("time")
+    timed = timings(dense.model, final, device)
     content = checkpoints.to_bytes(final)
     zeros = {"zeros": count_zeros(final).to_json()} if spec.weights() is not None else {}
     result = {
@@ -84,7 +85,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
             "seconds": pruned.seconds,
         },
         **zeros,
-        "latency": timings,
+        "latency": timed,
         "speed": {**measured.speed, **(tuning["speed"] if tuning else {})},
         "file_bytes": len(content),
         "images": {"training": training.name, "test": test.name},
@@ -249,10 +250,10 @@ def _tune(
     return {"model": fitted.model, "best": (fitted.best_epoch, fitted.best), "history": history, "speed": speed}
 
 
-def _timings(dense: ResNet20, final: ResNet20, device: torch.device, teller: _Teller) -> dict[str, Any]:
+def timings(dense: ResNet20, final: ResNet20, device: torch.device) -> dict[str, Any]:
+    """The `latency` of a result: both networks at a batch of one image and of 256."""
     from roboreg_core.evaluation.latency import time_network
 
-    teller.begin("time")
     out: dict[str, Any] = {}
     for name, model in (("dense", dense), ("final", final)):
         for batch, repeats in ((1, 50), (256, 7)):

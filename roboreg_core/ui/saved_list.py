@@ -76,7 +76,9 @@ def _toolbar(saved: Sequence[SavedSchedule]) -> list[SavedSchedule]:
     address.follow(settings)
     _, by, downwards = ORDERS[st.session_state[keys.ORDER]]
     tag = st.session_state[keys.TAG]
-    return sorted((each for each in saved if tag is None or tag in each.tags), key=by, reverse=downwards)
+    found = [each for each in saved if tag is None or tag in each.tags]
+    # Times are whole seconds: of two in the same second the one saved later is the newer.
+    return sorted(reversed(found) if downwards else found, key=by, reverse=downwards)
 
 
 def _list(shown: Sequence[SavedSchedule]) -> None:

@@ -30,7 +30,7 @@ def test_tradeoff_marks_the_front() -> None:
         ("b", "pruned", False),
     ]
     assert list(frame["origin"]) == ["recorded", "recorded", "own", "own"]
-    assert "No pruned network is within 1 point" in tradeoff.tradeoff_title(frame)
+    assert "No pruned network is within 3 points" in tradeoff.tradeoff_title(frame).replace("\u00a0", " ")
     drawn(tradeoff.tradeoff_chart(frame))
 
 
@@ -122,10 +122,11 @@ def test_latency_claims_nothing_within_the_spread() -> None:
     frame = latency.latency_data(make_record())
     assert len(frame) == 4
     assert latency.latency_title(frame) == (
-        "One image takes as long as before, within the spread; a batch of 256 is 2.00 times as fast as dense"
+        "One image takes no measurably other time than before: the spreads overlap; "
+        "a batch of 256 is 2.00 times as fast as dense"
     )
     assert frame.loc[frame["batch"] == 256, "images_per_second"].to_list() == pytest.approx([640, 1280])
-    assert "CPU, 2 threads" in latency.latency_depends(frame)
+    assert "CPU, 2\u00a0threads" in latency.latency_depends(frame)
     for batch in (1, 256):
         drawn(latency.latency_chart(frame, batch))
 

@@ -138,7 +138,9 @@ def test_tradeoff_against_each_cost(records: list[Record], cost: str) -> None:
     assert front[cost].is_monotonic_increasing
     assert front["accuracy"].is_monotonic_increasing
     assert tradeoff.SELECTION in selections(drawn(tradeoff.tradeoff_chart(frame, cost)))
-    assert "within 1 point" in tradeoff.tradeoff_title(frame, cost) or "are enough" in tradeoff.tradeoff_title(frame)
+    assert f"within {facts.limit_words()}" in tradeoff.tradeoff_title(
+        frame, cost
+    ) or "are enough" in tradeoff.tradeoff_title(frame)
 
 
 def test_the_table_has_every_run_and_the_title_the_smallest_good_one(

@@ -93,7 +93,7 @@ def test_the_best_epoch_is_told_beside_the_one_that_is_kept() -> None:
     assert plain(facts.best_epoch_words(record)).endswith("it was also the best on validation images.")
     record.result["best_epoch"] = {"epoch": 2, "accuracy": 0.905}
     assert "Kept is the last epoch, 3 (89.00 % of the test images)" in plain(facts.best_epoch_words(record))
-    assert plain(facts.best_epoch_words(record)).endswith("was epoch 2 (90.50 %).")
+    assert plain(facts.best_epoch_words(record)).endswith("was epoch 2 (90.50 % of the test images).")
 
 
 def test_runs_that_an_earlier_version_stored_are_still_described() -> None:

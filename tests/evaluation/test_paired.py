@@ -133,7 +133,7 @@ def test_verdicts_in_words(difference: float, p: float, words: str) -> None:
 def test_the_margin_is_that_of_paired_differences() -> None:
     labels, before, after = predictions(2_000, 1)
     steps = (after == labels).astype(float) - (before == labels)
-    assert compare(labels, before, after).verdict.margin == pytest.approx(1.96 * steps.std() / math.sqrt(2_000))
+    assert compare(labels, before, after).verdict.margin == pytest.approx(1.959964 * steps.std() / math.sqrt(2_000))
 
 
 def test_p_in_words() -> None:

@@ -91,7 +91,7 @@ def test_overview_names_the_best_run(open_page: Open, put: Put) -> None:
     app = open_page("overview")
     text = said(app)
     assert "Keeping half the filters in every block leaves 50.3 % of the parameters" in text
-    assert "the smallest network that loses at most 1 point" in text
+    assert "the smallest network that loses at most 3 points" in text
     assert counts(app)[1] == "135,754"
     assert len(app.dataframe[-1].value) == 2
 

@@ -76,7 +76,7 @@ def _correlations(found: BlockFilters) -> None:
             frame=frame,
             chart=clusters.correlation_chart,
             alt_text=clusters.correlation_alt(frame),
-            depends="Framed: filters that became one.",
+            depends="Framed: different filters that became one." if clusters.merged(frame) else "",
         )
     )
 
