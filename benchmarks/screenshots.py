@@ -74,7 +74,7 @@ SHOTS = (
         name="design",
         page="design",
         query=(("s", "moderate"),),
-        wait=".st-key-open-run, .st-key-start",
+        wait=".st-key-preview",
         narrow=True,
         tall=1250,
     ),

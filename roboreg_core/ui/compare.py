@@ -158,7 +158,7 @@ def _strip(found: Comparison) -> None:
 
 def _slopes(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
     frame = slopes.slopes_data(found, styles)
-    compare_table.legend(found, styles)
+    compare_table.legend([row.record for row in found.rows], styles)
     panels.show(
         panels.Panel(
             name="slopes",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -12,6 +12,7 @@ from roboreg_core.charts import comparison, facts, palette, tradeoff, words
 from roboreg_core.runs.compare import Comparison, Row
 from roboreg_core.runs.figures import Pair
 from roboreg_core.runs.summary import DENSE
+from roboreg_core.store.records import Record
 from roboreg_core.ui import keys, marks, panels, present, strip
 
 COLUMNS = ("Run", "Test accuracy", "Verdict", "Worst class", "Parameters", "MACs", "Latency", "No other beats it in")
@@ -42,13 +43,13 @@ def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
     panels.as_table("comparison", comparison.comparison_data(found))
 
 
-def legend(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
+def legend(records: Sequence[Record], styles: Mapping[str, palette.Style]) -> None:
     """The runs with their markers, in lines as wide as the screen; for charts, on which a legend does not wrap."""
-    labels = facts.labels([row.record for row in found.rows])
+    labels = facts.labels(list(records))
     runs = [
         f'<span style="white-space:nowrap;margin-right:1.4em">'
-        f"{marks.marker(styles[row.record.id], hollow=False)}{strip.text(labels[row.record.id])}</span>"
-        for row in found.rows
+        f"{marks.marker(styles[record.id], hollow=False)}{strip.text(labels[record.id])}</span>"
+        for record in records
     ]
     size = "1.15rem" if present.is_on() else ".9rem"
     st.html(f'<div style="font-size:{size};overflow-x:auto">{" ".join(runs)}</div>')

@@ -13,7 +13,7 @@ from roboreg_core.model.cost import DENSE_COST, cost
 from roboreg_core.runs.compare import FEWEST, MOST
 from roboreg_core.schedule import PRESETS
 from roboreg_core.store.records import Record
-from roboreg_core.ui import compare_pick, guard, keys, measured, panels, run_filters, strip
+from roboreg_core.ui import compare_pick, compare_table, guard, keys, measured, panels, run_filters, strip
 from roboreg_core.ui.compare import picked
 from roboreg_core.ui.inspect import header
 
@@ -72,7 +72,10 @@ def presets(runs: Sequence[Record]) -> None:
 
 def scatter(runs: Sequence[Record], shown: Sequence[Record]) -> list[str]:
     """The trade-off of the runs shown; a click on a point opens its run, clicks with the shift key are returned."""
-    frame = tradeoff.tradeoff_data(shown, styles=facts.styles(runs))
+    styles = facts.styles(runs)
+    if len(shown) <= MOST:  # beyond that a legend is longer than the chart; a point tells its name when pointed at
+        compare_table.legend(shown, styles)
+    frame = tradeoff.tradeoff_data(shown, styles=styles)
     state = panels.show(
         panels.Panel(
             name=keys.TRADEOFF,
