@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from roboreg_core import paths
+from roboreg_core.charts import words
 from tests.browser.conftest import App
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-HALF, QUARTERS, MINIMAL = "5439cba5", "96706aa6", "b932b991"
+HALF, QUARTERS, MINIMAL, QUARTER = "5439cba5", "96706aa6", "b932b991", "57bfe9c3"
+RECORDS = paths.recorded() / "records.json"
 
 
 def figures(page: Page, run: str) -> str:
@@ -19,6 +23,17 @@ def figures(page: Page, run: str) -> str:
     row = page.locator(".st-key-compared tr").filter(has=page.locator("th", has_text=re.compile(rf"\b{run} recorded")))
     expect(row).to_be_visible()
     return row.inner_text().replace("\u00a0", " ")
+
+
+def change(run: str, baseline: str = "") -> float:
+    """A recorded run's accuracy less another's, or than the dense network's, 0..1; runs by the beginning of their ids."""
+    records = {record["id"][:8]: record["result"]["stages"] for record in json.loads(RECORDS.read_text())}
+    before = records[baseline]["tuned"] if baseline else records[run]["dense"]
+    return float(records[run]["tuned"]["accuracy"] - before["accuracy"])
+
+
+def points(run: str, baseline: str = "") -> str:
+    return words.signed_points(change(run, baseline), 2).replace(words.NBSP, " ")
 
 
 def tick(page: Page, row: int) -> None:
@@ -31,17 +46,19 @@ def test_three_runs_a_baseline_and_an_address(page: Page, browser: Browser, app:
     page.goto(f"{app.address}/compare?runs={HALF},{QUARTERS},{MINIMAL}")
     finding = page.locator(".st-key-finding h3")
     expect(finding).to_contain_text("of the dense network")
-    assert "−3.08 points" in figures(page, "moderate")
-    assert "lost 3.1 points, real (p < 0.001)" in figures(page, "moderate")
-    assert "−0.92 points" in figures(page, "three-quarters")
+    assert points(HALF).startswith("−")
+    assert points(HALF) in figures(page, "moderate")
+    assert f"lost {-change(HALF) * 100:.1f} points, real (p < 0.001)" in figures(page, "moderate")
+    assert points(QUARTERS) in figures(page, "three-quarters")
 
     # Against the half network the others are more accurate: the signs flip.
     page.locator(".st-key-compare-baseline [role=combobox], .st-key-compare-baseline input").first.click()
     page.get_by_role("option").filter(has_text="moderate").click()
     expect(finding).to_contain_text("of moderate")
-    assert "+2.16 points" in figures(page, "three-quarters")
-    assert "gained 2.2 points, real" in figures(page, "three-quarters")
-    assert "+3.05 points" in figures(page, "minimal")
+    assert points(QUARTERS, HALF).startswith("+")
+    assert points(QUARTERS, HALF) in figures(page, "three-quarters")
+    assert f"gained {change(QUARTERS, HALF) * 100:.1f} points, real" in figures(page, "three-quarters")
+    assert points(MINIMAL, HALF) in figures(page, "minimal")
     assert "baseline" in figures(page, "moderate")
     page.locator(".st-key-metric button").filter(has_text="Latency").click()
     expect(page).to_have_url(re.compile(f"baseline={HALF}.*metric=latency|metric=latency.*baseline={HALF}"))
@@ -81,7 +98,7 @@ def test_two_runs_of_the_overview_are_compared(page: Page, app: App) -> None:
     expect(bar).to_contain_text("moderate · 4")
     page.locator(".st-key-compare-these button").click()
     expect(page).to_have_url(re.compile(rf"compare\?runs={HALF}\w+(,|%2C){QUARTERS}"))
-    assert "−3.08 points" in figures(page, "moderate")
+    assert points(HALF) in figures(page, "moderate")
 
 
 def test_points_of_the_overview_are_compared_and_inspected(page: Page, app: App) -> None:
@@ -94,7 +111,7 @@ def test_points_of_the_overview_are_compared_and_inspected(page: Page, app: App)
     point("quarter").click(modifiers=["Shift"])
     page.locator(".st-key-compare-these button").click()
     expect(page.locator(".st-key-finding h3")).to_be_visible()
-    assert "−0.03 points" in figures(page, "minimal")
-    assert "−9.66 points" in figures(page, "quarter")
+    assert points(MINIMAL) in figures(page, "minimal")
+    assert points(QUARTER) in figures(page, "quarter")
     point("quarter").click()
     expect(page).to_have_url(re.compile(r"inspect\?run="))

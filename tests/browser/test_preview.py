@@ -11,6 +11,7 @@ from roboreg_core.data import sources
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.model import checkpoints
 from roboreg_core.pruning.prune import PruneSpec, prune
+from roboreg_core.runs.preview import CALIBRATION
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedule import Schedule
 from roboreg_core.store.store import Store
@@ -25,7 +26,9 @@ START = Schedule((2, 2, 2, 2, 2, 2, 2, 2, 12))
 
 def accuracy(schedule: Schedule) -> float:
     dense = checkpoints.load("dense").model
-    pruned = prune(dense, schedule, PruneSpec(), calibration=sources.training_images("bundled")).model
+    pruned = prune(
+        dense, schedule, PruneSpec(calibration=CALIBRATION), calibration=sources.training_images("bundled")
+    ).model
     images = sources.validation_images()
     hits = logits(pruned, images, precision="bfloat16").argmax(1) == images.labels
     return float(hits.float().mean())
