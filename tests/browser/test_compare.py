@@ -26,7 +26,7 @@ def figures(page: Page, run: str) -> str:
 
 
 def change(run: str, baseline: str = "") -> float:
-    """A recorded run's accuracy less another's, or than the dense network's, 0..1; runs by the beginning of their ids."""
+    """A recorded run's accuracy less another's, or the dense network's, 0..1; runs by the beginning of their ids."""
     records = {record["id"][:8]: record["result"]["stages"] for record in json.loads(RECORDS.read_text())}
     before = records[baseline]["tuned"] if baseline else records[run]["dense"]
     return float(records[run]["tuned"]["accuracy"] - before["accuracy"])
