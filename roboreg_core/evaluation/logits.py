@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import torch
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from roboreg_core.data.images import Images
+from roboreg_core.device import keep_freed_memory
+from roboreg_core.evaluation import pointwise
 from roboreg_core.model.resnet import ResNet20
 
 Precision = Literal["float32", "bfloat16"]
@@ -41,10 +44,16 @@ def logits(
     network = fold_batch_norm(model).to(device).to(memory_format=torch.channels_last)
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     network = network.to(dtype)
+    on_cpu = torch.device(device).type == "cpu"
+    if on_cpu:
+        keep_freed_memory()
+    forward = (
+        partial(pointwise.forward, network) if on_cpu and precision == "bfloat16" and pointwise.available() else network
+    )
     out = torch.empty(len(images), network.linear.out_features)
     for start in range(0, len(images), batch_size):
         part = images.pixels[start : start + batch_size].to(device, non_blocking=True)
-        out[start : start + len(part)] = network(network.prepare(part, dtype)).float().cpu()
+        out[start : start + len(part)] = forward(network.prepare(part, dtype)).float().cpu()
         if on_batch is not None:
             on_batch(min(1.0, (start + len(part)) / len(images)))
     return out
