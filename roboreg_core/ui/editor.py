@@ -66,7 +66,7 @@ def presets() -> None:
 def choose(value: Schedule) -> None:
     """For callbacks of the workbench: another schedule as a whole, so every row is drawn again."""
     _put(value)
-    st.rerun(scope=keys.WORKBENCH_PART)
+    panels.redraw(keys.WORKBENCH_PART)
 
 
 def rows() -> None:
@@ -165,7 +165,7 @@ def _moved(block: int, name: str, key: str) -> None:
         stale = _PROBLEM in st.session_state
         _put(schedule().replace(block, int(count)))
         # Only what shows this count is drawn again; the page's other rows stay as they are.
-        st.rerun(scope=keys.WORKBENCH_PART if stale else [*keys.LIVE_PARTS, _part(block), keys.PREVIEW_PART])
+        panels.redraw(*([keys.WORKBENCH_PART] if stale else [*keys.LIVE_PARTS, _part(block), keys.PREVIEW_PART]))
 
 
 def _uploaded() -> None:

@@ -141,7 +141,7 @@ def pruning() -> dict[str, Any]:
 
 
 def _pruning_changed() -> None:
-    st.rerun(scope=[keys.LAUNCH_PART, keys.PREVIEW_PART])
+    panels.redraw(keys.LAUNCH_PART, keys.PREVIEW_PART)
 
 
 def _take_preset() -> None:

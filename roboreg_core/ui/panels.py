@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from roboreg_core.charts import base, words
 from roboreg_core.charts.facts import Change
@@ -165,6 +166,15 @@ def errors_kept(name: str) -> Iterator[None]:
         yield
     except RoboRegError as error:
         st.session_state[f"kept-error-{name}"] = sentence(error)
+
+
+def redraw(*parts: str) -> None:
+    """For callbacks: draw only the fragments with these keys again; where one is not on the page, all of it is drawn.
+
+    A change may arrive together with a step to another page, or before a part was drawn for the first time.
+    """
+    with suppress(StreamlitAPIException):
+        st.rerun(scope=list(parts))
 
 
 def kept_error(name: str) -> None:

@@ -135,4 +135,4 @@ def _failed(asked: Asked) -> None:
 
 def _ask_again() -> None:
     st.session_state.pop(_ASKED, None)
-    st.rerun(scope=keys.PREVIEW_PART)
+    panels.redraw(keys.PREVIEW_PART)
