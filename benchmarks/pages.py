@@ -27,6 +27,7 @@ from streamlit.testing.v1 import AppTest
 from benchmarks import homes
 from benchmarks.common import machine
 from roboreg_core import paths
+from roboreg_core.jobs.questions import Asked, Question
 from roboreg_core.ui import state
 
 GOAL_SECONDS, GOAL_RUNS = 1.5, 200
@@ -34,10 +35,17 @@ SIZES = (6, 200, 1_000)
 
 
 class NoEngine:
-    """In place of the job engine: pages ask it nothing but a job's position."""
+    """In place of the job engine: nothing is queued, and a preview that is asked for does not come."""
 
     def position(self, job_id: str) -> None:
         """Nothing is queued."""
+
+    def ask(self, question: Question) -> Asked:
+        """A question that stays open."""
+        return Asked(question)
+
+    def withdraw(self, channel: str) -> None:
+        """Nothing is to be done."""
 
 
 @dataclass(frozen=True, kw_only=True)
