@@ -16,12 +16,6 @@ from roboreg_core.store.records import Record
 MEASURES = ("precision", "recall", "f1")
 
 
-def report_table(report: dict[str, Any]) -> pd.DataFrame:
-    """The report as a table: a row a class, then the macro and the weighted average."""
-    rows = [*report["per_class"], report["macro"], report["weighted"]]
-    return pd.DataFrame(rows)[["name", *MEASURES, "support"]].rename(columns={"name": "class"})
-
-
 def changes_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """The rows of `runs.figures.report_rows` as a table, each measure's change to the baseline beside it."""
     beside = [column for measure in MEASURES for column in (measure, f"{measure}_change")]

@@ -91,11 +91,6 @@ def judged(value: float, baseline: float, verdict: Verdict) -> Change:
     return Change(value=value, dense=baseline, margin=verdict.margin, better=better)
 
 
-def cost_change(record: Record, field: str) -> Change:
-    """`parameters`, `macs` or `size_bytes` against the dense network's; fewer is a gain."""
-    return counted(record.result["cost"][field], record.result["dense_cost"][field])
-
-
 def counted(value: float, dense: float) -> Change:
     """Two exact counts, of which fewer is better."""
     return Change(value=value, dense=dense, margin=0.0, better=None if value == dense else value < dense)

@@ -80,12 +80,6 @@ def test_classes_of_the_dense_stage_alone() -> None:
     drawn(classes.classes_chart(frame))
 
 
-def test_report_table_ends_with_the_averages() -> None:
-    table = classes.report_table(make_report(900))
-    assert table["class"].to_list()[-2:] == ["macro average", "weighted average"]
-    assert list(table.columns) == ["class", "precision", "recall", "f1", "support"]
-
-
 def test_history_is_long_and_leaves_out_what_was_not_measured() -> None:
     epochs = make_history(3)
     assert len(history.history_data(epochs)) == 15
