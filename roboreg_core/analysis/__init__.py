@@ -1,0 +1,1 @@
+"""What many measured schedules tell together: arithmetic on points, without store and without jobs."""
