@@ -23,7 +23,7 @@ def test_the_source_projects_study_has_27_schedules() -> None:
     "grid",
     [
         SOURCE,
-        Grid(kind="blocks", values=((16, 8, 8),) + tuple((bound,) for bound in BOUNDS[1:])),
+        Grid(kind="blocks", values=((16, 8, 8), *((bound,) for bound in BOUNDS[1:]))),
         of_schedules([PRESETS["moderate"], PRESETS["aggressive"], PRESETS["moderate"]]),
         Grid(kind="random", values=BETWEEN, n=20, seed=3),
     ],
