@@ -49,7 +49,7 @@ def sensitivity_title(frame: pd.DataFrame) -> str:
     cut = frame[frame["count"] == frame["block"].map(lambda block: QUARTER.clusters[block - 1])]
     if cut.empty:
         return "No block's sensitivity has been measured at a quarter of its filters"
-    worst, best = cut.loc[cut["loss"].idxmax()], cut.loc[cut["loss"].idxmin()]
+    worst, best = cut.iloc[int(cut["loss"].argmax())], cut.iloc[int(cut["loss"].argmin())]
     if len(cut) == 1:
         return f"A quarter of block {worst['block']}'s filters costs {_points(worst['loss'])}"
     return (
