@@ -67,8 +67,8 @@ class Predictor:
         schedules: what it has learnt from, each once.
         left_out: what each of these would have been predicted without its own measurement.
         measured: (n,) what was measured at each.
-        tuned: the same after fine-tuning; None where too few runs were fine-tuned.
-        tuned_runs: how many there are.
+        tuned: how accuracy after fine-tuning follows; None where too few runs were fine-tuned.
+        tuned_runs: these runs' schedules with their accuracies after fine-tuning.
     """
 
     curves: Curves
@@ -76,7 +76,7 @@ class Predictor:
     left_out: Predictions
     measured: np.ndarray
     tuned: Tuned | None = None
-    tuned_runs: int = 0
+    tuned_runs: tuple[tuple[Schedule, float], ...] = ()
     _process: GaussianProcessRegressor = field(repr=False)
     _tables: np.ndarray = field(repr=False)
     _width: float = field(repr=False)
@@ -96,16 +96,7 @@ class Predictor:
 
     def predict_tuned(self, schedules: Iterable[Schedule]) -> Predictions | None:
         """Validation accuracy after fine-tuning, by what pruning is predicted to leave; None without enough runs."""
-        if self.tuned is None:
-            return None
-        pruned = self.predict(schedules)
-        mean, low, high = self.tuned.predict(pruned.mean)
-        beyond = pruned.mean < self.tuned.lowest
-        reasons = tuple(
-            reason or ("no run that lost so much was fine-tuned" if further else "")
-            for reason, further in zip(pruned.reasons, beyond, strict=True)
-        )
-        return Predictions(mean=mean, low=low, high=high, reasons=reasons)
+        return _after(self.tuned, self.predict(schedules))
 
     def predict_unseen(self, schedule: Schedule) -> Predictions:
         """What it predicts for a schedule without that one's own measurement, whether it has seen it or not."""
@@ -115,6 +106,11 @@ class Predictor:
         own = slice(place, place + 1)
         out = self.left_out
         return Predictions(mean=out.mean[own], low=out.low[own], high=out.high[own], reasons=out.reasons[own])
+
+    def predict_tuned_unseen(self, schedule: Schedule) -> Predictions | None:
+        """What it predicts after fine-tuning without this schedule's own points and runs."""
+        others = [run for run in self.tuned_runs if run[0] != schedule]
+        return _after(_learnt_tuning(self, others), self.predict_unseen(schedule))
 
     def _reasons(self, counts: np.ndarray) -> tuple[str, ...]:
         lowest = np.array([curve.lowest for curve in self.curves])
@@ -129,10 +125,14 @@ def fit(points: Iterable[Point], curves: Curves) -> Predictor:
     alone.
 
     Raises:
-        SpecError: fewer than `MIN_POINTS` schedules cut several blocks, or points are of several settings.
+        SpecError: fewer than `MIN_POINTS` schedules cut several blocks, a block has no curve, or points are of several
+            settings.
     """
     every = list(points)
     check_one_setting(every)
+    if curves.unmeasured:
+        blocks = ", ".join(map(str, curves.unmeasured))
+        raise SpecError(f"a prediction needs the sensitivity of every block, got none of {blocks}: measure it")
     schedules, measured = _pooled(every)
     several = np.array([sum(a < b for a, b in zip(each, BOUNDS, strict=True)) > 1 for each in schedules], dtype=bool)
     if several.sum() < MIN_POINTS:
@@ -156,16 +156,25 @@ def fit(points: Iterable[Point], curves: Curves) -> Predictor:
         _width=width,
         _reach=_reach(counts),
     )
-    return _with_tuned(predictor, every)
+    runs = tuple((each.schedule, each.tuned_validation) for each in every if each.tuned_validation is not None)
+    return replace(predictor, tuned=_learnt_tuning(predictor, runs), tuned_runs=runs)
 
 
-def _with_tuned(predictor: Predictor, points: Sequence[Point]) -> Predictor:
-    tuned = [(point.schedule, point.tuned_validation) for point in points if point.tuned_validation is not None]
-    if not tuned:
-        return predictor
-    pruned = predictor.predict([schedule for schedule, _ in tuned]).mean
-    learnt = fit_tuned(pruned, np.array([accuracy for _, accuracy in tuned]), predictor.curves.dense)
-    return replace(predictor, tuned=learnt, tuned_runs=len(tuned))
+def _learnt_tuning(predictor: Predictor, runs: Sequence[tuple[Schedule, float]]) -> Tuned | None:
+    pruned = predictor.predict(schedule for schedule, _ in runs).mean
+    return fit_tuned(pruned, np.array([accuracy for _, accuracy in runs]), predictor.curves.dense)
+
+
+def _after(tuned: Tuned | None, pruned: Predictions) -> Predictions | None:
+    """What fine-tuning makes of these predictions."""
+    if tuned is None:
+        return None
+    mean, low, high = tuned.predict(pruned.mean)
+    reasons = tuple(
+        reason or ("no run that lost so much was fine-tuned" if further else "")
+        for reason, further in zip(pruned.reasons, pruned.mean < tuned.lowest - 1e-9, strict=True)
+    )
+    return Predictions(mean=mean, low=low, high=high, reasons=reasons)
 
 
 def _pooled(points: Sequence[Point]) -> tuple[tuple[Schedule, ...], np.ndarray]:

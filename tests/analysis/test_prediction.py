@@ -15,7 +15,7 @@ from roboreg_core.analysis.sensitivity import DENSE, curves, plan
 from roboreg_core.analysis.tuned import MIN_RUNS, fit_tuned
 from roboreg_core.errors import SpecError
 from roboreg_core.schedule import BOUNDS, PRESETS, Schedule
-from tests.analysis.made import made, made_all, true_accuracy
+from tests.analysis.world import made, made_all, true_accuracy
 
 BETWEEN = tuple((1, bound) for bound in BOUNDS)
 
@@ -108,6 +108,8 @@ def test_a_block_that_was_not_measured_so_far_down_is_named() -> None:
 def test_too_few_points_and_mixed_settings_are_refused() -> None:
     with pytest.raises(SpecError, match=f"needs {MIN_POINTS} measured schedules that cut several blocks, got 0"):
         fit(SENSITIVITY, CURVES)
+    with pytest.raises(SpecError, match="the sensitivity of every block, got none of 1, 2"):
+        fit(LEARNT, curves(SENSITIVITY[-1:]))
     with pytest.raises(SpecError, match="agree in method"):
         fit([*SENSITIVITY, *LEARNT, replace(LEARNT[0], method="source")], CURVES)
 
@@ -133,10 +135,24 @@ def test_tuned_accuracy_is_learnt_from_few_runs_and_refused_from_fewer(predictor
     assert np.abs(after.mean - expected).mean() < 0.02
     assert (after.mean >= before.mean - 1e-9).all()
     assert ((after.low <= after.mean) & (after.mean <= after.high)).all()
-    assert learnt.tuned_runs == 12
+    assert len(learnt.tuned_runs) == 12
     few = fit([*SENSITIVITY, *LEARNT[MIN_RUNS:], *half_won_back(LEARNT[: MIN_RUNS - 1])], CURVES)
-    assert (few.predict_tuned(NEW), few.tuned_runs) == (None, MIN_RUNS - 1)
+    assert (few.predict_tuned(NEW), len(few.tuned_runs)) == (None, MIN_RUNS - 1)
     assert predictor.predict_tuned(NEW) is None
+
+
+def test_what_is_left_out_after_tuning_knows_nothing_of_its_own_run() -> None:
+    tuned = half_won_back(LEARNT[:12])
+    lied = [replace(tuned[0], tuned_validation=0.12), *tuned[1:]]
+    honest, fooled = (fit([*SENSITIVITY, *LEARNT[12:], *each], CURVES) for each in (tuned, lied))
+    pair = [each.predict_tuned_unseen(tuned[0].schedule) for each in (honest, fooled)]
+    assert pair[0] is not None
+    assert pair[1] is not None
+    assert pair[0].mean[0] == pair[1].mean[0]
+    new = [each.predict_tuned_unseen(NEW[0]) for each in (honest, fooled)]
+    assert new[0] is not None
+    assert new[1] is not None
+    assert new[0].mean[0] != new[1].mean[0]
 
 
 def test_the_tuned_interval_holds_also_with_few_runs() -> None:
