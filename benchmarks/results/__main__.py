@@ -93,6 +93,39 @@ def time_verb(
 
 
 @app.command()
+def search(
+    budgets: Annotated[str, typer.Option(help="MACs as shares of the dense network's, joined by commas.")] = "0.5",
+    trials: Annotated[int, typer.Option(help="Schedules that a search measures; 0 for none.")] = 60,
+    seeds: Annotated[str, typer.Option(help="Of pruning and fine-tuning; the search takes the first.")] = "0",
+    tune: Annotated[bool, typer.Option("--tune/--no-tune", help="Fine-tune as well.")] = False,
+    preset: Annotated[str, typer.Option(help="Of fine-tuning: quick, good or full.")] = "quick",
+    images: Annotated[str, typer.Option(help="bundled (10,000) or full (48,000) training images.")] = "bundled",
+    file: File = points.FILE,
+) -> None:
+    """Search at each budget and run what it finds beside uniform schedules; what is in the store is not done again."""
+    from benchmarks.results.measure import open_measurer
+    from benchmarks.results.searched import Asked, entries, measured
+
+    asked = Asked(
+        budgets=_shares(budgets),
+        trials=trials,
+        seeds=_seeds(seeds),
+        preset=preset if tune else None,
+        training_set=images,
+    )
+    measurer = open_measurer()
+    for entry in entries(asked, measurer.dense, measurer.store):
+        for seed in asked.seeds:
+            found = measured(entry, asked, seed, measurer.dense, measurer.store)
+            points.add(found, file)
+            tuned = f", tuned {found.tuned:.2%}" if found.tuned is not None else ""
+            print(
+                f"{entry.budget:g} {entry.source} {entry.schedule} seed {seed}: pruned {found.pruned:.2%}{tuned}",
+                flush=True,
+            )
+
+
+@app.command()
 def write(file: File = points.FILE, out: Annotated[Path, typer.Option(help="The page.")] = PAGE) -> None:
     """Write the page from the points in the file."""
     out.write_text(made(file), encoding="utf-8")
@@ -111,6 +144,13 @@ def _schedules(names: str) -> tuple[str, ...]:
         if name not in SCHEDULES:
             raise SpecError(f"a schedule here must be one of {', '.join(SCHEDULES)}, got {name!r}")
     return found
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(share) for share in text.split(","))
+    except ValueError:
+        raise SpecError(f"budgets must be shares joined by commas, e.g. 0.25,0.5, got {text!r}") from None
 
 
 def _seeds(text: str) -> tuple[int, ...]:

@@ -75,32 +75,73 @@ class Seconds:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Searched:
+    """A schedule at a budget of MACs: one that a search found, or a uniform one beside it.
+
+    Attributes:
+        id: of the run.
+        budget: MACs at most, as a share of the dense network's.
+        source: `refined` (found by measuring), `greedy` (by sensitivity alone), `uniform` or a preset's name.
+        trials: schedules that were measured to find it; 0 where none was.
+        schedule: nine counts joined by commas; chosen on validation images alone.
+        validation: accuracy on validation images that it was chosen by, None where it was not measured there.
+        pruned, tuned, tune, and the others: see `Point`.
+    """
+
+    id: str
+    budget: float
+    source: str
+    trials: int
+    schedule: str
+    seed: int
+    version: int
+    dense_sha256: str
+    training_set: str
+    calibration: int
+    parameters: int
+    macs: int
+    validation: float | None
+    dense: float
+    pruned: float
+    tuned: float | None
+    tune: Tune | None
+    environment: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Points:
     """All that a file holds."""
 
     points: tuple[Point, ...] = ()
     seconds: tuple[Seconds, ...] = ()
+    searched: tuple[Searched, ...] = ()
 
 
 def read(path: Path = FILE) -> Points:
     """What the file holds; nothing where there is none."""
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     points = [_point(line["point"]) for line in lines if "point" in line]
-    return Points(points=tuple(points), seconds=tuple(Seconds(**line["time"]) for line in lines if "time" in line))
+    searched = (_searched(line["search"]) for line in lines if "search" in line)
+    seconds = (Seconds(**line["time"]) for line in lines if "time" in line)
+    return Points(points=tuple(points), seconds=tuple(seconds), searched=tuple(searched))
 
 
-def add(found: Point | Seconds, path: Path = FILE) -> None:
+def add(found: Point | Seconds | Searched, path: Path = FILE) -> None:
     """Write `found` into the file, in place of an older one of the same; several processes may."""
     with _alone(path):
         held = read(path)
-        points, seconds = list(held.points), list(held.seconds)
+        points, seconds, searched = list(held.points), list(held.seconds), list(held.searched)
         if isinstance(found, Point):
             points = [point for point in points if point.id != found.id] + [found]
+        elif isinstance(found, Searched):
+            place = (found.id, found.budget, found.source)
+            searched = [each for each in searched if (each.id, each.budget, each.source) != place] + [found]
         else:
             key = (found.contestant, found.schedule)
             seconds = [each for each in seconds if (each.contestant, each.schedule) != key] + [found]
         lines = [{"point": asdict(point)} for point in sorted(points, key=_order)]
         lines += [{"time": asdict(each)} for each in sorted(seconds, key=lambda each: (each.contestant, each.schedule))]
+        lines += [{"search": asdict(each)} for each in sorted(searched, key=_search_order)]
         text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
         write_whole(path, text.encode())
 
@@ -108,6 +149,14 @@ def add(found: Point | Seconds, path: Path = FILE) -> None:
 def _order(point: Point) -> tuple[Any, ...]:
     # A fixed order, so that the file differs only by what was added.
     return point.contestant, point.schedule, point.seed, point.version, point.id
+
+
+def _search_order(found: Searched) -> tuple[Any, ...]:
+    return found.budget, found.source, found.seed, found.version, found.id
+
+
+def _searched(value: dict[str, Any]) -> Searched:
+    return Searched(**{**value, "tune": Tune(**value["tune"]) if value["tune"] else None})
 
 
 def _point(value: dict[str, Any]) -> Point:

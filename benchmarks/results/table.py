@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.results.points import Points, Tune
 from benchmarks.results.rows import Columns, Mean, Row, Took, columns, rows
+from benchmarks.results.searched import section as searched_section
 from roboreg_core.data.sources import TRAINING_COUNTS
 from roboreg_core.model.cost import DENSE_COST, cost
 from roboreg_core.runs.spec import METHOD_VERSION
@@ -35,7 +36,11 @@ python -m benchmarks.results write            # this page
 
 def page(held: Points, dense_sha256: str) -> str:
     """The page from the points that start from this dense network; ends with a line feed."""
-    held = replace(held, points=tuple(point for point in held.points if point.dense_sha256 == dense_sha256))
+    held = replace(
+        held,
+        points=tuple(point for point in held.points if point.dense_sha256 == dense_sha256),
+        searched=tuple(each for each in held.searched if each.dense_sha256 == dense_sha256),
+    )
     of = columns(held)
     tables = {schedule: rows(held, schedule, of) for schedule in SCHEDULES}
     newest = METHOD_VERSION
@@ -46,6 +51,7 @@ def page(held: Points, dense_sha256: str) -> str:
         "## How to read the tables\n\n" + _legend(held, of, newest),
     ]
     parts += [_section(schedule, table, of, newest) for schedule, table in tables.items()]
+    parts.append(searched_section(held))
     return "\n".join(parts)
 
 

@@ -1,9 +1,9 @@
 """A search that measures: what the outlook proposes is measured, and what was measured mends the outlook.
 
 Each block's losses count more or less than its curve says; by how much is learnt from what was measured (`mend`).
-Within a limit on a cost, exchanges of the schedule that is believed best come next; for limits on losses, the smallest schedules
-by factors drawn from what is believed. Optuna keeps all of them as a study of two objectives, accuracy and MACs, with
-losses as constraints, and its sampler proposes some of them.
+Within a limit on a cost, exchanges of the schedule that is believed best come next; for limits on losses, the smallest
+schedules by factors drawn from what is believed. Optuna keeps all of them as a study of two objectives, accuracy and
+MACs, with losses as constraints, and its sampler proposes some of them.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roboreg_core.analysis.candidates import Candidate, candidates, front
 from roboreg_core.analysis.limits import Limits, Line, tightened, uniform_counts, within
 from roboreg_core.analysis.mend import believed, mended
 from roboreg_core.analysis.outlook import Sums
 from roboreg_core.analysis.points import Seen
 from roboreg_core.analysis.pool import exchanges, gather
-from roboreg_core.analysis.search import Candidate, broken, candidates, front, ranking, reachable
+from roboreg_core.analysis.search import broken, ranking, reachable
 from roboreg_core.errors import SpecError
 from roboreg_core.schedule import BOUNDS, N_BLOCKS, Schedule
 from roboreg_core.seeding import derive, numpy_generator
@@ -32,7 +33,7 @@ MAX_TRIALS = 1_000
 # Measured together, so that they share their first blocks, and few, so that the outlook is mended often.
 BATCH = 6
 # Every so many-th batch is Optuna's sampler's.
-SAMPLER_EVERY = 4
+SAMPLER_EVERY = 6
 # A proposal differs from all that was measured by so much, added up over blocks as shares of their filters.
 FRESH = 0.15
 # What is predicted to keep a limit on losses just so breaks it half of the time: within a batch, limits are tightened

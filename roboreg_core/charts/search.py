@@ -32,7 +32,7 @@ def search_data(
     uniform: Sequence[Candidate] = (),
     tried: Sequence[Candidate] = (),
 ) -> pd.DataFrame:
-    """A row a schedule and kind (`answer` with its `number`, `front`, `uniform`, `tried`), smallest first within a kind.
+    """A row a schedule and kind: `answer` (with its `number`), `front`, `uniform`, `tried`; within one smallest first.
 
     Accuracies are those that candidates are ranked by, `low` to `high` what is likely of the loss against dense; `drop`
     and `worst_drop` shares; `latency` seconds for a batch of 256 images, measured before estimated; `how` says measured

@@ -84,13 +84,14 @@ def _setting(loaded: Checkpoint, images: str, **settings: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class _Shown:
-    """What is told: the answers, the front, the uniform schedules, and how many were measured (0: none)."""
+    """What is told: answers, front, uniform schedules, how many were measured, and whether answers miss the limits."""
 
     answers: Sequence[Candidate]
     front: Sequence[Candidate]
     uniform: Sequence[Candidate]
     measured: int = 0
     record: str = ""
+    missed: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""
@@ -100,13 +101,19 @@ class _Shown:
             "uniform": [each.to_json() for each in self.uniform],
             "measured": self.measured,
             "record": self.record,
+            "limits_kept": not self.missed,
         }
 
     def lines(self, limits: Limits) -> str:
         """For people."""
-        if not self.answers:
-            return f"none of {self.measured} measured schedules keeps these limits: {limits.words}"
-        how = f"the best of {self.measured} measured" if self.measured else "predicted from sensitivity, not measured"
+        if self.missed and self.measured:
+            how = f"none of {self.measured} measured keeps that; the closest"
+        elif self.missed:
+            how = "predicted to miss that, by no more than predictions are off; --refine measures"
+        else:
+            how = (
+                f"the best of {self.measured} measured" if self.measured else "predicted from sensitivity, not measured"
+            )
         return "\n".join([f"{limits.words}; {how}:", *map(_line, self.answers), _noise(self.answers[0])])
 
 
@@ -114,7 +121,7 @@ def _by_outlook(limits: Limits, found: Known) -> _Shown:
     from roboreg_core.analysis.search import greedy
 
     best = greedy(limits, found.outlook, latency=found.latency.line if found.latency else None)
-    return _Shown(answers=best.answers, front=best.front, uniform=best.uniform)
+    return _Shown(answers=best.answers, front=best.front, uniform=best.uniform, missed=best.doubtful)
 
 
 def _refined(spec: SearchSpec, loaded: Checkpoint, store: Store) -> _Shown:
@@ -131,7 +138,8 @@ def _refined(spec: SearchSpec, loaded: Checkpoint, store: Store) -> _Shown:
     kept = front([each for each in every if each.excess(spec.limits) == 0])
     uniform = [each for each, trial in zip(every, record.result["trials"], strict=True) if trial["source"] == "uniform"]
     return _Shown(
-        answers=[Candidate.from_json(each) for each in record.result["answers"]],
+        answers=[Candidate.from_json(each) for each in record.result["answers"] or record.result["closest"]],
+        missed=not record.result["answers"],
         front=[replace(each, front=True) for each in kept if each.front],
         uniform=uniform,
         measured=len(every),

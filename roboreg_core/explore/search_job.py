@@ -70,12 +70,13 @@ def search_here(
 def search(spec_json: dict[str, Any], context: Context) -> Output:
     """Search. `context.inputs` holds `dense` (safetensors) and `points` (JSON lines of what is known).
 
-    The result holds `answers` and all `candidates` (see `analysis.search.Candidate.to_json`), `trials` with who
-    proposed them, how many were `measured` now, and where.
+    The result holds `answers` (`closest` where none keeps the limits) and all `candidates` (see
+    `analysis.candidates.Candidate.to_json`), `trials` with who proposed them, how many were `measured` now, and where.
 
     Raises `Stopped` where the context says so, `RoboRegError` on bad input.
     """
     from roboreg_core.analysis.refine import Effort, Trial, measured_candidates, refine
+    from roboreg_core.analysis.search import closest
 
     spec = SearchSpec.from_json(spec_json)
     points = [points_json.from_json(json.loads(line)) for line in context.inputs["points"].decode().splitlines()]
@@ -104,6 +105,7 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
     return Output(
         result={
             "answers": [each.to_json() for each in best],
+            "closest": [each.to_json() for each in closest(spec.limits, candidates)] if not best else [],
             "candidates": [each.to_json() for each in candidates],
             "trials": [trial.to_json() for trial in trials],
             "measured": measurer.measured,

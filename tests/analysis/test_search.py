@@ -168,6 +168,17 @@ def test_impossible_limits_together_are_refused_with_what_would_do(outlook: Sums
     assert greedy(Limits(macs=0.1, class_drop=enough), outlook, pool=by_macs).answers
 
 
+def test_limits_that_are_missed_by_less_than_predictions_are_off_are_doubtful(outlook: Sums, by_macs: Pool) -> None:
+    with pytest.raises(SpecError) as refused:
+        greedy(Limits(macs=0.1, class_drop=0.01), outlook, pool=by_macs)
+    enough = float(str(refused.value).split("at least ")[1].split()[0])
+    limits = Limits(macs=0.1, class_drop=enough - 0.01)
+    found = greedy(limits, outlook, pool=by_macs)
+    assert found.doubtful
+    assert 0 < found.answers[0].excess(limits) < search.DOUBT["class_drop"]
+    assert not greedy(Limits(macs=0.1, class_drop=enough), outlook, pool=by_macs).doubtful
+
+
 def test_a_class_that_suffers_more_is_seen_and_a_limit_on_it_buys_a_larger_network(
     outlook: Sums, by_macs: Pool
 ) -> None:
@@ -205,6 +216,7 @@ def test_only_what_was_measured_within_the_limits_is_an_answer(outlook: Sums) ->
     found = search.answers(Limits(macs=0.55, drop=0.5), measured)
     assert [each.schedule.name for each in found] == ["moderate", "quarter"]
     assert search.answers(Limits(macs=0.1), measured) == ()
+    assert search.closest(Limits(drop=0.0), measured)[0].schedule.name == "dense"
     smallest = search.answers(Limits(drop=measured[1].drop), measured)[0]
     assert smallest.schedule.name == "moderate"
     assert smallest.measured is not None

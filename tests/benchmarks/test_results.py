@@ -9,8 +9,10 @@ from benchmarks.results import points
 from benchmarks.results.__main__ import PAGE, made
 from benchmarks.results.contestants import CONTESTANTS, chosen
 from benchmarks.results.measure import Choice, Measurer, missing, wanted
-from benchmarks.results.points import Point, Points, Seconds, Tune
+from benchmarks.results.points import Point, Points, Searched, Seconds, Tune
+from benchmarks.results.searched import largest_uniform
 from benchmarks.results.table import BESIDE, NOT_MEASURED, OLDER, SCHEDULES, page
+from roboreg_core.analysis.limits import Limits
 from roboreg_core.data import sources
 from roboreg_core.data.images import Images
 from roboreg_core.errors import SpecError
@@ -160,3 +162,57 @@ def test_our_points_are_runs_in_the_store(
         assert record is not None
         assert found.pruned == record.result["stages"]["pruned"]["accuracy"]
         assert Measurer(dense, store).measure(each) == found
+
+
+def searched(source: str, pruned: float, seed: int = 0, **changes: Any) -> Searched:
+    plain = Searched(
+        id=f"{source}-{seed}",
+        budget=0.5,
+        source=source,
+        trials=60 if source == "refined" else 0,
+        schedule="7,6,10,7,3,10,31,53,64" if source == "refined" else "8,8,8,16,16,16,32,32,32",
+        seed=seed,
+        version=METHOD_VERSION,
+        dense_sha256="d",
+        training_set="bundled",
+        calibration=DEFAULT_CALIBRATION,
+        parameters=180_872,
+        macs=20_257_408,
+        validation=0.915 if source == "refined" else None,
+        dense=0.9243,
+        pruned=pruned,
+        tuned=None,
+        tune=None,
+        environment={"device": "CPU"},
+    )
+    return replace(plain, **changes)
+
+
+def test_what_a_search_found_stands_beside_uniform_schedules() -> None:
+    held = [
+        searched("refined", 0.90, tuned=0.91, tune=QUICK),
+        searched("refined", 0.91, seed=1, tuned=0.92, tune=QUICK),
+        searched("moderate", 0.88, tuned=0.90, tune=QUICK),
+        searched("uniform", 0.87, dense_sha256="another network"),
+    ]
+    text = page(Points(searched=tuple(held)), "d").split("\n## search\n")[1]
+    assert "`refined` against moderate: 2.50 points ahead pruned, 1.50 points ahead tuned." in text
+    rows = [line for line in text.splitlines() if line.startswith("| refined") or line.startswith("| moderate")]
+    assert rows[0].endswith("| 60 | 180,872 | 20,257,408 | 91.50 | 90.50 ± 0.71 (2) | 91.50 ± 0.71 (2) |")
+    assert rows[1].endswith("|  | 88.00 (1) | 90.00 (1) |")
+    assert "uniform:" not in text
+    assert "Not measured." in page(Points(), "d").split("\n## search\n")[1]
+
+
+def test_searched_points_are_kept_beside_the_others(tmp_path: Path) -> None:
+    file, one = tmp_path / "points.jsonl", searched("refined", 0.9, tuned=0.91, tune=QUICK)
+    for each in (one, point(), replace(one, tuned=0.92), searched("uniform", 0.87)):
+        points.add(each, file)
+    assert points.read(file) == Points(
+        points=(point(),), searched=(replace(one, tuned=0.92), searched("uniform", 0.87))
+    )
+
+
+def test_at_a_budget_the_largest_uniform_schedule_and_a_preset_of_that_size_are_rivals() -> None:
+    assert str(largest_uniform(Limits(macs=0.5))) == "7,7,7,15,15,15,31,31,31"
+    assert largest_uniform(Limits(macs=20_497_024)) == PRESETS["moderate"]
