@@ -3,7 +3,7 @@
 import streamlit as st
 
 from roboreg_core.ui import counts, guard, keys, launcher, panels, preview, saved_design
-from roboreg_core.ui.design import files, rows, sketching, tools
+from roboreg_core.ui.design import files, foretold, rows, sketching, tools
 
 guard.enter("design")
 
@@ -19,16 +19,19 @@ def workbench() -> None:
             saved_design.save(sketching.schedule)
             files.panel()
     left, right = st.columns([3, 2], gap="large")
-    with right:  # drawn first: the counts are what a moving slider is watched for
+    with right:
+        known, measured, start, exchange = (st.container() for _ in range(4))
+    with start:  # drawn first: what is foretold and measured depends on the settings
+        st.subheader("Prune and fine-tune")
+        launcher.panel(sketching.schedule)
+    with known:
         counts.live(sketching.schedule)
-        measured = st.container()
     with left:
         tools.bar()
         rows.rows()
-    with right:
-        st.subheader("Prune and fine-tune")
-        launcher.panel(sketching.schedule)
-    with measured:  # drawn last: it follows what the launcher is set to
+    with exchange:
+        foretold.exchanged()
+    with measured:
         preview.panel(sketching.schedule)
 
 

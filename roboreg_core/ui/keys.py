@@ -44,6 +44,8 @@ LIVE_PARTS = (COUNTS_PART, PRESETS_PART, LAUNCH_PART)
 PREVIEW_PART = "part-preview"
 # Undo, redo and the like: they tell what was changed last.
 TOOLS_PART = "part-tools"
+# What one cluster fewer saves and costs.
+EXCHANGE_PART = "part-exchange"
 # The fragment around all of them and the rows.
 WORKBENCH_PART = "part-workbench"
 RUN_PICKER, STAGE, TAB, CONFUSION_VALUES, FINDING = "run-picker", "stage", "tab", "confusion-values", "finding"

@@ -29,7 +29,8 @@ _STYLE = """<style>
 .st-key-schedule-rows [data-testid="stColumn"] { min-width: 0; }
 .st-key-schedule-rows [data-testid="stColumn"]:first-child { min-width: 5.6rem; }
 .st-key-schedule-rows [data-testid="stSliderTickBar"] { display: none; }
-@media (max-width: 640px) { .st-key-tools-bar kbd { display: none; } }
+.one-fewer { font-size: .75rem; opacity: .75; white-space: nowrap; }
+@media (max-width: 640px) { .st-key-tools-bar kbd, .one-fewer { display: none; } }
 .st-key-preview-old { opacity: 0.45; }
 .st-key-preview-note { min-height: 2.7rem; }
 </style>"""

@@ -1,4 +1,6 @@
-"""The rows of the editor: a lock, a slider with its ticks, a number field and a bar a block, under a heading a stage.
+"""The rows of the editor, a block each under a heading a stage: lock, slider, number field, bar.
+
+Under the slider stand the block's sensitivity and the ticks, under the bar what one cluster fewer would do.
 
 A slider and its number field are two views of the same count.
 """
@@ -13,13 +15,21 @@ from roboreg_core.model.cost import block_parameters
 from roboreg_core.schedule import BOUNDS, PRESETS, STAGE_WIDTHS
 from roboreg_core.sketch import blocks_of
 from roboreg_core.ui import keys
-from roboreg_core.ui.design import sketching, ticks
+from roboreg_core.ui.design import foretold, sketching, ticks
 
 _MOUNTS = "schedule-mounts"
 _DENSE_BLOCKS = block_parameters(PRESETS["dense"])
 _STAGE_SIZES = ("32 x 32", "16 x 16", "8 x 8")
 # Block and lock, slider, number field, bar; they stay side by side on a telephone.
-_WIDTHS = (1.7, 5, 2.6, 1.5)
+_WIDTHS = (1.6, 4.8, 2.4, 2.0)
+# The figure goes below its bar where there is no room beside it.
+_BAR = (
+    '<div role="img" aria-label="{share:.0f}% of its parameters stay" '
+    'style="display:flex;flex-wrap:wrap;align-items:center;gap:0 .5em">'
+    '<span style="flex:1 1 2.5em;height:6px;border-radius:3px;background:linear-gradient(to right, '
+    '#1F7CB6 {share:.1f}%, color-mix(in srgb, currentColor 12%, transparent) {share:.1f}%)"></span>'
+    '<span style="font-size:.85rem;min-width:2.4em;text-align:right">{share:.0f}%</span></div>'
+)
 
 
 def rows() -> None:
@@ -29,9 +39,7 @@ def rows() -> None:
             st.fragment(_heading, key=keys.stage_part(stage))(stage)
             for block in blocks_of(stage):
                 st.fragment(_row, key=keys.row_part(block))(block)
-        st.caption(
-            "Bars: share of the block's parameters that stay. Ticks: presets (grey) and saved schedules (orange)."
-        )
+        st.caption(foretold.legend())
 
 
 def _heading(stage: int) -> None:
@@ -64,11 +72,11 @@ def _row(block: int) -> None:
     with slide.container(key=(one := keys.slider(block)), gap=None):
         key, value = _mounted(one, count)
         st.slider(label, 1, bound, value, key=key, args=(block, one, key), **options)
-        st.html(ticks.strip(block))
+        st.html(f'<div style="margin:0 {ticks.INSET}px">{foretold.strip(block)}{ticks.strip(block)}</div>')
     with field.container(key=(one := keys.number(block))):
         key, value = _mounted(one, count)
         st.number_input(label, 1, bound, value, key=key, args=(block, one, key), **options)
-    bar.progress(min(share, 1.0), text=f"{share:.0%}")
+    bar.html(_BAR.format(share=100 * share) + foretold.one_fewer(block))
 
 
 def _lock(block: int, locked: bool) -> None:

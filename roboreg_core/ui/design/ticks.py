@@ -24,7 +24,7 @@ _TICK = (
 )
 
 
-_STRIP = f"position:relative;height:9px;margin:0 {INSET}px"
+_STRIP = "position:relative;height:9px"
 
 
 def strip(block: int) -> str:
