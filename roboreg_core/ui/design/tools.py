@@ -63,7 +63,7 @@ def _steps() -> None:
         on_click=sketching.undo,
         type="tertiary",
         disabled=not last,
-        shortcut="Mod+Z",
+        shortcut="Alt+Z",
         help=f"Take back: {last}." if last else "Nothing to take back yet.",
     )
     st.button(
@@ -73,7 +73,7 @@ def _steps() -> None:
         on_click=sketching.redo,
         type="tertiary",
         disabled=not following,
-        shortcut="Mod+Shift+Z",
+        shortcut="Alt+Shift+Z",
         help=f"Do again: {following}." if following else "Nothing was taken back.",
     )
 
