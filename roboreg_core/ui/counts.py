@@ -31,4 +31,4 @@ def live(schedule: Callable[[], Schedule]) -> None:
         with columns[-1], panels.errors_shown():
             foretold.tile(schedule())
         exact = "Exact counts of the network with its filters removed, not of masked zeros."
-        st.caption(f"{exact} {foretold.after_tuning(schedule())}".strip())
+        st.caption(f"{exact} {foretold.sentences(schedule())}".strip())

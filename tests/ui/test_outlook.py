@@ -80,7 +80,8 @@ def test_a_guess_far_from_what_was_measured_says_so(open_page: Open, fill: Fill)
     fill([*plan(4).schedules(), *RANDOM])
     app = known(open_page("design", s="1,1,1,1,1,1,1,1,2"))
     metric = next(each for each in app.metric if each.label == "Predicted, pruned")
-    assert "a guess: no measured schedule is near it" in metric.proto.delta_description
+    assert metric.proto.delta_description == "a guess"
+    assert "The prediction is a guess: no measured schedule is near it." in said(app)
 
 
 def test_without_enough_points_the_tile_says_what_is_missing(open_page: Open, fill: Fill) -> None:
@@ -137,7 +138,7 @@ def test_inspect_shows_predicted_beside_measured(open_page: Open, put: Put, fill
     fill([*plan(4).schedules(), *RANDOM], spec)
     app = known(open_page("inspect", run=run.id))
     assert re.search(
-        r"Right after pruning\\: predicted [\d.]+ % \([\d.]+ to [\d.]+\) without this run's figures, "
+        r"Predicted without this run's figures\\: right after pruning [\d.]+ % \([\d.]+ to [\d.]+\), "
         r"measured 79.0 % of the test images",
         said(app),
     )
@@ -149,7 +150,7 @@ def test_predicted_against_measured_in_words() -> None:
         measured=0.884, record="a", run=True,
     )  # fmt: skip
     assert foretold.text([row]).replace(words.NBSP, " ") == (
-        "After fine-tuning: predicted 88.1 % (86.0 to 90.0) without this run's figures, "
-        "measured 88.4 % of the validation images."
+        "Predicted without this run's figures: after fine-tuning 88.1 % (86.0 to 90.0), measured 88.4 % of the "
+        "validation images."
     )
     assert foretold.text([]) == ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from roboreg_core.analysis.prediction import LEVEL
 from roboreg_core.analysis.sensitivity import Exchange, exchange
 from roboreg_core.charts import sensitivity, words
 from roboreg_core.charts import sparkline as sparklines
@@ -56,20 +57,25 @@ def tile(schedule: Schedule) -> None:
         words.percent(found.mean[0]),
         _range(found),
         "loss" if reason else "no change",
-        delta_description=f"a guess: {reason}" if reason else "90 % interval",
+        delta_description="a guess" if reason else f"{words.percent(LEVEL, 0)} interval",
         help=_rests_on(known),
     )
 
 
-def after_tuning(schedule: Schedule) -> str:
-    """The prediction after the fine-tuning that is chosen, as a sentence; empty where nothing is known of it."""
+def sentences(schedule: Schedule) -> str:
+    """Why the prediction is a guess, where it is one, and what fine-tuning as it is chosen would make of it."""
     known = now()
     predictor = known.forecast.predictor if known else None
-    found = predictor.predict_tuned([schedule]) if predictor and st.session_state[keys.EPOCHS] else None
-    if found is None:
+    if predictor is None:
         return ""
-    guess = f", a guess: {found.reasons[0]}" if found.reasons[0] else ""
-    return f"Predicted after this fine-tuning: {words.percent(found.mean[0])} ({_range(found)}){guess}."
+    reason = predictor.predict([schedule]).reasons[0]
+    told = [f"The prediction is a guess: {reason}."] if reason else []
+    tuned = predictor.predict_tuned([schedule]) if st.session_state[keys.EPOCHS] else None
+    if tuned is not None:
+        after = tuned.reasons[0]
+        guess = f", a guess: {after}" if after and after != reason else ""
+        told.append(f"Predicted after this fine-tuning: {words.percent(tuned.mean[0])} ({_range(tuned)}){guess}.")
+    return " ".join(told)
 
 
 def strip(block: int) -> str:

@@ -30,13 +30,14 @@ def line(record: Record) -> None:
 
 
 def text(rows: Sequence[Scored]) -> str:
-    """`Right after pruning: predicted 86.2 % (83.9 to 88.1), measured 86.8 % of the test images. ...`; else empty."""
-    return " ".join(
-        f"{_AFTER.get(row.stage, 'right after pruning').capitalize()}: predicted "
-        f"{prediction.prediction_words(row.predicted, row.low, row.high)} without this run's figures, measured "
-        f"{words.percent(row.measured)} of the {row.images} images."
+    """`Predicted ...: right after pruning 86.2 % (83.9 to 88.1), measured 86.8 % of the test images; ...`; else empty."""
+    told = "; ".join(
+        f"{_AFTER.get(row.stage, 'right after pruning')} "
+        f"{prediction.prediction_words(row.predicted, row.low, row.high)}, "
+        f"measured {words.percent(row.measured)} of the {row.images} images"
         for row in rows
     )
+    return f"Predicted without this run's figures: {told}." if told else ""
 
 
 def _awaited(asked: Asked) -> None:
