@@ -15,14 +15,14 @@ from roboreg_core.ui import address, keys, panels
 
 ADDRESS = "s"
 DEFAULT = PRESETS["moderate"]
-_HISTORY, _PROBLEM = "sketch-history", "schedule-problem"
+_HISTORY, _PROBLEM, _STAYED = "sketch-history", "schedule-problem", "sketch-stayed"
 
 
 def open_address() -> None:
     """Take the schedule from an address that was opened; junk leaves the default and a message."""
     text = address.opened(ADDRESS)
-    if text is None:
-        return _put(history())
+    if text is None:  # the page is drawn again, or come back to: nothing has changed, so a message stands
+        return address.write(ADDRESS, str(schedule()))
     try:
         _open(Schedule.parse(text))
     except ScheduleError as error:
@@ -58,6 +58,13 @@ def problem_shown() -> None:
         st.error(panels.escape(message), icon=":material/error:")
 
 
+def stayed_shown() -> None:
+    """Say once which locked blocks a schedule left as they were; callbacks may not show anything themselves."""
+    message = st.session_state.pop(_STAYED, None)
+    if message:
+        st.toast(message, icon=":material/lock:")
+
+
 def change(after: Sketch) -> None:
     """For callbacks: go on with another sketch, and draw again what shows it."""
     _go(history().do(after))
@@ -75,23 +82,23 @@ def redo() -> None:
 
 def take(value: Schedule) -> None:
     """For callbacks: another schedule as a whole; locked blocks stay, and that is said."""
-    _say_what_stays(value)
+    _note_what_stays(value)
     change(sketch().take(value))
 
 
 def choose(value: Schedule) -> None:
     """The same for what the workbench itself holds, like the list of saved schedules: all of it is drawn again."""
-    _say_what_stays(value)
+    _note_what_stays(value)
     _put(history().do(sketch().take(value)))
     panels.redraw(keys.WORKBENCH_PART)
 
 
-def _say_what_stays(value: Schedule) -> None:
+def _note_what_stays(value: Schedule) -> None:
     kept = sketch().kept_from(value)
     if kept:
         blocks = named_blocks(kept)
         stay = "is locked and stays as it is" if len(kept) == 1 else "are locked and stay as they are"
-        st.toast(f"{blocks[:1].upper()}{blocks[1:]} {stay}.", icon=":material/lock:")
+        st.session_state[_STAYED] = f"{blocks[:1].upper()}{blocks[1:]} {stay}."
 
 
 def _open(value: Schedule) -> None:

@@ -26,7 +26,8 @@ def presets() -> None:
 
 @st.fragment(key=keys.TOOLS_PART)
 def bar() -> None:
-    """Undo, redo, scale, reset and, where a block is locked, unlock."""
+    """Undo, redo, scale, reset and, where a block is locked, unlock; which locked blocks were left as they were."""
+    sketching.stayed_shown()
     with st.container(horizontal=True, vertical_alignment="center", key=keys.TOOLS_BAR):
         _steps()
         with st.popover("Scale", icon=":material/percent:", key=keys.SCALE_PANEL, type="tertiary"):
