@@ -37,10 +37,10 @@ def lead(found: Correlation, kind: str = PEARSON) -> str:
     first, *others = sorted(settings, key=lambda name: -abs(cells[name].value))
     what, best = ACCURACY_WORDS[found.accuracy], cells[first]
     if not best.is_clear:
-        return _capital(f"{held}no width clearly moves with {what}; the strongest is {_width(first)}'s: {told(best)}")
+        return _capital(f"{held}no width clearly moves with {what}; {_width(first)}'s comes closest: {told(best)}")
     how = "with" if best.value > 0 else "against"
     most = " most" if others else ""
-    text = f"{held}{_width(first)}'s width moves {how} {what}{most} ({told(best)})"
+    text = f"{held}{_width(first)}'s width moves {how} {what}{most}: {told(best)}"
     return _capital(text + (_behind(others[0], best, cells[others[0]]) if others else ""))
 
 
@@ -56,9 +56,9 @@ def bought(found: PerMac) -> str:
 
 
 def told(cell: Cell, digits: int = 2) -> str:
-    """`0.93, 0.85 to 0.97`."""
+    """`0.93 (0.85 to 0.97)`."""
     low, high = (number(value, digits) for value in (cell.low, cell.high))
-    return f"{number(cell.value, digits)}, {low} to {high}"
+    return f"{number(cell.value, digits)} ({low} to {high})"
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -70,7 +70,7 @@ def number(value: float, digits: int = 2) -> str:
 def _behind(name: str, best: Cell, cell: Cell) -> str:
     """The next one, and whether the order of the two is clear by their intervals."""
     apart = min(abs(best.low), abs(best.high)) > max(abs(cell.low), abs(cell.high))
-    return f", {_width(name)}'s next ({told(cell)}{'' if apart else '; the intervals overlap'})"
+    return f", {_width(name)}'s next: {told(cell)}{'' if apart else ', but the intervals overlap'}"
 
 
 def _slope(slope: Slope) -> str:

@@ -263,8 +263,8 @@ def test_the_finding_names_the_leader_its_interval_and_its_limits(table: pd.Data
     text = finding(found, correlate(table, given="parameters"))
     cell = found.cells[PEARSON]["k"]["tuned test"]
     assert text.startswith(
-        "Stage 3's width moves with accuracy after fine-tuning (test images) most "
-        f"({cell.value:.2f}, {cell.low:.2f} to {cell.high:.2f}), stage 2's next ("
+        "Stage 3's width moves with accuracy after fine-tuning (test images) most: "
+        f"{cell.value:.2f} ({cell.low:.2f} to {cell.high:.2f}), stage 2's next: "
     )
     assert "With parameters held equal, " in text
     assert text.endswith(LIMITS)
