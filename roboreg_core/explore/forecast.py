@@ -162,9 +162,9 @@ def _pruned(predictor: Predictor, point: Point, store: Store) -> Scored | None:
     if point.test is None or dense is None:
         return None
     row = _row(point, PRUNED, "test", found, point.test.accuracy)
-    expected = {name: getattr(row, name) for name in ("predicted", "low", "high")}
     at = predictor.curves.dense.accuracy
-    return replace(row, **{name: _moved(share, at, dense) for name, share in expected.items()})
+    mean, low, high = (_moved(share, at, dense) for share in (row.predicted, row.low, row.high))
+    return replace(row, predicted=mean, low=low, high=high)
 
 
 def _tuned(predictor: Predictor, point: Point) -> Scored | None:
