@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -19,7 +18,6 @@ from roboreg_core.explore import control
 from roboreg_core.explore.control import State, status
 from roboreg_core.explore.here import sweep_here
 from roboreg_core.explore.kept import Sweep, find_sweep, points_of
-from roboreg_core.explore.spec import SweepSpec
 from roboreg_core.jobs.engine import Engine
 from roboreg_core.model import checkpoints
 from roboreg_core.store.records import JobStatus, Record
@@ -89,9 +87,13 @@ def points(store: Store) -> dict[str, Record]:
     return {record.id: record for record in store.list_records("point")}
 
 
-def start_app(cluster: Cluster, home: Path, spec: SweepSpec) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "ROBOREG_SCHEDULER": cluster.address}
-    return start_module("tests.explore.app", str(home), json.dumps(spec.to_json()), env=environment)
+def start_command(cluster: Cluster, home: Path) -> subprocess.Popen[bytes]:
+    """The command line as an app of its own."""
+    environment = {**os.environ, "ROBOREG_SCHEDULER": cluster.address, "ROBOREG_HOME": str(home)}
+    stages = "/".join(",".join(map(str, counts)) for counts in GRID.values)
+    how = ["--name", "small", "--method", "l1", "--recalibrate", "--calibration", "200", "--no-test"]
+    arguments = ["sweep", "--stages", stages, "--images", "bundled", *how]
+    return start_module("roboreg_core", *arguments, env=environment, stdout=subprocess.DEVNULL)
 
 
 def running_worker(store: Store, sweep: Sweep) -> int:
@@ -110,8 +112,9 @@ def test_the_sweep_is_the_local_one_whatever_dies(cluster: Cluster, tmp_path: Pa
     spec = sweep_of(dense, GRID, method="l1", recalibrate=True, calibration=200, test=False)
     store = Store(tmp_path / "app")
 
-    app = start_app(cluster, store.home, spec)
-    until(lambda: len(points(store)) >= 3, timeout=PATIENCE)
+    app = start_command(cluster, store.home)
+    until(lambda: len(points(store)) >= 3 or app.poll() is not None, timeout=PATIENCE)
+    assert app.poll() is None, "it ended before it was killed"
     os.kill(app.pid, signal.SIGKILL)
     app.wait(TIMEOUT)
     before = points(store)
@@ -120,6 +123,7 @@ def test_the_sweep_is_the_local_one_whatever_dies(cluster: Cluster, tmp_path: Pa
     engine = Engine(store, scheduler=cluster.address)
     try:
         sweep = find_sweep(store, spec.name)
+        assert sweep.spec == spec
         assert status(store, sweep).state is State.STOPPED, "the jobs of an app that was killed are interrupted"
         jobs = control.resume(engine, sweep, dense)
         assert len(jobs) > WORKERS, "subtrees, so that all workers have something to do"
