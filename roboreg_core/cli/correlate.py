@@ -29,7 +29,7 @@ def correlate_verb(
     from roboreg_core.analysis.correlation import correlate
     from roboreg_core.analysis.correlation_words import bought, finding
     from roboreg_core.analysis.points import frame
-    from roboreg_core.explore.kept import find_sweep, points_of  # type: ignore[import-not-found,unused-ignore]
+    from roboreg_core.explore.kept import find_sweep, points_of
 
     store = open_store()
     table = frame(points_of(store, find_sweep(store, sweep)))
