@@ -1,6 +1,7 @@
 """Keys of the widgets that tests and addresses rely on; Streamlit marks each with the class `st-key-<key>`.
 
-Design: `slider-1`..`slider-9`, `number-1`..`number-9`, `preset-<name>`, `reset`, `upload-schedule`,
+Design: `slider-1`..`slider-9`, `number-1`..`number-9`, `lock-1`..`lock-9`, `link-1`..`link-3`, `preset-<name>`,
+`undo-step`, `redo-step`, `scale-panel`, `scale`, `scale-all`, `unlock-all`, `reset`, `upload-schedule`,
 `download-schedule`, `method`, `recalibrate`, `epochs`, `seed`, `images`, `learning-rate`, `batch-size`,
 `tune-preset`, `distil`, `start`, `open-run`, `show-progress`, `counts` (the live figures), `schedule-rows`,
 `preview` (the pruned accuracy, `preview-old` while it is measured anew), `preview-note`, `preview-again`.
@@ -27,6 +28,9 @@ when something is chosen that was not clicked.
 from __future__ import annotations
 
 RESET, SCHEDULE_ROWS = "reset", "schedule-rows"
+UNDO_STEP, REDO_STEP, UNLOCK_ALL = "undo-step", "redo-step", "unlock-all"
+SCALE_PANEL, SCALE, SCALE_ALL = "scale-panel", "scale", "scale-all"
+TOOLS_BAR = "tools-bar"
 UPLOAD_SCHEDULE, DOWNLOAD_SCHEDULE = "upload-schedule", "download-schedule"
 METHOD, RECALIBRATE, EPOCHS, SEED, IMAGES = "method", "recalibrate", "epochs", "seed", "images"
 TUNE_PRESET, DISTIL = "tune-preset", "distil"
@@ -38,6 +42,10 @@ COUNTS_PART, PRESETS_PART, LAUNCH_PART = "part-counts", "part-presets", "part-la
 LIVE_PARTS = (COUNTS_PART, PRESETS_PART, LAUNCH_PART)
 # Drawn again last, and when the method changes: what it asks for depends on the others.
 PREVIEW_PART = "part-preview"
+# Undo, redo and the like: they tell what was changed last.
+TOOLS_PART = "part-tools"
+# What one cluster fewer saves and costs.
+EXCHANGE_PART = "part-exchange"
 # The fragment around all of them and the rows.
 WORKBENCH_PART = "part-workbench"
 RUN_PICKER, STAGE, TAB, CONFUSION_VALUES, FINDING = "run-picker", "stage", "tab", "confusion-values", "finding"
@@ -66,6 +74,26 @@ def slider(block: int) -> str:
 def number(block: int) -> str:
     """The number field of a block, 1..9."""
     return f"number-{block}"
+
+
+def lock(block: int) -> str:
+    """The button that locks a block, 1..9, or unlocks it."""
+    return f"lock-{block}"
+
+
+def link(stage: int) -> str:
+    """The button that links a stage, 1..3, or lets it go."""
+    return f"link-{stage}"
+
+
+def row_part(block: int) -> str:
+    """The fragment of a block's row."""
+    return f"part-row-{block}"
+
+
+def stage_part(stage: int) -> str:
+    """The fragment of a stage's heading."""
+    return f"part-stage-{stage}"
 
 
 def preset(name: str) -> str:
