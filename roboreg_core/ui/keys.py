@@ -19,6 +19,10 @@ Overview: `best`, `presets`, `runs-table`, `tradeoff`, `picked`, `compare-these`
 `show-origin`, `show-preset`.
 Compare: `compare-runs`, `compare-baseline`, `compare-start-<name>`, `sort`, `metric`, `only-method`, `only-origin`,
 `least-accuracy`, `least-worst`, `most-parameters`, `clear-filters`, `compared` (the table of figures), `tradeoff`.
+Explore: `explore-tab`. Sweeps: `sweep-kind`, `sweep-source`, `sweep-stage-1`..`3`, `sweep-block-1`..`9`, `sweep-bounds-1`..`9`,
+`sweep-list`, `sweep-draws`, `sweep-draw-seed`, `sweep-method`, `sweep-recalibrate`, `sweep-seeds`, `sweep-tune`,
+`sweep-images`, `sweep-name`, `sweep-cost` (what it will take), `sweep-start`, and for each `sweep-<id>`, `stop-<id>`,
+`resume-<id>`, `extend-<id>`, `correlate-<id>`, `delete-<id>`, `restore-<id>`.
 Presenting: `present`; containers whose key begins with `controls` are hidden by it.
 Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`; `chart-damage` and `chart-confusion` get a number behind them
 when something is chosen that was not clicked.
@@ -55,6 +59,14 @@ COMPARE_RUNS, COMPARE_BASELINE, COMPARED = "compare-runs", "compare-baseline", "
 SORT, METRIC, ONLY_METHOD, ONLY_ORIGIN = "sort", "metric", "only-method", "only-origin"
 LEAST_ACCURACY, LEAST_WORST, MOST_PARAMETERS = "least-accuracy", "least-worst", "most-parameters"
 CLEAR_FILTERS = "clear-filters"
+EXPLORE_TAB = "explore-tab"
+SWEEP_KIND, SWEEP_SOURCE, SWEEP_LIST = "sweep-kind", "sweep-source", "sweep-list"
+SWEEP_DRAWS, SWEEP_DRAW_SEED = "sweep-draws", "sweep-draw-seed"
+SWEEP_METHOD, SWEEP_RECALIBRATE, SWEEP_SEEDS = "sweep-method", "sweep-recalibrate", "sweep-seeds"
+SWEEP_TUNE, SWEEP_IMAGES, SWEEP_NAME = "sweep-tune", "sweep-images", "sweep-name"
+SWEEP_COST, SWEEP_START = "sweep-cost", "sweep-start"
+# The fragments of the Sweeps tab.
+SWEEP_FORM_PART, SWEEP_LIST_PART = "part-sweep-form", "part-sweep-list"
 PRESENT = "present"
 
 
@@ -96,6 +108,16 @@ def of_job(action: str, job: str) -> str:
 def of_saved(action: str, schedule: str) -> str:
     """A control of one saved schedule; for the actions see above."""
     return f"{action}-{schedule}"
+
+
+def of_sweep(action: str, sweep: str) -> str:
+    """A control of one sweep; for the actions see above."""
+    return f"{action}-{sweep}"
+
+
+def sweep_field(kind: str, place: int) -> str:
+    """A text of the grid; `kind` is `stage`, `block` or `bounds`, `place` counts from 1."""
+    return f"sweep-{kind}-{place}"
 
 
 def compare_start(name: str) -> str:
