@@ -19,10 +19,13 @@ Overview: `best`, `presets`, `runs-table`, `tradeoff`, `picked`, `compare-these`
 `show-origin`, `show-preset`.
 Compare: `compare-runs`, `compare-baseline`, `compare-start-<name>`, `sort`, `metric`, `only-method`, `only-origin`,
 `least-accuracy`, `least-worst`, `most-parameters`, `clear-filters`, `compared` (the table of figures), `tradeoff`.
-Explore: `explore-tab`. Sweeps: `sweep-kind`, `sweep-source`, `sweep-stage-1`..`3`, `sweep-block-1`..`9`, `sweep-bounds-1`..`9`,
-`sweep-list`, `sweep-draws`, `sweep-draw-seed`, `sweep-method`, `sweep-recalibrate`, `sweep-seeds`, `sweep-tune`,
-`sweep-images`, `sweep-name`, `sweep-cost` (what it will take), `sweep-start`, and for each `sweep-<id>`, `stop-<id>`,
-`resume-<id>`, `extend-<id>`, `correlate-<id>`, `delete-<id>`, `restore-<id>`.
+Explore: `explore-tab`. Sweeps: `sweep-kind`, `sweep-source`, `sweep-stage-1`..`3`, `sweep-block-1`..`9`,
+`sweep-bounds-1`..`9`, `sweep-list`, `sweep-draws`, `sweep-draw-seed`, `sweep-method`, `sweep-recalibrate`,
+`sweep-seeds`, `sweep-tune`, `sweep-images`, `sweep-name`, `sweep-cost` (what it will take), `sweep-start`, and for
+each `sweep-<id>`, `stop-<id>`, `resume-<id>`, `extend-<id>`, `correlate-<id>`, `delete-<id>`, `restore-<id>`.
+A schedule's card, `<where>` being where it is shown: `card-<where>`, `card-design-<where>`, `card-run-<where>`,
+`card-inspect-<where>`.
+Search: `limit-on-<name>`, `limit-<name>`.
 Presenting: `present`; containers whose key begins with `controls` are hidden by it.
 Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`; `chart-damage` and `chart-confusion` get a number behind them
 when something is chosen that was not clicked.
@@ -118,6 +121,21 @@ def of_sweep(action: str, sweep: str) -> str:
 def sweep_field(kind: str, place: int) -> str:
     """A text of the grid; `kind` is `stage`, `block` or `bounds`, `place` counts from 1."""
     return f"sweep-{kind}-{place}"
+
+
+def of_card(what: str, where: str) -> str:
+    """A schedule's card or a control on it; `what` is `card`, `card-design`, `card-run` or `card-inspect`."""
+    return f"{what}-{where}"
+
+
+def limit(name: str) -> str:
+    """The number of a search's limit, named as in `analysis.limits.Limits`."""
+    return f"limit-{name}"
+
+
+def limit_on(name: str) -> str:
+    """The switch of such a limit."""
+    return f"limit-on-{name}"
 
 
 def compare_start(name: str) -> str:

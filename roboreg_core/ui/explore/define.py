@@ -6,12 +6,11 @@ import streamlit as st
 
 from roboreg_core.analysis.grid import Grid
 from roboreg_core.charts import words
-from roboreg_core.errors import RoboRegError
 from roboreg_core.model.cost import DENSE_COST, cost
 from roboreg_core.pruning.method import DEFAULT_METHOD
 from roboreg_core.ui import address, keys, panels, state
 from roboreg_core.ui.address import Setting, one_of
-from roboreg_core.ui.explore import grid_fields, reading
+from roboreg_core.ui.explore import grid_fields
 from roboreg_core.ui.launcher import IMAGES_WORDS, METHOD_WORDS, PRESET_WORDS
 
 NO_TUNING = "none"

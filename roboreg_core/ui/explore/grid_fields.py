@@ -18,7 +18,7 @@ KIND_HELP = {
     RANDOM: "Each block's count is drawn evenly between two bounds. The same seed draws the same schedules.",
 }
 HOW = "Counts joined by commas; 4-12 means all from 4 to 12, and 4-12:4 every fourth of them."
-MOST_TEXT, DEFAULT_DRAWS = 200, 20
+MOST_TEXT, DEFAULT_DRAWS = 400, 20
 _FIELD = {STAGES: "stage", BLOCKS: "block", RANDOM: "bounds"}
 _MODERATE = tuple(bound // 2 for bound in BOUNDS)
 

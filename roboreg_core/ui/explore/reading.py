@@ -18,13 +18,16 @@ _JOINED = re.compile(r"\s*([-\u2013:])\s*")
 
 
 def grid(kind: str, texts: Sequence[str], n: int = 0, seed: int = 0) -> Grid:
-    """The grid that was typed. Raises `SpecError` with the reason where it is none.
+    """The grid that was typed.
+
+    Raises `SpecError` with the reason where it is none.
 
     Args:
         kind: `stages` (three texts of counts), `blocks` (nine), `list` (one text, a schedule a line), `random` (nine
             texts of bounds, e.g. `4-16`).
         texts: what was typed.
-        n, seed: of `random`.
+        n: of `random`, how many.
+        seed: of `random`.
     """
     if kind == LIST:
         return Grid(kind=kind, values=schedules(texts[0]))
