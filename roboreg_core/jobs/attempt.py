@@ -34,6 +34,15 @@ WORKER_DIED = (
 log = logging.getLogger(__name__)
 
 
+def keep_record(store: Store, message: dict[str, Any]) -> None:
+    """Write the record that a worker's message of the kind `record` carries.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    store.put_record(Record(**json.loads(message["payload"]), created=now()))
+
+
 class Attempt:
     """A job in the hands of the cluster.
 
@@ -60,6 +69,7 @@ class Attempt:
         self._pid = 0
         self._states = 0
         self._heard_end = False
+        self._unkept = ""
         self._done_since: float | None = None
         self._stop_since: float | None = None
         self._killer: threading.Thread | None = None
@@ -80,6 +90,8 @@ class Attempt:
         what = message["what"]
         if what == "progress":
             self._store.add_event(self.job.id, json.loads(message["payload"]))
+        elif what == "record":
+            self._keep_record(message)
         elif what == "state":
             self._keep_state(message["number"])
         elif what == "began":
@@ -151,6 +163,13 @@ class Attempt:
             log.warning("a state of job %s was not kept: %s", self.job.id, error)
             self._event({"state": "not kept", "error": str(error)})
 
+    def _keep_record(self, message: dict[str, Any]) -> None:
+        try:
+            keep_record(self._store, message)
+        except StoreError as error:
+            self._unkept = str(error)
+            log.warning("a record of job %s was not kept: %s", self.job.id, error)
+
     def _over_finished(self) -> bool:
         self._done_since = self._done_since or time.monotonic()
         if not self._heard_end and time.monotonic() - self._done_since < LATE_SECONDS:
@@ -175,6 +194,9 @@ class Attempt:
             self.end(JobStatus.FAILED, outcome.error)
 
     def _finish(self, outcome: Outcome) -> None:
+        if self._unkept:
+            self.end(JobStatus.FAILED, f"a record made on the way could not be kept: {self._unkept}")
+            return
         job = self.job
         record = Record(kind=job.kind, id=job.key, created=now(), spec=job.spec, result=outcome.result)
         try:

@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 
 from roboreg_core.errors import RoboRegError, StoreError
-from roboreg_core.jobs.attempt import CONNECTION_LOST, Attempt
+from roboreg_core.jobs.attempt import CONNECTION_LOST, Attempt, keep_record
 from roboreg_core.jobs.cluster import LANES, Connection, WorkerInfo, connect, in_thread, threads
 from roboreg_core.jobs.questions import Asked, Desk
 from roboreg_core.jobs.worker import one_line
@@ -215,6 +215,8 @@ class Dispatcher:
         attempt = self._attempts.get(message["job"])
         if attempt is not None and attempt.token == message["token"]:
             attempt.told(message)
+        elif message["what"] == "record":  # late: its job has ended meanwhile, the work is done all the same
+            keep_record(self._store, message)
         elif attempt is None:
             self._desk.told(message)
 

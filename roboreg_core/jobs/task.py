@@ -60,6 +60,17 @@ class Context(Protocol):
         """Keep a state to go on from if the worker or the app dies."""
         ...
 
+    def put(self, kind: str, id: str, spec: dict[str, Any], result: dict[str, Any]) -> None:  # noqa: A002
+        """Hand over finished work on the way: a record of its own, kept whatever becomes of the job; a question has none.
+
+        All are JSON and name no artefacts. Returns once the worker's death can no longer lose it, so that a state saved
+        afterwards may say that it is done. `id` determines the content: one that is kept already is written once more.
+
+        Raises:
+            JobError: it is not JSON.
+        """
+        ...
+
     def should_stop(self) -> bool:
         """True once the job was cancelled; the function then raises `Stopped`."""
         ...
@@ -77,6 +88,7 @@ class LocalContext:
     threads: int | None = None
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None
     on_save: Callable[[bytes], None] = lambda state: None
+    on_put: Callable[[str, str, dict[str, Any], dict[str, Any]], None] = lambda kind, id, spec, result: None
 
     def report(self, payload: dict[str, Any]) -> None:
         """Hand the payload to `on_report`."""
@@ -86,6 +98,10 @@ class LocalContext:
         """Keep the state as the newest and hand it to `on_save`."""
         self.state = state
         self.on_save(state)
+
+    def put(self, kind: str, id: str, spec: dict[str, Any], result: dict[str, Any]) -> None:  # noqa: A002
+        """Hand the record's parts to `on_put`."""
+        self.on_put(kind, id, spec, result)
 
     def should_stop(self) -> bool:
         """Never: a person stops a local call by ending the process."""

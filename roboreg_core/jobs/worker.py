@@ -68,11 +68,12 @@ def run_task(call_json: str, inputs: dict[str, bytes]) -> dict[str, Any]:
     from distributed import get_client, get_worker
 
     call = Call(**json.loads(call_json))
-    worker = get_worker()
+    worker, client = get_worker(), get_client()
     send = _sender(worker, call)
     send(what="began", worker=worker.address, host=socket.gethostname(), pid=os.getpid())
-    holder = _StateHolder(call.variable, get_client()) if call.variable else None
-    context = WorkerContext(inputs, holder, send, _asker(worker), call.threads)
+    holder = _StateHolder(call.variable, client) if call.variable else None
+    put = _sender(client, call) if call.job else _ignore
+    context = WorkerContext(inputs, holder, send, put, _asker(worker), call.threads)
     try:
         outcome = _outcome(call, context)
     finally:
@@ -89,6 +90,7 @@ class WorkerContext:
         inputs: dict[str, bytes],
         holder: _StateHolder | None,
         send: Callable[..., None],
+        put: Callable[..., None],
         should_stop: Callable[[], bool],
         threads: int | None = None,
     ) -> None:
@@ -98,6 +100,7 @@ class WorkerContext:
         self.threads = threads
         self._holder = holder
         self._send = send
+        self._put = put
         self._reports = Thinned(lambda payload: send(what="progress", payload=payload))
 
     def report(self, payload: dict[str, Any]) -> None:
@@ -106,13 +109,7 @@ class WorkerContext:
         Raises:
             JobError: the payload holds something that JSON does not know.
         """
-        try:
-            text = json.dumps(payload)
-        except (TypeError, ValueError) as error:
-            raise JobError(
-                f"progress must be a JSON object ({error}): use numbers, texts, lists and objects"
-            ) from error
-        self._reports.add(text, keep=payload.get("milestone") is True)
+        self._reports.add(_text(payload, "progress"), keep=payload.get("milestone") is True)
 
     def save(self, state: bytes) -> None:
         """Put the state in place of the one before at the scheduler, and tell the app; nothing for a question."""
@@ -120,6 +117,11 @@ class WorkerContext:
             return
         number = self._holder.put(state)
         self._send(what="state", number=number)
+
+    def put(self, kind: str, id: str, spec: dict[str, Any], result: dict[str, Any]) -> None:  # noqa: A002
+        """Send a record and wait until the scheduler has it; see `task.Context`."""
+        payload = {"kind": kind, "id": id, "spec": spec, "result": result}
+        self._put(what="record", payload=_text(payload, f"record {id}"))
 
     def finish(self) -> None:
         """Send what is still held back."""
@@ -218,17 +220,30 @@ def _checked(function: str, output: Output) -> Outcome:
     return Outcome(how="finished", result=output.result, artifacts=output.artifacts)
 
 
+def _text(value: dict[str, Any], what: str) -> str:
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise JobError(f"{what} must be a JSON object ({error}): use numbers, texts, lists and objects") from error
+
+
 def one_line(error: BaseException) -> str:
     """What a person reads: RoboReg's own errors say it themselves, others are named too."""
     text = " ".join(str(error).split())
     return text if isinstance(error, RoboRegError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
-def _sender(worker: Any, call: Call) -> Callable[..., None]:
+def _sender(speaker: Any, call: Call) -> Callable[..., None]:
+    """Sends messages: at once and at no cost by a worker, and by a client such that they have arrived on return."""
+
     def send(**message: Any) -> None:
-        worker.log_event(call.topic, {"job": call.job, "token": call.token, **message})
+        speaker.log_event(call.topic, {"job": call.job, "token": call.token, **message})
 
     return send
+
+
+def _ignore(**message: Any) -> None:
+    """In the place of a sender where nothing is kept."""
 
 
 def _asker(worker: Any) -> Callable[[], bool]:

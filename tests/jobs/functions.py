@@ -93,6 +93,30 @@ def note(spec: Spec, context: Context) -> Output:
     return Output(result={})
 
 
+def put_some(spec: Spec, context: Context) -> Output:
+    """Hand over a record a step, saving which steps are done; return which this attempt took."""
+    begin, taken = int(context.state or b"0"), []
+    for step in range(begin + 1, spec["steps"] + 1):
+        _nap(spec, context)
+        context.put("made", f"{spec['name']}-{step}", {"step": step}, {"pid": os.getpid()})
+        context.save(str(step).encode())
+        taken.append(step)
+    return Output(result={"taken": taken})
+
+
+def put_much(spec: Spec, context: Context) -> Output:
+    """Hand over records as fast as possible and end at once."""
+    for step in range(spec["steps"]):
+        context.put("made", f"{spec['name']}-{step}", {"step": step}, {})
+    return Output(result={})
+
+
+def put_nonsense(spec: Spec, context: Context) -> Output:
+    """Hand over what JSON does not know."""
+    context.put("made", "nonsense", {}, {"what": {1, 2}})
+    return Output(result={})
+
+
 def _nap(spec: Spec, context: Context) -> None:
     end = time.monotonic() + spec.get("nap", 0.05)
     while time.monotonic() < end:
