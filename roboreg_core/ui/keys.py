@@ -19,7 +19,8 @@ Overview: `best`, `presets`, `runs-table`, `tradeoff`, `picked`, `compare-these`
 `show-origin`, `show-preset`.
 Compare: `compare-runs`, `compare-baseline`, `compare-start-<name>`, `sort`, `metric`, `only-method`, `only-origin`,
 `least-accuracy`, `least-worst`, `most-parameters`, `clear-filters`, `compared` (the table of figures), `tradeoff`.
-Explore: `explore-tab`. Sweeps: `sweep-kind`, `sweep-source`, `sweep-stage-1`..`3`, `sweep-block-1`..`9`,
+Explore: `explore-tab`, `sweep` (which one is looked at).
+Sweeps: `sweep-kind`, `sweep-source`, `sweep-stage-1`..`3`, `sweep-block-1`..`9`,
 `sweep-bounds-1`..`9`, `sweep-list`, `sweep-draws`, `sweep-draw-seed`, `sweep-method`, `sweep-recalibrate`,
 `sweep-seeds`, `sweep-tune`, `sweep-images`, `sweep-name`, `sweep-cost` (what it will take), `sweep-start`, and for
 each `sweep-<id>`, `stop-<id>`, `resume-<id>`, `extend-<id>`, `correlate-<id>`, `delete-<id>`, `restore-<id>`.
@@ -62,7 +63,7 @@ COMPARE_RUNS, COMPARE_BASELINE, COMPARED = "compare-runs", "compare-baseline", "
 SORT, METRIC, ONLY_METHOD, ONLY_ORIGIN = "sort", "metric", "only-method", "only-origin"
 LEAST_ACCURACY, LEAST_WORST, MOST_PARAMETERS = "least-accuracy", "least-worst", "most-parameters"
 CLEAR_FILTERS = "clear-filters"
-EXPLORE_TAB = "explore-tab"
+EXPLORE_TAB, SWEEP = "explore-tab", "sweep"
 SWEEP_KIND, SWEEP_SOURCE, SWEEP_LIST = "sweep-kind", "sweep-source", "sweep-list"
 SWEEP_DRAWS, SWEEP_DRAW_SEED = "sweep-draws", "sweep-draw-seed"
 SWEEP_METHOD, SWEEP_RECALIBRATE, SWEEP_SEEDS = "sweep-method", "sweep-recalibrate", "sweep-seeds"
