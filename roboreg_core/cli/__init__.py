@@ -10,13 +10,14 @@ import sys
 
 import typer
 
-from roboreg_core.cli import data, files, networks, pruning, runs, schedules
+from roboreg_core.cli import data, explore, files, networks, pruning, runs, schedules
 from roboreg_core.cli.common import say
 from roboreg_core.errors import RoboRegError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 runs_app = typer.Typer(no_args_is_help=True, help="Finished runs in the store.")
 schedules_app = typer.Typer(no_args_is_help=True, help="Schedules saved under a name.")
+sweeps_app = typer.Typer(no_args_is_help=True, help="Sweeps: many schedules measured under one setting.")
 data_app = typer.Typer(no_args_is_help=True, help="The CIFAR-10 images on this machine.")
 
 # A schedule may begin with a minus sign: an error that says why is better than an unknown option.
@@ -28,6 +29,7 @@ app.command("methods")(pruning.methods_verb)
 app.command("prune")(pruning.prune_verb)
 app.command("report")(files.report_verb)
 app.command("run")(runs.run_verb)
+app.command("sweep", context_settings={"ignore_unknown_options": True})(explore.sweep_verb)
 app.command("train")(networks.train_verb)
 app.add_typer(runs_app, name="runs")
 runs_app.command("list")(runs.runs_list)
@@ -46,6 +48,11 @@ schedules_app.command("delete")(schedules.schedules_delete)
 schedules_app.command("restore")(schedules.schedules_restore)
 schedules_app.command("export")(schedules.schedules_export)
 schedules_app.command("import")(schedules.schedules_import)
+app.add_typer(sweeps_app, name="sweeps")
+sweeps_app.command("list")(explore.sweeps_list)
+sweeps_app.command("show")(explore.sweeps_show)
+sweeps_app.command("delete")(explore.sweeps_delete)
+sweeps_app.command("restore")(explore.sweeps_restore)
 app.add_typer(data_app, name="data")
 data_app.command("status")(data.data_status)
 data_app.command("fetch")(data.data_fetch)

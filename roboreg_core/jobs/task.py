@@ -61,7 +61,7 @@ class Context(Protocol):
         ...
 
     def put(self, kind: str, id: str, spec: dict[str, Any], result: dict[str, Any]) -> None:  # noqa: A002
-        """Hand over finished work on the way: a record of its own, kept whatever becomes of the job; a question has none.
+        """Hand over finished work on the way: a record that stays whatever becomes of the job; a question leaves none.
 
         All are JSON and name no artefacts. Returns once the worker's death can no longer lose it, so that a state saved
         afterwards may say that it is done. `id` determines the content: one that is kept already is written once more.
@@ -88,7 +88,7 @@ class LocalContext:
     threads: int | None = None
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None
     on_save: Callable[[bytes], None] = lambda state: None
-    on_put: Callable[[str, str, dict[str, Any], dict[str, Any]], None] = lambda kind, id, spec, result: None
+    on_put: Callable[[str, str, dict[str, Any], dict[str, Any]], None] = lambda *record: None
 
     def report(self, payload: dict[str, Any]) -> None:
         """Hand the payload to `on_report`."""

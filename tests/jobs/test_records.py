@@ -77,6 +77,6 @@ def test_a_question_leaves_none(engine: Engine, store: Store) -> None:
 
 def test_a_local_context_hands_them_on() -> None:
     told: list[tuple[str, str]] = []
-    context = LocalContext(on_put=lambda kind, id, spec, result: told.append((kind, id)))
+    context = LocalContext(on_put=lambda *record: told.append(record[:2]))
     put_some({"name": "here", "steps": 2, "nap": 0}, context)
     assert told == [("made", "here-1"), ("made", "here-2")]

@@ -1,0 +1,225 @@
+"""Measures a part of a sweep: schedules under one setting, in the order in which they share most.
+
+`measure` knows nothing of where it runs: the job engine calls it in a worker, the command line in its own process. Each
+point is handed over as soon as it is there.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from roboreg_core.analysis.points import Point
+from roboreg_core.device import choose_device, environment
+from roboreg_core.errors import SpecError
+from roboreg_core.explore.estimate import Pace
+from roboreg_core.explore.spec import SWEEP_PART, Setting, point_record
+from roboreg_core.jobs.task import Context, Output, Stopped, Task
+from roboreg_core.schedule import Schedule
+
+if TYPE_CHECKING:
+    import torch
+
+    from roboreg_core.data.images import Images
+    from roboreg_core.pruning.prune import Pruner
+
+FUNCTION = f"{__name__}:measure"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartSpec:
+    """Schedules to measure under one setting.
+
+    Attributes:
+        sweep: id of the sweep that asked.
+        setting: what to prune under.
+        schedules: which; those of one subtree share most.
+        test: whether test images are measured beside the validation images.
+        device: `auto`, `cpu` or `cuda`.
+        go_on: whether another part of the same setting is likely to follow in this process, which then finds what both
+            share; else the memory, more than 1 GB, is given back.
+        seconds: how long it is expected to take; 0 where nobody knows.
+    """
+
+    sweep: str
+    setting: Setting
+    schedules: tuple[Schedule, ...]
+    test: bool = True
+    device: str = "auto"
+    go_on: bool = False
+    seconds: float = 0.0
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of its points, in the order of the schedules."""
+        return [self.setting.point_id(schedule) for schedule in self.schedules]
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object from which `from_json` makes an equal spec; `ids` are there for who looks for a point."""
+        return {
+            **asdict(self),
+            "setting": self.setting.to_json(),
+            "schedules": [schedule.to_json() for schedule in self.schedules],
+            "ids": self.ids,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> PartSpec:
+        """Read what `to_json` wrote."""
+        schedules = tuple(Schedule.from_json(each) for each in value["schedules"])
+        rest = {name: each for name, each in value.items() if name != "ids"}
+        return cls(**{**rest, "setting": Setting(**value["setting"]), "schedules": schedules})
+
+
+def task_for(part: PartSpec, key: str, dense: str) -> Task:
+    """What to hand to the job engine under this key; `dense` is the artefact that holds the dense network."""
+    return Task(kind=SWEEP_PART, key=key, function=FUNCTION, spec=part.to_json(), inputs={"dense": dense})
+
+
+def measure(spec_json: dict[str, Any], context: Context) -> Output:
+    """Prune and measure the schedules of a part. `context.inputs["dense"]` holds the dense network as safetensors.
+
+    Points that an earlier attempt handed over are passed over. Returns how many were measured now and how long that
+    took; the points themselves are records of their own.
+
+    Raises `Stopped` where the context says so, `RoboRegError` on bad input.
+    """
+    from roboreg_core.analysis.walk import walk
+
+    part = PartSpec.from_json(spec_json)
+    done: set[str] = set(json.loads(context.state or b"[]"))
+    left = [schedule for schedule, point in zip(part.schedules, part.ids, strict=True) if point not in done]
+    teller = _Teller(context, part, left)
+    started, device = time.perf_counter(), choose_device(part.device)
+    with _BENCH.used(go_on=part.go_on):
+        teller.go_on("load")
+        pruner = _BENCH.pruner(part, context.inputs["dense"], device)
+        teller.go_on("sweep")
+        for point in walk(pruner, left, _images(part), on_block=teller.block):
+            whole = replace(point, **part.setting.to_json())
+            record = point_record(whole)
+            context.put(*record)
+            done.add(record[1])
+            context.save(json.dumps(sorted(done)).encode())
+            teller.measured(whole)
+    return Output(
+        result={
+            "measured": len(left),
+            "points": len(part.schedules),
+            "seconds": time.perf_counter() - started,
+            "environment": environment(device),
+        }
+    )
+
+
+def _images(part: PartSpec) -> dict[str, Images]:
+    from roboreg_core.data import sources
+
+    found = {"validation": sources.validation_images()}
+    return {**found, "test": sources.test_images()} if part.test else found
+
+
+class _Bench:
+    """What one process keeps between parts: one pruner, with the activations that all of its schedules share."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._key: tuple[Any, ...] = ()
+        self._pruner: Pruner | None = None
+
+    @contextmanager
+    def used(self, *, go_on: bool) -> Iterator[None]:
+        """By one part at a time; the memory is given back behind it unless another part is to go on."""
+        with self._lock:
+            try:
+                yield
+            finally:
+                if not go_on:
+                    self.clear()
+
+    def pruner(self, part: PartSpec, content: bytes, device: torch.device) -> Pruner:
+        """A pruner for the part's setting with the dense network's answers computed."""
+        from roboreg_core.pruning.prune import Pruner
+
+        key = (part.setting, str(device))
+        if self._pruner is None or key != self._key:
+            self.clear()
+            pruner = Pruner(_dense(part, content), part.setting.pruning(), calibration=_training(part), device=device)
+            pruner.warm()
+            self._key, self._pruner = key, pruner
+        return self._pruner
+
+    def clear(self) -> None:
+        """Give the memory back."""
+        self._key, self._pruner = (), None
+
+
+def _dense(part: PartSpec, content: bytes) -> Any:
+    from roboreg_core.model import checkpoints
+
+    found = checkpoints.from_bytes(content, "dense")
+    if found.sha256 != part.setting.dense_sha256:
+        wanted = part.setting.dense_sha256[:12]
+        raise SpecError(f"the dense network must have SHA-256 {wanted}, got {found.sha256[:12]}; hand that one over")
+    return found.model
+
+
+def _training(part: PartSpec) -> Images | None:
+    from roboreg_core.data import sources
+
+    needed = part.setting.pruning().needs_images
+    return sources.training_images(part.setting.training_set) if needed else None
+
+
+class _Teller:
+    """Reports how many points are measured, and how long the rest will take; stops where told to."""
+
+    def __init__(self, context: Context, part: PartSpec, left: Sequence[Schedule]) -> None:
+        self._context = context
+        self._total = len(part.schedules)
+        self._before = self._total - len(left)
+        self._pace = Pace(left, part.setting, test=part.test, seconds=part.seconds)
+        self._done = 0
+        self._stage = "load"
+
+    def go_on(self, stage: str) -> None:
+        """Enter a stage."""
+        self._stage = stage
+        self._tell(milestone=True)
+
+    def block(self, number: int) -> None:
+        """Before a block is pruned, or a batch evaluated (0)."""
+        if number:
+            self._tell(block=number)
+        elif self._context.should_stop():
+            raise Stopped
+
+    def measured(self, point: Point) -> None:
+        """A point is there."""
+        self._done += 1
+        self._pace.passed(self._done)
+        seen = point.validation
+        self._tell(milestone=True, schedule=point.schedule.to_json(), validation=seen.accuracy if seen else None)
+
+    def _tell(self, **more: Any) -> None:
+        if self._context.should_stop():
+            raise Stopped
+        done = self._before + self._done
+        self._context.report(
+            {
+                "stage": self._stage,
+                "fraction": done / self._total if self._total else 1.0,
+                "remaining_seconds": self._pace.remaining(),
+                "done": done,
+                "total": self._total,
+                **more,
+            }
+        )
+
+
+_BENCH = _Bench()
