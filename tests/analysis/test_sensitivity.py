@@ -13,7 +13,7 @@ from roboreg_core.analysis.sensitivity import DENSE, Curves, curves, exchange, p
 from roboreg_core.errors import SpecError
 from roboreg_core.model.cost import cost
 from roboreg_core.schedule import BOUNDS, PRESETS, Schedule
-from tests.analysis.made import made, made_all, seen
+from tests.analysis.world import made, made_all, seen
 
 POINTS = made_all(plan().schedules())
 CURVES = curves(POINTS)

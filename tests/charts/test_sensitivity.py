@@ -7,7 +7,7 @@ import pytest
 from roboreg_core.analysis.sensitivity import DENSE, curves, exchange, plan
 from roboreg_core.charts import sensitivity
 from roboreg_core.schedule import BOUNDS, PRESETS
-from tests.analysis.made import made, made_all, seen
+from tests.analysis.world import made, made_all, seen
 from tests.charts.test_charts import drawn
 
 CURVES = curves(made_all(plan().schedules()))

@@ -1,0 +1,206 @@
+"""What the store's points foretell of other schedules under one setting, and how right that has been."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from roboreg_core.errors import SpecError
+from roboreg_core.explore import kept
+from roboreg_core.schedule import BOUNDS, Schedule
+
+if TYPE_CHECKING:
+    from roboreg_core.analysis.points import Point
+    from roboreg_core.analysis.prediction import Predictions, Predictor
+    from roboreg_core.analysis.sensitivity import Curves
+    from roboreg_core.store.store import Store
+
+PRUNED, TUNED = "pruned", "tuned"
+# Forecasts that are kept: those of the methods that somebody looks at in turn.
+KEPT = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Under which setting: see `runs.spec.RunSpec` for the fields. Seeds are pooled."""
+
+    dense_sha256: str
+    training_set: str
+    method: str
+    recalibrate: bool
+    calibration: int
+    preset: str = ""
+    epochs: int = 0
+
+    @classmethod
+    def of(cls, run: Any) -> Asked:
+        """What a `RunSpec`, or anything else with these fields, asks for."""
+        return cls(**{name: getattr(run, name) for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Forecast:
+    """What is known under one setting.
+
+    Attributes:
+        points: all points.
+        curves: of sensitivity; None where the dense network is not among the points.
+        predictor: None where too little is known.
+        missing: why there is no predictor, else empty.
+    """
+
+    points: tuple[Point, ...]
+    curves: Curves | None = None
+    predictor: Predictor | None = None
+    missing: str = ""
+
+
+def forecast(store: Store, asked: Asked) -> Forecast:
+    """Learn from the points that the store holds; what was learnt is kept until there are others."""
+    setting = {name: getattr(asked, name) for name in _SETTING}
+    found = kept.points(store, preset=asked.preset, epochs=asked.epochs, **setting)
+    return learnt(tuple(found))
+
+
+@lru_cache(maxsize=KEPT)
+def learnt(points: tuple[Point, ...]) -> Forecast:
+    """The same from points of one setting."""
+    from roboreg_core.analysis.prediction import fit
+    from roboreg_core.analysis.sensitivity import curves
+
+    found = None
+    try:
+        found = curves(points)
+        return Forecast(points=points, curves=found, predictor=fit(points, found))
+    except SpecError as error:
+        return Forecast(points=points, curves=found, missing=str(error))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """One schedule's prediction, made without its own figures, beside what was then measured.
+
+    Attributes:
+        schedule: which.
+        stage: `pruned` or `tuned`.
+        images: `validation`, or `test` where a run measured no others: the prediction is then moved by as much as the
+            dense network's accuracies on the two differ.
+        predicted, low, high, measured: accuracies, 0..1.
+        record: id of the record that holds the measurement.
+        run: whether that is a run.
+    """
+
+    schedule: Schedule
+    stage: str
+    images: str
+    predicted: float
+    low: float
+    high: float
+    measured: float
+    record: str
+    run: bool
+
+    @property
+    def held(self) -> bool:
+        """Whether the interval holds what was measured."""
+        return self.low <= self.measured <= self.high
+
+    @property
+    def error(self) -> float:
+        """Predicted minus measured, as a share."""
+        return self.predicted - self.measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """How right predictions have been.
+
+    Attributes:
+        n: how many there are.
+        mean_error: mean absolute error, as a share.
+        held: share of them whose interval held.
+    """
+
+    n: int
+    mean_error: float
+    held: float
+
+
+def scores(store: Store, asked: Asked) -> list[Scored]:
+    """A row for each measured schedule that cuts several blocks and each stage; none where nothing can be predicted."""
+    found = forecast(store, asked)
+    if found.predictor is None:
+        return []
+    rows: list[Scored] = []
+    for point in found.points:
+        if sum(count < bound for count, bound in zip(point.schedule, BOUNDS, strict=True)) > 1:
+            rows += [row for row in (_pruned(found.predictor, point, store), _tuned(found.predictor, point)) if row]
+    return rows
+
+
+def score(rows: Iterable[Scored]) -> Score | None:
+    """These rows in three figures; None for no rows."""
+    every = list(rows)
+    if not every:
+        return None
+    return Score(
+        n=len(every),
+        mean_error=sum(abs(row.error) for row in every) / len(every),
+        held=sum(row.held for row in every) / len(every),
+    )
+
+
+def _pruned(predictor: Predictor, point: Point, store: Store) -> Scored | None:
+    found = predictor.predict_unseen(point.schedule)
+    if point.validation is not None:
+        return _row(point, PRUNED, "validation", _first(found), point.validation.accuracy)
+    dense = _dense_on_test(point, store)
+    if point.test is None or dense is None:
+        return None
+    moved = [_moved(share, predictor.curves.dense.accuracy, dense) for share in _first(found)]
+    return _row(point, PRUNED, "test", moved, point.test.accuracy)
+
+
+def _tuned(predictor: Predictor, point: Point) -> Scored | None:
+    if point.tuned_validation is None:
+        return None
+    found = predictor.predict_tuned_unseen(point.schedule)
+    return _row(point, TUNED, "validation", _first(found), point.tuned_validation) if found is not None else None
+
+
+def _row(point: Point, stage: str, images: str, predicted: Sequence[float], measured: float) -> Scored:
+    mean, low, high = predicted
+    return Scored(
+        schedule=point.schedule,
+        stage=stage,
+        images=images,
+        predicted=mean,
+        low=low,
+        high=high,
+        measured=measured,
+        record=point.record,
+        run=point.run,
+    )
+
+
+def _first(found: Predictions) -> tuple[float, float, float]:
+    return float(found.mean[0]), float(found.low[0]), float(found.high[0])
+
+
+def _dense_on_test(point: Point, store: Store) -> float | None:
+    """The dense network's accuracy on test images, from the point's run."""
+    record = store.get_record(point.record) if point.run else None
+    return float(record.result["stages"]["dense"]["accuracy"]) if record is not None else None
+
+
+def _moved(share: float, dense: float, other: float) -> float:
+    """An accuracy moved from where the dense network has `dense` to where it has `other`, by the ratio of odds."""
+    if not 0 < share < 1:
+        return share
+    odds = share / (1 - share) * (other / (1 - other)) / (dense / (1 - dense))
+    return odds / (1 + odds)
+
+
+_SETTING = ("dense_sha256", "training_set", "method", "recalibrate", "calibration")

@@ -1,0 +1,56 @@
+"""Predicted against measured, in a chart and in words, from hand-made scores."""
+
+from __future__ import annotations
+
+from roboreg_core.charts import prediction
+from roboreg_core.explore.forecast import Scored, score
+from roboreg_core.schedule import PRESETS
+from tests.charts.test_charts import drawn
+
+
+def scored(predicted: float, measured: float, *, run: bool = False) -> Scored:
+    return Scored(
+        schedule=PRESETS["moderate"],
+        stage="pruned",
+        images="validation",
+        predicted=predicted,
+        low=predicted - 0.03,
+        high=predicted + 0.02,
+        measured=measured,
+        record="0123456789abcdef",
+        run=run,
+    )
+
+
+ROWS = [scored(0.8, 0.81), scored(0.7, 0.74), scored(0.5, 0.49, run=True)]
+
+
+def plain(text: str) -> str:
+    return text.replace("\u00a0", " ")
+
+
+def test_the_chart_says_how_far_off_and_how_often_the_interval_held() -> None:
+    frame = prediction.prediction_data(ROWS)
+    assert list(frame.columns) == prediction.COLUMNS
+    assert list(frame["held"]) == [prediction.HELD, prediction.MISSED, prediction.HELD]
+    assert list(frame["kind"]) == ["point", "point", "run"]
+    title = plain(prediction.prediction_title(frame))
+    assert title == "Predictions were off by 2.0 points on average; the 90 % interval held in 2 of 3"
+    assert title in plain(drawn(prediction.prediction_chart(frame))["description"])
+    assert plain(prediction.score_words(score(ROWS))) == (
+        "So far off by 2.0 points on average, interval held in 67 % of 3"
+    )
+
+
+def test_nothing_scored_yet() -> None:
+    frame = prediction.prediction_data([])
+    assert prediction.prediction_title(frame) == "No prediction has been measured yet"
+    assert "No prediction" in prediction.score_words(score([]))
+    drawn(prediction.prediction_chart(frame))
+
+
+def test_a_prediction_in_words_says_when_it_is_a_guess() -> None:
+    assert plain(prediction.prediction_words(0.862, 0.839, 0.881)) == "86.2 % (83.9 to 88.1)"
+    assert plain(prediction.prediction_words(0.4, 0.2, 0.6, "no measured schedule is near it")) == (
+        "40.0 % (20.0 to 60.0), a guess: no measured schedule is near it"
+    )
