@@ -24,6 +24,7 @@ Sweeps: `sweep-kind`, `sweep-source`, `sweep-stage-1`..`3`, `sweep-block-1`..`9`
 `sweep-bounds-1`..`9`, `sweep-list`, `sweep-draws`, `sweep-draw-seed`, `sweep-method`, `sweep-recalibrate`,
 `sweep-seeds`, `sweep-tune`, `sweep-images`, `sweep-name`, `sweep-cost` (what it will take), `sweep-start`, and for
 each `sweep-<id>`, `stop-<id>`, `resume-<id>`, `extend-<id>`, `correlate-<id>`, `delete-<id>`, `restore-<id>`.
+Correlation: `variables`, `given`, `one`, `other` (the chosen cell), `point` (the id of a record), `matrix`.
 A schedule's card, `<where>` being where it is shown: `card-<where>`, `card-design-<where>`, `card-run-<where>`,
 `card-inspect-<where>`.
 Search: `limit-on-<name>`, `limit-<name>`.
@@ -69,6 +70,7 @@ SWEEP_DRAWS, SWEEP_DRAW_SEED = "sweep-draws", "sweep-draw-seed"
 SWEEP_METHOD, SWEEP_RECALIBRATE, SWEEP_SEEDS = "sweep-method", "sweep-recalibrate", "sweep-seeds"
 SWEEP_TUNE, SWEEP_IMAGES, SWEEP_NAME = "sweep-tune", "sweep-images", "sweep-name"
 SWEEP_COST, SWEEP_START = "sweep-cost", "sweep-start"
+VARIABLES, GIVEN, ONE, OTHER, POINT, MATRIX = "variables", "given", "one", "other", "point", "matrix"
 # The fragments of the Sweeps tab.
 SWEEP_FORM_PART, SWEEP_LIST_PART = "part-sweep-form", "part-sweep-list"
 PRESENT = "present"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+
+import pandas as pd
 import streamlit as st
 
 from roboreg_core import paths
-from roboreg_core.analysis.points import Point
+from roboreg_core.analysis.correlation import Correlation, correlate
+from roboreg_core.analysis.per_mac import PerMac, per_mac
+from roboreg_core.analysis.points import Point, frame
 from roboreg_core.explore import control, kept
 from roboreg_core.explore.control import Status
 from roboreg_core.explore.estimate import estimate_seconds
@@ -37,6 +43,27 @@ def status(sweep: Sweep) -> Status:
 def estimate(spec: SweepSpec) -> tuple[int, float]:
     """How many points of a sweep nobody has measured, and how long they will take on this machine, in seconds."""
     return _estimate(*_place(), spec.id, spec)
+
+
+def table_of(sweep: Sweep) -> pd.DataFrame:
+    """A row a measured point of a sweep, see `analysis.points.frame`."""
+    points = points_of(sweep)
+    return _table(_digest(points), points)
+
+
+def correlation_of(sweep: Sweep, variables: str, given: str) -> Correlation:
+    """Correlations within a sweep. Raises as `analysis.correlation.correlate`."""
+    return _correlation(_digest(points_of(sweep)), variables, given, table_of(sweep))
+
+
+def per_mac_of(sweep: Sweep, by: str) -> PerMac:
+    """What MACs bought within a sweep. Raises as `analysis.per_mac.per_mac`."""
+    return _per_mac(_digest(points_of(sweep)), by, table_of(sweep))
+
+
+def _digest(points: Sequence[Point]) -> str:
+    """Names what these points were read from; a record never changes."""
+    return hashlib.sha256(" ".join(point.record for point in points).encode()).hexdigest()
 
 
 def _place() -> tuple[str, str, int]:
@@ -74,3 +101,21 @@ def _estimate(home: str, recorded: str, version: int, sweep: str, _spec: SweepSp
     left = kept.missing(state.store(), _spec)
     records = [*state.store().list_records(POINT), *state.runs()]
     return len(left), estimate_seconds(_spec, records, only=left)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _table(digest: str, _points: Sequence[Point]) -> pd.DataFrame:
+    del digest  # only the key under which it is kept
+    return frame(_points)
+
+
+@st.cache_resource(show_spinner="Drawing samples for the intervals", max_entries=32)
+def _correlation(digest: str, variables: str, given: str, _table: pd.DataFrame) -> Correlation:
+    del digest  # only part of the key under which it is kept
+    return correlate(_table, variables=variables, given=given)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _per_mac(digest: str, by: str, _table: pd.DataFrame) -> PerMac:
+    del digest  # only part of the key under which it is kept
+    return per_mac(_table, by=by)
