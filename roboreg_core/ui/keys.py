@@ -25,6 +25,8 @@ Sweeps: `sweep-kind`, `sweep-source`, `sweep-stage-1`..`3`, `sweep-block-1`..`9`
 `sweep-seeds`, `sweep-tune`, `sweep-images`, `sweep-name`, `sweep-cost` (what it will take), `sweep-start`, and for
 each `sweep-<id>`, `stop-<id>`, `resume-<id>`, `extend-<id>`, `correlate-<id>`, `delete-<id>`, `restore-<id>`.
 Correlation: `variables`, `given`, `one`, `other` (the chosen cell), `point` (the id of a record), `matrix`.
+Sensitivity, Search and Prediction: `explore-method`, `explore-recalibrate`, `measure-<name>`, `measure-stop-<name>`.
+Sensitivity: `at` (the schedule). Prediction: `scored-stage`, `scored-tuning`, `scored` (the chosen one's record).
 A schedule's card, `<where>` being where it is shown: `card-<where>`, `card-design-<where>`, `card-run-<where>`,
 `card-inspect-<where>`.
 Search: `limit-on-<name>`, `limit-<name>`.
@@ -71,6 +73,8 @@ SWEEP_METHOD, SWEEP_RECALIBRATE, SWEEP_SEEDS = "sweep-method", "sweep-recalibrat
 SWEEP_TUNE, SWEEP_IMAGES, SWEEP_NAME = "sweep-tune", "sweep-images", "sweep-name"
 SWEEP_COST, SWEEP_START = "sweep-cost", "sweep-start"
 VARIABLES, GIVEN, ONE, OTHER, POINT, MATRIX = "variables", "given", "one", "other", "point", "matrix"
+EXPLORE_METHOD, EXPLORE_RECALIBRATE, AT = "explore-method", "explore-recalibrate", "at"
+SCORED, SCORED_STAGE, SCORED_TUNING = "scored", "scored-stage", "scored-tuning"
 # The fragments of the Sweeps tab.
 SWEEP_FORM_PART, SWEEP_LIST_PART = "part-sweep-form", "part-sweep-list"
 PRESENT = "present"
@@ -124,6 +128,11 @@ def of_sweep(action: str, sweep: str) -> str:
 def sweep_field(kind: str, place: int) -> str:
     """A text of the grid; `kind` is `stage`, `block` or `bounds`, `place` counts from 1."""
     return f"sweep-{kind}-{place}"
+
+
+def of_measuring(action: str, name: str) -> str:
+    """Starts or stops what a tab lacks; `action` is `measure` or `measure-stop`."""
+    return f"{action}-{name.replace(' ', '-')}"
 
 
 def of_card(what: str, where: str) -> str:

@@ -12,9 +12,10 @@ from roboreg_core import paths
 from roboreg_core.analysis.correlation import Correlation, correlate
 from roboreg_core.analysis.per_mac import PerMac, per_mac
 from roboreg_core.analysis.points import Point, frame
-from roboreg_core.explore import control, kept
+from roboreg_core.explore import control, forecast, kept
 from roboreg_core.explore.control import Status
 from roboreg_core.explore.estimate import estimate_seconds
+from roboreg_core.explore.forecast import Asked, Forecast, Scored
 from roboreg_core.explore.kept import Progress, Sweep
 from roboreg_core.explore.spec import POINT, SweepSpec
 from roboreg_core.ui import state
@@ -59,6 +60,17 @@ def correlation_of(sweep: Sweep, variables: str, given: str) -> Correlation:
 def per_mac_of(sweep: Sweep, by: str) -> PerMac:
     """What MACs bought within a sweep. Raises as `analysis.per_mac.per_mac`."""
     return _per_mac(_digest(points_of(sweep)), by, table_of(sweep))
+
+
+def forecast_of(asked: Asked) -> Forecast:
+    """What is known under a setting."""
+    return _forecast(*_place(), asked)
+
+
+def scores_of(asked: Asked) -> list[Scored]:
+    """How right predictions have been under a setting, a row each."""
+    points = forecast_of(asked).points
+    return _scores(_digest(points), asked)
 
 
 def _digest(points: Sequence[Point]) -> str:
@@ -119,3 +131,15 @@ def _correlation(digest: str, variables: str, given: str, _table: pd.DataFrame) 
 def _per_mac(digest: str, by: str, _table: pd.DataFrame) -> PerMac:
     del digest  # only part of the key under which it is kept
     return per_mac(_table, by=by)
+
+
+@st.cache_resource(show_spinner="Learning from measured schedules", max_entries=16)
+def _forecast(home: str, recorded: str, version: int, asked: Asked) -> Forecast:
+    del home, recorded, version  # only part of the key under which it is kept
+    return forecast.forecast(state.store(), asked)
+
+
+@st.cache_resource(show_spinner="Scoring predictions", max_entries=16)
+def _scores(digest: str, asked: Asked) -> list[Scored]:
+    del digest  # only part of the key under which they are kept
+    return forecast.scores(state.store(), asked)
