@@ -19,11 +19,11 @@ _ERRORS = "card"
 _SETTING = ("method", "recalibrate", "calibration", "seed", "training_set", "dense_sha256")
 
 
-def show(where: str, point: Point) -> None:
-    """The card; `where` tells the cards of a page apart."""
+def show(where: str, point: Point, text: str = "") -> None:
+    """The card; `where` tells the cards of a page apart, `text` takes the place of what was measured."""
     with st.container(border=True, key=keys.of_card("card", where)):
         st.html(f'<div style="overflow-x:auto">{strip.strip(point.schedule)}</div>')
-        st.markdown(panels.escape(figures(point)))
+        st.markdown(panels.escape(text or figures(point)))
         panels.kept_error(_ERRORS)
         with st.container(horizontal=True, vertical_alignment="center"):
             actions(where, point)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from functools import partial
 
 import pandas as pd
@@ -11,7 +11,6 @@ import streamlit as st
 from roboreg_core.analysis import correlation_words as told
 from roboreg_core.analysis.correlation import KINDS, Correlation
 from roboreg_core.analysis.grid import BLOCKS, STAGES
-from roboreg_core.analysis.points import Point
 from roboreg_core.analysis.variables import WORDS, kind_of, settings_of
 from roboreg_core.charts import correlation, scatter_matrix, scatter_points
 from roboreg_core.charts.base import Chosen
@@ -143,8 +142,20 @@ def _cell(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: str)
     frame = scatter_points.scatter_points_data(table, one, other, variables)
     points = {point.record: point for point in known.points_of(sweep)}
     address.restore([controls.optional(keys.POINT, list(points))])
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _scatter(found, frame, (one, other), sweep)
+    with right:
+        labels = {record: f"{point.schedule} (seed {point.seed})" for record, point in points.items()}
+        record = controls.choice("Point", keys.POINT, labels, "Click a point, or choose its schedule")
+        if record is not None:
+            card.show("point", points[record])
+
+
+def _scatter(found: Correlation, frame: pd.DataFrame, pair: tuple[str, str], sweep: Sweep) -> None:
+    one, other = pair
     variant, ink, dense = f"{sweep.id} {one} {other}", panels.ink(), _dense(sweep)
-    marks = controls.marks("scatter", _chosen_point(points), variant)
+    marks = controls.marks("scatter", _chosen_point(list(frame["record"])), variant)
     panels.show(
         panels.Panel(
             name="scatter",
@@ -160,13 +171,9 @@ def _cell(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: str)
             on_select=partial(controls.clicked, "scatter", marks.key, scatter_points.SELECTION, variant, _POINT),
         )
     )
-    labels = {record: f"{point.schedule} (seed {point.seed})" for record, point in points.items()}
-    record = controls.choice("Point", keys.POINT, labels, "Click a point, or choose its schedule")
-    if record is not None:
-        card.show("point", points[record])
 
 
-def _chosen_point(points: Mapping[str, Point]) -> Chosen:
+def _chosen_point(points: Collection[str]) -> Chosen:
     record = st.session_state.get(keys.POINT)
     return ({"record": str(record)},) if record in points else ()
 
@@ -192,8 +199,7 @@ def _matrix(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: st
     frame = scatter_matrix.scatter_matrix_data(table, found, names, variables)
     alt_text, ink = scatter_matrix.scatter_matrix_alt(frame, found), panels.ink()
     variant = f"{sweep.id} {names} {found.given}"
-    points = {point.record: point for point in known.points_of(sweep)}
-    marks = controls.marks("matrix", _chosen_point(points), variant)
+    marks = controls.marks("matrix", _chosen_point(set(frame["record"])), variant)
     panels.show(
         panels.Panel(
             name="matrix",

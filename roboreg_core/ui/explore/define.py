@@ -61,7 +61,7 @@ def _pruning() -> None:
         Setting(key=keys.SWEEP_RECALIBRATE, default=False, read=address.flag),
     ]
     address.restore(settings)
-    left, middle, right = st.columns(3)
+    left, middle, right = st.columns([4, 3, 5])
     method = st.session_state[keys.SWEEP_METHOD]
     left.selectbox(
         "Method", list(METHOD_WORDS), key=keys.SWEEP_METHOD, help=METHOD_WORDS[method], persist_state="session"
@@ -127,9 +127,9 @@ def _spec(name: str, grid: Grid, seeds: tuple[int, ...]) -> SweepSpec:
 
 def _count(grid: Grid, seeds: tuple[int, ...]) -> None:
     size = len(grid.schedules())
-    label = f"{words.plural(size, 'schedule')}, {words.plural(len(seeds), 'seed')}: points"
-    st.metric(label, words.count(size * len(seeds)))
-    st.caption(panels.escape(f"{told.range_words(grid)}."))
+    st.metric("Points to measure", words.count(size * len(seeds)))
+    text = f"{words.plural(size, 'schedule')} with {words.plural(len(seeds), 'seed')} each: {told.range_words(grid)}."
+    st.caption(panels.escape(text))
 
 
 @st.fragment(run_every=0.5)

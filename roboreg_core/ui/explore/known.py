@@ -10,8 +10,11 @@ import streamlit as st
 
 from roboreg_core import paths
 from roboreg_core.analysis.correlation import Correlation, correlate
+from roboreg_core.analysis.limits import Limits
+from roboreg_core.analysis.outlook import sums
 from roboreg_core.analysis.per_mac import PerMac, per_mac
 from roboreg_core.analysis.points import Point, frame
+from roboreg_core.analysis.search import Found, greedy
 from roboreg_core.explore import control, forecast, kept
 from roboreg_core.explore.control import Status
 from roboreg_core.explore.estimate import estimate_seconds
@@ -71,6 +74,11 @@ def scores_of(asked: Asked) -> list[Scored]:
     """How right predictions have been under a setting, a row each."""
     points = forecast_of(asked).points
     return _scores(_digest(points), asked)
+
+
+def greedy_of(asked: Asked, limits: Limits) -> Found:
+    """What the greedy search finds. Raises `SpecError` where nothing can keep the limits."""
+    return _greedy(_digest(forecast_of(asked).points), asked, limits)
 
 
 def _digest(points: Sequence[Point]) -> str:
@@ -143,3 +151,11 @@ def _forecast(home: str, recorded: str, version: int, asked: Asked) -> Forecast:
 def _scores(digest: str, asked: Asked) -> list[Scored]:
     del digest  # only part of the key under which they are kept
     return forecast.scores(state.store(), asked)
+
+
+@st.cache_resource(show_spinner="Going through schedules", max_entries=32)
+def _greedy(digest: str, asked: Asked, limits: Limits) -> Found:
+    del digest  # only part of the key under which it is kept
+    found = forecast_of(asked)
+    assert found.curves is not None
+    return greedy(limits, sums(found.curves, found.points))

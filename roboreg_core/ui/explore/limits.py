@@ -97,12 +97,13 @@ def _settings() -> list[Setting]:
 
 def _limit(name: str, field: Field) -> None:
     st.toggle(field.switch, key=keys.limit_on(name), persist_state="session")
+    if not st.session_state[keys.limit_on(name)]:
+        return
     st.number_input(
         field.label,
         field.low,
         field.high,
         key=keys.limit(name),
         help=field.help,
-        disabled=not st.session_state[keys.limit_on(name)],
         persist_state="session",
     )

@@ -49,7 +49,7 @@ def show() -> None:
         return
     _tiles(rows)
     _chart(frame, asked, found.points)
-    if stage == PRUNED:
+    if stage == PRUNED and len(found.predictor.schedules) < LEARNT_FROM.n:
         measuring.panel("random schedules", LEARNT_FROM, asked, "60 random schedules to learn from")
 
 

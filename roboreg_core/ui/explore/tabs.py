@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from roboreg_core.ui import keys, panels
-from roboreg_core.ui.explore import correlation_tab, prediction_tab, sensitivity_tab, sweeps_tab
+from roboreg_core.ui.explore import correlation_tab, prediction_tab, search_tab, sensitivity_tab, sweeps_tab
 
 TABS = {
     "Sweeps": sweeps_tab.show,
     "Correlation": correlation_tab.show,
     "Sensitivity": sensitivity_tab.show,
+    "Search": search_tab.show,
     "Prediction": prediction_tab.show,
 }
 
