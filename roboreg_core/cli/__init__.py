@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from roboreg_core.cli import data, explore, files, networks, pruning, runs, schedules
+from roboreg_core.cli import correlate, data, explore, files, networks, pruning, runs, schedules
 from roboreg_core.cli.common import say
 from roboreg_core.errors import RoboRegError
 
@@ -22,6 +22,7 @@ data_app = typer.Typer(no_args_is_help=True, help="The CIFAR-10 images on this m
 
 # A schedule may begin with a minus sign: an error that says why is better than an unknown option.
 app.command("compare")(runs.compare_verb)
+app.command("correlate")(correlate.correlate_verb)
 app.command("cost", context_settings={"ignore_unknown_options": True})(networks.cost_verb)
 app.command("evaluate")(networks.evaluate_verb)
 app.command("export")(files.export_verb)
