@@ -89,7 +89,9 @@ def prediction_chart(frame: pd.DataFrame) -> Drawing:
     right = alt.Chart(pd.DataFrame({"predicted": [low, high], "measured": [low, high]}))
     line = right.mark_line(color=palette.GREY, strokeDash=[6, 4]).encode(x=x, y=y)
     base = alt.Chart(frame).encode(y=y, color=colour)
-    bars = base.mark_rule(opacity=0.35, strokeWidth=1.5).encode(x=alt.X("low:Q", title="predicted accuracy"), x2="high:Q")
+    bars = base.mark_rule(opacity=0.35, strokeWidth=1.5).encode(
+        x=alt.X("low:Q", title="predicted accuracy"), x2="high:Q"
+    )
     shape = alt.Shape(
         "kind:N",
         scale=alt.Scale(domain=list(_MARKS), range=list(_MARKS.values())),

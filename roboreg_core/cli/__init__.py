@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from roboreg_core.cli import correlate, data, explore, files, networks, pruning, runs, schedules
+from roboreg_core.cli import correlate, data, explore, files, networks, predict, pruning, runs, schedules
 from roboreg_core.cli.common import say
 from roboreg_core.errors import RoboRegError
 
@@ -27,9 +27,11 @@ app.command("cost", context_settings={"ignore_unknown_options": True})(networks.
 app.command("evaluate")(networks.evaluate_verb)
 app.command("export")(files.export_verb)
 app.command("methods")(pruning.methods_verb)
+app.command("predict", context_settings={"ignore_unknown_options": True})(predict.predict_verb)
 app.command("prune")(pruning.prune_verb)
 app.command("report")(files.report_verb)
 app.command("run")(runs.run_verb)
+app.command("sensitivity")(predict.sensitivity_verb)
 app.command("sweep", context_settings={"ignore_unknown_options": True})(explore.sweep_verb)
 app.command("train")(networks.train_verb)
 app.add_typer(runs_app, name="runs")
