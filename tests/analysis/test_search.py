@@ -136,7 +136,9 @@ def least_lost(outlook: Sums, cap: float) -> float:
         for count in range(1, bound + 1):
             price = count * prices[block]
             if price <= room:
-                after[price:] = np.minimum(after[price:], best[: room + 1 - price] + outlook.losses[0, block, count - 1])
+                after[price:] = np.minimum(
+                    after[price:], best[: room + 1 - price] + outlook.losses[0, block, count - 1]
+                )
         best = after
     return float(best[-1])
 
@@ -166,7 +168,9 @@ def test_impossible_limits_together_are_refused_with_what_would_do(outlook: Sums
     assert greedy(Limits(macs=0.1, class_drop=enough), outlook, pool=by_macs).answers
 
 
-def test_a_class_that_suffers_more_is_seen_and_a_limit_on_it_buys_a_larger_network(outlook: Sums, by_macs: Pool) -> None:
+def test_a_class_that_suffers_more_is_seen_and_a_limit_on_it_buys_a_larger_network(
+    outlook: Sums, by_macs: Pool
+) -> None:
     free = greedy(Limits(drop=0.05), outlook, pool=by_macs).answers[0]
     assert free.worst_class == 3
     assert free.class_drops[3] > free.drop

@@ -82,7 +82,9 @@ def test_both_heatmaps_are_read_and_a_point_leads_to_its_run(page: Page, app: Ap
     # A cell of either map opens the points behind it, a point its card, and the card the run that began there.
     mark(page, "correlation-spearman", "of: stage 1 (i)", "with: pruned, test").click()
     expect(page).to_have_url(re.compile("one=i.*other=pruned"))
-    expect(page.get_by_text(re.compile("^Stage 1 .i. and pruned, test: Pearson"))).to_be_visible()
+    expect(
+        page.get_by_text(re.compile("^Stage 1 .i. and accuracy after pruning .test images.: Pearson"))
+    ).to_be_visible()
     mark(page, "scatter", f"schedule: {PRESETS['moderate']}").click()
     expect(page.locator(".st-key-card-point")).to_contain_text("135,754 parameters")
     page.locator(".st-key-card-inspect-point button").click()

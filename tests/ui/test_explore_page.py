@@ -15,11 +15,13 @@ from roboreg_core.explore.forecast import Asked
 from roboreg_core.explore.kept import Sweep
 from roboreg_core.explore.spec import POINT, SWEEP_PART, SweepSpec, point_record, sweep_for
 from roboreg_core.model.checkpoints import Checkpoint
+from roboreg_core.model.cost import cost
 from roboreg_core.pruning.method import DEFAULT_CALIBRATION
 from roboreg_core.runs.spec import KIND, RunSpec
-from roboreg_core.schedule import Schedule
+from roboreg_core.schedule import Schedule, by_stage
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
+from roboreg_core.ui.explore import card
 from roboreg_core.ui.explore.tabs import TABS
 from tests.analysis.world import made, true_accuracy
 from tests.charts.records import make_record
@@ -65,11 +67,16 @@ def put_measured(store: Store, sweep: Sweep, schedules: list[Schedule] | None = 
 
 
 def test_nothing_measured_yet_every_tab_says_what_to_do(open_page: Open) -> None:
-    for tab in TABS:
-        app = open_page("explore", **{"explore-tab": tab})
-        assert not app.exception
-        text = said(app)
-        assert "No sweep" in text or "measured by this method yet" in text or "predicted by this method yet" in text
+    expected = {
+        "Sweeps": "No sweep yet. Take the source project's 27 schedules below",
+        "Correlation": "No sweep has measured a point yet. Start one under Sweeps",
+        "Sensitivity": "No block's sensitivity has been measured by this method yet",
+        "Search": "A search needs the sensitivity of all nine blocks",
+        "Prediction": "Nothing can be predicted by this method yet",
+    }
+    assert set(expected) == set(TABS)
+    for tab, text in expected.items():
+        assert text in said(open_page("explore", **{"explore-tab": tab}))
 
 
 def test_the_source_s_grid_is_ready_and_starts(open_page: Open, store: Store, engine: FakeEngine) -> None:
@@ -140,7 +147,7 @@ def test_a_stopped_sweep_resumes_with_what_is_missing(open_page: Open, store: St
     sweep = control.keep(store, sweep_for("half", SOURCE, dense, "bundled"))
     put_measured(store, sweep, SOURCE.schedules()[:20])
     app = open_page("explore")
-    assert "20 of 27 points; what is measured stays" in said(app)
+    assert "1 sweep with 20 measured points; nothing is running. 1 sweep can be resumed." in said(app)
     click(app, f"resume-{sweep.id}")
     (job,) = store.list_jobs(SWEEP_PART)
     assert len(job.spec["schedules"]) == 7
@@ -155,7 +162,7 @@ def test_correlation_says_its_finding_and_follows_a_cell_to_a_point(
     assert "This is correlation within these runs" in text
     assert "A million MACs more went with" in text
     app.selectbox(key="one").set_value("i").run()
-    assert "Stage 1 (i) and pruned, test" in said(app)
+    assert "Stage 1 (i) and accuracy after pruning (test images)" in said(app)
     schedule = SOURCE.schedules()[0]
     record = source.spec.record_id(schedule, 0)
     app.selectbox(key="point").set_value(record).run()
@@ -168,8 +175,8 @@ def test_correlation_says_its_finding_and_follows_a_cell_to_a_point(
     made_run = make_record(schedule)
     put(replace(made_run, id=run.id, spec=run.to_json()))
     app.run()
-    click(app, "card-inspect-point")
-    assert app.query_params["run"] == [run.id]
+    assert button(app, "card-inspect-point")
+    assert not button(app, "card-run-point")
 
 
 def test_parameters_held_equal_stay_in_the_address(open_page: Open, source: Sweep) -> None:
@@ -204,9 +211,12 @@ def test_search_answers_at_once_and_opens_in_design(open_page: Open, store: Stor
     assert "With at most 16,220,416 MACs" in said(app)
     assert "test images choose nothing" in said(app)
     assert store.list_jobs() == []
-    click(app, "card-design-answer-1")
-    schedule = Schedule.parse(app.query_params["s"][0])
-    assert true_accuracy(schedule) > 0.8
+    assert button(app, "card-design-answer-1")
+    click(app, "card-run-answer-1")
+    (job,) = store.list_jobs(KIND)
+    schedule = Schedule.from_json(job.spec["schedule"])
+    assert cost(schedule).macs <= 16_220_416
+    assert true_accuracy(schedule) > true_accuracy(by_stage((6, 12, 25)))
 
 
 def test_an_impossible_budget_is_refused_with_the_reason(open_page: Open, store: Store, asked: Asked) -> None:
@@ -240,3 +250,9 @@ def test_specs_are_those_of_the_command_line(open_page: Open, store: Store, dens
     assert isinstance(wanted, SweepSpec)
     assert sweep.id == wanted.id
     assert len(store.list_jobs(KIND)) == 3
+
+
+def test_a_card_opens_design_with_its_setting() -> None:
+    point = replace(made(RANDOM[0]), method="merge", seed=3, recalibrate=True)
+    query = card.design_query(point)
+    assert query == {"s": str(RANDOM[0]), "method": "merge", "seed": "3", "recalibrate": "true"}
