@@ -29,7 +29,7 @@ Sensitivity, Search and Prediction: `explore-method`, `explore-recalibrate`, `me
 Sensitivity: `at` (the schedule). Prediction: `scored-stage`, `scored-tuning`, `scored` (the chosen one's record).
 A schedule's card, `<where>` being where it is shown: `card-<where>`, `card-design-<where>`, `card-run-<where>`,
 `card-inspect-<where>`.
-Search: `limit-on-<name>`, `limit-<name>`.
+Search: `limit-on-<name>`, `limit-<name>`, `trials`, `refine`, `refine-stop`.
 Presenting: `present`; containers whose key begins with `controls` are hidden by it.
 Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`; `chart-damage` and `chart-confusion` get a number behind them
 when something is chosen that was not clicked.
@@ -75,6 +75,7 @@ SWEEP_COST, SWEEP_START = "sweep-cost", "sweep-start"
 VARIABLES, GIVEN, ONE, OTHER, POINT, MATRIX = "variables", "given", "one", "other", "point", "matrix"
 EXPLORE_METHOD, EXPLORE_RECALIBRATE, AT = "explore-method", "explore-recalibrate", "at"
 SCORED, SCORED_STAGE, SCORED_TUNING = "scored", "scored-stage", "scored-tuning"
+TRIALS, REFINE, REFINE_STOP = "trials", "refine", "refine-stop"
 # The fragments of the Sweeps tab.
 SWEEP_FORM_PART, SWEEP_LIST_PART = "part-sweep-form", "part-sweep-list"
 PRESENT = "present"

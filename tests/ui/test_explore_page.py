@@ -9,17 +9,20 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core.analysis.grid import SOURCE
+from roboreg_core.analysis.search import Candidate
 from roboreg_core.analysis.sensitivity import plan
 from roboreg_core.explore import control, kept
 from roboreg_core.explore.forecast import Asked
 from roboreg_core.explore.kept import Sweep
+from roboreg_core.explore.search_spec import SEARCH
 from roboreg_core.explore.spec import POINT, SWEEP_PART, SweepSpec, point_record, sweep_for
 from roboreg_core.model.checkpoints import Checkpoint
 from roboreg_core.model.cost import cost
 from roboreg_core.pruning.method import DEFAULT_CALIBRATION
 from roboreg_core.runs.spec import KIND, RunSpec
-from roboreg_core.schedule import Schedule, by_stage
-from roboreg_core.store.records import Record
+from roboreg_core.schedule import PRESETS, Schedule, by_stage
+from roboreg_core.store.records import JobStatus, Record
+from roboreg_core.store.rows import now
 from roboreg_core.store.store import Store
 from roboreg_core.ui.explore import card
 from roboreg_core.ui.explore.tabs import TABS
@@ -217,6 +220,37 @@ def test_search_answers_at_once_and_opens_in_design(open_page: Open, store: Stor
     schedule = Schedule.from_json(job.spec["schedule"])
     assert cost(schedule).macs <= 16_220_416
     assert true_accuracy(schedule) > true_accuracy(by_stage((6, 12, 25)))
+
+
+def test_a_search_is_refined_as_a_job_and_its_answers_are_measured(
+    open_page: Open, store: Store, asked: Asked, engine: FakeEngine
+) -> None:
+    put_points(store, [*plan().schedules(), *RANDOM], asked)
+    app = open_page("explore", **{"explore-tab": "Search", "trials": "12"})
+    assert "up to 12 schedules on 2,000 validation images" in said(app)
+    click(app, "refine")
+    (job,) = store.list_jobs(SEARCH)
+    assert job.spec["trials"] == 12
+    store.update_job(job.id, status=JobStatus.RUNNING)
+    app.run()
+    click(app, "refine-stop")
+    assert engine.cancelled == [job.id]
+    store.update_job(job.id, status=JobStatus.CANCELLED)
+    app.run()
+    click(app, "refine")
+    assert engine.resumed == [job.id]
+    # It ends: what it measured takes the place of what was predicted.
+    best = made(by_stage((7, 14, 40)))
+    dense = made(PRESETS["dense"])
+    assert best.validation
+    assert dense.validation
+    answer = Candidate(schedule=best.schedule, dense=dense.validation, measured=best.validation)
+    store.put_record(
+        Record(kind=SEARCH, id=job.key, created=now(), spec=job.spec, result={"answers": [answer.to_json()]})
+    )
+    app.run()
+    assert f"{100 * best.validation.accuracy:.1f} % measured" in said(app)
+    assert not button(app, "refine")
 
 
 def test_an_impossible_budget_is_refused_with_the_reason(open_page: Open, store: Store, asked: Asked) -> None:

@@ -11,16 +11,16 @@ import streamlit as st
 from roboreg_core import paths
 from roboreg_core.analysis.correlation import Correlation, correlate
 from roboreg_core.analysis.limits import Limits
-from roboreg_core.analysis.outlook import sums
 from roboreg_core.analysis.per_mac import PerMac, per_mac
 from roboreg_core.analysis.points import Point, frame
 from roboreg_core.analysis.search import Found, greedy
-from roboreg_core.explore import control, forecast, kept
+from roboreg_core.explore import control, forecast, kept, search_spec
 from roboreg_core.explore.control import Status
 from roboreg_core.explore.estimate import estimate_seconds
 from roboreg_core.explore.forecast import Asked, Forecast, Scored
 from roboreg_core.explore.kept import Progress, Sweep
-from roboreg_core.explore.spec import POINT, SweepSpec
+from roboreg_core.explore.search_spec import Known
+from roboreg_core.explore.spec import POINT, Setting, SweepSpec
 from roboreg_core.ui import state
 
 
@@ -76,9 +76,20 @@ def scores_of(asked: Asked) -> list[Scored]:
     return _scores(_digest(points), asked)
 
 
+def setting_of(asked: Asked) -> Setting:
+    """What a search prunes under; seed 0."""
+    names = ("method", "recalibrate", "calibration", "dense_sha256", "training_set")
+    return Setting(seed=0, **{name: getattr(asked, name) for name in names})
+
+
+def searchable(asked: Asked) -> Known:
+    """What a search begins with under a setting. Raises `SpecError` where sensitivity was not measured."""
+    return _searchable(_digest(forecast_of(asked).points), len(state.runs()), asked)
+
+
 def greedy_of(asked: Asked, limits: Limits) -> Found:
     """What the greedy search finds. Raises `SpecError` where nothing can keep the limits."""
-    return _greedy(_digest(forecast_of(asked).points), asked, limits)
+    return _greedy(_digest(forecast_of(asked).points), len(state.runs()), asked, limits)
 
 
 def _digest(points: Sequence[Point]) -> str:
@@ -153,9 +164,14 @@ def _scores(digest: str, asked: Asked) -> list[Scored]:
     return forecast.scores(state.store(), asked)
 
 
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _searchable(digest: str, runs: int, asked: Asked) -> Known:
+    del digest, runs  # only part of the key under which it is kept
+    return search_spec.known(state.store(), setting_of(asked))
+
+
 @st.cache_resource(show_spinner="Going through schedules", max_entries=32)
-def _greedy(digest: str, asked: Asked, limits: Limits) -> Found:
-    del digest  # only part of the key under which it is kept
-    found = forecast_of(asked)
-    assert found.curves is not None
-    return greedy(limits, sums(found.curves, found.points))
+def _greedy(digest: str, runs: int, asked: Asked, limits: Limits) -> Found:
+    del digest, runs  # only part of the key under which it is kept
+    found = searchable(asked)
+    return greedy(limits, found.outlook, latency=found.latency.line if found.latency is not None else None)

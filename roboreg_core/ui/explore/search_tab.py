@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from roboreg_core.analysis.limits import Limits
 from roboreg_core.analysis.points import Point
-from roboreg_core.analysis.search import Candidate, Found
+from roboreg_core.analysis.search import Candidate
 from roboreg_core.analysis.sensitivity import plan
 from roboreg_core.charts import words
 from roboreg_core.data.images import CLASSES
 from roboreg_core.explore.forecast import Asked
 from roboreg_core.model.cost import DENSE_COST, cost
-from roboreg_core.ui import panels
-from roboreg_core.ui.explore import card, known, limits, measuring, setting
+from roboreg_core.ui import panels, state
+from roboreg_core.ui.explore import card, known, limits, measuring, refining, setting
 
 
 def show() -> None:
@@ -31,27 +33,34 @@ def show() -> None:
         return
     with panels.errors_shown():
         wanted = limits.read()
-        found = known.greedy_of(asked, wanted)
-        finding.markdown(f"### {panels.escape(_finding(wanted, found))}")
-        _answers(found, asked)
+        spec = refining.spec_of(asked, wanted)
+        record = state.store().get_record(spec.id)
+        measured = refining.found(record) if record is not None else []
+        answers = measured or list(known.greedy_of(asked, wanted).answers)
+        finding.markdown(f"### {panels.escape(_finding(wanted, answers[0]))}")
+        _answers(answers, asked)
+        if record is None:
+            refining.panel(spec)
+        elif not measured:
+            st.warning(
+                "None of the schedules that were measured keeps these limits: the answers above are predictions."
+            )
 
 
-def _finding(wanted: Limits, found: Found) -> str:
-    best = found.answers[0]
+def _finding(wanted: Limits, best: Candidate) -> str:
     counted = cost(best.schedule)
-    text = (
-        f"With {wanted.words}: {words.percent(best.accuracy)} predicted, {words.signed_points(-best.drop)} to dense, "
-    )
+    how = "measured" if best.measured is not None else "predicted"
+    text = f"With {wanted.words}: {words.percent(best.accuracy)} {how}, {words.signed_points(-best.drop)} to dense, "
     return text + f"with {words.percent(counted.macs / DENSE_COST.macs)} of the MACs."
 
 
-def _answers(found: Found, asked: Asked) -> None:
-    st.subheader(f"The best {len(found.answers)}" if len(found.answers) > 1 else "The best")
+def _answers(answers: Sequence[Candidate], asked: Asked) -> None:
+    st.subheader(f"The best {len(answers)}" if len(answers) > 1 else "The best")
+    measured = "Measured there" if answers[0].measured is not None else "Predicted from what was measured"
     st.caption(
-        "Found on validation images, right after pruning, without fine-tuning; test images choose nothing. Predicted "
-        "from what was measured, not yet measured themselves."
+        f"Found on validation images, right after pruning, without fine-tuning; test images choose nothing. {measured}."
     )
-    for place, candidate in enumerate(found.answers, 1):
+    for place, candidate in enumerate(answers, 1):
         card.show(f"answer-{place}", _point(candidate, asked), figures(candidate))
 
 
