@@ -43,7 +43,7 @@ def test_a_sweep_is_defined_started_watched_stopped_and_resumed(page: Page, app:
     store = Store(app.home)
     stop = page.locator("[class*='st-key-stop-'] button")
     expect(stop).to_be_visible()
-    (sweep,) = [each for each in kept.sweeps(store) if not each.recorded]
+    sweep = next(each for each in kept.sweeps(store) if not each.recorded)
     card = page.locator(f".st-key-sweep-{sweep.id}")
     expect(card).to_contain_text(re.compile(r"[1-9]\d* of 18.points"), timeout=SWEEP_MS)
     # Closing the page changes nothing.
@@ -68,6 +68,12 @@ def mark(page: Page, chart: str, *words: str) -> Locator:
     return found.first
 
 
+def click(marked: Locator) -> None:
+    """Click a mark in its middle, where its number may lie on it and the header does not."""
+    marked.evaluate("mark => mark.scrollIntoView({block: 'center'})")
+    marked.click(force=True)
+
+
 def test_both_heatmaps_are_read_and_a_point_leads_to_its_run(page: Page, app: App) -> None:
     store = Store(app.home, paths.recorded())
     grid = next(each for each in kept.sweeps(store) if each.spec.grid == SOURCE)
@@ -80,12 +86,12 @@ def test_both_heatmaps_are_read_and_a_point_leads_to_its_run(page: Page, app: Ap
         cell = mark(page, f"correlation-{kind}", "of: stage 3 (k)", "with: parameters")
         assert f"correlation: {with_parameters}" in str(cell.get_attribute("aria-label"))
     # A cell of either map opens the points behind it, a point its card, and the card the run that began there.
-    mark(page, "correlation-spearman", "of: stage 1 (i)", "with: pruned, test").click()
+    click(mark(page, "correlation-spearman", "of: stage 1 (i)", "with: pruned, test"))
     expect(page).to_have_url(re.compile("one=i.*other=pruned"))
     expect(
         page.get_by_text(re.compile("^Stage 1 .i. and accuracy after pruning .test images.: Pearson"))
     ).to_be_visible()
-    mark(page, "scatter", f"schedule: {PRESETS['moderate']}").click()
+    click(mark(page, "scatter", f"schedule: {PRESETS['moderate']}"))
     expect(page.locator(".st-key-card-point")).to_contain_text("135,754 parameters")
     page.locator(".st-key-card-inspect-point button").click()
     expect(page).to_have_url(re.compile("inspect.*run="))

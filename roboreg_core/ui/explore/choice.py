@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from roboreg_core.analysis.grid import SOURCE
 from roboreg_core.charts import words
 from roboreg_core.explore.kept import Sweep
 from roboreg_core.ui import address, keys
@@ -13,7 +14,7 @@ from roboreg_core.ui.explore import known
 
 
 def pick() -> Sweep | None:
-    """The sweep that is chosen, the newest with enough points at first; None where there is none with any."""
+    """The sweep that is chosen, see `_first` for the one to begin with; None where there is none with any."""
     found = [each for each in known.sweeps() if known.points_of(each)]
     if not found:
         st.info("No sweep has measured a point yet. Start one under Sweeps: the source project's 27 are ready there.")
@@ -36,10 +37,10 @@ def take(sweep: str) -> None:
 
 
 def _first(found: Sequence[Sweep]) -> Sweep:
-    """The newest own one that is complete, else the newest that is, else the newest."""
+    """The newest own one that is complete, else the source project's grid, else the newest."""
     complete = [each for each in found if known.progress_of(each).complete]
     own = [each for each in complete if not each.recorded]
-    return (own or complete or list(found))[0]
+    return (own or [each for each in complete if each.spec.grid == SOURCE] or list(found))[0]
 
 
 def _label(sweep: Sweep) -> str:

@@ -167,7 +167,7 @@ def _scatter(found: Correlation, frame: pd.DataFrame, pair: tuple[str, str], swe
             ),
             alt_text=scatter_points.scatter_points_alt(frame, one, other),
             variant=f"{variant} {ink} {marks.chosen} {dense}",
-            depends="A point a schedule and seed. Dashed: the dense network. Click a point for its card.",
+            depends="A point a schedule and seed. Dashed: the dense network. Click a point for its figures and run.",
             on_select=partial(controls.clicked, "scatter", marks.key, scatter_points.SELECTION, variant, _POINT),
         )
     )
@@ -210,7 +210,7 @@ def _matrix(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: st
             alt_text=alt_text,
             variant=f"{variant} {ink} {marks.chosen}",
             depends="Below the diagonal the points, above it Pearson's correlations. Click a point: it stands out in "
-            "every panel, and its card is above.",
+            "every panel, and its figures are shown above.",
             table=table,
             on_select=partial(controls.clicked, "matrix", marks.key, scatter_points.SELECTION, variant, _POINT),
         )

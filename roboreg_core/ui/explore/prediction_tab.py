@@ -78,7 +78,7 @@ def _chart(frame: pd.DataFrame, asked: Asked, points: tuple[Point, ...]) -> None
                     controls.clicked, "prediction", "chart-prediction", prediction.SELECTION, variant, _POINT
                 ),
                 depends=f"Pruned by {asked.method}. Every prediction was made without the schedule's own measurement; "
-                "its bar is the 90 % interval. Dashed: where predictions are right. Click a mark for its card.",
+                "its bar is the 90 % interval. Dashed: where predictions are right. Click a mark for its figures.",
             )
         )
     with right:

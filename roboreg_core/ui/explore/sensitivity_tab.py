@@ -15,6 +15,8 @@ from roboreg_core.ui.editor import schedule as designed
 from roboreg_core.ui.explore import known, measuring, setting
 
 MOST_TEXT = 100
+# Nine small charts are wider than a telephone: they are moved sideways there, and the page is not.
+_STYLE = "<style>.st-key-chart-sensitivity { overflow-x: auto; }</style>"
 
 
 def show() -> None:
@@ -62,6 +64,7 @@ def _schedule() -> Schedule:
 
 
 def _curves(frame: pd.DataFrame, asked: Asked, schedule: Schedule) -> None:
+    st.html(_STYLE)
     panels.show(
         panels.Panel(
             name="sensitivity",

@@ -17,7 +17,7 @@ from roboreg_core.ui import keys, panels, state
 from roboreg_core.ui.explore import choice, define, known
 
 REFRESH_SECONDS = 1.0
-SHOWN = 8
+SHOWN = 5
 BADGES = {
     State.RUNNING: ("running", ":material/play_arrow:", "blue"),
     State.STOPPING: ("stopping", ":material/hourglass_empty:", "gray"),
