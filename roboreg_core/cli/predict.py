@@ -194,10 +194,15 @@ def _losses(curve: Curve) -> str:
 
 
 def _exchange_lines(schedule: Schedule, rows: list[Exchange]) -> list[str]:
-    from roboreg_core.charts.sensitivity import exchange_words
+    head = f"one cluster fewer at {schedule.label}, cheapest MACs first:"
+    return [head, *(f"  block {row.block} ({row.count}): {_exchange_words(row)}" for row in rows)]
 
-    head = f"at {schedule.label}, cheapest MACs first:"
-    return [head, *(f"  block {row.block} ({row.count}): {exchange_words(row)}" for row in rows)]
+
+def _exchange_words(row: Exchange) -> str:
+    if row.at_one:
+        return "none can go"
+    saved = f"saves {row.macs:,} MACs and {row.parameters:,} parameters"
+    return f"{saved}, costs {100 * row.loss:.2f} points" if row.known else f"{saved}; what it costs was not measured"
 
 
 def _predicted_json(found: Predictions) -> dict[str, Any]:
@@ -213,9 +218,8 @@ def _predicted_json(found: Predictions) -> dict[str, Any]:
 
 
 def _words(found: Predictions) -> str:
-    from roboreg_core.charts.prediction import prediction_words
-
-    return prediction_words(float(found.mean[0]), float(found.low[0]), float(found.high[0]), found.reasons[0])
+    guess = f"; a guess: {found.reasons[0]}" if found.reasons[0] else ""
+    return f"{found.mean[0]:.1%} ({found.low[0]:.1%} to {found.high[0]:.1%}){guess}"
 
 
 def _too_few(runs: int) -> str:
@@ -241,9 +245,9 @@ def _score_json(found: Score | None) -> dict[str, Any] | None:
 
 
 def _score_words(found: Score | None) -> str:
-    from roboreg_core.charts.prediction import score_words
-
-    return score_words(found)
+    if found is None:
+        return "none measured yet"
+    return f"off by {100 * found.mean_error:.2f} points on average, interval held in {found.held:.0%} of {found.n}"
 
 
 _SETTING = ("dense_sha256", "training_set", "method", "recalibrate", "calibration")

@@ -54,8 +54,8 @@ def test_predict_needs_points_then_answers_with_interval_and_score(
     far = answer(capsys, "predict", ",".join(["1"] * 9))["pruned"]
     assert (far["extrapolates"], far["reason"]) == (True, "no measured schedule is near it")
     app(["predict", "moderate", *SETTING], standalone_mode=False)
-    said = capsys.readouterr().out.replace("\u00a0", " ")
-    assert f"pruned  {100 * found['pruned']['accuracy']:.1f} % ({100 * low:.1f} to {100 * high:.1f})" in said
+    said = capsys.readouterr().out
+    assert f"pruned  {found['pruned']['accuracy']:.1%} ({low:.1%} to {high:.1%})\n" in said
     assert "not enough runs: 0 were fine-tuned so" in said
 
 
