@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -134,6 +134,12 @@ class Limits:
                 f"a limit must rule something out, got {_cost_words(kind, cap)}, which the dense network "
                 f"({_cost_words(kind, getattr(dense, kind))}) meets; lower it"
             )
+
+
+def tightened(limits: Limits, share: float) -> Limits:
+    """The same limits, those on losses at this share of themselves."""
+    drops = {kind: value * share for kind, value in limits.given.items() if kind in DROPS}
+    return replace(limits, **drops)
 
 
 def within(counts: np.ndarray, caps: Mapping[str, float], lines: Mapping[str, Line]) -> np.ndarray:

@@ -6,7 +6,7 @@ measured before the answer is called one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -61,7 +61,7 @@ class Sums:
     def accuracy(self, counts: np.ndarray) -> np.ndarray:
         """See `Outlook`."""
         total = self.dense.total
-        return _share(_log_odds(self.dense.accuracy, total) - self._bent(self._sum(counts, 0)), total)
+        return share_of(log_odds(self.dense.accuracy, total) - self._bent(self._sum(counts, 0)), total)
 
     def recalls(self, counts: np.ndarray) -> np.ndarray:
         """See `Outlook`."""
@@ -69,42 +69,15 @@ class Sums:
         # A class shares in how the whole sum is bent.
         bent = self._bent(overall) / overall
         images = np.maximum(self.dense.images, 1)
-        start = [_log_odds(share, total) for share, total in zip(self.dense.recalls, images, strict=True)]
+        start = [log_odds(share, total) for share, total in zip(self.dense.recalls, images, strict=True)]
         lost = np.stack([self._sum(counts, which) for which in range(1, N_CLASSES + 1)], axis=1)
-        return _share(np.array(start) - lost * bent[:, None], images)
+        return share_of(np.array(start) - lost * bent[:, None], images)
 
     def _sum(self, counts: np.ndarray, which: int) -> np.ndarray:
         return self.losses[which][np.arange(N_BLOCKS), counts - 1].sum(1)
 
     def _bent(self, lost: np.ndarray) -> np.ndarray:
         return self.scale * np.maximum(lost, 0.0) ** self.power  # rounding may leave a little less than nothing
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Forecast:
-    """An `Outlook` whose accuracies come from elsewhere, a fitted predictor, and whose recalls follow them.
-
-    Attributes:
-        sums: for what each class loses beside the others.
-        predict: accuracies (n,) of counts (n, 9).
-    """
-
-    sums: Sums
-    predict: Callable[[np.ndarray], np.ndarray]
-
-    @property
-    def dense(self) -> Seen:
-        """What the dense network saw."""
-        return self.sums.dense
-
-    def accuracy(self, counts: np.ndarray) -> np.ndarray:
-        """See `Outlook`."""
-        return self.predict(counts)
-
-    def recalls(self, counts: np.ndarray) -> np.ndarray:
-        """Those of the sums, all moved by as much as the predictor's accuracy differs from theirs."""
-        moved = self.predict(counts) - self.sums.accuracy(counts)
-        return np.clip(self.sums.recalls(counts) + moved[:, None], 0.0, 1.0)
 
 
 def sums(curves: Curves, points: Iterable[Point] = ()) -> Sums:
@@ -130,7 +103,7 @@ def _losses(curve: Curve, dense: Seen) -> np.ndarray:
 
 
 def _lost(share: float, dense: float, images: int) -> float:
-    return min(_log_odds(dense, images) - _log_odds(share, images), LARGEST)
+    return min(log_odds(dense, images) - log_odds(share, images), LARGEST)
 
 
 def _fall(known: np.ndarray, lost: list[float]) -> np.ndarray:
@@ -146,7 +119,7 @@ def _fall(known: np.ndarray, lost: list[float]) -> np.ndarray:
     # Below the lowest measured count the loss goes on at the slope between the two lowest.
     slope = (falling[0] - falling[1]) / np.log(known[1] / known[0])
     beyond = np.maximum(np.log(known[0] / counts), 0.0) * slope
-    return np.asarray(np.minimum(inside + beyond, LARGEST))
+    return np.asarray(np.clip(inside + beyond, 0.0, LARGEST))
 
 
 def _class_factors(curve: Curve, dense: Seen, overall: np.ndarray) -> np.ndarray:
@@ -181,12 +154,12 @@ def _bend(plain: Sums, points: Iterable[Point]) -> Sums:
     return replace(plain, scale=float(np.exp(scale)), power=float(power))
 
 
-def _log_odds(share: float, images: int) -> float:
+def log_odds(share: float, images: int) -> float:
     """Log odds of a share of so many images; half an image is added to either side, so that none is infinite."""
     right = share * images
     return float(np.log((right + 0.5) / (images - right + 0.5)))
 
 
-def _share(log_odds: np.ndarray, images: int | np.ndarray) -> np.ndarray:
-    """What `_log_odds` was made of."""
+def share_of(log_odds: np.ndarray, images: int | np.ndarray) -> np.ndarray:
+    """What `log_odds` was made of."""
     return np.asarray(np.clip(((images + 1) / (1 + np.exp(-log_odds)) - 0.5) / images, 0.0, 1.0))

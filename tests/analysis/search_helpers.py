@@ -21,16 +21,12 @@ def accuracy_of(counts: np.ndarray, weights: np.ndarray = WEIGHTS) -> np.ndarray
     return np.asarray(1 / (1 + np.exp(-odds)))
 
 
-def seen_of(schedule: Schedule, weights: np.ndarray = WEIGHTS, noise: np.random.Generator | None = None) -> Seen:
-    """What such a network sees of `IMAGES` a class; class 3 suffers twice, others less."""
+def seen_of(schedule: Schedule, weights: np.ndarray = WEIGHTS, images: int = IMAGES) -> Seen:
+    """What such a network sees of so many images a class; class 3 suffers twice, others less."""
     accuracy = float(accuracy_of(np.array([schedule.clusters]), weights)[0])
     lost = DENSE - accuracy
     shares = [DENSE - lost * (1.9 if label == 3 else 0.9) for label in range(10)]
-    if noise is None:
-        right = [round(IMAGES * max(0.0, share)) for share in shares]
-    else:
-        right = [int(noise.binomial(IMAGES, max(0.0, share))) for share in shares]
-    return Seen(right=tuple(right), images=(IMAGES,) * 10)
+    return Seen(right=tuple(round(images * max(0.0, share)) for share in shares), images=(images,) * 10)
 
 
 def point_of(schedule: Schedule, weights: np.ndarray = WEIGHTS) -> Point:
