@@ -46,8 +46,8 @@ def main(
         for _ in range(repeats):
             found: dict[str, Counts] = {}
             for name, contender in running.items():
-                taken, found[name] = contender.turn()
-                seconds[name].append(taken)
+                spent, found[name] = contender.turn()
+                seconds[name].append(spent)
             if found["walk"] != found["one by one"]:
                 raise typer.BadParameter(f"both ways must find the same, got {differences(found)}: not the same work")
     ratios = [alone / shared for alone, shared in zip(seconds["one by one"], seconds["walk"], strict=True)]

@@ -19,7 +19,7 @@ from roboreg_core.charts.correlation import KIND_WORDS
 SELECTION = "point"
 AXES: dict[str, tuple[str, str]] = {
     **{name: (f"width of stage {stage} ({name}), quarters", "~g") for stage, name in enumerate(STAGE_NAMES, start=1)},
-    **{name: (f"clusters in {name}", "~g") for name in BLOCK_NAMES},
+    **{name: (f"clusters in {name}", "d") for name in BLOCK_NAMES},
     "pruned validation": ("accuracy after pruning, validation images", ".0%"),
     "pruned test": ("accuracy after pruning, test images", ".0%"),
     "tuned validation": ("accuracy after fine-tuning, validation images", ".0%"),

@@ -117,6 +117,13 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
     )
 
 
+@contextmanager
+def lent_pruner(part: PartSpec, content: bytes, device: torch.device) -> Iterator[Pruner]:
+    """The pruner of a part's setting, for other work than a sweep; this process holds no second one meanwhile."""
+    with _BENCH.used(go_on=part.go_on):
+        yield _BENCH.pruner(part, content, device)
+
+
 def _images(part: PartSpec) -> dict[str, Images]:
     from roboreg_core.data import sources
 
