@@ -134,10 +134,12 @@ def measured_candidates(trials: Sequence[Trial], outlook: Sums, latency: Line | 
         return ()
     bare = candidates(np.array([trial.schedule.clusters for trial in trials]), outlook, latency)
     believes = believed(outlook, [(trial.schedule, trial.seen) for trial in trials])
-    return front([
-        replace(each, measured=trial.seen, believed=float(share))
-        for each, trial, share in zip(bare, trials, believes, strict=True)
-    ])
+    return front(
+        [
+            replace(each, measured=trial.seen, believed=float(share))
+            for each, trial, share in zip(bare, trials, believes, strict=True)
+        ]
+    )
 
 
 class _Proposer:
@@ -239,7 +241,9 @@ class _Proposer:
 
     def _filled(self, shares: np.ndarray) -> np.ndarray:
         """Counts (9,) in the proportion of shares (9,), as many as the limits on costs allow; as they are without."""
-        factors = np.concatenate([[1.0], np.geomspace(1 / max(BOUNDS), max(BOUNDS), 400)]) if self._limits.caps else [1.0]
+        factors = (
+            np.concatenate([[1.0], np.geomspace(1 / max(BOUNDS), max(BOUNDS), 400)]) if self._limits.caps else [1.0]
+        )
         options = np.clip(np.rint(np.outer(factors, shares * _BOUNDS)), 1, _BOUNDS).astype(np.int64)
         options = np.vstack([np.ones_like(options[:1]), options])
         fit = options[within(options, self._limits.caps, self._lines)]

@@ -280,7 +280,9 @@ def reachable(limits: Limits, latency: Line | None) -> dict[str, Line]:
 
 def broken(limits: Limits, outlook: Outlook, counts: np.ndarray) -> np.ndarray:
     """By how much schedules, rows of counts (n, 9), are predicted to break the limits on losses, added up (n,)."""
-    return sum((np.maximum(lost - most, 0.0) for _, lost, most in _losses(limits, outlook, counts)), np.zeros(len(counts)))
+    return sum(
+        (np.maximum(lost - most, 0.0) for _, lost, most in _losses(limits, outlook, counts)), np.zeros(len(counts))
+    )
 
 
 def _losses(limits: Limits, outlook: Outlook, counts: np.ndarray) -> Iterator[tuple[str, np.ndarray, float]]:

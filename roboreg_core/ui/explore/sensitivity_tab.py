@@ -11,7 +11,7 @@ from roboreg_core.errors import ScheduleError
 from roboreg_core.explore.forecast import Asked
 from roboreg_core.schedule import PRESETS, Schedule
 from roboreg_core.ui import address, keys, panels
-from roboreg_core.ui.editor import schedule as designed
+from roboreg_core.ui.design.sketching import schedule as designed
 from roboreg_core.ui.explore import known, measuring, setting
 
 MOST_TEXT = 100
