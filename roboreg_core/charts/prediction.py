@@ -13,7 +13,7 @@ from roboreg_core.charts.base import Drawing
 from roboreg_core.explore.forecast import Score, Scored
 
 COLUMNS = [
-    "schedule", "stage", "images", "predicted", "low", "high", "measured", "error", "held", "kind", "record",
+    "schedule", "stage", "images", "predicted", "low", "high", "measured", "error", "held", "kind", "record", "reason",
 ]  # fmt: skip
 # Names of the selection by click; its field is `record`.
 SELECTION = "scored"
@@ -22,7 +22,7 @@ _MARKS = {"run": "circle", "point": "diamond"}
 
 
 def prediction_data(rows: Sequence[Scored]) -> pd.DataFrame:
-    """A row a scored prediction, see `explore.forecast.Scored`; `kind` tells runs from points that are none."""
+    """A row a scored prediction, see `explore.forecast.Scored`; `kind` tells runs from other points."""
     return pd.DataFrame(
         [
             {
@@ -37,6 +37,7 @@ def prediction_data(rows: Sequence[Scored]) -> pd.DataFrame:
                 "held": HELD if row.held else MISSED,
                 "kind": "run" if row.run else "point",
                 "record": row.record,
+                "reason": row.reason or "no",
             }
             for row in rows
         ],
@@ -127,4 +128,5 @@ def _tooltip() -> list[alt.Tooltip]:
         alt.Tooltip("measured:Q", format=".1%"),
         alt.Tooltip("images:N", title="measured on"),
         alt.Tooltip("error:Q", format="+.1%", title="predicted − measured"),
+        alt.Tooltip("reason:N", title="extrapolates"),
     ]

@@ -129,7 +129,9 @@ def exchange_chart(frame: pd.DataFrame) -> Drawing:
     """A bar a block, cheapest first: points lost for a million MACs saved by one cluster fewer."""
     shown = frame.dropna(subset="per_mac").assign(points=lambda each: 100 * each["per_mac"])
     base = alt.Chart(shown).encode(
-        y=alt.Y("block:N", sort=[str(block) for block in frame["block"]], title="block"),
+        y=alt.Y(
+            "block:N", sort=[str(block) for block in frame["block"]], title="block", axis=alt.Axis(labelOverlap=False)
+        ),
         x=alt.X("points:Q", title="points lost for a million MACs saved", axis=alt.Axis(format="~g")),
         tooltip=[
             "block:N",

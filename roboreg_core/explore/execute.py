@@ -98,9 +98,9 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
     started, device = time.perf_counter(), choose_device(part.device)
     with _BENCH.used(go_on=part.go_on):
         teller.go_on("load")
-        pruner = _BENCH.pruner(part, context.inputs["dense"], device)
+        pruner = _BENCH.pruner(part, context.inputs["dense"], device) if left else None
         teller.go_on("sweep")
-        for point in walk(pruner, left, _images(part), on_block=teller.block):
+        for point in walk(pruner, left, _images(part), on_block=teller.block) if pruner is not None else ():
             whole = replace(point, **part.setting.to_json())
             record = point_record(whole)
             context.put(*record)
@@ -115,6 +115,13 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
             "environment": environment(device),
         }
     )
+
+
+@contextmanager
+def lent_pruner(part: PartSpec, content: bytes, device: torch.device) -> Iterator[Pruner]:
+    """The pruner of a part's setting, for other work than a sweep; this process holds no second one meanwhile."""
+    with _BENCH.used(go_on=part.go_on):
+        yield _BENCH.pruner(part, content, device)
 
 
 def _images(part: PartSpec) -> dict[str, Images]:

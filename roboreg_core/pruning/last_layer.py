@@ -56,16 +56,17 @@ def _loss(inputs: Tensor, wanted: Tensor, weights: Tensor, start: Tensor, pull: 
 
 
 def _curvature(inputs: Tensor, given: Tensor, pull: Tensor) -> Tensor:
-    """The reweighted normal equations' left side, (classes * size, classes * size), class by class."""
+    """The reweighted normal equations' left side, (classes * size, classes * size), class by class.
+
+    It only steers the steps, the slope says where they end; so float32 will do.
+    """
     n, size = inputs.shape
     classes = given.shape[1]
-    whole = inputs.new_zeros(classes, size, classes, size)
-    for one in range(classes):
-        for other in range(one, classes):
-            weight = given[:, one] * (float(one == other) - given[:, other])
-            whole[one, :, other] = inputs.T @ (weight[:, None] * inputs) / n
-            whole[other, :, one] = whole[one, :, other]
-    regular = whole.view(classes * size, -1)
+    rows = inputs.float()
+    weighted = (given.float()[:, :, None] * rows[:, None]).flatten(1)
+    own = (rows.T @ weighted).view(size, classes, size).transpose(0, 1)
+    whole = torch.block_diag(*own) - weighted.T @ weighted
+    regular = (whole / n).double()
     # Never nothing: an input that is zero on every image has no single solution.
     regular.diagonal().add_(pull[:, 0].repeat(classes) + 1e-9)
     return regular

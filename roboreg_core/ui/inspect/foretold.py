@@ -30,7 +30,7 @@ def line(record: Record) -> None:
 
 
 def text(rows: Sequence[Scored]) -> str:
-    """`Predicted ...: right after pruning 86.2 % (83.9 to 88.1), measured 86.8 % of the test images.`; else empty."""
+    """`Predicted ...: right after pruning 86.2 % (83.9 to 88.1), measured 86.8 % of the test images`; else empty."""
     told = "; ".join(
         f"{_AFTER.get(row.stage, 'right after pruning')} "
         f"{prediction.prediction_words(row.predicted, row.low, row.high)}, "

@@ -1,0 +1,236 @@
+"""Does a search that measures: in a worker as a job, or in the caller's own process.
+
+Every schedule that is measured is handed over as a point, so that it serves sweeps and predictions too, and none is
+measured twice. What was measured is the job's state: an interrupted search goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from roboreg_core.analysis import points as points_json
+from roboreg_core.analysis.points import Point, Seen
+from roboreg_core.device import choose_device, environment
+from roboreg_core.explore.execute import PartSpec, lent_pruner
+from roboreg_core.explore.search_spec import SEARCH, SearchSpec, estimate_seconds, known, outlook_of
+from roboreg_core.explore.spec import point_record
+from roboreg_core.jobs.task import Context, LocalContext, Output, Stopped, Task
+from roboreg_core.schedule import Schedule
+from roboreg_core.store.records import Record
+from roboreg_core.store.rows import now
+
+if TYPE_CHECKING:
+    import torch
+
+    from roboreg_core.analysis.refine import Trial
+    from roboreg_core.analysis.search import Candidate
+    from roboreg_core.model.checkpoints import Checkpoint
+    from roboreg_core.pruning.prune import Pruner
+    from roboreg_core.store.store import Store
+
+FUNCTION = f"{__name__}:search"
+TIMED_REPEATS = 7
+
+
+def task_for(spec: SearchSpec, checkpoint: Checkpoint, store: Store) -> Task:
+    """What to hand to the job engine: the dense network and the known points go along.
+
+    Raises `SpecError` where sensitivity was not measured under the setting.
+    """
+    inputs = {name: store.artifacts.put(content) for name, content in _inputs(spec, checkpoint, store).items()}
+    return Task(kind=SEARCH, key=spec.id, function=FUNCTION, spec=spec.to_json(), inputs=inputs)
+
+
+def search_here(
+    spec: SearchSpec,
+    checkpoint: Checkpoint,
+    store: Store,
+    *,
+    on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
+) -> Record:
+    """Search in this process and keep the record; points are kept as they come, so a repeated call goes on."""
+    found = store.get_record(spec.id)
+    if found is not None:
+        return found
+
+    def put(kind: str, record_id: str, asked: dict[str, Any], result: dict[str, Any]) -> None:
+        store.put_record(Record(kind=kind, id=record_id, created=now(), spec=asked, result=result))
+
+    context = LocalContext(inputs=_inputs(spec, checkpoint, store), on_report=on_report, on_put=put)
+    output = search(spec.to_json(), context)
+    record = Record(kind=SEARCH, id=spec.id, created=now(), spec=spec.to_json(), result=output.result)
+    store.put_record(record)
+    return record
+
+
+def search(spec_json: dict[str, Any], context: Context) -> Output:
+    """Search. `context.inputs` holds `dense` (safetensors) and `points` (JSON lines of what is known).
+
+    The result holds `answers` and all `candidates` (see `analysis.search.Candidate.to_json`), `trials` with who
+    proposed them, how many were `measured` now, and where.
+
+    Raises `Stopped` where the context says so, `RoboRegError` on bad input.
+    """
+    from roboreg_core.analysis.refine import Effort, Trial, measured_candidates, refine
+
+    spec = SearchSpec.from_json(spec_json)
+    points = [points_json.from_json(json.loads(line)) for line in context.inputs["points"].decode().splitlines()]
+    outlook = outlook_of(points)
+    started, device = time.perf_counter(), choose_device(spec.device)
+    teller = _Teller(context, spec)
+    part = PartSpec(sweep=spec.id, setting=spec.setting, schedules=(), test=False, device=spec.device)
+    with lent_pruner(part, context.inputs["dense"], device) as pruner:
+        state = json.loads(context.state or b"{}")
+        measurer = _Measurer(spec, pruner, context, teller, _seen_before(spec, points, state))
+        earlier = [Trial.from_json(each) for each in state.get("trials", [])]
+        measurer.trials = list(earlier)
+        teller.go_on("search", len(earlier))
+        trials = refine(
+            spec.limits,
+            measurer,
+            outlook,
+            Effort(trials=spec.trials, seed=spec.setting.seed),
+            latency=spec.line,
+            known=earlier,
+            on_trials=measurer.keep,
+        )
+        teller.go_on("time", spec.trials)
+        candidates = measured_candidates(trials, outlook, spec.line)
+        best = _timed_answers(spec, candidates, pruner, teller, device)
+    return Output(
+        result={
+            "answers": [each.to_json() for each in best],
+            "candidates": [each.to_json() for each in candidates],
+            "trials": [trial.to_json() for trial in trials],
+            "measured": measurer.measured,
+            "seconds": time.perf_counter() - started,
+            "environment": environment(device),
+        }
+    )
+
+
+def _inputs(spec: SearchSpec, checkpoint: Checkpoint, store: Store) -> dict[str, bytes]:
+    lines = [json.dumps(points_json.to_json(point)) for point in known(store, spec.setting).points]
+    return {"dense": checkpoint.content, "points": "\n".join(lines).encode()}
+
+
+def _seen_before(spec: SearchSpec, points: Sequence[Point], state: dict[str, Any]) -> dict[Schedule, Seen]:
+    """What need not be measured: the seed's own points, and what an earlier attempt measured of its last batch."""
+    seed = spec.setting.seed
+    seen = {point.schedule: point.validation for point in points if point.seed == seed and point.validation is not None}
+    for counts, right in state.get("seen", []):
+        seen[Schedule.from_json(counts)] = Seen.from_json(right)
+    return seen
+
+
+class _Measurer:
+    """Measures batches of schedules, hands each over as a point, and saves what there is."""
+
+    def __init__(
+        self, spec: SearchSpec, pruner: Pruner, context: Context, teller: _Teller, seen: dict[Schedule, Seen]
+    ) -> None:
+        self._spec, self._pruner, self._context, self._teller, self._seen = spec, pruner, context, teller, seen
+        self._fresh: dict[Schedule, Seen] = {}
+        self.trials: list[Trial] = []
+        self.measured = 0
+
+    def __call__(self, schedules: Sequence[Schedule]) -> list[Seen]:
+        """What these see of the validation images."""
+        from roboreg_core.analysis.walk import VALIDATION, walk
+        from roboreg_core.data import sources
+
+        missing = [schedule for schedule in schedules if schedule not in self._seen]
+        self._teller.told(len(self.trials) + len(schedules) - len(missing))
+        images = {VALIDATION: sources.validation_images()}
+        for point in walk(self._pruner, missing, images, on_block=self._teller.block) if missing else ():
+            assert point.validation is not None
+            self._context.put(*point_record(replace(point, **self._spec.setting.to_json())))
+            self._seen[point.schedule] = self._fresh[point.schedule] = point.validation
+            self.measured += 1
+            self._save()
+            self._teller.measured(point)
+        return [self._seen[schedule] for schedule in schedules]
+
+    def keep(self, trials: Sequence[Trial]) -> None:
+        """A batch is whole."""
+        self.trials, self._fresh = list(trials), {}
+        self._save()
+        self._teller.told(len(trials))
+
+    def _save(self) -> None:
+        state = {
+            "trials": [trial.to_json() for trial in self.trials],
+            "seen": [[schedule.to_json(), seen.to_json()] for schedule, seen in self._fresh.items()],
+        }
+        self._context.save(json.dumps(state).encode())
+
+
+def _timed_answers(
+    spec: SearchSpec, candidates: Sequence[Candidate], pruner: Pruner, teller: _Teller, device: torch.device
+) -> tuple[Candidate, ...]:
+    """The answers with their latency measured; where latency is limited, those that keep the limit in truth."""
+    from roboreg_core.analysis.search import ANSWERS, answers
+    from roboreg_core.evaluation.latency import BATCH, time_network
+
+    timed = []
+    for each in answers(spec.limits, candidates, 2 * ANSWERS if spec.limits.latency is not None else ANSWERS):
+        pruned = pruner.prune(each.schedule, on_block=teller.block)
+        taken = time_network(pruned.model, BATCH, device=device, repeats=TIMED_REPEATS).median
+        timed.append(replace(each, timed=taken))
+    return answers(spec.limits, timed, ANSWERS)
+
+
+class _Teller:
+    """Reports how many schedules are measured and how long the rest will take; stops where told to."""
+
+    def __init__(self, context: Context, spec: SearchSpec) -> None:
+        self._context, self._total = context, spec.trials
+        self._expected = estimate_seconds(spec) / spec.trials
+        self._done = self._begun_at = 0
+        self._started = time.perf_counter()
+        self._stage = "load"
+        self._best: float | None = None
+        self._tell(milestone=True)
+
+    def go_on(self, stage: str, done: int) -> None:
+        """Enter a stage with so many measured."""
+        self._stage, self._done, self._begun_at = stage, done, done
+        self._tell(milestone=True)
+
+    def told(self, done: int) -> None:
+        """So many are measured."""
+        self._done = done
+
+    def block(self, number: int) -> None:
+        """Before a block is pruned, or a batch evaluated (0)."""
+        if self._context.should_stop():
+            raise Stopped
+        if number:
+            self._tell(block=number)
+
+    def measured(self, point: Point) -> None:
+        """One more."""
+        self._done += 1
+        accuracy = point.validation.accuracy if point.validation else 0.0
+        self._best = max(self._best or 0.0, accuracy)
+        self._tell(milestone=True, schedule=point.schedule.to_json(), validation=accuracy, best=self._best)
+
+    def _tell(self, **more: Any) -> None:
+        if self._context.should_stop():
+            raise Stopped
+        new = self._done - self._begun_at
+        pace = (time.perf_counter() - self._started) / new if new > 0 else self._expected
+        self._context.report(
+            {
+                "stage": self._stage,
+                "fraction": min(0.999, self._done / self._total),
+                "remaining_seconds": pace * (self._total - self._done),
+                "done": self._done,
+                "total": self._total,
+                **more,
+            }
+        )
