@@ -220,7 +220,7 @@ def candidates(counts: np.ndarray, outlook: Outlook, latency: Line | None = None
 def front(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """The same candidates, those marked that no other beats in accuracy and MACs."""
     macs = [cost(each.schedule).macs for each in found]
-    marks = pareto_front(macs, [each.standing for each in found]) if found else []
+    marks = pareto_front(macs, [each.standing for each in found]) if found else np.empty(0, dtype=bool)
     return tuple(replace(each, front=bool(mark)) for each, mark in zip(found, marks, strict=True))
 
 
@@ -280,7 +280,9 @@ def reachable(limits: Limits, latency: Line | None) -> dict[str, Line]:
 
 def broken(limits: Limits, outlook: Outlook, counts: np.ndarray) -> np.ndarray:
     """By how much schedules, rows of counts (n, 9), are predicted to break the limits on losses, added up (n,)."""
-    return sum((np.maximum(lost - most, 0.0) for _, lost, most in _losses(limits, outlook, counts)), np.zeros(len(counts)))
+    return sum(
+        (np.maximum(lost - most, 0.0) for _, lost, most in _losses(limits, outlook, counts)), np.zeros(len(counts))
+    )
 
 
 def _losses(limits: Limits, outlook: Outlook, counts: np.ndarray) -> Iterator[tuple[str, np.ndarray, float]]:

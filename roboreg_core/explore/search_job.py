@@ -101,14 +101,16 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
         teller.go_on("time", spec.trials)
         candidates = measured_candidates(trials, outlook, spec.line)
         best = _timed_answers(spec, candidates, pruner, teller, device)
-    return Output(result={
-        "answers": [each.to_json() for each in best],
-        "candidates": [each.to_json() for each in candidates],
-        "trials": [trial.to_json() for trial in trials],
-        "measured": measurer.measured,
-        "seconds": time.perf_counter() - started,
-        "environment": environment(device),
-    })
+    return Output(
+        result={
+            "answers": [each.to_json() for each in best],
+            "candidates": [each.to_json() for each in candidates],
+            "trials": [trial.to_json() for trial in trials],
+            "measured": measurer.measured,
+            "seconds": time.perf_counter() - started,
+            "environment": environment(device),
+        }
+    )
 
 
 def _inputs(spec: SearchSpec, checkpoint: Checkpoint, store: Store) -> dict[str, bytes]:
@@ -222,11 +224,13 @@ class _Teller:
             raise Stopped
         new = self._done - self._begun_at
         pace = (time.perf_counter() - self._started) / new if new > 0 else self._expected
-        self._context.report({
-            "stage": self._stage,
-            "fraction": min(0.999, self._done / self._total),
-            "remaining_seconds": pace * (self._total - self._done),
-            "done": self._done,
-            "total": self._total,
-            **more,
-        })
+        self._context.report(
+            {
+                "stage": self._stage,
+                "fraction": min(0.999, self._done / self._total),
+                "remaining_seconds": pace * (self._total - self._done),
+                "done": self._done,
+                "total": self._total,
+                **more,
+            }
+        )
