@@ -1,7 +1,8 @@
 """An outlook mended by what was measured: how much each block's and each class's losses count.
 
-The best of a hundred measured schedules is partly the luckiest on 2,000 images. So they are compared by what is believed
-of them once all are seen together: the mended outlook, and a smooth function for what it leaves (a Gaussian process).
+The best of a hundred measured schedules is partly the luckiest on 2,000 images. So they are compared by what is
+believed of them once all are seen together: the mended outlook, and a smooth function for what it leaves (a Gaussian
+process).
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def gather(outlook: Outlook, lines: Sequence[Line]) -> Pool:
     caps = np.stack([line(level) for line in lines], axis=1)
     accuracy = outlook.accuracy(level)
     for _ in range(ROUNDS):
-        tried, source = _exchanges(level, caps, lines)
+        tried, source = exchanges(level, caps, lines)
         found = outlook.accuracy(tried)
         looked_at.append(tried)
         level, caps, accuracy = _best_of(tried, found, source, (level, caps, accuracy))
@@ -88,7 +88,7 @@ def _path_down(outlook: Outlook, each: np.ndarray) -> np.ndarray:
     return np.array(path)
 
 
-def _exchanges(level: np.ndarray, caps: np.ndarray, lines: Sequence[Line]) -> tuple[np.ndarray, np.ndarray]:
+def exchanges(level: np.ndarray, caps: np.ndarray, lines: Sequence[Line]) -> tuple[np.ndarray, np.ndarray]:
     """Every exchange of each schedule that keeps its caps: counts (n, 9), and the row of `level` it comes from (n,).
 
     Clusters are added to one block, and as many go from another as pay for them; none where the caps leave room.
@@ -114,7 +114,7 @@ def _best_of(
     tried: np.ndarray, found: np.ndarray, source: np.ndarray, before: tuple[np.ndarray, np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Counts, caps and accuracy after the best exchange of each schedule; those that gain by none are left out."""
-    level, caps, accuracy = before
+    _, caps, accuracy = before
     order = np.lexsort((-found, source))
     rows, first = np.unique(source[order], return_index=True)
     best = order[first]

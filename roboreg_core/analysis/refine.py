@@ -1,9 +1,9 @@
 """A search that measures: what the outlook proposes is measured, and what was measured mends the outlook.
 
-Each block's losses count more or less than its curve says; by how much is learnt from what was measured (Bayesian linear
-regression), and the next schedules are the best by factors drawn from what is then believed (Thompson sampling). Optuna
-keeps all of them as a study of two objectives, accuracy and MACs, with losses as constraints, and its sampler proposes
-some of them.
+Each block's losses count more or less than its curve says; by how much is learnt from what was measured (`mend`).
+Within a limit on a cost, exchanges of the schedule that is believed best come next; for limits on losses, the smallest schedules
+by factors drawn from what is believed. Optuna keeps all of them as a study of two objectives, accuracy and MACs, with
+losses as constraints, and its sampler proposes some of them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from roboreg_core.analysis.limits import Limits, Line, tightened, uniform_counts
 from roboreg_core.analysis.mend import believed, mended
 from roboreg_core.analysis.outlook import Sums
 from roboreg_core.analysis.points import Seen
-from roboreg_core.analysis.pool import gather
-from roboreg_core.analysis.search import Candidate, broken, candidates, front, reachable
+from roboreg_core.analysis.pool import exchanges, gather
+from roboreg_core.analysis.search import Candidate, broken, candidates, front, ranking, reachable
 from roboreg_core.errors import SpecError
 from roboreg_core.schedule import BOUNDS, N_BLOCKS, Schedule
 from roboreg_core.seeding import derive, numpy_generator
@@ -40,7 +40,7 @@ FRESH = 0.15
 TIGHTEST = 0.5
 # So many of the best are looked through for one that is not close to a measured one.
 CONSIDERED = 4_000
-GREEDY, UNIFORM, MENDED, SAMPLER = "greedy", "uniform", "mended", "sampler"
+GREEDY, UNIFORM, EXCHANGE, MENDED, SAMPLER = "greedy", "uniform", "exchange", "mended", "sampler"
 _BOUNDS = np.array(BOUNDS)
 
 Measure = Callable[[Sequence[Schedule]], Sequence[Seen]]
@@ -48,7 +48,7 @@ Measure = Callable[[Sequence[Schedule]], Sequence[Seen]]
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A schedule that was measured in a search; `source` says who proposed it: greedy, uniform, mended or sampler."""
+    """A schedule that was measured in a search; `source` says who proposed it, see `refine`."""
 
     schedule: Schedule
     seen: Seen
@@ -97,6 +97,8 @@ def refine(
     on_trials: Callable[[Sequence[Trial]], None] = lambda trials: None,
 ) -> list[Trial]:
     """Measure schedules that promise most within the limits; all that were measured, in order.
+
+    The first batch are the greedy search's and the largest uniform schedule; then `exchange`, `mended` and `sampler`.
 
     An interrupted search that is handed what it had measured goes on as if it had not been.
 
@@ -167,8 +169,25 @@ class _Proposer:
             yield self._largest_uniform(), UNIFORM
         elif not trials or (effort.sampler_every and turn % effort.sampler_every == 0):
             yield from ((schedule, SAMPLER) for schedule in self._sampled(trials))
+        elif self._limits.caps and (turn % 2 or not self._limits.has_drops):
+            yield from ((schedule, EXCHANGE) for schedule in self._exchanged(trials))
         else:
             yield from ((schedule, MENDED) for schedule in self._mended(trials))
+
+    def _exchanged(self, trials: Sequence[Trial]) -> Iterator[Schedule]:
+        """Exchanges of the best so far within the limits on costs, those first that promise most."""
+        known = measured_candidates(trials, self._outlook, self._latency)
+        rank = ranking(self._limits)
+        best = min(known, key=lambda each: (each.excess(self._limits), *rank(each)))
+        caps = np.array([list(self._limits.caps.values())])
+        counts = np.unique(exchanges(np.array([best.schedule.clusters]), caps, self._priced)[0], axis=0)
+        measured = [(each.schedule, each.seen) for each in trials]
+        [likely] = mended(self._outlook, measured, 1, numpy_generator(self._effort.seed, "search", len(trials)))
+        order = np.lexsort((-likely.accuracy(counts), broken(self._limits, likely, counts)))
+        there = {trial.schedule for trial in trials}
+        fresh = [each for each in map(_schedule, counts[order]) if each not in there][:BATCH]
+        # Where every exchange of the best was measured, look elsewhere.
+        yield from fresh or self._mended(trials)
 
     def _mended(self, trials: Sequence[Trial]) -> Iterator[Schedule]:
         generator = numpy_generator(self._effort.seed, "search", len(trials))

@@ -220,7 +220,7 @@ def candidates(counts: np.ndarray, outlook: Outlook, latency: Line | None = None
 def front(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """The same candidates, those marked that no other beats in accuracy and MACs."""
     macs = [cost(each.schedule).macs for each in found]
-    marks = pareto_front(macs, [each.standing for each in found]) if found else []
+    marks = pareto_front(macs, [each.standing for each in found]) if found else np.empty(0, dtype=bool)
     return tuple(replace(each, front=bool(mark)) for each, mark in zip(found, marks, strict=True))
 
 

@@ -54,7 +54,7 @@ def _line(counts: np.ndarray, seconds: np.ndarray) -> Line:
     groups = _groups(len(seconds))
     macs = counted_line("macs").each
     worked = np.stack([(counts * macs * group).sum(1) for group in groups], axis=1)
-    scale = (BOUNDS * macs).sum()
+    scale = float(np.array(BOUNDS) @ macs)
     inputs = np.column_stack([np.ones(len(seconds)), worked / scale])
     found = nnls(inputs / seconds[:, None], np.ones(len(seconds)))[0]
     each = macs / scale * sum(rate * group for rate, group in zip(found[1:], groups, strict=True))

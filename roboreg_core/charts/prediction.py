@@ -96,7 +96,7 @@ def prediction_chart(frame: pd.DataFrame) -> Drawing:
     shape = alt.Shape(
         "kind:N",
         scale=alt.Scale(domain=list(_MARKS), range=list(_MARKS.values())),
-        legend=alt.Legend(title=None, orient="top", symbolOpacity=1),
+        legend=alt.Legend(title=None, orient="top", symbolOpacity=1, symbolFillColor=palette.GREY),
     )
     chosen = alt.selection_point(fields=["record"], name=SELECTION)
     marks = base.mark_point(filled=True, size=70, opacity=0.9, cursor="pointer").encode(

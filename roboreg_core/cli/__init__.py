@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from roboreg_core.cli import correlate, data, explore, files, networks, predict, pruning, runs, schedules
+from roboreg_core.cli import correlate, data, explore, files, networks, predict, pruning, runs, schedules, search
 from roboreg_core.cli.common import say
 from roboreg_core.errors import RoboRegError
 
@@ -31,6 +31,7 @@ app.command("predict", context_settings={"ignore_unknown_options": True})(predic
 app.command("prune")(pruning.prune_verb)
 app.command("report")(files.report_verb)
 app.command("run")(runs.run_verb)
+app.command("search")(search.search_verb)
 app.command("sensitivity")(predict.sensitivity_verb)
 app.command("sweep", context_settings={"ignore_unknown_options": True})(explore.sweep_verb)
 app.command("train")(networks.train_verb)

@@ -182,7 +182,7 @@ def test_latency_is_limited_by_an_estimated_line(outlook: Sums) -> None:
     with pytest.raises(SpecError, match="limit latency needs networks that were timed"):
         greedy(Limits(latency=0.1), outlook)
     line = Line(base=0.01, each=counted_line("macs").each * 1e-9)
-    with pytest.raises(SpecError, match="limit latency must be at least 0.0115"):
+    with pytest.raises(SpecError, match=r"limit latency must be at least 0\.0115"):
         greedy(Limits(latency=0.005), outlook, latency=line)
     best = greedy(Limits(latency=0.03), outlook, latency=line).answers[0]
     assert best.latency is not None

@@ -49,6 +49,11 @@ def found(record: Record) -> list[Candidate]:
     return [Candidate.from_json(each) for each in record.result["answers"]]
 
 
+def tried(record: Record | None) -> list[Candidate]:
+    """Everything that a search measured; none before it did."""
+    return [Candidate.from_json(each) for each in record.result.get("candidates", ())] if record is not None else []
+
+
 def panel(spec: SearchSpec) -> None:
     """The button with its estimate, or how far the job is; nothing where the search is finished."""
     panels.kept_error(_ERRORS)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
 import streamlit as st
 
 from roboreg_core.analysis.limits import Limits
 from roboreg_core.analysis.points import Point
 from roboreg_core.analysis.search import Candidate
 from roboreg_core.analysis.sensitivity import plan
-from roboreg_core.charts import words
+from roboreg_core.charts import search, words
 from roboreg_core.data.images import CLASSES
 from roboreg_core.explore.forecast import Asked
 from roboreg_core.model.cost import DENSE_COST, cost
@@ -36,8 +37,10 @@ def show() -> None:
         spec = refining.spec_of(asked, wanted)
         record = state.store().get_record(spec.id)
         measured = refining.found(record) if record is not None else []
-        answers = measured or list(known.greedy_of(asked, wanted).answers)
+        greedy = known.greedy_of(asked, wanted)
+        answers = measured or list(greedy.answers)
         finding.markdown(f"### {panels.escape(_finding(wanted, answers[0]))}")
+        _chart(search.search_data(answers, greedy.front, greedy.uniform, refining.tried(record)), asked)
         _answers(answers, asked)
         if record is None:
             refining.panel(spec)
@@ -52,6 +55,21 @@ def _finding(wanted: Limits, best: Candidate) -> str:
     how = "measured" if best.measured is not None else "predicted"
     text = f"With {wanted.words}: {words.percent(best.accuracy)} {how}, {words.signed_points(-best.drop)} to dense, "
     return text + f"with {words.percent(counted.macs / DENSE_COST.macs)} of the MACs."
+
+
+def _chart(frame: pd.DataFrame, asked: Asked) -> None:
+    panels.show(
+        panels.Panel(
+            name="search",
+            title=search.search_title(frame),
+            frame=frame,
+            chart=search.search_chart,
+            alt_text=search.search_alt(frame),
+            depends=f"Pruned by {asked.method}, no fine-tuning; 2,000 validation images. Numbered: the answers below, "
+            "with 95 % intervals; stepped: what no schedule that was looked at beats; dotted: the same share of every "
+            "block; triangles: measured on the way.",
+        )
+    )
 
 
 def _answers(answers: Sequence[Candidate], asked: Asked) -> None:

@@ -1,0 +1,70 @@
+"""Charts of a search say what was found, and hold every answer, front and uniform schedule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from roboreg_core.analysis.limits import Limits
+from roboreg_core.analysis.outlook import sums
+from roboreg_core.analysis.search import Found, greedy
+from roboreg_core.analysis.sensitivity import curves
+from roboreg_core.charts.base import specification
+from roboreg_core.charts.search import answers_strip_data, search_alt, search_chart, search_data, search_title
+from roboreg_core.charts.strip import strip_chart, strip_title
+from roboreg_core.schedule import BOUNDS
+from tests.analysis.search_helpers import points_of_curves, seen_of
+
+
+@pytest.fixture(scope="module")
+def found() -> Found:
+    return greedy(Limits(macs=0.5), sums(curves(points_of_curves())))
+
+
+@pytest.fixture(scope="module")
+def frame(found: Found) -> pd.DataFrame:
+    return search_data(found.answers, found.front, found.uniform)
+
+
+def test_every_candidate_is_a_row_with_its_cost(found: Found, frame: pd.DataFrame) -> None:
+    counts = frame["kind"].value_counts()
+    assert counts.to_dict() == {
+        "answer": len(found.answers), "front": len(found.front), "uniform": len(found.uniform)
+    }  # fmt: skip
+    for _, rows in frame.groupby("kind"):
+        assert rows["macs"].is_monotonic_increasing
+    first = frame[frame["number"] == 1].iloc[0]
+    assert first["schedule"] == str(found.answers[0].schedule)
+    assert first["low"] < first["accuracy"] < first["high"]
+    assert first["worst_class"] == "cat"
+
+
+def test_the_title_compares_with_the_best_uniform_schedule_of_that_cost(found: Found, frame: pd.DataFrame) -> None:
+    best = found.answers[0].accuracy
+    cheaper = frame[(frame["kind"] == "uniform") & (frame["share"] <= 0.5)]["accuracy"].max()
+    assert f"{100 * (best - cheaper):.1f} points more than the best uniform schedule" in search_title(frame)
+    assert "predicted" in search_title(frame)
+    assert search_title(frame) in search_alt(frame)
+    alone = search_data([replace(found.answers[0], measured=seen_of(found.answers[0].schedule))])
+    assert search_title(alone).endswith("measured")
+    assert search_title(search_data(())) == "No schedule that was looked at keeps the limits"
+
+
+def test_the_chart_draws_and_its_answers_are_clickable(found: Found, frame: pd.DataFrame) -> None:
+    spec = specification(search_chart(frame, [{"schedule": str(found.answers[1].schedule)}]))
+    [selection] = [each for each in spec["params"] if each["name"] == "answer"]
+    assert selection["select"]["fields"] == ["schedule"]
+    assert selection["value"] == [{"schedule": str(found.answers[1].schedule)}]
+    assert specification(search_chart(search_data(())))
+
+
+def test_answers_are_strips_of_nine_counts(found: Found) -> None:
+    strip = answers_strip_data(found.answers)
+    assert len(strip) == 9 * len(found.answers)
+    assert strip[strip["label"] == "1"]["kept"].tolist() == list(found.answers[0].schedule)
+    assert strip["bound"].tolist() == list(BOUNDS) * len(found.answers)
+    assert answers_strip_data(found.answers[:1])["differs"].all()
+    assert strip_title(strip)
+    assert specification(strip_chart(strip, only_differing=False))
