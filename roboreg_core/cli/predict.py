@@ -104,7 +104,7 @@ def predict_verb(
 def _asked(pruning: PruneOptions, loaded: Checkpoint) -> Asked:
     """Under which setting; fine-tuning as the verb `run` does it."""
     from roboreg_core.data.sources import resolve_training_set
-    from roboreg_core.explore.forecast import Asked
+    from roboreg_core.explore.forecast import Asked, learnable
     from roboreg_core.pruning.method import parse_weights
     from roboreg_core.runs.spec import DEFAULT_PRESET, of_preset
 
@@ -112,7 +112,7 @@ def _asked(pruning: PruneOptions, loaded: Checkpoint) -> Asked:
     if parse_weights(method) is not None:
         raise SpecError(f"the method must drop filters, got {method}, which keeps them all; take another method")
     tuning = of_preset(pruning.preset or DEFAULT_PRESET)
-    return Asked(
+    asked = Asked(
         dense_sha256=loaded.sha256,
         training_set=resolve_training_set(pruning.images),
         method=method,
@@ -121,6 +121,7 @@ def _asked(pruning: PruneOptions, loaded: Checkpoint) -> Asked:
         preset=tuning["preset"],
         epochs=tuning["epochs"],
     )
+    return learnable(open_store(), asked) if pruning.images == "auto" else asked
 
 
 def _measure_missing(values: int, asked: Asked, pruning: PruneOptions, loaded: Checkpoint) -> None:

@@ -77,6 +77,7 @@ class Learner:
 
 def learnt(store: Store, asked: Asked) -> Outlook:
     """The outlook as the store is now; takes as long as it takes."""
+    asked = forecasts.learnable(store, asked)
     forecast = forecasts.forecast(store, asked)
     for curve in forecast.curves or ():
         _ = curve.rising, curve.accuracy(curve.bound)  # kept by the curve from the first look on

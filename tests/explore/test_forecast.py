@@ -8,7 +8,7 @@ import pytest
 
 from roboreg_core import paths
 from roboreg_core.analysis.sensitivity import plan
-from roboreg_core.explore.forecast import PRUNED, TUNED, forecast, score, scores
+from roboreg_core.explore.forecast import PRUNED, TUNED, forecast, learnable, score, scores
 from roboreg_core.store.store import Store
 from tests.explore.world import ASKED, RANDOM, RUNS, put_points, put_runs
 
@@ -36,6 +36,14 @@ def test_what_is_missing_is_said_until_it_is_there(store: Store) -> None:
     assert found.predictor is not None
     assert found.missing == ""
     assert forecast(store, replace(ASKED, method="source")).predictor is None
+
+
+def test_what_was_measured_with_other_training_images_stands_in(store: Store) -> None:
+    other = replace(ASKED, training_set="full" if ASKED.training_set == "bundled" else "bundled")
+    assert learnable(store, other) == other
+    put_points(store, SENSITIVITY)
+    assert learnable(store, other) == learnable(store, ASKED) == ASKED
+    assert learnable(store, replace(other, method="source")) == replace(other, method="source")
 
 
 def test_a_forecast_is_learnt_once_and_anew_when_there_is_another_point(store: Store) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from roboreg_core.data.sources import resolve_training_set
-from roboreg_core.explore.forecast import Asked
+from roboreg_core.explore.forecast import Asked, learnable
 from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.ui import address, keys, state
 from roboreg_core.ui.address import Setting, one_of
@@ -33,13 +32,16 @@ def pick() -> Asked | None:
     if not state.machinery().loaded.is_set():
         _waiting()
         return None
-    return Asked(
+    from roboreg_core.data.sources import resolve_training_set
+
+    asked = Asked(
         dense_sha256=state.machinery().dense().sha256,
         training_set=resolve_training_set("auto"),
         method=st.session_state[keys.EXPLORE_METHOD],
         recalibrate=st.session_state[keys.EXPLORE_RECALIBRATE],
         calibration=DEFAULT_CALIBRATION,
     )
+    return learnable(state.store(), asked)
 
 
 @st.fragment(run_every=0.5)
