@@ -18,6 +18,9 @@ from roboreg_core.model.cost import DENSE_COST, cost
 from roboreg_core.ui import panels, state
 from roboreg_core.ui.explore import card, known, limits, measuring, refining, setting
 
+# Uniform schedules are drawn from so much to so much of the answers' MACs.
+NEAR = (0.7, 1.3)
+
 
 def show() -> None:
     """The tab."""
@@ -40,7 +43,7 @@ def show() -> None:
         greedy = known.greedy_of(asked, wanted)
         answers = measured or list(greedy.answers)
         finding.markdown(f"### {panels.escape(_finding(wanted, answers[0]))}")
-        _chart(search.search_data(answers, greedy.front, greedy.uniform, refining.tried(record)), asked)
+        _chart(search.search_data(answers, greedy.front, _near(greedy.uniform, answers), refining.tried(record)), asked)
         _answers(answers, asked)
         if record is None:
             refining.panel(spec)
@@ -55,6 +58,12 @@ def _finding(wanted: Limits, best: Candidate) -> str:
     how = "measured" if best.measured is not None else "predicted"
     text = f"With {wanted.words}: {words.percent(best.accuracy)} {how}, {words.signed_points(-best.drop)} to dense, "
     return text + f"with {words.percent(counted.macs / DENSE_COST.macs)} of the MACs."
+
+
+def _near(uniform: Sequence[Candidate], answers: Sequence[Candidate]) -> list[Candidate]:
+    """The uniform schedules about as large as the answers: all of them would press the answers into one spot."""
+    macs = [cost(each.schedule).macs for each in answers]
+    return [each for each in uniform if NEAR[0] * min(macs) <= cost(each.schedule).macs <= NEAR[1] * max(macs)]
 
 
 def _chart(frame: pd.DataFrame, asked: Asked) -> None:
