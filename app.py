@@ -21,6 +21,7 @@ def main() -> None:
             st.Page("pages/jobs.py", title="Jobs", icon=":material/monitoring:"),
             st.Page("pages/inspect.py", title="Inspect", icon=":material/query_stats:"),
             st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
+            st.Page("pages/explore.py", title="Explore", icon=":material/explore:"),
         ],
         position="top",
     )

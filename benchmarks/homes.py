@@ -17,6 +17,7 @@ from roboreg_core.runs.spec import KIND
 from roboreg_core.schedule import BOUNDS, Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
+from roboreg_core.ui import keys
 
 # Pages that show something else without a query are opened with one; the rest as they are.
 MOST_COMPARED = 16
@@ -72,6 +73,11 @@ def navigation() -> list[str]:
     if set(found) != on_disk:
         raise RuntimeError(f"app.py must name every file of pages/, got {sorted(found)} for {sorted(on_disk)}")
     return found
+
+
+def tab_key(page: str) -> str:
+    """The name under which a page's address keeps its tab."""
+    return keys.EXPLORE_TAB if page == "explore" else keys.TAB
 
 
 def query(page: str, runs: Sequence[str]) -> dict[str, str]:

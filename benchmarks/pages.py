@@ -28,6 +28,7 @@ from benchmarks import homes
 from benchmarks.common import machine
 from roboreg_core import paths
 from roboreg_core.jobs.questions import Asked, Question
+from roboreg_core.runs.spec import KIND
 from roboreg_core.ui import state
 
 GOAL_SECONDS, GOAL_RUNS = 1.5, 200
@@ -82,7 +83,7 @@ def _measure(size: int, chosen: Any) -> list[Timing]:
     with tempfile.TemporaryDirectory() as home:
         os.environ["ROBOREG_HOME"] = home
         store = homes.open_store(Path(home))
-        recorded = [record.id for record in store.list_records()]
+        recorded = [record.id for record in store.list_records(KIND)]
         runs = [*homes.add_runs(store, max(0, size - len(recorded))), *recorded][:size]
         state.machinery().loaded.wait()
         views = [view for page in homes.navigation() if chosen.only in (None, page) for view in _views(page, runs)]
@@ -95,7 +96,7 @@ def _views(page: str, runs: list[str]) -> list[tuple[str, dict[str, str]]]:
     """The page, and the same with each of its tabs open."""
     query = homes.query(page, runs)
     tabs = dict.fromkeys(tab.label for tab in _open(page, query).tabs)
-    return [(page, {**query, "tab": tab}) for tab in tabs] or [(page, query)]
+    return [(page, {**query, homes.tab_key(page): tab}) for tab in tabs] or [(page, query)]
 
 
 def _open(page: str, query: dict[str, str]) -> AppTest:
@@ -121,7 +122,8 @@ def _time(page: str, query: dict[str, str], size: int, chosen: Any) -> Timing:
     state._saved.clear()
     first = _seconds(app, profile=chosen.profile)
     times = [_seconds(app) for _ in range(chosen.repeats)]
-    view = f"{page}, {query['tab']}" if "tab" in query else page
+    tab = query.get(homes.tab_key(page))
+    view = page if tab is None else f"{page}, {tab}"
     return Timing(view=view, runs=size, first=first, median=statistics.median(times), low=min(times), high=max(times))
 
 

@@ -27,6 +27,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks import homes
 from benchmarks.slider import FLAGS, ROOT, running
+from roboreg_core.runs.spec import KIND
 from roboreg_core.saved.schedules import Draft, save
 from roboreg_core.schedule import PRESETS, Schedule
 
@@ -81,7 +82,8 @@ SHOTS = (
     Shot(name="schedules", page="schedules", wait="[class*='st-key-design-']", own=True, narrow=True),
     Shot(name="jobs", page="jobs", wait="[class*='st-key-job-']", own=True, narrow=True),
     Shot(name="compare", page="compare", query=(("runs", "{runs}"),), wait=CHART, narrow=True, tall=1400),
-    # Inspect's tabs are found on the page itself, a picture each.
+    # Tabs are found on the page itself, a picture each.
+    Shot(name="explore", page="explore", wait=".st-key-sweep-cost [data-testid='stMetric']", narrow=True),
     Shot(name="inspect", page="inspect", query=(RUN,), wait=".st-key-finding", narrow=True, tall=1300),
 )
 
@@ -130,7 +132,7 @@ def _chromium() -> str:
 def _recorded(home: Path) -> dict[str, str]:
     """What stands for `{run}` and `{runs}` in a query: recorded runs, the same everywhere."""
     store = homes.open_store(home)
-    refit = [each for each in store.list_records() if each.recorded and each.spec["method"] == "refit"]
+    refit = [each for each in store.list_records(KIND) if each.recorded and each.spec["method"] == "refit"]
     store.close()
     moderate = next(each.id for each in refit if each.result["cost"]["parameters"] == 135_754)
     return {"run": moderate, "runs": ",".join(each.id for each in refit[:4])}

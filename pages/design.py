@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from roboreg_core.ui import counts, editor, guard, keys, launcher, panels, preview, saved_design
+from roboreg_core.ui import counts, guard, keys, launcher, panels, preview, saved_design
+from roboreg_core.ui.design import files, foretold, rows, sketching, tools
 
 guard.enter("design")
 
@@ -10,24 +11,28 @@ guard.enter("design")
 @st.fragment(key=keys.WORKBENCH_PART)
 def workbench() -> None:
     """The schedule on the left, its cost and the start on the right; only parts of this rerun when a slider moves."""
-    editor.problem_shown()
+    sketching.problem_shown()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        editor.presets()
+        tools.presets()
         with st.container(horizontal=True, width="content"):  # on a narrow screen these go below as one
-            saved_design.picker(editor.choose)
-            saved_design.save(editor.schedule)
-            editor.exchange()
+            saved_design.picker(sketching.choose)
+            saved_design.save(sketching.schedule)
+            files.panel()
     left, right = st.columns([3, 2], gap="large")
-    with right:  # drawn first: the counts are what a moving slider is watched for
-        counts.live(editor.schedule)
-        measured = st.container()
-    with left:
-        editor.rows()
     with right:
+        known, measured, start, exchange = (st.container() for _ in range(4))
+    with start:  # drawn first: what is foretold and measured depends on the settings
         st.subheader("Prune and fine-tune")
-        launcher.panel(editor.schedule)
-    with measured:  # drawn last: it follows what the launcher is set to
-        preview.panel(editor.schedule)
+        launcher.panel(sketching.schedule)
+    with known:
+        counts.live(sketching.schedule)
+    with left:
+        tools.bar()
+        rows.rows()
+    with exchange:
+        foretold.exchanged()
+    with measured:
+        preview.panel(sketching.schedule)
 
 
 panels.heading(
@@ -36,5 +41,5 @@ panels.heading(
     "The counts follow live, the accuracy right after pruning within seconds.",
 )
 with panels.errors_shown():
-    editor.open_address()
+    sketching.open_address()
     workbench()

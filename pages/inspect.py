@@ -1,7 +1,7 @@
 """Inspect: one run against the dense network that it came from, or against another run."""
 
 from roboreg_core.ui import guard, measured, panels, removal
-from roboreg_core.ui.inspect import choice, header, tabs
+from roboreg_core.ui.inspect import choice, foretold, header, tabs
 
 guard.enter("inspect")
 
@@ -14,6 +14,7 @@ with panels.errors_shown():
             summary = measured.summary_of(*chosen)
             header.finding(summary)
             header.tiles(summary)
+            foretold.line(chosen[0])
             tabs.show(summary)
         header.made_with(chosen[0])
         removal.button(chosen[0])

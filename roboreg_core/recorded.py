@@ -1,4 +1,4 @@
-"""The runs that ship with the project, so that the first visit shows real results: which they are, how to make them."""
+"""The runs and sweeps that ship with the project, so that a first visit shows results: which, and how to make them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from roboreg_core import paths
+from roboreg_core.analysis import sensitivity
+from roboreg_core.analysis.grid import RANDOM, SOURCE, Grid
+from roboreg_core.explore.kept import Sweep, points_of
+from roboreg_core.explore.spec import SweepSpec, sweep_for
 from roboreg_core.model import checkpoints
 from roboreg_core.runs.spec import RunSpec, spec_for
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedule import BOUNDS, PRESETS
 from roboreg_core.store.records import Record
 from roboreg_core.store.shipped import export
 from roboreg_core.store.store import Store
@@ -21,6 +25,13 @@ RECORDED = (
     ("quarter", "refit", 4),
     ("aggressive", "refit", 4),
     ("moderate", "source", 4),
+)
+
+# Name, schedules, whether test images are measured too: what predictions and searches are learnt from needs none.
+SWEEPS = (
+    ("source grid", SOURCE, True),
+    ("sensitivity", sensitivity.plan(), False),
+    ("random schedules", Grid(kind=RANDOM, values=tuple((1, bound) for bound in BOUNDS), n=200), False),
 )
 
 
@@ -58,4 +69,21 @@ def make(store: Store, execute: Callable[[RunSpec, bytes], Record]) -> list[str]
             execute(spec, content)
         store.export_record(spec.id, paths.recorded())
         ids.append(spec.id)
+    return ids
+
+
+def sweep_specs() -> list[SweepSpec]:
+    """The specs of the recorded sweeps, by the default method from the shipped dense network and the bundled images."""
+    dense = checkpoints.load("dense")
+    return [sweep_for(name, grid, dense, "bundled", test=test) for name, grid, test in SWEEPS]
+
+
+def make_sweeps(store: Store, measure: Callable[[SweepSpec], Sweep]) -> list[str]:
+    """Measure what `store` does not hold yet, export sweeps and points, and return the sweeps' ids."""
+    ids = []
+    for spec in sweep_specs():
+        sweep = measure(spec)
+        for record in (sweep.id, *(point.record for point in points_of(store, sweep))):
+            store.export_record(record, paths.recorded())
+        ids.append(sweep.id)
     return ids

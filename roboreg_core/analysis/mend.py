@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from roboreg_core.analysis.learnt import Learnt
 from roboreg_core.analysis.outlook import LARGEST, Sums, log_odds, share_of
 from roboreg_core.analysis.points import N_CLASSES, Seen
 from roboreg_core.schedule import BOUNDS, N_BLOCKS, Schedule
@@ -29,9 +30,22 @@ SMALLEST_FACTOR = 0.05
 
 
 def mended(
+    outlook: Sums | Learnt, measured: Sequence[tuple[Schedule, Seen]], n: int, generator: np.random.Generator
+) -> Iterator[Sums | Learnt]:
+    """The outlook after what was measured, then `n - 1` that are about as likely, drawn around it."""
+    if isinstance(outlook, Sums):
+        yield from _mended_sums(outlook, measured, n, generator)
+        return
+    learnt = outlook.with_measured(measured)
+    likely, *drawn = _mended_sums(outlook.sums, measured, n, generator)
+    yield replace(learnt, sums=likely)
+    yield from (replace(learnt, sums=likely, off=each) for each in drawn)
+
+
+def _mended_sums(
     outlook: Sums, measured: Sequence[tuple[Schedule, Seen]], n: int, generator: np.random.Generator
 ) -> Iterator[Sums]:
-    """The outlook with the most likely factors for what was measured, then `n - 1` with factors drawn around them."""
+    """The sums with the most likely factors for what was measured, then `n - 1` with factors drawn around them."""
     counts = np.array([schedule.clusters for schedule, _ in measured])
     told = outlook.losses[0][np.arange(N_BLOCKS), counts - 1]
     lost = np.array([_lost(seen.accuracy, outlook.dense.accuracy, seen.total) for _, seen in measured])
@@ -47,15 +61,17 @@ def mended(
         yield _scaled(outlook, drawn, classes)
 
 
-def believed(outlook: Sums, measured: Sequence[tuple[Schedule, Seen]]) -> np.ndarray:
+def believed(outlook: Sums | Learnt, measured: Sequence[tuple[Schedule, Seen]]) -> np.ndarray:
     """Accuracy (n,) of measured schedules as all measurements together let believe: what was luck is taken off."""
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
     if not measured:
         return np.empty(0)
-    [likely] = mended(outlook, measured, 1, np.random.default_rng(0))
     counts = np.array([schedule.clusters for schedule, _ in measured])
+    if isinstance(outlook, Learnt):
+        return outlook.with_measured(measured).accuracy(counts)
+    [likely] = _mended_sums(outlook, measured, 1, np.random.default_rng(0))
     total, told = outlook.dense.total, likely.accuracy(counts)
     seen = np.array([log_odds(each.accuracy, total) for _, each in measured])
     expected = np.array([log_odds(share, total) for share in told])

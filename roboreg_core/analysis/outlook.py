@@ -77,7 +77,7 @@ class Sums:
         return self.losses[which][np.arange(N_BLOCKS), counts - 1].sum(1)
 
     def _bent(self, lost: np.ndarray) -> np.ndarray:
-        return self.scale * lost**self.power
+        return self.scale * np.maximum(lost, 0.0) ** self.power  # rounding may leave a little less than nothing
 
 
 def sums(curves: Curves, points: Iterable[Point] = ()) -> Sums:

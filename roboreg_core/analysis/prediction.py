@@ -30,7 +30,9 @@ LEVEL = 0.9
 MIN_POINTS = 20
 # Odds are not told apart beyond: 2,000 images know nothing of it.
 FLOOR, CEILING = 0.02, 0.998
-# Losses in logits below this are noise of 2,000 images; above it errors grow with the loss.
+# Losses in logits far below this err alike, far above it in proportion.
+TURN = 1.0
+# What a block costs alone, in logits, is not told apart from nothing below this: the noise of 2,000 images.
 SMALL_LOSS = 0.1
 _BOUNDS = np.array(BOUNDS)
 
@@ -93,6 +95,13 @@ class Predictor:
         inputs, guess = _features(self._tables, counts)
         mean, deviation = self._process.predict(inputs, return_std=True)
         return _predictions(self.curves, guess + mean, self._width * deviation, self._reasons(counts))
+
+    def expected(self, counts: np.ndarray) -> np.ndarray:
+        """The mean alone, (n,), which is quicker for very many: what a search goes through."""
+        if not len(counts):
+            return np.empty(0)
+        inputs, guess = _features(self._tables, counts)
+        return _accuracy(self.curves, guess + self._process.predict(inputs))
 
     def predict_tuned(self, schedules: Iterable[Schedule]) -> Predictions | None:
         """Validation accuracy after fine-tuning, by what pruning is predicted to leave; None without enough runs."""
@@ -204,18 +213,18 @@ def _tables(curves: Curves) -> np.ndarray:
 def _features(tables: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What the process learns from (n, 9), and the first guess of the target (n,): that losses in logits add up."""
     alone = tables[np.arange(len(BOUNDS)), counts - 1]
-    return np.sqrt(alone), np.log(alone.sum(1) + SMALL_LOSS)
+    return np.log(alone + SMALL_LOSS), np.log(alone.sum(1) + TURN)
 
 
 def _target(curves: Curves, accuracy: np.ndarray) -> np.ndarray:
-    """The loss in logits on a scale on which errors are as large everywhere: its logarithm, bent near zero."""
+    """The loss in logits on a scale on which errors are as large everywhere: a logarithm, straight near zero."""
     loss = _logit(curves.dense.accuracy) - _logit(accuracy)
-    return np.log(np.maximum(loss, -SMALL_LOSS / 2) + SMALL_LOSS)
+    return np.log(np.maximum(loss, -TURN / 2) + TURN)
 
 
 def _accuracy(curves: Curves, target: np.ndarray) -> np.ndarray:
     """The other way round."""
-    return 1 / (1 + np.exp(np.exp(target) - SMALL_LOSS - _logit(curves.dense.accuracy)))
+    return 1 / (1 + np.exp(np.exp(target) - TURN - _logit(curves.dense.accuracy)))
 
 
 def _logit(share: Any) -> Any:
@@ -238,9 +247,10 @@ def _learnt(inputs: np.ndarray, target: np.ndarray) -> GaussianProcessRegressor:
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
 
-    smooth = ConstantKernel(0.3, (1e-3, 1e2)) * RBF(2.0, (0.1, 100.0))
-    straight = ConstantKernel(0.1, (1e-4, 1e2)) * DotProduct(1.0, "fixed")
-    process = GaussianProcessRegressor(smooth + straight + WhiteKernel(0.02, (1e-5, 1.0)), random_state=0)
+    # The search for the sizes begins near where it ended for `refit`, so that it is short.
+    smooth = ConstantKernel(1e-3, (1e-5, 1e2)) * RBF(1.0, (0.1, 100.0))
+    straight = ConstantKernel(5e-4, (1e-5, 1e2)) * DotProduct(1.0, "fixed")
+    process = GaussianProcessRegressor(smooth + straight + WhiteKernel(1e-3, (1e-5, 1.0)))
     with warnings.catch_warnings():
         # A part of the kernel that the points do not need ends at the edge of what is allowed; that is no fault.
         warnings.simplefilter("ignore", ConvergenceWarning)

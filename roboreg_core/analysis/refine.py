@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roboreg_core.analysis.candidates import Candidate, candidates, front
+from roboreg_core.analysis.learnt import Learnt
 from roboreg_core.analysis.limits import Limits, Line, tightened, uniform_counts, within
 from roboreg_core.analysis.mend import believed, mended
 from roboreg_core.analysis.outlook import Sums
@@ -90,7 +91,7 @@ class Effort:
 def refine(
     limits: Limits,
     measure: Measure,
-    outlook: Sums,
+    outlook: Sums | Learnt,
     effort: Effort,
     *,
     latency: Line | None = None,
@@ -131,7 +132,9 @@ def refine(
     return trials
 
 
-def measured_candidates(trials: Sequence[Trial], outlook: Sums, latency: Line | None = None) -> tuple[Candidate, ...]:
+def measured_candidates(
+    trials: Sequence[Trial], outlook: Sums | Learnt, latency: Line | None = None
+) -> tuple[Candidate, ...]:
     """The trials as candidates with what was predicted, seen and is believed; the front of them is marked."""
     if not trials:
         return ()
@@ -148,7 +151,7 @@ def measured_candidates(trials: Sequence[Trial], outlook: Sums, latency: Line | 
 class _Proposer:
     """Says what to measure next; all it knows of the past are the trials that it is handed."""
 
-    def __init__(self, limits: Limits, outlook: Sums, effort: Effort, latency: Line | None) -> None:
+    def __init__(self, limits: Limits, outlook: Sums | Learnt, effort: Effort, latency: Line | None) -> None:
         self._limits, self._outlook, self._effort, self._latency = limits, outlook, effort, latency
         self._lines = reachable(limits, latency)
         self._priced = [self._lines[kind] for kind in limits.caps] or [self._lines["macs"]]
@@ -201,13 +204,13 @@ class _Proposer:
                 taken = np.vstack([taken, row])
                 yield _schedule(row)
 
-    def _possible(self, outlook: Sums) -> np.ndarray:
+    def _possible(self, outlook: Sums | Learnt) -> np.ndarray:
         """Many schedules (n, 9) that keep the limits on costs."""
         counts = gather(outlook, self._priced).counts
         return counts[within(counts, self._limits.caps, self._lines)]
 
     def _best(
-        self, outlook: Sums, counts: np.ndarray, taken: np.ndarray, n: int, limits: Limits | None = None
+        self, outlook: Sums | Learnt, counts: np.ndarray, taken: np.ndarray, n: int, limits: Limits | None = None
     ) -> np.ndarray:
         """The best `n` (n, 9) by an outlook of schedules (k, 9), none close to those taken (m, 9)."""
         accuracy, macs = outlook.accuracy(counts), self._lines["macs"](counts)

@@ -123,15 +123,28 @@ class Curve:
 
     @cached_property
     def rising(self) -> np.ndarray:
-        """Accuracy at 1..bound (bound,) that never falls as clusters are added: what noise bent is made level.
+        """Accuracy at 1..bound (bound,) without what noise bent: it rises with every cluster, to the dense network's.
 
-        The measured values as the nearest such sequence (isotonic regression), interpolated likewise. NaN below the
-        lowest measured count.
+        The loss is the sum of falling shapes that is nearest to the measured ones (non-negative least squares). NaN
+        below the lowest measured count.
         """
-        from sklearn.isotonic import isotonic_regression
+        import numpy as np
+        from scipy.optimize import nnls
 
-        values = [seen.accuracy for _, seen in self.measured]
-        return _interpolated(self, isotonic_regression(values))
+        every, dense = np.full(self.bound, np.nan), self.measured[-1][1].accuracy
+        lost = np.array([dense - seen.accuracy for _, seen in self.measured])
+        shares, _ = nnls(_shapes(np.array(self.counts), self.bound), lost)
+        between = np.arange(self.lowest, self.bound + 1)
+        every[between - 1] = dense - _shapes(between, self.bound) @ shares
+        return every
+
+
+def _shapes(counts: np.ndarray, bound: int) -> np.ndarray:
+    """Falling shapes at counts (n, 6), 1 at one cluster and 0 at the bound: straight over log count, or bent."""
+    import numpy as np
+
+    x = np.log(bound / counts) / np.log(bound)
+    return np.stack([x, x**2, x**4, x**8, 1 - (1 - x) ** 2, x**2 * (3 - 2 * x)], axis=1)
 
 
 def _interpolated(curve: Curve, values: Sequence[float]) -> np.ndarray:
@@ -267,7 +280,7 @@ class Exchange:
 def exchange(curves: Curves, schedule: Schedule) -> list[Exchange]:
     """A row a block, the cheapest saving first; then those that nobody measured, and last those at one cluster.
 
-    The loss is that of the rising curve, so that noise makes no block pay for losing a cluster.
+    The loss is that of the curve without noise, so that no block is paid for losing a cluster.
     """
     rows = [_exchanged(curve, schedule) for curve in curves]
     return sorted(rows, key=lambda row: (row.at_one, not row.known, row.loss_per_million_macs if row.known else 0.0))

@@ -13,7 +13,7 @@ from roboreg_core.charts.base import Drawing
 from roboreg_core.explore.forecast import Score, Scored
 
 COLUMNS = [
-    "schedule", "stage", "images", "predicted", "low", "high", "measured", "error", "held", "kind", "record",
+    "schedule", "stage", "images", "predicted", "low", "high", "measured", "error", "held", "kind", "record", "reason",
 ]  # fmt: skip
 # Names of the selection by click; its field is `record`.
 SELECTION = "scored"
@@ -22,7 +22,7 @@ _MARKS = {"run": "circle", "point": "diamond"}
 
 
 def prediction_data(rows: Sequence[Scored]) -> pd.DataFrame:
-    """A row a scored prediction, see `explore.forecast.Scored`; `kind` tells runs from points that are none."""
+    """A row a scored prediction, see `explore.forecast.Scored`; `kind` tells runs from other points."""
     return pd.DataFrame(
         [
             {
@@ -37,6 +37,7 @@ def prediction_data(rows: Sequence[Scored]) -> pd.DataFrame:
                 "held": HELD if row.held else MISSED,
                 "kind": "run" if row.run else "point",
                 "record": row.record,
+                "reason": row.reason or "no",
             }
             for row in rows
         ],
@@ -89,11 +90,13 @@ def prediction_chart(frame: pd.DataFrame) -> Drawing:
     right = alt.Chart(pd.DataFrame({"predicted": [low, high], "measured": [low, high]}))
     line = right.mark_line(color=palette.GREY, strokeDash=[6, 4]).encode(x=x, y=y)
     base = alt.Chart(frame).encode(y=y, color=colour)
-    bars = base.mark_rule(opacity=0.35, strokeWidth=1.5).encode(x=alt.X("low:Q", title="predicted accuracy"), x2="high:Q")
+    bars = base.mark_rule(opacity=0.35, strokeWidth=1.5).encode(
+        x=alt.X("low:Q", title="predicted accuracy"), x2="high:Q"
+    )
     shape = alt.Shape(
         "kind:N",
         scale=alt.Scale(domain=list(_MARKS), range=list(_MARKS.values())),
-        legend=alt.Legend(title=None, orient="top", symbolOpacity=1),
+        legend=alt.Legend(title=None, orient="top", symbolOpacity=1, symbolFillColor=palette.GREY),
     )
     chosen = alt.selection_point(fields=["record"], name=SELECTION)
     marks = base.mark_point(filled=True, size=70, opacity=0.9, cursor="pointer").encode(
@@ -125,4 +128,5 @@ def _tooltip() -> list[alt.Tooltip]:
         alt.Tooltip("measured:Q", format=".1%"),
         alt.Tooltip("images:N", title="measured on"),
         alt.Tooltip("error:Q", format="+.1%", title="predicted − measured"),
+        alt.Tooltip("reason:N", title="extrapolates"),
     ]

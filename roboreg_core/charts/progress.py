@@ -16,6 +16,7 @@ STAGE_WORDS = {
     "tune": "Fine-tuning",
     "tuned": "Measuring the fine-tuned network",
     "time": "Timing both networks",
+    "sweep": "Measuring schedules",
 }
 STARTING = "Starting a worker"
 
@@ -30,6 +31,8 @@ def stage_words(payload: dict[str, Any]) -> str:
     text = STAGE_WORDS.get(payload.get("stage", ""), STARTING)
     if payload.get("stage") == "tune" and payload.get("epochs"):
         text += f", epoch {payload.get('epoch', 1)} of {payload['epochs']}"
+    if payload.get("stage") == "sweep" and payload.get("total"):
+        text += f", {payload['done']} of {payload['total']} done"
     return text
 
 

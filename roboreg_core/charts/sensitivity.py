@@ -1,4 +1,4 @@
-"""How accuracy falls as one block loses clusters: nine small curves, a sparkline a block, and the exchange, sorted."""
+"""How accuracy falls as one block loses clusters: nine small curves, and the exchange, sorted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from roboreg_core.analysis.sensitivity import Curve, Curves, Exchange
+from roboreg_core.analysis.sensitivity import Curves, Exchange
 from roboreg_core.charts import palette, words
 from roboreg_core.charts.base import Drawing
 from roboreg_core.schedule import N_BLOCKS, STAGE_WIDTHS, Schedule, by_stage
@@ -82,57 +82,6 @@ def sensitivity_alt(frame: pd.DataFrame) -> str:
     )
 
 
-def sparkline_data(curve: Curve, count: int) -> pd.DataFrame:
-    """`sensitivity_data` of one block, with its present count."""
-    dense = curve.measured[-1][1].accuracy
-    rows = [
-        {
-            "count": each,
-            "accuracy": curve.accuracy(each),
-            "low": curve.interval(each)[0],
-            "high": curve.interval(each)[1],
-            "loss": curve.loss(each),
-            "measured": each in curve.counts,
-            "dense": dense,
-            "present": each == count,
-        }
-        for each in range(curve.lowest, curve.bound + 1)
-    ]
-    return pd.DataFrame(rows).assign(block=curve.block, share=lambda frame: frame["count"] / curve.bound)[COLUMNS]
-
-
-def sparkline_chart(frame: pd.DataFrame, floor: float | None = None, width: int = 120, height: int = 34) -> Drawing:
-    """A curve without axes for one row of Design, its present count marked; evenly spaced, as its slider is.
-
-    `floor` is the lowest accuracy shown, the same for all nine so that they compare; left out, the block's own.
-    """
-    low = float(frame["accuracy"].min()) if floor is None else floor
-    high = float(frame["high"].max())
-    x = alt.X("count:Q", axis=None, scale=alt.Scale(domain=[1, int(frame["count"].max())], nice=False))
-    y: dict[str, Any] = {"axis": None, "scale": alt.Scale(domain=[low, high], nice=False, clamp=True)}
-    base = alt.Chart().encode(x=x, y=alt.Y("accuracy:Q", **y))
-    return (
-        alt.layer(*_curve(base, y), _present(base, 70), data=frame)
-        .properties(width=width, height=height, description=sparkline_alt(frame))
-        .configure_view(stroke=None)
-    )
-
-
-def sparkline_alt(frame: pd.DataFrame) -> str:
-    """The sparkline in words: what the present count costs while the other blocks are dense."""
-    block, bound = int(frame["block"].iloc[0]), int(frame["count"].max())
-    now = frame[frame["present"]]
-    if now.empty or len(frame) == 1:
-        return f"Block {block}: not measured so far down" if len(frame) > 1 else f"Block {block}: not measured"
-    row = now.iloc[0]
-    if row["count"] == bound:
-        return f"Block {block}: all {bound} filters, so it costs nothing"
-    return (
-        f"Block {block}: {int(row['count'])} of {bound} clusters alone cost {_points(row['loss'])} "
-        f"({words.percent(row['accuracy'])})"
-    )
-
-
 def exchange_data(rows: Sequence[Exchange]) -> pd.DataFrame:
     """A row a block in the order given: `block`, `count`, saved `macs` and `parameters`, `loss` and `per_mac`.
 
@@ -180,7 +129,9 @@ def exchange_chart(frame: pd.DataFrame) -> Drawing:
     """A bar a block, cheapest first: points lost for a million MACs saved by one cluster fewer."""
     shown = frame.dropna(subset="per_mac").assign(points=lambda each: 100 * each["per_mac"])
     base = alt.Chart(shown).encode(
-        y=alt.Y("block:N", sort=[str(block) for block in frame["block"]], title="block"),
+        y=alt.Y(
+            "block:N", sort=[str(block) for block in frame["block"]], title="block", axis=alt.Axis(labelOverlap=False)
+        ),
         x=alt.X("points:Q", title="points lost for a million MACs saved", axis=alt.Axis(format="~g")),
         tooltip=[
             "block:N",

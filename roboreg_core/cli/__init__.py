@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from roboreg_core.cli import data, explore, files, networks, pruning, runs, schedules, search
+from roboreg_core.cli import correlate, data, explore, files, networks, predict, pruning, runs, schedules, search
 from roboreg_core.cli.common import say
 from roboreg_core.errors import RoboRegError
 
@@ -22,14 +22,17 @@ data_app = typer.Typer(no_args_is_help=True, help="The CIFAR-10 images on this m
 
 # A schedule may begin with a minus sign: an error that says why is better than an unknown option.
 app.command("compare")(runs.compare_verb)
+app.command("correlate")(correlate.correlate_verb)
 app.command("cost", context_settings={"ignore_unknown_options": True})(networks.cost_verb)
 app.command("evaluate")(networks.evaluate_verb)
 app.command("export")(files.export_verb)
 app.command("methods")(pruning.methods_verb)
+app.command("predict", context_settings={"ignore_unknown_options": True})(predict.predict_verb)
 app.command("prune")(pruning.prune_verb)
 app.command("report")(files.report_verb)
 app.command("run")(runs.run_verb)
 app.command("search")(search.search_verb)
+app.command("sensitivity")(predict.sensitivity_verb)
 app.command("sweep", context_settings={"ignore_unknown_options": True})(explore.sweep_verb)
 app.command("train")(networks.train_verb)
 app.add_typer(runs_app, name="runs")
@@ -51,6 +54,7 @@ schedules_app.command("export")(schedules.schedules_export)
 schedules_app.command("import")(schedules.schedules_import)
 app.add_typer(sweeps_app, name="sweeps")
 sweeps_app.command("list")(explore.sweeps_list)
+sweeps_app.command("record")(explore.sweeps_record)
 sweeps_app.command("show")(explore.sweeps_show)
 sweeps_app.command("delete")(explore.sweeps_delete)
 sweeps_app.command("restore")(explore.sweeps_restore)

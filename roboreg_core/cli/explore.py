@@ -135,6 +135,16 @@ def sweeps_restore(name: Name, as_json: Json = False) -> None:
     answer(as_json, facts, f"restored: {_line(facts)}")
 
 
+def sweeps_record(as_json: Json = False) -> None:
+    """Make the sweeps that ship with the project, and write them to checkpoints/recorded."""
+    from roboreg_core import paths, recorded
+    from roboreg_core.model import checkpoints
+
+    store, dense = open_store(), checkpoints.load("dense")
+    ids = recorded.make_sweeps(store, lambda spec: _measured(spec, dense, store))
+    answer(as_json, {"recorded": ids}, f"recorded {len(ids)} sweeps in {paths.recorded()}")
+
+
 def _spec(
     named: tuple[str, Grid], name: str, seeds: str, test: bool, pruning: PruneOptions, loaded: Checkpoint
 ) -> SweepSpec:

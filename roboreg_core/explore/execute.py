@@ -98,9 +98,9 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
     started, device = time.perf_counter(), choose_device(part.device)
     with _BENCH.used(go_on=part.go_on):
         teller.go_on("load")
-        pruner = _BENCH.pruner(part, context.inputs["dense"], device)
+        pruner = _BENCH.pruner(part, context.inputs["dense"], device) if left else None
         teller.go_on("sweep")
-        for point in walk(pruner, left, _images(part), on_block=teller.block):
+        for point in walk(pruner, left, _images(part), on_block=teller.block) if pruner is not None else ():
             whole = replace(point, **part.setting.to_json())
             record = point_record(whole)
             context.put(*record)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,17 @@ class Asked:
         return cls(**{name: getattr(run, name) for name in cls.__dataclass_fields__})
 
 
+def learnable(store: Store, asked: Asked) -> Asked:
+    """The same with the other training images where points were measured with those alone.
+
+    Pruning draws its calibration images from them; which ones it draws from changes an accuracy by tenths of a point.
+    """
+    from roboreg_core.data.sources import TRAINING_COUNTS
+
+    others = [replace(asked, training_set=name) for name in TRAINING_COUNTS if name != asked.training_set]
+    return next((each for each in (asked, *others) if _points(store, each)), asked)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Forecast:
     """What is known under one setting.
@@ -59,9 +70,12 @@ class Forecast:
 
 def forecast(store: Store, asked: Asked) -> Forecast:
     """Learn from the points that the store holds; what was learnt is kept until there are others."""
+    return learnt(tuple(_points(store, asked)))
+
+
+def _points(store: Store, asked: Asked) -> list[Point]:
     setting = {name: getattr(asked, name) for name in _SETTING}
-    found = kept.points(store, preset=asked.preset, epochs=asked.epochs, **setting)
-    return learnt(tuple(found))
+    return kept.points(store, preset=asked.preset, epochs=asked.epochs, **setting)
 
 
 @lru_cache(maxsize=KEPT)
@@ -90,6 +104,7 @@ class Scored:
         predicted, low, high, measured: accuracies, 0..1.
         record: id of the record that holds the measurement.
         run: whether that is a run.
+        reason: why the prediction extrapolates, else empty.
     """
 
     schedule: Schedule
@@ -101,6 +116,7 @@ class Scored:
     measured: float
     record: str
     run: bool
+    reason: str = ""
 
     @property
     def held(self) -> bool:
@@ -155,38 +171,36 @@ def score(rows: Iterable[Scored]) -> Score | None:
 def _pruned(predictor: Predictor, point: Point, store: Store) -> Scored | None:
     found = predictor.predict_unseen(point.schedule)
     if point.validation is not None:
-        return _row(point, PRUNED, "validation", _first(found), point.validation.accuracy)
+        return _row(point, PRUNED, "validation", found, point.validation.accuracy)
     dense = _dense_on_test(point, store)
     if point.test is None or dense is None:
         return None
-    moved = [_moved(share, predictor.curves.dense.accuracy, dense) for share in _first(found)]
-    return _row(point, PRUNED, "test", moved, point.test.accuracy)
+    row = _row(point, PRUNED, "test", found, point.test.accuracy)
+    at = predictor.curves.dense.accuracy
+    mean, low, high = (_moved(share, at, dense) for share in (row.predicted, row.low, row.high))
+    return replace(row, predicted=mean, low=low, high=high)
 
 
 def _tuned(predictor: Predictor, point: Point) -> Scored | None:
     if point.tuned_validation is None:
         return None
     found = predictor.predict_tuned_unseen(point.schedule)
-    return _row(point, TUNED, "validation", _first(found), point.tuned_validation) if found is not None else None
+    return _row(point, TUNED, "validation", found, point.tuned_validation) if found is not None else None
 
 
-def _row(point: Point, stage: str, images: str, predicted: Sequence[float], measured: float) -> Scored:
-    mean, low, high = predicted
+def _row(point: Point, stage: str, images: str, found: Predictions, measured: float) -> Scored:
     return Scored(
         schedule=point.schedule,
         stage=stage,
         images=images,
-        predicted=mean,
-        low=low,
-        high=high,
+        predicted=float(found.mean[0]),
+        low=float(found.low[0]),
+        high=float(found.high[0]),
         measured=measured,
         record=point.record,
         run=point.run,
+        reason=found.reasons[0],
     )
-
-
-def _first(found: Predictions) -> tuple[float, float, float]:
-    return float(found.mean[0]), float(found.low[0]), float(found.high[0])
 
 
 def _dense_on_test(point: Point, store: Store) -> float | None:

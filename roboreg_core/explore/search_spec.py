@@ -16,6 +16,7 @@ from roboreg_core.explore.spec import Setting
 from roboreg_core.runs.spec import METHOD_VERSION
 
 if TYPE_CHECKING:
+    from roboreg_core.analysis.learnt import Learnt
     from roboreg_core.analysis.outlook import Sums
     from roboreg_core.analysis.timing import Estimate
     from roboreg_core.store.records import Record
@@ -105,7 +106,7 @@ class Known:
     """
 
     points: tuple[Point, ...]
-    outlook: Sums
+    outlook: Learnt | Sums
     latency: Estimate | None
 
 
@@ -119,10 +120,9 @@ def known(store: Store, setting: Setting) -> Known:
     return Known(points=measured, outlook=outlook_of(measured), latency=_latency(store))
 
 
-def outlook_of(points: Iterable[Point]) -> Sums:
+def outlook_of(points: Iterable[Point]) -> Learnt | Sums:
     """What points of one setting let expect. Raises `SpecError` where they are too few for sensitivity curves."""
-    from roboreg_core.analysis.outlook import sums
-    from roboreg_core.analysis.sensitivity import curves
+    from roboreg_core.analysis.learnt import outlook_from
 
     every = list(points)
     if not every:
@@ -130,7 +130,7 @@ def outlook_of(points: Iterable[Point]) -> Sums:
             "a search begins with the sensitivity of each block under its method, got no points: measure it first, "
             "python -m roboreg_core sensitivity"
         )
-    return sums(curves(every), every)
+    return outlook_from(every)
 
 
 def estimate_seconds(spec: SearchSpec) -> float:

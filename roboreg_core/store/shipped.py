@@ -78,7 +78,9 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     temporary = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        # A record a line: hundreds of points stay small, and a change shows which record it is of.
+        lines = ",\n".join(json.dumps(row, sort_keys=True, separators=(",", ":")) for row in rows)
+        temporary.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
         raise StoreError(f"cannot write {path} ({error.strerror}): choose another folder") from error

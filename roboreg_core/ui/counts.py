@@ -1,4 +1,4 @@
-"""The live figures of a schedule: parameters, MACs, FLOPs and size, each against the dense network."""
+"""The live figures of a schedule: parameters, MACs and size against the dense network, and the predicted accuracy."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ from roboreg_core.charts import facts, words
 from roboreg_core.model.cost import DENSE_COST, cost
 from roboreg_core.schedule import Schedule
 from roboreg_core.ui import keys, panels
+from roboreg_core.ui.design import foretold
 
 
 @st.fragment(key=keys.COUNTS_PART)
 def live(schedule: Callable[[], Schedule]) -> None:
-    """Four tiles, counted in closed form: no network is built."""
+    """Four tiles: three counted in closed form, without building a network, and one predicted."""
     now = cost(schedule())
-    pairs = (
+    flops = f"Multiply-accumulates, counted at 32 x 32; twice as many FLOPs: {words.millions(now.flops)}."
+    counted = (
         ("Parameters", now.parameters, DENSE_COST.parameters, words.count, ""),
-        ("MACs an image", now.macs, DENSE_COST.macs, words.millions, "Multiply-accumulates, counted at 32 x 32."),
-        ("FLOPs an image", now.flops, DENSE_COST.flops, words.millions, "Two a multiply-accumulate."),
+        ("MACs an image", now.macs, DENSE_COST.macs, words.millions, flops),
         ("Size on disk", now.size_bytes, DENSE_COST.size_bytes, words.kilobytes, "Tensors in float32, without header."),
     )
     with st.container(key=keys.COUNTS):
-        for first in (0, 2):
-            for column, (label, value, dense, shown, note) in zip(st.columns(2), pairs[first : first + 2], strict=True):
-                with column:
-                    panels.cost_tile(label, facts.counted(value, dense), shown, note=note)
-        st.caption("Exact counts of the network with its filters removed, not of masked zeros.")
+        columns = [*st.columns(2), *st.columns(2)]
+        for column, (label, value, dense, shown, note) in zip(columns, counted, strict=False):
+            with column:
+                panels.cost_tile(label, facts.counted(value, dense), shown, note=note)
+        with columns[-1], panels.errors_shown():
+            foretold.tile(schedule())
+        exact = "Exact counts of the network with its filters removed, not of masked zeros."
+        st.caption(f"{exact} {foretold.sentences(schedule())}".strip())

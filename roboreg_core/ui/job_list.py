@@ -10,6 +10,7 @@ import streamlit as st
 from roboreg_core.charts import facts, versus, words
 from roboreg_core.charts import history as curves
 from roboreg_core.charts import progress as told
+from roboreg_core.explore.spec import SWEEP_PART
 from roboreg_core.store.records import Job, JobStatus
 from roboreg_core.ui import keys, measured, panels, state
 from roboreg_core.ui.launcher import queue_words
@@ -40,12 +41,20 @@ def summary(jobs: Sequence[Job]) -> str:
 
 def everything() -> None:
     """All jobs; looks again every second while one is unfinished."""
+    _sweeps()
     if any(not job.status.is_ended for job in state.jobs()):
         st.fragment(_unfinished, run_every=REFRESH_SECONDS)()
     else:
         st.markdown(panels.escape(summary(())))
     panels.kept_error("jobs")
     _ended([job for job in state.jobs() if job.status.is_ended])
+
+
+def _sweeps() -> None:
+    """The way to sweeps that are being measured: they queue with the runs, and are watched on their own page."""
+    if any(not job.status.is_ended for job in state.store().list_jobs(SWEEP_PART)):
+        label = "A sweep is being measured, between the runs: watch or stop it on Explore"
+        st.page_link("pages/explore.py", label=label, icon=":material/explore:")
 
 
 def _unfinished() -> None:

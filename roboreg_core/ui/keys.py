@@ -1,6 +1,7 @@
 """Keys of the widgets that tests and addresses rely on; Streamlit marks each with the class `st-key-<key>`.
 
-Design: `slider-1`..`slider-9`, `number-1`..`number-9`, `preset-<name>`, `reset`, `upload-schedule`,
+Design: `slider-1`..`slider-9`, `number-1`..`number-9`, `lock-1`..`lock-9`, `link-1`..`link-3`, `preset-<name>`,
+`undo-step`, `redo-step`, `scale-panel`, `scale`, `scale-all`, `unlock-all`, `reset`, `upload-schedule`,
 `download-schedule`, `method`, `recalibrate`, `epochs`, `seed`, `images`, `learning-rate`, `batch-size`,
 `tune-preset`, `distil`, `start`, `open-run`, `show-progress`, `counts` (the live figures), `schedule-rows`,
 `preview` (the pruned accuracy, `preview-old` while it is measured anew), `preview-note`, `preview-again`.
@@ -19,6 +20,17 @@ Overview: `best`, `presets`, `runs-table`, `tradeoff`, `picked`, `compare-these`
 `show-origin`, `show-preset`.
 Compare: `compare-runs`, `compare-baseline`, `compare-start-<name>`, `sort`, `metric`, `only-method`, `only-origin`,
 `least-accuracy`, `least-worst`, `most-parameters`, `clear-filters`, `compared` (the table of figures), `tradeoff`.
+Explore: `explore-tab`, `sweep` (which one is looked at).
+Sweeps: `sweep-kind`, `sweep-source`, `sweep-stage-1`..`3`, `sweep-block-1`..`9`,
+`sweep-bounds-1`..`9`, `sweep-list`, `sweep-draws`, `sweep-draw-seed`, `sweep-method`, `sweep-recalibrate`,
+`sweep-seeds`, `sweep-tune`, `sweep-images`, `sweep-name`, `sweep-cost` (what it will take), `sweep-start`, and for
+each `sweep-<id>`, `stop-<id>`, `resume-<id>`, `extend-<id>`, `correlate-<id>`, `delete-<id>`, `restore-<id>`.
+Correlation: `variables`, `given`, `one`, `other` (the chosen cell), `point` (the id of a record), `matrix`.
+Sensitivity, Search and Prediction: `explore-method`, `explore-recalibrate`, `measure-<name>`, `measure-stop-<name>`.
+Sensitivity: `at` (the schedule). Prediction: `scored-stage`, `scored-tuning`, `scored` (the chosen one's record).
+A schedule's card, `<where>` being where it is shown: `card-<where>`, `card-design-<where>`, `card-run-<where>`,
+`card-inspect-<where>`.
+Search: `limit-on-<name>`, `limit-<name>`, `trials`, `refine`, `refine-stop`.
 Presenting: `present`; containers whose key begins with `controls` are hidden by it.
 Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`; `chart-damage` and `chart-confusion` get a number behind them
 when something is chosen that was not clicked.
@@ -27,6 +39,9 @@ when something is chosen that was not clicked.
 from __future__ import annotations
 
 RESET, SCHEDULE_ROWS = "reset", "schedule-rows"
+UNDO_STEP, REDO_STEP, UNLOCK_ALL = "undo-step", "redo-step", "unlock-all"
+SCALE_PANEL, SCALE, SCALE_ALL = "scale-panel", "scale", "scale-all"
+TOOLS_BAR = "tools-bar"
 UPLOAD_SCHEDULE, DOWNLOAD_SCHEDULE = "upload-schedule", "download-schedule"
 METHOD, RECALIBRATE, EPOCHS, SEED, IMAGES = "method", "recalibrate", "epochs", "seed", "images"
 TUNE_PRESET, DISTIL = "tune-preset", "distil"
@@ -38,6 +53,10 @@ COUNTS_PART, PRESETS_PART, LAUNCH_PART = "part-counts", "part-presets", "part-la
 LIVE_PARTS = (COUNTS_PART, PRESETS_PART, LAUNCH_PART)
 # Drawn again last, and when the method changes: what it asks for depends on the others.
 PREVIEW_PART = "part-preview"
+# Undo, redo and the like: they tell what was changed last.
+TOOLS_PART = "part-tools"
+# What one cluster fewer saves and costs.
+EXCHANGE_PART = "part-exchange"
 # The fragment around all of them and the rows.
 WORKBENCH_PART = "part-workbench"
 RUN_PICKER, STAGE, TAB, CONFUSION_VALUES, FINDING = "run-picker", "stage", "tab", "confusion-values", "finding"
@@ -55,6 +74,18 @@ COMPARE_RUNS, COMPARE_BASELINE, COMPARED = "compare-runs", "compare-baseline", "
 SORT, METRIC, ONLY_METHOD, ONLY_ORIGIN = "sort", "metric", "only-method", "only-origin"
 LEAST_ACCURACY, LEAST_WORST, MOST_PARAMETERS = "least-accuracy", "least-worst", "most-parameters"
 CLEAR_FILTERS = "clear-filters"
+EXPLORE_TAB, SWEEP = "explore-tab", "sweep"
+SWEEP_KIND, SWEEP_SOURCE, SWEEP_LIST = "sweep-kind", "sweep-source", "sweep-list"
+SWEEP_DRAWS, SWEEP_DRAW_SEED = "sweep-draws", "sweep-draw-seed"
+SWEEP_METHOD, SWEEP_RECALIBRATE, SWEEP_SEEDS = "sweep-method", "sweep-recalibrate", "sweep-seeds"
+SWEEP_TUNE, SWEEP_IMAGES, SWEEP_NAME = "sweep-tune", "sweep-images", "sweep-name"
+SWEEP_COST, SWEEP_START = "sweep-cost", "sweep-start"
+VARIABLES, GIVEN, ONE, OTHER, POINT, MATRIX = "variables", "given", "one", "other", "point", "matrix"
+EXPLORE_METHOD, EXPLORE_RECALIBRATE, AT = "explore-method", "explore-recalibrate", "at"
+SCORED, SCORED_STAGE, SCORED_TUNING = "scored", "scored-stage", "scored-tuning"
+TRIALS, REFINE, REFINE_STOP = "trials", "refine", "refine-stop"
+# The fragments of the Sweeps tab.
+SWEEP_FORM_PART, SWEEP_LIST_PART = "part-sweep-form", "part-sweep-list"
 PRESENT = "present"
 
 
@@ -66,6 +97,26 @@ def slider(block: int) -> str:
 def number(block: int) -> str:
     """The number field of a block, 1..9."""
     return f"number-{block}"
+
+
+def lock(block: int) -> str:
+    """The button that locks a block, 1..9, or unlocks it."""
+    return f"lock-{block}"
+
+
+def link(stage: int) -> str:
+    """The button that links a stage, 1..3, or lets it go."""
+    return f"link-{stage}"
+
+
+def row_part(block: int) -> str:
+    """The fragment of a block's row."""
+    return f"part-row-{block}"
+
+
+def stage_part(stage: int) -> str:
+    """The fragment of a stage's heading."""
+    return f"part-stage-{stage}"
 
 
 def preset(name: str) -> str:
@@ -96,6 +147,36 @@ def of_job(action: str, job: str) -> str:
 def of_saved(action: str, schedule: str) -> str:
     """A control of one saved schedule; for the actions see above."""
     return f"{action}-{schedule}"
+
+
+def of_sweep(action: str, sweep: str) -> str:
+    """A control of one sweep; for the actions see above."""
+    return f"{action}-{sweep}"
+
+
+def sweep_field(kind: str, place: int) -> str:
+    """A text of the grid; `kind` is `stage`, `block` or `bounds`, `place` counts from 1."""
+    return f"sweep-{kind}-{place}"
+
+
+def of_measuring(action: str, name: str) -> str:
+    """Starts or stops what a tab lacks; `action` is `measure` or `measure-stop`."""
+    return f"{action}-{name.replace(' ', '-')}"
+
+
+def of_card(what: str, where: str) -> str:
+    """A schedule's card or a control on it; `what` is `card`, `card-design`, `card-run` or `card-inspect`."""
+    return f"{what}-{where}"
+
+
+def limit(name: str) -> str:
+    """The number of a search's limit, named as in `analysis.limits.Limits`."""
+    return f"limit-{name}"
+
+
+def limit_on(name: str) -> str:
+    """The switch of such a limit."""
+    return f"limit-on-{name}"
 
 
 def compare_start(name: str) -> str:

@@ -11,7 +11,7 @@ from roboreg_core.charts import progress, versus, words
 from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.runs.execute import task_for
 from roboreg_core.runs.spec import DEFAULT_EPOCHS, DEFAULT_PRESET, RunSpec, estimate_seconds, of_preset, spec_for
-from roboreg_core.schedule import Schedule
+from roboreg_core.schedule import N_BLOCKS, Schedule
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.ui import address, guard, keys, measured, panels, state
 from roboreg_core.ui.address import Setting, one_of, within
@@ -106,6 +106,7 @@ def _recipe() -> dict[str, Any]:
         0,
         MAX_EPOCHS,
         key=keys.EPOCHS,
+        on_change=_tuning_changed,
         persist_state="session",
         help="Passes over the training images after pruning. 0 prunes only, which takes seconds.",
     )
@@ -131,8 +132,17 @@ def _recipe() -> dict[str, Any]:
     with st.expander(f"Method ({st.session_state[keys.METHOD]}) and advanced settings", key="advanced", icon=TUNE):
         _advanced()
     address.follow(settings)
-    values = {setting.key: st.session_state[setting.key] for setting in settings}
-    return {name: values[key] for name, key in FIELDS.items()}
+    return settings_chosen()
+
+
+def is_set() -> bool:
+    """Whether `panel` was drawn in this visit, so that settings are chosen."""
+    return all(key in st.session_state for key in FIELDS.values())
+
+
+def settings_chosen() -> dict[str, Any]:
+    """All settings chosen on the page, as `RunSpec` names them; known behind `panel`."""
+    return {name: st.session_state[key] for name, key in FIELDS.items()}
 
 
 def pruning() -> dict[str, Any]:
@@ -141,13 +151,19 @@ def pruning() -> dict[str, Any]:
 
 
 def _pruning_changed() -> None:
-    panels.redraw(keys.LAUNCH_PART, keys.PREVIEW_PART)
+    rows = [keys.row_part(block) for block in range(1, N_BLOCKS + 1)]
+    panels.redraw(keys.LAUNCH_PART, keys.COUNTS_PART, *rows, keys.EXCHANGE_PART, keys.PREVIEW_PART)
+
+
+def _tuning_changed() -> None:
+    panels.redraw(keys.LAUNCH_PART, keys.COUNTS_PART)
 
 
 def _take_preset() -> None:
     fields = of_preset(st.session_state[keys.TUNE_PRESET])
     for name in ("epochs", "learning_rate", "batch_size"):
         st.session_state[FIELDS[name]] = fields[name]
+    _tuning_changed()
 
 
 def _advanced() -> None:

@@ -27,6 +27,10 @@ NOISE_HELP = (
 _STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; padding-bottom: 4rem; }
 .st-key-schedule-rows [data-testid="stColumn"] { min-width: 0; }
+.st-key-schedule-rows [data-testid="stColumn"]:first-child { min-width: 5.6rem; }
+.st-key-schedule-rows [data-testid="stSliderTickBar"] { display: none; }
+.one-fewer { font-size: .75rem; opacity: .75; white-space: nowrap; }
+@media (max-width: 640px) { .st-key-tools-bar kbd, .one-fewer { display: none; } }
 .st-key-preview-old { opacity: 0.45; }
 .st-key-preview-note { min-height: 2.7rem; }
 </style>"""

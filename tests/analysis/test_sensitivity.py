@@ -110,14 +110,23 @@ def test_points_that_cut_several_blocks_or_saw_no_validation_images_change_nothi
     assert curves([*POINTS, *more]) == CURVES
 
 
-def test_noise_makes_no_block_pay_for_losing_a_cluster() -> None:
-    bent = only_block_4({4: 0.5, 8: 0.8, 12: 0.79, 16: 0.92})
-    rising = bent[4].rising[3:]
-    assert (rising[1:] >= rising[:-1]).all()
+def test_noise_pays_no_block_for_losing_a_cluster() -> None:
+    bent = only_block_4({2: 0.5, 4: 0.5, 8: 0.8, 12: 0.79, 16: 0.92})
+    rising = bent[4].rising
+    assert math.isnan(rising[0])
+    assert (rising[2:] >= rising[1:-1]).all()
+    assert rising[-1] == 0.9
     assert bent[4].accuracy(12) == 0.79
-    for count in (9, 12, 16, 32):
+    for count in (3, 9, 12, 16, 32):
         row = next(each for each in exchange(bent, DENSE.replace(4, count)) if each.block == 4)
         assert row.loss >= 0
+
+
+def test_without_noise_the_rising_curve_is_the_measured_one() -> None:
+    for curve in CURVES:
+        assert [curve.rising[count - 1] for count in curve.counts] == pytest.approx(
+            [curve.accuracy(count) for count in curve.counts], abs=0.02
+        )
 
 
 @given(schedules)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from roboreg_core.analysis.sensitivity import DENSE, curves, exchange, plan
 from roboreg_core.charts import sensitivity
 from roboreg_core.schedule import BOUNDS, PRESETS
@@ -40,26 +38,6 @@ def test_curves_stop_where_measuring_did() -> None:
     nothing = sensitivity.sensitivity_data(curves([], seen(0.9)))
     assert "No block" in sensitivity.sensitivity_title(nothing)
     drawn(sensitivity.sensitivity_chart(nothing))
-
-
-@pytest.mark.parametrize(
-    ("count", "said"),
-    [
-        (32, "Block 4: all 32 filters, so it costs nothing"),
-        (16, "Block 4: 16 of 32 clusters alone cost 10.0 points (80.0 %)"),
-        (4, "Block 4: not measured so far down"),
-    ],
-)
-def test_a_sparkline_says_what_the_present_count_costs(count: int, said: str) -> None:
-    frame = sensitivity.sparkline_data(ONLY_BLOCK_4[4], count)
-    assert list(frame.columns) == sensitivity.COLUMNS
-    assert plain(sensitivity.sparkline_alt(frame)) == said
-    assert plain(drawn(sensitivity.sparkline_chart(frame, floor=0.5))["description"]) == said
-
-
-def test_a_sparkline_of_an_unmeasured_block_is_drawn_and_says_so() -> None:
-    frame = sensitivity.sparkline_data(ONLY_BLOCK_4[1], 16)
-    assert drawn(sensitivity.sparkline_chart(frame))["description"] == "Block 1: not measured"
 
 
 def test_an_exchange_keeps_its_order_and_says_what_is_not_known() -> None:

@@ -29,6 +29,7 @@ class FakeEngine:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.scheduler: str | None = None
         self.cancelled: list[str] = []
         self.resumed: list[str] = []
         self.asked: list[Asked] = []

@@ -19,7 +19,8 @@ from roboreg_core.schedule import PRESETS
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.store import Store
 from roboreg_core.training.presets import TUNE_PRESETS
-from roboreg_core.ui import editor, launcher, panels
+from roboreg_core.ui import launcher, panels
+from roboreg_core.ui.design import files
 from roboreg_core.ui.inspect.tabs import TABS
 from tests.charts.records import make_record
 from tests.ui.conftest import FakeEngine
@@ -27,7 +28,7 @@ from tests.ui.conftest import FakeEngine
 Open = Callable[..., AppTest]
 Put = Callable[..., Record]
 AddJob = Callable[..., Job]
-PAGES = ("overview", "design", "jobs", "inspect", "compare")
+PAGES = ("overview", "design", "jobs", "inspect", "compare", "explore")
 
 
 def said(app: AppTest) -> str:
@@ -74,6 +75,7 @@ def test_without_any_run_each_page_says_what_to_do(open_page: Open, page: str) -
         "jobs": "No run of yours has ended yet",
         "inspect": "There is no run to inspect yet",
         "compare": "There is no run to compare yet",
+        "explore": "No sweep yet",
     }
     assert expected[page] in text
 
@@ -146,6 +148,7 @@ def test_slider_and_number_field_follow_each_other(open_page: Open) -> None:
 def test_presets(open_page: Open, name: str) -> None:
     app = open_page("design")
     click(app, f"preset-{name}")
+    app.run()  # all of the page: a change draws only what shows it
     assert [slider(app, block).value for block in range(1, 10)] == PRESETS[name].to_json()
 
 
@@ -284,13 +287,13 @@ def test_a_preset_of_fine_tuning_sets_epochs_and_rate(open_page: Open) -> None:
 )
 def test_a_bad_schedule_file_is_refused(content: bytes, message: str) -> None:
     with pytest.raises(ScheduleError, match=r"schedule|block") as caught:
-        editor.read_schedule(content)
+        files.read_schedule(content)
     assert message in str(caught.value)
 
 
 def test_schedule_files_are_read_in_both_forms() -> None:
     for content in (b"[8,8,8,16,16,16,32,32,32]", b'{"schedule": [8,8,8,16,16,16,32,32,32]}'):
-        assert editor.read_schedule(content) == PRESETS["moderate"]
+        assert files.read_schedule(content) == PRESETS["moderate"]
 
 
 def test_names_cannot_become_markup() -> None:

@@ -10,7 +10,8 @@ from roboreg_core.saved.schedules import Draft
 from roboreg_core.schedule import PRESETS
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
-from roboreg_core.ui import editor, panels, strip
+from roboreg_core.ui import panels, strip
+from roboreg_core.ui.design import files
 from tests.saved.test_schedules import HARMLESS
 from tests.ui.test_pages import AddJob, Open, Put, button, click, said, slider
 
@@ -50,6 +51,7 @@ def test_saving_from_design_and_loading_again(open_page: Open, store: Store) -> 
     assert "Saved" in app.success[0].value
     assert app.text_input(key="save-name").value == ""
     click(app, "preset-quarter")
+    app.run()  # all of the page: a change draws only what shows it
     app.selectbox(key="load-saved").set_value(saved.id).run()
     assert not app.exception
     assert [slider(app, block).value for block in (1, 9)] == [2, 3]
@@ -152,9 +154,9 @@ def test_an_upload_adds_or_says_what_is_wrong(open_page: Open, store: Store) -> 
 
 
 def test_design_reads_a_file_with_one_saved_schedule() -> None:
-    assert editor.read_schedule(exchange.write([SMALL]).encode()) == PRESETS["quarter"]
+    assert files.read_schedule(exchange.write([SMALL]).encode()) == PRESETS["quarter"]
     with pytest.raises(schedules.ScheduleError, match="holds 2 saved schedules"):
-        editor.read_schedule(exchange.write([SMALL, HALF]).encode())
+        files.read_schedule(exchange.write([SMALL, HALF]).encode())
 
 
 def test_deleting_a_run_says_what_uses_it_and_can_be_undone(

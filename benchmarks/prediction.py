@@ -1,0 +1,70 @@
+"""Predictions against schedules that nothing was fitted to: 20 random ones, measured on validation images.
+
+Learns from the points in the store (the shipped ones and one's own), default method, without these schedules; measures
+them with the default method and seed 0. Run: python -m benchmarks.prediction
+"""
+
+from __future__ import annotations
+
+import json as to_text
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from roboreg_core import paths
+from roboreg_core.analysis.grid import RANDOM, Grid
+from roboreg_core.analysis.points import Point, from_json
+from roboreg_core.analysis.walk import VALIDATION, walk
+from roboreg_core.data.sources import training_images, validation_images
+from roboreg_core.explore.forecast import Asked, forecast, learnt
+from roboreg_core.model import checkpoints
+from roboreg_core.pruning.prune import Pruner, PruneSpec
+from roboreg_core.runs.spec import spec_for
+from roboreg_core.schedule import BOUNDS, PRESETS
+from roboreg_core.store.store import Store
+
+# Drawn evenly between one cluster and all; the schedules of another seed are among the shipped points.
+HELD_OUT = Grid(kind=RANDOM, values=tuple((1, bound) for bound in BOUNDS), n=20, seed=1)
+
+
+def main(
+    measured: Annotated[Path | None, typer.Option(help="Points measured before, a line of JSON each.")] = None,
+) -> None:
+    """Measure, predict, and print both beside each other with the score."""
+    dense = checkpoints.load("dense")
+    asked = Asked.of(spec_for(PRESETS["dense"], dense, "bundled"))
+    schedules = set(HELD_OUT.schedules())
+    store = Store(paths.home(), shipped=paths.recorded())
+    found = learnt(tuple(each for each in forecast(store, asked).points if each.schedule not in schedules))
+    if found.predictor is None:
+        raise typer.BadParameter(found.missing)
+    points = read(measured) if measured else measure(dense)
+    predicted = found.predictor.predict(point.schedule for point in points)
+    accuracy = np.array([point.validation.accuracy for point in points if point.validation])
+    held = (predicted.low <= accuracy) & (accuracy <= predicted.high)
+    for point, mean, low, high, was in zip(
+        points, predicted.mean, predicted.low, predicted.high, accuracy, strict=True
+    ):
+        print(f"{point.schedule!s:<28} predicted {mean:.2%} ({low:.2%} to {high:.2%})  measured {was:.2%}")
+    error = np.abs(predicted.mean - accuracy)
+    print(
+        f"\nlearnt from {len(found.predictor.schedules)} schedules; {len(points)} held out: mean absolute error "
+        f"{100 * error.mean():.2f} points, largest {100 * error.max():.2f}; the interval held for {held.mean():.0%}"
+    )
+
+
+def measure(dense: checkpoints.Checkpoint) -> list[Point]:
+    """The held-out schedules, pruned and measured."""
+    pruner = Pruner(dense.model, PruneSpec(), calibration=training_images("bundled"))
+    return list(walk(pruner, HELD_OUT.schedules(), {VALIDATION: validation_images()}))
+
+
+def read(file: Path) -> list[Point]:
+    """The same from a file."""
+    return [from_json(to_text.loads(line)) for line in file.read_text().splitlines()]
+
+
+if __name__ == "__main__":
+    typer.run(main)

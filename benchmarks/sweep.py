@@ -1,0 +1,107 @@
+"""A sweep of the source project's 27 schedules: the walk that shares work, against the same points one by one.
+
+Both prune with the default method and measure on all test images in float32, in processes of their own, in turns. One
+by one means a `prune` and a pass over the images for each schedule, everything loaded beforehand. Not a single count of
+right images may differ, or there is no table. Run: python -m benchmarks.sweep
+"""
+
+from __future__ import annotations
+
+import json as to_text
+import statistics
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from benchmarks.common import GOAL, Contender, machine
+from roboreg_core.analysis.grid import SOURCE
+from roboreg_core.analysis.points import Seen
+from roboreg_core.analysis.walk import TEST, walk
+from roboreg_core.data.images import Images
+from roboreg_core.data.sources import test_images, training_images
+from roboreg_core.evaluation.logits import logits
+from roboreg_core.model import checkpoints
+from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
+from roboreg_core.schedule import Schedule
+
+Counts = dict[str, tuple[int, ...]]
+
+
+def main(
+    repeats: Annotated[int, typer.Option(help="Turns; each takes minutes.")] = 1,
+    quick: Annotated[bool, typer.Option("--quick", help="3 schedules, 500 images: only tests this script.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here as well.")] = None,
+) -> None:
+    """Measure both ways and print one table."""
+    size = (3, 500) if quick else (SOURCE.size, 10_000)
+    seconds: dict[str, list[float]] = {"one by one": [], "walk": []}
+    with ExitStack() as stack:
+        ways = {"one by one": partial(prepare_alone, *size), "walk": partial(prepare_walk, *size)}
+        running = {name: stack.enter_context(Contender(way)) for name, way in ways.items()}
+        for _ in range(repeats):
+            found: dict[str, Counts] = {}
+            for name, contender in running.items():
+                spent, found[name] = contender.turn()
+                seconds[name].append(spent)
+            if found["walk"] != found["one by one"]:
+                raise typer.BadParameter(f"both ways must find the same, got {differences(found)}: not the same work")
+    ratios = [alone / shared for alone, shared in zip(seconds["one by one"], seconds["walk"], strict=True)]
+    ratio = statistics.median(ratios)
+    title = f"Pruning and measuring {size[0]} schedules on {size[1]:,} test images"
+    print(f"{title}{' (quick: a test of this script, no result)' if quick else ''}\n")
+    for name, taken in seconds.items():
+        print(f"{name:<12}{statistics.median(taken):>8.1f} s   ({min(taken):.1f} - {max(taken):.1f})")
+    verdict = "reached" if ratio >= GOAL else "missed"
+    print(
+        f"\n{ratio:.2f} times as fast ({min(ratios):.2f} - {max(ratios):.2f}), same results; goal {GOAL:g}: {verdict}"
+    )
+    facts = machine()
+    print("; ".join(f"{name} {value}" for name, value in facts.items()))
+    if json is not None:
+        content = {"title": title, "quick": quick, "goal": GOAL, "ratio": ratio, "seconds": seconds, **facts}
+        json.write_text(to_text.dumps(content, indent=2) + "\n")
+
+
+def prepare_alone(schedules: int, images: int) -> Callable[[], Counts]:
+    """Each schedule by itself: the way that a loop over `prune` goes."""
+    model, training, test = materials(images)
+
+    def alone(schedule: Schedule) -> tuple[int, ...]:
+        pruned = prune(model, schedule, PruneSpec(), calibration=training)
+        return Seen.of(logits(pruned.model, test).argmax(1), test.labels).right
+
+    return lambda: {str(schedule): alone(schedule) for schedule in SOURCE.schedules()[:schedules]}
+
+
+def prepare_walk(schedules: int, images: int) -> Callable[[], Counts]:
+    """All in one walk; the dense network's answers are computed in every turn, as in a sweep that begins."""
+    model, training, test = materials(images)
+
+    def work() -> Counts:
+        pruner = Pruner(model, PruneSpec(), calibration=training)
+        points = walk(pruner, SOURCE.schedules()[:schedules], {TEST: test})
+        return {str(point.schedule): point.test.right for point in points if point.test is not None}
+
+    return work
+
+
+def materials(images: int) -> tuple[Any, Images, Images]:
+    """The dense network, the bundled training images, the first test images."""
+    test = test_images().take(torch.arange(images), f"{images:,} test images")
+    return checkpoints.load("dense").model, training_images("bundled"), test
+
+
+def differences(found: dict[str, Counts]) -> str:
+    """Where they differ, for the error."""
+    walked, alone = found["walk"], found["one by one"]
+    off = [f"{name}: {sum(walked[name])} and {sum(alone[name])} right" for name in alone if walked[name] != alone[name]]
+    return "; ".join(off[:3])
+
+
+if __name__ == "__main__":
+    typer.run(main)

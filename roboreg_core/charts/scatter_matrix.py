@@ -1,0 +1,154 @@
+"""Every two of up to six variables: scatters below the diagonal, Pearson's correlations above it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import altair as alt
+import pandas as pd
+
+from roboreg_core.analysis.correlation import PEARSON, Correlation
+from roboreg_core.analysis.correlation_words import number, told
+from roboreg_core.analysis.variables import ACCURACIES, WORDS, columns, settings_of
+from roboreg_core.charts import palette, words
+from roboreg_core.charts.base import Chosen, Drawing, clickable
+from roboreg_core.charts.correlation import correlation_title
+from roboreg_core.charts.scatter_points import SELECTION
+from roboreg_core.errors import SpecError
+
+MOST = 6
+# More points are drawn evenly thinned: fifteen scatters of them would be slow and black.
+MOST_POINTS = 400
+_MARGIN = 0.09
+_PARTS = ["part", "x", "y", "text", "row", "column", "schedule", "record"]
+
+
+def shown_names(found: Correlation) -> tuple[str, ...]:
+    """The variables to begin with: the three widths that move with accuracy most, that accuracy, parameters, MACs."""
+    settings = list(settings_of(found.names))
+    if found.accuracy:
+        cells = found.cells[PEARSON]
+        settings.sort(key=lambda name: -abs(cells[name][found.accuracy].value))
+    leading = [name for name in settings_of(found.names) if name in settings[:3]]
+    others = [name for name in (found.accuracy, "parameters", "macs") if name in found.names]
+    return (*leading, *others)
+
+
+def scatter_matrix_data(
+    table: pd.DataFrame, found: Correlation, names: Sequence[str], variables: str = ""
+) -> pd.DataFrame:
+    """What is drawn, a row a mark: `part` is `point` (below the diagonal), `name` (on it) or `value` (above it).
+
+    `x` and `y` count panels from the upper left corner. `table` is what `found` was computed from. Raises `SpecError`
+    for fewer than two or more than six variables, or those that `found` has not.
+    """
+    strange = [name for name in names if name not in found.names]
+    if not 2 <= len(set(names)) == len(names) <= MOST or strange:
+        raise SpecError(f"a scatter matrix needs 2..{MOST} different variables of {found.names}, got {tuple(names)}")
+    points = _thinned(columns(table, variables).sort_values(["schedule", "seed", "record"]))
+    places = {name: _placed(points[name]) for name in names}
+    parts = []
+    for row, down in enumerate(names):
+        parts.append(_text("name", row, row, f"{WORDS[down]}\n{_range(points[down], down)}", down, down))
+        for column, across in enumerate(names[:row]):
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "part": "point",
+                        "x": column + places[across],
+                        "y": row + 1 - places[down],
+                        "text": "",
+                        "row": WORDS[down],
+                        "column": WORDS[across],
+                        "schedule": points["schedule"],
+                        "record": points["record"],
+                    }
+                ).dropna(subset=["x", "y"])
+            )
+            cell = found.cells[PEARSON][down][across]
+            text = number(cell.value) if cell.is_clear else "unclear"
+            parts.append(_text("value", column, row, text, across, down, told(cell)))
+    return pd.concat(parts, ignore_index=True)[_PARTS]
+
+
+def scatter_matrix_chart(frame: pd.DataFrame, ink: str = "#1B2733", chosen: Chosen = (), alt_text: str = "") -> Drawing:
+    """Points to click (selection `point`, field `record`): the one that is chosen stands out in every panel."""
+    panels = int((frame["part"] == "name").sum())
+    domain = [0, panels]
+    base = alt.Chart(frame).encode(
+        x=alt.X("x:Q", axis=None, scale=alt.Scale(domain=domain, nice=False)),
+        y=alt.Y("y:Q", axis=None, scale=alt.Scale(domain=domain, nice=False, reverse=True)),
+    )
+    point = clickable(SELECTION, ("record",), chosen)
+    points = (
+        base.transform_filter(alt.datum["part"] == "point")
+        .mark_circle(opacity=0.7, cursor="pointer")
+        .encode(
+            color=alt.condition(point, alt.value(palette.ORANGE), alt.value(palette.BLUE), empty=False),
+            size=alt.condition(point, alt.value(90), alt.value(28), empty=False),
+            tooltip=[
+                alt.Tooltip("schedule:N"),
+                alt.Tooltip("column:N", title="across"),
+                alt.Tooltip("row:N", title="up"),
+            ],
+        )
+        .add_params(point)
+    )
+    names = base.transform_filter(alt.datum["part"] == "name").mark_text(lineBreak="\n", fontSize=11, color=ink, dy=-6)
+    values = base.transform_filter(alt.datum["part"] == "value").mark_text(fontSize=13, color=ink)
+    tooltip = [
+        alt.Tooltip("column:N", title="of"),
+        alt.Tooltip("row:N", title="with"),
+        alt.Tooltip("schedule:N", title="Pearson, 95 %"),
+    ]
+    return alt.layer(
+        _lines(panels), points, names.encode(text="text:N"), values.encode(text="text:N", tooltip=tooltip)
+    ).properties(height=105 * panels, description=alt_text or "Scatter matrix.")
+
+
+def scatter_matrix_alt(frame: pd.DataFrame, found: Correlation) -> str:
+    """The chart in words."""
+    panels = int((frame["part"] == "name").sum())
+    return (
+        f"Scatters of every two of {words.plural(panels, 'variable')}, with Pearson's correlations above the diagonal. "
+        f"{correlation_title(found, PEARSON)}."
+    )
+
+
+def _thinned(points: pd.DataFrame) -> pd.DataFrame:
+    step = -(-len(points) // MOST_POINTS)
+    return points.iloc[:: max(1, step)]
+
+
+def _placed(values: pd.Series[float]) -> pd.Series[float]:
+    """Where in its panel each value stands, lowest to highest, within the margins."""
+    spread = values.max() - values.min()
+    return _MARGIN + (1 - 2 * _MARGIN) * (values - values.min()) / (spread or 1)
+
+
+def _text(part: str, row: int, column: int, text: str, down: str, across: str, spoken: str = "") -> pd.DataFrame:
+    """One text in the middle of a panel."""
+    facts = {"row": WORDS[down], "column": WORDS[across], "schedule": spoken, "record": ""}
+    return pd.DataFrame([{"part": part, "x": column + 0.5, "y": row + 0.5, "text": text, **facts}])
+
+
+def _range(values: pd.Series[float], name: str) -> str:
+    low, high = (_short(name)(float(value)) for value in (values.min(), values.max()))
+    return f"{low} to {high}"
+
+
+def _short(name: str) -> Callable[[float], str]:
+    if name in ACCURACIES:
+        return lambda value: words.percent(value, 0)
+    if name == "parameters":
+        return lambda value: f"{value / 1e3:.0f}{words.NBSP}k"
+    if name == "macs":
+        return words.millions
+    return lambda value: f"{value:.3g}"
+
+
+def _lines(panels: int) -> Drawing:
+    """The edges of the panels."""
+    edges = alt.Chart(pd.DataFrame({"edge": range(panels + 1)}))
+    marks = edges.mark_rule(color=palette.GREY, opacity=0.35)
+    return alt.layer(marks.encode(x=alt.X("edge:Q", axis=None)), marks.encode(y=alt.Y("edge:Q", axis=None)))

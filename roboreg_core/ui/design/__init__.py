@@ -1,0 +1,1 @@
+"""The Design page's editor: the sketch in the session, its rows, its tools, ticks, and files."""

@@ -1,0 +1,101 @@
+"""A schedule's card: its figures, and what can be done with it: open its run, open it in Design, make a run of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from roboreg_core.analysis.points import Point
+from roboreg_core.charts import words
+from roboreg_core.model.cost import DENSE_COST, cost
+from roboreg_core.runs.execute import task_for
+from roboreg_core.runs.spec import RunSpec, estimate_seconds, spec_for
+from roboreg_core.store.records import Record
+from roboreg_core.ui import guard, keys, panels, state, strip
+
+_ERRORS = "card"
+# What a run has in common with the pruning of a point.
+_SETTING = ("method", "recalibrate", "calibration", "seed", "training_set", "dense_sha256")
+
+
+def show(where: str, point: Point, text: str = "") -> None:
+    """The card; `where` tells the cards of a page apart, `text` takes the place of what was measured."""
+    with st.container(border=True, key=keys.of_card("card", where)):
+        st.html(f'<div style="overflow-x:auto">{strip.strip(point.schedule)}</div>')
+        st.markdown(panels.escape(text or figures(point)))
+        panels.kept_error(_ERRORS)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            actions(where, point)
+
+
+def actions(where: str, point: Point) -> None:
+    """Its run, where it or one that begins with it is there; Design; and a run of it."""
+    known = runs_of(point, state.runs())
+    if known and st.button("Inspect its run", key=keys.of_card("card-inspect", where), icon=":material/query_stats:"):
+        guard.go("inspect", {"run": known[0].id})
+    if st.button("Open in Design", key=keys.of_card("card-design", where), icon=":material/tune:"):
+        guard.go("design", design_query(point))
+    if not known and not point.schedule.is_dense:
+        _make_run(where, point)
+
+
+def figures(point: Point) -> str:
+    """What was measured of a point, in a sentence or two."""
+    counted = cost(point.kept)
+    cut = f"{counted.parameters:,} parameters ({words.percent(counted.parameters / DENSE_COST.parameters)} of dense), "
+    cut += f"{words.millions(counted.macs)} MACs ({words.percent(counted.macs / DENSE_COST.macs)})."
+    seen = [
+        (point.validation, "pruned", "validation"),
+        (point.test, "pruned", "test"),
+        (point.tuned_test, "fine-tuned", "test"),
+    ]
+    told = [f"{stage} {words.percent(s.accuracy)} on {s.total:,} {split} images" for s, stage, split in seen if s]
+    return f"{cut} Accuracy: {', '.join(told)}." if told else cut
+
+
+def runs_of(point: Point, runs: Sequence[Record]) -> list[Record]:
+    """The runs that begin with this very pruning, the point's own first."""
+    wanted = {name: getattr(point, name) for name in _SETTING} | {"schedule": point.schedule.to_json()}
+    found = [run for run in runs if all(run.spec.get(name) == value for name, value in wanted.items())]
+    return sorted(found, key=lambda run: run.id != point.record)
+
+
+def design_query(point: Point) -> dict[str, str]:
+    """What opens a point's schedule and setting in Design."""
+    query = {"s": str(point.schedule), keys.METHOD: point.method, keys.SEED: str(point.seed)}
+    return {name: value for name, value in query.items() if value} | (
+        {keys.RECALIBRATE: "true"} if point.recalibrate else {}
+    )
+
+
+def _make_run(where: str, point: Point) -> None:
+    if not state.machinery().loaded.is_set():
+        return
+    spec = _spec(point)
+    job = state.store().active_job_for(spec.id)
+    if job is not None:
+        st.page_link("pages/jobs.py", label="Its run is under way", icon=":material/monitoring:")
+        return
+    st.button(
+        "Make it a run",
+        key=keys.of_card("card-run", where),
+        icon=":material/play_arrow:",
+        on_click=_submit,
+        args=(spec,),
+        help=panels.escape(
+            f"Prunes, fine-tunes for {words.plural(spec.epochs, 'epoch')} and measures everything that Inspect shows; "
+            f"about {words.duration(estimate_seconds(spec, state.runs()))}."
+        ),
+    )
+
+
+def _spec(point: Point) -> RunSpec:
+    setting = {name: getattr(point, name) for name in ("method", "recalibrate", "seed") if getattr(point, name) != ""}
+    return spec_for(point.schedule, state.machinery().dense(), point.training_set or "auto", **setting)
+
+
+def _submit(spec: RunSpec) -> None:
+    with panels.errors_kept(_ERRORS):
+        machinery = state.machinery()
+        machinery.engine().submit(task_for(spec, machinery.dense(), state.store()))

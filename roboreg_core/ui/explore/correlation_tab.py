@@ -1,0 +1,217 @@
+"""Correlation: what moves with what within a sweep, as two heatmaps, a scatter of a cell, and a card of a point."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from roboreg_core.analysis import correlation_words as told
+from roboreg_core.analysis.correlation import KINDS, Correlation
+from roboreg_core.analysis.grid import BLOCKS, STAGES
+from roboreg_core.analysis.variables import WORDS, kind_of, settings_of
+from roboreg_core.charts import correlation, scatter_matrix, scatter_points
+from roboreg_core.charts.base import Chosen
+from roboreg_core.errors import RoboRegError
+from roboreg_core.explore.kept import Sweep
+from roboreg_core.ui import address, keys, panels, state
+from roboreg_core.ui.explore import card, choice, known
+from roboreg_core.ui.inspect import controls
+
+_VARIABLES = {STAGES: "Three stages", BLOCKS: "Nine blocks"}
+_GIVEN = {"": "Nothing", "parameters": "Parameters", "macs": "MACs"}
+_PAIR = {"one": keys.ONE, "other": keys.OTHER}
+_POINT = {"record": keys.POINT}
+
+
+def show() -> None:
+    """The tab."""
+    finding = st.container(key="correlation-finding")
+    sweep = choice.pick()
+    if sweep is None:
+        return
+    table = known.table_of(sweep)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        variables = _variables(table)
+        given = controls.segment("Hold equal", keys.GIVEN, _GIVEN, "", help=_given_help())
+    plain = known.correlation_of(sweep, variables, "")
+    with finding:
+        st.markdown(f"### {panels.escape(panels.sentence(told.lead(plain)))}")
+        st.caption(panels.escape(_finding(sweep, plain, variables)))
+    found = plain if not given else known.correlation_of(sweep, variables, given)
+    _heatmaps(found, f"{sweep.id} {variables} {given}")
+    _per_mac(sweep, variables)
+    _cell(sweep, table, found, variables)
+    _matrix(sweep, table, found, variables)
+
+
+def _given_help() -> str:
+    return (
+        "Partial correlation: what is left of each correlation where a straight line takes away what goes with the "
+        "parameters, or the MACs. Stage 3 holds three quarters of the parameters, which is much of its lead."
+    )
+
+
+def _variables(table: pd.DataFrame) -> str:
+    if kind_of(table) == BLOCKS:
+        return BLOCKS  # schedules whose blocks differ within a stage have no i, j, k
+    return controls.segment("Look at", keys.VARIABLES, _VARIABLES, STAGES)
+
+
+def _finding(sweep: Sweep, plain: Correlation, variables: str) -> str:
+    """The same with parameters held equal, where that can be told, and what it does not say."""
+    try:
+        text = told.finding(plain, known.correlation_of(sweep, variables, "parameters"))
+    except RoboRegError:
+        text = told.finding(plain)
+    return text.removeprefix(f"{told.lead(plain)}. ")
+
+
+def _heatmaps(found: Correlation, variant: str) -> None:
+    address.restore([controls.optional(key, found.names) for key in _PAIR.values()])
+    if any(st.session_state[key] not in (None, *found.names) for key in _PAIR.values()):
+        st.session_state.update(dict.fromkeys(_PAIR.values()))
+    if not all(st.session_state[key] for key in _PAIR.values()):
+        st.session_state.update(_first_pair(found))
+    ink = panels.ink()
+    for column, kind in zip(st.columns(2, gap="large"), KINDS, strict=True):
+        name = f"correlation-{kind}"
+        frame = correlation.correlation_data(found, kind)
+        alt_text = correlation.correlation_alt(found, kind)
+        marks = controls.marks(name, _chosen(), variant)
+        with column:
+            panels.show(
+                panels.Panel(
+                    name=name,
+                    key=marks.key,
+                    title=correlation.correlation_title(found, kind),
+                    frame=frame,
+                    chart=partial(correlation.correlation_chart, ink=ink, chosen=marks.chosen, alt_text=alt_text),
+                    alt_text=alt_text,
+                    variant=f"{ink} {marks.chosen}",
+                    table=correlation.correlation_table(frame),
+                    on_select=partial(controls.clicked, name, marks.key, correlation.SELECTION, variant, _PAIR),
+                )
+            )
+    st.caption(panels.escape(correlation.correlation_note(found)))
+
+
+def _first_pair(found: Correlation) -> dict[str, str]:
+    """The last width with the accuracy that is spoken of, to begin with."""
+    settings = settings_of(found.names)
+    one = settings[-1] if settings else found.names[0]
+    other = next((name for name in (found.accuracy, *found.names) if name and name != one), one)
+    return {keys.ONE: one, keys.OTHER: other}
+
+
+def _chosen() -> Chosen:
+    one, other = (st.session_state[key] for key in _PAIR.values())
+    return ({"one": one, "other": other},) if one and other else ()
+
+
+def _per_mac(sweep: Sweep, variables: str) -> None:
+    st.subheader("What a million MACs buy")
+    with panels.errors_shown():
+        found = known.per_mac_of(sweep, variables)
+        st.markdown(panels.escape(f"{told.bought(found)}."))
+        for note in found.notes:
+            st.caption(panels.escape(panels.sentence(note)))
+        rows = [
+            {
+                "width": WORDS[slope.name],
+                "points a million MACs": slope.value,
+                "95 % from": slope.low,
+                "to": slope.high,
+            }
+            for slope in found.slopes
+        ]
+        panels.as_table("per-mac", pd.DataFrame(rows))
+
+
+def _cell(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: str) -> None:
+    st.subheader("The points of a cell")
+    options = {name: WORDS[name] for name in found.names}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        one = controls.choice("Across", keys.ONE, options, "Choose")
+        other = controls.choice("Up", keys.OTHER, options, "Choose")
+    if one is None or other is None:
+        st.caption("Click a cell of a heatmap, or choose two variables.")
+        return
+    frame = scatter_points.scatter_points_data(table, one, other, variables)
+    points = {point.record: point for point in known.points_of(sweep)}
+    address.restore([controls.optional(keys.POINT, list(points))])
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _scatter(found, frame, (one, other), sweep)
+    with right:
+        labels = {record: f"{point.schedule} (seed {point.seed})" for record, point in points.items()}
+        record = controls.choice("Point", keys.POINT, labels, "Click a point, or choose its schedule")
+        if record is not None:
+            card.show("point", points[record])
+
+
+def _scatter(found: Correlation, frame: pd.DataFrame, pair: tuple[str, str], sweep: Sweep) -> None:
+    one, other = pair
+    variant, ink, dense = f"{sweep.id} {one} {other}", panels.ink(), _dense(sweep)
+    marks = controls.marks("scatter", _chosen_point(list(frame["record"])), variant)
+    panels.show(
+        panels.Panel(
+            name="scatter",
+            key=marks.key,
+            title=scatter_points.scatter_points_title(found, one, other),
+            frame=frame,
+            chart=partial(
+                scatter_points.scatter_points_chart, one=one, other=other, dense=dense, chosen=marks.chosen, ink=ink
+            ),
+            alt_text=scatter_points.scatter_points_alt(frame, one, other),
+            variant=f"{variant} {ink} {marks.chosen} {dense}",
+            depends="A point a schedule and seed. Dashed: the dense network. Click a point for its figures and run.",
+            on_select=partial(controls.clicked, "scatter", marks.key, scatter_points.SELECTION, variant, _POINT),
+        )
+    )
+
+
+def _chosen_point(points: Collection[str]) -> Chosen:
+    record = st.session_state.get(keys.POINT)
+    return ({"record": str(record)},) if record in points else ()
+
+
+def _dense(sweep: Sweep) -> dict[str, float]:
+    """The dense network's test accuracy, from a run that began with it."""
+    wanted = sweep.spec.dense_sha256
+    run = next((each for each in state.runs() if each.spec["dense_sha256"] == wanted), None)
+    if run is None:
+        return {}
+    accuracy = float(run.result["stages"]["dense"]["accuracy"])
+    return {"pruned test": accuracy, "tuned test": accuracy}
+
+
+def _matrix(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: str) -> None:
+    setting = address.Setting(key=keys.MATRIX, default=False, read=address.flag)
+    address.restore([setting])
+    st.toggle("Show the scatter matrix", key=keys.MATRIX, persist_state="session")
+    address.follow([setting])
+    names = scatter_matrix.shown_names(found)
+    if not st.session_state[keys.MATRIX] or len(names) < 2:
+        return
+    frame = scatter_matrix.scatter_matrix_data(table, found, names, variables)
+    alt_text, ink = scatter_matrix.scatter_matrix_alt(frame, found), panels.ink()
+    variant = f"{sweep.id} {names} {found.given}"
+    marks = controls.marks("matrix", _chosen_point(set(frame["record"])), variant)
+    panels.show(
+        panels.Panel(
+            name="matrix",
+            key=marks.key,
+            title=correlation.correlation_title(found, KINDS[0]),
+            frame=frame,
+            chart=partial(scatter_matrix.scatter_matrix_chart, ink=ink, chosen=marks.chosen, alt_text=alt_text),
+            alt_text=alt_text,
+            variant=f"{variant} {ink} {marks.chosen}",
+            depends="Below the diagonal the points, above it Pearson's correlations. Click a point: it stands out in "
+            "every panel, and its figures are shown above.",
+            table=table,
+            on_select=partial(controls.clicked, "matrix", marks.key, scatter_points.SELECTION, variant, _POINT),
+        )
+    )

@@ -1,0 +1,138 @@
+"""The fields that a grid is typed into: a text a stage, a text a block, a list, or bounds for random draws."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from roboreg_core.analysis.grid import BLOCKS, LIST, MAX_SCHEDULES, RANDOM, SOURCE, STAGES, Grid
+from roboreg_core.schedule import BLOCKS_PER_STAGE, BOUNDS, STAGE_WIDTHS
+from roboreg_core.ui import address, keys
+from roboreg_core.ui.address import Setting, one_of, within
+from roboreg_core.ui.explore import reading
+
+KIND_WORDS = {STAGES: "Grid of stages", BLOCKS: "Grid of blocks", LIST: "List", RANDOM: "Random"}
+KIND_HELP = {
+    STAGES: "Every combination of the counts below; the three blocks of a stage get the same count.",
+    BLOCKS: "Every combination of the counts below, a list for each block. One count holds a block still.",
+    LIST: "These schedules and no others: nine counts a line, or a preset's name.",
+    RANDOM: "Each block's count is drawn evenly between two bounds. The same seed draws the same schedules.",
+}
+HOW = "Counts joined by commas; 4-12 means all from 4 to 12, and 4-12:4 every fourth of them."
+MOST_TEXT, DEFAULT_DRAWS = 400, 20
+_FIELD = {STAGES: "stage", BLOCKS: "block", RANDOM: "bounds"}
+_MODERATE = tuple(bound // 2 for bound in BOUNDS)
+
+
+def settings() -> list[Setting]:
+    """What the address keeps of a grid; a list may be longer than an address and is left out."""
+    texts = [
+        Setting(key=keys.sweep_field(_FIELD[kind], place), default=text, read=lambda value: value[:MOST_TEXT])
+        for kind in _FIELD
+        for place, text in enumerate(_DEFAULTS[kind], 1)
+    ]
+    return [
+        Setting(key=keys.SWEEP_KIND, default=STAGES, read=one_of(*KIND_WORDS)),
+        Setting(key=keys.SWEEP_DRAWS, default=DEFAULT_DRAWS, read=within(1, MAX_SCHEDULES)),
+        Setting(key=keys.SWEEP_DRAW_SEED, default=0, read=within(0, reading.MOST_SEED)),
+        *texts,
+    ]
+
+
+def show() -> None:
+    """The widgets, restored from the address before and followed by it."""
+    known = settings()
+    address.restore(known)
+    st.session_state.setdefault(keys.SWEEP_LIST, "")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            "Which schedules",
+            list(KIND_WORDS),
+            key=keys.SWEEP_KIND,
+            required=True,
+            format_func=KIND_WORDS.__getitem__,
+            persist_state="session",
+        )
+        st.button(
+            "The source's 27",
+            key=keys.SWEEP_SOURCE,
+            icon=":material/grid_view:",
+            on_click=take,
+            args=(SOURCE,),
+            help="The source project's study: a quarter, a half and three quarters of each stage's filters.",
+        )
+    kind = st.session_state[keys.SWEEP_KIND]
+    st.caption(KIND_HELP[kind])
+    {STAGES: _stages, BLOCKS: _blocks, LIST: _list, RANDOM: _random}[kind]()
+    address.follow(known)
+
+
+def read() -> Grid:
+    """The grid as it stands in the fields. Raises `SpecError` with the reason where it is none."""
+    kind = st.session_state[keys.SWEEP_KIND]
+    if kind == LIST:
+        return reading.grid(kind, [st.session_state[keys.SWEEP_LIST] or ""])
+    texts = [st.session_state[keys.sweep_field(_FIELD[kind], place)] or "" for place in range(1, _places(kind) + 1)]
+    n, seed = (st.session_state[key] or 0 for key in (keys.SWEEP_DRAWS, keys.SWEEP_DRAW_SEED))
+    return reading.grid(kind, texts, n=n, seed=seed)
+
+
+def take(grid: Grid) -> None:
+    """For callbacks: puts a grid into the fields."""
+    st.session_state[keys.SWEEP_KIND] = grid.kind
+    if grid.kind == LIST:
+        st.session_state[keys.SWEEP_LIST] = "\n".join(reading.written(counts) for counts in grid.values)
+        return
+    for place, values in enumerate(grid.values, 1):
+        text = "-".join(map(str, values)) if grid.kind == RANDOM else reading.written(values)
+        st.session_state[keys.sweep_field(_FIELD[grid.kind], place)] = text
+    if grid.kind == RANDOM:
+        st.session_state.update({keys.SWEEP_DRAWS: grid.n, keys.SWEEP_DRAW_SEED: grid.seed})
+
+
+def _places(kind: str) -> int:
+    return len(STAGE_WIDTHS) if kind == STAGES else len(BOUNDS)
+
+
+_DEFAULTS = {
+    STAGES: tuple(map(reading.written, SOURCE.values)),
+    BLOCKS: tuple(map(str, _MODERATE)),
+    RANDOM: tuple(f"{bound // 4}-{bound}" for bound in BOUNDS),
+}
+
+
+def _stages() -> None:
+    for stage, (column, width) in enumerate(zip(st.columns(len(STAGE_WIDTHS)), STAGE_WIDTHS, strict=True), 1):
+        first = (stage - 1) * BLOCKS_PER_STAGE + 1
+        label = f"Blocks {first} to {first + BLOCKS_PER_STAGE - 1}, 1 to {width}"
+        _text(column, label, keys.sweep_field("stage", stage), HOW)
+
+
+def _blocks() -> None:
+    _nine("block", HOW)
+
+
+def _random() -> None:
+    _nine("bounds", "Lowest and highest count, e.g. 4-16; both may be drawn. One number holds a block still.")
+    left, right, _ = st.columns(3)
+    left.number_input("How many", 1, MAX_SCHEDULES, key=keys.SWEEP_DRAWS, persist_state="session")
+    right.number_input("Seed of the draw", 0, reading.MOST_SEED, key=keys.SWEEP_DRAW_SEED, persist_state="session")
+
+
+def _nine(kind: str, how: str) -> None:
+    for row in range(0, len(BOUNDS), BLOCKS_PER_STAGE):
+        for block, column in enumerate(st.columns(BLOCKS_PER_STAGE), row + 1):
+            _text(column, f"Block {block}, 1 to {BOUNDS[block - 1]}", keys.sweep_field(kind, block), how)
+
+
+def _text(column: st.delta_generator.DeltaGenerator, label: str, key: str, how: str) -> None:
+    column.text_input(label, key=key, max_chars=MOST_TEXT, help=how, persist_state="session")
+
+
+def _list() -> None:
+    st.text_area(
+        "Schedules, one a line",
+        key=keys.SWEEP_LIST,
+        height=160,
+        placeholder="8,8,8,16,16,16,32,32,32\nmoderate\n16,16,16,32,32,32,24,24,24",
+        persist_state="session",
+    )

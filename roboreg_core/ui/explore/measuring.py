@@ -1,0 +1,80 @@
+"""Measures what a tab lacks: a sweep of its own with its estimate, its progress and a way to stop it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from roboreg_core.analysis.grid import Grid
+from roboreg_core.charts import sweeps as told
+from roboreg_core.charts import words
+from roboreg_core.explore import control
+from roboreg_core.explore.control import State
+from roboreg_core.explore.forecast import Asked
+from roboreg_core.explore.spec import SweepSpec, sweep_for
+from roboreg_core.ui import keys, panels, state
+from roboreg_core.ui.explore import known
+
+REFRESH_SECONDS = 1.0
+
+
+def panel(name: str, grid: Grid, asked: Asked, what: str) -> None:
+    """What of `grid` is not measured under a setting, and how long it takes; nothing where all is.
+
+    `what` completes "Measure ...", and `name` is the sweep's and part of the widgets' keys.
+    """
+    spec = _spec(name, grid, asked)
+    left, seconds = known.estimate(spec)
+    panels.kept_error(_errors(name))
+    if not left:
+        return
+    standing = next((each for each in known.sweeps() if each.id == spec.id), None)
+    if standing is not None and known.status(standing).state in (State.RUNNING, State.STOPPING):
+        _under_way(name, spec.id)
+        return
+    st.button(
+        f"Measure {what}",
+        key=keys.of_measuring("measure", name),
+        type="primary",
+        icon=":material/play_arrow:",
+        on_click=_start,
+        args=(name, spec),
+    )
+    done = len(spec.points()) - left
+    there = f"{done:,} of {words.plural(len(spec.points()), 'network')} are measured. " if done else ""
+    st.caption(
+        panels.escape(
+            f"{there}{words.plural(left, 'network')} to prune and measure on 2,000 validation images, about "
+            f"{words.duration(seconds)}. It goes on while this page is closed, and is listed under Sweeps."
+        )
+    )
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def _under_way(name: str, sweep_id: str) -> None:
+    sweep = next((each for each in known.sweeps() if each.id == sweep_id), None)
+    status = known.status(sweep) if sweep is not None else None
+    if sweep is None or status is None or status.state not in (State.RUNNING, State.STOPPING):
+        st.rerun()
+    st.progress(status.done / status.total, text=panels.escape(f"Measuring: {told.progress_words(status)}"))
+    if status.state is State.RUNNING and st.button(
+        "Stop", key=keys.of_measuring("measure-stop", name), icon=":material/stop:"
+    ):
+        with panels.errors_shown():
+            control.stop(state.machinery().engine(), sweep)
+
+
+def _spec(name: str, grid: Grid, asked: Asked) -> SweepSpec:
+    dense = state.machinery().dense()
+    setting = {name: getattr(asked, name) for name in ("method", "recalibrate", "calibration")}
+    title = f"{name}, {asked.method}{', recalibrated' if asked.recalibrate else ''}"
+    return sweep_for(title, grid, dense, asked.training_set, test=False, **setting)
+
+
+def _start(name: str, spec: SweepSpec) -> None:
+    with panels.errors_kept(_errors(name)):
+        machinery = state.machinery()
+        control.start(machinery.engine(), spec, machinery.dense())
+
+
+def _errors(name: str) -> str:
+    return f"measuring-{name}"

@@ -1,0 +1,107 @@
+"""Prediction: how right predictions have been, each made without its own measurement, beside what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from roboreg_core.analysis.grid import RANDOM, Grid
+from roboreg_core.analysis.points import Point
+from roboreg_core.charts import prediction, words
+from roboreg_core.explore.forecast import PRUNED, TUNED, Asked, Scored, score
+from roboreg_core.schedule import BOUNDS
+from roboreg_core.ui import keys, panels, state
+from roboreg_core.ui.explore import card, known, measuring, setting
+from roboreg_core.ui.inspect import controls
+
+_STAGES = {PRUNED: "After pruning", TUNED: "After fine-tuning"}
+# Enough for an interval that means something; drawn where schedules are worth predicting.
+LEARNT_FROM = Grid(kind=RANDOM, values=tuple((max(1, bound // 8), bound) for bound in BOUNDS), n=60)
+_POINT = {"record": keys.SCORED}
+
+
+def show() -> None:
+    """The tab."""
+    finding = st.container()
+    asked = setting.pick()
+    if asked is None:
+        return
+    stage = controls.segment("Accuracy", keys.SCORED_STAGE, _STAGES, PRUNED)
+    if stage == TUNED:
+        chosen = _tuning(asked)
+        if chosen is None:
+            finding.info("No run by this method was fine-tuned yet. Start one on the Design page.")
+            return
+        asked = chosen
+    found = known.forecast_of(asked)
+    if found.predictor is None:
+        finding.info(panels.escape(f"Nothing can be predicted by this method yet: {panels.sentence(found.missing)}"))
+        measuring.panel("random schedules", LEARNT_FROM, asked, "60 random schedules to learn from")
+        return
+    rows = [row for row in known.scores_of(asked) if row.stage == stage]
+    frame = prediction.prediction_data(rows)
+    finding.markdown(f"### {panels.escape(panels.sentence(prediction.prediction_title(frame)))}")
+    if not rows:
+        st.caption("Each measured schedule that cuts several blocks is set against what is predicted without it.")
+        return
+    _tiles(rows)
+    _chart(frame, asked, found.points)
+    if stage == PRUNED and len(found.predictor.schedules) < LEARNT_FROM.n:
+        measuring.panel("random schedules", LEARNT_FROM, asked, "60 random schedules to learn from")
+
+
+def _tiles(rows: list[Scored]) -> None:
+    found = score(rows)
+    assert found is not None
+    first, second, third = st.columns(3)
+    first.metric("Mean error", f"{100 * found.mean_error:.1f}{words.NBSP}points", border=True)
+    second.metric("Interval held", words.percent(found.held, 0), border=True, help="It is made to hold in 90 %.")
+    third.metric("Predictions scored", words.count(found.n), border=True)
+
+
+def _chart(frame: pd.DataFrame, asked: Asked, points: tuple[Point, ...]) -> None:
+    by_record = {point.record: point for point in points}
+    left, right = st.columns([3, 2], gap="large")
+    variant = f"{asked}"
+    with left:
+        panels.show(
+            panels.Panel(
+                name="prediction",
+                title="Predicted against measured accuracy",
+                frame=frame,
+                chart=prediction.prediction_chart,
+                alt_text=prediction.prediction_alt(frame),
+                on_select=partial(
+                    controls.clicked, "prediction", "chart-prediction", prediction.SELECTION, variant, _POINT
+                ),
+                depends=f"Pruned by {asked.method}. Every prediction was made without the schedule's own measurement; "
+                "its bar is the 90 % interval. Dashed: where predictions are right. Click a mark for its figures.",
+            )
+        )
+    with right:
+        labels = {record: str(by_record[record].schedule) for record in frame["record"] if record in by_record}
+        record = controls.choice("Schedule", keys.SCORED, labels, "Click a mark, or choose a schedule")
+        if record is not None:
+            row = frame[frame["record"] == record].iloc[0]
+            said = prediction.prediction_words(row["predicted"], row["low"], row["high"])
+            st.markdown(panels.escape(f"Predicted {said}, measured {words.percent(row['measured'])}."))
+            card.show("scored", by_record[record])
+
+
+def _tuning(asked: Asked) -> Asked | None:
+    """The setting with a preset of fine-tuning that runs had, the commonest at first."""
+    had = [
+        (str(run.spec["preset"]), int(run.spec["epochs"]))
+        for run in state.runs()
+        if run.spec["epochs"] and run.spec["method"] == asked.method
+    ]
+    options = {f"{preset}-{epochs}": (preset, epochs) for preset, epochs in sorted(had, key=had.count, reverse=True)}
+    if not options:
+        return None
+    labels = {key: f"{preset}, {words.plural(epochs, 'epoch')}" for key, (preset, epochs) in options.items()}
+    chosen = controls.segment("Fine-tuned with", keys.SCORED_TUNING, labels, next(iter(labels)))
+    preset, epochs = options[chosen]
+    return replace(asked, preset=preset, epochs=epochs)

@@ -1,0 +1,51 @@
+"""Under which setting sensitivity, search and predictions are told: one row of widgets that these tabs share."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from roboreg_core.explore.forecast import Asked, learnable
+from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD
+from roboreg_core.ui import address, keys, state
+from roboreg_core.ui.address import Setting, one_of
+from roboreg_core.ui.launcher import METHOD_WORDS
+
+
+def pick() -> Asked | None:
+    """The setting that is chosen; None, and a message, until the dense network is loaded."""
+    settings = [
+        Setting(key=keys.EXPLORE_METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
+        Setting(key=keys.EXPLORE_RECALIBRATE, default=False, read=address.flag),
+    ]
+    address.restore(settings)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Method",
+            list(METHOD_WORDS),
+            key=keys.EXPLORE_METHOD,
+            help=METHOD_WORDS[st.session_state[keys.EXPLORE_METHOD]],
+            persist_state="session",
+            width=220,
+        )
+        st.toggle("Recalibrate batch norm", key=keys.EXPLORE_RECALIBRATE, persist_state="session")
+    address.follow(settings)
+    if not state.machinery().loaded.is_set():
+        _waiting()
+        return None
+    from roboreg_core.data.sources import resolve_training_set
+
+    asked = Asked(
+        dense_sha256=state.machinery().dense().sha256,
+        training_set=resolve_training_set("auto"),
+        method=st.session_state[keys.EXPLORE_METHOD],
+        recalibrate=st.session_state[keys.EXPLORE_RECALIBRATE],
+        calibration=DEFAULT_CALIBRATION,
+    )
+    return learnable(state.store(), asked)
+
+
+@st.fragment(run_every=0.5)
+def _waiting() -> None:
+    if state.machinery().loaded.is_set():
+        st.rerun()
+    st.info("Loading the dense network and the job engine, a few seconds.", icon="spinner")

@@ -1,0 +1,177 @@
+"""Sweeps: those that there are, how far each is and what may be done with it; and the fields that define another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from roboreg_core.charts import sweeps as told
+from roboreg_core.charts import words
+from roboreg_core.explore import control, kept
+from roboreg_core.explore.control import State, Status
+from roboreg_core.explore.kept import Sweep
+from roboreg_core.explore.spec import SweepSpec
+from roboreg_core.store.records import BIN_DAYS
+from roboreg_core.ui import keys, panels, state
+from roboreg_core.ui.explore import choice, define, known
+
+REFRESH_SECONDS = 1.0
+SHOWN = 5
+BADGES = {
+    State.RUNNING: ("running", ":material/play_arrow:", "blue"),
+    State.STOPPING: ("stopping", ":material/hourglass_empty:", "gray"),
+    State.STOPPED: ("stopped", ":material/pause:", "orange"),
+    State.COMPLETE: ("complete", ":material/check:", "green"),
+}
+_AT_WORK = (State.RUNNING, State.STOPPING)
+_DELETED, _ACTIVE, _ERRORS = "sweep-deleted", "sweeps-active", "sweeps"
+
+
+def show() -> None:
+    """The tab."""
+    panels.kept_error(_ERRORS)
+    _undo_bar()
+    active = [sweep.id for sweep, status in _found() if status.state in _AT_WORK]
+    st.session_state.update({_ACTIVE: active, define.DRAWN: [each.id for each in known.sweeps()]})
+    st.fragment(_list, key=keys.SWEEP_LIST_PART, run_every=REFRESH_SECONDS if active else None)()
+    define.show(_start)
+    _bin()
+
+
+def _list() -> None:
+    found = _found()
+    if [sweep.id for sweep, status in found if status.state in _AT_WORK] != st.session_state[_ACTIVE]:
+        st.rerun()  # one began or ended: the page looks again every second only while one is at work
+    st.markdown(panels.escape(told.finding(found)))
+    for sweep, status in found[:SHOWN]:
+        _card(sweep, status)
+    if len(found) > SHOWN:
+        with st.expander(f"{len(found) - SHOWN} older"):
+            for sweep, status in found[SHOWN:]:
+                _card(sweep, status)
+
+
+def _found() -> list[tuple[Sweep, Status]]:
+    return [(sweep, known.status(sweep)) for sweep in known.sweeps()]
+
+
+def _card(sweep: Sweep, status: Status) -> None:
+    with st.container(border=True, key=keys.of_sweep("sweep", sweep.id)):
+        left, right = st.columns([3, 2], vertical_alignment="center")
+        with left:
+            _heading(sweep, status)
+            st.caption(panels.escape(told.sweep_words(sweep.spec)))
+            if status.error:
+                st.error(panels.escape(panels.sentence(status.error)), icon=":material/error:")
+        with right:
+            _progress(status)
+            with st.container(horizontal=True, vertical_alignment="center"):
+                _actions(sweep, status)
+
+
+def _heading(sweep: Sweep, status: Status) -> None:
+    label, icon, colour = BADGES[status.state]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{panels.escape(words.contained(sweep.name))}**", width="content")
+        st.badge(label, icon=icon, color=colour)  # type: ignore[arg-type]
+        made = "recorded, ships with the project" if sweep.recorded else f"made {words.moment(sweep.created)} UTC"
+        st.caption(made, width="content")
+
+
+def _progress(status: Status) -> None:
+    if status.state is State.COMPLETE:
+        st.markdown(panels.escape(f"All {words.plural(status.total, 'point')} measured"))
+        return
+    st.progress(status.done / status.total if status.total else 1.0, text=panels.escape(told.progress_words(status)))
+
+
+def _actions(sweep: Sweep, status: Status) -> None:
+    if status.state is State.RUNNING:
+        _button("Stop", "stop", sweep, ":material/stop:", lambda: control.stop(state.machinery().engine(), sweep))
+    if status.state is State.STOPPED:
+        _button("Resume", "resume", sweep, ":material/replay:", lambda: _resume(sweep), primary=True)
+    if status.done:
+        _button("See correlation", "correlate", sweep, ":material/grid_on:", lambda: choice.take(sweep.id), whole=True)
+    _button("Extend", "extend", sweep, ":material/add:", lambda: define.take(sweep.spec), whole=True)
+    if not sweep.recorded and status.state in (State.STOPPED, State.COMPLETE):
+        _button("Delete", "delete", sweep, ":material/delete:", lambda: _delete(sweep), whole=True)
+
+
+def _button(
+    label: str,
+    action: str,
+    sweep: Sweep,
+    icon: str,
+    act: Callable[[], object],
+    *,
+    primary: bool = False,
+    whole: bool = False,
+) -> None:
+    """A button of a card; `whole` draws the whole page again and not the list alone."""
+
+    def clicked() -> None:
+        with panels.errors_kept(_ERRORS):
+            act()
+
+    pressed = st.button(
+        label,
+        key=keys.of_sweep(action, sweep.id),
+        icon=icon,
+        on_click=clicked,
+        type="primary" if primary else "tertiary" if action == "delete" else "secondary",
+    )
+    if pressed and (whole or f"kept-error-{_ERRORS}" in st.session_state):
+        st.rerun()
+
+
+def _start(spec: SweepSpec) -> None:
+    """For callbacks."""
+    with panels.errors_kept(define.ERRORS):
+        machinery = state.machinery()
+        control.start(machinery.engine(), spec, machinery.dense())
+        st.session_state[keys.SWEEP_NAME] = ""
+
+
+def _resume(sweep: Sweep) -> None:
+    machinery = state.machinery()
+    control.resume(machinery.engine(), sweep, machinery.dense())
+
+
+def _delete(sweep: Sweep) -> None:
+    control.delete(state.store(), sweep)
+    st.session_state[_DELETED] = sweep.id
+
+
+def _restore(sweep: str) -> None:
+    with panels.errors_kept(_ERRORS):
+        control.restore(state.store(), sweep)
+        st.session_state.pop(_DELETED, None)
+
+
+def _undo_bar() -> None:
+    """The last deletion of this visit, to be undone at once."""
+    last = next((each for each in _binned() if each.id == st.session_state.get(_DELETED)), None)
+    if last is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key=keys.UNDO_BAR):
+        text = f"Deleted the sweep “{words.contained(last.name)}”; its points stay."
+        st.info(panels.escape(text), icon=":material/delete:", width="stretch")
+        st.button("Undo", key=keys.UNDO, icon=":material/undo:", on_click=_restore, args=(last.id,), type="primary")
+
+
+def _bin() -> None:
+    """The deleted sweeps that can still be restored."""
+    binned = _binned()
+    if not binned:
+        return
+    with st.expander(f"Deleted sweeps ({len(binned)}), kept for {BIN_DAYS} days", icon=":material/delete:"):
+        for each in binned[:SHOWN]:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(panels.escape(f"{words.contained(each.name)} · {told.sweep_words(each.spec)}"))
+                key = keys.of_sweep("restore", each.id)
+                st.button("Restore", key=key, icon=":material/undo:", on_click=_restore, args=(each.id,))
+
+
+def _binned() -> Sequence[Sweep]:
+    return kept.binned_sweeps(state.store())

@@ -1,0 +1,151 @@
+"""The editor of the Design page: locks, links, scale, undo, redo and ticks, without a browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from roboreg_core.saved.schedules import Draft, save
+from roboreg_core.schedule import PRESETS, Schedule
+from roboreg_core.sketch import SCALES
+from roboreg_core.store.store import Store
+from roboreg_core.ui.design import ticks
+from tests.nasty import NAMES
+from tests.ui.test_pages import Open, button, click, counts, slider
+from tests.ui.test_saved_pages import html
+
+
+def press(app: AppTest, key: str) -> None:
+    """Click, then look at all of the page: a change draws only what shows it."""
+    click(app, key)
+    app.run()
+
+
+def standing(app: AppTest) -> list[int]:
+    return [slider(app, block).value for block in range(1, 10)]
+
+
+def move(app: AppTest, block: int, count: int) -> None:
+    slider(app, block).set_value(count).run()
+    assert not app.exception
+    app.run()
+
+
+def test_a_locked_block_stays_and_the_page_says_so(open_page: Open) -> None:
+    app = open_page("design")
+    press(app, "lock-2")
+    assert slider(app, 2).disabled
+    assert not slider(app, 1).disabled
+    click(app, "preset-quarter")
+    assert "Block 2 is locked and stays as it is" in app.toast[0].value
+    app.run()
+    assert standing(app) == [4, 8, 4, 8, 8, 8, 16, 16, 16]
+    app.button(key="scale-all").click().run()
+    app.run()
+    assert standing(app) == [2, 8, 2, 4, 4, 4, 8, 8, 8]
+    press(app, "reset")
+    press(app, "unlock-all")
+    assert not slider(app, 2).disabled
+    assert button(app, "unlock-all") is None
+    press(app, "preset-quarter")
+    assert standing(app) == PRESETS["quarter"].to_json()
+
+
+def test_a_linked_stage_moves_as_one(open_page: Open) -> None:
+    app = open_page("design", s="8,8,8,14,16,30,32,32,32")
+    press(app, "link-2")
+    press(app, "lock-5")
+    move(app, 4, 18)
+    assert standing(app) == [8, 8, 8, 18, 16, 32, 32, 32, 32]
+    assert "18,16,32" in str(app.query_params["s"])
+    move(app, 1, 3)
+    press(app, "link-2")
+    move(app, 4, 2)
+    assert standing(app) == [3, 8, 8, 2, 16, 32, 32, 32, 32]
+
+
+def test_undo_and_redo_walk_through_all_that_was_done(open_page: Open) -> None:
+    app = open_page("design")
+    assert button(app, "undo-step").disabled
+    assert button(app, "redo-step").disabled
+    seen = [standing(app)]
+    for count in (5, 3):
+        move(app, 1, count)
+        seen.append(standing(app))
+    press(app, "preset-quarter")
+    seen.append(standing(app))
+    press(app, "lock-9")
+    assert "lock of block 9" in button(app, "undo-step").help
+    press(app, "undo-step")
+    assert not slider(app, 9).disabled
+    for expected in reversed(seen[:-1]):
+        press(app, "undo-step")
+        assert standing(app) == expected
+    assert button(app, "undo-step").disabled
+    assert counts(app)[0] == "135,754"
+    for expected in seen[1:]:
+        press(app, "redo-step")
+        assert standing(app) == expected
+    assert str(PRESETS["quarter"]) in str(app.query_params["s"])
+
+
+def test_the_scale_is_a_number_and_bounded(open_page: Open) -> None:
+    app = open_page("design")
+    app.number_input(key="scale").set_value(75.0)
+    press(app, "scale-all")
+    assert standing(app) == [6, 6, 6, 12, 12, 12, 24, 24, 24]
+    field = app.number_input(key="scale")
+    assert (field.min, field.max) == SCALES
+    app.number_input(key="scale").set_value(1.0)
+    press(app, "scale-all")
+    assert standing(app) == [1] * 9
+
+
+def test_an_address_wins_over_locks(open_page: Open) -> None:
+    app = open_page("design")
+    press(app, "lock-1")
+    press(app, "lock-4")
+    app.query_params["s"] = "3,8,8,16,16,16,32,32,32"
+    app.run()
+    assert standing(app)[0] == 3
+    assert not slider(app, 1).disabled
+    assert slider(app, 4).disabled
+    press(app, "undo-step")
+    assert standing(app) == PRESETS["moderate"].to_json()
+
+
+def test_the_work_lasts_over_a_step_to_another_page(open_page: Open) -> None:
+    app = open_page("design")
+    move(app, 1, 3)
+    press(app, "lock-1")
+    app.switch_page("pages/jobs.py").run()
+    app.switch_page("pages/design.py").run()
+    assert standing(app)[0] == 3
+    assert slider(app, 1).disabled
+    assert not button(app, "undo-step").disabled
+
+
+def test_ticks_stand_where_the_slider_does_and_name_what_they_are(open_page: Open, store: Store) -> None:
+    save(store, Draft(name="half, for Monday", schedule=PRESETS["moderate"]))
+    page = html(open_page("design"))
+    assert page.count('role="img" aria-label="Block ') == 9
+    assert "8: \u201c\u2068half, for Monday\u2069\u201d, moderate" in page
+    lefts = [float(left) for left in re.findall(r"left:([\d.]+)%", ticks.drawn(1, PRESETS, []))]
+    assert lefts == pytest.approx([100 * (count - 1) / 15 for count in (2, 4, 8, 12, 15, 16)], abs=0.01)
+
+
+def test_many_saved_schedules_make_no_more_ticks_than_counts() -> None:
+    saved = [(f"name {n}", Schedule((1 + n % 16, 8, 8, 16, 16, 16, 32, 32, 32))) for n in range(1_000)]
+    drawn = ticks.drawn(1, {}, saved)
+    assert drawn.count("title=") == 16
+    assert "and 59 more" in drawn
+    assert len(drawn) < 8_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_becomes_markup_in_a_tick(name: str) -> None:
+    drawn = ticks.drawn(1, {}, [(name, PRESETS["moderate"])])
+    assert drawn.count('title="') == 1
+    assert re.findall(r"</?[a-z]+", drawn) == ["<div", "<span", "<span", "</span", "</span", "</div"]
