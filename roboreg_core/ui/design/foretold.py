@@ -173,6 +173,6 @@ def _rests_on(known: Outlook) -> str:
     sets = {point.training_set for point in known.forecast.points}
     images = " and ".join(launcher.IMAGES_WORDS[name] for name in launcher.IMAGES_WORDS if name in sets)
     return (
-        f"{learnt}schedules that were measured with this method and {images} training images.{right} No image is looked "
-        "at; the preview does that."
+        f"{learnt}schedules that were measured with this method and {images} training images.{right} No image is "
+        "looked at; the preview does that."
     )
