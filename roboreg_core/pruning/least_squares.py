@@ -119,24 +119,44 @@ def eliminate(of: Moments, start: Tensor, k: int, labels: Tensor | None = None) 
     Returns:
         int (k,), ascending.
     """
-    regular, right = _regular(of, start)
-    inverse = torch.linalg.inv(regular)
-    weights = inverse @ right
-    n = (len(regular) - 1) // TAPS
-    rows = channel_rows(torch.arange(n)).view(n, TAPS)
-    stays = torch.ones(n, dtype=torch.bool)
-    for _ in range(n - k):
-        alive = stays.nonzero().squeeze(1)
-        costs = _costs(inverse, weights, rows[alive])
+    return Elimination(of, start, labels).down_to(k)
+
+
+class Elimination:
+    """What `eliminate` does, step by step: for another `k` it goes on from where it was."""
+
+    def __init__(self, of: Moments, start: Tensor, labels: Tensor | None = None) -> None:
+        """Begin with all channels; see `eliminate` for the arguments."""
+        regular, right = _regular(of, start)
+        self._inverse = torch.linalg.inv(regular)
+        self._weights = self._inverse @ right
+        self._n = (len(regular) - 1) // TAPS
+        self._rows = channel_rows(torch.arange(self._n)).view(self._n, TAPS)
+        self._labels = labels
+        self._left: list[int] = []
+
+    def down_to(self, k: int) -> Tensor:
+        """The `k` channels that stay, ascending."""
+        while len(self._left) < self._n - k:
+            self._step()
+        return self._staying(self._n - k)
+
+    def _staying(self, steps: int) -> Tensor:
+        stays = torch.ones(self._n, dtype=torch.bool)
+        stays[self._left[:steps]] = False
+        return stays.nonzero().squeeze(1)
+
+    def _step(self) -> None:
+        alive, labels = self._staying(len(self._left)), self._labels
+        costs = _costs(self._inverse, self._weights, self._rows[alive])
         if labels is not None:
             costs[torch.bincount(labels[alive], minlength=int(labels.max()) + 1)[labels[alive]] == 1] = NEVER
         leaves = alive[costs.argmin()]
-        gone = rows[leaves]
-        update = torch.linalg.solve(inverse[gone][:, gone], inverse[gone])
-        weights = weights - update.T @ weights[gone]
-        inverse = inverse - inverse[:, gone] @ update
-        stays[leaves] = False
-    return stays.nonzero().squeeze(1)
+        gone = self._rows[leaves]
+        update = torch.linalg.solve(self._inverse[gone][:, gone], self._inverse[gone])
+        self._weights = self._weights - update.T @ self._weights[gone]
+        self._inverse = self._inverse - self._inverse[:, gone] @ update
+        self._left.append(int(leaves))
 
 
 def exchange(of: Moments, start: Tensor, kept: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ so another `k` for the same block costs little more than a solve.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -24,7 +24,16 @@ from roboreg_core.pruning.cluster import cluster
 from roboreg_core.pruning.features import ROWS, filter_rows
 from roboreg_core.pruning.inner import Inner, Outer
 from roboreg_core.pruning.keep import SCORES, best, best_of_each, medoids
-from roboreg_core.pruning.least_squares import Moments, channel_rows, eliminate, error, exchange, moments, regrets
+from roboreg_core.pruning.least_squares import (
+    Elimination,
+    Moments,
+    channel_rows,
+    eliminate,
+    error,
+    exchange,
+    moments,
+    regrets,
+)
 from roboreg_core.pruning.method import NO_CLUSTERS, RESPONSES, Method
 from roboreg_core.pruning.patches import patches, values
 from roboreg_core.pruning.refit import refit_conv1, refit_conv2
@@ -125,6 +134,11 @@ class Site:
         stride = self.block.conv1.stride[0]
         of = moments((patches(x, answers.places, stride), answers.channels) for x, answers in self.parts())
         return refit_conv1(self.inner, of.by_channel())
+
+    @cached_property
+    def elimination(self) -> Elimination:
+        """Which distinct filters leave one after the other; another `k` goes on from the one before."""
+        return Elimination(*_of_distinct(self, _copies(self)[1]))
 
     def parts(self) -> Iterator[tuple[Tensor, Answers]]:
         """The inputs and the dense network's answers, a few images at a time."""
@@ -249,7 +263,7 @@ def advance(site: Site, pruned: PrunedBlock) -> Tensor:
 
     if pruned.channels:
         parts = zip(site.inputs.split(BATCH_SIZE), pruned.channels, strict=True)
-        return torch.cat([through(x, channels.relu()) for x, channels in parts])
+        return joined((through(x, channels.relu()) for x, channels in parts), len(site.inputs))
     return in_batches(lambda x: through(x, channels_of(pruned.inner, x, site.block)), site.inputs)
 
 
@@ -267,7 +281,19 @@ def before_relu(inner: Inner, x: Tensor, block: BasicBlock) -> Tensor:
 
 def in_batches(step: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """`step` over `x` (n, ...), a few images at a time, so that what lies between stays in the cache."""
-    return torch.cat([step(part) for part in x.split(BATCH_SIZE)])
+    return joined((step(part) for part in x.split(BATCH_SIZE)), len(x))
+
+
+def joined(parts: Iterable[Tensor], n: int) -> Tensor:
+    """Parts (m, channels, h, w) with `n` images in all as one tensor, channels last, without holding them twice."""
+    whole, place = torch.empty(0), 0
+    for part in parts:
+        if not place:
+            shape, like = (n, *part.shape[1:]), {"dtype": part.dtype, "device": part.device}
+            whole = torch.empty(shape, memory_format=torch.channels_last, **like)
+        whole[place : place + len(part)] = part
+        place += len(part)
+    return whole
 
 
 def _choose(site: Site, k: int) -> tuple[Tensor, Tensor | None, int]:
@@ -306,13 +332,17 @@ def _by_loss(site: Site, k: int, copies: Tensor, labels: Tensor | None) -> Tenso
     firsts = copies.unique()
     if labels is None and len(firsts) <= k:
         return firsts
+    of, start = _of_distinct(site, copies)
+    if labels is not None:
+        return firsts[eliminate(of, start, k, labels)]
+    return firsts[exchange(of, start, site.elimination.down_to(k))]
+
+
+def _of_distinct(site: Site, copies: Tensor) -> tuple[Moments, Tensor]:
+    """Moments of distinct filters' channels, and conv2 as unknowns with equal filters' slices summed."""
+    rows = channel_rows(copies.unique())
     start = site.outer.start(_gathered(site.straight, copies))
-    rows = torch.cat([channel_rows(firsts), torch.tensor([len(start) - 1])])
-    of, start = site.everything.take(channel_rows(firsts)), start[rows]
-    chosen = eliminate(of, start, k, labels)
-    if labels is None:
-        chosen = exchange(of, start, chosen)
-    return firsts[chosen]
+    return site.everything.take(rows), start[torch.cat([rows, torch.tensor([len(start) - 1])])]
 
 
 def _losses(site: Site, labels: Tensor) -> tuple[float, ...]:
