@@ -127,7 +127,7 @@ class Trail:
                 if depth in fresh:
                     fresh[depth].outputs[rows] = x
             out[rows] = network.linear(x.mean(dim=(2, 3))).cpu()
-        self._kept += fresh.values()
+        self._kept += reversed(fresh.values())  # by rising depth: the next network begins at the last one
         self._network = network
         return out
 
@@ -136,7 +136,7 @@ class Trail:
         return F.relu(network.conv1(network.prepare(part)))
 
     def _room(self, network: ResNet20, depths: Sequence[int]) -> dict[int, _Kept]:
-        """Tensors for what comes out at these depths; the deepest first, as far as the memory goes."""
+        """Tensors for what comes out at these depths, the deepest first, as far as the memory goes."""
         left = self._memory_bytes - sum(kept.outputs.nbytes for kept in self._kept)
         room: dict[int, _Kept] = {}
         for depth in sorted(depths, reverse=True):

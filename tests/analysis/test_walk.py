@@ -72,6 +72,19 @@ def test_what_schedules_share_is_pruned_once(make_network: Make, few_images: Ima
     assert pruned == [*range(1, 10), 7, 8, 9, 7, 8, 9]
 
 
+def test_a_network_begins_at_the_deepest_of_what_it_shares(make_network: Make, few_images: Images) -> None:
+    pruner = Pruner(make_network(), PruneSpec(method="l1"))
+    first, second = (fold_batch_norm(pruner.prune(by_stage((4, 8, k))).model) for k in (8, 16))
+    trail = Trail(few_images, torch.device("cpu"), MEMORY)
+    trail.logits(first, [6, 3], lambda: None)
+    begun: list[int] = []
+    for depth, block in enumerate(second.blocks, start=1):
+        block.register_forward_hook(lambda *_, depth=depth: begun.append(depth))
+    trail.logits(second, [6, 3], lambda: None)
+    assert sorted(set(begun)) == [7, 8, 9]
+    assert [kept.depth for kept in trail._kept] == [3, 6]
+
+
 def test_depths_that_are_kept_are_those_where_the_walk_branches_later() -> None:
     order = [Schedule((1, 1, 1, 1, 1, 1, 1, 1, last)) for last in (1, 2)]
     order += [Schedule((1, 1, 1, 2, 1, 1, 1, 1, last)) for last in (1, 2)]
