@@ -70,7 +70,8 @@ def greedy(
         pool: what to choose from, as `gather` makes it; made here where it is left out.
 
     Raises:
-        SpecError: every schedule misses the limits by more than predictions are off, or latency is limited and not estimated.
+        SpecError: every schedule misses the limits by more than predictions are off, or latency is limited and not
+            estimated.
     """
     lines = reachable(limits, latency)
     pool = pool or gather(outlook, [lines[kind] for kind in limits.caps] or [lines["macs"]])

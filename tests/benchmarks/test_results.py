@@ -197,7 +197,7 @@ def test_what_a_search_found_stands_beside_uniform_schedules() -> None:
     ]
     text = page(Points(searched=tuple(held)), "d").split("\n## search\n")[1]
     assert "`refined` against moderate: 2.50 points ahead pruned, 1.50 points ahead tuned." in text
-    rows = [line for line in text.splitlines() if line.startswith("| refined") or line.startswith("| moderate")]
+    rows = [line for line in text.splitlines() if line.startswith(("| refined", "| moderate"))]
     assert rows[0].endswith("| 60 | 180,872 | 20,257,408 | 91.50 | 90.50 ± 0.71 (2) | 91.50 ± 0.71 (2) |")
     assert rows[1].endswith("|  | 88.00 (1) | 90.00 (1) |")
     assert "uniform:" not in text
