@@ -289,8 +289,8 @@ def joined(parts: Iterable[Tensor], n: int) -> Tensor:
     whole, place = torch.empty(0), 0
     for part in parts:
         if not place:
-            shape, like = (n, *part.shape[1:]), {"dtype": part.dtype, "device": part.device}
-            whole = torch.empty(shape, memory_format=torch.channels_last, **like)
+            shape = (n, *part.shape[1:])
+            whole = torch.empty(shape, dtype=part.dtype, device=part.device, memory_format=torch.channels_last)
         whole[place : place + len(part)] = part
         place += len(part)
     return whole
