@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 LEVEL = 0.9
 # Schedules that cut several blocks; with fewer the interval is the largest error seen, or none at all.
 MIN_POINTS = 20
+# Schedules that are learnt from; to learn takes time with their cube: minutes and gigabytes for 5,000.
+MAX_LEARNT = 600
 # Odds are not told apart beyond: 2,000 images know nothing of it.
 FLOOR, CEILING = 0.02, 0.998
 # Losses in logits far below this err alike, far above it in proportion.
@@ -109,9 +112,9 @@ class Predictor:
 
     def predict_unseen(self, schedule: Schedule) -> Predictions:
         """What it predicts for a schedule without that one's own measurement, whether it has seen it or not."""
-        if schedule not in self.schedules:
+        place = self._places.get(schedule)
+        if place is None:
             return self.predict([schedule])
-        place = self.schedules.index(schedule)
         own = slice(place, place + 1)
         out = self.left_out
         return Predictions(mean=out.mean[own], low=out.low[own], high=out.high[own], reasons=out.reasons[own])
@@ -121,6 +124,10 @@ class Predictor:
         others = [run for run in self.tuned_runs if run[0] != schedule]
         return _after(_learnt_tuning(self, others), self.predict_unseen(schedule))
 
+    @cached_property
+    def _places(self) -> dict[Schedule, int]:
+        return {schedule: place for place, schedule in enumerate(self.schedules)}
+
     def _reasons(self, counts: np.ndarray) -> tuple[str, ...]:
         lowest = np.array([curve.lowest for curve in self.curves])
         far = _distances(counts, _counts(self.schedules)).min(1) > self._reach
@@ -129,6 +136,8 @@ class Predictor:
 
 def fit(points: Iterable[Point], curves: Curves) -> Predictor:
     """Learn from points of one setting; several seeds of a schedule are pooled.
+
+    Of more than `MAX_LEARNT` schedules so many are learnt from, evenly spread over all in lexicographic order.
 
     Points with an accuracy after fine-tuning must have been tuned alike; points without validation images teach that
     alone.
@@ -142,7 +151,7 @@ def fit(points: Iterable[Point], curves: Curves) -> Predictor:
     if curves.unmeasured:
         blocks = ", ".join(map(str, curves.unmeasured))
         raise SpecError(f"a prediction needs the sensitivity of every block, got none of {blocks}: measure it")
-    schedules, measured = _pooled(every)
+    schedules, measured = _spread(*_pooled(every))
     several = np.array([sum(a < b for a, b in zip(each, BOUNDS, strict=True)) > 1 for each in schedules], dtype=bool)
     if several.sum() < MIN_POINTS:
         raise SpecError(
@@ -194,6 +203,14 @@ def _pooled(points: Sequence[Point]) -> tuple[tuple[Schedule, ...], np.ndarray]:
             seen.setdefault(point.schedule, []).append(point.validation)
     order = sorted(seen, key=lambda schedule: schedule.clusters)
     return tuple(order), np.array([pooled(seen[schedule]).accuracy for schedule in order])
+
+
+def _spread(schedules: tuple[Schedule, ...], measured: np.ndarray) -> tuple[tuple[Schedule, ...], np.ndarray]:
+    """Those to learn from, in their order."""
+    if len(schedules) <= MAX_LEARNT:
+        return schedules, measured
+    taken = np.linspace(0, len(schedules) - 1, MAX_LEARNT).round().astype(int)
+    return tuple(schedules[place] for place in taken), measured[taken]
 
 
 def _counts(schedules: Iterable[Schedule]) -> np.ndarray:

@@ -21,6 +21,7 @@ from roboreg_core.explore.jobs import (
     newest_error,
     own_jobs,
     parts,
+    stops,
     submit_part,
     submit_runs,
     tidy,
@@ -126,7 +127,7 @@ def stop(engine: Engine, sweep: Sweep) -> None:
     for job in own_jobs(engine.store, sweep)[::-1]:  # the last in the queue first, so that none begins meanwhile
         try:
             engine.cancel(job.id)
-            STOPPING.add(job.id)
+            STOPPING[job.id] = job.started
         except JobError as error:
             current = engine.store.get_job(job.id)
             if current is not None and not current.status.is_ended:
@@ -180,7 +181,7 @@ def status(store: Store, sweep: Sweep) -> Status:
     jobs = sorted(jobs_at(store, sweep), key=lambda job: job.status is not JobStatus.RUNNING)
     running = [job for job in jobs if job.status is JobStatus.RUNNING]
     state = State.RUNNING if jobs else State.STOPPED
-    if jobs and all(job.id in STOPPING for job in jobs):
+    if jobs and all(map(stops, jobs)):
         state = State.STOPPING
     seconds = _remaining(store, sweep, running)
     return Status(

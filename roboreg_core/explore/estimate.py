@@ -69,10 +69,13 @@ def speed(setting: Setting, records: Iterable[Record]) -> float:
     own = [each for each in records if each.kind == POINT and not each.recorded and _alike(each, setting)][:RECENT]
     if not own:
         return 1.0
-    took = sum(each.result["seconds"] for each in own)
-    test = any(each.result["test"] for each in own)
-    expected = sum(shares([Schedule.from_json(each.spec["schedule"]) for each in own], setting, test=test))
-    return max(0.01, took / expected)
+    # Seeds share nothing, and neither do points with and without test images: those are other sweeps' work.
+    alike: dict[tuple[int, bool], list[Schedule]] = {}
+    for each in own:
+        which = each.spec["seed"], each.result["test"] is not None
+        alike.setdefault(which, []).append(Schedule.from_json(each.spec["schedule"]))
+    expected = sum(sum(shares(schedules, setting, test=test)) for (_, test), schedules in alike.items())
+    return max(0.01, sum(each.result["seconds"] for each in own) / expected)
 
 
 class Pace:

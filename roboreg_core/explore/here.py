@@ -76,7 +76,7 @@ def _part(
     on_report: Callable[[dict[str, Any]], None],
 ) -> None:
     def put(kind: str, record_id: str, asked: dict[str, Any], result: dict[str, Any]) -> None:
-        store.put_record(Record(kind=kind, id=record_id, created=now(), spec=asked, result=result))
+        store.complete_record(Record(kind=kind, id=record_id, created=now(), spec=asked, result=result))
 
     points = [(schedule, seed) for schedule in schedules]
     part = PartSpec(

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 # On a cluster: more than there are workers, so that a lost one costs little and none waits long for the last.
 REMOTE_PARTS = 12
-# Jobs that this process asked to end and that have not yet: their points are nobody's soon.
-STOPPING: set[str] = set()
+# Jobs that this process asked to end and that have not yet: their points are nobody's soon. With each when the attempt
+# began that is to end: one that is resumed by hand keeps its id.
+STOPPING: dict[str, str | None] = {}
 
 
 def jobs_at(store: Store, sweep: Sweep) -> list[Job]:
@@ -46,7 +47,12 @@ def own_jobs(store: Store, sweep: Sweep) -> list[Job]:
 
 def _active(store: Store, spec: SweepSpec) -> list[Job]:
     """The unfinished jobs of the kind that a sweep has, and that measure all that it asks for; oldest first."""
-    found = [job for job in store.list_jobs(KIND if spec.tuned else SWEEP_PART)[::-1] if not job.status.is_ended]
+    found = []
+    for job in store.list_jobs(KIND if spec.tuned else SWEEP_PART)[::-1]:
+        if job.status.is_ended:
+            STOPPING.pop(job.id, None)
+        else:
+            found.append(job)
     return found if spec.tuned else [job for job in found if job.spec["test"] or not spec.test]
 
 
@@ -57,8 +63,12 @@ def makes(job: Job) -> list[str]:
 
 def is_stopping(store: Store, sweep: Sweep) -> bool:
     """Whether a job that was asked to end is still at this sweep's points."""
-    active = {job.id for job in jobs_at(store, sweep)}
-    return bool(active & STOPPING)
+    return any(stops(job) for job in jobs_at(store, sweep))
+
+
+def stops(job: Job) -> bool:
+    """Whether this process asked the attempt at a job that is under way to end."""
+    return job.id in STOPPING and STOPPING[job.id] == job.started
 
 
 def unattended(store: Store, sweep: Sweep) -> list[tuple[Schedule, int]]:
@@ -105,7 +115,7 @@ def submit_runs(
     for point in points:
         run = spec.run_spec(*point)
         if run.id in broken:
-            STOPPING.discard(broken[run.id].id)
+            STOPPING.pop(broken[run.id].id, None)
             found.append(engine.resume(broken[run.id].id))
         else:
             found.append(engine.submit(run_task_for(run, checkpoint, engine.store)))
@@ -116,7 +126,7 @@ def tidy(store: Store, sweep: Sweep) -> None:
     """Forget the ended jobs of the sweep's parts: others take their place."""
     for job in store.list_jobs(SWEEP_PART):
         if job.status.is_ended and job.spec["sweep"] == sweep.id:
-            STOPPING.discard(job.id)
+            STOPPING.pop(job.id, None)
             with suppress(StoreError):  # another process was quicker
                 store.delete_job(job.id)
 

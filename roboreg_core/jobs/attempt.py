@@ -37,10 +37,12 @@ log = logging.getLogger(__name__)
 def keep_record(store: Store, message: dict[str, Any]) -> None:
     """Write the record that a worker's message of the kind `record` carries.
 
+    Two jobs may make the same record, the later one with less in it: what was known stays.
+
     Raises:
         StoreError: it cannot be written.
     """
-    store.put_record(Record(**json.loads(message["payload"]), created=now()))
+    store.complete_record(Record(**json.loads(message["payload"]), created=now()))
 
 
 class Attempt:

@@ -64,7 +64,8 @@ class Context(Protocol):
         """Hand over finished work on the way: a record that stays whatever becomes of the job; a question leaves none.
 
         All are JSON and name no artefacts. Returns once the worker's death can no longer lose it, so that a state saved
-        afterwards may say that it is done. `id` determines the content: one that is kept already is written once more.
+        afterwards may say that it is done. `id` determines the content: one that is kept already is written once
+        more, and keeps what is null in the new one.
 
         Raises:
             JobError: it is not JSON.

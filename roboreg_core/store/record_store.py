@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from roboreg_core.errors import StoreError
@@ -48,6 +49,21 @@ class RecordStore:
             StoreError: an artefact that its result names is not there.
         """
         with self._database.write() as db:
+            dropped = self._write_record(db, record)
+        self._discard(dropped)
+
+    def complete_record(self, record: Record) -> None:
+        """Keep a record in place of the one with the same id; what its result leaves null stays as that one has it.
+
+        Raises:
+            StoreError: an artefact that its result names is not there.
+        """
+        with self._database.write() as db:
+            row = db.execute(f"SELECT * FROM records WHERE id = ? AND {_STANDS}", (record.id,)).fetchone()
+            standing = rows.to_record(row) if row else self._shipped.records().get(record.id)
+            if standing is not None:
+                known = {name: value for name, value in standing.result.items() if record.result.get(name) is None}
+                record = replace(record, result={**record.result, **known})
             dropped = self._write_record(db, record)
         self._discard(dropped)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from roboreg_core.analysis import prediction
 from roboreg_core.analysis.grid import Grid
 from roboreg_core.analysis.points import Point
 from roboreg_core.analysis.prediction import LEVEL, MIN_POINTS, Predictor, fit
@@ -121,6 +122,17 @@ def test_too_few_points_and_mixed_settings_are_refused() -> None:
 def test_order_and_repeated_points_change_nothing(predictor: Predictor) -> None:
     again = fit([*LEARNT[::-1], *SENSITIVITY, *LEARNT[:5]], CURVES)
     assert again.predict(NEW[:9]).mean == pytest.approx(predictor.predict(NEW[:9]).mean)
+
+
+def test_of_very_many_schedules_some_are_learnt_from_and_all_are_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prediction, "MAX_LEARNT", 40)
+    schedules = random_schedules(90, seed=6)
+    points = noisy(schedules, seed=6)
+    found = fit(points, CURVES)
+    assert len(found.schedules) == len(set(found.schedules)) == len(found.measured) == 40
+    assert set(found.schedules) <= set(schedules)
+    errors = [abs(found.predict_unseen(each).mean[0] - true_accuracy(each)) for each in schedules]
+    assert sum(errors) / len(errors) < 0.03
 
 
 def half_won_back(points: list[Point]) -> list[Point]:

@@ -92,6 +92,16 @@ def test_stopped_and_resumed(engine: Engine, dense: Checkpoint) -> None:
     control.stop(engine, sweep)
 
 
+def test_one_whose_job_was_resumed_by_hand_is_not_stopping(engine: Engine, dense: Checkpoint) -> None:
+    sweep = control.start(engine, sweep_of(dense), dense)
+    (job,) = status(engine.store, sweep).jobs
+    control.stop(engine, sweep)
+    until(lambda: state(engine, sweep) is State.STOPPED)
+    assert engine.resume(job.id).id == job.id
+    assert state(engine, sweep) is State.RUNNING
+    assert control.resume(engine, sweep, dense) == [], "its job is at all of its points"
+
+
 def test_points_that_another_sweep_is_at_are_awaited(engine: Engine, dense: Checkpoint) -> None:
     first = control.start(engine, sweep_of(dense), dense)
     other = control.start(engine, sweep_of(dense, of_schedules([FIRST, Schedule((1,) * 9)]), name="other"), dense)

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from roboreg_core.errors import SpecError, StoreError
-from roboreg_core.explore import here
+from roboreg_core.explore import control, here
 from roboreg_core.explore.here import sweep_here
 from roboreg_core.explore.kept import points_of, progress_of
 from roboreg_core.model.checkpoints import Checkpoint
 from roboreg_core.store.store import Store
-from tests.explore.helpers import put_run, sweep_of
+from tests.explore.helpers import GRID, point_of, put_point, put_run, seen, sweep_of
 
 pytestmark = pytest.mark.usefixtures("small_sets")
 
@@ -30,6 +30,15 @@ def test_it_is_measured_whole_and_only_once(dense: Checkpoint, store: Store) -> 
     told.clear()
     assert sweep_here(spec, dense, store, on_report=told.append) == sweep
     assert told == [], "nothing was left to measure"
+
+
+def test_test_images_are_not_lost_to_one_that_measures_without(dense: Checkpoint, store: Store) -> None:
+    whole, lean = sweep_of(dense), sweep_of(dense, name="lean", test=False)
+    put_point(store, point_of(whole, GRID.schedules()[0], right=45))
+    here._part(lean, 0, tuple(GRID.schedules()[:1]), dense, store, lambda payload: None)
+    (point,) = points_of(store, control.keep(store, whole))
+    assert point.test == seen(44)
+    assert point.validation != seen(45), "what is measured again is the newer"
 
 
 def test_broken_off_it_goes_on_with_what_is_missing(dense: Checkpoint, store: Store, monkeypatch) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from roboreg_core.analysis.grid import BLOCKS, RANDOM, SOURCE, Grid, of_schedules
 from roboreg_core.analysis.points import from_json
 from roboreg_core.errors import RoboRegError, SpecError
-from roboreg_core.explore.estimate import Pace, estimate_seconds, shares
+from roboreg_core.explore.estimate import Pace, estimate_seconds, shares, speed
 from roboreg_core.explore.spec import SweepSpec, clean_name, cut, point_record, setting_of
 from roboreg_core.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.store.records import Record
@@ -139,6 +139,17 @@ def test_this_machines_own_points_tell_its_speed() -> None:
     assert estimate_seconds(spec(), kept(recorded=True)) == estimate_seconds(spec())
     assert estimate_seconds(spec(), kept(recorded=False)) < estimate_seconds(spec()) / 4
     assert estimate_seconds(replace(spec(), method="l1"), kept(recorded=False)) == estimate_seconds(spec(method="l1"))
+
+
+def test_seeds_and_points_without_test_images_tell_the_same_speed() -> None:
+    setting, found = spec().setting(0), []
+    for seed, test in ((0, True), (1, True), (2, False)):
+        seconds = shares(SOURCE.schedules(), setting, test=test)
+        for schedule, each in zip(SOURCE.schedules(), seconds, strict=True):
+            point = point_of(spec(seeds=(seed,), test=test), schedule, seed=seed, seconds=3 * each)
+            kind, record_id, asked, result = point_record(point)
+            found.append(Record(kind=kind, id=record_id, created="", spec=asked, result=result))
+    assert speed(setting, found) == pytest.approx(3)
 
 
 def test_the_time_left_shrinks_with_what_is_done() -> None:

@@ -93,8 +93,10 @@ def greedy_of(asked: Asked, limits: Limits) -> Found:
 
 
 def _digest(points: Sequence[Point]) -> str:
-    """Names what these points were read from; a record never changes."""
-    return hashlib.sha256(" ".join(point.record for point in points).encode()).hexdigest()
+    """Names these points and what was measured at each: a point's record may get more figures later."""
+    figures = (hash((each.validation, each.test, each.tuned_validation, each.latency)) for each in points)
+    text = " ".join(f"{point.record} {each}" for point, each in zip(points, figures, strict=True))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _place() -> tuple[str, str, int]:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from roboreg_core.analysis.grid import BLOCKS, LIST, MAX_SCHEDULES, RANDOM, STAGES, Grid
 from roboreg_core.errors import ScheduleError, SpecError
+from roboreg_core.explore.spec import MAX_SEEDS
 from roboreg_core.schedule import BOUNDS, STAGE_WIDTHS, Schedule
 
 LONGEST_ROW = 8
-# More seeds a schedule than anybody will wait for.
-MAX_SEEDS, MOST_SEED = 100, 2**31 - 1
+MOST_SEED = 2**31 - 1
 _RANGE = re.compile(r"(\d+)[-\u2013](\d+)(?::(\d+))?")
 _JOINED = re.compile(r"\s*([-\u2013:])\s*")
 
