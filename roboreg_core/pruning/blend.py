@@ -72,7 +72,7 @@ def blend(around: Around, mixtures: Tensor, weights: Tensor) -> Tensor:
     flat = around.channels.view(taps * n, size)
     mixtures, weights = mixtures.clone(), weights.float()
     reads = weights[:-1].view(len(mixtures), taps, -1)
-    hidden = torch.stack([(flat @ mixture).relu_().view(taps, n) for mixture in mixtures])
+    hidden = (mixtures @ flat.T).relu_().view(-1, taps, n)
     residual = around.wanted - weights[-1] - hidden.view(-1, n).T @ reads.flatten(0, 1)
     loudness = hidden.square().mean((1, 2)) * reads.square().sum((1, 2))
     lowest = residual.square().sum()
