@@ -122,8 +122,8 @@ def section(held: Points) -> str:
         "## search",
         "",
         "Schedules found on validation images against uniform ones at equal MACs, all pruned with `refit` and, where "
-        "it says so, fine-tuned alike; accuracy in percent of all 10,000 test images. `refined` was found by measuring so "
-        "many schedules, `greedy` from the blocks' sensitivity alone; `uniform` is the largest schedule within the "
+        "it says so, fine-tuned alike; accuracy in percent of all 10,000 test images. `refined` was found by measuring "
+        "so many schedules, `greedy` by what was predicted; `uniform` is the largest schedule within the "
         "budget that keeps the same share of every block. Made by `python -m benchmarks.results search`.",
         "",
     ]

@@ -190,7 +190,7 @@ def _branches(order: Sequence[Schedule]) -> list[list[int]]:
     agree = [_agree(one, other) for one, other in itertools.pairwise(order)]
     found: list[list[int]] = []
     following: list[int] = []
-    for depth in [0, *reversed(agree)]:
+    for depth in [0, *reversed(agree)] if order else []:
         # Behind a branch at `depth`, nothing deeper is of use any more.
         following = [*([depth] if depth else []), *(each for each in following if each < depth)]
         found.append(following)

@@ -75,11 +75,16 @@ def search_verb(
 
 def _setting(loaded: Checkpoint, images: str, **settings: Any) -> Any:
     from roboreg_core.data.sources import resolve_training_set
+    from roboreg_core.explore.forecast import Asked, learnable
     from roboreg_core.explore.spec import Setting
-    from roboreg_core.pruning.method import compose
+    from roboreg_core.pruning.method import parse
 
-    settings["method"] = compose(settings["method"], features="", clusters="", keep="", repair="").spelled
-    return Setting(dense_sha256=loaded.sha256, training_set=resolve_training_set(images), **settings)
+    settings["method"] = parse(settings["method"]).spelled
+    setting = Setting(dense_sha256=loaded.sha256, training_set=resolve_training_set(images), **settings)
+    if images != "auto":
+        return setting
+    asked = {name: value for name, value in setting.to_json().items() if name != "seed"}
+    return replace(setting, training_set=learnable(open_store(), Asked(**asked)).training_set)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,7 +58,7 @@ def search_here(
         return found
 
     def put(kind: str, record_id: str, asked: dict[str, Any], result: dict[str, Any]) -> None:
-        store.put_record(Record(kind=kind, id=record_id, created=now(), spec=asked, result=result))
+        store.complete_record(Record(kind=kind, id=record_id, created=now(), spec=asked, result=result))
 
     context = LocalContext(inputs=_inputs(spec, checkpoint, store), on_report=on_report, on_put=put)
     output = search(spec.to_json(), context)

@@ -117,3 +117,7 @@ def test_only_validation_and_test_images_are_measured_on(
     pruner = Pruner(make_network(), PruneSpec(method="l1"))
     with pytest.raises(SpecError, match="validation and test"):
         list(walk(pruner, TREE, dict.fromkeys(names, few_images)))
+
+
+def test_nothing_to_measure_is_no_error(make_network: Make, few_images: Images) -> None:
+    assert list(walk(Pruner(make_network(), PruneSpec(method="l1")), [], {"test": few_images})) == []

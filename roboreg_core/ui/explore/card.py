@@ -72,6 +72,8 @@ def design_query(point: Point) -> dict[str, str]:
 def _make_run(where: str, point: Point) -> None:
     if not state.machinery().loaded.is_set():
         return
+    if point.dense_sha256 not in ("", state.machinery().dense().sha256):
+        return  # of another dense network than the one that is loaded
     spec = _spec(point)
     job = state.store().active_job_for(spec.id)
     if job is not None:
@@ -91,7 +93,8 @@ def _make_run(where: str, point: Point) -> None:
 
 
 def _spec(point: Point) -> RunSpec:
-    setting = {name: getattr(point, name) for name in ("method", "recalibrate", "seed") if getattr(point, name) != ""}
+    names = ("method", "recalibrate", "seed", *(("calibration",) if point.calibration else ()))
+    setting = {name: getattr(point, name) for name in names if getattr(point, name) != ""}
     return spec_for(point.schedule, state.machinery().dense(), point.training_set or "auto", **setting)
 
 

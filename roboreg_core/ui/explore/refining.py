@@ -49,6 +49,11 @@ def found(record: Record) -> list[Candidate]:
     return [Candidate.from_json(each) for each in record.result["answers"]]
 
 
+def closest(record: Record) -> list[Candidate]:
+    """What comes closest to the limits, where nothing that was measured keeps them."""
+    return [Candidate.from_json(each) for each in record.result.get("closest", ())]
+
+
 def tried(record: Record | None) -> list[Candidate]:
     """Everything that a search measured; none before it did."""
     return [Candidate.from_json(each) for each in record.result.get("candidates", ())] if record is not None else []

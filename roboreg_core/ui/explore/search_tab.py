@@ -40,17 +40,20 @@ def show() -> None:
         spec = refining.spec_of(asked, wanted)
         record = state.store().get_record(spec.id)
         measured = refining.found(record) if record is not None else []
+        closest = refining.closest(record) if record is not None else []
         greedy = known.greedy_of(asked, wanted)
-        answers = measured or list(greedy.answers)
+        answers = measured or closest or list(greedy.answers)
         finding.markdown(f"### {panels.escape(_finding(wanted, answers[0]))}")
         _chart(search.search_data(answers, greedy.front, _near(greedy.uniform, answers), refining.tried(record)), asked)
+        if closest and not measured:
+            st.warning("None of the schedules that were measured keeps these limits; these come closest.")
+        elif record is None and greedy.doubtful:
+            st.warning(
+                "These are predicted to miss a limit on losses, by no more than predictions are off: measuring tells."
+            )
         _answers(answers, asked)
         if record is None:
             refining.panel(spec)
-        elif not measured:
-            st.warning(
-                "None of the schedules that were measured keeps these limits: the answers above are predictions."
-            )
 
 
 def _finding(wanted: Limits, best: Candidate) -> str:
