@@ -18,7 +18,8 @@ from roboreg_core.pruning.calibration import Reference, reference
 from roboreg_core.pruning.last_layer import fit_last_layer
 from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD, Method, parse
 from roboreg_core.pruning.recalibrate import recalibrate
-from roboreg_core.pruning.step import BlockReport, PrunedBlock, Site, advance, prune_block
+from roboreg_core.pruning.site import Site
+from roboreg_core.pruning.step import BlockReport, PrunedBlock, advance, prune_block
 from roboreg_core.schedule import Schedule
 from roboreg_core.seeding import torch_generator
 

@@ -8,7 +8,8 @@ from roboreg_core.model.resnet import ResNet20
 from roboreg_core.pruning.calibration import reference
 from roboreg_core.pruning.least_squares import error
 from roboreg_core.pruning.method import parse
-from roboreg_core.pruning.step import Site, advance, prune_block
+from roboreg_core.pruning.site import Site
+from roboreg_core.pruning.step import advance, prune_block
 
 Make = Callable[..., ResNet20]
 
