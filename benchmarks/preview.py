@@ -96,7 +96,7 @@ def measure(address: str, rounds: int) -> tuple[float, list[tuple[int, float]]]:
 
 
 def _press(page: Page, block: int) -> float:
-    page.locator(f".st-key-slider-{block} input[type=range]").focus()
+    page.locator(f".st-key-slider-{block} input[type=range]:visible").focus()
     page.evaluate(f"block => {{ window.took = ({MEASURE})(block) }}", block)
     page.keyboard.press("ArrowLeft")
     took = float(page.evaluate("() => window.took"))

@@ -82,7 +82,7 @@ def measure(address: str, presses: int) -> list[float]:
         page.goto(f"{address}/design?s=moderate")
         page.locator(".st-key-start button, .st-key-open-run button").wait_for(timeout=60_000)
         page.wait_for_timeout(3_000)
-        page.locator(".st-key-slider-5 input[type=range]").focus()
+        page.locator(".st-key-slider-5 input[type=range]:visible").focus()
         times = [_press(page, press) for press in range(WARM_UP + presses)]
         browser.close()
     return times[WARM_UP:]

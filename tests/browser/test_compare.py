@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from roboreg_core import paths
 from roboreg_core.charts import words
+from roboreg_core.runs.spec import KIND
 from tests.browser.conftest import App
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -27,7 +28,8 @@ def figures(page: Page, run: str) -> str:
 
 def change(run: str, baseline: str = "") -> float:
     """A recorded run's accuracy less another's, or the dense network's, 0..1; runs by the beginning of their ids."""
-    records = {record["id"][:8]: record["result"]["stages"] for record in json.loads(RECORDS.read_text())}
+    runs = [record for record in json.loads(RECORDS.read_text()) if record["kind"] == KIND]
+    records = {run["id"][:8]: run["result"]["stages"] for run in runs}
     before = records[baseline]["tuned"] if baseline else records[run]["dense"]
     return float(records[run]["tuned"]["accuracy"] - before["accuracy"])
 

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def slider(page: Page, block: int) -> Locator:
-    return page.locator(f".st-key-slider-{block} input[type=range]").first
+    return page.locator(f".st-key-slider-{block} input[type=range]:visible")
 
 
 def test_a_lock_a_move_and_undo_by_key(page: Page, app: App) -> None:

@@ -57,7 +57,7 @@ def test_the_whole_journey(page: Page, browser: Browser, app: App, tmp_path: Pat
     page.locator(".st-key-preset-quarter button").click()
     counts = page.locator(".st-key-counts")
     expect(counts).to_contain_text(f"{cost(PRESETS['quarter']).parameters:,}")
-    slider = page.locator(".st-key-slider-9 input[type=range]")
+    slider = page.locator(".st-key-slider-9 input[type=range]:visible")
     expect(slider).to_have_count(1)
     expect(slider).to_have_value("16")
     slider.focus()

@@ -68,7 +68,8 @@ def assert_harmless(app: AppTest) -> None:
     elements = [element for each in read for element in each.elements]
     assert not {"script", "b", "title"} & {name for name, _ in elements}
     # Pictures of ours are made here, links of ours lead to Inspect; nothing else is either.
-    assert all(given["src"].startswith("data:image/png;base64,") for name, given in elements if name == "img")
+    made = ("data:image/png;base64,", "data:image/svg+xml")
+    assert all(given["src"].startswith(made) for name, given in elements if name == "img")
     assert all(given["href"].startswith("inspect?") for name, given in elements if name == "a")
     assert not [given for _, given in elements if any(name.startswith("on") or name == "id" for name in given)]
     kinds = ("markdown", "caption", "info", "error", "warning", "success", "title", "header", "subheader")

@@ -7,24 +7,42 @@ from collections.abc import Sequence
 import streamlit as st
 
 from roboreg_core.charts import prediction, words
+from roboreg_core.errors import RoboRegError
 from roboreg_core.explore.forecast import TUNED, Asked, Scored
 from roboreg_core.runs.spec import RunSpec
 from roboreg_core.store.records import Record
 from roboreg_core.ui import outlook, panels
+from roboreg_core.ui.outlook import Outlook
 
+# An outlook is learnt within seconds of the first look.
+AWAITED_SECONDS = 2.0
 _AFTER = {TUNED: "after fine-tuning"}
 
 
 def line(record: Record) -> None:
     """One line for each stage that was predicted; nothing where nothing can be, or until it is learnt."""
-    spec = RunSpec.from_json(record.spec)
+    try:
+        spec = RunSpec.from_json(record.spec)
+    except (RoboRegError, TypeError):
+        return  # of another version of the code
     if spec.weights() is not None or spec.schedule.is_dense:
         return  # no filter goes
     known = outlook.learner().outlook(Asked.of(spec))
     if known is None:
-        st.fragment(_awaited, run_every=outlook.LOOK_AGAIN_SECONDS)(Asked.of(spec))
-        return
-    said = text([row for row in known.scored if row.record == record.id])
+        st.fragment(_awaited, run_every=AWAITED_SECONDS)(Asked.of(spec), record.id)
+    else:
+        _say(known, record.id)
+
+
+def _awaited(asked: Asked, run: str) -> None:
+    """Says it as soon as it is learnt, and draws nothing else again: the page may be about to be left."""
+    known = outlook.learner().outlook(asked)
+    if known is not None:
+        _say(known, run)
+
+
+def _say(known: Outlook, run: str) -> None:
+    said = text([row for row in known.scored if row.record == run])
     if said:
         st.caption(panels.escape(f"{said} {prediction.score_words(known.score)}."))
 
@@ -38,9 +56,3 @@ def text(rows: Sequence[Scored]) -> str:
         for row in rows
     )
     return f"Predicted without this run's figures: {told}." if told else ""
-
-
-def _awaited(asked: Asked) -> None:
-    """Draw the page once more as soon as it is learnt; until then there is nothing to see."""
-    if outlook.learner().outlook(asked) is not None:
-        st.rerun()
