@@ -82,6 +82,7 @@ def test_the_whole_journey(page: Page, browser: Browser, app: App, tmp_path: Pat
     job = newest(store)
     assert job.status is JobStatus.FINISHED, job.error
     page.goto(f"{app.address}/design?s={wanted}&epochs=1")
+    expect(counts).to_contain_text("interval")
     page.locator(".st-key-open-run button").click()
     expect(page).to_have_url(re.compile(f"inspect.*run={job.key}"))
     result = store.find_record(job.key).result
