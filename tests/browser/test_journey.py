@@ -82,12 +82,8 @@ def test_the_whole_journey(page: Page, browser: Browser, app: App, tmp_path: Pat
     job = newest(store)
     assert job.status is JobStatus.FINISHED, job.error
     page.goto(f"{app.address}/design?s={wanted}&epochs=1")
-    expect(counts).to_contain_text("interval")
     page.locator(".st-key-open-run button").click()
     expect(page).to_have_url(re.compile(f"inspect.*run={job.key}"))
-    # Known fault: opened so soon after a run, the page may be left empty a second later; drawn anew it stays.
-    page.wait_for_timeout(3_000)
-    page.reload()
     result = store.find_record(job.key).result
     accuracy = result["stages"]["tuned"]["accuracy"]
     read_result(page, f"{100 * accuracy:.1f}", result)
