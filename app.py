@@ -4,13 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from roboreg_core.ui import guard, state
+from roboreg_core.ui import guard, state, timers
 
 ICON = Path(__file__).parent / "docs" / "images" / "icon.png"
 
 
 def main() -> None:
     """Show the page that the address names."""
+    timers.mend()
     # A picture of our own: the browser would fetch a Material icon, or an emoji, from another server.
     st.set_page_config(page_title="RoboReg", page_icon=str(ICON), layout="wide")
     page = st.navigation(
@@ -28,6 +29,7 @@ def main() -> None:
     guard.through_navigation()
     page.run()
     state.machinery()
+    timers.forget_left_page()
 
 
 # The job engine's worker processes import this file: only a visitor's script may run it.
