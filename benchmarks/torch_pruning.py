@@ -1,13 +1,12 @@
 """The rival Torch-Pruning (Fang et al. 2023, DepGraph) on our network and schedules.
 
 Its dependency graph, its pruner and its importance scores do the work; only the widths are ours.
-Run: python -m benchmarks.torch_pruning moderate --importance magnitude-l2 (needs requirements-benchmarks.txt)
+Run: python -m benchmarks.torch_pruning moderate --importance magnitude-l2 (needs requirements-rivals.txt)
 """
 
 from __future__ import annotations
 
 import copy
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,6 +16,7 @@ import torch.nn.functional as F
 import typer
 from torch import nn
 
+from benchmarks import rivals
 from roboreg_core.data.images import Images
 from roboreg_core.data.sources import test_images, training_images
 from roboreg_core.errors import RoboRegError, ScheduleError, SpecError
@@ -81,7 +81,7 @@ def rival_prune(
     """
     rival = _rival(importance)
     _check(model, schedule, rival, calibration)
-    package = _package()
+    package = rivals.load("torch_pruning")
     theirs = copy.deepcopy(model).eval().requires_grad_()
     if rival.gradients is not None:
         assert calibration is not None
@@ -200,17 +200,6 @@ def _check(model: ResNet20, schedule: Schedule, rival: Rival, calibration: Image
             raise ScheduleError(f"width of block {block} must be 1..{has}, what this network has, got {wanted}")
     if rival.needs_labels and (calibration is None or len(calibration) == 0):
         raise SpecError(f"{rival.name} needs labelled training images, got none; hand some over as calibration")
-
-
-def _package() -> Any:
-    # By name, because it comes without types and is no dependency of the project itself.
-    try:
-        return importlib.import_module("torch_pruning")
-    except ModuleNotFoundError as error:
-        raise RoboRegError(
-            f"this benchmark needs Torch-Pruning, found no {error.name}; "
-            f"run: python -m pip install torch-pruning=={VERSION}"
-        ) from None
 
 
 def _remove_filters(package: Any, model: ResNet20, schedule: Schedule, scorer: Any, seed: int) -> None:

@@ -20,8 +20,7 @@ import typer
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from benchmarks.common import WORKERS, show, take_turns, usual_loader
-from roboreg_core.data.augment import SIX
+from benchmarks.common import WORKERS, show, take_turns, usual_loader, usual_six
 from roboreg_core.data.images import Images
 from roboreg_core.data.sources import training_images
 from roboreg_core.model.resnet import IMAGENET, ResNet20, initialise
@@ -86,11 +85,7 @@ def six_transforms() -> v2.Compose:
     """The six augmentations as torchvision spells them, with normalisation."""
     return v2.Compose(
         [
-            v2.RandomCrop(32, padding=SIX.pad),
-            v2.RandomHorizontalFlip(),
-            v2.RandomRotation(SIX.rotation),
-            v2.RandomAffine(0, shear=SIX.shear, scale=SIX.scale),
-            v2.ColorJitter(SIX.brightness, SIX.contrast, SIX.saturation),
+            *usual_six(),
             v2.PILToTensor(),
             v2.ToDtype(torch.float32, scale=True),
             v2.Normalize(IMAGENET.mean, IMAGENET.std),
