@@ -158,9 +158,9 @@ def _row(name: str, rates: list[float], usual: list[float]) -> Row:
     )
 
 
-def machine() -> dict[str, Any]:
-    """What the figures depend on: processor, cores, threads, versions."""
-    return {"processor": _processor(), "cores": os.cpu_count(), **environment(torch.device("cpu"))}
+def machine(device: str = "cpu") -> dict[str, Any]:
+    """What the figures depend on: processor, cores, device, threads, versions."""
+    return {"processor": _processor(), "cores": os.cpu_count(), **environment(torch.device(device))}
 
 
 def _processor() -> str:
@@ -178,17 +178,18 @@ def show(
     quick: bool,
     out: Path | None,
     more: Mapping[str, Any] | None = None,
+    device: str = "cpu",
 ) -> None:
     """Print the table and what it depends on; write the same, and `more`, as JSON to `out`."""
     print(f"{title}{' (quick: a test of this script, no result)' if quick else ''}\n")
-    print(f"{'':<34}{'images/s':>9}{'(min - max)':>18}{'times':>8}{'(min - max)':>16}")
+    print(f"{'':<34}{'images/s':>9}{'(min - max)':>20}{'times':>8}{'(min - max)':>16}")
     for row in rows:
         spread, ratios = f"({row.low:,.0f} - {row.high:,.0f})", f"({row.ratio_low:.2f} - {row.ratio_high:.2f})"
-        print(f"{row.name:<34}{row.median:>9,.0f}{spread:>18}{row.ratio:>8.2f}{ratios:>16}")
+        print(f"{row.name:<34}{row.median:>9,.0f}{spread:>20}{row.ratio:>8.2f}{ratios:>16}")
     best = max((row for row in rows if row.name.startswith(OURS)), key=lambda row: row.ratio)
     verdict = "reached" if best.ratio >= GOAL else "missed"
     print(f"\ngoal: {GOAL:g} times the usual way, {verdict} by {best.name}")
-    everything = {**facts, **machine()}
+    everything = {**facts, **machine(device)}
     print("; ".join(f"{name} {value}" for name, value in everything.items()))
     if out is not None:
         rows_out = [asdict(row) for row in rows]

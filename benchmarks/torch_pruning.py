@@ -7,8 +7,10 @@ Run: python -m benchmarks.torch_pruning moderate --importance magnitude-l2 (need
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -17,6 +19,7 @@ import typer
 from torch import nn
 
 from benchmarks import rivals
+from benchmarks.common import write_json
 from roboreg_core.data.images import Images
 from roboreg_core.data.sources import test_images, training_images
 from roboreg_core.errors import RoboRegError, ScheduleError, SpecError
@@ -25,7 +28,7 @@ from roboreg_core.evaluation.report import report
 from roboreg_core.model import checkpoints
 from roboreg_core.model.cost import IMAGE_SIZE, cost
 from roboreg_core.model.resnet import ResNet20
-from roboreg_core.pruning.prune import PruneSpec, draw_calibration
+from roboreg_core.pruning.prune import PruneSpec, draw_calibration, prune
 from roboreg_core.pruning.recalibrate import recalibrate as recalibrated
 from roboreg_core.schedule import Schedule
 from roboreg_core.seeding import derive, torch_generator
@@ -171,21 +174,40 @@ def main(
     recalibrate: Annotated[bool, typer.Option("--recalibrate", help="Estimate batch norm anew afterwards.")] = False,
     calibration: Annotated[int, typer.Option(help="Images for gradients and recalibration.")] = 1_000,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Prune with our default as well, and write both here.")] = None,
 ) -> None:
     """Prune the dense network with Torch-Pruning, and print the accuracy on the test images in float32."""
     try:
         widths = Schedule.parse(schedule)
         images = draw_calibration(training_images("bundled"), PruneSpec(calibration=calibration, seed=seed))
         dense = checkpoints.load("dense").model
+        started = time.perf_counter()
         pruned = rival_prune(dense, widths, importance, calibration=images, seed=seed)
         if recalibrate:
             pruned = recalibrated(pruned, images)
+        seconds = time.perf_counter() - started
     except RoboRegError as error:
         raise typer.BadParameter(str(error)) from None
     test = test_images()
     accuracy = report(logits(pruned, test), test.labels).accuracy
     how = f"{importance}, batch norm {f'recalibrated on {images.name}' if recalibrate else 'as it was'}"
-    print(f"{widths.label}, Torch-Pruning, {how}: {accuracy:.2%} of {test.name} (float32)")
+    print(f"{widths.label}, Torch-Pruning, {how}: {accuracy:.2%} of {test.name} (float32), {seconds:.1f} s")
+    if json is None:
+        return
+    ours = _ours(dense, widths, seed)
+    print(f"{widths.label}, RoboReg, {PruneSpec().method}: {ours['accuracy']:.2%}, {ours['seconds']:.1f} s")
+    rival = {"version": VERSION, "importance": importance, "recalibrated": recalibrate, "seed": seed}
+    figures = {"schedule": widths.label, "rival": {**rival, "accuracy": accuracy, "seconds": seconds}, "ours": ours}
+    write_json(json, figures)
+
+
+def _ours(dense: ResNet20, widths: Schedule, seed: int) -> dict[str, Any]:
+    spec, test = PruneSpec(seed=seed), test_images()
+    started = time.perf_counter()
+    pruned = prune(dense, widths, spec, calibration=training_images("bundled")).model
+    seconds = time.perf_counter() - started
+    accuracy = report(logits(pruned, test), test.labels).accuracy
+    return {"method": spec.method, "seed": seed, "accuracy": accuracy, "seconds": seconds}
 
 
 def _rival(importance: str) -> Rival:
