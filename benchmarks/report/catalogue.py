@@ -58,6 +58,11 @@ class Benchmark:
         return " ".join(["python -m", f"benchmarks.{self.module}", *self.arguments])
 
 
+def percent(share: float, digits: int = 1) -> str:
+    """A share as the documentation writes it."""
+    return f"{share:.{digits}%}".replace("%", " %")
+
+
 def verdict(goal: str, reached: bool) -> str:
     """A goal with whether it was reached."""
     return f"{goal}: {REACHED if reached else MISSED}"
@@ -91,8 +96,8 @@ def augmentation(figures: Figures) -> list[Line]:
     shares = [
         Line(
             what=f"augmentation's share of an epoch, {each['precision']}, {each['steps']} steps on the CPU",
-            figure=f"{each['share']:.1%}",
-            goal=verdict(f"under {goal:.0%}", each["share"] < goal),
+            figure=percent(each["share"]),
+            goal=verdict(f"under {percent(goal, 0)}", each["share"] < goal),
         )
         for each in figures["shares"]
     ]
@@ -192,9 +197,9 @@ def torch_pruning(figures: Figures) -> list[Line]:
     return [
         Line(
             what=f"prune {figures['schedule']} by `{ours['method']}`, no gradient and no label, not fine-tuned",
-            figure=f"{ours['accuracy']:.2%} of the test images, {ours['seconds']:.1f} s",
+            figure=f"{percent(ours['accuracy'], 2)} of the test images, {ours['seconds']:.1f} s",
             ratio=f"{gained:+.1f} points",
-            rival=f"Torch-Pruning {rival['version']}, {how}: {rival['accuracy']:.2%}, {rival['seconds']:.1f} s",
+            rival=f"Torch-Pruning {rival['version']}, {how}: {percent(rival['accuracy'], 2)}, {rival['seconds']:.1f} s",
         )
     ]
 

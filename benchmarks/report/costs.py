@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.report.catalogue import percent
 from benchmarks.report.measurements import Measurement
 
 COSTS_TITLE = "Where the time goes"
@@ -87,7 +88,7 @@ def costs(measured: Measurement) -> str:
         found = measured.figures[activity]
         for place, cost in enumerate(found["costs"][:LARGEST]):
             head = (title, f"{found['seconds']:.1f}") if place == 0 else ("", "")
-            share = f"{cost['share']:.0%}"
+            share = percent(cost["share"], 0)
             rows.append(f"| {' | '.join((*head, cost['kind'], share, done(activity, cost['kind'])))} |")
     return "\n".join(rows) + "\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmarks.report.catalogue import BENCHMARKS, Benchmark, Line
+from benchmarks.report.catalogue import BENCHMARKS, Benchmark, Line, percent
 from benchmarks.report.costs import COSTS_TITLE, costs
 from benchmarks.report.measurements import Measurement
 from roboreg_core.errors import RoboRegError
@@ -30,7 +30,7 @@ python -m benchmarks.report write                # this page and the README's fi
 ```
 
 Ratios are taken within a turn: contenders have a process each and take turns, so that a machine that slows down slows
-all of them. They compute the same, or there is no figure. What others make (kornia, Torch-Pruning) is installed apart:
+all of them. Training, evaluation and sweeps must come to the same results by all, or there is no figure. What others make (kornia, Torch-Pruning) is installed apart:
 `python -m pip install --no-deps --target .rivals -r requirements-rivals.txt`; without it, those rows are missing.
 """
 
@@ -58,7 +58,7 @@ def short(measurements: Measurements) -> str:
     for benchmark in _with_lines():
         measured, command = measurements.get(benchmark.name), f"`{benchmark.command}`"
         if measured is None:
-            rows.append(_row(benchmark.title.lower(), NOT_YET, "", "", command))
+            rows.append(_row(benchmark.title, NOT_YET, "", "", command))
             continue
         lines = [line for line in _lines(benchmark, measured) if line.short]
         rows += [_row(line.what, _with_ratio(line), line.rival, line.goal, command) for line in lines]
@@ -101,7 +101,7 @@ def _row(*cells: str) -> str:
 def _when(command: str, measured: Measurement) -> str:
     """Where figures come from."""
     machine = measured.machine
-    beside = "" if measured.busy <= FREE else f", beside other work ({measured.busy:.0%} of the cores)"
+    beside = "" if measured.busy <= FREE else f", beside other work ({percent(measured.busy, 0)} of the cores)"
     return (
         f"`{command}`, {measured.date}, {machine['processor']}, {machine['cores']} cores, torch {machine['torch']} on "
         f"{machine['threads']} threads{beside}.\n"

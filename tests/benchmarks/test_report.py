@@ -110,7 +110,7 @@ def test_a_rival_is_no_figure_of_the_readme_and_has_no_goal() -> None:
 
 
 def test_a_share_above_its_goal_is_missed() -> None:
-    assert f"| 5.1% |  |  | under 5%: {MISSED} |" in page(ALL)
+    assert f"| 5.1 % |  |  | under 5 %: {MISSED} |" in page(ALL)
 
 
 def test_what_was_not_measured_says_so_and_shows_no_figure() -> None:
@@ -123,7 +123,7 @@ def test_what_was_not_measured_says_so_and_shows_no_figure() -> None:
 
 
 def test_work_beside_it_is_said() -> None:
-    assert "beside other work (60% of the cores)" in page({"slider": replace(ALL["slider"], busy=0.6)})
+    assert "beside other work (60 % of the cores)" in page({"slider": replace(ALL["slider"], busy=0.6)})
     assert "beside other work" not in page(ALL)
 
 
