@@ -30,8 +30,9 @@ python -m benchmarks.report write                # this page and the README's fi
 ```
 
 Ratios are taken within a turn: contenders have a process each and take turns, so that a machine that slows down slows
-all of them. Training, evaluation and sweeps must come to the same results by all, or there is no figure. What others make (kornia, Torch-Pruning) is installed apart:
-`python -m pip install --no-deps --target .rivals -r requirements-rivals.txt`; without it, those rows are missing.
+all of them. Training, evaluation and sweeps must come to the same results by all, or there is no figure. What others
+make (kornia, Torch-Pruning) is installed apart; without it, those rows are missing:
+`python -m pip install --no-deps --target .rivals -r requirements-rivals.txt`.
 """
 
 
