@@ -7,6 +7,7 @@ python -m benchmarks.report write
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile

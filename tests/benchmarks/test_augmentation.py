@@ -1,4 +1,4 @@
-"""The augmentation benchmark measures what it says: every contender the same images, and the loop's own augmentation."""
+"""The augmentation benchmark measures what it says: all the images, and the loop's own augmentation."""
 
 from __future__ import annotations
 
