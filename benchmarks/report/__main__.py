@@ -60,7 +60,9 @@ def run(benchmark: Benchmark, *, quick: bool) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "figures.json"
         command = [sys.executable, "-m", f"benchmarks.{benchmark.module}", *arguments, "--json", str(file)]
-        done = subprocess.run(command, cwd=paths.PROJECT, check=False)
+        # An empty home: nothing that was measured here before takes part.
+        environment = {**os.environ, "ROBOREG_HOME": str(Path(folder) / "home")}
+        done = subprocess.run(command, check=False, cwd=paths.PROJECT, env=environment)
         if done.returncode != 0 or not file.exists():
             return False
         if not quick:
