@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -89,6 +89,7 @@ def train_verb(
     decay_epochs: Annotated[
         int | None, typer.Option(help="Last epochs over which recipe best lowers its rate to zero.")
     ] = None,
+    batch_size: Annotated[int, typer.Option(help="Images a step.")] = 128,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where it stopped.")] = False,
     out: Annotated[Path | None, typer.Option(help="Weights file to write (.safetensors).")] = None,
     as_json: Json = False,
@@ -97,7 +98,7 @@ def train_verb(
     from roboreg_core.training import spec as specs
     from roboreg_core.training.dense import DenseJob, train_dense
 
-    spec = specs.recipe(recipe, epochs, seed, decay_epochs)
+    spec = replace(specs.recipe(recipe, epochs, seed, decay_epochs), batch_size=batch_size)
     target = out or paths.home() / "checkpoints" / f"{recipe}-{spec.epochs}-seed{seed}.safetensors"
     job = DenseJob(spec=spec, out=target, training_set=images, device=device, resume=resume)
     with progress_bar(f"training {recipe}") as advance:
