@@ -35,15 +35,16 @@ def task_for(spec: NetworkSpec, store: Store, content: bytes | None = None) -> T
         SpecError: a training comes with bytes, or an upload without its own.
         StoreError: the bytes cannot be kept.
     """
-    inputs = {}
+    inputs, lane = {}, "device"
     if isinstance(spec, UploadSpec):
         if content is None:
             raise SpecError(f"an upload must come with its bytes, got none for {spec.file_name}")
         _check_bytes(spec, content)
-        inputs = {FILE: store.artifacts.put(content)}
+        # Seconds of work: it need not wait for the trainings that queue for the device.
+        inputs, lane = {FILE: store.artifacts.put(content)}, "light"
     elif content is not None:
         raise SpecError("a training must come without a file, got one: leave it out")
-    return Task(kind=NETWORK, key=spec.id, function=FUNCTION, spec=spec.to_json(), inputs=inputs)
+    return Task(kind=NETWORK, key=spec.id, function=FUNCTION, spec=spec.to_json(), inputs=inputs, lane=lane)
 
 
 def execute(spec_json: dict[str, Any], context: Context) -> Output:

@@ -85,6 +85,21 @@ def deleted(store: Store) -> list[Binned]:
     return store.list_binned(NETWORK)
 
 
+def find_deleted(store: Store, text: str) -> Record:
+    """The record of the network of this name, or id, that was deleted last.
+
+    Raises:
+        StoreError: there is none.
+    """
+    found = [each.record for each in deleted(store)]
+    wanted = (each for each in found if text == each.id or folded(text) == folded(each.spec["name"]))
+    record = next(wanted, None)
+    if record is None:
+        names = ", ".join(repr(each.spec["name"]) for each in found[:5]) or "none"
+        raise StoreError(f"no deleted network has the name or id {text[:80]!r}: there are {names}")
+    return record
+
+
 def _own(baseline: Baseline) -> Record:
     if baseline.record is None:
         raise StoreError(f"network {baseline.name!r} ships with the project: only own networks can be changed")

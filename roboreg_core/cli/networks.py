@@ -16,6 +16,7 @@ from roboreg_core.cli.common import (
     Seed,
     TrainingImages,
     answer,
+    load_network,
     measure,
     progress_bar,
     say,
@@ -47,7 +48,7 @@ def cost_verb(schedule: ScheduleArgument, as_json: Json = False) -> None:
 
 
 def evaluate_verb(
-    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A weights file, or a name in checkpoints/.")],
+    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A weights file, a name, or a SHA-256.")],
     precision: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
     device: Device = "auto",
     as_json: Json = False,
@@ -55,12 +56,11 @@ def evaluate_verb(
     """Accuracy, confusion matrix and per-class report of a network on all 10,000 test images."""
     from roboreg_core.device import choose_device, environment
     from roboreg_core.errors import SpecError
-    from roboreg_core.model import checkpoints
 
     if precision not in ("float32", "bfloat16"):
         raise SpecError(f"precision must be float32 or bfloat16, got {precision!r}")
     chosen = choose_device(device)
-    loaded = checkpoints.load(checkpoint)
+    loaded = load_network(checkpoint)
     say_notes(loaded.notes)
     figures, seconds = measure(loaded.model, chosen, precision)
     answer(
