@@ -70,7 +70,7 @@ def test_they_are_found_by_name_and_by_digits(store: Store, put: Put) -> None:
     assert find(store, "my  net") == mine
     assert find(store, mine.sha256[:6].upper()) == mine
     assert find(store, "dense").origin == "shipped"
-    with pytest.raises(CheckpointError, match="no network has the name .* 'other': there are 'dense', 'My Net'"):
+    with pytest.raises(CheckpointError, match=r"no network has the name .* 'other': there are 'dense', 'My Net'"):
         find(store, "other")
     with pytest.raises(CheckpointError, match="no network has"):
         find(store, mine.sha256[:5])

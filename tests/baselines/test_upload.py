@@ -1,4 +1,4 @@
-"""What people upload: networks in every common form are read, everything else is refused by name, and nothing is run."""
+"""What people upload: networks in every common form are read, all else is refused by name, and nothing is run."""
 
 from __future__ import annotations
 
@@ -51,10 +51,7 @@ PUBLIC: dict[str, Callable[[State], tuple[bytes, str]]] = {
     "wrapped, with accuracy": lambda state: (torch_bytes({"state_dict": state, "best_prec1": 91.7}), "NET.PTH"),
     "fc": lambda state: (torch_bytes({key.replace("linear.", "fc."): value for key, value in state.items()}), "a.pt"),
     "old format": lambda state: (torch_bytes(state, _use_new_zipfile_serialization=False), "old.pt"),
-    "half precision": lambda state: (
-        torch_bytes({k: v.half() if v.is_floating_point() else v for k, v in state.items()}),
-        "h.pt",
-    ),
+    "half precision": lambda state: (torch_bytes({key: value.half() for key, value in state.items()}), "h.pt"),
     "plain safetensors": lambda state: (safetensors.torch.save(state), "plain.safetensors"),
     "no counters": lambda state: (torch_bytes({k: v for k, v in state.items() if "num_batches" not in k}), "c.pt"),
 }
