@@ -113,7 +113,7 @@ def test_code_in_an_upload_fails_the_job_and_is_not_run(engine: Engine, store: S
     job = engine.wait(start(engine, UploadSpec.of(content, "evil.pt", "evil"), content).id, SECONDS)
     assert job.status is JobStatus.FAILED
     assert job.error is not None
-    assert job.error.startswith("evil.pt must be a plain PyTorch state dict, readable with weights_only=True")
+    assert job.error.startswith("the file evil.pt must be a plain PyTorch state dict, readable with weights_only=True")
     assert not marker.exists()
     assert "evil" not in [each.name for each in baselines(store)]
 
