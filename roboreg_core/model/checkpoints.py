@@ -105,7 +105,7 @@ def from_foreign(content: bytes, name: str) -> Checkpoint:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds on damaged or unsafe files
         raise CheckpointError(
-            f"{name} must be a plain PyTorch state dict, readable with weights_only=True, got {_refusal(error)}; "
+            f"{name} must be a plain PyTorch state dict, readable with weights_only=True, got {_unreadable(error)}; "
             "save it with torch.save(model.state_dict(), file)"
         ) from None
     note = "ImageNet normalisation assumed, as in the common public option-A weights"
@@ -233,17 +233,15 @@ def _header(content: bytes) -> dict[str, Any] | None:
     return json.loads(metadata[HEADER_KEY]) if HEADER_KEY in metadata else None
 
 
-def _refusal(error: Exception) -> str:
-    """Why torch does not read a file, in a few words: its own text is long, and advises to read it unsafely."""
+def _unreadable(error: Exception) -> str:
+    """Why torch would not read a file. Its own words are long and advise to read it unsafely."""
     text = str(error)
-    named = re.search(r"GLOBAL (\S+)", text)
+    named = re.search(r"GLOBAL ([\w.]+)", text)
     if named is not None:
-        return f"one that names {named[1]}, which is no tensor; nothing in it was run"
-    if "Weights only load failed" in text:
-        return "a damaged one, or one with more than tensors in it; nothing in it was run"
-    if "zip archive" in text:
-        return "a damaged one, perhaps cut off"
-    return _short(error)
+        return f"one that asks for code ({named[1]}), which is never run"
+    if "PytorchStreamReader" in text:
+        return "a damaged or cut-off file"
+    return "something else than tensors" if "Weights only load failed" in text else _short(error)
 
 
 def _short(error: Exception) -> str:

@@ -87,9 +87,9 @@ def test_a_public_network_is_kept_and_measured(store: Store, dense: ResNet20, fe
 
 
 REFUSED = {
-    "bare": r"readable with weights_only=True, got .* more than tensors in it; nothing in it was run",
-    "among weights": r"readable with weights_only=True, got one that names \w+\.mkdir, which is no tensor",
-    "old format": r"readable with weights_only=True, got one that names \w+\.mkdir, which is no tensor",
+    "bare": r"readable with weights_only=True, got something else than tensors",
+    "among weights": r"readable with weights_only=True, got one that asks for code \(\w+\.mkdir\), which is never run",
+    "old format": r"readable with weights_only=True, got one that asks for code \(\w+\.mkdir\), which is never run",
     "as safetensors": "must be a safetensors file",
 }
 
