@@ -21,6 +21,7 @@ from torchvision.transforms import v2
 from benchmarks.common import WORKERS, show, take_turns, usual_loader
 from roboreg_core.data.images import Images
 from roboreg_core.data.sources import test_images
+from roboreg_core.device import choose_device
 from roboreg_core.evaluation.logits import Precision, logits
 from roboreg_core.model import checkpoints
 from roboreg_core.model.resnet import ResNet20, initialise
@@ -38,33 +39,35 @@ TOLERANCE = {"float32": 1e-2, "bfloat16": 1.0}
 
 def main(
     repeats: Annotated[int, typer.Option(help="Turns that count.")] = 5,
+    device: Annotated[str, typer.Option(help="cpu or cuda: where all of them compute.")] = "cpu",
     quick: Annotated[bool, typer.Option("--quick", help="500 images, one turn: only tests this script.")] = False,
     json: Annotated[Path | None, typer.Option(help="Write the figures here as well.")] = None,
 ) -> None:
     """Measure evaluation throughput and print one table."""
+    choose_device(device)
     count, repeats = (500, 1) if quick else (10_000, repeats)
     contenders = {
-        "usual": partial(prepare_usual, count),
-        "float32": partial(prepare_ours, count, "float32"),
-        "bfloat16": partial(prepare_ours, count, "bfloat16"),
+        "usual": partial(prepare_usual, count, device),
+        "float32": partial(prepare_ours, count, device, "float32"),
+        "bfloat16": partial(prepare_ours, count, device, "bfloat16"),
     }
     rows, found = take_turns(contenders, count, repeats)
     facts = {"network": network()[0], "images": f"{count:,}", "turns": repeats, **agreement(found)}
     rows = [replace(row, name=NAMES[row.name]) for row in rows]
-    show("Evaluating ResNet-20", rows, facts, quick=quick, out=json)
+    show("Evaluating ResNet-20", rows, facts, quick=quick, out=json, device=device)
 
 
-def prepare_usual(count: int) -> Callable[[], Tensor]:
+def prepare_usual(count: int, device: str) -> Callable[[], Tensor]:
     """The usual way; its data loader's workers start before time is taken."""
     model = network()[1]
     loader = usual_loader(some(count), plain_transforms(model), USUAL_BATCH_SIZE, shuffle=False)
-    return lambda: usual_pass(model, loader)
+    return lambda: usual_pass(model.to(device), loader)
 
 
-def prepare_ours(count: int, precision: Precision) -> Callable[[], Tensor]:
+def prepare_ours(count: int, device: str, precision: Precision) -> Callable[[], Tensor]:
     """Our pass as `evaluate` does it."""
     model, images = network()[1], some(count)
-    return lambda: logits(model, images, precision=precision)
+    return lambda: logits(model, images, device=device, precision=precision)
 
 
 def some(count: int) -> Images:
@@ -96,7 +99,8 @@ def plain_transforms(model: ResNet20) -> v2.Compose:
 def usual_pass(model: ResNet20, loader: DataLoader[tuple[Tensor, int]]) -> Tensor:
     """Logits of every image the way tutorials collect them."""
     model.eval()
-    return torch.cat([model(inputs) for inputs, _ in loader])
+    device = next(model.parameters()).device
+    return torch.cat([model(inputs.to(device)) for inputs, _ in loader]).cpu()
 
 
 def agreement(found: dict[str, Tensor]) -> dict[str, str]:

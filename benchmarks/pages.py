@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import json
 import os
 import pstats
 import statistics
@@ -25,7 +24,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from benchmarks import homes
-from benchmarks.common import machine
+from benchmarks.common import machine, write_json
 from roboreg_core import paths
 from roboreg_core.jobs.questions import Asked, Question
 from roboreg_core.runs.spec import KIND
@@ -68,15 +67,14 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--only", help="the name of one page")
     parser.add_argument("--profile", action="store_true", help="print where the first run of each view spends its time")
-    parser.add_argument("--out", type=Path, help="a file to write the figures to, as JSON")
+    parser.add_argument("--json", type=Path, help="a file to write the figures to as well")
     chosen = parser.parse_args()
     state.start_engine = lambda store: NoEngine()  # type: ignore[assignment,return-value]
     state.HEAD_START_SECONDS = 0.0
     timings = [timing for size in chosen.sizes for timing in _measure(size, chosen)]
     _show(timings)
-    if chosen.out is not None:
-        content = {"goal_seconds": GOAL_SECONDS, "views": [asdict(each) for each in timings], **machine()}
-        chosen.out.write_text(json.dumps(content, indent=2) + "\n")
+    views = [asdict(each) for each in timings]
+    write_json(chosen.json, {"goal_seconds": GOAL_SECONDS, "goal_runs": GOAL_RUNS, "views": views})
 
 
 def _measure(size: int, chosen: Any) -> list[Timing]:

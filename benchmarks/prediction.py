@@ -13,6 +13,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from benchmarks.common import write_json
 from roboreg_core import paths
 from roboreg_core.analysis.grid import RANDOM, Grid
 from roboreg_core.analysis.points import Point, from_json
@@ -31,16 +32,19 @@ HELD_OUT = Grid(kind=RANDOM, values=tuple((1, bound) for bound in BOUNDS), n=20,
 
 def main(
     measured: Annotated[Path | None, typer.Option(help="Points measured before, a line of JSON each.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Two schedules: only tests this script.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here as well.")] = None,
 ) -> None:
     """Measure, predict, and print both beside each other with the score."""
     dense = checkpoints.load("dense")
     asked = Asked.of(spec_for(PRESETS["dense"], dense, "bundled"))
     schedules = set(HELD_OUT.schedules())
+    count = 2 if quick else len(schedules)
     store = Store(paths.home(), shipped=paths.recorded())
     found = learnt(tuple(each for each in forecast(store, asked).points if each.schedule not in schedules))
     if found.predictor is None:
         raise typer.BadParameter(found.missing)
-    points = read(measured) if measured else measure(dense)
+    points = read(measured) if measured else measure(dense, count)
     predicted = found.predictor.predict(point.schedule for point in points)
     accuracy = np.array([point.validation.accuracy for point in points if point.validation])
     held = (predicted.low <= accuracy) & (accuracy <= predicted.high)
@@ -49,16 +53,24 @@ def main(
     ):
         print(f"{point.schedule!s:<28} predicted {mean:.2%} ({low:.2%} to {high:.2%})  measured {was:.2%}")
     error = np.abs(predicted.mean - accuracy)
+    figures = {
+        "learnt_from": len(found.predictor.schedules),
+        "held_out": len(points),
+        "mean_error_points": 100 * float(error.mean()),
+        "largest_error_points": 100 * float(error.max()),
+        "interval_held": int(held.sum()),
+    }
+    write_json(json, figures)
     print(
         f"\nlearnt from {len(found.predictor.schedules)} schedules; {len(points)} held out: mean absolute error "
         f"{100 * error.mean():.2f} points, largest {100 * error.max():.2f}; the interval held for {held.mean():.0%}"
     )
 
 
-def measure(dense: checkpoints.Checkpoint) -> list[Point]:
-    """The held-out schedules, pruned and measured."""
+def measure(dense: checkpoints.Checkpoint, count: int) -> list[Point]:
+    """The first `count` held-out schedules, pruned and measured."""
     pruner = Pruner(dense.model, PruneSpec(), calibration=training_images("bundled"))
-    return list(walk(pruner, HELD_OUT.schedules(), {VALIDATION: validation_images()}))
+    return list(walk(pruner, HELD_OUT.schedules()[:count], {VALIDATION: validation_images()}))
 
 
 def read(file: Path) -> list[Point]:

@@ -8,15 +8,16 @@ greyed figure gave way to the measured one.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import statistics
 import sys
 import time
+from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.common import write_json
 from benchmarks.slider import FLAGS, running
 
 # Each of three stages in each position; a round goes once through all blocks.
@@ -48,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2, help="changes of each of the nine blocks")
     parser.add_argument("--address", help="of a running dashboard; one is started where this is left out")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", type=Path, help="a file to write the figures to as well")
     chosen = parser.parse_args()
     with running(chosen.address) as address:
         first, times = measure(address, chosen.rounds)
@@ -67,14 +68,12 @@ def main() -> None:
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
     }
-    if chosen.json:
-        print(json.dumps(figures))
-    else:
-        print(
-            f"slider to preview: median {figures['median_s']} s ({figures['p10_s']} to {figures['p90_s']} s, "
-            f"{len(seconds)} changes, {os.cpu_count()} cores, load {figures['load']}); the target is "
-            f"{TARGET_SECONDS:g} s; by block {figures['by_block_s']}; the first after opening {figures['first_s']} s"
-        )
+    write_json(chosen.json, figures)
+    print(
+        f"slider to preview: median {figures['median_s']} s ({figures['p10_s']} to {figures['p90_s']} s, "
+        f"{len(seconds)} changes, {os.cpu_count()} cores, load {figures['load']}); the target is "
+        f"{TARGET_SECONDS:g} s; by block {figures['by_block_s']}; the first after opening {figures['first_s']} s"
+    )
 
 
 def measure(address: str, rounds: int) -> tuple[float, list[tuple[int, float]]]:

@@ -7,7 +7,6 @@ taken inside the page, so driving the browser costs nothing: from the key event 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import socket
@@ -22,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
+
+from benchmarks.common import write_json
 
 ROOT = Path(__file__).resolve().parent.parent
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
@@ -49,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--presses", type=int, default=40)
     parser.add_argument("--address", help="of a running dashboard; one is started where this is left out")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", type=Path, help="a file to write the figures to as well")
     chosen = parser.parse_args()
     with running(chosen.address) as address:
         times = measure(address, chosen.presses)
@@ -62,13 +63,11 @@ def main() -> None:
         "target_ms": TARGET_MS,
         "cores": os.cpu_count(),
     }
-    if chosen.json:
-        print(json.dumps(figures))
-    else:
-        print(
-            f"slider to counts: median {figures['median_ms']} ms ({figures['p10_ms']} to {figures['p90_ms']} ms, "
-            f"{len(times)} key presses, {os.cpu_count()} cores); the target is {TARGET_MS:.0f} ms"
-        )
+    write_json(chosen.json, figures)
+    print(
+        f"slider to counts: median {figures['median_ms']} ms ({figures['p10_ms']} to {figures['p90_ms']} ms, "
+        f"{len(times)} key presses, {os.cpu_count()} cores); the target is {TARGET_MS:.0f} ms"
+    )
 
 
 def measure(address: str, presses: int) -> list[float]:

@@ -9,17 +9,31 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from pathlib import Path
+from typing import Annotated
 
 import psutil  # type: ignore[import-untyped]
+import typer
 from playwright.sync_api import sync_playwright
 
+from benchmarks.common import write_json
 from benchmarks.slider import FLAGS, running
 
 SETTLE_SECONDS = 5.0
 
 
-def main() -> None:
+def main(json: Annotated[Path | None, typer.Option(help="Write the figures here as well.")] = None) -> None:
     """Measure once and print one line."""
+    figures = measure()
+    write_json(json, figures)
+    print(
+        f"server ready {figures['server_s']:.1f} s; first page {figures['first_page_s']:.1f} s and a run can be "
+        f"started {figures['usable_s']:.1f} s after that; server memory {figures['memory_mb']:.0f} MB"
+    )
+
+
+def measure() -> dict[str, float]:
+    """Seconds until the server answers, then until the first page and the Start button stand; memory in MB."""
     executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
     if executable is None:
         sys.exit("no Chromium found; install one (Debian: apt-get install chromium)")
@@ -40,11 +54,13 @@ def main() -> None:
             server = next(each for each in children if "streamlit" in " ".join(each.cmdline()))
             memory = server.memory_info().rss / 1e6
         browser.close()
-    print(
-        f"server ready {ready - started:.1f} s; first page {first - ready:.1f} s and a run can be started "
-        f"{usable - ready:.1f} s after that; server memory {memory:.0f} MB"
-    )
+    return {
+        "server_s": ready - started,
+        "first_page_s": first - ready,
+        "usable_s": usable - ready,
+        "memory_mb": memory,
+    }
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

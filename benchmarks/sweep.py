@@ -7,7 +7,6 @@ right images may differ, or there is no table. Run: python -m benchmarks.sweep
 
 from __future__ import annotations
 
-import json as to_text
 import statistics
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -18,7 +17,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from benchmarks.common import GOAL, Contender, machine
+from benchmarks.common import GOAL, Contender, machine, write_json
 from roboreg_core.analysis.grid import SOURCE
 from roboreg_core.analysis.points import Seen
 from roboreg_core.analysis.walk import TEST, walk
@@ -62,9 +61,8 @@ def main(
     )
     facts = machine()
     print("; ".join(f"{name} {value}" for name, value in facts.items()))
-    if json is not None:
-        content = {"title": title, "quick": quick, "goal": GOAL, "ratio": ratio, "seconds": seconds, **facts}
-        json.write_text(to_text.dumps(content, indent=2) + "\n")
+    content = {"title": title, "goal": GOAL, "ratio": ratio, "ratios": ratios, "seconds": seconds, **facts}
+    write_json(json, {**content, "schedules": size[0], "quick": quick})
 
 
 def prepare_alone(schedules: int, images: int) -> Callable[[], Counts]:

@@ -1,15 +1,16 @@
 """The rival Torch-Pruning (Fang et al. 2023, DepGraph) on our network and schedules.
 
 Its dependency graph, its pruner and its importance scores do the work; only the widths are ours.
-Run: python -m benchmarks.torch_pruning moderate --importance magnitude-l2 (needs requirements-benchmarks.txt)
+Run: python -m benchmarks.torch_pruning moderate --importance magnitude-l2 (needs requirements-rivals.txt)
 """
 
 from __future__ import annotations
 
 import copy
-import importlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -17,6 +18,8 @@ import torch.nn.functional as F
 import typer
 from torch import nn
 
+from benchmarks import rivals
+from benchmarks.common import write_json
 from roboreg_core.data.images import Images
 from roboreg_core.data.sources import test_images, training_images
 from roboreg_core.errors import RoboRegError, ScheduleError, SpecError
@@ -25,7 +28,7 @@ from roboreg_core.evaluation.report import report
 from roboreg_core.model import checkpoints
 from roboreg_core.model.cost import IMAGE_SIZE, cost
 from roboreg_core.model.resnet import ResNet20
-from roboreg_core.pruning.prune import PruneSpec, draw_calibration
+from roboreg_core.pruning.prune import PruneSpec, draw_calibration, prune
 from roboreg_core.pruning.recalibrate import recalibrate as recalibrated
 from roboreg_core.schedule import Schedule
 from roboreg_core.seeding import derive, torch_generator
@@ -81,7 +84,7 @@ def rival_prune(
     """
     rival = _rival(importance)
     _check(model, schedule, rival, calibration)
-    package = _package()
+    package = rivals.load("torch_pruning")
     theirs = copy.deepcopy(model).eval().requires_grad_()
     if rival.gradients is not None:
         assert calibration is not None
@@ -171,21 +174,40 @@ def main(
     recalibrate: Annotated[bool, typer.Option("--recalibrate", help="Estimate batch norm anew afterwards.")] = False,
     calibration: Annotated[int, typer.Option(help="Images for gradients and recalibration.")] = 1_000,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Prune with our default as well, and write both here.")] = None,
 ) -> None:
     """Prune the dense network with Torch-Pruning, and print the accuracy on the test images in float32."""
     try:
         widths = Schedule.parse(schedule)
         images = draw_calibration(training_images("bundled"), PruneSpec(calibration=calibration, seed=seed))
         dense = checkpoints.load("dense").model
+        started = time.perf_counter()
         pruned = rival_prune(dense, widths, importance, calibration=images, seed=seed)
         if recalibrate:
             pruned = recalibrated(pruned, images)
+        seconds = time.perf_counter() - started
     except RoboRegError as error:
         raise typer.BadParameter(str(error)) from None
     test = test_images()
     accuracy = report(logits(pruned, test), test.labels).accuracy
     how = f"{importance}, batch norm {f'recalibrated on {images.name}' if recalibrate else 'as it was'}"
-    print(f"{widths.label}, Torch-Pruning, {how}: {accuracy:.2%} of {test.name} (float32)")
+    print(f"{widths.label}, Torch-Pruning, {how}: {accuracy:.2%} of {test.name} (float32), {seconds:.1f} s")
+    if json is None:
+        return
+    ours = _ours(dense, widths, seed)
+    print(f"{widths.label}, RoboReg, {PruneSpec().method}: {ours['accuracy']:.2%}, {ours['seconds']:.1f} s")
+    rival = {"version": VERSION, "importance": importance, "recalibrated": recalibrate, "seed": seed}
+    figures = {"schedule": widths.label, "rival": {**rival, "accuracy": accuracy, "seconds": seconds}, "ours": ours}
+    write_json(json, figures)
+
+
+def _ours(dense: ResNet20, widths: Schedule, seed: int) -> dict[str, Any]:
+    spec, test = PruneSpec(seed=seed), test_images()
+    started = time.perf_counter()
+    pruned = prune(dense, widths, spec, calibration=training_images("bundled")).model
+    seconds = time.perf_counter() - started
+    accuracy = report(logits(pruned, test), test.labels).accuracy
+    return {"method": spec.method, "seed": seed, "accuracy": accuracy, "seconds": seconds}
 
 
 def _rival(importance: str) -> Rival:
@@ -200,17 +222,6 @@ def _check(model: ResNet20, schedule: Schedule, rival: Rival, calibration: Image
             raise ScheduleError(f"width of block {block} must be 1..{has}, what this network has, got {wanted}")
     if rival.needs_labels and (calibration is None or len(calibration) == 0):
         raise SpecError(f"{rival.name} needs labelled training images, got none; hand some over as calibration")
-
-
-def _package() -> Any:
-    # By name, because it comes without types and is no dependency of the project itself.
-    try:
-        return importlib.import_module("torch_pruning")
-    except ModuleNotFoundError as error:
-        raise RoboRegError(
-            f"this benchmark needs Torch-Pruning, found no {error.name}; "
-            f"run: python -m pip install torch-pruning=={VERSION}"
-        ) from None
 
 
 def _remove_filters(package: Any, model: ResNet20, schedule: Schedule, scorer: Any, seed: int) -> None:

@@ -20,10 +20,10 @@ import typer
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from benchmarks.common import WORKERS, show, take_turns, usual_loader
-from roboreg_core.data.augment import SIX
+from benchmarks.common import WORKERS, show, take_turns, usual_loader, usual_six
 from roboreg_core.data.images import Images
 from roboreg_core.data.sources import training_images
+from roboreg_core.device import choose_device
 from roboreg_core.model.resnet import IMAGENET, ResNet20, initialise
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.loop import fit
@@ -39,15 +39,17 @@ LEARNING_RATE = 0.01
 def main(
     steps: Annotated[int, typer.Option(help="Batches a turn.")] = 50,
     repeats: Annotated[int, typer.Option(help="Turns that count.")] = 5,
+    device: Annotated[str, typer.Option(help="cpu or cuda: where all of them compute.")] = "cpu",
     quick: Annotated[bool, typer.Option("--quick", help="Five batches, one turn: only tests this script.")] = False,
     json: Annotated[Path | None, typer.Option(help="Write the figures here as well.")] = None,
 ) -> None:
     """Measure training throughput and print one table."""
+    choose_device(device)
     steps, repeats = (5, 1) if quick else (steps, repeats)
     contenders = {
-        f"usual: PIL, {WORKERS} workers, float32": partial(prepare_usual, steps),
-        "RoboReg, float32": partial(prepare_ours, steps, "float32"),
-        "RoboReg, bfloat16": partial(prepare_ours, steps, "bfloat16"),
+        f"usual: PIL, {WORKERS} workers, float32": partial(prepare_usual, steps, device),
+        "RoboReg, float32": partial(prepare_ours, steps, device, "float32"),
+        "RoboReg, bfloat16": partial(prepare_ours, steps, device, "bfloat16"),
     }
     rows, losses = take_turns(contenders, steps * BATCH_SIZE, repeats)
     check_same_work(losses)
@@ -57,7 +59,7 @@ def main(
         "turns": repeats,
         "mean loss": ", ".join(f"{loss:.3f} ({name})" for name, loss in losses.items()),
     }
-    show("Training ResNet-20 with six augmentations", rows, facts, quick=quick, out=json)
+    show("Training ResNet-20 with six augmentations", rows, facts, quick=quick, out=json, device=device)
 
 
 def start(steps: int) -> tuple[ResNet20, Images, TrainSpec]:
@@ -68,29 +70,25 @@ def start(steps: int) -> tuple[ResNet20, Images, TrainSpec]:
     return model, images, replace(source(epochs=1), batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
 
 
-def prepare_usual(steps: int) -> Callable[[], float]:
+def prepare_usual(steps: int, device: str) -> Callable[[], float]:
     """The usual way; its data loader's workers start before time is taken."""
     model, images, spec = start(steps)
     loader = usual_loader(images, six_transforms(), BATCH_SIZE, shuffle=True)
-    return lambda: usual_epoch(model, loader, spec)
+    return lambda: usual_epoch(model.to(device), loader, spec)
 
 
-def prepare_ours(steps: int, precision: Precision) -> Callable[[], float]:
+def prepare_ours(steps: int, device: str, precision: Precision) -> Callable[[], float]:
     """Our loop as `train` and the dashboard's worker run it."""
     model, images, spec = start(steps)
     spec = replace(spec, precision=precision)
-    return lambda: fit(model, images, spec).history[0].loss
+    return lambda: fit(model, images, spec, device=device).history[0].loss
 
 
 def six_transforms() -> v2.Compose:
     """The six augmentations as torchvision spells them, with normalisation."""
     return v2.Compose(
         [
-            v2.RandomCrop(32, padding=SIX.pad),
-            v2.RandomHorizontalFlip(),
-            v2.RandomRotation(SIX.rotation),
-            v2.RandomAffine(0, shear=SIX.shear, scale=SIX.scale),
-            v2.ColorJitter(SIX.brightness, SIX.contrast, SIX.saturation),
+            *usual_six(),
             v2.PILToTensor(),
             v2.ToDtype(torch.float32, scale=True),
             v2.Normalize(IMAGENET.mean, IMAGENET.std),
@@ -104,8 +102,9 @@ def usual_epoch(weights: ResNet20, loader: DataLoader[tuple[torch.Tensor, int]],
     optimiser = torch.optim.SGD(
         model.parameters(), lr=spec.learning_rate, momentum=spec.momentum, weight_decay=spec.weight_decay
     )
+    device = next(model.parameters()).device
     loss_sum = 0.0
-    for inputs, labels in loader:
+    for inputs, labels in ((inputs.to(device), labels.to(device)) for inputs, labels in loader):
         optimiser.zero_grad()
         loss = F.cross_entropy(model(inputs), labels)
         loss.backward()

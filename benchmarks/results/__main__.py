@@ -1,6 +1,6 @@
 """Measure what is missing, and write docs/results.md from what was measured.
 
-python -m benchmarks.results measure    # the rival needs requirements-benchmarks.txt
+python -m benchmarks.results measure    # the rival needs requirements-rivals.txt
 python -m benchmarks.results write
 """
 

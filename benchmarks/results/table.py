@@ -26,7 +26,7 @@ widths, with the same calibration images, the same fine-tuning and the same teac
 `benchmarks/results.jsonl`, and this page is made from that file:
 
 ```
-python -m pip install -r requirements-benchmarks.txt
+python -m pip install --no-deps --target .rivals -r requirements-rivals.txt
 python -m benchmarks.results measure          # pruned only; --tune to fine-tune as well; does what is missing
 python -m benchmarks.results time             # seconds of pruning, with nothing else running
 python -m benchmarks.results write            # this page

@@ -15,6 +15,8 @@ from torch import Tensor
 
 # ITU-R 601-2 luma, the weights that torchvision's colour transforms use.
 GREY = (0.2989, 0.587, 0.114)
+# Columns of the colour factors that are not brightness.
+CONTRAST, SATURATION = 1, 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,7 @@ class Augmentation:
         flip: mirror left to right with probability one half.
         rotation, shear: largest angle in degrees, drawn evenly from both sides of zero.
         scale: smallest and largest factor.
-        brightness, contrast, saturation: a factor is drawn evenly from 1 - value to 1 + value.
+        brightness, contrast, saturation: a factor is drawn evenly from 1 - value to 1 + value; in any order.
     """
 
     pad: int = 4
@@ -128,27 +130,44 @@ def _reflect(index: Tensor, size: int) -> Tensor:
 
 def _affine(images: Tensor, spec: Augmentation, generator: torch.Generator) -> Tensor:
     n, _, height, width = images.shape
-    theta = affine_matrices(n, spec, generator)
-    # Pixels to the -1..1 coordinates of grid_sample: only the offsets have a unit, the image being square.
-    theta = torch.cat([theta[:, :, :2], theta[:, :, 2:] * (2 / width)], dim=2)
-    grid = F.affine_grid(theta, [n, 3, height, width], align_corners=False)
+    grid = _grid(affine_matrices(n, spec, generator), height, width)
     source = images.to(torch.float32, memory_format=torch.channels_last)
     return F.grid_sample(source, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
+def _grid(matrices: Tensor, height: int, width: int) -> Tensor:
+    """Where each output pixel (n, h, w, 2) is read, in the -1..1 coordinates of grid_sample.
+
+    A map is a part of the column plus a part of the row: one sum, twice as fast as the products of `affine_grid`.
+    """
+    x, y = (torch.arange(size, device=matrices.device) - (size - 1) / 2 for size in (width, height))
+    unit = torch.tensor([2 / width, 2 / height], device=matrices.device).view(1, 2, 1)
+    across, down, offset = (matrices * unit).unsqueeze(1).unsqueeze(1).unbind(dim=4)
+    return (across * x.view(1, 1, width, 1)) + (down * y.view(1, height, 1, 1) + offset)
+
+
+def jitter_parameters(n: int, spec: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Random colour changes: factors (n, 3) of brightness, contrast and saturation, and their order (n, 3).
+
+    A row of the order names the columns of the factors, first to last. As in torchvision every order is as likely. A
+    factor of one stands for what was not asked for.
+    """
+    strengths = (spec.brightness, spec.contrast, spec.saturation)
+    still = torch.ones(n, device=generator.device)
+    drawn = [_between(n, 1 - value, 1 + value, generator) if value else still for value in strengths]
+    order = torch.rand(n, len(strengths), generator=generator, device=generator.device).argsort(dim=1)
+    return torch.stack(drawn, dim=1), order
+
+
 def _jitter(images: Tensor, spec: Augmentation, generator: torch.Generator) -> Tensor:
-    n = len(images)
-    weights = torch.tensor(GREY, device=images.device).view(1, 3, 1, 1)
-
-    def factor(value: float) -> Tensor:
-        return _between(n, 1 - value, 1 + value, generator).view(n, 1, 1, 1)
-
-    if spec.brightness:
-        images = (images * factor(spec.brightness)).clamp_(0, 255)
-    if spec.contrast:
-        mean = (images * weights).sum(1, keepdim=True).mean((2, 3), keepdim=True)
-        images = torch.lerp(mean, images, factor(spec.contrast)).clamp_(0, 255)
-    if spec.saturation:
-        grey = (images * weights).sum(1, keepdim=True)
-        images = torch.lerp(grey.expand_as(images), images, factor(spec.saturation)).clamp_(0, 255)
+    """Colour changes of float images (n, 3, h, w), which are changed in place."""
+    factors, order = jitter_parameters(len(images), spec, generator)
+    weights = torch.tensor(GREY, device=images.device)
+    for change in order.unbind(dim=1):
+        factor = factors.gather(1, change[:, None]).view(-1, 1, 1, 1)
+        # All three pull an image towards something: towards black, the mean of its grey, its grey pixel by pixel.
+        grey = (weights @ images.flatten(2)).view(-1, *images.shape[2:])
+        target = grey.mean((1, 2), keepdim=True) * (change == CONTRAST).view(-1, 1, 1)
+        target = target.addcmul(grey, (change == SATURATION).view(-1, 1, 1).to(grey.dtype))
+        images.lerp_(target.unsqueeze(1), 1 - factor).clamp_(0, 255)
     return images

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +16,6 @@ from roboreg_core.data.images import Images
 from roboreg_core.seeding import torch_generator
 
 STILL = Augmentation(pad=0, flip=False)
-DRAWS = 4_000
 # The draws are fixed by the seed: a test at this level fails for good or never.
 UNLIKELY = 1e-3
 
@@ -107,62 +105,12 @@ def test_whole_pixel_shifts_and_flips_are_exact_in_the_affine_path(few_images: I
         assert changed.tobytes() in every_crop_and_flip(image, 4, reflect=False)
 
 
-def parameters(spec: Augmentation, n: int = DRAWS, seed: int = 0) -> Tensor:
-    return affine_matrices(n, spec, torch_generator(seed)).double()
-
-
 def angles(matrices: Tensor) -> Tensor:
     return torch.atan2(matrices[:, 1, 0], matrices[:, 0, 0]).rad2deg()
 
 
 def shears(matrices: Tensor) -> Tensor:
     return (matrices[:, 0, 1] / matrices[:, 1, 1]).atan().rad2deg()
-
-
-def test_angles_are_drawn_as_torchvision_draws_them() -> None:
-    theirs = v2.RandomRotation(SIX.rotation)
-    low, high = theirs.degrees
-    found = angles(parameters(replace(STILL, rotation=SIX.rotation)))
-    assert stats.kstest(found, stats.uniform(low, high - low).cdf).pvalue > UNLIKELY
-    assert low <= found.min() < low + 0.1
-    assert high - 0.1 < found.max() <= high
-
-
-def test_shear_and_scale_are_drawn_as_torchvision_draws_them() -> None:
-    theirs = v2.RandomAffine(0, shear=SIX.shear, scale=SIX.scale)
-    # Shear along x alone, one scale for both axes, no translation.
-    assert theirs.shear == [-10, 10]
-    assert theirs.translate is None
-    image = torch.zeros(3, 32, 32)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        drawn = [theirs.make_params([image]) for _ in range(DRAWS)]
-    ours = parameters(replace(STILL, shear=SIX.shear, scale=SIX.scale))
-    assert stats.ks_2samp(shears(ours), [draw["shear"][0] for draw in drawn]).pvalue > UNLIKELY
-    assert stats.ks_2samp(1 / ours[:, 1, 1], [draw["scale"] for draw in drawn]).pvalue > UNLIKELY
-    torch.testing.assert_close(ours[:, 0, 0], ours[:, 1, 1])
-    assert not ours[:, 1, 0].any()
-    assert {draw["shear"][1] for draw in drawn} == {0.0}
-
-
-def test_shifts_are_whole_pixels_evenly_drawn() -> None:
-    offsets = parameters(replace(STILL, pad=4, rotation=1e-9))[:, :, 2]
-    for axis in range(2):
-        values, counts = offsets[:, axis].unique(return_counts=True)
-        assert values.tolist() == list(range(-4, 5))
-        assert stats.chisquare(counts).pvalue > UNLIKELY
-
-
-def test_half_of_the_images_are_mirrored() -> None:
-    mirrored = int((parameters(replace(STILL, flip=True, rotation=1e-9))[:, 0, 0] < 0).sum())
-    assert stats.binomtest(mirrored, DRAWS, 0.5).pvalue > UNLIKELY
-
-
-def test_parameters_are_drawn_independently() -> None:
-    matrices = parameters(replace(SIX, rotation=0, flip=False))
-    columns = torch.stack([shears(matrices), 1 / matrices[:, 1, 1], matrices[:, 0, 2], matrices[:, 1, 2]])
-    correlation = torch.corrcoef(columns) - torch.eye(4)
-    assert correlation.abs().max() < 4 / math.sqrt(DRAWS)
 
 
 def disc(radius: float) -> Tensor:
@@ -216,24 +164,7 @@ def test_the_outside_is_black(few_images: Images) -> None:
 
 
 def flat(red: float, green: float, blue: float) -> Tensor:
-    return torch.tensor([red, green, blue]).view(1, 3, 1, 1).expand(DRAWS, 3, 4, 4).to(torch.uint8)
-
-
-@pytest.mark.parametrize("name", ["brightness", "contrast", "saturation"])
-def test_colour_factors_are_drawn_and_applied_as_torchvision_does(name: str) -> None:
-    theirs = v2.ColorJitter(**{name: getattr(SIX, name)})
-    low, high = getattr(theirs, name)
-    image = flat(120, 90, 60).clone()
-    image[:, :, :2] += 20
-    out = augment(image, replace(NONE, **{name: getattr(SIX, name)}), torch_generator(0))
-    # Every change is linear in its factor and leaves 0..255 alone here: one pixel gives the factor.
-    at_zero = getattr(tvf, f"adjust_{name}")(image[:1].float() / 255, 0.0) * 255
-    pixel = (slice(None), 0, 0, 0)
-    factors = (out[pixel] - at_zero[pixel]) / (image[pixel].float() - at_zero[pixel])
-    assert stats.kstest(factors.double(), stats.uniform(low, high - low).cdf).pvalue > UNLIKELY
-    for changed, before, factor in zip(out[:50], image[:50], factors[:50], strict=True):
-        expected = getattr(tvf, f"adjust_{name}")(before.float() / 255, factor.item()) * 255
-        torch.testing.assert_close(changed, expected, rtol=0, atol=0.05)
+    return torch.tensor([red, green, blue]).view(1, 3, 1, 1).expand(64, 3, 4, 4).to(torch.uint8)
 
 
 def test_colours_stay_in_range() -> None:

@@ -1,0 +1,1 @@
+"""Augmentation beside its rivals: a picture, throughput, and the share of a training epoch that it takes."""

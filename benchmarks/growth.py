@@ -1,0 +1,158 @@
+"""How cost grows: evaluation with images, pruning with clusters, the Overview with runs, Design with open browsers.
+
+python -m benchmarks.growth [--only images|clusters|runs|browsers] measures them one after the other. Browsers move
+their sliders all at once, on the machine that serves them, so what each of them draws counts as well.
+"""
+
+from __future__ import annotations
+
+import json as to_text
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmarks.common import write_json
+from benchmarks.slider import FLAGS, MEASURE, WARM_UP, running
+from roboreg_core.data.sources import test_images, training_images
+from roboreg_core.evaluation.logits import logits
+from roboreg_core.model import checkpoints
+from roboreg_core.pruning.prune import PruneSpec, prune
+from roboreg_core.schedule import PRESETS
+
+IMAGES = (1_000, 2_000, 5_000, 10_000)
+CLUSTERS = ("aggressive", "quarter", "moderate", "three-quarters", "minimal")
+RUNS = (10, 100, 1_000)
+BROWSERS = (1, 2, 4, 8)
+MOVES = 10
+
+Rows = list[dict[str, Any]]
+
+
+def main(
+    only: Annotated[str, typer.Option(help="One of images, clusters, runs, browsers; all where left out.")] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="Two small sizes of each: only tests this script.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here as well.")] = None,
+) -> None:
+    """Measure and print a line a size."""
+    parts: dict[str, Callable[[bool], Rows]] = {
+        "images": images,
+        "clusters": clusters,
+        "runs": runs,
+        "browsers": browsers,
+    }
+    if only and only not in parts:
+        raise typer.BadParameter(f"part must be one of {', '.join(parts)}, got {only!r}")
+    figures = {name: part(quick) for name, part in parts.items() if only in ("", name)}
+    for name, rows in figures.items():
+        print(name)
+        for row in rows:
+            print("  " + ", ".join(f"{key} {value}" for key, value in row.items()))
+    write_json(json, {**figures, "quick": quick})
+
+
+def images(quick: bool) -> Rows:
+    """Seconds of evaluating the dense network in float32 on so many test images."""
+    model, test = checkpoints.load("dense").model, test_images()
+    logits(model, test.take(torch.arange(200), "warm-up"))
+    found = []
+    for size in (100, 200) if quick else IMAGES:
+        some = test.take(torch.arange(size), f"{size} test images")
+        found.append({"images": size, "seconds": _median(partial(logits, model, some))})
+    return found
+
+
+def clusters(quick: bool) -> Rows:
+    """Seconds of pruning by the default method to schedules of more and more clusters."""
+    model, training = checkpoints.load("dense").model, training_images("bundled")
+    spec = PruneSpec(calibration=100) if quick else PruneSpec()
+    schedules = [PRESETS[name] for name in (CLUSTERS[:2] if quick else CLUSTERS)]
+    return [
+        {
+            "schedule": schedule.label,
+            "clusters": sum(schedule),
+            "seconds": _median(partial(prune, model, schedule, spec, calibration=training), repeats=1),
+        }
+        for schedule in schedules
+    ]
+
+
+def _median(work: Callable[[], Any], repeats: int = 3) -> float:
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return round(statistics.median(times), 3)
+
+
+def runs(quick: bool) -> Rows:
+    """Seconds of the Overview's script with so many runs in the store, as `benchmarks.pages` takes them."""
+    sizes = [str(size) for size in ((6, 8) if quick else RUNS)]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "pages.json"
+        command = [sys.executable, "-m", "benchmarks.pages", "--only", "overview", "--sizes", *sizes]
+        subprocess.run([*command, "--json", str(file)], check=True, stdout=subprocess.DEVNULL)
+        views = to_text.loads(file.read_text())["views"]
+    return [
+        {"runs": view["runs"], "first_seconds": round(view["first"], 3), "again_seconds": round(view["median"], 3)}
+        for view in views
+    ]
+
+
+def browsers(quick: bool) -> Rows:
+    """Milliseconds from a key on a slider to the new counts, all of so many browsers moving theirs at once."""
+    executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
+    if executable is None:
+        sys.exit("no Chromium found; install one (Debian: apt-get install chromium)")
+    counts, moves = ((1, 2), 2) if quick else (BROWSERS, MOVES)
+    with running(None) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        found = [_followed(browser, address, count, moves) for count in counts]
+        browser.close()
+    return found
+
+
+def _followed(browser: Browser, address: str, count: int, moves: int) -> dict[str, Any]:
+    contexts = [browser.new_context(viewport={"width": 1400, "height": 1000}) for _ in range(count)]
+    pages = [context.new_page() for context in contexts]
+    for page in pages:
+        page.goto(f"{address}/design?s=moderate")
+        page.locator(".st-key-start button, .st-key-open-run button").wait_for(timeout=120_000)
+    for page in pages:
+        page.wait_for_timeout(3_000 / count)
+        page.locator(".st-key-slider-5 input[type=range]:visible").focus()
+    times = [taken for move in range(WARM_UP + moves) for taken in _move(pages, move) if move >= WARM_UP]
+    for context in contexts:
+        context.close()
+    return {
+        "browsers": count,
+        "median_ms": round(statistics.median(times), 1),
+        "slowest_ms": round(max(times), 1),
+        "moves": len(times),
+    }
+
+
+def _move(pages: list[Page], move: int) -> list[float]:
+    key = "ArrowRight" if move % 2 == 0 else "ArrowLeft"
+    for page in pages:
+        page.evaluate(f"key => {{ window.took = ({MEASURE})(key) }}", key)
+    for page in pages:
+        page.keyboard.press(key)
+    times = [float(page.evaluate("() => window.took")) for page in pages]
+    pages[0].wait_for_timeout(500)
+    return times
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,187 @@
+"""The performance page and the README's figures say what was measured, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.report import measurements
+from benchmarks.report.__main__ import PAGE, README, chosen
+from benchmarks.report.catalogue import BENCHMARKS, BY_NAME, MISSED, REACHED, Benchmark
+from benchmarks.report.costs import ACTIVITIES, DONE, GENERAL, done, largest
+from benchmarks.report.measurements import Measurement
+from benchmarks.report.page import BEGIN, END, NO_GPU, NOT_YET, page, short, with_figures
+from roboreg_core import paths
+from roboreg_core.errors import RoboRegError, SpecError
+
+MACHINE = {"processor": "abacus", "cores": 2, "threads": 2, "torch": "2.0"}
+CONTENDERS = [
+    {"name": name, "median": rate, "low": rate, "high": rate, "ratio": ratio, "ratio_low": ratio, "ratio_high": ratio}
+    for name, rate, ratio in (("usual: PIL", 100.0, 1.0), ("RoboReg", 400.0, 4.0), ("other", 500.0, 5.0))
+]
+# What each benchmark writes, in small.
+FIGURES: dict[str, dict[str, Any]] = {
+    "training": {"rows": CONTENDERS, "goal": 3.0},
+    "evaluation": {"rows": CONTENDERS, "goal": 4.5},
+    "augmentation": {
+        "rows": CONTENDERS,
+        "goal": 3.0,
+        "share_goal": 0.05,
+        "shares": [{"precision": "float32", "steps": 7, "share": 0.0512}],
+    },
+    "torch_pruning": {
+        "schedule": "moderate",
+        "rival": {"version": "1", "importance": "l2", "recalibrated": True, "accuracy": 0.4, "seconds": 0.2},
+        "ours": {"method": "refit", "accuracy": 0.874, "seconds": 4.0},
+    },
+    "sweep": {"title": "Pruning", "seconds": {"one by one": [9.0], "walk": [3.0, 4.0]}, "ratio": 2.5, "goal": 3.0},
+    "prediction": {"held_out": 20, "mean_error_points": 0.83, "largest_error_points": 2.0, "interval_held": 17},
+    "slider": {"presses": 40, "median_ms": 90.0, "p10_ms": 80.0, "p90_ms": 99.0, "target_ms": 150.0},
+    "preview": {
+        "changes": 9,
+        "first_s": 5.0,
+        "median_s": 1.8,
+        "p10_s": 1.0,
+        "p90_s": 2.6,
+        "target_s": 2.0,
+        "by_block_s": {str(block): 1.0 for block in range(1, 10)},
+    },
+    "startup": {"server_s": 0.4, "first_page_s": 2.1, "usable_s": 5.7, "memory_mb": 900.0},
+    "pages": {
+        "goal_seconds": 1.5,
+        "goal_runs": 200,
+        "views": [{"view": "compare", "runs": runs, "first": 0.2, "median": 0.04} for runs in (6, 200)],
+    },
+}
+
+
+def measured(name: str, figures: dict[str, Any]) -> Measurement:
+    return Measurement(name=name, date="2026-01-02", seconds=1.0, busy=0.0, machine=MACHINE, figures=figures)
+
+
+ALL = {name: measured(name, figures) for name, figures in FIGURES.items()}
+
+
+def test_page_and_readme_are_what_the_stored_figures_say() -> None:
+    found = measurements.read()
+    assert PAGE.read_text(encoding="utf-8") == page(found), "run: python -m benchmarks.report write"
+    readme = README.read_text(encoding="utf-8")
+    assert readme == with_figures(readme, found), "run: python -m benchmarks.report write"
+
+
+def test_stored_figures_are_of_benchmarks_that_there_are_and_of_no_quick_run() -> None:
+    for name, found in measurements.read().items():
+        assert name in BY_NAME
+        assert found.name == name
+        assert not found.figures.get("quick", False)
+        assert {"processor", "cores", "threads", "torch", "python"} <= set(found.machine)
+
+
+def test_every_benchmark_says_something_of_its_figures() -> None:
+    with_lines = {each.name for each in BENCHMARKS if each.lines is not None and not each.gpu}
+    assert with_lines == set(FIGURES)
+    for name in with_lines:
+        lines = BY_NAME[name].lines
+        assert lines is not None
+        found = lines(FIGURES[name])
+        assert found
+        assert any(line.short for line in found)
+
+
+def test_a_figure_is_on_the_page_with_its_rival_its_goal_and_its_machine() -> None:
+    text = page({"training": ALL["training"], "evaluation": ALL["evaluation"]})
+    row = next(line for line in text.splitlines() if "six augmentations: RoboReg" in line)
+    assert "400 images/s" in row
+    assert "4.0 times" in row
+    assert "PIL, 100 images/s" in row
+    assert row.endswith(f"3 times: {REACHED} |")
+    assert f"4.5 times: {MISSED}" in text
+    assert "2026-01-02, abacus, 2 cores, torch 2.0 on 2 threads." in text
+
+
+def test_a_rival_is_no_figure_of_the_readme_and_has_no_goal() -> None:
+    assert "six augmentations: other" in page(ALL)
+    assert "six augmentations: other" not in short(ALL)
+    assert next(line for line in page(ALL).splitlines() if ": other" in line).endswith("|  |")
+
+
+def test_a_share_above_its_goal_is_missed() -> None:
+    assert f"| 5.1 % |  |  | under 5 %: {MISSED} |" in page(ALL)
+
+
+def test_what_was_not_measured_says_so_and_shows_no_figure() -> None:
+    text = page({})
+    for benchmark in BENCHMARKS:
+        assert benchmark.command in text or f"measure {benchmark.name}" in text
+    assert text.count(NOT_YET) == len(FIGURES) + 2
+    assert text.count(NO_GPU) == sum(each.gpu for each in BENCHMARKS) > 0
+    assert short({}).count(NOT_YET) == len(FIGURES)
+
+
+def test_work_beside_it_is_said() -> None:
+    assert "beside other work (60 % of the cores)" in page({"slider": replace(ALL["slider"], busy=0.6)})
+    assert "beside other work" not in page(ALL)
+
+
+def test_growth_that_was_measured_in_part_says_what_is_missing() -> None:
+    figures = {"images": [{"images": 1000, "seconds": 0.2}], "quick": False}
+    text = page({"growth": measured("growth", figures)}).partition("## How cost grows")[2].partition("\n## ")[0]
+    assert "| 1,000 | 0.2 |" in text
+    assert text.count(NOT_YET) == 3
+
+
+def test_the_largest_costs_have_a_sentence_each() -> None:
+    kinds = [{"kind": kind, "seconds": 1.0, "share": 0.25} for kind in list(GENERAL)[:4]]
+    figures = {activity: {"seconds": 4.0, "costs": kinds} for activity in ACTIVITIES}
+    text = page({"profile": measured("profile", figures)})
+    assert len(largest(figures)) == 3 * len(ACTIVITIES)
+    assert all(done(*cost) in text for cost in largest(figures))
+    stored = measurements.read().get("profile")
+    assert stored is None or all(done(*cost) for cost in largest(stored.figures))
+    assert {activity for activity, _ in DONE} <= set(ACTIVITIES)
+
+
+def test_every_kind_of_work_that_is_told_apart_has_a_sentence() -> None:
+    from benchmarks.profile import KINDS, OTHER, REST, kind_of
+
+    assert {kind for kind, _ in KINDS} | {OTHER, REST} == set(GENERAL)
+    assert {kind for _, kind in DONE} <= set(GENERAL)
+    assert kind_of("aten::convolution_backward") == "convolutions, backward"
+    assert kind_of("mkldnn::_convolution_pointwise") == "convolutions"
+    assert kind_of("_BatchNormReLUBackward") == "batch norm and ReLU"
+    assert kind_of("aten::linalg_lu_solve") == "linear systems"
+    assert kind_of("aten::mm") == "products of matrices"
+    assert kind_of("aten::mul") == OTHER
+
+
+def test_only_what_is_between_the_markers_changes() -> None:
+    readme = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    assert with_figures(readme, ALL) == f"before\n{BEGIN}\n{short(ALL)}{END}\nafter\n"
+    with pytest.raises(RoboRegError, match="must have"):
+        with_figures("no markers", ALL)
+
+
+def test_figures_are_kept_with_the_machine_and_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measurements, "FOLDER", tmp_path)
+    file = measurements.keep("slider", FIGURES["slider"], seconds=12.34, busy=0.123)
+    assert json.loads(file.read_text())["seconds"] == 12.3
+    found = measurements.read()["slider"]
+    assert found.figures == FIGURES["slider"]
+    assert found.busy == 0.12
+    assert found.machine["torch"]
+
+
+def test_benchmarks_are_chosen_by_name() -> None:
+    assert [each.name for each in chosen(["slider", "training"])] == ["slider", "training"]
+    with pytest.raises(SpecError, match=r"a benchmark must be one of training, .* got 'spede'"):
+        chosen(["spede"])
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda each: each.name)
+def test_modules_of_benchmarks_are_there(benchmark: Benchmark) -> None:
+    base = paths.PROJECT / "benchmarks" / benchmark.module
+    assert base.with_suffix(".py").is_file() or (base / "__main__.py").is_file()
