@@ -1,4 +1,4 @@
-"""The curves of fine-tuning: loss, accuracy and learning rate by epoch, with the dense accuracy for reference."""
+"""The curves of a training: loss, accuracy and learning rate by epoch, with the dense accuracy for reference."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def history_chart(
 def history_alt(frame: pd.DataFrame, measure: str, dense: float | None = None) -> str:
     """The chart in words."""
     reference = f" The dense network's test accuracy is {words.percent(dense)}." if dense is not None else ""
-    return f"{measure.capitalize()} by epoch of fine-tuning. {history_title(frame)}.{reference}"
+    return f"{measure.capitalize()} by epoch. {history_title(frame)}.{reference}"
 
 
 def _line(name: str, accuracy: float) -> Drawing:

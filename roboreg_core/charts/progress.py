@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from roboreg_core.charts import words
+from roboreg_core.baselines.spec import NETWORK
+from roboreg_core.charts import facts, networks, words
 from roboreg_core.store.records import Event, Job
 
 STAGE_WORDS = {
@@ -17,8 +18,22 @@ STAGE_WORDS = {
     "tuned": "Measuring the fine-tuned network",
     "time": "Timing both networks",
     "sweep": "Measuring schedules",
+    "images": "Loading images",
+    "train": "Training",
+    "read": "Reading the file",
+    "measure": "Measuring the network",
 }
 STARTING = "Starting a worker"
+
+
+def label(job: Job) -> str:
+    """What a job makes: a run's schedule and settings, or a network's name and how it comes to be."""
+    return networks.job_label(job.spec) if job.kind == NETWORK else facts.spec_label(job.spec)
+
+
+def counted(jobs: Sequence[Job]) -> str:
+    """`2 runs`, or `2 jobs` where not all of them make runs."""
+    return words.plural(len(jobs), "job" if any(job.kind == NETWORK for job in jobs) else "run")
 
 
 def fraction(job: Job) -> float:
@@ -29,7 +44,7 @@ def fraction(job: Job) -> float:
 def stage_words(payload: dict[str, Any]) -> str:
     """What is being done, e.g. `Fine-tuning, epoch 2 of 5`."""
     text = STAGE_WORDS.get(payload.get("stage", ""), STARTING)
-    if payload.get("stage") == "tune" and payload.get("epochs"):
+    if payload.get("stage") in ("tune", "train") and payload.get("epochs"):
         text += f", epoch {payload.get('epoch', 1)} of {payload['epochs']}"
     if payload.get("stage") == "sweep" and payload.get("total"):
         text += f", {payload['done']} of {payload['total']} done"

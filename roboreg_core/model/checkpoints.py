@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,14 +25,11 @@ from torch import Tensor
 from roboreg_core import paths
 from roboreg_core.errors import CheckpointError
 from roboreg_core.model.foreign import infer_schedule, to_our_names
+from roboreg_core.model.formats import MAX_BYTES, SUFFIX, SUFFIXES
 from roboreg_core.model.resnet import IMAGENET, Normalisation, ResNet20
 from roboreg_core.schedule import Schedule
 
 CARD_FORMAT = 1
-SUFFIX = ".safetensors"
-FOREIGN_SUFFIXES = (".th", ".pt", ".pth")
-# A ResNet-20 takes 1.1 MB, with an optimiser's state 3.3 MB; what is far larger is another network.
-MAX_BYTES = 64 * 2**20
 HEADER_KEY = "roboreg"
 
 
@@ -107,7 +105,7 @@ def from_foreign(content: bytes, name: str) -> Checkpoint:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds on damaged or unsafe files
         raise CheckpointError(
-            f"{name} must be a plain PyTorch state dict, readable with weights_only=True, got {_short(error)}; "
+            f"{name} must be a plain PyTorch state dict, readable with weights_only=True, got {_unreadable(error)}; "
             "save it with torch.save(model.state_dict(), file)"
         ) from None
     note = "ImageNet normalisation assumed, as in the common public option-A weights"
@@ -200,9 +198,8 @@ def _find(where: str | Path) -> Path:
     shipped = paths.checkpoints() / f"{where}{SUFFIX}"
     for candidate in (path, shipped):
         if candidate.is_file():
-            if candidate.suffix not in (SUFFIX, *FOREIGN_SUFFIXES):
-                kinds = ", ".join((SUFFIX, *FOREIGN_SUFFIXES))
-                raise CheckpointError(f"a checkpoint must be one of {kinds}, got {candidate.name}")
+            if candidate.suffix not in SUFFIXES:
+                raise CheckpointError(f"a checkpoint must be one of {', '.join(SUFFIXES)}, got {candidate.name}")
             return candidate
     known = ", ".join(names()) or "none"
     raise CheckpointError(f"a checkpoint must be a file or a name in checkpoints/ ({known}), got {str(where)!r}")
@@ -234,6 +231,17 @@ def _header(content: bytes) -> dict[str, Any] | None:
     length = int.from_bytes(content[:8], "little")
     metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
     return json.loads(metadata[HEADER_KEY]) if HEADER_KEY in metadata else None
+
+
+def _unreadable(error: Exception) -> str:
+    """Why torch would not read a file. Its own words are long and advise to read it unsafely."""
+    text = str(error)
+    named = re.search(r"GLOBAL ([\w.]+)", text)
+    if named is not None:
+        return f"one that asks for code ({named[1]}), which is never run"
+    if "PytorchStreamReader" in text:
+        return "a damaged or cut-off file"
+    return "something else than tensors" if "Weights only load failed" in text else _short(error)
 
 
 def _short(error: Exception) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from roboreg_core import paths
+from roboreg_core.baselines.known import Baseline, baselines
+from roboreg_core.baselines.spec import NETWORK
 from roboreg_core.errors import CheckpointError, JobError, RoboRegError
 from roboreg_core.runs.spec import KIND
 from roboreg_core.saved.schedules import SavedSchedule, saved_schedules
@@ -152,8 +154,14 @@ def saved() -> list[SavedSchedule]:
 
 
 def jobs() -> list[Job]:
-    """All jobs that make runs, newest first."""
-    return store().list_jobs(KIND)
+    """All jobs that make runs or networks, newest first."""
+    shared = store()
+    return sorted(shared.list_jobs(KIND) + shared.list_jobs(NETWORK), key=lambda job: job.created, reverse=True)
+
+
+def networks() -> list[Baseline]:
+    """The dense networks that there are: the shipped ones, then one's own, newest first."""
+    return baselines(store())
 
 
 def previews() -> dict[PreviewSpec, Preview]:
