@@ -55,7 +55,7 @@ def test_bad_schedules_end_with_one_line(schedule: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("evaluate", "nothing"), "name in checkpoints/"),
+        (("evaluate", "nothing"), "no network has the name or SHA-256 'nothing': there are 'dense'"),
         (("prune", "moderate", "--method", "magic"), "method must be one of refit, refit-plus, merge, source"),
         (("run", "moderate", "--epochs", "-1"), "epochs must be a whole number"),
         (("run", "moderate", "--images", "some"), "training images must be one of"),

@@ -15,7 +15,7 @@ from roboreg_core.paths import PROJECT
 BASE = {"errors", "paths", "seeding", "schedule", "sketch", "device"}
 VALUES = BASE | {"data", "model"}
 STEPS = {"pruning", "training", "evaluation"}
-LIBRARY = VALUES | STEPS | {"analysis", "store", "jobs", "runs", "explore", "recorded", "saved"}
+LIBRARY = VALUES | STEPS | {"analysis", "store", "jobs", "runs", "explore", "recorded", "saved", "baselines"}
 
 # What each room may import besides itself; docs/architecture.md draws it.
 MAY_IMPORT = {
@@ -29,8 +29,9 @@ MAY_IMPORT = {
     "store": {"errors", "paths"},
     "jobs": {"errors", "paths", "store"},
     "saved": BASE | {"store"},
-    "runs": LIBRARY - {"explore", "recorded", "saved"},
-    "explore": LIBRARY - {"recorded", "saved"},
+    "runs": LIBRARY - {"explore", "recorded", "saved", "baselines"},
+    "explore": LIBRARY - {"recorded", "saved", "baselines"},
+    "baselines": LIBRARY - {"explore", "recorded"},
     "recorded": LIBRARY,
     "charts": LIBRARY,
     "report": LIBRARY | {"charts"},

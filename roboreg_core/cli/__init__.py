@@ -10,7 +10,19 @@ import sys
 
 import typer
 
-from roboreg_core.cli import correlate, data, explore, files, networks, predict, pruning, runs, schedules, search
+from roboreg_core.cli import (
+    baselines,
+    correlate,
+    data,
+    explore,
+    files,
+    networks,
+    predict,
+    pruning,
+    runs,
+    schedules,
+    search,
+)
 from roboreg_core.cli.common import say
 from roboreg_core.errors import RoboRegError
 
@@ -18,6 +30,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 runs_app = typer.Typer(no_args_is_help=True, help="Finished runs in the store.")
 schedules_app = typer.Typer(no_args_is_help=True, help="Schedules saved under a name.")
 sweeps_app = typer.Typer(no_args_is_help=True, help="Sweeps: many schedules measured under one setting.")
+networks_app = typer.Typer(no_args_is_help=True, help="Dense networks that runs may start from.")
 data_app = typer.Typer(no_args_is_help=True, help="The CIFAR-10 images on this machine.")
 
 # A schedule may begin with a minus sign: an error that says why is better than an unknown option.
@@ -58,6 +71,12 @@ sweeps_app.command("record")(explore.sweeps_record)
 sweeps_app.command("show")(explore.sweeps_show)
 sweeps_app.command("delete")(explore.sweeps_delete)
 sweeps_app.command("restore")(explore.sweeps_restore)
+app.add_typer(networks_app, name="networks")
+networks_app.command("list")(baselines.networks_list)
+networks_app.command("add")(baselines.networks_add)
+networks_app.command("rename")(baselines.networks_rename)
+networks_app.command("delete")(baselines.networks_delete)
+networks_app.command("restore")(baselines.networks_restore)
 app.add_typer(data_app, name="data")
 data_app.command("status")(data.data_status)
 data_app.command("fetch")(data.data_fetch)

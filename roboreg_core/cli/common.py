@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from rich.progress import Progress, TextColumn, TimeRemainingColumn
 from roboreg_core import paths
 
 if TYPE_CHECKING:
+    from roboreg_core.model.checkpoints import Checkpoint
     from roboreg_core.store.records import Record
     from roboreg_core.store.store import Store
 
@@ -23,7 +25,7 @@ ScheduleArgument = Annotated[str, typer.Argument(metavar="SCHEDULE", help="Nine 
 DENSE = "dense"
 Baseline = Annotated[str, typer.Option(metavar="RUN|dense", help="What to compare with: a run's id, or dense.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-From = Annotated[str, typer.Option("--from", metavar="CHECKPOINT", help="Network to start from.")]
+From = Annotated[str, typer.Option("--from", metavar="CHECKPOINT", help="Network: a file, a name or SHA-256.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 TrainingImages = Annotated[str, typer.Option("--images", help="auto, bundled (10,000) or full (48,000).")]
@@ -49,6 +51,24 @@ def open_store() -> Store:
     from roboreg_core.store.store import Store
 
     return Store(paths.home(), shipped=paths.recorded())
+
+
+def load_network(where: str) -> Checkpoint:
+    """A network by its file, its name, or the first digits of its SHA-256; own ones are found as those that ship.
+
+    Raises `CheckpointError` where there is none, or the file is no ResNet-20.
+    """
+    from roboreg_core.baselines.known import checkpoint_of, find
+    from roboreg_core.errors import CheckpointError
+    from roboreg_core.model import checkpoints
+
+    if where in checkpoints.names() or Path(where).expanduser().is_file():
+        return checkpoints.load(where)
+    store = open_store()
+    try:
+        return checkpoint_of(find(store, where), store)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}, or name a weights file that is there") from None
 
 
 def say_notes(notes: tuple[str, ...]) -> None:

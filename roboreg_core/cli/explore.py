@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roboreg_core.cli.common import Json, answer, open_store, progress_bar, say, say_notes
+from roboreg_core.cli.common import Json, answer, load_network, open_store, progress_bar, say, say_notes
 from roboreg_core.cli.grids import GRIDS, GridOptions, integers
 from roboreg_core.cli.options import PruneOptions, takes_pruning
 from roboreg_core.errors import JobError
@@ -63,8 +63,6 @@ def sweep_verb(
 
     With ROBOREG_SCHEDULER set it runs on that cluster.
     """
-    from roboreg_core.model import checkpoints
-
     chosen = GridOptions(
         schedules=tuple(schedules or ()),
         grid=grid,
@@ -76,7 +74,7 @@ def sweep_verb(
         high=high,
         random_seed=random_seed,
     )
-    loaded = checkpoints.load(pruning.start)
+    loaded = load_network(pruning.start)
     spec = _spec(chosen.named(), name, seeds, test, pruning, loaded)
     say_notes(loaded.notes)
     store = open_store()

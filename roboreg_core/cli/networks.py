@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from roboreg_core.cli.common import (
     Seed,
     TrainingImages,
     answer,
+    load_network,
     measure,
     progress_bar,
     say,
@@ -47,7 +48,7 @@ def cost_verb(schedule: ScheduleArgument, as_json: Json = False) -> None:
 
 
 def evaluate_verb(
-    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A weights file, or a name in checkpoints/.")],
+    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A weights file, a name, or a SHA-256.")],
     precision: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
     device: Device = "auto",
     as_json: Json = False,
@@ -55,12 +56,11 @@ def evaluate_verb(
     """Accuracy, confusion matrix and per-class report of a network on all 10,000 test images."""
     from roboreg_core.device import choose_device, environment
     from roboreg_core.errors import SpecError
-    from roboreg_core.model import checkpoints
 
     if precision not in ("float32", "bfloat16"):
         raise SpecError(f"precision must be float32 or bfloat16, got {precision!r}")
     chosen = choose_device(device)
-    loaded = checkpoints.load(checkpoint)
+    loaded = load_network(checkpoint)
     say_notes(loaded.notes)
     figures, seconds = measure(loaded.model, chosen, precision)
     answer(
@@ -89,6 +89,7 @@ def train_verb(
     decay_epochs: Annotated[
         int | None, typer.Option(help="Last epochs over which recipe best lowers its rate to zero.")
     ] = None,
+    batch_size: Annotated[int, typer.Option(help="Images a step.")] = 128,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where it stopped.")] = False,
     out: Annotated[Path | None, typer.Option(help="Weights file to write (.safetensors).")] = None,
     as_json: Json = False,
@@ -97,7 +98,7 @@ def train_verb(
     from roboreg_core.training import spec as specs
     from roboreg_core.training.dense import DenseJob, train_dense
 
-    spec = specs.recipe(recipe, epochs, seed, decay_epochs)
+    spec = replace(specs.recipe(recipe, epochs, seed, decay_epochs), batch_size=batch_size)
     target = out or paths.home() / "checkpoints" / f"{recipe}-{spec.epochs}-seed{seed}.safetensors"
     job = DenseJob(spec=spec, out=target, training_set=images, device=device, resume=resume)
     with progress_bar(f"training {recipe}") as advance:

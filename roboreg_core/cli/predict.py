@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roboreg_core.cli.common import Json, ScheduleArgument, answer, open_store, progress_bar, say, say_notes
+from roboreg_core.cli.common import (
+    Json,
+    ScheduleArgument,
+    answer,
+    load_network,
+    open_store,
+    progress_bar,
+    say,
+    say_notes,
+)
 from roboreg_core.cli.options import PruneOptions, takes_pruning
 from roboreg_core.errors import SpecError
 from roboreg_core.model.cost import cost
@@ -32,10 +41,9 @@ def sensitivity_verb(
     """How accuracy falls as one block alone loses clusters, and what one cluster fewer saves and costs."""
     from roboreg_core.analysis.sensitivity import curves, exchange
     from roboreg_core.explore.kept import points
-    from roboreg_core.model import checkpoints
 
     parsed = Schedule.parse(schedule)
-    loaded = checkpoints.load(pruning.start)
+    loaded = load_network(pruning.start)
     say_notes(loaded.notes)
     asked = _asked(pruning, loaded)
     _measure_missing(values, asked, pruning, loaded)
@@ -66,10 +74,9 @@ def predict_verb(
 ) -> None:
     """Predict accuracy after pruning and after fine-tuning, from the points in the store; nothing is measured."""
     from roboreg_core.explore.forecast import forecast
-    from roboreg_core.model import checkpoints
 
     parsed = Schedule.parse(schedule)
-    asked = _asked(pruning, checkpoints.load(pruning.start))
+    asked = _asked(pruning, load_network(pruning.start))
     found = forecast(open_store(), asked)
     if found.predictor is None:
         raise SpecError(found.missing)

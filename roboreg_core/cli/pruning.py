@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roboreg_core.cli.common import Json, ScheduleArgument, answer, measure, progress_bar, say_notes
+from roboreg_core.cli.common import Json, ScheduleArgument, answer, load_network, measure, progress_bar, say_notes
 from roboreg_core.cli.options import PruneOptions, takes_pruning
 from roboreg_core.model.cost import cost
 from roboreg_core.schedule import Schedule
@@ -71,7 +71,7 @@ def prune_verb(
 
     parsed, chosen = Schedule.parse(schedule), choose_device(pruning.device)
     (method, recalibrate), tuning = pruning.composed(), _tuning(pruning)
-    loaded = checkpoints.load(pruning.start)
+    loaded = load_network(pruning.start)
     made = _pruned(parsed, loaded.model, pruning, (method, recalibrate), chosen)
     say_notes((*loaded.notes, *made.notes))
     before, after = measure(loaded.model, chosen)[0], measure(made.model, chosen)[0]

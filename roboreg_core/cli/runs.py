@@ -15,6 +15,7 @@ from roboreg_core.cli.common import (
     ScheduleArgument,
     answer,
     find_run,
+    load_network,
     open_store,
     progress_bar,
     say,
@@ -41,11 +42,10 @@ def run_verb(
     as_json: Json = False,
 ) -> None:
     """Prune, evaluate, fine-tune, evaluate, and keep the run in the store. A run that is there already is shown."""
-    from roboreg_core.model import checkpoints
     from roboreg_core.runs.spec import DEFAULT_PRESET, of_preset, spec_for
 
     parsed = Schedule.parse(schedule)
-    loaded = checkpoints.load(pruning.start)
+    loaded = load_network(pruning.start)
     say_notes(loaded.notes)
     method, recalibrate = pruning.composed()
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}

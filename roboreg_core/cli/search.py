@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roboreg_core.cli.common import Device, From, Json, Seed, TrainingImages, answer, open_store, progress_bar, say
+from roboreg_core.cli.common import (
+    Device,
+    From,
+    Json,
+    Seed,
+    TrainingImages,
+    answer,
+    load_network,
+    open_store,
+    progress_bar,
+    say,
+)
 from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD
 
 if TYPE_CHECKING:
@@ -45,7 +56,6 @@ def search_verb(
     """
     from roboreg_core.analysis.limits import Limits
     from roboreg_core.explore.search_spec import SearchSpec, known, latency_fields
-    from roboreg_core.model import checkpoints
 
     limits = Limits(
         macs=max_macs,
@@ -55,7 +65,7 @@ def search_verb(
         drop=max_drop,
         class_drop=max_class_drop,
     )
-    loaded, store = checkpoints.load(start), open_store()
+    loaded, store = load_network(start), open_store()
     setting = _setting(loaded, images, method=method, recalibrate=recalibrate, calibration=calibration, seed=seed)
     found = known(store, setting)
     latency = latency_fields(found.latency)

@@ -24,14 +24,11 @@ from torch import Tensor
 from roboreg_core import paths
 from roboreg_core.errors import CheckpointError
 from roboreg_core.model.foreign import infer_schedule, to_our_names
+from roboreg_core.model.formats import MAX_BYTES, SUFFIX, SUFFIXES
 from roboreg_core.model.resnet import IMAGENET, Normalisation, ResNet20
 from roboreg_core.schedule import Schedule
 
 CARD_FORMAT = 1
-SUFFIX = ".safetensors"
-FOREIGN_SUFFIXES = (".th", ".pt", ".pth")
-# A ResNet-20 takes 1.1 MB, with an optimiser's state 3.3 MB; what is far larger is another network.
-MAX_BYTES = 64 * 2**20
 HEADER_KEY = "roboreg"
 
 
@@ -200,9 +197,8 @@ def _find(where: str | Path) -> Path:
     shipped = paths.checkpoints() / f"{where}{SUFFIX}"
     for candidate in (path, shipped):
         if candidate.is_file():
-            if candidate.suffix not in (SUFFIX, *FOREIGN_SUFFIXES):
-                kinds = ", ".join((SUFFIX, *FOREIGN_SUFFIXES))
-                raise CheckpointError(f"a checkpoint must be one of {kinds}, got {candidate.name}")
+            if candidate.suffix not in SUFFIXES:
+                raise CheckpointError(f"a checkpoint must be one of {', '.join(SUFFIXES)}, got {candidate.name}")
             return candidate
     known = ", ".join(names()) or "none"
     raise CheckpointError(f"a checkpoint must be a file or a name in checkpoints/ ({known}), got {str(where)!r}")

@@ -12,6 +12,8 @@ from roboreg_core.errors import CheckpointError, ScheduleError
 from roboreg_core.schedule import BLOCKS_PER_STAGE, N_BLOCKS, STAGE_WIDTHS, Schedule
 
 _BLOCK = re.compile(r"layer([1-3])\.(\d+)\.")
+# The largest tensor of a ResNet-20 has 36,864.
+_MOST_NUMBERS = 2**24
 
 
 def to_our_names(loaded: Any, name: str) -> dict[str, Tensor]:
@@ -27,6 +29,10 @@ def to_our_names(loaded: Any, name: str) -> dict[str, Tensor]:
     for key, value in loaded.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise CheckpointError(f"{name} must map names to tensors, got {key!r}: {type(value).__name__}")
+        if value.numel() > _MOST_NUMBERS:  # before a copy is made: a view of one number may claim to be any size
+            raise CheckpointError(
+                f"{name} must hold a ResNet-20, got {key} of shape {tuple(value.shape)}: it is another network"
+            )
         renamed = re.sub(r"^fc\.", "linear.", key.removeprefix("module."))
         state[renamed] = value if renamed.endswith("num_batches_tracked") else value.to(torch.float32)
     _check_blocks(state, name)
@@ -50,9 +56,12 @@ def infer_schedule(state: dict[str, Tensor], name: str) -> Schedule:
 
 def _check_blocks(state: dict[str, Tensor], name: str) -> None:
     blocks = {match.group() for key in state if (match := _BLOCK.match(key))}
-    if len(blocks) > N_BLOCKS:
-        depth = 2 * len(blocks) + 2
-        raise CheckpointError(f"{name} must be a ResNet-20 with nine blocks, got {len(blocks)} (a ResNet-{depth})")
+    other = next((key for key in state if (match := _BLOCK.match(key)) and int(match[2]) >= BLOCKS_PER_STAGE), None)
+    if other is not None:
+        raise CheckpointError(
+            f"{name} must be a ResNet-20 with nine blocks, got {other} and {len(blocks)} blocks: it looks like a "
+            f"ResNet-{2 * len(blocks) + 2}"
+        )
     shortcut = next((key for key in state if ".shortcut." in key or ".downsample." in key), None)
     if shortcut is not None:
         raise CheckpointError(f"{name} must have option-A shortcuts without weights, got {shortcut} (option B)")

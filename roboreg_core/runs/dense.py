@@ -18,20 +18,30 @@ if TYPE_CHECKING:
 def dense_content(record: Record, store: Store) -> bytes:
     """Its weights as the bytes of a safetensors file.
 
+    A run keeps a network that does not ship among its own artefacts, so that it outlives the network's record.
+
     Raises:
         StoreError: it is neither in `checkpoints/` nor in the store.
     """
     digest = record.spec["dense_sha256"]
-    for path in sorted(paths.checkpoints().glob("*.safetensors")):
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() == digest:
-            return content
+    content = shipped_content(digest)
+    if content is not None:
+        return content
     if digest in store.artifacts:
         return store.artifacts.get(digest)
     raise StoreError(
         f"run {record.id} started from the dense network {record.spec['dense']} ({digest[:12]}), which is not here any "
-        "more: put it back into checkpoints/"
+        "more: put it back into checkpoints/, or add it to your networks again"
     )
+
+
+def shipped_content(digest: str) -> bytes | None:
+    """The bytes of the network with this SHA-256 that ships with the project, None where none does."""
+    for path in sorted(paths.checkpoints().glob("*.safetensors")):
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() == digest:
+            return content
+    return None
 
 
 def dense_network(record: Record, store: Store) -> ResNet20:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from roboreg_core.device import choose_device, environment
 from roboreg_core.errors import SpecError
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
 from roboreg_core.model.cost import Cost, cost
+from roboreg_core.runs.dense import shipped_content
 from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_SHARE, RunSpec, estimate_seconds
+from roboreg_core.runs.telling import Teller, fit_hooks
 from roboreg_core.schedule import BOUNDS, PRESETS
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
 
     spec = RunSpec.from_json(spec_json)
     device = choose_device(spec.device)
-    teller = _Teller(context, spec)
+    teller = Teller(context, _weights(spec))
     teller.begin("load")
     dense = checkpoints.from_bytes(context.inputs["dense"], spec.dense)
     if dense.sha256 != spec.dense_sha256:
@@ -93,55 +94,15 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "command": spec.command(),
         "seconds": teller.seconds(),
     }
-    return Output(result=result, artifacts={"weights": content, **measured.artifacts})
-
-
-class _Teller:
-    """Reports which stage a run is in, how far, and how long it will take."""
-
-    # Shares of the whole that the stages are expected to take; fine-tuning gets what is left.
-    WEIGHTS: ClassVar = {"load": 2.0, "dense": 4.0, "prune": 4.0, "pruned": 4.0, "tune": 0.0, "tuned": 4.0, "time": 3.0}
-
-    def __init__(self, context: Context, spec: RunSpec) -> None:
-        self.context = context
-        tune = max(estimate_seconds(spec) - FIXED_SECONDS - 20, 0.0) if spec.epochs else 0.0
-        self.weights = {**self.WEIGHTS, "tune": tune, "tuned": 4.0 if spec.epochs else 0.0}
-        self.total = sum(self.weights.values())
-        self.done = 0.0
-        self.stage = ""
-        self.started = time.perf_counter()
-        self.marks: dict[str, float] = {}
-
-    def begin(self, stage: str) -> None:
-        """Enter a stage; stops here where told to."""
-        if self.context.should_stop():
-            raise Stopped
-        if self.stage:
-            self.done += self.weights[self.stage]
-        self.stage = stage
-        self.marks[stage] = time.perf_counter()
-        self.inside(0.0, milestone=True)
-
-    def inside(self, share: float, *, milestone: bool = False, **more: Any) -> None:
-        """Tell how much of the stage is done, 0..1."""
-        fraction = min(0.999, (self.done + share * self.weights[self.stage]) / self.total)
-        spent = time.perf_counter() - self.started
-        remaining = spent * (1 - fraction) / fraction if fraction > 0.02 else self.total
-        payload = {"stage": self.stage, "fraction": fraction, "remaining_seconds": remaining, **more}
-        self.context.report({**payload, "milestone": True} if milestone else payload)
-
-    def seconds(self) -> dict[str, float]:
-        """Seconds that each stage took, and the whole."""
-        now = time.perf_counter()
-        ends = [*list(self.marks.values())[1:], now]
-        each = {stage: end - start for (stage, start), end in zip(self.marks.items(), ends, strict=True)}
-        return {**each, "total": now - self.started}
+    # Kept by the run itself, which can then be read when that network's own record is gone.
+    own = {} if shipped_content(dense.sha256) else {"dense": dense.content}
+    return Output(result=result, artifacts={"weights": content, **own, **measured.artifacts})
 
 
 class _Measured:
     """Collects the report and the logits of each stage."""
 
-    def __init__(self, test: Images, device: torch.device, teller: _Teller) -> None:
+    def __init__(self, test: Images, device: torch.device, teller: Teller) -> None:
         self.test, self.device, self.teller = test, device, teller
         self.reports: dict[str, Any] = {}
         self.artifacts: dict[str, bytes] = {}
@@ -188,7 +149,14 @@ class _Measured:
         self.teller.inside(share)
 
 
-def _prune(spec: RunSpec, dense: ResNet20, training: Images, device: torch.device, teller: _Teller) -> Pruned:
+def _weights(spec: RunSpec) -> dict[str, float]:
+    """Seconds that each stage is expected to take; fine-tuning gets what the others leave."""
+    tune = max(estimate_seconds(spec) - FIXED_SECONDS - 20, 0.0) if spec.epochs else 0.0
+    tuned = 4.0 if spec.epochs else 0.0
+    return {"load": 2.0, "dense": 4.0, "prune": 4.0, "pruned": 4.0, "tune": tune, "tuned": tuned, "time": 3.0}
+
+
+def _prune(spec: RunSpec, dense: ResNet20, training: Images, device: torch.device, teller: Teller) -> Pruned:
     from roboreg_core.pruning.prune import Pruned, Pruner
     from roboreg_core.pruning.weights import prune_weights
 
@@ -208,25 +176,12 @@ def _tune(
     training: Images,
     device: torch.device,
     context: Context,
-    teller: _Teller,
+    teller: Teller,
 ) -> dict[str, Any]:
     from roboreg_core.data.sources import validation_images
-    from roboreg_core.training.loop import EpochRecord, Hooks, StepProgress, fit
+    from roboreg_core.training.loop import fit
 
     teller.begin("tune")
-    rates: list[float] = []
-
-    def on_step(step: StepProgress) -> None:
-        teller.inside(step.fraction, epoch=step.epoch, epochs=step.epochs, step=step.step, steps=step.steps)
-
-    def on_epoch(epoch: EpochRecord, state: Callable[[], bytes]) -> None:
-        rates.append(len(training) / epoch.seconds)
-        share = epoch.epoch / spec.epochs
-        # Told before it is saved: killed in between, a worker's successor tells this epoch again, and none is missing.
-        teller.inside(share, milestone=True, epoch=epoch.epoch, epochs=spec.epochs, history=asdict(epoch))
-        context.save(state())
-
-    hooks = Hooks(on_epoch=on_epoch, on_step=on_step, should_stop=context.should_stop)
     fitted = fit(
         model,
         training,
@@ -235,12 +190,13 @@ def _tune(
         validation=validation_images(),
         teacher=dense,
         keep_zeros=spec.weights() is not None,
-        hooks=hooks,
+        hooks=fit_hooks(teller, context, spec.epochs),
         resume=context.state,
     )
     if fitted.stopped:
         raise Stopped
     speed: dict[str, float] = {}
+    rates = [len(training) / epoch.seconds for epoch in fitted.history]
     if rates:
         share = cost(model.schedule).macs / cost(PRESETS["dense"]).macs
         middle = sorted(rates)[len(rates) // 2]

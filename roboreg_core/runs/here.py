@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
-from roboreg_core.jobs.task import LocalContext
+from roboreg_core.jobs.task import LocalContext, TaskFunction
 from roboreg_core.runs.execute import execute
 from roboreg_core.runs.spec import KIND
 from roboreg_core.store.records import Record
@@ -28,9 +28,23 @@ def run_here(
 
     `inputs` and what `on_report` is told are those of `execute`.
     """
+    return make_here(execute, KIND, spec.id, spec.to_json(), inputs, store, on_report=on_report)
+
+
+def make_here(
+    function: TaskFunction,
+    kind: str,
+    key: str,
+    spec: dict[str, Any],
+    inputs: dict[str, bytes],
+    store: Store,
+    *,
+    on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
+) -> Record:
+    """Call a task function and keep its record of this kind and id, going on from what an interrupted call saved."""
     from roboreg_core.model.checkpoints import write_whole
 
-    unfinished = paths.home() / "unfinished" / spec.id
+    unfinished = paths.home() / "unfinished" / key
     unfinished.parent.mkdir(parents=True, exist_ok=True)
     context = LocalContext(
         inputs=inputs,
@@ -38,13 +52,13 @@ def run_here(
         on_report=on_report,
         on_save=lambda state: write_whole(unfinished, state),
     )
-    output = execute(spec.to_json(), context)
+    output = function(spec, context)
     artifacts = {name: store.artifacts.put(part) for name, part in output.artifacts.items()}
     record = Record(
-        kind=KIND,
-        id=spec.id,
+        kind=kind,
+        id=key,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        spec=spec.to_json(),
+        spec=spec,
         result={**output.result, "artifacts": artifacts},
     )
     store.put_record(record)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -127,7 +128,7 @@ class RunSpec:
         options += [f"--preset {self.preset}", f"--epochs {self.epochs}", f"--learning-rate {self.learning_rate:g}"]
         options += [f"--batch-size {self.batch_size}", "--distil" if self.distil else "--no-distil"]
         if self.dense != "dense":
-            options.append(f"--from {self.dense}")
+            options.append(f"--from {shlex.quote(self.dense)}")
         return f"python -m roboreg_core run {self.schedule} {' '.join(options)}"
 
 

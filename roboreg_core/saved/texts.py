@@ -15,13 +15,13 @@ _TURNING = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
 _KEPT_IN_NOTES = "\n\t"
 
 
-def clean_name(text: str) -> str:
-    """The name in one line and in Unicode's composed form.
+def clean_name(text: str, what: str = "a schedule's name") -> str:
+    """The name in one line and in Unicode's composed form; `what` it is stands in the message of an error.
 
     Raises:
         ScheduleError: nothing is left, it is longer than `LONGEST_NAME`, or it holds what cannot be shown.
     """
-    return _line(text, "a schedule's name", LONGEST_NAME)
+    return _line(text, what, LONGEST_NAME)
 
 
 def clean_note(text: str) -> str:

@@ -50,7 +50,7 @@ class DenseJob:
         decay = f" --decay-epochs {self.spec.decay_epochs}" if self.spec.decay_epochs else ""
         return (
             f"python -m roboreg_core train --recipe {self.spec.recipe} --epochs {self.spec.epochs}{decay} "
-            f"--seed {self.spec.seed} --images {images}"
+            f"--seed {self.spec.seed} --batch-size {self.spec.batch_size} --images {images}"
         )
 
 
@@ -67,8 +67,6 @@ def train_dense(
     device = choose_device(job.device)
     resume = _resumable(job)
     images = sources.training_images(job.training_set)
-    model = ResNet20()
-    initialise(model, torch_generator(job.spec.seed, "weights"))
 
     def keep(record: EpochRecord, state: Callable[[], bytes]) -> None:
         job.state.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +75,7 @@ def train_dense(
 
     started = time.perf_counter()
     fitted = fit(
-        model,
+        untrained(job.spec.seed),
         images,
         job.spec,
         device=device,
@@ -90,6 +88,13 @@ def train_dense(
     _save(job, fitted, figures, images.name, {**environment(device), "seconds": time.perf_counter() - started})
     job.state.unlink(missing_ok=True)
     return figures
+
+
+def untrained(seed: int) -> ResNet20:
+    """A dense network with random weights, the same for the same seed."""
+    model = ResNet20()
+    initialise(model, torch_generator(seed, "weights"))
+    return model
 
 
 def _resumable(job: DenseJob) -> bytes | None:
