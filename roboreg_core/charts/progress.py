@@ -17,6 +17,10 @@ STAGE_WORDS = {
     "tuned": "Measuring the fine-tuned network",
     "time": "Timing both networks",
     "sweep": "Measuring schedules",
+    "images": "Loading images",
+    "train": "Training",
+    "read": "Reading the file",
+    "measure": "Measuring it on the test images",
 }
 STARTING = "Starting a worker"
 
@@ -29,7 +33,7 @@ def fraction(job: Job) -> float:
 def stage_words(payload: dict[str, Any]) -> str:
     """What is being done, e.g. `Fine-tuning, epoch 2 of 5`."""
     text = STAGE_WORDS.get(payload.get("stage", ""), STARTING)
-    if payload.get("stage") == "tune" and payload.get("epochs"):
+    if payload.get("stage") in ("tune", "train") and payload.get("epochs"):
         text += f", epoch {payload.get('epoch', 1)} of {payload['epochs']}"
     if payload.get("stage") == "sweep" and payload.get("total"):
         text += f", {payload['done']} of {payload['total']} done"

@@ -7,6 +7,7 @@ from functools import partial
 
 import streamlit as st
 
+from roboreg_core.baselines.spec import NETWORK
 from roboreg_core.charts import facts, versus, words
 from roboreg_core.charts import history as curves
 from roboreg_core.charts import progress as told
@@ -41,7 +42,7 @@ def summary(jobs: Sequence[Job]) -> str:
 
 def everything() -> None:
     """All jobs; looks again every second while one is unfinished."""
-    _sweeps()
+    _elsewhere()
     if any(not job.status.is_ended for job in state.jobs()):
         st.fragment(_unfinished, run_every=REFRESH_SECONDS)()
     else:
@@ -50,8 +51,11 @@ def everything() -> None:
     _ended([job for job in state.jobs() if job.status.is_ended])
 
 
-def _sweeps() -> None:
-    """The way to sweeps that are being measured: they queue with the runs, and are watched on their own page."""
+def _elsewhere() -> None:
+    """The way to sweeps and networks that are being made: they queue with the runs, and have pages of their own."""
+    if any(not job.status.is_ended for job in state.store().list_jobs(NETWORK)):
+        label = "A dense network is being trained or measured, between the runs: watch or stop it on Train"
+        st.page_link("pages/train.py", label=label, icon=":material/model_training:")
     if any(not job.status.is_ended for job in state.store().list_jobs(SWEEP_PART)):
         label = "A sweep is being measured, between the runs: watch or stop it on Explore"
         st.page_link("pages/explore.py", label=label, icon=":material/explore:")

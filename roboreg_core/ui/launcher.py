@@ -272,9 +272,9 @@ def _progress(job: Job) -> None:
         st.progress(progress.fraction(job), text=progress.progress_words(job))
 
 
-def queue_words(job: Job) -> str:
-    """A queued job's place."""
+def queue_words(job: Job, noun: str = "run") -> str:
+    """A queued job's place; `noun` is what the others in the queue are called."""
     ahead = state.position(job)
     if ahead is None:
         return "Queued"
-    return f"Queued, {words.plural(ahead, 'run')} ahead" if ahead else "Queued, next in line"
+    return f"Queued, {words.plural(ahead, noun)} ahead" if ahead else "Queued, next in line"

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from roboreg_core.baselines import manage
-from roboreg_core.baselines.execute import task_for
+from roboreg_core.baselines import start as starting
 from roboreg_core.baselines.spec import NETWORK, TrainingSpec, estimate_seconds
 from roboreg_core.charts import networks as told
 from roboreg_core.charts import words
@@ -18,8 +18,8 @@ from roboreg_core.ui.launcher import IMAGES_WORDS, MAX_SEED
 from roboreg_core.ui.train import cards, under_way
 
 RECIPE_WORDS = {
-    "best": "Crop and flip, Nesterov momentum, a rate that holds and then falls to zero. Recommended: it reaches the "
-    "accuracy of the network that ships with the project, given all images and 160 epochs.",
+    "best": "Crop and flip, Nesterov momentum, a rate that holds and then falls to zero. Recommended: the "
+    "network that ships with the project was trained so.",
     "source": "The source project's: six augmentations, plain momentum, the rate divided by ten at epochs 100 and 150. "
     "For comparison with its figures.",
 }
@@ -139,8 +139,7 @@ def _spec() -> TrainingSpec:
 
 def _ready(spec: TrainingSpec) -> None:
     """What can be done with these settings: start, watch, resume, restore or use."""
-    standing = next((each for each in state.baselines() if each.record and each.record.id == spec.id), None)
-    halted = next((job for job in under_way.stopped() if job.key == spec.id), None)
+    standing, halted = starting.existing(state.store(), spec), starting.unfinished(state.store(), spec)
     if standing is not None:
         st.success(
             panels.escape(
@@ -153,7 +152,7 @@ def _ready(spec: TrainingSpec) -> None:
     elif any(each.record.id == spec.id for each in manage.deleted(state.store())):
         st.info("This very training was finished, and its network deleted. It need not be done again.")
         cards.restore_button(f"{spec.id}")
-    elif state.store().active_job_for(spec.id) is not None:
+    elif halted is not None and not halted.status.is_ended:
         st.info("This very training is under way, see above.", icon=":material/hourglass_top:")
     elif halted is not None:
         st.info("This very training was stopped, see above. It can go on from there.", icon=":material/pause:")
@@ -189,8 +188,7 @@ def _measured() -> list[Record]:
 
 def _submit(spec: TrainingSpec) -> None:
     with panels.errors_kept(ERRORS):
-        manage.check_name(state.store(), spec.name)
-        state.machinery().engine().submit(task_for(spec, state.store()))
+        starting.start(state.machinery().engine(), spec)
         st.session_state[keys.TRAIN_NAME] = ""
 
 

@@ -12,6 +12,7 @@ from roboreg_core.charts import progress, words
 from roboreg_core.store.records import Job, JobStatus
 from roboreg_core.ui import keys, panels, state
 from roboreg_core.ui.job_list import BADGES
+from roboreg_core.ui.launcher import queue_words
 from roboreg_core.ui.train import curves
 
 REFRESH_SECONDS = 1.0
@@ -66,7 +67,7 @@ def _active_card(job: Job) -> None:
     _heading(job)
     events = state.store().list_events(job.id)
     if job.status is JobStatus.QUEUED:
-        st.progress(0.0, text=queue_words(job))
+        st.progress(0.0, text=queue_words(job, "job"))
     else:
         st.progress(progress.fraction(job), text=panels.escape(progress.progress_words(job)))
         so_far = progress.history(events)
@@ -89,14 +90,6 @@ def _stopped_card(job: Job) -> None:
         label = "Resume" if resumable else "Try again"
         _button(label, "resume", job, ":material/replay:", lambda: state.machinery().engine().resume(job.id))
         _button("Forget", "forget", job, ":material/delete:", lambda: state.store().delete_job(job.id), "tertiary")
-
-
-def queue_words(job: Job) -> str:
-    """A queued job's place."""
-    ahead = state.position(job)
-    if ahead is None:
-        return "Queued"
-    return f"Queued, {words.plural(ahead, 'job')} ahead" if ahead else "Queued, next in line"
 
 
 def _heading(job: Job) -> None:

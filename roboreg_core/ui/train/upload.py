@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from roboreg_core.baselines import manage, upload
-from roboreg_core.baselines.execute import task_for
+from roboreg_core.baselines import start as starting
 from roboreg_core.baselines.spec import UploadSpec, estimate_seconds
 from roboreg_core.charts import words
 from roboreg_core.errors import RoboRegError
@@ -91,7 +91,7 @@ def _name(wanted: str) -> str:
 
 
 def _found(spec: UploadSpec, notes: tuple[str, ...], file: UploadedFile) -> None:
-    standing = next((each for each in state.baselines() if each.record and each.record.id == spec.id), None)
+    standing = starting.existing(state.store(), spec)
     if standing is not None:
         st.success(
             panels.escape(f"This file is here already: {strip.isolated(standing.name)}."), icon=":material/check:"
@@ -115,7 +115,7 @@ def _found(spec: UploadSpec, notes: tuple[str, ...], file: UploadedFile) -> None
 def _submit(spec: UploadSpec, file: UploadedFile) -> None:
     with panels.errors_kept(ERRORS):
         wanted = st.session_state.get(keys.TRAIN_UPLOAD_NAME, "").strip() or spec.name
-        named = UploadSpec.from_json({**spec.to_json(), "name": manage.check_name(state.store(), wanted)})
-        state.machinery().engine().submit(task_for(named, state.store(), file.getvalue()))
+        named = UploadSpec.from_json({**spec.to_json(), "name": wanted})
+        starting.start(state.machinery().engine(), named, file.getvalue())
         st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
         st.session_state.pop(_CHECKED, None)
