@@ -1,4 +1,4 @@
-"""The curves of fine-tuning: loss, accuracy and learning rate by epoch, with the dense accuracy for reference."""
+"""The curves of a training: loss, accuracy and learning rate by epoch, with the dense accuracy for reference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pandas as pd
 from roboreg_core.charts import palette, words
 from roboreg_core.charts.base import Drawing
 
-TUNING = "fine-tuning"
 SETS = ("training", "validation")
 _LINES = {"dense": [8, 4], "baseline": [2, 3]}
 COLUMNS = ["epoch", "measure", "images", "value"]
@@ -48,16 +47,9 @@ def history_title(frame: pd.DataFrame) -> str:
 
 
 def history_chart(
-    frame: pd.DataFrame,
-    measure: str = "accuracy",
-    dense: float | None = None,
-    baseline: float | None = None,
-    what: str = TUNING,
+    frame: pd.DataFrame, measure: str = "accuracy", dense: float | None = None, baseline: float | None = None
 ) -> Drawing:
-    """One measure by epoch; `dense` draws the dense network's test accuracy as a dashed line, `baseline` another's.
-
-    `what` is what the epochs are of, for the chart in words.
-    """
+    """One measure by epoch; `dense` draws the dense network's test accuracy as a dashed line, `baseline` another's."""
     chosen = frame[frame["measure"] == measure]
     percent = measure == "accuracy"
     y = alt.Y(
@@ -85,13 +77,13 @@ def history_chart(
         layers.insert(0, _line("dense", dense))
     if percent and baseline is not None:
         layers.insert(0, _line("baseline", baseline))
-    return alt.layer(*layers).properties(height=260, description=history_alt(frame, measure, dense, what))
+    return alt.layer(*layers).properties(height=260, description=history_alt(frame, measure, dense))
 
 
-def history_alt(frame: pd.DataFrame, measure: str, dense: float | None = None, what: str = TUNING) -> str:
-    """The chart in words; `what` is what the epochs are of."""
+def history_alt(frame: pd.DataFrame, measure: str, dense: float | None = None) -> str:
+    """The chart in words."""
     reference = f" The dense network's test accuracy is {words.percent(dense)}." if dense is not None else ""
-    return f"{measure.capitalize()} by epoch of {what}. {history_title(frame)}.{reference}"
+    return f"{measure.capitalize()} by epoch. {history_title(frame)}.{reference}"
 
 
 def _line(name: str, accuracy: float) -> Drawing:

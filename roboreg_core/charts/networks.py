@@ -1,4 +1,4 @@
-"""Dense networks in words: what each is, how it was made, and which is the most accurate."""
+"""Dense networks in words: where one comes from, what it scores, what a job for one makes."""
 
 from __future__ import annotations
 
@@ -6,72 +6,72 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from roboreg_core.baselines.known import Baseline
-from roboreg_core.baselines.spec import NetworkSpec, TrainingSpec
+from roboreg_core.baselines.known import SHIPPED, Baseline
+from roboreg_core.baselines.spec import DEFAULT_BATCH, TRAINED, UPLOADED
 from roboreg_core.charts import words
 
-ORIGIN_WORDS = {"shipped": "ships with the project", "trained": "trained here", "uploaded": "uploaded"}
-SET_WORDS = {"bundled": "10,000 training images (bundled)", "full": "48,000 training images (all of CIFAR-10)"}
+_SEPARATOR = " · "
 SHA_DIGITS = 12
+ORIGIN_WORDS = {SHIPPED: "ships with RoboReg", TRAINED: "trained here", UPLOADED: "uploaded"}
+# The counts themselves stand beside the images, which bring torch with them.
+_IMAGES = {"bundled": "10,000 images", "full": "48,000 images"}
 
 
-def finding(networks: Sequence[Baseline]) -> str:
-    """How many there are and which is right most often, in a sentence or two."""
+def job_label(spec: dict[str, Any]) -> str:
+    """The spec of a job for a network as a heading, e.g. `Network mine · recipe best · 2 epochs · seed 0`."""
+    parts = [f"Network {words.contained(spec['name'])}"]
+    if spec["origin"] == TRAINED:
+        parts += _training(spec["recipe"], spec["epochs"], spec["training_set"], spec["seed"])
+        parts += [f"batch size {spec['batch_size']}"] if spec["batch_size"] != DEFAULT_BATCH else []
+    else:
+        parts.append(f"from {words.contained(spec['file_name'])}")
+    return _SEPARATOR.join(parts)
+
+
+def origin_words(baseline: Baseline) -> str:
+    """Where it comes from, e.g. `trained here: recipe best, 2 epochs, 10,000 images, seed 0`."""
+    start = ORIGIN_WORDS[baseline.origin]
+    if baseline.recipe and baseline.epochs:
+        training = _training(baseline.recipe, baseline.epochs, baseline.training_set, baseline.seed)
+        return f"{start}: {', '.join(training)}"
+    if baseline.record is not None:
+        return f"{start} as {words.contained(baseline.record.spec['file_name'])}"
+    return start
+
+
+def accuracy_words(baseline: Baseline) -> str:
+    """`85.20 % of 10,000 test images`, or that nobody noted it."""
+    if baseline.accuracy is None:
+        return "accuracy not noted"
+    return f"{words.percent(baseline.accuracy, 2)} of {words.count(baseline.images)} test images"
+
+
+def finding(baseline: Baseline) -> str:
+    """What became of a job: its name and what it scores."""
+    return f"{words.contained(baseline.name)} classifies {accuracy_words(baseline)} rightly."
+
+
+def summary(networks: Sequence[Baseline]) -> str:
+    """How many there are and which is right most often, in a sentence."""
     many = words.plural(len(networks), "dense network")
-    measured = [each for each in networks if each.accuracy is not None]
-    best = max(measured, key=lambda each: each.accuracy or 0.0, default=None)
-    if best is None:
+    best = max(networks, key=lambda each: each.accuracy or 0.0)
+    if best.accuracy is None:
         return f"{many}; the accuracy of none is known."
-    right = f"right on {accuracy_words(best)}"
     if len(networks) == 1:
-        return f"One dense network so far, {words.contained(best.name)}: {right}."
-    return f"{many}; the most accurate, {words.contained(best.name)}, is {right}."
+        return f"One dense network so far: {finding(best)}"
+    return f"{many}; the most accurate, {words.contained(best.name)}, is right on {accuracy_words(best)}."
 
 
-def accuracy_words(network: Baseline) -> str:
-    """`92.3 % of 10,000 test images`; that it was not measured where nobody noted it."""
-    if network.accuracy is None:
-        return "an unknown share of the test images"
-    of = f"{network.images:,} test images" if network.images else "the test images"
-    return f"{words.percent(network.accuracy)} of {of}"
+def choice_words(baseline: Baseline) -> str:
+    """Name, origin and accuracy, for a list to choose from."""
+    accuracy = f", {words.percent(baseline.accuracy)}" if baseline.accuracy is not None else ""
+    return f"{words.contained(baseline.name)} ({ORIGIN_WORDS[baseline.origin]}{accuracy})"
 
 
-def made_words(network: Baseline) -> str:
-    """How it was trained, as far as that is known."""
-    parts = [f"recipe {words.contained(network.recipe)}"] if network.recipe else []
-    if network.epochs is not None:
-        parts.append(words.plural(network.epochs, "epoch"))
-    if network.training_set:
-        parts.append(SET_WORDS.get(network.training_set, words.contained(network.training_set)))
-    if network.seed is not None:
-        parts.append(f"seed {network.seed}")
-    return ", ".join(parts) or "how it was trained is not known"
-
-
-def origin_words(network: Baseline) -> str:
-    """Whose it is, its weights' sum and since when it is here."""
-    parts = [f"SHA-256 {network.sha256[:SHA_DIGITS]}"]
-    if network.created:
-        parts.append(f"made {words.moment(network.created)} UTC")
-    return " · ".join(parts)
-
-
-def choice_words(network: Baseline) -> str:
-    """Name, whose it is and its accuracy, for a list to choose from."""
-    accuracy = f", {words.percent(network.accuracy)}" if network.accuracy is not None else ""
-    return f"{words.contained(network.name)} ({ORIGIN_WORDS[network.origin]}{accuracy})"
-
-
-def spec_words(spec: NetworkSpec) -> str:
-    """What is being made: a training's settings, or an upload's file."""
-    if isinstance(spec, TrainingSpec):
-        parts = [
-            f"recipe {words.contained(spec.recipe)}",
-            words.plural(spec.epochs, "epoch"),
-            SET_WORDS[spec.training_set],
-        ]
-        return ", ".join([*parts, f"seed {spec.seed}", f"batches of {spec.batch_size:,}"])
-    return f"from the file {words.contained(spec.file_name)}, {words.kilobytes(spec.size)}"
+def identity_words(baseline: Baseline) -> str:
+    """The beginning of its weights' sum, and since when it is there."""
+    made = f"{_SEPARATOR}made {words.moment(baseline.created)} UTC" if baseline.created else ""
+    return f"SHA-256 {baseline.sha256[:SHA_DIGITS]}{made}"
 
 
 def suggested_name(recipe: str, epochs: int, seed: int) -> str:
@@ -79,21 +79,24 @@ def suggested_name(recipe: str, epochs: int, seed: int) -> str:
     return f"{recipe}-{epochs}-epochs-seed-{seed}"
 
 
-def stopped_words(spec: NetworkSpec, status: str, history: Sequence[dict[str, Any]], *, resumable: bool) -> str:
-    """What became of a training or an upload that ended without a network, and what can be done."""
-    how = {"interrupted": "interrupted: the app ended before it did", "cancelled": "cancelled", "failed": "failed"}[
-        status
-    ]
-    what = "Training" if isinstance(spec, TrainingSpec) else "Upload"
-    if not isinstance(spec, TrainingSpec):
-        return f"{what} {how}."
-    done = len(history)
-    reached = f"after {done} of {words.plural(spec.epochs, 'epoch')}" if done else "before its first epoch was done"
-    go_on = f"It goes on from epoch {done + 1}." if resumable and done else "It begins anew."
-    return f"{what} {how}, {reached}. {go_on}"
+def stopped_words(spec: dict[str, Any], status: str, done: int, *, resumable: bool) -> str:
+    """What became of a training or an upload that ended without a network after `done` epochs, and what can be done."""
+    how = {"interrupted": "interrupted because the app ended"}.get(status, status)
+    if spec["origin"] != TRAINED:
+        return f"Measuring this upload was {how}." if status != "failed" else "This upload was not taken."
+    reached = f"after {done} of {words.plural(spec['epochs'], 'epoch')}" if done else "before its first epoch was done"
+    go_on = f"It can go on with epoch {done + 1}." if resumable and done else "It can begin anew."
+    return f"The training {'' if status == 'failed' else 'was '}{how} {reached}. {go_on}"
 
 
-def file_name(network: Baseline) -> str:
+def file_name(baseline: Baseline) -> str:
     """A name for its weights' file that any system takes."""
-    plain = re.sub(r"[^a-z0-9]+", "-", network.name.lower()).strip("-")[:40].strip("-")
-    return f"{plain or network.sha256[:SHA_DIGITS]}.safetensors"
+    plain = re.sub(r"[^a-z0-9]+", "-", baseline.name.lower()).strip("-")[:40].strip("-")
+    return f"{plain or baseline.sha256[:SHA_DIGITS]}.safetensors"
+
+
+def _training(recipe: str, epochs: int, training_set: str, seed: int | None) -> list[str]:
+    parts = [f"recipe {recipe}", words.plural(epochs, "epoch")]
+    if training_set in _IMAGES:
+        parts.append(_IMAGES[training_set])
+    return parts + ([f"seed {seed}"] if seed is not None else [])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from roboreg_core.charts import words
+from roboreg_core.baselines.spec import NETWORK
+from roboreg_core.charts import facts, networks, words
 from roboreg_core.store.records import Event, Job
 
 STAGE_WORDS = {
@@ -20,9 +21,19 @@ STAGE_WORDS = {
     "images": "Loading images",
     "train": "Training",
     "read": "Reading the file",
-    "measure": "Measuring it on the test images",
+    "measure": "Measuring the network",
 }
 STARTING = "Starting a worker"
+
+
+def label(job: Job) -> str:
+    """What a job makes: a run's schedule and settings, or a network's name and how it comes to be."""
+    return networks.job_label(job.spec) if job.kind == NETWORK else facts.spec_label(job.spec)
+
+
+def counted(jobs: Sequence[Job]) -> str:
+    """`2 runs`, or `2 jobs` where not all of them make runs."""
+    return words.plural(len(jobs), "job" if any(job.kind == NETWORK for job in jobs) else "run")
 
 
 def fraction(job: Job) -> float:

@@ -23,7 +23,7 @@ def pick(on_change: Callable[[], None] | None = None, width: int | Literal["stre
 
     `on_change` is called behind a change, to draw again what depends on it.
     """
-    known = {each.name: each for each in state.baselines()}
+    known = {each.name: each for each in state.networks()}
     _take_address(known)
     if st.session_state[keys.BASELINE_NETWORK] not in known:  # renamed or deleted meanwhile
         st.session_state[keys.BASELINE_NETWORK] = state.DENSE
@@ -47,7 +47,7 @@ def pick(on_change: Callable[[], None] | None = None, width: int | Literal["stre
 
 def query(sha256: str) -> dict[str, str]:
     """What an address needs so that a page starts from the network with these weights; {} where there is no choice."""
-    known = state.baselines()
+    known = state.networks()
     found = [each.name for each in known if each.sha256 == sha256] if len(known) > 1 else []
     return {keys.BASELINE_NETWORK: found[0]} if found else {}
 

@@ -7,12 +7,13 @@ from functools import partial
 
 import streamlit as st
 
+from roboreg_core.baselines.known import Baseline, of_record
 from roboreg_core.baselines.spec import NETWORK
-from roboreg_core.charts import facts, versus, words
 from roboreg_core.charts import history as curves
+from roboreg_core.charts import networks, versus, words
 from roboreg_core.charts import progress as told
 from roboreg_core.explore.spec import SWEEP_PART
-from roboreg_core.store.records import Job, JobStatus
+from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.ui import keys, measured, panels, state
 from roboreg_core.ui.launcher import queue_words
 
@@ -33,16 +34,16 @@ def summary(jobs: Sequence[Job]) -> str:
     running = [job for job in jobs if job.status is JobStatus.RUNNING]
     queued = [job for job in jobs if job.status is JobStatus.QUEUED]
     if running:
-        text = f"{facts.spec_label(running[0].spec)} is running, {words.percent(told.fraction(running[0]), 0)} done"
-        return text + (f"; {words.plural(len(queued), 'run')} waiting." if queued else ".")
+        text = f"{told.label(running[0])} is running, {words.percent(told.fraction(running[0]), 0)} done"
+        return text + (f"; {told.counted(queued)} waiting." if queued else ".")
     if queued:
-        return f"{words.plural(len(queued), 'run')} waiting for the worker to start."
+        return f"{told.counted(queued)} waiting for the worker to start."
     return "Nothing is running."
 
 
 def everything() -> None:
     """All jobs; looks again every second while one is unfinished."""
-    _elsewhere()
+    _sweeps()
     if any(not job.status.is_ended for job in state.jobs()):
         st.fragment(_unfinished, run_every=REFRESH_SECONDS)()
     else:
@@ -51,11 +52,8 @@ def everything() -> None:
     _ended([job for job in state.jobs() if job.status.is_ended])
 
 
-def _elsewhere() -> None:
-    """The way to sweeps and networks that are being made: they queue with the runs, and have pages of their own."""
-    if any(not job.status.is_ended for job in state.store().list_jobs(NETWORK)):
-        label = "A dense network is being trained or measured, between the runs: watch or stop it on Train"
-        st.page_link("pages/train.py", label=label, icon=":material/model_training:")
+def _sweeps() -> None:
+    """The way to sweeps that are being measured: they queue with the runs, and are watched on their own page."""
     if any(not job.status.is_ended for job in state.store().list_jobs(SWEEP_PART)):
         label = "A sweep is being measured, between the runs: watch or stop it on Explore"
         st.page_link("pages/explore.py", label=label, icon=":material/explore:")
@@ -131,20 +129,15 @@ def _ended_card(job: Job) -> None:
         record = state.store().get_record(job.key) if job.status is JobStatus.FINISHED else None
         if record is not None:
             with panels.errors_shown():
-                st.markdown(panels.escape(versus.finding(measured.summary_of(record))))
+                st.markdown(panels.escape(_finding(record)))
         elif job.status is JobStatus.FINISHED:
-            st.caption("Its run was deleted.")
+            st.caption(f"Its {job.kind} was deleted.")
         elif job.error:
             st.markdown(panels.escape(panels.sentence(job.error)))
         with st.container(horizontal=True, vertical_alignment="center"):
             if record is not None:
                 with st.container(key=keys.of_job("open", job.id), width="content"):
-                    st.page_link(
-                        "pages/inspect.py",
-                        label="Inspect",
-                        icon=":material/query_stats:",
-                        query_params={"run": record.id},
-                    )
+                    _open(record)
             if job.status.can_resume:
                 label = "Resume" if job.state else "Try again"
                 _button(label, "resume", job, ":material/replay:", lambda: state.machinery().engine().resume(job.id))
@@ -152,10 +145,35 @@ def _ended_card(job: Job) -> None:
         _log(job, told.log_lines(state.store().list_events(job.id)))
 
 
+def _finding(record: Record) -> str:
+    if record.kind == NETWORK:
+        return networks.finding(_named(record))
+    return versus.finding(measured.summary_of(record))
+
+
+def _named(record: Record) -> Baseline:
+    """The network that a record keeps, under the name that it now has."""
+    every = (each for each in state.networks() if each.record is not None and each.record.id == record.id)
+    return next(every, of_record(record))
+
+
+def _open(record: Record) -> None:
+    """The way to what a job made."""
+    if record.kind == NETWORK:
+        name = _named(record).name
+        st.page_link(
+            "pages/design.py", label="Prune it in Design", icon=":material/tune:", query_params={"dense": name}
+        )
+    else:
+        st.page_link(
+            "pages/inspect.py", label="Inspect", icon=":material/query_stats:", query_params={"run": record.id}
+        )
+
+
 def _heading(job: Job) -> None:
     label, icon, colour = BADGES[job.status]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{panels.escape(facts.spec_label(job.spec))}**", width="content")
+        st.markdown(f"**{panels.escape(told.label(job))}**", width="content")
         st.badge(label, icon=icon, color=colour)  # type: ignore[arg-type]
         st.caption(_when(job), width="content")
 

@@ -217,8 +217,8 @@ def _settings(images: str) -> tuple[Setting, ...]:
 
 def _start(spec: RunSpec) -> None:
     seconds = estimate_seconds(spec, state.runs())
-    ahead = sum(not job.status.is_ended for job in state.jobs())
-    wait = f", after {words.plural(ahead, 'run')} under way" if ahead else ""
+    ahead = [job for job in state.jobs() if not job.status.is_ended and job.lane == "device"]
+    wait = f", after {progress.counted(ahead)} under way" if ahead else ""
     st.button(
         "Prune and fine-tune" if spec.epochs else "Prune",
         key=keys.START,
@@ -272,9 +272,9 @@ def _progress(job: Job) -> None:
         st.progress(progress.fraction(job), text=progress.progress_words(job))
 
 
-def queue_words(job: Job, noun: str = "run") -> str:
-    """A queued job's place; `noun` is what the others in the queue are called."""
+def queue_words(job: Job) -> str:
+    """A queued job's place."""
     ahead = state.position(job)
     if ahead is None:
         return "Queued"
-    return f"Queued, {words.plural(ahead, noun)} ahead" if ahead else "Queued, next in line"
+    return f"Queued, {words.plural(ahead, 'job')} ahead" if ahead else "Queued, next in line"

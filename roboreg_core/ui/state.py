@@ -16,6 +16,7 @@ import streamlit as st
 from roboreg_core import paths
 from roboreg_core.baselines import known
 from roboreg_core.baselines.known import Baseline
+from roboreg_core.baselines.spec import NETWORK
 from roboreg_core.errors import CheckpointError, JobError, RoboRegError
 from roboreg_core.runs.spec import KIND
 from roboreg_core.saved.schedules import SavedSchedule, saved_schedules
@@ -139,9 +140,9 @@ def machinery() -> Machinery:
     return _machinery(str(paths.home()), str(paths.recorded()))
 
 
-def baselines() -> list[Baseline]:
+def networks() -> list[Baseline]:
     """All dense networks: those that ship with the project first, then own ones, newest first."""
-    return _baselines(str(paths.home()), str(paths.recorded()), store().version())
+    return _networks(str(paths.home()), str(paths.recorded()), store().version())
 
 
 def baseline() -> Checkpoint:
@@ -151,7 +152,7 @@ def baseline() -> Checkpoint:
         CheckpointError, StoreError: it cannot be read.
     """
     name = st.session_state.get(keys.BASELINE_NETWORK, DENSE)
-    found = next((each for each in baselines() if each.name == name), None) if name != DENSE else None
+    found = next((each for each in networks() if each.name == name), None) if name != DENSE else None
     return network(found.sha256) if found is not None else machinery().dense()
 
 
@@ -184,8 +185,9 @@ def saved() -> list[SavedSchedule]:
 
 
 def jobs() -> list[Job]:
-    """All jobs that make runs, newest first."""
-    return store().list_jobs(KIND)
+    """All jobs that make runs or networks, newest first."""
+    shared = store()
+    return sorted(shared.list_jobs(KIND) + shared.list_jobs(NETWORK), key=lambda job: job.created, reverse=True)
 
 
 def previews() -> dict[PreviewSpec, Preview]:
@@ -220,7 +222,7 @@ def _previews(home: str, recorded: str) -> dict[PreviewSpec, Preview]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _baselines(home: str, recorded: str, version: int) -> list[Baseline]:
+def _networks(home: str, recorded: str, version: int) -> list[Baseline]:
     del version  # only the key under which the list is kept
     return known.baselines(_store(home, recorded))
 

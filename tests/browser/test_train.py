@@ -56,7 +56,7 @@ def test_a_training_is_cancelled_resumed_and_used(page: Page, app: App) -> None:
     expect(card).to_contain_text("epoch 2 of 2", timeout=WORK_MS)
     expect(card.locator("[class*='st-key-chart-network-accuracy'] svg, canvas").first).to_be_visible()
     card.locator("[class*='st-key-cancel-'] button").click()
-    expect(page.get_by_text(re.compile("cancelled, after 1 of 2.epochs. It goes on from epoch 2"))).to_be_visible(
+    expect(page.get_by_text(re.compile("cancelled after 1 of 2.epochs. It can go on with epoch 2"))).to_be_visible(
         timeout=WORK_MS
     )
     job = store.list_jobs(NETWORK)[0]
@@ -119,7 +119,7 @@ def test_what_is_no_dense_resnet_20_is_refused_and_nothing_is_run(page: Page, ap
         "harm.pt": (pickle.dumps(Harm()), "weights_only"),
         "harm.th": (saved({"state_dict": Harm()}), "weights_only"),
         "cut.safetensors": (whole[: len(whole) // 2], "must be a safetensors file"),
-        "cut.th": (saved(public_weights())[:100_000], "must be"),
+        "cut.th": (saved(public_weights())[:100_000], "Cut.th must be"),
         "deep.th": (saved(deep), "layer1.3"),
         "empty.pt": (b"", "empty"),
     }

@@ -94,10 +94,10 @@ def _card(network: Baseline) -> None:
 def _facts(network: Baseline) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{panels.escape(words.contained(network.name))}**", width="content")
-        st.badge(told.ORIGIN_WORDS[network.origin], color=_COLOURS[network.origin])  # type: ignore[arg-type]
+        st.badge(network.origin, color=_COLOURS[network.origin])  # type: ignore[arg-type]
     st.markdown(panels.escape(f"Right on {told.accuracy_words(network)}."))
-    made = told.made_words(network)
-    st.caption(panels.escape(f"{made[:1].upper()}{made[1:]} · {told.origin_words(network)}"))
+    made = told.origin_words(network)
+    st.caption(panels.escape(f"{made[:1].upper()}{made[1:]} · {told.identity_words(network)}"))
     for note in network.notes:
         st.caption(panels.escape(panels.sentence(words.shortened(note, 300))))
 

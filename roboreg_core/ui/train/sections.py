@@ -12,8 +12,8 @@ from roboreg_core.ui.train import cards, fields, images, under_way, upload
 def everything() -> None:
     """What there is, what is under way, and how to get more."""
     cards.undo_bar()
-    known = state.baselines()
-    st.markdown(panels.escape(told.finding(known)))
+    known = state.networks()
+    st.markdown(panels.escape(told.summary(known)))
     under_way.show()
     cards.show(known)
     left, right = st.columns(2, gap="large")

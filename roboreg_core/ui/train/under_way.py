@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from roboreg_core.baselines.spec import NETWORK, spec_of
+from roboreg_core.baselines.spec import NETWORK
 from roboreg_core.charts import networks as told
 from roboreg_core.charts import progress, words
 from roboreg_core.store.records import Job, JobStatus
@@ -67,7 +67,7 @@ def _active_card(job: Job) -> None:
     _heading(job)
     events = state.store().list_events(job.id)
     if job.status is JobStatus.QUEUED:
-        st.progress(0.0, text=queue_words(job, "job"))
+        st.progress(0.0, text=queue_words(job))
     else:
         st.progress(progress.fraction(job), text=panels.escape(progress.progress_words(job)))
         so_far = progress.history(events)
@@ -82,7 +82,7 @@ def _stopped_card(job: Job) -> None:
     _heading(job)
     events = state.store().list_events(job.id)
     resumable = job.state is not None
-    text = told.stopped_words(spec_of(job.spec), job.status.value, progress.history(events), resumable=resumable)
+    text = told.stopped_words(job.spec, job.status.value, len(progress.history(events)), resumable=resumable)
     st.markdown(panels.escape(text))
     if job.error:
         st.error(panels.escape(panels.sentence(words.shortened(job.error, 600))), icon=":material/error:")
@@ -95,9 +95,8 @@ def _stopped_card(job: Job) -> None:
 def _heading(job: Job) -> None:
     label, icon, colour = BADGES[job.status]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{panels.escape(words.contained(job.spec['name']))}**", width="content")
+        st.markdown(f"**{panels.escape(told.job_label(job.spec))}**", width="content")
         st.badge(label, icon=icon, color=colour)  # type: ignore[arg-type]
-        st.caption(panels.escape(told.spec_words(spec_of(job.spec))), width="content")
 
 
 def _button(label: str, action: str, job: Job, icon: str, act: Callable[[], object], kind: str = "secondary") -> None:

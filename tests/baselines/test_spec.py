@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roboreg_core.baselines.spec import NETWORK, TrainingSpec, UploadSpec, estimate_seconds, spec_of
+from roboreg_core.errors import SpecError
+from roboreg_core.runs.spec import EVALUATE_IMAGES_PER_SECOND, TRAIN_IMAGES_PER_SECOND
+from roboreg_core.store.records import Record
+
+SPEC = TrainingSpec(name="mine", epochs=4, training_set="bundled")
+UPLOAD = UploadSpec.of(b"bytes", "net.pt", "theirs")
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=40)
+
+
+@given(
+    name=NAMES,
+    recipe=st.sampled_from(["best", "source"]),
+    epochs=st.integers(1, 1000),
+    seed=st.integers(0, 2**31 - 1),
+    batch_size=st.integers(1, 4096),
+    training_set=st.sampled_from(["bundled", "full"]),
+    device=st.sampled_from(["auto", "cpu", "cuda"]),
+)
+def test_a_training_comes_back_from_json(**fields: Any) -> None:
+    spec = TrainingSpec(**fields)
+    assert spec_of(spec.to_json()) == spec
+    assert spec_of(spec.to_json()).id == spec.id
+    trained = spec.training()
+    assert (trained.recipe, trained.epochs, trained.seed, trained.batch_size) == (
+        spec.recipe,
+        spec.epochs,
+        spec.seed,
+        spec.batch_size,
+    )
+
+
+def test_an_upload_comes_back_from_json() -> None:
+    assert spec_of(UPLOAD.to_json()) == UPLOAD
+    assert UPLOAD.to_json()["origin"] == "uploaded"
+
+
+@pytest.mark.parametrize(
+    ("change", "counts"),
+    [
+        ({"name": "other"}, False),
+        ({"device": "cpu"}, False),
+        ({"epochs": 5}, True),
+        ({"seed": 1}, True),
+        ({"batch_size": 64}, True),
+        ({"recipe": "source"}, True),
+        ({"training_set": "full"}, True),
+    ],
+    ids=str,
+)
+def test_what_determines_the_network_is_its_identity(change: dict[str, Any], counts: bool) -> None:
+    assert (replace(SPEC, **change).id != SPEC.id) is counts
+    assert len(SPEC.id) == 16
+
+
+def test_only_its_bytes_are_an_uploads_identity() -> None:
+    assert UploadSpec.of(b"bytes", "other.th", "another").id == UPLOAD.id
+    assert UploadSpec.of(b"other", "net.pt", "theirs").id != UPLOAD.id
+    assert len({UPLOAD.id, SPEC.id}) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"name": " "}, r"a network's name must have 1\.\.80 characters, got none"),
+        ({"name": "a\x00"}, "invisible control signs"),
+        ({"epochs": 0}, "epochs must be a whole number 1..1000, got 0"),
+        ({"epochs": 1.5}, "epochs must be a whole number"),
+        ({"batch_size": 0}, "batch size must be"),
+        ({"seed": -1}, "seed must be"),
+        ({"recipe": "magic"}, "recipe must be one of best, source"),
+        ({"training_set": "auto"}, "training images must be bundled or full"),
+        ({"device": "tpu"}, "device must be auto, cpu or cuda"),
+    ],
+    ids=str,
+)
+def test_rules_are_kept(change: dict[str, Any], reason: str) -> None:
+    with pytest.raises(SpecError, match=reason):
+        replace(SPEC, **change)
+
+
+def test_an_unknown_origin_is_refused() -> None:
+    with pytest.raises(SpecError, match="origin must be uploaded, got 'found'"):
+        spec_of({**UPLOAD.to_json(), "origin": "found"})
+
+
+def test_the_estimate_goes_by_the_newest_own_speed() -> None:
+    def record(kind: str, speed: dict[str, float], *, recorded: bool = False) -> Record:
+        return Record(kind=kind, id="a", created="", spec={}, result={"speed": speed}, recorded=recorded)
+
+    network = record(NETWORK, {"train": 100.0, "evaluate": 1_000.0})
+    run = record("run", {"train": 1.0, "dense_equivalent": 200.0, "evaluate": 1_000.0})
+    plain = estimate_seconds(SPEC)
+    assert plain == 5 + 10_000 / EVALUATE_IMAGES_PER_SECOND + 4 * 10_000 / TRAIN_IMAGES_PER_SECOND
+    assert estimate_seconds(SPEC, [network, run]) == 5 + 10 + 400
+    assert estimate_seconds(SPEC, [run, network]) == 5 + 10 + 200
+    others = [
+        record(NETWORK, {"evaluate": 1.0}),
+        record("run", {"evaluate": 1.0, "dense_equivalent": 1}, recorded=True),
+    ]
+    assert estimate_seconds(SPEC, others) == plain
+    assert estimate_seconds(UPLOAD, [network]) == 15
