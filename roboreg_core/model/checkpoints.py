@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -104,7 +105,7 @@ def from_foreign(content: bytes, name: str) -> Checkpoint:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds on damaged or unsafe files
         raise CheckpointError(
-            f"{name} must be a plain PyTorch state dict, readable with weights_only=True, got {_short(error)}; "
+            f"{name} must be a plain PyTorch state dict, readable with weights_only=True, got {_unreadable(error)}; "
             "save it with torch.save(model.state_dict(), file)"
         ) from None
     note = "ImageNet normalisation assumed, as in the common public option-A weights"
@@ -230,6 +231,17 @@ def _header(content: bytes) -> dict[str, Any] | None:
     length = int.from_bytes(content[:8], "little")
     metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
     return json.loads(metadata[HEADER_KEY]) if HEADER_KEY in metadata else None
+
+
+def _unreadable(error: Exception) -> str:
+    """Why torch would not read a file. Its own words are long and advise to read it unsafely."""
+    text = str(error)
+    named = re.search(r"GLOBAL ([\w.]+)", text)
+    if named is not None:
+        return f"one that asks for code ({named[1]}), which is never run"
+    if "PytorchStreamReader" in text:
+        return "a damaged or cut-off file"
+    return "something else than tensors" if "Weights only load failed" in text else _short(error)
 
 
 def _short(error: Exception) -> str:

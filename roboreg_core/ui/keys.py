@@ -35,7 +35,8 @@ Train: `dense` (the chosen network, on Design and Explore), `train-new`, `train-
 `train-batch`, `train-images`, `train-device`, `train-name`, `train-start`, `train-resume`, `train-use`,
 `train-upload-part`, `file-<n>`, `train-upload-name`, `train-upload`, `train-upload-use`, `train-images-part`,
 `train-fetch`, and for each network, `<id>` being its record's or the beginning of its SHA-256, `network-<id>`,
-`use-<id>`, `more-<id>`, `curves-<id>`, `download-<id>`, `name-<id>`, `rename-<id>`, `delete-<id>`, `restore-<id>`.
+`use-<id>`, `more-<id>`, `curves-<id>`, `download-<id>`, `name-<id>`, `rename-<id>`, `delete-<id>`,
+`restore-<id>`, `restore-training-<id>`, `restore-upload-<id>`.
 Presenting: `present`; containers whose key begins with `controls` are hidden by it.
 Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`; `chart-damage` and `chart-confusion` get a number behind them
 when something is chosen that was not clicked.

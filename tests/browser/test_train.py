@@ -30,7 +30,7 @@ TRAINING = "?train-epochs=2&train-batch=1024&train-seed=7"
 
 def open_train(page: Page, app: App, query: str = "") -> None:
     page.goto(f"{app.address}/train{query}")
-    expect(page.locator(".st-key-train-start button, .st-key-train-use button")).to_be_visible(timeout=LOAD_MS)
+    expect(page.locator(".st-key-train-start button, .st-key-train-use a")).to_be_visible(timeout=LOAD_MS)
 
 
 def public_weights() -> dict[str, torch.Tensor]:
@@ -72,7 +72,7 @@ def test_a_training_is_cancelled_resumed_and_used(page: Page, app: App) -> None:
     assert made.record is not None
     assert [epoch["epoch"] for epoch in made.record.result["history"]] == [1, 2]
     # The same again is opened, not done again.
-    page.locator(".st-key-train-use button").click()
+    page.locator(".st-key-train-use a").click()
     expect(page).to_have_url(re.compile("design.*dense=best-2-epochs-seed-7"))
     expect(page.locator(".st-key-dense input")).to_have_value(re.compile("^best-2-epochs-seed-7 "), timeout=LOAD_MS)
     expect(page.locator(".st-key-preview")).to_contain_text(re.compile("dense .*%"), timeout=LOAD_MS)
@@ -94,7 +94,7 @@ def test_public_weights_are_uploaded_and_pruned(page: Page, app: App) -> None:
     expect(card).to_contain_text(re.compile(r"Right on 9\d\.\d.% of 10,000 test images"), timeout=WORK_MS)
     until(lambda: store.list_records(NETWORK))
     made = known.find(store, "public")
-    card.locator("[class*='st-key-use-'] button").click()
+    card.locator("[class*='st-key-use-'] a").click()
     expect(page.locator(".st-key-dense input")).to_have_value(re.compile("^public "), timeout=LOAD_MS)
     field = page.locator(".st-key-epochs input")
     field.fill("0")
@@ -116,10 +116,10 @@ def test_what_is_no_dense_resnet_20_is_refused_and_nothing_is_run(page: Page, ap
     deep |= {name.replace("layer1.2", "layer1.3"): tensor for name, tensor in deep.items() if "layer1.2" in name}
     whole = checkpoints.load("dense").content
     refused = {
-        "harm.pt": (pickle.dumps(Harm()), "weights_only"),
-        "harm.th": (saved({"state_dict": Harm()}), "weights_only"),
+        "harm.pt": (pickle.dumps(Harm()), "something else than tensors"),
+        "harm.th": (saved({"state_dict": Harm()}), "asks for code (posix.mkdir), which is never run"),
         "cut.safetensors": (whole[: len(whole) // 2], "must be a safetensors file"),
-        "cut.th": (saved(public_weights())[:100_000], "Cut.th must be"),
+        "cut.th": (saved(public_weights())[:100_000], "a damaged or cut-off file"),
         "deep.th": (saved(deep), "layer1.3"),
         "empty.pt": (b"", "empty"),
     }

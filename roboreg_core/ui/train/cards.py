@@ -12,7 +12,7 @@ from roboreg_core.baselines.spec import spec_of
 from roboreg_core.charts import networks as told
 from roboreg_core.charts import words
 from roboreg_core.store.records import BIN_DAYS
-from roboreg_core.ui import guard, keys, panels, state, strip
+from roboreg_core.ui import keys, panels, state, strip
 from roboreg_core.ui.train import curves
 
 SHOWN = 12
@@ -62,17 +62,17 @@ def bin_list() -> None:
                 restore_button(each.record.id)
 
 
-def restore_button(record: str) -> None:
-    """Brings a deleted network back."""
-    key = keys.of_network("restore", record)
+def restore_button(record: str, where: str = "restore") -> None:
+    """Brings a deleted network back; `where` tells the buttons of a page apart."""
+    key = keys.of_network(where, record)
     st.button("Restore", key=key, icon=":material/undo:", on_click=_restore, args=(record,))
 
 
-def use_button(name: str, key: str, *, primary: bool = False) -> None:
-    """Opens Design with this network chosen."""
-    kind = "primary" if primary else "secondary"
-    if st.button("Use in Design", key=key, icon=":material/tune:", type=kind):  # type: ignore[arg-type]
-        guard.go("design", {keys.BASELINE_NETWORK: name})
+def use_link(name: str, key: str) -> None:
+    """The way to Design with this network chosen."""
+    query = {keys.BASELINE_NETWORK: name}
+    with st.container(key=key, width="content"):
+        st.page_link("pages/design.py", label="Prune it in Design", icon=":material/tune:", query_params=query)
 
 
 def _card(network: Baseline) -> None:
@@ -81,8 +81,8 @@ def _card(network: Baseline) -> None:
         left, right = st.columns([3, 1.4], vertical_alignment="center")
         with left:
             _facts(network)
-        with right, st.container(horizontal=True):
-            use_button(network.name, keys.of_network("use", place))
+        with right, st.container(horizontal=True, vertical_alignment="center"):
+            use_link(network.name, keys.of_network("use", place))
             more = st.popover("More", key=keys.of_network("more", place), on_change="rerun")
             if more.open:  # drawn only where it is looked at
                 with more:

@@ -148,10 +148,10 @@ def _ready(spec: TrainingSpec) -> None:
             ),
             icon=":material/check_circle:",
         )
-        cards.use_button(standing.name, keys.TRAIN_USE, primary=True)
+        cards.use_link(standing.name, keys.TRAIN_USE)
     elif any(each.record.id == spec.id for each in manage.deleted(state.store())):
         st.info("This very training was finished, and its network deleted. It need not be done again.")
-        cards.restore_button(f"{spec.id}")
+        cards.restore_button(spec.id, "restore-training")
     elif halted is not None and not halted.status.is_ended:
         st.info("This very training is under way, see above.", icon=":material/hourglass_top:")
     elif halted is not None:

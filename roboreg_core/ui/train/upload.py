@@ -96,11 +96,11 @@ def _found(spec: UploadSpec, notes: tuple[str, ...], file: UploadedFile) -> None
         st.success(
             panels.escape(f"This file is here already: {strip.isolated(standing.name)}."), icon=":material/check:"
         )
-        cards.use_button(standing.name, keys.TRAIN_UPLOAD_USE)
+        cards.use_link(standing.name, keys.TRAIN_UPLOAD_USE)
         return
     if any(each.record.id == spec.id for each in manage.deleted(state.store())):
         st.info("This file was here, and its network deleted.")
-        cards.restore_button(spec.id)
+        cards.restore_button(spec.id, "restore-upload")
         return
     noted = "".join(f" {panels.sentence(note)}" for note in notes)
     st.success(panels.escape(f"A dense ResNet-20 with option-A shortcuts.{noted}"), icon=":material/check:")
