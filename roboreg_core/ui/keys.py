@@ -34,8 +34,8 @@ Search: `limit-on-<name>`, `limit-<name>`, `trials`, `refine`, `refine-stop`.
 Train: `dense` (the chosen network, on Design and Explore), `train-new`, `train-recipe`, `train-epochs`, `train-seed`,
 `train-batch`, `train-images`, `train-device`, `train-name`, `train-start`, `train-resume`, `train-use`,
 `train-upload-part`, `file-<n>`, `train-upload-name`, `train-upload`, `train-upload-use`, `train-images-part`,
-`train-fetch`, and for each network, `<id>` being its record's or the beginning of its SHA-256, `network-<id>`,
-`use-<id>`, `more-<id>`, `curves-<id>`, `download-<id>`, `name-<id>`, `rename-<id>`, `delete-<id>`,
+`train-fetch`, `train-fetch-stop`, and for each network, `<id>` being its record's or the beginning of its SHA-256,
+`network-<id>`, `use-<id>`, `more-<id>`, `curves-<id>`, `download-<id>`, `name-<id>`, `rename-<id>`, `delete-<id>`,
 `restore-<id>`, `restore-training-<id>`, `restore-upload-<id>`.
 Presenting: `present`; containers whose key begins with `controls` are hidden by it.
 Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`; `chart-damage` and `chart-confusion` get a number behind them
@@ -99,7 +99,7 @@ TRAIN_BATCH, TRAIN_IMAGES, TRAIN_DEVICE, TRAIN_NAME = "train-batch", "train-imag
 TRAIN_START, TRAIN_RESUME, TRAIN_USE = "train-start", "train-resume", "train-use"
 TRAIN_UPLOAD_PART, TRAIN_UPLOAD, TRAIN_UPLOAD_NAME = "train-upload-part", "train-upload", "train-upload-name"
 TRAIN_UPLOAD_USE = "train-upload-use"
-TRAIN_IMAGES_PART, TRAIN_FETCH = "train-images-part", "train-fetch"
+TRAIN_IMAGES_PART, TRAIN_FETCH, TRAIN_FETCH_STOP = "train-images-part", "train-fetch", "train-fetch-stop"
 
 
 def slider(block: int) -> str:

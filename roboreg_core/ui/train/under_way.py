@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -70,9 +71,7 @@ def _active_card(job: Job) -> None:
         st.progress(0.0, text=queue_words(job))
     else:
         st.progress(progress.fraction(job), text=panels.escape(progress.progress_words(job)))
-        so_far = progress.history(events)
-        if so_far:
-            curves.show(so_far, job.id)
+        _so_far(job, progress.history(events))
     with st.container(horizontal=True, vertical_alignment="center"):
         _button("Cancel", "cancel", job, ":material/stop:", lambda: state.machinery().engine().cancel(job.id))
         st.caption("It goes on while this page is closed. What is cancelled can be resumed.")
@@ -84,12 +83,18 @@ def _stopped_card(job: Job) -> None:
     resumable = job.state is not None
     text = told.stopped_words(job.spec, job.status.value, len(progress.history(events)), resumable=resumable)
     st.markdown(panels.escape(text))
+    _so_far(job, progress.history(events))
     if job.error:
         st.error(panels.escape(panels.sentence(words.shortened(job.error, 600))), icon=":material/error:")
     with st.container(horizontal=True):
         label = "Resume" if resumable else "Try again"
         _button(label, "resume", job, ":material/replay:", lambda: state.machinery().engine().resume(job.id))
         _button("Forget", "forget", job, ":material/delete:", lambda: state.store().delete_job(job.id), "tertiary")
+
+
+def _so_far(job: Job, epochs: list[dict[str, Any]]) -> None:
+    if epochs:
+        curves.show(epochs, job.id)
 
 
 def _heading(job: Job) -> None:
