@@ -58,7 +58,7 @@ def test_a_training_is_cancelled_resumed_and_used(page: Page, app: App) -> None:
         timeout=WORK_MS
     )
     expect(card).to_contain_text("After one epoch, validation accuracy is")
-    expect(card.locator("[class*='st-key-chart-network-accuracy'] svg")).to_be_visible()
+    expect(card.get_by_test_id("stVegaLiteChart").first).to_be_visible()
     until(lambda: store.list_jobs(NETWORK)[0].status.is_ended)
     job = store.list_jobs(NETWORK)[0]
     assert job.status is JobStatus.CANCELLED

@@ -17,11 +17,13 @@ from roboreg_core.baselines.known import baselines, find
 from roboreg_core.baselines.spec import NETWORK, TrainingSpec, estimate_seconds
 from roboreg_core.charts import networks as told
 from roboreg_core.charts import words
+from roboreg_core.data.fetching import STOPPED, FetchState, FetchStatus
 from roboreg_core.model import checkpoints
 from roboreg_core.runs.spec import KIND
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.store import Store
-from roboreg_core.ui import keys
+from roboreg_core.ui import keys, panels
+from roboreg_core.ui.train import images
 from tests import nasty
 from tests.baselines.helpers import keep_network
 from tests.conftest import random_network
@@ -252,3 +254,57 @@ def test_names_do_no_harm(open_page: Open, store: Store, name: str) -> None:
     assert urllib.parse.parse_qs(own) == {"dense": [kept.name]}
     app = open_page("design", dense=kept.name)
     assert app.selectbox(key=keys.BASELINE_NETWORK).value == kept.name
+
+
+class FakeFetching:
+    """A fetch that stands where it is put."""
+
+    def __init__(self, state: FetchState) -> None:
+        self.state = state
+        self.called: list[str] = []
+
+    def now(self) -> FetchState:
+        return self.state
+
+    def start(self) -> None:
+        self.called.append("start")
+
+    def cancel(self) -> None:
+        self.called.append("cancel")
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (FetchState(), "10,000 of CIFAR-10's training images ship with RoboReg"),
+        (FetchState(words=STOPPED), "nothing of the download was kept"),
+        (FetchState(status=FetchStatus.FAILED, reason="CIFAR-10 must be reachable"), "CIFAR-10 must be reachable."),
+    ],
+)
+def test_all_images_are_fetched_when_asked_for(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, now: FetchState, expected: str
+) -> None:
+    fetch = FakeFetching(now)
+    monkeypatch.setattr(images, "fetching", lambda root: fetch)
+    app = open_page("train")
+    assert expected in said(app)
+    click(app, keys.TRAIN_FETCH)
+    assert fetch.called == ["start"]
+
+
+def test_a_fetch_shows_how_far_it_is_and_then_offers_the_images(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = FetchState(status=FetchStatus.RUNNING, done=85_000_000, total=170_000_000, words="Downloading")
+    fetch = FakeFetching(running)
+    monkeypatch.setattr(images, "fetching", lambda root: fetch)
+    app = open_page("train")
+    (bar,) = app.get("progress")
+    assert (bar.proto.value, bar.proto.text) == (50, panels.escape("Downloading: 85 of 170 MB"))
+    click(app, keys.TRAIN_FETCH_STOP)
+    assert fetch.called == ["cancel"]
+    fetch.state = FetchState(status=FetchStatus.DONE)
+    app.run()
+    assert "All of CIFAR-10 is here" in said(app)
+    (choice,) = [each for each in app.button_group if each.key == keys.TRAIN_IMAGES]
+    assert len(choice.options) == 2

@@ -21,8 +21,9 @@ def show() -> None:
         return
     fetch = fetching(paths.local_data())
     now = fetch.now()
-    if now.status is FetchStatus.DONE:
+    if now.status is FetchStatus.DONE and not shared.full_images:
         shared.full_images = True
+        st.rerun()  # the fields offer them
     if shared.full_images:
         st.success("All of CIFAR-10 is here: 48,000 training images.", icon=":material/check_circle:")
     elif now.status is FetchStatus.RUNNING:
@@ -51,7 +52,7 @@ def _absent(fetch: Fetching, now: FetchState) -> None:
 def _running(fetch: Fetching) -> None:
     now = fetch.now()
     if now.status is not FetchStatus.RUNNING:
-        st.rerun()  # the fields offer the images, or the page says why there are none
+        st.rerun()
     st.progress(now.share or 0.0, text=panels.escape(_words(now)))
     st.button(
         "Stopping" if now.stopping else "Stop",
