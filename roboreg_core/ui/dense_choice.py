@@ -23,13 +23,24 @@ def pick(on_change: Callable[[], None] | None = None, width: int | Literal["stre
 
     `on_change` is called behind a change, to draw again what depends on it.
     """
-    known = {each.name: each for each in state.networks()}
+    told()
+    field(on_change, width)
+
+
+def told() -> None:
+    """Take the choice from an address that was opened; a name that nobody has is said."""
+    known = _known()
     _take_address(known)
     if st.session_state[keys.BASELINE_NETWORK] not in known:  # renamed or deleted meanwhile
         st.session_state[keys.BASELINE_NETWORK] = state.DENSE
     problem = st.session_state.get(_PROBLEM)
     if problem:
         st.warning(panels.escape(problem), icon=":material/help:")
+
+
+def field(on_change: Callable[[], None] | None = None, width: int | Literal["stretch"] = "stretch") -> None:
+    """The list alone, behind `told`."""
+    known = _known()
     if len(known) > 1:
         st.selectbox(
             "Dense network",
@@ -43,6 +54,10 @@ def pick(on_change: Callable[[], None] | None = None, width: int | Literal["stre
             help="What is pruned, and what every figure is set against. Train another or upload one on the Train page.",
         )
     address.follow([_setting(known)])
+
+
+def _known() -> dict[str, Baseline]:
+    return {each.name: each for each in state.networks()}
 
 
 def query(sha256: str) -> dict[str, str]:

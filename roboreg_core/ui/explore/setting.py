@@ -18,8 +18,9 @@ def pick() -> Asked | None:
         Setting(key=keys.EXPLORE_RECALIBRATE, default=False, read=address.flag),
     ]
     address.restore(settings)
+    dense_choice.told()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        dense_choice.pick(width=220)
+        dense_choice.field(width=340)
         st.selectbox(
             "Method",
             list(METHOD_WORDS),

@@ -103,9 +103,6 @@ def _numbers(*, full: bool) -> None:
             key=keys.TRAIN_DEVICE,
             persist_state="session",
         )
-    st.text_input(
-        "Name", key=keys.TRAIN_NAME, max_chars=LONGEST_NAME, placeholder=_suggested(), persist_state="session"
-    )
 
 
 def _suggested() -> str:
@@ -165,6 +162,9 @@ def _ready(spec: TrainingSpec) -> None:
 
 
 def _start(spec: TrainingSpec) -> None:
+    st.text_input(
+        "Name", key=keys.TRAIN_NAME, max_chars=LONGEST_NAME, placeholder=_suggested(), persist_state="session"
+    )
     seconds = estimate_seconds(spec, _measured())
     ahead = sum(not job.status.is_ended for job in state.store().list_jobs() if job.lane == "device")
     wait = f", after {words.plural(ahead, 'job')} under way" if ahead else ""

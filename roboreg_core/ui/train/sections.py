@@ -14,8 +14,10 @@ def everything() -> None:
     cards.undo_bar()
     known = state.networks()
     st.markdown(panels.escape(told.summary(known)))
-    under_way.show()
+    under_way.active()
+    st.subheader("Networks to start from")
     cards.show(known)
+    under_way.broken_off()
     left, right = st.columns(2, gap="large")
     with left, st.container(key=keys.TRAIN_NEW), panels.errors_shown():
         fields.show()

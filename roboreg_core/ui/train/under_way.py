@@ -21,17 +21,21 @@ ERRORS = "train-jobs"
 _DRAWN = "train-active"
 
 
-def show() -> None:
-    """Both; looks again every second while something is under way, and only then."""
+def active() -> None:
+    """What is under way; looks again every second while something is, and only then."""
     panels.kept_error(ERRORS)
-    active = _active()
-    st.session_state[_DRAWN] = [job.id for job in active]
-    if active:
+    jobs = _active()
+    st.session_state[_DRAWN] = [job.id for job in jobs]
+    if jobs:
         st.subheader("Under way")
         st.fragment(_unfinished, run_every=REFRESH_SECONDS)()
+
+
+def broken_off() -> None:
+    """What was stopped or failed, with the ways to go on."""
     waiting = stopped()
     if waiting:
-        st.subheader("Stopped")
+        st.subheader("Not finished")
     for job in waiting:
         with st.container(border=True, key=keys.of_job("job", job.id)):
             _stopped_card(job)
@@ -56,10 +60,10 @@ def _active() -> list[Job]:
 
 
 def _unfinished() -> None:
-    active = _active()
-    if [job.id for job in active] != st.session_state.get(_DRAWN):
+    jobs = _active()
+    if [job.id for job in jobs] != st.session_state.get(_DRAWN):
         st.rerun()  # one has ended: the cards and the fields follow
-    for job in sorted(active, key=lambda each: (each.status is JobStatus.QUEUED, each.created)):
+    for job in sorted(jobs, key=lambda each: (each.status is JobStatus.QUEUED, each.created)):
         with st.container(border=True, key=keys.of_job("job", job.id)):
             _active_card(job)
 
