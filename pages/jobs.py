@@ -4,6 +4,6 @@ from roboreg_core.ui import guard, job_list, panels
 
 guard.enter("jobs")
 
-panels.heading("Jobs", "Runs go on while this page, or every page, is closed.")
+panels.heading("Jobs", "Runs and trainings go on while this page, or every page, is closed.")
 with panels.errors_shown():
     job_list.everything()

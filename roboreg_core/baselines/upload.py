@@ -52,19 +52,19 @@ def read(content: bytes, file_name: str) -> Checkpoint:
             no network has.
     """
     check_size(len(content))
-    suffix = check_suffix(file_name)
+    suffix, name = check_suffix(file_name), PurePath(file_name).name
     try:
-        loaded = _loaded(content, suffix, PurePath(file_name).name)
+        loaded = _loaded(content, suffix, f"the file {name}")
+        _refuse_pruned(loaded)
+        _refuse_negative_variances(loaded)
     except RoboRegError:
         raise
     except Exception as error:  # tensors of strange kinds make torch raise what it likes
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
         raise CheckpointError(
-            f"{file_name} must hold plain tensors of a ResNet-20, got {reason}; save its state dict again"
+            f"the file {name} must hold plain tensors of a ResNet-20, got {reason}; save its state dict again"
         ) from None
-    _refuse_pruned(loaded)
-    _refuse_negative_variances(loaded)
-    return loaded
+    return replace(loaded, name=name)
 
 
 def _loaded(content: bytes, suffix: str, name: str) -> Checkpoint:

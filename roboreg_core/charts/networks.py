@@ -48,7 +48,7 @@ def accuracy_words(baseline: Baseline) -> str:
 
 def finding(baseline: Baseline) -> str:
     """What became of a job: its name and what it scores."""
-    return f"{words.contained(baseline.name)} classifies {accuracy_words(baseline)} rightly."
+    return f"Network {words.contained(baseline.name)} classifies {accuracy_words(baseline)} rightly."
 
 
 def summary(networks: Sequence[Baseline]) -> str:

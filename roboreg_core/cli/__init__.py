@@ -7,6 +7,7 @@ Bad input ends with exit code 2 and a one-line reason. Heavy modules are importe
 from __future__ import annotations
 
 import sys
+import warnings
 
 import typer
 
@@ -85,6 +86,8 @@ data_app.command("verify")(data.data_verify)
 
 def main() -> None:
     """Run the command line; errors that a person can act on become one line and exit code 2."""
+    # torch comments on files that are then refused in one line.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.")
     try:
         app(standalone_mode=True)
     except RoboRegError as error:

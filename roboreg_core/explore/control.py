@@ -89,6 +89,7 @@ def start(engine: Engine, spec: SweepSpec, checkpoint: Checkpoint) -> Sweep:
         StoreError: another one has its name.
         SpecError: `checkpoint` is not the sweep's dense network.
     """
+    _check_network(spec, checkpoint)
     sweep = keep(engine.store, spec)
     resume(engine, sweep, checkpoint)
     return sweep
@@ -101,11 +102,7 @@ def resume(engine: Engine, sweep: Sweep, checkpoint: Checkpoint) -> list[Job]:
         JobError: it is being stopped right now.
         SpecError: `checkpoint` is not the sweep's dense network.
     """
-    if checkpoint.sha256 != sweep.spec.dense_sha256:
-        raise SpecError(
-            f"sweep {sweep.name!r} is of the dense network {sweep.spec.dense_sha256[:12]}, got "
-            f"{checkpoint.sha256[:12]}; take that one, or start another sweep"
-        )
+    _check_network(sweep.spec, checkpoint)
     if is_stopping(engine.store, sweep):
         raise JobError(f"sweep {sweep.name!r} is still stopping: resume it in a few seconds")
     left = unattended(engine.store, sweep)
@@ -214,11 +211,22 @@ def restore(store: Store, known: str) -> Sweep:
     binned = binned_sweeps(store)
     found = [each for each in binned if folded(each.name) == folded(known)]
     found = found or [each for each in binned if known and each.id.startswith(known)]
+    if len({each.id for each in found}) > 1:
+        ids = ", ".join(each.id for each in found)
+        raise StoreError(f"{len(found)} deleted sweeps are called {known!r} or begin so ({ids}): give one's id")
     if not found:
         names = ", ".join(repr(each.name) for each in binned) or "none"
         raise StoreError(f"no deleted sweep is called {known!r}, and none's id begins so; deleted ones: {names}")
     store.restore_record(found[0].id)
     return _put(store, renamed(found[0].spec, _free_name(store, found[0])))
+
+
+def _check_network(spec: SweepSpec, checkpoint: Checkpoint) -> None:
+    if checkpoint.sha256 != spec.dense_sha256:
+        raise SpecError(
+            f"sweep {spec.name!r} is of the dense network {spec.dense_sha256[:12]}, got {checkpoint.sha256[:12]}; "
+            "take that one, or start another sweep"
+        )
 
 
 def _put(store: Store, spec: SweepSpec) -> Sweep:

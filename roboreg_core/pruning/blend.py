@@ -23,6 +23,8 @@ from roboreg_core.pruning.refit import split
 DAMPING = 1e-2
 # Of conv2's nine taps only the strongest combinations steer a step; whether it helps is measured with all of them.
 RANK = 2
+# Places whose channels, read by every filter, stay in a core's cache.
+IN_CACHE = 250
 # Shares of the solved step that are tried, until one lowers the error.
 SHARES = (1.0, 0.5)
 
@@ -32,7 +34,7 @@ class Around:
     """What conv2 sees at some places of the block's output, before the ReLU.
 
     Attributes:
-        channels: (9, n, width + 1), all channels and a one behind them, tap by tap; all zero outside of the image.
+        channels: (n, 9, width + 1), all channels and a one behind them, tap by tap; all zero outside of the image.
         wanted: (n, outputs), what conv2 and its batch norm should answer there.
     """
 
@@ -43,12 +45,12 @@ class Around:
     def of(cls, rows: Tensor, inside: Tensor, wanted: Tensor) -> Around:
         """From patches of the channels (n, 9 * width), of a map of ones (n, 9), and what is wanted (n, outputs)."""
         channels = torch.cat([rows.view(len(rows), TAPS, -1), inside[:, :, None]], dim=2)
-        return cls(channels=channels.transpose(0, 1).cpu(), wanted=wanted.cpu())
+        return cls(channels=channels.cpu(), wanted=wanted.cpu())
 
     @classmethod
     def joined(cls, parts: Sequence[Around]) -> Around:
         """All parts in one."""
-        channels = torch.cat([part.channels for part in parts], dim=1)
+        channels = torch.cat([part.channels for part in parts])
         return cls(channels=channels, wanted=torch.cat([part.wanted for part in parts]))
 
 
@@ -68,48 +70,63 @@ def blend(around: Around, mixtures: Tensor, weights: Tensor) -> Tensor:
     Returns:
         (k, width + 1). The squared error of the block's output at these places is never larger than before.
     """
-    taps, n, size = around.channels.shape
-    flat = around.channels.view(taps * n, size)
+    n, taps, size = around.channels.shape
+    flat = around.channels.view(n * taps, size)
     mixtures, weights = mixtures.clone(), weights.float()
     reads = weights[:-1].view(len(mixtures), taps, -1)
-    hidden = (mixtures @ flat.T).relu_().view(-1, taps, n)
-    residual = around.wanted - weights[-1] - hidden.view(-1, n).T @ reads.flatten(0, 1)
+    before = (flat @ mixtures.T).view(n, taps, -1).permute(2, 0, 1).contiguous()
+    hidden = before.relu()
+    grams = _grams(around.channels, hidden > 0, reads)
+    residual = around.wanted - weights[-1] - hidden.permute(1, 0, 2).reshape(n, -1) @ reads.flatten(0, 1)
     loudness = hidden.square().mean((1, 2)) * reads.square().sum((1, 2))
-    lowest = residual.square().sum()
+    lowest = _energy(residual)
     for one in loudness.argsort(descending=True).tolist():
-        step = _step(around.channels, hidden[one] > 0, reads[one], residual)
+        right = ((residual @ reads[one].T) * (hidden[one] > 0)).view(-1) @ flat
+        step = torch.linalg.solve(grams[one], right)
+        change = (flat @ step).view(n, taps)
         for share in SHARES:
-            mixture = mixtures[one] + share * step
-            answer = (flat @ mixture).relu_().view(taps, n)
-            left = residual - (answer - hidden[one]).T @ reads[one]
-            error = left.square().sum()
+            answer = torch.add(before[one], change, alpha=share).relu_()
+            left = torch.addmm(residual, answer - hidden[one], reads[one], alpha=-1)
+            error = _energy(left)
             if error < lowest:
-                mixtures[one], hidden[one], residual, lowest = mixture, answer, left, error
+                mixtures[one] += share * step
+                residual, lowest = left, error
                 break
     return mixtures
 
 
-def _step(channels: Tensor, active: Tensor, reads: Tensor, residual: Tensor) -> Tensor:
-    """The change (size,) of one filter's mixture that takes most of the residual away while its pattern holds.
+def _grams(channels: Tensor, active: Tensor, reads: Tensor) -> Tensor:
+    """The left side of each filter's equations while its pattern holds, (k, size, size).
 
-    `channels` (9, n, size), `active` (9, n), `reads` (9, outputs), `residual` (n, outputs).
+    `channels` (n, 9, size), `active` (k, n, 9), `reads` (k, 9, outputs). A filter's pattern only changes when it is its
+    turn, so this is done for all at once: channels go through the cache once, not once a filter.
     """
-    taps, n, size = channels.shape
-    values, vectors = torch.linalg.eigh(reads @ reads.T)
-    strongest = (vectors[:, -RANK:] * values[-RANK:].clamp_min(0).sqrt()).T
-    rows = (strongest @ (channels * active[:, :, None]).view(taps, n * size)).view(-1, size)
-    gram = rows.T @ rows
-    right = ((reads @ residual.T) * active).view(-1) @ channels.view(taps * n, size)
-    own = gram.diagonal()
+    size = channels.shape[2]
+    values, vectors = torch.linalg.eigh(reads @ reads.transpose(1, 2))
+    strongest = (vectors[:, :, -RANK:] * values[:, None, -RANK:].clamp_min(0).sqrt()).permute(2, 0, 1)
+    grams = channels.new_zeros(len(reads), size, size)
+    active = active.transpose(0, 1)
+    for first in range(0, len(channels), IN_CACHE):
+        part = slice(first, first + IN_CACHE)
+        for combination in strongest:
+            rows = ((active[part] * combination) @ channels[part]).transpose(0, 1)
+            grams.baddbmm_(rows.transpose(1, 2), rows)
+    own = grams.diagonal(dim1=1, dim2=2)
     # Never nothing: where a channel is zero on every image the equations would have no single solution.
-    own.add_(DAMPING * own + 1e-6 * own.mean() + 1e-12)
-    return torch.linalg.solve(gram, right)
+    own.add_(DAMPING * own + 1e-6 * own.mean(1, keepdim=True) + 1e-12)
+    return grams
+
+
+def _energy(values: Tensor) -> Tensor:
+    """The sum of all squares."""
+    flat = values.view(-1)
+    return flat @ flat
 
 
 def mixed(inner: Inner, kept: Inner, mixtures: Tensor, around: Around) -> Inner:
     """`kept` with the filters that `mixtures` (k, width + 1) make of those of `inner`, batch norm's statistics true."""
     weight, bias = (part.double() for part in inner.folded())
-    middle = around.channels[TAPS // 2].double()
+    middle = around.channels[:, TAPS // 2].double()
     of = Moments(gram=middle.T @ middle / len(middle), cross=middle.new_empty(0), energy=middle.new_empty(0))
     new = split(mixtures.double().T, of, kept.scale, kept.eps)
     # The channels that were mixed had their bias in them; what conv1 answers has not.

@@ -92,7 +92,7 @@ def test_public_weights_are_uploaded_and_pruned(page: Page, app: App) -> None:
     page.locator(".st-key-train-upload button").click()
     store = Store(app.home)
     card = page.locator("[class*='st-key-network-']", has_text="public").first
-    expect(card).to_contain_text(re.compile(r"Right on 9\d\.\d.% of 10,000 test images"), timeout=WORK_MS)
+    expect(card).to_contain_text(re.compile(r"Right on 9\d\.\d\d.% of 10,000 test images"), timeout=WORK_MS)
     until(lambda: store.list_records(NETWORK))
     made = known.find(store, "public")
     card.locator("[class*='st-key-use-'] a").click()

@@ -166,6 +166,16 @@ def test_names_are_unique_among_standing_sweeps(dense: Checkpoint, store: Store)
         control.restore(store, "small")
 
 
+def test_of_two_deleted_ones_with_a_name_the_id_is_asked_for(dense: Checkpoint, store: Store) -> None:
+    found = []
+    for seed in (1, 2):
+        found.append(control.keep(store, sweep_of(dense, seeds=(seed,))))
+        control.delete(store, found[-1])
+    with pytest.raises(StoreError, match="2 deleted sweeps are called 'small'"):
+        control.restore(store, "small")
+    assert control.restore(store, found[0].id).id == found[0].id
+
+
 def test_deleting_needs_a_stop_and_keeps_the_points(engine: Engine, dense: Checkpoint) -> None:
     sweep = control.start(engine, sweep_of(dense), dense)
     put_point(engine.store, point_of(sweep.spec, FIRST))
@@ -191,8 +201,10 @@ def test_what_ships_is_not_extended(dense: Checkpoint, store: Store, tmp_path) -
 
 
 def test_another_dense_network_is_refused(engine: Engine, dense: Checkpoint) -> None:
+    before = sweeps(engine.store)
     with pytest.raises(SpecError, match="is of the dense network"):
         control.start(engine, replace(sweep_of(dense), dense_sha256="0" * 64), dense)
+    assert sweeps(engine.store) == before, "what cannot be measured is not kept"
 
 
 def test_with_fine_tuning_it_is_made_of_runs(engine: Engine, dense: Checkpoint) -> None:

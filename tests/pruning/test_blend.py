@@ -14,13 +14,13 @@ def draw(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 def seen(width: int = 6, outputs: int = 4, n: int = 300, seed: int = 0) -> Around:
-    channels = torch.cat([draw(TAPS, n, width, seed=seed), torch.ones(TAPS, n, 1)], dim=2)
+    channels = torch.cat([draw(n, TAPS, width, seed=seed), torch.ones(n, TAPS, 1)], dim=2)
     return Around(channels=channels, wanted=draw(n, outputs, seed=seed + 1))
 
 
 def answer(around: Around, mixtures: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     hidden = (around.channels @ mixtures.T).relu()
-    rows = hidden.permute(1, 2, 0).flatten(1)
+    rows = hidden.transpose(1, 2).flatten(1)
     return rows @ weights[:-1] + weights[-1]
 
 
@@ -56,7 +56,7 @@ def test_a_block_that_already_answers_right_keeps_its_filters() -> None:
     torch.testing.assert_close(blend(around, pure(kept, 6), weights), pure(kept, 6), rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("channels", [torch.zeros(TAPS, 1, 4), torch.ones(TAPS, 1, 4), draw(TAPS, 1, 4)])
+@pytest.mark.parametrize("channels", [torch.zeros(1, TAPS, 4), torch.ones(1, TAPS, 4), draw(1, TAPS, 4)])
 def test_one_place_or_channels_without_variance_give_finite_mixtures(channels: torch.Tensor) -> None:
     around = Around(channels=channels, wanted=torch.ones(1, 2))
     mixtures = blend(around, pure(torch.tensor([0, 1]), 3), torch.zeros(2 * TAPS + 1, 2))
@@ -89,4 +89,4 @@ def test_around_is_zero_outside_of_the_image_the_constant_too() -> None:
     corner = torch.tensor([[0]])
     rows, inside = (patches(torch.ones(1, count, 4, 4), corner) for count in (2, 1))
     around = Around.of(rows, inside, torch.zeros(1, 3))
-    assert around.channels[:, 0].sum(1).tolist() == [0, 0, 0, 0, 3, 3, 0, 3, 3]
+    assert around.channels[0].sum(1).tolist() == [0, 0, 0, 0, 3, 3, 0, 3, 3]

@@ -134,16 +134,43 @@ def test_a_sweep_is_deleted_and_brought_back(open_page: Open, store: Store, sour
     assert [sweep.id for sweep in kept.sweeps(store)] == [source.id]
 
 
-def test_extending_begins_with_what_is_measured(open_page: Open, store: Store, source: Sweep) -> None:
+def extended(open_page: Open, sweep: Sweep, first: str) -> AppTest:
+    """The page after Extend was pressed and the first stage's counts were typed."""
     app = open_page("explore", **{"sweep-stage-1": "16", "sweep-method": "l1"})
-    click(app, f"extend-{source.id}")
+    click(app, f"extend-{sweep.id}")
     assert app.text_input(key="sweep-stage-1").value == "4, 8, 12"
     assert app.selectbox(key="sweep-method").value == "refit"
-    app.text_input(key="sweep-stage-1").set_value("4, 8, 12, 16").run()
+    app.text_input(key="sweep-stage-1").set_value(first).run()
+    return app
+
+
+def test_an_extended_sweep_keeps_its_name_its_settings_and_what_is_measured(
+    open_page: Open, store: Store, dense: Checkpoint, asked: Asked
+) -> None:
+    spec = sweep_for("the grid", SOURCE, dense, "bundled", calibration=500, test=False)
+    sweep = control.keep(store, spec)
+    put_points(store, SOURCE.schedules(), replace(asked, calibration=500))
+    app = extended(open_page, sweep, "4, 8, 12, 16")
+    assert app.selectbox(key="sweep-method").disabled
+    assert "Extends “the grid”" in said(app)
     assert "27 of its points are measured already" in said(app)
+    assert app.button(key="sweep-start").label == "Extend the sweep"
     click(app, "sweep-start")
     (job,) = store.list_jobs(SWEEP_PART)
     assert len(job.spec["schedules"]) == 9
+    (wide,) = kept.sweeps(store)
+    assert (wide.name, wide.spec.size, wide.spec.calibration, wide.spec.test) == ("the grid", 36, 500, False)
+    assert "Extends" not in said(app)
+
+
+def test_an_extended_sweep_may_lose_no_point(open_page: Open, store: Store, source: Sweep) -> None:
+    app = extended(open_page, source, "4, 8")
+    assert "9 points of the sweep are not among these" in said(app)
+    assert button(app, "sweep-start") is None
+    click(app, "sweep-extend-leave")
+    assert not app.selectbox(key="sweep-method").disabled
+    click(app, "sweep-start")
+    assert sorted(sweep.spec.size for sweep in kept.sweeps(store)) == [18, 27]
 
 
 def test_a_stopped_sweep_resumes_with_what_is_missing(open_page: Open, store: Store, dense: Checkpoint) -> None:

@@ -15,7 +15,7 @@ from roboreg_core.pruning.method import DEFAULT_METHOD
 from roboreg_core.store.records import LONGEST_NAME
 from roboreg_core.ui import address, dense_choice, keys, panels, state
 from roboreg_core.ui.address import Setting, one_of
-from roboreg_core.ui.explore import grid_fields, known, reading
+from roboreg_core.ui.explore import extension, grid_fields, known, reading
 from roboreg_core.ui.launcher import IMAGES_WORDS, METHOD_WORDS, PRESET_WORDS
 
 NO_TUNING = "none"
@@ -39,8 +39,10 @@ def show(start: Callable[[SweepSpec], None]) -> None:
         _asked(grid_fields.read(), start)
 
 
-def take(spec: SweepSpec) -> None:
+def take(sweep: Sweep) -> None:
     """For callbacks: puts a sweep into the fields, to be extended."""
+    spec = sweep.spec
+    extension.begin(sweep)
     grid_fields.take(spec.grid)
     st.session_state.update(
         {
@@ -54,7 +56,9 @@ def take(spec: SweepSpec) -> None:
 
 
 def _pruning() -> None:
-    dense_choice.pick()
+    fixed = extension.extended() is not None
+    if not fixed:  # what is extended keeps its network
+        dense_choice.pick()
     settings = [
         Setting(key=keys.SWEEP_METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
         Setting(key=keys.SWEEP_SEEDS, default="0", read=lambda text: text[: grid_fields.MOST_TEXT]),
@@ -65,7 +69,12 @@ def _pruning() -> None:
     left, middle, right = st.columns([4, 3, 5])
     method = st.session_state[keys.SWEEP_METHOD]
     left.selectbox(
-        "Method", list(METHOD_WORDS), key=keys.SWEEP_METHOD, help=METHOD_WORDS[method], persist_state="session"
+        "Method",
+        list(METHOD_WORDS),
+        key=keys.SWEEP_METHOD,
+        help=METHOD_WORDS[method],
+        persist_state="session",
+        disabled=fixed,
     )
     middle.text_input(
         "Seeds",
@@ -81,6 +90,7 @@ def _pruning() -> None:
         required=True,
         format_func=TUNE_WORDS.__getitem__,
         persist_state="session",
+        disabled=fixed,
         help="None measures right after pruning, a second or so a schedule. Else every schedule becomes a run of "
         "minutes or more.",
     )
@@ -88,6 +98,7 @@ def _pruning() -> None:
         "Recalibrate batch norm",
         key=keys.SWEEP_RECALIBRATE,
         persist_state="session",
+        disabled=fixed,
         help="Estimates batch norm's statistics anew right after pruning; refit needs none.",
     )
     address.follow(settings)
@@ -103,13 +114,16 @@ def _asked(grid: Grid, start: Callable[[SweepSpec], None]) -> None:
         return
     names = [each.name for each in standing]
     name = st.session_state.get(keys.SWEEP_NAME, "").strip() or told.suggested_name(grid, names)
-    spec = _spec(name, grid, seeds)
+    wide = extension.extended()
+    if wide is not None:
+        extension.told(wide)
+    spec = _spec(name, grid, seeds) if wide is None else extension.spec(wide, name, grid, seeds)
     same = next((each for each in standing if each.id == spec.id), None)
     _count(grid, seeds)
     if same is not None:
         _there(same)
-    else:
-        _ready(spec, name, start)
+    elif wide is None or not extension.refused(wide, spec):
+        _ready(spec, name, wide, start)
 
 
 def _spec(name: str, grid: Grid, seeds: tuple[int, ...]) -> SweepSpec:
@@ -150,12 +164,14 @@ def _there(same: Sweep) -> None:
     )
 
 
-def _ready(spec: SweepSpec, name: str, start: Callable[[SweepSpec], None]) -> None:
+def _ready(spec: SweepSpec, name: str, wide: Sweep | None, start: Callable[[SweepSpec], None]) -> None:
     left, seconds = known.estimate(spec)
     done = len(spec.points()) - left
-    st.text_input("Name", key=keys.SWEEP_NAME, max_chars=LONGEST_NAME, placeholder=name, persist_state="session")
+    new = wide is None or wide.recorded
+    if new:
+        st.text_input("Name", key=keys.SWEEP_NAME, max_chars=LONGEST_NAME, placeholder=name, persist_state="session")
     st.button(
-        "Start the sweep",
+        "Start the sweep" if new else "Extend the sweep",
         key=keys.SWEEP_START,
         type="primary",
         icon=":material/play_arrow:",

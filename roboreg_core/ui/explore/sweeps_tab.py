@@ -14,7 +14,7 @@ from roboreg_core.explore.kept import Sweep
 from roboreg_core.explore.spec import SweepSpec
 from roboreg_core.store.records import BIN_DAYS
 from roboreg_core.ui import keys, panels, state
-from roboreg_core.ui.explore import choice, define, known
+from roboreg_core.ui.explore import choice, define, extension, known
 
 REFRESH_SECONDS = 1.0
 SHOWN = 5
@@ -93,7 +93,7 @@ def _actions(sweep: Sweep, status: Status) -> None:
         _button("Resume", "resume", sweep, ":material/replay:", lambda: _resume(sweep), primary=True)
     if status.done:
         _button("See correlation", "correlate", sweep, ":material/grid_on:", lambda: choice.take(sweep.id), whole=True)
-    _button("Extend", "extend", sweep, ":material/add:", lambda: define.take(sweep.spec), whole=True)
+    _button("Extend", "extend", sweep, ":material/add:", lambda: define.take(sweep), whole=True)
     if not sweep.recorded and status.state in (State.STOPPED, State.COMPLETE):
         _button("Delete", "delete", sweep, ":material/delete:", lambda: _delete(sweep), whole=True)
 
@@ -128,7 +128,11 @@ def _button(
 def _start(spec: SweepSpec) -> None:
     """For callbacks."""
     with panels.errors_kept(define.ERRORS):
-        control.start(state.machinery().engine(), spec, state.network(spec.dense_sha256))
+        wide = extension.extended()
+        if wide is None:
+            control.start(state.machinery().engine(), spec, state.network(spec.dense_sha256))
+        else:
+            extension.submit(wide, spec)
         st.session_state[keys.SWEEP_NAME] = ""
 
 
