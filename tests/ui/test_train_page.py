@@ -177,7 +177,7 @@ def test_what_was_interrupted_says_so_and_goes_on(open_page: Open, store: Store,
     [
         ("harm.th", saved({"state_dict": print}), "asks for code"),
         ("pickle.pt", pickle.dumps(print), "something else than tensors"),
-        ("cut.th", public_file()[:50_000], "Cut.th must be"),
+        ("cut.th", public_file()[:50_000], "a damaged or cut-off file"),
         ("cut.safetensors", checkpoints.to_bytes(random_network())[:9_000], "must be a safetensors file"),
         ("empty.pt", b"", "empty"),
     ],
