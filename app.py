@@ -23,6 +23,7 @@ def main() -> None:
             st.Page("pages/inspect.py", title="Inspect", icon=":material/query_stats:"),
             st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
             st.Page("pages/explore.py", title="Explore", icon=":material/explore:"),
+            st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
         ],
         position="top",
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmarks import homes
+from roboreg_core.baselines.spec import NETWORK
 from roboreg_core.runs.spec import KIND
 from roboreg_core.saved.schedules import Draft, save
 from roboreg_core.schedule import PRESETS
 from roboreg_core.store.records import Job
 from roboreg_core.store.rows import now
 from roboreg_core.store.store import Store
+from tests.baselines.helpers import keep_network
 
 SCRIPT = "<script>window.harmed=1;alert(1)</script><img src=x onerror='window.harmed=1'>"
 QUOTES = "\"'`};--></style></title><b id=injected>"
@@ -24,7 +26,7 @@ NAMES = (SCRIPT, QUOTES + EMOJI, MARKDOWN[:80], f"{RIGHT_TO_LEFT} {EMOJI}")
 
 
 def fill(store: Store) -> list[str]:
-    """Runs whose settings hold such texts, saved schedules and an ended job; ids of the runs."""
+    """Runs whose settings hold such texts, saved schedules, networks and ended jobs; ids of the runs."""
     runs = homes.add_runs(store, 3)
     for run, text in zip(runs, (ALL, QUOTES + MARKDOWN, RIGHT_TO_LEFT + SCRIPT), strict=True):
         record = next(each for each in store.list_records(KIND) if each.id == run)
@@ -46,4 +48,20 @@ def fill(store: Store) -> list[str]:
     for name in NAMES:
         tags = (name.replace(",", "")[:30].strip(),)
         save(store, Draft(name=name.strip(), schedule=PRESETS["quarter"], note=seen, tags=tags))
+    for seed, name in enumerate(NAMES):
+        network = keep_network(store, name.strip(), seed=seed + 1).record
+        assert network is not None
+        told = {**network.result, "notes": [ALL], "recipe": ALL}
+        store.put_record(replace(network, spec={**network.spec, "file_name": ALL}, result=told))
+        stopped = Job(
+            id=f"job-{network.id}",
+            kind=NETWORK,
+            key=f"key-{seed}",
+            function="f:g",
+            spec=network.spec,
+            created=now(),
+            owner="none",
+        )
+        store.add_job(stopped)
+        store.update_job(stopped.id, status="failed", error=ALL, progress={"stage": ALL, "fraction": 0.5})
     return runs

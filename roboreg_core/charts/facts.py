@@ -20,6 +20,8 @@ from roboreg_core.store.records import Record
 # A run may be called the best only while it loses no more than this to the dense network.
 BEST_LOSES_AT_MOST = 0.03
 _SEPARATOR = " · "
+# The dense network that ships with the project; a run's label names any other.
+SHIPPED = "dense"
 
 SCHEDULE_WORDS = {
     "dense": "Keeping every filter",
@@ -204,6 +206,8 @@ def _parts(spec: dict[str, Any]) -> list[str]:
         parts.append("not distilled")
     if spec["training_set"] == "full":
         parts.append("48,000 images")
+    if spec["dense"] != SHIPPED:
+        parts.append(f"from {words.contained(spec['dense'])}")
     return parts
 
 

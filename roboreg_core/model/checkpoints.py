@@ -239,7 +239,7 @@ def _unreadable(error: Exception) -> str:
     named = re.search(r"GLOBAL ([\w.]+)", text)
     if named is not None:
         return f"one that asks for code ({named[1]}), which is never run"
-    if "PytorchStreamReader" in text:
+    if "PytorchStreamReader" in text or "negative seek" in text:
         return "a damaged or cut-off file"
     return "something else than tensors" if "Weights only load failed" in text else _short(error)
 

@@ -76,7 +76,9 @@ def _dense_row(row: Row, classes: tuple[str, ...]) -> str:
     cells = [
         words.percent(row.accuracy.baseline, 2), "<em>baseline</em>", worst, *counts, "timed beside each run", "–"
     ]  # fmt: skip
-    return _line("<strong>Dense network</strong>", cells, strong=True)
+    name = row.record.spec["dense"]
+    own = f", {strip.text(words.contained(name))}" if name != facts.SHIPPED else ""
+    return _line(f"<strong>Dense network{own}</strong>", cells, strong=True)
 
 
 def _name(row: Row, label: str, style: palette.Style) -> str:

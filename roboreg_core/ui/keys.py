@@ -31,6 +31,12 @@ Sensitivity: `at` (the schedule). Prediction: `scored-stage`, `scored-tuning`, `
 A schedule's card, `<where>` being where it is shown: `card-<where>`, `card-design-<where>`, `card-run-<where>`,
 `card-inspect-<where>`.
 Search: `limit-on-<name>`, `limit-<name>`, `trials`, `refine`, `refine-stop`.
+Train: `dense` (the chosen network, on Design and Explore), `train-new`, `train-recipe`, `train-epochs`, `train-seed`,
+`train-batch`, `train-images`, `train-device`, `train-name`, `train-start`, `train-resume`, `train-use`,
+`train-upload-part`, `file-<n>`, `train-upload-name`, `train-upload`, `train-upload-use`, `train-images-part`,
+`train-fetch`, `train-fetch-stop`, and for each network, `<id>` being its record's or the beginning of its SHA-256,
+`network-<id>`, `use-<id>`, `more-<id>`, `curves-<id>`, `download-<id>`, `name-<id>`, `rename-<id>`, `delete-<id>`,
+`restore-<id>`, `restore-training-<id>`, `restore-upload-<id>`.
 Presenting: `present`; containers whose key begins with `controls` are hidden by it.
 Every chart: `chart-<name>`, `table-<name>`, `csv-<name>`; `chart-damage` and `chart-confusion` get a number behind them
 when something is chosen that was not clicked.
@@ -46,6 +52,7 @@ UPLOAD_SCHEDULE, DOWNLOAD_SCHEDULE = "upload-schedule", "download-schedule"
 METHOD, RECALIBRATE, EPOCHS, SEED, IMAGES = "method", "recalibrate", "epochs", "seed", "images"
 TUNE_PRESET, DISTIL = "tune-preset", "distil"
 LEARNING_RATE, BATCH_SIZE = "learning-rate", "batch-size"
+BASELINE_NETWORK = "dense"
 START, OPEN_RUN, SHOW_PROGRESS, COUNTS = "start", "open-run", "show-progress", "counts"
 PREVIEW, PREVIEW_OLD, PREVIEW_NOTE, PREVIEW_AGAIN = "preview", "preview-old", "preview-note", "preview-again"
 # Fragments that are drawn again with every change of a count, in this order.
@@ -88,6 +95,12 @@ TRIALS, REFINE, REFINE_STOP = "trials", "refine", "refine-stop"
 # The fragments of the Sweeps tab.
 SWEEP_FORM_PART, SWEEP_LIST_PART = "part-sweep-form", "part-sweep-list"
 PRESENT = "present"
+TRAIN_NEW, TRAIN_RECIPE, TRAIN_EPOCHS, TRAIN_SEED = "train-new", "train-recipe", "train-epochs", "train-seed"
+TRAIN_BATCH, TRAIN_IMAGES, TRAIN_DEVICE, TRAIN_NAME = "train-batch", "train-images", "train-device", "train-name"
+TRAIN_START, TRAIN_RESUME, TRAIN_USE = "train-start", "train-resume", "train-use"
+TRAIN_UPLOAD_PART, TRAIN_UPLOAD, TRAIN_UPLOAD_NAME = "train-upload-part", "train-upload", "train-upload-name"
+TRAIN_UPLOAD_USE = "train-upload-use"
+TRAIN_IMAGES_PART, TRAIN_FETCH, TRAIN_FETCH_STOP = "train-images-part", "train-fetch", "train-fetch-stop"
 
 
 def slider(block: int) -> str:
@@ -148,6 +161,11 @@ def of_job(action: str, job: str) -> str:
 def of_saved(action: str, schedule: str) -> str:
     """A control of one saved schedule; for the actions see above."""
     return f"{action}-{schedule}"
+
+
+def of_network(action: str, network: str) -> str:
+    """A control of one dense network; for the actions see above."""
+    return f"{action}-{network}"
 
 
 def of_sweep(action: str, sweep: str) -> str:

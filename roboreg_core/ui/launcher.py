@@ -13,7 +13,7 @@ from roboreg_core.runs.execute import task_for
 from roboreg_core.runs.spec import DEFAULT_EPOCHS, DEFAULT_PRESET, RunSpec, estimate_seconds, of_preset, spec_for
 from roboreg_core.schedule import N_BLOCKS, Schedule
 from roboreg_core.store.records import Job, JobStatus, Record
-from roboreg_core.ui import address, guard, keys, measured, panels, state
+from roboreg_core.ui import address, dense_choice, guard, keys, measured, panels, state
 from roboreg_core.ui.address import Setting, one_of, within
 
 METHOD_WORDS = {
@@ -69,7 +69,8 @@ def _waiting() -> None:
 
 
 def _panel(schedule: Schedule) -> None:
-    dense = state.machinery().dense()
+    dense_choice.pick(_pruning_changed)
+    dense = state.baseline()
     settings = _recipe()
     if schedule.is_dense:
         st.info("This schedule keeps every filter, so there is nothing to prune. Lower a block, or take a preset.")
@@ -233,8 +234,8 @@ def _start(spec: RunSpec) -> None:
 
 def _submit(spec: RunSpec) -> None:
     with panels.errors_kept(keys.START):
-        machinery = state.machinery()
-        machinery.engine().submit(task_for(spec, machinery.dense(), state.store()))
+        task = task_for(spec, state.network(spec.dense_sha256), state.store())
+        state.machinery().engine().submit(task)
 
 
 def _finished(record: Record) -> None:

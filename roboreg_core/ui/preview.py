@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from roboreg_core.charts import facts, words
-from roboreg_core.errors import CheckpointError
+from roboreg_core.errors import RoboRegError
 from roboreg_core.runs.preview import PRECISION, Preview, PreviewSpec, question_for
 from roboreg_core.runs.spec import spec_for
 from roboreg_core.schedule import Schedule
@@ -38,8 +38,8 @@ def panel(schedule: Callable[[], Schedule]) -> None:
         _note("Starts once the dense network and the job engine are loaded.")
         return
     try:
-        dense = state.machinery().dense()
-    except CheckpointError:
+        dense = state.baseline()
+    except RoboRegError:
         return  # the launcher says why
     with panels.errors_shown():
         _panel(PreviewSpec.of(spec_for(schedule(), dense, **launcher.pruning())))
@@ -64,8 +64,8 @@ def _asked(spec: PreviewSpec) -> Asked:
     """The open question for `spec`; what was asked for another is superseded."""
     before = st.session_state.get(_ASKED)
     if before is None or before[0] != spec:
-        machinery = state.machinery()
-        asked = machinery.engine().ask(question_for(spec, machinery.dense(), _channel()))
+        question = question_for(spec, state.network(spec.dense_sha256), _channel())
+        asked = state.machinery().engine().ask(question)
         st.session_state[_ASKED] = before = (spec, asked)
     found: Asked = before[1]
     return found

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from roboreg_core import paths
-from roboreg_core.baselines.known import Baseline, baselines
+from roboreg_core.baselines import known
+from roboreg_core.baselines.known import Baseline
 from roboreg_core.baselines.spec import NETWORK
 from roboreg_core.errors import CheckpointError, JobError, RoboRegError
 from roboreg_core.runs.spec import KIND
 from roboreg_core.saved.schedules import SavedSchedule, saved_schedules
 from roboreg_core.store.records import Job, Record
 from roboreg_core.store.store import Store
+from roboreg_core.ui import keys
 
 if TYPE_CHECKING:
     from roboreg_core.jobs.engine import Engine
@@ -138,6 +140,35 @@ def machinery() -> Machinery:
     return _machinery(str(paths.home()), str(paths.recorded()))
 
 
+def networks() -> list[Baseline]:
+    """All dense networks: those that ship with the project first, then own ones, newest first."""
+    return _networks(str(paths.home()), str(paths.recorded()), store().version())
+
+
+def baseline() -> Checkpoint:
+    """The dense network chosen in this visit, else the shipped one; waits until the machinery is loaded.
+
+    Raises:
+        CheckpointError, StoreError: it cannot be read.
+    """
+    name = st.session_state.get(keys.BASELINE_NETWORK, DENSE)
+    found = next((each for each in networks() if each.name == name), None) if name != DENSE else None
+    return network(found.sha256) if found is not None else machinery().dense()
+
+
+def network(sha256: str) -> Checkpoint:
+    """The dense network with these weights, under its name of now; waits until the machinery is loaded.
+
+    Raises:
+        CheckpointError, StoreError: it is not here, or cannot be read.
+    """
+    with suppress(CheckpointError):  # an own network needs no shipped one
+        if machinery().dense().sha256 == sha256:
+            return machinery().dense()
+    found = known.find(store(), sha256)
+    return _network(str(paths.home()), found.sha256, found.name, found)
+
+
 def runs() -> list[Record]:
     """All runs, own and recorded, newest first."""
     return _runs(str(paths.home()), str(paths.recorded()), store().version())
@@ -157,11 +188,6 @@ def jobs() -> list[Job]:
     """All jobs that make runs or networks, newest first."""
     shared = store()
     return sorted(shared.list_jobs(KIND) + shared.list_jobs(NETWORK), key=lambda job: job.created, reverse=True)
-
-
-def networks() -> list[Baseline]:
-    """The dense networks that there are: the shipped ones, then one's own, newest first."""
-    return baselines(store())
 
 
 def previews() -> dict[PreviewSpec, Preview]:
@@ -193,6 +219,18 @@ def _machinery(home: str, recorded: str) -> Machinery:
 def _previews(home: str, recorded: str) -> dict[PreviewSpec, Preview]:
     del home, recorded  # only the key under which they are kept
     return {}
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _networks(home: str, recorded: str, version: int) -> list[Baseline]:
+    del version  # only the key under which the list is kept
+    return known.baselines(_store(home, recorded))
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _network(home: str, sha256: str, name: str, _found: Baseline) -> Checkpoint:
+    del home, sha256, name  # only the key under which it is kept
+    return known.checkpoint_of(_found, store())
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

@@ -133,3 +133,10 @@ def test_a_run_looks_the_same_everywhere_and_neighbours_differ() -> None:
     older = palette.run_colours(runs[:5])
     assert older == {run: colours[run] for run in runs[:5]}, "a new run changes no older one's colour"
     assert palette.run_colours(["not hexadecimal"])["not hexadecimal"] in palette.RUN_COLOURS
+
+
+def test_runs_from_other_dense_networks_are_told_apart() -> None:
+    one = make_record(identity="a" * 16)
+    other = replace(one, id="b" * 16, spec={**one.spec, "dense": "mine", "dense_sha256": "e" * 64})
+    assert facts.labels([one, other]) == {one.id: "moderate", other.id: "moderate · from mine"}
+    assert plain(facts.label(other)) == "moderate · 3 epochs · seed 0 · from mine"

@@ -28,7 +28,7 @@ from tests.ui.conftest import FakeEngine
 Open = Callable[..., AppTest]
 Put = Callable[..., Record]
 AddJob = Callable[..., Job]
-PAGES = ("overview", "design", "jobs", "inspect", "compare", "explore")
+PAGES = ("overview", "design", "jobs", "inspect", "compare", "explore", "train")
 
 
 def said(app: AppTest) -> str:
@@ -76,6 +76,7 @@ def test_without_any_run_each_page_says_what_to_do(open_page: Open, page: str) -
         "inspect": "There is no run to inspect yet",
         "compare": "There is no run to compare yet",
         "explore": "No sweep yet",
+        "train": "One dense network so far",
     }
     assert expected[page] in text
 

@@ -11,7 +11,7 @@ from roboreg_core.analysis.prediction import LEVEL
 from roboreg_core.analysis.sensitivity import Exchange, exchange
 from roboreg_core.charts import sensitivity, words
 from roboreg_core.charts import sparkline as sparklines
-from roboreg_core.errors import CheckpointError
+from roboreg_core.errors import RoboRegError
 from roboreg_core.explore.forecast import Asked
 from roboreg_core.runs.spec import spec_for
 from roboreg_core.schedule import Schedule
@@ -32,8 +32,8 @@ def now() -> Outlook | None:
     if not state.machinery().loaded.is_set() or not launcher.is_set():
         return None
     try:
-        dense = state.machinery().dense()
-    except CheckpointError:
+        dense = state.baseline()
+    except RoboRegError:
         return None  # the launcher says why
     return outlook.learner().outlook(Asked.of(spec_for(sketching.DEFAULT, dense, **launcher.settings_chosen())))
 

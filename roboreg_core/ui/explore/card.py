@@ -8,11 +8,12 @@ import streamlit as st
 
 from roboreg_core.analysis.points import Point
 from roboreg_core.charts import words
+from roboreg_core.errors import RoboRegError
 from roboreg_core.model.cost import DENSE_COST, cost
 from roboreg_core.runs.execute import task_for
 from roboreg_core.runs.spec import RunSpec, estimate_seconds, spec_for
 from roboreg_core.store.records import Record
-from roboreg_core.ui import guard, keys, panels, state, strip
+from roboreg_core.ui import dense_choice, guard, keys, panels, state, strip
 
 _ERRORS = "card"
 # What a run has in common with the pruning of a point.
@@ -64,6 +65,7 @@ def runs_of(point: Point, runs: Sequence[Record]) -> list[Record]:
 def design_query(point: Point) -> dict[str, str]:
     """What opens a point's schedule and setting in Design."""
     query = {"s": str(point.schedule), keys.METHOD: point.method, keys.SEED: str(point.seed)}
+    query |= dense_choice.query(point.dense_sha256)
     return {name: value for name, value in query.items() if value} | (
         {keys.RECALIBRATE: "true"} if point.recalibrate else {}
     )
@@ -72,9 +74,10 @@ def design_query(point: Point) -> dict[str, str]:
 def _make_run(where: str, point: Point) -> None:
     if not state.machinery().loaded.is_set():
         return
-    if point.dense_sha256 not in ("", state.machinery().dense().sha256):
-        return  # of another dense network than the one that is loaded
-    spec = _spec(point)
+    try:
+        spec = _spec(point)
+    except RoboRegError:
+        return  # its dense network was deleted
     job = state.store().active_job_for(spec.id)
     if job is not None:
         st.page_link("pages/jobs.py", label="Its run is under way", icon=":material/monitoring:")
@@ -95,10 +98,11 @@ def _make_run(where: str, point: Point) -> None:
 def _spec(point: Point) -> RunSpec:
     names = ("method", "recalibrate", "seed", *(("calibration",) if point.calibration else ()))
     setting = {name: getattr(point, name) for name in names if getattr(point, name) != ""}
-    return spec_for(point.schedule, state.machinery().dense(), point.training_set or "auto", **setting)
+    dense = state.network(point.dense_sha256) if point.dense_sha256 else state.baseline()
+    return spec_for(point.schedule, dense, point.training_set or "auto", **setting)
 
 
 def _submit(spec: RunSpec) -> None:
     with panels.errors_kept(_ERRORS):
-        machinery = state.machinery()
-        machinery.engine().submit(task_for(spec, machinery.dense(), state.store()))
+        task = task_for(spec, state.network(spec.dense_sha256), state.store())
+        state.machinery().engine().submit(task)

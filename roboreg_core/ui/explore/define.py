@@ -13,7 +13,7 @@ from roboreg_core.explore.kept import Sweep
 from roboreg_core.explore.spec import SweepSpec, sweep_for
 from roboreg_core.pruning.method import DEFAULT_METHOD
 from roboreg_core.store.records import LONGEST_NAME
-from roboreg_core.ui import address, keys, panels, state
+from roboreg_core.ui import address, dense_choice, keys, panels, state
 from roboreg_core.ui.address import Setting, one_of
 from roboreg_core.ui.explore import extension, grid_fields, known, reading
 from roboreg_core.ui.launcher import IMAGES_WORDS, METHOD_WORDS, PRESET_WORDS
@@ -57,6 +57,8 @@ def take(sweep: Sweep) -> None:
 
 def _pruning() -> None:
     fixed = extension.extended() is not None
+    if not fixed:  # what is extended keeps its network
+        dense_choice.pick()
     settings = [
         Setting(key=keys.SWEEP_METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
         Setting(key=keys.SWEEP_SEEDS, default="0", read=lambda text: text[: grid_fields.MOST_TEXT]),
@@ -130,7 +132,7 @@ def _spec(name: str, grid: Grid, seeds: tuple[int, ...]) -> SweepSpec:
     return sweep_for(
         name,
         grid,
-        state.machinery().dense(),
+        state.baseline(),
         method=st.session_state[keys.SWEEP_METHOD],
         recalibrate=st.session_state[keys.SWEEP_RECALIBRATE],
         seeds=seeds,

@@ -64,11 +64,11 @@ def refused(sweep: Sweep, wider: SweepSpec) -> bool:
 
 def submit(sweep: Sweep, wider: SweepSpec) -> None:
     """Extend it, or where it ships with the project start the wider one."""
-    machinery = state.machinery()
+    engine, dense = state.machinery().engine(), state.network(wider.dense_sha256)
     if sweep.recorded:
-        control.start(machinery.engine(), wider, machinery.dense())
+        control.start(engine, wider, dense)
     else:
-        control.extend(machinery.engine(), sweep, wider, machinery.dense())
+        control.extend(engine, sweep, wider, dense)
     leave()
 
 

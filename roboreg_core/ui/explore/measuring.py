@@ -11,6 +11,7 @@ from roboreg_core.explore import control
 from roboreg_core.explore.control import State
 from roboreg_core.explore.forecast import Asked
 from roboreg_core.explore.spec import SweepSpec, sweep_for
+from roboreg_core.store.records import LONGEST_NAME
 from roboreg_core.ui import keys, panels, state
 from roboreg_core.ui.explore import known
 
@@ -64,16 +65,17 @@ def _under_way(name: str, sweep_id: str) -> None:
 
 
 def _spec(name: str, grid: Grid, asked: Asked) -> SweepSpec:
-    dense = state.machinery().dense()
+    dense = state.network(asked.dense_sha256)
     setting = {name: getattr(asked, name) for name in ("method", "recalibrate", "calibration")}
     title = f"{name}, {asked.method}{', recalibrated' if asked.recalibrate else ''}"
-    return sweep_for(title, grid, dense, asked.training_set, test=False, **setting)
+    if dense.name != state.DENSE:  # names of sweeps are unique
+        title += f", from {dense.name}"
+    return sweep_for(title[:LONGEST_NAME], grid, dense, asked.training_set, test=False, **setting)
 
 
 def _start(name: str, spec: SweepSpec) -> None:
     with panels.errors_kept(_errors(name)):
-        machinery = state.machinery()
-        control.start(machinery.engine(), spec, machinery.dense())
+        control.start(state.machinery().engine(), spec, state.network(spec.dense_sha256))
 
 
 def _errors(name: str) -> str:

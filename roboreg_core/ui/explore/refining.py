@@ -26,7 +26,8 @@ def spec_of(asked: Asked, limits: Limits) -> SearchSpec:
     latency = latency_fields(known.searchable(asked).latency) if limits.latency is not None else ()
     address.restore([_TRIALS])
     trials = int(st.session_state[keys.TRIALS] or DEFAULT)
-    return SearchSpec(limits=limits, setting=setting, trials=trials, latency=latency)
+    dense = state.network(asked.dense_sha256).name
+    return SearchSpec(limits=limits, setting=setting, trials=trials, latency=latency, dense=dense)
 
 
 def trials() -> None:
@@ -116,7 +117,7 @@ def _start(spec: SearchSpec, broken: Job | None) -> None:
         if broken is not None:
             machinery.engine().resume(broken.id)
         else:
-            machinery.engine().submit(task_for(spec, machinery.dense(), state.store()))
+            machinery.engine().submit(task_for(spec, state.network(spec.setting.dense_sha256), state.store()))
 
 
 def _stop(job: str) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from roboreg_core.explore.forecast import Asked, learnable
 from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD
-from roboreg_core.ui import address, keys, state
+from roboreg_core.ui import address, dense_choice, keys, state
 from roboreg_core.ui.address import Setting, one_of
 from roboreg_core.ui.launcher import METHOD_WORDS
 
@@ -18,7 +18,9 @@ def pick() -> Asked | None:
         Setting(key=keys.EXPLORE_RECALIBRATE, default=False, read=address.flag),
     ]
     address.restore(settings)
+    dense_choice.told()
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        dense_choice.field(width=340)
         st.selectbox(
             "Method",
             list(METHOD_WORDS),
@@ -35,7 +37,7 @@ def pick() -> Asked | None:
     from roboreg_core.data.sources import resolve_training_set
 
     asked = Asked(
-        dense_sha256=state.machinery().dense().sha256,
+        dense_sha256=state.baseline().sha256,
         training_set=resolve_training_set("auto"),
         method=st.session_state[keys.EXPLORE_METHOD],
         recalibrate=st.session_state[keys.EXPLORE_RECALIBRATE],

@@ -130,16 +130,14 @@ def _start(spec: SweepSpec) -> None:
     with panels.errors_kept(define.ERRORS):
         wide = extension.extended()
         if wide is None:
-            machinery = state.machinery()
-            control.start(machinery.engine(), spec, machinery.dense())
+            control.start(state.machinery().engine(), spec, state.network(spec.dense_sha256))
         else:
             extension.submit(wide, spec)
         st.session_state[keys.SWEEP_NAME] = ""
 
 
 def _resume(sweep: Sweep) -> None:
-    machinery = state.machinery()
-    control.resume(machinery.engine(), sweep, machinery.dense())
+    control.resume(state.machinery().engine(), sweep, state.network(sweep.spec.dense_sha256))
 
 
 def _delete(sweep: Sweep) -> None:

@@ -34,10 +34,16 @@ def pick() -> tuple[Record, Record | None] | None:
         _picker("Run", RUN, keys.RUN_PICKER, [*labels], labels.__getitem__, chosen.id if chosen else None)
     with right:
         names = [DENSE, *(run for run in labels if chosen is None or run != chosen.id)]
-        labels[DENSE] = "The dense network that it was pruned from"
+        labels[DENSE] = "The dense network that it was pruned from" + _own_dense(chosen)
         current = other.id if other else DENSE
         _picker("Compared with", BASELINE, keys.BASELINE_PICKER, names, labels.__getitem__, current)
     return None if chosen is None else (chosen, other)
+
+
+def _own_dense(chosen: Record | None) -> str:
+    """What it was called, where it is not the one that ships."""
+    name = chosen.spec["dense"] if chosen is not None else facts.SHIPPED
+    return f", {words.contained(name)}" if name != facts.SHIPPED else ""
 
 
 def _picker(

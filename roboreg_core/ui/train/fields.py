@@ -1,0 +1,198 @@
+"""A new training: recipe, epochs, seed and images, how long it takes, and the one button that starts it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from roboreg_core.baselines import manage
+from roboreg_core.baselines import start as starting
+from roboreg_core.baselines.spec import NETWORK, TrainingSpec, estimate_seconds
+from roboreg_core.charts import networks as told
+from roboreg_core.charts import words
+from roboreg_core.store.records import LONGEST_NAME, Record
+from roboreg_core.ui import address, keys, panels, state, strip
+from roboreg_core.ui.address import Setting, one_of, within
+from roboreg_core.ui.launcher import IMAGES_WORDS, MAX_SEED
+from roboreg_core.ui.train import cards, under_way
+
+RECIPE_WORDS = {
+    "best": "Crop and flip, Nesterov momentum, a rate that holds and then falls to zero. Recommended: the "
+    "network that ships with the project was trained so.",
+    "source": "The source project's: six augmentations, plain momentum, the rate divided by ten at epochs 100 and 150. "
+    "For comparison with its figures.",
+}
+# As the recipes say.
+RECIPE_EPOCHS = {"best": 160, "source": 200}
+EPOCHS, BATCHES = (1, 1000), (16, 1024)
+DEVICE_WORDS = {"cuda": "GPU", "cpu": "Processor"}
+DEFAULT_EPOCHS = 20
+ERRORS = "train-start"
+
+
+def show() -> None:
+    """The fields, the estimate and the button; or the network, where this very training is there or under way."""
+    st.subheader("Train a new one")
+    if not state.machinery().loaded.is_set():
+        _waiting()
+        return
+    full = state.machinery().full_images
+    settings = _settings("full" if full else "bundled")
+    address.restore(settings)
+    _recipe()
+    _numbers(full=full)
+    address.follow(settings)
+    panels.kept_error(ERRORS)
+    with panels.errors_shown():
+        _ready(_spec())
+
+
+@st.fragment(run_every=0.5)
+def _waiting() -> None:
+    if state.machinery().loaded.is_set():
+        st.rerun()
+    st.info("Loading torch and the job engine, a few seconds.", icon="spinner")
+
+
+def _recipe() -> None:
+    st.radio(
+        "Recipe",
+        list(RECIPE_WORDS),
+        key=keys.TRAIN_RECIPE,
+        persist_state="session",
+        captions=list(RECIPE_WORDS.values()),
+        format_func=lambda name: f"{name} (recommended)" if name == "best" else name,
+    )
+
+
+def _numbers(*, full: bool) -> None:
+    left, middle, right = st.columns(3)
+    left.number_input(
+        "Epochs",
+        *EPOCHS,
+        key=keys.TRAIN_EPOCHS,
+        persist_state="session",
+        help="Passes over the training images. The recipe's own number, for figures to report, is "
+        f"{RECIPE_EPOCHS[st.session_state[keys.TRAIN_RECIPE]]}.",
+    )
+    middle.number_input(
+        "Seed",
+        0,
+        MAX_SEED,
+        key=keys.TRAIN_SEED,
+        persist_state="session",
+        help="Of the first weights, the order of the images and their augmentation.",
+    )
+    right.number_input("Batch size", *BATCHES, step=16, key=keys.TRAIN_BATCH, persist_state="session")
+    st.segmented_control(
+        "Training images",
+        ["bundled", "full"] if full else ["bundled"],
+        required=True,
+        format_func=IMAGES_WORDS.__getitem__,
+        key=keys.TRAIN_IMAGES,
+        persist_state="session",
+        help=None if full else "All 48,000 can be fetched on this page.",
+    )
+    if _has_gpu():
+        st.segmented_control(
+            "Train on",
+            list(DEVICE_WORDS),
+            required=True,
+            format_func=DEVICE_WORDS.__getitem__,
+            key=keys.TRAIN_DEVICE,
+            persist_state="session",
+        )
+
+
+def _suggested() -> str:
+    chosen = (st.session_state[key] for key in (keys.TRAIN_RECIPE, keys.TRAIN_EPOCHS, keys.TRAIN_SEED))
+    return manage.unused_name(state.store(), told.suggested_name(*chosen))
+
+
+def _settings(images: str) -> tuple[Setting, ...]:
+    known = ("bundled", "full") if images == "full" else ("bundled",)
+    return (
+        Setting(key=keys.TRAIN_RECIPE, default="best", read=one_of(*RECIPE_WORDS)),
+        Setting(key=keys.TRAIN_EPOCHS, default=DEFAULT_EPOCHS, read=within(*EPOCHS)),
+        Setting(key=keys.TRAIN_SEED, default=0, read=within(0, MAX_SEED)),
+        Setting(key=keys.TRAIN_BATCH, default=128, read=within(*BATCHES)),
+        Setting(key=keys.TRAIN_IMAGES, default=images, read=one_of(*known)),
+        Setting(key=keys.TRAIN_DEVICE, default="cuda", read=one_of(*DEVICE_WORDS)),
+    )
+
+
+def _spec() -> TrainingSpec:
+    chosen: dict[str, Any] = {
+        "recipe": st.session_state[keys.TRAIN_RECIPE],
+        "epochs": st.session_state[keys.TRAIN_EPOCHS],
+        "seed": st.session_state[keys.TRAIN_SEED],
+        "batch_size": st.session_state[keys.TRAIN_BATCH],
+        "training_set": st.session_state[keys.TRAIN_IMAGES],
+    }
+    device = st.session_state[keys.TRAIN_DEVICE] if _has_gpu() else "auto"
+    return TrainingSpec(name=st.session_state.get(keys.TRAIN_NAME, "").strip() or _suggested(), device=device, **chosen)
+
+
+def _ready(spec: TrainingSpec) -> None:
+    """What can be done with these settings: start, watch, resume, restore or use."""
+    standing, halted = starting.existing(state.store(), spec), starting.unfinished(state.store(), spec)
+    if standing is not None:
+        st.success(
+            panels.escape(
+                f"This very training is finished: {strip.isolated(standing.name)}, right on "
+                f"{told.accuracy_words(standing)}."
+            ),
+            icon=":material/check_circle:",
+        )
+        cards.use_link(standing.name, keys.TRAIN_USE)
+    elif any(each.record.id == spec.id for each in manage.deleted(state.store())):
+        st.info("This very training was finished, and its network deleted. It need not be done again.")
+        cards.restore_button(spec.id, "restore-training")
+    elif halted is not None and not halted.status.is_ended:
+        st.info("This very training is under way, see above.", icon=":material/hourglass_top:")
+    elif halted is not None:
+        st.info("This very training was stopped, see above. It can go on from there.", icon=":material/pause:")
+        st.button(
+            "Resume it", key=keys.TRAIN_RESUME, type="primary", icon=":material/replay:",
+            on_click=under_way.resume, args=(halted.id,),
+        )  # fmt: skip
+    else:
+        _start(spec)
+
+
+def _start(spec: TrainingSpec) -> None:
+    st.text_input(
+        "Name", key=keys.TRAIN_NAME, max_chars=LONGEST_NAME, placeholder=_suggested(), persist_state="session"
+    )
+    seconds = estimate_seconds(spec, _measured())
+    ahead = sum(not job.status.is_ended for job in state.store().list_jobs() if job.lane == "device")
+    wait = f", after {words.plural(ahead, 'job')} under way" if ahead else ""
+    st.caption(f"Takes about {words.duration(seconds)} on this machine{wait}. It can be cancelled and resumed.")
+    st.button(
+        "Train",
+        key=keys.TRAIN_START,
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        on_click=_submit,
+        args=(spec,),
+    )
+
+
+def _measured() -> list[Record]:
+    """What tells this machine's speed, newest first."""
+    own = [*state.store().list_records(NETWORK), *state.runs()]
+    return sorted(own, key=lambda record: record.created, reverse=True)
+
+
+def _submit(spec: TrainingSpec) -> None:
+    with panels.errors_kept(ERRORS):
+        starting.start(state.machinery().engine(), spec)
+        st.session_state[keys.TRAIN_NAME] = ""
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

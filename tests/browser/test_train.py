@@ -1,0 +1,146 @@
+"""Train through a real browser: a training cancelled, resumed and used; files uploaded, taken or refused."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from playwright.sync_api import Page, expect
+
+from roboreg_core.baselines import known
+from roboreg_core.baselines.spec import NETWORK
+from roboreg_core.model import checkpoints
+from roboreg_core.runs.spec import KIND
+from roboreg_core.store.records import JobStatus
+from roboreg_core.store.store import Store
+from tests.browser.conftest import App
+from tests.browser.test_journey import until
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+LOAD_MS, WORK_MS = 180_000, 600_000
+TRAINING = "?train-epochs=2&train-batch=256&train-seed=7"
+
+
+def open_train(page: Page, app: App, query: str = "") -> None:
+    page.goto(f"{app.address}/train{query}")
+    expect(page.locator(".st-key-train-start button, .st-key-train-use a")).to_be_visible(timeout=LOAD_MS)
+
+
+def public_weights() -> dict[str, torch.Tensor]:
+    """The shipped network as the common public option-A weights are saved, its head a little moved: another network."""
+    state = checkpoints.load("dense").model.state_dict()
+    state["linear.bias"] = state["linear.bias"] + 0.01 * torch.arange(10)
+    return {f"module.{name}": tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
+
+
+def saved(content: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def test_a_training_is_cancelled_resumed_and_used(page: Page, app: App) -> None:
+    open_train(page, app, TRAINING)
+    new = page.locator(".st-key-train-new")
+    expect(new).to_contain_text(re.compile("Takes about .* on this machine"))
+    page.locator(".st-key-train-start button").click()
+    store = Store(app.home)
+    card = page.locator("[class*='st-key-job-']").first
+    expect(card).to_contain_text("epoch 2 of 2", timeout=WORK_MS)
+    card.locator("[class*='st-key-cancel-'] button").click()
+    expect(page.get_by_text(re.compile("cancelled after 1 of 2.epochs. It can go on with epoch 2"))).to_be_visible(
+        timeout=WORK_MS
+    )
+    expect(card).to_contain_text("After one epoch, validation accuracy is")
+    expect(card.get_by_test_id("stVegaLiteChart").first).to_be_visible()
+    until(lambda: store.list_jobs(NETWORK)[0].status.is_ended)
+    job = store.list_jobs(NETWORK)[0]
+    assert job.status is JobStatus.CANCELLED
+    assert job.state is not None
+    assert store.list_records(NETWORK) == []
+    # The fields offer the same: nothing is begun anew.
+    page.locator(".st-key-train-resume button").click()
+    network = page.locator(f".st-key-network-{job.key}")
+    expect(network).to_contain_text(re.compile("Right on .* of 10,000 test images"), timeout=WORK_MS)
+    until(lambda: store.list_records(NETWORK))
+    made = known.find(store, "best-2-epochs-seed-7")
+    assert made.record is not None
+    assert [epoch["epoch"] for epoch in made.record.result["history"]] == [1, 2]
+    # The same again is opened, not done again.
+    page.locator(".st-key-train-use a").click()
+    expect(page).to_have_url(re.compile("design.*dense=best-2-epochs-seed-7"))
+    expect(page.locator(".st-key-dense input")).to_have_value(re.compile("^best-2-epochs-seed-7 "), timeout=LOAD_MS)
+    expect(page.locator(".st-key-preview")).to_contain_text(re.compile("dense .*%"), timeout=LOAD_MS)
+    store.close()
+
+
+def test_public_weights_are_uploaded_and_pruned(page: Page, app: App) -> None:
+    open_train(page, app)
+    file = {
+        "name": "public.th",
+        "mimeType": "application/octet-stream",
+        "buffer": saved({"state_dict": public_weights()}),
+    }
+    page.locator(".st-key-train-upload-part input[type=file]").set_input_files(files=[file])  # type: ignore[list-item]
+    expect(page.get_by_text("A dense ResNet-20 with option-A shortcuts.")).to_be_visible()
+    page.locator(".st-key-train-upload button").click()
+    store = Store(app.home)
+    card = page.locator("[class*='st-key-network-']", has_text="public").first
+    expect(card).to_contain_text(re.compile(r"Right on 9\d\.\d\d.% of 10,000 test images"), timeout=WORK_MS)
+    until(lambda: store.list_records(NETWORK))
+    made = known.find(store, "public")
+    card.locator("[class*='st-key-use-'] a").click()
+    expect(page.locator(".st-key-dense input")).to_have_value(re.compile("^public "), timeout=LOAD_MS)
+    field = page.locator(".st-key-epochs input")
+    field.fill("0")
+    field.press("Enter")
+    expect(page).to_have_url(re.compile("epochs=0"))
+    page.locator(".st-key-start button").click()
+    page.locator(".st-key-open-run button").click(timeout=WORK_MS)
+    expect(page.locator(".st-key-run-picker input")).to_have_value(re.compile("from public"))
+    assert [run.spec["dense_sha256"] for run in store.list_records(KIND)] == [made.sha256]
+    store.close()
+
+
+def test_what_is_no_dense_resnet_20_is_refused_and_nothing_is_run(page: Page, app: App, tmp_path: Path) -> None:
+    class Harm:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "harmed"),)
+
+    deep = public_weights()
+    deep |= {name.replace("layer1.2", "layer1.3"): tensor for name, tensor in deep.items() if "layer1.2" in name}
+    whole = checkpoints.load("dense").content
+    refused = {
+        "harm.pt": (pickle.dumps(Harm()), "something else than tensors"),
+        "harm.th": (saved({"state_dict": Harm()}), "asks for code (posix.mkdir), which is never run"),
+        "cut.safetensors": (whole[: len(whole) // 2], "must be a safetensors file"),
+        "cut.th": (saved(public_weights())[:100_000], "a damaged or cut-off file"),
+        "deep.th": (saved(deep), "layer1.3"),
+        "empty.pt": (b"", "empty"),
+    }
+    store = Store(app.home)
+    before = len(store.list_jobs(NETWORK))
+    open_train(page, app)
+    part = page.locator(".st-key-train-upload-part")
+    for name, (content, reason) in refused.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        part.locator("input[type=file]").set_input_files(path)
+        expect(part.get_by_test_id("stAlert")).to_contain_text(reason)
+        expect(part).to_contain_text("Nothing was kept of it")
+        expect(part.locator(".st-key-train-upload")).to_have_count(0)
+    large = tmp_path / "large.pt"
+    with large.open("wb") as file:
+        file.truncate(500 * 2**20)
+    part.locator("input[type=file]").set_input_files(large)
+    expect(part).to_contain_text(re.compile("64.*MB"))
+    expect(part).to_contain_text("File must be 64.0MB or smaller")
+    assert not (tmp_path / "harmed").exists()
+    assert len(store.list_jobs(NETWORK)) == before
+    store.close()
