@@ -84,7 +84,7 @@ SHOTS = (
     Shot(name="compare", page="compare", query=(("runs", "{runs}"),), wait=CHART, narrow=True, tall=1400),
     # Tabs are found on the page itself, a picture each.
     Shot(name="explore", page="explore", wait=".st-key-sweep-cost [data-testid='stMetric']", narrow=True),
-    Shot(name="train", page="train", wait=".st-key-train-start", narrow=True),
+    Shot(name="train", page="train", wait=".st-key-train-start", narrow=True, tall=1250),
     Shot(name="inspect", page="inspect", query=(RUN,), wait=".st-key-finding", narrow=True, tall=1300),
 )
 

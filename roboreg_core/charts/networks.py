@@ -58,7 +58,7 @@ def summary(networks: Sequence[Baseline]) -> str:
     if best.accuracy is None:
         return f"{many}; the accuracy of none is known."
     if len(networks) == 1:
-        return f"One dense network so far: {finding(best)}"
+        return f"One dense network so far, {words.contained(best.name)}: right on {accuracy_words(best)}."
     return f"{many}; the most accurate, {words.contained(best.name)}, is right on {accuracy_words(best)}."
 
 

@@ -128,7 +128,7 @@ def _recipe() -> dict[str, Any]:
         key=keys.IMAGES,
         on_change=_pruning_changed,
         persist_state="session",
-        help=None if full else "All 48,000 become available after `python -m roboreg_core data fetch`.",
+        help=None if full else "All 48,000 can be fetched on the Train page.",
     )
     with st.expander(f"Method ({st.session_state[keys.METHOD]}) and advanced settings", key="advanced", icon=TUNE):
         _advanced()
