@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roboreg_core.pruning.least_squares import moments, ridge
+from roboreg_core.pruning.least_squares import by_onednn, moments, ridge
 
 # Pull towards the weights that fit the logits, as a share of each input's mean square.
 PULL = 3e-3
@@ -65,7 +65,8 @@ def _curvature(inputs: Tensor, given: Tensor, pull: Tensor) -> Tensor:
     rows = inputs.float()
     weighted = (given.float()[:, :, None] * rows[:, None]).flatten(1)
     own = (rows.T @ weighted).view(size, classes, size).transpose(0, 1)
-    whole = torch.block_diag(*own) - weighted.T @ weighted
+    with by_onednn():
+        whole = torch.block_diag(*own) - weighted.T @ weighted
     regular = (whole / n).double()
     # Never nothing: an input that is zero on every image has no single solution.
     regular.diagonal().add_(pull[:, 0].repeat(classes) + 1e-9)

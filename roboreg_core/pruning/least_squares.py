@@ -53,23 +53,24 @@ class Moments:
 
 def moments(parts: Iterable[tuple[Tensor, Tensor]]) -> Moments:
     """Moments of `parts` of inputs (n, n_inputs) and targets (n, n_targets), float32, summed up in float64."""
-    gram = cross = energy = sums = wanted = torch.zeros(())
+    totals: list[Tensor] = []
     count = 0
     for inputs, targets in parts:
-        with _by_onednn():
-            gram = (inputs.T @ inputs).double().add_(gram)
-            cross = (inputs.T @ targets).double().add_(cross)
-        sums = inputs.sum(0).double() + sums
-        wanted = targets.sum(0).double() + wanted
-        energy = targets.square().sum(0).double() + energy
+        with by_onednn():
+            products = [inputs.T @ inputs, inputs.T @ targets]
+        products += [inputs.sum(0), targets.sum(0), targets.square().sum(0)]
+        totals = totals or [torch.zeros_like(each, dtype=torch.float64) for each in products]
+        for total, each in zip(totals, products, strict=True):
+            total.add_(each)
         count += len(inputs)
+    gram, cross, sums, wanted, energy = totals
     sides = torch.cat([gram, sums[None]]), torch.cat([sums, sums.new_tensor([count])])[:, None]
     cross = torch.cat([cross, wanted[None]])
     return Moments(gram=torch.cat(sides, 1).cpu() / count, cross=cross.cpu() / count, energy=energy.cpu() / count)
 
 
 @contextmanager
-def _by_onednn() -> Iterator[None]:
+def by_onednn() -> Iterator[None]:
     """Let oneDNN multiply matrices of float32 on a CPU, which takes half the time of torch's default on AMD's.
 
     torch hands them over only with leave to round factors to bfloat16. Where a processor makes use of that, rounding
@@ -128,7 +129,7 @@ class Elimination:
     def __init__(self, of: Moments, start: Tensor, labels: Tensor | None = None) -> None:
         """Begin with all channels; see `eliminate` for the arguments."""
         regular, right = _regular(of, start)
-        self._inverse = torch.linalg.inv(regular)
+        self._inverse = _inverse(regular)
         self._weights = self._inverse @ right
         self._n = (len(regular) - 1) // TAPS
         self._rows = channel_rows(torch.arange(self._n)).view(self._n, TAPS)
@@ -153,9 +154,10 @@ class Elimination:
             costs[torch.bincount(labels[alive], minlength=int(labels.max()) + 1)[labels[alive]] == 1] = NEVER
         leaves = alive[costs.argmin()]
         gone = self._rows[leaves]
-        update = torch.linalg.solve(self._inverse[gone][:, gone], self._inverse[gone])
-        self._weights = self._weights - update.T @ self._weights[gone]
-        self._inverse = self._inverse - self._inverse[:, gone] @ update
+        columns = self._inverse[:, gone]
+        update = torch.linalg.solve(columns[gone], columns.T)
+        self._weights.addmm_(update.T, self._weights[gone], alpha=-1)
+        self._inverse.addmm_(columns, update, alpha=-1)
         self._left.append(int(leaves))
 
 
@@ -201,7 +203,7 @@ def _better(regular: Tensor, right: Tensor, chosen: list[int], n: int, lowest: f
     for candidate in gains.argsort(descending=True, stable=True)[:CANDIDATES].tolist():
         more = [*chosen, others[candidate]]
         rows = _with_constant(more, regular)
-        inverse = torch.linalg.inv(regular[rows][:, rows])
+        inverse = _inverse(regular[rows][:, rows])
         costs = _costs(inverse, inverse @ right[rows], channel_rows(torch.arange(len(more))).view(-1, TAPS))
         swapped = [channel for i, channel in enumerate(more) if i != int(costs.argmin())]
         value = _objective(regular, right, swapped)
@@ -213,7 +215,7 @@ def _better(regular: Tensor, right: Tensor, chosen: list[int], n: int, lowest: f
 def _gains(regular: Tensor, right: Tensor, chosen: list[int], others: list[int]) -> Tensor:
     """How much the error falls with each other channel added."""
     have = _with_constant(chosen, regular)
-    inverse = torch.linalg.inv(regular[have][:, have])
+    inverse = _inverse(regular[have][:, have])
     rows = channel_rows(torch.tensor(others)).view(-1, TAPS)
     beside = regular[rows][:, :, have]
     schur = regular[rows[:, :, None], rows[:, None, :]] - beside @ inverse @ beside.transpose(1, 2)
@@ -234,6 +236,12 @@ def _objective(regular: Tensor, right: Tensor, channels: list[int]) -> float:
 
 def _with_constant(channels: list[int], regular: Tensor) -> Tensor:
     return torch.cat([channel_rows(torch.tensor(channels)), torch.tensor([len(regular) - 1])])
+
+
+def _inverse(regular: Tensor) -> Tensor:
+    """The inverse of a regularised Gram matrix, by Cholesky's factors in two thirds of the general way's time."""
+    factor, failed = torch.linalg.cholesky_ex(regular)
+    return torch.linalg.inv(regular) if failed else torch.cholesky_inverse(factor)
 
 
 def _regular(of: Moments, start: Tensor) -> tuple[Tensor, Tensor]:
