@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -138,7 +139,7 @@ def _affine(images: Tensor, spec: Augmentation, generator: torch.Generator) -> T
 
 def _jitter(images: Tensor, spec: Augmentation, generator: torch.Generator) -> Tensor:
     n = len(images)
-    weights = torch.tensor(GREY, device=images.device).view(1, 3, 1, 1)
+    weights = _grey(images.device)
 
     def factor(value: float) -> Tensor:
         return _between(n, 1 - value, 1 + value, generator).view(n, 1, 1, 1)
@@ -152,3 +153,10 @@ def _jitter(images: Tensor, spec: Augmentation, generator: torch.Generator) -> T
         grey = (images * weights).sum(1, keepdim=True)
         images = torch.lerp(grey.expand_as(images), images, factor(spec.saturation)).clamp_(0, 255)
     return images
+
+
+@lru_cache(maxsize=8)
+def _grey(device: torch.device) -> Tensor:
+    """Kept on the device: to bring it there with every batch would hold up a GPU."""
+    with torch.inference_mode(False):
+        return torch.tensor(GREY, device=device).view(1, 3, 1, 1)
