@@ -37,6 +37,11 @@ def choose_device(name: str = "auto") -> torch.device:
         raise SpecError(f"device must be auto, cpu or cuda, got {name!r}")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise SpecError(f"device {name} must be present, found no CUDA device; use --device cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SpecError(
+            f"device {name} must be present, found {torch.cuda.device_count()} that this process may see, counted "
+            f"from cuda:0; see CUDA_VISIBLE_DEVICES"
+        )
     return device
 
 

@@ -67,7 +67,9 @@ def fit_together(
         for state, spec, saved in zip(members, specs, resume or (), strict=False):
             restore(state, spec, saved)
         if len({len(state.history) for state in members}) > 1:
-            raise CheckpointError("states of trainings to go on together must be of one epoch, got several")
+            raise CheckpointError(
+                "states of trainings to go on together must be of one epoch, got several; resume them one after another"
+            )
         return _fit(_stacked(members, specs[0]), images, specs, validation, hooks or [Hooks()] * len(specs), capture)
 
 
