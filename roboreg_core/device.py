@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +37,29 @@ def choose_device(name: str = "auto") -> torch.device:
         raise SpecError(f"device must be auto, cpu or cuda, got {name!r}")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise SpecError(f"device {name} must be present, found no CUDA device; use --device cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SpecError(
+            f"device {name} must be present, found {torch.cuda.device_count()} that this process may see, counted "
+            f"from cuda:0; see CUDA_VISIBLE_DEVICES"
+        )
     return device
+
+
+@contextmanager
+def working_on(device: torch.device, *, same_shapes: bool = False) -> Iterator[None]:
+    """Settings that work on `device` wants while it lasts.
+
+    A CPU keeps the memory that it frees. On a GPU float32 convolutions are float32, not TF32 as torch has it, since
+    figures call themselves so; with `same_shapes` cuDNN tries its kernels at the first batch and keeps the fastest.
+    """
+    import torch
+
+    if device.type == "cpu":
+        keep_freed_memory()
+        yield
+        return
+    with torch.cuda.device(device), torch.backends.cudnn.flags(enabled=True, benchmark=same_shapes, allow_tf32=False):
+        yield
 
 
 @lru_cache(maxsize=1)

@@ -62,6 +62,7 @@ def test_bad_schedules_end_with_one_line(schedule: str, reason: str) -> None:
         (("run", "moderate", "--images", "full"), "data fetch"),
         (("run", "moderate", "--device", "tpu9"), "device must be"),
         (("train", "--recipe", "magic"), "recipe must be one of best, source"),
+        (("train", "--seeds", "0,a"), "seeds must be integers joined by commas, got '0,a'"),
         (("runs", "show", "ffff"), "ffff"),
     ],
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,8 +23,14 @@ from roboreg_core.cli.common import (
     say,
     say_notes,
 )
+from roboreg_core.cli.grids import integers
 from roboreg_core.model.cost import DENSE_COST, cost
 from roboreg_core.schedule import Schedule
+
+if TYPE_CHECKING:
+    from roboreg_core.evaluation.report import Report
+    from roboreg_core.training.dense import DenseJob
+    from roboreg_core.training.loop import EpochRecord, StepProgress
 
 
 def cost_verb(schedule: ScheduleArgument, as_json: Json = False) -> None:
@@ -84,6 +91,10 @@ def train_verb(
     recipe: Annotated[str, typer.Option(help="best or source.")] = "best",
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     seed: Seed = 0,
+    seeds: Annotated[str, typer.Option(help="Several, e.g. 0,1,2: a network and a file for each.")] = "",
+    together: Annotated[
+        bool | None, typer.Option(help="All seeds in one training, or one after another; together on a GPU.")
+    ] = None,
     images: TrainingImages = "auto",
     device: Device = "auto",
     decay_epochs: Annotated[
@@ -91,27 +102,56 @@ def train_verb(
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Images a step.")] = 128,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where it stopped.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Weights file to write (.safetensors).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Weights file to write (.safetensors); with --seeds its name gets the seed.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train a dense network from scratch. It may be stopped (Ctrl-C) and resumed."""
+    from roboreg_core.device import choose_device
+    from roboreg_core.errors import SpecError
     from roboreg_core.training import spec as specs
-    from roboreg_core.training.dense import DenseJob, train_dense
+    from roboreg_core.training.dense import DenseJob
 
-    spec = replace(specs.recipe(recipe, epochs, seed, decay_epochs), batch_size=batch_size)
-    target = out or paths.home() / "checkpoints" / f"{recipe}-{spec.epochs}-seed{seed}.safetensors"
-    job = DenseJob(spec=spec, out=target, training_set=images, device=device, resume=resume)
-    with progress_bar(f"training {recipe}") as advance:
-        figures = train_dense(
-            job,
-            on_epoch=lambda epoch: say.print(
-                f"epoch {epoch.epoch}/{spec.epochs}: loss {epoch.loss:.3f}, accuracy {epoch.accuracy:.2%}, "
-                f"validation {epoch.validation_accuracy or 0:.2%}, {epoch.seconds:.0f} s"
-            ),
-            on_step=lambda step: advance(step.fraction),
+    wanted = tuple(dict.fromkeys(integers(seeds, "seeds"))) if seeds else (seed,)
+    if not wanted:
+        raise SpecError(f"seeds must be integers joined by commas, got {seeds!r}")
+    jobs = []
+    for number in wanted:
+        spec = replace(specs.recipe(recipe, epochs, number, decay_epochs), batch_size=batch_size)
+        target = out or paths.home() / "checkpoints" / f"{recipe}-{spec.epochs}-seed{number}.safetensors"
+        if out is not None and seeds:
+            target = out.with_stem(f"{out.stem}-seed{number}")
+        jobs.append(DenseJob(spec=spec, out=target, training_set=images, device=device, resume=resume))
+    in_one = choose_device(device).type == "cuda" if together is None else together
+    every = _trained(jobs, in_one=in_one and len(jobs) > 1)
+    facts = [
+        {"out": str(job.out), "recipe": job.spec.to_json(), **figures.to_json()}
+        for job, figures in zip(jobs, every, strict=True)
+    ]
+    lines = [
+        f"{job.out}: {figures.accuracy:.2%} of {figures.images:,} test images"
+        for job, figures in zip(jobs, every, strict=True)
+    ]
+    answer(as_json, {"networks": facts} if seeds else facts[0], "\n".join(lines))
+
+
+def _trained(jobs: list[DenseJob], *, in_one: bool) -> list[Report]:
+    """Train all of them, with a progress bar over all."""
+    from roboreg_core.training.dense import train_dense, train_together
+
+    def tell(epoch: EpochRecord) -> None:
+        say.print(
+            f"epoch {epoch.epoch}/{jobs[0].spec.epochs}: loss {epoch.loss:.3f}, accuracy {epoch.accuracy:.2%}, "
+            f"validation {epoch.validation_accuracy or 0:.2%}, {epoch.seconds:.0f} s"
         )
-    answer(
-        as_json,
-        {"out": str(target), "recipe": spec.to_json(), **figures.to_json()},
-        f"{target}: {figures.accuracy:.2%} of {figures.images:,} test images",
-    )
+
+    title = f"training {jobs[0].spec.recipe}" + (f", {len(jobs)} seeds" if len(jobs) > 1 else "")
+    with progress_bar(title) as advance:
+        if in_one:
+            return train_together(jobs, on_epoch=tell, on_step=lambda step: advance(step.fraction))
+
+        def part(done: int) -> Callable[[StepProgress], None]:
+            return lambda step: advance((done + step.fraction) / len(jobs))
+
+        return [train_dense(job, on_epoch=tell, on_step=part(done)) for done, job in enumerate(jobs)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -141,8 +142,8 @@ def _grid(matrices: Tensor, height: int, width: int) -> Tensor:
     A map is a part of the column plus a part of the row: one sum, twice as fast as the products of `affine_grid`.
     """
     x, y = (torch.arange(size, device=matrices.device) - (size - 1) / 2 for size in (width, height))
-    unit = torch.tensor([2 / width, 2 / height], device=matrices.device).view(1, 2, 1)
-    across, down, offset = (matrices * unit).unsqueeze(1).unsqueeze(1).unbind(dim=4)
+    scaled = torch.stack([matrices[:, 0] * (2 / width), matrices[:, 1] * (2 / height)], dim=1)
+    across, down, offset = scaled.unsqueeze(1).unsqueeze(1).unbind(dim=4)
     return (across * x.view(1, 1, width, 1)) + (down * y.view(1, height, 1, 1) + offset)
 
 
@@ -162,7 +163,7 @@ def jitter_parameters(n: int, spec: Augmentation, generator: torch.Generator) ->
 def _jitter(images: Tensor, spec: Augmentation, generator: torch.Generator) -> Tensor:
     """Colour changes of float images (n, 3, h, w), which are changed in place."""
     factors, order = jitter_parameters(len(images), spec, generator)
-    weights = torch.tensor(GREY, device=images.device)
+    weights = _grey(images.device)
     for change in order.unbind(dim=1):
         factor = factors.gather(1, change[:, None]).view(-1, 1, 1, 1)
         # All three pull an image towards something: towards black, the mean of its grey, its grey pixel by pixel.
@@ -171,3 +172,10 @@ def _jitter(images: Tensor, spec: Augmentation, generator: torch.Generator) -> T
         target = target.addcmul(grey, (change == SATURATION).view(-1, 1, 1).to(grey.dtype))
         images.lerp_(target.unsqueeze(1), 1 - factor).clamp_(0, 255)
     return images
+
+
+@lru_cache(maxsize=8)
+def _grey(device: torch.device) -> Tensor:
+    """Kept on the device: to bring it there with every batch would hold up a GPU."""
+    with torch.inference_mode(False):
+        return torch.tensor(GREY, device=device)

@@ -6,6 +6,7 @@ Only the width between the two convolutions of a block depends on the schedule; 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -106,10 +107,17 @@ class ResNet20(nn.Module):
 
 def normalise(images: Tensor, normalisation: Normalisation, dtype: torch.dtype = torch.float32) -> Tensor:
     """Raw images (n, 3, h, w), uint8 or floats in 0..255 -> `dtype`, channels last, `(x / 255 - mean) / std`."""
-    mean = torch.tensor(normalisation.mean, device=images.device).view(1, 3, 1, 1) * 255
-    scale = 1 / (torch.tensor(normalisation.std, device=images.device).view(1, 3, 1, 1) * 255)
+    mean, scale = _mean_and_scale(normalisation, images.device)
     x = images.to(torch.float32, memory_format=torch.channels_last)
     return x.sub(mean).mul_(scale).to(dtype)
+
+
+@lru_cache(maxsize=16)
+def _mean_and_scale(normalisation: Normalisation, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Kept on the device: to bring them there with every batch would hold up a GPU, and cannot be in a recording."""
+    with torch.inference_mode(False):
+        mean = torch.tensor(normalisation.mean, device=device).view(1, 3, 1, 1) * 255
+        return mean, 1 / (torch.tensor(normalisation.std, device=device).view(1, 3, 1, 1) * 255)
 
 
 def initialise(model: ResNet20, generator: torch.Generator) -> None:

@@ -1,12 +1,14 @@
-"""Trains a dense network from scratch and saves it with its card; can be stopped at any time and resumed."""
+"""Trains dense networks from scratch and saves them with their cards; can be stopped at any time and resumed."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+import torch
 
 from roboreg_core.data import sources
 from roboreg_core.device import choose_device, environment
@@ -18,6 +20,7 @@ from roboreg_core.model.resnet import ResNet20, initialise
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.loop import EpochRecord, Fitted, Hooks, StepProgress, fit
 from roboreg_core.training.spec import TrainSpec
+from roboreg_core.training.together import fit_together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,15 +67,8 @@ def train_dense(
 
     Raises `CheckpointError` where a state lies there that was not asked to be resumed, or does not fit.
     """
-    device = choose_device(job.device)
-    resume = _resumable(job)
+    device, resume = choose_device(job.device), _resumable(job)
     images = sources.training_images(job.training_set)
-
-    def keep(record: EpochRecord, state: Callable[[], bytes]) -> None:
-        job.state.parent.mkdir(parents=True, exist_ok=True)
-        checkpoints.write_whole(job.state, state())
-        on_epoch(record)
-
     started = time.perf_counter()
     fitted = fit(
         untrained(job.spec.seed),
@@ -80,12 +76,57 @@ def train_dense(
         job.spec,
         device=device,
         validation=sources.validation_images(),
-        hooks=Hooks(on_epoch=keep, on_step=on_step),
+        hooks=_hooks(job, on_epoch, on_step),
         resume=resume,
     )
+    return _finish(job, fitted, images.name, device, {"seconds": time.perf_counter() - started})
+
+
+def train_together(
+    jobs: Sequence[DenseJob],
+    *,
+    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+    on_step: Callable[[StepProgress], None] | None = None,
+) -> list[Report]:
+    """The same for jobs that differ in seed and file alone, all in one training; see `fit_together`.
+
+    Progress is told once a step, epochs once for each job; device and images are the first one's. Raises
+    `CheckpointError` also where states to resume are not all there or not all of one epoch.
+    """
+    device, resume = choose_device(jobs[0].device), [_resumable(job) for job in jobs]
+    states = [state for state in resume if state is not None]
+    if states and len(states) < len(jobs):
+        raise CheckpointError("trainings to go on together must all have left a state; resume them one after another")
+    images = sources.training_images(jobs[0].training_set)
+    started = time.perf_counter()
+    every = fit_together(
+        [untrained(job.spec.seed) for job in jobs],
+        images,
+        [job.spec for job in jobs],
+        device=device,
+        validation=sources.validation_images(),
+        hooks=[_hooks(job, on_epoch, on_step if job is jobs[0] else None) for job in jobs],
+        resume=states,
+    )
+    effort = {"seconds": time.perf_counter() - started, "together": len(jobs)}
+    return [_finish(job, fitted, images.name, device, effort) for job, fitted in zip(jobs, every, strict=True)]
+
+
+def _hooks(
+    job: DenseJob, on_epoch: Callable[[EpochRecord], None], on_step: Callable[[StepProgress], None] | None
+) -> Hooks:
+    def keep(record: EpochRecord, state: Callable[[], bytes]) -> None:
+        job.state.parent.mkdir(parents=True, exist_ok=True)
+        checkpoints.write_whole(job.state, state())
+        on_epoch(record)
+
+    return Hooks(on_epoch=keep, on_step=on_step)
+
+
+def _finish(job: DenseJob, fitted: Fitted, images: str, device: torch.device, effort: Mapping[str, float]) -> Report:
     test = sources.test_images()
     figures = report(logits(fitted.model, test, device=device), test.labels)
-    _save(job, fitted, figures, images.name, {**environment(device), "seconds": time.perf_counter() - started})
+    _save(job, fitted, figures, images, {**environment(device), **effort})
     job.state.unlink(missing_ok=True)
     return figures
 

@@ -62,15 +62,16 @@ def distilled(cross_entropy: Tensor, logits: Tensor, wanted: Tensor, spec: Train
     probabilities change by 1/T with a logit, and so does their difference from the teacher's.
 
     Args:
-        cross_entropy: of the student's logits with the labels, a scalar.
-        logits: (n, 10), the student's.
-        wanted: (n, 10), the teacher's.
+        cross_entropy: of the student's logits with the labels, a scalar; (members,) where several are trained together.
+        logits: (n, 10), the student's; (members, n, 10).
+        wanted: the teacher's, of the same shape.
         spec: says weight and temperature.
     """
     divergence = F.kl_div(
-        F.log_softmax(logits / spec.temperature, dim=1),
-        F.log_softmax(wanted / spec.temperature, dim=1),
-        reduction="batchmean",
+        F.log_softmax(logits / spec.temperature, dim=-1),
+        F.log_softmax(wanted / spec.temperature, dim=-1),
+        reduction="none",
         log_target=True,
-    )
+    ).sum(dim=(-2, -1))
+    divergence = divergence / logits.shape[-2]
     return (1 - spec.distil_weight) * cross_entropy + spec.distil_weight * spec.temperature**2 * divergence

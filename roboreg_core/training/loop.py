@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
-from roboreg_core.data.augment import augment
 from roboreg_core.data.images import Images
-from roboreg_core.device import keep_freed_memory
+from roboreg_core.device import working_on
 from roboreg_core.model.resnet import ResNet20
-from roboreg_core.seeding import torch_generator
-from roboreg_core.training import fused
 from roboreg_core.training.average import Average
-from roboreg_core.training.distil import distilled, prepare_teacher
+from roboreg_core.training.capture import Repeated, recorder
+from roboreg_core.training.distil import prepare_teacher
 from roboreg_core.training.spec import TrainSpec, learning_rate
 from roboreg_core.training.state import EpochRecord, State, restore, snapshot
+from roboreg_core.training.steps import Batches, Sums, step
 
 __all__ = ["EpochRecord", "Fitted", "Hooks", "StepProgress", "fit"]
 
@@ -91,6 +92,7 @@ def fit(
     keep_zeros: bool = False,
     hooks: Hooks = Hooks(),
     resume: bytes | None = None,
+    capture: bool = True,
 ) -> Fitted:
     """Train a copy of `model` on `images`.
 
@@ -104,58 +106,85 @@ def fit(
         keep_zeros: whether weights of convolutions and of the linear layer that are zero in `model` stay zero.
         hooks: progress, state and stop.
         resume: state that an earlier call with the same spec handed to `on_epoch`.
+        capture: whether steps are replayed as a graph, see `capture.Repeated`; a CPU has none.
 
     Raises:
         CheckpointError: where `resume` is of another spec or teacher.
         SpecError: where the spec asks for a teacher and there is none.
     """
     device = torch.device(device)
-    if device.type == "cpu":
-        keep_freed_memory()
-    images = images.to(device)
-    validation = validation.to(device) if validation is not None else None
-    state = _start(model, teacher, spec, device)
-    state.masks = _masks(state.model) if keep_zeros else ()
-    if resume is not None:
-        restore(state, spec, resume)
+    with working_on(device, same_shapes=True):
+        images = images.to(device)
+        validation = validation.to(device) if validation is not None else None
+        state = start(model, teacher, spec, device)
+        state.masks = masks(state.model) if keep_zeros else ()
+        if resume is not None:
+            restore(state, spec, resume)
+        return _fit(state, images, spec, validation, hooks, capture=capture)
+
+
+def _fit(
+    state: State, images: Images, spec: TrainSpec, validation: Images | None, hooks: Hooks, *, capture: bool
+) -> Fitted:
+    device = images.pixels.device
+    sums = Sums.zeros(device)
+    repeated = Repeated(partial(step, state, spec, sums), record=recorder(device) if capture else None)
+
+    def change(pixels: Tensor, labels: Tensor, rate: float) -> None:
+        state.rate.fill_(rate)
+        repeated(pixels, labels)
+        if state.average is not None:
+            state.average.update(state.model)
+
     for epoch in range(len(state.history) + 1, spec.epochs + 1):
         started = time.perf_counter()
-        before = snapshot(state, spec)
-        sums = _train_epoch(state, images, spec, epoch, hooks)
-        if sums is None:
+        before = snapshot(state, spec) if hooks.should_stop is not None else None
+        batches = Batches(images, spec, epoch)
+        state.model.train()
+        sums.clear()
+        if not walk(batches, len(batches), change, spec, epoch, [hooks]) and before is not None:
             restore(state, spec, before)
-            return _fitted(state, stopped=True)
-        record = _record(state.result, sums, spec, epoch, validation, started)
-        state.add(record)
+            return fitted(state, stopped=True)
+        state.add(record(state.result, sums.means(batches)[0], spec, epoch, validation, started))
         if hooks.on_epoch is not None:
-            hooks.on_epoch(record, lambda: snapshot(state, spec))
-    return _fitted(state, stopped=False)
+            hooks.on_epoch(state.history[-1], lambda: snapshot(state, spec))
+    tell_failure(repeated)
+    return fitted(state, stopped=False)
 
 
-def _start(model: ResNet20, teacher: ResNet20 | None, spec: TrainSpec, device: torch.device) -> State:
+def start(model: ResNet20, teacher: ResNet20 | None, spec: TrainSpec, device: torch.device) -> State:
+    """A training of a copy of `model` before its first epoch."""
     trained = copy.deepcopy(model).to(device).to(memory_format=torch.channels_last)
-    optimiser = torch.optim.SGD(
-        trained.parameters(),
-        lr=spec.learning_rate,
-        momentum=spec.momentum,
-        weight_decay=spec.weight_decay,
-        nesterov=spec.nesterov,
-        fused=True,
-    )
+    rate = torch.zeros((), device=device)
     return State(
         model=trained,
-        optimiser=optimiser,
+        optimiser=make_optimiser(trained.parameters(), spec, rate),
+        rate=rate,
         average=Average.of(trained, spec.average) if spec.average else None,
         teacher=prepare_teacher(teacher, spec, device),
     )
 
 
-def _masks(model: ResNet20) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
+def make_optimiser(parameters: Iterable[Tensor], spec: TrainSpec, rate: Tensor) -> torch.optim.SGD:
+    """SGD as `spec` has it, which reads its learning rate from `rate`, a scalar on the parameters' device."""
+    return torch.optim.SGD(
+        parameters,
+        lr=rate,
+        momentum=spec.momentum,
+        weight_decay=spec.weight_decay,
+        nesterov=spec.nesterov,
+        fused=True,
+    )
+
+
+def masks(model: ResNet20) -> tuple[tuple[Tensor, Tensor], ...]:
+    """Weights of convolutions and of the linear layer, and where they are not zero."""
     layers = [module.weight for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     return tuple((weight.detach(), weight.detach() != 0) for weight in layers)
 
 
-def _fitted(state: State, *, stopped: bool) -> Fitted:
+def fitted(state: State, *, stopped: bool) -> Fitted:
+    """What a training hands back."""
     return Fitted(
         model=state.result.eval().to("cpu"),
         best=state.best_network(),
@@ -165,75 +194,37 @@ def _fitted(state: State, *, stopped: bool) -> Fitted:
     )
 
 
-def _train_epoch(state: State, images: Images, spec: TrainSpec, epoch: int, hooks: Hooks) -> tuple[float, float] | None:
-    """Mean cross-entropy and accuracy over the epoch, or None where it was told to stop."""
-    device = images.pixels.device
-    generator = torch_generator(spec.seed, "epoch", epoch, device=device)
-    order = torch.randperm(len(images), generator=generator, device=device)
-    # A last small batch would disturb batch norm; its images come again in another epoch.
-    batches = [batch for batch in order.split(spec.batch_size) if len(batch) == spec.batch_size] or [order]
-    loss_sum = torch.zeros((), device=device)
-    right = torch.zeros((), dtype=torch.long, device=device)
+def walk(
+    batches: Iterable[tuple[Tensor, Tensor]],
+    steps: int,
+    change: Callable[[Tensor, Tensor, float], None],
+    spec: TrainSpec,
+    epoch: int,
+    hooks: Sequence[Hooks],
+) -> bool:
+    """Make an epoch's steps: `change` gets pixels, labels and the rate. False where a hook told it to stop."""
     started = time.perf_counter()
-    state.model.train()
-    for step, batch in enumerate(batches):
-        if hooks.should_stop is not None and hooks.should_stop():
-            return None
-        rate = learning_rate(spec, epoch - 1 + step / len(batches))
-        pixels = augment(images.pixels[batch], spec.augmentation, generator)
-        loss, hits = _step(state, pixels, images.labels[batch], spec, rate)
-        loss_sum += loss
-        right += hits
-        if hooks.on_step is not None:
-            hooks.on_step(
-                StepProgress(
-                    epoch=epoch,
-                    epochs=spec.epochs,
-                    step=step + 1,
-                    steps=len(batches),
-                    seconds=time.perf_counter() - started,
+    for number, (pixels, labels) in enumerate(batches):
+        if any(hook.should_stop is not None and hook.should_stop() for hook in hooks):
+            return False
+        change(pixels, labels, learning_rate(spec, epoch - 1 + number / steps))
+        seconds = time.perf_counter() - started
+        for hook in hooks:
+            if hook.on_step is not None:
+                hook.on_step(
+                    StepProgress(epoch=epoch, epochs=spec.epochs, step=number + 1, steps=steps, seconds=seconds)
                 )
-            )
-    seen = sum(len(batch) for batch in batches)
-    return loss_sum.item() / len(batches), right.item() / seen
+    return True
 
 
-def _step(
-    state: State, pixels: torch.Tensor, labels: torch.Tensor, spec: TrainSpec, rate: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Change the network once; returns the batch's cross-entropy and how many were right, both on the device."""
-    # Before the student's pass, so that the activations of both are never in memory together.
-    wanted = state.teacher.logits(pixels) if state.teacher is not None else None
-    inputs = state.model.prepare(pixels)
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate
-    logits = _forward(state.model, inputs, spec)
-    cross_entropy = F.cross_entropy(logits, labels, label_smoothing=spec.label_smoothing)
-    loss = cross_entropy if wanted is None else distilled(cross_entropy, logits, wanted, spec)
-    state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    if spec.clip:
-        torch.nn.utils.clip_grad_norm_(state.model.parameters(), spec.clip, foreach=True)
-    state.optimiser.step()
-    for weight, kept in state.masks:
-        weight.mul_(kept)
-    if state.average is not None:
-        state.average.update(state.model)
-    return cross_entropy.detach(), (logits.detach().argmax(1) == labels).sum()
-
-
-def _forward(model: ResNet20, inputs: torch.Tensor, spec: TrainSpec) -> torch.Tensor:
-    """Logits in float32, by the fused kernels where they are for this device and precision."""
-    reduced = spec.precision == "bfloat16"
-    if reduced and inputs.device.type == "cpu" and fused.kernels() is not None:
-        return fused.forward(model, inputs).float()
-    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=reduced):
-        logits: torch.Tensor = model(inputs)
-    return logits.float()
+def tell_failure(repeated: Repeated) -> None:
+    """Warn where steps should have been replayed and could not be: they were the same, and slower."""
+    if repeated.failure is not None:
+        warnings.warn(f"training steps were launched one by one: {repeated.failure}", RuntimeWarning, stacklevel=2)
 
 
 @torch.inference_mode()
-def _record(
+def record(
     model: ResNet20,
     sums: tuple[float, float],
     spec: TrainSpec,
@@ -241,6 +232,7 @@ def _record(
     validation: Images | None,
     started: float,
 ) -> EpochRecord:
+    """The log of an epoch that began at `started`; `sums` are its mean loss and accuracy. Validates `model`."""
     loss = accuracy = None
     if validation is not None:
         model.eval()

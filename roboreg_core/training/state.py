@@ -44,6 +44,7 @@ class State:
 
     Attributes:
         model: the network that the optimiser changes.
+        rate: the optimiser's learning rate, a float32 scalar on the device: a step reads it there, also a recorded one.
         average: of its weights, where the spec asks for it.
         teacher: where the spec asks for one.
         best: weights of the best epoch, on the CPU; None before the first validation.
@@ -53,6 +54,7 @@ class State:
 
     model: ResNet20
     optimiser: torch.optim.Optimizer
+    rate: Tensor
     average: Average | None = None
     teacher: Teacher | None = None
     history: list[EpochRecord] = field(default_factory=list)
@@ -103,8 +105,17 @@ def snapshot(state: State, spec: TrainSpec) -> bytes:
         "history": [asdict(record) for record in state.history],
     }
     buffer = io.BytesIO()
-    torch.save(content, buffer)
+    torch.save(_without_neighbours(content), buffer)
     return buffer.getvalue()
+
+
+def _without_neighbours(value: Any) -> Any:
+    """The same with views copied out: torch would save all of the memory that a view looks into."""
+    if isinstance(value, dict):
+        return {key: _without_neighbours(inner) for key, inner in value.items()}
+    if isinstance(value, Tensor) and value.untyped_storage().nbytes() > value.nbytes:
+        return value.clone()
+    return value
 
 
 def restore(state: State, spec: TrainSpec, saved: bytes) -> None:
@@ -121,6 +132,8 @@ def restore(state: State, spec: TrainSpec, saved: bytes) -> None:
     _refuse_others(content, state, spec)
     state.model.load_state_dict(content["model"])
     state.optimiser.load_state_dict(content["optimiser"])
+    for group in state.optimiser.param_groups:
+        group["lr"] = state.rate
     if state.average is not None:
         state.average.network.load_state_dict(content["average"]["network"])
         state.average.steps = content["average"]["steps"]

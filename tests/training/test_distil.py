@@ -17,7 +17,7 @@ from roboreg_core.evaluation.logits import logits as evaluate
 from roboreg_core.model.resnet import Normalisation, ResNet20
 from roboreg_core.schedule import PRESETS
 from roboreg_core.seeding import torch_generator
-from roboreg_core.training import loop
+from roboreg_core.training import steps
 from roboreg_core.training.distil import Teacher, distilled, prepare_teacher
 from roboreg_core.training.loop import fit
 from tests.training.helpers import SPEC, STEPS, same
@@ -106,7 +106,7 @@ def test_the_teacher_sees_every_augmented_batch_once(
     made: list[Tensor] = []
     seen: list[Tensor] = []
     answer = Teacher.logits
-    monkeypatch.setattr(loop, "augment", lambda *given: made.append(augment(*given)) or made[-1])
+    monkeypatch.setattr(steps, "augment", lambda *given: made.append(augment(*given)) or made[-1])
     monkeypatch.setattr(Teacher, "logits", lambda self, pixels: seen.append(pixels) or answer(self, pixels))
     fit(network, few_images, replace(ONE_EPOCH, distil_weight=0.5), teacher=teacher)
     assert len(seen) == STEPS

@@ -121,7 +121,8 @@ def record(epoch: int, accuracy: float | None) -> EpochRecord:
 def test_the_best_epoch_is_the_last_of_the_most_accurate(
     network: ResNet20, accuracies: list[float | None], expected: int | None
 ) -> None:
-    state = State(model=network, optimiser=torch.optim.SGD(network.parameters(), lr=0.1))
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.1)
+    state = State(model=network, optimiser=optimiser, rate=torch.zeros(()))
     for epoch, accuracy in enumerate(accuracies, start=1):
         torch.nn.init.constant_(network.linear.bias, epoch)
         state.add(record(epoch, accuracy))

@@ -1,0 +1,222 @@
+"""What training and evaluation reach on a GPU, beside what the chip itself can do.
+
+Ceilings are measured: bandwidth is that of a copy within the device's memory, read and write counted; arithmetic that
+of a square bfloat16 matrix product. The share that a training reaches follows from its images a second and two counts:
+
+    FLOPs an image = 3 * 2 * MACs                  forward, and the two gradients of every layer
+    bytes an image = PASSES * 2 * A                A = numbers that all convolutions write for one image (bfloat16)
+    PASSES = 19                                    of each such number, where nothing stays in a cache:
+        forward   convolution reads 1, writes 1; batch norm reads 2, writes 1; ReLU reads 1, writes 1
+        backward  ReLU reads 2, writes 1; batch norm reads 4, writes 1; convolution reads 3, writes 1
+
+MACs and A are closed forms (`model.cost`). Residual sums, augmentation, weights and the optimiser are left out, so the
+true traffic is a little larger, and smaller where a cache helps. Images are the bundled ones, repeated to 48,000: what
+is on them changes no time. Rates are of epochs after the first, in which steps are recorded.
+
+Run: python -m benchmarks.gpu. With --device cpu --quick it tests itself, and its figures mean nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from benchmarks.common import machine
+from roboreg_core.data.images import Images
+from roboreg_core.data.sources import test_images, training_images
+from roboreg_core.device import environment
+from roboreg_core.evaluation.logits import logits
+from roboreg_core.model.cost import cost
+from roboreg_core.model.resnet import ResNet20, initialise
+from roboreg_core.schedule import PRESETS, Schedule
+from roboreg_core.seeding import torch_generator
+from roboreg_core.training.loop import Fitted, fit
+from roboreg_core.training.presets import tune_preset
+from roboreg_core.training.spec import TrainSpec, best, source
+from roboreg_core.training.together import fit_together
+
+PASSES = 19
+BYTES_A_NUMBER = 2
+# A fine-tuning of moderate on all images, 30 epochs, on a chip of an H200's class.
+GOAL_SECONDS = 15.0
+COPY, PRODUCT = "copy within the device, bytes/s", "bfloat16 matrix product, FLOP/s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How much is measured: training and test images, epochs of each kind, sides and bytes for the ceilings."""
+
+    images: int = 48_000
+    test: int = 10_000
+    rate_epochs: int = 6
+    long_epochs: int = 200
+    tune_epochs: int = 30
+    members: int = 4
+    repeats: int = 5
+    side: int = 8_192
+    copied: int = 2**30
+    schedule: Schedule = PRESETS["moderate"]
+    dense: Schedule = PRESETS["dense"]
+
+
+QUICK = Size(
+    images=256,
+    test=100,
+    rate_epochs=2,
+    long_epochs=2,
+    tune_epochs=2,
+    members=2,
+    repeats=1,
+    side=64,
+    copied=2**16,
+    schedule=PRESETS["aggressive"],
+    dense=PRESETS["quarter"],
+)
+
+
+def main(
+    device: Annotated[str, typer.Option(help="cuda, or cpu with --quick.")] = "cuda",
+    quick: Annotated[bool, typer.Option("--quick", help="Next to no work: only tests this script.")] = False,
+    out: Annotated[Path | None, typer.Option("--json", help="Write the figures here as well.")] = None,
+) -> None:
+    """Measure everything on one device and print one figure a line."""
+    chosen = torch.device(device)
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise typer.BadParameter(
+            "the device must be there, found no CUDA device; --device cpu --quick tests the script"
+        )
+    if chosen.type == "cpu" and not quick:
+        raise typer.BadParameter("a CPU must be asked for with --quick; benchmarks.training measures CPUs")
+    figures = measure(chosen, QUICK if quick else Size())
+    facts = {**machine(), **environment(chosen)}
+    print("The GPU's share" + (" (quick: a test of this script, no result)" if quick else "") + "\n")
+    for name, value in figures.items():
+        print(f"{name:<72}{value:>16,.4g}")
+    print("\n" + "; ".join(f"{name} {value}" for name, value in facts.items()))
+    if out is not None:
+        out.write_text(json.dumps({"quick": quick, "figures": figures, **facts}, indent=2) + "\n")
+
+
+def measure(device: torch.device, size: Size) -> dict[str, float]:
+    """All figures under their names; the units are in the names."""
+    images, dense = _images(size.images).to(device), _network(size.dense)
+    figures = ceilings(device, size)
+    for make in (best, source):
+        spec = make(epochs=size.rate_epochs)
+        fast, slow = (rate(fit(dense, images, spec, device=device, capture=on), spec, images) for on in (True, False))
+        name = f"training {spec.recipe}"
+        figures |= {
+            f"{name}, images/s": fast,
+            f"{name}, steps launched one by one, images/s": slow,
+            f"{name}, replayed against launched one by one, times": fast / slow,
+            f"{name}, share of the copy bandwidth, %": 100 * fast * bytes_an_image(size.dense) / figures[COPY],
+            f"{name}, share of the matrix product, %": 100 * fast * 6 * cost(size.dense).macs / figures[PRODUCT],
+        }
+    return figures | long_trainings(device, size, images) | evaluation(device, size) | together(device, size, images)
+
+
+def ceilings(device: torch.device, size: Size) -> dict[str, float]:
+    """Bandwidth and arithmetic of the chip itself, medians."""
+    source_, target = (torch.empty(size.copied, dtype=torch.uint8, device=device) for _ in range(2))
+    square = torch.ones(size.side, size.side, dtype=torch.bfloat16, device=device)
+    product = torch.empty_like(square)
+    copying = timed(lambda: target.copy_(source_), device, size.repeats)
+    multiplying = timed(lambda: torch.mm(square, square, out=product), device, size.repeats)
+    return {
+        COPY: 2 * size.copied / copying,
+        PRODUCT: 2 * size.side**3 / multiplying,
+    }
+
+
+def long_trainings(device: torch.device, size: Size, images: Images) -> dict[str, float]:
+    """Seconds from the call to the network on the CPU, recording included."""
+    dense, pruned = _network(size.dense), _network(size.schedule)
+    tune = replace(tune_preset("good"), epochs=size.tune_epochs, warmup_epochs=min(2.0, size.tune_epochs / 2))
+    long = source(epochs=size.long_epochs)
+    return {
+        f"training source, {long.epochs} epochs of {len(images):,} images, seconds": timed(
+            lambda: fit(dense, images, long, device=device), device, 1, warm_up=0
+        ),
+        f"fine-tuning {size.schedule.label}, {tune.epochs} epochs (goal {GOAL_SECONDS:g} on an H200), seconds": timed(
+            lambda: fit(pruned, images, tune, device=device, teacher=dense), device, 1, warm_up=0
+        ),
+    }
+
+
+def evaluation(device: torch.device, size: Size) -> dict[str, float]:
+    """Images a second through `logits`, from images in the processor's memory to answers there."""
+    network, images = _network(size.dense), test_images()
+    images = images.take(torch.arange(size.test), "benchmark images")
+    return {
+        f"evaluation {precision}, images/s": len(images)
+        / timed(partial(logits, network, images, device=device, precision=precision), device, size.repeats)
+        for precision in ("float32", "bfloat16")
+    }
+
+
+def together(device: torch.device, size: Size, images: Images) -> dict[str, float]:
+    """Images a second of all members, in one training and one after another."""
+    specs = [best(size.rate_epochs, seed) for seed in range(size.members)]
+    networks = [_network(size.dense, seed) for seed in range(size.members)]
+    in_one = fit_together(networks, images, specs, device=device)
+    alone = [
+        rate(fit(network, images, spec, device=device), spec, images)
+        for network, spec in zip(networks, specs, strict=True)
+    ]
+    at_once = size.members * rate(in_one[0], specs[0], images)
+    one_by_one = statistics.median(alone)
+    return {
+        f"{size.members} seeds in one training, images/s": at_once,
+        f"{size.members} seeds one after another, images/s": one_by_one,
+        "in one training against one after another, times": at_once / one_by_one,
+    }
+
+
+def rate(fitted: Fitted, spec: TrainSpec, images: Images) -> float:
+    """Images a second, the median over the epochs after the first."""
+    seen = len(images) // spec.batch_size * spec.batch_size
+    return seen / statistics.median(epoch.seconds for epoch in fitted.history[1:])
+
+
+def bytes_an_image(schedule: Schedule) -> int:
+    """What a training step moves for one image, see above."""
+    convolutions = [layer for layer in cost(schedule).layers if layer.name != "linear"]
+    written = sum(layer.macs // (9 * layer.inputs) for layer in convolutions)
+    return PASSES * BYTES_A_NUMBER * written
+
+
+def timed(work: Callable[[], Any], device: torch.device, repeats: int, *, warm_up: int = 1) -> float:
+    """Median seconds of `work`, the device having done it, after calls that do not count."""
+    seconds = []
+    for call in range(warm_up + repeats):
+        started = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        if call >= warm_up:
+            seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
+
+
+def _images(count: int) -> Images:
+    bundled = training_images("bundled")
+    return bundled.take(torch.arange(count) % len(bundled), f"{count:,} benchmark images")
+
+
+def _network(schedule: Schedule, seed: int = 0) -> ResNet20:
+    model = ResNet20(schedule)
+    initialise(model, torch_generator(seed, "weights"))
+    return model
+
+
+if __name__ == "__main__":
+    typer.run(main)

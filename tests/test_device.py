@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import pytest
+import torch
+
+from roboreg_core.device import choose_device, working_on
+from roboreg_core.errors import SpecError
+
+
+def seen(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+
+
+@pytest.mark.parametrize(
+    ("count", "name", "expected"),
+    [(0, "auto", "cpu"), (1, "auto", "cuda"), (1, "cuda", "cuda"), (2, "cuda:1", "cuda:1"), (2, "cpu", "cpu")],
+)
+def test_a_device_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch, count: int, name: str, expected: str) -> None:
+    seen(monkeypatch, count)
+    assert choose_device(name) == torch.device(expected)
+
+
+@pytest.mark.parametrize(
+    ("count", "name", "reason"),
+    [
+        (0, "cuda", "found no CUDA device; use --device cpu"),
+        (1, "cuda:1", "found 1 that this process may see, counted from cuda:0; see CUDA_VISIBLE_DEVICES"),
+        (1, "mps", "device must be auto, cpu or cuda, got 'mps'"),
+        (1, "nonsense", "device must be auto, cpu or cuda, got 'nonsense'"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(
+    monkeypatch: pytest.MonkeyPatch, count: int, name: str, reason: str
+) -> None:
+    seen(monkeypatch, count)
+    with pytest.raises(SpecError, match=reason):
+        choose_device(name)
+
+
+def test_settings_of_a_gpu_end_with_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
+    before = torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32
+    with working_on(torch.device("cuda"), same_shapes=True):
+        assert torch.backends.cudnn.benchmark
+        assert not torch.backends.cudnn.allow_tf32
+    assert (torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32) == before
+
+
+def test_a_cpu_needs_no_settings() -> None:
+    before = torch.backends.cudnn.benchmark
+    with working_on(torch.device("cpu"), same_shapes=True):
+        assert torch.backends.cudnn.benchmark == before
