@@ -63,7 +63,7 @@ def measure(precision: Precision, steps: int, epochs: int) -> Share:
         spent.append(time.perf_counter() - started)
         return out
 
-    with mock.patch("roboreg_core.training.loop.augment", timed):
+    with mock.patch("roboreg_core.training.steps.augment", timed):
         history = fit(model, images, replace(spec, epochs=epochs)).history
     if len(spent) != steps * epochs:
         raise RuntimeError(f"augmentation must be called once a step, {steps * epochs} times, got {len(spent)}")
