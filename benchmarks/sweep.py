@@ -1,6 +1,6 @@
 """A sweep of the source project's 27 schedules: the walk that shares work, against the same points one by one.
 
-Both prune with the default method and measure on all test images in float32, in processes of their own, in turns. One
+Both prune with the default method and measure on all test images in float32, in turns, each turn in a new process. One
 by one means a `prune` and a pass over the images for each schedule, everything loaded beforehand. Not a single count of
 right images may differ, or there is no table. Run: python -m benchmarks.sweep
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,16 +38,15 @@ def main(
     """Measure both ways and print one table."""
     size = (3, 500) if quick else (SOURCE.size, 10_000)
     seconds: dict[str, list[float]] = {"one by one": [], "walk": []}
-    with ExitStack() as stack:
-        ways = {"one by one": partial(prepare_alone, *size), "walk": partial(prepare_walk, *size)}
-        running = {name: stack.enter_context(Contender(way)) for name, way in ways.items()}
-        for _ in range(repeats):
-            found: dict[str, Counts] = {}
-            for name, contender in running.items():
+    ways = {"one by one": partial(prepare_alone, *size), "walk": partial(prepare_walk, *size)}
+    for _ in range(repeats):
+        found: dict[str, Counts] = {}
+        for name, way in ways.items():
+            with Contender(way) as contender:
                 spent, found[name] = contender.turn()
-                seconds[name].append(spent)
-            if found["walk"] != found["one by one"]:
-                raise typer.BadParameter(f"both ways must find the same, got {differences(found)}: not the same work")
+            seconds[name].append(spent)
+        if found["walk"] != found["one by one"]:
+            raise typer.BadParameter(f"both ways must find the same, got {differences(found)}: not the same work")
     ratios = [alone / shared for alone, shared in zip(seconds["one by one"], seconds["walk"], strict=True)]
     ratio = statistics.median(ratios)
     title = f"Pruning and measuring {size[0]} schedules on {size[1]:,} test images"

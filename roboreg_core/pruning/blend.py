@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from roboreg_core.pruning.inner import Inner
-from roboreg_core.pruning.least_squares import TAPS, Moments
+from roboreg_core.pruning.least_squares import TAPS, Moments, by_onednn
 from roboreg_core.pruning.refit import split
 
 # Added to the diagonal of each filter's equations, as a share of it: a step is right only as far as the pattern holds.
@@ -74,16 +74,18 @@ def blend(around: Around, mixtures: Tensor, weights: Tensor) -> Tensor:
     flat = around.channels.view(n * taps, size)
     mixtures, weights = mixtures.clone(), weights.float()
     reads = weights[:-1].view(len(mixtures), taps, -1)
-    before = (flat @ mixtures.T).view(n, taps, -1).permute(2, 0, 1).contiguous()
+    with by_onednn():
+        before = (mixtures @ flat.T).view(-1, n, taps)
     hidden = before.relu()
     grams = _grams(around.channels, hidden > 0, reads)
     residual = around.wanted - weights[-1] - hidden.permute(1, 0, 2).reshape(n, -1) @ reads.flatten(0, 1)
     loudness = hidden.square().mean((1, 2)) * reads.square().sum((1, 2))
     lowest = _energy(residual)
     for one in loudness.argsort(descending=True).tolist():
-        right = ((residual @ reads[one].T) * (hidden[one] > 0)).view(-1) @ flat
-        step = torch.linalg.solve(grams[one], right)
-        change = (flat @ step).view(n, taps)
+        with by_onednn():
+            right = ((residual @ reads[one].T) * (hidden[one] > 0)).view(-1) @ flat
+            step = torch.linalg.solve(grams[one], right)
+            change = (flat @ step).view(n, taps)
         for share in SHARES:
             answer = torch.add(before[one], change, alpha=share).relu_()
             left = torch.addmm(residual, answer - hidden[one], reads[one], alpha=-1)
@@ -109,8 +111,9 @@ def _grams(channels: Tensor, active: Tensor, reads: Tensor) -> Tensor:
     for first in range(0, len(channels), IN_CACHE):
         part = slice(first, first + IN_CACHE)
         for combination in strongest:
-            rows = ((active[part] * combination) @ channels[part]).transpose(0, 1)
-            grams.baddbmm_(rows.transpose(1, 2), rows)
+            with by_onednn():
+                rows = ((active[part] * combination) @ channels[part]).transpose(0, 1)
+                grams.baddbmm_(rows.transpose(1, 2), rows)
     own = grams.diagonal(dim1=1, dim2=2)
     # Never nothing: where a channel is zero on every image the equations would have no single solution.
     own.add_(DAMPING * own + 1e-6 * own.mean(1, keepdim=True) + 1e-12)

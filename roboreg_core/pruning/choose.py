@@ -2,76 +2,83 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from roboreg_core.pruning.cluster import cluster
 from roboreg_core.pruning.keep import SCORES, best, best_of_each, medoids
-from roboreg_core.pruning.least_squares import channel_rows, eliminate, exchange, regrets
 from roboreg_core.pruning.method import NO_CLUSTERS, Method
-from roboreg_core.pruning.site import Site, copies_of, of_distinct
+from roboreg_core.pruning.selection import eliminate, exchange
+from roboreg_core.pruning.site import Site
 from roboreg_core.seeding import derive, torch_generator
 
 
-def choose(site: Site, k: int) -> tuple[Tensor, Tensor | None, int]:
-    """Label of each filter (-1: dropped), which filters stay (None: means of clusters do), how many are distinct."""
+class Choice(NamedTuple):
+    """What `choose` found.
+
+    Attributes:
+        labels: int (width,), for each filter the one after that it goes into; -1 where it is dropped.
+        kept: int (n_kept,), which filters stay; None where means of clusters do.
+        distinct: how many different filters there are.
+        losses: see `BlockReport.losses`.
+    """
+
+    labels: Tensor
+    kept: Tensor | None
+    distinct: int
+    losses: tuple[float, ...] = ()
+
+
+def choose(site: Site, k: int) -> Choice:
+    """Which filters of a block stay where at most `k` may."""
     width, method = site.inner.width, site.method
-    distinct, copies = copies_of(site)
     if k == width:
-        return torch.arange(width), torch.arange(width), distinct
+        return Choice(torch.arange(width), torch.arange(width), site.distinct)
     if method.clusters == NO_CLUSTERS:
-        kept = _by_loss(site, k, copies, None) if method.keep == "loss" else best(_scores(site), k)
-        return _labels_of(site, kept, copies), kept, distinct
+        return _by_loss(site, k) if method.keep == "loss" else _by_score(site, k)
     found = cluster(site.rows.numpy(), k, derive(site.seed, "cluster", site.number), method.clusters)
     labels = torch.from_numpy(found.labels)
     if method.keep in ("centroid", "average"):
-        return labels, None, found.distinct
+        return Choice(labels, None, found.distinct)
     if method.keep == "medoid":
         kept = medoids(site.rows.double(), labels)
     elif method.keep == "loss":
+        start = site.outer.start(site.straight.conv2)
+        alive = eliminate(site.everything, start, found.count, labels)
         # In the order of the labels, which number the clusters by their first filter.
-        alive = _by_loss(site, found.count, torch.arange(width), labels)
         kept = alive[labels[alive].argsort()]
     else:
         kept = best_of_each(_scores(site), labels)
-    return labels, kept, found.distinct
+    return Choice(labels, kept, found.distinct)
 
 
-def _by_loss(site: Site, k: int, copies: Tensor, labels: Tensor | None) -> Tensor:
-    """The filters that stay, ascending; of equal ones only the first may."""
-    firsts = copies.unique()
-    if labels is None and len(firsts) <= k:
-        return firsts
-    of, start = of_distinct(site, copies)
-    if labels is not None:
-        return firsts[eliminate(of, start, k, labels)]
-    return firsts[exchange(of, start, site.elimination.down_to(k))]
+def _by_loss(site: Site, k: int) -> Choice:
+    """Of equal filters only the first may stay; a copy goes with its original."""
+    firsts, losses = site.firsts, torch.zeros(site.inner.width, dtype=torch.float64)
+    kept = firsts
+    if len(firsts) > k:
+        selection = exchange(*site.of_distinct, site.elimination.down_to(k))
+        kept, losses[firsts] = firsts[selection.kept], selection.regrets
+    return Choice(_numbered(site, kept)[site.copies], kept, site.distinct, tuple(losses.tolist()))
 
 
-def losses_of(site: Site, labels: Tensor) -> tuple[float, ...]:
-    """See `BlockReport.losses`; () where filters are chosen otherwise."""
-    if site.method.keep != "loss" or site.method.clusters != NO_CLUSTERS:
-        return ()
-    firsts = copies_of(site)[1].unique()
-    start = site.outer.start(site.straight.conv2)
-    rows = torch.cat([channel_rows(firsts), torch.tensor([len(start) - 1])])
-    kept = (labels[firsts] >= 0).nonzero().squeeze(1)
-    losses = torch.zeros(len(labels), dtype=torch.float64)
-    losses[firsts] = regrets(site.everything.take(channel_rows(firsts)), start[rows], kept)
-    return tuple(losses.tolist())
+def _by_score(site: Site, k: int) -> Choice:
+    kept = best(_scores(site), k)
+    return Choice(_numbered(site, kept), kept, site.distinct)
 
 
-def _labels_of(site: Site, kept: Tensor, copies: Tensor) -> Tensor:
-    """Kept filters are numbered; under `loss` a copy goes with its original, everything else is dropped."""
+def _numbered(site: Site, kept: Tensor) -> Tensor:
+    """Labels that number the kept filters and drop all others."""
     labels = torch.full((site.inner.width,), -1)
     labels[kept] = torch.arange(len(kept))
-    return labels[copies] if site.method.keep == "loss" else labels
+    return labels
 
 
 def is_exact(site: Site, labels: Tensor) -> bool:
     """True where only equal filters went together, and conv2's slices were summed."""
-    copies = copies_of(site)[1]
-    pairs = torch.stack([labels, copies]).unique(dim=1)
+    pairs = torch.stack([labels, site.copies]).unique(dim=1)
     alone = bool((labels >= 0).all()) and pairs.shape[1] == int(labels.max()) + 1
     return alone and sums_slices(site.method)
 

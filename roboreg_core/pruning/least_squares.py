@@ -1,4 +1,4 @@
-"""Ridge least squares over the channels of a convolution: which channels to keep, and the weights that then fit best.
+"""Ridge least squares over the channels of a convolution: the weights that fit best.
 
 Everything is computed from second moments, so that another choice of channels costs a solve and no pass over images.
 Unknowns are ordered as `weight.flatten(1)` orders them, channel by channel, with one constant at the end.
@@ -6,8 +6,9 @@ Unknowns are ordered as `weight.flatten(1)` orders them, channel by channel, wit
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,12 +19,10 @@ from torch import Tensor
 TAPS = 9
 # Added to the diagonal of the Gram matrix, as a share of its mean: what is not determined stays where it was.
 RIDGE = 1e-4
-# A channel that may not be dropped costs this much.
-NEVER = float("inf")
 # torch's setting is the whole process's: two threads must not take each other's for the one to put back.
 _SETTING = threading.Lock()
-# Exchanges are tried with so many candidates a round; most rounds end at the first.
-CANDIDATES = 3
+# A Gram matrix is symmetric: computed in so many bands, each from its diagonal on, a third of the work falls away.
+BANDS = 3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,16 +56,35 @@ def moments(parts: Iterable[tuple[Tensor, Tensor]]) -> Moments:
     count = 0
     for inputs, targets in parts:
         with by_onednn():
-            products = [inputs.T @ inputs, inputs.T @ targets]
+            products = [inputs.T @ targets, *gram_bands(inputs)]
         products += [inputs.sum(0), targets.sum(0), targets.square().sum(0)]
         totals = totals or [torch.zeros_like(each, dtype=torch.float64) for each in products]
         for total, each in zip(totals, products, strict=True):
             total.add_(each)
         count += len(inputs)
-    gram, cross, sums, wanted, energy = totals
-    sides = torch.cat([gram, sums[None]]), torch.cat([sums, sums.new_tensor([count])])[:, None]
+    cross, *bands, sums, wanted, energy = totals
+    sides = torch.cat([gram_of(bands), sums[None]]), torch.cat([sums, sums.new_tensor([count])])[:, None]
     cross = torch.cat([cross, wanted[None]])
     return Moments(gram=torch.cat(sides, 1).cpu() / count, cross=cross.cpu() / count, energy=energy.cpu() / count)
+
+
+def gram_bands(rows: Tensor) -> list[Tensor]:
+    """The Gram matrix of `rows` (n, size) as bands of its lines, each from the diagonal on; they may be summed up."""
+    size = rows.shape[1]
+    cuts = [size * band // BANDS for band in range(BANDS + 1)]
+    return [rows[:, start:end].T @ rows[:, start:] for start, end in itertools.pairwise(cuts)]
+
+
+def gram_of(bands: Sequence[Tensor]) -> Tensor:
+    """The Gram matrix (size, size) whose bands `gram_bands` computed."""
+    size = bands[0].shape[1]
+    gram = bands[0].new_empty(size, size)
+    for band in bands:
+        height, width = band.shape
+        start = size - width
+        gram[start : start + height, start:] = band
+        gram[start + height :, start : start + height] = band[:, height:].T
+    return gram
 
 
 @contextmanager
@@ -96,7 +114,7 @@ def ridge(of: Moments, start: Tensor) -> Tensor:
 
     `start` has the same shape; its constant is not pulled. The error never exceeds that of `start`.
     """
-    regular, right = _regular(of, start)
+    regular, right = regularised(of, start)
     return torch.linalg.solve(regular, right)
 
 
@@ -106,145 +124,13 @@ def error(of: Moments, weights: Tensor) -> float:
     return float(residual.sum())
 
 
-def eliminate(of: Moments, start: Tensor, k: int, labels: Tensor | None = None) -> Tensor:
-    """The `k` channels that stay when, one at a time, the cheapest one leaves and the others are fitted again.
-
-    Optimal brain surgeon (Hassibi and Stork 1993) with whole channels in place of weights.
-
-    Args:
-        of: moments of all channels.
-        start: weights before, (n_inputs + 1, n_targets), what ridge pulls towards.
-        k: how many stay.
-        labels: (n_channels,); where given, the last channel of a cluster never leaves.
-
-    Returns:
-        int (k,), ascending.
-    """
-    return Elimination(of, start, labels).down_to(k)
-
-
-class Elimination:
-    """What `eliminate` does, step by step: for another `k` it goes on from where it was."""
-
-    def __init__(self, of: Moments, start: Tensor, labels: Tensor | None = None) -> None:
-        """Begin with all channels; see `eliminate` for the arguments."""
-        regular, right = _regular(of, start)
-        self._inverse = _inverse(regular)
-        self._weights = self._inverse @ right
-        self._n = (len(regular) - 1) // TAPS
-        self._rows = channel_rows(torch.arange(self._n)).view(self._n, TAPS)
-        self._labels = labels
-        self._left: list[int] = []
-
-    def down_to(self, k: int) -> Tensor:
-        """The `k` channels that stay, ascending."""
-        while len(self._left) < self._n - k:
-            self._step()
-        return self._staying(self._n - k)
-
-    def _staying(self, steps: int) -> Tensor:
-        stays = torch.ones(self._n, dtype=torch.bool)
-        stays[self._left[:steps]] = False
-        return stays.nonzero().squeeze(1)
-
-    def _step(self) -> None:
-        alive, labels = self._staying(len(self._left)), self._labels
-        costs = _costs(self._inverse, self._weights, self._rows[alive])
-        if labels is not None:
-            costs[torch.bincount(labels[alive], minlength=int(labels.max()) + 1)[labels[alive]] == 1] = NEVER
-        leaves = alive[costs.argmin()]
-        gone = self._rows[leaves]
-        columns = self._inverse[:, gone]
-        update = torch.linalg.solve(columns[gone], columns.T)
-        self._weights.addmm_(update.T, self._weights[gone], alpha=-1)
-        self._inverse.addmm_(columns, update, alpha=-1)
-        self._left.append(int(leaves))
-
-
-def exchange(of: Moments, start: Tensor, kept: Tensor) -> Tensor:
-    """Swap a kept channel for a dropped one as long as that lowers the error; returns (k,), ascending.
-
-    Elimination never takes a decision back; this does.
-    """
-    regular, right = _regular(of, start)
-    n = (len(regular) - 1) // TAPS
-    chosen = kept.tolist()
-    lowest = _objective(regular, right, chosen)
-    # Every swap lowers the error, so this ends; the bound only limits the time.
-    for _ in range(n):
-        better = _better(regular, right, chosen, n, lowest)
-        if better is None:
-            break
-        chosen, lowest = better
-    return torch.tensor(sorted(chosen))
-
-
-def regrets(of: Moments, start: Tensor, kept: Tensor) -> Tensor:
-    """How much the error would fall with each channel that is not kept, as a share of the targets' variance, (n,).
-
-    One channel at a time, all others fitted again; 0 for the kept ones.
-    """
-    regular, right = _regular(of, start)
-    n = (len(regular) - 1) // TAPS
-    chosen = kept.tolist()
-    others = [channel for channel in range(n) if channel not in chosen]
-    out = torch.zeros(n, dtype=torch.float64)
-    if others:
-        variance = float((of.energy - of.cross[-1].square()).sum())
-        out[torch.tensor(others)] = _gains(regular, right, chosen, others).clamp_min(0) / max(variance, 1e-12)
-    return out
-
-
-def _better(regular: Tensor, right: Tensor, chosen: list[int], n: int, lowest: float) -> tuple[list[int], float] | None:
-    others = [channel for channel in range(n) if channel not in chosen]
-    if not others:
-        return None
-    gains = _gains(regular, right, chosen, others)
-    for candidate in gains.argsort(descending=True, stable=True)[:CANDIDATES].tolist():
-        more = [*chosen, others[candidate]]
-        rows = _with_constant(more, regular)
-        inverse = _inverse(regular[rows][:, rows])
-        costs = _costs(inverse, inverse @ right[rows], channel_rows(torch.arange(len(more))).view(-1, TAPS))
-        swapped = [channel for i, channel in enumerate(more) if i != int(costs.argmin())]
-        value = _objective(regular, right, swapped)
-        if value < lowest - 1e-9 * abs(lowest):
-            return swapped, value
-    return None
-
-
-def _gains(regular: Tensor, right: Tensor, chosen: list[int], others: list[int]) -> Tensor:
-    """How much the error falls with each other channel added."""
-    have = _with_constant(chosen, regular)
-    inverse = _inverse(regular[have][:, have])
-    rows = channel_rows(torch.tensor(others)).view(-1, TAPS)
-    beside = regular[rows][:, :, have]
-    schur = regular[rows[:, :, None], rows[:, None, :]] - beside @ inverse @ beside.transpose(1, 2)
-    residual = right[rows] - beside @ (inverse @ right[have])
-    return (residual * torch.linalg.solve(schur, residual)).sum((1, 2))
-
-
-def _costs(inverse: Tensor, weights: Tensor, rows: Tensor) -> Tensor:
-    """How much the error grows without each channel, whose unknowns are `rows` (n, 9)."""
-    own = inverse[rows[:, :, None], rows[:, None, :]]
-    return (weights[rows] * torch.linalg.solve(own, weights[rows])).sum((1, 2))
-
-
-def _objective(regular: Tensor, right: Tensor, channels: list[int]) -> float:
-    rows = _with_constant(channels, regular)
-    return -float((torch.linalg.solve(regular[rows][:, rows], right[rows]) * right[rows]).sum())
-
-
-def _with_constant(channels: list[int], regular: Tensor) -> Tensor:
-    return torch.cat([channel_rows(torch.tensor(channels)), torch.tensor([len(regular) - 1])])
-
-
-def _inverse(regular: Tensor) -> Tensor:
+def inverse_of(regular: Tensor) -> Tensor:
     """The inverse of a regularised Gram matrix, by Cholesky's factors in two thirds of the general way's time."""
     factor, failed = torch.linalg.cholesky_ex(regular)
     return torch.linalg.inv(regular) if failed else torch.cholesky_inverse(factor)
 
 
-def _regular(of: Moments, start: Tensor) -> tuple[Tensor, Tensor]:
+def regularised(of: Moments, start: Tensor) -> tuple[Tensor, Tensor]:
     """Both sides of the regularised normal equations."""
     size = len(of.gram) - 1
     # Never nothing: with channels that are zero on every image the equations would have no single solution.

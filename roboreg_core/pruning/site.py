@@ -19,13 +19,16 @@ from roboreg_core.pruning.blend import Around
 from roboreg_core.pruning.calibration import BATCH_SIZE, Answers
 from roboreg_core.pruning.features import ROWS, filter_rows
 from roboreg_core.pruning.inner import Inner, Outer
-from roboreg_core.pruning.least_squares import Elimination, Moments, channel_rows, moments
+from roboreg_core.pruning.least_squares import Moments, channel_rows, moments
 from roboreg_core.pruning.method import RESPONSES, Method
 from roboreg_core.pruning.patches import patches, values
 from roboreg_core.pruning.refit import refit_conv1
+from roboreg_core.pruning.selection import Elimination
 
 # Responses that are clustered, a channel: more change nothing.
 N_RESPONSES = 4_096
+# Channels of this size are kept to be mixed; larger ones are sooner computed again than written and read.
+KEPT_BYTES = 2**26
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +79,32 @@ class Site:
     @cached_property
     def elimination(self) -> Elimination:
         """Which distinct filters leave one after the other; another `k` goes on from the one before."""
-        return Elimination(*of_distinct(self, copies_of(self)[1]))
+        return Elimination(*self.of_distinct)
+
+    @cached_property
+    def copies(self) -> Tensor:
+        """Int (width,): for each filter the first one that equals it."""
+        rows = filter_rows(self.inner).numpy()
+        _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        return torch.from_numpy(first[inverse.reshape(-1)])
+
+    @cached_property
+    def firsts(self) -> Tensor:
+        """Int (distinct,), ascending: the first filter of each kind."""
+        return self.copies.unique()
+
+    @property
+    def distinct(self) -> int:
+        """How many filters are different."""
+        return len(self.firsts)
+
+    @cached_property
+    def of_distinct(self) -> tuple[Moments, Tensor]:
+        """Moments of distinct filters' channels, and conv2 as unknowns with equal filters' slices summed."""
+        # Equal filters' slices go into the first of them, the others are left zero.
+        conv2 = torch.zeros_like(self.straight.conv2).index_add_(1, self.copies, self.straight.conv2)
+        start, rows = self.outer.start(conv2), channel_rows(self.firsts)
+        return self.everything.take(rows), start[torch.cat([rows, torch.tensor([len(start) - 1])])]
 
     def parts(self) -> Iterator[tuple[Tensor, Answers]]:
         """The inputs and the dense network's answers, a few images at a time."""
@@ -99,20 +127,43 @@ class Site:
         return around
 
     @cached_property
-    def _seen(self) -> tuple[Moments, Around | None]:
-        """`everything` and `around`: both need all channels on all images, which are computed once."""
+    def _seen(self) -> tuple[Moments, Around | None, tuple[Tensor, ...]]:
+        """`everything`, `around` and, where they are small, all channels on all images, which all of it is made of."""
+        assert self.inputs is not None
+        if not self.method.rounds:
+            return self.moments_of(self.straight), None, ()
         parts: list[Around] = []
-        of = self.moments_of(self.straight, parts if self.method.rounds else None)
-        return of, Around.joined(parts) if parts else None
+        pixels = self.inputs[0, 0].numel() // self.block.conv1.stride[0] ** 2
+        small = 4 * len(self.inputs) * self.straight.width * pixels <= KEPT_BYTES
+        kept: list[Tensor] | None = [] if small else None
+        of = self.moments_of(self.straight, around=parts, kept=kept)
+        return of, Around.joined(parts), tuple(kept or ())
 
-    def moments_of(self, inner: Inner, around: list[Around] | None = None, kept: list[Tensor] | None = None) -> Moments:
+    def moments_of_mixed(self, inner: Inner, mixtures: Tensor, kept: list[Tensor]) -> Moments:
+        """`moments_of` the block `inner` whose filters are `mixtures` (k, width + 1) of all of them."""
+        known = self._seen[2]
+        if not known:
+            return self.moments_of(inner, kept=kept)
+        device = known[0].device
+        weight, bias = mixtures[:, :-1, None, None].to(device), mixtures[:, -1].to(device)
+        return self.moments_of(inner, kept=kept, known=(F.conv2d(channels, weight, bias) for channels in known))
+
+    def moments_of(
+        self,
+        inner: Inner,
+        *,
+        around: list[Around] | None = None,
+        kept: list[Tensor] | None = None,
+        known: Iterator[Tensor] | None = None,
+    ) -> Moments:
         """Moments of the channels of `inner` and what is wanted of them.
 
-        Where they are given, `around` and `kept` get what is around a few places, and the channels before their ReLU.
+        Where they are given, `around` and `kept` get what is around a few places, and the channels before their ReLU;
+        `known` are these channels where they need not be computed.
         """
 
         def part(x: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
-            channels = before_relu(inner, x, self.block)
+            channels = before_relu(inner, x, self.block) if known is None else next(known)
             if kept is not None:
                 kept.append(channels)
             rows = patches(channels, answers.places)
@@ -135,26 +186,6 @@ class Site:
             channels = self.answers.channels
             responses = channels[:: max(1, len(channels) // N_RESPONSES)].relu().T.cpu()
         return ROWS[self.method.features](self.inner, responses)
-
-
-def copies_of(site: Site) -> tuple[int, Tensor]:
-    """How many filters are distinct, and for each the first that equals it."""
-    rows = filter_rows(site.inner).numpy()
-    _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-    return len(first), torch.from_numpy(first[inverse.reshape(-1)])
-
-
-def of_distinct(site: Site, copies: Tensor) -> tuple[Moments, Tensor]:
-    """Moments of distinct filters' channels, and conv2 as unknowns with equal filters' slices summed."""
-    rows = channel_rows(copies.unique())
-    start = site.outer.start(_gathered(site.straight, copies))
-    return site.everything.take(rows), start[torch.cat([rows, torch.tensor([len(start) - 1])])]
-
-
-def _gathered(inner: Inner, copies: Tensor) -> Tensor:
-    """conv2 with the slices of equal filters summed into the first of them, the others zero."""
-    conv2 = torch.zeros_like(inner.conv2)
-    return conv2.index_add_(1, copies, inner.conv2)
 
 
 def channels_of(inner: Inner, x: Tensor, block: BasicBlock) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from roboreg_core.pruning import merge
 from roboreg_core.pruning.blend import blend, mixed, pure
 from roboreg_core.pruning.calibration import BATCH_SIZE
-from roboreg_core.pruning.choose import choose, is_exact, losses_of, sums_slices
+from roboreg_core.pruning.choose import choose, is_exact, sums_slices
 from roboreg_core.pruning.inner import Inner, Outer
 from roboreg_core.pruning.least_squares import channel_rows, error
 from roboreg_core.pruning.refit import refit_conv2
@@ -68,7 +68,7 @@ class PrunedBlock:
 
 def prune_block(site: Site, k: int) -> PrunedBlock:
     """Keep at most `k` filters of a block. Where all stay and nothing is to mend, it stays as it is."""
-    labels, kept, distinct = choose(site, k)
+    labels, kept, distinct, losses = choose(site, k)
     width = site.inner.width
     count = int(labels.max()) + 1
     if count == width:
@@ -90,7 +90,7 @@ def prune_block(site: Site, k: int) -> PrunedBlock:
         distinct=distinct,
         dead=int(site.inner.dead.sum()),
         labels=tuple(labels.tolist()),
-        losses=losses_of(site, labels) if count < width else (),
+        losses=losses if count < width else (),
     )
     return PrunedBlock(inner=inner, outer=outer, report=report, changed=changed, channels=channels)
 
@@ -108,7 +108,7 @@ def _blend(
         mixtures = blend(site.around, mixtures, outer.start(inner.conv2))
         new = mixed(site.straight, inner, mixtures, site.around)
         passed: list[Tensor] = []
-        of = site.moments_of(new, kept=passed)
+        of = site.moments_of_mixed(new, mixtures, passed)
         solved = refit_conv2(new, outer, of)
         reached = error(of, solved[1].start(solved[0].conv2).double())
         # Mixtures look at some of the places; here all of them count.

@@ -13,8 +13,6 @@ from roboreg_core.data.images import Images
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.pruning import anatomy
 from roboreg_core.pruning.cluster import cluster
-from roboreg_core.pruning.least_squares import channel_rows, moments, regrets, ridge
-from roboreg_core.pruning.least_squares import error as error_of
 from roboreg_core.pruning.method import parse
 from roboreg_core.pruning.prune import PruneSpec, prune
 from roboreg_core.schedule import PRESETS, Schedule
@@ -87,24 +85,6 @@ def test_which_filters_stay(make_network: Make) -> None:
     norms = model.blocks[0].conv1.weight.detach().abs().sum((1, 2, 3)).numpy()
     assert one.tolist() == [True, *(norms[1:] == norms[1:].max()).tolist()]
     assert anatomy.stays(model, 1, parse("raw/kmeans/loss/refit"), together, 0) is None
-
-
-def test_a_regret_is_how_much_the_error_falls() -> None:
-    generator = torch.Generator().manual_seed(0)
-    inputs, targets = torch.randn(400, 36, generator=generator), torch.randn(400, 5, generator=generator)
-    of, start = moments([(inputs, targets)]), torch.zeros(37, 5)
-    kept = torch.tensor([0, 2])
-    found = regrets(of, start, kept)
-
-    def least(channels: list[int]) -> float:
-        rows = channel_rows(torch.tensor(channels))
-        part = of.take(rows)
-        return error_of(part, ridge(part, torch.zeros(len(rows) + 1, 5)))
-
-    variance = float(targets.var(0, correction=0).sum())
-    assert found[[0, 2]].tolist() == [0, 0]
-    for other in (1, 3):
-        assert float(found[other]) == pytest.approx((least([0, 2]) - least([0, 2, other])) / variance, rel=2e-2)
 
 
 def test_a_report_tells_what_each_dropped_filter_would_have_saved(make_network: Make, images: Images) -> None:

@@ -5,13 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roboreg_core.pruning.least_squares import (
-    RIDGE,
     TAPS,
     Moments,
-    channel_rows,
-    eliminate,
     error,
-    exchange,
+    gram_bands,
+    gram_of,
     moments,
     ridge,
 )
@@ -39,6 +37,12 @@ def test_moments_are_means_with_a_constant_and_do_not_depend_on_the_parts() -> N
     torch.testing.assert_close(parts.gram, whole.gram, rtol=1e-5, atol=1e-5)
 
 
+def test_bands_make_the_whole_gram_matrix() -> None:
+    for size in (1, 2, 3, 7, 45):
+        rows = torch.randn(20, size, generator=torch.Generator().manual_seed(size))
+        torch.testing.assert_close(gram_of(gram_bands(rows)), rows.T @ rows, rtol=1e-5, atol=1e-5)
+
+
 def test_ridge_finds_the_least_squares_weights() -> None:
     inputs, targets = problem(n=4_000)
     of = moments([(inputs, targets)])
@@ -61,34 +65,6 @@ def test_what_images_do_not_determine_stays_where_it_was() -> None:
     of = moments([(torch.zeros_like(inputs), targets)])
     start = torch.randn(of.cross.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     torch.testing.assert_close(ridge(of, start)[:-1], start[:-1])
-
-
-def subset_error(of: Moments, kept: torch.Tensor) -> float:
-    part = of.take(channel_rows(kept))
-    return error(part, ridge(part, nothing(part)))
-
-
-def test_elimination_drops_what_costs_least_and_exchange_never_makes_it_worse() -> None:
-    generator = torch.Generator().manual_seed(1)
-    of = moments([problem(channels=8, seed=2)])
-    for k in (1, 3, 7):
-        kept = eliminate(of, nothing(of), k)
-        swapped = exchange(of, nothing(of), kept)
-        chance = min(subset_error(of, torch.randperm(8, generator=generator)[:k]) for _ in range(5))
-        assert len(kept) == len(swapped) == k
-        assert subset_error(of, swapped) <= subset_error(of, kept) * (1 + 10 * RIDGE)
-        assert subset_error(of, swapped) <= chance * (1 + 10 * RIDGE)
-    # The first to leave is the cheapest one, found by trying all.
-    everyone = torch.arange(8)
-    costs = [subset_error(of, everyone[everyone != channel]) for channel in range(8)]
-    assert int(torch.tensor(costs).argmin()) not in eliminate(of, nothing(of), 7)
-
-
-def test_every_cluster_keeps_one() -> None:
-    of = moments([problem(channels=6)])
-    labels = torch.tensor([0, 0, 0, 0, 1, 2])
-    kept = eliminate(of, nothing(of), 3, labels)
-    assert labels[kept].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("stride", [1, 2])

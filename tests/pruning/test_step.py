@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -58,3 +59,28 @@ def test_advancing_is_the_block_in_eval_mode(make_network: Make, few_images: Ima
     with torch.no_grad():
         expected = model.blocks[0](dense.inputs)
     torch.testing.assert_close(advance(site, prune_block(site, 16)), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("number", [1, 4, 9])
+def test_channels_mixed_from_kept_ones_are_those_of_the_new_filters(
+    make_network: Make, few_images: Images, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    model = make_network()
+    dense = reference(model, few_images, 0)
+    with torch.no_grad():
+        inputs = model.layer1[0](dense.inputs) if number == 1 else dense.inputs
+        for block in model.blocks[: number - 1]:
+            inputs = block(inputs)
+    known, again = (
+        Site(number, model.blocks[number - 1], parse("refit"), 0, inputs, dense.blocks[number - 1]) for _ in range(2)
+    )
+    mixed = prune_block(known, 5)
+    monkeypatch.setattr("roboreg_core.pruning.site.KEPT_BYTES", 0)
+    computed = prune_block(again, 5)
+    assert mixed.channels
+    assert mixed.report.labels == computed.report.labels
+    torch.testing.assert_close(mixed.inner.conv2, computed.inner.conv2, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(advance(known, mixed), advance(again, computed), rtol=1e-3, atol=1e-3)
+    # Not only alike: what was mixed is what the new filters answer.
+    told = advance(known, replace(mixed, channels=()))
+    torch.testing.assert_close(advance(known, mixed), told, rtol=1e-3, atol=1e-3)
