@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,6 +30,14 @@ from roboreg_core.pruning.selection import Elimination
 N_RESPONSES = 4_096
 # Channels of this size are kept to be mixed; larger ones are sooner computed again than written and read.
 KEPT_BYTES = 2**26
+
+
+class _Seen(NamedTuple):
+    """`Site.everything`, `Site.around`, and the channels that both were made of where they are small enough to keep."""
+
+    everything: Moments
+    around: Around | None = None
+    channels: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,31 +126,31 @@ class Site:
     @property
     def everything(self) -> Moments:
         """Moments of all channels and what is wanted of them."""
-        return self._seen[0]
+        return self._seen.everything
 
     @property
     def around(self) -> Around:
         """All channels around a few places; only where the method blends."""
-        around = self._seen[1]
+        around = self._seen.around
         assert around is not None
         return around
 
     @cached_property
-    def _seen(self) -> tuple[Moments, Around | None, tuple[Tensor, ...]]:
-        """`everything`, `around` and, where they are small, all channels on all images, which all of it is made of."""
+    def _seen(self) -> _Seen:
+        """What needs all channels on all images, which are computed once."""
         assert self.inputs is not None
         if not self.method.rounds:
-            return self.moments_of(self.straight), None, ()
+            return _Seen(self.moments_of(self.straight))
         parts: list[Around] = []
         pixels = self.inputs[0, 0].numel() // self.block.conv1.stride[0] ** 2
         small = 4 * len(self.inputs) * self.straight.width * pixels <= KEPT_BYTES
         kept: list[Tensor] | None = [] if small else None
         of = self.moments_of(self.straight, around=parts, kept=kept)
-        return of, Around.joined(parts), tuple(kept or ())
+        return _Seen(of, Around.joined(parts), tuple(kept or ()))
 
     def moments_of_mixed(self, inner: Inner, mixtures: Tensor, kept: list[Tensor]) -> Moments:
         """`moments_of` the block `inner` whose filters are `mixtures` (k, width + 1) of all of them."""
-        known = self._seen[2]
+        known = self._seen.channels
         if not known:
             return self.moments_of(inner, kept=kept)
         device = known[0].device
