@@ -28,7 +28,7 @@ from torchvision.transforms import v2
 
 from roboreg_core.data.augment import SIX
 from roboreg_core.data.images import Images
-from roboreg_core.device import environment
+from roboreg_core.device import Precision, environment, has_bfloat16
 
 WORKERS = 2
 GOAL = 3.0
@@ -123,6 +123,14 @@ def _serve(prepare: Callable[[], Callable[[], Any]], pipe: Connection) -> None:
         started = time.perf_counter()
         result = work()
         pipe.send((time.perf_counter() - started, result))
+
+
+def precisions(device: str) -> tuple[Precision, ...]:
+    """What our own contenders compute in on `device`; bfloat16 is left out, and that is said, where it is emulated."""
+    if has_bfloat16(torch.device(device)):
+        return "float32", "bfloat16"
+    print("This device has no bfloat16: it is left out, and all of RoboReg computes in float32 here.\n")
+    return ("float32",)
 
 
 def take_turns(

@@ -142,7 +142,7 @@ def sweep(quick: bool) -> Callable[[], Any]:
 
 
 def training(quick: bool) -> Callable[[], Any]:
-    """Steps of the source project's recipe in bfloat16, with the six augmentations."""
+    """Steps of the source project's recipe, in bfloat16 where the processor has it, with the six augmentations."""
     model, images, spec = start(2 if quick else 40)
     spec = replace(spec, precision="bfloat16")
     fit(model, images.take(torch.arange(BATCH_SIZE), "warm-up"), spec)

@@ -20,14 +20,14 @@ import typer
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from benchmarks.common import WORKERS, show, take_turns, usual_loader, usual_six
+from benchmarks.common import WORKERS, precisions, show, take_turns, usual_loader, usual_six
 from roboreg_core.data.images import Images
 from roboreg_core.data.sources import training_images
-from roboreg_core.device import choose_device
+from roboreg_core.device import Precision, choose_device
 from roboreg_core.model.resnet import IMAGENET, ResNet20, initialise
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.loop import fit
-from roboreg_core.training.spec import Precision, TrainSpec, source
+from roboreg_core.training.spec import TrainSpec, source
 
 BATCH_SIZE = 128
 # Times the usual way.
@@ -50,8 +50,7 @@ def main(
     steps, repeats = (5, 1) if quick else (steps, repeats)
     contenders = {
         f"usual: PIL, {WORKERS} workers, float32": partial(prepare_usual, steps, device),
-        "RoboReg, float32": partial(prepare_ours, steps, device, "float32"),
-        "RoboReg, bfloat16": partial(prepare_ours, steps, device, "bfloat16"),
+        **{f"RoboReg, {each}": partial(prepare_ours, steps, device, each) for each in precisions(device)},
     }
     rows, losses = take_turns(contenders, steps * BATCH_SIZE, repeats)
     check_same_work(losses)

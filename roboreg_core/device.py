@@ -7,13 +7,15 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from roboreg_core import __version__
 from roboreg_core.errors import SpecError
 
 if TYPE_CHECKING:
     import torch
+
+Precision = Literal["bfloat16", "float32"]
 
 # glibc's names for its own limits, and the largest values that it takes (mallopt(3)).
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -73,6 +75,24 @@ def keep_freed_memory() -> bool:
     if mallopt is None:
         return False
     return bool(mallopt(M_TRIM_THRESHOLD, LARGEST_TRIM)) and bool(mallopt(M_MMAP_THRESHOLD, LARGEST_MMAP))
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether work in bfloat16 is fast on `device`; elsewhere it is emulated, on a CPU ten to twenty times slower.
+
+    A CPU needs kernels of oneDNN's for it, which want AVX-512 or Arm's extension; a GPU an Ampere or newer.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    told = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return torch.backends.mkldnn.is_available() and told is not None and bool(told())
+
+
+def computed_in(precision: Precision, device: torch.device) -> Precision:
+    """The precision in which work that may be done in `precision` is done: float32 where bfloat16 would be slower."""
+    return "bfloat16" if precision == "bfloat16" and has_bfloat16(device) else "float32"
 
 
 def environment(device: torch.device) -> dict[str, Any]:

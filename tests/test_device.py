@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import pytest
 import torch
 
-from roboreg_core.device import choose_device, working_on
+from roboreg_core.device import choose_device, computed_in, has_bfloat16, working_on
 from roboreg_core.errors import SpecError
 
 
@@ -53,3 +53,14 @@ def test_a_cpu_needs_no_settings() -> None:
     before = torch.backends.cudnn.benchmark
     with working_on(torch.device("cpu"), same_shapes=True):
         assert torch.backends.cudnn.benchmark == before
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_bfloat16_is_computed_in_where_it_is_fast(monkeypatch: pytest.MonkeyPatch, *, fast: bool) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: fast)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: fast and not including_emulation)
+    for name in ("cpu", "cuda"):
+        device = torch.device(name)
+        assert has_bfloat16(device) == fast
+        assert computed_in("bfloat16", device) == ("bfloat16" if fast else "float32")
+        assert computed_in("float32", device) == "float32"

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
 from benchmarks import rivals
 from benchmarks.augmentation import share, sheet, speed
-from benchmarks.common import show
+from benchmarks.common import precisions, show
 from roboreg_core import paths
-from roboreg_core.training.spec import Precision
 
 PICTURE = paths.PROJECT / "docs" / "images" / "augmentation.png"
 # An epoch of the bundled training images.
@@ -41,7 +40,7 @@ def main(
     rows = speed.measure(images, repeats)
     if not rivals.present(speed.KORNIA):
         print(f"kornia is not installed and does not take part; run: {rivals.INSTALL}\n")
-    shares = [share.measure(precision, steps, epochs) for precision in get_args(Precision)]
+    shares = [share.measure(precision, steps, epochs) for precision in precisions("cpu")]
     for each in shares:
         print(
             f"{each.share:.2%} of an epoch in {each.precision} is augmentation, over {each.steps} steps "

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from benchmarks.training import BATCH_SIZE, start
 from roboreg_core.data.augment import augment
+from roboreg_core.device import Precision
 from roboreg_core.training.loop import fit
-from roboreg_core.training.spec import Precision
 
 # Of an epoch's time.
 GOAL = 0.05

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.baselines.spec import NETWORK, NetworkSpec, TrainingSpec, UploadSpec, estimate_seconds, spec_of
-from roboreg_core.device import choose_device, environment
+from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.errors import SpecError
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
 from roboreg_core.runs.telling import Teller, fit_hooks
@@ -72,7 +72,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "seconds": sum(epoch["seconds"] for epoch in made.history) if training else teller.seconds()["total"],
         "speed": {**made.speed, "evaluate": evaluated},
         "notes": list(made.notes),
-        "environment": environment(device),
+        "environment": {**environment(device), **made.precision},
         "weights": hashlib.sha256(made.content).hexdigest(),
     }
     return Output(result=result, artifacts={"weights": made.content})
@@ -86,6 +86,7 @@ class _Made:
     content: bytes
     history: tuple[dict[str, Any], ...] = ()
     speed: dict[str, float]
+    precision: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -123,6 +124,7 @@ def _train(spec: TrainingSpec, device: torch.device, context: Context, teller: T
         content=checkpoints.to_bytes(fitted.model),
         history=tuple(asdict(epoch) for epoch in fitted.history),
         speed={"train": rates[len(rates) // 2]},
+        precision={"precision": computed_in(spec.training().precision, device)},
     )
 
 

@@ -12,7 +12,7 @@ from roboreg_core.charts import palette, words
 from roboreg_core.evaluation.interval import Z, wilson
 from roboreg_core.evaluation.paired import Verdict
 from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD
-from roboreg_core.runs.preview import PRECISION, Preview, PreviewSpec
+from roboreg_core.runs.preview import Preview, PreviewSpec
 from roboreg_core.runs.results import STAGES, final_stage
 from roboreg_core.schedule import BOUNDS, Schedule
 from roboreg_core.store.records import Record
@@ -251,6 +251,6 @@ def preview_depends_on(spec: PreviewSpec, preview: Preview) -> str:
     run = f" (a run: {DEFAULT_CALIBRATION:,})" if preview.calibration != DEFAULT_CALIBRATION else ""
     looked = f" on {preview.calibration:,} training images{run}" if preview.calibration else ""
     return (
-        f"{preview.images:,} validation images, {PRECISION}; {method}{looked}; one seed ({spec.seed}); "
+        f"{preview.images:,} validation images, {preview.precision}; {method}{looked}; one seed ({spec.seed}); "
         f"{preview.device}, {words.plural(preview.threads, 'thread')}"
     )

@@ -5,18 +5,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from roboreg_core.data.images import Images
-from roboreg_core.device import working_on
+from roboreg_core.device import Precision, working_on
 from roboreg_core.evaluation import pointwise
 from roboreg_core.model.resnet import ResNet20
 
-Precision = Literal["float32", "bfloat16"]
 # Large enough to fill two cores, small enough that activations stay in the cache.
 BATCH_SIZE = 250
 # Large enough that a GPU works longer on a batch than its launches take.
@@ -39,7 +37,7 @@ def logits(
         model: not changed; batch norm uses its running statistics, whatever mode the model is in.
         images: what to run through it.
         device: where to run.
-        precision: `float32` for what is reported, `bfloat16` for a quick look.
+        precision: `float32` for what is reported, `bfloat16` for a quick look where the device has it.
         batch_size: images at once; `BATCH_SIZE`, on a GPU `GPU_BATCH_SIZE`, where left out.
         on_batch: told the share done, 0..1, after each batch; a GPU is still at work on it then.
     """

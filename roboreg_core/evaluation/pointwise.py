@@ -10,16 +10,14 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
+from roboreg_core.device import has_bfloat16
 from roboreg_core.model.resnet import ResNet20
 
 
 @lru_cache(maxsize=1)
 def available() -> bool:
     """Whether this torch and this processor have them."""
-    operations = torch.ops.mkldnn
-    needed = ("_convolution_pointwise", "_is_mkldnn_bf16_supported")
-    there = torch.backends.mkldnn.is_available() and all(hasattr(operations, name) for name in needed)
-    return there and bool(operations._is_mkldnn_bf16_supported())
+    return has_bfloat16(torch.device("cpu")) and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
 
 
 def forward(network: ResNet20, x: Tensor) -> Tensor:

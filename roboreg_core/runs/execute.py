@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from roboreg_core.device import choose_device, environment
+from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.errors import SpecError
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
 from roboreg_core.model.cost import Cost, cost
@@ -90,7 +90,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "speed": {**measured.speed, **(tuning["speed"] if tuning else {})},
         "file_bytes": len(content),
         "images": {"training": training.name, "test": test.name},
-        "environment": {**environment(device), "precision": _precisions(spec)},
+        "environment": {**environment(device), "precision": _precisions(spec, device)},
         "command": spec.command(),
         "seconds": teller.seconds(),
     }
@@ -217,8 +217,9 @@ def timings(dense: ResNet20, final: ResNet20, device: torch.device) -> dict[str,
     return out
 
 
-def _precisions(spec: RunSpec) -> str:
-    return "fine-tuning bfloat16, evaluation float32" if spec.epochs else "evaluation float32"
+def _precisions(spec: RunSpec, device: torch.device) -> str:
+    tuned = f"fine-tuning {computed_in('bfloat16', device)}, " if spec.epochs else ""
+    return f"{tuned}evaluation float32"
 
 
 def _cost_json(value: Cost) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The preview: how a schedule does right after pruning, measured on validation images in bfloat16.
+"""The preview: how a schedule does right after pruning, measured on validation images, in bfloat16 where that is fast.
 
 It is a question to the job engine's light worker, not a run: nothing of it is recorded. The worker keeps what one
 schedule after another shares, so that a changed block costs no more than that block and those behind it.
@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from roboreg_core.device import choose_device, device_name
+from roboreg_core.device import Precision, choose_device, computed_in, device_name
 from roboreg_core.errors import SpecError
 from roboreg_core.jobs.questions import Question
 from roboreg_core.jobs.task import Context, Output, Stopped
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from roboreg_core.runs.spec import RunSpec
 
 FUNCTION = f"{__name__}:measure"
-PRECISION: Final = "bfloat16"
 # A run looks at more images; these are what can be waited for. See docs/decisions.md for what they cost.
 CALIBRATION = 1_500
 # Pruners and dense networks that are kept: those looked at now and those before.
@@ -75,7 +74,7 @@ class Preview:
     Attributes:
         right, dense_right: images that the pruned and the dense network classify rightly, of `images`.
         calibration: how many training images pruning looked at; 0 where none.
-        device, threads: where it was computed.
+        device, threads, precision: where and in what it was computed.
         seconds: what pruning and evaluation took, what was kept from before not counted.
     """
 
@@ -85,6 +84,7 @@ class Preview:
     calibration: int
     device: str
     threads: int
+    precision: Precision
     seconds: float
 
     @property
@@ -136,6 +136,7 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
         calibration=len(pruner.images) if pruner.images is not None else 0,
         device=device_name(_BENCH.device),
         threads=torch.get_num_threads(),
+        precision=precision_on(_BENCH.device),
         seconds=seconds,
     )
     return Output(result=asdict(preview))
@@ -206,13 +207,21 @@ def _used(kept: OrderedDict[Any, Any], key: Any) -> Any:
     return kept[key]
 
 
+def precision_on(device: torch.device) -> Precision:
+    """What previews are computed in there."""
+    return computed_in("bfloat16", device)
+
+
 def _right(model: ResNet20, device: torch.device, on_batch: Any) -> Tensor:
     """Which validation images a network gets right, bool (n,)."""
     from roboreg_core.data import sources
     from roboreg_core.evaluation.logits import logits
 
     images = sources.validation_images()
-    return logits(model, images, device=device, precision=PRECISION, on_batch=on_batch).argmax(1) == images.labels
+    return (
+        logits(model, images, device=device, precision=precision_on(device), on_batch=on_batch).argmax(1)
+        == images.labels
+    )
 
 
 _BENCH = _Bench()

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from roboreg_core.data import sources
-from roboreg_core.device import choose_device, environment
+from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.evaluation.report import Report, report
@@ -126,7 +126,8 @@ def _hooks(
 def _finish(job: DenseJob, fitted: Fitted, images: str, device: torch.device, effort: Mapping[str, float]) -> Report:
     test = sources.test_images()
     figures = report(logits(fitted.model, test, device=device), test.labels)
-    _save(job, fitted, figures, images, {**environment(device), **effort})
+    surroundings = {**environment(device), "precision": computed_in(job.spec.precision, device), **effort}
+    _save(job, fitted, figures, images, surroundings)
     job.state.unlink(missing_ok=True)
     return figures
 

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from roboreg_core.device import computed_in
 from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.logits import fold_batch_norm
 from roboreg_core.model import checkpoints
@@ -50,7 +51,7 @@ def prepare_teacher(model: ResNet20 | None, spec: TrainSpec, device: torch.devic
         raise SpecError(
             f"distil weight must be 0 where there is no teacher, got {spec.distil_weight}; give fit a teacher network"
         )
-    dtype = torch.bfloat16 if spec.precision == "bfloat16" else torch.float32
+    dtype = torch.bfloat16 if computed_in(spec.precision, device) == "bfloat16" else torch.float32
     network = fold_batch_norm(model).requires_grad_(False).to(device, dtype).to(memory_format=torch.channels_last)
     return Teacher(network=network, dtype=dtype, sha256=hashlib.sha256(checkpoints.to_bytes(model)).hexdigest())
 

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from roboreg_core.data.augment import CROP_FLIP, SIX, Augmentation
+from roboreg_core.device import Precision
 from roboreg_core.errors import SpecError
 
 Rate = Literal["cosine", "multistep", "trapezoid", "triangular"]
-Precision = Literal["bfloat16", "float32"]
 MAX_EPOCHS = 1_000
 
 
@@ -33,7 +33,7 @@ class TrainSpec:
         temperature: what both networks' logits are divided by before they are compared, 1..100.
         clip: largest norm of the gradient of all weights together, 0..1000; a longer one is scaled down. 0 is none.
         average: largest decay a step of the weights' moving average, 0..0.99999, see `average.Average`; 0 is none.
-        precision: `bfloat16` autocast, or `float32`.
+        precision: `bfloat16` autocast where the device is faster in it (`device.computed_in`), or `float32`.
         seed: of the order of images, the augmentation and, in a training from scratch, the weights.
     """
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from roboreg_core.data.augment import augment
 from roboreg_core.data.images import Images
+from roboreg_core.device import computed_in
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training import fused
@@ -93,13 +94,15 @@ def step(state: State, spec: TrainSpec, sums: Sums, pixels: Tensor, labels: Tens
 
 def precision_of(spec: TrainSpec, device: torch.device) -> torch.autocast:
     """The context of a forward pass. Casts are not kept between layers: no weight is read twice in a step."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=spec.precision == "bfloat16", cache_enabled=False)
+    enabled = computed_in(spec.precision, device) == "bfloat16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)
 
 
 def _forward(model: ResNet20, inputs: Tensor, spec: TrainSpec) -> Tensor:
     """Logits in float32, by the fused kernels where they are for this device and precision."""
-    if spec.precision == "bfloat16" and inputs.device.type == "cpu" and fused.kernels() is not None:
+    device = inputs.device
+    if device.type == "cpu" and computed_in(spec.precision, device) == "bfloat16" and fused.kernels() is not None:
         return fused.forward(model, inputs).float()
-    with precision_of(spec, inputs.device):
+    with precision_of(spec, device):
         logits: Tensor = model(inputs)
     return logits.float()

@@ -15,7 +15,7 @@ import streamlit as st
 
 from roboreg_core.charts import facts, words
 from roboreg_core.errors import RoboRegError
-from roboreg_core.runs.preview import PRECISION, Preview, PreviewSpec, question_for
+from roboreg_core.runs.preview import Preview, PreviewSpec, question_for
 from roboreg_core.runs.spec import spec_for
 from roboreg_core.schedule import Schedule
 from roboreg_core.ui import keys, launcher, panels, state
@@ -122,8 +122,8 @@ def _figure(preview: Preview | None, *, old: bool) -> None:
             change.verdict,
             delta_description=f"{change.verdict}; dense {words.percent(change.dense)}",
             help=f"Accuracy on the {preview.images:,} validation images right after pruning, before any fine-tuning, "
-            f"computed in {PRECISION}: a quick look. ± is the 95 % interval of a sample of that size (Wilson), its "
-            f"larger side. {panels.NOISE_HELP} Margin here: ±{change.margin * 100:.1f} points.",
+            f"computed in {preview.precision}: a quick look. ± is the 95 % interval of a sample of that size (Wilson), "
+            f"its larger side. {panels.NOISE_HELP} Margin here: ±{change.margin * 100:.1f} points.",
         )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
+import torch
 from playwright.sync_api import Locator, Page, expect
 
 from roboreg_core.data import sources
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.model import checkpoints
 from roboreg_core.pruning.prune import PruneSpec, prune
-from roboreg_core.runs.preview import CALIBRATION
+from roboreg_core.runs.preview import CALIBRATION, precision_on
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedule import Schedule
 from roboreg_core.store.store import Store
@@ -30,7 +31,7 @@ def accuracy(schedule: Schedule) -> float:
         dense, schedule, PruneSpec(calibration=CALIBRATION), calibration=sources.training_images("bundled")
     ).model
     images = sources.validation_images()
-    hits = logits(pruned, images, precision="bfloat16").argmax(1) == images.labels
+    hits = logits(pruned, images, precision=precision_on(torch.device("cpu"))).argmax(1) == images.labels
     return float(hits.float().mean())
 
 
