@@ -8,9 +8,10 @@ are kept behind the blocks where the walk branches later, within a budget of mem
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -81,10 +82,11 @@ def walk(
 
 @dataclass(frozen=True, eq=False)
 class _Kept:
-    """What comes out of the first `depth` blocks, (n, channels, h, w)."""
+    """What comes out of the first `depth` blocks, (n, channels, h, w) in all, a tensor for each batch."""
 
     depth: int
-    outputs: Tensor
+    nbytes: int
+    outputs: list[Tensor] = field(default_factory=list)
 
 
 class Trail:
@@ -96,8 +98,6 @@ class Trail:
         self._memory_bytes = memory_bytes
         self._network: ResNet20 | None = None
         self._kept: list[_Kept] = []
-        # Depth -> memory of what was kept there before: asking the system for a gigabyte costs a third of a second.
-        self._spare: dict[int, Tensor] = {}
 
     @torch.inference_mode()
     def logits(self, network: ResNet20, branches: Sequence[int], on_batch: Callable[[], None]) -> Tensor:
@@ -112,51 +112,36 @@ class Trail:
             keep_freed_memory()
         common = _common(self._network, network)
         self._network = None  # so that nothing is believed of it where this is stopped
-        self._spare |= {kept.depth: kept.outputs for kept in self._kept if kept.depth > common}
         self._kept = [kept for kept in self._kept if kept.depth <= common]
         start = self._kept[-1] if self._kept else None
         begun = start.depth if start is not None else 0
         fresh = self._room(network, [depth for depth in branches if depth > begun])
-        out = torch.empty(len(self.images), network.linear.out_features)
-        for first in range(0, len(self.images), BATCH_SIZE):
+        out: list[Tensor] = []
+        for number, pixels in enumerate(self.images.pixels.split(BATCH_SIZE)):
             on_batch()
-            rows = slice(first, first + BATCH_SIZE)
-            x = start.outputs[rows] if start is not None else self._stem(network, rows)
+            x = start.outputs[number] if start is not None else self._stem(network, pixels)
             for depth, block in enumerate(network.blocks[begun:], start=begun + 1):
                 x = block(x)
                 if depth in fresh:
-                    fresh[depth].outputs[rows] = x
-            out[rows] = network.linear(x.mean(dim=(2, 3))).cpu()
+                    fresh[depth].outputs.append(x)
+            out.append(network.linear(x.mean(dim=(2, 3))).cpu())
         self._kept += reversed(fresh.values())  # by rising depth: the next network begins at the last one
         self._network = network
-        return out
+        return torch.cat(out)
 
-    def _stem(self, network: ResNet20, rows: slice) -> Tensor:
-        part = self.images.pixels[rows].to(self._device, non_blocking=True)
-        return F.relu(network.conv1(network.prepare(part)))
+    def _stem(self, network: ResNet20, pixels: Tensor) -> Tensor:
+        return F.relu(network.conv1(network.prepare(pixels.to(self._device, non_blocking=True))))
 
     def _room(self, network: ResNet20, depths: Sequence[int]) -> dict[int, _Kept]:
-        """Tensors for what comes out at these depths, the deepest first, as far as the memory goes."""
-        left = self._memory_bytes - sum(kept.outputs.nbytes for kept in self._kept)
+        """What is to be kept at these depths, the deepest first, as far as the memory goes."""
+        left = self._memory_bytes - sum(kept.nbytes for kept in self._kept)
         room: dict[int, _Kept] = {}
         for depth in sorted(depths, reverse=True):
-            shape = (len(self.images), *_output_shape(network.blocks[:depth]))
-            needed = 4 * torch.Size(shape).numel()
+            needed = 4 * len(self.images) * math.prod(_output_shape(network.blocks[:depth]))
             if needed <= left:
-                room[depth] = _Kept(depth, self._memory(depth, shape))
+                room[depth] = _Kept(depth, needed)
                 left -= needed
-        for depth in sorted(self._spare):
-            if self._spare[depth].nbytes > left:
-                del self._spare[depth]
-            else:
-                left -= self._spare[depth].nbytes
         return room
-
-    def _memory(self, depth: int, shape: tuple[int, ...]) -> Tensor:
-        spare = self._spare.pop(depth, None)
-        if spare is not None:
-            return spare
-        return torch.empty(shape, device=self._device, memory_format=torch.channels_last)
 
 
 def _output_shape(blocks: Sequence[BasicBlock]) -> tuple[int, int, int]:

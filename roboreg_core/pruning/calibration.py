@@ -18,6 +18,9 @@ from roboreg_core.seeding import torch_generator
 BATCH_SIZE = 250
 # Places looked at in each image, by stage, of 1024, 256 and 64: neighbouring pixels tell much the same.
 PLACES = (16, 8, 6)
+# Images (n, channels, h, w) in parts of `BATCH_SIZE`, a tensor each: whole, they would be copied together and memory of
+# their size asked of the system anew each time.
+Parts = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,12 +49,12 @@ class Reference:
     """The dense network on the calibration images.
 
     Attributes:
-        inputs: (n, 16, 32, 32), what the first block sees; it is the same in a pruned network.
+        inputs: what the first block sees, (n, 16, 32, 32) in parts; it is the same in a pruned network.
         blocks: answers of the nine blocks.
         logits: (n, 10).
     """
 
-    inputs: Tensor
+    inputs: Parts
     blocks: tuple[Answers, ...]
     logits: Tensor
 
@@ -79,4 +82,4 @@ def reference(model: ResNet20, images: Images, seed: int, device: torch.device |
         Answers(places=where, channels=torch.cat([a for a, _ in kept]), outputs=torch.cat([b for _, b in kept]))
         for where, kept in zip(places, seen, strict=True)
     )
-    return Reference(inputs=torch.cat(stems), blocks=blocks, logits=torch.cat(logits))
+    return Reference(inputs=tuple(stems), blocks=blocks, logits=torch.cat(logits))

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
 from roboreg_core.data.images import Images
 from roboreg_core.device import keep_freed_memory
 from roboreg_core.errors import ScheduleError, SpecError
 from roboreg_core.model.resnet import ResNet20
-from roboreg_core.pruning.calibration import Reference, reference
+from roboreg_core.pruning.calibration import Parts, Reference, reference
 from roboreg_core.pruning.last_layer import fit_last_layer
 from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD, Method, parse
 from roboreg_core.pruning.recalibrate import recalibrate
@@ -83,7 +82,7 @@ class _Done:
 
     k: int
     pruned: PrunedBlock
-    outputs: Tensor | None
+    outputs: Parts | None
 
 
 class Pruner:
@@ -198,7 +197,8 @@ class Pruner:
         assert outputs is not None
         assert self._reference is not None
         start = torch.cat([small.linear.weight.T, small.linear.bias[None]])
-        solved = fit_last_layer(outputs.mean((2, 3)), self._reference.logits, start)
+        features = torch.cat([part.mean((2, 3)) for part in outputs])
+        solved = fit_last_layer(features, self._reference.logits, start)
         small.linear.weight.copy_(solved[:-1].T)
         small.linear.bias.copy_(solved[-1])
 

@@ -5,7 +5,7 @@ What a site knows does not depend on `k`, so another `k` for the same block cost
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from roboreg_core.model.resnet import BasicBlock
 from roboreg_core.pruning.blend import Around
-from roboreg_core.pruning.calibration import BATCH_SIZE, Answers
+from roboreg_core.pruning.calibration import Answers, Parts
 from roboreg_core.pruning.features import ROWS, filter_rows
 from roboreg_core.pruning.inner import Inner, Outer
 from roboreg_core.pruning.least_squares import Moments, channel_rows, moments
@@ -48,7 +48,7 @@ class Site:
         number: 1..9.
         block: as it was.
         method, seed: how to prune.
-        inputs: (n, channels, h, w), what the pruned blocks before it answer to the calibration images; None without.
+        inputs: what the pruned blocks before it answer to the calibration images, in parts; None without.
         answers: what the dense network answers to them; None without.
         mended: whether the blocks before it have changed, so that there is something to mend.
     """
@@ -57,7 +57,7 @@ class Site:
     block: BasicBlock
     method: Method
     seed: int
-    inputs: Tensor | None = None
+    inputs: Parts | None = None
     answers: Answers | None = None
     mended: bool = False
 
@@ -119,9 +119,10 @@ class Site:
         """The inputs and the dense network's answers, a few images at a time."""
         assert self.inputs is not None
         assert self.answers is not None
-        for start in range(0, len(self.inputs), BATCH_SIZE):
-            rows = slice(start, start + BATCH_SIZE)
-            yield self.inputs[rows], self.answers.take(rows)
+        start = 0
+        for x in self.inputs:
+            yield x, self.answers.take(slice(start, start + len(x)))
+            start += len(x)
 
     @property
     def everything(self) -> Moments:
@@ -142,8 +143,8 @@ class Site:
         if not self.method.rounds:
             return _Seen(self.moments_of(self.straight))
         parts: list[Around] = []
-        pixels = self.inputs[0, 0].numel() // self.block.conv1.stride[0] ** 2
-        small = 4 * len(self.inputs) * self.straight.width * pixels <= KEPT_BYTES
+        pixels = sum(x[:, 0].numel() for x in self.inputs) // self.block.conv1.stride[0] ** 2
+        small = 4 * self.straight.width * pixels <= KEPT_BYTES
         kept: list[Tensor] | None = [] if small else None
         of = self.moments_of(self.straight, around=parts, kept=kept)
         return _Seen(of, Around.joined(parts), tuple(kept or ()))
@@ -207,20 +208,3 @@ def before_relu(inner: Inner, x: Tensor, block: BasicBlock) -> Tensor:
     weight, bias = (part.to(x.device) for part in inner.folded())
     weight = weight.contiguous(memory_format=torch.channels_last)
     return F.conv2d(x, weight, bias, stride=block.conv1.stride, padding=1)
-
-
-def in_batches(step: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """`step` over `x` (n, ...), a few images at a time, so that what lies between stays in the cache."""
-    return joined((step(part) for part in x.split(BATCH_SIZE)), len(x))
-
-
-def joined(parts: Iterable[Tensor], n: int) -> Tensor:
-    """Parts (m, channels, h, w) with `n` images in all as one tensor, channels last, without holding them twice."""
-    whole, place = torch.empty(0), 0
-    for part in parts:
-        if not place:
-            shape = (n, *part.shape[1:])
-            whole = torch.empty(shape, dtype=part.dtype, device=part.device, memory_format=torch.channels_last)
-        whole[place : place + len(part)] = part
-        place += len(part)
-    return whole

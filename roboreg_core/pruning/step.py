@@ -11,12 +11,12 @@ from torch import Tensor
 
 from roboreg_core.pruning import merge
 from roboreg_core.pruning.blend import blend, mixed, pure
-from roboreg_core.pruning.calibration import BATCH_SIZE
+from roboreg_core.pruning.calibration import Parts
 from roboreg_core.pruning.choose import choose, is_exact, sums_slices
 from roboreg_core.pruning.inner import Inner, Outer
 from roboreg_core.pruning.least_squares import channel_rows, error
 from roboreg_core.pruning.refit import refit_conv2
-from roboreg_core.pruning.site import Site, channels_of, in_batches, joined
+from roboreg_core.pruning.site import Site, channels_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +55,15 @@ class PrunedBlock:
         inner, outer: the tensors.
         report: what became of its filters.
         changed: whether the network up to here computes another thing.
-        channels: its channels before their ReLU on the calibration images, in parts of `BATCH_SIZE`, where they were
-            computed on the way; `advance` takes them, and nothing else should keep them.
+        channels: its channels before their ReLU on the calibration images, where they were computed on the way;
+            `advance` takes them, and nothing else should keep them.
     """
 
     inner: Inner
     outer: Outer
     report: BlockReport
     changed: bool
-    channels: tuple[Tensor, ...] = ()
+    channels: Parts = ()
 
 
 def prune_block(site: Site, k: int) -> PrunedBlock:
@@ -76,7 +76,7 @@ def prune_block(site: Site, k: int) -> PrunedBlock:
     else:
         inner, outer = _merge(site, labels, kept), site.outer
     changed = site.mended or not (count == width or is_exact(site, labels))
-    channels: tuple[Tensor, ...] = ()
+    channels: Parts = ()
     if site.refits and changed:
         of = site.moments_of(inner) if kept is None else site.everything.take(channel_rows(kept))
         inner, outer = refit_conv2(inner, outer, of)
@@ -95,14 +95,12 @@ def prune_block(site: Site, k: int) -> PrunedBlock:
     return PrunedBlock(inner=inner, outer=outer, report=report, changed=changed, channels=channels)
 
 
-def _blend(
-    site: Site, inner: Inner, outer: Outer, kept: Tensor, lowest: float
-) -> tuple[Inner, Outer, tuple[Tensor, ...]]:
+def _blend(site: Site, inner: Inner, outer: Outer, kept: Tensor, lowest: float) -> tuple[Inner, Outer, Parts]:
     """Filters mixed and conv2 solved in turns, as often as the method says and as long as the error falls.
 
     With them their channels before the ReLU, which were computed on the way; none where nothing was mixed.
     """
-    channels: tuple[Tensor, ...] = ()
+    channels: Parts = ()
     mixtures = pure(kept, site.inner.width)
     for _ in range(site.method.rounds):
         mixtures = blend(site.around, mixtures, outer.start(inner.conv2))
@@ -118,8 +116,8 @@ def _blend(
     return inner, outer, channels
 
 
-def advance(site: Site, pruned: PrunedBlock) -> Tensor:
-    """What the pruned block answers to the site's inputs, (n, outputs, h, w)."""
+def advance(site: Site, pruned: PrunedBlock) -> Parts:
+    """What the pruned block answers to the site's inputs, (n, outputs, h, w) in all."""
     assert site.inputs is not None
     weight = (pruned.inner.conv2 * pruned.outer.scale.view(-1, 1, 1, 1)).contiguous(memory_format=torch.channels_last)
     bias = pruned.outer.beta - pruned.outer.mean * pruned.outer.scale
@@ -129,9 +127,9 @@ def advance(site: Site, pruned: PrunedBlock) -> Tensor:
         return answers.add_(site.block.shortcut(x)).relu_()
 
     if pruned.channels:
-        parts = zip(site.inputs.split(BATCH_SIZE), pruned.channels, strict=True)
-        return joined((through(x, channels.relu()) for x, channels in parts), len(site.inputs))
-    return in_batches(lambda x: through(x, channels_of(pruned.inner, x, site.block)), site.inputs)
+        parts = zip(site.inputs, pruned.channels, strict=True)
+        return tuple(through(x, channels.relu()) for x, channels in parts)
+    return tuple(through(x, channels_of(pruned.inner, x, site.block)) for x in site.inputs)
 
 
 def _merge(site: Site, labels: Tensor, kept: Tensor | None) -> Inner:

@@ -29,7 +29,7 @@ def test_refit_is_never_worse_on_its_images_than_the_merge_it_starts_from(
 ) -> None:
     model = make_network()
     dense = reference(model, few_images, 0)
-    inputs = dense.inputs + 0.1 if mended else dense.inputs
+    inputs = tuple(x + 0.1 for x in dense.inputs) if mended else dense.inputs
     for k in (2, 9):
         sites = [Site(1, model.blocks[0], parse(name), 0, inputs, dense.blocks[0], mended) for name in (plain, solved)]
         before, after = (prune_block(site, k) for site in sites)
@@ -44,11 +44,11 @@ def test_refit_is_never_worse_on_its_images_than_the_merge_it_starts_from(
 def test_a_block_that_keeps_all_mends_what_came_before(make_network: Make, few_images: Images) -> None:
     model = make_network()
     dense = reference(model, few_images, 0)
-    wrong = dense.inputs * 0.8
+    wrong = tuple(x * 0.8 for x in dense.inputs)
     sites = [Site(1, model.blocks[0], parse(name), 0, wrong, dense.blocks[0], True) for name in ("merge", "refit")]
-    as_it_was, mended = (advance(site, prune_block(site, 16)) for site in sites)
+    as_it_was, mended = (torch.cat(advance(site, prune_block(site, 16))) for site in sites)
     right = Site(1, model.blocks[0], parse("merge"), 0, dense.inputs, dense.blocks[0])
-    wanted = advance(right, prune_block(right, 16))
+    wanted = torch.cat(advance(right, prune_block(right, 16)))
     assert float((mended - wanted).square().mean()) < float((as_it_was - wanted).square().mean()) / 4
 
 
@@ -57,8 +57,8 @@ def test_advancing_is_the_block_in_eval_mode(make_network: Make, few_images: Ima
     dense = reference(model, few_images, 0)
     site = Site(1, model.blocks[0], parse("merge"), 0, dense.inputs, dense.blocks[0])
     with torch.no_grad():
-        expected = model.blocks[0](dense.inputs)
-    torch.testing.assert_close(advance(site, prune_block(site, 16)), expected, rtol=1e-4, atol=1e-4)
+        expected = model.blocks[0](torch.cat(dense.inputs))
+    torch.testing.assert_close(torch.cat(advance(site, prune_block(site, 16))), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("number", [1, 4, 9])
@@ -68,9 +68,10 @@ def test_channels_mixed_from_kept_ones_are_those_of_the_new_filters(
     model = make_network()
     dense = reference(model, few_images, 0)
     with torch.no_grad():
-        inputs = model.layer1[0](dense.inputs) if number == 1 else dense.inputs
-        for block in model.blocks[: number - 1]:
-            inputs = block(inputs)
+        whole = torch.cat(dense.inputs)
+        for block in model.blocks[:1] if number == 1 else model.blocks[: number - 1]:
+            whole = block(whole)
+        inputs = (whole,)
     known, again = (
         Site(number, model.blocks[number - 1], parse("refit"), 0, inputs, dense.blocks[number - 1]) for _ in range(2)
     )
