@@ -178,9 +178,14 @@ def _check_counted(kind: str, value: float) -> None:
         # Rounded up, so that the share that is named is enough.
         share = math.ceil(1e4 * least / dense) / 1e4
         raise SpecError(
-            f"limit {kind} must be at least {least:,} ({share:g} of the dense network's), what is left with one "
-            f"cluster a block, got {value:g}; raise it"
+            f"limit {kind} must be at least {least:,} ({share:g} of the dense network's, {100 * share:g} %), what is "
+            f"left with one cluster a block, got {_said(value)}; raise it"
         )
+
+
+def _said(value: float) -> str:
+    """A limit on a count as it was given: a share also in percent, as pages have it typed."""
+    return f"{value:g} ({100 * value:g} %)" if value <= 1 else f"{value:g}"
 
 
 def _cost_words(kind: str, value: float) -> str:

@@ -90,9 +90,14 @@ def _scale(lost: np.ndarray) -> np.ndarray:
 
 
 def _loss(accuracy: Any, dense: float) -> np.ndarray:
-    share = np.clip(accuracy, _EDGE, 1 - _EDGE)
-    return np.asarray(np.log(dense / (1 - dense)) - np.log(share / (1 - share)))
+    return np.asarray(_logit(dense) - _logit(accuracy))
 
 
 def _accuracy(loss: np.ndarray, dense: float) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(loss - np.log(dense / (1 - dense)))))
+    return np.asarray(1 / (1 + np.exp(loss - _logit(dense))))
+
+
+def _logit(share: Any) -> Any:
+    """Of a share; of few images all or none may be right, which would be infinite."""
+    inside = np.clip(share, _EDGE, 1 - _EDGE)
+    return np.log(inside / (1 - inside))

@@ -112,6 +112,20 @@ def sweeps_show(name: Name, as_json: Json = False) -> None:
     answer(as_json, facts, _lines(found, store))
 
 
+def sweeps_rename(
+    sweep: Name,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it from now on.")],
+    as_json: Json = False,
+) -> None:
+    """Give an own sweep another name."""
+    from roboreg_core.explore import control
+    from roboreg_core.explore.kept import find_sweep
+
+    store = open_store()
+    facts = _facts(control.rename(store, find_sweep(store, sweep), name), store)
+    answer(as_json, facts, f"renamed: {_line(facts)}")
+
+
 def sweeps_delete(name: Name, as_json: Json = False) -> None:
     """Delete a sweep; its points stay. `sweeps restore` brings it back within 30 days."""
     from roboreg_core.explore import control

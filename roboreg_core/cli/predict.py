@@ -118,15 +118,13 @@ def _asked(pruning: PruneOptions, loaded: Checkpoint) -> Asked:
     method, recalibrate = pruning.composed()
     if parse_weights(method) is not None:
         raise SpecError(f"the method must drop filters, got {method}, which keeps them all; take another method")
-    tuning = of_preset(pruning.preset or DEFAULT_PRESET)
     asked = Asked(
         dense_sha256=loaded.sha256,
         training_set=resolve_training_set(pruning.images),
         method=method,
         recalibrate=recalibrate,
         calibration=pruning.calibration,
-        preset=tuning["preset"],
-        epochs=tuning["epochs"],
+        **of_preset(pruning.preset or DEFAULT_PRESET),
     )
     return learnable(open_store(), asked) if pruning.images == "auto" else asked
 

@@ -191,6 +191,20 @@ def status(store: Store, sweep: Sweep) -> Status:
     )
 
 
+def rename(store: Store, sweep: Sweep, name: str) -> Sweep:
+    """Give a sweep another name; return it.
+
+    Raises:
+        SpecError: the name is empty, too long, or holds what cannot be shown.
+        StoreError: the sweep ships with the project, or another one has the name.
+    """
+    if sweep.recorded:
+        raise StoreError(f"sweep {sweep.name!r} ships with the project and keeps its name: rename one of your own")
+    spec = renamed(sweep.spec, name)
+    _refuse_taken(store, spec)
+    return _put(store, spec, sweep.created)
+
+
 def delete(store: Store, sweep: Sweep) -> None:
     """Move a sweep to the bin; its points stay, and other sweeps and analyses may use them.
 
@@ -229,14 +243,14 @@ def _check_network(spec: SweepSpec, checkpoint: Checkpoint) -> None:
         )
 
 
-def _put(store: Store, spec: SweepSpec) -> Sweep:
-    store.put_record(Record(kind=SWEEP, id=spec.id, created=now(), spec=spec.to_json(), result={}))
+def _put(store: Store, spec: SweepSpec, created: str = "") -> Sweep:
+    store.put_record(Record(kind=SWEEP, id=spec.id, created=created or now(), spec=spec.to_json(), result={}))
     return find_sweep(store, spec.id)
 
 
 def _refuse_taken(store: Store, spec: SweepSpec) -> None:
     for other in sweeps(store):
-        if folded(other.name) == folded(spec.name):
+        if other.id != spec.id and folded(other.name) == folded(spec.name):
             raise StoreError(
                 f"the name {spec.name!r} is taken by another sweep: choose another name, extend that one, or delete it"
             )

@@ -6,7 +6,6 @@ point is handed over as soon as it is there.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -92,8 +91,9 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
     from roboreg_core.analysis.walk import walk
 
     part = PartSpec.from_json(spec_json)
-    done: set[str] = set(json.loads(context.state or b"[]"))
-    left = [schedule for schedule, point in zip(part.schedules, part.ids, strict=True) if point not in done]
+    done = _Done(context.state)
+    places = {schedule: place for place, schedule in enumerate(part.schedules)}
+    left = [schedule for schedule, place in places.items() if place not in done]
     teller = _Teller(context, part, left)
     started, device = time.perf_counter(), choose_device(part.device)
     with _BENCH.used(go_on=part.go_on):
@@ -102,10 +102,9 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
         teller.go_on("sweep")
         for point in walk(pruner, left, _images(part), on_block=teller.block) if pruner is not None else ():
             whole = replace(point, **part.setting.to_json())
-            record = point_record(whole)
-            context.put(*record)
-            done.add(record[1])
-            context.save(json.dumps(sorted(done)).encode())
+            context.put(*point_record(whole))
+            done.add(places[point.schedule])
+            context.save(done.saved())
             teller.measured(whole)
     return Output(
         result={
@@ -115,6 +114,27 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
             "environment": environment(device),
         }
     )
+
+
+class _Done:
+    """Which schedules of a part are measured, by their places: saved as a number with a bit for each."""
+
+    def __init__(self, saved: bytes | None) -> None:
+        try:
+            self._bits = int(saved or b"0", 16)
+        except ValueError:  # as an earlier version wrote it: points that are there are measured again
+            self._bits = 0
+
+    def __contains__(self, place: int) -> bool:
+        return bool(self._bits >> place & 1)
+
+    def add(self, place: int) -> None:
+        """One more."""
+        self._bits |= 1 << place
+
+    def saved(self) -> bytes:
+        """What `__init__` reads."""
+        return f"{self._bits:x}".encode()
 
 
 @contextmanager

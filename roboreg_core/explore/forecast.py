@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import SpecError
 from roboreg_core.explore import kept
+from roboreg_core.runs.spec import TUNING
 from roboreg_core.schedule import BOUNDS, Schedule
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ class Asked:
     calibration: int
     preset: str = ""
     epochs: int = 0
+    learning_rate: float = 0.0
+    batch_size: int = 0
+    distil: bool = True
 
     @classmethod
     def of(cls, run: Any) -> Asked:
@@ -75,7 +79,7 @@ def forecast(store: Store, asked: Asked) -> Forecast:
 
 def _points(store: Store, asked: Asked) -> list[Point]:
     setting = {name: getattr(asked, name) for name in _SETTING}
-    return kept.points(store, preset=asked.preset, epochs=asked.epochs, **setting)
+    return kept.points(store, tuning={name: getattr(asked, name) for name in TUNING}, **setting)
 
 
 @lru_cache(maxsize=KEPT)
@@ -211,7 +215,7 @@ def _dense_on_test(point: Point, store: Store) -> float | None:
 
 def _moved(share: float, dense: float, other: float) -> float:
     """An accuracy moved from where the dense network has `dense` to where it has `other`, by the ratio of odds."""
-    if not 0 < share < 1:
+    if not all(0 < each < 1 for each in (share, dense, other)):
         return share
     odds = share / (1 - share) * (other / (1 - other)) / (dense / (1 - dense))
     return odds / (1 + odds)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from roboreg_core.errors import StoreError
 from roboreg_core.explore.estimate import estimate_seconds
 from roboreg_core.explore.execute import PartSpec, task_for
-from roboreg_core.explore.kept import Sweep, missing, sweeps
+from roboreg_core.explore.kept import Sweep, missing, record_ids, sweeps
 from roboreg_core.explore.spec import POINT, SWEEP_PART, SweepSpec, cut
 from roboreg_core.runs.execute import task_for as run_task_for
 from roboreg_core.runs.spec import KIND
@@ -43,6 +43,17 @@ def own_jobs(store: Store, sweep: Sweep) -> list[Job]:
     found = jobs_at(store, sweep)
     others = {each.id for each in sweeps(store)} - {sweep.id}
     return found if sweep.spec.tuned else [job for job in found if job.spec["sweep"] not in others]
+
+
+def _parts_of(store: Store, sweep: Sweep) -> list[Job]:
+    """The jobs, ended or not, that were started for parts of this sweep or of one in whose place it stands."""
+    others = {each.id for each in sweeps(store)} - {sweep.id}
+    ids = record_ids(sweep.spec)
+    return [
+        job
+        for job in store.list_jobs(SWEEP_PART)
+        if job.spec["sweep"] == sweep.id or (job.spec["sweep"] not in others and not ids.isdisjoint(job.spec["ids"]))
+    ]
 
 
 def _active(store: Store, spec: SweepSpec) -> list[Job]:
@@ -124,8 +135,8 @@ def submit_runs(
 
 def tidy(store: Store, sweep: Sweep) -> None:
     """Forget the ended jobs of the sweep's parts: others take their place."""
-    for job in store.list_jobs(SWEEP_PART):
-        if job.status.is_ended and job.spec["sweep"] == sweep.id:
+    for job in _parts_of(store, sweep):
+        if job.status.is_ended:
             STOPPING.pop(job.id, None)
             with suppress(StoreError):  # another process was quicker
                 store.delete_job(job.id)
@@ -137,5 +148,5 @@ def newest_error(store: Store, sweep: Sweep) -> str:
         ids = {sweep.spec.record_id(*point) for point in missing(store, sweep.spec)}
         found = [job for job in store.list_jobs(KIND) if job.key in ids]
     else:
-        found = [job for job in store.list_jobs(SWEEP_PART) if job.spec["sweep"] == sweep.id]
+        found = _parts_of(store, sweep)
     return next((job.error or "" for job in found[:1]), "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -57,7 +57,7 @@ class Progress:
 
 
 def points(
-    store: Store, *, preset: str | None = None, epochs: int | None = None, tuned: bool | None = None, **setting: Any
+    store: Store, *, tuning: Mapping[str, Any] | None = None, tuned: bool | None = None, **setting: Any
 ) -> list[Point]:
     """Every point known of the newest version of the method, one for each schedule and setting, oldest first.
 
@@ -66,14 +66,13 @@ def points(
 
     Args:
         store: own and shipped records.
-        preset: of fine-tuning; runs with another are passed over.
-        epochs: of fine-tuning; runs with another number are passed over.
+        tuning: values that fields of `runs.spec.TUNING` must have; runs that were fine-tuned otherwise are passed over.
         tuned: only those with (True) or without (False) figures after fine-tuning.
         setting: values that fields of `spec.Setting` must have, e.g. `dense_sha256="..."`, `seed=0`.
     """
     found = _known(store)
     own = {each.id: each.point for each in found if each.run is None}
-    runs = [each for each in found if each.run is not None and _alike(each.run, preset, epochs)]
+    runs = [each for each in found if each.run is not None and _alike(each.run, tuning or {})]
     whole = {**own, **_best(runs, own)}
     return [each for each in whole.values() if _fits(each, setting) and tuned in (None, each.tuned_test is not None)]
 
@@ -87,6 +86,11 @@ def missing(store: Store, spec: SweepSpec) -> list[tuple[Schedule, int]]:
     """The points of a sweep that nobody has measured, as schedule and seed."""
     there = _measured(store, spec)
     return [where for where, _ in _places(spec) if where not in there]
+
+
+def record_ids(spec: SweepSpec) -> set[str]:
+    """The ids of the records that its points are, measured or not."""
+    return {record for _, record in _places(spec)}
 
 
 def progress_of(store: Store, sweep: Sweep) -> Progress:
@@ -178,9 +182,9 @@ def _joined(run: Point, point: Point | None) -> Point:
     return replace(run, validation=point.validation, test=run.test or point.test, seconds=point.seconds)
 
 
-def _alike(run: RunSpec, preset: str | None, epochs: int | None) -> bool:
+def _alike(run: RunSpec, tuning: Mapping[str, Any]) -> bool:
     """Whether a run is without fine-tuning, or has the one that is asked for."""
-    return not run.epochs or (preset in (None, run.preset) and epochs in (None, run.epochs))
+    return not run.epochs or all(getattr(run, name) == value for name, value in tuning.items())
 
 
 def _fits(point: Point, setting: dict[str, Any]) -> bool:

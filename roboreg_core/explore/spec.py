@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from roboreg_core.analysis.grid import Grid
 from roboreg_core.errors import SpecError
 from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD, parse, parse_weights
-from roboreg_core.runs.spec import METHOD_VERSION, RunSpec
+from roboreg_core.runs.spec import METHOD_VERSION, TUNING, RunSpec
 from roboreg_core.schedule import PRESETS, Schedule
 from roboreg_core.store.records import LONGEST_NAME
 
@@ -186,7 +186,7 @@ class SweepSpec:
 
     def run_spec(self, schedule: Schedule, seed: int) -> RunSpec:
         """The run of a point."""
-        given = {name: getattr(self, name) for name in ("preset", "epochs", "learning_rate", "batch_size", "distil")}
+        given = {name: getattr(self, name) for name in TUNING}
         return RunSpec(
             schedule=schedule,
             dense=self.dense,

@@ -26,6 +26,8 @@ KIND = "run"
 METHOD_VERSION = 4
 DEFAULT_PRESET = "quick"
 DEFAULT_EPOCHS = 4
+# The fields of a `RunSpec` that say how it is fine-tuned.
+TUNING = ("preset", "epochs", "learning_rate", "batch_size", "distil")
 # What a step with a teacher takes, the teacher's pass included, in steps without.
 TEACHER_SHARE = 1.25
 # For estimates before anything was measured on this machine: two CPU cores.

@@ -1,7 +1,6 @@
-"""A training network's forward pass with batch norm, ReLU and the residual sum fused, where a CPU trains in bfloat16.
+"""A training network's forward pass on a CPU with batch norm, ReLU and the residual sum fused.
 
-It computes what `ResNet20.forward` does in training mode, to bfloat16's rounding, and moves the running statistics as
-well.
+It computes what `ResNet20.forward` does in training mode, to rounding, and moves the running statistics as well.
 """
 
 from __future__ import annotations
@@ -16,18 +15,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from roboreg_core.device import Precision
 from roboreg_core.model.resnet import LambdaLayer, ResNet20
 
 
-def forward(model: ResNet20, inputs: Tensor) -> Tensor:
-    """Logits (n, 10) of a network in training mode on prepared images (n, 3, 32, 32) in float32, as under autocast.
+def forward(model: ResNet20, inputs: Tensor, precision: Precision) -> Tensor:
+    """Logits (n, 10) of a network in training mode on prepared images (n, 3, 32, 32); both are float32.
+
+    In bfloat16 it is computed as under autocast.
 
     The output of each block goes two ways, into a convolution and round it. It is handed out twice, so that the two
     gradients that come back are added where they are read and not in a pass of their own.
     """
     blocks = model.blocks
     after = [*(block.shortcut for block in blocks[1:]), nn.Identity()]
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
         x, way_round = batch_norm_relu(model.conv1(inputs), model.bn1, stride=_stride(blocks[0].shortcut))
         for block, following in zip(blocks, after, strict=True):
             inner, _ = batch_norm_relu(block.conv1(x), block.bn1)
@@ -61,10 +63,10 @@ def kernels() -> ModuleType | None:
 def batch_norm_relu(
     x: Tensor, norm: nn.BatchNorm2d, residual: Tensor | None = None, *, stride: int = 1
 ) -> tuple[Tensor, Tensor]:
-    """relu(norm(x) + residual) (n, c, h, w), bfloat16, and of it every `stride`-th pixel; moves the running statistics.
+    """relu(norm(x) + residual) (n, c, h, w), typed as `x`, and of it every `stride`-th pixel; moves running statistics.
 
     Args:
-        x: (n, c, h, w), bfloat16.
+        x: (n, c, h, w), bfloat16 or float32.
         norm: in training mode, with a momentum.
         residual: as `x`.
         stride: of the second output, which shares the first one's memory.
@@ -80,6 +82,12 @@ def batch_norm_relu(
     return out
 
 
+def _known() -> ModuleType:
+    compiled = kernels()
+    assert compiled is not None
+    return compiled
+
+
 @lru_cache(maxsize=8)
 def _settings(momentum: float, eps: float) -> Any:
     return (ctypes.c_double * 2)(momentum, eps)
@@ -87,9 +95,7 @@ def _settings(momentum: float, eps: float) -> Any:
 
 def _shape(x: Tensor) -> tuple[int, int, int, int]:
     """Threads, rows, numbers in a row, channels."""
-    compiled = kernels()
-    assert compiled is not None
-    length = compiled.row_length(x.numel(), x.shape[1])
+    length = _known().row_length(x.numel(), x.shape[1])
     return torch.get_num_threads(), x.numel() // length, length, x.shape[1]
 
 
@@ -99,7 +105,7 @@ def _addresses(*tensors: Tensor | None) -> list[int]:
 
 
 class _BatchNormReLU(torch.autograd.Function):
-    """relu(batch norm of x + residual), whole and every `stride`-th pixel of it; bfloat16, channels last.
+    """relu(batch norm of x + residual), whole and every `stride`-th pixel of it; channels last.
 
     Backward changes the gradients that it is given in place: `forward` above hands each output to one reader only, so
     nobody else looks at them.
@@ -109,15 +115,15 @@ class _BatchNormReLU(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, residual: Tensor | None, gamma: Tensor, beta: Tensor, norm: nn.BatchNorm2d, stride: int
     ) -> tuple[Tensor, Tensor]:
-        compiled = kernels()
-        assert compiled is not None
+        compiled = _known()
+        of = compiled.OF[x.dtype]
         assert norm.momentum is not None  # None would mean a plain mean over all batches
         threads, _, length, _ = shape = _shape(x)
         sums, known, y = torch.empty(threads, 2, length), torch.empty(4, length), torch.empty_like(x)
         batch = _addresses(x, sums, gamma, beta, norm.running_mean, norm.running_var)
         settings = ctypes.addressof(_settings(norm.momentum, norm.eps))
-        compiled.launch(compiled.forward_sums, *shape, *batch, settings, known.data_ptr())
-        compiled.launch(compiled.forward_apply, *shape, *_addresses(x, known, residual, y))
+        compiled.launch(of.forward_sums, *shape, *batch, settings, known.data_ptr())
+        compiled.launch(of.forward_apply, *shape, *_addresses(x, known, residual, y))
         ctx.save_for_backward(x, y, known)
         ctx.has_residual = residual is not None
         ctx.stride = stride
@@ -127,9 +133,9 @@ class _BatchNormReLU(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        compiled = kernels()
-        assert compiled is not None
+        compiled = _known()
         x, y, known = ctx.saved_tensors
+        of = compiled.OF[x.dtype]
         dy, second = gradients
         if dy is None:
             raise RuntimeError("the whole output of a fused batch norm must be used, got a gradient for neither or one")
@@ -144,8 +150,8 @@ class _BatchNormReLU(torch.autograd.Function):
         # Between a block's convolutions the ReLU is done again: cheaper than writing and reading what is behind it.
         again = not ctx.has_residual and second is None
         activations = _addresses(x, None if again else y, dy, second)
-        compiled.launch(compiled.backward_sums, *shape, *activations, *_addresses(sums, known, terms, d))
+        compiled.launch(of.backward_sums, *shape, *activations, *_addresses(sums, known, terms, d))
         # Memory that was just read is in the cache: dx takes the place of a gradient that is no longer needed.
         dx = second if second is not None else None if again else torch.empty_like(x)
-        compiled.launch(compiled.backward_apply, *shape, *_addresses(x, dy, terms, dx, known))
+        compiled.launch(of.backward_apply, *shape, *_addresses(x, dy, terms, dx, known))
         return dy if dx is None else dx, dy if ctx.has_residual else None, d[0], d[1], None, None

@@ -1,4 +1,4 @@
-"""Batch norm, ReLU and the residual sum as one pass over memory, for bfloat16 activations on a CPU.
+"""Batch norm, ReLU and the residual sum as one pass over memory, for bfloat16 and float32 activations on a CPU.
 
 Off a GPU a training step is bound by memory, and torch reads and writes each activation once for every one of these
 operations. numba compiles the kernels; they run on torch's own OpenMP threads, since a second pool of threads would
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ctypes
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -51,18 +51,6 @@ def _pointer(kind: Any) -> Any:
 
 
 @intrinsic
-def _as_float(context: Any, bits: Any) -> Any:
-    """32 bits read as a float."""
-    return types.float32(types.uint32), lambda c, builder, s, values: builder.bitcast(values[0], ir.FloatType())
-
-
-@intrinsic
-def _as_bits(context: Any, value: Any) -> Any:
-    """A float's 32 bits."""
-    return types.uint32(types.float32), lambda c, builder, s, values: builder.bitcast(values[0], ir.IntType(32))
-
-
-@intrinsic
 def _next(context: Any, counter: Any, place: Any) -> Any:
     """Count one up atomically and return what was there: gives each thread its part, and tells which one was last."""
 
@@ -72,23 +60,44 @@ def _next(context: Any, counter: Any, place: Any) -> Any:
     return types.int64(types.CPointer(types.int64), types.int64), generate
 
 
-@njit(inline="always")
-def _read(half: Any) -> Any:
-    return _as_float(np.uint32(np.uint32(half) << np.uint32(16)))
+@intrinsic
+def _read(context: Any, stored: Any) -> Any:
+    """A number as it lies in memory, float32 or the upper half of one, as a float."""
+
+    def whole(c: Any, builder: Any, s: Any, values: Any) -> Any:
+        return values[0]
+
+    def half(c: Any, builder: Any, s: Any, values: Any) -> Any:
+        bits = builder.shl(builder.zext(values[0], _BITS), _BITS(16))
+        return builder.bitcast(bits, ir.FloatType())
+
+    return types.float32(stored), whole if isinstance(stored, types.Float) else half
 
 
-@njit(inline="always")
-def _write(value: Any) -> Any:
-    """Round to the nearest bfloat16, ties to even."""
-    bits = _as_bits(np.float32(value))
-    return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
+@intrinsic
+def _write(context: Any, value: Any, like: Any) -> Any:
+    """A float as it is stored in an array that holds `like`: as it is, or the nearest bfloat16, ties to even."""
+
+    def whole(c: Any, builder: Any, s: Any, values: Any) -> Any:
+        return values[0]
+
+    def half(c: Any, builder: Any, s: Any, values: Any) -> Any:
+        bits = builder.bitcast(values[0], _BITS)
+        odd = builder.and_(builder.lshr(bits, _BITS(16)), _BITS(1))
+        rounded = builder.add(builder.add(bits, _BITS(0x7FFF)), odd)
+        return builder.trunc(builder.lshr(rounded, _BITS(16)), ir.IntType(16))
+
+    return like(types.float32, like), whole if isinstance(like, types.Float) else half
 
 
-_kernel = cfunc(types.void(types.CPointer(types.int64)), fastmath={"contract", "nsz", "reassoc"}, cache=True)
+_BITS = ir.IntType(32)
+_FAST = {"contract", "nsz", "reassoc"}
+_kernel = cfunc(types.void(types.CPointer(types.int64)), fastmath=_FAST, cache=True)
+_body = njit(fastmath=_FAST, cache=True)
 
 
-@_kernel
-def forward_sums(args: Any) -> None:
+@_body
+def _forward_sums(args: Any, x: Any) -> None:
     """Statistics of a batch: 0 x, 1 sums, 2 gamma, 3 beta, 4 running mean, 5 running var, 6 settings, 7 out.
 
     `sums` (parts, 2, length) is scratch. `settings`, float64, holds momentum and eps. `out` (4, length) gets scale,
@@ -96,7 +105,6 @@ def forward_sums(args: Any) -> None:
     """
     a = carray(args, N_ARGUMENTS)
     parts, rows, length, channels = a[PARTS], a[ROWS], a[LENGTH], a[CHANNELS]
-    x = carray(_halves(a[POINTERS]), rows * length)
     sums = carray(_floats(a[POINTERS + 1]), parts * 2 * length)
     running_mean = carray(_floats(a[POINTERS + 4]), channels)
     # Sums of squares lose digits where a channel's mean is far from zero; the running mean is near it.
@@ -144,16 +152,13 @@ def forward_sums(args: Any) -> None:
             out[3 * length + i] = inverse
 
 
-@_kernel
-def forward_apply(args: Any) -> None:
+@_body
+def _forward_apply(args: Any, x: Any, residual: Any, y: Any) -> None:
     """y = relu(scale * x + shift + residual): 0 x, 1 what `forward_sums` gave, 2 residual or 0, 3 y."""
     a = carray(args, N_ARGUMENTS)
     parts, rows, length = a[PARTS], a[ROWS], a[LENGTH]
-    x = carray(_halves(a[POINTERS]), rows * length)
     scale = carray(_floats(a[POINTERS + 1]), 2 * length)[:length]
     shift = carray(_floats(a[POINTERS + 1]), 2 * length)[length:]
-    residual = carray(_halves(a[POINTERS + 2]), rows * length)
-    y = carray(_halves(a[POINTERS + 3]), rows * length)
     zero = np.float32(0)
     while True:
         part = _next(args, TICKET)
@@ -164,16 +169,16 @@ def forward_apply(args: Any) -> None:
             y_row = y[row * length : (row + 1) * length]
             if a[POINTERS + 2] == 0:
                 for i in range(length):
-                    y_row[i] = _write(max(_read(x_row[i]) * scale[i] + shift[i], zero))
+                    y_row[i] = _write(max(_read(x_row[i]) * scale[i] + shift[i], zero), y_row[i])
             else:
                 residual_row = residual[row * length : (row + 1) * length]
                 for i in range(length):
                     total = _read(x_row[i]) * scale[i] + shift[i] + _read(residual_row[i])
-                    y_row[i] = _write(max(total, zero))
+                    y_row[i] = _write(max(total, zero), y_row[i])
 
 
-@_kernel
-def backward_sums(args: Any) -> None:
+@_body
+def _backward_sums(args: Any, x: Any, y: Any, dy: Any, second_dy: Any) -> None:
     """Gradients of gamma and beta: 0 x, 1 y or 0, 2 dy, 3 second dy or 0, 4 sums, 5 out of `forward_sums`, 6 out, 7 d.
 
     dy is changed in place into the gradient behind the ReLU. Without y, as may be where no residual and no second dy
@@ -182,14 +187,9 @@ def backward_sums(args: Any) -> None:
     """
     a = carray(args, N_ARGUMENTS)
     parts, rows, length, channels = a[PARTS], a[ROWS], a[LENGTH], a[CHANNELS]
-    x = carray(_halves(a[POINTERS]), rows * length)
-    y = carray(_halves(a[POINTERS + 1]), rows * length)
-    dy = carray(_halves(a[POINTERS + 2]), rows * length)
-    second_dy = carray(_halves(a[POINTERS + 3]), rows * length)
     sums = carray(_floats(a[POINTERS + 4]), parts * 2 * length)
     known = carray(_floats(a[POINTERS + 5]), 4 * length)
     scale, shift, mean = known[:length], known[length : 2 * length], known[2 * length : 3 * length]
-    nothing = np.uint16(0)
     while True:
         part = _next(args, TICKET)
         if part >= parts:
@@ -211,12 +211,12 @@ def backward_sums(args: Any) -> None:
             y_row = y[row * length : (row + 1) * length]
             if a[POINTERS + 3] == 0:
                 for i in range(length):
-                    dy_row[i] = dy_row[i] if y_row[i] != nothing else nothing
+                    dy_row[i] = dy_row[i] if y_row[i] != 0 else _write(np.float32(0), dy_row[i])
             else:
                 second_row = second_dy[row * length : (row + 1) * length]
                 for i in range(length):
-                    both = _write(_read(dy_row[i]) + _read(second_row[i]))
-                    dy_row[i] = both if y_row[i] != nothing else nothing
+                    both = _read(dy_row[i]) + _read(second_row[i])
+                    dy_row[i] = _write(both if y_row[i] != 0 else np.float32(0), dy_row[i])
             for i in range(length):
                 gradient = _read(dy_row[i])
                 first[i] += gradient
@@ -245,19 +245,16 @@ def backward_sums(args: Any) -> None:
             out[2 * length + i] = -factor * d_beta / count - slope * known[2 * length + channel]
 
 
-@_kernel
-def backward_apply(args: Any) -> None:
+@_body
+def _backward_apply(args: Any, x: Any, g: Any, dx: Any) -> None:
     """dx = first * g + second * x + third: 0 x, 1 g, 2 what `backward_sums` gave, 3 dx or 0, 4 out of `forward_sums`.
 
     dx is other memory than g. Without it, dx takes the place of g, which is dy itself: the ReLU is done again.
     """
     a = carray(args, N_ARGUMENTS)
     parts, rows, length = a[PARTS], a[ROWS], a[LENGTH]
-    x = carray(_halves(a[POINTERS]), rows * length)
-    g = carray(_halves(a[POINTERS + 1]), rows * length)
     terms = carray(_floats(a[POINTERS + 2]), 3 * length)
     first, second, third = terms[:length], terms[length : 2 * length], terms[2 * length :]
-    dx = carray(_halves(a[POINTERS + 3]), rows * length)
     known = carray(_floats(a[POINTERS + 4]), 4 * length)
     scale, shift = known[:length], known[length : 2 * length]
     while True:
@@ -270,12 +267,58 @@ def backward_apply(args: Any) -> None:
             if a[POINTERS + 3] != 0:
                 dx_row = dx[row * length : (row + 1) * length]
                 for i in range(length):
-                    dx_row[i] = _write(_read(g_row[i]) * first[i] + _read(x_row[i]) * second[i] + third[i])
+                    value = _read(g_row[i]) * first[i] + _read(x_row[i]) * second[i] + third[i]
+                    dx_row[i] = _write(value, dx_row[i])
             else:
                 for i in range(length):
                     value = _read(x_row[i])
                     gradient = _read(g_row[i]) if value * scale[i] + shift[i] > 0 else np.float32(0)
-                    g_row[i] = _write(gradient * first[i] + value * second[i] + third[i])
+                    g_row[i] = _write(gradient * first[i] + value * second[i] + third[i], g_row[i])
+
+
+class Kernels(NamedTuple):
+    """The four kernels for activations of one type."""
+
+    forward_sums: Any
+    forward_apply: Any
+    backward_sums: Any
+    backward_apply: Any
+
+
+def _compiled(pointer: Any) -> Kernels:
+    """The bodies above for activations that `pointer` points to."""
+
+    @_kernel
+    def forward_sums(args: Any) -> None:
+        a = carray(args, N_ARGUMENTS)
+        _forward_sums(args, carray(pointer(a[POINTERS]), a[ROWS] * a[LENGTH]))
+
+    @_kernel
+    def forward_apply(args: Any) -> None:
+        a = carray(args, N_ARGUMENTS)
+        size = a[ROWS] * a[LENGTH]
+        x, residual, y = pointer(a[POINTERS]), pointer(a[POINTERS + 2]), pointer(a[POINTERS + 3])
+        _forward_apply(args, carray(x, size), carray(residual, size), carray(y, size))
+
+    @_kernel
+    def backward_sums(args: Any) -> None:
+        a = carray(args, N_ARGUMENTS)
+        size = a[ROWS] * a[LENGTH]
+        x, y = carray(pointer(a[POINTERS]), size), carray(pointer(a[POINTERS + 1]), size)
+        dy, second_dy = carray(pointer(a[POINTERS + 2]), size), carray(pointer(a[POINTERS + 3]), size)
+        _backward_sums(args, x, y, dy, second_dy)
+
+    @_kernel
+    def backward_apply(args: Any) -> None:
+        a = carray(args, N_ARGUMENTS)
+        size = a[ROWS] * a[LENGTH]
+        x, g, dx = pointer(a[POINTERS]), pointer(a[POINTERS + 1]), pointer(a[POINTERS + 3])
+        _backward_apply(args, carray(x, size), carray(g, size), carray(dx, size))
+
+    return Kernels(forward_sums, forward_apply, backward_sums, backward_apply)
+
+
+OF = {torch.bfloat16: _compiled(_halves), torch.float32: _compiled(_floats)}
 
 
 def _torch_threads() -> Any:

@@ -24,7 +24,8 @@ Explore: `explore-tab`, `sweep` (which one is looked at).
 Sweeps: `sweep-kind`, `sweep-source`, `sweep-stage-1`..`3`, `sweep-block-1`..`9`,
 `sweep-bounds-1`..`9`, `sweep-list`, `sweep-draws`, `sweep-draw-seed`, `sweep-method`, `sweep-recalibrate`,
 `sweep-seeds`, `sweep-tune`, `sweep-images`, `sweep-name`, `sweep-cost` (what it will take), `sweep-start`, and for
-each `sweep-<id>`, `stop-<id>`, `resume-<id>`, `extend-<id>`, `correlate-<id>`, `delete-<id>`, `restore-<id>`.
+each `sweep-<id>`, `stop-<id>`, `resume-<id>`, `extend-<id>`, `correlate-<id>`, `more-<id>`, `name-<id>`, `rename-<id>`,
+`delete-<id>`, `restore-<id>`.
 Correlation: `variables`, `given`, `one`, `other` (the chosen cell), `point` (the id of a record), `matrix`.
 Sensitivity, Search and Prediction: `explore-method`, `explore-recalibrate`, `measure-<name>`, `measure-stop-<name>`.
 Sensitivity: `at` (the schedule). Prediction: `scored-stage`, `scored-tuning`, `scored` (the chosen one's record).

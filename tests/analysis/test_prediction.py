@@ -10,7 +10,7 @@ import pytest
 
 from roboreg_core.analysis import prediction
 from roboreg_core.analysis.grid import Grid
-from roboreg_core.analysis.points import Point
+from roboreg_core.analysis.points import Point, Seen
 from roboreg_core.analysis.prediction import LEVEL, MIN_POINTS, Predictor, fit
 from roboreg_core.analysis.sensitivity import DENSE, curves, plan
 from roboreg_core.analysis.tuned import MIN_RUNS, fit_tuned
@@ -185,3 +185,12 @@ def test_the_tuned_interval_holds_also_with_few_runs() -> None:
         _, low, high = learnt.predict(pruned[5:])
         held.append(low[0] <= tuned[5] <= high[0])
     assert np.mean(held) >= LEVEL - 0.03
+
+
+def test_a_dense_network_that_is_always_right_breaks_nothing() -> None:
+    perfect = Seen(right=(20,) * 10, images=(20,) * 10)
+    learnt = fit_tuned(np.linspace(0.5, 0.9, 6), np.linspace(0.7, 0.95, 6), perfect)
+    assert learnt is not None
+    mean, low, high = learnt.predict(np.array([0.0, 0.6, 1.0]))
+    assert np.isfinite([mean, low, high]).all()
+    assert ((low <= mean) & (mean <= high)).all()

@@ -42,7 +42,7 @@ def test_every_cost_is_a_line() -> None:
     ("limits", "reason"),
     [
         ({}, "needs a limit, got none"),
-        ({"macs": 0.01}, r"limit macs must be at least 1,9\d\d,\d\d\d \(0.04\d+ of the dense network's\).*raise it"),
+        ({"macs": 0.01}, r"1,9\d\d,\d\d\d \(0.04\d+ of the dense network's, 4\.\d+ %\).*got 0.01 \(1 %\); raise it"),
         ({"parameters": 100}, "limit parameters must be at least 7,420 "),
         ({"macs": 1.0}, "must rule something out, got 40,551,040 MACs, which the dense network"),
         ({"macs": 1.5}, "a share up to 1 of the dense network's 40,551,040 or a whole number, got 1.5"),

@@ -42,7 +42,7 @@ def test_the_sources_grid_has_its_name_and_27_schedules() -> None:
     assert answer("sweeps", "list") == {"sweeps": []}, "a dry run keeps nothing"
 
 
-def test_a_sweep_is_measured_shown_deleted_and_restored() -> None:
+def test_a_sweep_is_measured_shown_renamed_deleted_and_restored() -> None:
     found = answer("sweep", "--stages", STAGES, "--name", "mine", "--seeds", "0,1", *CHEAP)
     assert (found["name"], found["state"], found["measured"], found["total"]) == ("mine", "complete", 16, 16)
     assert {(point["seed"], point["schedule"][8]) for point in found["points"]} == {(0, 8), (0, 16), (1, 8), (1, 16)}
@@ -53,6 +53,8 @@ def test_a_sweep_is_measured_shown_deleted_and_restored() -> None:
     shown = answer("sweeps", "show", "mine")
     assert shown["points"] == found["points"]
     assert shown["spec"]["seeds"] == [0, 1]
+    assert answer("sweeps", "rename", "mine", "ours")["name"] == "ours"
+    assert answer("sweeps", "rename", "ours", "mine")["measured"] == 16
     assert answer("sweeps", "delete", found["sweep"][:6])["deleted"]
     assert answer("sweeps", "list")["sweeps"] == []
     assert [each["name"] for each in answer("sweeps", "list", "--deleted")["sweeps"]] == ["mine"]

@@ -130,6 +130,11 @@ def test_extended_under_its_name(engine: Engine, dense: Checkpoint) -> None:
     control.stop(engine, wide)
     until(lambda: state(engine, wide) is State.STOPPED)
     assert queued(engine) == [], "the narrower one's job is stopped with it"
+    assert len(store.list_jobs("sweep-part")) == 2
+    (job,) = control.resume(engine, wide, dense)
+    assert [each.id for each in store.list_jobs("sweep-part")] == [job.id], "and forgotten with its own"
+    control.stop(engine, wide)
+    until(lambda: state(engine, wide) is State.STOPPED)
     for schedule in GRID.schedules():
         put_point(store, point_of(spec, schedule))
     deeper = control.extend(engine, wide, replace(spec, grid=WIDER, seeds=(0, 7)), dense)
@@ -164,6 +169,23 @@ def test_names_are_unique_among_standing_sweeps(dense: Checkpoint, store: Store)
     assert {each.id for each in sweeps(store)} == {other.id, sweep.id}
     with pytest.raises(StoreError, match="no deleted sweep is called 'small'"):
         control.restore(store, "small")
+
+
+def test_renamed_it_keeps_its_points_and_its_age(dense: Checkpoint, store: Store) -> None:
+    sweep = control.keep(store, sweep_of(dense))
+    other = control.keep(store, sweep_of(dense, name="other", seeds=(1,)))
+    put_point(store, point_of(sweep.spec, FIRST))
+    renamed = control.rename(store, sweep, " Large\n one ")
+    assert (renamed.name, renamed.id, renamed.created) == ("Large one", sweep.id, sweep.created)
+    assert status(store, renamed).done == 1
+    assert {each.name for each in sweeps(store)} == {"Large one", "other"}
+    assert control.rename(store, renamed, "LARGE one").name == "LARGE one", "its own name is not taken"
+    with pytest.raises(StoreError, match="the name 'Other' is taken by another sweep"):
+        control.rename(store, renamed, "Other")
+    with pytest.raises(SpecError, match="must have 1 to"):
+        control.rename(store, other, " ")
+    with pytest.raises(StoreError, match="ships with the project and keeps its name"):
+        control.rename(store, replace(other, recorded=True), "mine")
 
 
 def test_of_two_deleted_ones_with_a_name_the_id_is_asked_for(dense: Checkpoint, store: Store) -> None:

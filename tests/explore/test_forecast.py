@@ -8,12 +8,12 @@ import pytest
 
 from roboreg_core import paths
 from roboreg_core.analysis.sensitivity import plan
-from roboreg_core.explore.forecast import PRUNED, TUNED, forecast, learnable, score, scores
+from roboreg_core.explore.forecast import PRUNED, TUNED, Asked, forecast, learnable, score, scores
 from roboreg_core.store.store import Store
 from tests.explore.world import ASKED, RANDOM, RUNS, put_points, put_runs
 
 SENSITIVITY = plan(3).schedules()
-OTHER_TUNING = replace(ASKED, preset="full", epochs=80)
+OTHER_TUNINGS = [replace(ASKED, preset="full", epochs=80), replace(ASKED, distil=False), replace(ASKED, batch_size=64)]
 
 
 @pytest.fixture
@@ -95,13 +95,14 @@ def test_fine_tuning_is_scored_without_its_own_run(store: Store) -> None:
     assert {row.images for row in tuned} == {"validation"}
 
 
-def test_another_fine_tuning_is_another_question(store: Store) -> None:
+@pytest.mark.parametrize("asked", OTHER_TUNINGS)
+def test_another_fine_tuning_is_another_question(store: Store, asked: Asked) -> None:
     put_points(store, [*SENSITIVITY, *RANDOM])
     put_runs(store, [*RUNS, RANDOM[0]])
-    other = forecast(store, OTHER_TUNING).predictor
+    other = forecast(store, asked).predictor
     assert other is not None
     assert other.tuned_runs == ()
-    assert not any(row.stage == TUNED for row in scores(store, OTHER_TUNING))
+    assert not any(row.stage == TUNED for row in scores(store, asked))
 
 
 def test_the_score_of_nothing_is_none() -> None:

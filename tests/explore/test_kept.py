@@ -49,9 +49,11 @@ def test_one_setting_is_one_point_whatever_measured_it(dense: Checkpoint, store:
     assert (first.validation, first.tuned_test) == (seen(45), seen(80)), "the newest that is fine-tuned"
     assert first.record == sweep.run_spec(FIRST, 0).id
     assert (second.validation, second.tuned_test) == (None, seen(60))
-    assert [point.tuned_test for point in points(store, epochs=2, seed=0)] == [seen(70)]
-    assert [point.seed for point in points(store, preset="good", tuned=True)] == []
-    assert len(points(store, preset="good")) == 1, "what was measured after pruning is the same for all presets"
+    assert [point.tuned_test for point in points(store, tuning={"epochs": 2}, seed=0)] == [seen(70)]
+    assert [point.seed for point in points(store, tuning={"preset": "good"}, tuned=True)] == []
+    assert len(points(store, tuning={"preset": "good"})) == 1, (
+        "what was measured after pruning is the same for all presets"
+    )
 
 
 def test_points_are_filtered_by_setting(dense: Checkpoint, store: Store) -> None:

@@ -26,6 +26,8 @@ ASKED = Asked(
     calibration=CALIBRATION,
     preset="quick",
     epochs=3,
+    learning_rate=0.01,
+    batch_size=128,
 )
 RUNS = [PRESETS[name] for name in ("minimal", "three-quarters", "moderate", "quarter")]
 

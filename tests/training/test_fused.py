@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roboreg_core.data.images import Images
+from roboreg_core.device import Precision
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.schedule import PRESETS, Schedule
 from roboreg_core.training import fused, loop
@@ -17,8 +18,9 @@ from tests.training.helpers import SPEC
 
 pytestmark = pytest.mark.skipif(fused.kernels() is None, reason="no numba, or a torch without its own OpenMP library")
 
-# bfloat16 has eight bits; some of an element's error is that of a mean over many.
-ROUNDING = 2**-8
+# bfloat16 has eight bits, float32 24; sums over many numbers lose some of them.
+ROUNDING = {torch.bfloat16: 2**-8, torch.float32: 2**-17}
+TYPES = pytest.mark.parametrize("dtype", ROUNDING)
 
 
 @pytest.fixture
@@ -29,8 +31,8 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def draw(*shape: int, seed: int) -> Tensor:
-    values = torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).bfloat16()
+def draw(*shape: int, seed: int, dtype: torch.dtype = torch.bfloat16) -> Tensor:
+    values = torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to(dtype)
     return values.to(memory_format=torch.channels_last)
 
 
@@ -48,15 +50,17 @@ def relative(value: Tensor, expected: Tensor) -> float:
     return ((value.double() - expected.double()).norm() / expected.double().norm().clamp_min(1e-12)).item()
 
 
+@TYPES
 @pytest.mark.parametrize("channels", [1, 3, 12, 16, 64])
 @pytest.mark.parametrize("with_residual", [False, True])
 @pytest.mark.parametrize("stride", [None, 1, 2])
 def test_outputs_and_gradients_are_torchs(
-    two_threads: None, channels: int, with_residual: bool, stride: int | None
+    two_threads: None, channels: int, with_residual: bool, stride: int | None, dtype: torch.dtype
 ) -> None:
-    x = 3 + 2 * draw(6, channels, 8, 8, seed=2)
-    residual = draw(6, channels, 8, 8, seed=3) if with_residual else None
-    upstream = draw(6, channels, 8, 8, seed=4), draw(6, channels, 8, 8, seed=5)[:, :, :: stride or 1, :: stride or 1]
+    x, residual, *upstream = (draw(6, channels, 8, 8, seed=seed, dtype=dtype) for seed in (2, 3, 4, 5))
+    x = 3 + 2 * x
+    residual = residual if with_residual else None
+    upstream[1] = upstream[1][:, :, :: stride or 1, :: stride or 1]
     norm, exact = a_norm(channels), a_norm(channels).double()
     inputs = [part.clone().requires_grad_() for part in (x, residual) if part is not None]
     exact_inputs = [part.detach().double().requires_grad_() for part in inputs]
@@ -72,16 +76,17 @@ def test_outputs_and_gradients_are_torchs(
         loss = loss + (expected[:, :, ::stride, ::stride] * upstream[1]).sum()
     loss.backward()
 
-    assert relative(whole, F.relu(out.detach())) < ROUNDING
+    assert whole.dtype == dtype
+    assert relative(whole, F.relu(out.detach())) < ROUNDING[dtype]
     assert torch.equal(some, whole[:, :, :: stride or 1, :: stride or 1])
     for mine, theirs in zip(inputs, exact_inputs, strict=True):
         assert mine.grad is not None
         assert theirs.grad is not None
-        assert relative(mine.grad, theirs.grad) < ROUNDING
+        assert relative(mine.grad, theirs.grad) < ROUNDING[dtype]
     for mine, theirs in zip(norm.parameters(), exact.parameters(), strict=True):
         assert mine.grad is not None
         assert theirs.grad is not None
-        assert relative(mine.grad, theirs.grad) < ROUNDING
+        assert relative(mine.grad, theirs.grad) < ROUNDING[dtype]
     for mine, theirs in zip(norm.buffers(), exact.buffers(), strict=True):
         assert relative(mine, theirs) < 1e-5
 
@@ -106,7 +111,7 @@ def test_more_threads_than_rows_or_cores_leave_nothing_out(threads: int) -> None
         out, _ = fused.batch_norm_relu(x, a_norm(2))
     finally:
         torch.set_num_threads(before)
-    assert relative(out, F.relu(a_norm(2)(x.float()))) < ROUNDING
+    assert relative(out, F.relu(a_norm(2)(x.float()))) < ROUNDING[torch.bfloat16]
 
 
 @pytest.mark.parametrize(
@@ -117,30 +122,42 @@ def test_a_network_learns_as_with_torchs_own_operations(
 ) -> None:
     exact = gradients(make_network(schedule), few_images, "float32")
     plain = gradients(make_network(schedule), few_images, "bfloat16")
-    mine = gradients(make_network(schedule), few_images, "fused")
-    assert relative(mine["logits"], exact["logits"]) < 2 * ROUNDING
+    mine = gradients(make_network(schedule), few_images, "bfloat16", fuse=True)
+    assert relative(mine["logits"], exact["logits"]) < 2 * ROUNDING[torch.bfloat16]
     # Gradients of deep layers pass many roundings: as near to float32's as torch's own way.
     assert relative(mine["gradients"], exact["gradients"]) < 1.5 * relative(plain["gradients"], exact["gradients"])
 
 
-def gradients(model: ResNet20, images: Images, how: str) -> dict[str, Tensor]:
+@pytest.mark.parametrize("schedule", [PRESETS["dense"], Schedule((1, 3, 5, 7, 9, 11, 13, 15, 17))])
+def test_in_float32_a_network_learns_as_nearly_right_as_with_torchs_own_operations(
+    make_network: Callable[..., ResNet20], few_images: Images, schedule: Schedule
+) -> None:
+    exact = gradients(make_network(schedule).double(), few_images, "float32")
+    plain, mine = (gradients(make_network(schedule), few_images, "float32", fuse=fuse) for fuse in (False, True))
+    assert relative(mine["logits"], exact["logits"]) < 1e-5
+    assert relative(mine["gradients"], exact["gradients"]) < 1.5 * relative(plain["gradients"], exact["gradients"])
+
+
+def gradients(model: ResNet20, images: Images, precision: Precision, *, fuse: bool = False) -> dict[str, Tensor]:
     model = copy.deepcopy(model).to(memory_format=torch.channels_last).train()
-    inputs = model.prepare(images.pixels)
-    if how == "fused":
-        logits = fused.forward(model, inputs)
+    inputs = model.prepare(images.pixels, model.linear.weight.dtype)
+    if fuse:
+        logits = fused.forward(model, inputs, precision)
     else:
-        with torch.autocast("cpu", torch.bfloat16, enabled=how == "bfloat16"):
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
             logits = model(inputs)
-    F.cross_entropy(logits.float(), images.labels).backward()
+    F.cross_entropy(logits if logits.dtype is torch.float64 else logits.float(), images.labels).backward()
     found = [part.grad.flatten() for part in model.parameters() if part.grad is not None]
     assert len(found) == len(list(model.parameters()))
     return {"gradients": torch.cat(found), "logits": logits.detach()}
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
 def test_training_goes_on_without_the_kernels(
-    make_network: Callable[..., ResNet20], few_images: Images, monkeypatch: pytest.MonkeyPatch
+    make_network: Callable[..., ResNet20], few_images: Images, monkeypatch: pytest.MonkeyPatch, precision: Precision
 ) -> None:
-    spec = replace(SPEC, precision="bfloat16", epochs=1)
+    monkeypatch.setattr("roboreg_core.training.steps.computed_in", lambda asked, device: asked)
+    spec = replace(SPEC, precision=precision, epochs=1)
     start = make_network(PRESETS["aggressive"])
     with_kernels = loop.fit(start, few_images, spec).history[0].loss
     monkeypatch.setattr(fused, "kernels", lambda: None)

@@ -125,6 +125,18 @@ def test_the_address_restores_what_was_typed(open_page: Open) -> None:
     assert app.selectbox(key="sweep-method").value == "l1"
 
 
+def test_a_sweep_is_renamed(open_page: Open, store: Store, source: Sweep) -> None:
+    app = open_page("explore")
+    app.text_input(key=f"name-{source.id}").set_value("for Monday")
+    click(app, f"rename-{source.id}")
+    assert [sweep.name for sweep in kept.sweeps(store)] == ["for Monday"]
+    assert "This very sweep is there already, as “for Monday”" in said(app)
+    app.text_input(key=f"name-{source.id}").set_value(" ")
+    click(app, f"rename-{source.id}")
+    assert "must have 1 to" in app.error[0].value
+    assert [sweep.name for sweep in kept.sweeps(store)] == ["for Monday"]
+
+
 def test_a_sweep_is_deleted_and_brought_back(open_page: Open, store: Store, source: Sweep) -> None:
     app = open_page("explore")
     assert "This very sweep is there already, as “the grid”" in said(app)

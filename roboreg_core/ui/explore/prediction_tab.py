@@ -12,6 +12,7 @@ from roboreg_core.analysis.grid import RANDOM, Grid
 from roboreg_core.analysis.points import Point
 from roboreg_core.charts import prediction, words
 from roboreg_core.explore.forecast import PRUNED, TUNED, Asked, Scored, score
+from roboreg_core.runs.spec import METHOD_VERSION, TUNING, RunSpec, method_version, of_preset
 from roboreg_core.schedule import BOUNDS
 from roboreg_core.ui import keys, panels, state
 from roboreg_core.ui.explore import card, known, measuring, setting
@@ -93,15 +94,24 @@ def _chart(frame: pd.DataFrame, asked: Asked, points: tuple[Point, ...]) -> None
 
 def _tuning(asked: Asked) -> Asked | None:
     """The setting with a preset of fine-tuning that runs had, the commonest at first."""
-    had = [
-        (str(run.spec["preset"]), int(run.spec["epochs"]))
-        for run in state.runs()
-        if run.spec["epochs"] and run.spec["method"] == asked.method
-    ]
-    options = {f"{preset}-{epochs}": (preset, epochs) for preset, epochs in sorted(had, key=had.count, reverse=True)}
-    if not options:
+    runs = [RunSpec.from_json(run.spec) for run in state.runs() if method_version(run) == METHOD_VERSION]
+    tuned = {_words(run): run for run in runs if run.epochs and run.method == asked.method}
+    had = [_words(run) for run in runs]
+    if not tuned:
         return None
-    labels = {key: f"{preset}, {words.plural(epochs, 'epoch')}" for key, (preset, epochs) in options.items()}
+    labels = {each: each for each in sorted(tuned, key=had.count, reverse=True)}
     chosen = controls.segment("Fine-tuned with", keys.SCORED_TUNING, labels, next(iter(labels)))
-    preset, epochs = options[chosen]
-    return replace(asked, preset=preset, epochs=epochs)
+    return replace(asked, **{name: getattr(tuned[chosen], name) for name in TUNING})
+
+
+def _words(run: RunSpec) -> str:
+    """`quick, 4 epochs`, and what differs from the preset's own settings."""
+    usual = of_preset(run.preset)
+    parts = [run.preset, words.plural(run.epochs, "epoch")]
+    if run.learning_rate != usual["learning_rate"]:
+        parts.append(f"rate {run.learning_rate:g}")
+    if run.batch_size != usual["batch_size"]:
+        parts.append(f"batches of {run.batch_size}")
+    if not run.distil:
+        parts.append("not distilled")
+    return ", ".join(parts)

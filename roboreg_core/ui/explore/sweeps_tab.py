@@ -95,7 +95,17 @@ def _actions(sweep: Sweep, status: Status) -> None:
         _button("See correlation", "correlate", sweep, ":material/grid_on:", lambda: choice.take(sweep.id), whole=True)
     _button("Extend", "extend", sweep, ":material/add:", lambda: define.take(sweep), whole=True)
     if not sweep.recorded and status.state in (State.STOPPED, State.COMPLETE):
-        _button("Delete", "delete", sweep, ":material/delete:", lambda: _delete(sweep), whole=True)
+        with st.popover("More", key=keys.of_sweep("more", sweep.id)):
+            _more(sweep)
+
+
+def _more(sweep: Sweep) -> None:
+    """What is seldom done."""
+    with st.form(keys.of_sweep("edit", sweep.id), border=False):
+        st.text_input("Name", sweep.name, key=keys.of_sweep("name", sweep.id))
+        if st.form_submit_button("Rename", key=keys.of_sweep("rename", sweep.id), on_click=_rename, args=(sweep,)):
+            st.rerun()
+    _button("Delete", "delete", sweep, ":material/delete:", lambda: _delete(sweep), whole=True)
 
 
 def _button(
@@ -138,6 +148,11 @@ def _start(spec: SweepSpec) -> None:
 
 def _resume(sweep: Sweep) -> None:
     control.resume(state.machinery().engine(), sweep, state.network(sweep.spec.dense_sha256))
+
+
+def _rename(sweep: Sweep) -> None:
+    with panels.errors_kept(_ERRORS):
+        control.rename(state.store(), sweep, st.session_state[keys.of_sweep("name", sweep.id)])
 
 
 def _delete(sweep: Sweep) -> None:
