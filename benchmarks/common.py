@@ -167,8 +167,9 @@ def _row(name: str, rates: list[float], usual: list[float]) -> Row:
 
 
 def machine(device: str = "cpu") -> dict[str, Any]:
-    """What the figures depend on: processor, cores, device, threads, versions."""
-    return {"processor": _processor(), "cores": os.cpu_count(), **environment(torch.device(device))}
+    """What the figures depend on: processor, cores, device, whether that has bfloat16, threads, versions."""
+    on = torch.device(device)
+    return {"processor": _processor(), "cores": os.cpu_count(), "bfloat16": has_bfloat16(on), **environment(on)}
 
 
 def _processor() -> str:

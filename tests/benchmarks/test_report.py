@@ -127,6 +127,12 @@ def test_work_beside_it_is_said() -> None:
     assert "beside other work" not in page(ALL)
 
 
+def test_a_processor_without_bfloat16_is_said() -> None:
+    slider = ALL["slider"]
+    assert "2 cores, no bfloat16, torch" in page({"slider": replace(slider, machine={**MACHINE, "bfloat16": False})})
+    assert "bfloat16, torch" not in page({"slider": replace(slider, machine={**MACHINE, "bfloat16": True})})
+
+
 def test_growth_that_was_measured_in_part_says_what_is_missing() -> None:
     figures = {"images": [{"images": 1000, "seconds": 0.2}], "quick": False}
     text = page({"growth": measured("growth", figures)}).partition("## How cost grows")[2].partition("\n## ")[0]

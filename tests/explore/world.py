@@ -26,7 +26,7 @@ ASKED = Asked(
     calibration=CALIBRATION,
     preset="quick",
     epochs=3,
-    learning_rate=0.01,
+    learning_rate=0.02,
     batch_size=128,
 )
 RUNS = [PRESETS[name] for name in ("minimal", "three-quarters", "moderate", "quarter")]

@@ -13,6 +13,7 @@ from roboreg_core.errors import CheckpointError, SpecError
 from roboreg_core.model import resnet
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.schedule import PRESETS
+from roboreg_core.training import fused
 from roboreg_core.training.loop import Fitted, Hooks, StepProgress, fit
 from roboreg_core.training.spec import TrainSpec
 from roboreg_core.training.together import fit_together
@@ -61,8 +62,10 @@ def alike(together: Fitted, alone: Fitted) -> None:
 
 @pytest.mark.parametrize("spec", [PLAIN, FULL], ids=["plain", "full"])
 def test_trainings_together_equal_those_alone_also_after_resuming(
-    starts: list[ResNet20], teacher: ResNet20, few_images: Images, spec: TrainSpec
+    starts: list[ResNet20], teacher: ResNet20, few_images: Images, spec: TrainSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Both by torch's own operations: rounding in another order grows with every step.
+    monkeypatch.setattr(fused, "kernels", lambda: None)
     given = {"validation": few_images, "teacher": teacher, "keep_zeros": spec is FULL}
     alone = [fit(start, few_images, own, **given) for start, own in zip(starts, seeded(spec), strict=True)]
     saved = [Saved() for _ in SEEDS]

@@ -25,7 +25,7 @@ BADGES = {
     State.COMPLETE: ("complete", ":material/check:", "green"),
 }
 _AT_WORK = (State.RUNNING, State.STOPPING)
-_DELETED, _ACTIVE, _ERRORS = "sweep-deleted", "sweeps-active", "sweeps"
+_DELETED, _RENAMED, _ACTIVE, _ERRORS = "sweep-deleted", "sweep-renamed", "sweeps-active", "sweeps"
 
 
 def show() -> None:
@@ -103,8 +103,9 @@ def _more(sweep: Sweep) -> None:
     """What is seldom done."""
     with st.form(keys.of_sweep("edit", sweep.id), border=False):
         st.text_input("Name", sweep.name, key=keys.of_sweep("name", sweep.id))
-        if st.form_submit_button("Rename", key=keys.of_sweep("rename", sweep.id), on_click=_rename, args=(sweep,)):
-            st.rerun()
+        st.form_submit_button("Rename", key=keys.of_sweep("rename", sweep.id), on_click=_rename, args=(sweep,))
+    if st.session_state.pop(_RENAMED, False) or f"kept-error-{_ERRORS}" in st.session_state:
+        st.rerun()
     _button("Delete", "delete", sweep, ":material/delete:", lambda: _delete(sweep), whole=True)
 
 
@@ -153,6 +154,7 @@ def _resume(sweep: Sweep) -> None:
 def _rename(sweep: Sweep) -> None:
     with panels.errors_kept(_ERRORS):
         control.rename(state.store(), sweep, st.session_state[keys.of_sweep("name", sweep.id)])
+        st.session_state[_RENAMED] = True  # all of the page names it, and not the list alone
 
 
 def _delete(sweep: Sweep) -> None:
