@@ -58,15 +58,8 @@ def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = "#1B2
     `values` is `count` or `share`, `ink` the theme's text colour.
     Depth grows with the square root, so that mistakes are seen beside a diagonal a hundred times as large.
     """
-    order = list(dict.fromkeys(frame["true"]))
     base = alt.Chart(frame).encode(
-        x=alt.X(
-            "predicted:N",
-            sort=order,
-            title="predicted class",
-            axis=alt.Axis(**LABELS, labelAngle=-45, orient="bottom"),
-        ),
-        y=alt.Y("true:N", sort=order, title="true class", axis=alt.Axis(**LABELS)),
+        **class_axes(frame),
         tooltip=[
             alt.Tooltip("true:N", title="true class"),
             alt.Tooltip("predicted:N", title="predicted class"),
@@ -86,6 +79,16 @@ def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = "#1B2
     return alt.layer(cells.add_params(cell), text, cell_frame(base, cell, ink)).properties(
         height=540, description=confusion_alt(frame)
     )
+
+
+def class_axes(frame: pd.DataFrame) -> dict[str, Any]:
+    """True classes down and predicted ones across, in the frame's order, as what a chart encodes."""
+    order = list(dict.fromkeys(frame["true"]))
+    across = alt.Axis(**LABELS, labelAngle=-45, orient="bottom")
+    return {
+        "x": alt.X("predicted:N", sort=order, title="predicted class", axis=across),
+        "y": alt.Y("true:N", sort=order, title="true class", axis=alt.Axis(**LABELS)),
+    }
 
 
 def cell_frame(base: alt.Chart, cell: alt.Parameter, ink: str) -> alt.Chart:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from roboreg_core.charts import palette, words
 from roboreg_core.charts.base import Chosen, Drawing, clickable
-from roboreg_core.charts.confusion import LABELS, SELECTION, cell_frame
+from roboreg_core.charts.confusion import SELECTION, cell_frame, class_axes
 from roboreg_core.evaluation.paired import ConfusionChange, p_words
 
 RULE = (
@@ -59,17 +59,10 @@ def difference_title(frame: pd.DataFrame, baseline: str = "dense") -> str:
 
 def difference_chart(frame: pd.DataFrame, ink: str = "#1B2733", chosen: Chosen = ()) -> Drawing:
     """Cells to click (selection `cell`): blue where better, orange where worse, white at zero, grey within noise."""
-    order = list(dict.fromkeys(frame["true"]))
     widest = max(int(frame["better"].abs().max()), 1)
     cell = clickable(SELECTION, ("true", "predicted"), chosen)
     base = alt.Chart(frame).encode(
-        x=alt.X(
-            "predicted:N",
-            sort=order,
-            title="predicted class",
-            axis=alt.Axis(**LABELS, labelAngle=-45, orient="bottom"),
-        ),
-        y=alt.Y("true:N", sort=order, title="true class", axis=alt.Axis(**LABELS)),
+        **class_axes(frame),
         tooltip=[
             alt.Tooltip("true:N", title="true class"),
             alt.Tooltip("predicted:N", title="predicted class"),

@@ -124,7 +124,7 @@ def advance(site: Site, pruned: PrunedBlock) -> Parts:
 
     def through(x: Tensor, channels: Tensor) -> Tensor:
         answers = F.conv2d(channels, weight.to(x.device), bias.to(x.device), padding=1)
-        return answers.add_(site.block.shortcut(x)).relu_()
+        return site.block.add_shortcut(answers, x).relu_()
 
     if pruned.channels:
         parts = zip(site.inputs, pruned.channels, strict=True)

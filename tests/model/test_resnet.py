@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -55,6 +56,18 @@ def test_shortcut_takes_every_second_pixel_and_pads_channels_with_zeros() -> Non
     assert not out[:, :8].any()
     assert not out[:, 24:].any()
     assert not list(LambdaLayer(16).parameters())
+
+
+@pytest.mark.parametrize("number", [1, 4, 7])
+def test_a_shortcut_is_added_alike_with_and_without_gradients(number: int) -> None:
+    block = ResNet20().eval().blocks[number - 1]
+    channels = block.conv1.in_channels
+    x = torch.randn(2, channels, 8, 8, generator=torch.Generator().manual_seed(0))
+    with_gradients = block(x)
+    with torch.no_grad():
+        assert torch.equal(block(x), with_gradients)
+        plain = F.relu(block.bn2(block.conv2(F.relu(block.bn1(block.conv1(x))))) + block.shortcut(x))
+        torch.testing.assert_close(block(x), plain)
 
 
 def test_shortcuts_are_plain_but_where_the_shape_changes() -> None:
