@@ -53,7 +53,7 @@ DONE: Mapping[tuple[str, str], str] = {
     (
         "sweep",
         "copies and gathering",
-    ): "Activations are kept only where the walk branches, in memory that it had before.",
+    ): "Activations are kept only where the walk branches, as the batches that they came in, not copied.",
     (
         "training",
         "convolutions, backward",
