@@ -77,6 +77,12 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(M_TRIM_THRESHOLD, LARGEST_TRIM)) and bool(mallopt(M_MMAP_THRESHOLD, LARGEST_MMAP))
 
 
+def give_back_memory() -> bool:
+    """Hand what malloc kept for later to the system, where this process is done with it; returns whether it could."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return trim is not None and bool(trim(0))
+
+
 def has_bfloat16(device: torch.device) -> bool:
     """Whether work in bfloat16 is fast on `device`; elsewhere it is emulated, on a CPU ten to twenty times slower.
 
