@@ -88,8 +88,6 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
 
     Raises `Stopped` where the context says so, `RoboRegError` on bad input.
     """
-    from roboreg_core.analysis.walk import walk
-
     part = PartSpec.from_json(spec_json)
     done = _Done(context.state)
     places = {schedule: place for place, schedule in enumerate(part.schedules)}
@@ -97,10 +95,7 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
     teller = _Teller(context, part, left)
     started, device = time.perf_counter(), choose_device(part.device)
     with _BENCH.used(go_on=part.go_on):
-        teller.go_on("load")
-        pruner = _BENCH.pruner(part, context.inputs["dense"], device) if left else None
-        teller.go_on("sweep")
-        for point in walk(pruner, left, _images(part), on_block=teller.block) if pruner is not None else ():
+        for point in _walked(part, left, context.inputs["dense"], device, teller):
             whole = replace(point, **part.setting.to_json())
             context.put(*point_record(whole))
             done.add(places[point.schedule])
@@ -114,6 +109,19 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
             "environment": environment(device),
         }
     )
+
+
+def _walked(
+    part: PartSpec, left: Sequence[Schedule], content: bytes, device: torch.device, teller: _Teller
+) -> Iterator[Point]:
+    """The points of these schedules. At its end nothing holds the pruner here, so that its memory can be given back."""
+    from roboreg_core.analysis.walk import walk
+
+    teller.go_on("load")
+    pruner = _BENCH.pruner(part, content, device) if left else None
+    teller.go_on("sweep")
+    if pruner is not None:
+        yield from walk(pruner, left, _images(part), on_block=teller.block)
 
 
 class _Done:
