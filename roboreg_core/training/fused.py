@@ -116,7 +116,7 @@ class _BatchNormReLU(torch.autograd.Function):
         ctx: Any, x: Tensor, residual: Tensor | None, gamma: Tensor, beta: Tensor, norm: nn.BatchNorm2d, stride: int
     ) -> tuple[Tensor, Tensor]:
         compiled = _known()
-        of = compiled.OF[x.dtype]
+        of = compiled.of(x.dtype)
         assert norm.momentum is not None  # None would mean a plain mean over all batches
         threads, _, length, _ = shape = _shape(x)
         sums, known, y = torch.empty(threads, 2, length), torch.empty(4, length), torch.empty_like(x)
@@ -135,7 +135,7 @@ class _BatchNormReLU(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         compiled = _known()
         x, y, known = ctx.saved_tensors
-        of = compiled.OF[x.dtype]
+        of = compiled.of(x.dtype)
         dy, second = gradients
         if dy is None:
             raise RuntimeError("the whole output of a fused batch norm must be used, got a gradient for neither or one")

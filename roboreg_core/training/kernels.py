@@ -11,6 +11,7 @@ in its row says its channel. bfloat16 is the upper half of a float32, so 16 bits
 from __future__ import annotations
 
 import ctypes
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -285,8 +286,10 @@ class Kernels(NamedTuple):
     backward_apply: Any
 
 
-def _compiled(pointer: Any) -> Kernels:
-    """The bodies above for activations that `pointer` points to."""
+@lru_cache(maxsize=2)
+def of(dtype: torch.dtype) -> Kernels:
+    """The bodies above for activations of `dtype`, bfloat16 or float32; compiled when first asked for."""
+    pointer = {torch.bfloat16: _halves, torch.float32: _floats}[dtype]
 
     @_kernel
     def forward_sums(args: Any) -> None:
@@ -316,9 +319,6 @@ def _compiled(pointer: Any) -> Kernels:
         _backward_apply(args, carray(x, size), carray(g, size), carray(dx, size))
 
     return Kernels(forward_sums, forward_apply, backward_sums, backward_apply)
-
-
-OF = {torch.bfloat16: _compiled(_halves), torch.float32: _compiled(_floats)}
 
 
 def _torch_threads() -> Any:
