@@ -17,6 +17,7 @@ from roboreg_core.baselines.start import existing, make
 from roboreg_core.charts import progress
 from roboreg_core.data import sources
 from roboreg_core.data.images import Images
+from roboreg_core.device import computed_in
 from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.jobs.task import LocalContext, Output, Stopped
@@ -70,6 +71,7 @@ def test_a_training_tells_what_it_made(uninterrupted: tuple[Output, Listener], f
     assert (result["recipe"], result["training_set"], result["seed"]) == ("best", "bundled", 4)
     assert len(result["per_class"]) == 10
     assert result["images"] == 50
+    assert result["environment"]["precision"] == computed_in("bfloat16", torch.device("cpu"))
     assert result["speed"]["train"] > 0 < result["speed"]["evaluate"]
     assert result["seconds"] == pytest.approx(sum(epoch["seconds"] for epoch in result["history"]))
     content = output.artifacts["weights"]

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from roboreg_core.cli import app
 from roboreg_core.data import sources
 from roboreg_core.data.images import Images
+from roboreg_core.device import computed_in
 from roboreg_core.errors import CheckpointError
 from roboreg_core.model import checkpoints
 from roboreg_core.training import dense
@@ -46,6 +47,8 @@ def test_dense_networks_together_are_those_alone(tmp_path: Path) -> None:
         torch.testing.assert_close(mine.model.state_dict(), alone.model.state_dict(), rtol=1e-4, atol=1e-4)
         assert mine.card["accuracy"]["test"] == figures.accuracy
         assert mine.card["environment"]["together"] == 2
+        used = computed_in(job.spec.precision, torch.device("cpu"))
+        assert mine.card["environment"]["precision"] == used
         assert mine.card["seed"] == job.spec.seed
         assert not job.state.exists()
 
