@@ -1,10 +1,12 @@
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from roboreg_core.cli import main
 from roboreg_core.schedule import PRESETS
 
 TABLE = {
@@ -17,20 +19,52 @@ TABLE = {
 }
 
 
-def roboreg(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "roboreg_core", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == code, done.stderr
-    return done
+@dataclass
+class CommandLine:
+    """The command line in this process: starting another one takes seconds."""
+
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str | Path, code: int = 0) -> tuple[str, str]:
+        """What it writes to standard output and to standard error, ending with this code."""
+        self.monkeypatch.setattr(sys, "argv", ["roboreg", *map(str, arguments)])
+        self.capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, error = self.capsys.readouterr()
+        assert (ended.value.code or 0) == code, error
+        return out, error
+
+    def answer(self, *arguments: str | Path) -> dict:  # type: ignore[type-arg]
+        return json.loads(self(*arguments, "--json")[0])
+
+    def refusal(self, *arguments: str | Path) -> str:
+        return self(*arguments, code=2)[1]
 
 
-def answer(*arguments: str | Path) -> dict:  # type: ignore[type-arg]
-    return json.loads(roboreg(*arguments, "--json").stdout)
+@pytest.fixture
+def roboreg(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(monkeypatch, capsys)
+
+
+def test_the_command_runs_and_ends_as_a_process_of_its_own() -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "roboreg_core", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+    done = run("cost", "moderate", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["parameters"] == TABLE["moderate"][0]
+    refused = run("prune", "0,8,8,16,16,16,32,32,32")
+    assert refused.returncode == 2
+    assert "block 1 must be 1..16, got 0" in refused.stderr
+    assert refused.stdout == ""
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_cost_of_the_presets(name: str) -> None:
-    by_name, by_counts = answer("cost", name), answer("cost", str(PRESETS[name]))
+def test_cost_of_the_presets(roboreg: CommandLine, name: str) -> None:
+    by_name, by_counts = roboreg.answer("cost", name), roboreg.answer("cost", str(PRESETS[name]))
     assert by_name == by_counts
     assert (by_name["parameters"], by_name["macs"]) == TABLE[name]
 
@@ -45,11 +79,11 @@ def test_cost_of_the_presets(name: str) -> None:
         ("-1,8,8,16,16,16,32,32,32", "block 1 must be 1..16, got -1"),
     ],
 )
-def test_bad_schedules_end_with_one_line(schedule: str, reason: str) -> None:
-    done = roboreg("cost", schedule, code=2)
-    assert reason in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert done.stdout == ""
+def test_bad_schedules_end_with_one_line(roboreg: CommandLine, schedule: str, reason: str) -> None:
+    out, error = roboreg("cost", schedule, code=2)
+    assert reason in error
+    assert error.count("\n") == 1
+    assert out == ""
 
 
 @pytest.mark.parametrize(
@@ -66,18 +100,20 @@ def test_bad_schedules_end_with_one_line(schedule: str, reason: str) -> None:
         (("runs", "show", "ffff"), "ffff"),
     ],
 )
-def test_bad_input_ends_with_code_two_and_a_reason(arguments: tuple[str, ...], reason: str) -> None:
-    assert reason in roboreg(*arguments, code=2).stderr
+def test_bad_input_ends_with_code_two_and_a_reason(
+    roboreg: CommandLine, arguments: tuple[str, ...], reason: str
+) -> None:
+    assert reason in roboreg.refusal(*arguments)
 
 
-def test_the_shipped_images_verify() -> None:
-    assert answer("data", "verify") == {"ok": True, "problems": []}
-    assert answer("data", "status")["training_images"] == 10_000
+def test_the_shipped_images_verify(roboreg: CommandLine) -> None:
+    assert roboreg.answer("data", "verify") == {"ok": True, "problems": []}
+    assert roboreg.answer("data", "status")["training_images"] == 10_000
 
 
 @pytest.mark.slow
-def test_the_shipped_dense_network_equals_its_card() -> None:
-    found = answer("evaluate", "dense")
+def test_the_shipped_dense_network_equals_its_card(roboreg: CommandLine) -> None:
+    found = roboreg.answer("evaluate", "dense")
     assert found["images"] == 10_000
     assert found["accuracy"] == pytest.approx(found["card_accuracy"], abs=1e-4)
     assert sum(map(sum, found["confusion"])) == 10_000
@@ -95,12 +131,14 @@ def test_the_shipped_dense_network_equals_its_card() -> None:
         (("--preset", "slow"), "fine-tuning preset must be one of quick"),
     ],
 )
-def test_parts_of_a_method_that_do_not_fit_are_refused(arguments: tuple[str, ...], reason: str) -> None:
-    assert reason in roboreg("prune", "moderate", *arguments, code=2).stderr
+def test_parts_of_a_method_that_do_not_fit_are_refused(
+    roboreg: CommandLine, arguments: tuple[str, ...], reason: str
+) -> None:
+    assert reason in roboreg.refusal("prune", "moderate", *arguments)
 
 
-def test_methods_lists_every_method_and_part_with_its_meaning() -> None:
-    found = answer("methods")
+def test_methods_lists_every_method_and_part_with_its_meaning(roboreg: CommandLine) -> None:
+    found = roboreg.answer("methods")
     names = [method["name"] for method in found["methods"]]
     assert names == ["refit", "refit-plus", "merge", "source", "l1", "fpgm", "bn-scale", "random", "weights"]
     assert found["default"] == "refit"
@@ -108,8 +146,8 @@ def test_methods_lists_every_method_and_part_with_its_meaning() -> None:
     assert all(method["meaning"] for method in found["methods"])
 
 
-def test_prune_and_run_take_the_same_options() -> None:
-    texts = {verb: roboreg(verb, "--help").stdout for verb in ("prune", "run")}
+def test_prune_and_run_take_the_same_options(roboreg: CommandLine) -> None:
+    texts = {verb: roboreg(verb, "--help")[0] for verb in ("prune", "run")}
     parts = ("method", "features", "clusters", "keep", "repair", "recalibrate", "calibration", "sparsity", "threshold")
     options = {f"--{name}" for name in (*parts, "preset", "distil", "from", "seed", "images", "device")}
     for text in texts.values():
@@ -117,46 +155,46 @@ def test_prune_and_run_take_the_same_options() -> None:
 
 
 @pytest.mark.slow
-def test_refit_loses_little_without_a_gradient_step() -> None:
-    found = answer("prune", "moderate")
+def test_refit_loses_little_without_a_gradient_step(roboreg: CommandLine) -> None:
+    found = roboreg.answer("prune", "moderate")
     assert found["method"]["method"] == "refit"
     assert (found["parameters"], found["macs"]) == TABLE["moderate"]
     assert found["accuracy"] > found["dense_accuracy"] - 0.08
 
 
 @pytest.mark.slow
-def test_single_weights_leave_the_network_as_large_as_it_was() -> None:
-    found = answer("prune", "moderate", "--method", "weights")
+def test_single_weights_leave_the_network_as_large_as_it_was(roboreg: CommandLine) -> None:
+    found = roboreg.answer("prune", "moderate", "--method", "weights")
     assert (found["parameters"], found["macs"]) == TABLE["dense"]
     assert found["nonzeros"] == pytest.approx(found["weights"] / 2, rel=0.02)
     assert found["file_bytes"]["sparse"] > 0
 
 
 @pytest.mark.slow
-def test_merging_beats_the_sources_arithmetic_and_saves_what_it_measured(tmp_path: Path) -> None:
+def test_merging_beats_the_sources_arithmetic_and_saves_what_it_measured(roboreg: CommandLine, tmp_path: Path) -> None:
     out = tmp_path / "half.safetensors"
-    ours = answer("prune", "moderate", "--method", "merge", "--recalibrate", "--out", out)
-    source = answer("prune", "moderate", "--method", "source")
+    ours = roboreg.answer("prune", "moderate", "--method", "merge", "--recalibrate", "--out", out)
+    source = roboreg.answer("prune", "moderate", "--method", "source")
     assert (ours["parameters"], ours["macs"]) == TABLE["moderate"]
     assert ours["accuracy"] > source["accuracy"]
-    assert answer("evaluate", out)["accuracy"] == ours["accuracy"]
+    assert roboreg.answer("evaluate", out)["accuracy"] == ours["accuracy"]
 
 
-def test_runs_list_shows_the_recorded_runs() -> None:
-    listed = answer("runs", "list")["runs"]
+def test_runs_list_shows_the_recorded_runs(roboreg: CommandLine) -> None:
+    listed = roboreg.answer("runs", "list")["runs"]
     assert len(listed) == 6
     assert all(run["recorded"] for run in listed)
-    shown = answer("runs", "show", listed[0]["run"][:8])
+    shown = roboreg.answer("runs", "show", listed[0]["run"][:8])
     assert shown["accuracy"] == listed[0]["accuracy"]
 
 
 @pytest.mark.slow
-def test_a_run_is_exported_and_reported(tmp_path: Path) -> None:
-    run = answer("runs", "list")["runs"][0]["run"]
-    found = answer("export", run[:8], "--onnx", tmp_path / "network.onnx")
+def test_a_run_is_exported_and_reported(roboreg: CommandLine, tmp_path: Path) -> None:
+    run = roboreg.answer("runs", "list")["runs"][0]["run"]
+    found = roboreg.answer("export", run[:8], "--onnx", tmp_path / "network.onnx")
     assert found["largest_difference"] <= 1e-4
     assert found["bytes"] == (tmp_path / "network.onnx").stat().st_size
-    found = answer("report", run[:8], "--out", tmp_path / "report.html")
+    found = roboreg.answer("report", run[:8], "--out", tmp_path / "report.html")
     assert found["runs"] == [run]
     assert run in (tmp_path / "report.html").read_text()
 
@@ -168,5 +206,7 @@ def test_a_run_is_exported_and_reported(tmp_path: Path) -> None:
         (("report", "nothing", "--out", "x.html"), "no record begins with 'nothing'"),
     ],
 )
-def test_what_is_not_there_is_neither_exported_nor_reported(arguments: tuple[str, ...], reason: str) -> None:
-    assert reason in roboreg(*arguments, code=2).stderr
+def test_what_is_not_there_is_neither_exported_nor_reported(
+    roboreg: CommandLine, arguments: tuple[str, ...], reason: str
+) -> None:
+    assert reason in roboreg.refusal(*arguments)

@@ -23,7 +23,8 @@ from roboreg_core.ui import keys, launcher, panels, state
 if TYPE_CHECKING:
     from roboreg_core.jobs.questions import Asked
 
-LOOK_AGAIN_SECONDS = 0.2
+# How often an answer is looked for: every look draws the page in the browser, which a slow machine's cores feel.
+LOOK_AGAIN_SHARE, LOOK_AGAIN_SECONDS, UNKNOWN_SECONDS = 0.1, (0.2, 1.0), 0.5
 # A worker that has measured before says what it does sooner.
 STARTING_SECONDS = 3.0
 _CHANNEL, _ASKED, _SHOWN = "preview-channel", "preview-asked", "preview-shown"
@@ -57,7 +58,15 @@ def _panel(spec: PreviewSpec) -> None:
     if asked.is_ended and asked.error:
         _failed(asked)
     else:
-        st.fragment(_awaited, run_every=LOOK_AGAIN_SECONDS)(spec, asked)
+        st.fragment(_awaited, run_every=look_again_seconds(st.session_state.get(_SHOWN)))(spec, asked)
+
+
+def look_again_seconds(before: Preview | None) -> float:
+    """After what time to look for an answer again: a tenth of what the one before took, within bounds."""
+    if before is None:
+        return UNKNOWN_SECONDS
+    least, most = LOOK_AGAIN_SECONDS
+    return min(max(LOOK_AGAIN_SHARE * before.seconds, least), most)
 
 
 def _asked(spec: PreviewSpec) -> Asked:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core.jobs.questions import Asked, QuestionStatus
+from roboreg_core.runs.preview import Preview
 from roboreg_core.schedule import PRESETS
 from roboreg_core.store.store import Store
+from roboreg_core.ui.preview import look_again_seconds
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_pages import button, click, said, slider
 
@@ -100,3 +103,10 @@ def test_a_failure_is_said_and_may_be_tried_again(open_page: Open, engine: FakeE
     assert figure(app)[0] == "87.1 % ± 1.5"
     assert button(app, "preview-again") is None
     assert not app.error
+
+
+@pytest.mark.parametrize(("took", "seconds"), [(0.3, 0.2), (2.0, 0.2), (6.0, 0.6), (60.0, 1.0)])
+def test_a_slow_machine_is_asked_less_often(took: float, seconds: float) -> None:
+    before = Preview(right=1_742, **{**MEASURED, "seconds": took})  # type: ignore[arg-type]
+    assert look_again_seconds(before) == pytest.approx(seconds)
+    assert look_again_seconds(None) == 0.5
