@@ -15,8 +15,9 @@ install: $(VENV)/.installed-dev ## Make .venv with everything that running, test
 run: $(VENV)/.installed ## Start the dashboard on http://localhost:8501
 	$(PY) -m streamlit run app.py
 
+# A process a core and a thread a process: threads that share cores wait for each other.
 test: $(VENV)/.installed-dev ## Run all tests, the browser's included
-	$(PY) -m pytest
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-dev ## Check format and style
 	$(PY) -m ruff format --check .

@@ -69,3 +69,8 @@ def random_network(schedule: Schedule = PRESETS["dense"], seed: int = 0) -> ResN
             norm.running_mean.normal_(0, 0.2, generator=generator)
             norm.running_var.uniform_(0.5, 2, generator=generator)
     return model.eval()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first: shared out among processes, none of them is left over at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
 from roboreg_core.cli import main
+from roboreg_core.data import sources
 from roboreg_core.schedule import PRESETS
 
 TABLE = {
@@ -46,6 +48,13 @@ class CommandLine:
 @pytest.fixture
 def roboreg(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
     return CommandLine(monkeypatch, capsys)
+
+
+@pytest.fixture
+def fewer_test_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first 2,000: where what is asked for does not hang on the last of 10,000."""
+    some = sources.test_images().take(torch.arange(2_000), "2,000 test images")
+    monkeypatch.setattr(sources, "test_images", lambda: some)
 
 
 def test_the_command_runs_and_ends_as_a_process_of_its_own() -> None:
@@ -155,6 +164,7 @@ def test_prune_and_run_take_the_same_options(roboreg: CommandLine) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fewer_test_images")
 def test_refit_loses_little_without_a_gradient_step(roboreg: CommandLine) -> None:
     found = roboreg.answer("prune", "moderate")
     assert found["method"]["method"] == "refit"
@@ -163,6 +173,7 @@ def test_refit_loses_little_without_a_gradient_step(roboreg: CommandLine) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fewer_test_images")
 def test_single_weights_leave_the_network_as_large_as_it_was(roboreg: CommandLine) -> None:
     found = roboreg.answer("prune", "moderate", "--method", "weights")
     assert (found["parameters"], found["macs"]) == TABLE["dense"]
@@ -171,6 +182,7 @@ def test_single_weights_leave_the_network_as_large_as_it_was(roboreg: CommandLin
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fewer_test_images")
 def test_merging_beats_the_sources_arithmetic_and_saves_what_it_measured(roboreg: CommandLine, tmp_path: Path) -> None:
     out = tmp_path / "half.safetensors"
     ours = roboreg.answer("prune", "moderate", "--method", "merge", "--recalibrate", "--out", out)

@@ -42,6 +42,13 @@ SETTINGS = {
     "distributed.deploy.lost-worker-timeout": "1 hour",
     # Inputs and results of a few MB are meant to travel with the task.
     "distributed.admin.large-graph-warning-threshold": "64 MiB",
+    # What dask measures about itself nobody reads here, yet it wakes every process up to a hundred times a second; and
+    # where each kind of job has one worker, nothing is to be moved from one to another.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.scheduler.work-stealing": False,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -34,8 +35,9 @@ expect.set_options(timeout=60_000)
 
 @dataclass
 class App:
-    """One dashboard process."""
+    """One dashboard process, of the project in a folder."""
 
+    project: Path
     home: Path
     port: int
     process: subprocess.Popen[bytes]
@@ -51,8 +53,8 @@ class App:
         self.process.wait(60)
 
 
-def start(home: Path) -> App:
-    """Start the dashboard on `home` and wait until it answers."""
+def start(home: Path, project: Path = ROOT) -> App:
+    """Start the dashboard of `project` on `home` and wait until it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -61,9 +63,9 @@ def start(home: Path) -> App:
     log = home.parent / f"app-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment | {"ROBOREG_HOME": str(home)}, stdout=output, stderr=output
+            command, cwd=project, env=environment | {"ROBOREG_HOME": str(home)}, stdout=output, stderr=output
         )
-    app = App(home=home, port=port, process=process)
+    app = App(project=project, home=home, port=port, process=process)
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -78,6 +80,37 @@ def start(home: Path) -> App:
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The dashboard, with nothing but the recorded runs."""
     running = start(tmp_path_factory.mktemp("browser") / "home")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project that ships fewer images, for what trains or measures much: it takes a fraction of the time.
+
+    3,000 training, all 2,000 validation and 2,000 test images.
+    """
+    folder = tmp_path_factory.mktemp("small") / "project"
+    (folder / "data").mkdir(parents=True)
+    shutil.copy(ROOT / "app.py", folder)
+    for part in ("roboreg_core", "pages", "checkpoints", ".streamlit"):
+        shutil.copytree(ROOT / part, folder / part)
+    manifest = json.loads((ROOT / "data" / "manifest.json").read_text())
+    for name, files in {"train": 5, "test": 2}.items():
+        split = manifest["splits"][name]
+        split["files"] = split["files"][:files]
+        count = sum(file["images"] for file in split["files"])
+        split["labels"], split["indices"] = split["labels"][:count], split["indices"][:count]
+        for file in split["files"]:
+            shutil.copy(ROOT / "data" / file["file"], folder / "data")
+    (folder / "data" / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small_app(tmp_path_factory: pytest.TempPathFactory, small_project: Path) -> Iterator[App]:
+    """The dashboard of `small_project`."""
+    running = start(tmp_path_factory.mktemp("browser") / "home", small_project)
     yield running
     running.stop()
 

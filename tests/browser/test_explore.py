@@ -24,6 +24,11 @@ GRID = "?sweep-method=l1&sweep-stage-1=8-10&sweep-stage-2=16-17&sweep-stage-3=32
 LOAD_MS, SWEEP_MS = 180_000, 300_000
 
 
+@pytest.fixture(scope="module")
+def app(small_app: App) -> App:
+    return small_app
+
+
 def open_explore(page: Page, app: App, query: str = "") -> None:
     page.goto(f"{app.address}/explore{query}")
     expect(page.get_by_role("tab", name="Sweeps")).to_be_visible(timeout=LOAD_MS)

@@ -28,6 +28,11 @@ RUN_SECONDS = 600.0
 LOAD_SECONDS = 180.0
 
 
+@pytest.fixture(scope="module")
+def app(small_app: App) -> App:
+    return small_app
+
+
 def open_design(page: Page, app: App, schedule: str = "") -> None:
     page.goto(f"{app.address}/design{schedule}")
     expect(page.locator(".st-key-epochs input")).to_be_visible(timeout=LOAD_SECONDS * 1000)
@@ -100,7 +105,8 @@ def test_the_whole_journey(page: Page, browser: Browser, app: App, tmp_path: Pat
     weights = tmp_path / "weights.safetensors"
     download.value.save_as(weights)
     command = [sys.executable, "-m", "roboreg_core", "evaluate", str(weights), "--json"]
-    answer = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    done = subprocess.run(command, cwd=app.project, capture_output=True, text=True, check=True)
+    answer = json.loads(done.stdout)
     assert answer["accuracy"] == pytest.approx(accuracy, abs=2e-4)
     assert answer["schedule"] == wanted.to_json()
 
@@ -115,9 +121,9 @@ def read_result(page: Page, accuracy: str, result: dict) -> None:  # type: ignor
     expect(page.locator("[class*=st-key-] svg text, [class*=st-key-] canvas").first).to_be_visible()
 
 
-def test_a_terminated_app_loses_nothing(browser: Browser, tmp_path: Path) -> None:
+def test_a_terminated_app_loses_nothing(browser: Browser, small_project: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    app = start(home)
+    app = start(home, small_project)
     context = browser.new_context()
     context.set_default_timeout(60_000)
     page = context.new_page()
@@ -127,7 +133,7 @@ def test_a_terminated_app_loses_nothing(browser: Browser, tmp_path: Path) -> Non
     store = Store(home)
     until(lambda: store.list_jobs(KIND) and newest(store).state is not None)
     app.stop(signal.SIGTERM)
-    again = start(home)
+    again = start(home, small_project)
     page.goto(f"{again.address}/jobs")
     resume = page.locator(f".st-key-resume-{newest(store).id} button")
     expect(resume).to_be_visible()

@@ -24,7 +24,13 @@ from tests.browser.test_journey import until
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LOAD_MS, WORK_MS = 180_000, 600_000
-TRAINING = "?train-epochs=2&train-batch=256&train-seed=7"
+# Small batches: the second epoch lasts long enough to be cancelled in it.
+TRAINING = "?train-epochs=2&train-batch=32&train-seed=7"
+
+
+@pytest.fixture(scope="module")
+def app(small_app: App) -> App:
+    return small_app
 
 
 def open_train(page: Page, app: App, query: str = "") -> None:
@@ -67,7 +73,7 @@ def test_a_training_is_cancelled_resumed_and_used(page: Page, app: App) -> None:
     # The fields offer the same: nothing is begun anew.
     page.locator(".st-key-train-resume button").click()
     network = page.locator(f".st-key-network-{job.key}")
-    expect(network).to_contain_text(re.compile("Right on .* of 10,000 test images"), timeout=WORK_MS)
+    expect(network).to_contain_text(re.compile("Right on .* of 2,000 test images"), timeout=WORK_MS)
     until(lambda: store.list_records(NETWORK))
     made = known.find(store, "best-2-epochs-seed-7")
     assert made.record is not None
@@ -92,7 +98,7 @@ def test_public_weights_are_uploaded_and_pruned(page: Page, app: App) -> None:
     page.locator(".st-key-train-upload button").click()
     store = Store(app.home)
     card = page.locator("[class*='st-key-network-']", has_text="public").first
-    expect(card).to_contain_text(re.compile(r"Right on 9\d\.\d\d.% of 10,000 test images"), timeout=WORK_MS)
+    expect(card).to_contain_text(re.compile(r"Right on 9\d\.\d\d.% of 2,000 test images"), timeout=WORK_MS)
     until(lambda: store.list_records(NETWORK))
     made = known.find(store, "public")
     card.locator("[class*='st-key-use-'] a").click()
