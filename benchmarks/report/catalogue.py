@@ -161,12 +161,13 @@ def prediction(figures: Figures) -> list[Line]:
 
 
 def startup(figures: Figures) -> list[Line]:
-    """Seconds of the start, and memory."""
+    """Seconds of the start, and what the server takes at rest."""
     return [
         Line(what="server ready after", figure=f"{figures['server_s']:.1f} s"),
         Line(what="first page, with all its charts, after that", figure=f"{figures['first_page_s']:.1f} s"),
         Line(what="first run can be started after that", figure=f"{figures['usable_s']:.1f} s"),
         Line(what="memory of the server", figure=f"{figures['memory_mb']:.0f} MB"),
+        Line(what="of a core at rest, workers included", figure=f"{100 * figures['rest_share']:.1f} %"),
     ]
 
 

@@ -50,7 +50,7 @@ FIGURES: dict[str, dict[str, Any]] = {
         "target_s": 2.0,
         "by_block_s": {str(block): 1.0 for block in range(1, 10)},
     },
-    "startup": {"server_s": 0.4, "first_page_s": 2.1, "usable_s": 5.7, "memory_mb": 900.0},
+    "startup": {"server_s": 0.4, "first_page_s": 2.1, "usable_s": 5.7, "memory_mb": 900.0, "rest_share": 0.02},
     "pages": {
         "goal_seconds": 1.5,
         "goal_runs": 200,
