@@ -49,6 +49,8 @@ class Grid:
             values = tuple(tuple(sorted(set(each))) for each in values)
         object.__setattr__(self, "values", values)
         _CHECKS[self.kind](self)
+        if self.kind == LIST:  # the same schedules are the same grid, in whatever order they are named
+            object.__setattr__(self, "values", tuple(sorted(set(values))))
         if self.size > MAX_SCHEDULES:
             raise SpecError(
                 f"a grid may hold at most {MAX_SCHEDULES:,} schedules, got {self.size:,}; take fewer values a block"

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from roboreg_core.analysis.points import Point, Seen, from_json
 from roboreg_core.errors import RoboRegError, StoreError
-from roboreg_core.explore.spec import POINT, SWEEP, SweepSpec, setting_of
+from roboreg_core.explore.spec import POINT, SWEEP, SweepSpec, setting_of, sweep_identity
 from roboreg_core.runs.spec import KIND, METHOD_VERSION, RunSpec, method_version
 from roboreg_core.schedule import Schedule
 from roboreg_core.store.records import Record
@@ -283,6 +283,6 @@ def _sweep(record: Record) -> Sweep | None:
         spec = SweepSpec.from_json(record.spec)
     except (RoboRegError, KeyError, TypeError):
         return None
-    if spec.id != record.id:
+    if sweep_identity(record.spec) != record.id:
         return None
     return Sweep(id=record.id, spec=spec, created=record.created, recorded=record.recorded)

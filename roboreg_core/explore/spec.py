@@ -108,13 +108,13 @@ class SweepSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", clean_name(self.name))
-        object.__setattr__(self, "seeds", tuple(self.seeds))
         if parse_weights(self.method) is not None:
             raise SpecError(
                 f"a sweep's method must drop filters, got {self.method}, which keeps them all; take another method"
             )
         parse(self.method)
         self._check_seeds()
+        object.__setattr__(self, "seeds", tuple(sorted(self.seeds)))
         self._check_size()
         self._check_tuning()
 
@@ -149,10 +149,7 @@ class SweepSpec:
     @property
     def id(self) -> str:
         """Identity: the first 16 hex digits of the SHA-256 of everything that determines which points it holds."""
-        determines = {**self.to_json(), "version": METHOD_VERSION}
-        for name in ("name", "dense", "device"):
-            del determines[name]
-        return _digest(determines)
+        return sweep_identity(self.to_json())
 
     @property
     def size(self) -> int:
@@ -261,6 +258,12 @@ def _subtrees(group: list[Schedule], most: int, depth: int) -> Iterator[list[Sch
 def renamed(sweep: SweepSpec, name: str) -> SweepSpec:
     """The same sweep under another name."""
     return replace(sweep, name=name)
+
+
+def sweep_identity(written: dict[str, Any]) -> str:
+    """The identity of what `SweepSpec.to_json` wrote, as it was written: under the present version of the methods."""
+    determines = {name: value for name, value in written.items() if name not in ("name", "dense", "device")}
+    return _digest({**determines, "version": METHOD_VERSION})
 
 
 def _digest(determines: dict[str, Any]) -> str:

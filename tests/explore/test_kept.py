@@ -10,6 +10,7 @@ from roboreg_core import paths
 from roboreg_core.errors import StoreError
 from roboreg_core.explore import control, kept
 from roboreg_core.explore.kept import find_sweep, missing, points, points_of, progress_of, sweeps
+from roboreg_core.explore.spec import SWEEP, sweep_identity
 from roboreg_core.model.checkpoints import Checkpoint
 from roboreg_core.runs.spec import RunSpec, identity
 from roboreg_core.schedule import PRESETS
@@ -125,6 +126,16 @@ def test_sweeps_are_found_by_name_or_id(dense: Checkpoint, store: Store) -> None
         find_sweep(store, "third")
     with pytest.raises(StoreError, match="no sweep is called"):
         find_sweep(store, "")
+
+
+def test_a_sweep_that_was_kept_with_its_seeds_in_another_order_is_still_there(dense: Checkpoint, store: Store) -> None:
+    spec = sweep_of(dense, seeds=(0, 1))
+    written = {**spec.to_json(), "seeds": [1, 0]}
+    older = sweep_identity(written)
+    assert older != spec.id
+    store.put_record(Record(kind=SWEEP, id=older, created="2026-01-01", spec=written, result={}))
+    (found,) = sweeps(store)
+    assert (found.id, found.spec) == (older, spec)
 
 
 def test_what_was_read_is_kept_until_it_changes(dense: Checkpoint, store: Store, monkeypatch) -> None:

@@ -51,6 +51,15 @@ def test_the_identity_is_of_all_that_matters_and_of_nothing_else() -> None:
     assert len({each.id for each in others} | same) == len(others) + 1
 
 
+def test_the_order_of_schedules_and_seeds_is_not_part_of_the_identity() -> None:
+    pair = [PRESETS["moderate"], PRESETS["aggressive"]]
+    one = spec(grid=of_schedules(pair), seeds=(5, 0))
+    other = spec(grid=of_schedules([*reversed(pair), pair[0]]), seeds=(0, 5))
+    assert one == other
+    assert one.id == other.id
+    assert one.points() == other.points()
+
+
 def test_points_of_two_sweeps_under_one_setting_are_the_same() -> None:
     one, other = spec(), spec(name="other", grid=of_schedules([PRESETS["moderate"]]), seeds=(0, 1), test=False)
     assert one.record_id(PRESETS["moderate"], 0) == other.record_id(PRESETS["moderate"], 0)
