@@ -15,6 +15,7 @@ from roboreg_core.data.images import Images, first_of_each_class
 from roboreg_core.model.resnet import ResNet20, initialise
 from roboreg_core.schedule import PRESETS, Schedule
 from roboreg_core.seeding import torch_generator
+from tests.command_line import CommandLine
 
 # The networks are tiny: one thread is as fast as many, and does not suffer from what else the machine does.
 torch.set_num_threads(1)
@@ -58,6 +59,11 @@ def network() -> ResNet20:
     return random_network(PRESETS["aggressive"])
 
 
+@pytest.fixture
+def roboreg(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(monkeypatch, capsys)
+
+
 def random_network(schedule: Schedule = PRESETS["dense"], seed: int = 0) -> ResNet20:
     model = ResNet20(schedule)
     generator = torch_generator(seed, "test network")
@@ -72,5 +78,6 @@ def random_network(schedule: Schedule = PRESETS["dense"], seed: int = 0) -> ResN
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow ones first: shared out among processes, none of them is left over at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Files with slow tests first, each file in its own order: shared out among processes, none is left to the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

@@ -1,15 +1,14 @@
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 
-from roboreg_core.cli import main
 from roboreg_core.data import sources
 from roboreg_core.schedule import PRESETS
+from tests.command_line import CommandLine
 
 TABLE = {
     "dense": (269_722, 40_551_040),
@@ -19,35 +18,6 @@ TABLE = {
     "quarter": (68_770, 10_470_016),
     "aggressive": (13_054, 3_428_992),
 }
-
-
-@dataclass
-class CommandLine:
-    """The command line in this process: starting another one takes seconds."""
-
-    monkeypatch: pytest.MonkeyPatch
-    capsys: pytest.CaptureFixture[str]
-
-    def __call__(self, *arguments: str | Path, code: int = 0) -> tuple[str, str]:
-        """What it writes to standard output and to standard error, ending with this code."""
-        self.monkeypatch.setattr(sys, "argv", ["roboreg", *map(str, arguments)])
-        self.capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, error = self.capsys.readouterr()
-        assert (ended.value.code or 0) == code, error
-        return out, error
-
-    def answer(self, *arguments: str | Path) -> dict:  # type: ignore[type-arg]
-        return json.loads(self(*arguments, "--json")[0])
-
-    def refusal(self, *arguments: str | Path) -> str:
-        return self(*arguments, code=2)[1]
-
-
-@pytest.fixture
-def roboreg(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
-    return CommandLine(monkeypatch, capsys)
 
 
 @pytest.fixture

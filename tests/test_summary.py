@@ -23,7 +23,7 @@ from roboreg_core.runs.spec import KIND, METHOD_VERSION, method_version
 from roboreg_core.runs.summary import Summary, summary
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
-from tests.test_cli import answer, roboreg
+from tests.command_line import CommandLine
 
 
 @pytest.fixture
@@ -198,15 +198,15 @@ def test_a_run_without_its_logits_or_on_other_images_says_so(records: list[Recor
         summary(replace(record, result={**record.result, "stages": stages}), store)
 
 
-def test_the_command_line_prints_the_same_figures(records: list[Record], store: Store) -> None:
+def test_the_command_line_prints_the_same_figures(roboreg: CommandLine, records: list[Record], store: Store) -> None:
     run, other = records[2], records[3]
-    shown = answer("runs", "show", run.id, "--baseline", other.id[:8], "--images")
+    shown = roboreg.answer("runs", "show", run.id, "--baseline", other.id[:8], "--images")
     expected = json.loads(json.dumps(summary(run, store, other).to_json(images=True)))
     assert {name: shown[name] for name in expected} == expected
     assert sum(len(band["places"]) for band in shown["damage"].values()) == 10_000
     ids = [record.id for record in records]
-    assert answer("compare", *ids) == json.loads(json.dumps(compare_runs(records, store).to_json()))
-    changed = answer("compare", *ids, "--baseline", ids[0])
+    assert roboreg.answer("compare", *ids) == json.loads(json.dumps(compare_runs(records, store).to_json()))
+    changed = roboreg.answer("compare", *ids, "--baseline", ids[0])
     assert changed == json.loads(json.dumps(compare_runs(records, store, records[0]).to_json()))
 
 
@@ -219,7 +219,7 @@ def test_the_command_line_prints_the_same_figures(records: list[Record], store: 
         (("b932", "9670", "--baseline", "zz"), "no record begins with 'zz'"),
     ],
 )
-def test_bad_comparisons_end_with_one_line(arguments: tuple[str, ...], reason: str) -> None:
-    done = roboreg("compare", *arguments, code=2)
-    assert reason in done.stderr
-    assert (done.stderr.count("\n"), done.stdout) == (1, "")
+def test_bad_comparisons_end_with_one_line(roboreg: CommandLine, arguments: tuple[str, ...], reason: str) -> None:
+    out, error = roboreg("compare", *arguments, code=2)
+    assert reason in error
+    assert (error.count("\n"), out) == (1, "")

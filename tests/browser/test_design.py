@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import App
+from tests.browser.test_journey import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -49,6 +50,5 @@ def test_ticks_stand_under_the_sliders_thumb(page: Page, app: App) -> None:
     for block, preset in ((1, "dense"), (2, "moderate"), (3, "aggressive"), (8, "moderate")):
         row = page.locator(f".st-key-slider-{block}")
         tick = row.locator(f"[title$=': {preset}']")
-        # A slider may still be on its way to where it was put.
-        tick.scroll_into_view_if_needed()
-        page.wait_for_function(TOGETHER, arg=tick.element_handle())
+        # While the page is still being drawn a slider may be on its way, and the tick be replaced by another.
+        until(lambda tick=tick: tick.evaluate(TOGETHER), seconds=30)

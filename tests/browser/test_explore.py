@@ -24,18 +24,13 @@ GRID = "?sweep-method=l1&sweep-stage-1=8-10&sweep-stage-2=16-17&sweep-stage-3=32
 LOAD_MS, SWEEP_MS = 180_000, 300_000
 
 
-@pytest.fixture(scope="module")
-def app(small_app: App) -> App:
-    return small_app
-
-
 def open_explore(page: Page, app: App, query: str = "") -> None:
     page.goto(f"{app.address}/explore{query}")
     expect(page.get_by_role("tab", name="Sweeps")).to_be_visible(timeout=LOAD_MS)
 
 
-def test_a_sweep_is_defined_started_watched_stopped_and_resumed(page: Page, app: App) -> None:
-    open_explore(page, app, GRID)
+def test_a_sweep_is_defined_started_watched_stopped_and_resumed(page: Page, small_app: App) -> None:
+    open_explore(page, small_app, GRID)
     cost = page.locator(".st-key-sweep-cost")
     expect(cost).to_contain_text("18 schedules")
     # One count typed away: the number follows before anything starts.
@@ -45,7 +40,7 @@ def test_a_sweep_is_defined_started_watched_stopped_and_resumed(page: Page, app:
     expect(cost).to_contain_text("12 schedules")
     expect(cost).to_contain_text("Takes about", timeout=LOAD_MS)
     page.locator(".st-key-sweep-start button").click()
-    store = Store(app.home)
+    store = Store(small_app.home)
     stop = page.locator("[class*='st-key-stop-'] button")
     expect(stop).to_be_visible()
     sweep = next(each for each in kept.sweeps(store) if not each.recorded)

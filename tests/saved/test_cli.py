@@ -13,7 +13,7 @@ from roboreg_core.errors import RoboRegError
 from roboreg_core.schedule import PRESETS
 from roboreg_core.store.store import Store
 from tests.charts.records import make_record
-from tests.test_cli import roboreg
+from tests.command_line import CommandLine
 
 HALF = str(PRESETS["moderate"])
 NAME = '<script>alert(1)</script> "q" \U0001f600 \u05e9\u05dc\u05d5\u05dd [b]x[/b]'
@@ -71,12 +71,12 @@ def test_what_cannot_be_done_says_why(arguments: tuple[str, ...], reason: str) -
         run("schedules", *arguments)
 
 
-def test_an_error_is_one_line_and_code_two(tmp_path: Path) -> None:
+def test_an_error_is_one_line_and_code_two(roboreg: CommandLine, tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text('{"format": "roboreg-schedules", "version": 1, "schedules": [{"name": "a", "schedule": [1]}]}')
-    done = roboreg("schedules", "import", bad, code=2)
-    assert "entry 1 ('a'): a schedule must have 9 cluster counts" in done.stderr
-    assert done.stderr.count("\n") == 1
+    error = roboreg.refusal("schedules", "import", bad)
+    assert "entry 1 ('a'): a schedule must have 9 cluster counts" in error
+    assert error.count("\n") == 1
     assert names() == []
 
 

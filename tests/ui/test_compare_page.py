@@ -27,8 +27,8 @@ from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui import present
 from tests.charts.records import make_record
+from tests.command_line import CommandLine
 from tests.saved.test_schedules import HARMLESS
-from tests.test_cli import answer
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_pages import Open, Put, click, counts, said
 from tests.ui.test_saved_pages import html
@@ -83,10 +83,12 @@ def spoken(text: str) -> str:
 
 
 @pytest.mark.parametrize("baseline", ["dense", "b932b99158f8f7ea"])
-def test_every_figure_is_the_command_lines(open_page: Open, recorded: list[Record], baseline: str) -> None:
+def test_every_figure_is_the_command_lines(
+    roboreg: CommandLine, open_page: Open, recorded: list[Record], baseline: str
+) -> None:
     baseline = next((record.id for record in recorded if record.id.startswith(baseline[:8])), baseline)
     app = open_page("compare", runs=ids(recorded), baseline=baseline)
-    told = answer("compare", *(record.id for record in recorded), "--baseline", baseline)
+    told = roboreg.answer("compare", *(record.id for record in recorded), "--baseline", baseline)
     labels = facts.labels(recorded)
     table = cells(app)
     assert len(told["runs"]) == 6
@@ -224,11 +226,11 @@ def test_overview_filters_chart_and_table(open_page: Open, three: list[Record]) 
     assert len(app.dataframe[-1].value) == 3
 
 
-def test_overview_tiles_are_the_command_lines(open_page: Open, recorded: list[Record]) -> None:
+def test_overview_tiles_are_the_command_lines(roboreg: CommandLine, open_page: Open, recorded: list[Record]) -> None:
     app = open_page("overview")
     best = facts.best_run(recorded)
     assert best is not None
-    told = answer("runs", "show", best.id)
+    told = roboreg.answer("runs", "show", best.id)
     worst = told["worst_class"]["tuned"]
     flops = counted(told["counts"]["flops"]["value"], told["counts"]["flops"]["baseline"])
     assert counts(app)[:4] == [
