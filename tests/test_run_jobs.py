@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,12 @@ from roboreg_core.jobs.engine import Engine
 from roboreg_core.model import checkpoints
 from roboreg_core.runs.execute import task_for
 from roboreg_core.runs.spec import spec_for
-from roboreg_core.schedule import Schedule
+from roboreg_core.schedule import PRESETS
 from roboreg_core.store.records import Job, JobStatus
 from roboreg_core.store.store import Store
 from tests.jobs.helpers import current, payloads, until, worker_pid
 
-SMALLEST = Schedule((1,) * 9)
-EPOCHS = 2
+EPOCHS = 3
 # Generous: a loaded machine takes several times as long.
 EPOCH_SECONDS = 300.0
 
@@ -31,10 +31,10 @@ def epochs_told(store: Store, job: Job) -> list[int]:
 def test_a_killed_worker_does_not_cost_the_run(home: Path) -> None:
     store = Store(home)
     dense = checkpoints.load("dense")
-    spec = spec_for(SMALLEST, dense, "bundled", epochs=EPOCHS, method="l1", distil=False)
+    spec = spec_for(PRESETS["aggressive"], dense, "bundled", epochs=EPOCHS)
     engine = Engine(store)
     try:
-        job = engine.submit(task_for(spec, dense, store))
+        job = engine.submit(replace(task_for(spec, dense, store), function="tests.jobs.functions:run_on_few_images"))
         until(lambda: current(store, job).state and epochs_told(store, job) == [1], timeout=EPOCH_SECONDS)
         os.kill(worker_pid(store, job), signal.SIGKILL)
         ended = engine.wait(job.id, timeout=EPOCHS * EPOCH_SECONDS)
@@ -42,7 +42,7 @@ def test_a_killed_worker_does_not_cost_the_run(home: Path) -> None:
         engine.close()
     assert ended.status is JobStatus.FINISHED, ended.error
     assert [payload["worker"] for payload in payloads(store, job) if "worker" in payload].count("lost") == 1
-    assert epochs_told(store, job) == [1, 2], "the second worker goes on from the first one's"
+    assert epochs_told(store, job) == [1, 2, 3], "the second worker goes on from the first one's"
     record = store.find_record(spec.id)
-    assert [epoch["epoch"] for epoch in record.result["history"]] == [1, 2]
+    assert [epoch["epoch"] for epoch in record.result["history"]] == [1, 2, 3]
     assert record.result["stages"]["tuned"]["accuracy"] > record.result["stages"]["pruned"]["accuracy"]

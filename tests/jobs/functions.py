@@ -117,6 +117,21 @@ def put_nonsense(spec: Spec, context: Context) -> Output:
     return Output(result={})
 
 
+def run_on_few_images(spec: Spec, context: Context) -> Output:
+    """A real run, on 2,000 training images and 500 others."""
+    from roboreg_core.data import sources
+    from roboreg_core.data.images import Images, first_of_each_class
+    from roboreg_core.runs.execute import execute
+
+    def first(images: Images, count: int) -> Images:
+        return images.take(first_of_each_class(images.labels.numpy(), count // 10), f"{count:,} images")
+
+    training, others = first(sources.training_images("bundled"), 2_000), first(sources.test_images(), 500)
+    sources.training_images = lambda choice="auto": training  # type: ignore[assignment]
+    sources.validation_images = sources.test_images = lambda: others  # type: ignore[assignment]
+    return execute(spec, context)
+
+
 def _nap(spec: Spec, context: Context) -> None:
     end = time.monotonic() + spec.get("nap", 0.05)
     while time.monotonic() < end:
