@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as Unanswered
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = next(
@@ -126,6 +127,19 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield chromium
         chromium.close()
+
+
+def click_until(mark: Locator, shown: Locator) -> None:
+    """Click a mark of a chart until its answer stands: a chart that is just being drawn does not hear a click yet."""
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        mark.click()
+        try:
+            shown.wait_for(timeout=15_000)
+        except Unanswered:
+            assert time.monotonic() < deadline, f"no answer to clicks on {mark}"
+        else:
+            return
 
 
 @pytest.fixture

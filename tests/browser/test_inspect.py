@@ -12,7 +12,7 @@ from roboreg_core.runs.spec import KIND
 from roboreg_core.runs.summary import Summary, summary
 from roboreg_core.store.store import Store
 from roboreg_core.ui.inspect.gallery import PER_PAGE
-from tests.browser.conftest import App
+from tests.browser.conftest import App, click_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -60,7 +60,7 @@ def test_pictures_behind_the_numbers(page: Page, browser: Browser, app: App) -> 
     expect(page.locator(".st-key-finding")).to_contain_text(f"costs {-100 * verdict.difference:.1f}")
     expect(page.get_by_text(re.compile("Pruning lost .* fine-tuning brought back"))).to_be_visible()
     cats = int(found.damage.counts[found.damage.bands.index("lost"), 3])
-    mark(page, "damage", "class: cat", "band: lost;").click()
+    click_until(mark(page, "damage", "class: cat", "band: lost;"), page.locator(".st-key-pictures-band"))
     counted(page, "band", cats)
     expect(page).to_have_url(re.compile("band=lost"))
     first = page.locator(".st-key-pictures-band figcaption").first
@@ -73,7 +73,7 @@ def test_pictures_behind_the_numbers(page: Page, browser: Browser, app: App) -> 
     expect(cell).to_be_visible()
     number = int(found.paired["tuned"].confusion.after[3, 5])
     assert f"images: {number}" in str(cell.get_attribute("aria-label"))
-    cell.click()
+    click_until(cell, page.locator(".st-key-pictures-cell"))
     counted(page, "cell", number)
     other = int(found.paired["tuned"].confusion.after[8, 0])
     mark(page, "confusion", "true class: ship", "predicted class: airplane").click()
