@@ -61,7 +61,7 @@ class Grid:
         """How many schedules it holds (of `random`: how many are drawn), counted without making them."""
         if self.kind in (STAGES, BLOCKS):
             return math.prod(len(each) for each in self.values)
-        return self.n if self.kind == RANDOM else len(set(self.values))
+        return self.n if self.kind == RANDOM else len(self.values)
 
     def schedules(self) -> list[Schedule]:
         """The schedules, each once, in lexicographic order, so that neighbours share their first blocks."""

@@ -2,49 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import pickle
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from roboreg_core.cli import main
 from roboreg_core.model import checkpoints
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.schedule import PRESETS
+from tests.command_line import CommandLine
 from tests.conftest import random_network
-
-Roboreg = Callable[..., tuple[int, str, str]]
-Answer = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def roboreg(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Roboreg:
-    """`roboreg("networks", "list")`: exit code, standard output, standard error."""
-
-    def called(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["roboreg", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, error = capsys.readouterr()
-        return int(ended.value.code or 0), out, error
-
-    return called
-
-
-@pytest.fixture
-def answer(roboreg: Roboreg) -> Answer:
-    def asked(*arguments: str | Path) -> dict[str, Any]:
-        code, out, error = roboreg(*arguments, "--json")
-        assert code == 0, error
-        return dict(json.loads(out))
-
-    return asked
 
 
 @pytest.fixture
@@ -54,51 +22,49 @@ def file(dense: ResNet20, tmp_path: Path) -> Path:
     return path
 
 
-def test_what_is_added_is_listed_and_can_be_started_from(answer: Answer, roboreg: Roboreg, file: Path) -> None:
-    assert [each["name"] for each in answer("networks", "list")["networks"]] == ["dense"]
-    added = answer("networks", "add", file, "--name", "my net")
+def test_what_is_added_is_listed_and_can_be_started_from(roboreg: CommandLine, file: Path) -> None:
+    assert [each["name"] for each in roboreg.answer("networks", "list")["networks"]] == ["dense"]
+    added = roboreg.answer("networks", "add", file, "--name", "my net")
     assert (added["name"], added["origin"], added["images"]) == ("my net", "uploaded", 50)
-    assert answer("networks", "add", file)["name"] == "my net", "the same bytes are the same network"
-    listed = answer("networks", "list")["networks"]
+    assert roboreg.answer("networks", "add", file)["name"] == "my net", "the same bytes are the same network"
+    listed = roboreg.answer("networks", "list")["networks"]
     assert [each["name"] for each in listed] == ["dense", "my net"]
     assert listed[1] == added
 
-    measured = answer("evaluate", "MY NET")
+    measured = roboreg.answer("evaluate", "MY NET")
     assert (measured["sha256"], measured["accuracy"]) == (added["sha256"], added["accuracy"])
-    pruned = answer("prune", "aggressive", "--from", added["sha256"][:8], "--calibration", "50")
+    pruned = roboreg.answer("prune", "aggressive", "--from", added["sha256"][:8], "--calibration", "50")
     assert (pruned["from"], pruned["from_sha256"]) == ("my net", added["sha256"])
-    run = answer("run", "aggressive", "--from", "my net", "--epochs", "0", "--calibration", "50")
+    run = roboreg.answer("run", "aggressive", "--from", "my net", "--epochs", "0", "--calibration", "50")
     assert (run["spec"]["dense"], run["spec"]["dense_sha256"]) == ("my net", added["sha256"])
     assert run["result"]["command"].endswith("--from 'my net'")
-    predicted = roboreg("predict", "aggressive", "--from", "my net")
-    assert "no network" not in predicted[2]
+    assert "no network" not in roboreg.refusal("predict", "aggressive", "--from", "my net")
 
 
-def test_a_name_follows_from_the_file(answer: Answer, file: Path, tmp_path: Path) -> None:
-    assert answer("networks", "add", file)["name"] == "public"
+def test_a_name_follows_from_the_file(roboreg: CommandLine, file: Path, tmp_path: Path) -> None:
+    assert roboreg.answer("networks", "add", file)["name"] == "public"
     other = tmp_path / "dense.safetensors"
     other.write_bytes(checkpoints.to_bytes(random_network(seed=3)))
-    assert answer("networks", "add", other)["name"] == "dense (2)"
+    assert roboreg.answer("networks", "add", other)["name"] == "dense (2)"
 
 
-def test_rename_delete_restore(answer: Answer, roboreg: Roboreg, file: Path) -> None:
-    added = answer("networks", "add", file)
-    assert answer("networks", "rename", "public", "mine")["name"] == "mine"
-    assert roboreg("networks", "rename", "mine", "dense")[0] == 2
-    assert answer("networks", "delete", "mine")["deleted"] is True
-    assert [each["name"] for each in answer("networks", "list")["networks"]] == ["dense"]
-    assert [each["name"] for each in answer("networks", "list", "--deleted")["networks"]] == ["mine"]
-    code, _, error = roboreg("evaluate", "mine")
-    assert (code, error.count("\n")) == (2, 1)
+def test_rename_delete_restore(roboreg: CommandLine, file: Path) -> None:
+    added = roboreg.answer("networks", "add", file)
+    assert roboreg.answer("networks", "rename", "public", "mine")["name"] == "mine"
+    assert "dense" in roboreg.refusal("networks", "rename", "mine", "dense")
+    assert roboreg.answer("networks", "delete", "mine")["deleted"] is True
+    assert [each["name"] for each in roboreg.answer("networks", "list")["networks"]] == ["dense"]
+    assert [each["name"] for each in roboreg.answer("networks", "list", "--deleted")["networks"]] == ["mine"]
+    error = roboreg.refusal("evaluate", "mine")
+    assert error.count("\n") == 1
     assert "no network has the name or SHA-256 'mine': there are 'dense'" in error
-    restored = answer("networks", "restore", "mine")
+    restored = roboreg.answer("networks", "restore", "mine")
     assert {**restored, "name": "public"} == added
-    assert "mine" in roboreg("networks", "list")[1]
-    code, _, error = roboreg("networks", "delete", "dense")
-    assert (code, "ships with the project" in error) == (2, True)
+    assert "mine" in roboreg("networks", "list")[0]
+    assert "ships with the project" in roboreg.refusal("networks", "delete", "dense")
 
 
-def test_what_is_no_network_ends_with_one_line(roboreg: Roboreg, tmp_path: Path) -> None:
+def test_what_is_no_network_ends_with_one_line(roboreg: CommandLine, tmp_path: Path) -> None:
     def written(name: str, content: bytes) -> Path:
         (tmp_path / name).write_bytes(content)
         return tmp_path / name
@@ -115,7 +81,7 @@ def test_what_is_no_network_ends_with_one_line(roboreg: Roboreg, tmp_path: Path)
         written("pruned.safetensors", pruned): "must hold a dense network, got one pruned to 4,4,4",
         huge: "must be at most 64 MB, got 500 MB",
     }.items():
-        code, out, error = roboreg("networks", "add", file)
-        assert (code, out, error.count("\n")) == (2, "", 1), error
+        out, error = roboreg("networks", "add", file, code=2)
+        assert (out, error.count("\n")) == ("", 1), error
         assert reason in error
-    assert "no deleted networks" in roboreg("networks", "list", "--deleted")[1]
+    assert "no deleted networks" in roboreg("networks", "list", "--deleted")[0]

@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-READY_SECONDS = 60.0
+READY_SECONDS, WORK_SECONDS = 60.0, 600.0
 # torch and the worker are loaded behind the first page, which takes a while on a busy machine.
 expect.set_options(timeout=60_000)
 
@@ -127,6 +127,14 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield chromium
         chromium.close()
+
+
+def until(ask: Callable[[], object], seconds: float = WORK_SECONDS) -> None:
+    """Wait for what a job does; generously, since a loaded machine takes several times as long."""
+    deadline = time.monotonic() + seconds
+    while not ask():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.2)
 
 
 def click_until(mark: Locator, shown: Locator) -> None:

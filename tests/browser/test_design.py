@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import App
-from tests.browser.test_journey import until
+from tests.browser.conftest import App, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

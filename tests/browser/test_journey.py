@@ -7,8 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,12 +17,11 @@ from roboreg_core.runs.spec import KIND
 from roboreg_core.schedule import PRESETS
 from roboreg_core.store.records import Job, JobStatus
 from roboreg_core.store.store import Store
-from tests.browser.conftest import App, start
+from tests.browser.conftest import App, start, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 # Generous: a loaded machine takes several times as long.
-RUN_SECONDS = 600.0
 LOAD_SECONDS = 180.0
 
 
@@ -43,13 +40,6 @@ def set_epochs(page: Page, epochs: int) -> None:
     field.fill(str(epochs))
     field.press("Enter")
     expect(page).to_have_url(re.compile(f"epochs={epochs}"))
-
-
-def until(ask: Callable[[], object], seconds: float = RUN_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not ask():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)
 
 
 def newest(store: Store) -> Job:

@@ -18,8 +18,7 @@ from roboreg_core.model import checkpoints
 from roboreg_core.runs.spec import KIND
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
-from tests.browser.conftest import App
-from tests.browser.test_journey import until
+from tests.browser.conftest import App, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
