@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
+# Kernels are compiled here once, not while somebody waits for a first pruning or training.
+COMPILE := $(PY) -c 'from roboreg_core.pruning import blend_kernels; from roboreg_core.training import kernels; kernels.compile_all()'
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint type check ci
@@ -33,11 +35,13 @@ ci: ## What the build machine runs: a checked environment, no caches, then check
 
 $(VENV)/.installed: requirements.txt | $(VENV)/bin/pip
 	$(PIP) install -r requirements.txt
+	$(COMPILE)
 	@touch $@
 
 # The second file includes the first, so both stamps are true after it.
 $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(VENV)/bin/pip
 	$(PIP) install -r requirements-dev.txt
+	$(COMPILE)
 	@touch $(VENV)/.installed $@
 
 $(VENV)/bin/pip:

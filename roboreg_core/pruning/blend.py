@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import ModuleType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from roboreg_core.openmp import addresses, launch, library
 from roboreg_core.pruning.inner import Inner
 from roboreg_core.pruning.least_squares import TAPS, Moments, by_onednn
 from roboreg_core.pruning.refit import split
@@ -71,59 +74,146 @@ def blend(around: Around, mixtures: Tensor, weights: Tensor) -> Tensor:
         (k, width + 1). The squared error of the block's output at these places is never larger than before.
     """
     n, taps, size = around.channels.shape
-    flat = around.channels.view(n * taps, size)
     mixtures, weights = mixtures.clone(), weights.float()
-    reads = weights[:-1].view(len(mixtures), taps, -1)
+    reads = weights[:-1].view(len(mixtures), taps, -1).contiguous()
     with by_onednn():
-        before = (mixtures @ flat.T).view(-1, n, taps)
+        before = (mixtures @ around.channels.view(n * taps, size).T).view(-1, n, taps)
     hidden = before.relu()
-    grams = _grams(around.channels, hidden > 0, reads)
-    residual = around.wanted - weights[-1] - hidden.permute(1, 0, 2).reshape(n, -1) @ reads.flatten(0, 1)
+    inverses = torch.linalg.inv(_grams(around.channels, hidden, reads))
+    residual = torch.addbmm(around.wanted - weights[-1], hidden, reads, alpha=-1).contiguous()
+    error = (_Error if _kernels() is None else _CompiledError)(around.channels, before, hidden, reads, residual)
     loudness = hidden.square().mean((1, 2)) * reads.square().sum((1, 2))
-    lowest = _energy(residual)
     for one in loudness.argsort(descending=True).tolist():
-        with by_onednn():
-            right = ((residual @ reads[one].T) * (hidden[one] > 0)).view(-1) @ flat
-            step = torch.linalg.solve(grams[one], right)
-            change = (flat @ step).view(n, taps)
+        step = inverses[one] @ error.pull(one)
         for share in SHARES:
-            answer = torch.add(before[one], change, alpha=share).relu_()
-            left = torch.addmm(residual, answer - hidden[one], reads[one], alpha=-1)
-            error = _energy(left)
-            if error < lowest:
+            if error.falls(one, share * step):
                 mixtures[one] += share * step
-                residual, lowest = left, error
                 break
     return mixtures
 
 
-def _grams(channels: Tensor, active: Tensor, reads: Tensor) -> Tensor:
+class _Error:
+    """The error of the block's output at some places, and how it moves with one filter after the other."""
+
+    def __init__(self, channels: Tensor, before: Tensor, hidden: Tensor, reads: Tensor, residual: Tensor) -> None:
+        """Begin with all filters as they are.
+
+        `channels` (n, 9, size), `before` and `hidden` (k, n, 9), before and behind the ReLU, `reads` (k, 9, outputs),
+        `residual` (n, outputs); all contiguous.
+        """
+        self._channels, self._before, self._hidden, self._reads = channels, before, hidden, reads
+        self._residual = residual
+        self._lowest = _squares(residual)
+
+    def pull(self, one: int) -> Tensor:
+        """The right side of a filter's equations, (size,)."""
+        with by_onednn():
+            weights = (self._residual @ self._reads[one].T) * (self._hidden[one] > 0)
+            return weights.view(-1) @ self._channels.flatten(0, 1)
+
+    def falls(self, one: int, step: Tensor) -> bool:
+        """Whether the error falls when a filter's mixture moves by `step` (size,); where it does, the step is taken."""
+        with by_onednn():
+            change = (self._channels.flatten(0, 1) @ step).view_as(self._before[one])
+        moved = (self._before[one] + change).relu_() - self._hidden[one]
+        left = torch.addmm(self._residual, moved, self._reads[one], alpha=-1)
+        return self._take(left, _squares(left))
+
+    def _take(self, left: Tensor, error: float) -> bool:
+        lower = error < self._lowest
+        if lower:
+            self._residual, self._lowest = left, error
+        return lower
+
+
+class _CompiledError(_Error):
+    """The same by kernels of our own, in a third of the time."""
+
+    def __init__(self, channels: Tensor, before: Tensor, hidden: Tensor, reads: Tensor, residual: Tensor) -> None:
+        super().__init__(channels, before, hidden, reads, residual)
+        self._threads, size = torch.get_num_threads(), channels.shape[2]
+        self._shape = (self._threads, len(channels), size, residual.shape[1])
+        self._sums, self._right = torch.empty(self._threads, size), torch.empty(size)
+        self._squares = torch.empty(self._threads + 1, dtype=torch.float64)
+        self._spare = torch.empty_like(residual)
+
+    def pull(self, one: int) -> Tensor:
+        launch(_known().pull, *self._shape, *self._of(one), *addresses(self._sums, self._right))
+        return self._right
+
+    def falls(self, one: int, step: Tensor) -> bool:
+        free, tensors = self._residual, (self._before[one], step, self._spare, self._squares)
+        launch(_known().attempt, *self._shape, *self._of(one), *addresses(*tensors))
+        lower = self._take(self._spare, float(self._squares[-1]))
+        if lower:
+            self._spare = free
+        return lower
+
+    def _of(self, one: int) -> list[int]:
+        return addresses(self._channels, self._residual, self._hidden[one], self._reads[one])
+
+
+@lru_cache(maxsize=1)
+def _kernels() -> ModuleType | None:
+    """The compiled kernels; None where numba or torch's OpenMP library is not there, and torch has to do."""
+    try:
+        library()
+        from roboreg_core.pruning import blend_kernels as compiled
+    except (ImportError, OSError, RuntimeError):
+        return None
+    return compiled
+
+
+def _known() -> ModuleType:
+    compiled = _kernels()
+    assert compiled is not None
+    return compiled
+
+
+def _grams(channels: Tensor, hidden: Tensor, reads: Tensor) -> Tensor:
     """The left side of each filter's equations while its pattern holds, (k, size, size).
 
-    `channels` (n, 9, size), `active` (k, n, 9), `reads` (k, 9, outputs). A filter's pattern only changes when it is its
+    `channels` (n, 9, size), `hidden` (k, n, 9), `reads` (k, 9, outputs). A filter's pattern only changes when it is its
     turn, so this is done for all at once: channels go through the cache once, not once a filter.
     """
     size = channels.shape[2]
     values, vectors = torch.linalg.eigh(reads @ reads.transpose(1, 2))
-    strongest = (vectors[:, :, -RANK:] * values[:, None, -RANK:].clamp_min(0).sqrt()).permute(2, 0, 1)
+    strongest = vectors[:, :, -RANK:] * values[:, None, -RANK:].clamp_min(0).sqrt()
+    combinations = strongest.transpose(1, 2).contiguous()
+    combine = _combined if _kernels() is None else _combined_compiled
     grams = channels.new_zeros(len(reads), size, size)
-    active = active.transpose(0, 1)
     for first in range(0, len(channels), IN_CACHE):
-        part = slice(first, first + IN_CACHE)
-        for combination in strongest:
-            with by_onednn():
-                rows = ((active[part] * combination) @ channels[part]).transpose(0, 1)
-                grams.baddbmm_(rows.transpose(1, 2), rows)
+        rows = combine(channels[first : first + IN_CACHE], hidden[:, first : first + IN_CACHE], combinations)
+        with by_onednn():
+            grams.baddbmm_(rows.transpose(1, 2), rows)
     own = grams.diagonal(dim1=1, dim2=2)
     # Never nothing: where a channel is zero on every image the equations would have no single solution.
     own.add_(DAMPING * own + 1e-6 * own.mean(1, keepdim=True) + 1e-12)
     return grams
 
 
-def _energy(values: Tensor) -> Tensor:
+def _combined(channels: Tensor, hidden: Tensor, combinations: Tensor) -> Tensor:
+    """What combinations of taps (k, ranks, 9) see where filters are active, (k, n * ranks, size)."""
+    active = (hidden > 0).transpose(0, 1)[:, :, None] * combinations
+    with by_onednn():
+        rows = active.flatten(1, 2) @ channels
+    return rows.view(*active.shape[:3], -1).transpose(0, 1).flatten(1, 2)
+
+
+def _combined_compiled(channels: Tensor, hidden: Tensor, combinations: Tensor) -> Tensor:
+    """The same by a kernel of our own, which leaves out what is not active."""
+    count, size, (filters, ranks, _) = len(channels), channels.shape[2], combinations.shape
+    out = channels.new_empty(filters, count * ranks, size)
+    pointers = addresses(channels, hidden, combinations, out)
+    shape = (torch.get_num_threads(), count, size, filters)
+    launch(_known().combine, *shape, *pointers, hidden.stride(0), ranks)
+    return out
+
+
+def _squares(values: Tensor) -> float:
     """The sum of all squares."""
     flat = values.view(-1)
-    return flat @ flat
+    return float(flat @ flat)
 
 
 def mixed(inner: Inner, kept: Inner, mixtures: Tensor, around: Around) -> Inner:

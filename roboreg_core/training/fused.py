@@ -17,6 +17,7 @@ from torch.autograd.function import once_differentiable
 
 from roboreg_core.device import Precision
 from roboreg_core.model.resnet import LambdaLayer, ResNet20
+from roboreg_core.openmp import addresses, launch, library
 
 
 def forward(model: ResNet20, inputs: Tensor, precision: Precision) -> Tensor:
@@ -54,6 +55,7 @@ def _widened(way_round: Tensor, shortcut: nn.Module) -> Tensor:
 def kernels() -> ModuleType | None:
     """The compiled kernels; None where numba or torch's OpenMP library is not there, and torch has to do."""
     try:
+        library()
         from roboreg_core.training import kernels as compiled
     except (ImportError, OSError, RuntimeError):
         return None
@@ -99,11 +101,6 @@ def _shape(x: Tensor) -> tuple[int, int, int, int]:
     return torch.get_num_threads(), x.numel() // length, length, x.shape[1]
 
 
-def _addresses(*tensors: Tensor | None) -> list[int]:
-    """Where each begins in memory, 0 for one that is not there."""
-    return [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
-
-
 class _BatchNormReLU(torch.autograd.Function):
     """relu(batch norm of x + residual), whole and every `stride`-th pixel of it; channels last.
 
@@ -115,15 +112,14 @@ class _BatchNormReLU(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, residual: Tensor | None, gamma: Tensor, beta: Tensor, norm: nn.BatchNorm2d, stride: int
     ) -> tuple[Tensor, Tensor]:
-        compiled = _known()
-        of = compiled.of(x.dtype)
+        of = _known().of(x.dtype)
         assert norm.momentum is not None  # None would mean a plain mean over all batches
         threads, _, length, _ = shape = _shape(x)
         sums, known, y = torch.empty(threads, 2, length), torch.empty(4, length), torch.empty_like(x)
-        batch = _addresses(x, sums, gamma, beta, norm.running_mean, norm.running_var)
+        batch = addresses(x, sums, gamma, beta, norm.running_mean, norm.running_var)
         settings = ctypes.addressof(_settings(norm.momentum, norm.eps))
-        compiled.launch(of.forward_sums, *shape, *batch, settings, known.data_ptr())
-        compiled.launch(of.forward_apply, *shape, *_addresses(x, known, residual, y))
+        launch(of.forward_sums, *shape, *batch, settings, known.data_ptr())
+        launch(of.forward_apply, *shape, *addresses(x, known, residual, y))
         ctx.save_for_backward(x, y, known)
         ctx.has_residual = residual is not None
         ctx.stride = stride
@@ -133,9 +129,8 @@ class _BatchNormReLU(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        compiled = _known()
         x, y, known = ctx.saved_tensors
-        of = compiled.of(x.dtype)
+        of = _known().of(x.dtype)
         dy, second = gradients
         if dy is None:
             raise RuntimeError("the whole output of a fused batch norm must be used, got a gradient for neither or one")
@@ -149,9 +144,9 @@ class _BatchNormReLU(torch.autograd.Function):
         sums, terms, d = torch.empty(threads, 2, length), torch.empty(3, length), torch.empty(2, channels)
         # Between a block's convolutions the ReLU is done again: cheaper than writing and reading what is behind it.
         again = not ctx.has_residual and second is None
-        activations = _addresses(x, None if again else y, dy, second)
-        compiled.launch(of.backward_sums, *shape, *activations, *_addresses(sums, known, terms, d))
+        activations = addresses(x, None if again else y, dy, second)
+        launch(of.backward_sums, *shape, *activations, *addresses(sums, known, terms, d))
         # Memory that was just read is in the cache: dx takes the place of a gradient that is no longer needed.
         dx = second if second is not None else None if again else torch.empty_like(x)
-        compiled.launch(of.backward_apply, *shape, *_addresses(x, dy, terms, dx, known))
+        launch(of.backward_apply, *shape, *addresses(x, dy, terms, dx, known))
         return dy if dx is None else dx, dy if ctx.has_residual else None, d[0], d[1], None, None

@@ -1,0 +1,78 @@
+"""What kernels compiled by numba are made of: pointers, numbers as they lie in memory, and parts drawn by threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import cfunc, njit, types
+from numba.extending import intrinsic
+
+_BITS = ir.IntType(32)
+_FAST = {"contract", "nsz", "reassoc"}
+kernel = cfunc(types.void(types.CPointer(types.int64)), fastmath=_FAST, cache=True)
+body = njit(fastmath=_FAST, cache=True)
+
+
+@intrinsic
+def floats(context: Any, address: Any) -> Any:
+    """An address as a pointer to float32."""
+    return types.CPointer(types.float32)(types.int64), _pointer(ir.FloatType())
+
+
+@intrinsic
+def doubles(context: Any, address: Any) -> Any:
+    """An address as a pointer to float64."""
+    return types.CPointer(types.float64)(types.int64), _pointer(ir.DoubleType())
+
+
+@intrinsic
+def numbers(context: Any, address: Any, like: Any) -> Any:
+    """An address as a pointer to numbers of the type of `like`: float32, or the 16 bits of a bfloat16."""
+    return types.CPointer(like)(types.int64, like), _pointer(
+        ir.FloatType() if isinstance(like, types.Float) else ir.IntType(16)
+    )
+
+
+def _pointer(kind: Any) -> Any:
+    return lambda context, builder, signature, values: builder.inttoptr(values[0], kind.as_pointer())
+
+
+@intrinsic
+def following(context: Any, counter: Any, place: Any) -> Any:
+    """Count one up atomically and return what was there: gives each thread its part, and tells which one was last."""
+
+    def generate(c: Any, builder: Any, s: Any, values: Any) -> Any:
+        return builder.atomic_rmw("add", builder.gep(values[0], [values[1]]), ir.Constant(ir.IntType(64), 1), "acq_rel")
+
+    return types.int64(types.CPointer(types.int64), types.int64), generate
+
+
+@intrinsic
+def read(context: Any, stored: Any) -> Any:
+    """A number as it lies in memory, float32 or the upper half of one, as a float."""
+
+    def whole(c: Any, builder: Any, s: Any, values: Any) -> Any:
+        return values[0]
+
+    def half(c: Any, builder: Any, s: Any, values: Any) -> Any:
+        bits = builder.shl(builder.zext(values[0], _BITS), _BITS(16))
+        return builder.bitcast(bits, ir.FloatType())
+
+    return types.float32(stored), whole if isinstance(stored, types.Float) else half
+
+
+@intrinsic
+def write(context: Any, value: Any, like: Any) -> Any:
+    """A float as it is stored in an array that holds `like`: as it is, or the nearest bfloat16, ties to even."""
+
+    def whole(c: Any, builder: Any, s: Any, values: Any) -> Any:
+        return values[0]
+
+    def half(c: Any, builder: Any, s: Any, values: Any) -> Any:
+        bits = builder.bitcast(values[0], _BITS)
+        odd = builder.and_(builder.lshr(bits, _BITS(16)), _BITS(1))
+        rounded = builder.add(builder.add(bits, _BITS(0x7FFF)), odd)
+        return builder.trunc(builder.lshr(rounded, _BITS(16)), ir.IntType(16))
+
+    return like(types.float32, like), whole if isinstance(like, types.Float) else half

@@ -1,0 +1,40 @@
+"""Runs compiled kernels on the threads of torch's own OpenMP library: a second pool would fight it for the cores.
+
+A kernel is a C function of one argument, an array of int64 that holds counts and addresses of tensors. Each thread runs
+it whole and draws its parts with `intrinsics.following`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+N_ARGUMENTS = 20
+# Places of a kernel's arguments: counts, then addresses. 0 stands for a tensor that is not there.
+TICKET, DONE, PARTS, ROWS, LENGTH, CHANNELS = range(6)
+POINTERS = 6
+
+
+@lru_cache(maxsize=1)
+def library() -> ctypes.CDLL:
+    """The OpenMP library that torch brings. Raises `OSError` where it brings none."""
+    found = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libgomp.so.1"))
+    found.GOMP_parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+    found.GOMP_parallel.restype = None
+    return found
+
+
+def launch(kernel: Any, threads: int, rows: int, length: int, channels: int, *pointers: int) -> None:
+    """Run a kernel on torch's threads and wait for it; what the counts stand for is the kernel's to say."""
+    arguments = (ctypes.c_int64 * N_ARGUMENTS)(0, 0, threads, rows, length, channels, *pointers)
+    library().GOMP_parallel(kernel.address, arguments, threads, 0)
+
+
+def addresses(*tensors: Tensor | None) -> list[int]:
+    """Where each begins in memory, 0 for one that is not there."""
+    return [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
