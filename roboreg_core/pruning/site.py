@@ -129,6 +129,13 @@ class Site:
         """Moments of all channels and what is wanted of them."""
         return self._seen.everything
 
+    def unmixed(self, kept: list[Tensor]) -> Moments:
+        """`everything` for a block that keeps all filters, without what mixing needs.
+
+        `kept` gets the channels before their ReLU, unless the moments are known already.
+        """
+        return self.everything if "_seen" in vars(self) else self.moments_of(self.straight, kept=kept)
+
     @property
     def around(self) -> Around:
         """All channels around a few places; only where the method blends."""

@@ -77,10 +77,14 @@ def prune_block(site: Site, k: int) -> PrunedBlock:
         inner, outer = _merge(site, labels, kept), site.outer
     changed = site.mended or not (count == width or is_exact(site, labels))
     channels: Parts = ()
-    if site.refits and changed:
+    if site.refits and changed and count == width:
+        passed: list[Tensor] = []
+        inner, outer = refit_conv2(inner, outer, site.unmixed(passed))
+        channels = tuple(passed)
+    elif site.refits and changed:
         of = site.moments_of(inner) if kept is None else site.everything.take(channel_rows(kept))
         inner, outer = refit_conv2(inner, outer, of)
-        if kept is not None and count < width:
+        if kept is not None:
             inner, outer, channels = _blend(site, inner, outer, kept, error(of, outer.start(inner.conv2).double()))
     report = BlockReport(
         block=site.number,

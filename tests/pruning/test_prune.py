@@ -193,6 +193,18 @@ def test_another_schedule_costs_only_what_differs_and_gives_the_same(make_networ
     assert to_bytes(again.model) == to_bytes(prune(make_network(), wanted, spec, calibration=few_images).model)
 
 
+def test_a_mended_block_that_keeps_all_filters_is_the_same_whatever_was_known_of_it(
+    make_network: Make, few_images: Images
+) -> None:
+    # Behind block 5, which first loses filters and then keeps all; blocks behind it never lost any.
+    before, wanted = (PRESETS["dense"].replace(2, 4).replace(5, k) for k in (9, 32))
+    pruner = Pruner(make_network(), PruneSpec(), calibration=few_images)
+    pruner.prune(before)
+    again = pruner.prune(wanted)
+    assert to_bytes(again.model) == to_bytes(prune(make_network(), wanted, PruneSpec(), calibration=few_images).model)
+    assert not torch.equal(again.model.blocks[4].conv2.weight, make_network().blocks[4].conv2.weight)
+
+
 def test_a_stop_in_the_middle_leaves_the_pruner_usable(make_network: Make, few_images: Images) -> None:
     pruner = Pruner(make_network(), PruneSpec(), calibration=few_images)
 

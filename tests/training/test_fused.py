@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -12,6 +14,8 @@ from torch import Tensor, nn
 from roboreg_core.data.images import Images
 from roboreg_core.device import Precision
 from roboreg_core.model.resnet import ResNet20
+from roboreg_core.paths import PROJECT
+from roboreg_core.pruning import blend_kernels  # noqa: F401 - compiles its kernels, or finds them
 from roboreg_core.schedule import PRESETS, Schedule
 from roboreg_core.training import fused, loop
 from tests.training.helpers import SPEC
@@ -162,3 +166,17 @@ def test_training_goes_on_without_the_kernels(
     with_kernels = loop.fit(start, few_images, spec).history[0].loss
     monkeypatch.setattr(fused, "kernels", lambda: None)
     assert loop.fit(start, few_images, spec).history[0].loss == pytest.approx(with_kernels, rel=0.02)
+
+
+def test_another_process_finds_the_kernels_compiled() -> None:
+    compiled = fused.kernels()
+    assert compiled is not None
+    compiled.of(torch.float32)
+    told = """
+import torch
+from roboreg_core.pruning import blend_kernels as blend
+from roboreg_core.training import kernels
+print(*(kernel.cache_hits for kernel in (*kernels.of(torch.float32), blend.combine, blend.pull, blend.attempt)))
+"""
+    answer = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert answer.stdout.split() == ["1"] * 7
