@@ -81,19 +81,19 @@ def blend(around: Around, mixtures: Tensor, weights: Tensor) -> Tensor:
     hidden = before.relu()
     inverses = torch.linalg.inv(_grams(around.channels, hidden, reads))
     residual = torch.addbmm(around.wanted - weights[-1], hidden, reads, alpha=-1).contiguous()
-    error = (_Error if _kernels() is None else _CompiledError)(around.channels, before, hidden, reads, residual)
+    left = (_Residual if _kernels() is None else _CompiledResidual)(around.channels, before, hidden, reads, residual)
     loudness = hidden.square().mean((1, 2)) * reads.square().sum((1, 2))
     for one in loudness.argsort(descending=True).tolist():
-        step = inverses[one] @ error.pull(one)
+        step = inverses[one] @ left.pull(one)
         for share in SHARES:
-            if error.falls(one, share * step):
+            if left.falls(one, share * step):
                 mixtures[one] += share * step
                 break
     return mixtures
 
 
-class _Error:
-    """The error of the block's output at some places, and how it moves with one filter after the other."""
+class _Residual:
+    """What the block's output is off by at some places, and how that moves with one filter after the other."""
 
     def __init__(self, channels: Tensor, before: Tensor, hidden: Tensor, reads: Tensor, residual: Tensor) -> None:
         """Begin with all filters as they are.
@@ -126,8 +126,8 @@ class _Error:
         return lower
 
 
-class _CompiledError(_Error):
-    """The same by kernels of our own, in a third of the time."""
+class _CompiledResidual(_Residual):
+    """The same by kernels of our own, which read each channel once a call."""
 
     def __init__(self, channels: Tensor, before: Tensor, hidden: Tensor, reads: Tensor, residual: Tensor) -> None:
         super().__init__(channels, before, hidden, reads, residual)

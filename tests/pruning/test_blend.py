@@ -88,7 +88,7 @@ def test_compiled_steps_are_torchs(n: int, width: int, outputs: int, threads: in
     torch_threads(threads)
     channels, before = draw(n, TAPS, width + 1), draw(2, n, TAPS, seed=1)
     parts = (channels, before, before.relu(), draw(2, TAPS, outputs, seed=2), draw(n, outputs, seed=3))
-    plain, compiled = blending._Error(*parts), blending._CompiledError(*parts)
+    plain, compiled = blending._Residual(*parts), blending._CompiledResidual(*parts)
     # Towards the error, away from it, too far: some of these steps are taken and some are not.
     for one, size in ((0, 1e-3), (1, 1e-3), (0, -1e-3), (1, 10.0)):
         right = plain.pull(one)

@@ -15,7 +15,7 @@ from roboreg_core.data.images import Images
 from roboreg_core.device import Precision
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.paths import PROJECT
-from roboreg_core.pruning import blend_kernels  # noqa: F401 - compiles its kernels, or finds them
+from roboreg_core.pruning import blend
 from roboreg_core.schedule import PRESETS, Schedule
 from roboreg_core.training import fused, loop
 from tests.training.helpers import SPEC
@@ -171,6 +171,7 @@ def test_training_goes_on_without_the_kernels(
 def test_another_process_finds_the_kernels_compiled() -> None:
     compiled = fused.kernels()
     assert compiled is not None
+    assert blend._kernels() is not None
     compiled.of(torch.float32)
     told = """
 import torch
