@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from roboreg_core.analysis.points import Point, Seen
 from roboreg_core.data.images import Images
 from roboreg_core.device import keep_freed_memory
 from roboreg_core.errors import SpecError
+from roboreg_core.evaluation.inference import Inference
 from roboreg_core.evaluation.logits import BATCH_SIZE, fold_batch_norm
 from roboreg_core.model.resnet import BasicBlock, ResNet20
 from roboreg_core.pruning.prune import Pruner
@@ -61,7 +61,7 @@ def walk(
     spec = pruner.spec
     for schedule, depths in zip(order, branches, strict=True):
         started = time.perf_counter()
-        pruned = pruner.prune(schedule, on_block=on_block)
+        pruned = pruner.prune(schedule, on_block=on_block, branches=depths)
         network = fold_batch_norm(pruned.model).to(pruner.device).to(memory_format=torch.channels_last)
         seen = {
             name: Seen.of(trail.logits(network, depths, lambda: on_block(0)).argmax(1), trail.images.labels)
@@ -116,21 +116,23 @@ class Trail:
         start = self._kept[-1] if self._kept else None
         begun = start.depth if start is not None else 0
         fresh = self._room(network, [depth for depth in branches if depth > begun])
+        inference = Inference(network)
         out: list[Tensor] = []
         for number, pixels in enumerate(self.images.pixels.split(BATCH_SIZE)):
             on_batch()
-            x = start.outputs[number] if start is not None else self._stem(network, pixels)
-            for depth, block in enumerate(network.blocks[begun:], start=begun + 1):
-                x = block(x)
-                if depth in fresh:
-                    fresh[depth].outputs.append(x)
-            out.append(network.linear(x.mean(dim=(2, 3))).cpu())
+            x = start.outputs[number] if start is not None else inference.stem(self._prepared(network, pixels))
+            depth = begun
+            for kept in reversed(fresh.values()):  # by rising depth
+                x = inference.through(x, depth, kept.depth)
+                kept.outputs.append(x)
+                depth = kept.depth
+            out.append(inference.head(inference.through(x, depth)).cpu())
         self._kept += reversed(fresh.values())  # by rising depth: the next network begins at the last one
         self._network = network
         return torch.cat(out)
 
-    def _stem(self, network: ResNet20, pixels: Tensor) -> Tensor:
-        return F.relu(network.conv1(network.prepare(pixels.to(self._device, non_blocking=True))))
+    def _prepared(self, network: ResNet20, pixels: Tensor) -> Tensor:
+        return network.prepare(pixels.to(self._device, non_blocking=True))
 
     def _room(self, network: ResNet20, depths: Sequence[int]) -> dict[int, _Kept]:
         """What is to be kept at these depths, the deepest first, as far as the memory goes."""

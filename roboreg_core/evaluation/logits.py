@@ -13,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from roboreg_core.data.images import Images
 from roboreg_core.device import Precision, working_on
 from roboreg_core.evaluation import pointwise
+from roboreg_core.evaluation.inference import Inference
 from roboreg_core.model.resnet import ResNet20
 
 # Large enough to fill two cores, small enough that activations stay in the cache.
@@ -47,11 +48,11 @@ def logits(
     size = batch_size or (BATCH_SIZE if on_cpu else GPU_BATCH_SIZE)
     with working_on(device):
         network = fold_batch_norm(model).to(device, dtype).to(memory_format=torch.channels_last)
-        forward = (
-            partial(pointwise.forward, network)
-            if on_cpu and precision == "bfloat16" and pointwise.available()
-            else network
-        )
+        forward: Callable[[Tensor], Tensor] = network
+        if on_cpu and precision == "float32":
+            forward = Inference(network)
+        elif on_cpu and pointwise.available():
+            forward = partial(pointwise.forward, network)
         pixels = images.pixels.to(device)
         # Answers stay on the device until the last one: to fetch each would make a GPU wait for the processor.
         out = torch.empty(len(images), network.linear.out_features, device=device)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -91,9 +92,12 @@ def gram_of(bands: Sequence[Tensor]) -> Tensor:
 def by_onednn() -> Iterator[None]:
     """Let oneDNN multiply matrices of float32 on a CPU, which takes half the time of torch's default on AMD's.
 
-    torch hands them over only with leave to round factors to bfloat16. Where a processor makes use of that, rounding
-    single samples adds a millionth to the diagonal of their moments: less than the ridge.
+    torch hands them over only with leave to round factors to bfloat16. oneDNN takes it where a processor has Intel's
+    matrix extension, and sums would be off by a thousandth: there torch's default stays, which suits these processors.
     """
+    if rounds_factors():
+        yield
+        return
     settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     with _SETTING:
         before = settings.fp32_precision
@@ -102,6 +106,13 @@ def by_onednn() -> Iterator[None]:
             yield
         finally:
             settings.fp32_precision = before
+
+
+@lru_cache(maxsize=1)
+def rounds_factors() -> bool:
+    """Whether oneDNN would make use of the leave; also where torch does not tell."""
+    told = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return told is None or bool(told())
 
 
 def channel_rows(channels: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,10 +19,11 @@ from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD, Met
 from roboreg_core.pruning.recalibrate import recalibrate
 from roboreg_core.pruning.site import Site
 from roboreg_core.pruning.step import BlockReport, PrunedBlock, advance, prune_block
-from roboreg_core.schedule import Schedule
+from roboreg_core.schedule import N_BLOCKS, Schedule
 from roboreg_core.seeding import torch_generator
 
 MAX_CALIBRATION = 10_000
+ALL_BLOCKS = range(1, N_BLOCKS + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +79,10 @@ def prune(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Done:
-    """A block that was pruned to `k`, and what it answers to the calibration images."""
+    """A block that was pruned to `k`."""
 
     k: int
     pruned: PrunedBlock
-    outputs: Parts | None
 
 
 class Pruner:
@@ -119,8 +119,10 @@ class Pruner:
         self.device = torch.device(device)
         self.images = draw_calibration(calibration, spec) if spec.needs_images and calibration is not None else None
         self._reference: Reference | None = None
-        self._sites: list[Site] = []
+        self._sites: dict[int, Site] = {}
         self._done: list[_Done] = []
+        # What the last pruned block answers to the calibration images; None before the first, and without images.
+        self._outputs: Parts | None = None
 
     def warm(self) -> None:
         """Compute what every schedule needs."""
@@ -131,10 +133,20 @@ class Pruner:
             self._reference = reference(self.model, self.images, self.spec.seed, self.device)
 
     @torch.no_grad()
-    def prune(self, schedule: Schedule, *, on_block: Callable[[int], None] = lambda number: None) -> Pruned:
+    def prune(
+        self,
+        schedule: Schedule,
+        *,
+        on_block: Callable[[int], None] = lambda number: None,
+        branches: Collection[int] = ALL_BLOCKS,
+    ) -> Pruned:
         """The network pruned to `schedule`. Where a block has fewer distinct filters than asked for, fewer may be kept.
 
-        `on_block` is told the number of each block before it is pruned; it may raise to stop.
+        Args:
+            schedule: filters to keep, block by block.
+            on_block: told the number of each block before it is pruned; it may raise to stop.
+            branches: numbers of blocks behind which schedules to come may differ from this one: only there, and at the
+                first block, is kept what is needed to go on.
 
         Raises:
             ScheduleError: where a block would have to grow.
@@ -142,12 +154,11 @@ class Pruner:
         self._check(schedule)
         started = time.perf_counter()
         self.warm()
-        same = next((i for i, (done, k) in enumerate(zip(self._done, schedule, strict=False)) if done.k != k), None)
-        same = len(self._done) if same is None else same
-        del self._done[same:], self._sites[same + 1 :]
-        for number, k in list(enumerate(schedule, start=1))[same:]:
+        for number, k in list(enumerate(schedule, start=1))[self._go_back(schedule) :]:
             on_block(number)
             self._step(number, k)
+            if number > 1 and number - 1 not in branches:
+                del self._sites[number]
         small = self._rebuild()
         # Where nothing changed there is nothing to repair: the network computes what it did.
         if self.spec.recalibrate and self._done[-1].pruned.changed:
@@ -161,21 +172,30 @@ class Pruner:
             seconds=time.perf_counter() - started,
         )
 
+    def _go_back(self, schedule: Schedule) -> int:
+        """Forget all behind the deepest block, 0 for none, from which `schedule` can go on; returns its number."""
+        differ = (i for i, (done, k) in enumerate(zip(self._done, schedule, strict=False)) if done.k != k)
+        agree = next(differ, len(self._done))
+        if agree == N_BLOCKS:
+            return agree
+        depth = max((number - 1 for number in self._sites if number - 1 <= agree), default=0)
+        del self._done[depth:]
+        self._sites = {number: site for number, site in self._sites.items() if number - 1 <= depth}
+        self._outputs = None
+        return depth
+
     def _step(self, number: int, k: int) -> None:
-        if len(self._sites) < number:
-            self._sites.append(self._site(number))
-        site = self._sites[number - 1]
+        site = self._sites[number] = self._sites.get(number) or self._site(number)
         pruned = prune_block(site, k)
-        outputs = advance(site, pruned) if self._reference is not None else None
-        self._done.append(_Done(k=k, pruned=replace(pruned, channels=()), outputs=outputs))
+        self._outputs = advance(site, pruned) if self._reference is not None else None
+        self._done.append(_Done(k=k, pruned=replace(pruned, channels=())))
 
     def _site(self, number: int) -> Site:
-        before = self._done[-1] if self._done else None
         block = self.model.blocks[number - 1]
         if self._reference is None:
             return Site(number, block, self.method, self.spec.seed)
-        inputs = before.outputs if before is not None else self._reference.inputs
-        mended = before is not None and before.pruned.changed
+        inputs = self._reference.inputs if number == 1 else self._outputs
+        mended = number > 1 and self._done[-1].pruned.changed
         return Site(number, block, self.method, self.spec.seed, inputs, self._reference.blocks[number - 1], mended)
 
     def _rebuild(self) -> ResNet20:
@@ -193,7 +213,7 @@ class Pruner:
 
     def _refit_linear(self, small: ResNet20) -> None:
         """Solve the last layer for the dense network's answers."""
-        outputs = self._done[-1].outputs
+        outputs = self._outputs
         assert outputs is not None
         assert self._reference is not None
         start = torch.cat([small.linear.weight.T, small.linear.bias[None]])

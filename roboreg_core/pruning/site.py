@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from roboreg_core.convolution import Convolution
 from roboreg_core.model.resnet import BasicBlock
 from roboreg_core.pruning.blend import Around
 from roboreg_core.pruning.calibration import Answers, Parts
@@ -178,9 +179,10 @@ class Site:
         Where they are given, `around` and `kept` get what is around a few places, and the channels before their ReLU;
         `known` are these channels where they need not be computed.
         """
+        conv1 = first_convolution(inner, self.block)
 
         def part(x: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
-            channels = before_relu(inner, x, self.block) if known is None else next(known)
+            channels = conv1(x) if known is None else next(known)
             if kept is not None:
                 kept.append(channels)
             rows = patches(channels, answers.places)
@@ -205,13 +207,6 @@ class Site:
         return ROWS[self.method.features](self.inner, responses)
 
 
-def channels_of(inner: Inner, x: Tensor, block: BasicBlock) -> Tensor:
-    """The block's channels behind their ReLU, (n, width, h, w)."""
-    return before_relu(inner, x, block).relu_()
-
-
-def before_relu(inner: Inner, x: Tensor, block: BasicBlock) -> Tensor:
-    """The block's channels before their ReLU, (n, width, h, w)."""
-    weight, bias = (part.to(x.device) for part in inner.folded())
-    weight = weight.contiguous(memory_format=torch.channels_last)
-    return F.conv2d(x, weight, bias, stride=block.conv1.stride, padding=1)
+def first_convolution(inner: Inner, block: BasicBlock) -> Convolution:
+    """From a block's inputs to its channels before their ReLU, (n, width, h, w), with the tensors of `inner`."""
+    return Convolution(*inner.folded(), block.conv1.stride[0])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from roboreg_core.convolution import Convolution
+from roboreg_core.model.resnet import LambdaLayer
 from roboreg_core.pruning import merge
 from roboreg_core.pruning.blend import blend, mixed, pure
 from roboreg_core.pruning.calibration import Parts
@@ -16,7 +16,7 @@ from roboreg_core.pruning.choose import choose, is_exact, sums_slices
 from roboreg_core.pruning.inner import Inner, Outer
 from roboreg_core.pruning.least_squares import channel_rows, error
 from roboreg_core.pruning.refit import refit_conv2
-from roboreg_core.pruning.site import Site, channels_of
+from roboreg_core.pruning.site import Site, first_convolution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,17 +123,19 @@ def _blend(site: Site, inner: Inner, outer: Outer, kept: Tensor, lowest: float) 
 def advance(site: Site, pruned: PrunedBlock) -> Parts:
     """What the pruned block answers to the site's inputs, (n, outputs, h, w) in all."""
     assert site.inputs is not None
-    weight = (pruned.inner.conv2 * pruned.outer.scale.view(-1, 1, 1, 1)).contiguous(memory_format=torch.channels_last)
-    bias = pruned.outer.beta - pruned.outer.mean * pruned.outer.scale
+    outer = pruned.outer
+    conv1 = first_convolution(pruned.inner, site.block)
+    conv2 = Convolution(pruned.inner.conv2 * outer.scale.view(-1, 1, 1, 1), outer.beta - outer.mean * outer.scale)
 
     def through(x: Tensor, channels: Tensor) -> Tensor:
-        answers = F.conv2d(channels, weight.to(x.device), bias.to(x.device), padding=1)
-        return site.block.add_shortcut(answers, x).relu_()
+        if isinstance(site.block.shortcut, LambdaLayer):
+            return site.block.add_shortcut(conv2(channels), x).relu_()
+        return conv2(channels, x, relu=True)
 
     if pruned.channels:
         parts = zip(site.inputs, pruned.channels, strict=True)
         return tuple(through(x, channels.relu()) for x, channels in parts)
-    return tuple(through(x, channels_of(pruned.inner, x, site.block)) for x in site.inputs)
+    return tuple(through(x, conv1(x, relu=True)) for x in site.inputs)
 
 
 def _merge(site: Site, labels: Tensor, kept: Tensor | None) -> Inner:

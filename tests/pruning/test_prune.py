@@ -193,6 +193,22 @@ def test_another_schedule_costs_only_what_differs_and_gives_the_same(make_networ
     assert to_bytes(again.model) == to_bytes(prune(make_network(), wanted, spec, calibration=few_images).model)
 
 
+def test_what_is_not_kept_for_later_is_pruned_again(make_network: Make, few_images: Images) -> None:
+    spec, visited = PruneSpec(seed=1), []
+    pruner = Pruner(make_network(), spec, calibration=few_images)
+    for at, first in ((9, 1), (5, 4), (2, 1), (4, 4)):
+        wanted = PRESETS["moderate"].replace(at, 3)
+        visited.clear()
+        found = pruner.prune(wanted, on_block=visited.append, branches={3})
+        assert visited[0] == first
+        assert to_bytes(found.model) == to_bytes(prune(make_network(), wanted, spec, calibration=few_images).model)
+        assert sorted(pruner._sites) == [1, 4]
+    visited.clear()
+    again = pruner.prune(wanted, on_block=visited.append, branches={3})
+    assert not visited
+    assert to_bytes(again.model) == to_bytes(found.model)
+
+
 def test_a_mended_block_that_keeps_all_filters_is_the_same_whatever_was_known_of_it(
     make_network: Make, few_images: Images
 ) -> None:
