@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 # Kernels are compiled here once, not while somebody waits for a first pruning or training.
-COMPILE := $(PY) -c 'from roboreg_core import winograd; from roboreg_core.pruning import blend_kernels; from roboreg_core.training import kernels; kernels.compile_all()'
+COMPILE := $(PY) -c 'from roboreg_core import winograd; from roboreg_core.pruning import kernels; from roboreg_core.training.kernels import compile_all; compile_all()'
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint type check ci

@@ -7,14 +7,14 @@ for them are there, in two thirds to half of the time that oneDNN takes; all oth
 from __future__ import annotations
 
 import threading
-from functools import cached_property, lru_cache
+from functools import cached_property
 from types import ModuleType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roboreg_core.openmp import addresses, launch, library
+from roboreg_core.openmp import addresses, kernels, launch
 
 # What is saved grows with the pairs of channels; what is added, passes over evaluated tiles, with the channels. On two
 # cores it pays from 16 channels one way and 32 the other on; 16 both ways take twice the time.
@@ -103,15 +103,8 @@ def _scratch(name: str, size: int) -> Tensor:
     return held[:size]
 
 
-@lru_cache(maxsize=1)
 def _kernels() -> ModuleType | None:
-    """The compiled transforms; None where numba or torch's OpenMP library is not there, and torch has to do."""
-    try:
-        library()
-        from roboreg_core import winograd
-    except (ImportError, OSError, RuntimeError):
-        return None
-    return winograd
+    return kernels("roboreg_core.winograd")
 
 
 def _known() -> ModuleType:

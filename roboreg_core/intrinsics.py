@@ -27,6 +27,12 @@ def doubles(context: Any, address: Any) -> Any:
 
 
 @intrinsic
+def integers(context: Any, address: Any) -> Any:
+    """An address as a pointer to int64."""
+    return types.CPointer(types.int64)(types.int64), _pointer(ir.IntType(64))
+
+
+@intrinsic
 def numbers(context: Any, address: Any, like: Any) -> Any:
     """An address as a pointer to numbers of the type of `like`: float32, or the 16 bits of a bfloat16."""
     return types.CPointer(like)(types.int64, like), _pointer(

@@ -7,8 +7,10 @@ it whole and draws its parts with `intrinsics.following`.
 from __future__ import annotations
 
 import ctypes
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -27,6 +29,16 @@ def library() -> ctypes.CDLL:
     found.GOMP_parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
     found.GOMP_parallel.restype = None
     return found
+
+
+@cache
+def kernels(module: str) -> ModuleType | None:
+    """A module of compiled kernels; None where numba or torch's OpenMP library is not there, and torch has to do."""
+    try:
+        library()
+        return import_module(module)
+    except (ImportError, OSError, RuntimeError):
+        return None
 
 
 def launch(kernel: Any, threads: int, rows: int, length: int, channels: int, *pointers: int) -> None:

@@ -28,14 +28,18 @@ def drawn(inputs: int, outputs: int, size: int, n: int = 5) -> tuple[Tensor, Ten
     return x, weight, draw(outputs, seed=2), draw(n, outputs, size, size, seed=3)
 
 
-def expected(x: Tensor, weight: Tensor, bias: Tensor, residual: Tensor | None, *, relu: bool, stride: int = 1) -> Tensor:
+def expected(
+    x: Tensor, weight: Tensor, bias: Tensor, residual: Tensor | None, *, relu: bool, stride: int = 1
+) -> Tensor:
     out = F.conv2d(x.double(), weight.double(), bias.double(), stride=stride, padding=1)
     out = out if residual is None else out + residual.double()
     return (out.relu() if relu else out).float()
 
 
 @needs_kernels
-@pytest.mark.parametrize(("inputs", "outputs", "size"), [(64, 64, 8), (37, 61, 8), (16, 64, 8), (33, 32, 16), (47, 17, 4)])
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "size"), [(64, 64, 8), (37, 61, 8), (16, 64, 8), (33, 32, 16), (47, 17, 4)]
+)
 @pytest.mark.parametrize("with_residual", [False, True])
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("threads", [1, 3])
@@ -84,8 +88,7 @@ def test_modes_and_threads_do_not_disturb_each_other() -> None:
     x.requires_grad_()
 
     def work() -> None:
-        for _ in range(20):
-            found.append(conv(x))
+        found.extend(conv(x) for _ in range(20))
 
     several = [threading.Thread(target=work) for _ in range(3)]
     for thread in several:
@@ -97,7 +100,8 @@ def test_modes_and_threads_do_not_disturb_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "outputs", "size", "stride"), [(12, 64, 8, 1), (64, 15, 8, 1), (16, 16, 8, 1), (64, 64, 6, 1), (64, 64, 8, 2)]
+    ("inputs", "outputs", "size", "stride"),
+    [(12, 64, 8, 1), (64, 15, 8, 1), (16, 16, 8, 1), (64, 64, 6, 1), (64, 64, 8, 2)],
 )
 def test_what_tiles_do_not_suit_is_computed_by_torch(inputs: int, outputs: int, size: int, stride: int) -> None:
     x, weight, bias, _ = drawn(inputs, outputs, size)

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from types import ModuleType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roboreg_core.openmp import addresses, launch, library
+from roboreg_core.openmp import addresses, kernels, launch
 from roboreg_core.pruning.inner import Inner
 from roboreg_core.pruning.least_squares import TAPS, Moments, by_onednn
 from roboreg_core.pruning.refit import split
@@ -83,10 +82,11 @@ def blend(around: Around, mixtures: Tensor, weights: Tensor) -> Tensor:
     residual = torch.addbmm(around.wanted - weights[-1], hidden, reads, alpha=-1).contiguous()
     left = (_Residual if _kernels() is None else _CompiledResidual)(around.channels, before, hidden, reads, residual)
     loudness = hidden.square().mean((1, 2)) * reads.square().sum((1, 2))
-    for one in loudness.argsort(descending=True).tolist():
+    order = loudness.argsort(descending=True).tolist()
+    for one, following in zip(order, [*order[1:], order[0]], strict=True):
         step = inverses[one] @ left.pull(one)
         for share in SHARES:
-            if left.falls(one, share * step):
+            if left.falls(one, share * step, following):
                 mixtures[one] += share * step
                 break
     return mixtures
@@ -111,8 +111,11 @@ class _Residual:
             weights = (self._residual @ self._reads[one].T) * (self._hidden[one] > 0)
             return weights.view(-1) @ self._channels.flatten(0, 1)
 
-    def falls(self, one: int, step: Tensor) -> bool:
-        """Whether the error falls when a filter's mixture moves by `step` (size,); where it does, the step is taken."""
+    def falls(self, one: int, step: Tensor, following: int) -> bool:  # noqa: ARG002 (the compiled one uses it)
+        """Whether the error falls when a filter's mixture moves by `step` (size,); where it does, the step is taken.
+
+        `following` is the filter whose pull is likely to be asked for next.
+        """
         with by_onednn():
             change = (self._channels.flatten(0, 1) @ step).view_as(self._before[one])
         moved = (self._before[one] + change).relu_() - self._hidden[one]
@@ -136,15 +139,22 @@ class _CompiledResidual(_Residual):
         self._sums, self._right = torch.empty(self._threads, size), torch.empty(size)
         self._squares = torch.empty(self._threads + 1, dtype=torch.float64)
         self._spare = torch.empty_like(residual)
+        # The filter whose pull on the present residual `right` is; None where it is nobody's.
+        self._pulled: int | None = None
 
     def pull(self, one: int) -> Tensor:
-        launch(_known().pull, *self._shape, *self._of(one), *addresses(self._sums, self._right))
+        if self._pulled != one:
+            launch(_known().pull, *self._shape, *self._of(one), *addresses(self._sums, self._right))
+            self._pulled = one
         return self._right
 
-    def falls(self, one: int, step: Tensor) -> bool:
+    def falls(self, one: int, step: Tensor, following: int) -> bool:
         free, tensors = self._residual, (self._before[one], step, self._spare, self._squares)
-        launch(_known().attempt, *self._shape, *self._of(one), *addresses(*tensors))
+        after = (self._hidden[following], self._reads[following], self._sums, self._right)
+        launch(_known().attempt, *self._shape, *self._of(one), *addresses(*tensors, *after))
         lower = self._take(self._spare, float(self._squares[-1]))
+        # Steps mostly are taken, and then the next filter's pull is known from the same pass over the channels.
+        self._pulled = following if lower else None
         if lower:
             self._spare = free
         return lower
@@ -153,15 +163,8 @@ class _CompiledResidual(_Residual):
         return addresses(self._channels, self._residual, self._hidden[one], self._reads[one])
 
 
-@lru_cache(maxsize=1)
 def _kernels() -> ModuleType | None:
-    """The compiled kernels; None where numba or torch's OpenMP library is not there, and torch has to do."""
-    try:
-        library()
-        from roboreg_core.pruning import blend_kernels as compiled
-    except (ImportError, OSError, RuntimeError):
-        return None
-    return compiled
+    return kernels("roboreg_core.pruning.kernels")
 
 
 def _known() -> ModuleType:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roboreg_core.pruning.least_squares import by_onednn, gram_bands, gram_of, moments, ridge
+from roboreg_core.pruning.least_squares import by_onednn, gram_bands, gram_of, moments, ridge, solved
 
 # Pull towards the weights that fit the logits, as a share of each input's mean square.
 PULL = 3e-3
@@ -41,7 +41,7 @@ def _to_probabilities(inputs: Tensor, wanted: Tensor, start: Tensor) -> Tensor:
     for _ in range(STEPS):
         given = (inputs @ weights).softmax(1)
         slope = inputs.T @ (given - wanted) / len(inputs) + pull * (weights - start)
-        step = torch.linalg.solve(_curvature(inputs, given, pull), slope.T.reshape(-1)).view(slope.T.shape).T
+        step = solved(_curvature(inputs, given, pull), slope.T.reshape(-1, 1)).view(slope.T.shape).T
         for share in SHARES:
             better = weights - share * step
             loss = _loss(inputs, wanted, better, start, pull)

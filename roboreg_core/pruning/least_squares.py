@@ -126,7 +126,7 @@ def ridge(of: Moments, start: Tensor) -> Tensor:
     `start` has the same shape; its constant is not pulled. The error never exceeds that of `start`.
     """
     regular, right = regularised(of, start)
-    return torch.linalg.solve(regular, right)
+    return solved(regular, right)
 
 
 def error(of: Moments, weights: Tensor) -> float:
@@ -139,6 +139,12 @@ def inverse_of(regular: Tensor) -> Tensor:
     """The inverse of a regularised Gram matrix, by Cholesky's factors in two thirds of the general way's time."""
     factor, failed = torch.linalg.cholesky_ex(regular)
     return torch.linalg.inv(regular) if failed else torch.cholesky_inverse(factor)
+
+
+def solved(regular: Tensor, right: Tensor) -> Tensor:
+    """The solution of equations with a regularised Gram matrix, by Cholesky's factors in half of the general way."""
+    factor, failed = torch.linalg.cholesky_ex(regular)
+    return torch.linalg.solve(regular, right) if failed else torch.cholesky_solve(right, factor)
 
 
 def regularised(of: Moments, start: Tensor) -> tuple[Tensor, Tensor]:

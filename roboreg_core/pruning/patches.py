@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from roboreg_core.openmp import addresses, kernels, launch
+
 
 def draw_places(n: int, size: int, count: int, generator: torch.Generator) -> Tensor:
     """For each of `n` images, `count` different places of a `size` x `size` map, int (n, count); all where fewer."""
@@ -20,6 +22,13 @@ def patches(x: Tensor, places: Tensor, stride: int = 1) -> Tensor:
     `x` is (n, channels, h, w); `places` (n, count) number the pixels of the output, row by row.
     """
     n, channels, height, width = x.shape
+    compiled = kernels("roboreg_core.pruning.kernels")
+    if compiled is not None and x.device.type == "cpu" and x.dtype is torch.float32:
+        x, places = x.contiguous(memory_format=torch.channels_last), places.contiguous()
+        rows = torch.empty(places.numel(), 9 * channels)
+        shape = (torch.get_num_threads(), n, channels, places.shape[1])
+        launch(compiled.gather, *shape, *addresses(x, places, rows), height, width, stride)
+        return rows
     padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1)).contiguous()
     image, row, column, _ = padded.stride()
     out = (height // stride, width // stride)

@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from roboreg_core import openmp
 from roboreg_core.device import Precision
 from roboreg_core.model.resnet import LambdaLayer, ResNet20
-from roboreg_core.openmp import addresses, launch, library
+from roboreg_core.openmp import addresses, launch
 
 
 def forward(model: ResNet20, inputs: Tensor, precision: Precision) -> Tensor:
@@ -51,15 +52,9 @@ def _widened(way_round: Tensor, shortcut: nn.Module) -> Tensor:
     return F.pad(way_round, (0, 0, 0, 0, shortcut.pad, shortcut.pad))
 
 
-@lru_cache(maxsize=1)
 def kernels() -> ModuleType | None:
     """The compiled kernels; None where numba or torch's OpenMP library is not there, and torch has to do."""
-    try:
-        library()
-        from roboreg_core.training import kernels as compiled
-    except (ImportError, OSError, RuntimeError):
-        return None
-    return compiled
+    return openmp.kernels("roboreg_core.training.kernels")
 
 
 def batch_norm_relu(

@@ -90,11 +90,11 @@ def test_compiled_steps_are_torchs(n: int, width: int, outputs: int, threads: in
     parts = (channels, before, before.relu(), draw(2, TAPS, outputs, seed=2), draw(n, outputs, seed=3))
     plain, compiled = blending._Residual(*parts), blending._CompiledResidual(*parts)
     # Towards the error, away from it, too far: some of these steps are taken and some are not.
-    for one, size in ((0, 1e-3), (1, 1e-3), (0, -1e-3), (1, 10.0)):
+    for one, size in ((0, 1e-3), (1, 1e-3), (0, -1e-3), (0, 1e-3), (0, 1e-3), (1, 10.0)):
         right = plain.pull(one)
         torch.testing.assert_close(compiled.pull(one), right, rtol=1e-3, atol=1e-3 * float(right.abs().max()))
         step = size * right / float(right.norm() + 1e-6)
-        assert compiled.falls(one, step) == plain.falls(one, step)
+        assert compiled.falls(one, step, 1 - one) == plain.falls(one, step, 1 - one)
         torch.testing.assert_close(compiled._residual, plain._residual, rtol=1e-4, atol=1e-4)
         assert compiled._lowest == pytest.approx(plain._lowest, rel=1e-5)
 

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roboreg_core.pruning import patches as looking
 from roboreg_core.pruning.least_squares import (
     TAPS,
     Moments,
@@ -86,3 +87,16 @@ def test_places_are_different_and_all_of_a_small_map() -> None:
     assert places.shape == (4, 10)
     assert all(len(row.unique()) == 10 for row in places)
     assert draw_places(2, 4, 16, generator).tolist() == [list(range(16))] * 2
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(("channels", "size"), [(1, 4), (5, 8)])
+def test_patches_are_the_same_without_the_kernels(
+    stride: int, channels: int, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(3, channels, size, size, generator=generator)
+    places = draw_places(3, size // stride, 100, generator)  # all of them: every edge and corner
+    found = patches(x, places[:, ::2], stride)
+    monkeypatch.setattr(looking, "kernels", lambda module: None)
+    assert torch.equal(found, patches(x, places[:, ::2], stride))
