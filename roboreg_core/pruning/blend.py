@@ -25,8 +25,8 @@ from roboreg_core.pruning.refit import split
 DAMPING = 1e-2
 # Of conv2's nine taps only the strongest combinations steer a step; whether it helps is measured with all of them.
 RANK = 2
-# Places whose channels, read by every filter, stay in a core's cache.
-IN_CACHE = 250
+# Places at once: few enough that what filters see there stays in a cache, enough for matrices of some size.
+IN_CACHE = 500
 # Shares of the solved step that are tried, until one lowers the error.
 SHARES = (1.0, 0.5)
 

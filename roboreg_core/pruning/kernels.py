@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import carray
 
-from roboreg_core.intrinsics import body, doubles, floats, following, integers, kernel
+from roboreg_core.intrinsics import WIDE, add_weighted, body, doubles, floats, following, integers, kernel
 from roboreg_core.openmp import CHANNELS, DONE, LENGTH, N_ARGUMENTS, PARTS, POINTERS, ROWS, TICKET
 
 TAPS = 9
@@ -53,6 +53,19 @@ def gather(args: Any) -> None:
                         into[:] = x[(start + column) * size : (start + column + 1) * size]
 
 
+@body
+def _nine(x: Any, start: int, weights: Any, base: Any, out: Any, size: int) -> None:
+    """out (size,) = base (size,) + nine weights times the nine rows of x, `size` long, from `start` on."""
+    whole = size // WIDE * WIDE
+    for i in range(0, whole, WIDE):
+        add_weighted(x, start + i, size, weights, base, out, i)
+    for i in range(whole, size):
+        total = base[i]
+        for tap in range(TAPS):
+            total += weights[tap] * x[start + tap * size + i]
+        out[i] = total
+
+
 @kernel
 def combine(args: Any) -> None:
     """What each filter's combinations of taps see at some places, where the filter is active.
@@ -64,54 +77,49 @@ def combine(args: Any) -> None:
     a = carray(args, N_ARGUMENTS)
     parts, rows, size, filters = a[PARTS], a[ROWS], a[LENGTH], a[CHANNELS]
     stride, ranks = a[POINTERS + 4], a[POINTERS + 5]
-    channels = carray(floats(a[POINTERS]), rows * TAPS * size)
-    hidden = carray(floats(a[POINTERS + 1]), (filters - 1) * stride + rows * TAPS)
-    combinations = carray(floats(a[POINTERS + 2]), filters * ranks * TAPS)
-    out = carray(floats(a[POINTERS + 3]), filters * rows * ranks * size)
-    zero = np.float32(0)
+    channels, hidden, combinations = floats(a[POINTERS]), floats(a[POINTERS + 1]), floats(a[POINTERS + 2])
+    scratch, zeros = np.empty(TAPS, np.float32), np.zeros(size, np.float32)
+    weights, nothing = floats(scratch.ctypes.data), floats(zeros.ctypes.data)
     while True:
         part = following(args, TICKET)
         if part >= parts:
             return
         for row in range(rows * part // parts, rows * (part + 1) // parts):
             for one in range(filters):
-                answers = hidden[one * stride + row * TAPS : one * stride + (row + 1) * TAPS]
                 for rank in range(ranks):
-                    weights = combinations[(one * ranks + rank) * TAPS : (one * ranks + rank + 1) * TAPS]
-                    start = ((one * rows + row) * ranks + rank) * size
-                    sums = out[start : start + size]
-                    sums[:] = 0
                     for tap in range(TAPS):
-                        if answers[tap] > zero:
-                            seen = channels[(row * TAPS + tap) * size : (row * TAPS + tap + 1) * size]
-                            weight = weights[tap]
-                            for i in range(size):
-                                sums[i] += weight * seen[i]
+                        active = hidden[one * stride + row * TAPS + tap] > 0
+                        weights[tap] = combinations[(one * ranks + rank) * TAPS + tap] if active else 0
+                    place = ((one * rows + row) * ranks + rank) * size
+                    _nine(channels, row * TAPS * size, weights, nothing, floats(a[POINTERS + 3] + 4 * place), size)
 
 
 @body
-def _add_pull(own: Any, channels: Any, wanted: Any, hidden: Any, reads: Any, row: int) -> None:
-    """Add to `own` (length,) what one place, whose error is `wanted`, has to do with the right side of `pull`."""
-    size, outputs, zero = len(own), len(wanted), np.float32(0)
+def _add_pull(
+    own: Any, channels: Any, wanted: Any, hidden: Any, reads: Any, row: int, weights: Any, shape: Any
+) -> None:
+    """Add to `own` what one place, whose error is `wanted`, has to do with the right side of `pull`.
+
+    `weights` (9,) is scratch, `shape` is how long `own` and `wanted` are.
+    """
+    size, outputs = shape
     for tap in range(TAPS):
-        place = row * TAPS + tap
-        if hidden[place] > zero:
-            read = reads[tap * outputs : (tap + 1) * outputs]
-            weight = zero
+        weight = np.float32(0)
+        if hidden[row * TAPS + tap] > 0:
             for i in range(outputs):
-                weight += wanted[i] * read[i]
-            seen = channels[place * size : (place + 1) * size]
-            for i in range(size):
-                own[i] += weight * seen[i]
+                weight += wanted[i] * reads[tap * outputs + i]
+        weights[tap] = weight
+    _nine(channels, row * TAPS * size, weights, own, own, size)
 
 
 @body
-def _sum_parts(out: Any, sums: Any) -> None:
-    """All threads' sums (parts * length,) in one (length,)."""
-    out[:] = 0
-    for start in range(0, len(sums), len(out)):
-        for i in range(len(out)):
-            out[i] += sums[start + i]
+def _sum_parts(out: Any, sums: Any, parts: int, size: int) -> None:
+    """All threads' sums (parts, size) in one (size,)."""
+    for i in range(size):
+        out[i] = 0
+    for part in range(parts):
+        for i in range(size):
+            out[i] += sums[part * size + i]
 
 
 @kernel
@@ -123,22 +131,22 @@ def pull(args: Any) -> None:
     """
     a = carray(args, N_ARGUMENTS)
     parts, rows, size, outputs = a[PARTS], a[ROWS], a[LENGTH], a[CHANNELS]
-    channels = carray(floats(a[POINTERS]), rows * TAPS * size)
-    residual = carray(floats(a[POINTERS + 1]), rows * outputs)
-    hidden = carray(floats(a[POINTERS + 2]), rows * TAPS)
-    reads = carray(floats(a[POINTERS + 3]), TAPS * outputs)
-    sums = carray(floats(a[POINTERS + 4]), parts * size)
+    channels, hidden, reads = floats(a[POINTERS]), floats(a[POINTERS + 2]), floats(a[POINTERS + 3])
+    scratch = np.empty(TAPS, np.float32)
+    weights = floats(scratch.ctypes.data)
     while True:
         part = following(args, TICKET)
         if part >= parts:
             return
-        own = sums[part * size : (part + 1) * size]
-        own[:] = 0
+        own = floats(a[POINTERS + 4] + 4 * part * size)
+        for i in range(size):
+            own[i] = 0
         for row in range(rows * part // parts, rows * (part + 1) // parts):
-            _add_pull(own, channels, residual[row * outputs : (row + 1) * outputs], hidden, reads, row)
+            wanted = floats(a[POINTERS + 1] + 4 * row * outputs)
+            _add_pull(own, channels, wanted, hidden, reads, row, weights, (size, outputs))
         if following(args, DONE) == parts - 1:
             break
-    _sum_parts(carray(floats(a[POINTERS + 5]), size), sums)
+    _sum_parts(floats(a[POINTERS + 5]), floats(a[POINTERS + 4]), parts, size)
 
 
 @kernel
@@ -154,48 +162,36 @@ def attempt(args: Any) -> None:
     """
     a = carray(args, N_ARGUMENTS)
     parts, rows, size, outputs = a[PARTS], a[ROWS], a[LENGTH], a[CHANNELS]
-    channels = carray(floats(a[POINTERS]), rows * TAPS * size)
-    residual = carray(floats(a[POINTERS + 1]), rows * outputs)
-    hidden = carray(floats(a[POINTERS + 2]), rows * TAPS)
-    reads = carray(floats(a[POINTERS + 3]), TAPS * outputs)
-    before = carray(floats(a[POINTERS + 4]), rows * TAPS)
-    step = carray(floats(a[POINTERS + 5]), size)
-    after = carray(floats(a[POINTERS + 6]), rows * outputs)
-    squares = carray(doubles(a[POINTERS + 7]), parts + 1)
-    next_hidden = carray(floats(a[POINTERS + 8]), rows * TAPS)
-    next_reads = carray(floats(a[POINTERS + 9]), TAPS * outputs)
-    sums = carray(floats(a[POINTERS + 10]), parts * size)
-    zero = np.float32(0)
+    channels, hidden, reads = floats(a[POINTERS]), floats(a[POINTERS + 2]), floats(a[POINTERS + 3])
+    before, step, squares = floats(a[POINTERS + 4]), floats(a[POINTERS + 5]), doubles(a[POINTERS + 7])
+    next_hidden, next_reads = floats(a[POINTERS + 8]), floats(a[POINTERS + 9])
+    scratch, zero = np.empty(TAPS, np.float32), np.float32(0)
+    weights = floats(scratch.ctypes.data)
     while True:
         part = following(args, TICKET)
         if part >= parts:
             return
+        own = floats(a[POINTERS + 10] + 4 * part * size)
+        for i in range(size):
+            own[i] = 0
         total = np.float64(0)
-        own = sums[part * size : (part + 1) * size]
-        own[:] = 0
         for row in range(rows * part // parts, rows * (part + 1) // parts):
-            left = after[row * outputs : (row + 1) * outputs]
-            left[:] = residual[row * outputs : (row + 1) * outputs]
             for tap in range(TAPS):
-                place = row * TAPS + tap
-                seen = channels[place * size : (place + 1) * size]
-                answer = before[place]
+                answer = before[row * TAPS + tap]
                 for i in range(size):
-                    answer += seen[i] * step[i]
-                moved = max(answer, zero) - hidden[place]
-                if moved != zero:
-                    read = reads[tap * outputs : (tap + 1) * outputs]
-                    for i in range(outputs):
-                        left[i] -= moved * read[i]
+                    answer += channels[(row * TAPS + tap) * size + i] * step[i]
+                weights[tap] = hidden[row * TAPS + tap] - max(answer, zero)
+            left = floats(a[POINTERS + 6] + 4 * row * outputs)
+            _nine(reads, 0, weights, floats(a[POINTERS + 1] + 4 * row * outputs), left, outputs)
             error = zero
             for i in range(outputs):
                 error += left[i] * left[i]
             total += error
-            _add_pull(own, channels, left, next_hidden, next_reads, row)
+            _add_pull(own, channels, left, next_hidden, next_reads, row, weights, (size, outputs))
         squares[part] = total
         if following(args, DONE) == parts - 1:
             break
     squares[parts] = 0
     for part in range(parts):
         squares[parts] += squares[part]
-    _sum_parts(carray(floats(a[POINTERS + 11]), size), sums)
+    _sum_parts(floats(a[POINTERS + 11]), floats(a[POINTERS + 10]), parts, size)

@@ -22,8 +22,8 @@ TAPS = 9
 RIDGE = 1e-4
 # torch's setting is the whole process's: two threads must not take each other's for the one to put back.
 _SETTING = threading.Lock()
-# A Gram matrix is symmetric: computed in so many bands, each from its diagonal on, a third of the work falls away.
-BANDS = 3
+# A Gram matrix is symmetric: computed in so many bands, each from its diagonal on, two fifths of the work fall away.
+BANDS = 6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
