@@ -13,6 +13,7 @@ from torch.distributions import Categorical, kl_divergence
 from roboreg_core.data.augment import NONE, augment
 from roboreg_core.data.images import Images
 from roboreg_core.errors import SpecError
+from roboreg_core.evaluation.logits import fold_batch_norm
 from roboreg_core.evaluation.logits import logits as evaluate
 from roboreg_core.model.resnet import Normalisation, ResNet20
 from roboreg_core.schedule import PRESETS
@@ -97,7 +98,10 @@ def test_a_teacher_has_its_own_normalisation(teacher: ResNet20, few_images: Imag
     other.normalisation = Normalisation(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     prepared = prepare_teacher(other, replace(SPEC, distil_weight=0.5), CPU)
     assert prepared is not None
-    torch.testing.assert_close(prepared.logits(few_images.pixels), evaluate(other, few_images))
+    with torch.no_grad():
+        plain = fold_batch_norm(other)(other.prepare(few_images.pixels))
+    torch.testing.assert_close(prepared.logits(few_images.pixels), plain)
+    assert (plain - evaluate(teacher, few_images)).norm() > 0.05 * plain.norm()
 
 
 def test_the_teacher_sees_every_augmented_batch_once(
