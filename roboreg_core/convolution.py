@@ -17,10 +17,8 @@ from torch import Tensor, nn
 from roboreg_core.openmp import addresses, kernels, launch
 
 # What is saved grows with the pairs of channels; what is added, passes over evaluated tiles, with the channels. On two
-# cores it pays from 16 channels one way and 32 the other on; 16 both ways take twice the time.
-PAYS = 10
-# What the transforms work on at once.
-FEWEST_CHANNELS = 16
+# cores 16 channels one way and 32 the other take as long as with torch or a fifth longer, 16 and 64 no longer.
+PAYS = 11
 # Numbers of a batch's evaluated tiles, at most: 37 MB. More images go in several turns.
 SCRATCH = 36 * 256_000
 _SCRATCH = threading.local()
@@ -58,15 +56,16 @@ class Convolution:
     def _by_tiles(self, x: Tensor) -> bool:
         outputs, inputs = self._weight.shape[:2]
         height, width = x.shape[2:]
+        compiled = _kernels()
         return (
             x.device.type == "cpu"
             and x.dtype is torch.float32
             and self._stride == 1
             and height == width
-            and height % 4 == 0
-            and min(inputs, outputs) >= FEWEST_CHANNELS
+            and compiled is not None
+            and height % compiled.TILE == 0
+            and min(inputs, outputs) >= compiled.VECTOR
             and inputs * outputs >= PAYS * (inputs + outputs)
-            and _kernels() is not None
         )
 
     @cached_property

@@ -19,12 +19,12 @@ from numba import carray, types
 from numba.extending import intrinsic
 from torch import Tensor
 
-from roboreg_core.intrinsics import floats, following, kernel
+from roboreg_core.intrinsics import WIDE, floats, following, kernel
 from roboreg_core.openmp import CHANNELS, LENGTH, N_ARGUMENTS, PARTS, POINTERS, ROWS, TICKET
 
 # Outputs of a tile a side, and points: what a tile's inputs are evaluated at.
 TILE, POINTS = 4, 6
-VECTOR = 16
+VECTOR = WIDE
 # The finite points are 0, NEAR, -NEAR, FAR and -FAR; the last one is infinity.
 NEAR, FAR = 2 / 3, 3 / 2
 _KIND = ir.VectorType(ir.FloatType(), VECTOR)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from roboreg_core.convolution import Convolution
-from roboreg_core.model.resnet import BasicBlock, LambdaLayer, ResNet20
+from roboreg_core.model.resnet import BasicBlock, ResNet20
 
 
 class Inference:
@@ -43,7 +42,4 @@ class _Block:
         self._conv1, self._conv2 = Convolution.of(block.conv1), Convolution.of(block.conv2)
 
     def __call__(self, x: Tensor) -> Tensor:
-        hidden = self._conv1(x, relu=True)
-        if isinstance(self._block.shortcut, LambdaLayer):
-            return F.relu_(self._block.add_shortcut(self._conv2(hidden), x))
-        return self._conv2(hidden, x, relu=True)
+        return self._block.answer(self._conv2, self._conv1(x, relu=True), x)

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from roboreg_core.convolution import Convolution
 from roboreg_core.schedule import BLOCKS_PER_STAGE, PRESETS, STAGE_WIDTHS, Schedule
 
 N_CLASSES = 10
@@ -57,6 +58,12 @@ class BasicBlock(nn.Module):
         # In place where batch norm's output is nobody else's: a training step is bound by memory.
         out = F.relu(self.bn1(self.conv1(x)), inplace=True)
         return F.relu(self.add_shortcut(self.bn2(self.conv2(out)), x), inplace=True)
+
+    def answer(self, conv2: Convolution, hidden: Tensor, x: Tensor) -> Tensor:
+        """relu(conv2(hidden) + shortcut of `x`), for a conv2 with its batch norm folded; no gradient passes."""
+        if isinstance(self.shortcut, LambdaLayer):
+            return F.relu_(self.add_shortcut(conv2(hidden), x))
+        return conv2(hidden, x, relu=True)
 
     def add_shortcut(self, out: Tensor, x: Tensor) -> Tensor:
         """`out` (n, outputs, h / stride, w / stride) plus the shortcut of `x`, in place."""

@@ -204,7 +204,7 @@ def _combined(channels: Tensor, hidden: Tensor, combinations: Tensor) -> Tensor:
 
 
 def _combined_compiled(channels: Tensor, hidden: Tensor, combinations: Tensor) -> Tensor:
-    """The same by a kernel of our own, which leaves out what is not active."""
+    """The same by a kernel of our own, in which what is not active counts as zero."""
     count, size, (filters, ranks, _) = len(channels), channels.shape[2], combinations.shape
     out = channels.new_empty(filters, count * ranks, size)
     pointers = addresses(channels, hidden, combinations, out)

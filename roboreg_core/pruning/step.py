@@ -8,7 +8,6 @@ from typing import Any
 from torch import Tensor
 
 from roboreg_core.convolution import Convolution
-from roboreg_core.model.resnet import LambdaLayer
 from roboreg_core.pruning import merge
 from roboreg_core.pruning.blend import blend, mixed, pure
 from roboreg_core.pruning.calibration import Parts
@@ -127,15 +126,10 @@ def advance(site: Site, pruned: PrunedBlock) -> Parts:
     conv1 = first_convolution(pruned.inner, site.block)
     conv2 = Convolution(pruned.inner.conv2 * outer.scale.view(-1, 1, 1, 1), outer.beta - outer.mean * outer.scale)
 
-    def through(x: Tensor, channels: Tensor) -> Tensor:
-        if isinstance(site.block.shortcut, LambdaLayer):
-            return site.block.add_shortcut(conv2(channels), x).relu_()
-        return conv2(channels, x, relu=True)
-
     if pruned.channels:
         parts = zip(site.inputs, pruned.channels, strict=True)
-        return tuple(through(x, channels.relu()) for x, channels in parts)
-    return tuple(through(x, conv1(x, relu=True)) for x in site.inputs)
+        return tuple(site.block.answer(conv2, channels.relu(), x) for x, channels in parts)
+    return tuple(site.block.answer(conv2, conv1(x, relu=True), x) for x in site.inputs)
 
 
 def _merge(site: Site, labels: Tensor, kept: Tensor | None) -> Inner:
