@@ -1,12 +1,11 @@
 """A 3x3 convolution that is prepared once and passed over many batches of images; nothing is learnt through it.
 
-On a CPU a float32 convolution of small images with many channels is computed by Winograd's transforms where the kernels
-for them are there, in two thirds to half of the time that oneDNN takes; all others are torch's.
+On a CPU a float32 convolution of 16 channels or more is computed by Winograd's transforms where the kernels for them
+are there, in nine tenths to half of the time that oneDNN takes; all others are torch's.
 """
 
 from __future__ import annotations
 
-import threading
 from functools import cached_property
 from types import ModuleType
 
@@ -14,14 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roboreg_core.openmp import addresses, kernels, launch
+from roboreg_core.openmp import addresses, kernels, launch, sgemm
 
-# What is saved grows with the pairs of channels; what is added, passes over evaluated tiles, with the channels. On two
-# cores 16 channels one way and 32 the other take as long as with torch or a fifth longer, 16 and 64 no longer.
-PAYS = 11
-# Numbers of a batch's evaluated tiles, at most: 37 MB. More images go in several turns.
-SCRATCH = 36 * 256_000
-_SCRATCH = threading.local()
+# Numbers of the tiles that a thread has under way: half a megabyte stays in a processor's second cache.
+SCRATCH = 128_000
 
 
 class Convolution:
@@ -65,7 +60,7 @@ class Convolution:
             and compiled is not None
             and height % compiled.TILE == 0
             and min(inputs, outputs) >= compiled.VECTOR
-            and inputs * outputs >= PAYS * (inputs + outputs)
+            and sgemm() is not None
         )
 
     @cached_property
@@ -74,32 +69,18 @@ class Convolution:
 
     def _through_tiles(self, x: Tensor, residual: Tensor | None, relu: bool) -> Tensor:
         n, inputs, size, _ = x.shape
-        outputs, tiles, threads = len(self._weight), (size // 4) ** 2, torch.get_num_threads()
+        outputs, threads, gemm = len(self._weight), torch.get_num_threads(), sgemm()
+        assert gemm is not None
         x = x.contiguous(memory_format=torch.channels_last)
         if residual is not None:
             residual = residual.contiguous(memory_format=torch.channels_last)
         out = torch.empty(n, size, size, outputs).permute(0, 3, 1, 2)
-        most = max(1, SCRATCH // (36 * tiles * max(inputs, outputs)))
-        for first in range(0, n, most):
-            part = slice(first, min(first + most, n))
-            count = part.stop - first
-            evaluated = _scratch("evaluated", 36 * count * tiles * inputs).view(36, count * tiles, inputs)
-            products = _scratch("products", 36 * count * tiles * outputs).view(36, count * tiles, outputs)
-            launch(_known().evaluate, threads, count, inputs, outputs, *addresses(x[part], evaluated), size)
-            torch.bmm(evaluated, self._transformed, out=products)
-            after = addresses(products, self._bias, residual[part] if residual is not None else None, out[part])
-            launch(_known().interpolate, threads, count, inputs, outputs, *after, size, int(relu))
+        each = _known().evaluated_numbers(size, inputs, outputs)
+        images = max(1, SCRATCH // each)
+        scratch = torch.empty(threads, images * each)
+        arrays = addresses(x, self._transformed, self._bias, residual, out, scratch)
+        launch(_known().convolve, threads, n, inputs, outputs, *arrays, size, int(relu), images, gemm)
         return out
-
-
-def _scratch(name: str, size: int) -> Tensor:
-    """Memory for `size` numbers, the thread's own and the same from call to call: new memory costs page faults."""
-    held: Tensor | None = getattr(_SCRATCH, name, None)
-    if held is None or held.numel() < size:
-        with torch.inference_mode(False):  # else it could not be written to outside of that mode
-            held = torch.empty(size)
-        setattr(_SCRATCH, name, held)
-    return held[:size]
 
 
 def _kernels() -> ModuleType | None:

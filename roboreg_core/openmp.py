@@ -41,6 +41,16 @@ def kernels(module: str) -> ModuleType | None:
         return None
 
 
+@cache
+def sgemm() -> int | None:
+    """Where BLAS's float32 matrix product lies that torch computes with, for kernels; None where torch shows none.
+
+    It is MKL's, which works on the one thread that calls it from within a kernel.
+    """
+    found = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+    return ctypes.cast(found.SGEMM, ctypes.c_void_p).value if hasattr(found, "SGEMM") else None
+
+
 def launch(kernel: Any, threads: int, rows: int, length: int, channels: int, *pointers: int) -> None:
     """Run a kernel on torch's threads and wait for it; what the counts stand for is the kernel's to say."""
     arguments = (ctypes.c_int64 * N_ARGUMENTS)(0, 0, threads, rows, length, channels, *pointers)

@@ -16,15 +16,18 @@ import numpy as np
 import torch
 from llvmlite import ir
 from numba import carray, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 from torch import Tensor
 
 from roboreg_core.intrinsics import WIDE, floats, following, kernel
-from roboreg_core.openmp import CHANNELS, LENGTH, N_ARGUMENTS, PARTS, POINTERS, ROWS, TICKET
+from roboreg_core.openmp import CHANNELS, DONE, LENGTH, N_ARGUMENTS, POINTERS, ROWS, TICKET
 
 # Outputs of a tile a side, and points: what a tile's inputs are evaluated at.
 TILE, POINTS = 4, 6
 VECTOR = WIDE
+# Bytes of a number.
+FLOAT = 4
 # The finite points are 0, NEAR, -NEAR, FAR and -FAR; the last one is infinity.
 NEAR, FAR = 2 / 3, 3 / 2
 _KIND = ir.VectorType(ir.FloatType(), VECTOR)
@@ -170,61 +173,88 @@ def _interpolates(*, with_residual: bool) -> Any:
 _interpolate, _interpolate_onto = _interpolates(with_residual=False), _interpolates(with_residual=True)
 
 
-@kernel
-def evaluate(args: Any) -> None:
-    """The tiles of `rows` images, evaluated: 0 x (rows, size, size, length), 1 out (36, tiles, length), 2 size.
+@intrinsic
+def _multiply(context: Any, gemm: Any, a: Any, b: Any, c: Any, rows: Any, inputs: Any, outputs: Any) -> Any:
+    """c (rows, outputs) = a (rows, inputs) @ b (inputs, outputs) by BLAS's sgemm, which lies at the address `gemm`."""
 
-    `size` is a multiple of four, `length`, the channels, at least `VECTOR`.
+    def generate(c: Any, builder: Any, s: Any, values: Any) -> Any:
+        gemm, a, b, out, *shape = values
+
+        def by_address(value: Any) -> Any:
+            return cgutils.alloca_once_value(builder, value)
+
+        rows, inputs, outputs = (by_address(builder.trunc(each, ir.IntType(32))) for each in shape)
+        one, zero = (by_address(ir.Constant(ir.FloatType(), number)) for number in (1.0, 0.0))
+        plain = by_address(ir.Constant(ir.IntType(8), ord("N")))
+        # BLAS counts columns first: to it these are the transposed matrices, and their product the other way round.
+        arguments = [plain, plain, outputs, rows, inputs, one, b, outputs, a, inputs, zero, out, outputs]
+        kind = ir.FunctionType(ir.VoidType(), [each.type for each in arguments])
+        builder.call(builder.inttoptr(gemm, kind.as_pointer()), arguments)
+        return c.get_dummy_value()
+
+    return types.void(_INT, _POINTER, _POINTER, _POINTER, _INT, _INT, _INT), generate
+
+
+def evaluated_numbers(size: int, inputs: int, outputs: int) -> int:
+    """Numbers of one image's tiles, evaluated and multiplied: its share of the scratch of `convolve`."""
+    return POINTS**2 * (size // TILE) ** 2 * (inputs + outputs)
+
+
+@kernel
+def convolve(args: Any) -> None:
+    """A convolution and what follows it, a few images at a time, so that their tiles stay in a cache.
+
+    0 x (rows, size, size, length), 1 what `transformed` gave, 2 bias (channels,), 3 residual or 0 and 4 out, both
+    (rows, size, size, channels), 5 scratch (parts, images * `evaluated_numbers`), 6 size, 7 is one where a ReLU
+    follows, 8 images at a time, 9 where sgemm lies. `size` is a multiple of four, `length` and `channels` are at least
+    `VECTOR`.
     """
     a = carray(args, N_ARGUMENTS)
-    parts, rows, length, size = a[PARTS], a[ROWS], a[LENGTH], a[POINTERS + 2]
-    x, out = carray(floats(a[POINTERS]), rows * size * size * length), floats(a[POINTERS + 1])
-    side, line, width = size // TILE, (size + 2) * length, size * length
+    rows, length, channels, size, images = a[ROWS], a[LENGTH], a[CHANNELS], a[POINTERS + 6], a[POINTERS + 8]
+    x = carray(floats(a[POINTERS]), rows * size * size * length)
+    bias, residual, out = floats(a[POINTERS + 2]), floats(a[POINTERS + 3]), floats(a[POINTERS + 4])
+    floor = np.float32(0) if a[POINTERS + 7] == 1 else np.float32(-np.inf)
+    side, width, line, out_line = size // TILE, size * length, (size + 2) * length, size * channels
+    tiles = side * side
     framed = np.zeros((size + 2) * line, np.float32)
-    start = floats(framed.ctypes.data)
+    corner = floats(framed.ctypes.data)
+    # Threads count themselves by what else tells the last one.
+    scratch = a[POINTERS + 5] + following(args, DONE) * images * POINTS**2 * tiles * (length + channels) * FLOAT
     while True:
-        part = following(args, TICKET)
-        if part >= parts:
+        first = following(args, TICKET) * images
+        if first >= rows:
             return
-        for image in range(rows * part // parts, rows * (part + 1) // parts):
+        count = min(images, rows - first) * tiles
+        apart, products_apart = count * length, count * channels
+        products = scratch + POINTS**2 * apart * FLOAT
+        for image in range(first, min(first + images, rows)):
             for row in range(size):
-                inner = (row + 1) * line + length
-                framed[inner : inner + width] = x[(image * size + row) * width : (image * size + row + 1) * width]
-            for tile in range(side * side):
-                corner = (tile // side * line + tile % side * length) * TILE
-                place = (image * side * side + tile) * length
+                inner, begin = (row + 1) * line + length, (image * size + row) * width
+                framed[inner : inner + width] = x[begin : begin + width]
+            for tile in range(tiles):
+                start = (tile // side * line + tile % side * length) * TILE
+                place = ((image - first) * tiles + tile) * length
                 for each in range(0, length, VECTOR):
-                    channel = min(each, length - VECTOR)
-                    _evaluate(start, corner + channel, line, length, out, place + channel, rows * side * side * length)
-
-
-@kernel
-def interpolate(args: Any) -> None:
-    """Products back to images of `channels` channels, with what follows a convolution.
-
-    0 products (36, tiles, channels), 1 bias (channels,), 2 residual (rows, size, size, channels) or 0, 3 out, as large,
-    4 size, 5 is one where a ReLU follows. `channels` is at least `VECTOR`.
-    """
-    a = carray(args, N_ARGUMENTS)
-    parts, rows, channels, size = a[PARTS], a[ROWS], a[CHANNELS], a[POINTERS + 4]
-    products, bias, residual = floats(a[POINTERS]), floats(a[POINTERS + 1]), floats(a[POINTERS + 2])
-    out, with_residual = floats(a[POINTERS + 3]), a[POINTERS + 2] != 0
-    floor = np.float32(0) if a[POINTERS + 5] == 1 else np.float32(-np.inf)
-    side, line = size // TILE, size * channels
-    stride = rows * side * side * channels
-    while True:
-        part = following(args, TICKET)
-        if part >= parts:
-            return
-        for tile in range(rows * side * side * part // parts, rows * side * side * (part + 1) // parts):
-            image, row, column = tile // (side * side), tile // side % side, tile % side
-            corner = ((image * size + row * TILE) * size + column * TILE) * channels
+                    at = min(each, length - VECTOR)
+                    _evaluate(corner, start + at, line, length, floats(scratch), place + at, apart)
+        for point in range(POINTS**2):
+            _multiply(
+                a[POINTERS + 9],
+                floats(scratch + point * apart * FLOAT),
+                floats(a[POINTERS + 1] + point * length * channels * FLOAT),
+                floats(products + point * products_apart * FLOAT),
+                count,
+                length,
+                channels,
+            )
+        for tile in range(count):
+            image, row, column = first + tile // tiles, tile // side % side, tile % side
+            place = ((image * size + row * TILE) * size + column * TILE) * channels
             for each in range(0, channels, VECTOR):
-                channel = min(each, channels - VECTOR)
-                start, place = tile * channels + channel, corner + channel
-                if with_residual:
-                    _interpolate_onto(
-                        products, start, stride, bias, channel, residual, out, place, line, channels, floor
-                    )
+                at = min(each, channels - VECTOR)
+                start, to = tile * channels + at, place + at
+                m = floats(products)
+                if a[POINTERS + 3] != 0:
+                    _interpolate_onto(m, start, products_apart, bias, at, residual, out, to, out_line, channels, floor)
                 else:
-                    _interpolate(products, start, stride, bias, channel, residual, out, place, line, channels, floor)
+                    _interpolate(m, start, products_apart, bias, at, residual, out, to, out_line, channels, floor)

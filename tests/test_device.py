@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import ctypes
 import resource
+import subprocess
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from roboreg_core.device import (
     working_on,
 )
 from roboreg_core.errors import SpecError
+from roboreg_core.paths import PROJECT
 
 
 def seen(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
@@ -82,6 +86,28 @@ def test_memory_that_was_kept_is_given_back() -> None:
     before = resident()
     give_back_memory()
     assert before - resident() > 100e6
+
+
+def test_a_training_works_on_huge_pages() -> None:
+    told = """
+import torch
+from roboreg_core.device import RESERVED, give_back_memory, reserve_huge_pages
+def asked():  # bytes for which huge pages were asked for
+    areas, sizes = open("/proc/self/smaps").read().split("VmFlags:"), []
+    for area, following in zip(areas, areas[1:]):
+        size = next(line for line in area.splitlines() if line.startswith("Size:"))
+        sizes.append(int(size.split()[1]) * 1024 if " hg" in following.splitlines()[0] else 0)
+    return sum(sizes)
+reserved = reserve_huge_pages()
+del (held := [torch.ones(2**20) for _ in range(64)])[:]
+first = asked()
+give_back_memory()
+print(reserved, first >= RESERVED - 2**21, asked() < RESERVED / 2, reserve_huge_pages(), asked() >= RESERVED - 2**21)
+"""
+    if not Path("/sys/kernel/mm/transparent_hugepage").exists() or not hasattr(ctypes.CDLL(None), "mallopt"):
+        pytest.skip("no glibc, or a system without huge pages")
+    answer = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert answer.stdout.split() == ["True"] * 5
 
 
 def resident() -> int:
