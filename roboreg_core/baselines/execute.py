@@ -101,18 +101,20 @@ def _weights(spec: NetworkSpec) -> dict[str, float]:
 def _train(spec: TrainingSpec, device: torch.device, context: Context, teller: Teller) -> _Made:
     from roboreg_core.data import sources
     from roboreg_core.model import checkpoints
-    from roboreg_core.training.dense import untrained
+    from roboreg_core.training.dense import SHIPPED, untrained
     from roboreg_core.training.loop import fit
 
     teller.begin("images")
     images, validation = sources.training_images(spec.training_set), sources.validation_images()
     teller.begin("train")
+    settings = spec.training()
     fitted = fit(
         untrained(spec.seed),
         images,
-        spec.training(),
+        settings,
         device=device,
         validation=validation,
+        teacher=checkpoints.load(SHIPPED).model if settings.distil_weight else None,
         hooks=fit_hooks(teller, context, spec.epochs),
         resume=context.state,
     )
@@ -124,7 +126,7 @@ def _train(spec: TrainingSpec, device: torch.device, context: Context, teller: T
         content=checkpoints.to_bytes(fitted.model),
         history=tuple(asdict(epoch) for epoch in fitted.history),
         speed={"train": rates[len(rates) // 2]},
-        precision={"precision": computed_in(spec.training().precision, device)},
+        precision={"precision": computed_in(settings.precision, device)},
     )
 
 

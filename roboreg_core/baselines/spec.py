@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 # Kind of the job and of the record that it makes.
 NETWORK = "network"
 TRAINED, UPLOADED = "trained", "uploaded"
-# Part of every network's identity: raise it where a change of the code changes what a training or a reading gives.
+# Part of every network's identity: raise it where a change of the code, or of the shipped network, which teaches,
+# changes what a training or a reading gives.
 VERSION = 1
 DEFAULT_RECIPE = "best"
 DEFAULT_BATCH = 128
 TEST_IMAGES = 10_000
+# What a teacher's forward pass beside the student's step makes of its time.
+TEACHER_TIMES = 1.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +35,7 @@ class TrainingSpec:
 
     Attributes:
         name: what the network is called; not part of the identity.
-        recipe: `best` or `source`, see `training.spec`.
+        recipe: `best`, `distilled` (from the shipped network) or `source`, see `training.spec`.
         epochs: passes over the training images, 1..1000.
         seed: of the weights, the order of images and the augmentation.
         batch_size: images a step, 1..4096.
@@ -152,16 +155,18 @@ def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float
     measuring = FIXED_SECONDS / 3 + TEST_IMAGES / evaluate
     if isinstance(spec, UploadSpec):
         return measuring
-    return measuring + spec.epochs * TRAINING_COUNTS[spec.training_set] / train
+    images = spec.epochs * TRAINING_COUNTS[spec.training_set]
+    return measuring + images / train * (TEACHER_TIMES if spec.training().distil_weight else 1)
 
 
 def _speeds(records: Sequence[Record]) -> tuple[float, float]:
-    """Images a second: trained on, with the validation of each epoch, and evaluated."""
+    """Images a second: trained on without a teacher, with the validation of each epoch, and evaluated."""
     for record in records:
         speed = record.result.get("speed") or {}
         train = speed.get("train" if record.kind == NETWORK else "dense_equivalent")
         if record.kind in (NETWORK, KIND) and not record.recorded and train and speed.get("evaluate"):
-            return float(train), float(speed["evaluate"])
+            taught = record.kind == NETWORK and record.result.get("recipe") == "distilled"
+            return float(train) * (TEACHER_TIMES if taught else 1), float(speed["evaluate"])
     return TRAIN_IMAGES_PER_SECOND, EVALUATE_IMAGES_PER_SECOND
 
 

@@ -88,7 +88,7 @@ def evaluate_verb(
 
 
 def train_verb(
-    recipe: Annotated[str, typer.Option(help="best or source.")] = "best",
+    recipe: Annotated[str, typer.Option(help="best, distilled or source.")] = "best",
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     seed: Seed = 0,
     seeds: Annotated[str, typer.Option(help="Several, e.g. 0,1,2: a network and a file for each.")] = "",
@@ -99,6 +99,9 @@ def train_verb(
     device: Device = "auto",
     decay_epochs: Annotated[
         int | None, typer.Option(help="Last epochs over which recipe best lowers its rate to zero.")
+    ] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="The network that recipe distilled learns from; without, the shipped one.")
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Images a step.")] = 128,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where it stopped.")] = False,
@@ -111,18 +114,29 @@ def train_verb(
     from roboreg_core.device import choose_device
     from roboreg_core.errors import SpecError
     from roboreg_core.training import spec as specs
-    from roboreg_core.training.dense import DenseJob
+    from roboreg_core.training.dense import SHIPPED, DenseJob
 
     wanted = tuple(dict.fromkeys(integers(seeds, "seeds"))) if seeds else (seed,)
     if not wanted:
         raise SpecError(f"seeds must be integers joined by commas, got {seeds!r}")
+    if teacher is not None and not specs.recipe(recipe).distil_weight:
+        raise SpecError(f"a teacher must be left out for recipe {recipe}, got {teacher}; use recipe distilled")
     jobs = []
     for number in wanted:
         spec = replace(specs.recipe(recipe, epochs, number, decay_epochs), batch_size=batch_size)
         target = out or paths.home() / "checkpoints" / f"{recipe}-{spec.epochs}-seed{number}.safetensors"
         if out is not None and seeds:
             target = out.with_stem(f"{out.stem}-seed{number}")
-        jobs.append(DenseJob(spec=spec, out=target, training_set=images, device=device, resume=resume))
+        jobs.append(
+            DenseJob(
+                spec=spec,
+                out=target,
+                training_set=images,
+                device=device,
+                teacher=teacher or SHIPPED,
+                resume=resume,
+            )
+        )
     in_one = choose_device(device).type == "cuda" if together is None else together
     every = _trained(jobs, in_one=in_one and len(jobs) > 1)
     facts = [

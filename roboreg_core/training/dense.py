@@ -16,11 +16,15 @@ from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.evaluation.report import Report, report
 from roboreg_core.model import checkpoints
+from roboreg_core.model.checkpoints import Checkpoint
 from roboreg_core.model.resnet import ResNet20, initialise
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.loop import EpochRecord, Fitted, Hooks, StepProgress, fit
 from roboreg_core.training.spec import TrainSpec
 from roboreg_core.training.together import fit_together
+
+# The dense network that ships with the project.
+SHIPPED = "dense"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,7 @@ class DenseJob:
         out: the weights file to write; its card and, while training, its `.state` lie beside it.
         training_set: `auto`, `bundled` or `full`.
         device: `auto`, `cpu` or `cuda`.
+        teacher: where the spec distils, the network to distil from, as `checkpoints.load` reads it.
         resume: go on from the state that an earlier call left.
     """
 
@@ -39,6 +44,7 @@ class DenseJob:
     out: Path
     training_set: str = "auto"
     device: str = "auto"
+    teacher: str = SHIPPED
     resume: bool = False
 
     @property
@@ -51,8 +57,9 @@ class DenseJob:
         """The command line that repeats this training."""
         images = sources.resolve_training_set(self.training_set)
         decay = f" --decay-epochs {self.spec.decay_epochs}" if self.spec.decay_epochs else ""
+        teacher = f" --teacher {self.teacher}" if self.spec.distil_weight and self.teacher != SHIPPED else ""
         return (
-            f"python -m roboreg_core train --recipe {self.spec.recipe} --epochs {self.spec.epochs}{decay} "
+            f"python -m roboreg_core train --recipe {self.spec.recipe} --epochs {self.spec.epochs}{decay}{teacher} "
             f"--seed {self.spec.seed} --batch-size {self.spec.batch_size} --images {images}"
         )
 
@@ -69,6 +76,7 @@ def train_dense(
     """
     device, resume = choose_device(job.device), _resumable(job)
     images = sources.training_images(job.training_set)
+    teacher = _teacher(job)
     started = time.perf_counter()
     fitted = fit(
         untrained(job.spec.seed),
@@ -76,6 +84,7 @@ def train_dense(
         job.spec,
         device=device,
         validation=sources.validation_images(),
+        teacher=teacher.model if teacher is not None else None,
         hooks=_hooks(job, on_epoch, on_step),
         resume=resume,
     )
@@ -98,6 +107,7 @@ def train_together(
     if states and len(states) < len(jobs):
         raise CheckpointError("trainings to go on together must all have left a state; resume them one after another")
     images = sources.training_images(jobs[0].training_set)
+    teacher = _teacher(jobs[0])
     started = time.perf_counter()
     every = fit_together(
         [untrained(job.spec.seed) for job in jobs],
@@ -105,6 +115,7 @@ def train_together(
         [job.spec for job in jobs],
         device=device,
         validation=sources.validation_images(),
+        teacher=teacher.model if teacher is not None else None,
         hooks=[_hooks(job, on_epoch, on_step if job is jobs[0] else None) for job in jobs],
         resume=states,
     )
@@ -121,6 +132,10 @@ def _hooks(
         on_epoch(record)
 
     return Hooks(on_epoch=keep, on_step=on_step)
+
+
+def _teacher(job: DenseJob) -> Checkpoint | None:
+    return checkpoints.load(job.teacher) if job.spec.distil_weight else None
 
 
 def _finish(job: DenseJob, fitted: Fitted, images: str, device: torch.device, effort: Mapping[str, float]) -> Report:
@@ -150,6 +165,8 @@ def _resumable(job: DenseJob) -> bytes | None:
 
 
 def _save(job: DenseJob, fitted: Fitted, figures: Report, images: str, surroundings: dict[str, object]) -> None:
+    teacher = _teacher(job)
+    told = {} if teacher is None else {"teacher": {"name": teacher.name, "sha256": teacher.sha256}}
     checkpoints.save(
         job.out,
         fitted.model,
@@ -162,4 +179,5 @@ def _save(job: DenseJob, fitted: Fitted, figures: Report, images: str, surroundi
         environment=surroundings,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         history=[asdict(record) for record in fitted.history],
+        **told,
     )

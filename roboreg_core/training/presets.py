@@ -10,14 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from roboreg_core.errors import SpecError
-from roboreg_core.training.spec import TrainSpec
-
-DISTIL_WEIGHT = 0.9
-TEMPERATURE = 4.0
-# An average over a thousand steps at the most: not three epochs of all images.
-AVERAGE = 0.999
-# Right after heavy pruning the teacher's gradient is many times its later size, and unclipped steps lose the network.
-CLIP = 5.0
+from roboreg_core.training.spec import AVERAGE, CLIP, DISTIL_WEIGHT, TEMPERATURE, TrainSpec
 
 
 @dataclass(frozen=True, kw_only=True)

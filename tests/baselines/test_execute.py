@@ -126,6 +126,24 @@ def test_its_command_trains_the_same_network(uninterrupted: tuple[Output, Listen
     assert job.command.replace(decay, "") == SPEC.command()
 
 
+def test_a_distilled_training_learns_from_the_shipped_network(
+    uninterrupted: tuple[Output, Listener], tmp_path: Path
+) -> None:
+    spec = replace(SPEC, recipe="distilled")
+    output = execute(spec.to_json(), Listener())
+    assert output.result["recipe"] == "distilled"
+    job = DenseJob(spec=spec.training(), out=tmp_path / "net.safetensors", training_set="bundled", device="cpu")
+    train_dense(job)
+    assert job.out.read_bytes() == output.artifacts["weights"] != uninterrupted[0].artifacts["weights"]
+    assert job.command == spec.command()
+    shipped = checkpoints.load("dense")
+    assert checkpoints.load(str(job.out)).card["teacher"] == {"name": "dense", "sha256": shipped.sha256}
+    again = replace(job, out=tmp_path / "again.safetensors", teacher=str(job.out))
+    train_dense(again)
+    assert f"--teacher {job.out}" in again.command
+    assert again.out.read_bytes() != job.out.read_bytes()
+
+
 def test_an_upload_is_read_and_measured(store: Store, dense: ResNet20, few_images: Images) -> None:
     content = checkpoints.to_bytes(dense)
     made = make(store, UploadSpec.of(content, "net.safetensors", "theirs"), content)

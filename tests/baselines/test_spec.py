@@ -19,7 +19,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min
 
 @given(
     name=NAMES,
-    recipe=st.sampled_from(["best", "source"]),
+    recipe=st.sampled_from(["best", "distilled", "source"]),
     epochs=st.integers(1, 1000),
     seed=st.integers(0, 2**31 - 1),
     batch_size=st.integers(1, 4096),
@@ -77,7 +77,7 @@ def test_only_its_bytes_are_an_uploads_identity() -> None:
         ({"epochs": 1.5}, "epochs must be a whole number"),
         ({"batch_size": 0}, "batch size must be"),
         ({"seed": -1}, "seed must be"),
-        ({"recipe": "magic"}, "recipe must be one of best, source"),
+        ({"recipe": "magic"}, "recipe must be one of best, distilled, source"),
         ({"training_set": "auto"}, "training images must be bundled or full"),
         ({"device": "tpu"}, "device must be auto, cpu or cuda"),
     ],
@@ -109,3 +109,7 @@ def test_the_estimate_goes_by_the_newest_own_speed() -> None:
     ]
     assert estimate_seconds(SPEC, others) == plain
     assert estimate_seconds(UPLOAD, [network]) == 15
+    # A teacher takes a quarter more, whoever was taught.
+    taught = replace(network, result={**network.result, "recipe": "distilled"})
+    assert estimate_seconds(replace(SPEC, recipe="distilled"), [network]) == 5 + 10 + 500
+    assert estimate_seconds(SPEC, [taught]) == 5 + 10 + 320

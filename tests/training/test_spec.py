@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from roboreg_core.data.augment import CROP_FLIP, SIX
 from roboreg_core.errors import SpecError
 from roboreg_core.training.presets import tune_preset
-from roboreg_core.training.spec import RECIPES, TrainSpec, best, fine_tune, learning_rate, recipe, source
+from roboreg_core.training.spec import RECIPES, TrainSpec, best, distilled, fine_tune, learning_rate, recipe, source
 
 
 def rates(spec: TrainSpec, *epochs: float) -> list[float]:
@@ -75,7 +75,9 @@ def test_rates_stay_in_range_and_end_at_zero(make: object, epochs: int, share: f
 
 
 @pytest.mark.parametrize(
-    "spec", [best(), source(7, seed=3), fine_tune(2), best(3), tune_preset("good", 4)], ids=lambda spec: spec.recipe
+    "spec",
+    [best(), distilled(9), source(7, seed=3), fine_tune(2), best(3), tune_preset("good", 4)],
+    ids=lambda spec: spec.recipe,
 )
 def test_json_gives_it_back(spec: TrainSpec) -> None:
     assert TrainSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
@@ -122,13 +124,14 @@ def test_settings_out_of_range(change: dict[str, object], message: str) -> None:
 
 
 def test_recipes() -> None:
-    assert set(RECIPES) == {"best", "source"}
+    assert set(RECIPES) == {"best", "distilled", "source"}
     assert recipe("source") == source()
     assert recipe("best", 30, seed=4) == best(30, 4)
     assert source().augmentation == SIX
     assert (source().weight_decay, source().nesterov, source().epochs) == (1e-4, False, 200)
     assert best().augmentation == CROP_FLIP
-    with pytest.raises(SpecError, match="recipe must be one of best, source, got 'fast'"):
+    assert (best().distil_weight, distilled().distil_weight) == (0, 0.9)
+    with pytest.raises(SpecError, match="recipe must be one of best, distilled, source, got 'fast'"):
         recipe("fast")
 
 
