@@ -7,6 +7,7 @@ it whole and draws its parts with `intrinsics.following`.
 from __future__ import annotations
 
 import ctypes
+from contextlib import nullcontext
 from functools import cache, lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import profiler
 
 N_ARGUMENTS = 20
 # Places of a kernel's arguments: counts, then addresses. 0 stands for a tensor that is not there.
@@ -52,9 +54,14 @@ def sgemm() -> int | None:
 
 
 def launch(kernel: Any, threads: int, rows: int, length: int, channels: int, *pointers: int) -> None:
-    """Run a kernel on torch's threads and wait for it; what the counts stand for is the kernel's to say."""
+    """Run a kernel on torch's threads and wait for it; what the counts stand for is the kernel's to say.
+
+    Where torch's profiler listens, it hears of it by the kernel's name.
+    """
     arguments = (ctypes.c_int64 * N_ARGUMENTS)(0, 0, threads, rows, length, channels, *pointers)
-    library().GOMP_parallel(kernel.address, arguments, threads, 0)
+    listened = profiler._is_profiler_enabled
+    with profiler.record_function(f"kernel {kernel.__name__}") if listened else nullcontext():
+        library().GOMP_parallel(kernel.address, arguments, threads, 0)
 
 
 def addresses(*tensors: Tensor | None) -> list[int]:

@@ -128,3 +128,11 @@ def test_a_layer_gives_its_convolution() -> None:
     layer = nn.Conv2d(32, 48, 3, stride=2, padding=1)
     x = draw(2, 32, 8, 8, seed=0)
     torch.testing.assert_close(Convolution.of(layer)(x), layer(x).detach(), atol=1e-5, rtol=1e-5)
+
+
+@needs_kernels
+def test_torchs_profiler_hears_of_kernels() -> None:
+    x, weight, bias, _ = drawn(16, 16, 8)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
+        Convolution(weight, bias)(x)
+    assert "kernel convolve" in {event.key for event in found.key_averages()}

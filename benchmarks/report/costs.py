@@ -21,7 +21,7 @@ ACTIVITIES = {
 
 # What was done about a cost, by activity and kind; the general sentence counts where an activity has none of its own.
 DONE: Mapping[tuple[str, str], str] = {
-    ("evaluation", "convolutions"): "Batch norm is folded into them and memory is channels last; the rest is oneDNN's.",
+    ("evaluation", "convolutions"): "Winograd's transforms, batch norm folded in; fewer than 16 channels are oneDNN's.",
     ("evaluation", "batch norm and ReLU"): "Batch norm is folded away, ReLU works in place.",
     ("evaluation", "other arithmetic"): "The residual sums are taken in place.",
     (
@@ -31,7 +31,7 @@ DONE: Mapping[tuple[str, str], str] = {
     (
         "preview",
         "products of matrices",
-    ): "Moments are taken at 16, 8 and 6 places of an image, by oneDNN in place of BLAS.",
+    ): "Moments are taken at 16, 8 and 6 places of an image, Gram matrices from the diagonal on.",
     ("preview", "linear systems"): "All choices of filters share one matrix of moments; each is a small solve.",
     (
         "prune",
@@ -40,7 +40,7 @@ DONE: Mapping[tuple[str, str], str] = {
     (
         "prune",
         "products of matrices",
-    ): "Moments are taken at 16, 8 and 6 places of an image, by oneDNN in place of BLAS.",
+    ): "Moments are taken at 16, 8 and 6 places of an image, Gram matrices from the diagonal on.",
     (
         "prune",
         "copies and gathering",
@@ -65,11 +65,12 @@ DONE: Mapping[tuple[str, str], str] = {
     ): "One kernel of our own passes over memory once for norm, ReLU and residual sum.",
 }
 GENERAL: Mapping[str, str] = {
-    "convolutions": "Left to oneDNN, channels last.",
+    "convolutions": "Winograd's transforms in float32; what they do not suit is oneDNN's, channels last.",
     "convolutions, backward": "Left to oneDNN, channels last.",
     "batch norm and ReLU": "Works in place where nothing reads the input again.",
+    "mixtures": "Kernels of our own read the channels once a step.",
     "linear systems": "Choices of filters share one matrix of moments; each is a small solve.",
-    "products of matrices": "oneDNN multiplies them in place of BLAS.",
+    "products of matrices": "Left to BLAS, or to oneDNN where that is faster and does not round.",
     "drawing and sorting": "Places are drawn once for all schedules of a pruner.",
     "copies and gathering": "Only the places that are looked at are gathered.",
     "resampling": "All moves of an image are one resampling.",

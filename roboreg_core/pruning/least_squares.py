@@ -63,10 +63,11 @@ def moments(parts: Iterable[tuple[Tensor, Tensor]]) -> Moments:
         for total, each in zip(totals, products, strict=True):
             total.add_(each)
         count += len(inputs)
-    cross, *bands, sums, wanted, energy = totals
-    sides = torch.cat([gram_of(bands), sums[None]]), torch.cat([sums, sums.new_tensor([count])])[:, None]
-    cross = torch.cat([cross, wanted[None]])
-    return Moments(gram=torch.cat(sides, 1).cpu() / count, cross=cross.cpu() / count, energy=energy.cpu() / count)
+    cross, *bands, sums, wanted, energy = (total.cpu().div_(count) for total in totals)
+    gram = sums.new_ones(len(sums) + 1, len(sums) + 1)
+    gram_of(bands, out=gram[:-1, :-1])
+    gram[-1, :-1] = gram[:-1, -1] = sums
+    return Moments(gram=gram, cross=torch.cat([cross, wanted[None]]), energy=energy)
 
 
 def gram_bands(rows: Tensor) -> list[Tensor]:
@@ -76,10 +77,10 @@ def gram_bands(rows: Tensor) -> list[Tensor]:
     return [rows[:, start:end].T @ rows[:, start:] for start, end in itertools.pairwise(cuts)]
 
 
-def gram_of(bands: Sequence[Tensor]) -> Tensor:
-    """The Gram matrix (size, size) whose bands `gram_bands` computed."""
+def gram_of(bands: Sequence[Tensor], out: Tensor | None = None) -> Tensor:
+    """The Gram matrix (size, size) whose bands `gram_bands` computed, in `out` where that is given."""
     size = bands[0].shape[1]
-    gram = bands[0].new_empty(size, size)
+    gram = bands[0].new_empty(size, size) if out is None else out
     for band in bands:
         height, width = band.shape
         start = size - width
