@@ -99,8 +99,13 @@ def reserve_huge_pages() -> bool:
     libc.free.argtypes = [ctypes.c_void_p]
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     libc.mallopt(M_TOP_PAD, RESERVED)
-    start = libc.sbrk(0)
-    libc.free(libc.malloc(LARGEST_MMAP // 2))
+    start, block = libc.sbrk(0), LARGEST_MMAP // 2
+    held: list[int | None] = []
+    # What lies free in between is handed out first.
+    while libc.sbrk(0) == start and len(held) * block < LARGEST_TRIM:
+        held.append(libc.malloc(block))
+    for each in held:
+        libc.free(each)
     end = libc.sbrk(0)
     libc.mallopt(M_TOP_PAD, USUAL_PAD)
     first = -(-start // HUGE_PAGE) * HUGE_PAGE
