@@ -76,7 +76,7 @@ class Convolution:
             residual = residual.contiguous(memory_format=torch.channels_last)
         out = torch.empty(n, size, size, outputs).permute(0, 3, 1, 2)
         each = _known().evaluated_numbers(size, inputs, outputs)
-        images = max(1, SCRATCH // each)
+        images = max(1, min(SCRATCH // each, -(-n // threads)))
         scratch = torch.empty(threads, images * each)
         arrays = addresses(x, self._transformed, self._bias, residual, out, scratch)
         launch(_known().convolve, threads, n, inputs, outputs, *arrays, size, int(relu), images, gemm)

@@ -92,12 +92,15 @@ def reserve_huge_pages() -> bool:
     since a huge page is cleared whole. Threads have a share where malloc has one arena for all.
     """
     libc = ctypes.CDLL(None)
-    if not (keep_freed_memory() and all(hasattr(libc, name) for name in ("malloc", "free", "sbrk", "madvise"))):
+    needed = ("malloc", "free", "malloc_trim", "sbrk", "madvise")
+    if not (keep_freed_memory() and all(hasattr(libc, name) for name in needed)):
         return False
     libc.sbrk.restype, libc.sbrk.argtypes = ctypes.c_void_p, [ctypes.c_ssize_t]
     libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
     libc.free.argtypes = [ctypes.c_void_p]
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    # What was kept so far lies on small pages and would be handed out first, and both together handed back.
+    libc.malloc_trim(0)
     libc.mallopt(M_TOP_PAD, RESERVED)
     start, block = libc.sbrk(0), LARGEST_MMAP // 2
     held: list[int | None] = []

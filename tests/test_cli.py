@@ -76,6 +76,7 @@ def test_bad_schedules_end_with_one_line(roboreg: CommandLine, schedule: str, re
         (("run", "moderate", "--device", "tpu9"), "device must be"),
         (("train", "--recipe", "magic"), "recipe must be one of best, distilled, source"),
         (("train", "--teacher", "dense"), "a teacher must be left out for recipe best, got dense"),
+        (("train", "--recipe", "distilled", "--teacher", "nowhere"), "nowhere"),
         (("train", "--seeds", "0,a"), "seeds must be integers joined by commas, got '0,a'"),
         (("runs", "show", "ffff"), "ffff"),
     ],

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from roboreg_core import device
 from roboreg_core.device import (
     choose_device,
     computed_in,
@@ -62,10 +63,14 @@ def test_settings_of_a_gpu_end_with_the_work(monkeypatch: pytest.MonkeyPatch) ->
     assert (torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32) == before
 
 
-def test_a_cpu_needs_no_settings() -> None:
-    before = torch.backends.cudnn.benchmark
+def test_a_cpu_needs_no_settings_but_huge_pages_for_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, asked = torch.backends.cudnn.benchmark, []
+    monkeypatch.setattr(device, "reserve_huge_pages", lambda: asked.append(True))
+    with working_on(torch.device("cpu")):
+        assert not asked
     with working_on(torch.device("cpu"), same_shapes=True):
         assert torch.backends.cudnn.benchmark == before
+    assert asked == [True]
 
 
 @pytest.mark.parametrize("fast", [True, False])
@@ -91,13 +96,15 @@ def test_memory_that_was_kept_is_given_back() -> None:
 def test_a_training_works_on_huge_pages() -> None:
     told = """
 import torch
-from roboreg_core.device import RESERVED, give_back_memory, reserve_huge_pages
+from roboreg_core.device import RESERVED, give_back_memory, keep_freed_memory, reserve_huge_pages
 def asked():  # bytes for which huge pages were asked for
     areas, sizes = open("/proc/self/smaps").read().split("VmFlags:"), []
     for area, following in zip(areas, areas[1:]):
         size = next(line for line in area.splitlines() if line.startswith("Size:"))
         sizes.append(int(size.split()[1]) * 1024 if " hg" in following.splitlines()[0] else 0)
     return sum(sizes)
+keep_freed_memory()
+del (much := [torch.ones(2**22) for _ in range(64)])[:]  # a gigabyte that lies free
 reserved = reserve_huge_pages()
 held = [torch.ones(2**20) for _ in range(64)]
 behind = torch.ones(2**20)  # what is freed before it stays with malloc, in between

@@ -74,6 +74,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "notes": list(made.notes),
         "environment": {**environment(device), **made.precision},
         "weights": hashlib.sha256(made.content).hexdigest(),
+        **made.facts,
     }
     return Output(result=result, artifacts={"weights": made.content})
 
@@ -87,6 +88,7 @@ class _Made:
     history: tuple[dict[str, Any], ...] = ()
     speed: dict[str, float]
     precision: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -108,13 +110,14 @@ def _train(spec: TrainingSpec, device: torch.device, context: Context, teller: T
     images, validation = sources.training_images(spec.training_set), sources.validation_images()
     teller.begin("train")
     settings = spec.training()
+    teacher = checkpoints.load(SHIPPED) if settings.distil_weight else None
     fitted = fit(
         untrained(spec.seed),
         images,
         settings,
         device=device,
         validation=validation,
-        teacher=checkpoints.load(SHIPPED).model if settings.distil_weight else None,
+        teacher=teacher.model if teacher is not None else None,
         hooks=fit_hooks(teller, context, spec.epochs),
         resume=context.state,
     )
@@ -127,6 +130,7 @@ def _train(spec: TrainingSpec, device: torch.device, context: Context, teller: T
         history=tuple(asdict(epoch) for epoch in fitted.history),
         speed={"train": rates[len(rates) // 2]},
         precision={"precision": computed_in(settings.precision, device)},
+        facts={} if teacher is None else {"teacher": {"name": teacher.name, "sha256": teacher.sha256}},
     )
 
 

@@ -163,6 +163,7 @@ def _card_facts(baseline: Baseline) -> dict[str, Any]:
     if baseline.origin != TRAINED:
         return {**facts, "uploaded": {"file_name": baseline.record.spec["file_name"]}}
     trained = {"recipe": spec.training().to_json(), "reproduce": spec.command()}  # type: ignore[union-attr]
+    trained |= {"teacher": result["teacher"]} if "teacher" in result else {}
     return {**facts, **trained, "seed": baseline.seed, "images": baseline.training_set, "history": result["history"]}
 
 

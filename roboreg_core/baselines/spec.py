@@ -6,10 +6,19 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roboreg_core import paths
 from roboreg_core.errors import ScheduleError, SpecError
-from roboreg_core.runs.spec import EVALUATE_IMAGES_PER_SECOND, FIXED_SECONDS, KIND, TRAIN_IMAGES_PER_SECOND
+from roboreg_core.runs.spec import (
+    EVALUATE_IMAGES_PER_SECOND,
+    FIXED_SECONDS,
+    KIND,
+    TEACHER_SHARE,
+    TRAIN_IMAGES_PER_SECOND,
+)
 from roboreg_core.saved.texts import clean_name
 
 if TYPE_CHECKING:
@@ -19,14 +28,11 @@ if TYPE_CHECKING:
 # Kind of the job and of the record that it makes.
 NETWORK = "network"
 TRAINED, UPLOADED = "trained", "uploaded"
-# Part of every network's identity: raise it where a change of the code, or of the shipped network, which teaches,
-# changes what a training or a reading gives.
+# Part of every network's identity: raise it where a change of the code changes what a training or a reading gives.
 VERSION = 1
-DEFAULT_RECIPE = "best"
+DEFAULT_RECIPE, DISTILLED = "best", "distilled"
 DEFAULT_BATCH = 128
 TEST_IMAGES = 10_000
-# What a teacher's forward pass beside the student's step makes of its time.
-TEACHER_TIMES = 1.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +72,8 @@ class TrainingSpec:
         """Identity: the first 16 hex digits of the SHA-256 of everything that determines the result."""
         determines = self.to_json()
         del determines["name"], determines["device"]
-        return _identity(determines)
+        teacher = {"teacher": shipped_digest()} if self.recipe == DISTILLED else {}
+        return _identity({**determines, **teacher})
 
     def training(self) -> TrainSpec:
         """Every setting of the training loop."""
@@ -156,7 +163,7 @@ def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float
     if isinstance(spec, UploadSpec):
         return measuring
     images = spec.epochs * TRAINING_COUNTS[spec.training_set]
-    return measuring + images / train * (TEACHER_TIMES if spec.training().distil_weight else 1)
+    return measuring + images / train * (TEACHER_SHARE if spec.training().distil_weight else 1)
 
 
 def _speeds(records: Sequence[Record]) -> tuple[float, float]:
@@ -165,9 +172,21 @@ def _speeds(records: Sequence[Record]) -> tuple[float, float]:
         speed = record.result.get("speed") or {}
         train = speed.get("train" if record.kind == NETWORK else "dense_equivalent")
         if record.kind in (NETWORK, KIND) and not record.recorded and train and speed.get("evaluate"):
-            taught = record.kind == NETWORK and record.result.get("recipe") == "distilled"
-            return float(train) * (TEACHER_TIMES if taught else 1), float(speed["evaluate"])
+            taught = record.kind == NETWORK and record.result.get("recipe") == DISTILLED
+            return float(train) * (TEACHER_SHARE if taught else 1), float(speed["evaluate"])
     return TRAIN_IMAGES_PER_SECOND, EVALUATE_IMAGES_PER_SECOND
+
+
+def shipped_digest() -> str:
+    """The SHA-256 of the weights of the network that ships; nothing where it is missing."""
+    path = paths.checkpoints() / "dense.safetensors"
+    return _digest(path, path.stat().st_mtime_ns) if path.exists() else ""
+
+
+@lru_cache(maxsize=2)
+def _digest(path: Path, changed: int) -> str:
+    del changed  # only the key under which it is kept
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _identity(determines: dict[str, Any]) -> str:

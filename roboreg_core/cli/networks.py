@@ -101,7 +101,8 @@ def train_verb(
         int | None, typer.Option(help="Last epochs over which recipe best lowers its rate to zero.")
     ] = None,
     teacher: Annotated[
-        str | None, typer.Option(help="The network that recipe distilled learns from; without, the shipped one.")
+        str | None,
+        typer.Option(help="What recipe distilled learns from: a weights file, a name, or a SHA-256; else what ships."),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Images a step.")] = 128,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where it stopped.")] = False,
@@ -121,6 +122,8 @@ def train_verb(
         raise SpecError(f"seeds must be integers joined by commas, got {seeds!r}")
     if teacher is not None and not specs.recipe(recipe).distil_weight:
         raise SpecError(f"a teacher must be left out for recipe {recipe}, got {teacher}; use recipe distilled")
+    taught_by = load_network(teacher) if teacher is not None else None
+    say_notes(taught_by.notes if taught_by is not None else ())
     jobs = []
     for number in wanted:
         spec = replace(specs.recipe(recipe, epochs, number, decay_epochs), batch_size=batch_size)
@@ -133,7 +136,8 @@ def train_verb(
                 out=target,
                 training_set=images,
                 device=device,
-                teacher=teacher or SHIPPED,
+                teacher=taught_by,
+                teacher_name=teacher or SHIPPED,
                 resume=resume,
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -36,7 +37,8 @@ class DenseJob:
         out: the weights file to write; its card and, while training, its `.state` lie beside it.
         training_set: `auto`, `bundled` or `full`.
         device: `auto`, `cpu` or `cuda`.
-        teacher: where the spec distils, the network to distil from, as `checkpoints.load` reads it.
+        teacher: the network to distil from where the spec distils; None stands for the shipped one.
+        teacher_name: what the command line calls it.
         resume: go on from the state that an earlier call left.
     """
 
@@ -44,7 +46,8 @@ class DenseJob:
     out: Path
     training_set: str = "auto"
     device: str = "auto"
-    teacher: str = SHIPPED
+    teacher: Checkpoint | None = None
+    teacher_name: str = SHIPPED
     resume: bool = False
 
     @property
@@ -57,7 +60,8 @@ class DenseJob:
         """The command line that repeats this training."""
         images = sources.resolve_training_set(self.training_set)
         decay = f" --decay-epochs {self.spec.decay_epochs}" if self.spec.decay_epochs else ""
-        teacher = f" --teacher {self.teacher}" if self.spec.distil_weight and self.teacher != SHIPPED else ""
+        named = self.spec.distil_weight and self.teacher_name != SHIPPED
+        teacher = f" --teacher {shlex.quote(self.teacher_name)}" if named else ""
         return (
             f"python -m roboreg_core train --recipe {self.spec.recipe} --epochs {self.spec.epochs}{decay}{teacher} "
             f"--seed {self.spec.seed} --batch-size {self.spec.batch_size} --images {images}"
@@ -88,7 +92,7 @@ def train_dense(
         hooks=_hooks(job, on_epoch, on_step),
         resume=resume,
     )
-    return _finish(job, fitted, images.name, device, {"seconds": time.perf_counter() - started})
+    return _finish(job, fitted, images.name, device, {"seconds": time.perf_counter() - started}, teacher)
 
 
 def train_together(
@@ -120,7 +124,8 @@ def train_together(
         resume=states,
     )
     effort = {"seconds": time.perf_counter() - started, "together": len(jobs)}
-    return [_finish(job, fitted, images.name, device, effort) for job, fitted in zip(jobs, every, strict=True)]
+    pairs = zip(jobs, every, strict=True)
+    return [_finish(job, fitted, images.name, device, effort, teacher) for job, fitted in pairs]
 
 
 def _hooks(
@@ -135,14 +140,23 @@ def _hooks(
 
 
 def _teacher(job: DenseJob) -> Checkpoint | None:
-    return checkpoints.load(job.teacher) if job.spec.distil_weight else None
+    if not job.spec.distil_weight:
+        return None
+    return job.teacher or checkpoints.load(SHIPPED)
 
 
-def _finish(job: DenseJob, fitted: Fitted, images: str, device: torch.device, effort: Mapping[str, float]) -> Report:
+def _finish(
+    job: DenseJob,
+    fitted: Fitted,
+    images: str,
+    device: torch.device,
+    effort: Mapping[str, float],
+    teacher: Checkpoint | None,
+) -> Report:
     test = sources.test_images()
     figures = report(logits(fitted.model, test, device=device), test.labels)
     surroundings = {**environment(device), "precision": computed_in(job.spec.precision, device), **effort}
-    _save(job, fitted, figures, images, surroundings)
+    _save(job, fitted, figures, images, surroundings, teacher)
     job.state.unlink(missing_ok=True)
     return figures
 
@@ -164,8 +178,14 @@ def _resumable(job: DenseJob) -> bytes | None:
     return job.state.read_bytes()
 
 
-def _save(job: DenseJob, fitted: Fitted, figures: Report, images: str, surroundings: dict[str, object]) -> None:
-    teacher = _teacher(job)
+def _save(
+    job: DenseJob,
+    fitted: Fitted,
+    figures: Report,
+    images: str,
+    surroundings: dict[str, object],
+    teacher: Checkpoint | None,
+) -> None:
     told = {} if teacher is None else {"teacher": {"name": teacher.name, "sha256": teacher.sha256}}
     checkpoints.save(
         job.out,

@@ -1,4 +1,4 @@
-"""Distillation: while a network is fine-tuned, a teacher shows it more of each image than its label says.
+"""Distillation: while a network is trained or fine-tuned, a teacher shows it more of each image than its label says.
 
 The source of the loss is Hinton, Vinyals and Dean 2015, "Distilling the knowledge in a neural network", section 2.
 """

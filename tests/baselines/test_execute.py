@@ -138,9 +138,12 @@ def test_a_distilled_training_learns_from_the_shipped_network(
     assert job.command == spec.command()
     shipped = checkpoints.load("dense")
     assert checkpoints.load(str(job.out)).card["teacher"] == {"name": "dense", "sha256": shipped.sha256}
-    again = replace(job, out=tmp_path / "again.safetensors", teacher=str(job.out))
+    assert output.result["teacher"] == {"name": "dense", "sha256": shipped.sha256}
+    mine = checkpoints.load(str(job.out))
+    again = replace(job, out=tmp_path / "again.safetensors", teacher=mine, teacher_name="my net.safetensors")
     train_dense(again)
-    assert f"--teacher {job.out}" in again.command
+    assert " --teacher 'my net.safetensors' " in again.command
+    assert checkpoints.load(str(again.out)).card["teacher"]["sha256"] == mine.sha256
     assert again.out.read_bytes() != job.out.read_bytes()
 
 

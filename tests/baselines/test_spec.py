@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roboreg_core import paths
+from roboreg_core.baselines import spec as specs
 from roboreg_core.baselines.spec import NETWORK, TrainingSpec, UploadSpec, estimate_seconds, spec_of
 from roboreg_core.errors import SpecError
 from roboreg_core.runs.spec import EVALUATE_IMAGES_PER_SECOND, TRAIN_IMAGES_PER_SECOND
@@ -91,6 +94,16 @@ def test_rules_are_kept(change: dict[str, Any], reason: str) -> None:
 def test_an_unknown_origin_is_refused() -> None:
     with pytest.raises(SpecError, match="origin must be uploaded, got 'found'"):
         spec_of({**UPLOAD.to_json(), "origin": "found"})
+
+
+def test_a_distilled_network_is_another_with_another_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    distilled, plain = replace(SPEC, recipe="distilled").id, SPEC.id
+    assert (
+        specs.shipped_digest() == hashlib.sha256((paths.checkpoints() / "dense.safetensors").read_bytes()).hexdigest()
+    )
+    monkeypatch.setattr(specs, "shipped_digest", lambda: "0" * 64)
+    assert replace(SPEC, recipe="distilled").id != distilled
+    assert SPEC.id == plain
 
 
 def test_the_estimate_goes_by_the_newest_own_speed() -> None:

@@ -161,6 +161,9 @@ def test_every_kind_of_work_that_is_told_apart_has_a_sentence() -> None:
     assert kind_of("_BatchNormReLUBackward") == "batch norm and ReLU"
     assert kind_of("aten::linalg_lu_solve") == "linear systems"
     assert kind_of("aten::mm") == "products of matrices"
+    assert kind_of("kernel convolve") == "convolutions"
+    assert kind_of("kernel backward_sums") == "batch norm and ReLU"
+    assert kind_of("kernel pull") == "mixtures"
     assert kind_of("aten::mul") == OTHER
 
 

@@ -53,6 +53,19 @@ def test_dense_networks_together_are_those_alone(tmp_path: Path) -> None:
         assert not job.state.exists()
 
 
+def test_taught_together_their_cards_name_the_teacher(tmp_path: Path) -> None:
+    taught = [replace(job, spec=replace(job.spec, distil_weight=0.9)) for job in jobs(tmp_path / "taught")]
+    train_together(taught)
+    train_together(jobs(tmp_path / "untaught"))
+    shipped = checkpoints.load("dense")
+    for job in taught:
+        made = checkpoints.load(str(job.out))
+        assert made.card["teacher"] == {"name": "dense", "sha256": shipped.sha256}
+        other = checkpoints.load(str(tmp_path / "untaught" / job.out.name))
+        assert made.content != other.content
+        assert "teacher" not in other.card
+
+
 def test_broken_off_together_they_go_on_together_or_alone(tmp_path: Path) -> None:
     def breaks(record: EpochRecord) -> None:
         if record.epoch == 1 and len(list(tmp_path.glob("*.state"))) == 2:
