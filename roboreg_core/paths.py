@@ -6,6 +6,8 @@ from pathlib import Path
 import platformdirs
 
 PROJECT = Path(__file__).resolve().parent.parent
+# The dense network in `checkpoints()` that everything starts from.
+SHIPPED = "dense"
 
 
 def home() -> Path:

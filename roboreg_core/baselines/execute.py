@@ -13,6 +13,7 @@ from roboreg_core.baselines.spec import NETWORK, NetworkSpec, TrainingSpec, Uplo
 from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.errors import SpecError
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
+from roboreg_core.paths import SHIPPED
 from roboreg_core.runs.telling import Teller, fit_hooks
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _weights(spec: NetworkSpec) -> dict[str, float]:
 def _train(spec: TrainingSpec, device: torch.device, context: Context, teller: Teller) -> _Made:
     from roboreg_core.data import sources
     from roboreg_core.model import checkpoints
-    from roboreg_core.training.dense import SHIPPED, untrained
+    from roboreg_core.training.dense import untrained
     from roboreg_core.training.loop import fit
 
     teller.begin("images")
@@ -130,7 +131,7 @@ def _train(spec: TrainingSpec, device: torch.device, context: Context, teller: T
         history=tuple(asdict(epoch) for epoch in fitted.history),
         speed={"train": rates[len(rates) // 2]},
         precision={"precision": computed_in(settings.precision, device)},
-        facts={} if teacher is None else {"teacher": {"name": teacher.name, "sha256": teacher.sha256}},
+        facts={} if teacher is None else {"teacher": teacher.mention},
     )
 
 

@@ -179,7 +179,7 @@ def _speeds(records: Sequence[Record]) -> tuple[float, float]:
 
 def shipped_digest() -> str:
     """The SHA-256 of the weights of the network that ships; nothing where it is missing."""
-    path = paths.checkpoints() / "dense.safetensors"
+    path = paths.checkpoints() / f"{paths.SHIPPED}.safetensors"
     return _digest(path, path.stat().st_mtime_ns) if path.exists() else ""
 
 

@@ -115,7 +115,7 @@ def train_verb(
     from roboreg_core.device import choose_device
     from roboreg_core.errors import SpecError
     from roboreg_core.training import spec as specs
-    from roboreg_core.training.dense import SHIPPED, DenseJob
+    from roboreg_core.training.dense import DenseJob
 
     wanted = tuple(dict.fromkeys(integers(seeds, "seeds"))) if seeds else (seed,)
     if not wanted:
@@ -137,7 +137,7 @@ def train_verb(
                 training_set=images,
                 device=device,
                 teacher=taught_by,
-                teacher_name=teacher or SHIPPED,
+                teacher_name=teacher or paths.SHIPPED,
                 resume=resume,
             )
         )

@@ -52,6 +52,11 @@ class Checkpoint:
     notes: tuple[str, ...] = ()
 
     @property
+    def mention(self) -> dict[str, str]:
+        """Name and SHA-256, as the card of a network that it taught tells them."""
+        return {"name": self.name, "sha256": self.sha256}
+
+    @property
     def sha256(self) -> str:
         """Digest of `content`, the network's identity."""
         return hashlib.sha256(self.content).hexdigest()

@@ -19,13 +19,11 @@ from roboreg_core.evaluation.report import Report, report
 from roboreg_core.model import checkpoints
 from roboreg_core.model.checkpoints import Checkpoint
 from roboreg_core.model.resnet import ResNet20, initialise
+from roboreg_core.paths import SHIPPED
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.loop import EpochRecord, Fitted, Hooks, StepProgress, fit
 from roboreg_core.training.spec import TrainSpec
 from roboreg_core.training.together import fit_together
-
-# The dense network that ships with the project.
-SHIPPED = "dense"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +184,7 @@ def _save(
     surroundings: dict[str, object],
     teacher: Checkpoint | None,
 ) -> None:
-    told = {} if teacher is None else {"teacher": {"name": teacher.name, "sha256": teacher.sha256}}
+    told = {} if teacher is None else {"teacher": teacher.mention}
     checkpoints.save(
         job.out,
         fitted.model,

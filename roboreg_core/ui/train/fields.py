@@ -20,8 +20,8 @@ from roboreg_core.ui.train import cards, under_way
 RECIPE_WORDS = {
     "best": "Crop and flip, Nesterov momentum, a rate that holds and then falls to zero. Recommended: the "
     "network that ships with the project was trained so.",
-    "distilled": "The shipped network's answers beside the labels, and a rate that falls all the way. 80 epochs on "
-    "48,000 images came out 0.2 points ahead of that network; an epoch takes a quarter longer.",
+    "distilled": "The shipped network's answers beside the labels, and a rate that falls all the way. An epoch "
+    "takes a quarter longer.",
     "source": "The source project's: six augmentations, plain momentum, the rate divided by ten at epochs 100 and 150. "
     "For comparison with its figures.",
 }
