@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import cfunc, njit, types
+from numba import cfunc, config, njit, types
+from numba.core import cgutils
+from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
 # Numbers in a vector.
 WIDE = 16
 _BITS, _INDEX = ir.IntType(32), ir.IntType(64)
 _FAST = ("contract", "nsz", "reassoc")
+# Many an Intel processor that has vectors of 512 bits is held to 256 by LLVM; 16 bits made into 32 are better off whole.
+if config.CPU_FEATURES is None and "+avx512f" in get_host_cpu_features():
+    config.CPU_FEATURES = f"{get_host_cpu_features()},-prefer-256-bit"
 kernel = cfunc(types.void(types.CPointer(types.int64)), fastmath=set(_FAST), cache=True)
 body = njit(fastmath=set(_FAST), cache=True)
 
@@ -73,6 +78,19 @@ def add_weighted(context: Any, x: Any, start: Any, stride: Any, weights: Any, ba
     vector = ir.VectorType(ir.FloatType(), WIDE)
     pointer, whole = types.CPointer(types.float32), types.int64
     return types.void(pointer, whole, whole, pointer, pointer, pointer, whole), generate
+
+
+@intrinsic
+def nine_floats(context: Any) -> Any:
+    """Room for nine float32 on the thread's own stack, until the kernel returns.
+
+    An array's memory is given back where the array itself is last named, though a pointer into it be used later.
+    """
+
+    def generate(c: Any, builder: Any, s: Any, values: Any) -> Any:
+        return cgutils.alloca_once(builder, ir.FloatType(), size=9)
+
+    return types.CPointer(types.float32)(), generate
 
 
 @intrinsic

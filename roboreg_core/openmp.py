@@ -22,6 +22,9 @@ N_ARGUMENTS = 20
 # Places of a kernel's arguments: counts, then addresses. 0 stands for a tensor that is not there.
 TICKET, DONE, PARTS, ROWS, LENGTH, CHANNELS = range(6)
 POINTERS = 6
+# Numbers of float32 in a page of memory. What threads write again and again lies so far apart: a core takes a line of
+# memory from another that writes beside it, and fetches lines ahead of what it reads up to the end of a page.
+PAGE = 1024
 
 
 @lru_cache(maxsize=1)

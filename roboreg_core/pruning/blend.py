@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roboreg_core.openmp import addresses, kernels, launch
+from roboreg_core.openmp import PAGE, addresses, kernels, launch
 from roboreg_core.pruning.inner import Inner
 from roboreg_core.pruning.least_squares import TAPS, Moments, by_onednn
 from roboreg_core.pruning.refit import split
@@ -136,7 +136,7 @@ class _CompiledResidual(_Residual):
         super().__init__(channels, before, hidden, reads, residual)
         self._threads, size = torch.get_num_threads(), channels.shape[2]
         self._shape = (self._threads, len(channels), size, residual.shape[1])
-        self._sums, self._right = torch.empty(self._threads, size), torch.empty(size)
+        self._sums, self._right = torch.empty(self._threads, size + PAGE), torch.empty(size)
         self._squares = torch.empty(self._threads + 1, dtype=torch.float64)
         self._spare = torch.empty_like(residual)
         # The filter whose pull on the present residual `right` is; None where it is nobody's.
@@ -206,10 +206,10 @@ def _combined(channels: Tensor, hidden: Tensor, combinations: Tensor) -> Tensor:
 def _combined_compiled(channels: Tensor, hidden: Tensor, combinations: Tensor) -> Tensor:
     """The same by a kernel of our own, in which what is not active counts as zero."""
     count, size, (filters, ranks, _) = len(channels), channels.shape[2], combinations.shape
-    out = channels.new_empty(filters, count * ranks, size)
+    out, zeros = channels.new_empty(filters, count * ranks, size), channels.new_zeros(size)
     pointers = addresses(channels, hidden, combinations, out)
     shape = (torch.get_num_threads(), count, size, filters)
-    launch(_known().combine, *shape, *pointers, hidden.stride(0), ranks)
+    launch(_known().combine, *shape, *pointers, hidden.stride(0), ranks, zeros.data_ptr())
     return out
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numba import carray
 
-from roboreg_core.intrinsics import WIDE, add_weighted, body, doubles, floats, following, integers, kernel
-from roboreg_core.openmp import CHANNELS, DONE, LENGTH, N_ARGUMENTS, PARTS, POINTERS, ROWS, TICKET
+from roboreg_core.intrinsics import WIDE, add_weighted, body, doubles, floats, following, integers, kernel, nine_floats
+from roboreg_core.openmp import CHANNELS, DONE, LENGTH, N_ARGUMENTS, PAGE, PARTS, POINTERS, ROWS, TICKET
 
 TAPS = 9
 
@@ -72,14 +72,13 @@ def combine(args: Any) -> None:
 
     0 channels (rows, 9, length), 1 hidden, the first filter's answer at the first of these places, 2 combinations
     (channels, ranks, 9), 3 out (channels, rows, ranks, length), then two numbers: 4 how far a filter's answers are from
-    the one's before it, 5 ranks. `channels` counts filters.
+    the one's before it, 5 ranks; 6 zeros (length,). `channels` counts filters.
     """
     a = carray(args, N_ARGUMENTS)
     parts, rows, size, filters = a[PARTS], a[ROWS], a[LENGTH], a[CHANNELS]
     stride, ranks = a[POINTERS + 4], a[POINTERS + 5]
     channels, hidden, combinations = floats(a[POINTERS]), floats(a[POINTERS + 1]), floats(a[POINTERS + 2])
-    scratch, zeros = np.empty(TAPS, np.float32), np.zeros(size, np.float32)
-    weights, nothing = floats(scratch.ctypes.data), floats(zeros.ctypes.data)
+    weights, zeros = nine_floats(), floats(a[POINTERS + 6])
     while True:
         part = following(args, TICKET)
         if part >= parts:
@@ -91,7 +90,7 @@ def combine(args: Any) -> None:
                         active = hidden[one * stride + row * TAPS + tap] > 0
                         weights[tap] = combinations[(one * ranks + rank) * TAPS + tap] if active else 0
                     place = ((one * rows + row) * ranks + rank) * size
-                    _nine(channels, row * TAPS * size, weights, nothing, floats(a[POINTERS + 3] + 4 * place), size)
+                    _nine(channels, row * TAPS * size, weights, zeros, floats(a[POINTERS + 3] + 4 * place), size)
 
 
 @body
@@ -114,12 +113,12 @@ def _add_pull(
 
 @body
 def _sum_parts(out: Any, sums: Any, parts: int, size: int) -> None:
-    """All threads' sums (parts, size) in one (size,)."""
+    """All threads' sums (parts, size + `PAGE`) in one (size,)."""
     for i in range(size):
         out[i] = 0
     for part in range(parts):
         for i in range(size):
-            out[i] += sums[part * size + i]
+            out[i] += sums[part * (size + PAGE) + i]
 
 
 @kernel
@@ -127,18 +126,17 @@ def pull(args: Any) -> None:
     """The right side of a filter's equations.
 
     0 channels (rows, 9, length), 1 residual (rows, channels), 2 hidden (rows, 9) what the filter answers, 3 reads
-    (9, channels), 4 sums (parts, length) scratch, 5 the right side (length,).
+    (9, channels), 4 sums (parts, length + `PAGE`) scratch, 5 the right side (length,).
     """
     a = carray(args, N_ARGUMENTS)
     parts, rows, size, outputs = a[PARTS], a[ROWS], a[LENGTH], a[CHANNELS]
     channels, hidden, reads = floats(a[POINTERS]), floats(a[POINTERS + 2]), floats(a[POINTERS + 3])
-    scratch = np.empty(TAPS, np.float32)
-    weights = floats(scratch.ctypes.data)
+    weights = nine_floats()
     while True:
         part = following(args, TICKET)
         if part >= parts:
             return
-        own = floats(a[POINTERS + 4] + 4 * part * size)
+        own = floats(a[POINTERS + 4] + 4 * part * (size + PAGE))
         for i in range(size):
             own[i] = 0
         for row in range(rows * part // parts, rows * (part + 1) // parts):
@@ -158,20 +156,19 @@ def attempt(args: Any) -> None:
     7 float64 (parts + 1,): its squares summed, each part's, then all.
 
     And for the filter whose turn is next, what `pull` would give behind that step: 8 what it answers, 9 its reads,
-    10 sums (parts, length) scratch, 11 the right side.
+    10 sums (parts, length + `PAGE`) scratch, 11 the right side.
     """
     a = carray(args, N_ARGUMENTS)
     parts, rows, size, outputs = a[PARTS], a[ROWS], a[LENGTH], a[CHANNELS]
     channels, hidden, reads = floats(a[POINTERS]), floats(a[POINTERS + 2]), floats(a[POINTERS + 3])
     before, step, squares = floats(a[POINTERS + 4]), floats(a[POINTERS + 5]), doubles(a[POINTERS + 7])
     next_hidden, next_reads = floats(a[POINTERS + 8]), floats(a[POINTERS + 9])
-    scratch, zero = np.empty(TAPS, np.float32), np.float32(0)
-    weights = floats(scratch.ctypes.data)
+    weights, zero = nine_floats(), np.float32(0)
     while True:
         part = following(args, TICKET)
         if part >= parts:
             return
-        own = floats(a[POINTERS + 10] + 4 * part * size)
+        own = floats(a[POINTERS + 10] + 4 * part * (size + PAGE))
         for i in range(size):
             own[i] = 0
         total = np.float64(0)

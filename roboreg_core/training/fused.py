@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 from roboreg_core import openmp
 from roboreg_core.device import Precision
 from roboreg_core.model.resnet import LambdaLayer, ResNet20
-from roboreg_core.openmp import addresses, launch
+from roboreg_core.openmp import PAGE, addresses, launch
 
 
 def forward(model: ResNet20, inputs: Tensor, precision: Precision) -> Tensor:
@@ -110,7 +110,7 @@ class _BatchNormReLU(torch.autograd.Function):
         of = _known().of(x.dtype)
         assert norm.momentum is not None  # None would mean a plain mean over all batches
         threads, _, length, _ = shape = _shape(x)
-        sums, known, y = torch.empty(threads, 2, length), torch.empty(4, length), torch.empty_like(x)
+        sums, known, y = torch.empty(threads, 2 * length + PAGE), torch.empty(4, length), torch.empty_like(x)
         batch = addresses(x, sums, gamma, beta, norm.running_mean, norm.running_var)
         settings = ctypes.addressof(_settings(norm.momentum, norm.eps))
         launch(of.forward_sums, *shape, *batch, settings, known.data_ptr())
@@ -136,7 +136,7 @@ class _BatchNormReLU(torch.autograd.Function):
         if second is not None:
             second = second.contiguous(memory_format=torch.channels_last)
         threads, _, length, channels = shape = _shape(x)
-        sums, terms, d = torch.empty(threads, 2, length), torch.empty(3, length), torch.empty(2, channels)
+        sums, terms, d = torch.empty(threads, 2 * length + PAGE), torch.empty(3, length), torch.empty(2, channels)
         # Between a block's convolutions the ReLU is done again: cheaper than writing and reading what is behind it.
         again = not ctx.has_residual and second is None
         activations = addresses(x, None if again else y, dy, second)

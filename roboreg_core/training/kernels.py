@@ -17,22 +17,83 @@ import torch
 from numba import carray
 
 from roboreg_core.intrinsics import body, doubles, floats, following, kernel, numbers, read, write
-from roboreg_core.openmp import CHANNELS, DONE, LENGTH, N_ARGUMENTS, PARTS, POINTERS, ROWS, TICKET
+from roboreg_core.openmp import CHANNELS, DONE, LENGTH, N_ARGUMENTS, PAGE, PARTS, POINTERS, ROWS, TICKET
 
 # Long enough that a compiled loop over a row runs at full speed, short enough that its sums stay in the cache.
 MIN_LENGTH = 256
 
 
 @body
+def _own_sums(sums: Any, part: int, length: int) -> tuple[Any, Any]:
+    """A part's two sums: they lie a page from all others', so that no thread's writing takes a line from another."""
+    start = part * (2 * length + PAGE)
+    return sums[start : start + length], sums[start + length : start + 2 * length]
+
+
+@body
+def _add_moments(x: Any, guess: Any, first: Any, second: Any) -> None:
+    """Add what is over `guess` in all rows of x to `first`, and its squares to `second`; two rows at once."""
+    n = len(guess)
+    odd = len(x) // n % 2 * n
+    for i in range(odd):
+        value = read(x[i]) - guess[i]
+        first[i] += value
+        second[i] += value * value
+    for at in range(odd, len(x), 2 * n):
+        row, other_row = x[at : at + n], x[at + n : at + 2 * n]
+        for i in range(n):
+            value, other = read(row[i]) - guess[i], read(other_row[i]) - guess[i]
+            first[i] += value + other
+            second[i] += value * value + other * other
+
+
+@body
+def _mask(dy: Any, y: Any, second_dy: Any, has_second: bool) -> None:
+    """dy becomes the gradient behind the ReLU that gave y, the second gradient added where there is one."""
+    if has_second:
+        for i in range(len(dy)):
+            both = read(dy[i]) + read(second_dy[i])
+            dy[i] = write(both if y[i] != 0 else np.float32(0), dy[i])
+    else:
+        for i in range(len(dy)):
+            dy[i] = dy[i] if y[i] != 0 else write(np.float32(0), dy[i])
+
+
+@body
+def _add_gradients(x: Any, dy: Any, gate: Any, mean: Any, first: Any, second: Any) -> None:
+    """Add the gradients of all rows to `first`, and to `second` those times what x is over the mean; two rows at once.
+
+    `gate` (2, n) lets a gradient through where gate[0] * x + gate[1] is above zero.
+    """
+    n = len(mean)
+    slope, offset, zero = gate[:n], gate[n:], np.float32(0)
+    odd = len(x) // n % 2 * n
+    for i in range(odd):
+        value = read(x[i])
+        gradient = read(dy[i]) if value * slope[i] + offset[i] > 0 else zero
+        first[i] += gradient
+        second[i] += gradient * (value - mean[i])
+    for at in range(odd, len(x), 2 * n):
+        x_row, x_other = x[at : at + n], x[at + n : at + 2 * n]
+        dy_row, dy_other = dy[at : at + n], dy[at + n : at + 2 * n]
+        for i in range(n):
+            value, other = read(x_row[i]), read(x_other[i])
+            gradient = read(dy_row[i]) if value * slope[i] + offset[i] > 0 else zero
+            behind = read(dy_other[i]) if other * slope[i] + offset[i] > 0 else zero
+            first[i] += gradient + behind
+            second[i] += gradient * (value - mean[i]) + behind * (other - mean[i])
+
+
+@body
 def _forward_sums(args: Any, x: Any) -> None:
     """Statistics of a batch: 0 x, 1 sums, 2 gamma, 3 beta, 4 running mean, 5 running var, 6 settings, 7 out.
 
-    `sums` (parts, 2, length) is scratch. `settings`, float64, holds momentum and eps. `out` (4, length) gets scale,
+    `sums` (parts, 2 * length + `PAGE`) is scratch. `settings`, float64, holds momentum and eps. `out` (4, length) gets scale,
     shift, mean and inverse deviation of each number's channel; the running statistics move by momentum.
     """
     a = carray(args, N_ARGUMENTS)
     parts, rows, length, channels = a[PARTS], a[ROWS], a[LENGTH], a[CHANNELS]
-    sums = carray(floats(a[POINTERS + 1]), parts * 2 * length)
+    sums = carray(floats(a[POINTERS + 1]), parts * (2 * length + PAGE))
     running_mean = carray(floats(a[POINTERS + 4]), channels)
     # Sums of squares lose digits where a channel's mean is far from zero; the running mean is near it.
     guess = np.empty(length, np.float32)
@@ -42,16 +103,11 @@ def _forward_sums(args: Any, x: Any) -> None:
         part = following(args, TICKET)
         if part >= parts:
             return
-        first = sums[2 * part * length : (2 * part + 1) * length]
-        second = sums[(2 * part + 1) * length : (2 * part + 2) * length]
+        first, second = _own_sums(sums, part, length)
         first[:] = 0
         second[:] = 0
-        for row in range(rows * part // parts, rows * (part + 1) // parts):
-            x_row = x[row * length : (row + 1) * length]
-            for i in range(length):
-                value = read(x_row[i]) - guess[i]
-                first[i] += value
-                second[i] += value * value
+        start, stop = rows * part // parts * length, rows * (part + 1) // parts * length
+        _add_moments(x[start:stop], guess, first, second)
         if following(args, DONE) == parts - 1:
             break
     gamma = carray(floats(a[POINTERS + 2]), channels)
@@ -63,9 +119,10 @@ def _forward_sums(args: Any, x: Any) -> None:
     for channel in range(channels):
         total, squares = 0.0, 0.0
         for part in range(parts):
+            first, second = _own_sums(sums, part, length)
             for i in range(channel, length, channels):
-                total += sums[2 * part * length + i]
-                squares += sums[(2 * part + 1) * length + i]
+                total += first[i]
+                squares += second[i]
         off = total / count
         mean = guess[channel] + off
         var = max(squares / count - off * off, 0.0)
@@ -114,40 +171,28 @@ def _backward_sums(args: Any, x: Any, y: Any, dy: Any, second_dy: Any) -> None:
     """
     a = carray(args, N_ARGUMENTS)
     parts, rows, length, channels = a[PARTS], a[ROWS], a[LENGTH], a[CHANNELS]
-    sums = carray(floats(a[POINTERS + 4]), parts * 2 * length)
+    sums = carray(floats(a[POINTERS + 4]), parts * (2 * length + PAGE))
     known = carray(floats(a[POINTERS + 5]), 4 * length)
-    scale, shift, mean = known[:length], known[length : 2 * length], known[2 * length : 3 * length]
+    mean = known[2 * length : 3 * length]
+    has_y = a[POINTERS + 1] != 0
+    gate = known[: 2 * length].copy()
+    if has_y:  # what dy is by then needs no gate
+        gate[:length] = 0
+        gate[length:] = 1
     while True:
         part = following(args, TICKET)
         if part >= parts:
             return
-        first = sums[2 * part * length : (2 * part + 1) * length]
-        second = sums[(2 * part + 1) * length : (2 * part + 2) * length]
+        first, second = _own_sums(sums, part, length)
         first[:] = 0
         second[:] = 0
-        for row in range(rows * part // parts, rows * (part + 1) // parts):
-            x_row = x[row * length : (row + 1) * length]
-            dy_row = dy[row * length : (row + 1) * length]
-            if a[POINTERS + 1] == 0:
-                for i in range(length):
-                    value = read(x_row[i])
-                    gradient = read(dy_row[i]) if value * scale[i] + shift[i] > 0 else np.float32(0)
-                    first[i] += gradient
-                    second[i] += gradient * (value - mean[i])
-                continue
-            y_row = y[row * length : (row + 1) * length]
-            if a[POINTERS + 3] == 0:
-                for i in range(length):
-                    dy_row[i] = dy_row[i] if y_row[i] != 0 else write(np.float32(0), dy_row[i])
-            else:
-                second_row = second_dy[row * length : (row + 1) * length]
-                for i in range(length):
-                    both = read(dy_row[i]) + read(second_row[i])
-                    dy_row[i] = write(both if y_row[i] != 0 else np.float32(0), dy_row[i])
-            for i in range(length):
-                gradient = read(dy_row[i])
-                first[i] += gradient
-                second[i] += gradient * (read(x_row[i]) - mean[i])
+        start, stop = rows * part // parts * length, rows * (part + 1) // parts * length
+        for at in range(start, stop, 2 * length):
+            end = min(at + 2 * length, stop)
+            mine = dy[at:end]
+            if has_y:
+                _mask(mine, y[at:end], second_dy[at:end], a[POINTERS + 3] != 0)
+            _add_gradients(x[at:end], mine, gate, mean, first, second)
         if following(args, DONE) == parts - 1:
             break
     out = carray(floats(a[POINTERS + 6]), 3 * length)
@@ -156,9 +201,10 @@ def _backward_sums(args: Any, x: Any, y: Any, dy: Any, second_dy: Any) -> None:
     for channel in range(channels):
         d_beta, with_x = 0.0, 0.0
         for part in range(parts):
+            first, second = _own_sums(sums, part, length)
             for i in range(channel, length, channels):
-                d_beta += sums[2 * part * length + i]
-                with_x += sums[(2 * part + 1) * length + i]
+                d_beta += first[i]
+                with_x += second[i]
         inverse = np.float64(known[3 * length + channel])
         d_gamma = with_x * inverse
         d[channel] = d_gamma
