@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 WIDE = 16
 _BITS, _INDEX = ir.IntType(32), ir.IntType(64)
 _FAST = ("contract", "nsz", "reassoc")
-# Many an Intel processor that has vectors of 512 bits is held to 256 by LLVM; 16 bits made into 32 are better off whole.
+# LLVM holds many an Intel processor with vectors of 512 bits to 256; 16 bits made into 32 are better off whole.
 if config.CPU_FEATURES is None and "+avx512f" in get_host_cpu_features():
     config.CPU_FEATURES = f"{get_host_cpu_features()},-prefer-256-bit"
 kernel = cfunc(types.void(types.CPointer(types.int64)), fastmath=set(_FAST), cache=True)

@@ -88,8 +88,8 @@ def _add_gradients(x: Any, dy: Any, gate: Any, mean: Any, first: Any, second: An
 def _forward_sums(args: Any, x: Any) -> None:
     """Statistics of a batch: 0 x, 1 sums, 2 gamma, 3 beta, 4 running mean, 5 running var, 6 settings, 7 out.
 
-    `sums` (parts, 2 * length + `PAGE`) is scratch. `settings`, float64, holds momentum and eps. `out` (4, length) gets scale,
-    shift, mean and inverse deviation of each number's channel; the running statistics move by momentum.
+    `sums` (parts, 2 * length + `PAGE`) is scratch. `settings`, float64, holds momentum and eps. `out` (4, length) gets
+    scale, shift, mean and inverse deviation of each number's channel; the running statistics move by momentum.
     """
     a = carray(args, N_ARGUMENTS)
     parts, rows, length, channels = a[PARTS], a[ROWS], a[LENGTH], a[CHANNELS]
