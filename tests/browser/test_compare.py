@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from roboreg_core import paths
 from roboreg_core.charts import words
-from roboreg_core.runs.spec import KIND
 from tests.browser.conftest import App
+from tests.shipped_runs import shipped_run, shipped_runs
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-HALF, QUARTERS, MINIMAL, QUARTER = "5439cba5", "96706aa6", "b932b991", "57bfe9c3"
-RECORDS = paths.recorded() / "records.json"
+HALF, QUARTERS, MINIMAL, QUARTER = map(shipped_run, ("moderate", "three-quarters", "minimal", "quarter"))
 
 
 def figures(page: Page, run: str) -> str:
@@ -28,8 +25,7 @@ def figures(page: Page, run: str) -> str:
 
 def change(run: str, baseline: str = "") -> float:
     """A recorded run's accuracy less another's, or the dense network's, 0..1; runs by the beginning of their ids."""
-    runs = [record for record in json.loads(RECORDS.read_text()) if record["kind"] == KIND]
-    records = {run["id"][:8]: run["result"]["stages"] for run in runs}
+    records = {run["id"][:8]: run["result"]["stages"] for run in shipped_runs()}
     before = records[baseline]["tuned"] if baseline else records[run]["dense"]
     return float(records[run]["tuned"]["accuracy"] - before["accuracy"])
 

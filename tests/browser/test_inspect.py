@@ -13,10 +13,11 @@ from roboreg_core.runs.summary import Summary, summary
 from roboreg_core.store.store import Store
 from roboreg_core.ui.inspect.gallery import PER_PAGE
 from tests.browser.conftest import App, click_until
+from tests.shipped_runs import shipped_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-RUN = "5439cba5"
+RUN = shipped_run("moderate")
 
 
 def figures(app: App) -> Summary:

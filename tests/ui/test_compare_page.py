@@ -29,6 +29,7 @@ from roboreg_core.ui import present
 from tests.charts.records import make_record
 from tests.command_line import CommandLine
 from tests.saved.test_schedules import HARMLESS
+from tests.shipped_runs import shipped_run
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_pages import Open, Put, click, counts, said
 from tests.ui.test_saved_pages import html
@@ -82,11 +83,11 @@ def spoken(text: str) -> str:
     return text.replace(words.NBSP, " ")
 
 
-@pytest.mark.parametrize("baseline", ["dense", "b932b99158f8f7ea"])
+@pytest.mark.parametrize("baseline", ["dense", shipped_run("minimal")])
 def test_every_figure_is_the_command_lines(
     roboreg: CommandLine, open_page: Open, recorded: list[Record], baseline: str
 ) -> None:
-    baseline = next((record.id for record in recorded if record.id.startswith(baseline[:8])), baseline)
+    baseline = next((record.id for record in recorded if record.id.startswith(baseline)), baseline)
     app = open_page("compare", runs=ids(recorded), baseline=baseline)
     told = roboreg.answer("compare", *(record.id for record in recorded), "--baseline", baseline)
     labels = facts.labels(recorded)

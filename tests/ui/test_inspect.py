@@ -26,10 +26,11 @@ from roboreg_core.store.store import Store
 from roboreg_core.ui.inspect.gallery import PER_PAGE
 from roboreg_core.ui.inspect.tabs import TABS
 from tests.charts.records import make_record
+from tests.shipped_runs import shipped_run
 from tests.ui.test_pages import said
 
 Open = Callable[..., AppTest]
-RUN, OTHER = "5439cba5", "96706aa6"
+RUN, OTHER = shipped_run("moderate"), shipped_run("three-quarters")
 HOSTILE = {
     "script": "<script>alert(1)</script>",
     "markdown": "**`x` [y](http://z) $1$ \" '",
