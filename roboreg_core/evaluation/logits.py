@@ -47,12 +47,7 @@ def logits(
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     size = batch_size or (BATCH_SIZE if on_cpu else GPU_BATCH_SIZE)
     with working_on(device):
-        network = fold_batch_norm(model).to(device, dtype).to(memory_format=torch.channels_last)
-        forward: Callable[[Tensor], Tensor] = network
-        if on_cpu and precision == "float32":
-            forward = Inference(network)
-        elif on_cpu and pointwise.available():
-            forward = partial(pointwise.forward, network)
+        network, forward = answering(model, device, dtype)
         pixels = images.pixels.to(device)
         # Answers stay on the device until the last one: to fetch each would make a GPU wait for the processor.
         out = torch.empty(len(images), network.linear.out_features, device=device)
@@ -62,6 +57,19 @@ def logits(
             if on_batch is not None:
                 on_batch(min(1.0, (start + len(part)) / len(images)))
         return out.cpu()
+
+
+def answering(model: ResNet20, device: torch.device, dtype: torch.dtype) -> tuple[ResNet20, Callable[[Tensor], Tensor]]:
+    """A copy of `model` with its batch norms folded, on the device, in `dtype`; and its fastest forward pass there.
+
+    The pass takes what the copy's `prepare` gives in `dtype`, (n, 3, 32, 32), and returns logits (n, 10).
+    """
+    network = fold_batch_norm(model).to(device, dtype).to(memory_format=torch.channels_last)
+    if device.type == "cpu" and dtype == torch.float32:
+        return network, Inference(network)
+    if device.type == "cpu" and pointwise.available():
+        return network, partial(pointwise.forward, network)
+    return network, network
 
 
 def fold_batch_norm(model: ResNet20) -> ResNet20:

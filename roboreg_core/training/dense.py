@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -79,7 +78,6 @@ def train_dense(
     device, resume = choose_device(job.device), _resumable(job)
     images = sources.training_images(job.training_set)
     teacher = _teacher(job)
-    started = time.perf_counter()
     fitted = fit(
         untrained(job.spec.seed),
         images,
@@ -90,7 +88,7 @@ def train_dense(
         hooks=_hooks(job, on_epoch, on_step),
         resume=resume,
     )
-    return _finish(job, fitted, images.name, device, {"seconds": time.perf_counter() - started}, teacher)
+    return _finish(job, fitted, images.name, device, {}, teacher)
 
 
 def train_together(
@@ -110,7 +108,6 @@ def train_together(
         raise CheckpointError("trainings to go on together must all have left a state; resume them one after another")
     images = sources.training_images(jobs[0].training_set)
     teacher = _teacher(jobs[0])
-    started = time.perf_counter()
     every = fit_together(
         [untrained(job.spec.seed) for job in jobs],
         images,
@@ -121,9 +118,8 @@ def train_together(
         hooks=[_hooks(job, on_epoch, on_step if job is jobs[0] else None) for job in jobs],
         resume=states,
     )
-    effort = {"seconds": time.perf_counter() - started, "together": len(jobs)}
     pairs = zip(jobs, every, strict=True)
-    return [_finish(job, fitted, images.name, device, effort, teacher) for job, fitted in pairs]
+    return [_finish(job, fitted, images.name, device, {"together": len(jobs)}, teacher) for job, fitted in pairs]
 
 
 def _hooks(
@@ -148,12 +144,15 @@ def _finish(
     fitted: Fitted,
     images: str,
     device: torch.device,
-    effort: Mapping[str, float],
+    told: Mapping[str, int],
     teacher: Checkpoint | None,
 ) -> Report:
     test = sources.test_images()
     figures = report(logits(fitted.model, test, device=device), test.labels)
-    surroundings = {**environment(device), "precision": computed_in(job.spec.precision, device), **effort}
+    # Of all epochs, also of those before it was resumed.
+    seconds = sum(epoch.seconds for epoch in fitted.history)
+    surroundings = {**environment(device), "precision": computed_in(job.spec.precision, device)}
+    surroundings |= {"seconds": seconds, **told}
     _save(job, fitted, figures, images, surroundings, teacher)
     job.state.unlink(missing_ok=True)
     return figures

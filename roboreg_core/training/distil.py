@@ -6,6 +6,7 @@ The source of the loss is Hinton, Vinyals and Dean 2015, "Distilling the knowled
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from roboreg_core.device import computed_in
 from roboreg_core.errors import SpecError
-from roboreg_core.evaluation.logits import fold_batch_norm
+from roboreg_core.evaluation.logits import answering
 from roboreg_core.model import checkpoints
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.training.spec import TrainSpec
@@ -26,18 +27,20 @@ class Teacher:
 
     Attributes:
         network: a copy with batch norm folded, on the training's device, channels last, in `dtype`.
+        forward: its pass, see `evaluation.logits.answering`.
         dtype: the training's precision.
         sha256: of the network's weights as safetensors, before folding.
     """
 
     network: ResNet20
+    forward: Callable[[Tensor], Tensor]
     dtype: torch.dtype
     sha256: str
 
     @torch.no_grad()  # not inference_mode: the loss's backward pass reads what comes out
     def logits(self, pixels: Tensor) -> Tensor:
         """Raw images (n, 3, 32, 32), uint8 or floats in 0..255 -> float32 logits (n, 10), in one forward pass."""
-        return self.network(self.network.prepare(pixels, self.dtype)).float()
+        return self.forward(self.network.prepare(pixels, self.dtype)).float()
 
 
 def prepare_teacher(model: ResNet20 | None, spec: TrainSpec, device: torch.device) -> Teacher | None:
@@ -52,8 +55,9 @@ def prepare_teacher(model: ResNet20 | None, spec: TrainSpec, device: torch.devic
             f"distil weight must be 0 where there is no teacher, got {spec.distil_weight}; give fit a teacher network"
         )
     dtype = torch.bfloat16 if computed_in(spec.precision, device) == "bfloat16" else torch.float32
-    network = fold_batch_norm(model).requires_grad_(False).to(device, dtype).to(memory_format=torch.channels_last)
-    return Teacher(network=network, dtype=dtype, sha256=hashlib.sha256(checkpoints.to_bytes(model)).hexdigest())
+    network, forward = answering(model, device, dtype)
+    digest = hashlib.sha256(checkpoints.to_bytes(model)).hexdigest()
+    return Teacher(network=network.requires_grad_(False), forward=forward, dtype=dtype, sha256=digest)
 
 
 def distilled(cross_entropy: Tensor, logits: Tensor, wanted: Tensor, spec: TrainSpec) -> Tensor:
