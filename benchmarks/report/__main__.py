@@ -1,4 +1,4 @@
-"""Take the figures of docs/performance.md and of the README, and write both from what was taken.
+"""Take the figures of docs/performance.md and of the README, and write both from what was taken, docs/results.md too.
 
 python -m benchmarks.report measure [NAME...]    # every benchmark in a process of its own; all that can run here
 python -m benchmarks.report write
@@ -17,8 +17,9 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.report import measurements, page
+from benchmarks.report import measurements, page, shipped
 from benchmarks.report.catalogue import BENCHMARKS, BY_NAME, Benchmark
+from benchmarks.results import points, table
 from roboreg_core import paths
 from roboreg_core.errors import SpecError
 
@@ -73,11 +74,16 @@ def run(benchmark: Benchmark, *, quick: bool) -> bool:
 
 @app.command()
 def write() -> None:
-    """Write docs/performance.md, and the README's figures between their markers, from what was kept."""
-    found = measurements.read()
-    PAGE.write_text(page.page(found), encoding="utf-8")
-    README.write_text(page.with_figures(README.read_text(encoding="utf-8"), found), encoding="utf-8")
-    print(f"wrote {PAGE} and the figures of {README}")
+    """Write docs/performance.md, docs/results.md and the README's parts between markers, from all that was kept."""
+    PAGE.write_text(page.page(measurements.read()), encoding="utf-8")
+    table.PAGE.write_text(table.made(), encoding="utf-8")
+    README.write_text(page.with_parts(README.read_text(encoding="utf-8"), readme_parts()), encoding="utf-8")
+    print(f"wrote {PAGE}, {table.PAGE} and the figures of {README}")
+
+
+def readme_parts() -> dict[str, str]:
+    """What is between the README's markers, by their names."""
+    return {**shipped.parts(points.read()), "figures": page.short(measurements.read())}
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from roboreg_core.errors import RoboRegError
 
 NOT_YET = "not measured yet"
 NO_GPU = "not measured: no GPU was at hand"
-BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 # Where others used more of the cores than this, figures are said to be taken beside other work.
 FREE = 0.2
 
@@ -44,13 +43,16 @@ def page(measurements: Measurements) -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
-def with_figures(readme: str, measurements: Measurements) -> str:
-    """The README with its figures between the markers replaced. Raises `RoboRegError` where there are no markers."""
-    before, begun, rest = readme.partition(BEGIN)
-    _, ended, after = rest.partition(END)
-    if not begun or not ended:
-        raise RoboRegError(f"README.md must have {BEGIN} and {END} round its figures, found none or one of them")
-    return f"{before}{BEGIN}\n{short(measurements)}{END}{after}"
+def with_parts(readme: str, parts: Mapping[str, str]) -> str:
+    """The README with what is between each part's markers replaced. Raises `RoboRegError` where markers are missing."""
+    for name, text in parts.items():
+        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        before, begun, rest = readme.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not begun or not ended:
+            raise RoboRegError(f"README.md must have {begin} and {end}, found none or one of them; put them back")
+        readme = f"{before}{begin}\n{text}{end}{after}"
+    return readme
 
 
 def short(measurements: Measurements) -> str:

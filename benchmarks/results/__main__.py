@@ -6,7 +6,6 @@ python -m benchmarks.results write
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -17,11 +16,9 @@ import typer
 from benchmarks.results import points, table
 from benchmarks.results.contestants import CONTESTANTS, chosen
 from benchmarks.results.table import SCHEDULES
-from roboreg_core import paths
 from roboreg_core.errors import RoboRegError, SpecError
 
 ALL = ",".join(SCHEDULES)
-PAGE = paths.PROJECT / "docs" / "results.md"
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -126,16 +123,10 @@ def search(
 
 
 @app.command()
-def write(file: File = points.FILE, out: Annotated[Path, typer.Option(help="The page.")] = PAGE) -> None:
+def write(file: File = points.FILE, out: Annotated[Path, typer.Option(help="The page.")] = table.PAGE) -> None:
     """Write the page from the points in the file."""
-    out.write_text(made(file), encoding="utf-8")
+    out.write_text(table.made(file), encoding="utf-8")
     print(f"wrote {out}")
-
-
-def made(file: Path = points.FILE) -> str:
-    """What the page must be, from the points in the file that start from the shipped dense network."""
-    card = json.loads((paths.checkpoints() / "dense.json").read_text())
-    return table.page(points.read(file), card["sha256"])
 
 
 def _schedules(names: str) -> tuple[str, ...]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from benchmarks.results.points import Points, Tune
+from benchmarks.results.points import FILE, Points, Tune, read
 from benchmarks.results.rows import Columns, Mean, Row, Took, columns, rows
 from benchmarks.results.searched import section as searched_section
+from roboreg_core import paths
 from roboreg_core.data.sources import TRAINING_COUNTS
 from roboreg_core.model.cost import DENSE_COST, cost
 from roboreg_core.runs.spec import METHOD_VERSION
 from roboreg_core.schedule import PRESETS
 
 SCHEDULES = tuple(name for name in PRESETS if name != "dense")
+PAGE = paths.PROJECT / "docs" / "results.md"
 NOT_MEASURED = "not measured"
 BESIDE = "†"
 OLDER = "‡"
@@ -32,6 +36,12 @@ python -m benchmarks.results time             # seconds of pruning, with nothing
 python -m benchmarks.results write            # this page
 ```
 """
+
+
+def made(file: Path = FILE) -> str:
+    """What the page must be, from the points in the file that start from the shipped dense network."""
+    card = json.loads((paths.checkpoints() / "dense.json").read_text(encoding="utf-8"))
+    return page(read(file), card["sha256"])
 
 
 def page(held: Points, dense_sha256: str) -> str:

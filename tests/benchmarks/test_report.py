@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from benchmarks.report import measurements
-from benchmarks.report.__main__ import PAGE, README, chosen
+from benchmarks.report.__main__ import PAGE, README, chosen, readme_parts
 from benchmarks.report.catalogue import BENCHMARKS, BY_NAME, MISSED, REACHED, Benchmark
 from benchmarks.report.costs import ACTIVITIES, DONE, GENERAL, done, largest
 from benchmarks.report.measurements import Measurement
-from benchmarks.report.page import BEGIN, END, NO_GPU, NOT_YET, page, short, with_figures
+from benchmarks.report.page import NO_GPU, NOT_YET, page, short, with_parts
 from roboreg_core import paths
 from roboreg_core.errors import RoboRegError, SpecError
 
@@ -70,7 +70,7 @@ def test_page_and_readme_are_what_the_stored_figures_say() -> None:
     found = measurements.read()
     assert PAGE.read_text(encoding="utf-8") == page(found), "run: python -m benchmarks.report write"
     readme = README.read_text(encoding="utf-8")
-    assert readme == with_figures(readme, found), "run: python -m benchmarks.report write"
+    assert readme == with_parts(readme, readme_parts()), "run: python -m benchmarks.report write"
 
 
 def test_stored_figures_are_of_benchmarks_that_there_are_and_of_no_quick_run() -> None:
@@ -168,10 +168,11 @@ def test_every_kind_of_work_that_is_told_apart_has_a_sentence() -> None:
 
 
 def test_only_what_is_between_the_markers_changes() -> None:
-    readme = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    assert with_figures(readme, ALL) == f"before\n{BEGIN}\n{short(ALL)}{END}\nafter\n"
-    with pytest.raises(RoboRegError, match="must have"):
-        with_figures("no markers", ALL)
+    readme = "before\n<!-- one -->\nold\n<!-- /one -->\nafter <!-- two --><!-- /two -->\n"
+    changed = with_parts(readme, {"one": "new\n", "two": "2\n"})
+    assert changed == "before\n<!-- one -->\nnew\n<!-- /one -->\nafter <!-- two -->\n2\n<!-- /two -->\n"
+    with pytest.raises(RoboRegError, match="must have <!-- three -->"):
+        with_parts(readme, {"three": "new"})
 
 
 def test_figures_are_kept_with_the_machine_and_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

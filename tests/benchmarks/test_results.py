@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from benchmarks.results import points
-from benchmarks.results.__main__ import PAGE, made
 from benchmarks.results.contestants import CONTESTANTS, chosen
 from benchmarks.results.measure import Choice, Measurer, missing, wanted
 from benchmarks.results.points import Point, Points, Searched, Seconds, Tune
 from benchmarks.results.searched import largest_uniform
-from benchmarks.results.table import BESIDE, NOT_MEASURED, OLDER, SCHEDULES, page
+from benchmarks.results.table import BESIDE, NOT_MEASURED, OLDER, PAGE, SCHEDULES, made, page
 from roboreg_core.analysis.limits import Limits
 from roboreg_core.data import sources
 from roboreg_core.data.images import Images

@@ -1,0 +1,114 @@
+"""What the README says of the networks and runs that ship, from cards and records, and of the longest trainings."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results.points import Points
+from roboreg_core import paths
+from roboreg_core.runs.spec import DEFAULT_PRESET, KIND
+from roboreg_core.schedule import PRESETS
+from roboreg_core.store.records import Record
+from roboreg_core.store.shipped import Shipped
+
+NOT_YET = "not measured yet with this network"
+
+
+def parts(points: Points) -> dict[str, str]:
+    """Each part of the README that is written from what ships, by the name that its markers have."""
+    cards = read_cards(paths.checkpoints())
+    runs = [record for record in Shipped(paths.recorded()).records().values() if record.kind == KIND]
+    return {"dense": dense(cards), "recorded": recorded(runs), "good": good(points, cards["dense"]["sha256"])}
+
+
+def read_cards(folder: Path) -> dict[str, dict[str, Any]]:
+    """Cards by name: of what ships as a dense network and of what lies in `others`."""
+    files = [*sorted(folder.glob("*.json")), *sorted((folder / "others").glob("*.json"))]
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
+
+
+def dense(cards: dict[str, dict[str, Any]]) -> str:
+    """How right the shipped network is, what other seeds came to, and who taught it."""
+    card = cards["dense"]
+    recipe = card["recipe"]
+    count = card["accuracy"]["images"]
+    words = (
+        f"**The dense network** is right on **{_percent(_test(card))}** of the {count:,} test images "
+        f"(float32, last of {recipe['epochs']} epochs of recipe `{recipe['recipe']}`, seed {card['seed']}, "
+        f"{card['images']})."
+    )
+    others = [each for each in cards.values() if _but_seed(each) == _but_seed(card) and each["seed"] != card["seed"]]
+    if others:
+        named = " and ".join(f"{_percent(_test(each))} (seed {each['seed']})" for each in others)
+        mean = statistics.fmean(map(_test, [card, *others]))
+        words += f" The same training came to {named}: **{_percent(mean)}, the mean of {len(others) + 1} seeds**."
+    taught = card.get("teacher", {}).get("sha256")
+    teacher = next((name for name, each in cards.items() if each["sha256"] == taught), None)
+    if teacher is not None:
+        words += f" `{teacher}`, {_percent(_test(cards[teacher]))}, taught them."
+    return f"{words} The cards in `checkpoints` hold the commands and every epoch.\n"
+
+
+def recorded(runs: Iterable[Record]) -> str:
+    """The table of the recorded runs, most filters first."""
+    runs = sorted(runs, key=lambda run: (-run.result["cost"]["macs"], run.spec["method"]))
+    medians = [1000 * run.result["latency"]["dense_batch_1"]["median"] for run in runs]
+    rows = [
+        "| schedule | method | parameters | MACs | pruned | fine-tuned | whole run | "
+        f"latency, dense {min(medians):.2f} to {max(medians):.2f} ms |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    names = {tuple(schedule): name for name, schedule in PRESETS.items()}
+    for run in runs:
+        spec, result = run.spec, run.result
+        cells = (
+            names[tuple(spec["schedule"])],
+            spec["method"] if spec["distil"] else f"{spec['method']}, labels alone",
+            f"{result['cost']['parameters']:,}",
+            f"{result['cost']['macs']:,}",
+            _percent(result["stages"]["pruned"]["accuracy"]),
+            _percent(result["stages"]["tuned"]["accuracy"]),
+            f"{result['seconds']['total']:.0f} s",
+            f"{1000 * result['latency']['final_batch_1']['median']:.2f} ms",
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def good(points: Points, dense_sha256: str) -> str:
+    """What the default method comes to with all training images and a longer preset, where it was measured."""
+    found = [
+        point
+        for point in points.points
+        if point.contestant == "refit"
+        and point.dense_sha256 == dense_sha256
+        and point.tune is not None
+        and (point.tune.training_set, point.tune.preset) != ("bundled", DEFAULT_PRESET)
+    ]
+    if not found:
+        return f"{NOT_YET}\n"
+    rows = ["| schedule | preset | training images | seed | pruned | fine-tuned |", "|---|---|---|---|---|---|"]
+    for point in sorted(found, key=lambda point: -point.macs):
+        assert point.tune is not None
+        assert point.tuned is not None
+        preset = f"{point.tune.preset}, {point.tune.epochs} epochs"
+        cells = (point.schedule, preset, point.tune.training_set, str(point.seed), _percent(point.pruned))
+        rows.append(f"| {' | '.join(cells)} | **{_percent(point.tuned)}** |")
+    return "\n".join(rows) + "\n"
+
+
+def _test(card: dict[str, Any]) -> float:
+    return float(card["accuracy"]["test"])
+
+
+def _but_seed(card: dict[str, Any]) -> tuple[Any, ...]:
+    """What a training is, without its seed."""
+    return {**card["recipe"], "seed": None}, card["images"], card.get("teacher", {}).get("sha256")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
