@@ -14,7 +14,8 @@ from numba.extending import intrinsic
 WIDE = 16
 _BITS, _INDEX = ir.IntType(32), ir.IntType(64)
 _FAST = ("contract", "nsz", "reassoc")
-# LLVM holds many an Intel processor with vectors of 512 bits to 256; 16 bits made into 32 are better off whole.
+# For many Intel processors that have vectors of 512 bits LLVM prefers 256; making 16 bits into 32 is faster in whole
+# ones. It holds for all that numba compiles in this process from here on, unless NUMBA_CPU_FEATURES says otherwise.
 if config.CPU_FEATURES is None and "+avx512f" in get_host_cpu_features():
     config.CPU_FEATURES = f"{get_host_cpu_features()},-prefer-256-bit"
 kernel = cfunc(types.void(types.CPointer(types.int64)), fastmath=set(_FAST), cache=True)
@@ -82,7 +83,7 @@ def add_weighted(context: Any, x: Any, start: Any, stride: Any, weights: Any, ba
 
 @intrinsic
 def nine_floats(context: Any) -> Any:
-    """Room for nine float32 on the thread's own stack, until the kernel returns.
+    """Room for nine float32 on the thread's own stack, until the function that asks returns.
 
     An array's memory is given back where the array itself is last named, though a pointer into it be used later.
     """

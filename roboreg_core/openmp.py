@@ -22,8 +22,8 @@ N_ARGUMENTS = 20
 # Places of a kernel's arguments: counts, then addresses. 0 stands for a tensor that is not there.
 TICKET, DONE, PARTS, ROWS, LENGTH, CHANNELS = range(6)
 POINTERS = 6
-# Numbers of float32 in a page of memory. What threads write again and again lies so far apart: a core takes a line of
-# memory from another that writes beside it, and fetches lines ahead of what it reads up to the end of a page.
+# float32 numbers in a page of memory. What threads keep writing lies this far apart: a core that writes takes the line
+# from its neighbour, and cores fetch ahead up to the end of a page.
 PAGE = 1024
 
 

@@ -217,7 +217,7 @@ def convolve(args: Any) -> None:
     side, width, line, out_line = size // TILE, size * length, (size + 2) * length, size * channels
     tiles = side * side
     framed = np.zeros((size + 2) * line, np.float32)
-    corner = floats(framed.ctypes.data)
+    corner = floats(framed.ctypes.data)  # the memory stays as long as the loop names `framed` itself
     # Threads count themselves by what else tells the last one.
     scratch = a[POINTERS + 5] + following(args, DONE) * images * POINTS**2 * tiles * (length + channels) * FLOAT
     while True:

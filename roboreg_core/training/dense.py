@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,7 +88,7 @@ def train_dense(
         hooks=_hooks(job, on_epoch, on_step),
         resume=resume,
     )
-    return _finish(job, fitted, images.name, device, {}, teacher)
+    return _finish(job, fitted, images.name, device, teacher)
 
 
 def train_together(
@@ -119,7 +119,7 @@ def train_together(
         resume=states,
     )
     pairs = zip(jobs, every, strict=True)
-    return [_finish(job, fitted, images.name, device, {"together": len(jobs)}, teacher) for job, fitted in pairs]
+    return [_finish(job, fitted, images.name, device, teacher, together=len(jobs)) for job, fitted in pairs]
 
 
 def _hooks(
@@ -144,15 +144,16 @@ def _finish(
     fitted: Fitted,
     images: str,
     device: torch.device,
-    told: Mapping[str, int],
     teacher: Checkpoint | None,
+    *,
+    together: int | None = None,
 ) -> Report:
     test = sources.test_images()
     figures = report(logits(fitted.model, test, device=device), test.labels)
     # Of all epochs, also of those before it was resumed.
     seconds = sum(epoch.seconds for epoch in fitted.history)
     surroundings = {**environment(device), "precision": computed_in(job.spec.precision, device)}
-    surroundings |= {"seconds": seconds, **told}
+    surroundings |= {"seconds": seconds} | ({"together": together} if together is not None else {})
     _save(job, fitted, figures, images, surroundings, teacher)
     job.state.unlink(missing_ok=True)
     return figures

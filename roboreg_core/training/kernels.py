@@ -61,27 +61,26 @@ def _mask(dy: Any, y: Any, second_dy: Any, has_second: bool) -> None:
 
 @body
 def _add_gradients(x: Any, dy: Any, gate: Any, mean: Any, first: Any, second: Any) -> None:
-    """Add the gradients of all rows to `first`, and to `second` those times what x is over the mean; two rows at once.
+    """Add the gradients of one row or two to `first`, and to `second` those times what x is over the mean.
 
     `gate` (2, n) lets a gradient through where gate[0] * x + gate[1] is above zero.
     """
     n = len(mean)
     slope, offset, zero = gate[:n], gate[n:], np.float32(0)
-    odd = len(x) // n % 2 * n
-    for i in range(odd):
-        value = read(x[i])
-        gradient = read(dy[i]) if value * slope[i] + offset[i] > 0 else zero
-        first[i] += gradient
-        second[i] += gradient * (value - mean[i])
-    for at in range(odd, len(x), 2 * n):
-        x_row, x_other = x[at : at + n], x[at + n : at + 2 * n]
-        dy_row, dy_other = dy[at : at + n], dy[at + n : at + 2 * n]
+    if len(x) == n:
         for i in range(n):
-            value, other = read(x_row[i]), read(x_other[i])
-            gradient = read(dy_row[i]) if value * slope[i] + offset[i] > 0 else zero
-            behind = read(dy_other[i]) if other * slope[i] + offset[i] > 0 else zero
-            first[i] += gradient + behind
-            second[i] += gradient * (value - mean[i]) + behind * (other - mean[i])
+            value = read(x[i])
+            gradient = read(dy[i]) if value * slope[i] + offset[i] > 0 else zero
+            first[i] += gradient
+            second[i] += gradient * (value - mean[i])
+        return
+    x_row, x_other, dy_row, dy_other = x[:n], x[n:], dy[:n], dy[n:]
+    for i in range(n):
+        value, other = read(x_row[i]), read(x_other[i])
+        gradient = read(dy_row[i]) if value * slope[i] + offset[i] > 0 else zero
+        behind = read(dy_other[i]) if other * slope[i] + offset[i] > 0 else zero
+        first[i] += gradient + behind
+        second[i] += gradient * (value - mean[i]) + behind * (other - mean[i])
 
 
 @body

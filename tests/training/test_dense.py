@@ -83,6 +83,9 @@ def test_broken_off_together_they_go_on_together_or_alone(tmp_path: Path) -> Non
     alone = replace(first, out=tmp_path / "copy" / first.out.name)
     train_dense(alone)
     done, again = checkpoints.load(str(first.out)), checkpoints.load(str(alone.out))
+    for card in (done.card, again.card):
+        assert len(card["history"]) == first.spec.epochs
+        assert card["environment"]["seconds"] == pytest.approx(sum(epoch["seconds"] for epoch in card["history"]))
     torch.testing.assert_close(done.model.state_dict(), again.model.state_dict(), rtol=1e-4, atol=1e-4)
 
 

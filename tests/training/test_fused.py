@@ -28,11 +28,11 @@ ROUNDING = {torch.bfloat16: 2**-8, torch.float32: 2**-17}
 TYPES = pytest.mark.parametrize("dtype", ROUNDING)
 
 
-@pytest.fixture
-def two_threads() -> Iterator[None]:
+@pytest.fixture(params=[1, 2])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
+    torch.set_num_threads(request.param)
+    yield request.param
     torch.set_num_threads(before)
 
 
@@ -60,7 +60,7 @@ def relative(value: Tensor, expected: Tensor) -> float:
 @pytest.mark.parametrize("with_residual", [False, True])
 @pytest.mark.parametrize("stride", [None, 1, 2])
 def test_outputs_and_gradients_are_torchs(
-    two_threads: None, channels: int, with_residual: bool, stride: int | None, dtype: torch.dtype
+    threads: int, channels: int, with_residual: bool, stride: int | None, dtype: torch.dtype
 ) -> None:
     x, residual, *upstream = (draw(6, channels, 8, 8, seed=seed, dtype=dtype) for seed in (2, 3, 4, 5))
     x = 3 + 2 * x
