@@ -21,6 +21,11 @@ def checkpoints() -> Path:
     return PROJECT / "checkpoints"
 
 
+def others() -> Path:
+    """Folder of further dense networks that ship: found by name or SHA-256, but not offered to start from."""
+    return checkpoints() / "others"
+
+
 def recorded() -> Path:
     """Folder of the recorded runs that ship with the project."""
     return PROJECT / "checkpoints" / "recorded"

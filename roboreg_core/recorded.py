@@ -14,7 +14,7 @@ from roboreg_core.model import checkpoints
 from roboreg_core.runs.spec import RunSpec, spec_for
 from roboreg_core.schedule import BOUNDS, PRESETS
 from roboreg_core.store.records import Record
-from roboreg_core.store.shipped import export
+from roboreg_core.store.shipped import drop, export
 from roboreg_core.store.store import Store
 
 # Schedule, method, epochs on the bundled images: every pruned preset, and the source's arithmetic at half size.
@@ -61,12 +61,15 @@ def time_again(store: Store) -> list[str]:
 
 
 def make(store: Store, execute: Callable[[RunSpec, bytes], Record]) -> list[str]:
-    """Run what `store` does not hold yet, export all to `checkpoints/recorded`, and return their ids."""
-    content = checkpoints.load("dense").content
-    ids = []
+    """Run what `store` does not hold yet, export all to `checkpoints/recorded`, and return their ids.
+
+    What was recorded from another dense network goes.
+    """
+    dense, ids = checkpoints.load("dense"), []
+    _drop_others(dense.sha256)
     for spec in specs():
         if store.get_record(spec.id) is None:
-            execute(spec, content)
+            execute(spec, dense.content)
         store.export_record(spec.id, paths.recorded())
         ids.append(spec.id)
     return ids
@@ -79,11 +82,19 @@ def sweep_specs() -> list[SweepSpec]:
 
 
 def make_sweeps(store: Store, measure: Callable[[SweepSpec], Sweep]) -> list[str]:
-    """Measure what `store` does not hold yet, export sweeps and points, and return the sweeps' ids."""
+    """Measure what `store` does not hold yet, export sweeps and points, and return the sweeps' ids.
+
+    What was recorded from another dense network goes.
+    """
     ids = []
+    _drop_others(checkpoints.load("dense").sha256)
     for spec in sweep_specs():
         sweep = measure(spec)
         for record in (sweep.id, *(point.record for point in points_of(store, sweep))):
             store.export_record(record, paths.recorded())
         ids.append(sweep.id)
     return ids
+
+
+def _drop_others(dense_sha256: str) -> None:
+    drop(paths.recorded(), lambda record: record.spec["dense_sha256"] != dense_sha256)

@@ -20,12 +20,12 @@ Measurements = Mapping[str, Measurement]
 HEAD = """# Performance
 
 Every figure here was measured by a command and is kept in `benchmarks/measured/`, one file a benchmark, with the
-machine, the versions and the date. This page and the README's figures are written from those files; a test holds that
-they equal what is written from them.
+machine, the versions and the date. This page and the README's table of speed are written from those files; a test holds
+that they equal what is written from them.
 
 ```
 python -m benchmarks.report measure [NAME...]    # all, or some: {names}
-python -m benchmarks.report write                # this page and the README's figures
+python -m benchmarks.report write                # this page, docs/results.md and the README's parts between markers
 ```
 
 Ratios are taken within a turn: contenders have a process each and take turns, so that a machine that slows down slows

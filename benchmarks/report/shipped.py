@@ -8,9 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report.catalogue import percent
 from benchmarks.results.points import Points
 from roboreg_core import paths
-from roboreg_core.runs.spec import DEFAULT_PRESET, KIND
+from roboreg_core.charts import words
+from roboreg_core.pruning.method import DEFAULT_METHOD
+from roboreg_core.runs.spec import DEFAULT_PRESET, KIND, METHOD_VERSION
 from roboreg_core.schedule import PRESETS
 from roboreg_core.store.records import Record
 from roboreg_core.store.shipped import Shipped
@@ -22,7 +25,7 @@ def parts(points: Points) -> dict[str, str]:
     """Each part of the README that is written from what ships, by the name that its markers have."""
     cards = read_cards(paths.checkpoints())
     runs = [record for record in Shipped(paths.recorded()).records().values() if record.kind == KIND]
-    return {"dense": dense(cards), "recorded": recorded(runs), "good": good(points, cards["dense"]["sha256"])}
+    return {"dense": dense(cards), "recorded": recorded(runs), "good": good(points, cards[paths.SHIPPED]["sha256"])}
 
 
 def read_cards(folder: Path) -> dict[str, dict[str, Any]]:
@@ -33,29 +36,31 @@ def read_cards(folder: Path) -> dict[str, dict[str, Any]]:
 
 def dense(cards: dict[str, dict[str, Any]]) -> str:
     """How right the shipped network is, what other seeds came to, and who taught it."""
-    card = cards["dense"]
+    card = cards[paths.SHIPPED]
     recipe = card["recipe"]
     count = card["accuracy"]["images"]
-    words = (
-        f"**The dense network** is right on **{_percent(_test(card))}** of the {count:,} test images "
+    told = (
+        f"**The dense network** is right on **{percent(_test(card), 2)}** of the {count:,} test images "
         f"(float32, last of {recipe['epochs']} epochs of recipe `{recipe['recipe']}`, seed {card['seed']}, "
         f"{card['images']})."
     )
     others = [each for each in cards.values() if _but_seed(each) == _but_seed(card) and each["seed"] != card["seed"]]
     if others:
-        named = " and ".join(f"{_percent(_test(each))} (seed {each['seed']})" for each in others)
+        named = " and ".join(f"{percent(_test(each), 2)} (seed {each['seed']})" for each in others)
         mean = statistics.fmean(map(_test, [card, *others]))
-        words += f" The same training came to {named}: **{_percent(mean)}, the mean of {len(others) + 1} seeds**."
+        told += f" The same training came to {named}: **{percent(mean, 2)}, the mean of {len(others) + 1} seeds**."
     taught = card.get("teacher", {}).get("sha256")
     teacher = next((name for name, each in cards.items() if each["sha256"] == taught), None)
     if teacher is not None:
-        words += f" `{teacher}`, {_percent(_test(cards[teacher]))}, taught them."
-    return f"{words} The cards in `checkpoints` hold the commands and every epoch.\n"
+        told += f" `{teacher}`, {percent(_test(cards[teacher]), 2)}, taught {'them' if others else 'it'}."
+    return f"{told} The cards in `checkpoints` hold the commands and every epoch.\n"
 
 
 def recorded(runs: Iterable[Record]) -> str:
-    """The table of the recorded runs, most filters first."""
+    """The table of the recorded runs, most filters first, and what its times depend on."""
     runs = sorted(runs, key=lambda run: (-run.result["cost"]["macs"], run.spec["method"]))
+    if not runs:
+        return f"{NOT_YET}\n"
     medians = [1000 * run.result["latency"]["dense_batch_1"]["median"] for run in runs]
     rows = [
         "| schedule | method | parameters | MACs | pruned | fine-tuned | whole run | "
@@ -70,13 +75,14 @@ def recorded(runs: Iterable[Record]) -> str:
             spec["method"] if spec["distil"] else f"{spec['method']}, labels alone",
             f"{result['cost']['parameters']:,}",
             f"{result['cost']['macs']:,}",
-            _percent(result["stages"]["pruned"]["accuracy"]),
-            _percent(result["stages"]["tuned"]["accuracy"]),
+            percent(result["stages"]["pruned"]["accuracy"], 2),
+            percent(result["stages"]["tuned"]["accuracy"], 2),
             f"{result['seconds']['total']:.0f} s",
             f"{1000 * result['latency']['final_batch_1']['median']:.2f} ms",
         )
         rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows) + "\n"
+    threads = sorted({words.plural(run.result["environment"]["threads"], "thread") for run in runs})
+    return "\n".join([*rows, "", f"Times on {' or '.join(threads)}."]) + "\n"
 
 
 def good(points: Points, dense_sha256: str) -> str:
@@ -84,10 +90,10 @@ def good(points: Points, dense_sha256: str) -> str:
     found = [
         point
         for point in points.points
-        if point.contestant == "refit"
-        and point.dense_sha256 == dense_sha256
+        if (point.contestant, point.version, point.dense_sha256) == (DEFAULT_METHOD, METHOD_VERSION, dense_sha256)
         and point.tune is not None
-        and (point.tune.training_set, point.tune.preset) != ("bundled", DEFAULT_PRESET)
+        and point.tune.training_set == "full"
+        and point.tune.preset != DEFAULT_PRESET
     ]
     if not found:
         return f"{NOT_YET}\n"
@@ -96,8 +102,8 @@ def good(points: Points, dense_sha256: str) -> str:
         assert point.tune is not None
         assert point.tuned is not None
         preset = f"{point.tune.preset}, {point.tune.epochs} epochs"
-        cells = (point.schedule, preset, point.tune.training_set, str(point.seed), _percent(point.pruned))
-        rows.append(f"| {' | '.join(cells)} | **{_percent(point.tuned)}** |")
+        cells = (point.schedule, preset, point.tune.training_set, str(point.seed), percent(point.pruned, 2))
+        rows.append(f"| {' | '.join(cells)} | **{percent(point.tuned, 2)}** |")
     return "\n".join(rows) + "\n"
 
 
@@ -108,7 +114,3 @@ def _test(card: dict[str, Any]) -> float:
 def _but_seed(card: dict[str, Any]) -> tuple[Any, ...]:
     """What a training is, without its seed."""
     return {**card["recipe"], "seed": None}, card["images"], card.get("teacher", {}).get("sha256")
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %"

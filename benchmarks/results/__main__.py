@@ -1,7 +1,6 @@
-"""Measure what is missing, and write docs/results.md from what was measured.
+"""Measure what docs/results.md lacks; `python -m benchmarks.report write` writes it from what was measured.
 
 python -m benchmarks.results measure    # the rival needs requirements-rivals.txt
-python -m benchmarks.results write
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.results import points, table
+from benchmarks.results import points
 from benchmarks.results.contestants import CONTESTANTS, chosen
 from benchmarks.results.table import SCHEDULES
 from roboreg_core.errors import RoboRegError, SpecError
@@ -120,13 +119,6 @@ def search(
                 f"{entry.budget:g} {entry.source} {entry.schedule} seed {seed}: pruned {found.pruned:.2%}{tuned}",
                 flush=True,
             )
-
-
-@app.command()
-def write(file: File = points.FILE, out: Annotated[Path, typer.Option(help="The page.")] = table.PAGE) -> None:
-    """Write the page from the points in the file."""
-    out.write_text(table.made(file), encoding="utf-8")
-    print(f"wrote {out}")
 
 
 def _schedules(names: str) -> tuple[str, ...]:

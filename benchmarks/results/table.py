@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from benchmarks.results.points import FILE, Points, Tune, read
 from benchmarks.results.rows import Columns, Mean, Row, Took, columns, rows
 from benchmarks.results.searched import section as searched_section
 from roboreg_core import paths
+from roboreg_core.baselines.spec import shipped_digest
 from roboreg_core.data.sources import TRAINING_COUNTS
 from roboreg_core.model.cost import DENSE_COST, cost
 from roboreg_core.runs.spec import METHOD_VERSION
@@ -33,15 +33,14 @@ widths, with the same calibration images, the same fine-tuning and the same teac
 python -m pip install --no-deps --target .rivals -r requirements-rivals.txt
 python -m benchmarks.results measure          # pruned only; --tune to fine-tune as well; does what is missing
 python -m benchmarks.results time             # seconds of pruning, with nothing else running
-python -m benchmarks.results write            # this page
+python -m benchmarks.report write             # this page, and all others that are written from figures
 ```
 """
 
 
 def made(file: Path = FILE) -> str:
     """What the page must be, from the points in the file that start from the shipped dense network."""
-    card = json.loads((paths.checkpoints() / "dense.json").read_text(encoding="utf-8"))
-    return page(read(file), card["sha256"])
+    return page(read(file), shipped_digest())
 
 
 def page(held: Points, dense_sha256: str) -> str:

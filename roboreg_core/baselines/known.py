@@ -73,7 +73,7 @@ def baselines(store: Store) -> list[Baseline]:
 
     Of two own ones that came to have one name, e.g. out of two trainings, the newer is told with ` (2)` behind it.
     """
-    shipped = _shipped()
+    shipped = _in(paths.checkpoints())
     own = [of_record(record) for record in store.list_records(NETWORK)]
     return [*shipped, *_told_apart(own, shipped)]
 
@@ -100,13 +100,13 @@ def of_record(record: Record) -> Baseline:
 def find(store: Store, text: str) -> Baseline:
     """The network of this name (whatever its letters' case), or whose SHA-256 begins with these digits, at least 6.
 
+    One that ships in `others/` is found where none of `baselines` is meant.
+
     Raises:
         CheckpointError: there is none, or several.
     """
     known = baselines(store)
-    found = [each for each in known if folded(each.name) == folded(text)]
-    if not found and len(text) >= FEWEST_DIGITS:
-        found = [each for each in known if each.sha256.startswith(text.lower())]
+    found = _meant(known, text) or _meant(_in(paths.others()), text)
     if len({each.sha256 for each in found}) > 1:
         names = _some_names(found)
         raise CheckpointError(f"{len(found)} networks' sums begin with {text!r} ({names}): give more digits, or a name")
@@ -116,6 +116,13 @@ def find(store: Store, text: str) -> Baseline:
             f"no network has the name or SHA-256 {asked}: there are {_some_names(known)}; train or upload others"
         )
     return found[0]
+
+
+def _meant(known: Sequence[Baseline], text: str) -> list[Baseline]:
+    found = [each for each in known if folded(each.name) == folded(text)]
+    if not found and len(text) >= FEWEST_DIGITS:
+        found = [each for each in known if each.sha256.startswith(text.lower())]
+    return found
 
 
 def checkpoint_of(baseline: Baseline, store: Store) -> Checkpoint:
@@ -167,9 +174,9 @@ def _card_facts(baseline: Baseline) -> dict[str, Any]:
     return {**facts, **trained, "seed": baseline.seed, "images": baseline.training_set, "history": result["history"]}
 
 
-def _shipped() -> list[Baseline]:
-    """Read from the cards; a file that has none is told with its digest alone."""
-    files = sorted(paths.checkpoints().glob("*.safetensors"))
+def _in(folder: Path) -> list[Baseline]:
+    """Those in a folder, read from the cards; a file that has none is told with its digest alone."""
+    files = sorted(folder.glob("*.safetensors"))
     return [_of_file(path, _stamp(path), _stamp(path.with_suffix(".json"))) for path in files]
 
 

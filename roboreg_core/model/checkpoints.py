@@ -68,7 +68,7 @@ def names() -> list[str]:
 
 
 def load(where: str | Path) -> Checkpoint:
-    """Read a network: a path, or the name of one in `checkpoints/`.
+    """Read a network: a path, or the name of one in `checkpoints/` or its `others/`.
 
     Raises `CheckpointError` where there is none, it is damaged, differs from its card, or is no ResNet-20 (option A).
     """
@@ -200,8 +200,8 @@ def _model(state: dict[str, Tensor], normalisation: Normalisation, name: str) ->
 
 def _find(where: str | Path) -> Path:
     path = Path(where).expanduser()
-    shipped = paths.checkpoints() / f"{where}{SUFFIX}"
-    for candidate in (path, shipped):
+    shipped = (folder / f"{where}{SUFFIX}" for folder in (paths.checkpoints(), paths.others()))
+    for candidate in (path, *shipped):
         if candidate.is_file():
             if candidate.suffix not in SUFFIXES:
                 raise CheckpointError(f"a checkpoint must be one of {', '.join(SUFFIXES)}, got {candidate.name}")

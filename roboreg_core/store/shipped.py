@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,23 @@ def export(record: Record, artifacts: Artifacts, folder: Path) -> None:
     records[record.id] = replace(record, recorded=True)
     ordered = sorted(records.values(), key=lambda each: (each.created, each.id))
     _write(path, [asdict(each) for each in ordered])
+
+
+def drop(folder: Path, unwanted: Callable[[Record], bool]) -> None:
+    """Take records out of a folder of shipped records, and the artefacts that no other record names.
+
+    Raises:
+        StoreError: the folder cannot be read or written.
+    """
+    path = folder / RECORDS
+    if not path.is_file():
+        return
+    records = [record for record in _read(path).values() if not unwanted(record)]
+    _write(path, [asdict(each) for each in records])
+    named = {name for record in records for name in artifact_names(record.result)}
+    for file in (folder / ARTIFACTS).glob("*"):
+        if file.name not in named:
+            file.unlink()
 
 
 def artifact_names(result: dict[str, Any]) -> list[str]:

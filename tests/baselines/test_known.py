@@ -15,6 +15,7 @@ from roboreg_core.baselines import manage
 from roboreg_core.baselines.known import Baseline, baselines, checkpoint_of, find
 from roboreg_core.baselines.spec import NETWORK, TrainingSpec
 from roboreg_core.errors import CheckpointError, SpecError, StoreError
+from roboreg_core.runs.dense import shipped_content
 from roboreg_core.store.records import Job, JobStatus
 from roboreg_core.store.store import Store
 
@@ -30,8 +31,22 @@ def test_the_shipped_network_comes_with_what_its_card_says(store: Store) -> None
     (dense,) = baselines(store)
     assert (dense.name, dense.origin, dense.is_own) == ("dense", "shipped", False)
     assert (dense.sha256, dense.accuracy, dense.images) == (card["sha256"], card["accuracy"]["test"], 10_000)
-    assert (dense.recipe, dense.epochs, dense.training_set, dense.seed) == ("best", 90, "full", 0)
+    recipe = card["recipe"]
+    assert (dense.recipe, dense.epochs, dense.seed) == (recipe["recipe"], recipe["epochs"], card["seed"])
+    assert dense.training_set == "full"
     assert checkpoint_of(dense, store).sha256 == dense.sha256
+
+
+def test_other_networks_that_ship_are_found_but_not_offered(store: Store, put: Put) -> None:
+    card = json.loads((paths.others() / "best-90-seed0.json").read_text())
+    assert names(store) == ["dense"]
+    for text in ("best-90-seed0", card["sha256"][:8]):
+        found = find(store, text)
+        assert (found.name, found.sha256, found.is_own) == ("best-90-seed0", card["sha256"], False)
+        assert checkpoint_of(found, store).sha256 == card["sha256"]
+    assert shipped_content(card["sha256"]) == (paths.others() / "best-90-seed0.safetensors").read_bytes()
+    own = put("best-90-seed0")
+    assert find(store, "best-90-seed0").sha256 == own.sha256 != card["sha256"]
 
 
 def test_a_network_without_a_card_is_there_all_the_same(

@@ -54,7 +54,7 @@ def line_of(text: str, label: str, schedule: str = "moderate") -> list[str]:
 
 
 def test_the_page_is_what_the_points_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == made(), "run: python -m benchmarks.results write"
+    assert PAGE.read_text(encoding="utf-8") == made(), "run: python -m benchmarks.report write"
 
 
 def test_means_and_spreads_are_over_seeds_and_the_best_is_bold() -> None:

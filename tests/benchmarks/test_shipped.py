@@ -7,9 +7,12 @@ from typing import Any
 
 from benchmarks.report import shipped
 from benchmarks.results.points import Points
+from roboreg_core import paths
+from roboreg_core.charts import words
 from roboreg_core.schedule import PRESETS
 from tests.benchmarks.test_results import QUICK, point
 from tests.charts.records import make_record
+from tests.shipped_runs import shipped_runs
 
 RECIPE = {"recipe": "distilled", "epochs": 80}
 
@@ -51,22 +54,48 @@ def test_a_network_that_is_alone_has_no_mean() -> None:
     assert "taught" not in told
 
 
+def test_one_network_with_a_teacher_was_taught_alone() -> None:
+    told = shipped.dense({"dense": CARDS["dense"], "old": CARDS["old"]})
+    assert "`old`, 92.43 %, taught it." in told
+
+
+def test_what_ships_is_read_whole() -> None:
+    cards = shipped.read_cards(paths.checkpoints())
+    assert {"dense", "best-90-seed0"} <= cards.keys()
+    parts = shipped.parts(Points())
+    assert cards["dense"]["recipe"]["recipe"] in parts["dense"]
+    assert parts["recorded"].count("\n| ") == len(shipped_runs())
+    assert parts["good"] == f"{shipped.NOT_YET}\n"
+
+
+def test_without_recorded_runs_there_is_no_table() -> None:
+    assert shipped.recorded([]) == f"{shipped.NOT_YET}\n"
+
+
 def test_recorded_runs_are_told_largest_first() -> None:
     quarter, moderate = make_record(PRESETS["quarter"]), make_record(PRESETS["moderate"])
     moderate = replace(moderate, spec={**moderate.spec, "method": "source", "distil": False})
     lines = shipped.recorded([quarter, moderate]).splitlines()
     assert "latency, dense 4.00 to 4.00 ms" in lines[0]
-    assert [line.split(" | ")[:2] for line in lines[2:]] == [
+    assert [line.split(" | ")[:2] for line in lines[2:4]] == [
         ["| moderate", "source, labels alone"],
         ["| quarter", quarter.spec["method"]],
     ]
     assert "49.00 % | 89.00 %" in lines[2]
+    assert lines[4:] == ["", f"Times on {words.plural(2, 'thread')}."]
 
 
 def test_long_trainings_are_told_of_the_network_that_ships_alone() -> None:
     long = replace(QUICK, preset="good", epochs=26, training_set="full")
     found = point(pruned=0.875, tuned=0.914, tune=long)
-    others = replace(found, dense_sha256="another"), replace(found, tune=QUICK)
+    others = (
+        replace(found, dense_sha256="another"),
+        replace(found, tune=QUICK),
+        replace(found, tune=replace(long, training_set="bundled")),
+        replace(found, tune=replace(long, preset="quick")),
+        replace(found, version=found.version - 1),
+        replace(found, contestant="source"),
+    )
     assert shipped.good(Points(points=others), "d") == f"{shipped.NOT_YET}\n"
     told = shipped.good(Points(points=(*others, found)), "d").splitlines()
     assert len(told) == 3

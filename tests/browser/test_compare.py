@@ -25,7 +25,7 @@ def figures(page: Page, run: str) -> str:
 
 def change(run: str, baseline: str = "") -> float:
     """A recorded run's accuracy less another's, or the dense network's, 0..1; runs by the beginning of their ids."""
-    records = {run["id"][:8]: run["result"]["stages"] for run in shipped_runs()}
+    records = {run.id[:8]: run.result["stages"] for run in shipped_runs()}
     before = records[baseline]["tuned"] if baseline else records[run]["dense"]
     return float(records[run]["tuned"]["accuracy"] - before["accuracy"])
 

@@ -9,6 +9,7 @@ import pytest
 
 from roboreg_core.errors import StoreError
 from roboreg_core.store.records import JobStatus
+from roboreg_core.store.shipped import drop
 from roboreg_core.store.store import Store
 from tests.store.helpers import files, job, record
 
@@ -141,6 +142,16 @@ def test_an_export_keeps_what_was_exported_before(store: Store, shipped: Path) -
     assert {row["id"] for row in rows} == {"old", "both"}
     with pytest.raises(StoreError, match="no record nothing"):
         store.export_record("nothing", shipped)
+
+
+def test_what_is_dropped_of_shipped_records_takes_its_artefacts_along(store: Store, shipped: Path) -> None:
+    weights = store.artifacts.put(b"other weights")
+    store.put_record(record("new", result={"artifacts": {"weights": weights}}))
+    store.export_record("new", shipped)
+    drop(shipped, lambda each: each.id in ("old", "both"))
+    assert [row["id"] for row in json.loads((shipped / "records.json").read_text())] == ["new"]
+    assert files(shipped / "artifacts") == {weights}
+    drop(shipped / "nowhere", lambda each: True)
 
 
 def test_an_artefact_goes_with_the_last_that_refers_to_it(store: Store) -> None:

@@ -18,10 +18,10 @@ from roboreg_core.ui.launcher import IMAGES_WORDS, MAX_SEED
 from roboreg_core.ui.train import cards, under_way
 
 RECIPE_WORDS = {
-    "best": "Crop and flip, Nesterov momentum, a rate that holds and then falls to zero. Recommended: the "
-    "network that ships with the project was trained so.",
-    "distilled": "The shipped network's answers beside the labels, and a rate that falls all the way. An epoch "
-    "takes a quarter longer.",
+    "best": "Crop and flip, Nesterov momentum, a rate that holds and then falls to zero. The "
+    "network that taught the shipped one was trained so.",
+    "distilled": "The shipped network's answers beside the labels, and a rate that falls all the way. The shipped "
+    "network was itself trained so, taught by an earlier one.",
     "source": "The source project's: six augmentations, plain momentum, the rate divided by ten at epochs 100 and 150. "
     "For comparison with its figures.",
 }
@@ -64,7 +64,6 @@ def _recipe() -> None:
         key=keys.TRAIN_RECIPE,
         persist_state="session",
         captions=list(RECIPE_WORDS.values()),
-        format_func=lambda name: f"{name} (recommended)" if name == "best" else name,
     )
 
 
