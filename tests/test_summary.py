@@ -24,6 +24,9 @@ from roboreg_core.runs.summary import Summary, summary
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from tests.command_line import CommandLine
+from tests.shipped_runs import shipped_run
+
+MINIMAL = shipped_run("minimal")
 
 
 @pytest.fixture
@@ -213,10 +216,10 @@ def test_the_command_line_prints_the_same_figures(roboreg: CommandLine, records:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("b932",), "2 to 16 runs, got 1"),
-        (("b932", "b932b"), "twice"),
-        (("b932", "zz"), "no record begins with 'zz'"),
-        (("b932", "9670", "--baseline", "zz"), "no record begins with 'zz'"),
+        ((MINIMAL,), "2 to 16 runs, got 1"),
+        ((MINIMAL[:4], MINIMAL), "twice"),
+        ((MINIMAL, "zz"), "no record begins with 'zz'"),
+        ((MINIMAL, shipped_run("three-quarters"), "--baseline", "zz"), "no record begins with 'zz'"),
     ],
 )
 def test_bad_comparisons_end_with_one_line(roboreg: CommandLine, arguments: tuple[str, ...], reason: str) -> None:

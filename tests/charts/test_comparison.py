@@ -31,6 +31,7 @@ from roboreg_core.runs.summary import Summary, summary
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from tests.charts.test_charts import drawn
+from tests.shipped_runs import shipped_run
 
 
 @pytest.fixture
@@ -58,22 +59,27 @@ def test_damage_shows_every_image(found: Summary) -> None:
     assert frame["images"].sum() == 10_000
     assert frame.groupby("class")["share"].sum().to_list() == pytest.approx([1.0] * 10)
     lost = found.damage.count("lost") + found.damage.count("recovered")
-    assert f"Pruning lost {lost:,} of 9,243" in damage.damage_title(frame)
+    right = round(found.record.result["stages"]["dense"]["accuracy"] * 10_000)
+    assert f"Pruning lost {lost:,} of {right:,}" in damage.damage_title(frame)
     assert damage.damage_table(frame).loc["all classes"].sum() == 10_000
     for everything in (False, True):
         assert damage.SELECTION in selections(drawn(damage.damage_chart(frame, everything)))
     flips = damage.damage_data(found, found.flips)
     assert set(flips["band"]) == {"kept", "lost", "gained", "never"}
-    assert "of 9,243 images that were right were lost" in damage.damage_title(flips)
+    assert f"of {right:,} images that were right were lost" in damage.damage_title(flips)
 
 
-def test_difference_greys_noise_and_is_clickable(found: Summary) -> None:
+def test_difference_greys_noise_and_is_clickable(store: Store) -> None:
+    found = summary(store.find_record(shipped_run("quarter")), store)
     change = found.paired["tuned"].confusion
     frame = difference.difference_data(change, found.classes)
     assert frame["is_real"].sum() == change.is_real.sum() > 0
     assert np.array_equal(difference.difference_table(frame).to_numpy(), change.difference)
     assert (frame.loc[~frame["is_real"], "verdict"].str.contains("noise|no change")).all()
-    assert "images of cat are taken for dog" in difference.difference_title(frame)
+    mistakes = frame[frame["is_real"] & (frame["true"] != frame["predicted"])]
+    top = mistakes.loc[mistakes["difference"].abs().idxmax()]
+    words_of_it = f"{abs(top['difference'])} {'more' if top['difference'] > 0 else 'fewer'} images of {top['true']}"
+    assert difference.difference_title(frame).startswith(f"{words_of_it} are taken for {top['predicted']}; ")
     spec = drawn(difference.difference_chart(frame))
     assert confusion.SELECTION in selections(spec)
     colour = spec["layer"][0]["encoding"]["color"]

@@ -132,8 +132,9 @@ def test_report(open_page: Open, figures: dict[str, Any]) -> None:
 
 
 def test_clusters(open_page: Open, store: Store) -> None:
-    expected = clusters_of(store.find_record("1d3e"), 9, store).to_json()
-    app = open_page("inspect", run="1d3e", tab="Clusters", block="9")
+    clustered = shipped_run("moderate", "source")
+    expected = clusters_of(store.find_record(clustered), 9, store).to_json()
+    app = open_page("inspect", run=clustered, tab="Clusters", block="9")
     filters = table(app, "filter", "fate")
     assert (filters["filter"] - 1).to_list() == expected["order"]
     assert filters["fate"].to_list() == [expected["fates"][each] for each in expected["order"]]
