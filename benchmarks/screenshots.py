@@ -66,6 +66,7 @@ class Shot:
     tall: int = WIDE[1]
 
 
+BUSY = "[data-testid='stStatusWidget'], [data-testid='stSkeleton'], [data-testid='stSpinner']"
 CHART = "[data-testid='stVegaLiteChart'] canvas, [data-testid='stVegaLiteChart'] svg"
 RUN = ("run", "{run}")
 SHOTS = (
@@ -193,15 +194,13 @@ def _tabs(page: Page, name: str, theme: str, out: Path) -> Sequence[Path]:
 def _save(page: Page, path: Path) -> Path:
     """Wait until the page stands still, then write it."""
     page.wait_for_function("document.fonts.status === 'loaded'")
-    page.locator("[data-testid='stStatusWidget'], [data-testid='stSkeleton']").first.wait_for(
-        state="detached", timeout=WAIT_MS
-    )
-    before, shown = b"", page.screenshot(animations="disabled", caret="hide")
-    for _ in range(20):  # charts are drawn a moment after the script ended
-        if before == shown:
+    before, shown = b"", b""
+    for _ in range(20):  # a script begins a moment after the click, charts are drawn a moment after it ended
+        page.locator(BUSY).first.wait_for(state="detached", timeout=WAIT_MS)
+        before, shown = shown, page.screenshot(animations="disabled", caret="hide")
+        if before == shown and page.locator(BUSY).count() == 0:
             break
         page.wait_for_timeout(300)
-        before, shown = shown, page.screenshot(animations="disabled", caret="hide")
     # Lossless: a palette small enough to save as much would make markers grey that tell runs apart by colour.
     Image.open(io.BytesIO(shown)).convert("RGB").save(path, lossless=True, method=6)
     return path

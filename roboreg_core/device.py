@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from roboreg_core import __version__
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     import torch
 
 Precision = Literal["bfloat16", "float32"]
+
+CPU_LIST = Path("/proc/cpuinfo")
 
 # glibc's names for its own limits (mallopt(3)), the largest values that it takes, and one that it has by itself.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
@@ -133,6 +137,17 @@ def has_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     told = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
     return torch.backends.mkldnn.is_available() and told is not None and bool(told())
+
+
+@lru_cache(maxsize=1)
+def cpu_has_bfloat16() -> bool:
+    """The same of the CPU, without torch: by what Linux says that it can do. False where there is no such list."""
+    try:
+        listed = re.search(r"^(?:flags|Features)\s*:(.*)$", CPU_LIST.read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:
+        return False
+    able = set(listed[1].split()) if listed else set()
+    return able >= {"avx512f", "avx512bw", "avx512dq", "avx512vl"} or "bf16" in able
 
 
 def computed_in(precision: Precision, device: torch.device) -> Precision:

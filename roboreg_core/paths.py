@@ -26,6 +26,11 @@ def others() -> Path:
     return checkpoints() / "others"
 
 
+def networks() -> tuple[Path, Path]:
+    """Both folders of dense networks that ship."""
+    return checkpoints(), others()
+
+
 def recorded() -> Path:
     """Folder of the recorded runs that ship with the project."""
     return PROJECT / "checkpoints" / "recorded"

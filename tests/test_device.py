@@ -23,6 +23,31 @@ from roboreg_core.errors import SpecError
 from roboreg_core.paths import PROJECT
 
 
+def test_what_linux_says_of_bfloat16_is_what_torch_says() -> None:
+    if device.CPU_LIST.exists():
+        assert device.cpu_has_bfloat16() == has_bfloat16(torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("listed", "can"),
+    [
+        ("flags\t\t: fpu avx2 avx512f avx512dq avx512bw avx512vl\n", True),
+        ("flags\t\t: fpu avx2 avx512f\n", False),
+        ("Features\t: fp asimd bf16\n", True),
+        ("processor\t: 0\n", False),
+        (None, False),
+    ],
+)
+def test_bfloat16_by_what_linux_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str | None, can: bool
+) -> None:
+    file = tmp_path / "cpuinfo"
+    if listed is not None:
+        file.write_text(f"processor\t: 0\n{listed}\n")
+    monkeypatch.setattr(device, "CPU_LIST", file)
+    assert device.cpu_has_bfloat16.__wrapped__() == can
+
+
 def seen(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)

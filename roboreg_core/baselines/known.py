@@ -118,6 +118,11 @@ def find(store: Store, text: str) -> Baseline:
     return found[0]
 
 
+def other_name(digest: str) -> str:
+    """The name of the network in `others/` with this SHA-256; empty where none has it."""
+    return next((each.name for each in _in(paths.others()) if each.sha256 == digest), "")
+
+
 def _meant(known: Sequence[Baseline], text: str) -> list[Baseline]:
     found = [each for each in known if folded(each.name) == folded(text)]
     if not found and len(text) >= FEWEST_DIGITS:

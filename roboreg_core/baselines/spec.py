@@ -12,13 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
 from roboreg_core.errors import ScheduleError, SpecError
-from roboreg_core.runs.spec import (
-    EVALUATE_IMAGES_PER_SECOND,
-    FIXED_SECONDS,
-    KIND,
-    TEACHER_SHARE,
-    TRAIN_IMAGES_PER_SECOND,
-)
+from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_SHARE, usual_speeds
 from roboreg_core.saved.texts import clean_name
 
 if TYPE_CHECKING:
@@ -158,7 +152,7 @@ def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float
     """How long it will take, from the speed of the newest own network or run (newest first), else of two CPU cores."""
     from roboreg_core.data.sources import TRAINING_COUNTS
 
-    train, evaluate = _speeds(records)
+    train, evaluate = measured_speeds(records) or usual_speeds()
     measuring = FIXED_SECONDS / 3 + TEST_IMAGES / evaluate
     if isinstance(spec, UploadSpec):
         return measuring
@@ -166,15 +160,18 @@ def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float
     return measuring + images / train * (TEACHER_SHARE if spec.training().distil_weight else 1)
 
 
-def _speeds(records: Sequence[Record]) -> tuple[float, float]:
-    """Images a second: trained on without a teacher, with the validation of each epoch, and evaluated."""
+def measured_speeds(records: Sequence[Record]) -> tuple[float, float] | None:
+    """Images a second of the newest own network or run that tells them, None where none does.
+
+    Trained on without a teacher, with the validation of each epoch; and evaluated.
+    """
     for record in records:
         speed = record.result.get("speed") or {}
         train = speed.get("train" if record.kind == NETWORK else "dense_equivalent")
         if record.kind in (NETWORK, KIND) and not record.recorded and train and speed.get("evaluate"):
             taught = record.kind == NETWORK and record.result.get("recipe") == DISTILLED
             return float(train) * (TEACHER_SHARE if taught else 1), float(speed["evaluate"])
-    return TRAIN_IMAGES_PER_SECOND, EVALUATE_IMAGES_PER_SECOND
+    return None
 
 
 def shipped_digest() -> str:

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from roboreg_core.baselines.known import other_name
+from roboreg_core.baselines.spec import shipped_digest
 from roboreg_core.charts import palette, words
 from roboreg_core.evaluation.interval import Z, wilson
 from roboreg_core.evaluation.paired import Verdict
+from roboreg_core.paths import SHIPPED
 from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.runs.preview import Preview, PreviewSpec
 from roboreg_core.runs.results import STAGES, final_stage
@@ -20,8 +23,6 @@ from roboreg_core.store.records import Record
 # A run may be called the best only while it loses no more than this to the dense network.
 BEST_LOSES_AT_MOST = 0.03
 _SEPARATOR = " · "
-# The dense network that ships with the project; a run's label names any other.
-SHIPPED = "dense"
 
 SCHEDULE_WORDS = {
     "dense": "Keeping every filter",
@@ -206,9 +207,20 @@ def _parts(spec: dict[str, Any]) -> list[str]:
         parts.append("not distilled")
     if spec["training_set"] == "full":
         parts.append("48,000 images")
-    if spec["dense"] != SHIPPED:
-        parts.append(f"from {words.contained(spec['dense'])}")
+    if dense := dense_name(spec):
+        parts.append(f"from {dense}")
     return parts
+
+
+def dense_name(spec: dict[str, Any]) -> str:
+    """What the dense network is called that a run starts from; empty where it is the one that ships as `dense`.
+
+    One that shipped as `dense` before another did is told by the name that it ships under now, else by its digest.
+    """
+    name, digest = spec["dense"], spec["dense_sha256"]
+    if name != SHIPPED:
+        return words.contained(name)
+    return "" if digest == shipped_digest() else other_name(digest) or f"{name} {digest[:8]}"
 
 
 def depends_on(record: Record) -> str:

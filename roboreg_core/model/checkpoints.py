@@ -200,7 +200,7 @@ def _model(state: dict[str, Tensor], normalisation: Normalisation, name: str) ->
 
 def _find(where: str | Path) -> Path:
     path = Path(where).expanduser()
-    shipped = (folder / f"{where}{SUFFIX}" for folder in (paths.checkpoints(), paths.others()))
+    shipped = (folder / f"{where}{SUFFIX}" for folder in paths.networks())
     for candidate in (path, *shipped):
         if candidate.is_file():
             if candidate.suffix not in SUFFIXES:

@@ -37,9 +37,7 @@ def dense_content(record: Record, store: Store) -> bytes:
 
 def shipped_content(digest: str) -> bytes | None:
     """The bytes of the network with this SHA-256 that ships with the project, None where none does."""
-    for path in sorted(
-        file for folder in (paths.checkpoints(), paths.others()) for file in folder.glob("*.safetensors")
-    ):
+    for path in sorted(file for folder in paths.networks() for file in folder.glob("*.safetensors")):
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() == digest:
             return content

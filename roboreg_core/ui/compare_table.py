@@ -76,8 +76,8 @@ def _dense_row(row: Row, classes: tuple[str, ...]) -> str:
     cells = [
         words.percent(row.accuracy.baseline, 2), "<em>baseline</em>", worst, *counts, "timed beside each run", "–"
     ]  # fmt: skip
-    name = row.record.spec["dense"]
-    own = f", {strip.text(words.contained(name))}" if name != facts.SHIPPED else ""
+    name = facts.dense_name(row.record.spec)
+    own = f", {strip.text(name)}" if name else ""
     return _line(f"<strong>Dense network{own}</strong>", cells, strong=True)
 
 

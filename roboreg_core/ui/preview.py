@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from roboreg_core.jobs.questions import Asked
 
 # How often an answer is looked for: every look draws the page in the browser, which a slow machine's cores feel.
-LOOK_AGAIN_SHARE, LOOK_AGAIN_SECONDS, UNKNOWN_SECONDS = 0.1, (0.2, 1.0), 0.5
+LOOK_AGAIN_SHARE, LOOK_AGAIN_SECONDS, UNKNOWN_SECONDS = 0.3, (0.2, 1.0), 0.5
 # A worker that has measured before says what it does sooner.
 STARTING_SECONDS = 3.0
 _CHANNEL, _ASKED, _SHOWN = "preview-channel", "preview-asked", "preview-shown"
@@ -62,7 +62,7 @@ def _panel(spec: PreviewSpec) -> None:
 
 
 def look_again_seconds(before: Preview | None) -> float:
-    """After what time to look for an answer again: a tenth of what the one before took, within bounds."""
+    """After what time to look for an answer again: three tenths of what the one before took, within bounds."""
     if before is None:
         return UNKNOWN_SECONDS
     least, most = LOOK_AGAIN_SECONDS

@@ -12,7 +12,7 @@ from roboreg_core import paths
 from roboreg_core.baselines import spec as specs
 from roboreg_core.baselines.spec import NETWORK, TrainingSpec, UploadSpec, estimate_seconds, spec_of
 from roboreg_core.errors import SpecError
-from roboreg_core.runs.spec import EVALUATE_IMAGES_PER_SECOND, TRAIN_IMAGES_PER_SECOND
+from roboreg_core.runs.spec import usual_speeds
 from roboreg_core.store.records import Record
 
 SPEC = TrainingSpec(name="mine", epochs=4, training_set="bundled")
@@ -113,7 +113,8 @@ def test_the_estimate_goes_by_the_newest_own_speed() -> None:
     network = record(NETWORK, {"train": 100.0, "evaluate": 1_000.0})
     run = record("run", {"train": 1.0, "dense_equivalent": 200.0, "evaluate": 1_000.0})
     plain = estimate_seconds(SPEC)
-    assert plain == 5 + 10_000 / EVALUATE_IMAGES_PER_SECOND + 4 * 10_000 / TRAIN_IMAGES_PER_SECOND
+    train, evaluate = usual_speeds()
+    assert plain == 5 + 10_000 / evaluate + 4 * 10_000 / train
     assert estimate_seconds(SPEC, [network, run]) == 5 + 10 + 400
     assert estimate_seconds(SPEC, [run, network]) == 5 + 10 + 200
     others = [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from roboreg_core import paths
 from roboreg_core.charts import facts, palette, words
 from roboreg_core.schedule import PRESETS, Schedule
 from roboreg_core.store.records import Record
@@ -140,3 +142,12 @@ def test_runs_from_other_dense_networks_are_told_apart() -> None:
     other = replace(one, id="b" * 16, spec={**one.spec, "dense": "mine", "dense_sha256": "e" * 64})
     assert facts.labels([one, other]) == {one.id: "moderate", other.id: "moderate · from mine"}
     assert plain(facts.label(other)) == "moderate · 3 epochs · seed 0 · from mine"
+
+
+def test_a_network_that_shipped_before_is_not_taken_for_the_one_that_ships() -> None:
+    spec = make_record().spec
+    teacher = json.loads((paths.others() / "best-90-seed0.json").read_text())["sha256"]
+    assert facts.dense_name(spec) == ""
+    assert facts.dense_name({**spec, "dense_sha256": teacher}) == "best-90-seed0"
+    assert facts.dense_name({**spec, "dense_sha256": "e" * 64}) == "dense eeeeeeee"
+    assert plain(facts.spec_label({**spec, "dense_sha256": "e" * 64})).endswith("seed 0 · from dense eeeeeeee")

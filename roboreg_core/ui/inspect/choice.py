@@ -41,9 +41,9 @@ def pick() -> tuple[Record, Record | None] | None:
 
 
 def _own_dense(chosen: Record | None) -> str:
-    """What it was called, where it is not the one that ships."""
-    name = chosen.spec["dense"] if chosen is not None else facts.SHIPPED
-    return f", {words.contained(name)}" if name != facts.SHIPPED else ""
+    """What it is called, where it is not the one that ships."""
+    name = facts.dense_name(chosen.spec) if chosen is not None else ""
+    return f", {name}" if name else ""
 
 
 def _picker(

@@ -8,7 +8,7 @@ import streamlit as st
 
 from roboreg_core.baselines import manage
 from roboreg_core.baselines import start as starting
-from roboreg_core.baselines.spec import NETWORK, TrainingSpec, estimate_seconds
+from roboreg_core.baselines.spec import NETWORK, TrainingSpec, estimate_seconds, measured_speeds
 from roboreg_core.charts import networks as told
 from roboreg_core.charts import words
 from roboreg_core.store.records import LONGEST_NAME, Record
@@ -166,10 +166,13 @@ def _start(spec: TrainingSpec) -> None:
     st.text_input(
         "Name", key=keys.TRAIN_NAME, max_chars=LONGEST_NAME, placeholder=_suggested(), persist_state="session"
     )
-    seconds = estimate_seconds(spec, _measured())
+    records = _own()
+    seconds = estimate_seconds(spec, records)
+    known = measured_speeds(records) is not None
     ahead = sum(not job.status.is_ended for job in state.store().list_jobs() if job.lane == "device")
     wait = f", after {words.plural(ahead, 'job')} under way" if ahead else ""
-    st.caption(f"Takes about {words.duration(seconds)} on this machine{wait}. It can be cancelled and resumed.")
+    where = "on this machine" if known else "by the usual speed of two CPU cores, as nothing was trained here yet"
+    st.caption(f"Takes about {words.duration(seconds)} {where}{wait}. It can be cancelled and resumed.")
     st.button(
         "Train",
         key=keys.TRAIN_START,
@@ -181,8 +184,8 @@ def _start(spec: TrainingSpec) -> None:
     )
 
 
-def _measured() -> list[Record]:
-    """What tells this machine's speed, newest first."""
+def _own() -> list[Record]:
+    """What may tell this machine's speed, newest first."""
     own = [*state.store().list_records(NETWORK), *state.runs()]
     return sorted(own, key=lambda record: record.created, reverse=True)
 
