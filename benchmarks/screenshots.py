@@ -195,7 +195,8 @@ def _save(page: Page, path: Path) -> Path:
     """Wait until the page stands still, then write it."""
     page.wait_for_function("document.fonts.status === 'loaded'")
     before, shown = b"", b""
-    for _ in range(20):  # a script begins a moment after the click, charts are drawn a moment after it ended
+    # A script begins a moment after the click, charts are drawn a moment after it ended.
+    for _ in range(20):  # a job's card never stands still
         page.locator(BUSY).first.wait_for(state="detached", timeout=WAIT_MS)
         before, shown = shown, page.screenshot(animations="disabled", caret="hide")
         if before == shown and page.locator(BUSY).count() == 0:

@@ -160,6 +160,24 @@ def prediction(figures: Figures) -> list[Line]:
     ]
 
 
+def sensitivity(figures: Figures) -> list[Line]:
+    """Seconds of a first look at all blocks."""
+    return [
+        Line(
+            what=f"sensitivity of nine blocks, {figures['counts']} counts each, nothing measured before",
+            figure=f"{figures['seconds']:.0f} s",
+        )
+    ]
+
+
+def gpu(figures: Figures) -> list[Line]:
+    """What a GPU reaches, beside its own bandwidth and arithmetic; a figure's name ends with its unit."""
+    return [
+        Line(what=what, figure=f"{value:,.4g} {unit}")
+        for (what, _, unit), value in ((name.rpartition(", "), value) for name, value in figures["figures"].items())
+    ]
+
+
 def startup(figures: Figures) -> list[Line]:
     """Seconds of the start, and what the server takes at rest."""
     return [
@@ -225,6 +243,7 @@ BENCHMARKS = (
         quick=("--calibration", "20"),
     ),
     Benchmark(name="sweep", title="Sweeps", module="sweep", lines=sweep),
+    Benchmark(name="sensitivity", title="Sensitivity", module="sensitivity", lines=sensitivity),
     Benchmark(name="prediction", title="Prediction", module="prediction", lines=prediction),
     Benchmark(name="slider", title="Slider", module="slider", lines=slider, quick=("--presses", "3")),
     Benchmark(name="preview", title="Preview", module="preview", lines=preview, quick=("--rounds", "1")),
@@ -246,6 +265,14 @@ BENCHMARKS = (
         module="evaluation",
         lines=throughput("evaluating the test set"),
         arguments=("--device", "cuda"),
+        gpu=True,
+    ),
+    Benchmark(
+        name="gpu",
+        title="The GPU's share",
+        module="gpu",
+        lines=gpu,
+        quick=("--quick", "--device", "cpu"),
         gpu=True,
     ),
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
-from roboreg_core.baselines.spec import NETWORK, TRAINED, spec_of
+from roboreg_core.baselines.spec import NETWORK, TRAINED, TrainingSpec
 from roboreg_core.errors import CheckpointError
 from roboreg_core.store.records import Record
 from roboreg_core.store.saved_items import folded
@@ -118,6 +118,7 @@ def find(store: Store, text: str) -> Baseline:
     return found[0]
 
 
+@lru_cache(maxsize=64)
 def other_name(digest: str) -> str:
     """The name of the network in `others/` with this SHA-256; empty where none has it."""
     return next((each.name for each in _in(paths.others()) if each.sha256 == digest), "")
@@ -161,10 +162,16 @@ def _own_checkpoint(artifacts: Artifacts, sha256: str) -> Checkpoint:
     return checkpoints.from_bytes(artifacts.get(sha256))
 
 
+def command_of(record: Record) -> str:
+    """The command line that trains the network of this record again; the record is of a training."""
+    spec = TrainingSpec.from_json(record.spec)
+    return spec.command(record.result.get("teacher", {}).get("sha256", ""))
+
+
 def _card_facts(baseline: Baseline) -> dict[str, Any]:
     """What the card says beside the weights' own facts; the same fields as a training on the command line writes."""
     assert baseline.record is not None
-    spec, result = spec_of(baseline.record.spec), baseline.record.result
+    spec, result = baseline.record.spec, baseline.record.result
     facts: dict[str, Any] = {
         "name": baseline.name,
         "accuracy": {"test": baseline.accuracy, "images": baseline.images, "precision": "float32", "epoch": "last"},
@@ -173,8 +180,9 @@ def _card_facts(baseline: Baseline) -> dict[str, Any]:
         "notes": list(baseline.notes),
     }
     if baseline.origin != TRAINED:
-        return {**facts, "uploaded": {"file_name": baseline.record.spec["file_name"]}}
-    trained = {"recipe": spec.training().to_json(), "reproduce": spec.command()}  # type: ignore[union-attr]
+        return {**facts, "uploaded": {"file_name": spec["file_name"]}}
+    recipe = TrainingSpec.from_json(spec).training().to_json()
+    trained: dict[str, Any] = {"recipe": recipe, "reproduce": command_of(baseline.record)}
     trained |= {"teacher": result["teacher"]} if "teacher" in result else {}
     return {**facts, **trained, "seed": baseline.seed, "images": baseline.training_set, "history": result["history"]}
 

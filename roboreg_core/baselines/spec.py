@@ -84,10 +84,11 @@ class TrainingSpec:
         """Read what `to_json` wrote."""
         return cls(**_without_origin(value, TRAINED))
 
-    def command(self) -> str:
-        """The command line that trains the same network into a file."""
+    def command(self, teacher: str = "") -> str:
+        """The command line that trains the same network into a file; `teacher` is the SHA-256 of what taught it."""
+        taught = f" --teacher {teacher[:12]}" if teacher else ""
         return (
-            f"python -m roboreg_core train --recipe {self.recipe} --epochs {self.epochs} --seed {self.seed} "
+            f"python -m roboreg_core train --recipe {self.recipe} --epochs {self.epochs}{taught} --seed {self.seed} "
             f"--batch-size {self.batch_size} --images {self.training_set}"
         )
 

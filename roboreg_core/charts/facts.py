@@ -207,20 +207,20 @@ def _parts(spec: dict[str, Any]) -> list[str]:
         parts.append("not distilled")
     if spec["training_set"] == "full":
         parts.append("48,000 images")
-    if dense := dense_name(spec):
+    if (dense := dense_name(spec)) != SHIPPED:
         parts.append(f"from {dense}")
     return parts
 
 
 def dense_name(spec: dict[str, Any]) -> str:
-    """What the dense network is called that a run starts from; empty where it is the one that ships as `dense`.
+    """What the dense network is called that a run starts from.
 
     One that shipped as `dense` before another did is told by the name that it ships under now, else by its digest.
     """
     name, digest = spec["dense"], spec["dense_sha256"]
     if name != SHIPPED:
         return words.contained(name)
-    return "" if digest == shipped_digest() else other_name(digest) or f"{name} {digest[:8]}"
+    return SHIPPED if digest == shipped_digest() else other_name(digest) or f"{SHIPPED} {digest[:8]}"
 
 
 def depends_on(record: Record) -> str:

@@ -23,7 +23,7 @@ def settings_of(record: Record) -> dict[str, str]:
         "seed": spec["seed"],
         "training images": record.result["images"]["training"],
         "test images": record.result["images"]["test"],
-        "dense network": f"{spec['dense']} ({spec['dense_sha256'][:12]})",
+        "dense network": f"{facts.dense_name(spec)} ({spec['dense_sha256'][:12]})",
         "took": words.duration(record.result["seconds"]["total"]),
         **record.result["environment"],
     }

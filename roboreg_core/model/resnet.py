@@ -5,6 +5,7 @@ Only the width between the two convolutions of a block depends on the schedule; 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roboreg_core.convolution import Convolution
+from roboreg_core.errors import CheckpointError
 from roboreg_core.schedule import BLOCKS_PER_STAGE, PRESETS, STAGE_WIDTHS, Schedule
 
 N_CLASSES = 10
@@ -20,10 +22,23 @@ N_CLASSES = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Normalisation:
-    """Channel means and standard deviations of RGB / 255; a network is only right with the one it was trained with."""
+    """Channel means and standard deviations of RGB / 255; a network is only right with the one it was trained with.
+
+    Raises `CheckpointError` where one is not three finite numbers, or a deviation not above 0.
+    """
 
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        for name, least, values in (("mean", -math.inf, self.mean), ("std", 0.0, self.std)):
+            good = [isinstance(each, int | float) and math.isfinite(each) and each > least for each in values]
+            if good != [True] * 3:
+                above = " above 0" if name == "std" else ""
+                raise CheckpointError(
+                    f"a normalisation's {name} must be three finite numbers{above}, got {list(values)!r:.60}; "
+                    "save the network with the one it was trained with"
+                )
 
 
 IMAGENET = Normalisation()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from roboreg_core import paths
-from roboreg_core.charts import settings
+from roboreg_core.charts import facts, settings
 from roboreg_core.data.manifest import MANIFEST
 from roboreg_core.report.document import Command, Prose, Section, Table
 from roboreg_core.runs.summary import DENSE
@@ -74,7 +74,7 @@ def checksums(record: Record) -> dict[str, str]:
     }
     return {
         OWN_WEIGHTS: artifacts.get("weights", "none kept"),
-        f"weights of the dense network, {record.spec['dense']}": record.spec["dense_sha256"],
+        f"weights of the dense network, {facts.dense_name(record.spec)}": record.spec["dense_sha256"],
         "10,000 test images": CONTENT_SHA256["test"],
         training[0]: training[1],
         **logits,

@@ -31,9 +31,8 @@ DEFAULT_EPOCHS = 4
 TUNING = ("preset", "epochs", "learning_rate", "batch_size", "distil")
 # What a step with a teacher takes, the teacher's pass included, in steps without.
 TEACHER_SHARE = 1.25
-# For estimates before anything was measured on this machine, of two CPU cores. Images a second that they train on and
-# evaluate, where they compute in bfloat16 and where they do not.
-USUAL_SPEEDS = {True: (1_500.0, 3_500.0), False: (400.0, 1_500.0)}
+# Images a second of two CPU cores, for estimates before anything was measured on this machine: (trained on, evaluated).
+SPEEDS_WITH_BFLOAT16, SPEEDS_WITHOUT = (1_500.0, 3_500.0), (400.0, 1_500.0)
 FIXED_SECONDS = 15.0
 
 
@@ -177,7 +176,7 @@ def spec_for(schedule: Schedule, checkpoint: Checkpoint, training_set: str = "au
 
 def usual_speeds() -> tuple[float, float]:
     """Images a second that two CPU cores like this machine's train on, without a teacher, and evaluate."""
-    return USUAL_SPEEDS[cpu_has_bfloat16()]
+    return SPEEDS_WITH_BFLOAT16 if cpu_has_bfloat16() else SPEEDS_WITHOUT
 
 
 def estimate_seconds(spec: RunSpec, records: Sequence[Record] = ()) -> float:

@@ -52,15 +52,19 @@ class DenseJob:
         """Where the resumable state lies until the training has ended."""
         return self.out.with_suffix(".state")
 
-    @property
-    def command(self) -> str:
-        """The command line that repeats this training."""
+    def command(self, teacher: Checkpoint | None = None) -> str:
+        """The command line that repeats this training with what taught it; by its digest where no name was given.
+
+        What ships as `dense` today may not do so tomorrow.
+        """
         images = sources.resolve_training_set(self.training_set)
         decay = f" --decay-epochs {self.spec.decay_epochs}" if self.spec.decay_epochs else ""
-        named = self.spec.distil_weight and self.teacher_name != SHIPPED
-        teacher = f" --teacher {shlex.quote(self.teacher_name)}" if named else ""
+        taught = ""
+        if teacher is not None:
+            name = teacher.sha256[:12] if self.teacher_name == SHIPPED else shlex.quote(self.teacher_name)
+            taught = f" --teacher {name}"
         return (
-            f"python -m roboreg_core train --recipe {self.spec.recipe} --epochs {self.spec.epochs}{decay}{teacher} "
+            f"python -m roboreg_core train --recipe {self.spec.recipe} --epochs {self.spec.epochs}{decay}{taught} "
             f"--seed {self.spec.seed} --batch-size {self.spec.batch_size} --images {images}"
         )
 
@@ -193,7 +197,7 @@ def _save(
         seed=job.spec.seed,
         images=images,
         accuracy={"test": figures.accuracy, "images": figures.images, "precision": "float32", "epoch": "last"},
-        reproduce=job.command,
+        reproduce=job.command(teacher),
         environment=surroundings,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         history=[asdict(record) for record in fitted.history],

@@ -139,7 +139,7 @@ def best(epochs: int = 160, seed: int = 0) -> TrainSpec:
 def distilled(epochs: int = 120, seed: int = 0) -> TrainSpec:
     """Our recipe from scratch with a teacher: a dense network's answers beside the labels (Hinton et al. 2015).
 
-    A student of a teacher's own size comes out better than it (Furlanello et al. 2018).
+    A student of a teacher's own size may come out better than it (Furlanello et al. 2018).
     """
     return TrainSpec(
         recipe="distilled",

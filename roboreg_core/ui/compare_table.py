@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from roboreg_core.charts import comparison, facts, palette, tradeoff, words
+from roboreg_core.paths import SHIPPED
 from roboreg_core.runs.compare import Comparison, Row
 from roboreg_core.runs.figures import Pair
 from roboreg_core.runs.summary import DENSE
@@ -77,7 +78,7 @@ def _dense_row(row: Row, classes: tuple[str, ...]) -> str:
         words.percent(row.accuracy.baseline, 2), "<em>baseline</em>", worst, *counts, "timed beside each run", "–"
     ]  # fmt: skip
     name = facts.dense_name(row.record.spec)
-    own = f", {strip.text(name)}" if name else ""
+    own = f", {strip.text(name)}" if name != SHIPPED else ""
     return _line(f"<strong>Dense network{own}</strong>", cells, strong=True)
 
 

@@ -123,7 +123,7 @@ def test_its_command_trains_the_same_network(uninterrupted: tuple[Output, Listen
     train_dense(job)
     assert out.read_bytes() == uninterrupted[0].artifacts["weights"]
     decay = f" --decay-epochs {SPEC.training().decay_epochs}"
-    assert job.command.replace(decay, "") == SPEC.command()
+    assert job.command().replace(decay, "") == SPEC.command()
 
 
 def test_a_distilled_training_learns_from_the_shipped_network(
@@ -135,14 +135,16 @@ def test_a_distilled_training_learns_from_the_shipped_network(
     job = DenseJob(spec=spec.training(), out=tmp_path / "net.safetensors", training_set="bundled", device="cpu")
     train_dense(job)
     assert job.out.read_bytes() == output.artifacts["weights"] != uninterrupted[0].artifacts["weights"]
-    assert job.command == spec.command()
     shipped = checkpoints.load("dense")
+    assert job.command(shipped) == spec.command(shipped.sha256)
+    assert f" --teacher {shipped.sha256[:12]} " in spec.command(shipped.sha256)
+    assert find(Store(tmp_path / "home"), shipped.sha256[:12]).name == "dense"
     assert checkpoints.load(str(job.out)).card["teacher"] == {"name": "dense", "sha256": shipped.sha256}
     assert output.result["teacher"] == {"name": "dense", "sha256": shipped.sha256}
     mine = checkpoints.load(str(job.out))
     again = replace(job, out=tmp_path / "again.safetensors", teacher=mine, teacher_name="my net.safetensors")
     train_dense(again)
-    assert " --teacher 'my net.safetensors' " in again.command
+    assert " --teacher 'my net.safetensors' " in again.command(mine)
     assert checkpoints.load(str(again.out)).card["teacher"]["sha256"] == mine.sha256
     assert again.out.read_bytes() != job.out.read_bytes()
 

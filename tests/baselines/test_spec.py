@@ -12,7 +12,7 @@ from roboreg_core import paths
 from roboreg_core.baselines import spec as specs
 from roboreg_core.baselines.spec import NETWORK, TrainingSpec, UploadSpec, estimate_seconds, spec_of
 from roboreg_core.errors import SpecError
-from roboreg_core.runs.spec import usual_speeds
+from roboreg_core.runs import spec as run_spec
 from roboreg_core.store.records import Record
 
 SPEC = TrainingSpec(name="mine", epochs=4, training_set="bundled")
@@ -106,6 +106,14 @@ def test_a_distilled_network_is_another_with_another_teacher(monkeypatch: pytest
     assert SPEC.id == plain
 
 
+def test_the_first_estimate_goes_by_what_the_processor_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_spec, "cpu_has_bfloat16", lambda: False)
+    slow = estimate_seconds(SPEC)
+    assert slow == 5 + 10_000 / 1_500 + 4 * 10_000 / 400
+    monkeypatch.setattr(run_spec, "cpu_has_bfloat16", lambda: True)
+    assert estimate_seconds(SPEC) < slow / 2
+
+
 def test_the_estimate_goes_by_the_newest_own_speed() -> None:
     def record(kind: str, speed: dict[str, float], *, recorded: bool = False) -> Record:
         return Record(kind=kind, id="a", created="", spec={}, result={"speed": speed}, recorded=recorded)
@@ -113,8 +121,6 @@ def test_the_estimate_goes_by_the_newest_own_speed() -> None:
     network = record(NETWORK, {"train": 100.0, "evaluate": 1_000.0})
     run = record("run", {"train": 1.0, "dense_equivalent": 200.0, "evaluate": 1_000.0})
     plain = estimate_seconds(SPEC)
-    train, evaluate = usual_speeds()
-    assert plain == 5 + 10_000 / evaluate + 4 * 10_000 / train
     assert estimate_seconds(SPEC, [network, run]) == 5 + 10 + 400
     assert estimate_seconds(SPEC, [run, network]) == 5 + 10 + 200
     others = [

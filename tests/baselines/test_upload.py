@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import math
 import os
 import pickle
 import zipfile
@@ -165,6 +167,25 @@ def test_another_network_is_told_what_is_wrong(dense: ResNet20, what: str) -> No
     change, reason = WRONG[what]
     with pytest.raises(CheckpointError, match=reason):
         upload.read(torch_bytes(change(dense.state_dict())), "net.pt")
+
+
+@pytest.mark.parametrize(
+    ("normalisation", "reason"),
+    [
+        ({"mean": [0, 0, 0], "std": [1, 0, 1]}, r"std must be three finite numbers above 0, got \[1, 0, 1\]"),
+        ({"mean": [0, math.nan, 0], "std": [1, 1, 1]}, r"mean must be three finite numbers, got \[0, nan, 0\]"),
+        ({"mean": [0.5], "std": [1, 1, 1]}, r"mean must be three finite numbers, got \[0\.5\]"),
+        ({"mean": ["a", "b", "c"], "std": [1, 1, 1]}, r"mean must be three finite numbers, got \['a'"),
+        ({"mean": 0.5, "std": [1, 1, 1]}, "must carry a normalisation"),
+    ],
+)
+def test_a_normalisation_that_is_none_is_refused(
+    dense: ResNet20, normalisation: dict[str, object], reason: str
+) -> None:
+    header = json.dumps({"normalisation": normalisation})
+    content = safetensors.torch.save(dense.state_dict(), {checkpoints.HEADER_KEY: header})
+    with pytest.raises(CheckpointError, match=reason):
+        upload.read(content, "net.safetensors")
 
 
 def test_a_pruned_network_is_told_what_to_do() -> None:

@@ -40,6 +40,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "sweep": {"title": "Pruning", "seconds": {"one by one": [9.0], "walk": [3.0, 4.0]}, "ratio": 2.5, "goal": 3.0},
     "prediction": {"held_out": 20, "mean_error_points": 0.83, "largest_error_points": 2.0, "interval_held": 17},
+    "sensitivity": {"counts": 8, "schedules": 73, "seconds": 81.2},
     "slider": {"presses": 40, "median_ms": 90.0, "p10_ms": 80.0, "p90_ms": 99.0, "target_ms": 150.0},
     "preview": {
         "changes": 9,
@@ -90,6 +91,14 @@ def test_every_benchmark_says_something_of_its_figures() -> None:
         found = lines(FIGURES[name])
         assert found
         assert any(line.short for line in found)
+
+
+def test_a_gpu_s_figures_stand_in_its_own_section() -> None:
+    figures = {"copy within the device, bytes/s": 4.0e12, "training best, share of the matrix product, %": 12.34}
+    text = page({"gpu": measured("gpu", {"quick": False, "figures": figures})}).partition("## GPU\n")[2]
+    assert "| copy within the device | 4e+12 bytes/s |" in text
+    assert "| training best, share of the matrix product | 12.34 % |" in text
+    assert "`python -m benchmarks.gpu`, 2026-01-02, abacus" in text
 
 
 def test_a_figure_is_on_the_page_with_its_rival_its_goal_and_its_machine() -> None:

@@ -42,9 +42,11 @@ CARDS = {
 def test_the_dense_network_is_told_with_its_other_seeds_and_its_teacher() -> None:
     told = shipped.dense(CARDS)
     assert "**92.64 %** of the 10,000 test images" in told
-    assert "92.50 % (seed 1) and 92.38 % (seed 2): **92.51 %, the mean of 3 seeds**" in told
+    assert "92.50 % (seed 1) and 92.38 % (seed 2): **92.51 %, the mean of 3 seeds** (goal 92.5 %: reached)" in told
     assert "`old`, 92.43 %, taught them" in told
     assert "50.00" not in told
+    worse = shipped.dense({**CARDS, "of-seed-2": card("c", 0.9230, 2, **TAUGHT)})
+    assert "**92.48 %, the mean of 3 seeds** (goal 92.5 %: missed)" in worse
 
 
 def test_a_network_that_is_alone_has_no_mean() -> None:
@@ -76,7 +78,7 @@ def test_recorded_runs_are_told_largest_first() -> None:
     quarter, moderate = make_record(PRESETS["quarter"]), make_record(PRESETS["moderate"])
     moderate = replace(moderate, spec={**moderate.spec, "method": "source", "distil": False})
     lines = shipped.recorded([quarter, moderate]).splitlines()
-    assert "latency, dense 4.00 to 4.00 ms" in lines[0]
+    assert "latency (dense: 4.00 to 4.00 ms)" in lines[0]
     assert [line.split(" | ")[:2] for line in lines[2:4]] == [
         ["| moderate", "source, labels alone"],
         ["| quarter", quarter.spec["method"]],

@@ -147,7 +147,7 @@ def test_runs_from_other_dense_networks_are_told_apart() -> None:
 def test_a_network_that_shipped_before_is_not_taken_for_the_one_that_ships() -> None:
     spec = make_record().spec
     teacher = json.loads((paths.others() / "best-90-seed0.json").read_text())["sha256"]
-    assert facts.dense_name(spec) == ""
+    assert facts.dense_name(spec) == "dense"
     assert facts.dense_name({**spec, "dense_sha256": teacher}) == "best-90-seed0"
     assert facts.dense_name({**spec, "dense_sha256": "e" * 64}) == "dense eeeeeeee"
     assert plain(facts.spec_label({**spec, "dense_sha256": "e" * 64})).endswith("seed 0 · from dense eeeeeeee")

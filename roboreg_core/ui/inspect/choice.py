@@ -8,6 +8,7 @@ import streamlit as st
 
 from roboreg_core.charts import facts, words
 from roboreg_core.errors import StoreError
+from roboreg_core.paths import SHIPPED
 from roboreg_core.runs.spec import KIND
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
@@ -42,8 +43,8 @@ def pick() -> tuple[Record, Record | None] | None:
 
 def _own_dense(chosen: Record | None) -> str:
     """What it is called, where it is not the one that ships."""
-    name = facts.dense_name(chosen.spec) if chosen is not None else ""
-    return f", {name}" if name else ""
+    name = facts.dense_name(chosen.spec) if chosen is not None else SHIPPED
+    return f", {name}" if name != SHIPPED else ""
 
 
 def _picker(

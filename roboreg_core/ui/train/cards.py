@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from roboreg_core.baselines import manage
-from roboreg_core.baselines.known import Baseline, checkpoint_of
-from roboreg_core.baselines.spec import spec_of
+from roboreg_core.baselines.known import Baseline, checkpoint_of, command_of
 from roboreg_core.charts import networks as told
 from roboreg_core.charts import words
 from roboreg_core.store.records import BIN_DAYS
@@ -111,7 +110,7 @@ def _curves(network: Baseline, place: str) -> None:
         with shown:
             curves.show(network.record.result["history"], network.record.id)
             st.markdown("**The same on the command line**")
-            st.code(spec_of(network.record.spec).command(), language="bash", wrap_lines=True)  # type: ignore[union-attr]
+            st.code(command_of(network.record), language="bash", wrap_lines=True)
 
 
 def _more(network: Baseline, place: str) -> None:
