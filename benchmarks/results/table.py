@@ -158,6 +158,7 @@ def _machine(environment: dict[str, Any]) -> str:
 
 
 def _section(schedule: str, table: list[Row], of: Columns, newest: int) -> str:
+    of = _told(of, table)
     head = ["method", "parameters", "MACs", "dense"]
     head += [f"pruned ({name})" for name in of.pruned]
     head += [f"tuned ({_short(tune)})" for tune in of.tuned] or ["tuned"]
@@ -172,6 +173,15 @@ def _section(schedule: str, table: list[Row], of: Columns, newest: int) -> str:
         cells += [_cell(row.tuned.get(tune), top[tune], row) for tune in of.tuned] or [NOT_MEASURED]
         lines.append(_line([*cells, _seconds(row.took)]))
     return "\n".join(lines) + "\n"
+
+
+def _told(of: Columns, table: list[Row]) -> Columns:
+    """The columns in which a row of this table was measured; the first of each kind whatever is in it."""
+    return replace(
+        of,
+        pruned=of.pruned[:1] + tuple(name for name in of.pruned[1:] if any(name in row.pruned for row in table)),
+        tuned=of.tuned[:1] + tuple(tune for tune in of.tuned[1:] if any(tune in row.tuned for row in table)),
+    )
 
 
 def _line(cells: list[str]) -> str:

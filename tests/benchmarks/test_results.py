@@ -90,6 +90,14 @@ def test_what_was_not_measured_says_so() -> None:
     assert page(Points(points=(point(),)), "another network") == text
 
 
+def test_a_table_has_a_column_only_for_what_a_row_of_it_was_measured_by() -> None:
+    good = replace(QUICK, preset="good", training_set="full")
+    usual = [point(seed=seed, tuned=0.8, tune=QUICK) for seed in range(2)]
+    text = page(Points(points=(*usual, point(seed=3, tuned=0.9, tune=good, training_set="full"))), "d")
+    assert len(line_of(text, "`refit`")) == 9
+    assert len(line_of(text, "`refit`", "quarter")) == 7
+
+
 def test_seconds_taken_beside_other_work_are_marked() -> None:
     alone = Seconds(
         contestant="refit",
