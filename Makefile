@@ -3,8 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
-# Kernels are compiled here once, not while somebody waits for a first pruning or training.
-COMPILE := $(PY) -c 'from roboreg_core import winograd; from roboreg_core.pruning import kernels; from roboreg_core.training.kernels import compile_all; compile_all()'
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint type check ci
@@ -35,13 +33,11 @@ ci: ## What the build machine runs: a checked environment, no caches, then check
 
 $(VENV)/.installed: requirements.txt | $(VENV)/bin/pip
 	$(PIP) install -r requirements.txt
-	$(COMPILE)
 	@touch $@
 
 # The second file includes the first, so both stamps are true after it.
 $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(VENV)/bin/pip
 	$(PIP) install -r requirements-dev.txt
-	$(COMPILE)
 	@touch $(VENV)/.installed $@
 
 $(VENV)/bin/pip:

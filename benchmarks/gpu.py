@@ -42,7 +42,6 @@ from roboreg_core.seeding import torch_generator
 from roboreg_core.training.loop import Fitted, fit
 from roboreg_core.training.presets import tune_preset
 from roboreg_core.training.spec import TrainSpec, best, source
-from roboreg_core.training.together import fit_together
 
 PASSES = 19
 BYTES_A_NUMBER = 2
@@ -60,7 +59,6 @@ class Size:
     rate_epochs: int = 6
     long_epochs: int = 200
     tune_epochs: int = 30
-    members: int = 4
     repeats: int = 5
     side: int = 8_192
     copied: int = 2**30
@@ -74,7 +72,6 @@ QUICK = Size(
     rate_epochs=2,
     long_epochs=2,
     tune_epochs=2,
-    members=2,
     repeats=1,
     side=64,
     copied=2**16,
@@ -121,7 +118,7 @@ def measure(device: torch.device, size: Size) -> dict[str, float]:
             f"{name}, share of the copy bandwidth, %": 100 * fast * bytes_an_image(size.dense) / figures[COPY],
             f"{name}, share of the matrix product, %": 100 * fast * 6 * cost(size.dense).macs / figures[PRODUCT],
         }
-    return figures | long_trainings(device, size, images) | evaluation(device, size) | together(device, size, images)
+    return figures | long_trainings(device, size, images) | evaluation(device, size)
 
 
 def ceilings(device: torch.device, size: Size) -> dict[str, float]:
@@ -160,24 +157,6 @@ def evaluation(device: torch.device, size: Size) -> dict[str, float]:
         f"evaluation {precision}, images/s": len(images)
         / timed(partial(logits, network, images, device=device, precision=precision), device, size.repeats)
         for precision in ("float32", "bfloat16")
-    }
-
-
-def together(device: torch.device, size: Size, images: Images) -> dict[str, float]:
-    """Images a second of all members, in one training and one after another."""
-    specs = [best(size.rate_epochs, seed) for seed in range(size.members)]
-    networks = [_network(size.dense, seed) for seed in range(size.members)]
-    in_one = fit_together(networks, images, specs, device=device)
-    alone = [
-        rate(fit(network, images, spec, device=device), spec, images)
-        for network, spec in zip(networks, specs, strict=True)
-    ]
-    at_once = size.members * rate(in_one[0], specs[0], images)
-    one_by_one = statistics.median(alone)
-    return {
-        f"{size.members} seeds in one training, images/s": at_once,
-        f"{size.members} seeds one after another, images/s": one_by_one,
-        "in one training against one after another, times": at_once / one_by_one,
     }
 
 

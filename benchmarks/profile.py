@@ -1,7 +1,7 @@
 """Where the time goes: the largest costs of what RoboReg does, by torch's profiler, one activity after the other.
 
-`python -m benchmarks.profile` keeps its figures in benchmarks/measured/profile.json. Time inside torch's operations and
-our own kernels is sorted into kinds by their names; what is left over is Python, numpy, and waiting. The profiler
+`python -m benchmarks.profile` keeps its figures in benchmarks/measured/profile.json. Time inside torch's operations
+is sorted into kinds by their names; what is left over is Python, numpy, and waiting. The profiler
 itself costs time, the more the smaller the operations are, so shares count here and seconds elsewhere.
 """
 
@@ -36,12 +36,11 @@ from roboreg_core.training.loop import fit
 LARGEST = 3
 REST = "Python and numpy"
 OTHER = "other arithmetic"
-# The first pattern that is found in an operation's name decides; names are aten's, autograd's and our kernels'.
+# The first pattern that is found in an operation's name decides; names are aten's and autograd's.
 KINDS = (
     ("convolutions, backward", r"convolution_backward"),
     ("convolutions", r"conv"),
-    ("batch norm and ReLU", r"batch_?norm|clamp_min|relu|threshold|kernel (for|back)ward"),
-    ("mixtures", r"kernel (combine|pull|attempt)"),
+    ("batch norm and ReLU", r"batch_?norm|clamp_min|relu|threshold"),
     ("linear systems", r"linalg|cholesky|triangular|lu_solve"),
     ("products of matrices", r"aten::(mm|addmm|bmm|baddbmm|mv|addmv|addmv_|dot)$"),
     ("drawing and sorting", r"sort|topk|rand"),

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import ctypes
 import resource
-import subprocess
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -20,12 +17,6 @@ from roboreg_core.device import (
     working_on,
 )
 from roboreg_core.errors import SpecError
-from roboreg_core.paths import PROJECT
-
-
-@pytest.mark.skipif(not device.CPU_LIST.exists(), reason="this system has no list of what its CPU can do")
-def test_what_linux_says_of_bfloat16_is_what_torch_says() -> None:
-    assert device.cpu_has_bfloat16() == has_bfloat16(torch.device("cpu"))
 
 
 @pytest.mark.parametrize(
@@ -41,11 +32,14 @@ def test_what_linux_says_of_bfloat16_is_what_torch_says() -> None:
 def test_bfloat16_by_what_linux_lists(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str | None, can: bool
 ) -> None:
+    monkeypatch.delenv("ATEN_CPU_CAPABILITY", raising=False)
     file = tmp_path / "cpuinfo"
     if listed is not None:
         file.write_text(f"processor\t: 0\n{listed}\n")
     monkeypatch.setattr(device, "CPU_LIST", file)
     assert device.cpu_has_bfloat16.__wrapped__() == can
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+    assert not device.cpu_has_bfloat16.__wrapped__()
 
 
 def seen(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
@@ -88,25 +82,21 @@ def test_settings_of_a_gpu_end_with_the_work(monkeypatch: pytest.MonkeyPatch) ->
     assert (torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32) == before
 
 
-def test_a_cpu_needs_no_settings_but_huge_pages_for_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, asked = torch.backends.cudnn.benchmark, []
-    monkeypatch.setattr(device, "reserve_huge_pages", lambda: asked.append(True))
-    with working_on(torch.device("cpu")):
-        assert not asked
+def test_a_cpu_needs_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.backends.cudnn.benchmark
     with working_on(torch.device("cpu"), same_shapes=True):
         assert torch.backends.cudnn.benchmark == before
-    assert asked == [True]
 
 
 @pytest.mark.parametrize("fast", [True, False])
 def test_bfloat16_is_computed_in_where_it_is_fast(monkeypatch: pytest.MonkeyPatch, *, fast: bool) -> None:
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: fast)
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: fast)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: fast and not including_emulation)
     for name in ("cpu", "cuda"):
-        device = torch.device(name)
-        assert has_bfloat16(device) == fast
-        assert computed_in("bfloat16", device) == ("bfloat16" if fast else "float32")
-        assert computed_in("float32", device) == "float32"
+        on = torch.device(name)
+        assert has_bfloat16(on) == fast
+        assert computed_in("bfloat16", on) == ("bfloat16" if fast else "float32")
+        assert computed_in("float32", on) == "float32"
 
 
 def test_memory_that_was_kept_is_given_back() -> None:
@@ -116,32 +106,6 @@ def test_memory_that_was_kept_is_given_back() -> None:
     before = resident()
     give_back_memory()
     assert before - resident() > 100e6
-
-
-def test_a_training_works_on_huge_pages() -> None:
-    told = """
-import torch
-from roboreg_core.device import RESERVED, give_back_memory, keep_freed_memory, reserve_huge_pages
-def asked():  # bytes for which huge pages were asked for
-    areas, sizes = open("/proc/self/smaps").read().split("VmFlags:"), []
-    for area, following in zip(areas, areas[1:]):
-        size = next(line for line in area.splitlines() if line.startswith("Size:"))
-        sizes.append(int(size.split()[1]) * 1024 if " hg" in following.splitlines()[0] else 0)
-    return sum(sizes)
-keep_freed_memory()
-del (much := [torch.ones(2**22) for _ in range(64)])[:]  # a gigabyte that lies free
-reserved = reserve_huge_pages()
-held = [torch.ones(2**20) for _ in range(64)]
-behind = torch.ones(2**20)  # what is freed before it stays with malloc, in between
-del held
-first = asked()
-give_back_memory()
-print(reserved, first >= RESERVED - 2**21, asked() < RESERVED / 2, reserve_huge_pages(), asked() >= RESERVED - 2**21)
-"""
-    if not Path("/sys/kernel/mm/transparent_hugepage").exists() or not hasattr(ctypes.CDLL(None), "mallopt"):
-        pytest.skip("no glibc, or a system without huge pages")
-    answer = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, cwd=PROJECT)
-    assert answer.stdout.split() == ["True"] * 5
 
 
 def resident() -> int:

@@ -12,7 +12,7 @@ import pytest
 
 from roboreg_core.paths import PROJECT
 
-BASE = {"errors", "paths", "seeding", "schedule", "sketch", "device", "openmp", "intrinsics", "winograd", "convolution"}
+BASE = {"errors", "paths", "seeding", "schedule", "sketch", "device"}
 VALUES = BASE | {"data", "model"}
 STEPS = {"pruning", "training", "evaluation"}
 LIBRARY = VALUES | STEPS | {"analysis", "store", "jobs", "runs", "explore", "recorded", "saved", "baselines"}

@@ -21,7 +21,7 @@ ACTIVITIES = {
 
 # What was done about a cost, by activity and kind; the general sentence counts where an activity has none of its own.
 DONE: Mapping[tuple[str, str], str] = {
-    ("evaluation", "convolutions"): "Winograd's transforms, batch norm folded in; fewer than 16 channels are oneDNN's.",
+    ("evaluation", "convolutions"): "Batch norm folded in; left to oneDNN, channels last.",
     ("evaluation", "batch norm and ReLU"): "Batch norm is folded away, ReLU works in place.",
     ("evaluation", "other arithmetic"): "The residual sums are taken in place.",
     (
@@ -59,18 +59,13 @@ DONE: Mapping[tuple[str, str], str] = {
         "convolutions, backward",
     ): "bfloat16 and channels last; the rest is oneDNN's, see decisions for what failed.",
     ("training", "convolutions"): "bfloat16 and channels last; the rest is oneDNN's.",
-    (
-        "training",
-        "batch norm and ReLU",
-    ): "One kernel of our own passes over memory once for norm, ReLU and residual sum.",
 }
 GENERAL: Mapping[str, str] = {
-    "convolutions": "Winograd's transforms in float32; what they do not suit is oneDNN's, channels last.",
+    "convolutions": "Left to oneDNN, channels last.",
     "convolutions, backward": "Left to oneDNN, channels last.",
     "batch norm and ReLU": "Works in place where nothing reads the input again.",
-    "mixtures": "Kernels of our own read the channels once a step.",
     "linear systems": "Choices of filters share one matrix of moments; each is a small solve.",
-    "products of matrices": "Left to BLAS, or to oneDNN where that is faster and does not round.",
+    "products of matrices": "Left to BLAS.",
     "drawing and sorting": "Places are drawn once for all schedules of a pruner.",
     "copies and gathering": "Only the places that are looked at are gathered.",
     "resampling": "All moves of an image are one resampling.",

@@ -20,8 +20,7 @@ from roboreg_core.analysis.points import Point, Seen
 from roboreg_core.data.images import Images
 from roboreg_core.device import keep_freed_memory
 from roboreg_core.errors import SpecError
-from roboreg_core.evaluation.inference import Inference
-from roboreg_core.evaluation.logits import BATCH_SIZE, fold_batch_norm
+from roboreg_core.evaluation.logits import BATCH_SIZE, inference_model
 from roboreg_core.model.resnet import BasicBlock, ResNet20
 from roboreg_core.pruning.prune import Pruner
 from roboreg_core.schedule import Schedule
@@ -62,7 +61,7 @@ def walk(
     for schedule, depths in zip(order, branches, strict=True):
         started = time.perf_counter()
         pruned = pruner.prune(schedule, on_block=on_block, branches=depths)
-        network = fold_batch_norm(pruned.model).to(pruner.device).to(memory_format=torch.channels_last)
+        network = inference_model(pruned.model, pruner.device)
         seen = {
             name: Seen.of(trail.logits(network, depths, lambda: on_block(0)).argmax(1), trail.images.labels)
             for name, trail in trails.items()
@@ -116,17 +115,16 @@ class Trail:
         start = self._kept[-1] if self._kept else None
         begun = start.depth if start is not None else 0
         fresh = self._room(network, [depth for depth in branches if depth > begun])
-        inference = Inference(network)
         out: list[Tensor] = []
         for number, pixels in enumerate(self.images.pixels.split(BATCH_SIZE)):
             on_batch()
-            x = start.outputs[number] if start is not None else inference.stem(self._prepared(network, pixels))
+            x = start.outputs[number] if start is not None else network.stem(self._prepared(network, pixels))
             depth = begun
             for kept in reversed(fresh.values()):  # by rising depth
-                x = inference.through(x, depth, kept.depth)
+                x = network.through(x, depth, kept.depth)
                 kept.outputs.append(x)
                 depth = kept.depth
-            out.append(inference.head(inference.through(x, depth)).cpu())
+            out.append(network.head(network.through(x, depth)).cpu())
         self._kept += reversed(fresh.values())  # by rising depth: the next network begins at the last one
         self._network = network
         return torch.cat(out)

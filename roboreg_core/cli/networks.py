@@ -92,9 +92,6 @@ def train_verb(
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     seed: Seed = 0,
     seeds: Annotated[str, typer.Option(help="Several, e.g. 0,1,2: a network and a file for each.")] = "",
-    together: Annotated[
-        bool | None, typer.Option(help="All seeds in one training, or one after another; together on a GPU.")
-    ] = None,
     images: TrainingImages = "auto",
     device: Device = "auto",
     decay_epochs: Annotated[
@@ -112,7 +109,6 @@ def train_verb(
     as_json: Json = False,
 ) -> None:
     """Train a dense network from scratch. It may be stopped (Ctrl-C) and resumed."""
-    from roboreg_core.device import choose_device
     from roboreg_core.errors import SpecError
     from roboreg_core.training import spec as specs
     from roboreg_core.training.dense import DenseJob
@@ -141,8 +137,7 @@ def train_verb(
                 resume=resume,
             )
         )
-    in_one = choose_device(device).type == "cuda" if together is None else together
-    every = _trained(jobs, in_one=in_one and len(jobs) > 1)
+    every = _trained(jobs)
     facts = [
         {"out": str(job.out), "recipe": job.spec.to_json(), **figures.to_json()}
         for job, figures in zip(jobs, every, strict=True)
@@ -154,9 +149,9 @@ def train_verb(
     answer(as_json, {"networks": facts} if seeds else facts[0], "\n".join(lines))
 
 
-def _trained(jobs: list[DenseJob], *, in_one: bool) -> list[Report]:
-    """Train all of them, with a progress bar over all."""
-    from roboreg_core.training.dense import train_dense, train_together
+def _trained(jobs: list[DenseJob]) -> list[Report]:
+    """Train all of them, one after another, with a progress bar over all."""
+    from roboreg_core.training.dense import train_dense
 
     def tell(epoch: EpochRecord) -> None:
         say.print(
@@ -166,8 +161,6 @@ def _trained(jobs: list[DenseJob], *, in_one: bool) -> list[Report]:
 
     title = f"training {jobs[0].spec.recipe}" + (f", {len(jobs)} seeds" if len(jobs) > 1 else "")
     with progress_bar(title) as advance:
-        if in_one:
-            return train_together(jobs, on_epoch=tell, on_step=lambda step: advance(step.fraction))
 
         def part(done: int) -> Callable[[StepProgress], None]:
             return lambda step: advance((done + step.fraction) / len(jobs))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from roboreg_core.device import device_name, working_on
-from roboreg_core.evaluation.logits import fold_batch_norm
+from roboreg_core.evaluation.logits import inference_model
 from roboreg_core.model.resnet import ResNet20
 
 WARM_UP = 5
@@ -45,7 +45,7 @@ def time_network(model: ResNet20, batch: int = 1, *, device: torch.device | str 
     seconds = []
     # A CPU is timed as it is: `working_on` would change how its memory is handed out.
     with working_on(device) if device.type == "cuda" else nullcontext():
-        network = fold_batch_norm(model).to(device).to(memory_format=torch.channels_last)
+        network = inference_model(model, device)
         images = torch.zeros(batch, 3, 32, 32, device=device).to(memory_format=torch.channels_last)
         for call in range(WARM_UP + repeats):
             started = time.perf_counter()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +11,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from roboreg_core.data.images import Images
 from roboreg_core.device import Precision, working_on
-from roboreg_core.evaluation import pointwise
-from roboreg_core.evaluation.inference import Inference
 from roboreg_core.model.resnet import ResNet20
 
 # Large enough to fill two cores, small enough that activations stay in the cache.
@@ -47,29 +44,21 @@ def logits(
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     size = batch_size or (BATCH_SIZE if on_cpu else GPU_BATCH_SIZE)
     with working_on(device):
-        network, forward = answering(model, device, dtype)
+        network = inference_model(model, device, dtype)
         pixels = images.pixels.to(device)
         # Answers stay on the device until the last one: to fetch each would make a GPU wait for the processor.
         out = torch.empty(len(images), network.linear.out_features, device=device)
         for start in range(0, len(images), size):
             part = pixels[start : start + size]
-            out[start : start + len(part)] = forward(network.prepare(part, dtype))
+            out[start : start + len(part)] = network(network.prepare(part, dtype))
             if on_batch is not None:
                 on_batch(min(1.0, (start + len(part)) / len(images)))
         return out.cpu()
 
 
-def answering(model: ResNet20, device: torch.device, dtype: torch.dtype) -> tuple[ResNet20, Callable[[Tensor], Tensor]]:
-    """A copy of `model` with its batch norms folded, on the device, in `dtype`; and its fastest forward pass there.
-
-    The pass takes what the copy's `prepare` gives in `dtype`, (n, 3, 32, 32), and returns logits (n, 10).
-    """
-    network = fold_batch_norm(model).to(device, dtype).to(memory_format=torch.channels_last)
-    if device.type == "cpu" and dtype == torch.float32:
-        return network, Inference(network)
-    if device.type == "cpu" and pointwise.available():
-        return network, partial(pointwise.forward, network)
-    return network, network
+def inference_model(model: ResNet20, device: torch.device, dtype: torch.dtype = torch.float32) -> ResNet20:
+    """A copy of `model` for inference: batch norms folded, on `device`, in `dtype`, channels last."""
+    return fold_batch_norm(model).to(device, dtype).to(memory_format=torch.channels_last)
 
 
 def fold_batch_norm(model: ResNet20) -> ResNet20:

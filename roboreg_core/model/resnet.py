@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roboreg_core.convolution import Convolution
 from roboreg_core.errors import CheckpointError
 from roboreg_core.schedule import BLOCKS_PER_STAGE, PRESETS, STAGE_WIDTHS, Schedule
 
@@ -74,12 +73,6 @@ class BasicBlock(nn.Module):
         out = F.relu(self.bn1(self.conv1(x)), inplace=True)
         return F.relu(self.add_shortcut(self.bn2(self.conv2(out)), x), inplace=True)
 
-    def answer(self, conv2: Convolution, hidden: Tensor, x: Tensor) -> Tensor:
-        """relu(conv2(hidden) + shortcut of `x`), for a conv2 with its batch norm folded; no gradient passes."""
-        if isinstance(self.shortcut, LambdaLayer):
-            return F.relu_(self.add_shortcut(conv2(hidden), x))
-        return conv2(hidden, x, relu=True)
-
     def add_shortcut(self, out: Tensor, x: Tensor) -> Tensor:
         """`out` (n, outputs, h / stride, w / stride) plus the shortcut of `x`, in place."""
         if torch.is_grad_enabled() or not isinstance(self.shortcut, LambdaLayer):
@@ -125,9 +118,22 @@ class ResNet20(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalised images (n, 3, 32, 32) -> logits (n, 10)."""
-        x = F.relu(self.bn1(self.conv1(x)))
-        x = self.layer3(self.layer2(self.layer1(x)))
-        return self.linear(x.mean(dim=(2, 3)))
+        return self.head(self.through(self.stem(x)))
+
+    def stem(self, x: Tensor) -> Tensor:
+        """Normalised images (n, 3, 32, 32) -> input of the first block (n, 16, 32, 32)."""
+        return F.relu(self.bn1(self.conv1(x)))
+
+    def through(self, x: Tensor, first: int = 0, end: int | None = None) -> Tensor:
+        """Output of the block before `end` for `x` as input of block `first`, both counted from 0."""
+        for block in self.blocks[first:end]:
+            x = block(x)
+        return x
+
+    def head(self, x: Tensor) -> Tensor:
+        """Output of the last block (n, 64, 8, 8) -> logits (n, 10)."""
+        logits: Tensor = self.linear(x.mean(dim=(2, 3)))
+        return logits
 
     def prepare(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Raw images (n, 3, 32, 32), uint8 or floats in 0..255 -> normalised, channels last."""

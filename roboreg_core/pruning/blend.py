@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import ModuleType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roboreg_core.openmp import PAGE, addresses, kernels, launch
 from roboreg_core.pruning.inner import Inner
-from roboreg_core.pruning.least_squares import TAPS, Moments, by_onednn
+from roboreg_core.pruning.least_squares import TAPS, Moments
 from roboreg_core.pruning.refit import split
 
 # Added to the diagonal of each filter's equations, as a share of it: a step is right only as far as the pattern holds.
@@ -75,18 +73,16 @@ def blend(around: Around, mixtures: Tensor, weights: Tensor) -> Tensor:
     n, taps, size = around.channels.shape
     mixtures, weights = mixtures.clone(), weights.float()
     reads = weights[:-1].view(len(mixtures), taps, -1).contiguous()
-    with by_onednn():
-        before = (mixtures @ around.channels.view(n * taps, size).T).view(-1, n, taps)
+    before = (mixtures @ around.channels.view(n * taps, size).T).view(-1, n, taps)
     hidden = before.relu()
     inverses = torch.linalg.inv(_grams(around.channels, hidden, reads))
     residual = torch.addbmm(around.wanted - weights[-1], hidden, reads, alpha=-1).contiguous()
-    left = (_Residual if _kernels() is None else _CompiledResidual)(around.channels, before, hidden, reads, residual)
+    left = _Residual(around.channels, before, hidden, reads, residual)
     loudness = hidden.square().mean((1, 2)) * reads.square().sum((1, 2))
-    order = loudness.argsort(descending=True).tolist()
-    for one, following in zip(order, [*order[1:], order[0]], strict=True):
+    for one in loudness.argsort(descending=True).tolist():
         step = inverses[one] @ left.pull(one)
         for share in SHARES:
-            if left.falls(one, share * step, following):
+            if left.falls(one, share * step):
                 mixtures[one] += share * step
                 break
     return mixtures
@@ -107,70 +103,19 @@ class _Residual:
 
     def pull(self, one: int) -> Tensor:
         """The right side of a filter's equations, (size,)."""
-        with by_onednn():
-            weights = (self._residual @ self._reads[one].T) * (self._hidden[one] > 0)
-            return weights.view(-1) @ self._channels.flatten(0, 1)
+        weights = (self._residual @ self._reads[one].T) * (self._hidden[one] > 0)
+        return weights.view(-1) @ self._channels.flatten(0, 1)
 
-    def falls(self, one: int, step: Tensor, following: int) -> bool:  # noqa: ARG002 (the compiled one uses it)
-        """Whether the error falls when a filter's mixture moves by `step` (size,); where it does, the step is taken.
-
-        `following` is the filter whose pull is likely to be asked for next.
-        """
-        with by_onednn():
-            change = (self._channels.flatten(0, 1) @ step).view_as(self._before[one])
+    def falls(self, one: int, step: Tensor) -> bool:
+        """Whether the error falls when a filter's mixture moves by `step` (size,); where it does, the step is taken."""
+        change = (self._channels.flatten(0, 1) @ step).view_as(self._before[one])
         moved = (self._before[one] + change).relu_() - self._hidden[one]
         left = torch.addmm(self._residual, moved, self._reads[one], alpha=-1)
-        return self._take(left, _squares(left))
-
-    def _take(self, left: Tensor, error: float) -> bool:
+        error = _squares(left)
         lower = error < self._lowest
         if lower:
             self._residual, self._lowest = left, error
         return lower
-
-
-class _CompiledResidual(_Residual):
-    """The same by kernels of our own, which read each channel once a call."""
-
-    def __init__(self, channels: Tensor, before: Tensor, hidden: Tensor, reads: Tensor, residual: Tensor) -> None:
-        super().__init__(channels, before, hidden, reads, residual)
-        self._threads, size = torch.get_num_threads(), channels.shape[2]
-        self._shape = (self._threads, len(channels), size, residual.shape[1])
-        self._sums, self._right = torch.empty(self._threads, size + PAGE), torch.empty(size)
-        self._squares = torch.empty(self._threads + 1, dtype=torch.float64)
-        self._spare = torch.empty_like(residual)
-        # The filter whose pull on the present residual `right` is; None where it is nobody's.
-        self._pulled: int | None = None
-
-    def pull(self, one: int) -> Tensor:
-        if self._pulled != one:
-            launch(_known().pull, *self._shape, *self._of(one), *addresses(self._sums, self._right))
-            self._pulled = one
-        return self._right
-
-    def falls(self, one: int, step: Tensor, following: int) -> bool:
-        free, tensors = self._residual, (self._before[one], step, self._spare, self._squares)
-        after = (self._hidden[following], self._reads[following], self._sums, self._right)
-        launch(_known().attempt, *self._shape, *self._of(one), *addresses(*tensors, *after))
-        lower = self._take(self._spare, float(self._squares[-1]))
-        # Steps mostly are taken, and then the next filter's pull is known from the same pass over the channels.
-        self._pulled = following if lower else None
-        if lower:
-            self._spare = free
-        return lower
-
-    def _of(self, one: int) -> list[int]:
-        return addresses(self._channels, self._residual, self._hidden[one], self._reads[one])
-
-
-def _kernels() -> ModuleType | None:
-    return kernels("roboreg_core.pruning.kernels")
-
-
-def _known() -> ModuleType:
-    compiled = _kernels()
-    assert compiled is not None
-    return compiled
 
 
 def _grams(channels: Tensor, hidden: Tensor, reads: Tensor) -> Tensor:
@@ -183,12 +128,10 @@ def _grams(channels: Tensor, hidden: Tensor, reads: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(reads @ reads.transpose(1, 2))
     strongest = vectors[:, :, -RANK:] * values[:, None, -RANK:].clamp_min(0).sqrt()
     combinations = strongest.transpose(1, 2).contiguous()
-    combine = _combined if _kernels() is None else _combined_compiled
     grams = channels.new_zeros(len(reads), size, size)
     for first in range(0, len(channels), IN_CACHE):
-        rows = combine(channels[first : first + IN_CACHE], hidden[:, first : first + IN_CACHE], combinations)
-        with by_onednn():
-            grams.baddbmm_(rows.transpose(1, 2), rows)
+        rows = _combined(channels[first : first + IN_CACHE], hidden[:, first : first + IN_CACHE], combinations)
+        grams.baddbmm_(rows.transpose(1, 2), rows)
     own = grams.diagonal(dim1=1, dim2=2)
     # Never nothing: where a channel is zero on every image the equations would have no single solution.
     own.add_(DAMPING * own + 1e-6 * own.mean(1, keepdim=True) + 1e-12)
@@ -198,19 +141,8 @@ def _grams(channels: Tensor, hidden: Tensor, reads: Tensor) -> Tensor:
 def _combined(channels: Tensor, hidden: Tensor, combinations: Tensor) -> Tensor:
     """What combinations of taps (k, ranks, 9) see where filters are active, (k, n * ranks, size)."""
     active = (hidden > 0).transpose(0, 1)[:, :, None] * combinations
-    with by_onednn():
-        rows = active.flatten(1, 2) @ channels
+    rows = active.flatten(1, 2) @ channels
     return rows.view(*active.shape[:3], -1).transpose(0, 1).flatten(1, 2)
-
-
-def _combined_compiled(channels: Tensor, hidden: Tensor, combinations: Tensor) -> Tensor:
-    """The same by a kernel of our own, in which what is not active counts as zero."""
-    count, size, (filters, ranks, _) = len(channels), channels.shape[2], combinations.shape
-    out, zeros = channels.new_empty(filters, count * ranks, size), channels.new_zeros(size)
-    pointers = addresses(channels, hidden, combinations, out)
-    shape = (torch.get_num_threads(), count, size, filters)
-    launch(_known().combine, *shape, *pointers, hidden.stride(0), ranks, zeros.data_ptr())
-    return out
 
 
 def _squares(values: Tensor) -> float:

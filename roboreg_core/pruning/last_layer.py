@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roboreg_core.pruning.least_squares import by_onednn, gram_bands, gram_of, moments, ridge, solved
+from roboreg_core.pruning.least_squares import gram_bands, gram_of, moments, ridge, solved
 
 # Pull towards the weights that fit the logits, as a share of each input's mean square.
 PULL = 3e-3
@@ -69,9 +69,8 @@ def _curvature(inputs: Tensor, given: Tensor, pull: Tensor) -> Tensor:
     classes = given.shape[1]
     rows = inputs.float()
     weighted = (given.float()[:, :, None] * rows[:, None]).flatten(1)
-    with by_onednn():
-        own = (rows.T @ weighted).view(size, classes, size).transpose(0, 1)
-        whole = torch.block_diag(*own).sub_(gram_of(gram_bands(weighted)))
+    own = (rows.T @ weighted).view(size, classes, size).transpose(0, 1)
+    whole = torch.block_diag(*own).sub_(gram_of(gram_bands(weighted)))
     regular = (whole / n).double()
     # Never nothing: an input that is zero on every image has no single solution.
     regular.diagonal().add_(pull[:, 0].repeat(classes) + 1e-9)

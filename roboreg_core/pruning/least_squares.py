@@ -7,11 +7,8 @@ Unknowns are ordered as `weight.flatten(1)` orders them, channel by channel, wit
 from __future__ import annotations
 
 import itertools
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -20,8 +17,6 @@ from torch import Tensor
 TAPS = 9
 # Added to the diagonal of the Gram matrix, as a share of its mean: what is not determined stays where it was.
 RIDGE = 1e-4
-# torch's setting is the whole process's: two threads must not take each other's for the one to put back.
-_SETTING = threading.Lock()
 # A Gram matrix is symmetric: computed in so many bands, each from its diagonal on, two fifths of the work fall away.
 BANDS = 6
 
@@ -56,8 +51,7 @@ def moments(parts: Iterable[tuple[Tensor, Tensor]]) -> Moments:
     totals: list[Tensor] = []
     count = 0
     for inputs, targets in parts:
-        with by_onednn():
-            products = [inputs.T @ targets, *gram_bands(inputs)]
+        products = [inputs.T @ targets, *gram_bands(inputs)]
         products += [inputs.sum(0), targets.sum(0), targets.square().sum(0)]
         totals = totals or [torch.zeros_like(each, dtype=torch.float64) for each in products]
         for total, each in zip(totals, products, strict=True):
@@ -87,33 +81,6 @@ def gram_of(bands: Sequence[Tensor], out: Tensor | None = None) -> Tensor:
         gram[start : start + height, start:] = band
         gram[start + height :, start : start + height] = band[:, height:].T
     return gram
-
-
-@contextmanager
-def by_onednn() -> Iterator[None]:
-    """Let oneDNN multiply matrices of float32 on a CPU, which takes half the time of torch's default on AMD's.
-
-    torch hands them over only with leave to round factors to bfloat16. oneDNN takes it where a processor has Intel's
-    matrix extension, and sums would be off by a thousandth: there torch's default stays, which suits these processors.
-    """
-    if rounds_factors():
-        yield
-        return
-    settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-    with _SETTING:
-        before = settings.fp32_precision
-        settings.fp32_precision = "bf16"
-        try:
-            yield
-        finally:
-            settings.fp32_precision = before
-
-
-@lru_cache(maxsize=1)
-def rounds_factors() -> bool:
-    """Whether oneDNN would make use of the leave; also where torch does not tell."""
-    told = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return told is None or bool(told())
 
 
 def channel_rows(channels: Tensor) -> Tensor:

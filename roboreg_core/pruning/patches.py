@@ -6,8 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roboreg_core.openmp import addresses, kernels, launch
-
 
 def draw_places(n: int, size: int, count: int, generator: torch.Generator) -> Tensor:
     """For each of `n` images, `count` different places of a `size` x `size` map, int (n, count); all where fewer."""
@@ -22,19 +20,21 @@ def patches(x: Tensor, places: Tensor, stride: int = 1) -> Tensor:
     `x` is (n, channels, h, w); `places` (n, count) number the pixels of the output, row by row.
     """
     n, channels, height, width = x.shape
-    compiled = kernels("roboreg_core.pruning.kernels")
-    if compiled is not None and x.device.type == "cpu" and x.dtype is torch.float32:
-        x, places = x.contiguous(memory_format=torch.channels_last), places.contiguous()
-        rows = torch.empty(places.numel(), 9 * channels)
-        shape = (torch.get_num_threads(), n, channels, places.shape[1])
-        launch(compiled.gather, *shape, *addresses(x, places, rows), height, width, stride)
-        return rows
     padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1)).contiguous()
     image, row, column, _ = padded.stride()
     out = (height // stride, width // stride)
     windows = padded.as_strided((n, *out, 3, 3, channels), (image, stride * row, stride * column, row, column, 1))
     rows = windows[torch.arange(n)[:, None], places // out[1], places % out[1]]
     return rows.view(-1, 9 * channels)
+
+
+def convolve(x: Tensor, weight: Tensor, bias: Tensor, stride: int = 1) -> Tensor:
+    """3x3 convolution with padding 1 of `x` (n, inputs, h, w), on its device, channels last.
+
+    `weight` (outputs, inputs, 3, 3) and `bias` (outputs,) may be on another device.
+    """
+    weight = weight.to(x.device, memory_format=torch.channels_last)
+    return F.conv2d(x, weight, bias.to(x.device), stride=stride, padding=1)
 
 
 def values(x: Tensor, places: Tensor) -> Tensor:

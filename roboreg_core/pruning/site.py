@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roboreg_core.convolution import Convolution
 from roboreg_core.model.resnet import BasicBlock
 from roboreg_core.pruning.blend import Around
 from roboreg_core.pruning.calibration import Answers, Parts
@@ -23,7 +22,7 @@ from roboreg_core.pruning.features import ROWS, filter_rows
 from roboreg_core.pruning.inner import Inner, Outer
 from roboreg_core.pruning.least_squares import Moments, channel_rows, moments
 from roboreg_core.pruning.method import RESPONSES, Method
-from roboreg_core.pruning.patches import patches, values
+from roboreg_core.pruning.patches import convolve, patches, values
 from roboreg_core.pruning.refit import refit_conv1
 from roboreg_core.pruning.selection import Elimination
 
@@ -179,10 +178,11 @@ class Site:
         Where they are given, `around` and `kept` get what is around a few places, and the channels before their ReLU;
         `known` are these channels where they need not be computed.
         """
-        conv1 = first_convolution(inner, self.block)
+        weight, bias = inner.folded()
+        stride = self.block.conv1.stride[0]
 
         def part(x: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
-            channels = conv1(x) if known is None else next(known)
+            channels = convolve(x, weight, bias, stride) if known is None else next(known)
             if kept is not None:
                 kept.append(channels)
             rows = patches(channels, answers.places)
@@ -205,8 +205,3 @@ class Site:
             channels = self.answers.channels
             responses = channels[:: max(1, len(channels) // N_RESPONSES)].relu().T.cpu()
         return ROWS[self.method.features](self.inner, responses)
-
-
-def first_convolution(inner: Inner, block: BasicBlock) -> Convolution:
-    """From a block's inputs to its channels before their ReLU, (n, width, h, w), with the tensors of `inner`."""
-    return Convolution(*inner.folded(), block.conv1.stride[0])

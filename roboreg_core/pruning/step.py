@@ -7,15 +7,15 @@ from typing import Any
 
 from torch import Tensor
 
-from roboreg_core.convolution import Convolution
 from roboreg_core.pruning import merge
 from roboreg_core.pruning.blend import blend, mixed, pure
 from roboreg_core.pruning.calibration import Parts
 from roboreg_core.pruning.choose import choose, is_exact, sums_slices
 from roboreg_core.pruning.inner import Inner, Outer
 from roboreg_core.pruning.least_squares import channel_rows, error
+from roboreg_core.pruning.patches import convolve
 from roboreg_core.pruning.refit import refit_conv2
-from roboreg_core.pruning.site import Site, first_convolution
+from roboreg_core.pruning.site import Site
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,14 +122,14 @@ def _blend(site: Site, inner: Inner, outer: Outer, kept: Tensor, lowest: float) 
 def advance(site: Site, pruned: PrunedBlock) -> Parts:
     """What the pruned block answers to the site's inputs, (n, outputs, h, w) in all."""
     assert site.inputs is not None
-    outer = pruned.outer
-    conv1 = first_convolution(pruned.inner, site.block)
-    conv2 = Convolution(pruned.inner.conv2 * outer.scale.view(-1, 1, 1, 1), outer.beta - outer.mean * outer.scale)
-
-    if pruned.channels:
-        parts = zip(site.inputs, pruned.channels, strict=True)
-        return tuple(site.block.answer(conv2, channels.relu(), x) for x, channels in parts)
-    return tuple(site.block.answer(conv2, conv1(x, relu=True), x) for x in site.inputs)
+    block, outer = site.block, pruned.outer
+    conv1, bias1 = pruned.inner.folded()
+    conv2, bias2 = pruned.inner.conv2 * outer.scale.view(-1, 1, 1, 1), outer.beta - outer.mean * outer.scale
+    channels = pruned.channels or (convolve(x, conv1, bias1, block.conv1.stride[0]) for x in site.inputs)
+    return tuple(
+        block.add_shortcut(convolve(before.relu(), conv2, bias2), x).relu_()
+        for x, before in zip(site.inputs, channels, strict=True)
+    )
 
 
 def _merge(site: Site, labels: Tensor, kept: Tensor | None) -> Inner:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,6 @@ from roboreg_core.paths import SHIPPED
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.loop import EpochRecord, Fitted, Hooks, StepProgress, fit
 from roboreg_core.training.spec import TrainSpec
-from roboreg_core.training.together import fit_together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,37 +94,6 @@ def train_dense(
     return _finish(job, fitted, images.name, device, teacher)
 
 
-def train_together(
-    jobs: Sequence[DenseJob],
-    *,
-    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
-    on_step: Callable[[StepProgress], None] | None = None,
-) -> list[Report]:
-    """The same for jobs that differ in seed and file alone, all in one training; see `fit_together`.
-
-    Progress is told once a step, epochs once for each job; device and images are the first one's. Raises
-    `CheckpointError` also where states to resume are not all there or not all of one epoch.
-    """
-    device, resume = choose_device(jobs[0].device), [_resumable(job) for job in jobs]
-    states = [state for state in resume if state is not None]
-    if states and len(states) < len(jobs):
-        raise CheckpointError("trainings to go on together must all have left a state; resume them one after another")
-    images = sources.training_images(jobs[0].training_set)
-    teacher = _teacher(jobs[0])
-    every = fit_together(
-        [untrained(job.spec.seed) for job in jobs],
-        images,
-        [job.spec for job in jobs],
-        device=device,
-        validation=sources.validation_images(),
-        teacher=teacher.model if teacher is not None else None,
-        hooks=[_hooks(job, on_epoch, on_step if job is jobs[0] else None) for job in jobs],
-        resume=states,
-    )
-    pairs = zip(jobs, every, strict=True)
-    return [_finish(job, fitted, images.name, device, teacher, together=len(jobs)) for job, fitted in pairs]
-
-
 def _hooks(
     job: DenseJob, on_epoch: Callable[[EpochRecord], None], on_step: Callable[[StepProgress], None] | None
 ) -> Hooks:
@@ -143,21 +111,16 @@ def _teacher(job: DenseJob) -> Checkpoint | None:
     return job.teacher or checkpoints.load(SHIPPED)
 
 
-def _finish(
-    job: DenseJob,
-    fitted: Fitted,
-    images: str,
-    device: torch.device,
-    teacher: Checkpoint | None,
-    *,
-    together: int | None = None,
-) -> Report:
+def _finish(job: DenseJob, fitted: Fitted, images: str, device: torch.device, teacher: Checkpoint | None) -> Report:
     test = sources.test_images()
     figures = report(logits(fitted.model, test, device=device), test.labels)
     # Of all epochs, also of those before it was resumed.
     seconds = sum(epoch.seconds for epoch in fitted.history)
-    surroundings = {**environment(device), "precision": computed_in(job.spec.precision, device)}
-    surroundings |= {"seconds": seconds} | ({"together": together} if together is not None else {})
+    surroundings = {
+        **environment(device),
+        "precision": computed_in(job.spec.precision, device),
+        "seconds": seconds,
+    }
     _save(job, fitted, figures, images, surroundings, teacher)
     job.state.unlink(missing_ok=True)
     return figures

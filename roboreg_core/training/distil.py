@@ -6,7 +6,6 @@ The source of the loss is Hinton, Vinyals and Dean 2015, "Distilling the knowled
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from roboreg_core.device import computed_in
 from roboreg_core.errors import SpecError
-from roboreg_core.evaluation.logits import answering
+from roboreg_core.evaluation.logits import inference_model
 from roboreg_core.model import checkpoints
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.training.spec import TrainSpec
@@ -27,20 +26,19 @@ class Teacher:
 
     Attributes:
         network: a copy with batch norm folded, on the training's device, channels last, in `dtype`.
-        forward: its pass, see `evaluation.logits.answering`.
         dtype: the training's precision.
         sha256: of the network's weights as safetensors, before folding.
     """
 
     network: ResNet20
-    forward: Callable[[Tensor], Tensor]
     dtype: torch.dtype
     sha256: str
 
     @torch.no_grad()  # not inference_mode: the loss's backward pass reads what comes out
     def logits(self, pixels: Tensor) -> Tensor:
         """Raw images (n, 3, 32, 32), uint8 or floats in 0..255 -> float32 logits (n, 10), in one forward pass."""
-        return self.forward(self.network.prepare(pixels, self.dtype)).float()
+        logits: Tensor = self.network(self.network.prepare(pixels, self.dtype))
+        return logits.float()
 
 
 def prepare_teacher(model: ResNet20 | None, spec: TrainSpec, device: torch.device) -> Teacher | None:
@@ -55,9 +53,9 @@ def prepare_teacher(model: ResNet20 | None, spec: TrainSpec, device: torch.devic
             f"distil weight must be 0 where there is no teacher, got {spec.distil_weight}; give fit a teacher network"
         )
     dtype = torch.bfloat16 if computed_in(spec.precision, device) == "bfloat16" else torch.float32
-    network, forward = answering(model, device, dtype)
+    network = inference_model(model, device, dtype)
     digest = hashlib.sha256(checkpoints.to_bytes(model)).hexdigest()
-    return Teacher(network=network.requires_grad_(False), forward=forward, dtype=dtype, sha256=digest)
+    return Teacher(network=network.requires_grad_(False), dtype=dtype, sha256=digest)
 
 
 def distilled(cross_entropy: Tensor, logits: Tensor, wanted: Tensor, spec: TrainSpec) -> Tensor:
@@ -67,16 +65,15 @@ def distilled(cross_entropy: Tensor, logits: Tensor, wanted: Tensor, spec: Train
     probabilities change by 1/T with a logit, and so does their difference from the teacher's.
 
     Args:
-        cross_entropy: of the student's logits with the labels, a scalar; (members,) where several are trained together.
-        logits: (n, 10), the student's; (members, n, 10).
+        cross_entropy: of the student's logits with the labels, a scalar.
+        logits: (n, 10), the student's.
         wanted: the teacher's, of the same shape.
         spec: says weight and temperature.
     """
     divergence = F.kl_div(
         F.log_softmax(logits / spec.temperature, dim=-1),
         F.log_softmax(wanted / spec.temperature, dim=-1),
-        reduction="none",
+        reduction="batchmean",
         log_target=True,
-    ).sum(dim=(-2, -1))
-    divergence = divergence / logits.shape[-2]
+    )
     return (1 - spec.distil_weight) * cross_entropy + spec.distil_weight * spec.temperature**2 * divergence

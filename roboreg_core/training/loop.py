@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -116,8 +116,8 @@ def fit(
     with working_on(device, same_shapes=True):
         images = images.to(device)
         validation = validation.to(device) if validation is not None else None
-        state = start(model, teacher, spec, device)
-        state.masks = masks(state.model) if keep_zeros else ()
+        state = _start(model, teacher, spec, device)
+        state.masks = _masks(state.model) if keep_zeros else ()
         if resume is not None:
             restore(state, spec, resume)
         return _fit(state, images, spec, validation, hooks, capture=capture)
@@ -142,48 +142,44 @@ def _fit(
         batches = Batches(images, spec, epoch)
         state.model.train()
         sums.clear()
-        if not walk(batches, len(batches), change, spec, epoch, [hooks]) and before is not None:
+        if not _run_epoch(batches, change, spec, epoch, hooks) and before is not None:
             restore(state, spec, before)
-            return fitted(state, stopped=True)
-        state.add(record(state.result, sums.means(batches)[0], spec, epoch, validation, started))
+            return _fitted(state, stopped=True)
+        state.add(_record(state.result, sums.means(batches), spec, epoch, validation, started))
         if hooks.on_epoch is not None:
             hooks.on_epoch(state.history[-1], lambda: snapshot(state, spec))
-    tell_failure(repeated)
-    return fitted(state, stopped=False)
+    if repeated.failure is not None:
+        warnings.warn(f"training steps were launched one by one: {repeated.failure}", RuntimeWarning, stacklevel=2)
+    return _fitted(state, stopped=False)
 
 
-def start(model: ResNet20, teacher: ResNet20 | None, spec: TrainSpec, device: torch.device) -> State:
+def _start(model: ResNet20, teacher: ResNet20 | None, spec: TrainSpec, device: torch.device) -> State:
     """A training of a copy of `model` before its first epoch."""
     trained = copy.deepcopy(model).to(device).to(memory_format=torch.channels_last)
     rate = torch.zeros((), device=device)
     return State(
         model=trained,
-        optimiser=make_optimiser(trained.parameters(), spec, rate),
+        optimiser=torch.optim.SGD(
+            trained.parameters(),
+            lr=rate,
+            momentum=spec.momentum,
+            weight_decay=spec.weight_decay,
+            nesterov=spec.nesterov,
+            fused=True,
+        ),
         rate=rate,
         average=Average.of(trained, spec.average) if spec.average else None,
         teacher=prepare_teacher(teacher, spec, device),
     )
 
 
-def make_optimiser(parameters: Iterable[Tensor], spec: TrainSpec, rate: Tensor) -> torch.optim.SGD:
-    """SGD as `spec` has it, which reads its learning rate from `rate`, a scalar on the parameters' device."""
-    return torch.optim.SGD(
-        parameters,
-        lr=rate,
-        momentum=spec.momentum,
-        weight_decay=spec.weight_decay,
-        nesterov=spec.nesterov,
-        fused=True,
-    )
-
-
-def masks(model: ResNet20) -> tuple[tuple[Tensor, Tensor], ...]:
+def _masks(model: ResNet20) -> tuple[tuple[Tensor, Tensor], ...]:
     """Weights of convolutions and of the linear layer, and where they are not zero."""
     layers = [module.weight for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     return tuple((weight.detach(), weight.detach() != 0) for weight in layers)
 
 
-def fitted(state: State, *, stopped: bool) -> Fitted:
+def _fitted(state: State, *, stopped: bool) -> Fitted:
     """What a training hands back."""
     return Fitted(
         model=state.result.eval().to("cpu"),
@@ -194,37 +190,23 @@ def fitted(state: State, *, stopped: bool) -> Fitted:
     )
 
 
-def walk(
-    batches: Iterable[tuple[Tensor, Tensor]],
-    steps: int,
-    change: Callable[[Tensor, Tensor, float], None],
-    spec: TrainSpec,
-    epoch: int,
-    hooks: Sequence[Hooks],
+def _run_epoch(
+    batches: Batches, change: Callable[[Tensor, Tensor, float], None], spec: TrainSpec, epoch: int, hooks: Hooks
 ) -> bool:
-    """Make an epoch's steps: `change` gets pixels, labels and the rate. False where a hook told it to stop."""
-    started = time.perf_counter()
+    """Run the steps of an epoch: `change` takes pixels, labels and the rate. False where the hook ended it early."""
+    started, steps = time.perf_counter(), len(batches)
     for number, (pixels, labels) in enumerate(batches):
-        if any(hook.should_stop is not None and hook.should_stop() for hook in hooks):
+        if hooks.should_stop is not None and hooks.should_stop():
             return False
         change(pixels, labels, learning_rate(spec, epoch - 1 + number / steps))
-        seconds = time.perf_counter() - started
-        for hook in hooks:
-            if hook.on_step is not None:
-                hook.on_step(
-                    StepProgress(epoch=epoch, epochs=spec.epochs, step=number + 1, steps=steps, seconds=seconds)
-                )
+        if hooks.on_step is not None:
+            seconds = time.perf_counter() - started
+            hooks.on_step(StepProgress(epoch=epoch, epochs=spec.epochs, step=number + 1, steps=steps, seconds=seconds))
     return True
 
 
-def tell_failure(repeated: Repeated) -> None:
-    """Warn where steps should have been replayed and could not be: they were the same, and slower."""
-    if repeated.failure is not None:
-        warnings.warn(f"training steps were launched one by one: {repeated.failure}", RuntimeWarning, stacklevel=2)
-
-
 @torch.inference_mode()
-def record(
+def _record(
     model: ResNet20,
     sums: tuple[float, float],
     spec: TrainSpec,

@@ -15,9 +15,7 @@ from torch import Tensor
 from roboreg_core.data.augment import augment
 from roboreg_core.data.images import Images
 from roboreg_core.device import computed_in
-from roboreg_core.model.resnet import ResNet20
 from roboreg_core.seeding import torch_generator
-from roboreg_core.training import fused
 from roboreg_core.training.distil import distilled
 from roboreg_core.training.spec import TrainSpec
 from roboreg_core.training.state import State
@@ -51,34 +49,33 @@ class Batches:
 
 @dataclass(frozen=True, kw_only=True)
 class Sums:
-    """What an epoch's steps add up on the device; `loss` float32, `right` int64, of one shape: () or (members,)."""
+    """Sums over an epoch's steps, scalars on the device: `loss` in float32, `right` (correct predictions) in int64."""
 
     loss: Tensor
     right: Tensor
 
     @classmethod
-    def zeros(cls, device: torch.device, *members: int) -> Sums:
+    def zeros(cls, device: torch.device) -> Sums:
         """Before the first step."""
-        return cls(
-            loss=torch.zeros(members, device=device), right=torch.zeros(members, dtype=torch.long, device=device)
-        )
+        return cls(loss=torch.zeros((), device=device), right=torch.zeros((), dtype=torch.long, device=device))
 
     def clear(self) -> None:
         """Begin an epoch, in place."""
         self.loss.zero_()
         self.right.zero_()
 
-    def means(self, batches: Batches) -> list[tuple[float, float]]:
-        """Mean cross-entropy and accuracy of each member; waits for the device."""
-        losses, hits = self.loss.reshape(-1).tolist(), self.right.reshape(-1).tolist()
-        return [(loss / len(batches), right / batches.seen) for loss, right in zip(losses, hits, strict=True)]
+    def means(self, batches: Batches) -> tuple[float, float]:
+        """Mean cross-entropy and accuracy; waits for the device."""
+        return self.loss.item() / len(batches), self.right.item() / batches.seen
 
 
 def step(state: State, spec: TrainSpec, sums: Sums, pixels: Tensor, labels: Tensor) -> None:
     """Change the network once, at the rate that `state.rate` holds, and add to `sums`."""
     # Before the student's pass, so that the activations of both are never in memory together.
     wanted = state.teacher.logits(pixels) if state.teacher is not None else None
-    logits = _forward(state.model, state.model.prepare(pixels), spec)
+    with precision_of(spec, pixels.device):
+        logits = state.model(state.model.prepare(pixels))
+    logits = logits.float()
     cross_entropy = F.cross_entropy(logits, labels, label_smoothing=spec.label_smoothing)
     loss = cross_entropy if wanted is None else distilled(cross_entropy, logits, wanted, spec)
     state.optimiser.zero_grad(set_to_none=True)
@@ -96,14 +93,3 @@ def precision_of(spec: TrainSpec, device: torch.device) -> torch.autocast:
     """The context of a forward pass. Casts are not kept between layers: no weight is read twice in a step."""
     enabled = computed_in(spec.precision, device) == "bfloat16"
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)
-
-
-def _forward(model: ResNet20, inputs: Tensor, spec: TrainSpec) -> Tensor:
-    """Logits in float32, by the fused kernels on a CPU that has them."""
-    device = inputs.device
-    fusible = device.type == "cpu" and model.linear.weight.dtype is torch.float32 and fused.kernels() is not None
-    if fusible:
-        return fused.forward(model, inputs, computed_in(spec.precision, device)).float()
-    with precision_of(spec, device):
-        logits: Tensor = model(inputs)
-    return logits.float()

@@ -12,7 +12,6 @@ from roboreg_core.analysis.points import Seen
 from roboreg_core.analysis.walk import Trail, walk
 from roboreg_core.data.images import Images
 from roboreg_core.errors import SpecError
-from roboreg_core.evaluation.inference import Inference
 from roboreg_core.evaluation.logits import fold_batch_norm, logits
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
@@ -81,13 +80,13 @@ def test_a_network_begins_at_the_deepest_of_what_it_shares(
     trail = Trail(few_images, torch.device("cpu"), MEMORY)
     trail.logits(first, [6, 3], lambda: None)
     begun: list[int] = []
-    through = Inference.through
+    through = ResNet20.through
 
-    def spy(self: Inference, x: torch.Tensor, first: int = 0, end: int | None = None) -> torch.Tensor:
+    def spy(self: ResNet20, x: torch.Tensor, first: int = 0, end: int | None = None) -> torch.Tensor:
         begun.append(first)
         return through(self, x, first, end)
 
-    monkeypatch.setattr(Inference, "through", spy)
+    monkeypatch.setattr(ResNet20, "through", spy)
     trail.logits(second, [6, 3], lambda: None)
     assert set(begun) == {6}
     assert [kept.depth for kept in trail._kept] == [3, 6]

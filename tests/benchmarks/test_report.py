@@ -166,13 +166,10 @@ def test_every_kind_of_work_that_is_told_apart_has_a_sentence() -> None:
     assert {kind for kind, _ in KINDS} | {OTHER, REST} == set(GENERAL)
     assert {kind for _, kind in DONE} <= set(GENERAL)
     assert kind_of("aten::convolution_backward") == "convolutions, backward"
-    assert kind_of("mkldnn::_convolution_pointwise") == "convolutions"
-    assert kind_of("_BatchNormReLUBackward") == "batch norm and ReLU"
+    assert kind_of("aten::mkldnn_convolution") == "convolutions"
+    assert kind_of("aten::native_batch_norm_backward") == "batch norm and ReLU"
     assert kind_of("aten::linalg_lu_solve") == "linear systems"
     assert kind_of("aten::mm") == "products of matrices"
-    assert kind_of("kernel convolve") == "convolutions"
-    assert kind_of("kernel backward_sums") == "batch norm and ReLU"
-    assert kind_of("kernel pull") == "mixtures"
     assert kind_of("aten::mul") == OTHER
 
 

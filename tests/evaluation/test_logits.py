@@ -4,12 +4,11 @@ import pytest
 import torch
 
 from roboreg_core.data.images import Images
-from roboreg_core.evaluation import pointwise
 from roboreg_core.evaluation.latency import time_network
 from roboreg_core.evaluation.logits import fold_batch_norm, logits
 from roboreg_core.model.checkpoints import to_bytes
 from roboreg_core.model.resnet import ResNet20
-from roboreg_core.schedule import PRESETS, Schedule
+from roboreg_core.schedule import PRESETS
 
 Make = Callable[..., ResNet20]
 
@@ -47,22 +46,3 @@ def test_timing_says_what_it_measured(network: ResNet20) -> None:
     assert (timing.batch, timing.repeats, timing.device) == (4, 5, "CPU")
     assert 0 < timing.low <= timing.median <= timing.high
     assert timing.images_per_second == pytest.approx(4 / timing.median)
-
-
-@pytest.mark.skipif(
-    not pointwise.available(), reason="a torch or a processor without oneDNN's fused bfloat16 convolutions"
-)
-@pytest.mark.parametrize(
-    "schedule", [PRESETS["dense"], PRESETS["aggressive"], Schedule((1, 3, 5, 7, 9, 11, 13, 15, 17))]
-)
-def test_fused_convolutions_compute_the_same(
-    make_network: Make, few_images: Images, schedule: Schedule, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = make_network(schedule)
-    exact = logits(model, few_images)
-    fused = logits(model, few_images, precision="bfloat16")
-    monkeypatch.setattr(pointwise, "available", lambda: False)
-    plain = logits(model, few_images, precision="bfloat16")
-    assert not torch.equal(fused, exact)
-    # As near to float32 as torch's own way, which rounds once more a block.
-    assert (fused - exact).norm() < 1.2 * (plain - exact).norm() + 1e-3 * exact.norm()

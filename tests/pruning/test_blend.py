@@ -1,24 +1,12 @@
-from collections.abc import Callable, Iterator
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roboreg_core.pruning import blend as blending
 from roboreg_core.pruning.blend import Around, blend, mixed, pure
 from roboreg_core.pruning.inner import Inner
 from roboreg_core.pruning.least_squares import TAPS
 from roboreg_core.pruning.patches import patches
-
-SetThreads = Callable[[int], None]
-
-
-@pytest.fixture
-def torch_threads() -> Iterator[SetThreads]:
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -74,39 +62,6 @@ def test_one_place_or_channels_without_variance_give_finite_mixtures(channels: t
     mixtures = blend(around, pure(torch.tensor([0, 1]), 3), torch.zeros(2 * TAPS + 1, 2))
     assert torch.isfinite(mixtures).all()
     assert torch.isfinite(blend(around, mixtures, draw(2 * TAPS + 1, 2))).all()
-
-
-needs_kernels = pytest.mark.skipif(
-    blending._kernels() is None, reason="no numba, or a torch without its own OpenMP library"
-)
-
-
-@needs_kernels
-@pytest.mark.parametrize("threads", [1, 2, 3])
-@pytest.mark.parametrize(("n", "width", "outputs"), [(1, 1, 1), (2, 3, 5), (100, 16, 16), (301, 64, 64)])
-def test_compiled_steps_are_torchs(n: int, width: int, outputs: int, threads: int, torch_threads: SetThreads) -> None:
-    torch_threads(threads)
-    channels, before = draw(n, TAPS, width + 1), draw(2, n, TAPS, seed=1)
-    parts = (channels, before, before.relu(), draw(2, TAPS, outputs, seed=2), draw(n, outputs, seed=3))
-    plain, compiled = blending._Residual(*parts), blending._CompiledResidual(*parts)
-    # Towards the error, away from it, too far: some of these steps are taken and some are not.
-    for one, size in ((0, 1e-3), (1, 1e-3), (0, -1e-3), (0, 1e-3), (0, 1e-3), (1, 10.0)):
-        right = plain.pull(one)
-        torch.testing.assert_close(compiled.pull(one), right, rtol=1e-3, atol=1e-3 * float(right.abs().max()))
-        step = size * right / float(right.norm() + 1e-6)
-        assert compiled.falls(one, step, 1 - one) == plain.falls(one, step, 1 - one)
-        torch.testing.assert_close(compiled._residual, plain._residual, rtol=1e-4, atol=1e-4)
-        assert compiled._lowest == pytest.approx(plain._lowest, rel=1e-5)
-
-
-@needs_kernels
-def test_blending_goes_on_without_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    around, weights = seen(width=16, outputs=8, n=500), draw(4 * TAPS + 1, 8)
-    before = pure(torch.tensor([0, 3, 7, 11]), 16)
-    with_kernels = blend(around, before, weights)
-    monkeypatch.setattr(blending, "_kernels", lambda: None)
-    assert not torch.equal(with_kernels, before)
-    torch.testing.assert_close(blend(around, before, weights), with_kernels, rtol=1e-3, atol=1e-4)
 
 
 def test_mixed_filters_answer_the_mixture_and_normalise_it() -> None:

@@ -16,10 +16,9 @@ from roboreg_core.data.images import Images
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.schedule import PRESETS
-from roboreg_core.training import capture, loop, together
+from roboreg_core.training import capture, loop
 from roboreg_core.training.capture import WARM_UP, Repeated
 from roboreg_core.training.loop import Hooks, StepProgress, fit
-from roboreg_core.training.together import fit_together
 from tests.training.helpers import SPEC, same, without_times
 
 # What reads a number from the device, has a shape that depends on one, or brings a new constant there: each of them
@@ -145,19 +144,6 @@ def test_a_replayed_training_is_the_same(
     assert recorder.recordings == 1
 
 
-def test_trainings_together_can_be_replayed(
-    start: ResNet20, few_images: Images, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    specs = [SPEC, replace(SPEC, seed=6)]
-    plain = fit_together([start, start], few_images, specs)
-    recorder = Recorder()
-    monkeypatch.setattr(together, "recorder", lambda device: recorder)
-    replayed = fit_together([start, start], few_images, specs)
-    assert (recorder.recordings, recorder.replays) == (1, 6)
-    for first, second in zip(plain, replayed, strict=True):
-        assert same(first.model.state_dict(), second.model.state_dict())
-
-
 def test_where_recording_fails_the_training_is_the_same_and_says_so(
     start: ResNet20, few_images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,9 +162,8 @@ def test_only_a_gpu_records() -> None:
 @pytest.mark.parametrize(
     "augmentation", [CROP_FLIP, SIX, replace(CROP_FLIP, reflect=False)], ids=["crop", "six", "black"]
 )
-@pytest.mark.parametrize("members", [1, 2])
 def test_no_step_waits_for_the_device(
-    start: ResNet20, teacher: ResNet20, few_images: Images, augmentation: Augmentation, members: int
+    start: ResNet20, teacher: ResNet20, few_images: Images, augmentation: Augmentation
 ) -> None:
     spec = replace(FULL, augmentation=augmentation)
     waiting = Waiting()
@@ -192,12 +177,7 @@ def test_no_step_waits_for_the_device(
     hooks = Hooks(on_step=within)
     with waiting:
         waiting.on = False
-        if members == 1:
-            fit(start, few_images, spec, teacher=teacher, keep_zeros=True, hooks=hooks)
-        else:
-            specs = [replace(spec, seed=seed) for seed in range(members)]
-            every = [hooks, *[Hooks()] * (members - 1)]
-            fit_together([start] * members, few_images, specs, teacher=teacher, keep_zeros=True, hooks=every)
+        fit(start, few_images, spec, teacher=teacher, keep_zeros=True, hooks=hooks)
     assert len(steps) == 9
     assert waiting.found == []
 
