@@ -1,49 +1,54 @@
-"""The report on several runs side by side: schedules, figures against a baseline, trade-off, classes, lost images.
+"""The report on several runs side by side.
 
-Every figure and verdict is the `Comparison`'s, which `compare RUN RUN --json` prints.
+Every number and verdict is the `Comparison`'s, which `compare RUN RUN --json` prints.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from roboreg_core.charts import comparison as compared
 from roboreg_core.charts import facts, overlap, palette, slopes, strip, tradeoff, words
-from roboreg_core.evaluation.paired import Verdict
-from roboreg_core.report import provenance, quality
-from roboreg_core.report.cells import beside, counted, judged, share
-from roboreg_core.report.document import Cell, Command, Document, Faint, Figure, Number, Prose, Section, Swatch, Table
-from roboreg_core.report.svg import INK, drawn
+from roboreg_core.report import provenance
+from roboreg_core.report.environment import render
+from roboreg_core.report.svg import INK, Figure, figure
+from roboreg_core.report.values import Cell, Number, RunName, count, decimal, millions, percent, points, relative
 from roboreg_core.runs.compare import Comparison, Row
 from roboreg_core.runs.figures import COSTS
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.schedule import N_BLOCKS
 from roboreg_core.store.records import Record
 
+Names = Mapping[str, RunName]
 Styles = Mapping[str, palette.Style]
 
 
-def comparison_document(found: Comparison, styles: Styles | None = None) -> Document:
-    """The report on a comparison; `styles` are those of all runs, see `facts.styles`, without it of these."""
+def comparison_html(found: Comparison, styles: Styles) -> str:
+    """Render the report on a comparison; `styles` has a style for each run's id, see `facts.styles`."""
     records = [row.record for row in found.rows]
-    styles, labels = styles or facts.styles(records), facts.labels(records)
-    names = {
-        run: Swatch(colour=styles[run].colour, marker=styles[run].marker, text=label) for run, label in labels.items()
-    }
+    names = {run: RunName.of(label, styles[run]) for run, label in facts.labels(records).items()}
     title = compared.comparison_title(found)
-    return Document(
+    return render(
+        "comparison.html.j2",
         name=f"{len(records)} runs",
         finding=f"{title[:1].upper()}{title[1:]}.",
         lead=[f"{len(records)} runs; every change is against {_baseline(found)}."],
-        sections=[
-            _figures(found, names),
-            _schedules(found, names),
-            _tradeoff(records, styles),
-            _classes(found, names, styles),
-            _lost(found),
-            _made_with(records, names),
-            _again(found),
-        ],
+        unlike=found.unlike,
+        accuracy=[[names[row.record.id], *_accuracy_cells(found, row)] for row in found.rows],
+        depends_on=sorted({facts.depends_on(record) for record in records}),
+        costs=[[names[row.record.id], *_cost_cells(found, row)] for row in found.rows],
+        blocks=[f"block {block}" for block in range(1, N_BLOCKS + 1)],
+        schedules=_schedules(found, names),
+        tradeoffs=[_tradeoff(records, cost, styles) for cost in COSTS],
+        class_names=list(found.classes),
+        classes=_classes(found, names, styles),
+        overlap=_overlap(found),
+        settings=[[names[record.id], *_settings(record)] for record in records],
+        checksums=_checksums(records, names),
+        runs=[{"label": facts.label(record), "command": record.result["command"]} for record in records],
+        arguments=" ".join(record.id for record in records) + provenance.baseline_option(found.baseline),
     )
 
 
@@ -53,180 +58,88 @@ def _baseline(found: Comparison) -> str:
     return f"{facts.label(found.rows[0].baseline.record)} (run {found.baseline})"
 
 
-def _figures(found: Comparison, names: Mapping[str, Swatch]) -> Section:
-    columns = ["run", "accuracy", "change", "worst class", "recall", "change", "verdict on accuracy"]
-    costs = [
-        "run", "parameters", "change", "MACs", "change", "ms an image", "change", "on the front of"
-    ]  # fmt: skip
-    records = [row.record for row in found.rows]
-    notes = sorted({f"Accuracy: {facts.depends_on(record)}." for record in records})
-    return Section(
-        title="Figures",
-        blocks=[
-            *(Prose(text=f"Not like for like. {each.words}.", kind="warning") for each in found.unlike),
-            Table(
-                caption="Accuracy on 10,000 test images",
-                columns=columns,
-                rows=[_accuracy_row(found, row, names[row.record.id]) for row in found.rows],
-            ),
-            Prose(text=quality.RULE, kind="note"),
-            *(Prose(text=note, kind="note") for note in notes),
-            Table(
-                caption="Cost",
-                columns=costs,
-                rows=[_cost_row(found, row, names[row.record.id]) for row in found.rows],
-            ),
-            Prose(
-                text="On the front: no other of these runs costs at most as much and is at least as accurate. Times "
-                "are medians, each run's beside those of its own baseline.",
-                kind="note",
-            ),
-        ],
-    )
+def _accuracy_cells(found: Comparison, row: Row) -> list[Cell]:
+    worst = min(range(len(row.recalls)), key=lambda place: row.recalls[place].value)
+    cells: list[Cell] = [found.classes[worst], percent(row.recalls[worst].value)]
+    accuracy = percent(row.accuracy.value, 2)
+    if row.record.id == found.baseline:
+        return [accuracy, "baseline", *cells, "", ""]
+    verdict, recall = row.paired.verdict, row.paired.per_class[worst].verdict
+    change = points(verdict.difference, 2, verdict.kind)
+    return [accuracy, change, *cells, points(recall.difference, verdict=recall.kind), verdict.words]
 
 
-def _accuracy_row(found: Comparison, row: Row, name: Swatch) -> list[Cell]:
-    hardest = min(range(len(row.recalls)), key=lambda place: row.recalls[place].value)
-    recall, verdict = row.recalls[hardest].value, row.paired.per_class[hardest].verdict
-    cells: list[Cell] = [name, share(row.accuracy.value, 2)]
-    itself = row.record.id == found.baseline
-    cells += ["baseline" if itself else judged(row.paired.verdict, 2), found.classes[hardest], share(recall)]
-    return [*cells, *(["", ""] if itself else [judged(verdict), row.paired.verdict.words])]
+def _cost_cells(found: Comparison, row: Row) -> list[Cell]:
+    pairs = [row.counts[cost] for cost in COSTS]
+    values = (count(int(pairs[0].value)), millions(pairs[1].value), decimal(pairs[2].value, ".2f"))
+    cells: list[Cell] = []
+    for value, pair in zip(values, pairs, strict=True):
+        cells += [value, "" if row.record.id == found.baseline else relative(pair.relative)]
+    return [*cells, ", ".join(tradeoff.COST_WORDS[cost] for cost in COSTS if row.front[cost])]
 
 
-def _cost_row(found: Comparison, row: Row, name: Swatch) -> list[Cell]:
-    cells: list[Cell] = [name]
-    for field, shown in (("parameters", words.count), ("macs", words.millions), ("latency", "{:.2f}".format)):
-        pair = row.counts[field]
-        cells += [counted(pair.value, shown), "" if row.record.id == found.baseline else beside(pair)]
-    fronts = [tradeoff.COST_WORDS[cost] for cost in COSTS if row.front[cost]]
-    return [*cells, ", ".join(fronts)]
-
-
-def _schedules(found: Comparison, names: Mapping[str, Swatch]) -> Section:
+def _schedules(found: Comparison, names: Names) -> dict[str, Any]:
+    """Filters kept per block; a block where all runs agree is dimmed."""
     frame = strip.strip_data(found)
-    figure = Figure(
-        title=strip.strip_title(frame), svg=drawn(strip.strip_chart(frame, ink=INK), "strip", strip.strip_alt(frame))
-    )
-    rows: list[Sequence[Cell]] = []
-    for row in found.rows:
-        kept = [Number(value=each, text=str(each)) for each in row.record.result["schedule"]]
-        cells = (each if differs else Faint(cell=each) for each, differs in zip(kept, found.differs, strict=True))
-        rows.append([names[row.record.id], *cells])
-    columns = ["filters kept", *(f"block {block}" for block in range(1, N_BLOCKS + 1))]
-    return Section(
-        title="Schedules",
-        blocks=[
-            figure,
-            Table(caption="Block by block", columns=columns, rows=rows),
-            Prose(text="The picture leaves out, and the table dims, blocks where all agree.", kind="note"),
-        ],
-    )
+    chart = figure(strip.strip_chart(frame, ink=INK), "strip", strip.strip_title(frame))
+    rows = [[names[row.record.id], *_filter_cells(found, row)] for row in found.rows]
+    return {"figure": chart, "rows": rows}
 
 
-def _tradeoff(records: Sequence[Record], styles: Styles) -> Section:
-    figures = []
-    for cost in COSTS:
-        frame = tradeoff.tradeoff_data(records, cost, styles)
-        drawing = drawn(tradeoff.tradeoff_chart(frame, cost), f"tradeoff-{cost}", tradeoff.tradeoff_alt(frame, cost))
-        figures.append(Figure(title=tradeoff.tradeoff_title(frame, cost), svg=drawing))
-    note = (
-        "Colours and markers as in the tables; small dots are networks before fine-tuning. Hollow: recorded; filled: "
-        "own. Dashed: the dense network; dotted: the front that no other network beats."
-    )
-    return Section(title="Accuracy against cost", blocks=[*figures, Prose(text=note, kind="note")])
+def _filter_cells(found: Comparison, row: Row) -> list[Cell]:
+    kept = zip(row.record.result["schedule"], found.differs, strict=True)
+    return [replace(count(filters), dimmed=not differs) for filters, differs in kept]
 
 
-def _classes(found: Comparison, names: Mapping[str, Swatch], styles: Styles) -> Section:
+def _tradeoff(records: Sequence[Record], cost: str, styles: Styles) -> Figure:
+    frame = tradeoff.tradeoff_data(records, cost, styles)
+    return figure(tradeoff.tradeoff_chart(frame, cost), f"tradeoff-{cost}", tradeoff.tradeoff_title(frame, cost))
+
+
+def _classes(found: Comparison, names: Names, styles: Styles) -> dict[str, Any]:
     frame = slopes.slopes_data(found, styles)
-    figure = Figure(
-        title=slopes.slopes_title(frame), svg=drawn(slopes.slopes_chart(frame), "slopes", slopes.slopes_alt(frame))
-    )
-    rows: list[Sequence[Cell]] = []
-    for row in found.rows:
-        if row.record.id == found.baseline:
-            rows.append([names[row.record.id], *(share(pair.value) for pair in row.recalls)])
-        else:
-            rows.append([names[row.record.id], *(_plain(each.verdict) for each in row.paired.per_class)])
-    table = Table(
-        caption="Change of each class's recall in points; coloured where it is real",
-        columns=["run", *found.classes],
-        rows=rows,
-    )
-    note = "The baseline's own row, where it is among the runs, holds its recalls."
-    return Section(title="Classes", blocks=[figure, table, Prose(text=note, kind="note")])
+    chart = figure(slopes.slopes_chart(frame), "slopes", slopes.slopes_title(frame))
+    rows = [[names[row.record.id], *_recall_cells(found, row)] for row in found.rows]
+    return {"figure": chart, "rows": rows}
 
 
-def _plain(verdict: Verdict) -> Number:
-    """A change in points without its unit, for a table of nothing else."""
-    return Number(value=verdict.difference, text=words.signed(verdict.difference * 100), verdict=verdict.kind)
+def _recall_cells(found: Comparison, row: Row) -> list[Cell]:
+    """The baseline's recalls, or another run's changes to them in points, without the unit."""
+    if row.record.id == found.baseline:
+        return [percent(pair.value) for pair in row.recalls]
+    verdicts = [flips.verdict for flips in row.paired.per_class]
+    return [
+        Number(value=each.difference, text=words.signed(each.difference * 100), verdict=each.kind) for each in verdicts
+    ]
 
 
-def _lost(found: Comparison) -> Section:
+def _overlap(found: Comparison) -> dict[str, Any]:
+    """Test images that two runs lose alike: `figure`, and `rows` of each pair, the most alike first."""
     frame = overlap.overlap_data(found)
-    drawing = drawn(overlap.overlap_chart(frame, ink=INK), "overlap", overlap.overlap_alt(frame))
+    chart = figure(overlap.overlap_chart(frame, ink=INK), "overlap", overlap.overlap_title(frame))
     pairs = frame[frame["run_id"] < frame["other_id"]].sort_values("jaccard", ascending=False)
-    rows: list[Sequence[Cell]] = [
+    rows = [
         [
             f"{row['run']} and {row['other']}",
-            counted(row["both"]),
-            share(row["jaccard"]),
-            Number(value=row["by_chance"], text=f"{row['by_chance']:,.1f}"),
+            count(row["both"]),
+            percent(row["jaccard"]),
+            decimal(row["by_chance"], ",.1f"),
         ]
         for row in pairs.to_dict("records")
     ]
-    columns = ["runs", "images lost by both", "of those lost by either", "by chance alone"]
-    return Section(
-        title="Images lost alike",
-        blocks=[
-            Figure(title=overlap.overlap_title(frame), svg=drawing),
-            Prose(text="Lost: right in a run's dense network, wrong in its final one.", kind="note"),
-            Table(caption="Pairs of runs", columns=columns, rows=rows, folded=True),
-        ],
-    )
+    return {"figure": chart, "rows": rows}
 
 
-def _made_with(records: Sequence[Record], names: Mapping[str, Swatch]) -> Section:
-    rows: list[list[Cell]] = [
-        [
-            names[record.id],
-            record.id,
-            f"{words.moment(record.created)} UTC",
-            record.spec["method"],
-            record.spec["epochs"],
-            record.spec["seed"],
-            record.result["images"]["training"],
-            record.result["environment"]["torch"],
-        ]
-        for record in records
-    ]
-    columns = ["run", "id", "made", "method", "epochs", "seed", "training images", "torch"]
-    sums = {
+def _settings(record: Record) -> list[Cell]:
+    spec, result = record.spec, record.result
+    made = f"{words.moment(record.created)} UTC"
+    images, torch = result["images"]["training"], result["environment"]["torch"]
+    return [record.id, made, spec["method"], spec["epochs"], spec["seed"], images, torch]
+
+
+def _checksums(records: Sequence[Record], names: Names) -> dict[str, str]:
+    return {
         f"{names[record.id].text}: {name}" if name == provenance.OWN_WEIGHTS else name: digest
         for record in records
         for name, digest in provenance.checksums(record).items()
-        if not name.startswith("logits")
     }
-    return Section(
-        title="What they were made with",
-        blocks=[
-            Table(caption="Settings and versions", columns=columns, rows=rows),
-            Table(caption="SHA-256", columns=["of", "sum"], rows=list(sums.items())),
-            Prose(text=provenance.SUMS, kind="note"),
-        ],
-    )
-
-
-def _again(found: Comparison) -> Section:
-    ids = " ".join(row.record.id for row in found.rows)
-    baseline = provenance.option(found.baseline)
-    repeat = [
-        Command(purpose=f"Repeat {facts.label(row.record)}:", line=row.record.result["command"]) for row in found.rows
-    ]
-    figures = Command(
-        purpose="Print every figure of it:", line=f"python -m roboreg_core compare {ids}{baseline} --json"
-    )
-    write = Command(
-        purpose="Write this report:", line=f"python -m roboreg_core report {ids}{baseline} --out comparison.html"
-    )
-    return Section(title="To get these figures again", blocks=[*repeat, figures, write])

@@ -1,13 +1,12 @@
-"""A report as the text of a file, for one run or for several."""
+"""The report on one run, or on several side by side, as the text of an HTML file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from roboreg_core.charts import facts
-from roboreg_core.report.comparison import comparison_document
-from roboreg_core.report.page import to_html
-from roboreg_core.report.run import run_document
+from roboreg_core.report.comparison import comparison_html
+from roboreg_core.report.run import run_html
 from roboreg_core.runs.compare import compare_runs
 from roboreg_core.runs.spec import KIND
 from roboreg_core.runs.summary import summary
@@ -16,7 +15,7 @@ from roboreg_core.store.store import Store
 
 
 def report_html(records: Sequence[Record], store: Store, baseline: Record | None = None) -> str:
-    """The report on one run, or on 2 to 16 side by side, against `baseline` (None: the dense network); takes seconds.
+    """Render the report on one run, or on 2 to 16, against `baseline` (None: the dense network); takes seconds.
 
     The same runs give the same text.
 
@@ -25,8 +24,7 @@ def report_html(records: Sequence[Record], store: Store, baseline: Record | None
         StoreError: logits of a run are missing from the store.
     """
     if len(records) == 1:
-        return to_html(run_document(summary(records[0], store, baseline)))
-    # Colours are those of the pages: given out over all runs, oldest first.
+        return run_html(summary(records[0], store, baseline))
+    # Runs have the colours that the pages give them among all runs.
     everything = {record.id: record for record in [*store.list_records(KIND), *records]}
-    found = compare_runs(records, store, baseline)
-    return to_html(comparison_document(found, facts.styles(list(everything.values()))))
+    return comparison_html(compare_runs(records, store, baseline), facts.styles(list(everything.values())))

@@ -1,49 +1,57 @@
-"""The report on one run: what was kept, what it cost, class by class and layer by layer, and how it was made."""
+"""The report on one run beside its baseline."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
-from roboreg_core.charts import facts, words
-from roboreg_core.charts.facts import Change
+from roboreg_core.charts import facts, settings, words
 from roboreg_core.evaluation.paired import compare
-from roboreg_core.report import effort, provenance, quality
-from roboreg_core.report.cells import counted, points, relative, share
-from roboreg_core.report.document import Cell, Document, Prose, Section, Table, Tile
+from roboreg_core.report import cost, provenance, quality
+from roboreg_core.report.environment import render
+from roboreg_core.report.values import Number, Rows, count, millions, percent, points, relative
 from roboreg_core.runs.summary import DENSE, Summary
 from roboreg_core.schedule import N_BLOCKS
 from roboreg_core.store.records import Record
 
+STAGE_NAMES = {"dense": "dense", "pruned": "pruned", "tuned": "fine-tuned"}
 
-def run_document(found: Summary) -> Document:
-    """The report on a run beside its baseline."""
-    record = found.record
+
+def run_html(found: Summary) -> str:
+    """Render the report on a run."""
+    record, fine_tuned = found.record, bool(found.record.result["history"])
     against = "dense" if found.baseline.name == DENSE else "baseline"
-    return Document(
+    return render(
+        "run.html.j2",
+        record=record,
         name=facts.label(record),
-        finding=facts.finding(record, _dense_change(found)),
+        finding=_finding(found),
         lead=_lead(found),
+        against=against,
         tiles=_tiles(found, against),
-        sections=[
-            quality.stages(found, against),
-            quality.followed(found),
-            _schedule(record),
-            quality.by_class(found, against),
-            quality.confusions(found, against),
-            effort.cost(record),
-            effort.speed(record),
-            *([effort.curves(record)] if record.result["history"] else []),
-            provenance.made_with(record),
-            provenance.again(record, found.baseline.name),
-        ],
+        accuracy=quality.accuracy_rows(found, STAGE_NAMES),
+        accuracy_depends_on=facts.depends_on(record),
+        damage=quality.damage_values(found),
+        schedule=facts.schedule_of(record),
+        blocks=[f"block {block}" for block in range(1, N_BLOCKS + 1)],
+        filters=_filter_rows(record),
+        final_stage=STAGE_NAMES[found.final],
+        classes=quality.class_values(found),
+        confusion=quality.confusion_values(found, against),
+        layers=cost.layer_values(record),
+        speed=cost.speed_values(record),
+        history=cost.history_values(record) if fine_tuned else None,
+        best_epoch=facts.best_epoch_words(record) if fine_tuned else None,
+        settings=settings.settings_of(record),
+        checksums=provenance.checksums(record) | provenance.logits_checksums(record),
+        baseline_option=provenance.baseline_option(found.baseline.name),
     )
 
 
-def _dense_change(found: Summary) -> Change:
-    """Accuracy against the run's own dense network, which is what the first sentence speaks of."""
+def _finding(found: Summary) -> str:
+    """One sentence on the run; its accuracy is compared with the run's own dense network."""
     record, predicted = found.record, found.predictions
     verdict = compare(found.labels, predicted[DENSE].classes, predicted[found.final].classes).verdict
-    return facts.judged(facts.accuracy(record), facts.accuracy(record, DENSE), verdict)
+    return facts.finding(record, facts.judged(facts.accuracy(record), facts.accuracy(record, DENSE), verdict))
 
 
 def _lead(found: Summary) -> list[str]:
@@ -62,37 +70,35 @@ def _lead(found: Summary) -> list[str]:
     ]
 
 
-def _tiles(found: Summary, against: str) -> list[Tile]:
-    before, last = found.baseline.report, found.paired[found.final]
-    worst = found.worst_class()
-    place = found.classes.index(worst["name"])
+def _tiles(found: Summary, against: str) -> list[dict[str, Any]]:
+    """The main figures, each with its change to the baseline and the baseline's figure."""
+    before, last, worst = found.baseline.report, found.paired[found.final], found.worst_class()
+    place, parameters, flops = found.classes.index(worst["name"]), found.counts["parameters"], found.counts["flops"]
     accuracy = facts.judged(facts.accuracy(found.record), before["accuracy"], last.verdict)
     recall = facts.judged(worst["recall"], before["per_class"][place]["recall"], last.per_class[place].verdict)
-    tiles = [
-        Tile(
-            label=label,
-            value=share(change.value),
-            change=points(change),
-            against=f"{change.verdict}; {against} {words.percent(change.dense)}",
-        )
-        for label, change in (("Test accuracy", accuracy), (f"Recall of the worst class, {worst['name']}", recall))
+    return [
+        _rate_tile("Test accuracy", accuracy, against),
+        _rate_tile(f"Recall of the worst class, {worst['name']}", recall, against),
+        _count_tile("Parameters", count(int(parameters.value)), count(int(parameters.baseline)), against),
+        _count_tile("FLOPs an image", millions(flops.value), millions(flops.baseline), against),
     ]
-    for label, field, shown in (("Parameters", "parameters", words.count), ("FLOPs an image", "flops", words.millions)):
-        pair = found.counts[field]
-        change = facts.counted(pair.value, pair.baseline)
-        beside = f"{against} {shown(int(pair.baseline))}"
-        tiles.append(Tile(label=label, value=counted(pair.value, shown), change=relative(change), against=beside))
-    return tiles
 
 
-def _schedule(record: Record) -> Section:
-    rows: list[Sequence[Cell]] = [
-        [meaning, *(int(block[field]) for block in record.result["pruning"]["blocks"])]
-        for field, meaning in (("before", "dense"), ("asked", "asked"), ("kept", "kept"))
+def _rate_tile(label: str, rate: facts.Change, against: str) -> dict[str, Any]:
+    change = points(rate.difference, verdict=rate.verdict)
+    beside = f"{rate.verdict}; {against} {words.percent(rate.dense)}"
+    return {"label": label, "value": percent(rate.value), "change": change, "against": beside}
+
+
+def _count_tile(label: str, now: Number, before: Number, against: str) -> dict[str, Any]:
+    change = facts.counted(now.value, before.value)
+    shown = relative(change.relative, change.verdict)
+    return {"label": label, "value": now, "change": shown, "against": f"{against} {before.text}"}
+
+
+def _filter_rows(record: Record) -> Rows:
+    """Filters per block: of the dense network, of the schedule, and kept."""
+    fields = {"dense": "before", "asked": "asked", "kept": "kept"}
+    return [
+        [name, *(int(block[field]) for block in record.result["pruning"]["blocks"])] for name, field in fields.items()
     ]
-    columns = ["filters", *(f"block {block}" for block in range(1, N_BLOCKS + 1))]
-    notes = [Prose(text=note, kind="note") for note in record.result["pruning"]["notes"]]
-    schedule = facts.schedule_of(record)
-    return Section(
-        title=f"Schedule: {schedule.label}", blocks=[Table(caption=str(schedule), columns=columns, rows=rows), *notes]
-    )

@@ -1,27 +1,26 @@
-"""Charts as SVG to put into a page: drawn without a browser, stripped to shapes and text, in the page's own ink."""
+"""Charts as inline SVG: rendered without a browser, reduced to shapes and text, in the page's text colour."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from markupsafe import Markup
+
 from roboreg_core.charts.base import Drawing, specification
 from roboreg_core.errors import ReportError
-from roboreg_core.report.markup import Markup, speakable
+from roboreg_core.report.environment import replace_invalid
 
+# Text and axes take the colour of the surrounding text, so that one drawing serves light, dark and paper.
 INK = "currentColor"
-# Text and axes take the colour of the text around them, so that one drawing serves light, dark and paper.
 _CONFIG: dict[str, Any] = {
     "background": None,
     "view": {"stroke": None},
     "axis": {
-        "labelColor": INK,
-        "titleColor": INK,
-        "domainColor": INK,
-        "tickColor": INK,
-        "gridColor": INK,
+        **dict.fromkeys(("labelColor", "titleColor", "domainColor", "tickColor", "gridColor"), INK),
         "gridOpacity": 0.15,
         "labelFontSize": 12,
         "titleFontSize": 12,
@@ -29,24 +28,14 @@ _CONFIG: dict[str, Any] = {
     },
     "legend": {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "symbolSize": 90},
 }
-# Longer texts take seconds to measure and no one could read them; no chart of ours has one but from a name. What sets
-# two names apart, the beginning of an id, stands at the end.
+# Pixels; the width of a chart beside another one is the second.
+WIDTH, HALF_WIDTH = 640, 340
+# Only a name can be longer, and takes seconds to measure. Its end is kept too: there the id tells equal names apart.
 LONGEST_TEXT, HEAD, TAIL = 1_000, 80, 20
 _SVG = "http://www.w3.org/2000/svg"
 _ELEMENTS = {
-    "svg",
-    "g",
-    "path",
-    "line",
-    "rect",
-    "circle",
-    "text",
-    "tspan",
-    "defs",
-    "clipPath",
-    "linearGradient",
-    "stop",
-}
+    "svg", "g", "path", "line", "rect", "circle", "text", "tspan", "defs", "clipPath", "linearGradient", "stop",
+}  # fmt: skip
 _ATTRIBUTES = {
     "clip-path", "cx", "cy", "d", "dx", "dy", "fill", "fill-opacity", "font-family", "font-size", "font-style",
     "font-weight", "height", "id", "offset", "opacity", "r", "rx", "ry", "stop-color", "stroke", "stroke-dasharray",
@@ -56,34 +45,48 @@ _ATTRIBUTES = {
 _WITHIN = re.compile(r"url\(#([\w-]+)\)")
 
 
-def drawn(chart: Drawing, name: str, alt: str, width: int = 640) -> Markup:
-    """A chart as an `<svg>` element; `name` is unique in the page, `alt` the chart in words, `width` in pixels.
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A chart as `<svg>` element under its title."""
 
-    Raises `ReportError` where the drawing has anything but shapes and text.
+    title: str
+    svg: Markup
+
+
+def figure(chart: Drawing, name: str, title: str, width: int = WIDTH) -> Figure:
+    """Render a chart; its `description` becomes the text alternative.
+
+    Arguments:
+        chart: the Altair chart.
+        name: prefix of the drawing's ids, unique in the page.
+        title: the finding above it.
+        width: in pixels.
+
+    Raises:
+        ReportError: the drawing has anything but shapes and text.
     """
     import vl_convert
 
-    # A sign that XML cannot hold would end the whole process in there.
-    spec = _speakable({**specification(chart), "width": width})
-    return _stripped(vl_convert.vegalite_to_svg(spec, config=_CONFIG, allowed_base_urls=[]), name, alt)
+    # A character that XML cannot hold would end the process there.
+    spec = {**specification(chart), "width": width}
+    svg = vl_convert.vegalite_to_svg(_valid(spec), config=_CONFIG, allowed_base_urls=[])
+    return Figure(title=title, svg=_sanitized(svg, name, spec["description"]))
 
 
-def _speakable(value: Any) -> Any:
+def _valid(value: Any) -> Any:
     if isinstance(value, str):
-        text = speakable(value)
+        text = replace_invalid(value)
         return text if len(text) <= LONGEST_TEXT else f"{text[:HEAD]}…{text[-TAIL:]}"
     if isinstance(value, dict):
-        return {speakable(key): _speakable(each) for key, each in value.items()}
-    return [_speakable(each) for each in value] if isinstance(value, list) else value
+        return {replace_invalid(key): _valid(each) for key, each in value.items()}
+    return [_valid(each) for each in value] if isinstance(value, list) else value
 
 
-def _stripped(svg: str, name: str, alt: str) -> Markup:
-    root = ET.fromstring(speakable(svg))
-    # Numbered anew: the drawing program goes on counting from one chart to the next.
-    ids = {
-        value: str(place)
-        for place, value in enumerate(each.attrib["id"] for each in root.iter() if "id" in each.attrib)
-    }
+def _sanitized(svg: str, name: str, alt: str) -> Markup:
+    root = ET.fromstring(replace_invalid(svg))
+    # Renumbered: vl-convert counts on from one chart to the next.
+    found = (element.attrib["id"] for element in root.iter() if "id" in element.attrib)
+    ids = {value: str(number) for number, value in enumerate(found)}
     for element in root.iter():
         space, _, local = element.tag[1:].partition("}")
         if space != _SVG or local not in _ELEMENTS:
@@ -93,11 +96,12 @@ def _stripped(svg: str, name: str, alt: str) -> Markup:
         element.attrib.clear()
         element.attrib.update({key: _own(key, value, name, ids) for key, value in kept.items()})
     root.attrib.update({"xmlns": _SVG, "role": "img", "aria-label": alt})
+    # The only text that reaches a template as markup.
     return Markup(ET.tostring(root, encoding="unicode"))
 
 
 def _own(key: str, value: str, name: str, ids: Mapping[str, str]) -> str:
-    """The same, with identifiers that no other chart in the page has; anything but a reference within is refused."""
+    """Prefix ids and references to them with the chart's name; refuse every other reference."""
     if key == "id":
         return f"{name}-{ids[value]}"
     renamed = _WITHIN.sub(lambda found: f"url(#{name}-{ids.get(found[1], found[1])})", value)

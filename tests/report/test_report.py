@@ -14,9 +14,8 @@ from roboreg_core import paths
 from roboreg_core.charts import words
 from roboreg_core.errors import ReportError, SpecError
 from roboreg_core.report import svg
-from roboreg_core.report.comparison import comparison_document
 from roboreg_core.report.make import report_html
-from roboreg_core.report.page import SIGNS, to_html
+from roboreg_core.report.values import MARKERS
 from roboreg_core.runs.compare import compare_runs
 from roboreg_core.runs.spec import KIND
 from roboreg_core.runs.summary import summary
@@ -26,9 +25,10 @@ from tests.charts.records import make_record
 from tests.report.reading import Reader
 
 MOST_BYTES = 3_000_000
-# Markup, quotes, emoji, text from right to left, control characters, addresses, and 10,000 characters.
+# Markup, quotes, template tags, emoji, right-to-left text, control characters, addresses, and 10,000 characters.
 NASTY = (
     '</title></style><script>alert(1)</script><img src=x onerror=alert(1)> "\'` onload=alert(1) x=" \\ '
+    "{{ 7 * 7 }} {% raw %} {% include 'report.css' %} {{ record.spec }} {# comment #} "
     "\U0001f469\u200d\U0001f52c \u202e\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627 \x00\x1b[31m "
     "url(https://example.org/x) javascript:alert(1) @import 'https://example.org' " + "x" * 10_000
 )
@@ -219,7 +219,7 @@ def test_every_figure_of_a_comparison_is_the_command_lines(
     )
     strips = read.tables["Block by block"][1:]
     for run, row, cost, change, strip in zip(printed["runs"], figures, costs, changes, strips, strict=True):
-        assert row[0][0] in SIGNS.values()
+        assert row[0][0] in MARKERS.values()
         assert row[1] == words.percent(run["accuracy"]["value"], 2)
         assert [cost[1], cost[3]] == [
             f"{run['counts']['parameters']['value']:,}",
@@ -242,7 +242,7 @@ def test_every_figure_of_a_comparison_is_the_command_lines(
 
 def test_another_baseline_turns_the_signs(records: list[Record], store: Store) -> None:
     def change(baseline: Record, row: int) -> str:
-        page = to_html(comparison_document(compare_runs(records[:2], store, baseline)))
+        page = report_html(records[:2], store, baseline)
         return Reader(page).tables["Accuracy on 10,000 test images"][row][2]
 
     there, back = change(records[0], 2), change(records[1], 1)
@@ -268,17 +268,17 @@ def test_a_comparison_takes_two_to_sixteen_runs(store: Store, count: int) -> Non
 )
 def test_a_drawing_with_more_than_shapes_is_refused(inside: str) -> None:
     with pytest.raises(ReportError, match="leave it out"):
-        svg._stripped(f'<svg xmlns="http://www.w3.org/2000/svg">{inside}</svg>', "a", "alt")
+        svg._sanitized(f'<svg xmlns="http://www.w3.org/2000/svg">{inside}</svg>', "a", "alt")
 
 
 def test_a_drawing_survives_signs_that_no_page_can_hold() -> None:
     chart = alt.Chart(pd.DataFrame({"run": ["a\x00b\x1b"], "n": [1]})).mark_bar().encode(x="n:Q", y="run:N")
-    assert "a\ufffdb\ufffd" in svg.drawn(chart, "a", "alt").html
+    assert "a\ufffdb\ufffd" in svg.figure(chart.properties(description="alt"), "a", "title").svg
 
 
 def test_parts_of_a_drawing_get_names_of_their_own() -> None:
     drawing = '<svg xmlns="http://www.w3.org/2000/svg" onload="x"><g id="clip0" clip-path="url(#clip0)"/></svg>'
-    text = svg._stripped(drawing, "chart", 'a "quoted" <alt>').html
+    text = svg._sanitized(drawing, "chart", 'a "quoted" <alt>')
     assert 'id="chart-0" clip-path="url(#chart-0)"' in text
     assert "onload" not in text
     assert "<alt>" not in text

@@ -1,0 +1,35 @@
+"""The Jinja2 environment of the report's templates: every value is escaped, an undefined name is an error."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from roboreg_core import __version__
+
+# Neither HTML nor UTF-8 can hold them: control characters, lone surrogates, two noncharacters.
+_INVALID = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+@cache
+def environment() -> Environment:
+    """Return the environment; it reads a template when that is first rendered."""
+    loader = PackageLoader("roboreg_core.report")
+    return Environment(autoescape=True, undefined=StrictUndefined, loader=loader, trim_blocks=True, lstrip_blocks=True)
+
+
+def render(template: str, **values: Any) -> str:
+    """Render a file of `templates/` with these values.
+
+    Raises:
+        jinja2.UndefinedError: the template uses a value that is missing.
+    """
+    return replace_invalid(environment().get_template(template).render(version=__version__, **values))
+
+
+def replace_invalid(text: str) -> str:
+    """Replace each character that HTML cannot hold by U+FFFD."""
+    return _INVALID.sub("\ufffd", text)

@@ -1,0 +1,95 @@
+"""Values that the report's templates show: numbers with their text, run names, tables of varying width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from roboreg_core.charts import palette, words
+
+# Chart markers as characters, so that runs differ in tables by more than colour.
+MARKERS = {
+    "circle": "\u25cf", "square": "\u25a0", "triangle-up": "\u25b2", "diamond": "\u25c6", "cross": "\u271a",
+    "triangle-down": "\u25bc", "triangle-left": "\u25c0", "triangle-right": "\u25b6",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number:
+    """A number as text, beside its unrounded value.
+
+    Attributes:
+        value: the unrounded number.
+        text: the number as shown.
+        verdict: `gain`, `loss`, `within noise` or `no change` for a change, else empty; sets the colour.
+        dimmed: True where the number repeats the other rows'.
+    """
+
+    value: float
+    text: str
+    verdict: str = ""
+    dimmed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunName:
+    """A run's name after its chart marker in its colour (`#rrggbb`)."""
+
+    text: str
+    marker: str
+    colour: str
+
+    @classmethod
+    def of(cls, label: str, style: palette.Style) -> RunName:
+        """Name a run that charts draw in this style."""
+        return cls(text=label, marker=MARKERS[style.marker], colour=style.colour)
+
+
+Cell = str | int | Number | RunName
+Rows = Sequence[Sequence[Cell]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table whose columns depend on the data; the first cell of a row is its heading."""
+
+    columns: Sequence[str]
+    rows: Rows
+
+
+def count_table(corner: str, frame: pd.DataFrame) -> Table:
+    """Turn a frame of counts into a table; `corner` heads the column of the frame's index."""
+    rows: Rows = [[str(name), *map(int, counts)] for name, counts in zip(frame.index, frame.to_numpy(), strict=True)]
+    return Table(columns=[corner, *map(str, frame.columns)], rows=rows)
+
+
+def count(value: int) -> Number:
+    """A count with thousands separators."""
+    return Number(value=value, text=words.count(value))
+
+
+def millions(value: float) -> Number:
+    """A count in millions."""
+    return Number(value=value, text=words.millions(value))
+
+
+def decimal(value: float, spec: str) -> Number:
+    """A number in a format specification such as `.2f`."""
+    return Number(value=value, text=format(value, spec))
+
+
+def percent(share: float, digits: int = 1) -> Number:
+    """A share in percent."""
+    return Number(value=share, text=words.percent(share, digits))
+
+
+def points(difference: float, digits: int = 1, verdict: str = "") -> Number:
+    """A difference of two shares in percentage points."""
+    return Number(value=difference, text=words.signed_points(difference, digits), verdict=verdict)
+
+
+def relative(change: float, verdict: str = "") -> Number:
+    """A relative change in percent."""
+    return Number(value=change, text=words.signed_percent(change), verdict=verdict)
