@@ -20,6 +20,7 @@ from roboreg_core.store.records import JobStatus, Record
 from roboreg_core.store.store import Store
 from tests.jobs.helpers import (
     ROOT,
+    TIMEOUT,
     current,
     done,
     gone,
@@ -38,6 +39,41 @@ def test_import_is_light() -> None:
         "import sys, roboreg_core.jobs.engine as _; sys.exit(bool({'dask', 'distributed', 'torch'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+SCRIPT = """
+from pathlib import Path
+from roboreg_core.jobs.engine import Engine
+from roboreg_core.store.store import Store
+from tests.jobs.helpers import done, task
+
+def main():
+    engine = Engine(Store(Path(__file__).parent / "home"))
+    job = done(engine, engine.submit(task("scripted", steps=1)))
+    engine.close()
+    print(job.status)
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "succeeds"), [("main()", False), ('if __name__ == "__main__":\n    main()', True)], ids=["bare", "guarded"]
+)
+def test_a_script_without_a_main_guard_is_refused(tmp_path: Path, call: str, succeeds: bool) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(f"{SCRIPT}\n{call}\n")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+    assert (ended.returncode == 0) is succeeds
+    if succeeds:
+        assert ended.stdout.strip() == JobStatus.FINISHED
+    else:
+        last = ended.stderr.strip().splitlines()[-1]
+        assert last.startswith(f"{JobError.__module__}.{JobError.__name__}: ")
+        assert str(script) in last
+        assert 'if __name__ == "__main__":' in last
+        assert ended.stdout == ""
 
 
 def test_submit_does_not_wait_for_the_workers_to_start(engine: Engine, store: Store) -> None:
