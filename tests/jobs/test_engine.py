@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from roboreg_core.errors import JobError, StoreError
+from roboreg_core.jobs import dispatcher
 from roboreg_core.jobs.engine import Engine
 from roboreg_core.store.records import JobStatus, Record
 from roboreg_core.store.store import Store
@@ -76,12 +77,24 @@ def test_a_script_without_a_main_guard_is_refused(tmp_path: Path, call: str, suc
         assert ended.stdout == ""
 
 
-def test_submit_does_not_wait_for_the_workers_to_start(engine: Engine, store: Store) -> None:
-    began = time.monotonic()
-    job = engine.submit(task("first", steps=1))
-    assert time.monotonic() - began < 0.5  # a start takes seconds
-    assert job.status is JobStatus.QUEUED
-    assert done(engine, job).status is JobStatus.FINISHED
+def test_submit_does_not_wait_for_the_workers_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    submitted = threading.Event()
+
+    def connect(*given: object) -> None:
+        submitted.wait(TIMEOUT)
+        raise JobError("no worker can be started")
+
+    monkeypatch.setattr(dispatcher, "connect", connect)
+    slow = Engine(Store(tmp_path / "home"))
+    try:
+        job = slow.submit(task("first", steps=1))
+        # A submit that waited for `connect` would return only after the job had failed with it.
+        assert current(slow.store, job).status is JobStatus.QUEUED
+        submitted.set()
+        assert done(slow, job).status is JobStatus.FAILED
+    finally:
+        submitted.set()
+        slow.close()
 
 
 def test_a_job_tells_its_progress_and_leaves_a_record(engine: Engine, store: Store) -> None:
@@ -176,17 +189,15 @@ def test_a_cancelled_queued_job_never_runs(engine: Engine, store: Store, tmp_pat
     assert not path.exists()
 
 
-def test_a_running_job_stops_within_a_second_and_goes_on_when_resumed(engine: Engine, store: Store) -> None:
+def test_a_cancelled_job_stops_between_two_steps_and_goes_on_when_resumed(engine: Engine, store: Store) -> None:
     job = engine.submit(task("stopped", steps=40))
     until(reached(store, job, 5))
-    asked = time.monotonic()
     engine.cancel(job.id)
     ended = done(engine, job)
-    assert time.monotonic() - asked < 1.0
     assert ended.status is JobStatus.CANCELLED
     assert ended.state is not None
     saved = int(store.artifacts.get(ended.state))
-    assert saved >= 5
+    assert 5 <= saved < 40
 
     assert engine.resume(job.id).status is JobStatus.QUEUED
     assert done(engine, job).status is JobStatus.FINISHED
