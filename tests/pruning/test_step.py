@@ -7,10 +7,12 @@ import torch
 from roboreg_core.data.images import Images
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.pruning.calibration import reference
-from roboreg_core.pruning.least_squares import error
+from roboreg_core.pruning.least_squares import TAPS, error
 from roboreg_core.pruning.method import parse
 from roboreg_core.pruning.site import Site
 from roboreg_core.pruning.step import advance, prune_block
+from roboreg_core.schedule import BOUNDS
+from tests.tolerance import assert_same
 
 Make = Callable[..., ResNet20]
 
@@ -58,7 +60,7 @@ def test_advancing_is_the_block_in_eval_mode(make_network: Make, few_images: Ima
     site = Site(1, model.blocks[0], parse("merge"), 0, dense.inputs, dense.blocks[0])
     with torch.no_grad():
         expected = model.blocks[0](torch.cat(dense.inputs))
-    torch.testing.assert_close(torch.cat(advance(site, prune_block(site, 16))), expected, rtol=1e-4, atol=1e-4)
+    assert_same(torch.cat(advance(site, prune_block(site, 16))), expected, terms=TAPS * BOUNDS[0], depth=2)
 
 
 @pytest.mark.parametrize("number", [1, 4, 9])
