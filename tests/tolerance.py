@@ -22,11 +22,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from roboreg_core.model.cost import DENSE_COST
-from roboreg_core.pruning.least_squares import TAPS
+from roboreg_core.pruning.least_squares import RIDGE, TAPS
 from roboreg_core.schedule import BOUNDS
 
 # Of a whole network: its layers, and the products in the longest sum of one.
 LAYERS, PRODUCTS = len(DENSE_COST.layers), TAPS * max(BOUNDS)
+# A ridge solve makes an error of its moments so many times as large in what the weights predict, and in the weights:
+# the norms of (X'X + r)^-1 X' and of (X'X + r)^-1 for an X of norm one.
+PREDICTED, SOLVED = 0.5 / math.sqrt(RIDGE), 1 / RIDGE
 
 
 def rounding(terms: int, dtype: torch.dtype = torch.float32, depth: int = 1) -> float:

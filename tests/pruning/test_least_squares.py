@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roboreg_core.pruning.least_squares import (
+    RIDGE,
     TAPS,
     Moments,
     error,
@@ -49,10 +50,12 @@ def test_ridge_finds_the_least_squares_weights() -> None:
     inputs, targets = problem(n=4_000)
     of = moments([(inputs, targets)])
     with_one = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1)
-    best = torch.linalg.lstsq(with_one, targets).solution
-    torch.testing.assert_close(ridge(of, nothing(of)).float(), best, rtol=1e-2, atol=1e-2)
-    direct = (with_one @ best - targets).square().mean(0).sum()
-    assert error(of, best.double()) == pytest.approx(float(direct), rel=1e-4)
+    best = torch.linalg.lstsq(with_one.double(), targets.double()).solution
+    # The ridge moves each direction by its share of that direction's variance.
+    pull = RIDGE * float(of.gram.diagonal().mean() / torch.linalg.eigvalsh(of.gram)[0])
+    assert float((ridge(of, nothing(of)) - best).norm()) <= pull * float(best.norm())
+    direct = float((with_one.double() @ best - targets).square().mean(0).sum())
+    assert_same(error(of, best), direct, terms=len(inputs), dtype=inputs.dtype, scale=float(of.energy.norm()))
 
 
 @given(st.integers(0, 50), st.floats(0.1, 10))
