@@ -82,7 +82,9 @@ def test_shortcuts_are_plain_but_where_the_shape_changes() -> None:
 def test_prepare_is_torchvisions_normalisation(images: Images) -> None:
     expected = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(IMAGENET.mean, IMAGENET.std)])
     found = ResNet20().prepare(images.pixels)
-    assert_same(found, expected(images.pixels), terms=3)
+    # Three steps with two rounded constants; the subtraction cancels.
+    scale = float((images.pixels / 255).norm()) / min(IMAGENET.std)
+    assert_same(found, expected(images.pixels), terms=5, scale=scale)
     assert found.is_contiguous(memory_format=torch.channels_last)
 
 
