@@ -24,7 +24,7 @@ NETWORK = "network"
 TRAINED, UPLOADED = "trained", "uploaded"
 # Part of every network's identity: raise it where a change of the code changes what a training or a reading gives.
 VERSION = 1
-DEFAULT_RECIPE, DISTILLED = "best", "distilled"
+DEFAULT_RECIPE = "best"
 DEFAULT_BATCH = 128
 TEST_IMAGES = 10_000
 
@@ -66,7 +66,7 @@ class TrainingSpec:
         """Identity: the first 16 hex digits of the SHA-256 of everything that determines the result."""
         determines = self.to_json()
         del determines["name"], determines["device"]
-        teacher = {"teacher": shipped_digest()} if self.recipe == DISTILLED else {}
+        teacher = {"teacher": shipped_digest()} if self.training().distil_weight else {}
         return _identity({**determines, **teacher})
 
     def training(self) -> TrainSpec:
@@ -170,7 +170,7 @@ def measured_speeds(records: Sequence[Record]) -> tuple[float, float] | None:
         speed = record.result.get("speed") or {}
         train = speed.get("train" if record.kind == NETWORK else "dense_equivalent")
         if record.kind in (NETWORK, KIND) and not record.recorded and train and speed.get("evaluate"):
-            taught = record.kind == NETWORK and record.result.get("recipe") == DISTILLED
+            taught = record.kind == NETWORK and "teacher" in record.result
             return float(train) * (TEACHER_SHARE if taught else 1), float(speed["evaluate"])
     return None
 

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import signal
+import sys
 import threading
 import uuid
 from collections.abc import Callable
@@ -63,6 +64,24 @@ class WorkerInfo:
     threads: int
     lanes: tuple[str, ...]
     job: str | None = None
+
+
+def check_main_guard() -> None:
+    """Check that the running script can be imported: each worker process that is started here imports it again.
+
+    Raises:
+        JobError: its top level has no `if __name__ == "__main__":`, so each worker would start workers of its own.
+    """
+    main = vars(sys.modules["__main__"])
+    frame = sys._getframe().f_back
+    while frame is not None:
+        at_top = frame.f_globals is main and frame.f_code.co_name == "<module>"
+        if at_top and "__file__" in main and "__main__" not in frame.f_code.co_consts:
+            raise JobError(
+                f"a script that starts an engine must have a main guard, got none in {main['__file__']}: "
+                'move what it does under `if __name__ == "__main__":`'
+            )
+        frame = frame.f_back
 
 
 def connect(scheduler: str | None, lane: str, listen: Callable[[dict[str, Any]], None]) -> Connection:

@@ -12,7 +12,7 @@ import uuid
 from dataclasses import replace
 
 from roboreg_core.errors import JobError, StoreError
-from roboreg_core.jobs.cluster import LANES, WorkerInfo
+from roboreg_core.jobs.cluster import LANES, WorkerInfo, check_main_guard
 from roboreg_core.jobs.dispatcher import Dispatcher
 from roboreg_core.jobs.questions import Asked, Question
 from roboreg_core.jobs.task import Task
@@ -34,12 +34,17 @@ class Engine:
         scheduler: address of a running dask scheduler, `ROBOREG_SCHEDULER` where None; processes of this machine
             where neither is given.
         grace: seconds that a cancelled function may take to stop before its worker is ended.
+
+    Raises:
+        JobError: its workers would run the calling script again, see `cluster.check_main_guard`.
     """
 
     def __init__(self, store: Store, *, scheduler: str | None = None, grace: float = GRACE_SECONDS) -> None:
         self.store = store
         self.owner = new_owner()
         self.scheduler = scheduler or os.environ.get("ROBOREG_SCHEDULER") or None
+        if self.scheduler is None:
+            check_main_guard()
         self._dispatcher = Dispatcher(store, self.owner, scheduler=self.scheduler, grace=grace)
         self._lock = threading.Lock()
         self._closed = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -132,13 +131,6 @@ def test_the_true_correlation_lies_in_about_95_of_100_intervals() -> None:
         low[0, 1] <= true <= high[0, 1] for _, low, high in (bootstrap_interval(each, resamples=400) for each in draws)
     )
     assert 0.90 * trials <= held <= 0.99 * trials
-
-
-def test_thirteen_variables_take_well_under_a_second() -> None:
-    values = np.random.default_rng(0).normal(size=(27, 13))
-    started = time.process_time()
-    bootstrap_interval(values)
-    assert time.process_time() - started < 1
 
 
 def test_partial_correlation_is_that_of_what_a_line_leaves(table: pd.DataFrame) -> None:

@@ -16,6 +16,7 @@ from roboreg_core.evaluation.logits import fold_batch_norm, logits
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
 from roboreg_core.schedule import PRESETS, Schedule, by_stage
+from tests.tolerance import assert_same_logits
 
 Make = Callable[..., ResNet20]
 MEMORY = 2**30
@@ -60,7 +61,7 @@ def test_logits_behind_a_shared_beginning_equal_those_of_a_whole_pass(make_netwo
     ):
         folded = fold_batch_norm(network).to(memory_format=torch.channels_last)
         found = trail.logits(folded, branches, lambda: None)
-        torch.testing.assert_close(found, logits(network, few_images), atol=1e-5, rtol=0)
+        assert_same_logits(found, logits(network, few_images))
 
 
 def test_what_schedules_share_is_pruned_once(make_network: Make, few_images: Images) -> None:

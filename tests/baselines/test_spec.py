@@ -14,6 +14,7 @@ from roboreg_core.baselines.spec import NETWORK, TrainingSpec, UploadSpec, estim
 from roboreg_core.errors import SpecError
 from roboreg_core.runs import spec as run_spec
 from roboreg_core.store.records import Record
+from roboreg_core.training.spec import RECIPES, distilled
 
 SPEC = TrainingSpec(name="mine", epochs=4, training_set="bundled")
 UPLOAD = UploadSpec.of(b"bytes", "net.pt", "theirs")
@@ -97,13 +98,26 @@ def test_an_unknown_origin_is_refused() -> None:
 
 
 def test_a_distilled_network_is_another_with_another_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
-    distilled, plain = replace(SPEC, recipe="distilled").id, SPEC.id
-    assert (
-        specs.shipped_digest() == hashlib.sha256((paths.checkpoints() / "dense.safetensors").read_bytes()).hexdigest()
-    )
+    shipped = (paths.checkpoints() / "dense.safetensors").read_bytes()
+    assert specs.shipped_digest() == hashlib.sha256(shipped).hexdigest()
+    # Any recipe that needs a teacher, not the one of that name alone.
+    monkeypatch.setitem(RECIPES, "second", lambda *given: replace(distilled(*given), recipe="second"))
+
+    def ids() -> list[str]:
+        return [replace(SPEC, recipe=name).id for name in ("distilled", "second", "best", "source")]
+
+    before = ids()
     monkeypatch.setattr(specs, "shipped_digest", lambda: "0" * 64)
-    assert replace(SPEC, recipe="distilled").id != distilled
-    assert SPEC.id == plain
+    assert [one == other for one, other in zip(before, ids(), strict=True)] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "identity"),
+    [("best", "8a00b26cbc81242c"), ("distilled", "c2cfd0989e0ed9a9"), ("source", "4ed7bbf2a49e87e7")],
+)
+def test_identities_stay_those_of_stored_networks(monkeypatch: pytest.MonkeyPatch, name: str, identity: str) -> None:
+    monkeypatch.setattr(specs, "shipped_digest", lambda: "0" * 64)
+    assert replace(SPEC, recipe=name).id == identity
 
 
 def test_the_first_estimate_goes_by_what_the_processor_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +144,6 @@ def test_the_estimate_goes_by_the_newest_own_speed() -> None:
     assert estimate_seconds(SPEC, others) == plain
     assert estimate_seconds(UPLOAD, [network]) == 15
     # A teacher takes a quarter more, whoever was taught.
-    taught = replace(network, result={**network.result, "recipe": "distilled"})
+    taught = replace(network, result={**network.result, "teacher": "dense"})
     assert estimate_seconds(replace(SPEC, recipe="distilled"), [network]) == 5 + 10 + 500
     assert estimate_seconds(SPEC, [taught]) == 5 + 10 + 320

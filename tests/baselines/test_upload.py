@@ -27,6 +27,7 @@ from roboreg_core.model.resnet import ResNet20
 from roboreg_core.schedule import PRESETS
 from roboreg_core.store.store import Store
 from tests.conftest import random_network
+from tests.tolerance import assert_same_logits
 
 State = dict[str, Any]
 
@@ -68,7 +69,7 @@ def test_public_forms_are_read_with_a_note(dense: ResNet20, few_images: Images, 
     wanted, found = logits(dense, few_images), logits(loaded.model, few_images)
     if form != "half precision":
         assert torch.equal(found, wanted)
-    assert torch.allclose(found, wanted, atol=0.3)
+    assert_same_logits(found, wanted, dtype=torch.float16)
 
 
 def test_our_own_format_keeps_its_bytes(dense: ResNet20) -> None:

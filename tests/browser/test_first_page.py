@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -11,12 +9,8 @@ from tests.browser.conftest import App
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-FIRST_PAGE_SECONDS = 10.0
-
 
 def test_first_page_shows_the_recorded_runs(page: Page, app: App) -> None:
-    started = time.monotonic()
     page.goto(app.address)
     expect(page.get_by_text("What happens to a ResNet-20 on CIFAR-10")).to_be_visible()
     expect(page.get_by_text("All 6 runs")).to_be_visible()
-    assert time.monotonic() - started < FIRST_PAGE_SECONDS

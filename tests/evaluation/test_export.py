@@ -24,6 +24,7 @@ from roboreg_core.runs.spec import KIND
 from roboreg_core.schedule import BOUNDS, Schedule
 from roboreg_core.store.store import Store
 from tests.conftest import random_network
+from tests.tolerance import assert_same_logits
 
 Make = Callable[..., ResNet20]
 OUTSIDE = Path(__file__).parent / "outside.py"
@@ -42,7 +43,7 @@ def test_any_number_of_images_goes_in(network: ResNet20, few_images: Images, n: 
     content = export.onnx_bytes(network)
     found = export.onnx_logits(content, few_images.pixels[:n].contiguous().numpy())
     assert found.shape == (n, 10)
-    np.testing.assert_allclose(found, logits(network, few_images)[:n].numpy(), atol=export.TOLERANCE)
+    assert_same_logits(found, logits(network, few_images)[:n])
 
 
 def test_the_file_is_as_small_as_the_pruned_network_and_says_what_it_is(network: ResNet20) -> None:

@@ -9,6 +9,7 @@ from roboreg_core.evaluation.logits import fold_batch_norm, logits
 from roboreg_core.model.checkpoints import to_bytes
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.schedule import PRESETS
+from tests.tolerance import assert_same_logits
 
 Make = Callable[..., ResNet20]
 
@@ -18,21 +19,19 @@ def test_folding_batch_norm_changes_nothing_and_leaves_the_model(make_network: M
     before = to_bytes(model)
     with torch.inference_mode():
         plain = model.eval()(model.prepare(few_images.pixels))
-    torch.testing.assert_close(logits(model.train(), few_images), plain, rtol=1e-4, atol=1e-4)
+    assert_same_logits(logits(model.train(), few_images), plain)
     assert to_bytes(model) == before
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in fold_batch_norm(model).modules())
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 50, 999])
 def test_batches_do_not_matter(network: ResNet20, few_images: Images, batch_size: int) -> None:
-    torch.testing.assert_close(
-        logits(network, few_images, batch_size=batch_size), logits(network, few_images), rtol=1e-4, atol=1e-5
-    )
+    assert_same_logits(logits(network, few_images, batch_size=batch_size), logits(network, few_images))
 
 
 def test_bfloat16_is_close_to_float32(network: ResNet20, few_images: Images) -> None:
     quick, exact = (logits(network, few_images, precision=precision) for precision in ("bfloat16", "float32"))
-    assert (quick - exact).norm() / exact.norm() < 0.05
+    assert_same_logits(quick, exact, dtype=torch.bfloat16)
 
 
 def test_progress_ends_at_one(network: ResNet20, few_images: Images) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +15,13 @@ import psutil
 import pytest
 
 from roboreg_core.errors import JobError, StoreError
+from roboreg_core.jobs import dispatcher
 from roboreg_core.jobs.engine import Engine
 from roboreg_core.store.records import JobStatus, Record
 from roboreg_core.store.store import Store
 from tests.jobs.helpers import (
     ROOT,
+    TIMEOUT,
     current,
     done,
     gone,
@@ -40,12 +42,59 @@ def test_import_is_light() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
-def test_submit_does_not_wait_for_the_workers_to_start(engine: Engine, store: Store) -> None:
-    began = time.monotonic()
-    job = engine.submit(task("first", steps=1))
-    assert time.monotonic() - began < 0.5  # a start takes seconds
-    assert job.status is JobStatus.QUEUED
-    assert done(engine, job).status is JobStatus.FINISHED
+SCRIPT = """
+from pathlib import Path
+from roboreg_core.jobs.engine import Engine
+from roboreg_core.store.store import Store
+from tests.jobs.helpers import done, task
+
+def main():
+    engine = Engine(Store(Path(__file__).parent / "home"))
+    job = done(engine, engine.submit(task("scripted", steps=1)))
+    engine.close()
+    print(job.status)
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "succeeds"), [("main()", False), ('if __name__ == "__main__":\n    main()', True)], ids=["bare", "guarded"]
+)
+def test_a_script_without_a_main_guard_is_refused(tmp_path: Path, call: str, succeeds: bool) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(f"{SCRIPT}\n{call}\n")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+    assert (ended.returncode == 0) is succeeds
+    if succeeds:
+        assert ended.stdout.strip() == JobStatus.FINISHED
+    else:
+        last = ended.stderr.strip().splitlines()[-1]
+        assert last.startswith(f"{JobError.__module__}.{JobError.__name__}: ")
+        assert str(script) in last
+        assert 'if __name__ == "__main__":' in last
+        assert ended.stdout == ""
+
+
+def test_submit_does_not_wait_for_the_workers_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    submitted = threading.Event()
+
+    def connect(*given: object) -> None:
+        submitted.wait(TIMEOUT)
+        raise JobError("no worker can be started")
+
+    monkeypatch.setattr(dispatcher, "connect", connect)
+    slow = Engine(Store(tmp_path / "home"))
+    try:
+        job = slow.submit(task("first", steps=1))
+        # A submit that waited for `connect` would return only after the job had failed with it.
+        assert current(slow.store, job).status is JobStatus.QUEUED
+        submitted.set()
+        assert done(slow, job).status is JobStatus.FAILED
+    finally:
+        submitted.set()
+        slow.close()
 
 
 def test_a_job_tells_its_progress_and_leaves_a_record(engine: Engine, store: Store) -> None:
@@ -140,17 +189,15 @@ def test_a_cancelled_queued_job_never_runs(engine: Engine, store: Store, tmp_pat
     assert not path.exists()
 
 
-def test_a_running_job_stops_within_a_second_and_goes_on_when_resumed(engine: Engine, store: Store) -> None:
+def test_a_cancelled_job_stops_between_two_steps_and_goes_on_when_resumed(engine: Engine, store: Store) -> None:
     job = engine.submit(task("stopped", steps=40))
     until(reached(store, job, 5))
-    asked = time.monotonic()
     engine.cancel(job.id)
     ended = done(engine, job)
-    assert time.monotonic() - asked < 1.0
     assert ended.status is JobStatus.CANCELLED
     assert ended.state is not None
     saved = int(store.artifacts.get(ended.state))
-    assert saved >= 5
+    assert 5 <= saved < 40
 
     assert engine.resume(job.id).status is JobStatus.QUEUED
     assert done(engine, job).status is JobStatus.FINISHED

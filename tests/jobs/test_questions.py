@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +65,9 @@ def test_the_newest_supersedes_and_others_do_not(engine: Engine, tmp_path: Path)
     until(lambda: first.progress)
     other = engine.ask(question("digest", channel="another"))
     skipped = engine.ask(question("note", path=str(path), name="skipped"))
-    asked_at = time.monotonic()
     last = engine.ask(question(steps=2))
     assert first.status is skipped.status is Status.SUPERSEDED
     assert answer(last)["counted"] == [1, 2]
-    assert time.monotonic() - asked_at < 5.0
     answer(other)
     assert not path.exists(), "a question that was superseded before its turn is never begun"
     assert first.result == skipped.result == {}

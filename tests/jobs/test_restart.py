@@ -50,7 +50,7 @@ def test_a_killed_app_leaves_no_process_and_its_job_goes_on(
     assert children
     os.kill(app.pid, how)
     app.wait(TIMEOUT)
-    until(gone(children), timeout=10)
+    until(gone(children))
     assert current(store, job).status is JobStatus.RUNNING, "nobody was left to say otherwise"
 
     engines.append(Engine(store))
@@ -75,7 +75,7 @@ def test_an_app_that_leaves_without_closing_leaves_no_process(store: Store) -> N
     children = family(app)
     assert app.wait(TIMEOUT) == 0
     assert current(store, job).status is JobStatus.FINISHED
-    until(gone(children), timeout=10)
+    until(gone(children))
 
 
 def test_closing_interrupts_what_is_unfinished(store: Store) -> None:
@@ -112,4 +112,4 @@ def test_two_apps_on_one_store_leave_each_other_alone(store: Store, engines: lis
     until(reached(store, theirs, before + 1))
     os.kill(app.pid, signal.SIGKILL)
     app.wait(TIMEOUT)
-    until(lambda: current(store, theirs).status is JobStatus.INTERRUPTED, timeout=20)
+    until(lambda: current(store, theirs).status is JobStatus.INTERRUPTED)

@@ -7,6 +7,7 @@ from roboreg_core.pruning.blend import Around, blend, mixed, pure
 from roboreg_core.pruning.inner import Inner
 from roboreg_core.pruning.least_squares import TAPS
 from roboreg_core.pruning.patches import patches
+from tests.tolerance import assert_same
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -53,7 +54,7 @@ def test_a_block_that_already_answers_right_keeps_its_filters() -> None:
     around, kept = seen(), torch.tensor([3, 1])
     weights = draw(2 * TAPS + 1, 4)
     around = Around(channels=around.channels, wanted=answer(around, pure(kept, 6), weights))
-    torch.testing.assert_close(blend(around, pure(kept, 6), weights), pure(kept, 6), rtol=1e-3, atol=1e-3)
+    assert_same(blend(around, pure(kept, 6), weights), pure(kept, 6), terms=2 * TAPS)
 
 
 @pytest.mark.parametrize("channels", [torch.zeros(1, TAPS, 4), torch.ones(1, TAPS, 4), draw(1, TAPS, 4)])
@@ -79,10 +80,11 @@ def test_mixed_filters_answer_the_mixture_and_normalise_it() -> None:
     new_weight, new_bias = small.folded()
     found = torch.nn.functional.conv2d(x, new_weight, new_bias, padding=1)
     wanted = torch.einsum("kc,nchw->nkhw", mixtures[:, :-1], channels) + mixtures[:, -1, None, None]
-    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)
+    assert_same(found, wanted, terms=3 * TAPS, depth=3)
     raw = torch.nn.functional.conv2d(x, small.conv1, padding=1)
-    torch.testing.assert_close(raw.mean((0, 2, 3)), small.mean, rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(raw.var((0, 2, 3), correction=0), small.var, rtol=1e-3, atol=1e-3)
+    spread, samples = raw.var((0, 2, 3), correction=0), x[:, 0].numel()
+    assert_same(raw.mean((0, 2, 3)), small.mean, terms=samples, depth=2, scale=float(spread.sqrt().norm()))
+    assert_same(spread, small.var, terms=samples, depth=2)
 
 
 def test_around_is_zero_outside_of_the_image_the_constant_too() -> None:

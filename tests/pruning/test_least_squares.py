@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roboreg_core.pruning.least_squares import (
+    RIDGE,
     TAPS,
     Moments,
     error,
@@ -14,6 +15,7 @@ from roboreg_core.pruning.least_squares import (
     ridge,
 )
 from roboreg_core.pruning.patches import draw_places, patches, values
+from tests.tolerance import assert_same
 
 
 def problem(channels: int = 5, targets: int = 3, n: int = 400, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -32,25 +34,28 @@ def test_moments_are_means_with_a_constant_and_do_not_depend_on_the_parts() -> N
     whole = moments([(inputs, targets)])
     parts = moments(zip(inputs.split(150), targets.split(150), strict=True))
     with_one = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1).double()
-    torch.testing.assert_close(whole.gram, with_one.T @ with_one / len(inputs), rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(whole.cross, with_one.T @ targets.double() / len(inputs), rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(parts.gram, whole.gram, rtol=1e-5, atol=1e-5)
+    rounded = {"terms": len(inputs), "dtype": inputs.dtype}
+    assert_same(whole.gram, with_one.T @ with_one / len(inputs), **rounded)
+    assert_same(whole.cross, with_one.T @ targets.double() / len(inputs), **rounded)
+    assert_same(parts.gram, whole.gram, **rounded)
 
 
 def test_bands_make_the_whole_gram_matrix() -> None:
     for size in (1, 2, 3, 7, 45):
         rows = torch.randn(20, size, generator=torch.Generator().manual_seed(size))
-        torch.testing.assert_close(gram_of(gram_bands(rows)), rows.T @ rows, rtol=1e-5, atol=1e-5)
+        assert_same(gram_of(gram_bands(rows)), rows.T @ rows, terms=len(rows))
 
 
 def test_ridge_finds_the_least_squares_weights() -> None:
     inputs, targets = problem(n=4_000)
     of = moments([(inputs, targets)])
     with_one = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1)
-    best = torch.linalg.lstsq(with_one, targets).solution
-    torch.testing.assert_close(ridge(of, nothing(of)).float(), best, rtol=1e-2, atol=1e-2)
-    direct = (with_one @ best - targets).square().mean(0).sum()
-    assert error(of, best.double()) == pytest.approx(float(direct), rel=1e-4)
+    best = torch.linalg.lstsq(with_one.double(), targets.double()).solution
+    # The ridge moves each direction by its share of that direction's variance.
+    pull = RIDGE * float(of.gram.diagonal().mean() / torch.linalg.eigvalsh(of.gram)[0])
+    assert float((ridge(of, nothing(of)) - best).norm()) <= pull * float(best.norm())
+    direct = float((with_one.double() @ best - targets).square().mean(0).sum())
+    assert_same(error(of, best), direct, terms=len(inputs), dtype=inputs.dtype, scale=float(of.energy.norm()))
 
 
 @given(st.integers(0, 50), st.floats(0.1, 10))
@@ -75,9 +80,10 @@ def test_patches_times_weights_is_the_convolution(stride: int) -> None:
     expected = values(F.conv2d(x, weight, stride=stride, padding=1), places)
     rows = patches(x, places, stride)
     # Tap by tap: (9, channels), not (channels, 9).
-    torch.testing.assert_close(rows @ weight.flatten(2).permute(2, 1, 0).reshape(36, 5), expected, rtol=1e-4, atol=1e-4)
+    assert_same(rows @ weight.flatten(2).permute(2, 1, 0).reshape(36, 5), expected, terms=rows.shape[1])
     of = moments([(rows, expected)]).by_channel()
-    torch.testing.assert_close(of.cross[:-1].float(), (of.gram[:-1, :-1] @ weight.flatten(1).T.double()).float())
+    answers = of.gram[:-1, :-1] @ weight.flatten(1).T.double()
+    assert_same(of.cross[:-1], answers, terms=len(rows), depth=2, dtype=rows.dtype)
 
 
 def test_places_are_different_and_all_of_a_small_map() -> None:

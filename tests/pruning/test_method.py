@@ -1,6 +1,12 @@
-import pytest
+from collections.abc import Callable
 
+import pytest
+import torch
+
+from roboreg_core.data.images import Images
 from roboreg_core.errors import SpecError
+from roboreg_core.model.checkpoints import to_bytes
+from roboreg_core.model.resnet import ResNet20
 from roboreg_core.pruning.cluster import CLUSTERINGS
 from roboreg_core.pruning.features import ROWS
 from roboreg_core.pruning.keep import SCORES
@@ -15,6 +21,8 @@ from roboreg_core.pruning.method import (
     compose,
     parse,
 )
+from roboreg_core.pruning.prune import PruneSpec, prune
+from roboreg_core.schedule import PRESETS
 
 
 def test_every_name_stands_for_something() -> None:
@@ -51,8 +59,18 @@ def test_a_composition_that_has_a_name_gets_it() -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_only_what_looks_at_images_needs_them(name: str) -> None:
-    assert METHODS[name].needs_images == name.startswith("refit")
+def test_a_method_needs_images_where_its_result_depends_on_them(
+    make_network: Callable[..., ResNet20], few_images: Images, name: str
+) -> None:
+    model, target, spec = make_network(PRESETS["quarter"]), PRESETS["aggressive"], PruneSpec(method=name)
+    halves = [few_images.take(torch.arange(start, 50, 2), "25 images") for start in (0, 1)]
+    first, second = (to_bytes(prune(model, target, spec, calibration=half).model) for half in halves)
+    assert (first != second) is METHODS[name].needs_images
+    if METHODS[name].needs_images:
+        with pytest.raises(SpecError, match="needs training images"):
+            prune(model, target, spec)
+    else:
+        assert to_bytes(prune(model, target, spec).model) == first
 
 
 @pytest.mark.parametrize(

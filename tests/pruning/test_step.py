@@ -6,11 +6,13 @@ import torch
 
 from roboreg_core.data.images import Images
 from roboreg_core.model.resnet import ResNet20
-from roboreg_core.pruning.calibration import reference
-from roboreg_core.pruning.least_squares import error
+from roboreg_core.pruning.calibration import PLACES, reference
+from roboreg_core.pruning.least_squares import TAPS, error
 from roboreg_core.pruning.method import parse
 from roboreg_core.pruning.site import Site
 from roboreg_core.pruning.step import advance, prune_block
+from roboreg_core.schedule import BOUNDS
+from tests.tolerance import PREDICTED, PRODUCTS, SOLVED, assert_same
 
 Make = Callable[..., ResNet20]
 
@@ -58,7 +60,7 @@ def test_advancing_is_the_block_in_eval_mode(make_network: Make, few_images: Ima
     site = Site(1, model.blocks[0], parse("merge"), 0, dense.inputs, dense.blocks[0])
     with torch.no_grad():
         expected = model.blocks[0](torch.cat(dense.inputs))
-    torch.testing.assert_close(torch.cat(advance(site, prune_block(site, 16))), expected, rtol=1e-4, atol=1e-4)
+    assert_same(torch.cat(advance(site, prune_block(site, 16))), expected, terms=TAPS * BOUNDS[0], depth=2)
 
 
 @pytest.mark.parametrize("number", [1, 4, 9])
@@ -80,8 +82,10 @@ def test_channels_mixed_from_kept_ones_are_those_of_the_new_filters(
     computed = prune_block(again, 5)
     assert mixed.channels
     assert mixed.report.labels == computed.report.labels
-    torch.testing.assert_close(mixed.inner.conv2, computed.inner.conv2, rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(advance(known, mixed), advance(again, computed), rtol=1e-3, atol=1e-3)
+    samples = len(few_images) * max(PLACES)
+    weights, output = computed.inner.conv2, torch.cat(advance(again, computed))
+    assert_same(mixed.inner.conv2, weights, terms=samples, scale=SOLVED * float(weights.norm()))
+    found = torch.cat(advance(known, mixed))
+    assert_same(found, output, terms=samples, scale=PREDICTED * float(output.norm()))
     # Not only alike: what was mixed is what the new filters answer.
-    told = advance(known, replace(mixed, channels=()))
-    torch.testing.assert_close(advance(known, mixed), told, rtol=1e-3, atol=1e-3)
+    assert_same(found, torch.cat(advance(known, replace(mixed, channels=()))), terms=PRODUCTS, depth=3)

@@ -9,9 +9,7 @@ from roboreg_core.errors import SpecError
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.training.loop import fit
 from roboreg_core.training.presets import TUNE_PRESETS, tune_preset
-
-# On two CPU cores with a teacher: images a second for the dense network and for one pruned to half.
-SPEEDS = (520, 750)
+from roboreg_core.training.spec import learning_rate
 
 
 @pytest.mark.parametrize("name", TUNE_PRESETS)
@@ -33,9 +31,26 @@ def test_unknown_presets_are_refused() -> None:
         tune_preset("slow")
 
 
-@pytest.mark.parametrize(("name", "images", "least", "most"), [("quick", 10_000, 45, 90), ("good", 48_000, 1500, 2500)])
-def test_a_preset_takes_the_time_that_it_says(name: str, images: int, least: float, most: float) -> None:
-    assert all(least < tune_preset(name).epochs * images / speed < most for speed in SPEEDS)
+def test_presets_are_ordered_from_the_shortest_to_the_longest() -> None:
+    epochs = [tune_preset(name).epochs for name in TUNE_PRESETS]
+    assert epochs == sorted(set(epochs))
+
+
+@pytest.mark.parametrize("name", TUNE_PRESETS)
+def test_the_rate_rises_to_its_peak_and_falls_to_zero(name: str) -> None:
+    spec = tune_preset(name)
+    rates = [learning_rate(spec, spec.epochs * step / 240) for step in range(241)]
+    peak = rates.index(max(rates))
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert learning_rate(spec, spec.warmup_epochs) == spec.learning_rate
+    assert rates[0] == rates[-1] == 0
+
+
+@pytest.mark.parametrize("name", TUNE_PRESETS)
+def test_a_preset_needs_a_teacher(network: ResNet20, few_images: Images, name: str) -> None:
+    with pytest.raises(SpecError, match="where there is no teacher"):
+        fit(network, few_images, tune_preset(name))
 
 
 @pytest.mark.parametrize("name", TUNE_PRESETS)

@@ -235,7 +235,9 @@ def test_inspect_shows_the_stage_of_the_address(open_page: Open, put: Put, stage
 @pytest.mark.parametrize("tab", [*TABS, "Nonsense"])
 def test_inspect_opens_the_tab_of_the_address(open_page: Open, put: Put, tab: str) -> None:
     put(identity="a" * 16)
-    open_page("inspect", run="a" * 16, tab=tab)
+    app = open_page("inspect", run="a" * 16, tab=tab)
+    opened = tab if tab in TABS else next(iter(TABS))
+    assert [each.label for each in app.tabs if each.children] == [opened], "the open one alone is drawn"
 
 
 def test_inspect_without_fine_tuning(open_page: Open, put: Put) -> None:
