@@ -91,11 +91,11 @@ class Correlation:
         return {"points": self.points, "schedules": self.schedules, **facts, **kinds}
 
 
-def correlate(table: pd.DataFrame, *, variables: str = "", given: str = "", seed: int = 0) -> Correlation:
+def correlate(table: pd.DataFrame, *, variables: str = "", given: str = "") -> Correlation:
     """Correlations of the points in `table` (`analysis.points.frame`).
 
     `variables` is `stages` or `blocks`, or empty for stages where the schedules have them; `given` is `parameters` or
-    `macs`, held equal, or empty; `seed` is the bootstrap's. What was not measured, does not vary or follows from what
+    `macs`, held equal, or empty. What was not measured, does not vary or follows from what
     is held equal is left out with a note. Raises `SpecError` where too few schedules were measured.
     """
     if given and given not in CONTROLS:
@@ -116,7 +116,7 @@ def correlate(table: pd.DataFrame, *, variables: str = "", given: str = "", seed
         notes.append(f"{len(points)} points of {len(data)} schedules: seeds of a schedule are averaged")
     return Correlation(
         names=names,
-        cells=_cells(data, names, given, seed),
+        cells=_cells(data, names, given),
         given=given,
         points=len(points),
         schedules=len(data),
@@ -170,7 +170,7 @@ def _left(values: Matrix, control: Matrix | None) -> NDArray[np.bool_]:
     return varies
 
 
-def _cells(data: pd.DataFrame, names: tuple[str, ...], given: str, seed: int) -> dict[str, dict[str, dict[str, Cell]]]:
+def _cells(data: pd.DataFrame, names: tuple[str, ...], given: str) -> dict[str, dict[str, dict[str, Cell]]]:
     """Each pair over the schedules that both were measured for; pairs with the same schedules are computed together."""
     values = data[[*names]].to_numpy()
     known = ~np.isnan(values)
@@ -180,7 +180,7 @@ def _cells(data: pd.DataFrame, names: tuple[str, ...], given: str, seed: int) ->
         there = np.flatnonzero(known[rows].all(axis=0))
         held = data.loc[rows, given].to_numpy() if given else None
         for kind, compute in {PEARSON: _pearson, SPEARMAN: _spearman}.items():
-            computed = compute(values[np.ix_(rows, there)], held, seed)
+            computed = compute(values[np.ix_(rows, there)], held)
             for a, b in np.argwhere((both[np.ix_(there, there)] == rows).all(axis=2)):
                 value, low, high = (float(each[a, b]) for each in computed)
                 found[kind][there[a], there[b]] = Cell(value=value, low=low, high=high, n=int(rows.sum()))
@@ -190,14 +190,13 @@ def _cells(data: pd.DataFrame, names: tuple[str, ...], given: str, seed: int) ->
     }
 
 
-def _pearson(values: Matrix, control: Matrix | None, seed: int) -> tuple[Matrix, Matrix, Matrix]:
-    del seed  # nothing is drawn
+def _pearson(values: Matrix, control: Matrix | None) -> tuple[Matrix, Matrix, Matrix]:
     return _fisher(values if control is None else _residuals(values, control), control is not None)
 
 
-def _spearman(values: Matrix, control: Matrix | None, seed: int) -> tuple[Matrix, Matrix, Matrix]:
+def _spearman(values: Matrix, control: Matrix | None) -> tuple[Matrix, Matrix, Matrix]:
     if control is None:
-        return bootstrap(values, seed=seed)
+        return bootstrap(values)
     return _fisher(_residuals(_ranked(values), _ranked(control[:, None])[:, 0]), True)
 
 
