@@ -60,9 +60,9 @@ def told(cell: Cell) -> str:
     return f"{number(cell.value)} ({number(cell.low)} to {number(cell.high)})"
 
 
-def number(value: float, digits: int = 2) -> str:
+def number(value: float) -> str:
     """`0.93`, with a true minus and no minus before zero."""
-    text = f"{abs(value):.{digits}f}"
+    text = f"{abs(value):.2f}"
     return f"{MINUS}{text}" if value < 0 and float(text) else text
 
 
