@@ -79,13 +79,6 @@ class Schedule:
             raise ScheduleError(f"block must be 1..{N_BLOCKS}, got {block}")
         return Schedule((*self.clusters[: block - 1], count, *self.clusters[block:]))
 
-    def neighbours(self) -> Iterator[Schedule]:
-        """Every schedule that differs by one cluster in one block."""
-        for block, (count, bound) in enumerate(zip(self.clusters, BOUNDS, strict=True), start=1):
-            for other in (count - 1, count + 1):
-                if 1 <= other <= bound:
-                    yield self.replace(block, other)
-
     def __str__(self) -> str:
         return ",".join(str(count) for count in self.clusters)
 

@@ -19,17 +19,6 @@ def test_text_and_json_give_it_back(schedule: Schedule) -> None:
     assert Schedule.from_json(json.loads(json.dumps(schedule.to_json()))) == schedule
 
 
-@given(schedules)
-def test_neighbours_differ_by_one_cluster_and_know_each_other(schedule: Schedule) -> None:
-    neighbours = list(schedule.neighbours())
-    assert len(set(neighbours)) == len(neighbours)
-    at_a_bound = sum((count == 1) + (count == bound) for count, bound in zip(schedule, BOUNDS, strict=True))
-    assert len(neighbours) == 18 - at_a_bound
-    for other in neighbours:
-        assert sum(abs(a - b) for a, b in zip(schedule, other, strict=True)) == 1
-        assert schedule in other.neighbours()
-
-
 @given(schedules, st.integers(1, 9), st.data())
 def test_replace_changes_one_block_of_a_copy(schedule: Schedule, block: int, data: st.DataObject) -> None:
     count = data.draw(st.integers(1, BOUNDS[block - 1]))

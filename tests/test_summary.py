@@ -17,7 +17,7 @@ from roboreg_core.evaluation.damage import BANDS
 from roboreg_core.runs.compare import compare_runs
 from roboreg_core.runs.figures import COSTS
 from roboreg_core.runs.likeness import unlike
-from roboreg_core.runs.predictions import image_rows
+from roboreg_core.runs.predictions import labels_of, predictions
 from roboreg_core.runs.results import STAGES, predictions_csv
 from roboreg_core.runs.spec import KIND, METHOD_VERSION, method_version
 from roboreg_core.runs.summary import Summary, summary
@@ -89,11 +89,12 @@ def test_scikit_learn_finds_the_same_figures_in_the_exported_predictions(found: 
 
 def test_images_come_with_what_each_stage_said(found: Summary, store: Store) -> None:
     places = found.damage.images("recovered", 3)[:5]
-    for row in image_rows(found.record, store, places):
-        said = {stage: each["class"] for stage, each in row["predictions"].items()}
-        assert (row["true"], said["dense"], said["tuned"]) == ("cat", "cat", "cat")
-        assert said["pruned"] != "cat"
-        assert all(0.1 <= each["confidence"] <= 1 for each in row["predictions"].values())
+    assert len(places)
+    assert (labels_of(found.record)[places] == 3).all()
+    said = predictions(found.record, store)
+    assert [(said[stage].classes[places] == 3).all() for stage in STAGES] == [True, False, True]
+    assert not (said["pruned"].classes[places] == 3).any()
+    assert all(((each.confidence >= 0.1) & (each.confidence <= 1)).all() for each in said.values())
 
 
 def test_swapping_run_and_baseline_flips_every_sign(records: list[Record], store: Store) -> None:

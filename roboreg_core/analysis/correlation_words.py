@@ -17,11 +17,11 @@ ACCURACY_WORDS = {
 _HELD = {"parameters": "parameters", "macs": "MACs"}
 
 
-def finding(plain: Correlation, partial: Correlation | None = None, kind: str = PEARSON) -> str:
+def finding(plain: Correlation, partial: Correlation | None = None) -> str:
     """Which stage or block moves with accuracy most, the same with a cost held equal, and what that does not say."""
-    sentences = [lead(plain, kind)]
+    sentences = [lead(plain)]
     if partial is not None and partial.accuracy == plain.accuracy and settings_of(partial.names):
-        sentences.append(lead(partial, kind))
+        sentences.append(lead(partial))
     return " ".join([*(f"{sentence}." for sentence in sentences), LIMITS])
 
 
@@ -55,15 +55,14 @@ def bought(found: PerMac) -> str:
     )
 
 
-def told(cell: Cell, digits: int = 2) -> str:
+def told(cell: Cell) -> str:
     """`0.93 (0.85 to 0.97)`."""
-    low, high = (number(value, digits) for value in (cell.low, cell.high))
-    return f"{number(cell.value, digits)} ({low} to {high})"
+    return f"{number(cell.value)} ({number(cell.low)} to {number(cell.high)})"
 
 
-def number(value: float, digits: int = 2) -> str:
+def number(value: float) -> str:
     """`0.93`, with a true minus and no minus before zero."""
-    text = f"{abs(value):.{digits}f}"
+    text = f"{abs(value):.2f}"
     return f"{MINUS}{text}" if value < 0 and float(text) else text
 
 

@@ -74,18 +74,18 @@ class PerMac:
         }
 
 
-def per_mac(table: pd.DataFrame, *, by: str = STAGES, accuracy: str = "") -> PerMac:
+def per_mac(table: pd.DataFrame, *, by: str = STAGES) -> PerMac:
     """Accuracy that MACs buy, from `analysis.points.frame`.
 
-    `by` is `stages` or `blocks`; `accuracy` one of its columns, or empty for `variables.spoken_of`. MACs are those of
-    the counts asked for. Raises `SpecError` where the schedules cannot tell the stages' MACs apart.
+    `by` is `stages` or `blocks`; the accuracy is that of `variables.spoken_of`. MACs are those of the counts asked for.
+    Raises `SpecError` where the schedules cannot tell the stages' MACs apart.
     """
     if by not in (STAGES, BLOCKS):
         raise SpecError(f"MACs can be spent by {STAGES} or {BLOCKS}, got {by!r}")
     data = by_schedule(columns(table, BLOCKS))
-    name = accuracy or spoken_of([each for each in ACCURACIES if data[each].notna().any()])
-    if name not in ACCURACIES:
-        raise SpecError(f"accuracy must be one of {', '.join(ACCURACIES)}, measured, got {name or 'none'}")
+    name = spoken_of([each for each in ACCURACIES if data[each].notna().any()])
+    if not name:
+        raise SpecError(f"accuracy must be one of {', '.join(ACCURACIES)}, measured, got none")
     data = data[data[name].notna()]
     macs, names, notes = _spent(data, by)
     if len(data) < len(names) + 1 + _SPARE:

@@ -57,11 +57,6 @@ class Baseline:
     notes: tuple[str, ...] = ()
     record: Record | None = None
 
-    @property
-    def is_own(self) -> bool:
-        """True where it may be renamed and deleted."""
-        return self.record is not None
-
     def to_json(self) -> dict[str, Any]:
         """Everything but the record's own JSON; `id` is the record's, None of a shipped one."""
         plain = {name: value for name, value in vars(self).items() if name != "record"}

@@ -229,8 +229,3 @@ def _lost_words(found: BlockFilters, each: int) -> str:
             return "nothing" if found.fates[each] == "stays" else "not stored by this run"
         return f"{words.percent(float(found.losses[each]), 2)} of what the block adds"
     return f"{words.percent(float(found.cluster_lost[label]), 2)} of what sets the filters apart, by the whole cluster"
-
-
-def _fates(table: dict[str, Any]) -> dict[str, Any]:
-    scale = alt.Scale(domain=list(FATES), range=[table[fate] for fate in FATES])
-    return {"scale": scale, "legend": alt.Legend(title=None, orient="top")}

@@ -31,7 +31,6 @@ BAND_COLOURS = {
 BAND_INKS = {**dict.fromkeys(BAND_COLOURS, "#1B2733"), **dict.fromkeys(("lost", "gained", "never"), "#FFFFFF")}
 STAGE_COLOURS = {"dense": GREY, "baseline": GREY, "pruned": ORANGE, "tuned": BLUE}
 STAGE_MARKERS = {"dense": "diamond", "baseline": "square", "pruned": "triangle-down", "tuned": "circle"}
-STAGE_DASHES = {"dense": [2, 2], "pruned": [6, 3], "tuned": [1, 0]}
 
 
 class Style(NamedTuple):

@@ -66,10 +66,9 @@ def score_words(score: Score | None) -> str:
     )
 
 
-def prediction_words(mean: float, low: float, high: float, reason: str = "") -> str:
-    """`86.2 % (83.9 to 88.1)`, and why it extrapolates where it does."""
-    said = f"{words.percent(mean)} ({100 * low:.1f} to {100 * high:.1f})"
-    return f"{said}, a guess: {reason}" if reason else said
+def prediction_words(mean: float, low: float, high: float) -> str:
+    """`86.2 % (83.9 to 88.1)`."""
+    return f"{words.percent(mean)} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def prediction_chart(frame: pd.DataFrame) -> Drawing:

@@ -12,7 +12,6 @@ from roboreg_core.charts import palette, words
 from roboreg_core.charts.base import Chosen, Drawing, clickable
 from roboreg_core.data.images import CLASSES
 from roboreg_core.model.cost import DENSE_COST, cost
-from roboreg_core.schedule import BOUNDS
 
 if TYPE_CHECKING:
     from roboreg_core.analysis.search import Candidate
@@ -115,28 +114,6 @@ def search_alt(frame: pd.DataFrame) -> str:
     return (
         f"Accuracy against MACs: {answers} as numbered circles with 95 % intervals, the front as a stepped line, "
         f"uniform schedules as a dotted line. {search_title(frame)}."
-    )
-
-
-def answers_strip_data(answers: Sequence[Candidate]) -> pd.DataFrame:
-    """A row an answer and block, the columns of `strip.strip_data`, for `strip.strip_chart`."""
-    columns = list(zip(*(each.schedule for each in answers), strict=True))
-    differs = [len(set(column)) > 1 or len(answers) == 1 for column in columns]
-    return pd.DataFrame(
-        [
-            {
-                "run": str(each.schedule),
-                "label": f"{number}",
-                "block": block,
-                "kept": kept,
-                "bound": bound,
-                "share": kept / bound,
-                "differs": differs[block - 1],
-            }
-            for number, each in enumerate(answers, start=1)
-            for block, (kept, bound) in enumerate(zip(each.schedule, BOUNDS, strict=True), start=1)
-        ],
-        columns=["run", "label", "block", "kept", "bound", "share", "differs"],
     )
 
 

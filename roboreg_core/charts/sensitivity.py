@@ -58,7 +58,7 @@ def sensitivity_title(frame: pd.DataFrame) -> str:
     )
 
 
-def sensitivity_chart(frame: pd.DataFrame, columns: int = 3) -> Drawing:
+def sensitivity_chart(frame: pd.DataFrame) -> Drawing:
     """Nine small charts, a block each: the curve with its interval, what was measured as dots, dense dashed.
 
     The present count is the orange diamond. All share the accuracy's axis, so that heights compare.
@@ -69,7 +69,7 @@ def sensitivity_chart(frame: pd.DataFrame, columns: int = 3) -> Drawing:
     layers = [*_curve(base, y), _dots(base, 30), _present(base, 110)]
     chart = alt.layer(*layers, data=frame).properties(width=170, height=110)
     header = alt.Header(title=None, labelExpr="'block ' + datum.value", labelFontWeight="bold")
-    faceted = chart.facet(facet=alt.Facet("block:N", header=header), columns=columns)
+    faceted = chart.facet(facet=alt.Facet("block:N", header=header), columns=3)
     return faceted.resolve_scale(x="independent").properties(description=sensitivity_alt(frame))
 
 

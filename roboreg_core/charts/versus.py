@@ -23,20 +23,18 @@ def long_name(summary: Summary) -> str:
     return "the dense network" if is_dense(summary) else f"the run {facts.label(summary.baseline.record)}"
 
 
-def accuracy(summary: Summary, stage: str | None = None) -> facts.Change:
-    """Test accuracy of a stage, the last for None, against the baseline's, as the paired test judges it."""
-    stage = stage or summary.final
-    value = facts.accuracy(summary.record, stage)
-    return facts.judged(value, summary.baseline.report["accuracy"], summary.paired[stage].verdict)
+def accuracy(summary: Summary) -> facts.Change:
+    """Test accuracy of the last stage against the baseline's, as the paired test judges it."""
+    value = facts.accuracy(summary.record, summary.final)
+    return facts.judged(value, summary.baseline.report["accuracy"], summary.paired[summary.final].verdict)
 
 
-def worst_class(summary: Summary, stage: str | None = None) -> tuple[str, facts.Change]:
+def worst_class(summary: Summary) -> tuple[str, facts.Change]:
     """The class with the lowest recall, and that recall against the baseline's for the same class."""
-    stage = stage or summary.final
-    row = summary.worst_class(stage)
+    row = summary.worst_class()
     place = summary.classes.index(row["name"])
     before = summary.baseline.report["per_class"][place]["recall"]
-    return row["name"], facts.judged(row["recall"], before, summary.paired[stage].per_class[place].verdict)
+    return row["name"], facts.judged(row["recall"], before, summary.paired[summary.final].per_class[place].verdict)
 
 
 def counted(summary: Summary, field: str) -> facts.Change:
@@ -71,13 +69,12 @@ def evidence(summary: Summary, stage: str | None = None) -> str:
     )
 
 
-def verdicts(summary: Summary, stage: str | None = None) -> pd.DataFrame:
+def verdicts(summary: Summary) -> pd.DataFrame:
     """The paired test over all classes and for each: `class`, shares right, `change`, flips, `p`, `verdict`.
 
     p of the classes is Holm-corrected over the ten. Shares and the change are 0..1.
     """
-    stage = stage or summary.final
-    paired = summary.paired[stage]
+    paired = summary.paired[summary.final]
     rows = [("all classes", paired.flips, paired.verdict)]
     rows += [(name, e.flips, e.verdict) for name, e in zip(summary.classes, paired.per_class, strict=True)]
     return pd.DataFrame(

@@ -36,9 +36,9 @@ def signed(value: float, digits: int = 1) -> str:
     return f"{'+' if value > 0 else MINUS}{text}"
 
 
-def signed_percent(share: float, digits: int = 1) -> str:
+def signed_percent(share: float) -> str:
     """`−49.7 %` for -0.497."""
-    return f"{signed(share * 100, digits)}{NBSP}%"
+    return f"{signed(share * 100)}{NBSP}%"
 
 
 def signed_points(share: float, digits: int = 1) -> str:

@@ -53,7 +53,7 @@ def present(root: Path) -> bool:
     return all((root / FOLDER / name).is_file() for name in (*TRAIN_FILES, *TEST_FILES))
 
 
-def read(root: Path, split: str, *, check: bool = True) -> Images:
+def read(root: Path, split: str) -> Images:
     """Read all 50,000 `train` or 10,000 `test` images from `root/cifar-10-batches-py`.
 
     Raises `DataError` when a file is missing, damaged or holds anything but arrays, or when the content is not
@@ -62,7 +62,7 @@ def read(root: Path, split: str, *, check: bool = True) -> Images:
     entries = [_read_file(root / FOLDER / name) for name in (TRAIN_FILES if split == "train" else TEST_FILES)]
     pixels = np.concatenate([entry[0] for entry in entries])
     labels = np.concatenate([entry[1] for entry in entries])
-    if check and content_sha256(pixels, labels) != CONTENT_SHA256[split]:
+    if content_sha256(pixels, labels) != CONTENT_SHA256[split]:
         raise DataError(f"{root / FOLDER} must hold the original CIFAR-10 {split} images, got others; {REMEDY}")
     return from_arrays(split, pixels.transpose(0, 2, 3, 1), labels)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from roboreg_core.data.images import BUNDLED_PER_CLASS, Images, first_of_each_class, from_arrays
-from roboreg_core.data.manifest import FORMAT, MANIFEST, REMEDY, read_manifest
+from roboreg_core.data.images import Images, from_arrays
+from roboreg_core.data.manifest import REMEDY, read_manifest
 from roboreg_core.errors import DataError
 
-PER_MOSAIC = 1_000
 PER_ROW = 40
 SIZE = 32
 
@@ -53,14 +51,6 @@ def verify(folder: Path) -> list[str]:
     return problems
 
 
-def write(folder: Path, train: Images, test: Images) -> None:
-    """Make the bundle in `folder` from all of CIFAR-10: 1,200 training images a class, and every test image."""
-    folder.mkdir(parents=True, exist_ok=True)
-    chosen = train.take(first_of_each_class(train.labels.numpy(), BUNDLED_PER_CLASS), "train")
-    splits = {name: _write_split(folder, name, images) for name, images in (("train", chosen), ("test", test))}
-    (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, "splits": splits}) + "\n")
-
-
 def _checked_bytes(folder: Path, part: dict[str, Any]) -> bytes:
     path = folder / part["file"]
     try:
@@ -79,22 +69,3 @@ def _read_mosaic(folder: Path, part: dict[str, Any]) -> np.ndarray:
     rows = mosaic.shape[0] // SIZE
     tiles = mosaic.reshape(rows, SIZE, PER_ROW, SIZE, 3).transpose(0, 2, 1, 3, 4)
     return tiles.reshape(-1, SIZE, SIZE, 3)[: part["images"]]
-
-
-def _write_split(folder: Path, name: str, images: Images) -> dict[str, Any]:
-    pixels = images.pixels.permute(0, 2, 3, 1).numpy()
-    files = []
-    for number, start in enumerate(range(0, len(images), PER_MOSAIC)):
-        part = pixels[start : start + PER_MOSAIC]
-        path = folder / f"{name}-{number:02d}.webp"
-        Image.fromarray(_tile(part)).save(path, "webp", lossless=True, quality=100, method=4)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        files.append({"file": path.name, "images": len(part), "sha256": digest})
-    return {"files": files, "labels": images.labels.tolist(), "indices": images.indices.tolist()}
-
-
-def _tile(pixels: np.ndarray) -> np.ndarray:
-    rows = -(-len(pixels) // PER_ROW)
-    padded = np.zeros((rows * PER_ROW, SIZE, SIZE, 3), np.uint8)
-    padded[: len(pixels)] = pixels
-    return padded.reshape(rows, PER_ROW, SIZE, SIZE, 3).transpose(0, 2, 1, 3, 4).reshape(rows * SIZE, -1, 3)

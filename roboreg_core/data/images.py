@@ -9,8 +9,6 @@ import torch
 from torch import Tensor
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-IMAGE_SHAPE = (3, 32, 32)
-BUNDLED_PER_CLASS = 1_200
 VALIDATION_PER_CLASS = 200
 
 

@@ -32,11 +32,6 @@ class Timing:
     device: str
     threads: int
 
-    @property
-    def images_per_second(self) -> float:
-        """Throughput at the median."""
-        return self.batch / self.median
-
 
 @torch.inference_mode()
 def time_network(model: ResNet20, batch: int = 1, *, device: torch.device | str = "cpu", repeats: int = 30) -> Timing:

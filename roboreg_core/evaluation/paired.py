@@ -19,7 +19,6 @@ from roboreg_core.evaluation.interval import Z
 
 # A change with a smaller p, corrected where several are looked at, is called real.
 ALPHA = 0.05
-# Two-sided 95 %.
 CLASSES = 10
 
 

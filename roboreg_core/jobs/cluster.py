@@ -60,7 +60,6 @@ class WorkerInfo:
 
     name: str
     address: str
-    host: str
     threads: int
     lanes: tuple[str, ...]
     job: str | None = None
@@ -278,7 +277,6 @@ def _worker_info(address: str, info: dict[str, Any]) -> WorkerInfo:
     return WorkerInfo(
         name=str(info["name"]),
         address=address,
-        host=info["host"],
         threads=int(info["nthreads"]),
         lanes=tuple(lane for lane in LANES if info["resources"].get(lane)),
     )

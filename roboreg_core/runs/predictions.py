@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -59,23 +59,6 @@ def labels_of(record: Record) -> np.ndarray:
     if images != len(labels):
         raise DataError(f"run {record.id} must be measured on the {len(labels):,} test images, got {images:,}")
     return labels
-
-
-def image_rows(record: Record, store: Store, images: Any) -> list[dict[str, Any]]:
-    """For each of the test images at these places: its true class, and each stage's predicted class and confidence."""
-    names = [row["name"] for row in record.result["stages"]["dense"]["per_class"]]
-    labels, found = labels_of(record), predictions(record, store)
-    return [
-        {
-            "image": int(image),
-            "true": names[labels[image]],
-            "predictions": {
-                stage: {"class": names[each.classes[image]], "confidence": float(each.confidence[image])}
-                for stage, each in found.items()
-            },
-        }
-        for image in images
-    ]
 
 
 @lru_cache(maxsize=KEPT)

@@ -161,8 +161,8 @@ class JobStore(RecordStore):
                 rows.change_job(db, job_id, {"progress": payload})
         return event
 
-    def list_events(self, job_id: str, after: int = 0) -> list[Event]:
-        """What a job told since its event number `after`, oldest first."""
+    def list_events(self, job_id: str) -> list[Event]:
+        """What a job told, oldest first."""
         with self._database.read() as db:
-            found = db.execute("SELECT * FROM events WHERE job = ? AND number > ? ORDER BY number", (job_id, after))
+            found = db.execute("SELECT * FROM events WHERE job = ? ORDER BY number", (job_id,))
             return [rows.to_event(row) for row in found]

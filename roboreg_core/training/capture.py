@@ -40,11 +40,6 @@ class Repeated:
         self._calls = 0
         self._replay: Callable[[], None] | None = None
 
-    @property
-    def is_recorded(self) -> bool:
-        """True where further calls replay."""
-        return self._replay is not None
-
     def __call__(self, *inputs: Tensor) -> None:
         """Do the work once on `inputs`."""
         if self._record is None or not self._filled(inputs):

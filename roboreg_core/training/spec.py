@@ -168,13 +168,6 @@ def source(epochs: int = 200, seed: int = 0) -> TrainSpec:
     )
 
 
-def fine_tune(epochs: int = 5, seed: int = 0) -> TrainSpec:
-    """Our recipe after pruning: a smaller rate, falling to zero."""
-    return TrainSpec(
-        recipe="fine-tune", epochs=epochs, learning_rate=0.02, warmup_epochs=min(0.5, epochs / 10), seed=seed
-    )
-
-
 RECIPES = {"best": best, "distilled": distilled, "source": source}
 
 

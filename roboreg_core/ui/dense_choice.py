@@ -18,13 +18,13 @@ from roboreg_core.ui.address import Setting
 _PROBLEM = "dense-problem"
 
 
-def pick(on_change: Callable[[], None] | None = None, width: int | Literal["stretch"] = "stretch") -> None:
+def pick(on_change: Callable[[], None] | None = None) -> None:
     """The list of dense networks, where there is more than one; then `state.baseline()` is the chosen one.
 
     `on_change` is called behind a change, to draw again what depends on it.
     """
     told()
-    field(on_change, width)
+    field(on_change)
 
 
 def told() -> None:

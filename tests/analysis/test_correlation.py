@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from roboreg_core.analysis.correlation import KINDS, PEARSON, SPEARMAN, Correlation, correlate, pearson
+from roboreg_core.analysis.correlation import KINDS, PEARSON, SPEARMAN, Correlation, bootstrap, correlate, pearson
 from roboreg_core.analysis.correlation_words import LIMITS, finding, lead, number
 from roboreg_core.analysis.grid import SOURCE, Grid
 from roboreg_core.analysis.points import Point, frame
-from roboreg_core.analysis.resampling import bootstrap_interval, spearman
 from roboreg_core.analysis.variables import STAGE_NAMES, kind_of
 from roboreg_core.errors import SpecError
 from roboreg_core.schedule import BOUNDS, PRESETS, Schedule, by_stage
+from roboreg_core.seeding import numpy_generator
 from tests.analysis.made import points
 
 RANDOM = Grid(kind="random", values=tuple((1, bound) for bound in BOUNDS), n=40).schedules()
@@ -80,9 +80,11 @@ def test_the_order_of_points_does_not_matter_and_the_bootstrap_is_seeded(
     table: pd.DataFrame, found: Correlation
 ) -> None:
     assert correlate(table.sample(frac=1, random_state=3).reset_index(drop=True)) == found
-    other = correlate(table, seed=1)
-    assert np.array_equal(matrix(other, SPEARMAN), matrix(found, SPEARMAN))
-    assert not np.array_equal(matrix(other, SPEARMAN, "low"), matrix(found, SPEARMAN, "low"))
+    values = np.column_stack([_column(table, name) for name in ("k", "pruned test")])
+    first, again, other = (bootstrap(values, seed=seed) for seed in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert np.array_equal(first[0], other[0])
+    assert not np.array_equal(first[1], other[1])
 
 
 @given(
@@ -93,43 +95,67 @@ def test_lines_change_no_pearson_and_orders_no_spearman(seed: int, scale: float,
     line = np.sign(scale) * pearson(np.column_stack([scale * values[:, 0] + shift * scale, values[:, 1:]]))
     assert line[0, 1:] == pytest.approx(pearson(values)[0, 1:], abs=1e-9)
     bent = np.column_stack([np.exp(values[:, 0]), values[:, 1] ** 3, values[:, 2]])
-    for ours, theirs in zip(
-        bootstrap_interval(bent, resamples=200), bootstrap_interval(values, resamples=200), strict=True
-    ):
+    for ours, theirs in zip(bootstrap(bent, resamples=200), bootstrap(values, resamples=200), strict=True):
         assert np.array_equal(ours, theirs)
 
 
-@given(seed=st.integers(0, 1000), levels=st.integers(2, 6))
-def test_weights_are_resamples(seed: int, levels: int) -> None:
-    generator = np.random.default_rng(seed)
-    values = np.column_stack([generator.integers(0, levels, 15), generator.normal(size=15)]).astype(float)
-    rows = generator.integers(0, 15, 15)
-    weights = np.bincount(rows, minlength=15).astype(float)
-    ours = spearman(values, weights[None])[0, 0, 1]
-    if len(set(values[rows, 0])) > 1:
-        assert ours == pytest.approx(stats.spearmanr(values[rows]).statistic, abs=1e-12)
-    else:
-        assert math.isnan(ours)
+@given(
+    st.integers(4, 9).flatmap(
+        lambda n: st.lists(
+            st.lists(st.sampled_from([0.0, 1.0, 2.0]), min_size=n, max_size=n).filter(
+                lambda column: len({*column}) > 1
+            ),
+            min_size=2,
+            max_size=3,
+        )
+    )
+)
+def test_few_rows_and_ties_have_an_interval_that_holds_the_value(columns: list[list[float]]) -> None:
+    values = np.array(columns).T
+    value, low, high = bootstrap(values, resamples=100)
+    assert value == pytest.approx(np.corrcoef(stats.rankdata(values, axis=0).T), abs=1e-12)
+    assert ((low >= -1) & (low <= value) & (value <= high) & (high <= 1)).all()
+    ordered = np.abs(value) == 1
+    assert (low[ordered] == high[ordered]).all()
+    assert (low[~ordered] < high[~ordered]).all()
 
 
-def test_the_bootstrap_is_scipys_bca() -> None:
-    generator = np.random.default_rng(0)
-    x = generator.normal(size=27)
-    y = x + generator.normal(size=27)
-    _, low, high = bootstrap_interval(np.column_stack([x, y]), resamples=20_000)
+def test_without_a_correction_the_interval_is_all_there_is() -> None:
+    # Four rows that any one of them could stand for: leaving one out gives the same correlation whichever it is.
+    value, low, high = bootstrap(np.array([[1.0, 2], [2, 1], [3, 4], [4, 3]]))
+    assert (value[0, 1], low[0, 1], high[0, 1]) == (pytest.approx(0.6), -1, 1)
+
+
+def test_columns_that_most_resamples_hold_constant_say_nothing() -> None:
+    _, low, high = bootstrap(np.eye(9)[:, :2])
+    assert (low[0, 1], high[0, 1]) == (-1, 1)
+
+
+def test_the_bootstrap_is_scipys_for_one_pair() -> None:
+    values = np.random.default_rng(0).normal(size=(27, 2)).cumsum(axis=1)
+    _, low, high = bootstrap(values, resamples=2_000)
     theirs = stats.bootstrap(
-        (x, y), lambda a, b: stats.spearmanr(a, b).statistic, paired=True, vectorized=False, n_resamples=2_000, rng=1
+        (values[:, 0], values[:, 1]),
+        lambda a, b: stats.spearmanr(a, b).statistic,
+        paired=True,
+        vectorized=False,
+        n_resamples=2_000,
+        rng=numpy_generator(0, "bootstrap"),
     ).confidence_interval
-    assert (low[0, 1], high[0, 1]) == pytest.approx((theirs.low, theirs.high), abs=0.03)
+    assert (low[0, 1], high[0, 1]) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+def test_above_a_thousand_rows_the_interval_is_still_found() -> None:
+    x = np.random.default_rng(0).normal(size=1_200)
+    value, low, high = bootstrap(np.column_stack([x, x + np.roll(x, 1)]), resamples=50)
+    assert 0 < low[0, 1] < value[0, 1] < high[0, 1] < 1
 
 
 def test_the_true_correlation_lies_in_about_95_of_100_intervals() -> None:
     generator, rho, trials = np.random.default_rng(0), 0.8, 200
     draws = generator.multivariate_normal([0, 0], [[1, rho], [rho, 1]], size=(trials, 27))
     true = 6 / math.pi * math.asin(rho / 2)  # Spearman's of two normals
-    held = sum(
-        low[0, 1] <= true <= high[0, 1] for _, low, high in (bootstrap_interval(each, resamples=400) for each in draws)
-    )
+    held = sum(low[0, 1] <= true <= high[0, 1] for _, low, high in (bootstrap(each, resamples=400) for each in draws))
     assert 0.90 * trials <= held <= 0.99 * trials
 
 

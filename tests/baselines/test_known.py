@@ -29,7 +29,7 @@ def names(store: Store) -> list[str]:
 def test_the_shipped_network_comes_with_what_its_card_says(store: Store) -> None:
     card = json.loads((paths.checkpoints() / "dense.json").read_text())
     (dense,) = baselines(store)
-    assert (dense.name, dense.origin, dense.is_own) == ("dense", "shipped", False)
+    assert (dense.name, dense.origin, dense.record) == ("dense", "shipped", None)
     assert (dense.sha256, dense.accuracy, dense.images) == (card["sha256"], card["accuracy"]["test"], 10_000)
     recipe = card["recipe"]
     assert (dense.recipe, dense.epochs, dense.seed) == (recipe["recipe"], recipe["epochs"], card["seed"])
@@ -42,7 +42,7 @@ def test_other_networks_that_ship_are_found_but_not_offered(store: Store, put: P
     assert names(store) == ["dense"]
     for text in ("best-90-seed0", card["sha256"][:8]):
         found = find(store, text)
-        assert (found.name, found.sha256, found.is_own) == ("best-90-seed0", card["sha256"], False)
+        assert (found.name, found.sha256, found.record) == ("best-90-seed0", card["sha256"], None)
         assert checkpoint_of(found, store).sha256 == card["sha256"]
     assert shipped_content(card["sha256"]) == (paths.others() / "best-90-seed0.safetensors").read_bytes()
     own = put("best-90-seed0")

@@ -49,8 +49,5 @@ def test_nothing_scored_yet() -> None:
     drawn(prediction.prediction_chart(frame))
 
 
-def test_a_prediction_in_words_says_when_it_is_a_guess() -> None:
+def test_a_prediction_in_words_has_its_interval() -> None:
     assert plain(prediction.prediction_words(0.862, 0.839, 0.881)) == "86.2 % (83.9 to 88.1)"
-    assert plain(prediction.prediction_words(0.4, 0.2, 0.6, "no measured schedule is near it")) == (
-        "40.0 % (20.0 to 60.0), a guess: no measured schedule is near it"
-    )

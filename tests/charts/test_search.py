@@ -12,9 +12,7 @@ from roboreg_core.analysis.outlook import sums
 from roboreg_core.analysis.search import Found, greedy
 from roboreg_core.analysis.sensitivity import curves
 from roboreg_core.charts.base import specification
-from roboreg_core.charts.search import answers_strip_data, search_alt, search_chart, search_data, search_title
-from roboreg_core.charts.strip import strip_chart, strip_title
-from roboreg_core.schedule import BOUNDS
+from roboreg_core.charts.search import search_alt, search_chart, search_data, search_title
 from tests.analysis.search_helpers import points_of_curves, seen_of
 
 
@@ -58,13 +56,3 @@ def test_the_chart_draws_and_its_answers_are_clickable(found: Found, frame: pd.D
     assert selection["select"]["fields"] == ["schedule"]
     assert selection["value"] == [{"schedule": str(found.answers[1].schedule)}]
     assert specification(search_chart(search_data(())))
-
-
-def test_answers_are_strips_of_nine_counts(found: Found) -> None:
-    strip = answers_strip_data(found.answers)
-    assert len(strip) == 9 * len(found.answers)
-    assert strip[strip["label"] == "1"]["kept"].tolist() == list(found.answers[0].schedule)
-    assert strip["bound"].tolist() == list(BOUNDS) * len(found.answers)
-    assert answers_strip_data(found.answers[:1])["differs"].all()
-    assert strip_title(strip)
-    assert specification(strip_chart(strip, only_differing=False))

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from roboreg_core.data import batches, bundle, images, sources
+from roboreg_core.data import batches, images, sources
+from tests.data import mosaics
 
 TRAIN_PER_CLASS, TEST_PER_CLASS, BUNDLED_PER_CLASS, VALIDATION_PER_CLASS = 30, 5, 12, 4
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -40,9 +41,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Little:
         images.from_arrays(name, pixels.transpose(0, 2, 3, 1), labels)
         for name, (pixels, labels) in (("train", made.train), ("test", made.test))
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bundle, "BUNDLED_PER_CLASS", BUNDLED_PER_CLASS)
-        bundle.write(folder, train, test)
+    bundled = images.first_of_each_class(train.labels.numpy(), BUNDLED_PER_CLASS)
+    mosaics.write(folder, train=train.take(bundled, "train"), test=test)
     return made
 
 

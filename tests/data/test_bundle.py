@@ -11,6 +11,7 @@ import torch
 
 from roboreg_core import paths
 from roboreg_core.data import bundle
+from roboreg_core.data.manifest import MANIFEST
 from roboreg_core.errors import DataError
 from tests.data.conftest import BUNDLED_PER_CLASS, Little
 
@@ -80,9 +81,9 @@ def test_a_missing_file_is_named(little: Little, tmp_path: Path) -> None:
 def test_a_manifest_that_cannot_be_used(little: Little, tmp_path: Path, manifest: str | None) -> None:
     folder = little.write_bundle(tmp_path / "bundle")
     if manifest is None:
-        (folder / bundle.MANIFEST).unlink()
+        (folder / MANIFEST).unlink()
     else:
-        (folder / bundle.MANIFEST).write_text(manifest)
+        (folder / MANIFEST).write_text(manifest)
     with pytest.raises(DataError, match=r"manifest\.json"):
         bundle.read(folder, "test")
     assert len(bundle.verify(folder)) == 1
@@ -97,6 +98,6 @@ def test_no_bundle_at_all(tmp_path: Path) -> None:
 
 def test_the_manifest_lists_just_the_files_that_are_there() -> None:
     folder = paths.bundled_data()
-    manifest = json.loads((folder / bundle.MANIFEST).read_text())
+    manifest = json.loads((folder / MANIFEST).read_text())
     listed = {part["file"] for split in manifest["splits"].values() for part in split["files"]}
     assert listed == {path.name for path in folder.glob("*.webp")}

@@ -8,7 +8,6 @@ from roboreg_core.errors import ScheduleError, SpecError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.model.checkpoints import to_bytes
 from roboreg_core.model.cost import cost
-from roboreg_core.model.counted import count
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.pruning.calibration import PLACES
 from roboreg_core.pruning.features import ROWS, filter_rows, folded_rows, raw_rows
@@ -18,6 +17,7 @@ from roboreg_core.pruning.merge import correct_variance, merge_folded, merge_sou
 from roboreg_core.pruning.method import METHODS
 from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
 from roboreg_core.schedule import BOUNDS, PRESETS, Schedule
+from tests.model.counted import count
 from tests.tolerance import LAYERS, PREDICTED, assert_same, assert_same_logits
 
 Make = Callable[..., ResNet20]

@@ -7,13 +7,13 @@ from roboreg_core.data.images import Images
 from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.model.cost import cost
-from roboreg_core.model.counted import count
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.pruning.method import WeightsSpec, parse_weights
 from roboreg_core.pruning.weights import count_zeros, prune_weights
 from roboreg_core.schedule import PRESETS
 from roboreg_core.training.loop import fit
 from roboreg_core.training.spec import TrainSpec
+from tests.model.counted import count
 
 Make = Callable[..., ResNet20]
 HALF = PRESETS["moderate"]

@@ -98,7 +98,6 @@ def test_events_are_numbered_from_one_in_each_job(store: Store) -> None:
         (1, {"step": 1}),
         (2, {"worker": "lost"}),
     ]
-    assert [event.number for event in store.list_events("a", after=1)] == [2]
     found = store.get_job("a")
     assert found is not None
     assert found.progress == {"step": 1}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from roboreg_core.data.augment import CROP_FLIP, SIX
 from roboreg_core.errors import SpecError
 from roboreg_core.training.presets import tune_preset
-from roboreg_core.training.spec import RECIPES, TrainSpec, best, distilled, fine_tune, learning_rate, recipe, source
+from roboreg_core.training.spec import RECIPES, TrainSpec, best, distilled, learning_rate, recipe, source
 
 
 def rates(spec: TrainSpec, *epochs: float) -> list[float]:
@@ -43,6 +43,10 @@ def test_short_trapezoids_decay_over_their_second_half() -> None:
     assert rates(spec, 0.5, 1, 5, 7.5, 10) == [0.05, 0.1, 0.1, 0.05, 0.0]
 
 
+def cosine(epochs: int) -> TrainSpec:
+    return TrainSpec(recipe="x", epochs=epochs, learning_rate=0.02, warmup_epochs=min(0.5, epochs / 10))
+
+
 def triangular(epochs: int, warmup_epochs: float | None = None) -> TrainSpec:
     rise = min(2.0, epochs / 4) if warmup_epochs is None else warmup_epochs
     return TrainSpec(recipe="x", epochs=epochs, rate="triangular", learning_rate=0.2, warmup_epochs=rise)
@@ -67,7 +71,7 @@ def test_triangular_rises_to_its_peak_and_falls_from_it(epochs: int, first: floa
     assert learning_rate(spec, peak + early * rest) >= learning_rate(spec, peak + late * rest)
 
 
-@given(st.sampled_from([best, fine_tune, triangular]), st.integers(1, 300), st.floats(0, 1))
+@given(st.sampled_from([best, cosine, triangular]), st.integers(1, 300), st.floats(0, 1))
 def test_rates_stay_in_range_and_end_at_zero(make: object, epochs: int, share: float) -> None:
     spec = make(epochs)  # type: ignore[operator]
     assert 0 <= learning_rate(spec, share * epochs) <= spec.learning_rate
@@ -76,7 +80,7 @@ def test_rates_stay_in_range_and_end_at_zero(make: object, epochs: int, share: f
 
 @pytest.mark.parametrize(
     "spec",
-    [best(), distilled(9), source(7, seed=3), fine_tune(2), best(3), tune_preset("good", 4)],
+    [best(), distilled(9), source(7, seed=3), best(3), tune_preset("good", 4)],
     ids=lambda spec: spec.recipe,
 )
 def test_json_gives_it_back(spec: TrainSpec) -> None:
@@ -84,11 +88,11 @@ def test_json_gives_it_back(spec: TrainSpec) -> None:
 
 
 def test_json_from_before_there_were_teachers_and_averages_reads_as_without() -> None:
-    old = fine_tune(2).to_json()
+    old = best(2).to_json()
     for name in ("distil_weight", "temperature", "average"):
         del old[name]
-    assert TrainSpec.from_json(old) == fine_tune(2)
-    assert (fine_tune(2).distil_weight, fine_tune(2).average) == (0, 0)
+    assert TrainSpec.from_json(old) == best(2)
+    assert (best(2).distil_weight, best(2).average) == (0, 0)
 
 
 def test_unknown_settings_are_refused() -> None:
