@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.device import Precision, choose_device, computed_in, device_name
 from roboreg_core.errors import SpecError
-from roboreg_core.jobs.questions import Question
-from roboreg_core.jobs.task import Context, Output, Stopped
+from roboreg_core.jobs.task import Context, Output, Question, Stopped
 from roboreg_core.schedule import Schedule
 
 if TYPE_CHECKING:
