@@ -86,6 +86,11 @@ class Schedule:
                 if 1 <= other <= bound:
                     yield self.replace(block, other)
 
+    def shared_blocks(self, other: Schedule) -> int:
+        """Number of first blocks in which both keep the same counts."""
+        pairs = zip(self, other, strict=True)
+        return next((depth for depth, (mine, its) in enumerate(pairs) if mine != its), N_BLOCKS)
+
     def __str__(self) -> str:
         return ",".join(str(count) for count in self.clusters)
 

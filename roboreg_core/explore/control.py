@@ -30,9 +30,9 @@ from roboreg_core.explore.jobs import (
 from roboreg_core.explore.kept import Sweep, binned_sweeps, find_sweep, missing, progress_of, sweeps
 from roboreg_core.explore.spec import POINT, SWEEP, SweepSpec, renamed
 from roboreg_core.runs.spec import KIND
+from roboreg_core.store.names import folded, free_name
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.rows import now
-from roboreg_core.store.saved_items import folded
 from roboreg_core.store.store import Store
 
 if TYPE_CHECKING:
@@ -258,8 +258,7 @@ def _refuse_taken(store: Store, spec: SweepSpec) -> None:
 
 def _free_name(store: Store, sweep: Sweep) -> str:
     taken = {folded(each.name) for each in sweeps(store) if each.id != sweep.id}
-    names = (sweep.name, *(f"{sweep.name} ({number})" for number in range(2, len(taken) + 3)))
-    return next(name for name in names if folded(name) not in taken)
+    return free_name(sweep.name, taken.__contains__)
 
 
 def _remaining(store: Store, sweep: Sweep, running: Sequence[Job]) -> float:
