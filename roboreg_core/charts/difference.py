@@ -10,7 +10,7 @@ import pandas as pd
 
 from roboreg_core.charts import palette, words
 from roboreg_core.charts.base import Chosen, Drawing
-from roboreg_core.charts.confusion import class_cells, class_grid
+from roboreg_core.charts.confusion import class_cells, class_grid, confusion_table
 from roboreg_core.evaluation.paired import ConfusionChange, p_words
 
 RULE = (
@@ -82,6 +82,11 @@ def difference_chart(frame: pd.DataFrame, ink: str = "#1B2733", chosen: Chosen =
         color=alt.condition(alt.datum["is_real"], alt.value("#1B2733"), alt.value("#59636E")),
     )
     return class_cells(base, cells, text, ink, chosen).properties(description=difference_alt(frame))
+
+
+def difference_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """The differences as a matrix, true classes down, predicted classes across."""
+    return confusion_table(frame, "difference")
 
 
 def difference_alt(frame: pd.DataFrame, baseline: str = "dense") -> str:

@@ -89,7 +89,7 @@ def start(engine: Engine, spec: SweepSpec, checkpoint: Checkpoint) -> Sweep:
         StoreError: another one has its name.
         SpecError: `checkpoint` is not the sweep's dense network.
     """
-    _check_network(spec, checkpoint)
+    check_network(spec, checkpoint)
     sweep = keep(engine.store, spec)
     resume(engine, sweep, checkpoint)
     return sweep
@@ -102,7 +102,7 @@ def resume(engine: Engine, sweep: Sweep, checkpoint: Checkpoint) -> list[Job]:
         JobError: it is being stopped right now.
         SpecError: `checkpoint` is not the sweep's dense network.
     """
-    _check_network(sweep.spec, checkpoint)
+    check_network(sweep.spec, checkpoint)
     if is_stopping(engine.store, sweep):
         raise JobError(f"sweep {sweep.name!r} is still stopping: resume it in a few seconds")
     left = unattended(engine.store, sweep)
@@ -235,7 +235,8 @@ def restore(store: Store, known: str) -> Sweep:
     return _put(store, renamed(found[0].spec, _free_name(store, found[0])))
 
 
-def _check_network(spec: SweepSpec, checkpoint: Checkpoint) -> None:
+def check_network(spec: SweepSpec, checkpoint: Checkpoint) -> None:
+    """Raise `SpecError` unless `checkpoint` is the sweep's dense network."""
     if checkpoint.sha256 != spec.dense_sha256:
         raise SpecError(
             f"sweep {spec.name!r} is of the dense network {spec.dense_sha256[:12]}, got {checkpoint.sha256[:12]}; "

@@ -115,7 +115,7 @@ def confusions(found: Summary, against: str) -> Section:
             title=difference.difference_title(changed, against),
             svg=drawn(difference.difference_chart(changed, ink=INK), "difference", alt),
         ),
-        _matrix(confusion.confusion_table(changed, "difference"), "Difference as table"),
+        _matrix(difference.difference_table(changed), "Difference as table"),
     ]
     real: list[Sequence[Cell]] = [
         [f"{row['true']} taken for {row['predicted']}", row["before"], row["after"], row["signed"], p_words(row["p"])]

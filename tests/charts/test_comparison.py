@@ -74,7 +74,7 @@ def test_difference_greys_noise_and_is_clickable(store: Store) -> None:
     change = found.paired["tuned"].confusion
     frame = difference.difference_data(change, found.classes)
     assert frame["is_real"].sum() == change.is_real.sum() > 0
-    assert np.array_equal(confusion.confusion_table(frame, "difference").to_numpy(), change.difference)
+    assert np.array_equal(difference.difference_table(frame).to_numpy(), change.difference)
     assert (frame.loc[~frame["is_real"], "verdict"].str.contains("noise|no change")).all()
     mistakes = frame[frame["is_real"] & (frame["true"] != frame["predicted"])]
     top = mistakes.loc[mistakes["difference"].abs().idxmax()]

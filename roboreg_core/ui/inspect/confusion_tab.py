@@ -63,7 +63,7 @@ def _difference(summary: Summary, stage: str) -> None:
             alt_text=difference.difference_alt(frame, name),
             variant=f"difference {marks.chosen}",
             depends=f"{_network(stage)} minus {name}; click a cell to see what came and went. {difference.RULE}",
-            table=confusion.confusion_table(frame, "difference"),
+            table=difference.difference_table(frame),
             on_select=partial(controls.clicked, "confusion", marks.key, confusion.SELECTION, variant, _FIELDS),
         )
     )
