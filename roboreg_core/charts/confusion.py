@@ -87,7 +87,7 @@ def class_grid(frame: pd.DataFrame, *tooltips: alt.Tooltip) -> alt.Chart:
     return grid
 
 
-def class_cells(base: alt.Chart, cells: alt.Chart, text: alt.Chart, ink: str, chosen: Chosen) -> alt.LayerChart:
+def class_cells(base: alt.Chart, cells: alt.Chart, text: alt.Chart, ink: str, chosen: Chosen) -> Drawing:
     """Cells to click (selection `cell`) under their text; those that are chosen are framed."""
     cell = clickable(SELECTION, ("true", "predicted"), chosen)
     return alt.layer(cells.add_params(cell), text, cell_frame(base, cell, ink)).properties(height=540)
