@@ -7,7 +7,6 @@ their sliders all at once, on the machine that serves them, so what each of them
 from __future__ import annotations
 
 import json as to_text
-import shutil
 import statistics
 import subprocess
 import sys
@@ -20,10 +19,11 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from benchmarks.browser import VIEWPORT, chromium, running
 from benchmarks.common import write_json
-from benchmarks.slider import FLAGS, MEASURE, WARM_UP, running
+from benchmarks.slider import MEASURE, WARM_UP
 from roboreg_core.data.sources import test_images, training_images
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.model import checkpoints
@@ -112,19 +112,13 @@ def runs(quick: bool) -> Rows:
 
 def browsers(quick: bool) -> Rows:
     """Milliseconds from a key on a slider to the new counts, all of so many browsers moving theirs at once."""
-    executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
-    if executable is None:
-        sys.exit("no Chromium found; install one (Debian: apt-get install chromium)")
     counts, moves = ((1, 2), 2) if quick else (BROWSERS, MOVES)
-    with running(None) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        found = [_followed(browser, address, count, moves) for count in counts]
-        browser.close()
-    return found
+    with running(None) as address, chromium() as browser:
+        return [_followed(browser, address, count, moves) for count in counts]
 
 
 def _followed(browser: Browser, address: str, count: int, moves: int) -> dict[str, Any]:
-    contexts = [browser.new_context(viewport={"width": 1400, "height": 1000}) for _ in range(count)]
+    contexts = [browser.new_context(viewport=VIEWPORT) for _ in range(count)]
     pages = [context.new_page() for context in contexts]
     for page in pages:
         page.goto(f"{address}/design?s=moderate")

@@ -26,7 +26,8 @@ from streamlit.testing.v1 import AppTest
 from benchmarks import homes
 from benchmarks.common import machine, write_json
 from roboreg_core import paths
-from roboreg_core.jobs.questions import Asked, Question
+from roboreg_core.jobs.questions import Asked
+from roboreg_core.jobs.task import Question
 from roboreg_core.runs.spec import KIND
 from roboreg_core.ui import state
 

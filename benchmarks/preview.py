@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
-import sys
 import time
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from benchmarks.browser import VIEWPORT, chromium, running
 from benchmarks.common import write_json
-from benchmarks.slider import FLAGS, running
 
 # Each of three stages in each position; a round goes once through all blocks.
 BLOCKS = (9, 5, 1, 8, 3, 7, 6, 2, 4)
@@ -78,19 +76,14 @@ def main() -> None:
 
 def measure(address: str, rounds: int) -> tuple[float, list[tuple[int, float]]]:
     """Seconds from opening the page to the first preview, then (block, seconds) of each change."""
-    executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
-    if executable is None:
-        sys.exit("no Chromium found; install one (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    with chromium() as browser:
+        page = browser.new_page(viewport=VIEWPORT)
         opened = time.monotonic()
         page.goto(f"{address}/design?s=moderate")
         page.locator(".st-key-preview").wait_for(timeout=WAIT_SECONDS * 1000)
         first = time.monotonic() - opened
         page.wait_for_timeout(2_000)
         times = [(block, _press(page, block)) for block in (BLOCKS[:1] * WARM_UP + BLOCKS * rounds)]
-        browser.close()
     return first, times[WARM_UP:]
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,15 +22,16 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from benchmarks import homes
-from benchmarks.slider import FLAGS, ROOT, running
+from benchmarks.browser import chromium, running
+from roboreg_core import paths
 from roboreg_core.runs.spec import KIND
 from roboreg_core.saved.schedules import Draft, save
 from roboreg_core.schedule import PRESETS, Schedule
 
-IMAGES = ROOT / "docs" / "images"
+IMAGES = paths.PROJECT / "docs" / "images"
 WIDE, NARROW = (1280, 900), (390, 844)
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 MOST_BYTES = 4_000_000
@@ -98,8 +98,7 @@ def main() -> None:
     chosen = parser.parse_args()
     shots = [shot for shot in SHOTS if shot.page in _pages() and shot.name.startswith(chosen.only)]
     chosen.out.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
+    with chromium() as browser, tempfile.TemporaryDirectory() as folder:
         made: list[Path] = []
         for own in sorted({shot.own for shot in shots}):
             home = Path(folder) / ("own" if own else "empty")
@@ -107,7 +106,6 @@ def main() -> None:
                 runs = _recorded(home)
                 for shot in (each for each in shots if each.own == own):
                     made += _take(browser, address, shot, runs, chosen.out)
-        browser.close()
     size = sum(path.stat().st_size for path in chosen.out.glob("*.webp"))
     print(f"{len(made)} pictures made; {chosen.out} holds {size / 1e6:.2f} MB")
     if size > MOST_BYTES:
@@ -122,13 +120,6 @@ def _pages() -> list[str]:
     if missing:
         sys.exit(f"every page must have a picture, {', '.join(sorted(missing))} has none; add a row to SHOTS")
     return pages
-
-
-def _chromium() -> str:
-    found = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
-    if found is None:
-        sys.exit("no Chromium found; install one (Debian: apt-get install chromium)")
-    return found
 
 
 def _recorded(home: Path) -> dict[str, str]:
@@ -146,7 +137,7 @@ def _app(home: Path, browser: Browser, *, own: bool) -> Iterator[str]:
     if own:
         environment = {**os.environ, "ROBOREG_HOME": str(home)}
         command = [sys.executable, "-m", "roboreg_core", "run", *OWN_RUN]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, cwd=paths.PROJECT, env=environment, check=True, stdout=subprocess.DEVNULL)
         store = homes.open_store(home)
         for draft in SAVED:
             save(store, draft)

@@ -8,24 +8,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
-import socket
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from benchmarks.browser import VIEWPORT, chromium, running
 from benchmarks.common import write_json
 
-ROOT = Path(__file__).resolve().parent.parent
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 WARM_UP = 5
 TARGET_MS = 150.0
 
@@ -72,18 +62,13 @@ def main() -> None:
 
 def measure(address: str, presses: int) -> list[float]:
     """Milliseconds of each key press after the warm-up."""
-    executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
-    if executable is None:
-        sys.exit("no Chromium found; install one (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    with chromium() as browser:
+        page = browser.new_page(viewport=VIEWPORT)
         page.goto(f"{address}/design?s=moderate")
         page.locator(".st-key-start button, .st-key-open-run button").wait_for(timeout=60_000)
         page.wait_for_timeout(3_000)
         page.locator(".st-key-slider-5 input[type=range]:visible").focus()
         times = [_press(page, press) for press in range(WARM_UP + presses)]
-        browser.close()
     return times[WARM_UP:]
 
 
@@ -94,39 +79,6 @@ def _press(page: Page, press: int) -> float:
     took = float(page.evaluate("() => window.took"))
     page.wait_for_timeout(150)
     return took
-
-
-@contextmanager
-def running(address: str | None, home: Path | None = None) -> Iterator[str]:
-    """The address of a dashboard, started for the while where none is given, on `home` or an empty one."""
-    if address:
-        yield address
-        return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as empty:
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-        environment = {**os.environ, "ROBOREG_HOME": str(home or empty)}
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-        try:
-            _wait(f"http://127.0.0.1:{port}/_stcore/health")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _wait(address: str, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            with urllib.request.urlopen(address, timeout=1):
-                return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
 
 
 if __name__ == "__main__":

@@ -6,18 +6,15 @@ figures of this machine.
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
 
 import psutil  # type: ignore[import-untyped]
 import typer
-from playwright.sync_api import sync_playwright
 
+from benchmarks.browser import VIEWPORT, chromium, running
 from benchmarks.common import write_json
-from benchmarks.slider import FLAGS, running
 
 SETTLE_SECONDS, REST_SECONDS = 10.0, 20.0
 
@@ -38,12 +35,8 @@ def measure() -> dict[str, float]:
 
     Then memory in MB, and what share of one core the server and its workers take while an open page asks for nothing.
     """
-    executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
-    if executable is None:
-        sys.exit("no Chromium found; install one (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    with chromium() as browser:
+        page = browser.new_page(viewport=VIEWPORT)
         started = time.perf_counter()
         with running(None) as address:
             ready = time.perf_counter()
@@ -61,7 +54,6 @@ def measure() -> dict[str, float]:
             before = _processor_seconds(server)
             time.sleep(REST_SECONDS)
             rest = (_processor_seconds(server) - before) / REST_SECONDS
-        browser.close()
     return {
         "server_s": ready - started,
         "first_page_s": first - ready,

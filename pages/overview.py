@@ -15,4 +15,4 @@ with panels.errors_shown():
             overview.best(runs)
         overview.all_runs(runs)
     overview.presets(runs)
-    removal.bin_list()
+    removal.BIN.listed()

@@ -79,6 +79,11 @@ class Schedule:
             raise ScheduleError(f"block must be 1..{N_BLOCKS}, got {block}")
         return Schedule((*self.clusters[: block - 1], count, *self.clusters[block:]))
 
+    def shared_blocks(self, other: Schedule) -> int:
+        """Number of first blocks in which both keep the same counts."""
+        pairs = zip(self, other, strict=True)
+        return next((depth for depth, (mine, its) in enumerate(pairs) if mine != its), N_BLOCKS)
+
     def __str__(self) -> str:
         return ",".join(str(count) for count in self.clusters)
 

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,22 @@ def test_imports_point_downwards(path: Path) -> None:
         if there in {"", "__version__"}:
             continue
         assert there == here or there in MAY_IMPORT[here], f"{path}:{line}: {here} must not import {there}"
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(PROJECT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_no_modules_import_each_other() -> None:
+    """No cycle of imports, those inside functions and for the type checker included."""
+    modules = {dotted(path): path for path in sources()}
+    graph: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        names = {name for _, name in imported_modules(path)}
+        imported = {name if name in modules else name.rpartition(".")[0] for name in names}
+        graph[module] = imported & modules.keys() - {module}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the modules
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PROJECT)))

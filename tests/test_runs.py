@@ -17,7 +17,8 @@ from roboreg_core.model import checkpoints
 from roboreg_core.model.cost import cost
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.runs.execute import execute
-from roboreg_core.runs.results import STAGES, card_for, predictions_csv
+from roboreg_core.runs.predictions import predictions_csv
+from roboreg_core.runs.results import STAGES, card_for
 from roboreg_core.runs.spec import RunSpec, estimate_seconds, spec_for
 from roboreg_core.schedule import PRESETS, Schedule
 from roboreg_core.store.records import Record

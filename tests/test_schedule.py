@@ -89,3 +89,11 @@ def test_json_is_validated(value: object) -> None:
 def test_replace_refuses_a_block_that_is_not_there(block: int) -> None:
     with pytest.raises(ScheduleError, match=r"block must be 1\.\.9"):
         PRESETS["dense"].replace(block, 1)
+
+
+def test_shared_blocks_are_the_first_equal_counts() -> None:
+    moderate = PRESETS["moderate"]
+    assert moderate.shared_blocks(moderate) == len(BOUNDS)
+    for block in range(1, len(BOUNDS) + 1):
+        other = moderate.replace(block, 1)
+        assert moderate.shared_blocks(other) == other.shared_blocks(moderate) == block - 1

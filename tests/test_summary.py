@@ -17,8 +17,8 @@ from roboreg_core.evaluation.damage import BANDS
 from roboreg_core.runs.compare import compare_runs
 from roboreg_core.runs.figures import COSTS
 from roboreg_core.runs.likeness import unlike
-from roboreg_core.runs.predictions import labels_of, predictions
-from roboreg_core.runs.results import STAGES, predictions_csv
+from roboreg_core.runs.predictions import labels_of, predictions, predictions_csv
+from roboreg_core.runs.results import STAGES
 from roboreg_core.runs.spec import KIND, METHOD_VERSION, method_version
 from roboreg_core.runs.summary import Summary, summary
 from roboreg_core.store.records import Record

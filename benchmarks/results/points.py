@@ -120,8 +120,8 @@ class Points:
 def read(path: Path = FILE) -> Points:
     """What the file holds; nothing where there is none."""
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    points = [_point(line["point"]) for line in lines if "point" in line]
-    searched = (_searched(line["search"]) for line in lines if "search" in line)
+    points = [Point(**_with_tune(line["point"])) for line in lines if "point" in line]
+    searched = (Searched(**_with_tune(line["search"])) for line in lines if "search" in line)
     seconds = (Seconds(**line["time"]) for line in lines if "time" in line)
     return Points(points=tuple(points), seconds=tuple(seconds), searched=tuple(searched))
 
@@ -155,12 +155,8 @@ def _search_order(found: Searched) -> tuple[Any, ...]:
     return found.budget, found.source, found.seed, found.version, found.id
 
 
-def _searched(value: dict[str, Any]) -> Searched:
-    return Searched(**{**value, "tune": Tune(**value["tune"]) if value["tune"] else None})
-
-
-def _point(value: dict[str, Any]) -> Point:
-    return Point(**{**value, "tune": Tune(**value["tune"]) if value["tune"] else None})
+def _with_tune(value: dict[str, Any]) -> dict[str, Any]:
+    return {**value, "tune": Tune(**value["tune"]) if value["tune"] else None}
 
 
 @contextmanager

@@ -172,7 +172,7 @@ def _equal(one: torch.nn.Conv2d, other: torch.nn.Conv2d) -> bool:
 
 def _branches(order: Sequence[Schedule]) -> list[list[int]]:
     """For each schedule the depths at which the walk, going on from it, will branch; deepest first."""
-    agree = [_agree(one, other) for one, other in itertools.pairwise(order)]
+    agree = [one.shared_blocks(other) for one, other in itertools.pairwise(order)]
     found: list[list[int]] = []
     following: list[int] = []
     for depth in [0, *reversed(agree)] if order else []:
@@ -180,9 +180,3 @@ def _branches(order: Sequence[Schedule]) -> list[list[int]]:
         following = [*([depth] if depth else []), *(each for each in following if each < depth)]
         found.append(following)
     return found[::-1]
-
-
-def _agree(one: Schedule, other: Schedule) -> int:
-    """In how many first blocks two schedules agree."""
-    pairs = zip(one, other, strict=True)
-    return next((depth for depth, (a, b) in enumerate(pairs) if a != b), len(one.clusters))

@@ -7,15 +7,14 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
 from roboreg_core.baselines.spec import NETWORK, TRAINED, TrainingSpec
 from roboreg_core.errors import CheckpointError
+from roboreg_core.store.names import folded, free_name
 from roboreg_core.store.records import Record
-from roboreg_core.store.saved_items import folded
 
 if TYPE_CHECKING:
     from roboreg_core.model.checkpoints import Checkpoint
@@ -223,16 +222,10 @@ def _told_apart(own: Sequence[Baseline], shipped: Iterable[Baseline]) -> list[Ba
     taken = {folded(each.name) for each in shipped}
     found = []
     for each in reversed(own):
-        name = free_name(each.name, taken)
+        name = free_name(each.name, taken.__contains__)
         taken.add(folded(name))
         found.append(replace(each, name=name))
     return found[::-1]
-
-
-def free_name(name: str, taken: set[str]) -> str:
-    """The name, or with ` (2)`, ` (3)` ... behind it the first whose folded form is not among `taken`."""
-    tries = (name if number == 1 else f"{name} ({number})" for number in count(1))
-    return next(each for each in tries if folded(each) not in taken)
 
 
 def _some_names(known: Sequence[Baseline]) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from roboreg_core.baselines.known import Baseline, baselines, free_name, of_record
-from roboreg_core.baselines.spec import NETWORK, network_name
+from roboreg_core.baselines.known import Baseline, baselines, of_record
+from roboreg_core.baselines.spec import CALLED, NETWORK
 from roboreg_core.errors import StoreError
-from roboreg_core.store.saved_items import folded
+from roboreg_core.store.names import clean_name, folded, free_name
 
 if TYPE_CHECKING:
     from roboreg_core.store.records import Binned, Record
@@ -22,7 +22,7 @@ def check_name(store: Store, name: str, but: str = "") -> str:
         SpecError: it breaks a rule.
         StoreError: another network has it, or one that is being made will.
     """
-    cleaned = network_name(name)
+    cleaned = clean_name(name, CALLED)
     if folded(cleaned) in taken_names(store, but):
         raise StoreError(f"the name {cleaned!r} is taken by another network: choose another name")
     return cleaned
@@ -30,7 +30,7 @@ def check_name(store: Store, name: str, but: str = "") -> str:
 
 def unused_name(store: Store, wanted: str) -> str:
     """`wanted`, or with a number behind it, as no network is called yet."""
-    return free_name(network_name(wanted), taken_names(store))
+    return free_name(clean_name(wanted, CALLED), taken_names(store).__contains__)
 
 
 def taken_names(store: Store, but: str = "") -> set[str]:
@@ -73,7 +73,7 @@ def restore(store: Store, record_id: str) -> Baseline:
     """
     taken = taken_names(store)
     record = store.restore_record(record_id)
-    name = free_name(record.spec["name"], taken)
+    name = free_name(record.spec["name"], taken.__contains__)
     if name != record.spec["name"]:
         record = replace(record, spec={**record.spec, "name": name})
         store.put_record(record)

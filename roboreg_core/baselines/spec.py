@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
-from roboreg_core.errors import ScheduleError, SpecError
+from roboreg_core.errors import SpecError
 from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_SHARE, usual_speeds
-from roboreg_core.saved.texts import clean_name
+from roboreg_core.store.names import clean_name
 
 if TYPE_CHECKING:
     from roboreg_core.store.records import Record
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Kind of the job and of the record that it makes.
 NETWORK = "network"
 TRAINED, UPLOADED = "trained", "uploaded"
+CALLED = "a network's name"
 # Part of every network's identity: raise it where a change of the code changes what a training or a reading gives.
 VERSION = 1
 DEFAULT_RECIPE = "best"
@@ -54,7 +55,7 @@ class TrainingSpec:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", network_name(self.name))
+        object.__setattr__(self, "name", clean_name(self.name, CALLED))
         if self.training_set not in ("bundled", "full"):
             raise SpecError(f"training images must be bundled or full, got {self.training_set!r}")
         if self.device.partition(":")[0] not in ("auto", "cpu", "cuda"):
@@ -110,7 +111,7 @@ class UploadSpec:
     size: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", network_name(self.name))
+        object.__setattr__(self, "name", clean_name(self.name, CALLED))
 
     @property
     def id(self) -> str:
@@ -139,14 +140,6 @@ NetworkSpec = TrainingSpec | UploadSpec
 def spec_of(value: dict[str, Any]) -> NetworkSpec:
     """Read the spec of a job or a record of kind `NETWORK`."""
     return TrainingSpec.from_json(value) if value.get("origin") == TRAINED else UploadSpec.from_json(value)
-
-
-def network_name(text: str) -> str:
-    """A network's name, cleaned as `saved.texts` cleans names. Raises `SpecError` where it breaks a rule."""
-    try:
-        return clean_name(text, "a network's name")
-    except ScheduleError as error:
-        raise SpecError(str(error)) from None
 
 
 def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float:

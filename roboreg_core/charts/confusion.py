@@ -58,14 +58,10 @@ def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = "#1B2
     `values` is `count` or `share`, `ink` the theme's text colour.
     Depth grows with the square root, so that mistakes are seen beside a diagonal a hundred times as large.
     """
-    base = alt.Chart(frame).encode(
-        **class_axes(frame),
-        tooltip=[
-            alt.Tooltip("true:N", title="true class"),
-            alt.Tooltip("predicted:N", title="predicted class"),
-            alt.Tooltip("count:Q", title="images", format=","),
-            alt.Tooltip("share:Q", title="of the true class", format=".1%"),
-        ],
+    base = class_grid(
+        frame,
+        alt.Tooltip("count:Q", title="images", format=","),
+        alt.Tooltip("share:Q", title="of the true class", format=".1%"),
     )
     cells = base.mark_rect(color="#1E6DA8", cursor="pointer").encode(
         opacity=alt.Opacity("share:Q", scale=alt.Scale(type="sqrt", domain=[0, 1], range=[0.03, 1]), legend=None)
@@ -75,20 +71,26 @@ def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = "#1B2
         text=alt.Text(f"{values}:Q", format=",d" if values == "count" else ".1%"),
         color=alt.condition(alt.datum["share"] >= WHITE_FROM**2, alt.value("#FFFFFF"), alt.value(ink)),
     )
-    cell = clickable(SELECTION, ("true", "predicted"), chosen)
-    return alt.layer(cells.add_params(cell), text, cell_frame(base, cell, ink)).properties(
-        height=540, description=confusion_alt(frame)
-    )
+    return class_cells(base, cells, text, ink, chosen).properties(description=confusion_alt(frame))
 
 
-def class_axes(frame: pd.DataFrame) -> dict[str, Any]:
-    """True classes down and predicted ones across, in the frame's order, as what a chart encodes."""
+def class_grid(frame: pd.DataFrame, *tooltips: alt.Tooltip) -> alt.Chart:
+    """A chart with true classes down and predicted ones across, in the frame's order; `tooltips` follow the classes."""
     order = list(dict.fromkeys(frame["true"]))
     across = alt.Axis(**LABELS, labelAngle=-45, orient="bottom")
-    return {
-        "x": alt.X("predicted:N", sort=order, title="predicted class", axis=across),
-        "y": alt.Y("true:N", sort=order, title="true class", axis=alt.Axis(**LABELS)),
-    }
+    classes = [alt.Tooltip("true:N", title="true class"), alt.Tooltip("predicted:N", title="predicted class")]
+    grid: alt.Chart = alt.Chart(frame).encode(
+        x=alt.X("predicted:N", sort=order, title="predicted class", axis=across),
+        y=alt.Y("true:N", sort=order, title="true class", axis=alt.Axis(**LABELS)),
+        tooltip=[*classes, *tooltips],
+    )
+    return grid
+
+
+def class_cells(base: alt.Chart, cells: alt.Chart, text: alt.Chart, ink: str, chosen: Chosen) -> Drawing:
+    """Cells to click (selection `cell`) under their text; those that are chosen are framed."""
+    cell = clickable(SELECTION, ("true", "predicted"), chosen)
+    return alt.layer(cells.add_params(cell), text, cell_frame(base, cell, ink)).properties(height=540)
 
 
 def cell_frame(base: alt.Chart, cell: alt.Parameter, ink: str) -> alt.Chart:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from roboreg_core.charts import palette, words
-from roboreg_core.charts.base import Chosen, Drawing, clickable
-from roboreg_core.charts.confusion import SELECTION, cell_frame, class_axes
+from roboreg_core.charts.base import Chosen, Drawing
+from roboreg_core.charts.confusion import class_cells, class_grid, confusion_table
 from roboreg_core.evaluation.paired import ConfusionChange, p_words
 
 RULE = (
@@ -60,17 +60,12 @@ def difference_title(frame: pd.DataFrame, baseline: str = "dense") -> str:
 def difference_chart(frame: pd.DataFrame, ink: str = "#1B2733", chosen: Chosen = ()) -> Drawing:
     """Cells to click (selection `cell`): blue where better, orange where worse, white at zero, grey within noise."""
     widest = max(int(frame["better"].abs().max()), 1)
-    cell = clickable(SELECTION, ("true", "predicted"), chosen)
-    base = alt.Chart(frame).encode(
-        **class_axes(frame),
-        tooltip=[
-            alt.Tooltip("true:N", title="true class"),
-            alt.Tooltip("predicted:N", title="predicted class"),
-            alt.Tooltip("before:Q", title="baseline", format=","),
-            alt.Tooltip("after:Q", title="this network", format=","),
-            alt.Tooltip("signed:N", title="difference"),
-            alt.Tooltip("verdict:N"),
-        ],
+    base = class_grid(
+        frame,
+        alt.Tooltip("before:Q", title="baseline", format=","),
+        alt.Tooltip("after:Q", title="this network", format=","),
+        alt.Tooltip("signed:N", title="difference"),
+        alt.Tooltip("verdict:N"),
     )
     scale = alt.Scale(
         domain=[-widest, 0, widest], range=[palette.LOSS, "#FFFFFF", palette.GAIN], type="linear", interpolate="lab"
@@ -86,15 +81,12 @@ def difference_chart(frame: pd.DataFrame, ink: str = "#1B2733", chosen: Chosen =
         text="signed:N",
         color=alt.condition(alt.datum["is_real"], alt.value("#1B2733"), alt.value("#59636E")),
     )
-    return alt.layer(cells.add_params(cell), text, cell_frame(base, cell, ink)).properties(
-        height=540, description=difference_alt(frame)
-    )
+    return class_cells(base, cells, text, ink, chosen).properties(description=difference_alt(frame))
 
 
 def difference_table(frame: pd.DataFrame) -> pd.DataFrame:
     """The differences as a matrix, true classes down, predicted classes across."""
-    order = list(dict.fromkeys(frame["true"]))
-    return frame.pivot_table(index="true", columns="predicted", values="difference", sort=False).reindex(order)[order]
+    return confusion_table(frame, "difference")
 
 
 def difference_alt(frame: pd.DataFrame, baseline: str = "dense") -> str:

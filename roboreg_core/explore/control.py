@@ -30,9 +30,9 @@ from roboreg_core.explore.jobs import (
 from roboreg_core.explore.kept import Sweep, binned_sweeps, find_sweep, missing, progress_of, sweeps
 from roboreg_core.explore.spec import POINT, SWEEP, SweepSpec, renamed
 from roboreg_core.runs.spec import KIND
+from roboreg_core.store.names import folded, free_name
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.rows import now
-from roboreg_core.store.saved_items import folded
 from roboreg_core.store.store import Store
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def start(engine: Engine, spec: SweepSpec, checkpoint: Checkpoint) -> Sweep:
         StoreError: another one has its name.
         SpecError: `checkpoint` is not the sweep's dense network.
     """
-    _check_network(spec, checkpoint)
+    check_network(spec, checkpoint)
     sweep = keep(engine.store, spec)
     resume(engine, sweep, checkpoint)
     return sweep
@@ -102,7 +102,7 @@ def resume(engine: Engine, sweep: Sweep, checkpoint: Checkpoint) -> list[Job]:
         JobError: it is being stopped right now.
         SpecError: `checkpoint` is not the sweep's dense network.
     """
-    _check_network(sweep.spec, checkpoint)
+    check_network(sweep.spec, checkpoint)
     if is_stopping(engine.store, sweep):
         raise JobError(f"sweep {sweep.name!r} is still stopping: resume it in a few seconds")
     left = unattended(engine.store, sweep)
@@ -235,7 +235,8 @@ def restore(store: Store, known: str) -> Sweep:
     return _put(store, renamed(found[0].spec, _free_name(store, found[0])))
 
 
-def _check_network(spec: SweepSpec, checkpoint: Checkpoint) -> None:
+def check_network(spec: SweepSpec, checkpoint: Checkpoint) -> None:
+    """Raise `SpecError` unless `checkpoint` is the sweep's dense network."""
     if checkpoint.sha256 != spec.dense_sha256:
         raise SpecError(
             f"sweep {spec.name!r} is of the dense network {spec.dense_sha256[:12]}, got {checkpoint.sha256[:12]}; "
@@ -258,8 +259,7 @@ def _refuse_taken(store: Store, spec: SweepSpec) -> None:
 
 def _free_name(store: Store, sweep: Sweep) -> str:
     taken = {folded(each.name) for each in sweeps(store) if each.id != sweep.id}
-    names = (sweep.name, *(f"{sweep.name} ({number})" for number in range(2, len(taken) + 3)))
-    return next(name for name in names if folded(name) not in taken)
+    return free_name(sweep.name, taken.__contains__)
 
 
 def _remaining(store: Store, sweep: Sweep, running: Sequence[Job]) -> float:

@@ -58,7 +58,7 @@ def shares(schedules: Sequence[Schedule], setting: Setting, *, test: bool) -> li
     found = []
     for before, schedule in pairwise([None, *ordered]):
         assert schedule is not None
-        same = _agree(before, schedule) if before is not None else 0
+        same = before.shared_blocks(schedule) if before is not None else 0
         evaluated = sum(block_macs(schedule)[same:]) / dense * images / IMAGES_PER_SECOND
         found.append(prune * (len(BOUNDS) - same) + evaluated + (0.0 if before else WARM_SECONDS * looks))
     return found
@@ -105,8 +105,3 @@ class Pace:
 
 def _alike(record: Record, setting: Setting) -> bool:
     return all(record.spec[name] == getattr(setting, name) for name in ("method", "recalibrate", "calibration"))
-
-
-def _agree(one: Schedule, other: Schedule) -> int:
-    pairs = enumerate(zip(one, other, strict=True))
-    return next((depth for depth, (a, b) in pairs if a != b), len(BOUNDS))

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.analysis.points import Point
 from roboreg_core.device import choose_device, environment, give_back_memory
-from roboreg_core.errors import SpecError
 from roboreg_core.explore.estimate import Pace
 from roboreg_core.explore.spec import SWEEP_PART, Setting, point_record
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
@@ -179,12 +178,14 @@ class _Bench:
 
     def pruner(self, part: PartSpec, content: bytes, device: torch.device) -> Pruner:
         """A pruner for the part's setting with the dense network's answers computed."""
+        from roboreg_core.model import checkpoints
         from roboreg_core.pruning.prune import Pruner
 
         key = (part.setting, str(device))
         if self._pruner is None or key != self._key:
             self.clear()
-            pruner = Pruner(_dense(part, content), part.setting.pruning(), calibration=_training(part), device=device)
+            dense = checkpoints.dense_from_bytes(content, part.setting.dense_sha256).model
+            pruner = Pruner(dense, part.setting.pruning(), calibration=_training(part), device=device)
             pruner.warm()
             self._key, self._pruner = key, pruner
         return self._pruner
@@ -193,16 +194,6 @@ class _Bench:
         """Give the memory back."""
         self._key, self._pruner = (), None
         give_back_memory()
-
-
-def _dense(part: PartSpec, content: bytes) -> Any:
-    from roboreg_core.model import checkpoints
-
-    found = checkpoints.from_bytes(content, "dense")
-    if found.sha256 != part.setting.dense_sha256:
-        wanted = part.setting.dense_sha256[:12]
-        raise SpecError(f"the dense network must have SHA-256 {wanted}, got {found.sha256[:12]}; hand that one over")
-    return found.model
 
 
 def _training(part: PartSpec) -> Images | None:

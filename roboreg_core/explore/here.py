@@ -8,17 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from roboreg_core.errors import SpecError
-from roboreg_core.explore.control import keep
+from roboreg_core.explore.control import check_network, keep
 from roboreg_core.explore.estimate import estimate_seconds
 from roboreg_core.explore.execute import PartSpec, measure
 from roboreg_core.explore.kept import Sweep, missing
 from roboreg_core.explore.spec import POINT, SweepSpec
 from roboreg_core.jobs.task import LocalContext
-from roboreg_core.runs.here import run_here
+from roboreg_core.runs.here import keeping, run_here
 from roboreg_core.schedule import Schedule
-from roboreg_core.store.records import Record
-from roboreg_core.store.rows import now
 from roboreg_core.store.store import Store
 
 if TYPE_CHECKING:
@@ -40,10 +37,7 @@ def sweep_here(
         StoreError: another sweep has its name.
         SpecError: `checkpoint` is not the sweep's dense network.
     """
-    if checkpoint.sha256 != spec.dense_sha256:
-        raise SpecError(
-            f"the dense network must have SHA-256 {spec.dense_sha256[:12]}, got {checkpoint.sha256[:12]}; load that one"
-        )
+    check_network(spec, checkpoint)
     sweep = keep(store, spec)
     left = missing(store, sweep.spec)
     total = len(spec.points())
@@ -75,9 +69,6 @@ def _part(
     store: Store,
     on_report: Callable[[dict[str, Any]], None],
 ) -> None:
-    def put(kind: str, record_id: str, asked: dict[str, Any], result: dict[str, Any]) -> None:
-        store.complete_record(Record(kind=kind, id=record_id, created=now(), spec=asked, result=result))
-
     points = [(schedule, seed) for schedule in schedules]
     part = PartSpec(
         sweep=spec.id,
@@ -87,7 +78,8 @@ def _part(
         device=spec.device,
         seconds=estimate_seconds(spec, store.list_records(POINT), only=points),
     )
-    measure(part.to_json(), LocalContext(inputs={"dense": checkpoint.content}, on_report=on_report, on_put=put))
+    inputs = {"dense": checkpoint.content}
+    measure(part.to_json(), LocalContext(inputs=inputs, on_report=on_report, on_put=keeping(store)))
 
 
 def _of_whole(

@@ -14,8 +14,8 @@ from roboreg_core.errors import RoboRegError, StoreError
 from roboreg_core.explore.spec import POINT, SWEEP, SweepSpec, setting_of, sweep_identity
 from roboreg_core.runs.spec import KIND, METHOD_VERSION, RunSpec, method_version
 from roboreg_core.schedule import Schedule
+from roboreg_core.store.names import folded
 from roboreg_core.store.records import Record
-from roboreg_core.store.saved_items import folded
 from roboreg_core.store.store import Store
 
 Value = TypeVar("Value")

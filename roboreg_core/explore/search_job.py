@@ -18,10 +18,9 @@ from roboreg_core.device import choose_device, environment
 from roboreg_core.explore.execute import PartSpec, lent_pruner
 from roboreg_core.explore.search_spec import SEARCH, SearchSpec, estimate_seconds, known, outlook_of
 from roboreg_core.explore.spec import point_record
-from roboreg_core.jobs.task import Context, LocalContext, Output, Stopped, Task
+from roboreg_core.jobs.task import Context, Output, Stopped, Task
+from roboreg_core.runs.here import make_here
 from roboreg_core.schedule import Schedule
-from roboreg_core.store.records import Record
-from roboreg_core.store.rows import now
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from roboreg_core.analysis.search import Candidate
     from roboreg_core.model.checkpoints import Checkpoint
     from roboreg_core.pruning.prune import Pruner
+    from roboreg_core.store.records import Record
     from roboreg_core.store.store import Store
 
 FUNCTION = f"{__name__}:search"
@@ -57,14 +57,8 @@ def search_here(
     if found is not None:
         return found
 
-    def put(kind: str, record_id: str, asked: dict[str, Any], result: dict[str, Any]) -> None:
-        store.complete_record(Record(kind=kind, id=record_id, created=now(), spec=asked, result=result))
-
-    context = LocalContext(inputs=_inputs(spec, checkpoint, store), on_report=on_report, on_put=put)
-    output = search(spec.to_json(), context)
-    record = Record(kind=SEARCH, id=spec.id, created=now(), spec=spec.to_json(), result=output.result)
-    store.put_record(record)
-    return record
+    inputs = _inputs(spec, checkpoint, store)
+    return make_here(search, SEARCH, spec.id, spec.to_json(), inputs, store, on_report=on_report)
 
 
 def search(spec_json: dict[str, Any], context: Context) -> Output:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from roboreg_core.errors import SpecError
 from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD, parse, parse_weights
 from roboreg_core.runs.spec import METHOD_VERSION, TUNING, RunSpec
 from roboreg_core.schedule import PRESETS, Schedule
-from roboreg_core.store.records import LONGEST_NAME
+from roboreg_core.store.names import clean_name
 
 if TYPE_CHECKING:
     from roboreg_core.analysis.points import Point
@@ -107,7 +106,7 @@ class SweepSpec:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", clean_name(self.name))
+        object.__setattr__(self, "name", clean_name(self.name, "a sweep's name"))
         if parse_weights(self.method) is not None:
             raise SpecError(
                 f"a sweep's method must drop filters, got {self.method}, which keeps them all; take another method"
@@ -216,16 +215,6 @@ def sweep_for(name: str, grid: Grid, checkpoint: Checkpoint, training_set: str =
         training_set=resolve_training_set(training_set),
         **{**preset, **settings},
     )
-
-
-def clean_name(text: str) -> str:
-    """A sweep's name in one line. Raises `SpecError` where it is empty, too long, or holds what cannot be shown."""
-    name = " ".join(unicodedata.normalize("NFC", text).split())
-    if not 1 <= len(name) <= LONGEST_NAME:
-        raise SpecError(f"a sweep's name must have 1 to {LONGEST_NAME} characters, got {len(name)}; choose another")
-    if any(unicodedata.category(sign)[0] == "C" for sign in name):
-        raise SpecError(f"a sweep's name must have no sign that cannot be seen, got {name!r}; choose another")
-    return name
 
 
 def cut(schedules: Iterable[Schedule], parts: int) -> list[list[Schedule]]:

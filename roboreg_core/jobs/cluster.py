@@ -15,14 +15,12 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from roboreg_core.errors import JobError
+from roboreg_core.jobs.task import Question
 from roboreg_core.jobs.worker import Call, run_task
 from roboreg_core.store.records import Job
-
-if TYPE_CHECKING:
-    from roboreg_core.jobs.questions import Question
 
 HOST = "127.0.0.1"
 LANES = ("device", "light")

@@ -14,8 +14,8 @@ from dataclasses import replace
 from roboreg_core.errors import JobError, StoreError
 from roboreg_core.jobs.cluster import LANES, WorkerInfo, check_main_guard
 from roboreg_core.jobs.dispatcher import Dispatcher
-from roboreg_core.jobs.questions import Asked, Question
-from roboreg_core.jobs.task import Task
+from roboreg_core.jobs.questions import Asked
+from roboreg_core.jobs.task import Question, Task
 from roboreg_core.store.owners import new_owner
 from roboreg_core.store.records import Job, JobStatus
 from roboreg_core.store.rows import now

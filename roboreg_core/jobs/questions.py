@@ -12,12 +12,12 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from enum import StrEnum
 from json import loads
 from typing import Any
 
 from roboreg_core.jobs.cluster import DEATHS, Connection
+from roboreg_core.jobs.task import Question
 from roboreg_core.jobs.worker import Outcome, one_line
 
 GATHER_SECONDS = 5.0
@@ -37,25 +37,6 @@ class QuestionStatus(StrEnum):
     ANSWERED = "answered"
     FAILED = "failed"
     SUPERSEDED = "superseded"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """A short call.
-
-    Attributes:
-        channel: whose question it is; the next one of the same channel supersedes it.
-        function: `module:name` of what a worker calls, a task function; its artefacts are not kept.
-        spec: its argument, a JSON object.
-        inputs: bytes that go along, by name.
-        lane: which worker may take it.
-    """
-
-    channel: str
-    function: str
-    spec: dict[str, Any]
-    inputs: dict[str, bytes] = field(default_factory=dict, repr=False)
-    lane: str = "light"
 
 
 class Asked:

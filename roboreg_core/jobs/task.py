@@ -20,6 +20,25 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Question:
+    """A short call.
+
+    Attributes:
+        channel: whose question it is; the next one of the same channel supersedes it.
+        function: `module:name` of what a worker calls, a task function; its artefacts are not kept.
+        spec: its argument, a JSON object.
+        inputs: bytes that go along, by name.
+        lane: which worker may take it.
+    """
+
+    channel: str
+    function: str
+    spec: dict[str, Any]
+    inputs: dict[str, bytes] = field(default_factory=dict, repr=False)
+    lane: str = "light"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Output:
     """What a task function returns: a JSON object, and bytes to keep as artefacts.
 

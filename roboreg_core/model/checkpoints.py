@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from roboreg_core import paths
-from roboreg_core.errors import CheckpointError
+from roboreg_core.errors import CheckpointError, SpecError
 from roboreg_core.model.foreign import infer_schedule, to_our_names
 from roboreg_core.model.formats import MAX_BYTES, SUFFIX, SUFFIXES
 from roboreg_core.model.resnet import IMAGENET, Normalisation, ResNet20
@@ -80,6 +80,20 @@ def load(where: str | Path) -> Checkpoint:
     if card and card.get("sha256") != hashlib.sha256(content).hexdigest():
         raise CheckpointError(f"{path} must have the SHA-256 of its card, got another; restore both files together")
     return from_bytes(content, path.stem, card)
+
+
+def dense_from_bytes(content: bytes, sha256: str, name: str = "dense") -> Checkpoint:
+    """The dense network in the bytes of a safetensors file, which must have this digest.
+
+    Raises:
+        SpecError: it has another.
+    """
+    found = from_bytes(content, name)
+    if found.sha256 != sha256:
+        raise SpecError(
+            f"the dense network must have SHA-256 {sha256[:12]}, got {found.sha256[:12]}; hand that one over"
+        )
+    return found
 
 
 def from_bytes(content: bytes, name: str = "network", card: dict[str, Any] | None = None) -> Checkpoint:

@@ -11,7 +11,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.device import choose_device, computed_in, environment
-from roboreg_core.errors import SpecError
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
 from roboreg_core.model.cost import Cost, cost
 from roboreg_core.runs.dense import shipped_content
@@ -55,9 +54,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
     device = choose_device(spec.device)
     teller = Teller(context, _weights(spec))
     teller.begin("load")
-    dense = checkpoints.from_bytes(context.inputs["dense"], spec.dense)
-    if dense.sha256 != spec.dense_sha256:
-        raise SpecError(f"the dense network must have SHA-256 {spec.dense_sha256[:12]}, got {dense.sha256[:12]}")
+    dense = checkpoints.dense_from_bytes(context.inputs["dense"], spec.dense_sha256, spec.dense)
     training, test = sources.training_images(spec.training_set), sources.test_images()
     measured = _Measured(test, device, teller)
     measured.stage("dense", dense.model, context.inputs.get("logits_dense"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
@@ -11,6 +10,7 @@ from roboreg_core.jobs.task import LocalContext, TaskFunction
 from roboreg_core.runs.execute import execute
 from roboreg_core.runs.spec import KIND
 from roboreg_core.store.records import Record
+from roboreg_core.store.rows import now
 
 if TYPE_CHECKING:
     from roboreg_core.runs.spec import RunSpec
@@ -51,16 +51,26 @@ def make_here(
         state=unfinished.read_bytes() if unfinished.exists() else None,
         on_report=on_report,
         on_save=lambda state: write_whole(unfinished, state),
+        on_put=keeping(store),
     )
     output = function(spec, context)
     artifacts = {name: store.artifacts.put(part) for name, part in output.artifacts.items()}
     record = Record(
         kind=kind,
         id=key,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now(),
         spec=spec,
         result={**output.result, "artifacts": artifacts},
     )
     store.put_record(record)
     unfinished.unlink(missing_ok=True)
     return record
+
+
+def keeping(store: Store) -> Callable[[str, str, dict[str, Any], dict[str, Any]], None]:
+    """Keeps what a task hands over on the way: `on_put` of a `LocalContext`."""
+
+    def put(kind: str, key: str, spec: dict[str, Any], result: dict[str, Any]) -> None:
+        store.complete_record(Record(kind=kind, id=key, created=now(), spec=spec, result=result))
+
+    return put

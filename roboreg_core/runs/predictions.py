@@ -1,4 +1,4 @@
-"""What a run's networks predicted for the test images, read from its logits once and kept."""
+"""Predictions of a run's networks on the test images, read from its logits once and kept."""
 
 from __future__ import annotations
 
@@ -59,6 +59,22 @@ def labels_of(record: Record) -> np.ndarray:
     if images != len(labels):
         raise DataError(f"run {record.id} must be measured on the {len(labels):,} test images, got {images:,}")
     return labels
+
+
+def predictions_csv(record: Record, store: Store) -> str:
+    """Every test image with its true class and each stage's predicted class and confidence, as CSV."""
+    import pandas as pd
+
+    from roboreg_core.data.images import CLASSES
+    from roboreg_core.data.sources import test_images
+
+    names = np.array(CLASSES)
+    labels = test_images().labels.numpy()
+    frame = pd.DataFrame({"image": np.arange(len(labels)), "true": names[labels]})
+    for stage, each in predictions(record, store).items():
+        frame[stage] = names[each.classes]
+        frame[f"{stage}_confidence"] = each.confidence.round(6)
+    return frame.to_csv(index=False)
 
 
 @lru_cache(maxsize=KEPT)

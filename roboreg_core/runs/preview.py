@@ -12,9 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.device import Precision, choose_device, computed_in, device_name
-from roboreg_core.errors import SpecError
-from roboreg_core.jobs.questions import Question
-from roboreg_core.jobs.task import Context, Output, Stopped
+from roboreg_core.jobs.task import Context, Output, Question, Stopped
 from roboreg_core.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -168,11 +166,8 @@ class _Bench:
         if sha256 not in self._dense:
             from roboreg_core.model import checkpoints
 
-            found = checkpoints.from_bytes(content, "dense")
-            if found.sha256 != sha256:
-                raise SpecError(f"the dense network must have SHA-256 {sha256[:12]}, got {found.sha256[:12]}")
-            right = _right(found.model, self.device, lambda share: None)
-            _keep(self._dense, sha256, _Dense(model=found.model, right=right))
+            model = checkpoints.dense_from_bytes(content, sha256).model
+            _keep(self._dense, sha256, _Dense(model=model, right=_right(model, self.device, lambda share: None)))
         return _used(self._dense, sha256)
 
     def pruner(self, spec: PreviewSpec, dense: ResNet20) -> Pruner:

@@ -1,4 +1,4 @@
-"""What can be read from a finished run's record: its card, its logits, its predictions."""
+"""Files made from a finished run's record: the card of its weights, its network as ONNX."""
 
 from __future__ import annotations
 
@@ -58,21 +58,3 @@ def onnx_for(record: Record, store: Store) -> OnnxExport:
 def final_stage(record: Record) -> str:
     """`tuned` where there was fine-tuning, else `pruned`."""
     return "tuned" if "tuned" in record.result["stages"] else "pruned"
-
-
-def predictions_csv(record: Record, store: Store) -> str:
-    """Every test image with its true class and each stage's predicted class and confidence, as CSV."""
-    import numpy as np
-    import pandas as pd
-
-    from roboreg_core.data.images import CLASSES
-    from roboreg_core.data.sources import test_images
-    from roboreg_core.runs.predictions import predictions
-
-    names = np.array(CLASSES)
-    labels = test_images().labels.numpy()
-    frame = pd.DataFrame({"image": np.arange(len(labels)), "true": names[labels]})
-    for stage, each in predictions(record, store).items():
-        frame[stage] = names[each.classes]
-        frame[f"{stage}_confidence"] = each.confidence.round(6)
-    return frame.to_csv(index=False)

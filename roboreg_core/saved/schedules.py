@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from roboreg_core.errors import ScheduleError
-from roboreg_core.saved.texts import clean_name, clean_note, clean_tags
+from roboreg_core.saved.texts import clean_note, clean_tags
 from roboreg_core.schedule import Schedule
+from roboreg_core.store.names import clean_name, folded
 from roboreg_core.store.records import Record, Saved
-from roboreg_core.store.saved_items import folded
 from roboreg_core.store.store import Store
 
 KIND = "schedule"
@@ -31,7 +31,7 @@ class Draft:
     tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", clean_name(self.name))
+        object.__setattr__(self, "name", clean_name(self.name, "a schedule's name", error=ScheduleError))
         object.__setattr__(self, "note", clean_note(self.note))
         object.__setattr__(self, "tags", clean_tags(self.tags))
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain, count
 from typing import Any
 
 from roboreg_core.errors import StoreError
 from roboreg_core.store import rows
 from roboreg_core.store.database import Database
-from roboreg_core.store.records import BIN_DAYS, LONGEST_NAME, Saved
+from roboreg_core.store.names import folded, free_name
+from roboreg_core.store.records import BIN_DAYS, Saved
 
 _CHANGEABLE = {"name", "note", "tags", "content"}
-_NUMBERED = re.compile(r"(.+) \(([0-9]{1,6})\)")
 
 
 class SavedItems:
@@ -102,35 +99,18 @@ class SavedItems:
         return item
 
 
-def folded(name: str) -> str:
-    """What two names that people take for the same have in common: form, case and spaces do not count."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
 def _free_name(db: sqlite3.Connection, item: Saved) -> str:
-    names = chain([item.name], _numbered(item.name))
-    return next(name for name in names if _standing(db, replace(item, name=name)) is None)
+    return free_name(item.name, lambda name: _is_taken(db, item, name))
 
 
-def _numbered(name: str) -> Iterator[str]:
-    """`name (2)`, `name (3)` ..., shortened where need be; one that ends so already is counted on."""
-    ends_so = _NUMBERED.fullmatch(name)
-    stem, first = (ends_so[1], int(ends_so[2]) + 1) if ends_so else (name, 2)
-    for number in count(first):
-        tail = f" ({number})"
-        yield stem[: LONGEST_NAME - len(tail)].rstrip() + tail
-
-
-def _standing(db: sqlite3.Connection, item: Saved) -> Saved | None:
-    """The other standing one with this name."""
-    query = "SELECT * FROM saved WHERE kind = ? AND folded = ? AND deleted IS NULL AND id != ?"
-    row = db.execute(query, (item.kind, folded(item.name), item.id)).fetchone()
-    return _to_saved(row) if row else None
+def _is_taken(db: sqlite3.Connection, item: Saved, name: str) -> bool:
+    """Whether another standing one of the kind has this folded name."""
+    query = "SELECT 1 FROM saved WHERE kind = ? AND folded = ? AND deleted IS NULL AND id != ?"
+    return db.execute(query, (item.kind, name, item.id)).fetchone() is not None
 
 
 def _refuse_taken(db: sqlite3.Connection, item: Saved) -> None:
-    other = _standing(db, item)
-    if other is not None:
+    if _is_taken(db, item, folded(item.name)):
         raise StoreError(f"the name {item.name!r} is taken by another saved {item.kind}: choose another name")
 
 

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import streamlit as st
 
 from roboreg_core.baselines.known import Baseline, of_record
 from roboreg_core.baselines.spec import NETWORK
-from roboreg_core.charts import history as curves
 from roboreg_core.charts import networks, versus, words
 from roboreg_core.charts import progress as told
+from roboreg_core.charts.history import history_data
 from roboreg_core.explore.spec import SWEEP_PART
 from roboreg_core.store.records import Job, JobStatus, Record
-from roboreg_core.ui import keys, measured, panels, state
-from roboreg_core.ui.launcher import queue_words
+from roboreg_core.ui import curves, job_cards, keys, measured, panels, state
 
-REFRESH_SECONDS = 1.0
 SHOWN_ENDED = 10
-BADGES = {
-    JobStatus.QUEUED: ("queued", ":material/hourglass_empty:", "gray"),
-    JobStatus.RUNNING: ("running", ":material/play_arrow:", "blue"),
-    JobStatus.FINISHED: ("finished", ":material/check:", "green"),
-    JobStatus.FAILED: ("failed", ":material/error:", "red"),
-    JobStatus.CANCELLED: ("cancelled", ":material/cancel:", "gray"),
-    JobStatus.INTERRUPTED: ("interrupted", ":material/pause:", "orange"),
-}
+ERRORS = "jobs"
 
 
 def summary(jobs: Sequence[Job]) -> str:
@@ -44,12 +34,12 @@ def summary(jobs: Sequence[Job]) -> str:
 def everything() -> None:
     """All jobs; looks again every second while one is unfinished."""
     _sweeps()
-    if any(not job.status.is_ended for job in state.jobs()):
-        st.fragment(_unfinished, run_every=REFRESH_SECONDS)()
-    else:
+    job_cards.unfinished(state.jobs, _active_card, lambda active: st.markdown(panels.escape(summary(active))))
+    jobs = state.jobs()
+    if all(job.status.is_ended for job in jobs):
         st.markdown(panels.escape(summary(())))
-    panels.kept_error("jobs")
-    _ended([job for job in state.jobs() if job.status.is_ended])
+    panels.kept_error(ERRORS)
+    _ended([job for job in jobs if job.status.is_ended])
 
 
 def _sweeps() -> None:
@@ -59,30 +49,14 @@ def _sweeps() -> None:
         st.page_link("pages/explore.py", label=label, icon=":material/explore:")
 
 
-def _unfinished() -> None:
-    jobs = state.jobs()
-    active = [job for job in jobs if not job.status.is_ended]
-    shown = st.session_state.get("jobs-unfinished")
-    st.session_state["jobs-unfinished"] = [job.id for job in active]
-    if not active or (shown is not None and len(active) < len(shown)):
-        st.session_state.pop("jobs-unfinished")
-        st.rerun()
-    st.markdown(panels.escape(summary(active)))
-    for job in sorted(active, key=lambda each: (each.status is JobStatus.QUEUED, each.created)):
-        with st.container(border=True, key=keys.of_job("job", job.id)):
-            _active_card(job)
-
-
 def _active_card(job: Job) -> None:
-    _heading(job)
+    job_cards.heading(job, _when(job))
     events = state.store().list_events(job.id)
-    if job.status is JobStatus.QUEUED:
-        st.progress(0.0, text=queue_words(job))
-    else:
-        st.progress(told.fraction(job), text=told.progress_words(job))
+    job_cards.progress_bar(job)
+    if job.status is not JobStatus.QUEUED:
         _so_far(job, told.accuracies(events), told.history(events))
     with st.container(horizontal=True):
-        _button("Cancel", "cancel", job, ":material/stop:", lambda: state.machinery().engine().cancel(job.id))
+        job_cards.cancel_button(job, ERRORS)
     _log(job, told.log_lines(events))
 
 
@@ -90,21 +64,8 @@ def _so_far(job: Job, accuracies: dict[str, float], history: list[dict[str, obje
     if accuracies:
         each = " · ".join(f"{stage} {words.percent(value)}" for stage, value in accuracies.items())
         st.caption(f"Accuracy on 10,000 test images so far: {each}")
-    if not history:
-        return
-    frame = curves.history_data(history)
-    left, right = st.columns(2)
-    for column, measure in ((left, "accuracy"), (right, "loss")):
-        dense = accuracies.get("dense") if measure == "accuracy" else None
-        with column:
-            st.markdown(f"**{measure.capitalize()}**")
-            st.vega_lite_chart(
-                spec=panels.drawn(
-                    frame, f"live-{measure}", partial(curves.history_chart, measure=measure, dense=dense), str(dense)
-                ),
-                key=f"live-{measure}-{job.id}",
-                alt=curves.history_alt(frame, measure, dense),
-            )
+    if history:
+        curves.pair(history_data(history), "live", job.id, accuracies.get("dense"))
 
 
 def _ended(jobs: Sequence[Job]) -> None:
@@ -124,8 +85,8 @@ def _ended(jobs: Sequence[Job]) -> None:
 
 
 def _ended_card(job: Job) -> None:
-    with st.container(border=True, key=keys.of_job("job", job.id)):
-        _heading(job)
+    with job_cards.boxed(job):
+        job_cards.heading(job, _when(job))
         record = state.store().get_record(job.key) if job.status is JobStatus.FINISHED else None
         if record is not None:
             with panels.errors_shown():
@@ -136,12 +97,9 @@ def _ended_card(job: Job) -> None:
             st.markdown(panels.escape(panels.sentence(job.error)))
         with st.container(horizontal=True, vertical_alignment="center"):
             if record is not None:
-                with st.container(key=keys.of_job("open", job.id), width="content"):
+                with st.container(key=keys.of("open", job.id), width="content"):
                     _open(record)
-            if job.status.can_resume:
-                label = "Resume" if job.state else "Try again"
-                _button(label, "resume", job, ":material/replay:", lambda: state.machinery().engine().resume(job.id))
-            _button("Forget", "forget", job, ":material/delete:", lambda: state.store().delete_job(job.id), "tertiary")
+            job_cards.ended_buttons(job, ERRORS)
         _log(job, told.log_lines(state.store().list_events(job.id)))
 
 
@@ -170,14 +128,6 @@ def _open(record: Record) -> None:
         )
 
 
-def _heading(job: Job) -> None:
-    label, icon, colour = BADGES[job.status]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{panels.escape(told.label(job))}**", width="content")
-        st.badge(label, icon=icon, color=colour)  # type: ignore[arg-type]
-        st.caption(_when(job), width="content")
-
-
 def _when(job: Job) -> str:
     if job.ended:
         return f"ended {words.moment(job.ended)} UTC"
@@ -185,13 +135,5 @@ def _when(job: Job) -> str:
 
 
 def _log(job: Job, lines: str) -> None:
-    with st.expander("Log", icon=":material/notes:", key=keys.of_job("log", job.id)):
+    with st.expander("Log", icon=":material/notes:", key=keys.of("log", job.id)):
         st.code(lines or "Nothing told yet.", language=None, wrap_lines=True)
-
-
-def _button(label: str, action: str, job: Job, icon: str, act: Callable[[], object], kind: str = "secondary") -> None:
-    def clicked() -> None:
-        with panels.errors_kept("jobs"):
-            act()
-
-    st.button(label, key=keys.of_job(action, job.id), icon=icon, on_click=clicked, type=kind)  # type: ignore[arg-type]

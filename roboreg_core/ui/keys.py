@@ -154,24 +154,9 @@ def pictures(what: str) -> str:
     return f"pictures-{what}"
 
 
-def of_job(action: str, job: str) -> str:
-    """A control of one job; `action` is `job`, `cancel`, `resume`, `open`, `log` or `forget`."""
-    return f"{action}-{job}"
-
-
-def of_saved(action: str, schedule: str) -> str:
-    """A control of one saved schedule; for the actions see above."""
-    return f"{action}-{schedule}"
-
-
-def of_network(action: str, network: str) -> str:
-    """A control of one dense network; for the actions see above."""
-    return f"{action}-{network}"
-
-
-def of_sweep(action: str, sweep: str) -> str:
-    """A control of one sweep; for the actions see above."""
-    return f"{action}-{sweep}"
+def of(action: str, what: str) -> str:
+    """A control of one job, saved schedule, network, sweep or card, named by its id; for the actions see above."""
+    return f"{action}-{what}"
 
 
 def sweep_field(kind: str, place: int) -> str:
@@ -182,11 +167,6 @@ def sweep_field(kind: str, place: int) -> str:
 def of_measuring(action: str, name: str) -> str:
     """Starts or stops what a tab lacks; `action` is `measure` or `measure-stop`."""
     return f"{action}-{name.replace(' ', '-')}"
-
-
-def of_card(what: str, where: str) -> str:
-    """A schedule's card or a control on it; `what` is `card`, `card-design`, `card-run` or `card-inspect`."""
-    return f"{what}-{where}"
 
 
 def limit(name: str) -> str:

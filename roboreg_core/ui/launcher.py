@@ -12,8 +12,8 @@ from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.runs.execute import task_for
 from roboreg_core.runs.spec import DEFAULT_EPOCHS, DEFAULT_PRESET, RunSpec, estimate_seconds, of_preset, spec_for
 from roboreg_core.schedule import N_BLOCKS, Schedule
-from roboreg_core.store.records import Job, JobStatus, Record
-from roboreg_core.ui import address, dense_choice, guard, keys, measured, panels, state
+from roboreg_core.store.records import Record
+from roboreg_core.ui import address, dense_choice, guard, job_cards, keys, measured, panels, state
 from roboreg_core.ui.address import Setting, one_of, within
 
 METHOD_WORDS = {
@@ -219,23 +219,16 @@ def _start(spec: RunSpec) -> None:
     seconds = estimate_seconds(spec, state.runs())
     ahead = [job for job in state.jobs() if not job.status.is_ended and job.lane == "device"]
     wait = f", after {progress.counted(ahead)} under way" if ahead else ""
-    st.button(
-        "Prune and fine-tune" if spec.epochs else "Prune",
-        key=keys.START,
-        type="primary",
-        icon=":material/play_arrow:",
-        width="stretch",
-        on_click=_submit,
-        args=(spec,),
-    )
+    label = "Prune and fine-tune" if spec.epochs else "Prune"
+    look = {"type": "primary", "width": "stretch"}
+    panels.action(label, keys.START, "play_arrow", lambda: submit(spec), keys.START, **look)
     st.caption(f"Takes about {words.duration(seconds)}{wait}. Moving a slider starts nothing.")
     panels.kept_error(keys.START)
 
 
-def _submit(spec: RunSpec) -> None:
-    with panels.errors_kept(keys.START):
-        task = task_for(spec, state.network(spec.dense_sha256), state.store())
-        state.machinery().engine().submit(task)
+def submit(spec: RunSpec) -> None:
+    """Queue a run."""
+    state.machinery().engine().submit(task_for(spec, state.network(spec.dense_sha256), state.store()))
 
 
 def _finished(record: Record) -> None:
@@ -257,24 +250,9 @@ def _under_way(job_id: str) -> None:
     job = state.store().get_job(job_id)
     if job is None or job.status.is_ended:
         st.rerun()
-    _progress(job)
+    job_cards.progress_bar(job)
     if st.button(
         "Show progress", key=keys.SHOW_PROGRESS, type="primary", icon=":material/monitoring:", width="stretch"
     ):
         guard.go("jobs")
     st.caption("You may go on designing, or close the page: the run goes on.")
-
-
-def _progress(job: Job) -> None:
-    if job.status is JobStatus.QUEUED:
-        st.progress(0.0, text=queue_words(job))
-    else:
-        st.progress(progress.fraction(job), text=progress.progress_words(job))
-
-
-def queue_words(job: Job) -> str:
-    """A queued job's place."""
-    ahead = state.position(job)
-    if ahead is None:
-        return "Queued"
-    return f"Queued, {words.plural(ahead, 'job')} ahead" if ahead else "Queued, next in line"

@@ -172,6 +172,21 @@ def errors_kept(name: str) -> Iterator[None]:
         st.session_state[f"kept-error-{name}"] = sentence(error)
 
 
+def action(label: str, key: str, icon: str, act: Callable[[], Any], errors: str, **options: Any) -> bool:
+    """A button that calls `act`, whose `RoboRegError` is kept for `kept_error(errors)`; `options` are `st.button`'s."""
+    return st.button(label, key=key, icon=f":material/{icon}:", on_click=errors_kept(errors)(act), **options)
+
+
+def card_heading(title: str, badge: tuple[str, str | None, str], note: str = "") -> None:
+    """A card's title, a badge (text, icon, colour) and a note."""
+    text, icon, colour = badge
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{escape(title)}**", width="content")
+        st.badge(text, icon=icon, color=colour)  # type: ignore[arg-type]
+        if note:
+            st.caption(note, width="content")
+
+
 def redraw(*parts: str) -> None:
     """For callbacks: draw only the fragments with these keys again; where one is not on the page, all of it is drawn.
 

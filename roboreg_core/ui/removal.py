@@ -9,8 +9,20 @@ from roboreg_core.runs.spec import KIND
 from roboreg_core.saved.schedules import using
 from roboreg_core.store.records import BIN_DAYS, Record
 from roboreg_core.ui import guard, keys, panels, state, strip
+from roboreg_core.ui.bins import Bin, Entry
 
-_DELETED, _ERRORS = "run-deleted", "run-removal"
+_ERRORS = "run-removal"
+
+
+def _deleted() -> list[Entry]:
+    found = [(each.record.id, facts.label(each.record), each.deleted) for each in state.store().list_binned(KIND)]
+    return [
+        (run, f"{strip.text(label)} · deleted {words.moment(when)} UTC", f"Deleted the run {label}.")
+        for run, label, when in found
+    ]
+
+
+BIN = Bin(title="Deleted runs", entries=_deleted, restore=lambda run: state.store().restore_record(run), errors=_ERRORS)
 
 
 def button(record: Record) -> None:
@@ -24,25 +36,7 @@ def button(record: Record) -> None:
 def undo_bar() -> None:
     """The last deletion of this visit, to be undone at once."""
     panels.kept_error(_ERRORS)
-    last = st.session_state.get(_DELETED)
-    record = next((each.record for each in state.store().list_binned(KIND, last) if last), None) if last else None
-    if record is None:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", key=keys.UNDO_BAR):
-        st.info(panels.escape(f"Deleted the run {facts.label(record)}."), icon=":material/delete:", width="stretch")
-        st.button("Undo", key=keys.UNDO, icon=":material/undo:", on_click=_restore, args=(record.id,), type="primary")
-
-
-def bin_list() -> None:
-    """The deleted runs that can still be restored."""
-    deleted = state.store().list_binned(KIND)
-    if not deleted:
-        return
-    with st.expander(f"Deleted runs ({len(deleted)}), kept for {BIN_DAYS} days", icon=":material/delete:"):
-        for each in deleted:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(panels.escape(f"{facts.label(each.record)} · deleted {words.moment(each.deleted)} UTC"))
-                _restore_button(each.record)
+    BIN.undo_bar()
 
 
 def explained(wanted: str) -> bool:
@@ -51,7 +45,7 @@ def explained(wanted: str) -> bool:
     for each in found[:1]:
         label, when = facts.label(each.record), words.moment(each.deleted)
         st.warning(panels.escape(f"The run {label} was deleted {when} UTC."), icon=":material/delete:")
-        _restore_button(each.record)
+        BIN.button(each.record.id, keys.of("restore", each.record.id))
     return bool(found)
 
 
@@ -71,31 +65,18 @@ def consequences(record: Record) -> list[str]:
 
 @st.dialog("Delete this run?")
 def _ask(record: Record) -> None:
-    if st.session_state.get(_DELETED) == record.id and state.store().get_record(record.id) is None:
+    if state.store().get_record(record.id) is None:
         guard.go("overview")
     st.markdown(f"**{panels.escape(facts.label(record))}**, {words.percent(facts.accuracy(record))}")
     for sentence in consequences(record):
         st.markdown(f"- {panels.escape(sentence)}")
     panels.kept_error(_ERRORS)
-    delete = {"icon": ":material/delete:", "type": "primary", "on_click": _delete, "args": (record.id,)}
     with st.container(horizontal=True):
-        st.button("Delete", key=keys.CONFIRM_DELETE, **delete)  # type: ignore[arg-type]
+        panels.action("Delete", keys.CONFIRM_DELETE, "delete", lambda: _delete(record.id), _ERRORS, type="primary")
         if st.button("Keep", key=keys.KEEP_RUN):
             st.rerun()
 
 
-def _restore_button(record: Record) -> None:
-    key = f"restore-{record.id}"
-    st.button("Restore", key=key, icon=":material/undo:", on_click=_restore, args=(record.id,))
-
-
 def _delete(run: str) -> None:
-    with panels.errors_kept(_ERRORS):
-        state.store().bin_record(run)
-        st.session_state[_DELETED] = run
-
-
-def _restore(run: str) -> None:
-    with panels.errors_kept(_ERRORS):
-        state.store().restore_record(run)
-        st.session_state.pop(_DELETED, None)
+    state.store().bin_record(run)
+    BIN.note(run)

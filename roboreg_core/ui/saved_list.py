@@ -12,9 +12,10 @@ from roboreg_core.model.cost import DENSE_COST, cost
 from roboreg_core.saved import exchange, schedules
 from roboreg_core.saved.schedules import Draft, SavedSchedule
 from roboreg_core.saved.texts import split_tags
-from roboreg_core.store.records import BIN_DAYS, Record
+from roboreg_core.store.records import Record
 from roboreg_core.ui import address, guard, keys, panels, state, strip
 from roboreg_core.ui.address import Setting, one_of
+from roboreg_core.ui.bins import Bin, Entry
 
 ORDERS: dict[str, tuple[str, Callable[[SavedSchedule], Any], bool]] = {
     "newest": ("Newest first", lambda each: each.created, True),
@@ -22,14 +23,14 @@ ORDERS: dict[str, tuple[str, Callable[[SavedSchedule], Any], bool]] = {
     "smallest": ("Smallest first", lambda each: cost(each.schedule).parameters, False),
 }
 SHOWN = 25
-_TOLD, _DELETED, _MANY = "saved-told", "saved-deleted", "saved-shown"
+_TOLD, _MANY = "saved-told", "saved-shown"
 
 
 def everything() -> None:
     """The whole page under its heading."""
     saved = state.saved()
     panels.kept_error(_TOLD)
-    _undo_bar()
+    BIN.undo_bar()
     told = st.session_state.pop(_TOLD, None)
     if told:
         st.success(panels.escape(told), icon=":material/check:")
@@ -39,7 +40,7 @@ def everything() -> None:
         st.info("Nothing is saved yet. On the Design page, set nine counts and press Save; or import a file here.")
         st.page_link("pages/design.py", label="Design a schedule", icon=":material/tune:")
     _list(_toolbar(saved))
-    _bin()
+    BIN.listed()
 
 
 def finding(saved: Sequence[SavedSchedule]) -> str:
@@ -85,7 +86,7 @@ def _list(shown: Sequence[SavedSchedule]) -> None:
     best = _best_runs(state.runs())
     many = st.session_state.get(_MANY, SHOWN)
     for saved in shown[:many]:
-        with st.container(border=True, key=keys.of_saved("saved", saved.id)):
+        with st.container(border=True, key=keys.of("saved", saved.id)):
             left, right = st.columns([3, 1.2], vertical_alignment="center")
             left.html(_facts(saved))
             with right:
@@ -125,22 +126,20 @@ def _actions(saved: SavedSchedule, runs: Sequence[Record]) -> None:
     else:
         st.caption("Not run yet")
     with st.container(horizontal=True):
-        if st.button("Open in Design", key=keys.of_saved("design", saved.id), icon=":material/tune:"):
+        if st.button("Open in Design", key=keys.of("design", saved.id), icon=":material/tune:"):
             guard.go("design", {"s": str(saved.schedule)})
-        more = st.popover("More", key=keys.of_saved("more", saved.id), on_change="rerun")
+        more = st.popover("More", key=keys.of("more", saved.id), on_change="rerun")
         if more.open:  # drawn only where it is looked at: the list may be long
             with more:
                 _more(saved)
 
 
 def _more(saved: SavedSchedule) -> None:
-    of = keys.of_saved
+    of = keys.of
     with st.container(horizontal=True):
-        duplicate = {"icon": ":material/content_copy:", "on_click": _duplicate, "args": (saved,)}
-        st.button("Duplicate", key=of("duplicate", saved.id), **duplicate)  # type: ignore[arg-type]
+        panels.action("Duplicate", of("duplicate", saved.id), "content_copy", lambda: _duplicate(saved), _TOLD)
         _download("Export", [saved], of("export", saved.id))
-        delete = {"icon": ":material/delete:", "on_click": _delete, "args": (saved,)}
-        st.button("Delete", key=of("delete", saved.id), **delete)  # type: ignore[arg-type]
+        panels.action("Delete", of("delete", saved.id), "delete", lambda: _delete(saved), _TOLD)
     with st.form(of("edit", saved.id), border=False):
         st.text_input("Name", saved.name, key=of("name", saved.id))
         st.text_area("Note", saved.note, key=of("note", saved.id), height=80)
@@ -169,29 +168,6 @@ def _download(label: str, saved: Sequence[SavedSchedule], key: str) -> None:
     )
 
 
-def _undo_bar() -> None:
-    """The last deletion of this visit, to be undone at once."""
-    last = st.session_state.get(_DELETED)
-    deleted = next((each for each in schedules.saved_schedules(state.store(), deleted=True) if each.id == last), None)
-    if deleted is None:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", key=keys.UNDO_BAR):
-        st.info(panels.escape(f"Deleted {strip.isolated(deleted.name)}."), icon=":material/delete:", width="stretch")
-        st.button("Undo", key=keys.UNDO, icon=":material/undo:", on_click=_restore, args=(deleted,), type="primary")
-
-
-def _bin() -> None:
-    deleted = schedules.saved_schedules(state.store(), deleted=True)
-    if not deleted:
-        return
-    with st.expander(f"Deleted ({len(deleted)}), kept for {BIN_DAYS} days", icon=":material/delete:", key="saved-bin"):
-        for each in deleted[:SHOWN]:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.html(f"{strip.text(each.name)} · {each.schedule}", width="stretch")
-                restore = keys.of_saved("restore", each.id)
-                st.button("Restore", key=restore, icon=":material/undo:", on_click=_restore, args=(each,))
-
-
 def _best_runs(runs: Sequence[Record]) -> dict[str, list[Record]]:
     found: dict[str, list[Record]] = {}
     for record in runs:
@@ -200,7 +176,7 @@ def _best_runs(runs: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def _edit(saved: SavedSchedule) -> None:
-    name, note, tags = (st.session_state[keys.of_saved(field, saved.id)] for field in ("name", "note", "tags"))
+    name, note, tags = (st.session_state[keys.of(field, saved.id)] for field in ("name", "note", "tags"))
     with panels.errors_kept(_TOLD):
         draft = Draft(name=name, schedule=saved.schedule, note=note, tags=split_tags(tags))
         changed = schedules.edit(state.store(), saved.id, draft)
@@ -208,21 +184,24 @@ def _edit(saved: SavedSchedule) -> None:
 
 
 def _duplicate(saved: SavedSchedule) -> None:
-    with panels.errors_kept(_TOLD):
-        _tell(f"Saved {strip.isolated(schedules.duplicate(state.store(), saved).name)}.", saved)
+    _tell(f"Saved {strip.isolated(schedules.duplicate(state.store(), saved).name)}.", saved)
 
 
 def _delete(saved: SavedSchedule) -> None:
-    with panels.errors_kept(_TOLD):
-        st.session_state[_DELETED] = schedules.delete(state.store(), saved.id).id
-        _close(saved)  # or it would be open when it comes back
+    BIN.note(schedules.delete(state.store(), saved.id).id)
+    _close(saved)  # or it would be open when it comes back
 
 
-def _restore(saved: SavedSchedule) -> None:
-    with panels.errors_kept(_TOLD):
-        restored = schedules.restore(state.store(), saved.id)
-        st.session_state.pop(_DELETED, None)
-        _tell(f"{strip.isolated(restored.name)} is back.")
+def _restored(saved: str) -> None:
+    _tell(f"{strip.isolated(schedules.restore(state.store(), saved).name)} is back.")
+
+
+def _deleted() -> list[Entry]:
+    found = schedules.saved_schedules(state.store(), deleted=True)
+    return [
+        (each.id, f"{strip.text(each.name)} · {each.schedule}", f"Deleted {strip.isolated(each.name)}.")
+        for each in found
+    ]
 
 
 def _imported() -> None:
@@ -243,4 +222,7 @@ def _tell(text: str, closed: SavedSchedule | None = None) -> None:
 
 
 def _close(saved: SavedSchedule) -> None:
-    st.session_state[keys.of_saved("more", saved.id)] = False
+    st.session_state[keys.of("more", saved.id)] = False
+
+
+BIN = Bin(title="Deleted", entries=_deleted, restore=_restored, errors=_TOLD)

@@ -11,7 +11,8 @@ import pytest
 
 from roboreg_core.errors import JobError
 from roboreg_core.jobs.engine import Engine
-from roboreg_core.jobs.questions import Asked, Question, QuestionStatus
+from roboreg_core.jobs.questions import Asked, QuestionStatus
+from roboreg_core.jobs.task import Question
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
 from tests.jobs.helpers import done, reached, running, task, until

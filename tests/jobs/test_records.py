@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from roboreg_core.jobs.engine import Engine
-from roboreg_core.jobs.questions import Question, QuestionStatus
-from roboreg_core.jobs.task import LocalContext
+from roboreg_core.jobs.questions import QuestionStatus
+from roboreg_core.jobs.task import LocalContext, Question
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
 from tests.jobs.functions import put_some

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from roboreg_core.jobs.engine import Engine
-from roboreg_core.jobs.questions import Question, QuestionStatus
+from roboreg_core.jobs.questions import QuestionStatus
+from roboreg_core.jobs.task import Question
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
 from tests.jobs.helpers import TIMEOUT, current, done, payloads, reached, start_module, steps, task, until, worker_pid

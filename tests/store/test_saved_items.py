@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roboreg_core.errors import StoreError
+from roboreg_core.store.names import folded
 from roboreg_core.store.records import LONGEST_NAME, Saved
-from roboreg_core.store.saved_items import folded
 from roboreg_core.store.store import Store
 from tests.store.helpers import python
 

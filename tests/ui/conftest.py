@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from roboreg_core import paths
 from roboreg_core.errors import CheckpointError, JobError
-from roboreg_core.jobs.questions import Asked, Question
-from roboreg_core.jobs.task import Task
+from roboreg_core.jobs.questions import Asked
+from roboreg_core.jobs.task import Question, Task
 from roboreg_core.model import checkpoints
 from roboreg_core.model.checkpoints import Checkpoint
 from roboreg_core.store.records import Job, JobStatus, Record

@@ -133,7 +133,7 @@ def test_a_sweep_is_renamed(open_page: Open, store: Store, source: Sweep) -> Non
     assert "This very sweep is there already, as “for Monday”" in said(app)
     app.text_input(key=f"name-{source.id}").set_value(" ")
     click(app, f"rename-{source.id}")
-    assert "must have 1 to" in app.error[0].value
+    assert "must have 1..80" in app.error[0].value
     assert [sweep.name for sweep in kept.sweeps(store)] == ["for Monday"]
 
 

@@ -15,7 +15,8 @@ from streamlit.testing.v1 import AppTest
 from benchmarks import homes
 from roboreg_core import paths
 from roboreg_core.report.make import report_html
-from roboreg_core.runs.results import card_for, predictions_csv
+from roboreg_core.runs.predictions import predictions_csv
+from roboreg_core.runs.results import card_for
 from roboreg_core.runs.spec import KIND
 from roboreg_core.saved import exchange
 from roboreg_core.saved.schedules import saved_schedules

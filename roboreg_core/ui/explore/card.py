@@ -10,10 +10,9 @@ from roboreg_core.analysis.points import Point
 from roboreg_core.charts import words
 from roboreg_core.errors import RoboRegError
 from roboreg_core.model.cost import DENSE_COST, cost
-from roboreg_core.runs.execute import task_for
 from roboreg_core.runs.spec import RunSpec, estimate_seconds, spec_for
 from roboreg_core.store.records import Record
-from roboreg_core.ui import dense_choice, guard, keys, panels, state, strip
+from roboreg_core.ui import dense_choice, guard, keys, launcher, panels, state, strip
 
 _ERRORS = "card"
 # What a run has in common with the pruning of a point.
@@ -22,7 +21,7 @@ _SETTING = ("method", "recalibrate", "calibration", "seed", "training_set", "den
 
 def show(where: str, point: Point, text: str = "") -> None:
     """The card; `where` tells the cards of a page apart, `text` takes the place of what was measured."""
-    with st.container(border=True, key=keys.of_card("card", where)):
+    with st.container(border=True, key=keys.of("card", where)):
         st.html(f'<div style="overflow-x:auto">{strip.strip(point.schedule)}</div>')
         st.markdown(panels.escape(text or figures(point)))
         panels.kept_error(_ERRORS)
@@ -33,9 +32,9 @@ def show(where: str, point: Point, text: str = "") -> None:
 def actions(where: str, point: Point) -> None:
     """Its run, where it or one that begins with it is there; Design; and a run of it."""
     known = runs_of(point, state.runs())
-    if known and st.button("Inspect its run", key=keys.of_card("card-inspect", where), icon=":material/query_stats:"):
+    if known and st.button("Inspect its run", key=keys.of("card-inspect", where), icon=":material/query_stats:"):
         guard.go("inspect", {"run": known[0].id})
-    if st.button("Open in Design", key=keys.of_card("card-design", where), icon=":material/tune:"):
+    if st.button("Open in Design", key=keys.of("card-design", where), icon=":material/tune:"):
         guard.go("design", design_query(point))
     if not known and not point.schedule.is_dense:
         _make_run(where, point)
@@ -82,16 +81,17 @@ def _make_run(where: str, point: Point) -> None:
     if job is not None:
         st.page_link("pages/jobs.py", label="Its run is under way", icon=":material/monitoring:")
         return
-    st.button(
+    explained = (
+        f"Prunes, fine-tunes for {words.plural(spec.epochs, 'epoch')} and measures everything that Inspect shows; "
+        f"about {words.duration(estimate_seconds(spec, state.runs()))}."
+    )
+    panels.action(
         "Make it a run",
-        key=keys.of_card("card-run", where),
-        icon=":material/play_arrow:",
-        on_click=_submit,
-        args=(spec,),
-        help=panels.escape(
-            f"Prunes, fine-tunes for {words.plural(spec.epochs, 'epoch')} and measures everything that Inspect shows; "
-            f"about {words.duration(estimate_seconds(spec, state.runs()))}."
-        ),
+        keys.of("card-run", where),
+        "play_arrow",
+        lambda: launcher.submit(spec),
+        _ERRORS,
+        help=panels.escape(explained),
     )
 
 
@@ -100,9 +100,3 @@ def _spec(point: Point) -> RunSpec:
     setting = {name: getattr(point, name) for name in names if getattr(point, name) != ""}
     dense = state.network(point.dense_sha256) if point.dense_sha256 else state.baseline()
     return spec_for(point.schedule, dense, point.training_set or "auto", **setting)
-
-
-def _submit(spec: RunSpec) -> None:
-    with panels.errors_kept(_ERRORS):
-        task = task_for(spec, state.network(spec.dense_sha256), state.store())
-        state.machinery().engine().submit(task)

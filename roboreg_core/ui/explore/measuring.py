@@ -25,21 +25,15 @@ def panel(name: str, grid: Grid, asked: Asked, what: str) -> None:
     """
     spec = _spec(name, grid, asked)
     left, seconds = known.estimate(spec)
-    panels.kept_error(_errors(name))
+    panels.kept_error(f"measuring-{name}")
     if not left:
         return
     standing = next((each for each in known.sweeps() if each.id == spec.id), None)
     if standing is not None and known.status(standing).state in (State.RUNNING, State.STOPPING):
         _under_way(name, spec.id)
         return
-    st.button(
-        f"Measure {what}",
-        key=keys.of_measuring("measure", name),
-        type="primary",
-        icon=":material/play_arrow:",
-        on_click=_start,
-        args=(name, spec),
-    )
+    key = keys.of_measuring("measure", name)
+    panels.action(f"Measure {what}", key, "play_arrow", lambda: _start(spec), f"measuring-{name}", type="primary")
     done = len(spec.points()) - left
     there = f"{done:,} of {words.plural(len(spec.points()), 'network')} are measured. " if done else ""
     st.caption(
@@ -73,10 +67,5 @@ def _spec(name: str, grid: Grid, asked: Asked) -> SweepSpec:
     return sweep_for(title[:LONGEST_NAME], grid, dense, asked.training_set, test=False, **setting)
 
 
-def _start(name: str, spec: SweepSpec) -> None:
-    with panels.errors_kept(_errors(name)):
-        control.start(state.machinery().engine(), spec, state.network(spec.dense_sha256))
-
-
-def _errors(name: str) -> str:
-    return f"measuring-{name}"
+def _start(spec: SweepSpec) -> None:
+    control.start(state.machinery().engine(), spec, state.network(spec.dense_sha256))

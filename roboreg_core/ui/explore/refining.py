@@ -71,14 +71,8 @@ def panel(spec: SearchSpec) -> None:
     broken = _broken_off(spec)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         trials()
-        st.button(
-            "Go on measuring" if broken else "Refine by measuring",
-            key=keys.REFINE,
-            type="primary",
-            icon=":material/play_arrow:",
-            on_click=_start,
-            args=(spec, broken),
-        )
+        label = "Go on measuring" if broken else "Refine by measuring"
+        panels.action(label, keys.REFINE, "play_arrow", lambda: _start(spec, broken), _ERRORS, type="primary")
     if broken is not None and broken.error:
         st.error(panels.escape(panels.sentence(broken.error)), icon=":material/error:")
     st.caption(
@@ -102,7 +96,7 @@ def _under_way(spec: SearchSpec) -> None:
     text += f", about {words.duration(left)} left" if left is not None else ""
     waiting = job.status is JobStatus.QUEUED
     st.progress(0.0 if waiting else progress.fraction(job), text=panels.escape("Waiting its turn" if waiting else text))
-    st.button("Stop", key=keys.REFINE_STOP, icon=":material/stop:", on_click=_stop, args=(job.id,))
+    panels.action("Stop", keys.REFINE_STOP, "stop", lambda: state.machinery().engine().cancel(job.id), _ERRORS)
 
 
 def _broken_off(spec: SearchSpec) -> Job | None:
@@ -112,14 +106,8 @@ def _broken_off(spec: SearchSpec) -> Job | None:
 
 
 def _start(spec: SearchSpec, broken: Job | None) -> None:
-    with panels.errors_kept(_ERRORS):
-        machinery = state.machinery()
-        if broken is not None:
-            machinery.engine().resume(broken.id)
-        else:
-            machinery.engine().submit(task_for(spec, state.network(spec.setting.dense_sha256), state.store()))
-
-
-def _stop(job: str) -> None:
-    with panels.errors_kept(_ERRORS):
-        state.machinery().engine().cancel(job)
+    engine = state.machinery().engine()
+    if broken is not None:
+        engine.resume(broken.id)
+    else:
+        engine.submit(task_for(spec, state.network(spec.setting.dense_sha256), state.store()))

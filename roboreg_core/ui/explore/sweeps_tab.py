@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -12,8 +13,8 @@ from roboreg_core.explore import control, kept
 from roboreg_core.explore.control import State, Status
 from roboreg_core.explore.kept import Sweep
 from roboreg_core.explore.spec import SweepSpec
-from roboreg_core.store.records import BIN_DAYS
-from roboreg_core.ui import keys, panels, state
+from roboreg_core.ui import keys, panels, state, strip
+from roboreg_core.ui.bins import Bin, Entry
 from roboreg_core.ui.explore import choice, define, extension, known
 
 REFRESH_SECONDS = 1.0
@@ -25,18 +26,18 @@ BADGES = {
     State.COMPLETE: ("complete", ":material/check:", "green"),
 }
 _AT_WORK = (State.RUNNING, State.STOPPING)
-_DELETED, _RENAMED, _ACTIVE, _ERRORS = "sweep-deleted", "sweep-renamed", "sweeps-active", "sweeps"
+_RENAMED, _ACTIVE, _ERRORS = "sweep-renamed", "sweeps-active", "sweeps"
 
 
 def show() -> None:
     """The tab."""
     panels.kept_error(_ERRORS)
-    _undo_bar()
+    BIN.undo_bar()
     active = [sweep.id for sweep, status in _found() if status.state in _AT_WORK]
     st.session_state.update({_ACTIVE: active, define.DRAWN: [each.id for each in known.sweeps()]})
     st.fragment(_list, key=keys.SWEEP_LIST_PART, run_every=REFRESH_SECONDS if active else None)()
     define.show(_start)
-    _bin()
+    BIN.listed()
 
 
 def _list() -> None:
@@ -57,7 +58,7 @@ def _found() -> list[tuple[Sweep, Status]]:
 
 
 def _card(sweep: Sweep, status: Status) -> None:
-    with st.container(border=True, key=keys.of_sweep("sweep", sweep.id)):
+    with st.container(border=True, key=keys.of("sweep", sweep.id)):
         left, right = st.columns([3, 2], vertical_alignment="center")
         with left:
             _heading(sweep, status)
@@ -71,12 +72,8 @@ def _card(sweep: Sweep, status: Status) -> None:
 
 
 def _heading(sweep: Sweep, status: Status) -> None:
-    label, icon, colour = BADGES[status.state]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{panels.escape(words.contained(sweep.name))}**", width="content")
-        st.badge(label, icon=icon, color=colour)  # type: ignore[arg-type]
-        made = "recorded, ships with the project" if sweep.recorded else f"made {words.moment(sweep.created)} UTC"
-        st.caption(made, width="content")
+    made = "recorded, ships with the project" if sweep.recorded else f"made {words.moment(sweep.created)} UTC"
+    panels.card_heading(words.contained(sweep.name), BADGES[status.state], made)
 
 
 def _progress(status: Status) -> None:
@@ -88,50 +85,32 @@ def _progress(status: Status) -> None:
 
 def _actions(sweep: Sweep, status: Status) -> None:
     if status.state is State.RUNNING:
-        _button("Stop", "stop", sweep, ":material/stop:", lambda: control.stop(state.machinery().engine(), sweep))
+        _button("Stop", "stop", sweep, "stop", lambda: control.stop(state.machinery().engine(), sweep))
     if status.state is State.STOPPED:
-        _button("Resume", "resume", sweep, ":material/replay:", lambda: _resume(sweep), primary=True)
+        _button("Resume", "resume", sweep, "replay", lambda: _resume(sweep), type="primary")
     if status.done:
-        _button("See correlation", "correlate", sweep, ":material/grid_on:", lambda: choice.take(sweep.id), whole=True)
-    _button("Extend", "extend", sweep, ":material/add:", lambda: define.take(sweep), whole=True)
+        _button("See correlation", "correlate", sweep, "grid_on", lambda: choice.take(sweep.id), whole=True)
+    _button("Extend", "extend", sweep, "add", lambda: define.take(sweep), whole=True)
     if not sweep.recorded and status.state in (State.STOPPED, State.COMPLETE):
-        with st.popover("More", key=keys.of_sweep("more", sweep.id)):
+        with st.popover("More", key=keys.of("more", sweep.id)):
             _more(sweep)
 
 
 def _more(sweep: Sweep) -> None:
     """What is seldom done."""
-    with st.form(keys.of_sweep("edit", sweep.id), border=False):
-        st.text_input("Name", sweep.name, key=keys.of_sweep("name", sweep.id))
-        st.form_submit_button("Rename", key=keys.of_sweep("rename", sweep.id), on_click=_rename, args=(sweep,))
+    with st.form(keys.of("edit", sweep.id), border=False):
+        st.text_input("Name", sweep.name, key=keys.of("name", sweep.id))
+        st.form_submit_button("Rename", key=keys.of("rename", sweep.id), on_click=_rename, args=(sweep,))
     if st.session_state.pop(_RENAMED, False) or f"kept-error-{_ERRORS}" in st.session_state:
         st.rerun()
-    _button("Delete", "delete", sweep, ":material/delete:", lambda: _delete(sweep), whole=True)
+    _button("Delete", "delete", sweep, "delete", lambda: _delete(sweep), whole=True, type="tertiary")
 
 
 def _button(
-    label: str,
-    action: str,
-    sweep: Sweep,
-    icon: str,
-    act: Callable[[], object],
-    *,
-    primary: bool = False,
-    whole: bool = False,
+    label: str, action: str, sweep: Sweep, icon: str, act: Callable[[], object], *, whole: bool = False, **options: Any
 ) -> None:
     """A button of a card; `whole` draws the whole page again and not the list alone."""
-
-    def clicked() -> None:
-        with panels.errors_kept(_ERRORS):
-            act()
-
-    pressed = st.button(
-        label,
-        key=keys.of_sweep(action, sweep.id),
-        icon=icon,
-        on_click=clicked,
-        type="primary" if primary else "tertiary" if action == "delete" else "secondary",
-    )
+    pressed = panels.action(label, keys.of(action, sweep.id), icon, act, _ERRORS, **options)
     if pressed and (whole or f"kept-error-{_ERRORS}" in st.session_state):
         st.rerun()
 
@@ -153,44 +132,26 @@ def _resume(sweep: Sweep) -> None:
 
 def _rename(sweep: Sweep) -> None:
     with panels.errors_kept(_ERRORS):
-        control.rename(state.store(), sweep, st.session_state[keys.of_sweep("name", sweep.id)])
+        control.rename(state.store(), sweep, st.session_state[keys.of("name", sweep.id)])
         st.session_state[_RENAMED] = True  # all of the page names it, and not the list alone
 
 
 def _delete(sweep: Sweep) -> None:
     control.delete(state.store(), sweep)
-    st.session_state[_DELETED] = sweep.id
+    BIN.note(sweep.id)
 
 
-def _restore(sweep: str) -> None:
-    with panels.errors_kept(_ERRORS):
-        control.restore(state.store(), sweep)
-        st.session_state.pop(_DELETED, None)
+def _deleted() -> list[Entry]:
+    found = [(each.id, words.contained(each.name), each.spec) for each in kept.binned_sweeps(state.store())]
+    return [
+        (sweep, strip.text(f"{name} · {told.sweep_words(spec)}"), f"Deleted the sweep “{name}”; its points stay.")
+        for sweep, name, spec in found
+    ]
 
 
-def _undo_bar() -> None:
-    """The last deletion of this visit, to be undone at once."""
-    last = next((each for each in _binned() if each.id == st.session_state.get(_DELETED)), None)
-    if last is None:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", key=keys.UNDO_BAR):
-        text = f"Deleted the sweep “{words.contained(last.name)}”; its points stay."
-        st.info(panels.escape(text), icon=":material/delete:", width="stretch")
-        st.button("Undo", key=keys.UNDO, icon=":material/undo:", on_click=_restore, args=(last.id,), type="primary")
-
-
-def _bin() -> None:
-    """The deleted sweeps that can still be restored."""
-    binned = _binned()
-    if not binned:
-        return
-    with st.expander(f"Deleted sweeps ({len(binned)}), kept for {BIN_DAYS} days", icon=":material/delete:"):
-        for each in binned[:SHOWN]:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(panels.escape(f"{words.contained(each.name)} · {told.sweep_words(each.spec)}"))
-                key = keys.of_sweep("restore", each.id)
-                st.button("Restore", key=key, icon=":material/undo:", on_click=_restore, args=(each.id,))
-
-
-def _binned() -> Sequence[Sweep]:
-    return kept.binned_sweeps(state.store())
+BIN = Bin(
+    title="Deleted sweeps",
+    entries=_deleted,
+    restore=lambda sweep: control.restore(state.store(), sweep),
+    errors=_ERRORS,
+)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from roboreg_core.charts import facts, versus
-from roboreg_core.runs.results import card_for, predictions_csv
+from roboreg_core.runs.predictions import predictions_csv
+from roboreg_core.runs.results import card_for
 from roboreg_core.runs.summary import Summary
 from roboreg_core.store.records import Record
 from roboreg_core.ui import made_files, panels, state

@@ -10,13 +10,12 @@ from roboreg_core.baselines import manage
 from roboreg_core.baselines.known import Baseline, checkpoint_of, command_of
 from roboreg_core.charts import networks as told
 from roboreg_core.charts import words
-from roboreg_core.store.records import BIN_DAYS
-from roboreg_core.ui import keys, panels, state, strip
-from roboreg_core.ui.train import curves
+from roboreg_core.ui import curves, keys, panels, state, strip
+from roboreg_core.ui.bins import Bin, Entry
 
 SHOWN = 12
 ERRORS = "train-cards"
-_TOLD, _DELETED, _MANY = "train-told", "train-deleted", "train-shown"
+_TOLD, _MANY = "train-told", "train-shown"
 _COLOURS = {"shipped": "gray", "trained": "blue", "uploaded": "violet"}
 
 
@@ -37,34 +36,7 @@ def undo_bar() -> None:
     message = st.session_state.pop(_TOLD, None)
     if message:
         st.success(panels.escape(message), icon=":material/check:")
-    last = st.session_state.get(_DELETED)
-    found = next((each.record for each in manage.deleted(state.store()) if each.record.id == last), None)
-    if found is None:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", key=keys.UNDO_BAR):
-        text = f"Deleted the network {strip.isolated(found.spec['name'])}. Runs that started from it stay whole."
-        st.info(panels.escape(text), icon=":material/delete:", width="stretch")
-        st.button("Undo", key=keys.UNDO, icon=":material/undo:", on_click=_restore, args=(found.id,), type="primary")
-
-
-def bin_list() -> None:
-    """The deleted networks that can still be brought back."""
-    binned = manage.deleted(state.store())
-    if not binned:
-        return
-    label = f"Deleted networks ({len(binned)}), kept for {BIN_DAYS} days"
-    with st.expander(label, icon=":material/delete:", key="train-bin"):
-        for each in binned[:SHOWN]:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                name, when = strip.text(each.record.spec["name"]), words.moment(each.deleted)
-                st.html(f"{name} · deleted {when} UTC", width="stretch")
-                restore_button(each.record.id)
-
-
-def restore_button(record: str, where: str = "restore") -> None:
-    """Brings a deleted network back; `where` tells the buttons of a page apart."""
-    key = keys.of_network(where, record)
-    st.button("Restore", key=key, icon=":material/undo:", on_click=_restore, args=(record,))
+    BIN.undo_bar()
 
 
 def use_link(name: str, key: str) -> None:
@@ -76,13 +48,13 @@ def use_link(name: str, key: str) -> None:
 
 def _card(network: Baseline) -> None:
     place = network.record.id if network.record is not None else network.sha256[:16]
-    with st.container(border=True, key=keys.of_network("network", place)):
+    with st.container(border=True, key=keys.of("network", place)):
         left, right = st.columns([3, 1.4], vertical_alignment="center")
         with left:
             _facts(network)
         with right, st.container(horizontal=True, vertical_alignment="center"):
-            use_link(network.name, keys.of_network("use", place))
-            more = st.popover("More", key=keys.of_network("more", place), on_change="rerun")
+            use_link(network.name, keys.of("use", place))
+            more = st.popover("More", key=keys.of("more", place), on_change="rerun")
             if more.open:  # drawn only where it is looked at
                 with more:
                     _more(network, place)
@@ -91,9 +63,7 @@ def _card(network: Baseline) -> None:
 
 
 def _facts(network: Baseline) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{panels.escape(words.contained(network.name))}**", width="content")
-        st.badge(network.origin, color=_COLOURS[network.origin])  # type: ignore[arg-type]
+    panels.card_heading(words.contained(network.name), (network.origin, None, _COLOURS[network.origin]))
     st.markdown(panels.escape(f"Right on {told.accuracy_words(network)}."))
     made = told.origin_words(network)
     st.caption(panels.escape(f"{made[:1].upper()}{made[1:]} · {told.identity_words(network)}"))
@@ -104,7 +74,7 @@ def _facts(network: Baseline) -> None:
 def _curves(network: Baseline, place: str) -> None:
     assert network.record is not None
     shown = st.expander(
-        "Curves of its training", icon=":material/show_chart:", key=keys.of_network("curves", place), on_change="rerun"
+        "Curves of its training", icon=":material/show_chart:", key=keys.of("curves", place), on_change="rerun"
     )
     if shown.open:
         with shown:
@@ -114,7 +84,7 @@ def _curves(network: Baseline, place: str) -> None:
 
 
 def _more(network: Baseline, place: str) -> None:
-    of = keys.of_network
+    of = keys.of
     st.download_button(
         "Download weights (.safetensors)",
         lambda: checkpoint_of(network, state.store()).content,
@@ -130,28 +100,40 @@ def _more(network: Baseline, place: str) -> None:
     with st.form(of("edit", place), border=False):
         st.text_input("Name", network.name, key=of("name", place))
         st.form_submit_button("Rename", key=of("rename", place), on_click=_rename, args=(network, place))
-    delete = {"icon": ":material/delete:", "on_click": _delete, "args": (network, place), "type": "tertiary"}
-    st.button("Delete", key=of("delete", place), **delete)  # type: ignore[arg-type]
+    panels.action("Delete", of("delete", place), "delete", lambda: _delete(network, place), ERRORS, type="tertiary")
 
 
 def _rename(network: Baseline, place: str) -> None:
     with panels.errors_kept(ERRORS):
-        renamed = manage.rename(state.store(), network, st.session_state[keys.of_network("name", place)])
+        renamed = manage.rename(state.store(), network, st.session_state[keys.of("name", place)])
         if st.session_state.get(keys.BASELINE_NETWORK) == network.name:  # it stays the chosen one
             st.session_state[keys.BASELINE_NETWORK] = renamed.name
         st.session_state[_TOLD] = f"Renamed to {strip.isolated(renamed.name)}. Finished runs keep the name of then."
-        st.session_state[keys.of_network("more", place)] = False
+        st.session_state[keys.of("more", place)] = False
 
 
 def _delete(network: Baseline, place: str) -> None:
-    with panels.errors_kept(ERRORS):
-        manage.delete(state.store(), network)
-        st.session_state[_DELETED] = network.record.id if network.record else None
-        st.session_state[keys.of_network("more", place)] = False
+    manage.delete(state.store(), network)
+    BIN.note(place)
+    st.session_state[keys.of("more", place)] = False
 
 
-def _restore(record: str) -> None:
-    with panels.errors_kept(ERRORS):
-        restored = manage.restore(state.store(), record)
-        st.session_state.pop(_DELETED, None)
-        st.session_state[_TOLD] = f"{strip.isolated(restored.name)} is back."
+def _restored(record: str) -> None:
+    restored = manage.restore(state.store(), record)
+    st.session_state[_TOLD] = f"{strip.isolated(restored.name)} is back."
+
+
+def _deleted() -> list[Entry]:
+    found = [(each.record.id, each.record.spec["name"], each.deleted) for each in manage.deleted(state.store())]
+    stays = "Runs that started from it stay whole."
+    return [
+        (
+            record,
+            f"{strip.text(name)} · deleted {words.moment(when)} UTC",
+            f"Deleted the network {strip.isolated(name)}. {stays}",
+        )
+        for record, name, when in found
+    ]
+
+
+BIN = Bin(title="Deleted networks", entries=_deleted, restore=_restored, errors=ERRORS)

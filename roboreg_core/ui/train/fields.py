@@ -12,7 +12,7 @@ from roboreg_core.baselines.spec import NETWORK, TrainingSpec, estimate_seconds,
 from roboreg_core.charts import networks as told
 from roboreg_core.charts import words
 from roboreg_core.store.records import LONGEST_NAME, Record
-from roboreg_core.ui import address, keys, panels, state, strip
+from roboreg_core.ui import address, job_cards, keys, panels, state, strip
 from roboreg_core.ui.address import Setting, one_of, within
 from roboreg_core.ui.launcher import IMAGES_WORDS, MAX_SEED
 from roboreg_core.ui.train import cards, under_way
@@ -149,15 +149,12 @@ def _ready(spec: TrainingSpec) -> None:
         cards.use_link(standing.name, keys.TRAIN_USE)
     elif any(each.record.id == spec.id for each in manage.deleted(state.store())):
         st.info("This very training was finished, and its network deleted. It need not be done again.")
-        cards.restore_button(spec.id, "restore-training")
+        cards.BIN.button(spec.id, keys.of("restore-training", spec.id))
     elif halted is not None and not halted.status.is_ended:
         st.info("This very training is under way, see above.", icon=":material/hourglass_top:")
     elif halted is not None:
         st.info("This very training was stopped, see above. It can go on from there.", icon=":material/pause:")
-        st.button(
-            "Resume it", key=keys.TRAIN_RESUME, type="primary", icon=":material/replay:",
-            on_click=under_way.resume, args=(halted.id,),
-        )  # fmt: skip
+        job_cards.resume_button("Resume it", keys.TRAIN_RESUME, halted, under_way.ERRORS, type="primary")
     else:
         _start(spec)
 
@@ -173,15 +170,8 @@ def _start(spec: TrainingSpec) -> None:
     wait = f", after {words.plural(ahead, 'job')} under way" if ahead else ""
     where = "on this machine" if known else "by the usual speed of two CPU cores, as nothing was trained here yet"
     st.caption(f"Takes about {words.duration(seconds)} {where}{wait}. It can be cancelled and resumed.")
-    st.button(
-        "Train",
-        key=keys.TRAIN_START,
-        type="primary",
-        icon=":material/play_arrow:",
-        width="stretch",
-        on_click=_submit,
-        args=(spec,),
-    )
+    look = {"type": "primary", "width": "stretch"}
+    panels.action("Train", keys.TRAIN_START, "play_arrow", lambda: _submit(spec), ERRORS, **look)
 
 
 def _own() -> list[Record]:
@@ -191,9 +181,8 @@ def _own() -> list[Record]:
 
 
 def _submit(spec: TrainingSpec) -> None:
-    with panels.errors_kept(ERRORS):
-        starting.start(state.machinery().engine(), spec)
-        st.session_state[keys.TRAIN_NAME] = ""
+    starting.start(state.machinery().engine(), spec)
+    st.session_state[keys.TRAIN_NAME] = ""
 
 
 def _has_gpu() -> bool:

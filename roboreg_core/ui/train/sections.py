@@ -26,4 +26,4 @@ def everything() -> None:
             upload.show()
         with st.container(key=keys.TRAIN_IMAGES_PART), panels.errors_shown():
             images.show()
-    cards.bin_list()
+    cards.BIN.listed()

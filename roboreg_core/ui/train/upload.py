@@ -59,7 +59,7 @@ def _waiting() -> None:
 
 def _field() -> str:
     """The field's key; another one after each upload, which empties it."""
-    return keys.of_network("file", str(st.session_state.get(_ROUND, 0)))
+    return keys.of("file", str(st.session_state.get(_ROUND, 0)))
 
 
 def _checked(file: UploadedFile) -> tuple[UploadSpec | None, tuple[str, ...], str]:
@@ -100,12 +100,12 @@ def _found(spec: UploadSpec, notes: tuple[str, ...], file: UploadedFile) -> None
         return
     if any(each.record.id == spec.id for each in manage.deleted(state.store())):
         st.info("This file was here, and its network deleted.")
-        cards.restore_button(spec.id, "restore-upload")
+        cards.BIN.button(spec.id, keys.of("restore-upload", spec.id))
         return
     noted = "".join(f" {panels.sentence(note)}" for note in notes)
     st.success(panels.escape(f"A dense ResNet-20 with option-A shortcuts.{noted}"), icon=":material/check:")
     st.text_input("Name", spec.name, key=keys.TRAIN_UPLOAD_NAME, max_chars=LONGEST_NAME)
-    st.button("Measure and add", key=keys.TRAIN_UPLOAD, icon=":material/upload:", on_click=_submit, args=(spec, file))
+    panels.action("Measure and add", keys.TRAIN_UPLOAD, "upload", lambda: _submit(spec, file), ERRORS)
     seconds = estimate_seconds(spec, state.runs())
     st.caption(
         f"Its accuracy on the test images is measured first, about {words.duration(seconds)}; then it is offered."
@@ -113,9 +113,8 @@ def _found(spec: UploadSpec, notes: tuple[str, ...], file: UploadedFile) -> None
 
 
 def _submit(spec: UploadSpec, file: UploadedFile) -> None:
-    with panels.errors_kept(ERRORS):
-        wanted = st.session_state.get(keys.TRAIN_UPLOAD_NAME, "").strip() or spec.name
-        named = UploadSpec.from_json({**spec.to_json(), "name": wanted})
-        starting.start(state.machinery().engine(), named, file.getvalue())
-        st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
-        st.session_state.pop(_CHECKED, None)
+    wanted = st.session_state.get(keys.TRAIN_UPLOAD_NAME, "").strip() or spec.name
+    named = UploadSpec.from_json({**spec.to_json(), "name": wanted})
+    starting.start(state.machinery().engine(), named, file.getvalue())
+    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+    st.session_state.pop(_CHECKED, None)
