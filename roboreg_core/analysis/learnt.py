@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -64,11 +65,17 @@ class Learnt:
 
     def with_measured(self, measured: Sequence[tuple[Schedule, Seen]]) -> Learnt:
         """Learnt from these as well."""
-        like = replace(self.points[0], test=None, tuned_validation=None, tuned_test=None, latency=None, record="")
-        more = [replace(like, schedule=schedule, kept=schedule, validation=seen) for schedule, seen in measured]
-        known = {point.schedule for point in self.points}
-        every = (*self.points, *(point for point in more if point.schedule not in known))
-        return replace(self, predictor=fit(every, self.predictor.curves), points=every)
+        return _with_measured(self, tuple(measured))
+
+
+@lru_cache(maxsize=1)
+def _with_measured(outlook: Learnt, measured: tuple[tuple[Schedule, Seen], ...]) -> Learnt:
+    """Kept until more was measured: a search ranks and proposes by the same fit."""
+    like = replace(outlook.points[0], test=None, tuned_validation=None, tuned_test=None, latency=None, record="")
+    more = [replace(like, schedule=schedule, kept=schedule, validation=seen) for schedule, seen in measured]
+    known = {point.schedule for point in outlook.points}
+    every = (*outlook.points, *(point for point in more if point.schedule not in known))
+    return replace(outlook, predictor=fit(every, outlook.predictor.curves), points=every)
 
 
 def outlook_from(points: Iterable[Point]) -> Learnt | Sums:

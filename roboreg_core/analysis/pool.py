@@ -41,18 +41,19 @@ def gather(outlook: Outlook, lines: Sequence[Line]) -> Pool:
         np.concatenate([uniform_counts(), *(_path_down(outlook, _mixed(lines, each)) for each in _mixes(len(lines)))]),
         axis=0,
     )
-    looked_at = [level]
     caps = np.stack([line(level) for line in lines], axis=1)
     accuracy = outlook.accuracy(level)
+    looked_at, predicted = [level], [accuracy]
     for _ in range(ROUNDS):
         tried, source = exchanges(level, caps, lines)
         found = outlook.accuracy(tried)
         looked_at.append(tried)
+        predicted.append(found)
         level, caps, accuracy = _best_of(tried, found, source, (level, caps, accuracy))
         if not len(level):
             break
-    counts = _decoded(np.unique(np.concatenate(looked_at) @ _DIGITS))
-    return Pool(counts=counts, accuracy=outlook.accuracy(counts))
+    codes, first = np.unique(np.concatenate(looked_at) @ _DIGITS, return_index=True)
+    return Pool(counts=_decoded(codes), accuracy=np.concatenate(predicted)[first])
 
 
 def _decoded(codes: np.ndarray) -> np.ndarray:

@@ -31,6 +31,8 @@ LEVEL = 0.9
 MIN_POINTS = 20
 # Schedules that are learnt from; to learn takes time with their cube: minutes and gigabytes for 5,000.
 MAX_LEARNT = 600
+# Schedules predicted at once: the process's matrices for more do not stay in a processor's cache.
+CHUNK = 4_096
 # Odds are not told apart beyond: 2,000 images know nothing of it.
 FLOOR, CEILING = 0.02, 0.998
 # Losses in logits far below this err alike, far above it in proportion.
@@ -101,10 +103,9 @@ class Predictor:
 
     def expected(self, counts: np.ndarray) -> np.ndarray:
         """The mean alone, (n,), which is quicker for very many: what a search goes through."""
-        if not len(counts):
-            return np.empty(0)
         inputs, guess = _features(self._tables, counts)
-        return _accuracy(self.curves, guess + self._process.predict(inputs))
+        parts = [self._process.predict(inputs[start : start + CHUNK]) for start in range(0, len(inputs), CHUNK)]
+        return _accuracy(self.curves, guess + np.concatenate([np.empty(0), *parts]))
 
     def predict_tuned(self, schedules: Iterable[Schedule]) -> Predictions | None:
         """Validation accuracy after fine-tuning, by what pruning is predicted to leave; None without enough runs."""

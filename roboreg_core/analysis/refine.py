@@ -2,16 +2,14 @@
 
 Each block's losses count more or less than its curve says; by how much is learnt from what was measured (`mend`).
 Within a limit on a cost, exchanges of the schedule that is believed best come next; for limits on losses, the smallest
-schedules by factors drawn from what is believed. Optuna keeps all of them as a study of two objectives, accuracy and
-MACs, with losses as constraints, and its sampler proposes some of them.
+schedules by factors drawn from what is believed.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -25,16 +23,11 @@ from roboreg_core.analysis.pool import exchanges, gather
 from roboreg_core.analysis.search import broken, ranking, reachable
 from roboreg_core.errors import SpecError
 from roboreg_core.schedule import BOUNDS, N_BLOCKS, Schedule
-from roboreg_core.seeding import derive, numpy_generator
-
-if TYPE_CHECKING:
-    import optuna
+from roboreg_core.seeding import numpy_generator
 
 MAX_TRIALS = 1_000
 # Measured together, so that they share their first blocks, and few, so that the outlook is mended often.
 BATCH = 6
-# Every so many-th batch is Optuna's sampler's.
-SAMPLER_EVERY = 6
 # A proposal differs from all that was measured by so much, added up over blocks as shares of their filters.
 FRESH = 0.15
 # What is predicted to keep a limit on losses just so breaks it half of the time: within a batch, limits are tightened
@@ -42,7 +35,7 @@ FRESH = 0.15
 TIGHTEST = 0.5
 # So many of the best are looked through for one that is not close to a measured one.
 CONSIDERED = 4_000
-GREEDY, UNIFORM, EXCHANGE, MENDED, SAMPLER = "greedy", "uniform", "exchange", "mended", "sampler"
+GREEDY, UNIFORM, EXCHANGE, MENDED = "greedy", "uniform", "exchange", "mended"
 _BOUNDS = np.array(BOUNDS)
 
 Measure = Callable[[Sequence[Schedule]], Sequence[Seen]]
@@ -50,7 +43,10 @@ Measure = Callable[[Sequence[Schedule]], Sequence[Seen]]
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A schedule that was measured in a search; `source` says who proposed it, see `refine`."""
+    """A schedule that was measured in a search.
+
+    `source` is what proposed it, see `refine`; in searches of earlier versions also `sampler`.
+    """
 
     schedule: Schedule
     seen: Seen
@@ -73,15 +69,11 @@ class Effort:
 
     Attributes:
         trials: schedules in all, those of an earlier attempt included.
-        seed: of the sampler and of what is drawn.
-        sampler_every: every so many-th batch is Optuna's; 0 for none, 1 for all behind the first.
-        informed: whether the first batch is the greedy search's; else the sampler begins by itself.
+        seed: of the factors that are drawn.
     """
 
     trials: int
     seed: int = 0
-    sampler_every: int = SAMPLER_EVERY
-    informed: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.trials <= MAX_TRIALS:
@@ -100,7 +92,7 @@ def refine(
 ) -> list[Trial]:
     """Measure schedules that promise most within the limits; all that were measured, in order.
 
-    The first batch are the greedy search's and the largest uniform schedule; then `exchange`, `mended` and `sampler`.
+    The first batch are the greedy search's and the largest uniform schedule; then `exchange` and `mended`.
 
     An interrupted search that is handed what it had measured goes on as if it had not been.
 
@@ -165,14 +157,11 @@ class _Proposer:
                 yield schedule, source
 
     def _proposed(self, trials: Sequence[Trial]) -> Iterator[tuple[Schedule, str]]:
-        effort = self._effort
         turn = len(trials) // BATCH
-        if not trials and effort.informed:
+        if not trials:
             counts = self._best(self._outlook, self._possible(self._outlook), np.empty((0, N_BLOCKS)), BATCH - 1)
             yield from ((_schedule(row), GREEDY) for row in counts)
             yield self._largest_uniform(), UNIFORM
-        elif not trials or (effort.sampler_every and turn % effort.sampler_every == 0):
-            yield from ((schedule, SAMPLER) for schedule in self._sampled(trials))
         elif self._limits.caps and (turn % 2 or not self._limits.has_drops):
             yield from ((schedule, EXCHANGE) for schedule in self._exchanged(trials))
         else:
@@ -226,52 +215,6 @@ class _Proposer:
             far &= _apart(order, chosen[-1])
         return np.array(chosen, dtype=np.int64).reshape(-1, N_BLOCKS)
 
-    def _sampled(self, trials: Sequence[Trial]) -> Iterator[Schedule]:
-        """What Optuna's sampler proposes, brought to what the limits on costs allow."""
-        import optuna
-
-        study = self._study(trials)
-        for _ in range(4 * BATCH):
-            asked = study.ask(_distributions())
-            study.tell(asked, state=optuna.trial.TrialState.FAIL)
-            shares = np.array([asked.params[name] for name in _distributions()]) / _BOUNDS
-            yield _schedule(self._filled(shares))
-
-    def _study(self, trials: Sequence[Trial]) -> optuna.Study:
-        """All trials as a study: maximise accuracy, minimise MACs, constraints at most zero where the limits are kept.
-
-        It is made anew for each batch, with a seed of its own, so that an interrupted search goes on alike.
-        """
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        seed = derive(self._effort.seed, "sampler", len(trials)) % 2**32
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = optuna.samplers.TPESampler(seed=seed)
-        study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
-        for candidate in measured_candidates(trials, self._outlook, self._latency):
-            counts = np.array([candidate.schedule.clusters])
-            study.add_trial(
-                optuna.trial.create_trial(
-                    params=dict(zip(_distributions(), candidate.schedule, strict=True)),
-                    distributions=_distributions(),
-                    values=[candidate.accuracy, float(self._lines["macs"](counts)[0])],
-                    constraints={"losses": candidate.excess(self._limits)},
-                )
-            )
-        return study
-
-    def _filled(self, shares: np.ndarray) -> np.ndarray:
-        """Counts (9,) in the proportion of shares (9,), as many as the limits on costs allow; as they are without."""
-        factors = (
-            np.concatenate([[1.0], np.geomspace(1 / max(BOUNDS), max(BOUNDS), 400)]) if self._limits.caps else [1.0]
-        )
-        options = np.clip(np.rint(np.outer(factors, shares * _BOUNDS)), 1, _BOUNDS).astype(np.int64)
-        options = np.vstack([np.ones_like(options[:1]), options])
-        fit = options[within(options, self._limits.caps, self._lines)]
-        return np.asarray(fit[int(np.argmax(self._lines["macs"](fit)))])
-
     def _largest_uniform(self) -> Schedule:
         rows = uniform_counts()
         return _schedule(rows[within(rows, self._limits.caps, self._lines)][-1])
@@ -283,9 +226,3 @@ def _apart(counts: np.ndarray, row: np.ndarray) -> np.ndarray:
 
 def _schedule(row: np.ndarray) -> Schedule:
     return Schedule(tuple(int(count) for count in row))
-
-
-def _distributions() -> dict[str, optuna.distributions.BaseDistribution]:
-    import optuna
-
-    return {f"block {block}": optuna.distributions.IntDistribution(1, bound) for block, bound in enumerate(BOUNDS, 1)}

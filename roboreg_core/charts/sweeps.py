@@ -45,6 +45,8 @@ def sweep_words(spec: SweepSpec) -> str:
     parts.append(f"seed{'s' if len(spec.seeds) > 1 else ''} {seeds}")
     tuning = f"{words.plural(spec.epochs, 'epoch')} of fine-tuning ({spec.preset})"
     parts.append(tuning if spec.tuned else "no fine-tuning")
+    if not (spec.test or spec.tuned):
+        parts.append("test accuracy not measured")
     return " · ".join(parts)
 
 

@@ -287,10 +287,13 @@ def _point_line(point: Point) -> str:
     stages = {
         "validation": point.validation.accuracy if point.validation else None,
         "test": point.test.accuracy if point.test else None,
-        "tuned validation": point.tuned_validation,
-        "tuned test": point.tuned_test.accuracy if point.tuned_test else None,
     }
-    told = ", ".join(f"{stage} {accuracy:.2%}" for stage, accuracy in stages.items() if accuracy is not None)
+    if point.tuned_test:
+        stages |= {"tuned validation": point.tuned_validation, "tuned test": point.tuned_test.accuracy}
+    told = ", ".join(
+        f"{stage} {accuracy:.2%}" if accuracy is not None else f"{stage} not measured"
+        for stage, accuracy in stages.items()
+    )
     return f"  {point.schedule!s:<28} seed {point.seed}  {point.parameters:>7,} parameters  {told}"
 
 

@@ -7,7 +7,7 @@ and one that is gone is replaced by another for what is missing then.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -27,8 +27,17 @@ from roboreg_core.explore.jobs import (
     tidy,
     unattended,
 )
-from roboreg_core.explore.kept import Sweep, binned_sweeps, find_sweep, missing, progress_of, sweeps
-from roboreg_core.explore.spec import POINT, SWEEP, SweepSpec, renamed
+from roboreg_core.explore.kept import (
+    Sweep,
+    binned_sweeps,
+    dense_points,
+    enough,
+    find_sweep,
+    missing,
+    progress_of,
+    sweeps,
+)
+from roboreg_core.explore.spec import POINT, SWEEP, SweepSpec, point_record, renamed
 from roboreg_core.runs.spec import KIND
 from roboreg_core.store.names import folded, free_name
 from roboreg_core.store.records import Job, JobStatus, Record
@@ -72,14 +81,29 @@ class Status:
 def keep(store: Store, spec: SweepSpec) -> Sweep:
     """Put a sweep into the store and return it; one with the same points and settings stands for itself.
 
+    The dense network's point is recorded at once where its accuracy is known from another setting.
+
     Raises:
         StoreError: another one has its name.
     """
-    standing = next((each for each in sweeps(store) if each.id == spec.id), None)
-    if standing is not None:
-        return standing
-    _refuse_taken(store, spec)
-    return _put(store, spec)
+    sweep = next((each for each in sweeps(store) if each.id == spec.id), None)
+    if sweep is None:
+        _refuse_taken(store, spec)
+        sweep = _put(store, spec)
+    if not spec.tuned:
+        _reuse_dense(store, spec)
+    return sweep
+
+
+def _reuse_dense(store: Store, spec: SweepSpec) -> None:
+    """Record the dense network's missing points: its accuracy depends on its weights alone, not on how others prune."""
+    lacking = [point for point in missing(store, spec) if point[0].is_dense]
+    known = (point for point in dense_points(store, spec.dense_sha256) if enough(point, test=spec.test))
+    found = next(known, None) if lacking else None
+    if found is not None:
+        for _, seed in lacking:
+            kind, record, asked, result = point_record(replace(found, **spec.setting(seed).to_json(), seconds=0.0))
+            store.complete_record(Record(kind=kind, id=record, created=now(), spec=asked, result=result))
 
 
 def start(engine: Engine, spec: SweepSpec, checkpoint: Checkpoint) -> Sweep:

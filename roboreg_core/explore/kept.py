@@ -82,6 +82,12 @@ def points_of(store: Store, sweep: Sweep) -> list[Point]:
     return list(_measured(store, sweep.spec).values())
 
 
+def dense_points(store: Store, dense_sha256: str) -> list[Point]:
+    """The points at which a dense network was measured as it is, under whatever setting."""
+    own = (each.point for each in _known(store) if each.run is None)
+    return [point for point in own if point.schedule.is_dense and point.dense_sha256 == dense_sha256]
+
+
 def missing(store: Store, spec: SweepSpec) -> list[tuple[Schedule, int]]:
     """The points of a sweep that nobody has measured, as schedule and seed."""
     there = _measured(store, spec)

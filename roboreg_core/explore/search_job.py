@@ -16,7 +16,7 @@ from roboreg_core.analysis import points as points_json
 from roboreg_core.analysis.points import Point, Seen
 from roboreg_core.device import choose_device, environment
 from roboreg_core.explore.execute import PartSpec, lent_pruner
-from roboreg_core.explore.search_spec import SEARCH, SearchSpec, estimate_seconds, known, outlook_of
+from roboreg_core.explore.search_spec import SEARCH, SearchSpec, estimate_seconds, known_points, outlook_of
 from roboreg_core.explore.spec import point_record
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
 from roboreg_core.runs.here import make_here
@@ -37,10 +37,7 @@ TIMED_REPEATS = 7
 
 
 def task_for(spec: SearchSpec, checkpoint: Checkpoint, store: Store) -> Task:
-    """What to hand to the job engine: the dense network and the known points go along.
-
-    Raises `SpecError` where sensitivity was not measured under the setting.
-    """
+    """What to hand to the job engine: the dense network and the known points go along."""
     inputs = {name: store.artifacts.put(content) for name, content in _inputs(spec, checkpoint, store).items()}
     return Task(kind=SEARCH, key=spec.id, function=FUNCTION, spec=spec.to_json(), inputs=inputs)
 
@@ -93,9 +90,9 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
             known=earlier,
             on_trials=measurer.keep,
         )
-        teller.go_on("time", spec.trials)
-        candidates = measured_candidates(trials, outlook, spec.line)
-        best = _timed_answers(spec, candidates, pruner, teller, device)
+    teller.go_on("time", spec.trials)
+    candidates = measured_candidates(trials, outlook, spec.line)
+    best = _timed_answers(spec, candidates, teller, device)
     return Output(
         result={
             "answers": [each.to_json() for each in best],
@@ -110,7 +107,7 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
 
 
 def _inputs(spec: SearchSpec, checkpoint: Checkpoint, store: Store) -> dict[str, bytes]:
-    lines = [json.dumps(points_json.to_json(point)) for point in known(store, spec.setting).points]
+    lines = [json.dumps(points_json.to_json(point)) for point in known_points(store, spec.setting)]
     return {"dense": checkpoint.content, "points": "\n".join(lines).encode()}
 
 
@@ -166,16 +163,20 @@ class _Measurer:
 
 
 def _timed_answers(
-    spec: SearchSpec, candidates: Sequence[Candidate], pruner: Pruner, teller: _Teller, device: torch.device
+    spec: SearchSpec, candidates: Sequence[Candidate], teller: _Teller, device: torch.device
 ) -> tuple[Candidate, ...]:
-    """The answers with their latency measured; where latency is limited, those that keep the limit in truth."""
+    """The answers with their latency measured; where latency is limited, those that keep the limit in truth.
+
+    Latency depends on a network's widths and not on its weights, so that none is pruned again for it.
+    """
     from roboreg_core.analysis.search import ANSWERS, answers
     from roboreg_core.evaluation.latency import BATCH, time_network
+    from roboreg_core.model.resnet import ResNet20
 
     timed = []
     for each in answers(spec.limits, candidates, 2 * ANSWERS if spec.limits.latency is not None else ANSWERS):
-        pruned = pruner.prune(each.schedule, on_block=teller.block)
-        taken = time_network(pruned.model, BATCH, device=device, repeats=TIMED_REPEATS).median
+        teller.block(0)
+        taken = time_network(ResNet20(each.schedule), BATCH, device=device, repeats=TIMED_REPEATS).median
         timed.append(replace(each, timed=taken))
     return answers(spec.limits, timed, ANSWERS)
 

@@ -115,9 +115,14 @@ def known(store: Store, setting: Setting) -> Known:
 
     Raises `SpecError` where sensitivity was not measured under it.
     """
-    every = kept.points(store, **{name: value for name, value in setting.to_json().items() if name != "seed"})
-    measured = tuple(point for point in every if point.validation is not None)
+    measured = known_points(store, setting)
     return Known(points=measured, outlook=outlook_of(measured), latency=_latency(store))
+
+
+def known_points(store: Store, setting: Setting) -> tuple[Point, ...]:
+    """The points of a setting that have validation images, whatever the seed."""
+    every = kept.points(store, **{name: value for name, value in setting.to_json().items() if name != "seed"})
+    return tuple(point for point in every if point.validation is not None)
 
 
 def outlook_of(points: Iterable[Point]) -> Learnt | Sums:

@@ -187,7 +187,9 @@ class Pruner:
     def _step(self, number: int, k: int) -> None:
         site = self._sites[number] = self._sites.get(number) or self._site(number)
         pruned = prune_block(site, k)
-        self._outputs = advance(site, pruned) if self._reference is not None else None
+        # Only the last layer's solve reads what the last block answers.
+        read = number < N_BLOCKS or ("refit" in self.method.repair and pruned.changed)
+        self._outputs = advance(site, pruned) if read and self._reference is not None else None
         self._done.append(_Done(k=k, pruned=replace(pruned, channels=())))
 
     def _site(self, number: int) -> Site:

@@ -36,13 +36,13 @@ def measure(schedules: Sequence[Schedule]) -> list[Seen]:
 
 @pytest.fixture(scope="module")
 def trials(outlook: Sums) -> list[Trial]:
-    return refine(HALF, measure, outlook, Effort(trials=26, sampler_every=4))
+    return refine(HALF, measure, outlook, Effort(trials=26))
 
 
 def test_so_many_different_schedules_are_measured_all_within_the_limits(trials: list[Trial]) -> None:
     assert len(trials) == len({trial.schedule for trial in trials}) == 26
     assert max(cost(trial.schedule).macs for trial in trials) <= HALF.caps["macs"]
-    assert {trial.source for trial in trials} == {"greedy", "uniform", "exchange", "sampler"}
+    assert {trial.source for trial in trials} == {"greedy", "uniform", "exchange"}
     assert trials[0].seen == measure([trials[0].schedule])[0]
 
 
@@ -65,12 +65,12 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(outlook: Sums, tria
         HALF,
         measure,
         outlook,
-        Effort(trials=2 * BATCH, sampler_every=4),
+        Effort(trials=2 * BATCH),
         on_trials=lambda found: kept.append(list(found)),
     )
     assert [len(each) for each in kept] == [BATCH, 2 * BATCH]
     read = [Trial.from_json(trial.to_json()) for trial in kept[-1]]
-    assert refine(HALF, measure, outlook, Effort(trials=26, sampler_every=4), known=read) == trials
+    assert refine(HALF, measure, outlook, Effort(trials=26), known=read) == trials
 
 
 def test_the_smallest_within_losses_is_found_and_truly_keeps_them(outlook: Sums) -> None:
@@ -98,10 +98,13 @@ def test_an_outlook_learns_how_much_each_block_counts(outlook: Sums) -> None:
     assert ratio[2] > 1.2
 
 
-def test_a_search_by_the_sampler_alone_is_possible_and_worse(outlook: Sums, trials: list[Trial]) -> None:
-    alone = refine(HALF, measure, outlook, Effort(trials=26, sampler_every=1, informed=False))
-    assert {trial.source for trial in alone} == {"sampler"}
-    assert max(trial.seen.accuracy for trial in alone) < max(trial.seen.accuracy for trial in trials)
+def test_trials_of_a_source_that_is_no_longer_used_are_read_and_gone_on_from(
+    outlook: Sums, trials: list[Trial]
+) -> None:
+    old = [Trial.from_json({**trial.to_json(), "source": "sampler"}) for trial in trials[: 2 * BATCH]]
+    found = refine(HALF, measure, outlook, Effort(trials=3 * BATCH), known=old)
+    assert found[: 2 * BATCH] == old
+    assert {trial.source for trial in found[2 * BATCH :]} == {"exchange"}
 
 
 def test_nonsense_is_refused(outlook: Sums) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from roboreg_core.analysis.grid import Grid
 from roboreg_core.charts import sweeps as told
 from roboreg_core.charts import words
+from roboreg_core.explore.estimate import TEST_IMAGES, VALIDATION_IMAGES
 from roboreg_core.explore.kept import Sweep
 from roboreg_core.explore.spec import SweepSpec, sweep_for
 from roboreg_core.pruning.method import DEFAULT_METHOD
@@ -190,7 +191,8 @@ def _ready(spec: SweepSpec, name: str, wide: Sweep | None, start: Callable[[Swee
 
 def told_images(spec: SweepSpec) -> str:
     """Which images it is measured on, and which it is pruned with."""
+    tested = f", and {TEST_IMAGES:,} test images, to report" if spec.test else "; test accuracy is not measured"
     return (
-        f"Measured on 2,000 validation images, to choose by, and 10,000 test images, to report. Pruned with "
+        f"Measured on {VALIDATION_IMAGES:,} validation images, to choose by{tested}. Pruned with "
         f"{IMAGES_WORDS[spec.training_set]} training images."
     )
