@@ -22,8 +22,8 @@ from roboreg_core.errors import SpecError
 @pytest.mark.parametrize(
     ("listed", "can"),
     [
-        ("flags\t\t: fpu avx2 avx512f avx512dq avx512bw avx512vl\n", True),
-        ("flags\t\t: fpu avx2 avx512f\n", False),
+        ("flags\t\t: fpu avx2 avx512f avx512dq avx512bw avx512vl avx512_bf16\n", True),
+        ("flags\t\t: fpu avx2 avx512f avx512dq avx512bw avx512vl\n", False),
         ("Features\t: fp asimd bf16\n", True),
         ("processor\t: 0\n", False),
         (None, False),

@@ -20,12 +20,14 @@ def patches(x: Tensor, places: Tensor, stride: int = 1) -> Tensor:
     `x` is (n, channels, h, w); `places` (n, count) number the pixels of the output, row by row.
     """
     n, channels, height, width = x.shape
-    padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1)).contiguous()
-    image, row, column, _ = padded.stride()
-    out = (height // stride, width // stride)
-    windows = padded.as_strided((n, *out, 3, 3, channels), (image, stride * row, stride * column, row, column, 1))
-    rows = windows[torch.arange(n)[:, None], places // out[1], places % out[1]]
-    return rows.view(-1, 9 * channels)
+    steps = torch.arange(-1, 2, device=x.device)
+    rows = (places // (width // stride) * stride)[:, :, None, None] + steps[:, None]
+    columns = (places % (width // stride) * stride)[:, :, None, None] + steps
+    outside = (rows < 0) | (rows >= height) | (columns < 0) | (columns >= width)
+    pixels = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
+    windows = values(x, pixels.view(n, -1))
+    windows.index_fill_(0, outside.flatten().nonzero().squeeze(1), 0.0)
+    return windows.view(-1, 9 * channels)
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor, stride: int = 1) -> Tensor:
@@ -38,6 +40,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, stride: int = 1) -> Tensor
 
 
 def values(x: Tensor, places: Tensor) -> Tensor:
-    """Rows (n * count, channels) of `x` (n, channels, h, w) at `places` (n, count)."""
-    pixels = x.permute(0, 2, 3, 1).flatten(1, 2)
-    return pixels.gather(1, places[:, :, None].expand(-1, -1, x.shape[1])).flatten(0, 1)
+    """Rows (n * count, channels) of `x` (n, channels, h, w), channels last in memory, at `places` (n, count)."""
+    n, channels, height, width = x.shape
+    first = torch.arange(0, n * height * width, height * width, device=x.device)
+    return x.permute(0, 2, 3, 1).reshape(-1, channels).index_select(0, (first[:, None] + places).flatten())
