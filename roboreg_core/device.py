@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import re
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
 Precision = Literal["bfloat16", "float32"]
 
 CPU_LIST = Path("/proc/cpuinfo")
-
-# Parameters of glibc's mallopt(3) and the largest values that it accepts.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-LARGEST_TRIM, LARGEST_MMAP = 2**31 - 1, 2**25
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -56,36 +51,16 @@ def choose_device(name: str = "auto") -> torch.device:
 def working_on(device: torch.device, *, same_shapes: bool = False) -> Iterator[None]:
     """Context with the settings for work on `device`.
 
-    On a CPU freed memory is kept for later allocations. On a GPU float32 convolutions do not use TF32, since figures
-    are reported as float32; with `same_shapes` cuDNN benchmarks its kernels at the first batch and keeps the fastest.
+    A CPU needs none. On a GPU float32 convolutions do not use TF32, since figures are reported as float32; with
+    `same_shapes` cuDNN benchmarks its kernels at the first batch and keeps the fastest.
     """
     import torch
 
     if device.type == "cpu":
-        keep_freed_memory()
         yield
         return
     with torch.cuda.device(device), torch.backends.cudnn.flags(enabled=True, benchmark=same_shapes, allow_tf32=False):
         yield
-
-
-@lru_cache(maxsize=1)
-def keep_freed_memory() -> bool:
-    """Tell glibc's malloc to keep what this process frees; returns whether it will (False with another C library).
-
-    A training step frees and asks for the same few hundred MB again and again. Handed back to the system in between,
-    every page of them is a page fault in the next step: 10 to 15 % of its time on two CPU cores.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return False
-    return bool(mallopt(M_TRIM_THRESHOLD, LARGEST_TRIM)) and bool(mallopt(M_MMAP_THRESHOLD, LARGEST_MMAP))
-
-
-def give_back_memory() -> bool:
-    """Hand what malloc kept for later to the system, where this process is done with it; returns whether it could."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    return trim is not None and bool(trim(0))
 
 
 def has_bfloat16(device: torch.device) -> bool:

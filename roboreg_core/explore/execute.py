@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.analysis.points import Point
-from roboreg_core.device import choose_device, environment, give_back_memory
+from roboreg_core.device import choose_device, environment
 from roboreg_core.explore.estimate import Pace
 from roboreg_core.explore.spec import SWEEP_PART, Setting, point_record
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
@@ -193,7 +193,6 @@ class _Bench:
     def clear(self) -> None:
         """Give the memory back."""
         self._key, self._pruner = (), None
-        give_back_memory()
 
 
 def _training(part: PartSpec) -> Images | None:

@@ -31,10 +31,8 @@ CALL_SECONDS = 30.0
 
 # What the engine needs of dask, set for the whole process because nannies read it whenever they start a worker.
 SETTINGS = {
-    # By default dask gives its workers one OpenMP thread, and a malloc that hands every freed tensor back to the
-    # system, which doubles the time of a training step. The worker with the device shall have all and keep its memory,
-    # which malloc keeps for the main thread; with one arena that is also the one for the thread that runs the jobs.
-    "distributed.nanny.pre-spawn-environ": {"MALLOC_ARENA_MAX": "1"},
+    # By default dask gives its workers one OpenMP thread and lets malloc return all freed memory to the system.
+    "distributed.nanny.pre-spawn-environ": {},
     # A daemonic process may not have children, e.g. those of a data loader.
     "distributed.worker.daemon": False,
     # A machine that slept, or starts a process slowly, has lost nothing: the nanny knows when a worker really died.

@@ -46,7 +46,7 @@ def digest(spec: Spec, context: Context) -> Output:
 
 def environment(spec: Spec, context: Context) -> Output:
     """What a worker finds around it."""
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX")
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_")
     return Output(result={"pid": os.getpid(), **{name: os.environ.get(name) for name in names}})
 
 
