@@ -5,10 +5,10 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint type check ci
+.PHONY: help install run test test-isa lint type check ci
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed-dev ## Make .venv with everything that running, testing and checking need
 
@@ -18,6 +18,19 @@ run: $(VENV)/.installed ## Start the dashboard on http://localhost:8501
 # A process a core and a thread a process: threads that share cores wait for each other.
 test: $(VENV)/.installed-dev ## Run all tests, the browser's included
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+# What is computed with sums of floats. Instruction sets are those of torch, oneDNN, MKL and numpy's OpenBLAS.
+NUMERICAL := tests/pruning tests/training tests/evaluation tests/model tests/analysis tests/data/test_augment.py \
+	tests/data/test_augment_statistics.py tests/baselines/test_upload.py tests/test_preview.py
+AVX2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 OPENBLAS_CORETYPE=Haswell
+AVX512 := ATEN_CPU_CAPABILITY=avx512 ONEDNN_MAX_CPU_ISA=AVX512_CORE MKL_ENABLE_INSTRUCTIONS=AVX512 \
+	OPENBLAS_CORETYPE=SkylakeX
+NUMERICAL_TESTS := OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(NUMERICAL)
+
+test-isa: $(VENV)/.installed-dev ## Run the numerical tests with AVX2, with AVX-512 and with all that the processor has
+	@if grep -qw avx2 /proc/cpuinfo; then $(AVX2) $(NUMERICAL_TESTS); else echo "This processor has no AVX2."; fi
+	@if grep -qw avx512f /proc/cpuinfo; then $(AVX512) $(NUMERICAL_TESTS); else echo "This processor has no AVX-512."; fi
+	$(NUMERICAL_TESTS)
 
 lint: $(VENV)/.installed-dev ## Check format and style
 	$(PY) -m ruff format --check .

