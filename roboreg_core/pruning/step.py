@@ -127,7 +127,7 @@ def advance(site: Site, pruned: PrunedBlock) -> Parts:
     conv2, bias2 = pruned.inner.conv2 * outer.scale.view(-1, 1, 1, 1), outer.beta - outer.mean * outer.scale
     channels = pruned.channels or (convolve(x, conv1, bias1, block.conv1.stride[0]) for x in site.inputs)
     return tuple(
-        block.add_shortcut(convolve(before.relu(), conv2, bias2), x).relu_()
+        block.add_shortcut(convolve(before.relu_(), conv2, bias2), x).relu_()
         for x, before in zip(site.inputs, channels, strict=True)
     )
 

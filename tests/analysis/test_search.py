@@ -31,6 +31,12 @@ def by_macs(outlook: Sums) -> Pool:
     return gather(outlook, [counted_line("macs")])
 
 
+def test_a_pool_holds_each_schedule_once_with_its_own_accuracy(outlook: Sums, by_macs: Pool) -> None:
+    assert len(np.unique(by_macs.counts, axis=0)) == len(by_macs.counts)
+    assert by_macs.counts.tolist() == sorted(by_macs.counts.tolist())
+    np.testing.assert_allclose(by_macs.accuracy, outlook.accuracy(by_macs.counts), rtol=1e-12)
+
+
 def test_every_cost_is_a_line() -> None:
     drawn = np.random.default_rng(0).integers(1, BOUNDS, size=(20, 9), endpoint=True)
     for kind in COUNTED:

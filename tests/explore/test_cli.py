@@ -62,6 +62,15 @@ def test_a_sweep_is_measured_shown_renamed_deleted_and_restored() -> None:
     assert "16 of 16 points, complete" in roboreg("sweeps", "list")
 
 
+def test_what_was_not_measured_is_called_so_and_is_no_zero() -> None:
+    told = roboreg("sweep", "aggressive", "--name", "lean", "--no-test", *CHEAP)
+    assert "test not measured" in told
+    assert "test 0.00%" not in told
+    [point] = answer("sweeps", "show", "lean")["points"]
+    assert (point["test"], point["test_accuracy"]) == (None, None)
+    assert 0 < point["validation_accuracy"] < 1
+
+
 def test_schedules_may_be_named_listed_or_drawn(tmp_path: Path) -> None:
     listed = tmp_path / "some.txt"
     listed.write_text("quarter\n\n# a comment\n2,2,2,4,4,4,8,8,8  # another\n")

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from roboreg_core.analysis.grid import of_schedules
 from roboreg_core.errors import SpecError, StoreError
 from roboreg_core.explore import control, here
 from roboreg_core.explore.here import sweep_here
 from roboreg_core.explore.kept import points_of, progress_of
 from roboreg_core.model.checkpoints import Checkpoint
+from roboreg_core.schedule import PRESETS
 from roboreg_core.store.store import Store
 from tests.explore.helpers import GRID, point_of, put_point, put_run, seen, sweep_of
 
@@ -39,6 +41,20 @@ def test_test_images_are_not_lost_to_one_that_measures_without(dense: Checkpoint
     (point,) = points_of(store, control.keep(store, whole))
     assert point.test == seen(44)
     assert point.validation != seen(45), "what is measured again is the newer"
+
+
+def test_the_dense_network_is_measured_once_whatever_the_method(dense: Checkpoint, store: Store) -> None:
+    grid = of_schedules([PRESETS["dense"]])
+    first, other = sweep_of(dense, grid, test=False), sweep_of(dense, grid, "other", method="random", seeds=(0, 1))
+    lean, odd = replace(other, test=False), replace(other, name="odd", dense_sha256="0" * 64, test=False)
+    put_point(store, point_of(first, PRESETS["dense"], right=93))
+    assert not points_of(store, control.keep(store, other)), "test images are still to be measured"
+    found = points_of(store, control.keep(store, replace(lean, name="lean")))
+    assert [(point.method, point.seed, point.validation) for point in found] == [
+        ("random", 0, seen(93)),
+        ("random", 1, seen(93)),
+    ]
+    assert not points_of(store, control.keep(store, odd)), "of another network nothing is known"
 
 
 def test_broken_off_it_goes_on_with_what_is_missing(dense: Checkpoint, store: Store, monkeypatch) -> None:

@@ -19,7 +19,8 @@ from roboreg_core.model import checkpoints
 from roboreg_core.model.checkpoints import Checkpoint
 from roboreg_core.model.cost import cost
 from roboreg_core.model.resnet import ResNet20
-from roboreg_core.schedule import PRESETS
+from roboreg_core.pruning.prune import Pruner
+from roboreg_core.schedule import PRESETS, Schedule
 from roboreg_core.store.store import Store
 from tests.analysis.search_helpers import points_of_curves
 from tests.explore.helpers import put_point
@@ -60,8 +61,13 @@ def desk(spec: SearchSpec, dense: Checkpoint, store: Store, **settings: Any) -> 
 
 
 def test_it_measures_within_the_limits_and_hands_every_point_over(
-    spec: SearchSpec, dense: Checkpoint, store: Store
+    spec: SearchSpec, dense: Checkpoint, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pruned: list[Schedule] = []
+    prune = Pruner.prune
+    monkeypatch.setattr(
+        Pruner, "prune", lambda self, schedule, **more: (pruned.append(schedule), prune(self, schedule, **more))[1]
+    )
     told = desk(spec, dense, store)
     result = search_job.search(spec.to_json(), told).result
     found = [Candidate.from_json(each) for each in result["candidates"]]
@@ -70,6 +76,7 @@ def test_it_measures_within_the_limits_and_hands_every_point_over(
     assert {spec.setting.point_id(each.schedule) for each in found} == set(told.put_ids)
     answers = [Candidate.from_json(each) for each in result["answers"]]
     assert answers
+    assert len(pruned) == 9, "no answer is pruned again to be timed"
     assert all(each.timed is not None and each.timed > 0 for each in answers)
     assert told.told[-1]["done"] == told.told[-1]["total"] == 9
     shares = [each["fraction"] for each in told.told]
