@@ -14,7 +14,7 @@ from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.errors import SpecError
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
 from roboreg_core.paths import SHIPPED
-from roboreg_core.runs.telling import Teller, fit_hooks
+from roboreg_core.runs.stages import StageProgress, fit_hooks
 
 if TYPE_CHECKING:
     import torch
@@ -59,9 +59,9 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
     spec = spec_of(spec_json)
     training = isinstance(spec, TrainingSpec)
     device = choose_device(spec.device if isinstance(spec, TrainingSpec) else "auto")
-    teller = Teller(context, _weights(spec))
-    made = _train(spec, device, context, teller) if isinstance(spec, TrainingSpec) else _read(spec, context, teller)
-    figures, evaluated = _measure(made.model, device, teller)
+    progress = StageProgress(context, _weights(spec))
+    made = _train(spec, device, context, progress) if isinstance(spec, TrainingSpec) else _read(spec, context, progress)
+    figures, evaluated = _measure(made.model, device, progress)
     result = {
         "accuracy": figures.accuracy,
         "images": figures.images,
@@ -70,7 +70,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "recipe": spec.recipe if isinstance(spec, TrainingSpec) else "",
         "training_set": spec.training_set if isinstance(spec, TrainingSpec) else "",
         "seed": spec.seed if isinstance(spec, TrainingSpec) else None,
-        "seconds": sum(epoch["seconds"] for epoch in made.history) if training else teller.seconds()["total"],
+        "seconds": sum(epoch["seconds"] for epoch in made.history) if training else progress.seconds()["total"],
         "speed": {**made.speed, "evaluate": evaluated},
         "notes": list(made.notes),
         "environment": {**environment(device), **made.precision},
@@ -101,15 +101,15 @@ def _weights(spec: NetworkSpec) -> dict[str, float]:
     return {"images": READ_SECONDS, "train": max(estimate_seconds(spec) - measure, 0.1), "measure": measure}
 
 
-def _train(spec: TrainingSpec, device: torch.device, context: Context, teller: Teller) -> _Made:
+def _train(spec: TrainingSpec, device: torch.device, context: Context, progress: StageProgress) -> _Made:
     from roboreg_core.data import sources
     from roboreg_core.model import checkpoints
     from roboreg_core.training.dense import untrained
     from roboreg_core.training.loop import fit
 
-    teller.begin("images")
+    progress.begin("images")
     images, validation = sources.training_images(spec.training_set), sources.validation_images()
-    teller.begin("train")
+    progress.begin("train")
     settings = spec.training()
     teacher = checkpoints.load(SHIPPED) if settings.distil_weight else None
     fitted = fit(
@@ -119,7 +119,7 @@ def _train(spec: TrainingSpec, device: torch.device, context: Context, teller: T
         device=device,
         validation=validation,
         teacher=teacher.model if teacher is not None else None,
-        hooks=fit_hooks(teller, context, spec.epochs),
+        hooks=fit_hooks(progress, spec.epochs),
         resume=context.state,
     )
     if fitted.stopped:
@@ -135,17 +135,17 @@ def _train(spec: TrainingSpec, device: torch.device, context: Context, teller: T
     )
 
 
-def _read(spec: UploadSpec, context: Context, teller: Teller) -> _Made:
+def _read(spec: UploadSpec, context: Context, progress: StageProgress) -> _Made:
     from roboreg_core.baselines.upload import read
 
-    teller.begin("read")
+    progress.begin("read")
     content = context.inputs[FILE]
     _check_bytes(spec, content)
     loaded = read(content, spec.file_name)
     return _Made(model=loaded.model, content=loaded.content, speed={}, notes=loaded.notes)
 
 
-def _measure(model: ResNet20, device: torch.device, teller: Teller) -> tuple[Report, float]:
+def _measure(model: ResNet20, device: torch.device, progress: StageProgress) -> tuple[Report, float]:
     """The report on the test images in float32, and how many images a second that took."""
     import time
 
@@ -153,19 +153,14 @@ def _measure(model: ResNet20, device: torch.device, teller: Teller) -> tuple[Rep
     from roboreg_core.evaluation.logits import logits
     from roboreg_core.evaluation.report import report
 
-    teller.begin("measure")
+    progress.begin("measure")
     test = test_images()
 
-    def on_batch(share: float) -> None:
-        if teller.context.should_stop():
-            raise Stopped
-        teller.inside(share)
-
     started = time.perf_counter()
-    values = logits(model, test, device=device, on_batch=on_batch)
+    values = logits(model, test, device=device, on_batch=progress.batch)
     rate = len(test) / (time.perf_counter() - started)
     figures = report(values, test.labels)
-    teller.inside(1.0, milestone=True, accuracy={"network": figures.accuracy})
+    progress.inside(1.0, milestone=True, accuracy={"network": figures.accuracy})
     return figures, rate
 
 

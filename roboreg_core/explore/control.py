@@ -256,7 +256,7 @@ def restore(store: Store, known: str) -> Sweep:
         names = ", ".join(repr(each.name) for each in binned) or "none"
         raise StoreError(f"no deleted sweep is called {known!r}, and none's id begins so; deleted ones: {names}")
     store.restore_record(found[0].id)
-    return _put(store, renamed(found[0].spec, _free_name(store, found[0])))
+    return _put(store, renamed(found[0].spec, _free_name(store, found[0])), found[0].created)
 
 
 def check_network(spec: SweepSpec, checkpoint: Checkpoint) -> None:

@@ -86,17 +86,12 @@ class Pace:
         self._shares = shares(schedules, setting, test=test)
         self._seconds = seconds or sum(self._shares)
         self._started = time.perf_counter()
-        self._done = 0
 
-    def passed(self, done: int) -> None:
-        """So many of them are done."""
-        self._done = done
-
-    def remaining(self) -> float:
-        """Seconds that are left; the time since the last one that was done is not taken off."""
+    def remaining(self, done: int) -> float:
+        """Seconds that are left behind the first `done`; the time since the last of them is not taken off."""
         if not self._shares:
             return 0.0
-        passed = sum(self._shares[: self._done]) / sum(self._shares)
+        passed = sum(self._shares[:done]) / sum(self._shares)
         if not passed:
             return self._seconds
         spent = time.perf_counter() - self._started

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,8 @@ from roboreg_core.analysis.points import Point
 from roboreg_core.device import choose_device, environment
 from roboreg_core.explore.estimate import Pace
 from roboreg_core.explore.spec import SWEEP_PART, Setting, point_record
-from roboreg_core.jobs.task import Context, Output, Stopped, Task
+from roboreg_core.jobs.progress import ProgressReporter
+from roboreg_core.jobs.task import Context, Output, Task
 from roboreg_core.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -91,15 +92,16 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
     done = _Done(context.state)
     places = {schedule: place for place, schedule in enumerate(part.schedules)}
     left = [schedule for schedule, place in places.items() if place not in done]
-    teller = _Teller(context, part, left)
+    pace, before = Pace(left, part.setting, test=part.test, seconds=part.seconds), len(part.schedules) - len(left)
+    progress = ScheduleProgress(context, len(part.schedules), lambda done: pace.remaining(done - before), before)
     started, device = time.perf_counter(), choose_device(part.device)
     with _BENCH.used(go_on=part.go_on):
-        for point in _walked(part, left, context.inputs["dense"], device, teller):
+        for point in _walked(part, left, context.inputs["dense"], device, progress):
             whole = replace(point, **part.setting.to_json())
             context.put(*point_record(whole))
             done.add(places[point.schedule])
             context.save(done.saved())
-            teller.measured(whole)
+            progress.measured(whole)
     return Output(
         result={
             "measured": len(left),
@@ -111,16 +113,16 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
 
 
 def _walked(
-    part: PartSpec, left: Sequence[Schedule], content: bytes, device: torch.device, teller: _Teller
+    part: PartSpec, left: Sequence[Schedule], content: bytes, device: torch.device, progress: ScheduleProgress
 ) -> Iterator[Point]:
     """The points of these schedules. At its end nothing holds the pruner here, so that its memory can be given back."""
     from roboreg_core.analysis.walk import walk
 
-    teller.go_on("load")
+    progress.go_on("load")
     pruner = _BENCH.pruner(part, content, device) if left else None
-    teller.go_on("sweep")
+    progress.go_on("sweep")
     if pruner is not None:
-        yield from walk(pruner, left, _images(part), on_block=teller.block)
+        yield from walk(pruner, left, _images(part), on_block=progress.block)
 
 
 class _Done:
@@ -202,50 +204,41 @@ def _training(part: PartSpec) -> Images | None:
     return sources.training_images(part.setting.training_set) if needed else None
 
 
-class _Teller:
-    """Reports how many points are measured, and how long the rest will take; stops where told to."""
+class ScheduleProgress(ProgressReporter):
+    """Reports how many schedules are measured, and how long the rest will take; stops where the job was cancelled.
 
-    def __init__(self, context: Context, part: PartSpec, left: Sequence[Schedule]) -> None:
-        self._context = context
-        self._total = len(part.schedules)
-        self._before = self._total - len(left)
-        self._pace = Pace(left, part.setting, test=part.test, seconds=part.seconds)
-        self._done = 0
-        self._stage = "load"
+    Attributes:
+        done: schedules that are measured, those of earlier attempts included.
+    """
+
+    def __init__(self, context: Context, total: int, remaining: Callable[[int], float], done: int) -> None:
+        """`remaining` estimates the seconds that are left when so many are done."""
+        super().__init__(context)
+        self.done = done
+        self._total, self._remaining = total, remaining
 
     def go_on(self, stage: str) -> None:
         """Enter a stage."""
-        self._stage = stage
+        self.stage = stage
         self._tell(milestone=True)
 
     def block(self, number: int) -> None:
         """Before a block is pruned, or a batch evaluated (0)."""
+        self.check()
         if number:
             self._tell(block=number)
-        elif self._context.should_stop():
-            raise Stopped
 
-    def measured(self, point: Point) -> None:
+    def measured(self, point: Point, **more: Any) -> None:
         """A point is there."""
-        self._done += 1
-        self._pace.passed(self._done)
+        self.done += 1
         seen = point.validation
-        self._tell(milestone=True, schedule=point.schedule.to_json(), validation=seen.accuracy if seen else None)
+        accuracy = seen.accuracy if seen else None
+        self._tell(milestone=True, schedule=point.schedule.to_json(), validation=accuracy, **more)
 
     def _tell(self, **more: Any) -> None:
-        if self._context.should_stop():
-            raise Stopped
-        done = self._before + self._done
-        self._context.report(
-            {
-                "stage": self._stage,
-                "fraction": done / self._total if self._total else 1.0,
-                "remaining_seconds": self._pace.remaining(),
-                "done": done,
-                "total": self._total,
-                **more,
-            }
-        )
+        self.check()
+        fraction = self.done / self._total if self._total else 1.0
+        self.report(fraction, self._remaining(self.done), done=self.done, total=self._total, **more)
 
 
 _BENCH = _Bench()

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from roboreg_core.analysis import points as points_json
 from roboreg_core.analysis.points import Point, Seen
 from roboreg_core.device import choose_device, environment
-from roboreg_core.explore.execute import PartSpec, lent_pruner
+from roboreg_core.explore.execute import PartSpec, ScheduleProgress, lent_pruner
 from roboreg_core.explore.search_spec import SEARCH, SearchSpec, estimate_seconds, known_points, outlook_of
 from roboreg_core.explore.spec import point_record
-from roboreg_core.jobs.task import Context, Output, Stopped, Task
+from roboreg_core.jobs.task import Context, Output, Task
 from roboreg_core.runs.here import make_here
 from roboreg_core.schedule import Schedule
 
@@ -73,14 +73,15 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
     points = [points_json.from_json(json.loads(line)) for line in context.inputs["points"].decode().splitlines()]
     outlook = outlook_of(points)
     started, device = time.perf_counter(), choose_device(spec.device)
-    teller = _Teller(context, spec)
+    state = json.loads(context.state or b"{}")
+    earlier = [Trial.from_json(each) for each in state.get("trials", [])]
+    progress = ScheduleProgress(context, spec.trials, _pace(spec, len(earlier)), len(earlier))
+    progress.go_on("load")
     part = PartSpec(sweep=spec.id, setting=spec.setting, schedules=(), test=False, device=spec.device)
     with lent_pruner(part, context.inputs["dense"], device) as pruner:
-        state = json.loads(context.state or b"{}")
-        measurer = _Measurer(spec, pruner, context, teller, _seen_before(spec, points, state))
-        earlier = [Trial.from_json(each) for each in state.get("trials", [])]
+        measurer = _Measurer(spec, pruner, context, progress, _seen_before(spec, points, state))
         measurer.trials = list(earlier)
-        teller.go_on("search", len(earlier))
+        progress.go_on("search")
         trials = refine(
             spec.limits,
             measurer,
@@ -90,9 +91,10 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
             known=earlier,
             on_trials=measurer.keep,
         )
-    teller.go_on("time", spec.trials)
+    progress.done = spec.trials
+    progress.go_on("time")
     candidates = measured_candidates(trials, outlook, spec.line)
-    best = _timed_answers(spec, candidates, teller, device)
+    best = _timed_answers(spec, candidates, progress, device)
     return Output(
         result={
             "answers": [each.to_json() for each in best],
@@ -124,12 +126,13 @@ class _Measurer:
     """Measures batches of schedules, hands each over as a point, and saves what there is."""
 
     def __init__(
-        self, spec: SearchSpec, pruner: Pruner, context: Context, teller: _Teller, seen: dict[Schedule, Seen]
+        self, spec: SearchSpec, pruner: Pruner, context: Context, progress: ScheduleProgress, seen: dict[Schedule, Seen]
     ) -> None:
-        self._spec, self._pruner, self._context, self._teller, self._seen = spec, pruner, context, teller, seen
+        self._spec, self._pruner, self._context, self._progress, self._seen = spec, pruner, context, progress, seen
         self._fresh: dict[Schedule, Seen] = {}
         self.trials: list[Trial] = []
         self.measured = 0
+        self._best = 0.0
 
     def __call__(self, schedules: Sequence[Schedule]) -> list[Seen]:
         """What these see of the validation images."""
@@ -137,22 +140,23 @@ class _Measurer:
         from roboreg_core.data import sources
 
         missing = [schedule for schedule in schedules if schedule not in self._seen]
-        self._teller.told(len(self.trials) + len(schedules) - len(missing))
+        self._progress.done = len(self.trials) + len(schedules) - len(missing)
         images = {VALIDATION: sources.validation_images()}
-        for point in walk(self._pruner, missing, images, on_block=self._teller.block) if missing else ():
+        for point in walk(self._pruner, missing, images, on_block=self._progress.block) if missing else ():
             assert point.validation is not None
             self._context.put(*point_record(replace(point, **self._spec.setting.to_json())))
             self._seen[point.schedule] = self._fresh[point.schedule] = point.validation
             self.measured += 1
             self._save()
-            self._teller.measured(point)
+            self._best = max(self._best, point.validation.accuracy)
+            self._progress.measured(point, best=self._best)
         return [self._seen[schedule] for schedule in schedules]
 
     def keep(self, trials: Sequence[Trial]) -> None:
         """A batch is whole."""
         self.trials, self._fresh = list(trials), {}
         self._save()
-        self._teller.told(len(trials))
+        self._progress.done = len(trials)
 
     def _save(self) -> None:
         state = {
@@ -163,7 +167,7 @@ class _Measurer:
 
 
 def _timed_answers(
-    spec: SearchSpec, candidates: Sequence[Candidate], teller: _Teller, device: torch.device
+    spec: SearchSpec, candidates: Sequence[Candidate], progress: ScheduleProgress, device: torch.device
 ) -> tuple[Candidate, ...]:
     """The answers with their latency measured; where latency is limited, those that keep the limit in truth.
 
@@ -175,59 +179,18 @@ def _timed_answers(
 
     timed = []
     for each in answers(spec.limits, candidates, 2 * ANSWERS if spec.limits.latency is not None else ANSWERS):
-        teller.block(0)
+        progress.block(0)
         taken = time_network(ResNet20(each.schedule), BATCH, device=device, repeats=TIMED_REPEATS).median
         timed.append(replace(each, timed=taken))
     return answers(spec.limits, timed, ANSWERS)
 
 
-class _Teller:
-    """Reports how many schedules are measured and how long the rest will take; stops where told to."""
+def _pace(spec: SearchSpec, before: int) -> Callable[[int], float]:
+    """Estimates the seconds left when so many schedules are measured, `before` of them by earlier attempts."""
+    started, expected = time.perf_counter(), estimate_seconds(spec) / spec.trials
 
-    def __init__(self, context: Context, spec: SearchSpec) -> None:
-        self._context, self._total = context, spec.trials
-        self._expected = estimate_seconds(spec) / spec.trials
-        self._done = self._begun_at = 0
-        self._started = time.perf_counter()
-        self._stage = "load"
-        self._best: float | None = None
-        self._tell(milestone=True)
+    def remaining(done: int) -> float:
+        each = (time.perf_counter() - started) / (done - before) if done > before else expected
+        return each * (spec.trials - done)
 
-    def go_on(self, stage: str, done: int) -> None:
-        """Enter a stage with so many measured."""
-        self._stage, self._done, self._begun_at = stage, done, done
-        self._tell(milestone=True)
-
-    def told(self, done: int) -> None:
-        """So many are measured."""
-        self._done = done
-
-    def block(self, number: int) -> None:
-        """Before a block is pruned, or a batch evaluated (0)."""
-        if self._context.should_stop():
-            raise Stopped
-        if number:
-            self._tell(block=number)
-
-    def measured(self, point: Point) -> None:
-        """One more."""
-        self._done += 1
-        accuracy = point.validation.accuracy if point.validation else 0.0
-        self._best = max(self._best or 0.0, accuracy)
-        self._tell(milestone=True, schedule=point.schedule.to_json(), validation=accuracy, best=self._best)
-
-    def _tell(self, **more: Any) -> None:
-        if self._context.should_stop():
-            raise Stopped
-        new = self._done - self._begun_at
-        pace = (time.perf_counter() - self._started) / new if new > 0 else self._expected
-        self._context.report(
-            {
-                "stage": self._stage,
-                "fraction": min(0.999, self._done / self._total),
-                "remaining_seconds": pace * (self._total - self._done),
-                "done": self._done,
-                "total": self._total,
-                **more,
-            }
-        )
+    return remaining

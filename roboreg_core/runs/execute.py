@@ -15,7 +15,7 @@ from roboreg_core.jobs.task import Context, Output, Stopped, Task
 from roboreg_core.model.cost import Cost, cost
 from roboreg_core.runs.dense import shipped_content
 from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_SHARE, RunSpec, estimate_seconds
-from roboreg_core.runs.telling import Teller, fit_hooks
+from roboreg_core.runs.stages import StageProgress, fit_hooks
 from roboreg_core.schedule import BOUNDS, PRESETS
 
 if TYPE_CHECKING:
@@ -52,21 +52,21 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
 
     spec = RunSpec.from_json(spec_json)
     device = choose_device(spec.device)
-    teller = Teller(context, _weights(spec))
-    teller.begin("load")
+    progress = StageProgress(context, _weights(spec))
+    progress.begin("load")
     dense = checkpoints.dense_from_bytes(context.inputs["dense"], spec.dense_sha256, spec.dense)
     training, test = sources.training_images(spec.training_set), sources.test_images()
-    measured = _Measured(test, device, teller)
+    measured = _Measured(test, device, progress)
     measured.stage("dense", dense.model, context.inputs.get("logits_dense"))
-    pruned = _prune(spec, dense.model, training, device, teller)
+    pruned = _prune(spec, dense.model, training, device, progress)
     measured.stage("pruned", pruned.model)
     final, tuning = pruned.model, None
     if spec.epochs:
-        tuning = _tune(spec, pruned.model, dense.model, training, device, context, teller)
+        tuning = _tune(spec, pruned.model, dense.model, training, device, context, progress)
         final = tuning["model"]
         measured.stage("tuned", final)
         measured.best(tuning)
-    teller.begin("time")
+    progress.begin("time")
     timed = timings(dense.model, final, device)
     content = checkpoints.to_bytes(final)
     zeros = {"zeros": count_zeros(final).to_json()} if spec.weights() is not None else {}
@@ -89,7 +89,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "images": {"training": training.name, "test": test.name},
         "environment": {**environment(device), "precision": _precisions(spec, device)},
         "command": spec.command(),
-        "seconds": teller.seconds(),
+        "seconds": progress.seconds(),
     }
     # Kept by the run itself, which can then be read when that network's own record is gone.
     own = {} if shipped_content(dense.sha256) else {"dense": dense.content}
@@ -99,8 +99,8 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
 class _Measured:
     """Collects the report and the logits of each stage."""
 
-    def __init__(self, test: Images, device: torch.device, teller: Teller) -> None:
-        self.test, self.device, self.teller = test, device, teller
+    def __init__(self, test: Images, device: torch.device, progress: StageProgress) -> None:
+        self.test, self.device, self.progress = test, device, progress
         self.reports: dict[str, Any] = {}
         self.artifacts: dict[str, bytes] = {}
         self.speed: dict[str, float] = {}
@@ -114,10 +114,10 @@ class _Measured:
         from roboreg_core.evaluation.logits import logits
         from roboreg_core.evaluation.report import report
 
-        self.teller.begin(name)
+        self.progress.begin(name)
         if known is None:
             started = time.perf_counter()
-            values = logits(model, self.test, device=self.device, on_batch=self._tell)
+            values = logits(model, self.test, device=self.device, on_batch=self.progress.batch)
             self.speed.setdefault("evaluate", len(self.test) / (time.perf_counter() - started))
         else:
             values = torch.from_numpy(np.load(io.BytesIO(known), allow_pickle=False))
@@ -126,7 +126,7 @@ class _Measured:
         buffer = io.BytesIO()
         np.save(buffer, values.numpy())
         self.artifacts[f"logits_{name}"] = buffer.getvalue()
-        self.teller.inside(1.0, milestone=True, accuracy={name: figures.accuracy})
+        self.progress.inside(1.0, milestone=True, accuracy={name: figures.accuracy})
 
     def best(self, tuning: dict[str, Any]) -> None:
         """Report on the epoch that was best on validation images, beside the last one, which is what is kept."""
@@ -136,14 +136,11 @@ class _Measured:
         epoch, model = tuning["best"]
         accuracy = self.reports["tuned"]["accuracy"]
         if epoch is not None and epoch < len(tuning["history"]):
-            figures = report(logits(model, self.test, device=self.device, on_batch=self._tell), self.test.labels)
+            figures = report(
+                logits(model, self.test, device=self.device, on_batch=self.progress.batch), self.test.labels
+            )
             accuracy = figures.accuracy
         self.best_epoch = {"epoch": epoch, "accuracy": accuracy}
-
-    def _tell(self, share: float) -> None:
-        if self.teller.context.should_stop():
-            raise Stopped
-        self.teller.inside(share)
 
 
 def _weights(spec: RunSpec) -> dict[str, float]:
@@ -153,17 +150,17 @@ def _weights(spec: RunSpec) -> dict[str, float]:
     return {"load": 2.0, "dense": 4.0, "prune": 4.0, "pruned": 4.0, "tune": tune, "tuned": tuned, "time": 3.0}
 
 
-def _prune(spec: RunSpec, dense: ResNet20, training: Images, device: torch.device, teller: Teller) -> Pruned:
+def _prune(spec: RunSpec, dense: ResNet20, training: Images, device: torch.device, progress: StageProgress) -> Pruned:
     from roboreg_core.pruning.prune import Pruned, Pruner
     from roboreg_core.pruning.weights import prune_weights
 
-    teller.begin("prune")
+    progress.begin("prune")
     weights = spec.weights()
     if weights is not None:
         found = prune_weights(dense, weights, spec.schedule)
         return Pruned(model=found.model, blocks=(), notes=(), seconds=found.seconds)
     pruner = Pruner(dense, spec.pruning(), calibration=training, device=device)
-    return pruner.prune(spec.schedule, on_block=lambda number: teller.inside((number - 1) / len(BOUNDS)))
+    return pruner.prune(spec.schedule, on_block=lambda number: progress.inside((number - 1) / len(BOUNDS)))
 
 
 def _tune(
@@ -173,12 +170,12 @@ def _tune(
     training: Images,
     device: torch.device,
     context: Context,
-    teller: Teller,
+    progress: StageProgress,
 ) -> dict[str, Any]:
     from roboreg_core.data.sources import validation_images
     from roboreg_core.training.loop import fit
 
-    teller.begin("tune")
+    progress.begin("tune")
     fitted = fit(
         model,
         training,
@@ -187,7 +184,7 @@ def _tune(
         validation=validation_images(),
         teacher=dense,
         keep_zeros=spec.weights() is not None,
-        hooks=fit_hooks(teller, context, spec.epochs),
+        hooks=fit_hooks(progress, spec.epochs),
         resume=context.state,
     )
     if fitted.stopped:

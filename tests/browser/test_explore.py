@@ -57,6 +57,12 @@ def test_a_sweep_is_defined_started_watched_stopped_and_resumed(page: Page, smal
     resume.click()
     expect(card).to_contain_text(re.compile("All 12.points measured"), timeout=SWEEP_MS)
     assert control.status(store, sweep).done == 12
+    # Deleted, it can be brought back at once.
+    card.locator("[class*='st-key-more-'] button").click()
+    page.locator(f".st-key-delete-{sweep.id} button").click()
+    page.locator(".st-key-undo button").click()
+    expect(card).to_be_visible()
+    assert sweep in kept.sweeps(store)
     store.close()
 
 

@@ -42,8 +42,9 @@ def show() -> None:
 
 def _list() -> None:
     found = _found()
-    if [sweep.id for sweep, status in found if status.state in _AT_WORK] != st.session_state[_ACTIVE]:
-        st.rerun()  # one began or ended: the page looks again every second only while one is at work
+    active = [sweep.id for sweep, status in found if status.state in _AT_WORK]
+    if active != st.session_state[_ACTIVE] or [sweep.id for sweep, _ in found] != st.session_state[define.DRAWN]:
+        st.rerun()  # one began, ended or was deleted: the page looks again only while one is at work, and has the bin
     st.markdown(panels.escape(told.finding(found)))
     for sweep, status in found[:SHOWN]:
         _card(sweep, status)

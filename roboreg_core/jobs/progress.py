@@ -1,0 +1,30 @@
+"""Progress that every job reports while it runs: the stage, the fraction done, the seconds left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from roboreg_core.jobs.task import Context, Stopped
+
+
+class ProgressReporter:
+    """Reports a job's progress to its context.
+
+    Attributes:
+        context: where to.
+        stage: the part of the job that is under way.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.stage = ""
+
+    def check(self) -> None:
+        """Raise `Stopped` where the job was cancelled."""
+        if self.context.should_stop():
+            raise Stopped
+
+    def report(self, fraction: float, remaining_seconds: float, **more: Any) -> None:
+        """Report the fraction done, 0..1, and the seconds left, both of the whole job."""
+        progress = {"stage": self.stage, "fraction": fraction, "remaining_seconds": remaining_seconds}
+        self.context.report({**progress, **more})
