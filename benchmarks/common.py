@@ -167,16 +167,30 @@ def _row(name: str, rates: list[float], usual: list[float]) -> Row:
 
 
 def machine(device: str = "cpu") -> dict[str, Any]:
-    """What the figures depend on: processor, cores, device, whether that has bfloat16, threads, versions."""
-    on = torch.device(device)
-    return {"processor": _processor(), "cores": os.cpu_count(), "bfloat16": has_bfloat16(on), **environment(on)}
+    """What the figures depend on: processor and its family, cores, device and its bfloat16, threads, versions."""
+    on, listed = torch.device(device), _cpu_list()
+    return {
+        "processor": listed.get("model name") or platform.processor() or platform.machine(),
+        "family": family(listed.get("vendor_id", ""), listed.get("flags", "")),
+        "cores": os.cpu_count(),
+        "bfloat16": has_bfloat16(on),
+        **environment(on),
+    }
 
 
-def _processor() -> str:
+def family(vendor: str, flags: str) -> str:
+    """Vendor and widest vectors of a processor, from Linux's `vendor_id` and `flags`: `AMD, AVX-512 with bfloat16`."""
+    names = {"GenuineIntel": "Intel", "AuthenticAMD": "AMD"}
+    vectors = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 with bfloat16", "avx512bw": "AVX-512", "avx2": "AVX2"}
+    widest = next((name for flag, name in vectors.items() if flag in flags.split()), platform.machine())
+    return f"{names.get(vendor, vendor or 'unknown vendor')}, {widest}"
+
+
+def _cpu_list() -> dict[str, str]:
+    """The first processor of Linux's list; empty on other systems."""
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    lines = cpuinfo.read_text().split("\n\n")[0].splitlines() if cpuinfo.exists() else []
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def show(

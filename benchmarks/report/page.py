@@ -104,10 +104,9 @@ def _row(*cells: str) -> str:
 def _when(command: str, measured: Measurement) -> str:
     """Where figures come from."""
     machine = measured.machine
-    lacks = ", no bfloat16" if machine.get("bfloat16") is False else ""
     beside = "" if measured.busy <= FREE else f", beside other work ({percent(measured.busy, 0)} of the cores)"
     return (
-        f"`{command}`, {measured.date}, {machine['processor']}, {machine['cores']} cores{lacks}, "
+        f"`{command}`, {measured.date}, {machine['processor']} ({machine['family']}), {machine['cores']} cores, "
         f"torch {machine['torch']} on {machine['threads']} threads{beside}.\n"
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.common import family
 from benchmarks.report import measurements
 from benchmarks.report.__main__ import PAGE, README, chosen, readme_parts
 from benchmarks.report.catalogue import BENCHMARKS, BY_NAME, MISSED, REACHED, Benchmark
@@ -18,7 +19,7 @@ from benchmarks.report.page import NO_GPU, NOT_YET, page, short, with_parts
 from roboreg_core import paths
 from roboreg_core.errors import RoboRegError, SpecError
 
-MACHINE = {"processor": "abacus", "cores": 2, "threads": 2, "torch": "2.0"}
+MACHINE = {"processor": "abacus", "family": "Intel, AVX2", "cores": 2, "threads": 2, "torch": "2.0"}
 CONTENDERS = [
     {"name": name, "median": rate, "low": rate, "high": rate, "ratio": ratio, "ratio_low": ratio, "ratio_high": ratio}
     for name, rate, ratio in (("usual: PIL", 100.0, 1.0), ("RoboReg", 400.0, 4.0), ("other", 500.0, 5.0))
@@ -109,7 +110,7 @@ def test_a_figure_is_on_the_page_with_its_rival_its_goal_and_its_machine() -> No
     assert "PIL, 100 images/s" in row
     assert row.endswith(f"3 times: {REACHED} |")
     assert f"4.5 times: {MISSED}" in text
-    assert "2026-01-02, abacus, 2 cores, torch 2.0 on 2 threads." in text
+    assert "2026-01-02, abacus (Intel, AVX2), 2 cores, torch 2.0 on 2 threads." in text
 
 
 def test_a_rival_is_no_figure_of_the_readme_and_has_no_goal() -> None:
@@ -138,8 +139,7 @@ def test_work_beside_it_is_said() -> None:
 
 def test_a_processor_without_bfloat16_is_said() -> None:
     slider = ALL["slider"]
-    assert "2 cores, no bfloat16, torch" in page({"slider": replace(slider, machine={**MACHINE, "bfloat16": False})})
-    assert "bfloat16, torch" not in page({"slider": replace(slider, machine={**MACHINE, "bfloat16": True})})
+    assert "abacus (Intel, AVX2), 2 cores, torch" in page({"slider": slider})
 
 
 def test_growth_that_was_measured_in_part_says_what_is_missing() -> None:
@@ -201,3 +201,20 @@ def test_benchmarks_are_chosen_by_name() -> None:
 def test_modules_of_benchmarks_are_there(benchmark: Benchmark) -> None:
     base = paths.PROJECT / "benchmarks" / benchmark.module
     assert base.with_suffix(".py").is_file() or (base / "__main__.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("vendor", "flags", "expected"),
+    [
+        ("GenuineIntel", "sse avx2 avx512f avx512bw avx512_bf16 amx_bf16", "Intel, AMX"),
+        ("AuthenticAMD", "avx2 avx512f avx512bw avx512_bf16", "AMD, AVX-512 with bfloat16"),
+        ("GenuineIntel", "avx2 avx512f avx512bw", "Intel, AVX-512"),
+        ("AuthenticAMD", "sse avx2", "AMD, AVX2"),
+        ("Other", "", "Other, x86_64"),
+    ],
+)
+def test_a_family_is_vendor_and_widest_vectors(
+    vendor: str, flags: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert family(vendor, flags) == expected
