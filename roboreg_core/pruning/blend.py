@@ -23,8 +23,8 @@ from roboreg_core.pruning.refit import split
 DAMPING = 1e-2
 # Of conv2's nine taps only the strongest combinations steer a step; whether it helps is measured with all of them.
 RANK = 2
-# Places at once: few enough that what filters see there stays in a cache, enough for matrices of some size.
-IN_CACHE = 500
+# Places at once: few enough that what the filters see there stays in a core's cache.
+IN_CACHE = 100
 # Shares of the solved step that are tried, until one lowers the error.
 SHARES = (1.0, 0.5)
 
@@ -119,30 +119,26 @@ class _Residual:
 
 
 def _grams(channels: Tensor, hidden: Tensor, reads: Tensor) -> Tensor:
-    """The left side of each filter's equations while its pattern holds, (k, size, size).
+    """The left side of each filter's equations while its ReLU pattern holds, (k, size, size).
 
-    `channels` (n, 9, size), `hidden` (k, n, 9), `reads` (k, 9, outputs). A filter's pattern only changes when it is its
-    turn, so this is done for all at once: channels go through the cache once, not once a filter.
+    `channels` (n, 9, size), `hidden` (k, n, 9), `reads` (k, 9, outputs). All filters are done at once, so that the
+    channels pass through the cache once.
     """
-    size = channels.shape[2]
+    filters, size = len(reads), channels.shape[2]
     values, vectors = torch.linalg.eigh(reads @ reads.transpose(1, 2))
     strongest = vectors[:, :, -RANK:] * values[:, None, -RANK:].clamp_min(0).sqrt()
-    combinations = strongest.transpose(1, 2).contiguous()
-    grams = channels.new_zeros(len(reads), size, size)
-    for first in range(0, len(channels), IN_CACHE):
-        rows = _combined(channels[first : first + IN_CACHE], hidden[:, first : first + IN_CACHE], combinations)
+    combinations = strongest.permute(2, 0, 1).contiguous()
+    active = (hidden > 0).transpose(0, 1).contiguous()
+    grams = channels.new_zeros(filters, size, size)
+    for part, mask in zip(channels.split(IN_CACHE), active.split(IN_CACHE), strict=True):
+        # What each combination of taps sees where the filter is active: (places, ranks * k, size).
+        rows = (mask[:, None] * combinations).flatten(1, 2) @ part
+        rows = rows.view(-1, filters, size).transpose(0, 1)
         grams.baddbmm_(rows.transpose(1, 2), rows)
     own = grams.diagonal(dim1=1, dim2=2)
     # Never nothing: where a channel is zero on every image the equations would have no single solution.
     own.add_(DAMPING * own + 1e-6 * own.mean(1, keepdim=True) + 1e-12)
     return grams
-
-
-def _combined(channels: Tensor, hidden: Tensor, combinations: Tensor) -> Tensor:
-    """What combinations of taps (k, ranks, 9) see where filters are active, (k, n * ranks, size)."""
-    active = (hidden > 0).transpose(0, 1)[:, :, None] * combinations
-    rows = active.flatten(1, 2) @ channels
-    return rows.view(*active.shape[:3], -1).transpose(0, 1).flatten(1, 2)
 
 
 def _squares(values: Tensor) -> float:
