@@ -33,7 +33,10 @@ OUTSIDE = Path(__file__).parent / "outside.py"
 @settings(max_examples=8)
 @given(counts=st.tuples(*(st.integers(1, bound) for bound in BOUNDS)), seed=st.integers(0, 99))
 def test_every_schedule_gives_the_same_logits(few_images: Images, counts: tuple[int, ...], seed: int) -> None:
-    made = export.export_onnx(random_network(Schedule(counts), seed), few_images)
+    network = random_network(Schedule(counts), seed)
+    with torch.no_grad():
+        network.linear.weight *= 0.1  # logits as large as a trained network's: the tolerance is absolute
+    made = export.export_onnx(network, few_images)
     assert made.difference <= export.TOLERANCE
     assert made.images == len(few_images)
 
