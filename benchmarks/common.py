@@ -167,14 +167,13 @@ def _row(name: str, rates: list[float], usual: list[float]) -> Row:
 
 
 def machine(device: str = "cpu") -> dict[str, Any]:
-    """What the figures depend on: processor and its family, cores, device and its bfloat16, threads, versions."""
-    on, listed = torch.device(device), _cpu_list()
+    """What the figures depend on: processor and its family, cores, device, threads, versions."""
+    listed = _cpu_list()
     return {
         "processor": listed.get("model name") or platform.processor() or platform.machine(),
         "family": family(listed.get("vendor_id", ""), listed.get("flags", "")),
         "cores": os.cpu_count(),
-        "bfloat16": has_bfloat16(on),
-        **environment(on),
+        **environment(torch.device(device)),
     }
 
 

@@ -74,13 +74,13 @@ def has_bfloat16(device: torch.device) -> bool:
 
 @lru_cache(maxsize=1)
 def cpu_has_bfloat16() -> bool:
-    """Whether this CPU multiplies in bfloat16: AVX-512's, AMX's or Arm's bfloat16 extension.
+    """Whether this CPU has bfloat16 instructions: AVX-512's, AMX's or Arm's bfloat16 extension.
 
     With plain AVX-512 oneDNN converts to float32 and back, at half of float32's speed. Read from Linux's list of CPU
-    features, without torch; False on systems without that list, and where `ATEN_CPU_CAPABILITY` limits torch to
-    smaller vectors.
+    features, without torch; False on systems without that list, and where `ATEN_CPU_CAPABILITY` or
+    `ONEDNN_MAX_CPU_ISA` limits the instruction set.
     """
-    if os.environ.get("ATEN_CPU_CAPABILITY", "").lower() in ("default", "avx2"):
+    if os.environ.get("ATEN_CPU_CAPABILITY", "").lower() in ("default", "avx2") or "ONEDNN_MAX_CPU_ISA" in os.environ:
         return False
     try:
         listed = re.search(r"^(?:flags|Features)\s*:(.*)$", CPU_LIST.read_text(encoding="utf-8"), re.MULTILINE)

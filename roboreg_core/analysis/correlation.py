@@ -210,11 +210,17 @@ def _fisher(values: Matrix, is_partial: bool) -> tuple[Matrix, Matrix, Matrix]:
 
 
 def bootstrap(values: Matrix, *, seed: int = 0, resamples: int = RESAMPLES) -> tuple[Matrix, Matrix, Matrix]:
-    """Spearman's correlations of the columns of `values` (n, v), and the ends of their 95 % intervals: (v, v) each.
+    """Spearman's correlations of columns and their 95 % bootstrap intervals over rows.
 
-    Bias-corrected and accelerated bootstrap (BCa) over rows, without the corrections above 1,000 rows; every interval
-    holds its value. Equal and opposite orders have their value for an interval. Where most resamples hold a column that
-    does not vary, or the corrections do not exist, the interval is -1 to 1.
+    Args:
+        values: (n, v), a row for each schedule.
+        seed: of the resamples.
+        resamples: how many.
+
+    Returns:
+        Correlations, lower and upper ends, (v, v) each. Bias-corrected and accelerated (BCa, Efron 1987) up to 1,000
+        rows, else percentiles; an interval always contains its value. The interval of a correlation of 1 or -1 is that
+        value. It is -1 to 1 where most resamples hold a constant column or the corrections do not exist.
     """
     from scipy import stats
 

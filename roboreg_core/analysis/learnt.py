@@ -70,7 +70,7 @@ class Learnt:
 
 @lru_cache(maxsize=1)
 def _with_measured(outlook: Learnt, measured: tuple[tuple[Schedule, Seen], ...]) -> Learnt:
-    """Kept until more was measured: a search ranks and proposes by the same fit."""
+    """Cache the last fit: a search ranks and proposes by the same one."""
     like = replace(outlook.points[0], test=None, tuned_validation=None, tuned_test=None, latency=None, record="")
     more = [replace(like, schedule=schedule, kept=schedule, validation=seen) for schedule, seen in measured]
     known = {point.schedule for point in outlook.points}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -38,8 +37,7 @@ def time_network(model: ResNet20, batch: int = 1, *, device: torch.device | str 
     """Time the forward pass of one batch, after `WARM_UP` calls that do not count."""
     device = torch.device(device)
     seconds = []
-    # A CPU is timed as it is: `working_on` would change how its memory is handed out.
-    with working_on(device) if device.type == "cuda" else nullcontext():
+    with working_on(device):
         network = inference_model(model, device)
         images = torch.zeros(batch, 3, 32, 32, device=device).to(memory_format=torch.channels_last)
         for call in range(WARM_UP + repeats):

@@ -66,7 +66,9 @@ def shares(schedules: Sequence[Schedule], setting: Setting, *, test: bool) -> li
 
 def speed(setting: Setting, records: Iterable[Record]) -> float:
     """How many times as long as two CPU cores this machine takes, from its own newest points by the same method."""
-    own = [each for each in records if each.kind == POINT and not each.recorded and _alike(each, setting)][:RECENT]
+    # Points that were reused took no time.
+    timed = (each for each in records if each.kind == POINT and not each.recorded and each.result["seconds"] > 0)
+    own = [each for each in timed if _alike(each, setting)][:RECENT]
     if not own:
         return 1.0
     # Seeds share nothing, and neither do points with and without test images: those are other sweeps' work.

@@ -41,7 +41,7 @@ class PartSpec:
         test: whether test images are measured beside the validation images.
         device: `auto`, `cpu` or `cuda`.
         go_on: whether another part of the same setting is likely to follow in this process, which then finds what both
-            share; else the memory, more than 1 GB, is given back.
+            share; else the pruner, more than 1 GB, is dropped.
         seconds: how long it is expected to take; 0 where nobody knows.
     """
 
@@ -115,12 +115,12 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
 def _walked(
     part: PartSpec, left: Sequence[Schedule], content: bytes, device: torch.device, progress: ScheduleProgress
 ) -> Iterator[Point]:
-    """The points of these schedules. At its end nothing holds the pruner here, so that its memory can be given back."""
+    """The points of these schedules. At its end nothing holds the pruner here, so that it can be dropped."""
     from roboreg_core.analysis.walk import walk
 
-    progress.go_on("load")
+    progress.begin("load")
     pruner = _BENCH.pruner(part, content, device) if left else None
-    progress.go_on("sweep")
+    progress.begin("sweep")
     if pruner is not None:
         yield from walk(pruner, left, _images(part), on_block=progress.block)
 
@@ -170,7 +170,7 @@ class _Bench:
 
     @contextmanager
     def used(self, *, go_on: bool) -> Iterator[None]:
-        """By one part at a time; the memory is given back behind it unless another part is to go on."""
+        """By one part at a time; the pruner is dropped behind it unless another part is to go on."""
         with self._lock:
             try:
                 yield
@@ -193,7 +193,7 @@ class _Bench:
         return self._pruner
 
     def clear(self) -> None:
-        """Give the memory back."""
+        """Drop the pruner."""
         self._key, self._pruner = (), None
 
 
@@ -211,33 +211,39 @@ class ScheduleProgress(ProgressReporter):
         done: schedules that are measured, those of earlier attempts included.
     """
 
-    def __init__(self, context: Context, total: int, remaining: Callable[[int], float], done: int) -> None:
-        """`remaining` estimates the seconds that are left when so many are done."""
+    def __init__(
+        self, context: Context, total: int, remaining: Callable[[int], float], done: int, *, most: float = 1.0
+    ) -> None:
+        """Start with `done` schedules of `total`.
+
+        `remaining` estimates the seconds left from the schedules done; `most` is the largest fraction to report, below
+        1 where other work follows the last schedule.
+        """
         super().__init__(context)
-        self.done = done
+        self.done, self._most = done, most
         self._total, self._remaining = total, remaining
 
-    def go_on(self, stage: str) -> None:
+    def begin(self, stage: str) -> None:
         """Enter a stage."""
         self.stage = stage
-        self._tell(milestone=True)
+        self._report_schedules(milestone=True)
 
     def block(self, number: int) -> None:
         """Before a block is pruned, or a batch evaluated (0)."""
         self.check()
         if number:
-            self._tell(block=number)
+            self._report_schedules(block=number)
 
     def measured(self, point: Point, **more: Any) -> None:
-        """A point is there."""
+        """Report a measured point."""
         self.done += 1
         seen = point.validation
         accuracy = seen.accuracy if seen else None
-        self._tell(milestone=True, schedule=point.schedule.to_json(), validation=accuracy, **more)
+        self._report_schedules(milestone=True, schedule=point.schedule.to_json(), validation=accuracy, **more)
 
-    def _tell(self, **more: Any) -> None:
+    def _report_schedules(self, **more: Any) -> None:
         self.check()
-        fraction = self.done / self._total if self._total else 1.0
+        fraction = min(self._most, self.done / self._total) if self._total else self._most
         self.report(fraction, self._remaining(self.done), done=self.done, total=self._total, **more)
 
 

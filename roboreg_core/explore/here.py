@@ -14,7 +14,7 @@ from roboreg_core.explore.execute import PartSpec, measure
 from roboreg_core.explore.kept import Sweep, missing
 from roboreg_core.explore.spec import POINT, SweepSpec
 from roboreg_core.jobs.task import LocalContext
-from roboreg_core.runs.here import keeping, run_here
+from roboreg_core.runs.here import record_writer, run_here
 from roboreg_core.schedule import Schedule
 from roboreg_core.store.store import Store
 
@@ -79,7 +79,7 @@ def _part(
         seconds=estimate_seconds(spec, store.list_records(POINT), only=points),
     )
     inputs = {"dense": checkpoint.content}
-    measure(part.to_json(), LocalContext(inputs=inputs, on_report=on_report, on_put=keeping(store)))
+    measure(part.to_json(), LocalContext(inputs=inputs, on_report=on_report, on_put=record_writer(store)))
 
 
 def _of_whole(

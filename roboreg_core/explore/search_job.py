@@ -49,7 +49,10 @@ def search_here(
     *,
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
 ) -> Record:
-    """Search in this process and keep the record; points are kept as they come, so a repeated call goes on."""
+    """Search in this process and keep the record.
+
+    Points and the state of the search are kept as they come: an interrupted search, called again, goes on.
+    """
     found = store.get_record(spec.id)
     if found is not None:
         return found
@@ -75,13 +78,13 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
     started, device = time.perf_counter(), choose_device(spec.device)
     state = json.loads(context.state or b"{}")
     earlier = [Trial.from_json(each) for each in state.get("trials", [])]
-    progress = ScheduleProgress(context, spec.trials, _pace(spec, len(earlier)), len(earlier))
-    progress.go_on("load")
+    progress = ScheduleProgress(context, spec.trials, _pace(spec, len(earlier)), len(earlier), most=0.999)
+    progress.begin("load")
     part = PartSpec(sweep=spec.id, setting=spec.setting, schedules=(), test=False, device=spec.device)
     with lent_pruner(part, context.inputs["dense"], device) as pruner:
         measurer = _Measurer(spec, pruner, context, progress, _seen_before(spec, points, state))
         measurer.trials = list(earlier)
-        progress.go_on("search")
+        progress.begin("search")
         trials = refine(
             spec.limits,
             measurer,
@@ -92,7 +95,7 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
             on_trials=measurer.keep,
         )
     progress.done = spec.trials
-    progress.go_on("time")
+    progress.begin("time")
     candidates = measured_candidates(trials, outlook, spec.line)
     best = _timed_answers(spec, candidates, progress, device)
     return Output(

@@ -120,7 +120,7 @@ def known(store: Store, setting: Setting) -> Known:
 
 
 def known_points(store: Store, setting: Setting) -> tuple[Point, ...]:
-    """The points of a setting that have validation images, whatever the seed."""
+    """Points of a setting with validation accuracy, whatever the seed."""
     every = kept.points(store, **{name: value for name, value in setting.to_json().items() if name != "seed"})
     return tuple(point for point in every if point.validation is not None)
 

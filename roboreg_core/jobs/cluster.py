@@ -31,7 +31,7 @@ CALL_SECONDS = 30.0
 
 # What the engine needs of dask, set for the whole process because nannies read it whenever they start a worker.
 SETTINGS = {
-    # By default dask gives its workers one OpenMP thread and lets malloc return all freed memory to the system.
+    # Empty: workers keep the caller's thread and malloc settings, which dask would override.
     "distributed.nanny.pre-spawn-environ": {},
     # A daemonic process may not have children, e.g. those of a data loader.
     "distributed.worker.daemon": False,

@@ -80,9 +80,9 @@ def blend(around: Around, mixtures: Tensor, weights: Tensor) -> Tensor:
     left = _Residual(around.channels, before, hidden, reads, residual)
     loudness = hidden.square().mean((1, 2)) * reads.square().sum((1, 2))
     for one in loudness.argsort(descending=True).tolist():
-        step = inverses[one] @ left.pull(one)
+        step = inverses[one] @ left.right_hand_side(one)
         for share in SHARES:
-            if left.falls(one, share * step):
+            if left.try_step(one, share * step):
                 mixtures[one] += share * step
                 break
     return mixtures
@@ -101,13 +101,13 @@ class _Residual:
         self._residual = residual
         self._lowest = _squares(residual)
 
-    def pull(self, one: int) -> Tensor:
-        """The right side of a filter's equations, (size,)."""
+    def right_hand_side(self, one: int) -> Tensor:
+        """Right-hand side of a filter's normal equations, (size,)."""
         weights = (self._residual @ self._reads[one].T) * (self._hidden[one] > 0)
         return weights.view(-1) @ self._channels.flatten(0, 1)
 
-    def falls(self, one: int, step: Tensor) -> bool:
-        """Whether the error falls when a filter's mixture moves by `step` (size,); where it does, the step is taken."""
+    def try_step(self, one: int, step: Tensor) -> bool:
+        """Move a filter's mixture by `step` (size,) if that lowers the error; return whether it did."""
         change = (self._channels.flatten(0, 1) @ step).view_as(self._before[one])
         moved = (self._before[one] + change).relu_() - self._hidden[one]
         left = torch.addmm(self._residual, moved, self._reads[one], alpha=-1)
@@ -119,7 +119,7 @@ class _Residual:
 
 
 def _grams(channels: Tensor, hidden: Tensor, reads: Tensor) -> Tensor:
-    """The left side of each filter's equations while its ReLU pattern holds, (k, size, size).
+    """Normal-equation matrix of each filter for a fixed ReLU pattern, (k, size, size).
 
     `channels` (n, 9, size), `hidden` (k, n, 9), `reads` (k, 9, outputs). All filters are done at once, so that the
     channels pass through the cache once.
@@ -131,7 +131,7 @@ def _grams(channels: Tensor, hidden: Tensor, reads: Tensor) -> Tensor:
     active = (hidden > 0).transpose(0, 1).contiguous()
     grams = channels.new_zeros(filters, size, size)
     for part, mask in zip(channels.split(IN_CACHE), active.split(IN_CACHE), strict=True):
-        # What each combination of taps sees where the filter is active: (places, ranks * k, size).
+        # Channels combined over taps where the filter is active: (places, ranks * k, size).
         rows = (mask[:, None] * combinations).flatten(1, 2) @ part
         rows = rows.view(-1, filters, size).transpose(0, 1)
         grams.baddbmm_(rows.transpose(1, 2), rows)

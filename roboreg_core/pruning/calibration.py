@@ -18,8 +18,7 @@ from roboreg_core.seeding import torch_generator
 BATCH_SIZE = 250
 # Places looked at in each image, by stage, of 1024, 256 and 64: neighbouring pixels tell much the same.
 PLACES = (16, 8, 6)
-# Images (n, channels, h, w) in parts of `BATCH_SIZE`, a tensor each: whole, they would be copied together and memory of
-# their size asked of the system anew each time.
+# Images (n, channels, h, w) in parts of `BATCH_SIZE`, a tensor each: as a whole they would be copied together.
 Parts = tuple[Tensor, ...]
 
 

@@ -120,7 +120,7 @@ def _blend(site: Site, inner: Inner, outer: Outer, kept: Tensor, lowest: float) 
 
 
 def advance(site: Site, pruned: PrunedBlock) -> Parts:
-    """What the pruned block answers to the site's inputs, (n, outputs, h, w) in all."""
+    """Output of the pruned block for the site's inputs, (n, outputs, h, w) in all; `pruned.channels` are rectified."""
     assert site.inputs is not None
     block, outer = site.block, pruned.outer
     conv1, bias1 = pruned.inner.folded()

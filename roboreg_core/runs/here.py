@@ -51,7 +51,7 @@ def make_here(
         state=unfinished.read_bytes() if unfinished.exists() else None,
         on_report=on_report,
         on_save=lambda state: write_whole(unfinished, state),
-        on_put=keeping(store),
+        on_put=record_writer(store),
     )
     output = function(spec, context)
     artifacts = {name: store.artifacts.put(part) for name, part in output.artifacts.items()}
@@ -67,8 +67,8 @@ def make_here(
     return record
 
 
-def keeping(store: Store) -> Callable[[str, str, dict[str, Any], dict[str, Any]], None]:
-    """Keeps what a task hands over on the way: `on_put` of a `LocalContext`."""
+def record_writer(store: Store) -> Callable[[str, str, dict[str, Any], dict[str, Any]], None]:
+    """An `on_put` of a `LocalContext` that writes each record to the store."""
 
     def put(kind: str, key: str, spec: dict[str, Any], result: dict[str, Any]) -> None:
         store.complete_record(Record(kind=kind, id=key, created=now(), spec=spec, result=result))

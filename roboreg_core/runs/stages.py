@@ -50,7 +50,7 @@ class StageProgress(ProgressReporter):
         self.report(fraction, spent * (1 - fraction) / here if here > 0.02 else self._total - self._before, **more)
 
     def batch(self, share: float) -> None:
-        """The same, stopping here where the job was cancelled."""
+        """Report the share of the stage done, 0..1; raise `Stopped` where the job was cancelled."""
         self.check()
         self.inside(share)
 

@@ -1,4 +1,4 @@
-"""Names that people give: cleaned, compared, made unique. Any language is welcome; invisible characters are not."""
+"""Names that people give: cleaned, compared, made unique. Any language is welcome; control characters are not."""
 
 from __future__ import annotations
 
@@ -21,13 +21,19 @@ def folded(name: str) -> str:
 
 
 def clean_name(text: str, what: str, *, longest: int = LONGEST_NAME, error: type[RoboRegError] = SpecError) -> str:
-    """The name in one line and in Unicode's composed form; `what` it names stands in the message of an error.
+    """The name in one line and in Unicode's composed form.
+
+    Args:
+        text: as it was typed.
+        what: what is named, for error messages.
+        longest: most characters.
+        error: the class to raise.
 
     Raises:
-        error: nothing is left, it is longer than `longest`, or it holds invisible characters.
+        error: nothing visible is left, it is longer than `longest`, or it holds control characters.
     """
     name = composed(" ".join(text.split()), what, error=error)
-    if not folded(name):
+    if all(unicodedata.category(char)[0] in "CZ" for char in name):
         raise error(f"{what} must have 1..{longest} characters, got none: type one")
     if len(name) > longest:
         raise error(f"{what} must have 1..{longest} characters, got {len(name):,}: shorten it")
@@ -43,7 +49,7 @@ def composed(text: str, what: str, *, allowed: str = "", error: type[RoboRegErro
     for place, char in enumerate(text, start=1):
         hidden = unicodedata.category(char) in ("Cc", "Cs") or char in _TURNING
         if hidden and char not in allowed:
-            raise error(f"{what} must hold no invisible control signs, got U+{ord(char):04X} at {place}: remove it")
+            raise error(f"{what} must hold no control characters, got U+{ord(char):04X} at {place}: remove it")
     return unicodedata.normalize("NFC", text)
 
 

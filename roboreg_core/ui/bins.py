@@ -50,7 +50,8 @@ class Bin:
         entries = self.entries()
         if not entries:
             return
-        with st.expander(f"{self.title} ({len(entries)}), kept for {BIN_DAYS} days", icon=":material/delete:"):
+        title = f"{self.title} ({len(entries)}), kept for {BIN_DAYS} days"
+        with st.expander(title, icon=":material/delete:", key=keys.of("bin", self.title)):
             for deleted, row, _ in entries[:SHOWN]:
                 with st.container(horizontal=True, vertical_alignment="center"):
                     st.html(row, width="stretch")

@@ -25,10 +25,15 @@ BADGES = {
 
 def unfinished(
     jobs: Callable[[], Sequence[Job]], card: Callable[[Job], None], lead: Callable[[Sequence[Job]], object]
-) -> None:
-    """A card for each of the unfinished among `jobs()`, running ones first, under `lead`; nothing where there is none.
+) -> bool:
+    """Draw a card for each unfinished job, running ones first; return whether there was one.
 
     Drawn again every second, and all of the page where one began or ended.
+
+    Args:
+        jobs: reads the jobs from the store.
+        card: draws what is inside one job's card.
+        lead: draws what stands above the cards, from the unfinished jobs.
     """
     drawn = [job.id for job in _active(jobs())]
 
@@ -43,6 +48,7 @@ def unfinished(
 
     if drawn:
         st.fragment(part, run_every=REFRESH_SECONDS)()
+    return bool(drawn)
 
 
 def boxed(job: Job) -> st.delta_generator.DeltaGenerator:

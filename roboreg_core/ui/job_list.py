@@ -34,12 +34,10 @@ def summary(jobs: Sequence[Job]) -> str:
 def everything() -> None:
     """All jobs; looks again every second while one is unfinished."""
     _sweeps()
-    job_cards.unfinished(state.jobs, _active_card, lambda active: st.markdown(panels.escape(summary(active))))
-    jobs = state.jobs()
-    if all(job.status.is_ended for job in jobs):
+    if not job_cards.unfinished(state.jobs, _active_card, lambda jobs: st.markdown(panels.escape(summary(jobs)))):
         st.markdown(panels.escape(summary(())))
     panels.kept_error(ERRORS)
-    _ended([job for job in jobs if job.status.is_ended])
+    _ended([job for job in state.jobs() if job.status.is_ended])
 
 
 def _sweeps() -> None:

@@ -76,7 +76,7 @@ def test_only_its_bytes_are_an_uploads_identity() -> None:
     ("change", "reason"),
     [
         ({"name": " "}, r"a network's name must have 1\.\.80 characters, got none"),
-        ({"name": "a\x00"}, "invisible control signs"),
+        ({"name": "a\x00"}, "control characters"),
         ({"epochs": 0}, "epochs must be a whole number 1..1000, got 0"),
         ({"epochs": 1.5}, "epochs must be a whole number"),
         ({"batch_size": 0}, "batch size must be"),

@@ -137,11 +137,6 @@ def test_work_beside_it_is_said() -> None:
     assert "beside other work" not in page(ALL)
 
 
-def test_a_processor_without_bfloat16_is_said() -> None:
-    slider = ALL["slider"]
-    assert "abacus (Intel, AVX2), 2 cores, torch" in page({"slider": slider})
-
-
 def test_growth_that_was_measured_in_part_says_what_is_missing() -> None:
     figures = {"images": [{"images": 1000, "seconds": 0.2}], "quick": False}
     text = page({"growth": measured("growth", figures)}).partition("## How cost grows")[2].partition("\n## ")[0]

@@ -10,6 +10,7 @@ import pytest
 from roboreg_core.analysis.grid import of_schedules
 from roboreg_core.errors import SpecError, StoreError
 from roboreg_core.explore import control, here
+from roboreg_core.explore.estimate import speed
 from roboreg_core.explore.here import sweep_here
 from roboreg_core.explore.kept import points_of, progress_of
 from roboreg_core.model.checkpoints import Checkpoint
@@ -55,6 +56,7 @@ def test_the_dense_network_is_measured_once_whatever_the_method(dense: Checkpoin
         ("random", 1, seen(93)),
     ]
     assert not points_of(store, control.keep(store, odd)), "of another network nothing is known"
+    assert speed(lean.setting(0), store.list_records()) == 1.0, "a reused point says nothing of this machine's speed"
 
 
 def test_broken_off_it_goes_on_with_what_is_missing(dense: Checkpoint, store: Store, monkeypatch) -> None:

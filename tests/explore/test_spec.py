@@ -97,7 +97,7 @@ def test_a_point_comes_back_from_its_record() -> None:
         ({"calibration": 0}, "calibration images must be"),
         ({"training_set": "some"}, "bundled or full"),
         ({"name": "  "}, r"name must have 1\.\.80"),
-        ({"name": "a\u202eb"}, "invisible control signs"),
+        ({"name": "a\u202eb"}, "control characters"),
         ({"grid": Grid(kind=RANDOM, values=((1, 2),) * 9, n=5000), "seeds": (0, 1, 2)}, "at most 10,000 points"),
         ({"seeds": tuple(range(20)), **TUNED}, "at most 500 fine-tuned points"),
     ],

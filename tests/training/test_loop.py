@@ -169,7 +169,7 @@ def test_a_trapezoid_cannot_be_lengthened_while_it_decays(start: ResNet20, few_i
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_it_learns(network: ResNet20, few_images: Images, precision: str) -> None:
-    # At the recipe's own rate so few images decide by their roundings how far it comes.
+    # At the recipe's own rate so few images decide by their roundings how far it comes; 20 epochs do not always do.
     spec = replace(best(40), batch_size=25, augmentation=NONE, precision=precision, learning_rate=0.02)
     fitted = fit(network, few_images, spec, validation=few_images)
     assert fitted.history[-1].loss < 0.5 * fitted.history[0].loss

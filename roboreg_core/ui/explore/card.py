@@ -51,9 +51,9 @@ def figures(point: Point) -> str:
         (point.tuned_test, "fine-tuned", "test"),
     ]
     told = [f"{stage} {words.percent(s.accuracy)} on {s.total:,} {split} images" for s, stage, split in seen if s]
-    if point.test is None and point.tuned_test is None:
+    if told and point.test is None and point.tuned_test is None:
         told.append("not measured on test images")
-    return f"{cut} Accuracy: {', '.join(told)}."
+    return f"{cut} Accuracy: {', '.join(told) or 'not measured yet'}."
 
 
 def runs_of(point: Point, runs: Sequence[Record]) -> list[Record]:
