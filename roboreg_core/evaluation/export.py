@@ -11,12 +11,12 @@ import torch
 
 from roboreg_core.data.images import CLASSES, Images
 from roboreg_core.errors import CheckpointError
-from roboreg_core.evaluation.logits import fold_batch_norm, logits
+from roboreg_core.evaluation.logits import BATCH_SIZE, fold_batch_norm, inference_model
+from roboreg_core.evaluation.onnx_runtime import onnx_forward
 from roboreg_core.model.onnx_graph import INPUT, OUTPUT, onnx_model
 from roboreg_core.model.resnet import ResNet20
 
 TOLERANCE = 1e-4
-BATCH_SIZE = 250
 # Enough to see every class a hundred times, and checked within two seconds on one core.
 CHECKED_IMAGES = 1_000
 
@@ -78,23 +78,10 @@ def checked_images(images: Images) -> Images:
     return images.take(rows, f"{len(rows):,} of {images.name}")
 
 
+@torch.inference_mode()
 def largest_difference(content: bytes, model: ResNet20, images: Images) -> float:
-    """The largest difference between the file's logits in onnxruntime and the network's; NaN where one is NaN."""
-    theirs = onnx_logits(content, images.pixels.contiguous().numpy())
-    return float(np.abs(theirs - logits(model, images).numpy()).max())
-
-
-def onnx_logits(content: bytes, pixels: np.ndarray) -> np.ndarray:
-    """Logits (n, 10) of uint8 images (n, 3, 32, 32), by onnxruntime on the CPU."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors alone
-    options.intra_op_num_threads = torch.get_num_threads()
-    try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises many kinds, all its own
-        message = " ".join(str(error).split())[:160]
-        raise CheckpointError(f"an ONNX file must load in onnxruntime, got {message}; export it again") from None
-    batches = np.array_split(pixels, max(1, len(pixels) // BATCH_SIZE))
-    return np.concatenate([session.run([OUTPUT], {INPUT: batch})[0] for batch in batches])
+    """The largest difference between the file's logits in onnxruntime and torch's; NaN where one is NaN."""
+    network, forward = inference_model(model, torch.device("cpu")), onnx_forward(content)
+    batches = images.pixels.split(BATCH_SIZE)
+    differences = [np.abs(forward(part.numpy()) - network(network.prepare(part)).numpy()).max() for part in batches]
+    return float(np.max(differences))

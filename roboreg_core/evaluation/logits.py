@@ -11,6 +11,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from roboreg_core.data.images import Images
 from roboreg_core.device import Precision, working_on
+from roboreg_core.evaluation.onnx_runtime import onnx_forward
+from roboreg_core.model.onnx_graph import onnx_model
 from roboreg_core.model.resnet import ResNet20
 
 # Large enough to fill two cores, small enough that activations stay in the cache.
@@ -44,16 +46,25 @@ def logits(
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     size = batch_size or (BATCH_SIZE if on_cpu else GPU_BATCH_SIZE)
     with working_on(device):
-        network = inference_model(model, device, dtype)
+        forward = _forward(model, device, dtype)
         pixels = images.pixels.to(device)
         # Answers stay on the device until the last one: to fetch each would make a GPU wait for the processor.
-        out = torch.empty(len(images), network.linear.out_features, device=device)
+        out = torch.empty(len(images), model.linear.out_features, device=device)
         for start in range(0, len(images), size):
             part = pixels[start : start + size]
-            out[start : start + len(part)] = network(network.prepare(part, dtype))
+            out[start : start + len(part)] = forward(part)
             if on_batch is not None:
                 on_batch(min(1.0, (start + len(part)) / len(images)))
         return out.cpu()
+
+
+def _forward(model: ResNet20, device: torch.device, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+    """The fastest forward pass from raw images (n, 3, 32, 32), uint8, to logits: onnxruntime's for float32 on a CPU."""
+    if device.type == "cpu" and dtype == torch.float32:
+        run = onnx_forward(onnx_model(fold_batch_norm(model), {}).SerializeToString())
+        return lambda pixels: torch.from_numpy(run(pixels.numpy()))
+    network = inference_model(model, device, dtype)
+    return lambda pixels: network(network.prepare(pixels, dtype))
 
 
 def inference_model(model: ResNet20, device: torch.device, dtype: torch.dtype = torch.float32) -> ResNet20:

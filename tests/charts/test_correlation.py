@@ -30,7 +30,7 @@ def found(table: pd.DataFrame) -> Correlation:
 
 
 def printed(chart: base.Drawing) -> str:
-    return str(svg.drawn(chart, "chart", "in words"))
+    return str(svg.figure(chart, "chart", "in words").svg)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,6 +16,7 @@ from roboreg_core.data.images import CLASSES, Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation import export
 from roboreg_core.evaluation.logits import logits
+from roboreg_core.evaluation.onnx_runtime import onnx_forward
 from roboreg_core.model.checkpoints import to_bytes
 from roboreg_core.model.cost import cost
 from roboreg_core.model.resnet import ResNet20
@@ -44,7 +45,7 @@ def test_every_schedule_gives_the_same_logits(few_images: Images, counts: tuple[
 @pytest.mark.parametrize("n", [1, 2, 7])
 def test_any_number_of_images_goes_in(network: ResNet20, few_images: Images, n: int) -> None:
     content = export.onnx_bytes(network)
-    found = export.onnx_logits(content, few_images.pixels[:n].contiguous().numpy())
+    found = onnx_forward(content)(few_images.pixels[:n].contiguous().numpy())
     assert found.shape == (n, 10)
     assert_same_logits(found, logits(network, few_images)[:n])
 
@@ -84,7 +85,7 @@ def test_a_file_that_computes_something_else_is_not_offered(
 
 def test_what_is_no_onnx_file_is_refused() -> None:
     with pytest.raises(CheckpointError, match="must load in onnxruntime"):
-        export.onnx_logits(b"nothing", np.zeros((1, 3, 32, 32), np.uint8))
+        onnx_forward(b"nothing")
 
 
 @pytest.mark.slow

@@ -1,0 +1,34 @@
+"""Runs a network's ONNX file on the CPU with onnxruntime, on as many threads as torch has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from roboreg_core.errors import CheckpointError
+from roboreg_core.model.onnx_graph import INPUT, OUTPUT
+
+
+def onnx_forward(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
+    """The forward pass of an ONNX file: uint8 images (n, 3, 32, 32) -> float32 logits (n, 10).
+
+    Raises `CheckpointError` where onnxruntime cannot load it.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors alone
+    options.intra_op_num_threads = torch.get_num_threads()
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises many kinds, all its own
+        message = " ".join(str(error).split())[:160]
+        raise CheckpointError(f"an ONNX file must load in onnxruntime, got {message}; export it again") from None
+
+    def forward(pixels: np.ndarray) -> np.ndarray:
+        logits: np.ndarray = session.run([OUTPUT], {INPUT: pixels})[0]
+        return logits
+
+    return forward
