@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from roboreg_core import device
 from roboreg_core.device import (
     choose_device,
     computed_in,
+    give_back_memory,
     has_bfloat16,
+    keep_freed_memory,
     working_on,
 )
 from roboreg_core.errors import SpecError
@@ -94,3 +97,17 @@ def test_bfloat16_is_computed_in_where_it_is_fast(monkeypatch: pytest.MonkeyPatc
         assert has_bfloat16(on) == fast
         assert computed_in("bfloat16", on) == ("bfloat16" if fast else "float32")
         assert computed_in("float32", on) == "float32"
+
+
+def test_memory_that_was_kept_is_given_back() -> None:
+    keep_freed_memory()
+    held = [torch.ones(2**20) for _ in range(64)]  # 4 MB each: malloc keeps them all when they are freed
+    del held
+    before = resident()
+    give_back_memory()
+    assert before - resident() > 100e6
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from roboreg_core.analysis.points import Point, Seen
 from roboreg_core.data.images import Images
+from roboreg_core.device import keep_freed_memory
 from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.logits import BATCH_SIZE, inference_model
 from roboreg_core.model.resnet import BasicBlock, ResNet20
@@ -106,6 +107,8 @@ class Trail:
             branches: numbers of blocks behind which later networks may differ: what comes out there is kept.
             on_batch: called before each batch.
         """
+        if self._device.type == "cpu":
+            keep_freed_memory()
         common = _common(self._network, network)
         self._network = None  # so that nothing is believed of it where this is stopped
         self._kept = [kept for kept in self._kept if kept.depth <= common]

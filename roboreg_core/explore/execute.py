@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.analysis.points import Point
-from roboreg_core.device import choose_device, environment
+from roboreg_core.device import choose_device, environment, give_back_memory
 from roboreg_core.explore.estimate import Pace
 from roboreg_core.explore.spec import SWEEP_PART, Setting, point_record
 from roboreg_core.jobs.progress import ProgressReporter
@@ -195,6 +195,7 @@ class _Bench:
     def clear(self) -> None:
         """Drop the pruner."""
         self._key, self._pruner = (), None
+        give_back_memory()
 
 
 def _training(part: PartSpec) -> Images | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from roboreg_core.data.images import Images
+from roboreg_core.device import keep_freed_memory
 from roboreg_core.errors import ScheduleError, SpecError
 from roboreg_core.model.resnet import ResNet20
 from roboreg_core.pruning.calibration import Parts, Reference, reference
@@ -127,6 +128,8 @@ class Pruner:
         """Compute what every schedule needs."""
         if self._reference is None and self.method.needs_images:
             assert self.images is not None
+            if self.device.type == "cpu":
+                keep_freed_memory()
             self._reference = reference(self.model, self.images, self.spec.seed, self.device)
 
     @torch.no_grad()
