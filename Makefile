@@ -20,8 +20,10 @@ test: $(VENV)/.installed-dev ## Run all tests, the browser's included
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # What is computed with sums of floats. Instruction sets are those of torch, oneDNN, MKL and numpy's OpenBLAS.
-NUMERICAL := tests/pruning tests/training tests/evaluation tests/model tests/analysis tests/data/test_augment.py \
-	tests/data/test_augment_statistics.py tests/baselines/test_upload.py tests/test_preview.py
+NUMERICAL := tests/pruning tests/training tests/evaluation tests/models tests/correlation tests/prediction tests/search \
+	tests/sweeps/test_grid.py tests/sweeps/test_points.py tests/sweeps/test_shared_prefix.py \
+	tests/datasets/test_augmentation.py tests/datasets/test_augmentation_statistics.py \
+	tests/networks/test_uploaded_weights.py tests/runs/test_preview.py
 AVX2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 OPENBLAS_CORETYPE=Haswell
 AVX512 := ATEN_CPU_CAPABILITY=avx512 ONEDNN_MAX_CPU_ISA=AVX512_CORE MKL_ENABLE_INSTRUCTIONS=AVX512 \
 	OPENBLAS_CORETYPE=SkylakeX

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from roboreg_core.ui import guard, state, timers
+from roboreg_core.ui import navigation, shared_state, streamlit_timers
 
 ICON = Path(__file__).parent / "docs" / "images" / "icon.png"
 
 
 def main() -> None:
     """Show the page that the address names."""
-    timers.mend()
+    streamlit_timers.mend()
     # A picture of our own: the browser would fetch a Material icon, or an emoji, from another server.
     st.set_page_config(page_title="RoboReg", page_icon=str(ICON), layout="wide")
     page = st.navigation(
@@ -27,10 +27,10 @@ def main() -> None:
         ],
         position="top",
     )
-    guard.through_navigation()
+    navigation.through_navigation()
     page.run()
-    state.machinery()
-    timers.forget_left_page()
+    shared_state.machinery()
+    streamlit_timers.forget_left_page()
 
 
 # The job engine's worker processes import this file: only a visitor's script may run it.

@@ -26,8 +26,8 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from roboreg_core.data.augment import SIX
-from roboreg_core.data.images import Images
+from roboreg_core.datasets.augmentation import SIX
+from roboreg_core.datasets.images import Images
 from roboreg_core.device import Precision, environment, has_bfloat16
 
 WORKERS = 2

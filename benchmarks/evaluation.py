@@ -19,12 +19,12 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
 from benchmarks.common import WORKERS, precisions, show, take_turns, usual_loader
-from roboreg_core.data.images import Images
-from roboreg_core.data.sources import test_images
+from roboreg_core.datasets.images import Images
+from roboreg_core.datasets.sources import test_images
 from roboreg_core.device import Precision, choose_device
 from roboreg_core.evaluation.logits import logits
-from roboreg_core.model import checkpoints
-from roboreg_core.model.resnet import ResNet20, initialise
+from roboreg_core.models import checkpoints
+from roboreg_core.models.resnet import ResNet20, initialise
 from roboreg_core.seeding import torch_generator
 
 USUAL_BATCH_SIZE = 128

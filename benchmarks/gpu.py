@@ -31,16 +31,16 @@ import torch
 import typer
 
 from benchmarks.common import machine
-from roboreg_core.data.images import Images
-from roboreg_core.data.sources import test_images, training_images
+from roboreg_core.datasets.images import Images
+from roboreg_core.datasets.sources import test_images, training_images
 from roboreg_core.device import environment
 from roboreg_core.evaluation.logits import logits
-from roboreg_core.model.cost import cost
-from roboreg_core.model.resnet import ResNet20, initialise
-from roboreg_core.schedule import PRESETS, Schedule
+from roboreg_core.models.costs import cost
+from roboreg_core.models.resnet import ResNet20, initialise
+from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.seeding import torch_generator
+from roboreg_core.training.fine_tuning_presets import tune_preset
 from roboreg_core.training.loop import Fitted, fit
-from roboreg_core.training.presets import tune_preset
 from roboreg_core.training.spec import TrainSpec, best, source
 
 PASSES = 19

@@ -24,11 +24,11 @@ from playwright.sync_api import Browser, Page
 from benchmarks.browser import VIEWPORT, chromium, running
 from benchmarks.common import write_json
 from benchmarks.slider import MEASURE, WARM_UP
-from roboreg_core.data.sources import test_images, training_images
+from roboreg_core.datasets.sources import test_images, training_images
 from roboreg_core.evaluation.logits import logits
-from roboreg_core.model import checkpoints
+from roboreg_core.models import checkpoints
 from roboreg_core.pruning.prune import PruneSpec, prune
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedules.schedule import PRESETS
 
 IMAGES = (1_000, 2_000, 5_000, 10_000)
 CLUSTERS = ("aggressive", "quarter", "moderate", "three-quarters", "minimal")

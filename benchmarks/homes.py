@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from roboreg_core import paths
-from roboreg_core.model.cost import cost
+from roboreg_core.models.costs import cost
 from roboreg_core.runs.spec import KIND
-from roboreg_core.schedule import BOUNDS, Schedule
+from roboreg_core.schedules.schedule import BOUNDS, Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui import keys

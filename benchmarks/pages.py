@@ -26,10 +26,10 @@ from streamlit.testing.v1 import AppTest
 from benchmarks import homes
 from benchmarks.common import machine, write_json
 from roboreg_core import paths
-from roboreg_core.jobs.questions import Asked
+from roboreg_core.jobs.request_queue import Asked
 from roboreg_core.jobs.task import Question
 from roboreg_core.runs.spec import KIND
-from roboreg_core.ui import state
+from roboreg_core.ui import shared_state
 
 GOAL_SECONDS, GOAL_RUNS = 1.5, 200
 SIZES = (6, 200, 1_000)
@@ -70,8 +70,8 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="print where the first run of each view spends its time")
     parser.add_argument("--json", type=Path, help="a file to write the figures to as well")
     chosen = parser.parse_args()
-    state.start_engine = lambda store: NoEngine()  # type: ignore[assignment,return-value]
-    state.HEAD_START_SECONDS = 0.0
+    shared_state.start_engine = lambda store: NoEngine()  # type: ignore[assignment,return-value]
+    shared_state.HEAD_START_SECONDS = 0.0
     timings = [timing for size in chosen.sizes for timing in _measure(size, chosen)]
     _show(timings)
     views = [asdict(each) for each in timings]
@@ -84,7 +84,7 @@ def _measure(size: int, chosen: Any) -> list[Timing]:
         store = homes.open_store(Path(home))
         recorded = [record.id for record in store.list_records(KIND)]
         runs = [*homes.add_runs(store, max(0, size - len(recorded))), *recorded][:size]
-        state.machinery().loaded.wait()
+        shared_state.machinery().loaded.wait()
         views = [view for page in homes.navigation() if chosen.only in (None, page) for view in _views(page, runs)]
         found = [_time(page, query, size, chosen) for page, query in views]
         st.cache_resource.clear()
@@ -117,8 +117,8 @@ def _run(app: AppTest) -> AppTest:
 def _time(page: str, query: dict[str, str], size: int, chosen: Any) -> Timing:
     app = _open(page, query)
     st.cache_data.clear()
-    state._runs.clear()
-    state._saved.clear()
+    shared_state._runs.clear()
+    shared_state._saved.clear()
     first = _seconds(app, profile=chosen.profile)
     times = [_seconds(app) for _ in range(chosen.repeats)]
     tab = query.get(homes.tab_key(page))

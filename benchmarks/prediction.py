@@ -15,16 +15,16 @@ import typer
 
 from benchmarks.common import write_json
 from roboreg_core import paths
-from roboreg_core.analysis.grid import RANDOM, Grid
-from roboreg_core.analysis.points import Point, from_json
-from roboreg_core.analysis.walk import VALIDATION, walk
-from roboreg_core.data.sources import training_images, validation_images
-from roboreg_core.explore.forecast import Asked, forecast, learnt
-from roboreg_core.model import checkpoints
+from roboreg_core.datasets.sources import training_images, validation_images
+from roboreg_core.models import checkpoints
+from roboreg_core.prediction.forecast import Asked, forecast, learnt
 from roboreg_core.pruning.prune import Pruner, PruneSpec
 from roboreg_core.runs.spec import spec_for
-from roboreg_core.schedule import BOUNDS, PRESETS
+from roboreg_core.schedules.schedule import BOUNDS, PRESETS
 from roboreg_core.store.store import Store
+from roboreg_core.sweeps.grid import RANDOM, Grid
+from roboreg_core.sweeps.points import Point, from_json
+from roboreg_core.sweeps.shared_prefix import VALIDATION, walk
 
 # Drawn evenly between one cluster and all; the schedules of another seed are among the shipped points.
 HELD_OUT = Grid(kind=RANDOM, values=tuple((1, bound) for bound in BOUNDS), n=20, seed=1)

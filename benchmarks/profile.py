@@ -21,16 +21,16 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.common import write_json
 from benchmarks.report import measurements
 from benchmarks.training import BATCH_SIZE, start
-from roboreg_core.analysis.grid import SOURCE
-from roboreg_core.analysis.walk import TEST, walk
-from roboreg_core.data.sources import test_images, training_images
+from roboreg_core.datasets.sources import test_images, training_images
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.jobs.task import LocalContext
-from roboreg_core.model import checkpoints
+from roboreg_core.models import checkpoints
 from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
 from roboreg_core.runs.preview import PreviewSpec, measure
 from roboreg_core.runs.spec import spec_for
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.sweeps.grid import SOURCE
+from roboreg_core.sweeps.shared_prefix import TEST, walk
 from roboreg_core.training.loop import fit
 
 LARGEST = 3

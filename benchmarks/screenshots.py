@@ -28,8 +28,8 @@ from benchmarks import homes
 from benchmarks.browser import chromium, running
 from roboreg_core import paths
 from roboreg_core.runs.spec import KIND
-from roboreg_core.saved.schedules import Draft, save
-from roboreg_core.schedule import PRESETS, Schedule
+from roboreg_core.schedules.saved_schedules import Draft, save
+from roboreg_core.schedules.schedule import PRESETS, Schedule
 
 IMAGES = paths.PROJECT / "docs" / "images"
 WIDE, NARROW = (1280, 900), (390, 844)

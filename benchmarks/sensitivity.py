@@ -13,12 +13,12 @@ from typing import Annotated
 import typer
 
 from benchmarks.common import machine, write_json
-from roboreg_core.analysis.sensitivity import plan
-from roboreg_core.explore.here import sweep_here
-from roboreg_core.explore.spec import SweepSpec
-from roboreg_core.model import checkpoints
-from roboreg_core.pruning.method import DEFAULT_CALIBRATION
+from roboreg_core.models import checkpoints
+from roboreg_core.prediction.sensitivity import plan
+from roboreg_core.pruning.methods import DEFAULT_CALIBRATION
 from roboreg_core.store.store import Store
+from roboreg_core.sweeps.local import sweep_here
+from roboreg_core.sweeps.spec import SweepSpec
 
 # As the command line has it.
 VALUES = 8

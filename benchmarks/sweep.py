@@ -17,15 +17,15 @@ import torch
 import typer
 
 from benchmarks.common import GOAL, Contender, machine, write_json
-from roboreg_core.analysis.grid import SOURCE
-from roboreg_core.analysis.points import Seen
-from roboreg_core.analysis.walk import TEST, walk
-from roboreg_core.data.images import Images
-from roboreg_core.data.sources import test_images, training_images
+from roboreg_core.datasets.images import Images
+from roboreg_core.datasets.sources import test_images, training_images
 from roboreg_core.evaluation.logits import logits
-from roboreg_core.model import checkpoints
+from roboreg_core.models import checkpoints
 from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
-from roboreg_core.schedule import Schedule
+from roboreg_core.schedules.schedule import Schedule
+from roboreg_core.sweeps.grid import SOURCE
+from roboreg_core.sweeps.points import Seen
+from roboreg_core.sweeps.shared_prefix import TEST, walk
 
 Counts = dict[str, tuple[int, ...]]
 

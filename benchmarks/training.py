@@ -21,10 +21,10 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
 from benchmarks.common import WORKERS, precisions, show, take_turns, usual_loader, usual_six
-from roboreg_core.data.images import Images
-from roboreg_core.data.sources import training_images
+from roboreg_core.datasets.images import Images
+from roboreg_core.datasets.sources import training_images
 from roboreg_core.device import Precision, choose_device
-from roboreg_core.model.resnet import IMAGENET, ResNet20, initialise
+from roboreg_core.models.resnet import IMAGENET, ResNet20, initialise
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.loop import fit
 from roboreg_core.training.spec import TrainSpec, source

@@ -1,10 +1,11 @@
 """Compare: two to sixteen runs side by side against one baseline."""
 
-from roboreg_core.ui import compare, guard, panels, removal
+from roboreg_core.ui import navigation, panels, run_deletion
+from roboreg_core.ui.compare import sections
 
-guard.enter("compare")
+navigation.enter("compare")
 
 panels.heading("Compare runs")
 with panels.errors_shown():
-    removal.undo_bar()
-    compare.everything()
+    run_deletion.undo_bar()
+    sections.everything()

@@ -2,37 +2,47 @@
 
 import streamlit as st
 
-from roboreg_core.ui import counts, guard, keys, launcher, panels, preview, saved_design
-from roboreg_core.ui.design import files, foretold, rows, sketching, tools
+from roboreg_core.ui import keys, navigation, panels
+from roboreg_core.ui.design import (
+    block_rows,
+    editing_session,
+    json_files,
+    launcher,
+    live_costs,
+    predictions,
+    preview_panel,
+    schedule_picker,
+    toolbar,
+)
 
-guard.enter("design")
+navigation.enter("design")
 
 
 @st.fragment(key=keys.WORKBENCH_PART)
 def workbench() -> None:
     """The schedule on the left, its cost and the start on the right; only parts of this rerun when a slider moves."""
-    sketching.problem_shown()
+    editing_session.problem_shown()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        tools.presets()
+        toolbar.presets()
         with st.container(horizontal=True, width="content"):  # on a narrow screen these go below as one
-            saved_design.picker(sketching.choose)
-            saved_design.save(sketching.schedule)
-            files.panel()
+            schedule_picker.picker(editing_session.choose)
+            schedule_picker.save(editing_session.schedule)
+            json_files.panel()
     left, right = st.columns([3, 2], gap="large")
     with right:
         known, measured, start, exchange = (st.container() for _ in range(4))
     with start:  # drawn first: what is foretold and measured depends on the settings
         st.subheader("Prune and fine-tune")
-        launcher.panel(sketching.schedule)
+        launcher.panel(editing_session.schedule)
     with known:
-        counts.live(sketching.schedule)
+        live_costs.live(editing_session.schedule)
     with left:
-        tools.bar()
-        rows.rows()
+        toolbar.bar()
+        block_rows.rows()
     with exchange:
-        foretold.exchanged()
+        predictions.exchanged()
     with measured:
-        preview.panel(sketching.schedule)
+        preview_panel.panel(editing_session.schedule)
 
 
 panels.heading(
@@ -41,5 +51,5 @@ panels.heading(
     "The counts follow live, the accuracy right after pruning within seconds.",
 )
 with panels.errors_shown():
-    sketching.open_address()
+    editing_session.open_address()
     workbench()

@@ -1,9 +1,9 @@
 """Explore: many schedules measured, what they tell together, and which to take."""
 
-from roboreg_core.ui import guard, panels
+from roboreg_core.ui import navigation, panels
 from roboreg_core.ui.explore import tabs
 
-guard.enter("explore")
+navigation.enter("explore")
 
 panels.heading(
     "Explore schedules",

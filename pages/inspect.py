@@ -1,20 +1,20 @@
 """Inspect: one run against the dense network that it came from, or against another run."""
 
-from roboreg_core.ui import guard, measured, panels, removal
-from roboreg_core.ui.inspect import choice, foretold, header, tabs
+from roboreg_core.ui import navigation, panels, run_deletion, run_metrics_cache
+from roboreg_core.ui.inspect import header, inspected_run, predicted_accuracy, tabs
 
-guard.enter("inspect")
+navigation.enter("inspect")
 
 panels.heading("Inspect a run")
 with panels.errors_shown():
-    removal.undo_bar()
-    chosen = choice.pick()
+    run_deletion.undo_bar()
+    chosen = inspected_run.pick()
     if chosen is not None:
         with panels.errors_shown():
-            summary = measured.summary_of(*chosen)
+            summary = run_metrics_cache.summary_of(*chosen)
             header.finding(summary)
             header.tiles(summary)
-            foretold.line(chosen[0])
+            predicted_accuracy.line(chosen[0])
             tabs.show(summary)
         header.made_with(chosen[0])
-        removal.button(chosen[0])
+        run_deletion.button(chosen[0])

@@ -1,8 +1,9 @@
 """Jobs: what runs, what waits, what has ended. Closing the page changes nothing."""
 
-from roboreg_core.ui import guard, job_list, panels
+from roboreg_core.ui import navigation, panels
+from roboreg_core.ui.jobs import job_list
 
-guard.enter("jobs")
+navigation.enter("jobs")
 
 panels.heading("Jobs", "Runs and trainings go on while this page, or every page, is closed.")
 with panels.errors_shown():

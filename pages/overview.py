@@ -1,18 +1,19 @@
 """Overview: the best run in one sentence, then all runs."""
 
-from roboreg_core.ui import guard, overview, panels, removal, state
+from roboreg_core.ui import navigation, panels, run_deletion, shared_state
+from roboreg_core.ui.overview import sections
 
-guard.enter("overview")
+navigation.enter("overview")
 
 panels.heading("RoboReg", "What happens to a ResNet-20 on CIFAR-10 when it keeps fewer filters?")
 with panels.errors_shown():
-    removal.undo_bar()
-    runs = state.runs()
+    run_deletion.undo_bar()
+    runs = shared_state.runs()
     if not runs:
-        overview.empty()
+        sections.empty()
     else:
         with panels.errors_shown():
-            overview.best(runs)
-        overview.all_runs(runs)
-    overview.presets(runs)
-    removal.BIN.listed()
+            sections.best(runs)
+        sections.all_runs(runs)
+    sections.presets(runs)
+    run_deletion.BIN.listed()

@@ -1,11 +1,12 @@
 """Schedules: what was saved, to be opened, renamed, copied, deleted, and taken from one machine to another."""
 
-from roboreg_core.ui import guard, panels, saved_list
+from roboreg_core.ui import navigation, panels
+from roboreg_core.ui.schedules import schedule_list
 
-guard.enter("schedules")
+navigation.enter("schedules")
 
 panels.heading(
     "Saved schedules", "Nine counts under a name: kept from the Design page, opened there again by one click."
 )
 with panels.errors_shown():
-    saved_list.everything()
+    schedule_list.everything()

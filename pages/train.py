@@ -1,9 +1,9 @@
 """Train: the dense networks that runs start from; more are trained here or uploaded."""
 
-from roboreg_core.ui import guard, panels
+from roboreg_core.ui import navigation, panels
 from roboreg_core.ui.train import sections
 
-guard.enter("train")
+navigation.enter("train")
 
 panels.heading(
     "Dense networks",

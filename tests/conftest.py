@@ -10,10 +10,10 @@ import torch
 from hypothesis import settings
 from torch import nn
 
-from roboreg_core.data import sources
-from roboreg_core.data.images import Images, first_of_each_class
-from roboreg_core.model.resnet import ResNet20, initialise
-from roboreg_core.schedule import PRESETS, Schedule
+from roboreg_core.datasets import sources
+from roboreg_core.datasets.images import Images, first_of_each_class
+from roboreg_core.models.resnet import ResNet20, initialise
+from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.seeding import torch_generator
 from tests.command_line import CommandLine
 

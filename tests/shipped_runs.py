@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from roboreg_core import paths
 from roboreg_core.runs.spec import KIND
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Record
 from roboreg_core.store.shipped import Shipped
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from roboreg_core.data import sources
-from roboreg_core.schedule import PRESETS
+from roboreg_core.datasets import sources
+from roboreg_core.schedules.schedule import PRESETS
 from tests.command_line import CommandLine
 
 TABLE = {

@@ -21,9 +21,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roboreg_core.model.cost import DENSE_COST
+from roboreg_core.models.costs import DENSE_COST
 from roboreg_core.pruning.least_squares import RIDGE, TAPS
-from roboreg_core.schedule import BOUNDS
+from roboreg_core.schedules.schedule import BOUNDS
 
 # Of a whole network: its layers, and the products in the longest sum of one.
 LAYERS, PRODUCTS = len(DENSE_COST.layers), TAPS * max(BOUNDS)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.training import BATCH_SIZE, start
-from roboreg_core.data.augment import augment
+from roboreg_core.datasets.augmentation import augment
 from roboreg_core.device import Precision
 from roboreg_core.training.loop import fit
 

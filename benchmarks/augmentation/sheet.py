@@ -11,8 +11,8 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from benchmarks.common import usual_six
-from roboreg_core.data.augment import CROP_FLIP, NONE, SIX, Augmentation, augment
-from roboreg_core.data.sources import training_images
+from roboreg_core.datasets.augmentation import CROP_FLIP, NONE, SIX, Augmentation, augment
+from roboreg_core.datasets.sources import training_images
 from roboreg_core.seeding import torch_generator
 
 # Straight edges, letters, a horizon, thin lines: what shows how pixels moved.

@@ -16,9 +16,9 @@ from torchvision.transforms import v2
 
 from benchmarks import rivals
 from benchmarks.common import WORKERS, Row, take_turns, usual_loader, usual_six
-from roboreg_core.data.augment import SIX, augment
-from roboreg_core.data.images import Images
-from roboreg_core.data.sources import training_images
+from roboreg_core.datasets.augmentation import SIX, augment
+from roboreg_core.datasets.images import Images
+from roboreg_core.datasets.sources import training_images
 from roboreg_core.seeding import torch_generator
 
 BATCH_SIZE = 128

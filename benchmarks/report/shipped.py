@@ -11,12 +11,12 @@ from typing import Any
 from benchmarks.report.catalogue import percent, verdict
 from benchmarks.results.points import Points
 from roboreg_core import paths
-from roboreg_core.charts import words
-from roboreg_core.pruning.method import DEFAULT_METHOD
+from roboreg_core.pruning.methods import DEFAULT_METHOD
 from roboreg_core.runs.spec import DEFAULT_PRESET, KIND, METHOD_VERSION
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Record
 from roboreg_core.store.shipped import Shipped
+from roboreg_core.wording import fmt
 
 # Of the dense networks, as a mean over seeds.
 GOAL = 0.925
@@ -84,7 +84,7 @@ def recorded(runs: Iterable[Record]) -> str:
             f"{1000 * result['latency']['final_batch_1']['median']:.2f} ms",
         )
         rows.append(f"| {' | '.join(cells)} |")
-    threads = sorted({words.plural(run.result["environment"]["threads"], "thread") for run in runs})
+    threads = sorted({fmt.plural(run.result["environment"]["threads"], "thread") for run in runs})
     return "\n".join([*rows, "", f"Times on {' or '.join(threads)}."]) + "\n"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from roboreg_core.errors import SpecError
-from roboreg_core.pruning.method import NO_CLUSTERS, parse
+from roboreg_core.pruning.methods import NO_CLUSTERS, parse
 
 RECALIBRATED = "+recalibrate"
 RIVAL = "torch-pruning:"

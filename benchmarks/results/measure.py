@@ -19,19 +19,19 @@ from benchmarks.results.contestants import Contestant
 from benchmarks.results.points import Point, Points, Seconds, Tune
 from benchmarks.torch_pruning import VERSION, rival_prune
 from roboreg_core import paths
-from roboreg_core.data import sources
-from roboreg_core.data.images import Images
+from roboreg_core.datasets import sources
+from roboreg_core.datasets.images import Images
 from roboreg_core.evaluation.logits import logits
-from roboreg_core.evaluation.report import report
-from roboreg_core.model import checkpoints
-from roboreg_core.model.checkpoints import Checkpoint, write_whole
-from roboreg_core.model.cost import cost
-from roboreg_core.model.resnet import ResNet20
+from roboreg_core.evaluation.metrics import report
+from roboreg_core.models import checkpoints
+from roboreg_core.models.checkpoints import Checkpoint, write_whole
+from roboreg_core.models.costs import cost
+from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.prune import Pruner, draw_calibration
 from roboreg_core.pruning.recalibrate import recalibrate
-from roboreg_core.runs.here import run_here
+from roboreg_core.runs.local import run_here
 from roboreg_core.runs.spec import KIND, METHOD_VERSION, RunSpec, of_preset, spec_for
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.training.loop import Hooks, fit

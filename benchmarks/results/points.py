@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from roboreg_core.model.checkpoints import write_whole
+from roboreg_core.models.checkpoints import write_whole
 
 FILE = Path(__file__).resolve().parent.parent / "results.jsonl"
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from benchmarks.results.contestants import CONTESTANTS, Contestant
 from benchmarks.results.points import Point, Points, Seconds, Tune
-from roboreg_core.model.cost import cost
+from roboreg_core.models.costs import cost
 from roboreg_core.runs.spec import METHOD_VERSION
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedules.schedule import PRESETS
 
 
 @dataclass(frozen=True, kw_only=True)

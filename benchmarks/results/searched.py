@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.results.points import Points, Searched, Tune
-from roboreg_core.analysis.limits import Limits, counted_line, uniform_counts, within
-from roboreg_core.analysis.search import Candidate, greedy
-from roboreg_core.explore.search_job import search_here
-from roboreg_core.explore.search_spec import SearchSpec, known
-from roboreg_core.explore.spec import setting_of
-from roboreg_core.model.checkpoints import Checkpoint
-from roboreg_core.model.cost import DENSE_COST, cost
-from roboreg_core.runs.here import run_here
+from roboreg_core.models.checkpoints import Checkpoint
+from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.models.linear_costs import linear_cost
+from roboreg_core.runs.local import run_here
 from roboreg_core.runs.spec import METHOD_VERSION, RunSpec, of_preset, spec_for
-from roboreg_core.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.search.best_schedules import Candidate, greedy
+from roboreg_core.search.execute import search_here
+from roboreg_core.search.limits import Limits, uniform_counts, within
+from roboreg_core.search.spec import SearchSpec, known
 from roboreg_core.store.store import Store
+from roboreg_core.sweeps.spec import setting_of
 
 REFINED, GREEDY, UNIFORM = "refined", "greedy", "uniform"
 ORDER = (REFINED, GREEDY, UNIFORM)
@@ -72,7 +73,7 @@ def entries(asked: Asked, dense: Checkpoint, store: Store) -> Iterator[Entry]:
 def largest_uniform(limits: Limits) -> Schedule:
     """The largest schedule with the same share of every block that keeps limits on counted costs."""
     rows = uniform_counts()
-    kept = rows[within(rows, limits.caps, {kind: counted_line(kind) for kind in limits.caps})]
+    kept = rows[within(rows, limits.caps, {kind: linear_cost(kind) for kind in limits.caps})]
     return Schedule(tuple(int(count) for count in kept[-1]))
 
 

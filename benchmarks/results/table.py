@@ -11,11 +11,11 @@ from benchmarks.results.points import FILE, Points, Tune, read
 from benchmarks.results.rows import Columns, Mean, Row, Took, columns, rows
 from benchmarks.results.searched import section as searched_section
 from roboreg_core import paths
-from roboreg_core.baselines.spec import shipped_digest
-from roboreg_core.data.sources import TRAINING_COUNTS
-from roboreg_core.model.cost import DENSE_COST, cost
+from roboreg_core.datasets.sources import TRAINING_COUNTS
+from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.networks.spec import shipped_digest
 from roboreg_core.runs.spec import METHOD_VERSION
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedules.schedule import PRESETS
 
 SCHEDULES = tuple(name for name in PRESETS if name != "dense")
 PAGE = paths.PROJECT / "docs" / "results.md"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from roboreg_core.store.records import Record
+
 # Mid tones after Okabe and Ito, each with a contrast of at least 3 to 1 to both backgrounds.
 BLUE, ORANGE, GREY = "#2B83BF", "#C97B00", "#7C8894"
 RUN_COLOURS = (BLUE, ORANGE, "#00916A", "#D55E00", "#B5628E", "#7A7A00", "#5C6BC0", "#A0522D")
@@ -40,18 +42,23 @@ class Style(NamedTuple):
     marker: str
 
 
+def styles(records: Sequence[Record]) -> dict[str, Style]:
+    """Style of each run by its id; pass all runs there are, so that a filter changes no run's style."""
+    return run_styles([record.id for record in sorted(records, key=lambda each: (each.created, each.id))])
+
+
 def run_styles(runs: Sequence[str]) -> dict[str, Style]:
     """Colour and marker for each of these runs' ids, given oldest first: all runs there are, whatever is shown.
 
     Up to 64 runs differ; a new run changes no older one's style.
     """
-    styles: dict[str, Style] = {}
+    found: dict[str, Style] = {}
     used = dict.fromkeys(RUN_COLOURS, 0)
     for run, colour in run_colours(runs).items():
         place = RUN_COLOURS.index(colour) + used[colour]
-        styles[run] = Style(colour, RUN_MARKERS[place % len(RUN_MARKERS)])
+        found[run] = Style(colour, RUN_MARKERS[place % len(RUN_MARKERS)])
         used[colour] += 1
-    return styles
+    return found
 
 
 def run_colours(runs: Iterable[str]) -> dict[str, str]:

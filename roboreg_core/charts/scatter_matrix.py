@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 import altair as alt
 import pandas as pd
 
-from roboreg_core.analysis.correlation import PEARSON, Correlation
-from roboreg_core.analysis.correlation_words import number, told
-from roboreg_core.analysis.variables import ACCURACIES, WORDS, columns, settings_of
-from roboreg_core.charts import palette, words
+from roboreg_core.charts import palette
 from roboreg_core.charts.base import Chosen, Drawing, clickable
-from roboreg_core.charts.correlation import correlation_title
-from roboreg_core.charts.scatter_points import SELECTION
+from roboreg_core.charts.correlation_heatmap import correlation_title
+from roboreg_core.charts.point_scatter import SELECTION
+from roboreg_core.correlation.correlations import PEARSON, Correlation
+from roboreg_core.correlation.variables import ACCURACIES, WORDS, columns, settings_of
 from roboreg_core.errors import SpecError
+from roboreg_core.wording import fmt
+from roboreg_core.wording.correlation_findings import number, told
 
 MOST = 6
 # More points are drawn evenly thinned: fifteen scatters of them would be slow and black.
@@ -110,7 +111,7 @@ def scatter_matrix_alt(frame: pd.DataFrame, found: Correlation) -> str:
     """The chart in words."""
     panels = int((frame["part"] == "name").sum())
     return (
-        f"Scatters of every two of {words.plural(panels, 'variable')}, with Pearson's correlations above the diagonal. "
+        f"Scatters of every two of {fmt.plural(panels, 'variable')}, with Pearson's correlations above the diagonal. "
         f"{correlation_title(found, PEARSON)}."
     )
 
@@ -139,11 +140,11 @@ def _range(values: pd.Series[float], name: str) -> str:
 
 def _short(name: str) -> Callable[[float], str]:
     if name in ACCURACIES:
-        return lambda value: words.percent(value, 0)
+        return lambda value: fmt.percent(value, 0)
     if name == "parameters":
-        return lambda value: f"{value / 1e3:.0f}{words.NBSP}k"
+        return lambda value: f"{value / 1e3:.0f}{fmt.NBSP}k"
     if name == "macs":
-        return words.millions
+        return fmt.millions
     return lambda value: f"{value:.3g}"
 
 

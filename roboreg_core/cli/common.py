@@ -15,7 +15,7 @@ from rich.progress import Progress, TextColumn, TimeRemainingColumn
 from roboreg_core import paths
 
 if TYPE_CHECKING:
-    from roboreg_core.model.checkpoints import Checkpoint
+    from roboreg_core.models.checkpoints import Checkpoint
     from roboreg_core.store.records import Record
     from roboreg_core.store.store import Store
 
@@ -35,9 +35,9 @@ def measure(model: Any, device: Any, precision: Any = "float32") -> tuple[dict[s
     """Report on all test images as JSON, and how many seconds the pass took."""
     import time
 
-    from roboreg_core.data.sources import test_images
+    from roboreg_core.datasets.sources import test_images
     from roboreg_core.evaluation.logits import logits
-    from roboreg_core.evaluation.report import report
+    from roboreg_core.evaluation.metrics import report
 
     images = test_images()
     started = time.perf_counter()
@@ -58,9 +58,9 @@ def load_network(where: str) -> Checkpoint:
 
     Raises `CheckpointError` where there is none, or the file is no ResNet-20.
     """
-    from roboreg_core.baselines.known import checkpoint_of, find
     from roboreg_core.errors import CheckpointError
-    from roboreg_core.model import checkpoints
+    from roboreg_core.models import checkpoints
+    from roboreg_core.networks.registry import checkpoint_of, find
 
     if where in checkpoints.names() or Path(where).expanduser().is_file():
         return checkpoints.load(where)

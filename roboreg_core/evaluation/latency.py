@@ -11,7 +11,7 @@ import torch
 
 from roboreg_core.device import device_name, working_on
 from roboreg_core.evaluation.logits import inference_model
-from roboreg_core.model.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet20
 
 WARM_UP = 5
 BATCH = 256

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from roboreg_core.data.images import Images
+from roboreg_core.datasets.images import Images
 from roboreg_core.device import Precision, working_on
 from roboreg_core.evaluation.onnx_runtime import onnx_forward
-from roboreg_core.model.onnx_graph import onnx_model
-from roboreg_core.model.resnet import ResNet20
+from roboreg_core.models.onnx_graph import onnx_model
+from roboreg_core.models.resnet import ResNet20
 
 # Large enough to fill two cores, small enough that activations stay in the cache.
 BATCH_SIZE = 250

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from roboreg_core.errors import CheckpointError
-from roboreg_core.model.onnx_graph import INPUT, OUTPUT
+from roboreg_core.models.onnx_graph import INPUT, OUTPUT
 
 
 def onnx_forward(content: bytes) -> Callable[[np.ndarray], np.ndarray]:

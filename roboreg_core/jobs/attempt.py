@@ -15,10 +15,10 @@ from contextlib import suppress
 from typing import Any
 
 from roboreg_core.errors import RoboRegError, StoreError
-from roboreg_core.jobs.cluster import DEATHS, Connection, in_thread
+from roboreg_core.jobs.dask_cluster import DEATHS, Connection, in_thread
 from roboreg_core.jobs.worker import Outcome, one_line
 from roboreg_core.store.records import Job, JobStatus, Record
-from roboreg_core.store.rows import now
+from roboreg_core.store.row_mapping import now
 from roboreg_core.store.store import Store
 
 # A result and the last events come by different ways; a worker that never began leaves no event at all.

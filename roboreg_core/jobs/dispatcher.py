@@ -21,13 +21,13 @@ from typing import Any
 
 from roboreg_core.errors import RoboRegError, StoreError
 from roboreg_core.jobs.attempt import CONNECTION_LOST, Attempt, keep_record
-from roboreg_core.jobs.cluster import LANES, Connection, WorkerInfo, connect, in_thread, threads
-from roboreg_core.jobs.questions import Asked, Desk
+from roboreg_core.jobs.dask_cluster import LANES, Connection, WorkerInfo, connect, in_thread, threads
+from roboreg_core.jobs.request_queue import Asked, Desk
 from roboreg_core.jobs.worker import one_line
 from roboreg_core.store.job_store import APP_ENDED
 from roboreg_core.store.owners import process_lives, same_process
 from roboreg_core.store.records import Job, JobStatus
-from roboreg_core.store.rows import now
+from roboreg_core.store.row_mapping import now
 from roboreg_core.store.store import Store
 
 TICK_SECONDS = 0.25

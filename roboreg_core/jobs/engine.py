@@ -12,13 +12,13 @@ import uuid
 from dataclasses import replace
 
 from roboreg_core.errors import JobError, StoreError
-from roboreg_core.jobs.cluster import LANES, WorkerInfo, check_main_guard
+from roboreg_core.jobs.dask_cluster import LANES, WorkerInfo, check_main_guard
 from roboreg_core.jobs.dispatcher import Dispatcher
-from roboreg_core.jobs.questions import Asked
+from roboreg_core.jobs.request_queue import Asked
 from roboreg_core.jobs.task import Question, Task
 from roboreg_core.store.owners import new_owner
 from roboreg_core.store.records import Job, JobStatus
-from roboreg_core.store.rows import now
+from roboreg_core.store.row_mapping import now
 from roboreg_core.store.store import Store
 
 # How long a cancelled function may take to stop by itself before its worker is ended.

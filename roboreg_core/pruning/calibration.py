@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roboreg_core.data.images import Images
-from roboreg_core.model.resnet import ResNet20
+from roboreg_core.datasets.images import Images
+from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.patches import draw_places, values
-from roboreg_core.schedule import BLOCKS_PER_STAGE
+from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE
 from roboreg_core.seeding import torch_generator
 
 BATCH_SIZE = 250

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from roboreg_core.pruning.inner import Inner
+from roboreg_core.pruning.block_tensors import Inner
 
 
 def raw_rows(inner: Inner) -> Tensor:

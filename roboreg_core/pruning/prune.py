@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from roboreg_core.data.images import Images
+from roboreg_core.datasets.images import Images
 from roboreg_core.device import keep_freed_memory
 from roboreg_core.errors import ScheduleError, SpecError
-from roboreg_core.model.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet20
+from roboreg_core.pruning.block_context import Site
 from roboreg_core.pruning.calibration import Parts, Reference, reference
 from roboreg_core.pruning.last_layer import fit_last_layer
-from roboreg_core.pruning.method import DEFAULT_CALIBRATION, DEFAULT_METHOD, Method, parse
+from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD, Method, parse
+from roboreg_core.pruning.prune_block import BlockReport, PrunedBlock, advance, prune_block
 from roboreg_core.pruning.recalibrate import recalibrate
-from roboreg_core.pruning.site import Site
-from roboreg_core.pruning.step import BlockReport, PrunedBlock, advance, prune_block
-from roboreg_core.schedule import N_BLOCKS, Schedule
+from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 from roboreg_core.seeding import torch_generator
 
 MAX_CALIBRATION = 10_000

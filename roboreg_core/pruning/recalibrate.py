@@ -7,8 +7,8 @@ import copy
 import torch
 from torch import nn
 
-from roboreg_core.data.images import Images
-from roboreg_core.model.resnet import ResNet20
+from roboreg_core.datasets.images import Images
+from roboreg_core.models.resnet import ResNet20
 
 BATCH_SIZE = 250
 

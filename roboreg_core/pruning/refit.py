@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from roboreg_core.pruning.inner import Inner, Outer
+from roboreg_core.pruning.block_tensors import Inner, Outer
 from roboreg_core.pruning.least_squares import Moments, ridge
 
 # A channel whose batch norm scales it by less cannot hold a fitted weight: it gets a scale of one.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 
 from roboreg_core import paths
-from roboreg_core.charts import facts
-from roboreg_core.data.manifest import MANIFEST
+from roboreg_core.datasets.manifest import MANIFEST
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
+from roboreg_core.wording import run_facts
 
 OWN_WEIGHTS = "weights of this network (.safetensors)"
 
@@ -20,7 +20,7 @@ def baseline_option(baseline: str) -> str:
 
 def checksums(record: Record) -> dict[str, str]:
     """SHA-256 of the weights and the images of a run, by name."""
-    from roboreg_core.data.batches import CONTENT_SHA256  # imports torch
+    from roboreg_core.datasets.cifar_batches import CONTENT_SHA256  # imports torch
 
     training = (
         {"all 50,000 training images": CONTENT_SHA256["train"]}
@@ -29,7 +29,7 @@ def checksums(record: Record) -> dict[str, str]:
     )
     return {
         OWN_WEIGHTS: record.result["artifacts"].get("weights", "none kept"),
-        f"weights of the dense network, {facts.dense_name(record.spec)}": record.spec["dense_sha256"],
+        f"weights of the dense network, {run_facts.dense_name(record.spec)}": record.spec["dense_sha256"],
         "10,000 test images": CONTENT_SHA256["test"],
         **training,
     }

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from roboreg_core.charts.base import Drawing, specification
 from roboreg_core.errors import ReportError
-from roboreg_core.report.environment import replace_invalid
+from roboreg_core.report.jinja_environment import replace_invalid
 
 # Text and axes take the colour of the surrounding text, so that one drawing serves light, dark and paper.
 INK = "currentColor"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from roboreg_core.charts import palette, words
+from roboreg_core.charts import palette
+from roboreg_core.wording import fmt
 
 # Chart markers as characters, so that runs differ in tables by more than colour.
 MARKERS = {
@@ -67,12 +68,12 @@ def count_table(corner: str, frame: pd.DataFrame) -> Table:
 
 def count(value: int) -> Number:
     """A count with thousands separators."""
-    return Number(value=value, text=words.count(value))
+    return Number(value=value, text=fmt.count(value))
 
 
 def millions(value: float) -> Number:
     """A count in millions."""
-    return Number(value=value, text=words.millions(value))
+    return Number(value=value, text=fmt.millions(value))
 
 
 def decimal(value: float, spec: str) -> Number:
@@ -82,14 +83,14 @@ def decimal(value: float, spec: str) -> Number:
 
 def percent(share: float, digits: int = 1) -> Number:
     """A share in percent."""
-    return Number(value=share, text=words.percent(share, digits))
+    return Number(value=share, text=fmt.percent(share, digits))
 
 
 def points(difference: float, digits: int = 1, verdict: str = "") -> Number:
     """A difference of two shares in percentage points."""
-    return Number(value=difference, text=words.signed_points(difference, digits), verdict=verdict)
+    return Number(value=difference, text=fmt.signed_points(difference, digits), verdict=verdict)
 
 
 def relative(change: float, verdict: str = "") -> Number:
     """A relative change in percent."""
-    return Number(value=change, text=words.signed_percent(change), verdict=verdict)
+    return Number(value=change, text=fmt.signed_percent(change), verdict=verdict)

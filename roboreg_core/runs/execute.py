@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
-from roboreg_core.model.cost import Cost, cost
-from roboreg_core.runs.dense import shipped_content
+from roboreg_core.models.costs import Cost, cost
+from roboreg_core.runs.dense_network import shipped_content
 from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_SHARE, RunSpec, estimate_seconds
-from roboreg_core.runs.stages import StageProgress, fit_hooks
-from roboreg_core.schedule import BOUNDS, PRESETS
+from roboreg_core.runs.stage_progress import StageProgress, fit_hooks
+from roboreg_core.schedules.schedule import BOUNDS, PRESETS
 
 if TYPE_CHECKING:
     import torch
 
-    from roboreg_core.data.images import Images
-    from roboreg_core.model.checkpoints import Checkpoint
-    from roboreg_core.model.resnet import ResNet20
+    from roboreg_core.datasets.images import Images
+    from roboreg_core.models.checkpoints import Checkpoint
+    from roboreg_core.models.resnet import ResNet20
     from roboreg_core.pruning.prune import Pruned
     from roboreg_core.store.store import Store
 
@@ -46,9 +46,9 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
 
     Raises `Stopped` where the context says so, `RoboRegError` on bad input.
     """
-    from roboreg_core.data import sources
-    from roboreg_core.model import checkpoints
-    from roboreg_core.pruning.weights import count_zeros
+    from roboreg_core.datasets import sources
+    from roboreg_core.models import checkpoints
+    from roboreg_core.pruning.weight_pruning import count_zeros
 
     spec = RunSpec.from_json(spec_json)
     device = choose_device(spec.device)
@@ -112,7 +112,7 @@ class _Measured:
         import torch
 
         from roboreg_core.evaluation.logits import logits
-        from roboreg_core.evaluation.report import report
+        from roboreg_core.evaluation.metrics import report
 
         self.progress.begin(name)
         if known is None:
@@ -131,7 +131,7 @@ class _Measured:
     def best(self, tuning: dict[str, Any]) -> None:
         """Report on the epoch that was best on validation images, beside the last one, which is what is kept."""
         from roboreg_core.evaluation.logits import logits
-        from roboreg_core.evaluation.report import report
+        from roboreg_core.evaluation.metrics import report
 
         epoch, model = tuning["best"]
         accuracy = self.reports["tuned"]["accuracy"]
@@ -152,7 +152,7 @@ def _weights(spec: RunSpec) -> dict[str, float]:
 
 def _prune(spec: RunSpec, dense: ResNet20, training: Images, device: torch.device, progress: StageProgress) -> Pruned:
     from roboreg_core.pruning.prune import Pruned, Pruner
-    from roboreg_core.pruning.weights import prune_weights
+    from roboreg_core.pruning.weight_pruning import prune_weights
 
     progress.begin("prune")
     weights = spec.weights()
@@ -172,7 +172,7 @@ def _tune(
     context: Context,
     progress: StageProgress,
 ) -> dict[str, Any]:
-    from roboreg_core.data.sources import validation_images
+    from roboreg_core.datasets.sources import validation_images
     from roboreg_core.training.loop import fit
 
     progress.begin("tune")

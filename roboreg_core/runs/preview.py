@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.device import Precision, choose_device, computed_in, device_name
 from roboreg_core.jobs.task import Context, Output, Question, Stopped
-from roboreg_core.schedule import Schedule
+from roboreg_core.schedules.schedule import Schedule
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from roboreg_core.model.checkpoints import Checkpoint
-    from roboreg_core.model.resnet import ResNet20
+    from roboreg_core.models.checkpoints import Checkpoint
+    from roboreg_core.models.resnet import ResNet20
     from roboreg_core.pruning.prune import Pruner, PruneSpec
     from roboreg_core.runs.spec import RunSpec
 
@@ -164,7 +164,7 @@ class _Bench:
     def dense(self, sha256: str, content: bytes) -> _Dense:
         """The dense network with this digest, evaluated."""
         if sha256 not in self._dense:
-            from roboreg_core.model import checkpoints
+            from roboreg_core.models import checkpoints
 
             model = checkpoints.dense_from_bytes(content, sha256).model
             _keep(self._dense, sha256, _Dense(model=model, right=_right(model, self.device, lambda share: None)))
@@ -174,7 +174,7 @@ class _Bench:
         """A pruner with the dense network's answers computed."""
         key = (spec.dense_sha256, spec.training_set, spec.pruning())
         if key not in self._pruners:
-            from roboreg_core.data import sources
+            from roboreg_core.datasets import sources
             from roboreg_core.pruning.prune import Pruner
 
             training = sources.training_images(spec.training_set) if spec.pruning().needs_images else None
@@ -209,7 +209,7 @@ def precision_on(device: torch.device) -> Precision:
 
 def _right(model: ResNet20, device: torch.device, on_batch: Any) -> Tensor:
     """Which validation images a network gets right, bool (n,)."""
-    from roboreg_core.data import sources
+    from roboreg_core.datasets import sources
     from roboreg_core.evaluation.logits import logits
 
     images = sources.validation_images()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from roboreg_core.evaluation.export import OnnxExport
+    from roboreg_core.evaluation.onnx_export import OnnxExport
     from roboreg_core.store.records import Record
     from roboreg_core.store.store import Store
 
@@ -14,7 +14,7 @@ STAGES = ("dense", "pruned", "tuned")
 
 def card_for(record: Record, content: bytes) -> dict[str, Any]:
     """The JSON card of a run's weights."""
-    from roboreg_core.model import checkpoints
+    from roboreg_core.models import checkpoints
 
     model = checkpoints.from_bytes(content).model
     last = final_stage(record)
@@ -38,9 +38,9 @@ def onnx_for(record: Record, store: Store) -> OnnxExport:
 
     Raises `CheckpointError` where the file does not compute what the network does.
     """
-    from roboreg_core.data.sources import test_images
-    from roboreg_core.evaluation.export import checked_images, export_onnx
-    from roboreg_core.model import checkpoints
+    from roboreg_core.datasets.sources import test_images
+    from roboreg_core.evaluation.onnx_export import checked_images, export_onnx
+    from roboreg_core.models import checkpoints
 
     digest = record.result["artifacts"]["weights"]
     model = checkpoints.from_bytes(store.artifacts.get(digest)).model

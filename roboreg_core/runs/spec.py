@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.device import cpu_has_bfloat16
 from roboreg_core.errors import SpecError
-from roboreg_core.model.cost import cost
-from roboreg_core.pruning.method import DEFAULT_CALIBRATION
-from roboreg_core.schedule import PRESETS, Schedule
+from roboreg_core.models.costs import cost
+from roboreg_core.pruning.methods import DEFAULT_CALIBRATION
+from roboreg_core.schedules.schedule import PRESETS, Schedule
 
 if TYPE_CHECKING:
-    from roboreg_core.model.checkpoints import Checkpoint
-    from roboreg_core.pruning.method import WeightsSpec
+    from roboreg_core.models.checkpoints import Checkpoint
+    from roboreg_core.pruning.methods import WeightsSpec
     from roboreg_core.pruning.prune import PruneSpec
     from roboreg_core.store.records import Record
     from roboreg_core.training.spec import TrainSpec
@@ -105,13 +105,13 @@ class RunSpec:
 
     def weights(self) -> WeightsSpec | None:
         """Which single weights become zero, where the method is not one that drops filters."""
-        from roboreg_core.pruning.method import parse_weights
+        from roboreg_core.pruning.methods import parse_weights
 
         return parse_weights(self.method)
 
     def tuning(self) -> TrainSpec:
         """The settings of fine-tuning, for `epochs` of at least 1."""
-        from roboreg_core.training.presets import tune_preset
+        from roboreg_core.training.fine_tuning_presets import tune_preset
 
         preset = tune_preset(self.preset, self.seed)
         return replace(
@@ -150,7 +150,7 @@ def method_version(record: Record) -> int | None:
 
 def of_preset(name: str) -> dict[str, Any]:
     """The fields of a `RunSpec` that a preset of fine-tuning sets. Raises `SpecError` on an unknown name."""
-    from roboreg_core.training.presets import tune_preset
+    from roboreg_core.training.fine_tuning_presets import tune_preset
 
     preset = tune_preset(name)
     return {
@@ -163,7 +163,7 @@ def of_preset(name: str) -> dict[str, Any]:
 
 def spec_for(schedule: Schedule, checkpoint: Checkpoint, training_set: str = "auto", **settings: Any) -> RunSpec:
     """A spec that starts from `checkpoint`; `training_set` may be `auto`."""
-    from roboreg_core.data.sources import resolve_training_set
+    from roboreg_core.datasets.sources import resolve_training_set
 
     return RunSpec(
         schedule=schedule,
@@ -181,7 +181,7 @@ def usual_speeds() -> tuple[float, float]:
 
 def estimate_seconds(spec: RunSpec, records: Sequence[Record] = ()) -> float:
     """How long a run will take, from the newest run's measured speed, scaled by MACs; else from two CPU cores."""
-    from roboreg_core.data.sources import TRAINING_COUNTS
+    from roboreg_core.datasets.sources import TRAINING_COUNTS
 
     train, evaluate = usual_speeds()
     share = 1.0 if spec.weights() is not None else cost(spec.schedule).macs / cost(PRESETS["dense"]).macs

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import DataError
-from roboreg_core.evaluation.damage import Damage, follow
-from roboreg_core.evaluation.paired import Paired, compare
-from roboreg_core.runs import figures
-from roboreg_core.runs.likeness import Unlike, unlike
-from roboreg_core.runs.predictions import Predictions, labels_of, predictions
+from roboreg_core.evaluation.paired_tests import Paired, compare
+from roboreg_core.evaluation.prediction_changes import Damage, follow
+from roboreg_core.runs import metric_pairs
+from roboreg_core.runs.comparability import Unlike, unlike
+from roboreg_core.runs.predicted_classes import Predictions, labels_of, predictions
 from roboreg_core.runs.results import final_stage
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ class Summary:
     damage: Damage
     flips: Damage
     reports: dict[str, list[dict[str, Any]]]
-    counts: dict[str, figures.Pair]
-    speeds: dict[int, tuple[figures.Speed, figures.Speed]]
+    counts: dict[str, metric_pairs.Pair]
+    speeds: dict[int, tuple[metric_pairs.Speed, metric_pairs.Speed]]
     unlike: tuple[Unlike, ...]
 
     @property
@@ -128,7 +128,7 @@ class Summary:
             "report": self.reports,
             "worst_class": {stage: self.worst_class(stage) for stage in self.reports},
             "counts": {name: pair.to_json() for name, pair in self.counts.items()},
-            "layers": figures.layer_rows(self.record),
+            "layers": metric_pairs.layer_rows(self.record),
             "speed": {
                 str(batch): {
                     "final": asdict(final),
@@ -175,16 +175,18 @@ def summary(record: Record, store: Store, other: Record | None = None) -> Summar
         damage=follow(labels, [each.classes for each in found.values()]),
         flips=follow(labels, [before, found[last].classes]),
         reports={
-            stage: figures.report_rows(record.result["stages"][stage], baseline.report)
+            stage: metric_pairs.report_rows(record.result["stages"][stage], baseline.report)
             for stage in record.result["stages"]
         },
-        counts=figures.pairs(figures.counts_of(record, "final"), figures.counts_of(baseline.record, baseline.network)),
+        counts=metric_pairs.pairs(
+            metric_pairs.counts_of(record, "final"), metric_pairs.counts_of(baseline.record, baseline.network)
+        ),
         speeds={
             batch: (
-                figures.speed_of(record, "final", batch),
-                figures.speed_of(baseline.record, baseline.network, batch),
+                metric_pairs.speed_of(record, "final", batch),
+                metric_pairs.speed_of(baseline.record, baseline.network, batch),
             )
-            for batch in figures.BATCHES
+            for batch in metric_pairs.BATCHES
         },
         unlike=unlike([record, other]) if other is not None else (),
     )

@@ -49,6 +49,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             changed TEXT NOT NULL, deleted TEXT)""",
         "CREATE UNIQUE INDEX one_saved_name ON saved (kind, folded) WHERE deleted IS NULL",
     ),
+    (
+        # The modules of three task functions were renamed; unfinished jobs must still find them.
+        "UPDATE jobs SET function = 'roboreg_core.networks.execute:execute' "
+        "WHERE function = 'roboreg_core.baselines.execute:execute'",
+        "UPDATE jobs SET function = 'roboreg_core.sweeps.execute:measure' "
+        "WHERE function = 'roboreg_core.explore.execute:measure'",
+        "UPDATE jobs SET function = 'roboreg_core.search.execute:search' "
+        "WHERE function = 'roboreg_core.explore.search_job:search'",
+    ),
 )
 
 

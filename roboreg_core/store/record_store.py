@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from roboreg_core.errors import StoreError
-from roboreg_core.store import rows
+from roboreg_core.store import row_mapping
 from roboreg_core.store.artifacts import Artifacts
 from roboreg_core.store.database import Database
 from roboreg_core.store.records import BIN_DAYS, Binned, Record
@@ -60,7 +60,7 @@ class RecordStore:
         """
         with self._database.write() as db:
             row = db.execute(f"SELECT * FROM records WHERE id = ? AND {_STANDS}", (record.id,)).fetchone()
-            standing = rows.to_record(row) if row else self._shipped.records().get(record.id)
+            standing = row_mapping.to_record(row) if row else self._shipped.records().get(record.id)
             if standing is not None:
                 known = {name: value for name, value in standing.result.items() if record.result.get(name) is None}
                 record = replace(record, result={**record.result, **known})
@@ -71,7 +71,7 @@ class RecordStore:
         """The record with that id, the own one before a shipped one."""
         with self._database.read() as db:
             row = db.execute(f"SELECT * FROM records WHERE id = ? AND {_STANDS}", (record_id,)).fetchone()
-        return rows.to_record(row) if row else self._shipped.records().get(record_id)
+        return row_mapping.to_record(row) if row else self._shipped.records().get(record_id)
 
     def find_record(self, prefix: str) -> Record:
         """The record whose id is, or alone begins with, `prefix`.
@@ -113,9 +113,9 @@ class RecordStore:
         """
         with self._database.write() as db:
             query = f"UPDATE records SET deleted = ? WHERE id = ? AND {_STANDS}"
-            if not db.execute(query, (rows.now(), record_id)).rowcount:
+            if not db.execute(query, (row_mapping.now(), record_id)).rowcount:
                 raise StoreError(self._not_own(record_id))
-            old = db.execute("SELECT id FROM records WHERE deleted < ?", (rows.bin_ends(),)).fetchall()
+            old = db.execute("SELECT id FROM records WHERE deleted < ?", (row_mapping.bin_ends(),)).fetchall()
             dropped: set[str] = set().union(*(_delete(db, row["id"]) for row in old))
         self._discard(dropped)
 
@@ -129,7 +129,7 @@ class RecordStore:
             query = "UPDATE records SET deleted = NULL WHERE id = ? AND deleted IS NOT NULL"
             if not db.execute(query, (record_id,)).rowcount:
                 raise StoreError(_not_binned(record_id))
-            return rows.to_record(db.execute("SELECT * FROM records WHERE id = ?", (record_id,)).fetchone())
+            return row_mapping.to_record(db.execute("SELECT * FROM records WHERE id = ?", (record_id,)).fetchone())
 
     def list_binned(self, kind: str | None = None, prefix: str = "") -> list[Binned]:
         """The records in the bin of a kind (of every kind for None) whose ids begin with `prefix`, last one first."""
@@ -137,7 +137,7 @@ class RecordStore:
             AND substr(id, 1, ?) = ? ORDER BY deleted DESC, number DESC"""
         with self._database.read() as db:
             found = db.execute(query, (kind, kind, len(prefix), prefix))
-            return [Binned(record=rows.to_record(row), deleted=row["deleted"]) for row in found]
+            return [Binned(record=row_mapping.to_record(row), deleted=row["deleted"]) for row in found]
 
     def find_binned(self, prefix: str) -> Record:
         """The record in the bin whose id is, or alone begins with, `prefix`.
@@ -183,7 +183,9 @@ class RecordStore:
         for number in numbers:
             record = known.get(number)
             if record is None:
-                record = rows.to_record(db.execute("SELECT * FROM records WHERE number = ?", (number,)).fetchone())
+                record = row_mapping.to_record(
+                    db.execute("SELECT * FROM records WHERE number = ?", (number,)).fetchone()
+                )
             found[number] = record
         self._parsed = found  # at once, so that other threads see the old or the new
         return list(found.values())
@@ -193,8 +195,8 @@ class RecordStore:
         names = artifact_names(record.result)
         self._check_artifacts(names, f"record {record.id}")
         db.execute("DELETE FROM records WHERE id = ?", (record.id,))
-        rows.insert(db, "records", rows.record_values(record))
-        return rows.set_refs(db, f"record:{record.id}", names)
+        row_mapping.insert(db, "records", row_mapping.record_values(record))
+        return row_mapping.set_refs(db, f"record:{record.id}", names)
 
     def _not_own(self, record_id: str) -> str:
         """Why there is nothing to delete."""
@@ -228,6 +230,6 @@ def _not_binned(record_id: str) -> str:
 def _delete(db: sqlite3.Connection, record_id: str) -> set[str]:
     """Delete a record and the finished jobs that made it; return the artefacts that they referred to."""
     db.execute("DELETE FROM records WHERE id = ?", (record_id,))
-    dropped = rows.drop_refs(db, f"record:{record_id}")
+    dropped = row_mapping.drop_refs(db, f"record:{record_id}")
     jobs = db.execute("SELECT id FROM jobs WHERE key = ? AND status = 'finished'", (record_id,)).fetchall()
-    return dropped.union(*(rows.delete_job(db, job["id"]) for job in jobs))
+    return dropped.union(*(row_mapping.delete_job(db, job["id"]) for job in jobs))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from roboreg_core.errors import StoreError
-from roboreg_core.store import rows
+from roboreg_core.store import row_mapping
 from roboreg_core.store.database import Database
 from roboreg_core.store.names import folded, free_name
 from roboreg_core.store.records import BIN_DAYS, Saved
@@ -53,7 +53,7 @@ class SavedItems:
         if unknown:
             raise StoreError(f"{unknown} cannot be changed: only {', '.join(sorted(_CHANGEABLE))}")
         with self._database.write() as db:
-            changed = replace(_known(db, item_id), **changes, changed=rows.now())
+            changed = replace(_known(db, item_id), **changes, changed=row_mapping.now())
             _refuse_taken(db, changed)
             _update(db, changed)
         return changed
@@ -65,9 +65,9 @@ class SavedItems:
             StoreError: it is unknown or in the bin already.
         """
         with self._database.write() as db:
-            item = replace(_known(db, item_id), deleted=rows.now())
+            item = replace(_known(db, item_id), deleted=row_mapping.now())
             _update(db, item)
-            db.execute("DELETE FROM saved WHERE deleted < ?", (rows.bin_ends(),))
+            db.execute("DELETE FROM saved WHERE deleted < ?", (row_mapping.bin_ends(),))
         return item
 
     def restore(self, item_id: str) -> Saved:
@@ -93,9 +93,9 @@ class SavedItems:
         if number:
             item = replace(item, name=_free_name(db, item))
         _refuse_taken(db, item)
-        made = item.created or rows.now()
+        made = item.created or row_mapping.now()
         item = replace(item, created=made, changed=item.changed or made)
-        rows.insert(db, "saved", _values(item))
+        row_mapping.insert(db, "saved", _values(item))
         return item
 
 
@@ -127,7 +127,11 @@ def _update(db: sqlite3.Connection, item: Saved) -> None:
 
 
 def _values(item: Saved) -> dict[str, Any]:
-    texts = {"tags": json.dumps(list(item.tags)), "content": rows.text(item.content), "folded": folded(item.name)}
+    texts = {
+        "tags": json.dumps(list(item.tags)),
+        "content": row_mapping.text(item.content),
+        "folded": folded(item.name),
+    }
     return {**vars(item), **texts}
 
 

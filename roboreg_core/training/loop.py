@@ -17,15 +17,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roboreg_core.data.images import Images
+from roboreg_core.datasets.images import Images
 from roboreg_core.device import working_on
-from roboreg_core.model.resnet import ResNet20
-from roboreg_core.training.average import Average
-from roboreg_core.training.capture import Repeated, recorder
-from roboreg_core.training.distil import prepare_teacher
+from roboreg_core.models.resnet import ResNet20
+from roboreg_core.training.cuda_graphs import Repeated, recorder
+from roboreg_core.training.distillation import prepare_teacher
 from roboreg_core.training.spec import TrainSpec, learning_rate
-from roboreg_core.training.state import EpochRecord, State, restore, snapshot
 from roboreg_core.training.steps import Batches, Sums, step
+from roboreg_core.training.training_state import EpochRecord, State, restore, snapshot
+from roboreg_core.training.weight_average import Average
 
 __all__ = ["EpochRecord", "Fitted", "Hooks", "StepProgress", "fit"]
 

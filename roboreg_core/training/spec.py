@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-from roboreg_core.data.augment import CROP_FLIP, SIX, Augmentation
+from roboreg_core.datasets.augmentation import CROP_FLIP, SIX, Augmentation
 from roboreg_core.device import Precision
 from roboreg_core.errors import SpecError
 

@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roboreg_core.data.augment import augment
-from roboreg_core.data.images import Images
+from roboreg_core.datasets.augmentation import augment
+from roboreg_core.datasets.images import Images
 from roboreg_core.device import computed_in
 from roboreg_core.seeding import torch_generator
-from roboreg_core.training.distil import distilled
+from roboreg_core.training.distillation import distilled
 from roboreg_core.training.spec import TrainSpec
-from roboreg_core.training.state import State
+from roboreg_core.training.training_state import State
 
 
 class Batches:

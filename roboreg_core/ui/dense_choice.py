@@ -10,10 +10,10 @@ from typing import Literal
 
 import streamlit as st
 
-from roboreg_core.baselines.known import Baseline
-from roboreg_core.charts import networks, words
-from roboreg_core.ui import address, keys, panels, state
-from roboreg_core.ui.address import Setting
+from roboreg_core.networks.registry import Baseline
+from roboreg_core.ui import keys, panels, shared_state, url_settings
+from roboreg_core.ui.url_settings import Setting
+from roboreg_core.wording import fmt, network_facts
 
 _PROBLEM = "dense-problem"
 
@@ -32,7 +32,7 @@ def told() -> None:
     known = _known()
     _take_address(known)
     if st.session_state[keys.BASELINE_NETWORK] not in known:  # renamed or deleted meanwhile
-        st.session_state[keys.BASELINE_NETWORK] = state.DENSE
+        st.session_state[keys.BASELINE_NETWORK] = shared_state.DENSE
     problem = st.session_state.get(_PROBLEM)
     if problem:
         st.warning(panels.escape(problem), icon=":material/help:")
@@ -46,43 +46,43 @@ def field(on_change: Callable[[], None] | None = None, width: int | Literal["str
             "Dense network",
             list(known),
             key=keys.BASELINE_NETWORK,
-            format_func=lambda name: networks.choice_words(known[name]) if name in known else name,
+            format_func=lambda name: network_facts.choice_words(known[name]) if name in known else name,
             on_change=_chosen,
             args=(on_change,),
             persist_state="session",
             width=width,
             help="What is pruned, and what every figure is set against. Train another or upload one on the Train page.",
         )
-    address.follow([_setting(known)])
+    url_settings.follow([_setting(known)])
 
 
 def _known() -> dict[str, Baseline]:
-    return {each.name: each for each in state.networks()}
+    return {each.name: each for each in shared_state.networks()}
 
 
 def query(sha256: str) -> dict[str, str]:
     """What an address needs so that a page starts from the network with these weights; {} where there is no choice."""
-    known = state.networks()
+    known = shared_state.networks()
     found = [each.name for each in known if each.sha256 == sha256] if len(known) > 1 else []
     return {keys.BASELINE_NETWORK: found[0]} if found else {}
 
 
 def _setting(known: dict[str, Baseline]) -> Setting:
-    return Setting(key=keys.BASELINE_NETWORK, default=state.DENSE, read=address.one_of(*known))
+    return Setting(key=keys.BASELINE_NETWORK, default=shared_state.DENSE, read=url_settings.one_of(*known))
 
 
 def _take_address(known: dict[str, Baseline]) -> None:
-    wanted = address.opened(keys.BASELINE_NETWORK)
+    wanted = url_settings.opened(keys.BASELINE_NETWORK)
     if wanted is not None:
         st.session_state.pop(_PROBLEM, None)
         if wanted not in known:
-            there = ", ".join(words.contained(name) for name in list(known)[:5])
+            there = ", ".join(fmt.contained(name) for name in list(known)[:5])
             st.session_state[_PROBLEM] = (
-                f"No dense network is called {words.contained(wanted)!r} here; there is {there}. "
-                f"Starting from {words.contained(state.DENSE)} instead."
+                f"No dense network is called {fmt.contained(wanted)!r} here; there is {there}. "
+                f"Starting from {fmt.contained(shared_state.DENSE)} instead."
             )
-            st.session_state[keys.BASELINE_NETWORK] = state.DENSE
-    address.restore([_setting(known)])
+            st.session_state[keys.BASELINE_NETWORK] = shared_state.DENSE
+    url_settings.restore([_setting(known)])
 
 
 def _chosen(on_change: Callable[[], None] | None) -> None:

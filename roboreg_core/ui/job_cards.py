@@ -8,9 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from roboreg_core.charts import progress, words
 from roboreg_core.store.records import Job, JobStatus
-from roboreg_core.ui import keys, panels, state
+from roboreg_core.ui import keys, panels, shared_state
+from roboreg_core.wording import fmt, job_progress
 
 REFRESH_SECONDS = 1.0
 BADGES = {
@@ -58,7 +58,7 @@ def boxed(job: Job) -> st.delta_generator.DeltaGenerator:
 
 def heading(job: Job, note: str = "") -> None:
     """The job's label, a badge for its status, and a note."""
-    panels.card_heading(progress.label(job), BADGES[job.status], note)
+    panels.card_heading(job_progress.label(job), BADGES[job.status], note)
 
 
 def progress_bar(job: Job) -> None:
@@ -66,26 +66,26 @@ def progress_bar(job: Job) -> None:
     if job.status is JobStatus.QUEUED:
         st.progress(0.0, text=_queue_words(job))
     else:
-        st.progress(progress.fraction(job), text=panels.escape(progress.progress_words(job)))
+        st.progress(job_progress.fraction(job), text=panels.escape(job_progress.progress_words(job)))
 
 
 def cancel_button(job: Job, errors: str) -> None:
     """Cancels a job; `errors` is the name for `panels.kept_error`, here and below."""
     panels.action(
-        "Cancel", keys.of("cancel", job.id), "stop", lambda: state.machinery().engine().cancel(job.id), errors
+        "Cancel", keys.of("cancel", job.id), "stop", lambda: shared_state.machinery().engine().cancel(job.id), errors
     )
 
 
 def resume_button(label: str, key: str, job: Job, errors: str, **options: Any) -> None:
     """Queues an ended job again."""
-    panels.action(label, key, "replay", lambda: state.machinery().engine().resume(job.id), errors, **options)
+    panels.action(label, key, "replay", lambda: shared_state.machinery().engine().resume(job.id), errors, **options)
 
 
 def ended_buttons(job: Job, errors: str) -> None:
     """Resumes an ended job where that is possible, or forgets it."""
     if job.status.can_resume:
         resume_button("Resume" if job.state else "Try again", keys.of("resume", job.id), job, errors)
-    forget = partial(state.store().delete_job, job.id)
+    forget = partial(shared_state.store().delete_job, job.id)
     panels.action("Forget", keys.of("forget", job.id), "delete", forget, errors, type="tertiary")
 
 
@@ -94,7 +94,7 @@ def _active(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _queue_words(job: Job) -> str:
-    ahead = state.position(job)
+    ahead = shared_state.position(job)
     if ahead is None:
         return "Queued"
-    return f"Queued, {words.plural(ahead, 'job')} ahead" if ahead else "Queued, next in line"
+    return f"Queued, {fmt.plural(ahead, 'job')} ahead" if ahead else "Queued, next in line"

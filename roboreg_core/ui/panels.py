@@ -12,10 +12,11 @@ import pandas as pd
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from roboreg_core.charts import base, words
-from roboreg_core.charts.facts import Change
+from roboreg_core.charts import base
 from roboreg_core.errors import RoboRegError
-from roboreg_core.ui import guard, present
+from roboreg_core.ui import navigation, presentation
+from roboreg_core.wording import fmt
+from roboreg_core.wording.run_facts import Change
 
 VERDICT_COLOURS = {"gain": "blue", "loss": "orange", "within noise": "gray", "no change": "gray"}
 NOISE_HELP = (
@@ -114,10 +115,10 @@ def accuracy_tile(label: str, change: Change, baseline: str = "dense", **options
     """An accuracy or recall, 0..1, with its change in points and the verdict."""
     tile(
         label,
-        words.percent(change.value),
-        words.signed_points(change.difference),
+        fmt.percent(change.value),
+        fmt.signed_points(change.difference),
         change.verdict,
-        delta_description=f"{change.verdict}; {baseline} {words.percent(change.dense)}",
+        delta_description=f"{change.verdict}; {baseline} {fmt.percent(change.dense)}",
         help=f"{NOISE_HELP} Margin here: ±{change.margin * 100:.1f} points.",
         **options,
     )
@@ -132,7 +133,7 @@ def cost_tile(
     tile(
         label,
         shown(change.value),
-        words.signed_percent(change.relative),
+        fmt.signed_percent(change.relative),
         change.verdict,
         delta_description=f"{baseline} {shown(change.dense)}",
         help=f"{absolute} {note}".strip(),
@@ -143,11 +144,11 @@ def cost_tile(
 def heading(title: str, lead: str = "") -> None:
     """The page's title and one line on what it is for; the switch for presenting on pages that can be presented."""
     st.html(_STYLE)
-    if guard.page() in present.PAGES:
+    if navigation.page() in presentation.PAGES:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.title(title, anchor=False)
-            present.switch()
-        present.style()
+            presentation.switch()
+        presentation.style()
     else:
         st.title(title, anchor=False)
     if lead:
@@ -229,7 +230,7 @@ def drawn(frame: pd.DataFrame, name: str, chart: Callable[[pd.DataFrame], Any], 
     spec = _spec(frame, name, variant, chart)
     # Streamlit takes the words beside the chart; twice would be once too often.
     spoken = {key: value for key, value in spec.items() if key != "description"}
-    return present.enlarged(spoken) if present.is_on() else spoken
+    return presentation.enlarged(spoken) if presentation.is_on() else spoken
 
 
 @st.cache_data(show_spinner=False, max_entries=256)

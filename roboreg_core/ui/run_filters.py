@@ -8,12 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-from roboreg_core.charts import choice
-from roboreg_core.charts.choice import Filter
-from roboreg_core.schedule import Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.records import Record
-from roboreg_core.ui import address, keys, panels, state
-from roboreg_core.ui.address import Setting, one_of, within
+from roboreg_core.ui import keys, panels, shared_state, url_settings
+from roboreg_core.ui.url_settings import Setting, one_of, within
+from roboreg_core.wording import run_filter
+from roboreg_core.wording.run_filter import Filter
 
 ORIGINS = {"recorded": "Recorded", "own": "Own"}
 MOST_TEXT = 100
@@ -22,7 +22,7 @@ _PERCENTS = (keys.LEAST_ACCURACY, keys.LEAST_WORST, keys.MOST_PARAMETERS)
 
 def overview(runs: Sequence[Record]) -> Filter:
     """Text, method, origin and schedule."""
-    methods, presets = _methods(runs), sorted({choice.preset_of(record) for record in runs})
+    methods, presets = _methods(runs), sorted({run_filter.preset_of(record) for record in runs})
     settings = [
         Setting(key=keys.FIND, default="", read=lambda text: text[:MOST_TEXT]),
         Setting(key=keys.SHOW_METHOD, default=None, read=one_of(*methods)),
@@ -38,7 +38,7 @@ def overview(runs: Sequence[Record]) -> Filter:
         _select("Schedule", presets, keys.SHOW_PRESET)
         _select("Method", methods, keys.SHOW_METHOD)
         _select("Origin", list(ORIGINS), keys.SHOW_ORIGIN, ORIGINS)
-    address.follow(settings)
+    url_settings.follow(settings)
     value = st.session_state
     return Filter(
         text=value[keys.FIND] or "",
@@ -52,7 +52,7 @@ def comparison(runs: Sequence[Record]) -> tuple[Filter, str]:
     """Method, origin, what a run must reach, and the order."""
     methods = _methods(runs)
     settings = [
-        Setting(key=keys.SORT, default="chosen", read=one_of(*choice.ORDERS)),
+        Setting(key=keys.SORT, default="chosen", read=one_of(*run_filter.ORDERS)),
         Setting(key=keys.ONLY_METHOD, default=None, read=one_of(*methods)),
         Setting(key=keys.ONLY_ORIGIN, default=None, read=one_of(*ORIGINS)),
         *(Setting(key=key, default=None, read=within(0, 100, float)) for key in _PERCENTS),
@@ -60,15 +60,19 @@ def comparison(runs: Sequence[Record]) -> tuple[Filter, str]:
     _restore(settings)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
-            "Order", list(choice.ORDERS), key=keys.SORT, format_func=lambda order: choice.ORDERS[order][0], width=220,
+            "Order",
+            list(run_filter.ORDERS),
+            key=keys.SORT,
+            format_func=lambda order: run_filter.ORDERS[order][0],
+            width=220,
             persist_state="session",
-        )  # fmt: skip
+        )
         _select("Method", methods, keys.ONLY_METHOD)
         _select("Origin", list(ORIGINS), keys.ONLY_ORIGIN, ORIGINS)
         _percent("Accuracy at least, %", keys.LEAST_ACCURACY)
         _percent("Worst class at least, %", keys.LEAST_WORST)
         _percent("Parameters at most, %", keys.MOST_PARAMETERS)
-    address.follow(settings)
+    url_settings.follow(settings)
     value = st.session_state
     shares = {key: None if value[key] is None else value[key] / 100 for key in _PERCENTS}
     conditions = Filter(
@@ -91,7 +95,7 @@ def clear() -> None:
 def saved_names() -> dict[Schedule, list[str]]:
     """The names that schedules are saved under."""
     names: dict[Schedule, list[str]] = {}
-    for saved in state.saved():
+    for saved in shared_state.saved():
         names.setdefault(saved.schedule, []).append(saved.name)
     return names
 
@@ -102,7 +106,7 @@ def _methods(runs: Sequence[Record]) -> list[str]:
 
 def _restore(settings: Sequence[Setting]) -> None:
     """As `address.restore`; what an earlier choice of runs left behind and no run has any more is dropped."""
-    address.restore(settings)
+    url_settings.restore(settings)
     for setting in settings:
         value = st.session_state[setting.key]
         if value is not None and setting.key not in _PERCENTS:

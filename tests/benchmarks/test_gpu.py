@@ -9,8 +9,8 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from benchmarks import gpu
-from roboreg_core.model.resnet import ResNet20
-from roboreg_core.schedule import PRESETS
+from roboreg_core.models.resnet import ResNet20
+from roboreg_core.schedules.schedule import PRESETS
 
 app = Typer()
 app.command()(gpu.main)

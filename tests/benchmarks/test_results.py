@@ -11,15 +11,15 @@ from benchmarks.results.measure import Choice, Measurer, missing, wanted
 from benchmarks.results.points import Point, Points, Searched, Seconds, Tune
 from benchmarks.results.searched import largest_uniform
 from benchmarks.results.table import BESIDE, NOT_MEASURED, OLDER, PAGE, SCHEDULES, made, page
-from roboreg_core.analysis.limits import Limits
-from roboreg_core.data import sources
-from roboreg_core.data.images import Images
+from roboreg_core.datasets import sources
+from roboreg_core.datasets.images import Images
 from roboreg_core.errors import SpecError
-from roboreg_core.model import checkpoints
-from roboreg_core.model.resnet import ResNet20
-from roboreg_core.pruning.method import DEFAULT_CALIBRATION
+from roboreg_core.models import checkpoints
+from roboreg_core.models.resnet import ResNet20
+from roboreg_core.pruning.methods import DEFAULT_CALIBRATION
 from roboreg_core.runs.spec import METHOD_VERSION
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.search.limits import Limits
 from roboreg_core.store.store import Store
 
 QUICK = Tune(preset="quick", epochs=4, distil=True, learning_rate=0.01, batch_size=128, training_set="bundled")

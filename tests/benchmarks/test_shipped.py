@@ -8,8 +8,8 @@ from typing import Any
 from benchmarks.report import shipped
 from benchmarks.results.points import Points
 from roboreg_core import paths
-from roboreg_core.charts import words
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.wording import fmt
 from tests.benchmarks.test_results import QUICK, point
 from tests.charts.records import make_record
 from tests.shipped_runs import shipped_runs
@@ -84,7 +84,7 @@ def test_recorded_runs_are_told_largest_first() -> None:
         ["| quarter", quarter.spec["method"]],
     ]
     assert "49.00 % | 89.00 %" in lines[2]
-    assert lines[4:] == ["", f"Times on {words.plural(2, 'thread')}."]
+    assert lines[4:] == ["", f"Times on {fmt.plural(2, 'thread')}."]
 
 
 def test_long_trainings_are_told_of_the_network_that_ships_alone() -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from roboreg_core.charts import words
+from roboreg_core.wording import fmt
 from tests.browser.conftest import App
 from tests.shipped_runs import shipped_run, shipped_runs
 
@@ -31,7 +31,7 @@ def change(run: str, baseline: str = "") -> float:
 
 
 def points(run: str, baseline: str = "") -> str:
-    return words.signed_points(change(run, baseline), 2).replace(words.NBSP, " ")
+    return fmt.signed_points(change(run, baseline), 2).replace(fmt.NBSP, " ")
 
 
 def tick(page: Page, row: int) -> None:

@@ -8,13 +8,13 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from roboreg_core import paths
-from roboreg_core.analysis.correlation import KINDS, correlate
-from roboreg_core.analysis.grid import SOURCE
-from roboreg_core.analysis.points import frame
-from roboreg_core.explore import control, kept
-from roboreg_core.model.cost import cost
-from roboreg_core.schedule import PRESETS, Schedule
+from roboreg_core.correlation.correlations import KINDS, correlate
+from roboreg_core.models.costs import cost
+from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.store.store import Store
+from roboreg_core.sweeps import control, sweep_store
+from roboreg_core.sweeps.grid import SOURCE
+from roboreg_core.sweeps.points import frame
 from tests.browser.conftest import App
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -43,7 +43,7 @@ def test_a_sweep_is_defined_started_watched_stopped_and_resumed(page: Page, smal
     store = Store(small_app.home)
     stop = page.locator("[class*='st-key-stop-'] button")
     expect(stop).to_be_visible()
-    sweep = next(each for each in kept.sweeps(store) if not each.recorded)
+    sweep = next(each for each in sweep_store.sweeps(store) if not each.recorded)
     card = page.locator(f".st-key-sweep-{sweep.id}")
     expect(card).to_contain_text(re.compile(r"[1-9]\d* of 12.points"), timeout=SWEEP_MS)
     # Closing the page changes nothing.
@@ -62,7 +62,7 @@ def test_a_sweep_is_defined_started_watched_stopped_and_resumed(page: Page, smal
     page.locator(f".st-key-delete-{sweep.id} button").click()
     page.locator(".st-key-undo button").click()
     expect(card).to_be_visible()
-    assert sweep in kept.sweeps(store)
+    assert sweep in sweep_store.sweeps(store)
     store.close()
 
 
@@ -82,8 +82,8 @@ def click(marked: Locator) -> None:
 
 def test_both_heatmaps_are_read_and_a_point_leads_to_its_run(page: Page, app: App) -> None:
     store = Store(app.home, paths.recorded())
-    grid = next(each for each in kept.sweeps(store) if each.spec.grid == SOURCE)
-    found = correlate(frame(kept.points_of(store, grid)))
+    grid = next(each for each in sweep_store.sweeps(store) if each.spec.grid == SOURCE)
+    found = correlate(frame(sweep_store.points_of(store, grid)))
     store.close()
     open_explore(page, app, f"?explore-tab=Correlation&sweep={grid.id}")
     expect(page.get_by_text("n = 27").first).to_be_visible(timeout=LOAD_MS)

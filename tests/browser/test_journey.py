@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from roboreg_core.model.cost import cost
+from roboreg_core.models.costs import cost
 from roboreg_core.runs.spec import KIND
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Job, JobStatus
 from roboreg_core.store.store import Store
 from tests.browser.conftest import App, start, until

@@ -8,13 +8,13 @@ import pytest
 import torch
 from playwright.sync_api import Locator, Page, expect
 
-from roboreg_core.data import sources
+from roboreg_core.datasets import sources
 from roboreg_core.evaluation.logits import logits
-from roboreg_core.model import checkpoints
+from roboreg_core.models import checkpoints
 from roboreg_core.pruning.prune import PruneSpec, prune
 from roboreg_core.runs.preview import CALIBRATION, precision_on
 from roboreg_core.runs.spec import KIND
-from roboreg_core.schedule import Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.store import Store
 from tests.browser.conftest import App
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Request, expect
 
 from roboreg_core import paths
-from roboreg_core.report.make import report_html
+from roboreg_core.report.html_report import report_html
 from roboreg_core.runs.spec import KIND
 from roboreg_core.store.store import Store
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 
-from roboreg_core.baselines import known
-from roboreg_core.baselines.spec import NETWORK
-from roboreg_core.model import checkpoints
+from roboreg_core.models import checkpoints
+from roboreg_core.networks import registry
+from roboreg_core.networks.spec import NETWORK
 from roboreg_core.runs.spec import KIND
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
@@ -74,7 +74,7 @@ def test_a_training_is_cancelled_resumed_and_used(page: Page, app: App) -> None:
     network = page.locator(f".st-key-network-{job.key}")
     expect(network).to_contain_text(re.compile("Right on .* of 2,000 test images"), timeout=WORK_MS)
     until(lambda: store.list_records(NETWORK))
-    made = known.find(store, "best-2-epochs-seed-7")
+    made = registry.find(store, "best-2-epochs-seed-7")
     assert made.record is not None
     assert [epoch["epoch"] for epoch in made.record.result["history"]] == [1, 2]
     # The same again is opened, not done again.
@@ -99,7 +99,7 @@ def test_public_weights_are_uploaded_and_pruned(page: Page, app: App) -> None:
     card = page.locator("[class*='st-key-network-']", has_text="public").first
     expect(card).to_contain_text(re.compile(r"Right on 9\d\.\d\d.% of 2,000 test images"), timeout=WORK_MS)
     until(lambda: store.list_records(NETWORK))
-    made = known.find(store, "public")
+    made = registry.find(store, "public")
     card.locator("[class*='st-key-use-'] a").click()
     expect(page.locator(".st-key-dense input")).to_have_value(re.compile("^public "), timeout=LOAD_MS)
     field = page.locator(".st-key-epochs input")

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from roboreg_core.baselines.spec import shipped_digest
-from roboreg_core.data import manifest
-from roboreg_core.model.cost import Cost, cost
-from roboreg_core.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.datasets import manifest
+from roboreg_core.models.costs import Cost, cost
+from roboreg_core.networks.spec import shipped_digest
+from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.store.records import Record
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 
-from roboreg_core.charts import base, classes, confusion, history, latency, layers, progress, tradeoff, words
-from roboreg_core.schedule import PRESETS
+from roboreg_core.charts import (
+    base,
+    confusion_matrix,
+    layer_costs,
+    measured_latency,
+    per_class_metrics,
+    tradeoff_scatter,
+    training_curves,
+)
+from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Event, Job
+from roboreg_core.wording import fmt, job_progress
 from tests.charts.records import make_history, make_record, make_report
 
 
@@ -21,8 +30,8 @@ def drawn(chart: base.Drawing) -> dict[str, Any]:
 def test_tradeoff_marks_the_front() -> None:
     small = make_record(PRESETS["quarter"], rights=(920, 300, 880), identity="a", recorded=True)
     large = make_record(PRESETS["moderate"], rights=(920, 500, 870), identity="b")
-    frame = tradeoff.tradeoff_data([large, small])
-    assert list(frame.columns) == [*tradeoff.COLUMNS, "front"]
+    frame = tradeoff_scatter.tradeoff_data([large, small])
+    assert list(frame.columns) == [*tradeoff_scatter.COLUMNS, "front"]
     assert list(zip(frame["run"], frame["stage"], frame["front"], strict=True)) == [
         ("a", "tuned", True),
         ("a", "pruned", False),
@@ -30,99 +39,101 @@ def test_tradeoff_marks_the_front() -> None:
         ("b", "pruned", False),
     ]
     assert list(frame["origin"]) == ["recorded", "recorded", "own", "own"]
-    assert "No pruned network is within 3 points" in tradeoff.tradeoff_title(frame).replace("\u00a0", " ")
-    drawn(tradeoff.tradeoff_chart(frame))
+    assert "No pruned network is within 3 points" in tradeoff_scatter.tradeoff_title(frame).replace("\u00a0", " ")
+    drawn(tradeoff_scatter.tradeoff_chart(frame))
 
 
 def test_tradeoff_of_nothing() -> None:
-    frame = tradeoff.tradeoff_data([])
+    frame = tradeoff_scatter.tradeoff_data([])
     assert frame.empty
-    assert tradeoff.tradeoff_title(frame) == "No runs to compare yet"
-    drawn(tradeoff.tradeoff_chart(frame))
+    assert tradeoff_scatter.tradeoff_title(frame) == "No runs to compare yet"
+    drawn(tradeoff_scatter.tradeoff_chart(frame))
 
 
 def test_confusion_keeps_every_count() -> None:
     report = make_report(900)
-    frame = confusion.confusion_data(report)
+    frame = confusion_matrix.confusion_data(report)
     assert len(frame) == 100
     assert frame["count"].sum() == 10_000
-    assert confusion.confusion_table(frame, "count").to_numpy().tolist() == report["confusion"]
+    assert confusion_matrix.confusion_table(frame, "count").to_numpy().tolist() == report["confusion"]
     assert frame.groupby("true")["share"].sum().to_list() == pytest.approx([1.0] * 10)
-    assert "take a cat for a deer" in confusion.confusion_title(frame)
+    assert "take a cat for a deer" in confusion_matrix.confusion_title(frame)
     for values in ("count", "share"):
-        drawn(confusion.confusion_chart(frame, values))
+        drawn(confusion_matrix.confusion_chart(frame, values))
 
 
 def test_confusion_without_mistakes() -> None:
     report = make_report(1000)
     report["confusion"] = [[1000 * (row == column) for column in range(10)] for row in range(10)]
-    assert confusion.confusion_title(confusion.confusion_data(report)) == "Every image is classified rightly"
+    assert (
+        confusion_matrix.confusion_title(confusion_matrix.confusion_data(report)) == "Every image is classified rightly"
+    )
 
 
 def test_confusion_of_a_class_without_images_divides_by_nothing() -> None:
     report = make_report(900)
     report["confusion"][0] = [0] * 10
-    assert confusion.confusion_data(report)["share"].notna().all()
+    assert confusion_matrix.confusion_data(report)["share"].notna().all()
 
 
 def test_classes_compare_each_class_with_itself() -> None:
-    frame = classes.classes_data(make_record(rights=(920, 500, 900)), "tuned")
+    frame = per_class_metrics.classes_data(make_record(rights=(920, 500, 900)), "tuned")
     assert len(frame) == 20
     assert frame["change"].to_list() == pytest.approx([-0.02] * 20)
-    assert "Cat is the hardest class" in classes.classes_title(frame)
-    drawn(classes.classes_chart(frame))
+    assert "Cat is the hardest class" in per_class_metrics.classes_title(frame)
+    drawn(per_class_metrics.classes_chart(frame))
 
 
 def test_classes_of_the_dense_stage_alone() -> None:
-    frame = classes.classes_data(make_record(), "dense")
+    frame = per_class_metrics.classes_data(make_record(), "dense")
     assert len(frame) == 10
-    assert classes.classes_title(frame).endswith("no class lost recall")
-    drawn(classes.classes_chart(frame))
+    assert per_class_metrics.classes_title(frame).endswith("no class lost recall")
+    drawn(per_class_metrics.classes_chart(frame))
 
 
 def test_history_is_long_and_leaves_out_what_was_not_measured() -> None:
     epochs = make_history(3)
-    assert len(history.history_data(epochs)) == 15
+    assert len(training_curves.history_data(epochs)) == 15
     epochs[0]["validation_loss"] = None
-    frame = history.history_data(epochs)
+    frame = training_curves.history_data(epochs)
     assert len(frame) == 14
-    assert "62.0" in history.history_title(frame)
-    assert "66.0" in history.history_title(frame)
+    assert "62.0" in training_curves.history_title(frame)
+    assert "66.0" in training_curves.history_title(frame)
     for measure in ("loss", "accuracy", "learning rate"):
-        drawn(history.history_chart(frame, measure, 0.92 if measure == "accuracy" else None))
+        drawn(training_curves.history_chart(frame, measure, 0.92 if measure == "accuracy" else None))
 
 
 @pytest.mark.parametrize("epochs", [0, 1])
 def test_history_of_few_epochs(epochs: int) -> None:
-    frame = history.history_data(make_history(epochs))
-    assert ("No epoch" if not epochs else "After one epoch") in history.history_title(frame)
-    drawn(history.history_chart(frame, "accuracy", 0.9))
+    frame = training_curves.history_data(make_history(epochs))
+    assert ("No epoch" if not epochs else "After one epoch") in training_curves.history_title(frame)
+    drawn(training_curves.history_chart(frame, "accuracy", 0.9))
 
 
 @pytest.mark.parametrize("field", ["parameters", "macs"])
 def test_layers_add_up_to_the_network(field: str) -> None:
     record = make_record()
-    frame = layers.layers_data(record)
+    frame = layer_costs.layers_data(record)
     assert len(frame) == 20
     assert frame[field].sum() == record.result["cost"][field]
     assert frame[f"{field}_dense"].sum() == record.result["dense_cost"][field]
-    assert words.percent(record.result["cost"][field] / record.result["dense_cost"][field]) in layers.layers_title(
+    assert fmt.percent(record.result["cost"][field] / record.result["dense_cost"][field]) in layer_costs.layers_title(
         frame, field
     )
-    drawn(layers.layers_chart(frame, field))
+    drawn(layer_costs.layers_chart(frame, field))
 
 
 def test_latency_claims_nothing_within_the_spread() -> None:
-    frame = latency.latency_data(make_record())
+    frame = measured_latency.latency_data(make_record())
     assert len(frame) == 4
-    assert latency.latency_title(frame) == (
+    assert measured_latency.latency_title(frame) == (
         "One image takes no measurably other time than before: the spreads overlap; "
         "a batch of 256 is 2.00 times as fast as dense"
     )
     assert frame.loc[frame["batch"] == 256, "images_per_second"].to_list() == pytest.approx([640, 1280])
-    assert "CPU, 2\u00a0threads" in latency.latency_depends(frame)
+    assert "CPU, 2\u00a0threads" in measured_latency.latency_depends(frame)
     for batch in (1, 256):
-        drawn(latency.latency_chart(frame, batch))
+        drawn(measured_latency.latency_chart(frame, batch))
 
 
 def told(number: int, **payload: Any) -> Event:
@@ -132,10 +143,10 @@ def told(number: int, **payload: Any) -> Event:
 def test_progress_in_words() -> None:
     payload = {"stage": "tune", "fraction": 0.43, "remaining_seconds": 80.0, "epoch": 2, "epochs": 5}
     job = Job(id="j", kind="run", key="k", function="f", spec={}, progress=payload)
-    assert progress.progress_words(job).replace(words.NBSP, " ") == (
+    assert job_progress.progress_words(job).replace(fmt.NBSP, " ") == (
         "Fine-tuning, epoch 2 of 5 · 43 % · about 1 min 20 s left"
     )
-    assert progress.stage_words({}) == progress.STARTING
+    assert job_progress.stage_words({}) == job_progress.STARTING
 
 
 def test_events_make_curves_and_a_log() -> None:
@@ -146,8 +157,8 @@ def test_events_make_curves_and_a_log() -> None:
         told(3, stage="tune", epochs=2, history={**first, "loss": 9.0}),
         told(4, stage="tune", epochs=2, history=second),
     ]
-    assert [each["loss"] for each in progress.history(events)] == [9.0, 0.5]
-    assert progress.accuracies(events) == {"dense": 0.92}
-    lines = progress.log_lines(events).splitlines()
-    assert lines[0].replace(words.NBSP, " ") == "03:04:05  Test accuracy, dense: 92.00 %"
+    assert [each["loss"] for each in job_progress.history(events)] == [9.0, 0.5]
+    assert job_progress.accuracies(events) == {"dense": 0.92}
+    lines = job_progress.log_lines(events).splitlines()
+    assert lines[0].replace(fmt.NBSP, " ") == "03:04:05  Test accuracy, dense: 92.00 %"
     assert "Epoch 1 of 2 done" in lines[1]

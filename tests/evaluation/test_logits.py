@@ -3,12 +3,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from roboreg_core.data.images import Images
+from roboreg_core.datasets.images import Images
 from roboreg_core.evaluation.latency import time_network
 from roboreg_core.evaluation.logits import fold_batch_norm, logits
-from roboreg_core.model.checkpoints import to_bytes
-from roboreg_core.model.resnet import ResNet20
-from roboreg_core.schedule import PRESETS
+from roboreg_core.models.checkpoints import to_bytes
+from roboreg_core.models.resnet import ResNet20
+from roboreg_core.schedules.schedule import PRESETS
 from tests.tolerance import assert_same_logits
 
 Make = Callable[..., ResNet20]

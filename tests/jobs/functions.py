@@ -119,8 +119,8 @@ def put_nonsense(spec: Spec, context: Context) -> Output:
 
 def run_on_few_images(spec: Spec, context: Context) -> Output:
     """A real run, on 2,000 training images and 500 others."""
-    from roboreg_core.data import sources
-    from roboreg_core.data.images import Images, first_of_each_class
+    from roboreg_core.datasets import sources
+    from roboreg_core.datasets.images import Images, first_of_each_class
     from roboreg_core.runs.execute import execute
 
     def first(images: Images, count: int) -> Images:

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from roboreg_core.jobs.engine import Engine
-from roboreg_core.jobs.questions import QuestionStatus
+from roboreg_core.jobs.request_queue import QuestionStatus
 from roboreg_core.jobs.task import LocalContext, Question
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from roboreg_core.jobs.engine import Engine
-from roboreg_core.jobs.questions import QuestionStatus
+from roboreg_core.jobs.request_queue import QuestionStatus
 from roboreg_core.jobs.task import Question
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
@@ -141,7 +141,7 @@ def test_a_lost_scheduler_interrupts_and_the_next_job_connects_anew(
 
 
 def test_a_scheduler_that_is_not_there_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("roboreg_core.jobs.cluster.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("roboreg_core.jobs.dask_cluster.CONNECT_SECONDS", 0.5)
     address = f"tcp://{HOST}:{_free_port()}"
     engine = Engine(store, scheduler=address)
     ended = done(engine, engine.submit(task("nowhere", steps=1)))

@@ -3,21 +3,21 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from roboreg_core.data.images import Images
+from roboreg_core.datasets.images import Images
 from roboreg_core.errors import ScheduleError, SpecError
 from roboreg_core.evaluation.logits import logits
-from roboreg_core.model.checkpoints import to_bytes
-from roboreg_core.model.cost import cost
-from roboreg_core.model.resnet import ResNet20
+from roboreg_core.models.checkpoints import to_bytes
+from roboreg_core.models.costs import cost
+from roboreg_core.models.resnet import ResNet20
+from roboreg_core.pruning.block_tensors import Inner
 from roboreg_core.pruning.calibration import PLACES
+from roboreg_core.pruning.criteria import SCORES
 from roboreg_core.pruning.features import ROWS, filter_rows, folded_rows, raw_rows
-from roboreg_core.pruning.inner import Inner
-from roboreg_core.pruning.keep import SCORES
-from roboreg_core.pruning.merge import correct_variance, merge_folded, merge_source, summed_slices
-from roboreg_core.pruning.method import METHODS
+from roboreg_core.pruning.merging import correct_variance, merge_folded, merge_source, summed_slices
+from roboreg_core.pruning.methods import METHODS
 from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
-from roboreg_core.schedule import BOUNDS, PRESETS, Schedule
-from tests.model.counted import count
+from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from tests.models.counted import count
 from tests.tolerance import LAYERS, PREDICTED, assert_same, assert_same_logits
 
 Make = Callable[..., ResNet20]

@@ -11,16 +11,16 @@ import pandas as pd
 import pytest
 
 from roboreg_core import paths
-from roboreg_core.charts import words
 from roboreg_core.errors import ReportError, SpecError
 from roboreg_core.report import svg
-from roboreg_core.report.make import report_html
+from roboreg_core.report.html_report import report_html
 from roboreg_core.report.values import MARKERS
-from roboreg_core.runs.compare import compare_runs
+from roboreg_core.runs.comparison import compare_runs
 from roboreg_core.runs.spec import KIND
 from roboreg_core.runs.summary import summary
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
+from roboreg_core.wording import fmt
 from tests.charts.records import make_record
 from tests.report.reading import Reader
 
@@ -125,9 +125,9 @@ def test_every_figure_is_the_command_lines(record: Record, page: str, printed: d
     stages = {row[0]: row for row in read.tables["On 10,000 test images"]}
     for stage, name in {"dense": "dense", "pruned": "pruned", "tuned": "fine-tuned"}.items():
         report, paired = result["stages"][stage], printed["paired"][stage]
-        assert stages[name][1:3] == [words.percent(report["accuracy"], 2), f"{report['loss']:.4f}"]
+        assert stages[name][1:3] == [fmt.percent(report["accuracy"], 2), f"{report['loss']:.4f}"]
         if stage != "dense":
-            assert stages[name][3] == words.signed_points(paired["verdict"]["difference"], 2)
+            assert stages[name][3] == fmt.signed_points(paired["verdict"]["difference"], 2)
             assert stages[name][5:7] == [f"{paired['flips'][each]:,}" for each in ("lost", "gained")]
             assert stages[name][7] == paired["verdict"]["words"]
     rows = {row[0]: row for row in read.tables["The fine-tuned network, class by class, against dense"]}
@@ -135,7 +135,7 @@ def test_every_figure_is_the_command_lines(record: Record, page: str, printed: d
         shown = [
             text
             for each in ("precision", "recall", "f1")
-            for text in (words.percent(row[each]), words.signed_points(row[f"{each}_change"]))
+            for text in (fmt.percent(row[each]), fmt.signed_points(row[f"{each}_change"]))
         ]
         assert rows[row["name"]][1:8] == [*shown, f"{row['support']:,}"]
     for name, flips in zip(printed["classes"], printed["paired"]["tuned"]["per_class"], strict=True):
@@ -156,7 +156,7 @@ def test_every_figure_is_the_command_lines(record: Record, page: str, printed: d
         shown = [layers[layer["layer"]][place] for place in (2, 4, 7)]
         assert shown == [str(layer["filters"]), f"{layer['parameters']:,}", f"{layer['macs']:,}"]
     assert [row[4] for row in read.tables["Epoch by epoch"][1:]] == [
-        words.percent(each["validation_accuracy"], 2) for each in result["history"]
+        fmt.percent(each["validation_accuracy"], 2) for each in result["history"]
     ]
     timed = {row[0]: row for row in read.tables["As measured"]}
     assert timed["pruned, batch 1"][1] == f"{printed['speed']['1']['final']['milliseconds']:,.2f}"
@@ -220,10 +220,10 @@ def test_every_figure_of_a_comparison_is_the_command_lines(
     strips = read.tables["Block by block"][1:]
     for run, row, cost, change, strip in zip(printed["runs"], figures, costs, changes, strips, strict=True):
         assert row[0][0] in MARKERS.values()
-        assert row[1] == words.percent(run["accuracy"]["value"], 2)
+        assert row[1] == fmt.percent(run["accuracy"]["value"], 2)
         assert [cost[1], cost[3]] == [
             f"{run['counts']['parameters']['value']:,}",
-            words.millions(run["counts"]["macs"]["value"]),
+            fmt.millions(run["counts"]["macs"]["value"]),
         ]
         assert cost[5] == f"{run['counts']['latency']['value']:.2f}"
         assert cost[7].count(",") + bool(cost[7]) == sum(run["front"].values())
@@ -231,9 +231,9 @@ def test_every_figure_of_a_comparison_is_the_command_lines(
         if run["run"] == printed["baseline"]:
             assert row[2] == "baseline"
             continue
-        assert [row[2], row[6]] == [words.signed_points(run["verdict"]["difference"], 2), run["verdict"]["words"]]
-        assert cost[2] == words.signed_percent(run["counts"]["parameters"]["relative"])
-        assert change[1:] == [words.signed(each["difference"] * 100) for each in run["recalls"]]
+        assert [row[2], row[6]] == [fmt.signed_points(run["verdict"]["difference"], 2), run["verdict"]["words"]]
+        assert cost[2] == fmt.signed_percent(run["counts"]["parameters"]["relative"])
+        assert change[1:] == [fmt.signed(each["difference"] * 100) for each in run["recalls"]]
     pairs = {row[0]: row[1] for row in read.tables["Pairs of runs"][1:]}
     upper = [count for i, row in enumerate(printed["overlap"]["counts"]) for count in row[i + 1 :]]
     assert sorted(int(each.replace(",", "")) for each in pairs.values()) == sorted(upper)
@@ -246,8 +246,8 @@ def test_another_baseline_turns_the_signs(records: list[Record], store: Store) -
         return Reader(page).tables["Accuracy on 10,000 test images"][row][2]
 
     there, back = change(records[0], 2), change(records[1], 1)
-    assert there.replace("+", words.MINUS) == back.replace("+", words.MINUS)
-    assert {there[0], back[0]} == {"+", words.MINUS}
+    assert there.replace("+", fmt.MINUS) == back.replace("+", fmt.MINUS)
+    assert {there[0], back[0]} == {"+", fmt.MINUS}
 
 
 @pytest.mark.parametrize("count", [0, 17])

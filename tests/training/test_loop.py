@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from roboreg_core.data.augment import NONE, SIX
-from roboreg_core.data.images import Images
+from roboreg_core.datasets.augmentation import NONE, SIX
+from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
-from roboreg_core.model.resnet import ResNet20
-from roboreg_core.schedule import PRESETS
+from roboreg_core.models.resnet import ResNet20
+from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.training.loop import Fitted, Hooks, StepProgress, fit
 from roboreg_core.training.spec import TrainSpec, best
 from tests.tolerance import assert_same, assert_same_loss

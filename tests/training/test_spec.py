@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roboreg_core.data.augment import CROP_FLIP, SIX
+from roboreg_core.datasets.augmentation import CROP_FLIP, SIX
 from roboreg_core.errors import SpecError
-from roboreg_core.training.presets import tune_preset
+from roboreg_core.training.fine_tuning_presets import tune_preset
 from roboreg_core.training.spec import RECIPES, TrainSpec, best, distilled, learning_rate, recipe, source
 
 

@@ -12,14 +12,14 @@ from streamlit.testing.v1 import AppTest
 
 from roboreg_core import paths
 from roboreg_core.errors import CheckpointError, JobError
-from roboreg_core.jobs.questions import Asked
+from roboreg_core.jobs.request_queue import Asked
 from roboreg_core.jobs.task import Question, Task
-from roboreg_core.model import checkpoints
-from roboreg_core.model.checkpoints import Checkpoint
+from roboreg_core.models import checkpoints
+from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.store.records import Job, JobStatus, Record
-from roboreg_core.store.rows import now
+from roboreg_core.store.row_mapping import now
 from roboreg_core.store.store import Store
-from roboreg_core.ui import state
+from roboreg_core.ui import shared_state
 from tests.charts.records import make_logits, make_record
 from tests.conftest import random_network
 
@@ -80,9 +80,9 @@ def dense() -> Checkpoint:
 def engine(store: Store, dense: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """The engine that the pages get, loaded at once."""
     fake = FakeEngine(store)
-    monkeypatch.setattr(state, "HEAD_START_SECONDS", 0.0)
-    monkeypatch.setattr(state, "start_engine", lambda store: fake)
-    monkeypatch.setattr(state, "read_dense", lambda: dense)
+    monkeypatch.setattr(shared_state, "HEAD_START_SECONDS", 0.0)
+    monkeypatch.setattr(shared_state, "start_engine", lambda store: fake)
+    monkeypatch.setattr(shared_state, "read_dense", lambda: dense)
     return fake
 
 
@@ -93,7 +93,7 @@ def no_dense(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Checkpoint:
         raise CheckpointError("a checkpoint must be a file or a name in checkpoints/ (none), got 'dense'")
 
-    monkeypatch.setattr(state, "read_dense", missing)
+    monkeypatch.setattr(shared_state, "read_dense", missing)
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def open_page(engine: FakeEngine) -> Callable[..., AppTest]:
 
 
 def wait_loaded() -> bool:
-    return state.machinery().loaded.wait(60)
+    return shared_state.machinery().loaded.wait(60)
 
 
 @pytest.fixture

@@ -15,20 +15,21 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core import paths
-from roboreg_core.charts import choice, facts, tradeoff, words
-from roboreg_core.charts.choice import Filter
-from roboreg_core.charts.facts import counted
+from roboreg_core.charts import tradeoff_scatter
 from roboreg_core.runs.spec import KIND
-from roboreg_core.saved import schedules
-from roboreg_core.saved.schedules import Draft
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedules import saved_schedules
+from roboreg_core.schedules.saved_schedules import Draft
+from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.database import Database
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
-from roboreg_core.ui import present
+from roboreg_core.ui import presentation
+from roboreg_core.wording import fmt, run_facts, run_filter
+from roboreg_core.wording.run_facts import counted
+from roboreg_core.wording.run_filter import Filter
 from tests.charts.records import make_record
 from tests.command_line import CommandLine
-from tests.saved.test_schedules import HARMLESS
+from tests.schedules.test_saved_schedules import HARMLESS
 from tests.shipped_runs import shipped_run
 from tests.ui.test_pages import Open, Put, click, counts, said
 from tests.ui.test_saved_pages import html
@@ -79,7 +80,7 @@ def frames(app: AppTest) -> dict[str, object]:
 
 
 def spoken(text: str) -> str:
-    return text.replace(words.NBSP, " ")
+    return text.replace(fmt.NBSP, " ")
 
 
 @pytest.mark.parametrize("baseline", ["dense", shipped_run("minimal")])
@@ -89,29 +90,29 @@ def test_every_figure_is_the_command_lines(
     baseline = next((record.id for record in recorded if record.id.startswith(baseline)), baseline)
     app = open_page("compare", runs=ids(recorded), baseline=baseline)
     told = roboreg.answer("compare", *(record.id for record in recorded), "--baseline", baseline)
-    labels = facts.labels(recorded)
+    labels = run_facts.labels(recorded)
     table = cells(app)
     assert len(told["runs"]) == 6
     for run in told["runs"]:
         accuracy, verdict, *rest = table[spoken(labels[run["run"]])]
         if run["run"] == baseline:
             assert verdict == "baseline"
-            assert accuracy == spoken(words.percent(run["accuracy"]["value"], 2))
+            assert accuracy == spoken(fmt.percent(run["accuracy"]["value"], 2))
             continue
-        change = words.signed_points(run["accuracy"]["difference"], 2)
-        assert accuracy == spoken(f"{words.percent(run['accuracy']['value'], 2)} {change}")
+        change = fmt.signed_points(run["accuracy"]["difference"], 2)
+        assert accuracy == spoken(f"{fmt.percent(run['accuracy']['value'], 2)} {change}")
         assert verdict == run["verdict"]["words"]
         worst = min(range(10), key=lambda each, run=run: run["recalls"][each]["value"])  # type: ignore[misc]
         recall = run["recalls"][worst]
         assert rest[0] == spoken(
-            f"{told['classes'][worst]} {words.percent(recall['value'])} {words.signed_points(recall['difference'], 2)}"
+            f"{told['classes'][worst]} {fmt.percent(recall['value'])} {fmt.signed_points(recall['difference'], 2)}"
         )
-        for cell, (name, shown) in zip(
-            rest[1:3], (("parameters", words.count), ("macs", words.millions)), strict=False
-        ):
+        for cell, (name, shown) in zip(rest[1:3], (("parameters", fmt.count), ("macs", fmt.millions)), strict=False):
             pair = run["counts"][name]
-            assert cell == spoken(f"{shown(pair['value'])} {words.signed_percent(pair['relative'])}")
-        assert rest[4] == (", ".join(tradeoff.COST_WORDS[cost] for cost, best in run["front"].items() if best) or "–")
+            assert cell == spoken(f"{shown(pair['value'])} {fmt.signed_percent(pair['relative'])}")
+        assert rest[4] == (
+            ", ".join(tradeoff_scatter.COST_WORDS[cost] for cost, best in run["front"].items() if best) or "–"
+        )
     data = frames(app)
     csv = data["run,label,origin"]
     assert csv["accuracy_change"].tolist() == pytest.approx([run["accuracy"]["difference"] for run in told["runs"]])
@@ -211,9 +212,9 @@ def test_a_comparison_can_be_begun_by_one_click(open_page: Open, three: list[Rec
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_overview_finds_runs_by_saved_names(open_page: Open, three: list[Record], store: Store, name: str) -> None:
-    schedules.save(store, Draft(name=name, schedule=PRESETS["quarter"]))
+    saved_schedules.save(store, Draft(name=name, schedule=PRESETS["quarter"]))
     app = open_page("overview", find=name[:100])
-    assert app.dataframe[-1].value["run"].tolist() == [facts.label(three[1])]
+    assert app.dataframe[-1].value["run"].tolist() == [run_facts.label(three[1])]
 
 
 def test_overview_filters_chart_and_table(open_page: Open, three: list[Record]) -> None:
@@ -228,19 +229,19 @@ def test_overview_filters_chart_and_table(open_page: Open, three: list[Record]) 
 
 def test_overview_tiles_are_the_command_lines(roboreg: CommandLine, open_page: Open, recorded: list[Record]) -> None:
     app = open_page("overview")
-    best = facts.best_run(recorded)
+    best = run_facts.best_run(recorded)
     assert best is not None
     told = roboreg.answer("runs", "show", best.id)
     worst = told["worst_class"]["tuned"]
     flops = counted(told["counts"]["flops"]["value"], told["counts"]["flops"]["baseline"])
     assert counts(app)[:4] == [
-        words.percent(told["accuracy"]["tuned"]),
-        words.count(told["counts"]["parameters"]["value"]),
-        words.millions(flops.value),
-        words.percent(worst["recall"]),
+        fmt.percent(told["accuracy"]["tuned"]),
+        fmt.count(told["counts"]["parameters"]["value"]),
+        fmt.millions(flops.value),
+        fmt.percent(worst["recall"]),
     ]
-    assert app.metric[0].delta == words.signed_points(told["paired"]["tuned"]["verdict"]["difference"])
-    assert app.metric[3].delta == words.signed_points(worst["recall_change"])
+    assert app.metric[0].delta == fmt.signed_points(told["paired"]["tuned"]["verdict"]["difference"])
+    assert app.metric[3].delta == fmt.signed_points(worst["recall_change"])
 
 
 def test_overview_offers_presets(open_page: Open) -> None:
@@ -264,7 +265,7 @@ def test_presenting_stays_over_pages_and_in_the_address(open_page: Open, three: 
 def test_a_presented_chart_is_larger_and_the_given_one_stays() -> None:
     spec = {"height": 100, "layer": [{"mark": {"type": "text", "fontSize": 10}}], "datasets": {"a": [{"fontSize": 10}]}}
     before = json.dumps(spec)
-    large = present.enlarged(spec)
+    large = presentation.enlarged(spec)
     assert json.dumps(spec) == before
     assert large["height"] > 100
     assert large["layer"][0]["mark"]["fontSize"] > 10
@@ -286,13 +287,13 @@ def test_filters_and_orders() -> None:
         (Filter(text="MINIMAL seed"), [large]),
         (Filter(text="aaaa"), [small]),
     ):
-        assert choice.chosen(runs, conditions) == kept
-    for order, (_, by, _) in choice.ORDERS.items():
-        ordered = choice.chosen(runs, Filter(), order)
+        assert run_filter.chosen(runs, conditions) == kept
+    for order, (_, by, _) in run_filter.ORDERS.items():
+        ordered = run_filter.chosen(runs, Filter(), order)
         assert sorted(each.id for each in ordered) == ["a" * 16, "b" * 16]
         assert by is not None or ordered == runs
-    assert choice.chosen(runs, Filter(), "accuracy") == [large, small]
-    assert choice.chosen(runs[::-1], Filter(), "parameters") == [small, large]
+    assert run_filter.chosen(runs, Filter(), "accuracy") == [large, small]
+    assert run_filter.chosen(runs[::-1], Filter(), "parameters") == [small, large]
 
 
 @pytest.mark.parametrize("page", ["overview", "compare"])

@@ -7,12 +7,12 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from roboreg_core.saved.schedules import Draft, save
-from roboreg_core.schedule import PRESETS, Schedule
-from roboreg_core.sketch import SCALES
+from roboreg_core.schedules.editing import SCALES
+from roboreg_core.schedules.saved_schedules import Draft, save
+from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.store.store import Store
-from roboreg_core.ui.design import ticks
-from tests.nasty import NAMES
+from roboreg_core.ui.design import slider_ticks
+from tests.hostile_text import NAMES
 from tests.ui.test_pages import Open, button, click, counts, slider
 from tests.ui.test_saved_pages import html
 
@@ -132,13 +132,13 @@ def test_ticks_stand_where_the_slider_does_and_name_what_they_are(open_page: Ope
     page = html(open_page("design"))
     assert page.count('role="img" aria-label="Block ') == 9
     assert "8: \u201c\u2068half, for Monday\u2069\u201d, moderate" in page
-    lefts = [float(left) for left in re.findall(r"left:([\d.]+)%", ticks.drawn(1, PRESETS, []))]
+    lefts = [float(left) for left in re.findall(r"left:([\d.]+)%", slider_ticks.drawn(1, PRESETS, []))]
     assert lefts == pytest.approx([100 * (count - 1) / 15 for count in (2, 4, 8, 12, 15, 16)], abs=0.01)
 
 
 def test_many_saved_schedules_make_no_more_ticks_than_counts() -> None:
     saved = [(f"name {n}", Schedule((1 + n % 16, 8, 8, 16, 16, 16, 32, 32, 32))) for n in range(1_000)]
-    drawn = ticks.drawn(1, {}, saved)
+    drawn = slider_ticks.drawn(1, {}, saved)
     assert drawn.count("title=") == 16
     assert "and 59 more" in drawn
     assert len(drawn) < 8_000
@@ -146,6 +146,6 @@ def test_many_saved_schedules_make_no_more_ticks_than_counts() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_name_becomes_markup_in_a_tick(name: str) -> None:
-    drawn = ticks.drawn(1, {}, [(name, PRESETS["moderate"])])
+    drawn = slider_ticks.drawn(1, {}, [(name, PRESETS["moderate"])])
     assert drawn.count('title="') == 1
     assert re.findall(r"</?[a-z]+", drawn) == ["<div", "<span", "<span", "</span", "</span", "</div"]

@@ -8,27 +8,27 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from roboreg_core.analysis.grid import SOURCE
-from roboreg_core.analysis.search import Candidate
-from roboreg_core.analysis.sensitivity import plan
-from roboreg_core.explore import control, kept
-from roboreg_core.explore.forecast import Asked
-from roboreg_core.explore.kept import Sweep
-from roboreg_core.explore.search_spec import SEARCH
-from roboreg_core.explore.spec import POINT, SWEEP_PART, SweepSpec, point_record, sweep_for
-from roboreg_core.model.checkpoints import Checkpoint
-from roboreg_core.model.cost import cost
-from roboreg_core.pruning.method import DEFAULT_CALIBRATION
+from roboreg_core.models.checkpoints import Checkpoint
+from roboreg_core.models.costs import cost
+from roboreg_core.prediction.forecast import Asked
+from roboreg_core.prediction.sensitivity import plan
+from roboreg_core.pruning.methods import DEFAULT_CALIBRATION
 from roboreg_core.runs.spec import KIND, RunSpec
-from roboreg_core.schedule import PRESETS, Schedule, by_stage
+from roboreg_core.schedules.schedule import PRESETS, Schedule, by_stage
+from roboreg_core.search.best_schedules import Candidate
+from roboreg_core.search.spec import SEARCH
 from roboreg_core.store.records import JobStatus, Record
-from roboreg_core.store.rows import now
+from roboreg_core.store.row_mapping import now
 from roboreg_core.store.store import Store
-from roboreg_core.ui.explore import card
+from roboreg_core.sweeps import control, sweep_store
+from roboreg_core.sweeps.grid import SOURCE
+from roboreg_core.sweeps.spec import POINT, SWEEP_PART, SweepSpec, point_record, sweep_for
+from roboreg_core.sweeps.sweep_store import Sweep
+from roboreg_core.ui.explore import schedule_card
 from roboreg_core.ui.explore.tabs import TABS
-from tests.analysis.world import made, true_accuracy
 from tests.charts.records import make_record
-from tests.explore.world import RANDOM, put_points
+from tests.prediction.synthetic_store import RANDOM, put_points
+from tests.sweeps.synthetic_points import made, true_accuracy
 from tests.ui import test_pages
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_pages import button, click
@@ -89,7 +89,7 @@ def test_the_source_s_grid_is_ready_and_starts(open_page: Open, store: Store, en
     assert "25.8 % to 75.3 % of the dense network's MACs" in text
     assert "Takes about" in text
     click(app, "sweep-start")
-    (sweep,) = kept.sweeps(store)
+    (sweep,) = sweep_store.sweeps(store)
     (job,) = store.list_jobs(SWEEP_PART)
     assert sweep.spec.grid == SOURCE
     assert len(job.spec["schedules"]) == 27
@@ -129,21 +129,21 @@ def test_a_sweep_is_renamed(open_page: Open, store: Store, source: Sweep) -> Non
     app = open_page("explore")
     app.text_input(key=f"name-{source.id}").set_value("for Monday")
     click(app, f"rename-{source.id}")
-    assert [sweep.name for sweep in kept.sweeps(store)] == ["for Monday"]
+    assert [sweep.name for sweep in sweep_store.sweeps(store)] == ["for Monday"]
     assert "This very sweep is there already, as “for Monday”" in said(app)
     app.text_input(key=f"name-{source.id}").set_value(" ")
     click(app, f"rename-{source.id}")
     assert "must have 1..80" in app.error[0].value
-    assert [sweep.name for sweep in kept.sweeps(store)] == ["for Monday"]
+    assert [sweep.name for sweep in sweep_store.sweeps(store)] == ["for Monday"]
 
 
 def test_a_sweep_is_deleted_and_brought_back(open_page: Open, store: Store, source: Sweep) -> None:
     app = open_page("explore")
     assert "This very sweep is there already, as “the grid”" in said(app)
     click(app, f"delete-{source.id}")
-    assert kept.sweeps(store) == []
+    assert sweep_store.sweeps(store) == []
     click(app, "undo")
-    assert [sweep.id for sweep in kept.sweeps(store)] == [source.id]
+    assert [sweep.id for sweep in sweep_store.sweeps(store)] == [source.id]
 
 
 def extended(open_page: Open, sweep: Sweep, first: str) -> AppTest:
@@ -170,7 +170,7 @@ def test_an_extended_sweep_keeps_its_name_its_settings_and_what_is_measured(
     click(app, "sweep-start")
     (job,) = store.list_jobs(SWEEP_PART)
     assert len(job.spec["schedules"]) == 9
-    (wide,) = kept.sweeps(store)
+    (wide,) = sweep_store.sweeps(store)
     assert (wide.name, wide.spec.size, wide.spec.calibration, wide.spec.test) == ("the grid", 36, 500, False)
     assert "Extends" not in said(app)
 
@@ -182,7 +182,7 @@ def test_an_extended_sweep_may_lose_no_point(open_page: Open, store: Store, sour
     click(app, "sweep-extend-leave")
     assert not app.selectbox(key="sweep-method").disabled
     click(app, "sweep-start")
-    assert sorted(sweep.spec.size for sweep in kept.sweeps(store)) == [18, 27]
+    assert sorted(sweep.spec.size for sweep in sweep_store.sweeps(store)) == [18, 27]
 
 
 def test_a_stopped_sweep_resumes_with_what_is_missing(open_page: Open, store: Store, dense: Checkpoint) -> None:
@@ -318,7 +318,7 @@ def test_points_of_another_setting_are_not_mixed_in(open_page: Open, store: Stor
 def test_specs_are_those_of_the_command_line(open_page: Open, store: Store, dense: Checkpoint) -> None:
     app = open_page("explore", **{"sweep-tune": "quick", "sweep-stage-2": "8", "sweep-stage-3": "16"})
     click(app, "sweep-start")
-    (sweep,) = kept.sweeps(store)
+    (sweep,) = sweep_store.sweeps(store)
     wanted = sweep_for(sweep.name, sweep.spec.grid, dense, "bundled", preset="quick")
     assert isinstance(wanted, SweepSpec)
     assert sweep.id == wanted.id
@@ -327,5 +327,5 @@ def test_specs_are_those_of_the_command_line(open_page: Open, store: Store, dens
 
 def test_a_card_opens_design_with_its_setting() -> None:
     point = replace(made(RANDOM[0]), method="merge", seed=3, recalibrate=True)
-    query = card.design_query(point)
+    query = schedule_card.design_query(point)
     assert query == {"s": str(RANDOM[0]), "method": "merge", "seed": "3", "recalibrate": "true"}

@@ -15,16 +15,17 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core import paths
-from roboreg_core.charts import damage, words
+from roboreg_core.charts import changed_predictions
 from roboreg_core.errors import SpecError
-from roboreg_core.runs.clusters import clusters_of
+from roboreg_core.runs.filter_groups import clusters_of
 from roboreg_core.runs.spec import KIND
 from roboreg_core.runs.summary import Summary, summary
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui.inspect.gallery import PER_PAGE
 from roboreg_core.ui.inspect.tabs import TABS
+from roboreg_core.wording import fmt
 from tests.charts.records import make_record
 from tests.shipped_runs import shipped_run
 from tests.ui.test_pages import said
@@ -73,18 +74,18 @@ def test_finding_and_tiles_are_the_paired_ones(open_page: Open, figures: dict[st
     paired, worst = figures["paired"]["tuned"], figures["worst_class"]["tuned"]
     accuracy, parameters, flops, recall = app.metric[:4]
     assert f"{paired['flips']['lost']} are right only in the dense network" in said(app)
-    assert accuracy.delta == words.signed_points(paired["verdict"]["difference"])
+    assert accuracy.delta == fmt.signed_points(paired["verdict"]["difference"])
     assert f"worst class, {worst['name']}" in recall.label
-    assert recall.delta == words.signed_points(worst["verdict"]["difference"])
-    assert parameters.value == words.count(figures["counts"]["parameters"]["value"])
-    assert flops.delta == words.signed_percent(figures["counts"]["flops"]["relative"])
+    assert recall.delta == fmt.signed_points(worst["verdict"]["difference"])
+    assert parameters.value == fmt.count(figures["counts"]["parameters"]["value"])
+    assert flops.delta == fmt.signed_percent(figures["counts"]["flops"]["relative"])
 
 
 def test_damage(open_page: Open, figures: dict[str, Any]) -> None:
     app = open_page("inspect", run=RUN, **{"class": "cat"}, band="lost")
-    counts = table(app, damage.BAND_WORDS["recovered"])
+    counts = table(app, changed_predictions.BAND_WORDS["recovered"])
     for band, each in figures["damage"].items():
-        assert counts[damage.BAND_WORDS[band]].to_list() == [*each["per_class"], each["images"]]
+        assert counts[changed_predictions.BAND_WORDS[band]].to_list() == [*each["per_class"], each["images"]]
     number = figures["damage"]["lost"]["per_class"][3]
     assert pictures(app) == min(number, PER_PAGE)
     assert f"Cat, lost for good: {number} images, 1–{min(number, PER_PAGE)}" in said(app)
@@ -168,8 +169,8 @@ def test_another_run_as_baseline(open_page: Open, store: Store) -> None:
     expected = as_printed(summary(run, store, other))
     app = open_page("inspect", run=RUN, baseline=OTHER)
     assert "against the run three-quarters" in said(app)
-    assert app.metric[0].delta == words.signed_points(expected["paired"]["tuned"]["verdict"]["difference"])
-    counts = table(app, damage.BAND_WORDS["lost"])
+    assert app.metric[0].delta == fmt.signed_points(expected["paired"]["tuned"]["verdict"]["difference"])
+    counts = table(app, changed_predictions.BAND_WORDS["lost"])
     assert counts.loc["all classes"].to_list() == [each["images"] for each in expected["flips"].values()]
     app.selectbox(key="baseline-picker").set_value("dense").run()
     assert "baseline" not in app.query_params

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from streamlit.testing.v1 import AppTest
 
-from roboreg_core.baselines import manage
-from roboreg_core.baselines.known import find
-from roboreg_core.baselines.spec import NETWORK, TrainingSpec, UploadSpec
+from roboreg_core.networks import management
+from roboreg_core.networks.registry import find
+from roboreg_core.networks.spec import NETWORK, TrainingSpec, UploadSpec
 from roboreg_core.store.records import Job, JobStatus
-from roboreg_core.store.rows import now
+from roboreg_core.store.row_mapping import now
 from roboreg_core.store.store import Store
-from tests.baselines.helpers import keep_network
+from tests.networks.helpers import keep_network
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_pages import click, said
 
@@ -84,12 +84,12 @@ def test_a_finished_one_leads_to_design_under_its_present_name(open_page: Open, 
     assert kept.record is not None
     spec = UploadSpec.from_json(kept.record.spec)
     add(store, "f", JobStatus.FINISHED, spec)
-    manage.rename(store, kept, "yours")
+    management.rename(store, kept, "yours")
     app = open_page("jobs")
     assert "Network yours classifies 50.00 % of 50 test images rightly." in said(app)
     (link,) = [each for each in app.get("page_link") if each.proto.label == "Prune it in Design"]
     assert link.proto.query_string == "dense=yours"
-    manage.delete(store, find(store, "yours"))
+    management.delete(store, find(store, "yours"))
     app.run()
     assert "Its network was deleted." in said(app)
 

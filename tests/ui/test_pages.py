@@ -10,18 +10,18 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core import paths
-from roboreg_core.charts import words
 from roboreg_core.errors import ScheduleError
-from roboreg_core.model.cost import cost
-from roboreg_core.pruning.method import METHODS
+from roboreg_core.models.costs import cost
+from roboreg_core.pruning.methods import METHODS
 from roboreg_core.runs.spec import KIND
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.store import Store
-from roboreg_core.training.presets import TUNE_PRESETS
-from roboreg_core.ui import launcher, panels
-from roboreg_core.ui.design import files
+from roboreg_core.training.fine_tuning_presets import TUNE_PRESETS
+from roboreg_core.ui import panels
+from roboreg_core.ui.design import json_files, launcher
 from roboreg_core.ui.inspect.tabs import TABS
+from roboreg_core.wording import fmt
 from tests.charts.records import make_record
 from tests.ui.conftest import FakeEngine
 
@@ -34,7 +34,7 @@ PAGES = ("overview", "design", "jobs", "inspect", "compare", "explore", "train")
 def said(app: AppTest) -> str:
     """All text of a page."""
     kinds = ("title", "header", "subheader", "markdown", "caption", "info", "error", "success", "warning", "code")
-    return "\n".join(element.value for kind in kinds for element in app.get(kind)).replace(words.NBSP, " ")
+    return "\n".join(element.value for kind in kinds for element in app.get(kind)).replace(fmt.NBSP, " ")
 
 
 def button(app: AppTest, key: str) -> object:
@@ -222,7 +222,7 @@ def test_inspect_states_the_finding(open_page: Open, put: Put) -> None:
     assert "of 10,000 test images 200 are right only in the dense network and 0 only here" in text
     assert "Lost 2.0 points, real" in text
     assert "Block 1 keeps 7 filters" in text
-    assert [counts(app)[place] for place in (0, 3)] == [words.percent(0.89), words.percent(0.8)]
+    assert [counts(app)[place] for place in (0, 3)] == [fmt.percent(0.89), fmt.percent(0.8)]
 
 
 @pytest.mark.parametrize("stage", ["dense", "pruned", "tuned", "nonsense"])
@@ -290,13 +290,13 @@ def test_a_preset_of_fine_tuning_sets_epochs_and_rate(open_page: Open) -> None:
 )
 def test_a_bad_schedule_file_is_refused(content: bytes, message: str) -> None:
     with pytest.raises(ScheduleError, match=r"schedule|block") as caught:
-        files.read_schedule(content)
+        json_files.read_schedule(content)
     assert message in str(caught.value)
 
 
 def test_schedule_files_are_read_in_both_forms() -> None:
     for content in (b"[8,8,8,16,16,16,32,32,32]", b'{"schedule": [8,8,8,16,16,16,32,32,32]}'):
-        assert files.read_schedule(content) == PRESETS["moderate"]
+        assert json_files.read_schedule(content) == PRESETS["moderate"]
 
 
 def test_names_cannot_become_markup() -> None:

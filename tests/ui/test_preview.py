@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from roboreg_core.jobs.questions import Asked, QuestionStatus
+from roboreg_core.jobs.request_queue import Asked, QuestionStatus
 from roboreg_core.runs.preview import Preview
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.store import Store
-from roboreg_core.ui.preview import look_again_seconds
+from roboreg_core.ui.design.preview_panel import look_again_seconds
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_pages import button, click, said, slider
 

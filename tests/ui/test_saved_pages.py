@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from roboreg_core.saved import exchange, schedules
-from roboreg_core.saved.schedules import Draft
-from roboreg_core.schedule import PRESETS
+from roboreg_core.schedules import saved_schedules, schedule_file
+from roboreg_core.schedules.saved_schedules import Draft
+from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
-from roboreg_core.ui import panels, strip
-from roboreg_core.ui.design import files
-from tests.saved.test_schedules import HARMLESS
+from roboreg_core.ui import panels, schedule_html
+from roboreg_core.ui.design import json_files
+from tests.schedules.test_saved_schedules import HARMLESS
 from tests.ui.test_pages import AddJob, Open, Put, button, click, said, slider
 
 HALF = Draft(name="half", schedule=PRESETS["moderate"], note="for Monday", tags=("meeting",))
@@ -24,11 +24,11 @@ def html(app: AppTest) -> str:
 
 
 def names(store: Store) -> list[str]:
-    return [each.name for each in schedules.saved_schedules(store)]
+    return [each.name for each in saved_schedules.saved_schedules(store)]
 
 
 def saved_one(store: Store, draft: Draft = HALF) -> str:
-    return schedules.save(store, draft).id
+    return saved_schedules.save(store, draft).id
 
 
 def opened(app: AppTest, saved: str) -> AppTest:
@@ -46,7 +46,7 @@ def test_saving_from_design_and_loading_again(open_page: Open, store: Store) -> 
     app.text_input(key="save-name").set_value("two")
     app.text_input(key="save-tags").set_value("a, b")
     click(app, "save")
-    (saved,) = schedules.saved_schedules(store)
+    (saved,) = saved_schedules.saved_schedules(store)
     assert (saved.name, saved.tags, str(saved.schedule)) == ("two", ("a", "b"), "2,2,2,2,2,2,2,2,3")
     assert "Saved" in app.success[0].value
     assert app.text_input(key="save-name").value == ""
@@ -67,7 +67,7 @@ def test_saving_under_a_taken_name_is_refused_or_replaces(open_page: Open, store
     assert app.text_input(key="save-name").value == "HALF", "what was typed stays"
     app.checkbox(key="save-over").check()
     click(app, "save")
-    (saved,) = schedules.saved_schedules(store)
+    (saved,) = saved_schedules.saved_schedules(store)
     assert (saved.name, saved.schedule) == ("HALF", PRESETS["quarter"])
 
 
@@ -84,7 +84,7 @@ def test_any_name_is_shown_as_text(open_page: Open, store: Store, put: Put, name
     put(identity="a" * 16)
     saved = saved_one(store, Draft(name=name, schedule=PRESETS["moderate"], note=name, tags=("<b>",)))
     app = opened(open_page("schedules"), saved)
-    assert strip.text(name) in html(app)
+    assert schedule_html.text(name) in html(app)
     assert "<script>alert" not in html(app)
     assert "<b>" not in html(app)
     assert panels.escape(name) in said(app)
@@ -118,7 +118,7 @@ def test_rename_duplicate_delete_undo(open_page: Open, store: Store) -> None:
     app.text_input(key=f"name-{saved}").set_value("other")
     app.text_input(key=f"tags-{saved}").set_value("x, y")
     click(app, f"rename-{saved}")
-    assert schedules.find(store, "other").tags == ("x", "y")
+    assert saved_schedules.find(store, "other").tags == ("x", "y")
     click(opened(app, saved), f"duplicate-{saved}")
     assert names(store) == ["other", "other (2)"]
     click(opened(app, saved), f"delete-{saved}")
@@ -145,7 +145,7 @@ def test_an_upload_adds_or_says_what_is_wrong(open_page: Open, store: Store) -> 
     saved_one(store)
     app = open_page("schedules")
     app.file_uploader(key="import").set_value(
-        ("a.json", exchange.write([HALF, SMALL]).encode(), "application/json")
+        ("a.json", schedule_file.write([HALF, SMALL]).encode(), "application/json")
     ).run()
     assert "Imported 1 schedule. Already there\\: 1." in said(app)
     app.file_uploader(key="import").set_value(("b.json", b'{"x": 1}', "application/json")).run()
@@ -154,9 +154,9 @@ def test_an_upload_adds_or_says_what_is_wrong(open_page: Open, store: Store) -> 
 
 
 def test_design_reads_a_file_with_one_saved_schedule() -> None:
-    assert files.read_schedule(exchange.write([SMALL]).encode()) == PRESETS["quarter"]
-    with pytest.raises(schedules.ScheduleError, match="holds 2 saved schedules"):
-        files.read_schedule(exchange.write([SMALL, HALF]).encode())
+    assert json_files.read_schedule(schedule_file.write([SMALL]).encode()) == PRESETS["quarter"]
+    with pytest.raises(saved_schedules.ScheduleError, match="holds 2 saved schedules"):
+        json_files.read_schedule(schedule_file.write([SMALL, HALF]).encode())
 
 
 def test_deleting_a_run_says_what_uses_it_and_can_be_undone(

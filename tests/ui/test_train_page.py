@@ -12,21 +12,20 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from roboreg_core.baselines import manage
-from roboreg_core.baselines.known import baselines, find
-from roboreg_core.baselines.spec import NETWORK, TrainingSpec, estimate_seconds
-from roboreg_core.charts import networks as told
-from roboreg_core.charts import words
-from roboreg_core.data.fetching import STOPPED, FetchState, FetchStatus
-from roboreg_core.model import checkpoints
+from roboreg_core.datasets.background_download import STOPPED, FetchState, FetchStatus
+from roboreg_core.models import checkpoints
+from roboreg_core.networks import management
+from roboreg_core.networks.registry import baselines, find
+from roboreg_core.networks.spec import NETWORK, TrainingSpec, estimate_seconds
 from roboreg_core.runs.spec import KIND
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui import keys, panels
-from roboreg_core.ui.train import images
-from tests import nasty
-from tests.baselines.helpers import keep_network
+from roboreg_core.ui.train import dataset_download
+from roboreg_core.wording import fmt, network_facts
+from tests import hostile_text
 from tests.conftest import random_network
+from tests.networks.helpers import keep_network
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_network_jobs import EPOCH, add
 from tests.ui.test_pages import button, click, said
@@ -74,7 +73,7 @@ def test_the_shipped_network_alone_is_told_and_cannot_be_changed(open_page: Open
     (shipped,) = baselines(store)
     app = open_page("train")
     text = said(app)
-    assert told.accuracy_words(shipped).replace(words.NBSP, " ") in text
+    assert network_facts.accuracy_words(shipped).replace(fmt.NBSP, " ") in text
     assert shipped.sha256[:12] in text
     assert button(app, f"delete-{shipped.sha256[:16]}") is None
     assert links(app) == ["dense=dense"]
@@ -109,8 +108,8 @@ def test_own_networks_are_renamed_deleted_and_brought_back(open_page: Open, stor
 
 def test_the_estimate_stands_before_anything_starts(open_page: Open, store: Store) -> None:
     app = open_page("train", **CHOSEN)
-    expected = f"Takes about {words.duration(estimate_seconds(SPEC, []))} by the usual speed of two CPU cores"
-    assert expected.replace(words.NBSP, " ") in said(app)
+    expected = f"Takes about {fmt.duration(estimate_seconds(SPEC, []))} by the usual speed of two CPU cores"
+    assert expected.replace(fmt.NBSP, " ") in said(app)
     assert store.list_jobs(NETWORK) == []
     click(app, keys.TRAIN_START)
     (job,) = store.list_jobs(NETWORK)
@@ -138,7 +137,7 @@ def test_a_finished_training_is_opened_and_not_repeated(open_page: Open, store: 
 
 def test_a_deleted_training_is_brought_back_and_not_repeated(open_page: Open, store: Store) -> None:
     trained(store)
-    manage.delete(store, find(store, "mine"))
+    management.delete(store, find(store, "mine"))
     app = open_page("train", **CHOSEN)
     assert button(app, keys.TRAIN_START) is None
     click(app, f"restore-training-{SPEC.id}")
@@ -221,12 +220,12 @@ def test_the_choice_holds_on_design_and_is_what_a_run_starts_from(open_page: Ope
 
 
 def told_label(job: Job) -> str:
-    from roboreg_core.charts import facts
+    from roboreg_core.wording import run_facts
 
-    return facts.spec_label(job.spec)
+    return run_facts.spec_label(job.spec)
 
 
-@pytest.mark.parametrize("junk", ["nobody", nasty.SCRIPT, "é" * 300])
+@pytest.mark.parametrize("junk", ["nobody", hostile_text.SCRIPT, "é" * 300])
 @pytest.mark.parametrize("page", ["design", "explore"])
 def test_a_network_that_is_not_there_is_said_and_the_shipped_one_taken(
     open_page: Open, store: Store, page: str, junk: str
@@ -247,7 +246,7 @@ def test_junk_in_the_address_leaves_the_defaults(open_page: Open, query: dict[st
     assert app.number_input(key=keys.TRAIN_SEED).value == 0
 
 
-@pytest.mark.parametrize("name", nasty.NAMES)
+@pytest.mark.parametrize("name", hostile_text.NAMES)
 def test_names_do_no_harm(open_page: Open, store: Store, name: str) -> None:
     kept = keep_network(store, name.strip()[:80])
     (_, own) = links(open_page("train"))
@@ -285,7 +284,7 @@ def test_all_images_are_fetched_when_asked_for(
     open_page: Open, monkeypatch: pytest.MonkeyPatch, now: FetchState, expected: str
 ) -> None:
     fetch = FakeFetching(now)
-    monkeypatch.setattr(images, "fetching", lambda root: fetch)
+    monkeypatch.setattr(dataset_download, "fetching", lambda root: fetch)
     app = open_page("train")
     assert expected in said(app)
     click(app, keys.TRAIN_FETCH)
@@ -297,7 +296,7 @@ def test_a_fetch_shows_how_far_it_is_and_then_offers_the_images(
 ) -> None:
     running = FetchState(status=FetchStatus.RUNNING, done=85_000_000, total=170_000_000, words="Downloading")
     fetch = FakeFetching(running)
-    monkeypatch.setattr(images, "fetching", lambda root: fetch)
+    monkeypatch.setattr(dataset_download, "fetching", lambda root: fetch)
     app = open_page("train")
     (bar,) = app.get("progress")
     assert (bar.proto.value, bar.proto.text) == (50, panels.escape("Downloading: 85 of 170 MB"))

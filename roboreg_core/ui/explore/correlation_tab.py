@@ -8,17 +8,17 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from roboreg_core.analysis import correlation_words as told
-from roboreg_core.analysis.correlation import KINDS, Correlation
-from roboreg_core.analysis.grid import BLOCKS, STAGES
-from roboreg_core.analysis.variables import WORDS, kind_of, settings_of
-from roboreg_core.charts import correlation, scatter_matrix, scatter_points
+from roboreg_core.charts import correlation_heatmap, point_scatter, scatter_matrix
 from roboreg_core.charts.base import Chosen
+from roboreg_core.correlation.correlations import KINDS, Correlation
+from roboreg_core.correlation.variables import WORDS, kind_of, settings_of
 from roboreg_core.errors import RoboRegError
-from roboreg_core.explore.kept import Sweep
-from roboreg_core.ui import address, keys, panels, state
-from roboreg_core.ui.explore import card, choice, known
+from roboreg_core.sweeps.grid import BLOCKS, STAGES
+from roboreg_core.sweeps.sweep_store import Sweep
+from roboreg_core.ui import keys, panels, shared_state, url_settings
+from roboreg_core.ui.explore import cache, schedule_card, sweep_choice
 from roboreg_core.ui.inspect import controls
+from roboreg_core.wording import correlation_findings
 
 _VARIABLES = {STAGES: "Three stages", BLOCKS: "Nine blocks"}
 _GIVEN = {"": "Nothing", "parameters": "Parameters", "macs": "MACs"}
@@ -29,18 +29,18 @@ _POINT = {"record": keys.POINT}
 def show() -> None:
     """The tab."""
     finding = st.container(key="correlation-finding")
-    sweep = choice.pick()
+    sweep = sweep_choice.pick()
     if sweep is None:
         return
-    table = known.table_of(sweep)
+    table = cache.table_of(sweep)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         variables = _variables(table)
         given = controls.segment("Hold equal", keys.GIVEN, _GIVEN, "", help=_given_help())
-    plain = known.correlation_of(sweep, variables, "")
+    plain = cache.correlation_of(sweep, variables, "")
     with finding:
-        st.markdown(f"### {panels.escape(panels.sentence(told.lead(plain)))}")
+        st.markdown(f"### {panels.escape(panels.sentence(correlation_findings.lead(plain)))}")
         st.caption(panels.escape(_finding(sweep, plain, variables)))
-    found = plain if not given else known.correlation_of(sweep, variables, given)
+    found = plain if not given else cache.correlation_of(sweep, variables, given)
     _heatmaps(found, f"{sweep.id} {variables} {given}")
     _per_mac(sweep, variables)
     _cell(sweep, table, found, variables)
@@ -63,14 +63,14 @@ def _variables(table: pd.DataFrame) -> str:
 def _finding(sweep: Sweep, plain: Correlation, variables: str) -> str:
     """The same with parameters held equal, where that can be told, and what it does not say."""
     try:
-        text = told.finding(plain, known.correlation_of(sweep, variables, "parameters"))
+        text = correlation_findings.finding(plain, cache.correlation_of(sweep, variables, "parameters"))
     except RoboRegError:
-        text = told.finding(plain)
-    return text.removeprefix(f"{told.lead(plain)}. ")
+        text = correlation_findings.finding(plain)
+    return text.removeprefix(f"{correlation_findings.lead(plain)}. ")
 
 
 def _heatmaps(found: Correlation, variant: str) -> None:
-    address.restore([controls.optional(key, found.names) for key in _PAIR.values()])
+    url_settings.restore([controls.optional(key, found.names) for key in _PAIR.values()])
     if any(st.session_state[key] not in (None, *found.names) for key in _PAIR.values()):
         st.session_state.update(dict.fromkeys(_PAIR.values()))
     if not all(st.session_state[key] for key in _PAIR.values()):
@@ -78,24 +78,26 @@ def _heatmaps(found: Correlation, variant: str) -> None:
     ink = panels.ink()
     for column, kind in zip(st.columns(2, gap="large"), KINDS, strict=True):
         name = f"correlation-{kind}"
-        frame = correlation.correlation_data(found, kind)
-        alt_text = correlation.correlation_alt(found, kind)
+        frame = correlation_heatmap.correlation_data(found, kind)
+        alt_text = correlation_heatmap.correlation_alt(found, kind)
         marks = controls.marks(name, _chosen(), variant)
         with column:
             panels.show(
                 panels.Panel(
                     name=name,
                     key=marks.key,
-                    title=correlation.correlation_title(found, kind),
+                    title=correlation_heatmap.correlation_title(found, kind),
                     frame=frame,
-                    chart=partial(correlation.correlation_chart, ink=ink, chosen=marks.chosen, alt_text=alt_text),
+                    chart=partial(
+                        correlation_heatmap.correlation_chart, ink=ink, chosen=marks.chosen, alt_text=alt_text
+                    ),
                     alt_text=alt_text,
                     variant=f"{ink} {marks.chosen}",
-                    table=correlation.correlation_table(frame),
-                    on_select=partial(controls.clicked, name, marks.key, correlation.SELECTION, variant, _PAIR),
+                    table=correlation_heatmap.correlation_table(frame),
+                    on_select=partial(controls.clicked, name, marks.key, correlation_heatmap.SELECTION, variant, _PAIR),
                 )
             )
-    st.caption(panels.escape(correlation.correlation_note(found)))
+    st.caption(panels.escape(correlation_heatmap.correlation_note(found)))
 
 
 def _first_pair(found: Correlation) -> dict[str, str]:
@@ -114,8 +116,8 @@ def _chosen() -> Chosen:
 def _per_mac(sweep: Sweep, variables: str) -> None:
     st.subheader("What a million MACs buy")
     with panels.errors_shown():
-        found = known.per_mac_of(sweep, variables)
-        st.markdown(panels.escape(f"{told.bought(found)}."))
+        found = cache.per_mac_of(sweep, variables)
+        st.markdown(panels.escape(f"{correlation_findings.bought(found)}."))
         for note in found.notes:
             st.caption(panels.escape(panels.sentence(note)))
         rows = [
@@ -139,9 +141,9 @@ def _cell(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: str)
     if one is None or other is None:
         st.caption("Click a cell of a heatmap, or choose two variables.")
         return
-    frame = scatter_points.scatter_points_data(table, one, other, variables)
-    points = {point.record: point for point in known.points_of(sweep)}
-    address.restore([controls.optional(keys.POINT, list(points))])
+    frame = point_scatter.scatter_points_data(table, one, other, variables)
+    points = {point.record: point for point in cache.points_of(sweep)}
+    url_settings.restore([controls.optional(keys.POINT, list(points))])
     left, right = st.columns([3, 2], gap="large")
     with left:
         _scatter(found, frame, (one, other), sweep)
@@ -149,7 +151,7 @@ def _cell(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: str)
         labels = {record: f"{point.schedule} (seed {point.seed})" for record, point in points.items()}
         record = controls.choice("Point", keys.POINT, labels, "Click a point, or choose its schedule")
         if record is not None:
-            card.show("point", points[record])
+            schedule_card.show("point", points[record])
 
 
 def _scatter(found: Correlation, frame: pd.DataFrame, pair: tuple[str, str], sweep: Sweep) -> None:
@@ -160,15 +162,15 @@ def _scatter(found: Correlation, frame: pd.DataFrame, pair: tuple[str, str], swe
         panels.Panel(
             name="scatter",
             key=marks.key,
-            title=scatter_points.scatter_points_title(found, one, other),
+            title=point_scatter.scatter_points_title(found, one, other),
             frame=frame,
             chart=partial(
-                scatter_points.scatter_points_chart, one=one, other=other, dense=dense, chosen=marks.chosen, ink=ink
+                point_scatter.scatter_points_chart, one=one, other=other, dense=dense, chosen=marks.chosen, ink=ink
             ),
-            alt_text=scatter_points.scatter_points_alt(frame, one, other),
+            alt_text=point_scatter.scatter_points_alt(frame, one, other),
             variant=f"{variant} {ink} {marks.chosen} {dense}",
             depends="A point a schedule and seed. Dashed: the dense network. Click a point for its figures and run.",
-            on_select=partial(controls.clicked, "scatter", marks.key, scatter_points.SELECTION, variant, _POINT),
+            on_select=partial(controls.clicked, "scatter", marks.key, point_scatter.SELECTION, variant, _POINT),
         )
     )
 
@@ -181,7 +183,7 @@ def _chosen_point(points: Collection[str]) -> Chosen:
 def _dense(sweep: Sweep) -> dict[str, float]:
     """The dense network's test accuracy, from a run that began with it."""
     wanted = sweep.spec.dense_sha256
-    run = next((each for each in state.runs() if each.spec["dense_sha256"] == wanted), None)
+    run = next((each for each in shared_state.runs() if each.spec["dense_sha256"] == wanted), None)
     if run is None:
         return {}
     accuracy = float(run.result["stages"]["dense"]["accuracy"])
@@ -189,10 +191,10 @@ def _dense(sweep: Sweep) -> dict[str, float]:
 
 
 def _matrix(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: str) -> None:
-    setting = address.Setting(key=keys.MATRIX, default=False, read=address.flag)
-    address.restore([setting])
+    setting = url_settings.Setting(key=keys.MATRIX, default=False, read=url_settings.flag)
+    url_settings.restore([setting])
     st.toggle("Show the scatter matrix", key=keys.MATRIX, persist_state="session")
-    address.follow([setting])
+    url_settings.follow([setting])
     names = scatter_matrix.shown_names(found)
     if not st.session_state[keys.MATRIX] or len(names) < 2:
         return
@@ -204,7 +206,7 @@ def _matrix(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: st
         panels.Panel(
             name="matrix",
             key=marks.key,
-            title=correlation.correlation_title(found, KINDS[0]),
+            title=correlation_heatmap.correlation_title(found, KINDS[0]),
             frame=frame,
             chart=partial(scatter_matrix.scatter_matrix_chart, ink=ink, chosen=marks.chosen, alt_text=alt_text),
             alt_text=alt_text,
@@ -212,6 +214,6 @@ def _matrix(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: st
             depends="Below the diagonal the points, above it Pearson's correlations. Click a point: it stands out in "
             "every panel, and its figures are shown above.",
             table=table,
-            on_select=partial(controls.clicked, "matrix", marks.key, scatter_points.SELECTION, variant, _POINT),
+            on_select=partial(controls.clicked, "matrix", marks.key, point_scatter.SELECTION, variant, _POINT),
         )
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from roboreg_core.analysis.grid import BLOCKS, LIST, MAX_SCHEDULES, RANDOM, SOURCE, STAGES, Grid
-from roboreg_core.schedule import BLOCKS_PER_STAGE, BOUNDS, STAGE_WIDTHS
-from roboreg_core.ui import address, keys
-from roboreg_core.ui.address import Setting, one_of, within
-from roboreg_core.ui.explore import reading
+from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, BOUNDS, STAGE_WIDTHS
+from roboreg_core.sweeps.grid import BLOCKS, LIST, MAX_SCHEDULES, RANDOM, SOURCE, STAGES, Grid
+from roboreg_core.ui import keys, url_settings
+from roboreg_core.ui.explore import grid_parsing
+from roboreg_core.ui.url_settings import Setting, one_of, within
 
 KIND_WORDS = {STAGES: "Grid of stages", BLOCKS: "Grid of blocks", LIST: "List", RANDOM: "Random"}
 KIND_HELP = {
@@ -33,7 +33,7 @@ def settings() -> list[Setting]:
     return [
         Setting(key=keys.SWEEP_KIND, default=STAGES, read=one_of(*KIND_WORDS)),
         Setting(key=keys.SWEEP_DRAWS, default=DEFAULT_DRAWS, read=within(1, MAX_SCHEDULES)),
-        Setting(key=keys.SWEEP_DRAW_SEED, default=0, read=within(0, reading.MOST_SEED)),
+        Setting(key=keys.SWEEP_DRAW_SEED, default=0, read=within(0, grid_parsing.MOST_SEED)),
         *texts,
     ]
 
@@ -41,7 +41,7 @@ def settings() -> list[Setting]:
 def show() -> None:
     """The widgets, restored from the address before and followed by it."""
     known = settings()
-    address.restore(known)
+    url_settings.restore(known)
     st.session_state.setdefault(keys.SWEEP_LIST, "")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
@@ -63,27 +63,27 @@ def show() -> None:
     kind = st.session_state[keys.SWEEP_KIND]
     st.caption(KIND_HELP[kind])
     {STAGES: _stages, BLOCKS: _blocks, LIST: _list, RANDOM: _random}[kind]()
-    address.follow(known)
+    url_settings.follow(known)
 
 
 def read() -> Grid:
     """The grid as it stands in the fields. Raises `SpecError` with the reason where it is none."""
     kind = st.session_state[keys.SWEEP_KIND]
     if kind == LIST:
-        return reading.grid(kind, [st.session_state[keys.SWEEP_LIST] or ""])
+        return grid_parsing.grid(kind, [st.session_state[keys.SWEEP_LIST] or ""])
     texts = [st.session_state[keys.sweep_field(_FIELD[kind], place)] or "" for place in range(1, _places(kind) + 1)]
     n, seed = (st.session_state[key] or 0 for key in (keys.SWEEP_DRAWS, keys.SWEEP_DRAW_SEED))
-    return reading.grid(kind, texts, n=n, seed=seed)
+    return grid_parsing.grid(kind, texts, n=n, seed=seed)
 
 
 def take(grid: Grid) -> None:
     """For callbacks: puts a grid into the fields."""
     st.session_state[keys.SWEEP_KIND] = grid.kind
     if grid.kind == LIST:
-        st.session_state[keys.SWEEP_LIST] = "\n".join(reading.written(counts) for counts in grid.values)
+        st.session_state[keys.SWEEP_LIST] = "\n".join(grid_parsing.written(counts) for counts in grid.values)
         return
     for place, values in enumerate(grid.values, 1):
-        text = "-".join(map(str, values)) if grid.kind == RANDOM else reading.written(values)
+        text = "-".join(map(str, values)) if grid.kind == RANDOM else grid_parsing.written(values)
         st.session_state[keys.sweep_field(_FIELD[grid.kind], place)] = text
     if grid.kind == RANDOM:
         st.session_state.update({keys.SWEEP_DRAWS: grid.n, keys.SWEEP_DRAW_SEED: grid.seed})
@@ -94,7 +94,7 @@ def _places(kind: str) -> int:
 
 
 _DEFAULTS = {
-    STAGES: tuple(map(reading.written, SOURCE.values)),
+    STAGES: tuple(map(grid_parsing.written, SOURCE.values)),
     BLOCKS: tuple(map(str, _MODERATE)),
     RANDOM: tuple(f"{bound // 4}-{bound}" for bound in BOUNDS),
 }
@@ -115,7 +115,7 @@ def _random() -> None:
     _nine("bounds", "Lowest and highest count, e.g. 4-16; both may be drawn. One number holds a block still.")
     left, right, _ = st.columns(3)
     left.number_input("How many", 1, MAX_SCHEDULES, key=keys.SWEEP_DRAWS, persist_state="session")
-    right.number_input("Seed of the draw", 0, reading.MOST_SEED, key=keys.SWEEP_DRAW_SEED, persist_state="session")
+    right.number_input("Seed of the draw", 0, grid_parsing.MOST_SEED, key=keys.SWEEP_DRAW_SEED, persist_state="session")
 
 
 def _nine(kind: str, how: str) -> None:

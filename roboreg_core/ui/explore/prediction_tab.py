@@ -8,15 +8,16 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from roboreg_core.analysis.grid import RANDOM, Grid
-from roboreg_core.analysis.points import Point
-from roboreg_core.charts import prediction, words
-from roboreg_core.explore.forecast import PRUNED, TUNED, Asked, Scored, score
+from roboreg_core.charts import predicted_vs_measured
+from roboreg_core.prediction.forecast import PRUNED, TUNED, Asked, Scored, score
 from roboreg_core.runs.spec import METHOD_VERSION, TUNING, RunSpec, method_version, of_preset
-from roboreg_core.schedule import BOUNDS
-from roboreg_core.ui import keys, panels, state
-from roboreg_core.ui.explore import card, known, measuring, setting
+from roboreg_core.schedules.schedule import BOUNDS
+from roboreg_core.sweeps.grid import RANDOM, Grid
+from roboreg_core.sweeps.points import Point
+from roboreg_core.ui import keys, panels, shared_state
+from roboreg_core.ui.explore import cache, measure_missing, prune_settings, schedule_card
 from roboreg_core.ui.inspect import controls
+from roboreg_core.wording import fmt
 
 _STAGES = {PRUNED: "After pruning", TUNED: "After fine-tuning"}
 # Enough for an interval that means something; drawn where schedules are worth predicting.
@@ -27,7 +28,7 @@ _POINT = {"record": keys.SCORED}
 def show() -> None:
     """The tab."""
     finding = st.container()
-    asked = setting.pick()
+    asked = prune_settings.pick()
     if asked is None:
         return
     stage = controls.segment("Accuracy", keys.SCORED_STAGE, _STAGES, PRUNED)
@@ -37,30 +38,30 @@ def show() -> None:
             finding.info("No run by this method was fine-tuned yet. Start one on the Design page.")
             return
         asked = chosen
-    found = known.forecast_of(asked)
+    found = cache.forecast_of(asked)
     if found.predictor is None:
         finding.info(panels.escape(f"Nothing can be predicted by this method yet: {panels.sentence(found.missing)}"))
-        measuring.panel("random schedules", LEARNT_FROM, asked, "60 random schedules to learn from")
+        measure_missing.panel("random schedules", LEARNT_FROM, asked, "60 random schedules to learn from")
         return
-    rows = [row for row in known.scores_of(asked) if row.stage == stage]
-    frame = prediction.prediction_data(rows)
-    finding.markdown(f"### {panels.escape(panels.sentence(prediction.prediction_title(frame)))}")
+    rows = [row for row in cache.scores_of(asked) if row.stage == stage]
+    frame = predicted_vs_measured.prediction_data(rows)
+    finding.markdown(f"### {panels.escape(panels.sentence(predicted_vs_measured.prediction_title(frame)))}")
     if not rows:
         st.caption("Each measured schedule that cuts several blocks is set against what is predicted without it.")
         return
     _tiles(rows)
     _chart(frame, asked, found.points)
     if stage == PRUNED and len(found.predictor.schedules) < LEARNT_FROM.n:
-        measuring.panel("random schedules", LEARNT_FROM, asked, "60 random schedules to learn from")
+        measure_missing.panel("random schedules", LEARNT_FROM, asked, "60 random schedules to learn from")
 
 
 def _tiles(rows: list[Scored]) -> None:
     found = score(rows)
     assert found is not None
     first, second, third = st.columns(3)
-    first.metric("Mean error", f"{100 * found.mean_error:.1f}{words.NBSP}points", border=True)
-    second.metric("Interval held", words.percent(found.held, 0), border=True, help="It is made to hold in 90 %.")
-    third.metric("Predictions scored", words.count(found.n), border=True)
+    first.metric("Mean error", f"{100 * found.mean_error:.1f}{fmt.NBSP}points", border=True)
+    second.metric("Interval held", fmt.percent(found.held, 0), border=True, help="It is made to hold in 90 %.")
+    third.metric("Predictions scored", fmt.count(found.n), border=True)
 
 
 def _chart(frame: pd.DataFrame, asked: Asked, points: tuple[Point, ...]) -> None:
@@ -73,10 +74,10 @@ def _chart(frame: pd.DataFrame, asked: Asked, points: tuple[Point, ...]) -> None
                 name="prediction",
                 title="Predicted against measured accuracy",
                 frame=frame,
-                chart=prediction.prediction_chart,
-                alt_text=prediction.prediction_alt(frame),
+                chart=predicted_vs_measured.prediction_chart,
+                alt_text=predicted_vs_measured.prediction_alt(frame),
                 on_select=partial(
-                    controls.clicked, "prediction", "chart-prediction", prediction.SELECTION, variant, _POINT
+                    controls.clicked, "prediction", "chart-prediction", predicted_vs_measured.SELECTION, variant, _POINT
                 ),
                 depends=f"Pruned by {asked.method}. Every prediction was made without the schedule's own measurement; "
                 "its bar is the 90 % interval. Dashed: where predictions are right. Click a mark for its figures.",
@@ -87,14 +88,14 @@ def _chart(frame: pd.DataFrame, asked: Asked, points: tuple[Point, ...]) -> None
         record = controls.choice("Schedule", keys.SCORED, labels, "Click a mark, or choose a schedule")
         if record is not None:
             row = frame[frame["record"] == record].iloc[0]
-            said = prediction.prediction_words(row["predicted"], row["low"], row["high"])
-            st.markdown(panels.escape(f"Predicted {said}, measured {words.percent(row['measured'])}."))
-            card.show("scored", by_record[record])
+            said = predicted_vs_measured.prediction_words(row["predicted"], row["low"], row["high"])
+            st.markdown(panels.escape(f"Predicted {said}, measured {fmt.percent(row['measured'])}."))
+            schedule_card.show("scored", by_record[record])
 
 
 def _tuning(asked: Asked) -> Asked | None:
     """The setting with a preset of fine-tuning that runs had, the commonest at first."""
-    runs = [RunSpec.from_json(run.spec) for run in state.runs() if method_version(run) == METHOD_VERSION]
+    runs = [RunSpec.from_json(run.spec) for run in shared_state.runs() if method_version(run) == METHOD_VERSION]
     tuned = {_words(run): run for run in runs if run.epochs and run.method == asked.method}
     had = [_words(run) for run in runs]
     if not tuned:
@@ -107,7 +108,7 @@ def _tuning(asked: Asked) -> Asked | None:
 def _words(run: RunSpec) -> str:
     """`quick, 4 epochs`, and what differs from the preset's own settings."""
     usual = of_preset(run.preset)
-    parts = [run.preset, words.plural(run.epochs, "epoch")]
+    parts = [run.preset, fmt.plural(run.epochs, "epoch")]
     if run.learning_rate != usual["learning_rate"]:
         parts.append(f"rate {run.learning_rate:g}")
     if run.batch_size != usual["batch_size"]:

@@ -7,16 +7,24 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from roboreg_core.analysis.limits import Limits
-from roboreg_core.analysis.points import Point
-from roboreg_core.analysis.search import Candidate
-from roboreg_core.analysis.sensitivity import plan
-from roboreg_core.charts import search, words
-from roboreg_core.data.images import CLASSES
-from roboreg_core.explore.forecast import Asked
-from roboreg_core.model.cost import DENSE_COST, cost
-from roboreg_core.ui import panels, state
-from roboreg_core.ui.explore import card, known, limits, measuring, refining, setting
+from roboreg_core.charts import search_results
+from roboreg_core.datasets.images import CLASSES
+from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.prediction.forecast import Asked
+from roboreg_core.prediction.sensitivity import plan
+from roboreg_core.search.best_schedules import Candidate
+from roboreg_core.search.limits import Limits
+from roboreg_core.sweeps.points import Point
+from roboreg_core.ui import panels, shared_state
+from roboreg_core.ui.explore import (
+    cache,
+    limit_fields,
+    measure_missing,
+    prune_settings,
+    schedule_card,
+    search_refinement,
+)
+from roboreg_core.wording import fmt
 
 # Uniform schedules are drawn from so much to so much of the answers' MACs.
 NEAR = (0.7, 1.3)
@@ -26,25 +34,30 @@ def show() -> None:
     """The tab."""
     finding = st.container()
     with st.container(border=True):
-        limits.show()
-    asked = setting.pick()
+        limit_fields.show()
+    asked = prune_settings.pick()
     if asked is None:
         return
-    forecast = known.forecast_of(asked)
+    forecast = cache.forecast_of(asked)
     if forecast.curves is None or forecast.curves.unmeasured:
         finding.info("A search needs the sensitivity of all nine blocks, which is not measured by this method yet.")
-        measuring.panel("sensitivity", plan(), asked, "nine blocks, eight counts each")
+        measure_missing.panel("sensitivity", plan(), asked, "nine blocks, eight counts each")
         return
     with panels.errors_shown():
-        wanted = limits.read()
-        spec = refining.spec_of(asked, wanted)
-        record = state.store().get_record(spec.id)
-        measured = refining.found(record) if record is not None else []
-        closest = refining.closest(record) if record is not None else []
-        greedy = known.greedy_of(asked, wanted)
+        wanted = limit_fields.read()
+        spec = search_refinement.spec_of(asked, wanted)
+        record = shared_state.store().get_record(spec.id)
+        measured = search_refinement.found(record) if record is not None else []
+        closest = search_refinement.closest(record) if record is not None else []
+        greedy = cache.greedy_of(asked, wanted)
         answers = measured or closest or list(greedy.answers)
         finding.markdown(f"### {panels.escape(_finding(wanted, answers[0]))}")
-        _chart(search.search_data(answers, greedy.front, _near(greedy.uniform, answers), refining.tried(record)), asked)
+        _chart(
+            search_results.search_data(
+                answers, greedy.front, _near(greedy.uniform, answers), search_refinement.tried(record)
+            ),
+            asked,
+        )
         if closest and not measured:
             st.warning("None of the schedules that were measured keeps these limits; these come closest.")
         elif record is None and greedy.doubtful:
@@ -53,14 +66,14 @@ def show() -> None:
             )
         _answers(answers, asked)
         if record is None:
-            refining.panel(spec)
+            search_refinement.panel(spec)
 
 
 def _finding(wanted: Limits, best: Candidate) -> str:
     counted = cost(best.schedule)
     how = "measured" if best.measured is not None else "predicted"
-    text = f"With {wanted.words}: {words.percent(best.accuracy)} {how}, {words.signed_points(-best.drop)} to dense, "
-    return text + f"with {words.percent(counted.macs / DENSE_COST.macs)} of the MACs."
+    text = f"With {wanted.words}: {fmt.percent(best.accuracy)} {how}, {fmt.signed_points(-best.drop)} to dense, "
+    return text + f"with {fmt.percent(counted.macs / DENSE_COST.macs)} of the MACs."
 
 
 def _near(uniform: Sequence[Candidate], answers: Sequence[Candidate]) -> list[Candidate]:
@@ -73,10 +86,10 @@ def _chart(frame: pd.DataFrame, asked: Asked) -> None:
     panels.show(
         panels.Panel(
             name="search",
-            title=search.search_title(frame),
+            title=search_results.search_title(frame),
             frame=frame,
-            chart=search.search_chart,
-            alt_text=search.search_alt(frame),
+            chart=search_results.search_chart,
+            alt_text=search_results.search_alt(frame),
             depends=f"Pruned by {asked.method}, no fine-tuning; 2,000 validation images. Numbered: the answers below, "
             "with 95 % intervals; stepped: what no schedule that was looked at beats; dotted: the same share of every "
             "block; triangles: measured on the way.",
@@ -91,7 +104,7 @@ def _answers(answers: Sequence[Candidate], asked: Asked) -> None:
         f"Found on validation images, right after pruning, without fine-tuning; test images choose nothing. {measured}."
     )
     for place, candidate in enumerate(answers, 1):
-        card.show(f"answer-{place}", _point(candidate, asked), figures(candidate))
+        schedule_card.show(f"answer-{place}", _point(candidate, asked), figures(candidate))
 
 
 def figures(candidate: Candidate) -> str:
@@ -99,14 +112,14 @@ def figures(candidate: Candidate) -> str:
     counted = cost(candidate.schedule)
     how = "measured" if candidate.measured is not None else "predicted"
     text = (
-        f"{words.percent(counted.macs / DENSE_COST.macs)} of the MACs, "
-        f"{words.percent(counted.parameters / DENSE_COST.parameters)} of the parameters. "
-        f"Accuracy {how}: {words.percent(candidate.accuracy)} ({words.signed_points(-candidate.drop)} to dense, "
+        f"{fmt.percent(counted.macs / DENSE_COST.macs)} of the MACs, "
+        f"{fmt.percent(counted.parameters / DENSE_COST.parameters)} of the parameters. "
+        f"Accuracy {how}: {fmt.percent(candidate.accuracy)} ({fmt.signed_points(-candidate.drop)} to dense, "
         f"± {100 * candidate.margin:.1f})"
     )
     if candidate.class_drops:
         worst = candidate.class_drops[candidate.worst_class]
-        text += f"; {CLASSES[candidate.worst_class]} loses most, {words.signed_points(-worst)}"
+        text += f"; {CLASSES[candidate.worst_class]} loses most, {fmt.signed_points(-worst)}"
     return f"{text}."
 
 

@@ -7,15 +7,14 @@ from typing import Any
 
 import streamlit as st
 
-from roboreg_core.charts import sweeps as told
-from roboreg_core.charts import words
-from roboreg_core.explore import control, kept
-from roboreg_core.explore.control import State, Status
-from roboreg_core.explore.kept import Sweep
-from roboreg_core.explore.spec import SweepSpec
-from roboreg_core.ui import keys, panels, state, strip
-from roboreg_core.ui.bins import Bin, Entry
-from roboreg_core.ui.explore import choice, define, extension, known
+from roboreg_core.sweeps import control, sweep_store
+from roboreg_core.sweeps.control import State, Status
+from roboreg_core.sweeps.spec import SweepSpec
+from roboreg_core.sweeps.sweep_store import Sweep
+from roboreg_core.ui import keys, panels, schedule_html, shared_state
+from roboreg_core.ui.deleted_items import Bin, Entry
+from roboreg_core.ui.explore import cache, sweep_choice, sweep_extension, sweep_form
+from roboreg_core.wording import fmt, sweep_facts
 
 REFRESH_SECONDS = 1.0
 SHOWN = 5
@@ -34,18 +33,18 @@ def show() -> None:
     panels.kept_error(_ERRORS)
     BIN.undo_bar()
     active = [sweep.id for sweep, status in _found() if status.state in _AT_WORK]
-    st.session_state.update({_ACTIVE: active, define.DRAWN: [each.id for each in known.sweeps()]})
+    st.session_state.update({_ACTIVE: active, sweep_form.DRAWN: [each.id for each in cache.sweeps()]})
     st.fragment(_list, key=keys.SWEEP_LIST_PART, run_every=REFRESH_SECONDS if active else None)()
-    define.show(_start)
+    sweep_form.show(_start)
     BIN.listed()
 
 
 def _list() -> None:
     found = _found()
     active = [sweep.id for sweep, status in found if status.state in _AT_WORK]
-    if active != st.session_state[_ACTIVE] or [sweep.id for sweep, _ in found] != st.session_state[define.DRAWN]:
+    if active != st.session_state[_ACTIVE] or [sweep.id for sweep, _ in found] != st.session_state[sweep_form.DRAWN]:
         st.rerun()  # one began, ended or was deleted: the page looks again only while one is at work, and has the bin
-    st.markdown(panels.escape(told.finding(found)))
+    st.markdown(panels.escape(sweep_facts.finding(found)))
     for sweep, status in found[:SHOWN]:
         _card(sweep, status)
     if len(found) > SHOWN:
@@ -55,7 +54,7 @@ def _list() -> None:
 
 
 def _found() -> list[tuple[Sweep, Status]]:
-    return [(sweep, known.status(sweep)) for sweep in known.sweeps()]
+    return [(sweep, cache.status(sweep)) for sweep in cache.sweeps()]
 
 
 def _card(sweep: Sweep, status: Status) -> None:
@@ -63,7 +62,7 @@ def _card(sweep: Sweep, status: Status) -> None:
         left, right = st.columns([3, 2], vertical_alignment="center")
         with left:
             _heading(sweep, status)
-            st.caption(panels.escape(told.sweep_words(sweep.spec)))
+            st.caption(panels.escape(sweep_facts.sweep_words(sweep.spec)))
             if status.error:
                 st.error(panels.escape(panels.sentence(status.error)), icon=":material/error:")
         with right:
@@ -73,25 +72,27 @@ def _card(sweep: Sweep, status: Status) -> None:
 
 
 def _heading(sweep: Sweep, status: Status) -> None:
-    made = "recorded, ships with the project" if sweep.recorded else f"made {words.moment(sweep.created)} UTC"
-    panels.card_heading(words.contained(sweep.name), BADGES[status.state], made)
+    made = "recorded, ships with the project" if sweep.recorded else f"made {fmt.moment(sweep.created)} UTC"
+    panels.card_heading(fmt.contained(sweep.name), BADGES[status.state], made)
 
 
 def _progress(status: Status) -> None:
     if status.state is State.COMPLETE:
-        st.markdown(panels.escape(f"All {words.plural(status.total, 'point')} measured"))
+        st.markdown(panels.escape(f"All {fmt.plural(status.total, 'point')} measured"))
         return
-    st.progress(status.done / status.total if status.total else 1.0, text=panels.escape(told.progress_words(status)))
+    st.progress(
+        status.done / status.total if status.total else 1.0, text=panels.escape(sweep_facts.progress_words(status))
+    )
 
 
 def _actions(sweep: Sweep, status: Status) -> None:
     if status.state is State.RUNNING:
-        _button("Stop", "stop", sweep, "stop", lambda: control.stop(state.machinery().engine(), sweep))
+        _button("Stop", "stop", sweep, "stop", lambda: control.stop(shared_state.machinery().engine(), sweep))
     if status.state is State.STOPPED:
         _button("Resume", "resume", sweep, "replay", lambda: _resume(sweep), type="primary")
     if status.done:
-        _button("See correlation", "correlate", sweep, "grid_on", lambda: choice.take(sweep.id), whole=True)
-    _button("Extend", "extend", sweep, "add", lambda: define.take(sweep), whole=True)
+        _button("See correlation", "correlate", sweep, "grid_on", lambda: sweep_choice.take(sweep.id), whole=True)
+    _button("Extend", "extend", sweep, "add", lambda: sweep_form.take(sweep), whole=True)
     if not sweep.recorded and status.state in (State.STOPPED, State.COMPLETE):
         with st.popover("More", key=keys.of("more", sweep.id)):
             _more(sweep)
@@ -118,34 +119,38 @@ def _button(
 
 def _start(spec: SweepSpec) -> None:
     """For callbacks."""
-    with panels.errors_kept(define.ERRORS):
-        wide = extension.extended()
+    with panels.errors_kept(sweep_form.ERRORS):
+        wide = sweep_extension.extended()
         if wide is None:
-            control.start(state.machinery().engine(), spec, state.network(spec.dense_sha256))
+            control.start(shared_state.machinery().engine(), spec, shared_state.network(spec.dense_sha256))
         else:
-            extension.submit(wide, spec)
+            sweep_extension.submit(wide, spec)
         st.session_state[keys.SWEEP_NAME] = ""
 
 
 def _resume(sweep: Sweep) -> None:
-    control.resume(state.machinery().engine(), sweep, state.network(sweep.spec.dense_sha256))
+    control.resume(shared_state.machinery().engine(), sweep, shared_state.network(sweep.spec.dense_sha256))
 
 
 def _rename(sweep: Sweep) -> None:
     with panels.errors_kept(_ERRORS):
-        control.rename(state.store(), sweep, st.session_state[keys.of("name", sweep.id)])
+        control.rename(shared_state.store(), sweep, st.session_state[keys.of("name", sweep.id)])
         st.session_state[_RENAMED] = True  # all of the page names it, and not the list alone
 
 
 def _delete(sweep: Sweep) -> None:
-    control.delete(state.store(), sweep)
+    control.delete(shared_state.store(), sweep)
     BIN.note(sweep.id)
 
 
 def _deleted() -> list[Entry]:
-    found = [(each.id, words.contained(each.name), each.spec) for each in kept.binned_sweeps(state.store())]
+    found = [(each.id, fmt.contained(each.name), each.spec) for each in sweep_store.binned_sweeps(shared_state.store())]
     return [
-        (sweep, strip.text(f"{name} · {told.sweep_words(spec)}"), f"Deleted the sweep “{name}”; its points stay.")
+        (
+            sweep,
+            schedule_html.text(f"{name} · {sweep_facts.sweep_words(spec)}"),
+            f"Deleted the sweep “{name}”; its points stay.",
+        )
         for sweep, name, spec in found
     ]
 
@@ -153,6 +158,6 @@ def _deleted() -> list[Entry]:
 BIN = Bin(
     title="Deleted sweeps",
     entries=_deleted,
-    restore=lambda sweep: control.restore(state.store(), sweep),
+    restore=lambda sweep: control.restore(shared_state.store(), sweep),
     errors=_ERRORS,
 )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from roboreg_core.charts import clusters
-from roboreg_core.pruning.method import NO_CLUSTERS, parse_weights
-from roboreg_core.runs.clusters import BlockFilters
+from roboreg_core.charts import filter_clusters
+from roboreg_core.pruning.methods import NO_CLUSTERS, parse_weights
+from roboreg_core.runs.filter_groups import BlockFilters
 from roboreg_core.runs.summary import Summary
-from roboreg_core.schedule import BOUNDS
-from roboreg_core.ui import keys, measured, panels
+from roboreg_core.schedules.schedule import BOUNDS
+from roboreg_core.ui import keys, panels, run_metrics_cache
 from roboreg_core.ui.inspect import controls
 
 # Frames tell by colour and by line what the caption says in words.
@@ -19,9 +19,9 @@ _STYLE = f"""<style>
 .filters figure {{ margin: 0; width: 4.25rem; }}
 .filters img {{ width: 56px; height: 56px; image-rendering: pixelated; display: block; padding: 2px; }}
 .filters figcaption {{ font-size: 0.75rem; }}
-.filters .stays img {{ outline: 3px solid {clusters.FATE_COLOURS["stays"]}; }}
-.filters .merged img {{ outline: 3px dashed {clusters.FATE_COLOURS["merged"]}; }}
-.filters .dropped img {{ outline: 1px dotted {clusters.FATE_COLOURS["dropped"]}; opacity: 0.5; }}
+.filters .stays img {{ outline: 3px solid {filter_clusters.FATE_COLOURS["stays"]}; }}
+.filters .merged img {{ outline: 3px dashed {filter_clusters.FATE_COLOURS["merged"]}; }}
+.filters .dropped img {{ outline: 1px dotted {filter_clusters.FATE_COLOURS["dropped"]}; opacity: 0.5; }}
 </style>"""
 
 
@@ -32,9 +32,9 @@ def show(summary: Summary) -> None:
         return
     blocks = {str(block): f"{block}" for block in range(1, len(BOUNDS) + 1)}
     block = int(controls.segment("Block", keys.BLOCK, blocks, "1"))
-    found = measured.filters_of(summary.record, block)
-    st.markdown(f"**{panels.escape(clusters.clusters_title(found))}**")
-    for note in clusters.clusters_notes(found):
+    found = run_metrics_cache.filters_of(summary.record, block)
+    st.markdown(f"**{panels.escape(filter_clusters.clusters_title(found))}**")
+    for note in filter_clusters.clusters_notes(found):
         st.caption(panels.escape(note))
     _tiles(found)
     left, right = st.columns(2, gap="large")
@@ -45,8 +45,8 @@ def show(summary: Summary) -> None:
 
 
 def _tiles(found: BlockFilters) -> None:
-    frame = clusters.tiles_data(found)
-    st.markdown(f"**{panels.escape(clusters.tiles_alt(frame))}**")
+    frame = filter_clusters.tiles_data(found)
+    st.markdown(f"**{panels.escape(filter_clusters.tiles_alt(frame))}**")
     st.html(tiles(frame))
     order = "They stand as in the tree" if found.clustered == NO_CLUSTERS else "Filters that became one stand together"
     st.caption(
@@ -68,29 +68,29 @@ def tiles(frame: pd.DataFrame) -> str:
 
 
 def _correlations(found: BlockFilters) -> None:
-    frame = clusters.correlation_data(found)
+    frame = filter_clusters.correlation_data(found)
     panels.show(
         panels.Panel(
             name="correlations",
-            title=clusters.correlation_title(frame),
+            title=filter_clusters.correlation_title(frame),
             frame=frame,
-            chart=clusters.correlation_chart,
-            alt_text=clusters.correlation_alt(frame),
-            depends="Framed: different filters that became one." if clusters.merged(frame) else "",
+            chart=filter_clusters.correlation_chart,
+            alt_text=filter_clusters.correlation_alt(frame),
+            depends="Framed: different filters that became one." if filter_clusters.merged(frame) else "",
         )
     )
 
 
 def _tree(found: BlockFilters) -> None:
-    frame = clusters.tree_data(found)
+    frame = filter_clusters.tree_data(found)
     merges = frame[frame["corner"] == 0].drop(columns=["corner", "x", "cut"])
     panels.show(
         panels.Panel(
             name="tree",
-            title=clusters.tree_title(frame),
+            title=filter_clusters.tree_title(frame),
             frame=frame,
-            chart=clusters.tree_chart,
-            alt_text=clusters.tree_alt(frame),
+            chart=filter_clusters.tree_chart,
+            alt_text=filter_clusters.tree_alt(frame),
             depends="Point at a node to read which filters merge there and how much of what sets all filters apart is "
             "lost; the table has every merge.",
             table=merges.rename(columns={"height": "distance", "done": "made by the run"}),

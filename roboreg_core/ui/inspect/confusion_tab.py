@@ -6,11 +6,12 @@ from functools import partial
 
 import streamlit as st
 
-from roboreg_core.charts import confusion, difference, facts, versus, words
+from roboreg_core.charts import confusion_difference, confusion_matrix
 from roboreg_core.charts.base import Chosen
 from roboreg_core.runs.summary import Summary
-from roboreg_core.ui import address, keys, panels
+from roboreg_core.ui import keys, panels, url_settings
 from roboreg_core.ui.inspect import controls, gallery
+from roboreg_core.wording import baseline_changes, fmt, run_facts
 
 _VALUES = {"count": "Images", "share": "Percent of row", "difference": "Difference"}
 _FIELDS = {"true": keys.TRUE, "predicted": keys.PREDICTED}
@@ -21,7 +22,7 @@ def show(summary: Summary) -> None:
     with st.container(horizontal=True):
         stage = controls.stage(summary.record)
         values = controls.segment("Cells show", keys.CONFUSION_VALUES, _VALUES, "count")
-    address.restore([controls.optional(key, summary.classes) for key in _FIELDS.values()])
+    url_settings.restore([controls.optional(key, summary.classes) for key in _FIELDS.values()])
     if values == "difference":
         _difference(summary, stage)
     else:
@@ -31,40 +32,40 @@ def show(summary: Summary) -> None:
 
 def _counts(summary: Summary, stage: str, values: str) -> None:
     ink, variant = panels.ink(), f"{stage} {values}"
-    frame = confusion.confusion_data(facts.report_of(summary.record, stage))
+    frame = confusion_matrix.confusion_data(run_facts.report_of(summary.record, stage))
     marks = controls.marks("confusion", _chosen(), variant)
     panels.show(
         panels.Panel(
             name="confusion",
             key=marks.key,
-            title=confusion.confusion_title(frame),
+            title=confusion_matrix.confusion_title(frame),
             frame=frame,
-            chart=partial(confusion.confusion_chart, values=values, ink=ink, chosen=marks.chosen),
-            alt_text=confusion.confusion_alt(frame),
+            chart=partial(confusion_matrix.confusion_chart, values=values, ink=ink, chosen=marks.chosen),
+            alt_text=confusion_matrix.confusion_alt(frame),
             variant=f"{values} {ink} {marks.chosen}",
-            depends=f"Click a cell to see its images. {_network(stage)}, {facts.depends_on(summary.record)}",
-            table=confusion.confusion_table(frame, values),
-            on_select=partial(controls.clicked, "confusion", marks.key, confusion.SELECTION, variant, _FIELDS),
+            depends=f"Click a cell to see its images. {_network(stage)}, {run_facts.depends_on(summary.record)}",
+            table=confusion_matrix.confusion_table(frame, values),
+            on_select=partial(controls.clicked, "confusion", marks.key, confusion_matrix.SELECTION, variant, _FIELDS),
         )
     )
 
 
 def _difference(summary: Summary, stage: str) -> None:
-    variant, name = f"{stage} difference", versus.long_name(summary)
-    frame = difference.difference_data(summary.paired[stage].confusion, summary.classes)
+    variant, name = f"{stage} difference", baseline_changes.long_name(summary)
+    frame = confusion_difference.difference_data(summary.paired[stage].confusion, summary.classes)
     marks = controls.marks("confusion", _chosen(), variant)
     panels.show(
         panels.Panel(
             name="confusion",
             key=marks.key,
-            title=difference.difference_title(frame, name),
+            title=confusion_difference.difference_title(frame, name),
             frame=frame,
-            chart=partial(difference.difference_chart, chosen=marks.chosen),
-            alt_text=difference.difference_alt(frame, name),
+            chart=partial(confusion_difference.difference_chart, chosen=marks.chosen),
+            alt_text=confusion_difference.difference_alt(frame, name),
             variant=f"difference {marks.chosen}",
-            depends=f"{_network(stage)} minus {name}; click a cell to see what came and went. {difference.RULE}",
-            table=difference.difference_table(frame),
-            on_select=partial(controls.clicked, "confusion", marks.key, confusion.SELECTION, variant, _FIELDS),
+            depends=f"{_network(stage)} minus {name}; click a cell to see its images. {confusion_difference.RULE}",
+            table=confusion_difference.difference_table(frame),
+            on_select=partial(controls.clicked, "confusion", marks.key, confusion_matrix.SELECTION, variant, _FIELDS),
         )
     )
 
@@ -94,7 +95,7 @@ def _pictures(summary: Summary, stage: str, values: str) -> None:
     entered, left = summary.moved(stage, row, column)
     st.markdown(
         f"**{what}**: {len(entered):,} came into this cell and {len(left):,} left it, "
-        f"{words.signed(len(entered) - len(left), 0)} in all."
+        f"{fmt.signed(len(entered) - len(left), 0)} in all."
     )
-    gallery.show("entered", entered, f"Not with {versus.short_name(summary)}, but now", look)
-    gallery.show("left", left, f"With {versus.short_name(summary)}, but not now", look)
+    gallery.show("entered", entered, f"Not with {baseline_changes.short_name(summary)}, but now", look)
+    gallery.show("left", left, f"With {baseline_changes.short_name(summary)}, but not now", look)

@@ -8,32 +8,32 @@ from typing import Any
 
 import streamlit as st
 
-from roboreg_core.charts import facts
 from roboreg_core.charts.base import Chosen
 from roboreg_core.runs.results import final_stage
 from roboreg_core.store.records import Record
-from roboreg_core.ui import address, keys
-from roboreg_core.ui.address import Setting, one_of
+from roboreg_core.ui import keys, url_settings
+from roboreg_core.ui.url_settings import Setting, one_of
+from roboreg_core.wording import run_facts
 
 STAGE_WORDS = {"dense": "Dense", "pruned": "Pruned", "tuned": "Fine-tuned"}
 
 
 def stage(record: Record) -> str:
     """The stage that a tab shows."""
-    stages = facts.stages_of(record)
+    stages = run_facts.stages_of(record)
     return segment("Network", keys.STAGE, {each: STAGE_WORDS[each] for each in stages}, final_stage(record))
 
 
 def segment(label: str, key: str, options: dict[str, str], default: str, **how: Any) -> str:
     """One of a few options, value -> words."""
     setting = Setting(key=key, default=default, read=one_of(*options))
-    address.restore([setting])
+    url_settings.restore([setting])
     if st.session_state[key] not in options:
         st.session_state[key] = default
     st.segmented_control(
         label, list(options), required=True, format_func=options.__getitem__, key=key, persist_state="session", **how
     )
-    address.follow([setting])
+    url_settings.follow([setting])
     chosen: str = st.session_state[key]
     return chosen
 
@@ -41,7 +41,7 @@ def segment(label: str, key: str, options: dict[str, str], default: str, **how: 
 def choice(label: str, key: str, options: dict[str, str], placeholder: str) -> str | None:
     """One of a list of options, value -> words, or none."""
     setting = optional(key, options)
-    address.restore([setting])
+    url_settings.restore([setting])
     if st.session_state[key] not in options:
         st.session_state[key] = None
     st.selectbox(
@@ -53,7 +53,7 @@ def choice(label: str, key: str, options: dict[str, str], placeholder: str) -> s
         placeholder=placeholder,
         persist_state="session",
     )
-    address.follow([setting])
+    url_settings.follow([setting])
     chosen: str | None = st.session_state[key]
     return chosen
 

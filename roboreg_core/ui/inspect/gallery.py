@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from roboreg_core.charts import versus, words
-from roboreg_core.charts.pictures import png_address
-from roboreg_core.data import sources
-from roboreg_core.runs.predictions import Predictions
+from roboreg_core.charts.png_url import png_address
+from roboreg_core.datasets import sources
+from roboreg_core.runs.predicted_classes import Predictions
 from roboreg_core.runs.summary import Summary
 from roboreg_core.ui import keys
+from roboreg_core.wording import baseline_changes, fmt
 
 PER_PAGE = 48
 NETWORK_WORDS = {"dense": "dense", "pruned": "pruned", "tuned": "tuned"}
@@ -45,7 +45,7 @@ class Look:
     def of(cls, summary: Summary) -> Look:
         """The run's networks, and the baseline's where that is another run."""
         networks = {NETWORK_WORDS[stage]: each for stage, each in summary.predictions.items()}
-        if not versus.is_dense(summary):
+        if not baseline_changes.is_dense(summary):
             networks["baseline"] = summary.baseline.predictions
         return cls(classes=summary.classes, labels=summary.labels, networks=networks)
 
@@ -64,7 +64,7 @@ def show(name: str, places: np.ndarray, title: str, look: Look) -> None:
             page = st.pagination(pages, key=key, max_visible_pages=5) if pages > 1 else 1
         start = (page - 1) * PER_PAGE
         shown = places[start : start + PER_PAGE]
-        place.markdown(f"**{title}: {words.plural(len(places), 'image')}, {start + 1:,}–{start + len(shown):,}**")
+        place.markdown(f"**{title}: {fmt.plural(len(places), 'image')}, {start + 1:,}–{start + len(shown):,}**")
         st.html(grid(shown, look))
 
 
@@ -90,5 +90,5 @@ def _figure(place: int, picture: np.ndarray, look: Look) -> str:
 
 def _line(name: str, look: Look, predicted: int, confidence: float, place: int) -> str:
     right = predicted == look.labels[place]
-    text = f"{name}: {html.escape(look.classes[predicted])} {words.percent(confidence, 0)}"
+    text = f"{name}: {html.escape(look.classes[predicted])} {fmt.percent(confidence, 0)}"
     return f"✓ {text}" if right else f'<span class="wrong">✗ {text}</span>'

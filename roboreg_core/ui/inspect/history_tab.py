@@ -6,9 +6,10 @@ from functools import partial
 
 import streamlit as st
 
-from roboreg_core.charts import facts, history, versus
+from roboreg_core.charts import training_curves
 from roboreg_core.runs.summary import Summary
 from roboreg_core.ui import panels
+from roboreg_core.wording import baseline_changes, run_facts
 
 
 def show(summary: Summary) -> None:
@@ -19,29 +20,29 @@ def show(summary: Summary) -> None:
             "This run was not fine-tuned, so there are no curves. Set epochs above 0 on the Design page to get some."
         )
         return
-    frame = history.history_data(record.result["history"])
-    st.markdown(f"**{panels.escape(history.history_title(frame))}**")
+    frame = training_curves.history_data(record.result["history"])
+    st.markdown(f"**{panels.escape(training_curves.history_title(frame))}**")
     for column, measure in zip(st.columns(3), ("accuracy", "loss", "learning rate"), strict=True):
         with column:
             _curve(summary, measure)
     st.caption(
         panels.escape(
             f"Training figures are on augmented {record.result['images']['training']}, validation on 2,000 images that "
-            f"nothing trains on; {facts.depends_on(record)}. {facts.best_epoch_words(record)}"
+            f"nothing trains on; {run_facts.depends_on(record)}. {run_facts.best_epoch_words(record)}"
         )
     )
     panels.as_table("history", frame)
 
 
 def _curve(summary: Summary, measure: str) -> None:
-    frame = history.history_data(summary.record.result["history"])
+    frame = training_curves.history_data(summary.record.result["history"])
     dense = other = None
     if measure == "accuracy":
-        dense = facts.accuracy(summary.record, "dense")
-        other = None if versus.is_dense(summary) else summary.baseline.report["accuracy"]
-    draw = partial(history.history_chart, measure=measure, dense=dense, baseline=other)
+        dense = run_facts.accuracy(summary.record, "dense")
+        other = None if baseline_changes.is_dense(summary) else summary.baseline.report["accuracy"]
+    draw = partial(training_curves.history_chart, measure=measure, dense=dense, baseline=other)
     st.vega_lite_chart(
         spec=panels.drawn(frame, "history", draw, f"{measure} {dense} {other}"),
         key=f"chart-history-{measure.replace(' ', '-')}",
-        alt=history.history_alt(frame, measure, dense),
+        alt=training_curves.history_alt(frame, measure, dense),
     )

@@ -7,19 +7,19 @@ import streamlit as st
 from roboreg_core.runs.summary import Summary
 from roboreg_core.ui import keys, panels
 from roboreg_core.ui.inspect import (
+    changed_predictions_tab,
     clusters_tab,
     confusion_tab,
     cost_tab,
-    damage_tab,
     files_tab,
     history_tab,
-    report_tab,
+    metrics_tab,
 )
 
 TABS = {
-    "Damage": damage_tab.show,
+    "Damage": changed_predictions_tab.show,
     "Confusion": confusion_tab.show,
-    "Report": report_tab.show,
+    "Report": metrics_tab.show,
     "Clusters": clusters_tab.show,
     "Cost": cost_tab.show,
     "History": history_tab.show,

@@ -1,0 +1,127 @@
+"""What became of every test image from dense to pruned to tuned, by class: bars of bands that open their images."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from roboreg_core.charts import palette
+from roboreg_core.charts.base import Chosen, Drawing, clickable
+from roboreg_core.evaluation.prediction_changes import Damage
+from roboreg_core.runs.summary import Summary
+from roboreg_core.wording import fmt
+
+# Name of the selection; its fields are `class` and `band`.
+SELECTION = "band"
+BAND_WORDS = {
+    "kept": "kept",
+    "recovered": "lost, then recovered",
+    "lost": "lost for good",
+    "broken": "newly broken by tuning",
+    "gained": "gained",
+    "passing": "right only when pruned",
+    "never": "never right",
+}
+# Most images are in these and would dwarf the others.
+UNCHANGED = ("kept", "never")
+# A count is written into a bar that is at least so long, as a share of the longest.
+SMALLEST_LABEL = 0.06
+
+
+def damage_data(summary: Summary, followed: Damage | None = None) -> pd.DataFrame:
+    """A row a class and band: `class`, `band`, `words`, `meaning`, `images`, `share` of the class.
+
+    `followed` is the run's own damage for None; `summary.flips` follows from the baseline instead.
+    """
+    damage = followed or summary.damage
+    support = damage.counts.sum(0)
+    return pd.DataFrame(
+        {
+            "class": name,
+            "band": band,
+            "words": BAND_WORDS[band],
+            "meaning": damage.meanings[band],
+            "images": int(damage.counts[row, column]),
+            "share": damage.counts[row, column] / max(support[column], 1),
+            "order": row,
+        }
+        for column, name in enumerate(summary.classes)
+        for row, band in enumerate(damage.bands)
+    )
+
+
+def damage_title(frame: pd.DataFrame) -> str:
+    """The finding: how many images pruning lost, how many came back, how many were gained."""
+    counts = frame.groupby("band")["images"].sum()
+    right = sum(int(counts.get(band, 0)) for band in ("kept", "recovered", "lost", "broken"))
+    lost, gained = int(counts["lost"]), int(counts["gained"])
+    if "recovered" not in counts:
+        return f"{lost:,} of {right:,} images that were right were lost, {gained:,} were gained"
+    back = int(counts["recovered"])
+    return (
+        f"Pruning lost {lost + back:,} of {right:,} images that were right, fine-tuning brought back {back:,} "
+        f"and broke {fmt.plural(int(counts['broken']), 'other')}; {gained:,} were gained"
+    )
+
+
+def damage_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Images by class (down) and band (across), with the sum over all classes last."""
+    order = list(dict.fromkeys(frame["words"]))
+    table = frame.pivot_table(index="class", columns="words", values="images", sort=False)[order].astype(int)
+    return pd.concat([table, table.sum().to_frame("all classes").T]).rename_axis(index="class", columns=None)
+
+
+def damage_chart(frame: pd.DataFrame, everything: bool = False, chosen: Chosen = ()) -> Drawing:
+    """A bar a class, parted into bands to click (selection `band`).
+
+    Images that are kept or never right are left out unless `everything` is asked for: there are ten times as many.
+    """
+    shown = frame if everything else frame[~frame["band"].isin(UNCHANGED)]
+    bands = list(dict.fromkeys(shown["band"]))
+    part = clickable(SELECTION, ("class", "band"), chosen)
+    longest = max(int(shown.groupby("class")["images"].sum().max()), 1)
+    base = alt.Chart(shown).encode(
+        y=alt.Y("class:N", sort=list(dict.fromkeys(frame["class"])), title=None, axis=alt.Axis(labelOverlap=False)),
+        x=alt.X("images:Q", stack="zero", title="test images", axis=alt.Axis(format=",d", tickMinStep=1)),
+        order=alt.Order("order:Q"),
+        tooltip=[
+            "class:N",
+            alt.Tooltip("words:N", title="band"),
+            alt.Tooltip("meaning:N", title="which are"),
+            alt.Tooltip("images:Q", format=","),
+            alt.Tooltip("share:Q", format=".1%", title="of the class"),
+        ],
+    )
+    bars = base.mark_bar(stroke="#FFFFFF", strokeWidth=1, cursor="pointer").encode(
+        color=alt.Color(
+            "words:N",
+            title=None,
+            legend=alt.Legend(orient="top", columns=2, labelLimit=220),
+            scale=alt.Scale(
+                domain=[BAND_WORDS[band] for band in bands], range=[palette.BAND_COLOURS[band] for band in bands]
+            ),
+        ),
+        opacity=alt.condition(part, alt.value(1.0), alt.value(0.45)),
+    )
+    inks = alt.Scale(domain=bands, range=[palette.BAND_INKS[band] for band in bands])
+    text = (
+        base.transform_calculate(label=f"datum.images >= {SMALLEST_LABEL * longest} ? format(datum.images, ',') : ''")
+        .mark_text(fontSize=11)
+        .encode(
+            x=alt.X("images:Q", stack="zero", bandPosition=0.5),
+            text="label:N",
+            color=alt.Color("band:N", scale=inks, legend=None),
+        )
+    )
+    return (
+        alt.layer(bars.add_params(part), text)
+        .resolve_scale(color="independent")
+        .properties(height=460, description=damage_alt(frame))
+    )
+
+
+def damage_alt(frame: pd.DataFrame) -> str:
+    """The chart in words."""
+    sums = frame.groupby("words", sort=False)["images"].sum()
+    parts = ", ".join(f"{name} {int(count):,}" for name, count in sums.items())
+    return f"Bars of test images for each of the ten classes, by what became of them: {parts}. {damage_title(frame)}."

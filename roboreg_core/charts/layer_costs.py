@@ -1,0 +1,67 @@
+"""What each layer costs, dense against pruned."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from roboreg_core.charts import palette
+from roboreg_core.charts.base import Drawing
+from roboreg_core.runs.metric_pairs import layer_rows
+from roboreg_core.store.records import Record
+from roboreg_core.wording import fmt
+
+WORDS = {"parameters": "parameters", "macs": "MACs"}
+
+
+def layers_data(record: Record, baseline: Record | None = None) -> pd.DataFrame:
+    """A row a layer: its parameters and MACs in the dense and in the pruned network, and the share that stays.
+
+    Where another run is the baseline, `parameters_baseline` and `macs_baseline` are its pruned network's.
+    """
+    frame = pd.DataFrame(layer_rows(record))
+    if baseline is not None:
+        other = layer_rows(baseline)
+        for field in WORDS:
+            frame[f"{field}_baseline"] = [row[field] for row in other]
+    return frame
+
+
+def layers_title(frame: pd.DataFrame, field: str) -> str:
+    """The finding: what is left, and which layer holds most of it."""
+    kept = frame[field].sum() / frame[f"{field}_dense"].sum()
+    top = frame.iloc[int(frame[field].argmax())]
+    share = top[field] / frame[field].sum()
+    return (
+        f"{fmt.percent(kept)} of the {WORDS[field]} are left; {top['layer']} has the most, "
+        f"{fmt.percent(share, 0)} of the pruned network's"
+    )
+
+
+def layers_chart(frame: pd.DataFrame, field: str = "parameters") -> Drawing:
+    """A bar a layer: an outline as long as the dense layer, filled as far as the pruned one."""
+    order = list(frame["layer"])
+    base = alt.Chart(frame).encode(
+        y=alt.Y("layer:N", sort=order, title=None),
+        tooltip=[
+            "layer:N",
+            alt.Tooltip(f"{field}_dense:Q", format=",", title="dense"),
+            alt.Tooltip(f"{field}:Q", format=",", title="pruned"),
+            alt.Tooltip(f"{field}_kept:Q", format=".1%", title="kept"),
+        ],
+    )
+    compared = f"{field}_baseline" in frame
+    title = f"{WORDS[field]} (outline: dense, filled: pruned{', line: baseline' if compared else ''})"
+    x = alt.X(f"{field}_dense:Q", title=title, axis=alt.Axis(format="~s"))
+    outline = base.mark_bar(filled=False, stroke=palette.GREY, strokeWidth=1.2, height=14).encode(x=x)
+    filled = base.mark_bar(color=palette.BLUE, height=14).encode(x=alt.X(f"{field}:Q"))
+    layers: list[Drawing] = [filled, outline]
+    if compared:
+        mark = base.mark_tick(color=palette.ORANGE, thickness=3, height=18)
+        layers.append(mark.encode(x=alt.X(f"{field}_baseline:Q")))
+    return alt.layer(*layers).properties(height=24 * len(frame) + 20, description=layers_alt(frame, field))
+
+
+def layers_alt(frame: pd.DataFrame, field: str) -> str:
+    """The chart in words."""
+    return f"Bars of {WORDS[field]} for each of {len(frame)} layers, dense and pruned. {layers_title(frame, field)}."

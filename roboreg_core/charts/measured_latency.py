@@ -1,0 +1,96 @@
+"""How long the dense and the pruned network take, as measured: latency of one image, throughput of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import altair as alt
+import pandas as pd
+
+from roboreg_core.charts import palette
+from roboreg_core.charts.base import Drawing
+from roboreg_core.runs.metric_pairs import Speed
+from roboreg_core.store.records import Record
+from roboreg_core.wording import fmt
+
+NETWORKS = {"dense": "dense", "final": "pruned"}
+
+
+def latency_data(record: Record, speeds: Mapping[int, tuple[Speed, Speed]] | None = None) -> pd.DataFrame:
+    """A row a network and batch: milliseconds a batch and images a second, each median, 10th and 90th percentile.
+
+    The networks are the run's `dense` and `pruned` ones; with `speeds`, batch -> (this run, another), they are
+    `baseline` and `this run`.
+    """
+    if speeds is None:
+        timed = [(key.split("_", 1)[0], Speed.of(timing)) for key, timing in record.result["latency"].items()]
+        rows = [{"network": NETWORKS[name], **asdict(speed)} for name, speed in timed]
+    else:
+        sides = [("this run", now) for now, _ in speeds.values()] + [("baseline", old) for _, old in speeds.values()]
+        rows = [{"network": name, **asdict(speed)} for name, speed in sides]
+    return pd.DataFrame(rows).sort_values(["batch", "network"], ignore_index=True)
+
+
+def latency_title(frame: pd.DataFrame) -> str:
+    """The finding: how much faster, one image at a time and in batches, and whether the spreads overlap."""
+    first, second = _networks(frame)
+    parts = []
+    for batch, rows in frame.groupby("batch"):
+        before, now = (rows[rows["network"] == name].iloc[0] for name in (first, second))
+        what = "one image" if batch == 1 else f"a batch of {batch}"
+        ratio = before["milliseconds"] / now["milliseconds"]
+        apart = (
+            now["milliseconds_high"] < before["milliseconds_low"]
+            or before["milliseconds_high"] < now["milliseconds_low"]
+        )
+        if not apart:
+            parts.append(f"{what} takes no measurably other time than before: the spreads overlap")
+        else:
+            parts.append(f"{what} is {ratio:.2f} times as fast as {'dense' if first == 'dense' else f'the {first}'}")
+    text = "; ".join(parts)
+    return text[:1].upper() + text[1:]
+
+
+def latency_chart(frame: pd.DataFrame, batch: int = 1) -> Drawing:
+    """A point a network at its median with a line from the 10th to the 90th percentile, for one size of batch."""
+    field = "milliseconds" if batch == 1 else "images_per_second"
+    title = (
+        "latency of one image, ms (less is better)"
+        if batch == 1
+        else f"images a second, batch {batch} (more is better)"
+    )
+    base = alt.Chart(frame[frame["batch"] == batch]).encode(
+        y=alt.Y("network:N", sort=_networks(frame), title=None),
+        color=alt.Color(
+            "network:N",
+            scale=alt.Scale(domain=_networks(frame), range=[palette.GREY, palette.BLUE]),
+            legend=None,
+        ),
+        tooltip=[
+            "network:N",
+            alt.Tooltip(f"{field}:Q", format=",.2f", title="median"),
+            alt.Tooltip(f"{field}_low:Q", format=",.2f", title="10th percentile"),
+            alt.Tooltip(f"{field}_high:Q", format=",.2f", title="90th percentile"),
+        ],
+    )
+    x = alt.X(f"{field}:Q", title=title, scale=alt.Scale(zero=True, nice=True))
+    bars = base.mark_bar(height=22, opacity=0.55).encode(x=x)
+    spread = base.mark_rule(strokeWidth=3).encode(x=alt.X(f"{field}_low:Q"), x2=f"{field}_high:Q")
+    ticks = base.mark_tick(thickness=3, height=26, tooltip=True).encode(x=alt.X(f"{field}:Q"))
+    return alt.layer(bars, spread, ticks).properties(height=150, description=f"{title}. {latency_title(frame)}.")
+
+
+def latency_depends(frame: pd.DataFrame) -> str:
+    """What the timings depend on."""
+    row = frame.iloc[0]
+    repeats = " and ".join(f"{int(each)}" for each in dict.fromkeys(frame["repeats"]))
+    return (
+        f"{row['device']}, {fmt.plural(int(row['threads']), 'thread')}; float32, batch norm folded; "
+        f"median of {repeats} calls after warm-up, with the 10th to 90th percentile"
+    )
+
+
+def _networks(frame: pd.DataFrame) -> list[str]:
+    """The network to compare with, then the run's."""
+    return sorted(frame["network"].unique())

@@ -1,0 +1,132 @@
+"""Predicted against measured: how far predictions lie off, and whether their intervals held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+
+from roboreg_core.charts import palette
+from roboreg_core.charts.base import Drawing
+from roboreg_core.prediction.accuracy_predictor import LEVEL
+from roboreg_core.prediction.forecast import Score, Scored
+from roboreg_core.wording import fmt
+
+COLUMNS = [
+    "schedule", "stage", "images", "predicted", "low", "high", "measured", "error", "held", "kind", "record", "reason",
+]  # fmt: skip
+# Names of the selection by click; its field is `record`.
+SELECTION = "scored"
+HELD, MISSED = "interval held", "interval missed"
+_MARKS = {"run": "circle", "point": "diamond"}
+
+
+def prediction_data(rows: Sequence[Scored]) -> pd.DataFrame:
+    """A row a scored prediction, see `explore.forecast.Scored`; `kind` tells runs from other points."""
+    return pd.DataFrame(
+        [
+            {
+                "schedule": str(row.schedule),
+                "stage": row.stage,
+                "images": row.images,
+                "predicted": row.predicted,
+                "low": row.low,
+                "high": row.high,
+                "measured": row.measured,
+                "error": row.error,
+                "held": HELD if row.held else MISSED,
+                "kind": "run" if row.run else "point",
+                "record": row.record,
+                "reason": row.reason or "no",
+            }
+            for row in rows
+        ],
+        columns=COLUMNS,
+    )
+
+
+def prediction_title(frame: pd.DataFrame) -> str:
+    """The finding: the mean error, and how often the interval held."""
+    if frame.empty:
+        return "No prediction has been measured yet"
+    held = int((frame["held"] == HELD).sum())
+    return (
+        f"Predictions were off by {100 * frame['error'].abs().mean():.1f}{fmt.NBSP}points on average; "
+        f"the {fmt.percent(LEVEL, 0)} interval held in {held} of {len(frame)}"
+    )
+
+
+def score_words(score: Score | None) -> str:
+    """The same of a score, in a sentence for beside a prediction."""
+    if score is None:
+        return "No prediction of this kind has been measured yet"
+    return (
+        f"So far off by {100 * score.mean_error:.1f}{fmt.NBSP}points on average, interval held in "
+        f"{fmt.percent(score.held, 0)} of {score.n}"
+    )
+
+
+def prediction_words(mean: float, low: float, high: float) -> str:
+    """`86.2 % (83.9 to 88.1)`."""
+    return f"{fmt.percent(mean)} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def prediction_chart(frame: pd.DataFrame) -> Drawing:
+    """A mark a prediction with its interval, on the line where it was right; orange where the interval missed.
+
+    Circles are runs, diamonds points that are none. A click is the selection `scored` by `record`.
+    """
+    low, high = _range(frame)
+    scale = alt.Scale(domain=[low, high], nice=False)
+    axis = alt.Axis(format=".0%", tickMinStep=0.01)
+    x = alt.X("predicted:Q", title="predicted accuracy", scale=scale, axis=axis)
+    y = alt.Y("measured:Q", title="measured accuracy", scale=scale, axis=axis)
+    colour = alt.Color(
+        "held:N",
+        scale=alt.Scale(domain=[HELD, MISSED], range=[palette.BLUE, palette.ORANGE]),
+        legend=alt.Legend(title=None, orient="top", symbolOpacity=1),
+    )
+    right = alt.Chart(pd.DataFrame({"predicted": [low, high], "measured": [low, high]}))
+    line = right.mark_line(color=palette.GREY, strokeDash=[6, 4]).encode(x=x, y=y)
+    base = alt.Chart(frame).encode(y=y, color=colour)
+    bars = base.mark_rule(opacity=0.35, strokeWidth=1.5).encode(
+        x=alt.X("low:Q", title="predicted accuracy"), x2="high:Q"
+    )
+    shape = alt.Shape(
+        "kind:N",
+        scale=alt.Scale(domain=list(_MARKS), range=list(_MARKS.values())),
+        legend=alt.Legend(title=None, orient="top", symbolOpacity=1, symbolFillColor=palette.GREY),
+    )
+    chosen = alt.selection_point(fields=["record"], name=SELECTION)
+    marks = base.mark_point(filled=True, size=70, opacity=0.9, cursor="pointer").encode(
+        x=x, shape=shape, tooltip=_tooltip()
+    )
+    return alt.layer(line, bars, marks.add_params(chosen)).properties(height=360, description=prediction_alt(frame))
+
+
+def prediction_alt(frame: pd.DataFrame) -> str:
+    """The chart in words."""
+    stages = " and ".join(sorted(frame["stage"].unique())) or "no"
+    return f"Predicted against measured accuracy of {len(frame)} {stages} networks. {prediction_title(frame)}."
+
+
+def _range(frame: pd.DataFrame) -> tuple[float, float]:
+    if frame.empty:
+        return 0.0, 1.0
+    shown = frame[["low", "high", "measured"]].to_numpy()
+    return max(0.0, float(shown.min()) - 0.01), min(1.0, float(shown.max()) + 0.01)
+
+
+def _tooltip() -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("schedule:N"),
+        alt.Tooltip("stage:N", title="network"),
+        alt.Tooltip("predicted:Q", format=".1%"),
+        alt.Tooltip("low:Q", format=".1%", title="from"),
+        alt.Tooltip("high:Q", format=".1%", title="to"),
+        alt.Tooltip("measured:Q", format=".1%"),
+        alt.Tooltip("images:N", title="measured on"),
+        alt.Tooltip("error:Q", format="+.1%", title="predicted − measured"),
+        alt.Tooltip("reason:N", title="extrapolates"),
+    ]

@@ -1,0 +1,102 @@
+"""Each class's recall from the baseline to each compared run, one little slope a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import altair as alt
+import pandas as pd
+
+from roboreg_core.charts import palette
+from roboreg_core.charts.base import Drawing
+from roboreg_core.runs.comparison import Comparison
+from roboreg_core.wording import fmt, run_facts
+
+SIDES = ("baseline", "run")
+
+
+def slopes_data(comparison: Comparison, styles: Mapping[str, palette.Style] | None = None) -> pd.DataFrame:
+    """Two rows a run and class: `run`, `label`, `class`, `side`, `recall`, `change`, `verdict`, `colour`, `marker`."""
+    records = [row.record for row in comparison.rows]
+    styles, labels = styles or palette.styles(records), run_facts.labels(records)
+    return pd.DataFrame(
+        {
+            "run": row.record.id,
+            "label": labels[row.record.id],
+            "class": name,
+            "side": side,
+            "recall": pair.value if side == "run" else pair.baseline,
+            "change": pair.difference,
+            "verdict": flips.verdict.words,
+            "is_real": flips.verdict.is_real,
+            "colour": styles[row.record.id].colour,
+            "marker": styles[row.record.id].marker,
+        }
+        for row in comparison.rows
+        if row.record.id != comparison.baseline  # it stands on the left of every other
+        for name, pair, flips in zip(comparison.classes, row.recalls, row.paired.per_class, strict=True)
+        for side in SIDES
+    )
+
+
+def slopes_title(frame: pd.DataFrame) -> str:
+    """The finding: which class really lost most, and in how many runs it did."""
+    ends = frame[frame["side"] == "run"]
+    lost = ends[ends["is_real"] & (ends["change"] < 0)]
+    if lost.empty:
+        return "No class lost more recall than noise in any run"
+    worst = lost.iloc[int(lost["change"].argmin())]
+    runs, hit = ends["run"].nunique(), lost.loc[lost["class"] == worst["class"], "run"].nunique()
+    return (
+        f"{str(worst['class']).capitalize()} lost most, {fmt.signed_points(worst['change'])} in {worst['label']}, "
+        f"and really lost in {hit} of {fmt.plural(runs, 'run')}"
+    )
+
+
+def slopes_chart(frame: pd.DataFrame, with_legend: bool = True) -> Drawing:
+    """For each class a line a run: the baseline's recall on the left, the run's on the right, where its marker is.
+
+    Without a legend where the page tells the runs beside the chart.
+    """
+    order = list(dict.fromkeys(frame["class"]))
+    legend = alt.Legend(title=None, orient="top", columns=3, labelLimit=260) if with_legend else None
+    # The legend takes part of it.
+    height = 340 + (24 * -(-frame["run"].nunique() // 3) if with_legend else 0)
+    base = alt.Chart(frame).encode(
+        x=alt.X("class:N", sort=order, title=None, axis=alt.Axis(labelAngle=0), scale=alt.Scale(paddingInner=0.35)),
+        xOffset=alt.XOffset("side:N", sort=list(SIDES)),
+        y=alt.Y(
+            "recall:Q",
+            title="recall",
+            axis=alt.Axis(format=".0%", tickMinStep=0.01),
+            scale=alt.Scale(zero=False, nice=True),
+        ),
+        color=alt.Color("label:N", scale=_scale(frame, "colour"), legend=legend),
+    )
+    lines = base.mark_line(strokeWidth=2, opacity=0.8).encode(detail=["run:N", "class:N"])
+    points = (
+        base.transform_filter("datum.side == 'run'")
+        .mark_point(filled=True, size=70, opacity=1)
+        .encode(
+            shape=alt.Shape("label:N", scale=_scale(frame, "marker"), legend=legend),
+            tooltip=[
+                alt.Tooltip("label:N", title="run"),
+                "class:N",
+                alt.Tooltip("recall:Q", format=".1%"),
+                alt.Tooltip("change:Q", format="+.1%", title="change"),
+                alt.Tooltip("verdict:N"),
+            ],
+        )
+    )
+    return alt.layer(lines, points).properties(height=height, description=slopes_alt(frame))
+
+
+def slopes_alt(frame: pd.DataFrame) -> str:
+    """The chart in words."""
+    runs = frame["run"].nunique()
+    return f"Recall of the ten classes, from the baseline to {fmt.plural(runs, 'run')}. {slopes_title(frame)}."
+
+
+def _scale(frame: pd.DataFrame, column: str) -> alt.Scale:
+    each = frame.drop_duplicates("run")
+    return alt.Scale(domain=list(each["label"]), range=list(each[column]))

@@ -1,0 +1,79 @@
+"""Schedules as strips of nine columns: how many filters each run keeps in each block, and where runs differ."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from roboreg_core.charts.base import Drawing
+from roboreg_core.runs.comparison import Comparison
+from roboreg_core.schedules.schedule import BOUNDS
+from roboreg_core.wording import fmt, run_facts
+
+
+def strip_data(comparison: Comparison) -> pd.DataFrame:
+    """A row a run and block: `run` (id), `label`, `block`, filters `kept` of `bound`, their `share`, and `differs`."""
+    labels = run_facts.labels([row.record for row in comparison.rows])
+    return pd.DataFrame(
+        {
+            "run": row.record.id,
+            "label": labels[row.record.id],
+            "block": block,
+            "kept": kept,
+            "bound": bound,
+            "share": kept / bound,
+            "differs": differs,
+        }
+        for row in comparison.rows
+        for block, (kept, bound, differs) in enumerate(
+            zip(row.record.result["schedule"], BOUNDS, comparison.differs, strict=True), start=1
+        )
+    )
+
+
+def strip_title(frame: pd.DataFrame) -> str:
+    """The finding: in which blocks the schedules differ."""
+    blocks = [int(block) for block in frame.loc[frame["differs"], "block"].unique()]
+    runs = fmt.plural(frame["run"].nunique(), "run")
+    if not blocks:
+        return f"All {runs} have the same schedule"
+    if len(blocks) == len(BOUNDS):
+        return f"The schedules of {runs} differ in every block"
+    named = f"{', '.join(map(str, blocks[:-1]))} and {blocks[-1]}" if len(blocks) > 1 else str(blocks[0])
+    return f"The schedules of {runs} differ in block{'s' if len(blocks) > 1 else ''} {named} only"
+
+
+def strip_chart(frame: pd.DataFrame, only_differing: bool = True, ink: str = "#1B2733") -> Drawing:
+    """A row a run, a column a block, deeper for a larger share kept; columns where all agree are left out or dimmed."""
+    shown = frame[frame["differs"]] if only_differing and frame["differs"].any() else frame
+    order = list(dict.fromkeys(frame["label"]))
+    base = alt.Chart(shown).encode(
+        x=alt.X("block:O", title="block", axis=alt.Axis(labelAngle=0, orient="top")),
+        y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=200)),
+        tooltip=[
+            alt.Tooltip("label:N", title="run"),
+            "block:O",
+            alt.Tooltip("kept:Q", title="filters kept"),
+            alt.Tooltip("bound:Q", title="of"),
+            alt.Tooltip("share:Q", format=".0%"),
+        ],
+    )
+    cells = base.mark_rect(color="#1E6DA8", stroke="#FFFFFF").encode(
+        opacity=alt.condition(
+            alt.datum["differs"],
+            alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.08, 0.95]), legend=None),
+            alt.value(0.06),
+        )
+    )
+    text = base.mark_text(fontSize=12).encode(
+        text="kept:Q",
+        color=alt.condition((alt.datum["share"] >= 0.55) & alt.datum["differs"], alt.value("#FFFFFF"), alt.value(ink)),
+    )
+    # Axis and title take part of it.
+    height = 30 * len(order) + 80
+    return alt.layer(cells, text).properties(height=height, description=strip_alt(frame))
+
+
+def strip_alt(frame: pd.DataFrame) -> str:
+    """The chart in words."""
+    return f"Filters kept in each of nine blocks, a row a run. {strip_title(frame)}."

@@ -1,0 +1,159 @@
+"""What a search found: accuracy against MACs, its front and answers beside uniform schedules; answers as strips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+import pandas as pd
+
+from roboreg_core.charts import palette
+from roboreg_core.charts.base import Chosen, Drawing, clickable
+from roboreg_core.datasets.images import CLASSES
+from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.wording import fmt
+
+if TYPE_CHECKING:
+    from roboreg_core.search.best_schedules import Candidate
+
+# The selection of a mark by click; its field is `schedule`.
+SELECTION = "answer"
+ANSWER, FRONT, UNIFORM, TRIED = "answer", "front", "uniform", "tried"
+COLUMNS = [
+    "schedule", "label", "kind", "number", "macs", "share", "parameters", "size_bytes", "accuracy", "low", "high",
+    "drop", "worst_class", "worst_drop", "latency", "how",
+]  # fmt: skip
+
+
+def search_data(
+    answers: Sequence[Candidate],
+    front: Sequence[Candidate] = (),
+    uniform: Sequence[Candidate] = (),
+    tried: Sequence[Candidate] = (),
+) -> pd.DataFrame:
+    """A row a schedule and kind: `answer` (with its `number`), `front`, `uniform`, `tried`; within one smallest first.
+
+    Accuracies are those that candidates are ranked by, `low` to `high` what is likely of the loss against dense; `drop`
+    and `worst_drop` shares; `latency` seconds for a batch of 256 images, measured before estimated; `how` says measured
+    or predicted.
+    """
+    numbered = [(ANSWER, number, each) for number, each in enumerate(answers, start=1)]
+    others = [
+        (kind, 0, each) for kind, several in ((FRONT, front), (UNIFORM, uniform), (TRIED, tried)) for each in several
+    ]
+    frame = pd.DataFrame([_row(*each) for each in (*numbered, *others)], columns=COLUMNS)
+    order = {kind: place for place, kind in enumerate((ANSWER, FRONT, UNIFORM, TRIED))}
+    return frame.sort_values(
+        ["kind", "macs"],
+        key=lambda column: column.map(order) if column.name == "kind" else column,
+        kind="stable",
+        ignore_index=True,
+    )
+
+
+def search_title(frame: pd.DataFrame) -> str:
+    """The finding: what the best answer reaches, and the best uniform schedule that costs no more."""
+    answers = frame[frame["kind"] == ANSWER]
+    if answers.empty:
+        return "No schedule that was looked at keeps the limits"
+    best = answers.sort_values("number").iloc[0]
+    told = f"{_percent(best['share'])} of the MACs: {_percent(best['accuracy'])} {best['how']}"
+    uniform = frame[(frame["kind"] == UNIFORM) & (frame["macs"] <= best["macs"])]
+    if uniform.empty:
+        return told
+    rival = uniform.sort_values("accuracy").iloc[-1]
+    ahead = float(best["accuracy"] - rival["accuracy"])
+    if round(1_000 * ahead) == 0:
+        return f"{told}, as the uniform schedule at that cost"
+    sign = "more" if ahead > 0 else "fewer"
+    return f"{told}, {100 * abs(ahead):.1f} points {sign} than the best uniform schedule at that cost"
+
+
+def search_chart(frame: pd.DataFrame, chosen: Chosen = ()) -> Drawing:
+    """Numbered answers to click, the front as a stepped line, uniform schedules as a dashed line, others as dots."""
+    base = alt.Chart(frame).encode(
+        x=alt.X(
+            "macs:Q",
+            title="MACs an image",
+            axis=alt.Axis(format="~s", tickCount=8),
+            scale=alt.Scale(zero=False, padding=12),
+        ),
+        y=alt.Y(
+            "accuracy:Q",
+            title="validation accuracy, pruned",
+            axis=alt.Axis(format=".0%", tickMinStep=0.01),
+            scale=alt.Scale(zero=False, nice=True),
+        ),
+        tooltip=_tooltip(),
+    )
+
+    def of(kind: str) -> Any:
+        return base.transform_filter(alt.datum["kind"] == kind)
+
+    uniform = of(UNIFORM).mark_line(
+        color=palette.GREY, strokeDash=[2, 3], point={"size": 22, "color": palette.GREY, "shape": "square"}
+    )
+    tried = of(TRIED).mark_point(filled=True, size=28, opacity=0.55, color=palette.ORANGE, shape="triangle-up")
+    front = of(FRONT).mark_line(
+        color=palette.BLUE, strokeDash=[6, 3], interpolate="step-after", point={"size": 20, "color": palette.BLUE}
+    )
+    bars = of(ANSWER).mark_rule(color=palette.BLUE, opacity=0.5).encode(y="low:Q", y2="high:Q")
+    answers = of(ANSWER).mark_point(
+        filled=True, size=230, opacity=1, color=palette.BLUE, shape="circle", cursor="pointer"
+    )
+    answers = answers.add_params(clickable(SELECTION, ("schedule",), chosen))
+    numbers = of(ANSWER).mark_text(fontSize=11, fontWeight="bold", color="#FFFFFF").encode(text="number:Q")
+    return alt.layer(uniform, tried, front, bars, answers, numbers).properties(
+        height=360, description=search_alt(frame)
+    )
+
+
+def search_alt(frame: pd.DataFrame) -> str:
+    """The chart in words."""
+    answers = fmt.plural(int((frame["kind"] == ANSWER).sum()), "answer")
+    return (
+        f"Accuracy against MACs: {answers} as numbered circles with 95 % intervals, the front as a stepped line, "
+        f"uniform schedules as a dotted line. {search_title(frame)}."
+    )
+
+
+def _row(kind: str, number: int, each: Candidate) -> dict[str, Any]:
+    counted = cost(each.schedule)
+    drops = each.class_drops
+    return {
+        "schedule": str(each.schedule),
+        "label": f"{number}: {each.schedule}" if number else each.schedule.label,
+        "kind": kind,
+        "number": number,
+        "macs": counted.macs,
+        "share": counted.macs / DENSE_COST.macs,
+        "parameters": counted.parameters,
+        "size_bytes": counted.size_bytes,
+        "accuracy": each.standing,
+        "low": max(0.0, each.standing - each.margin),
+        "high": min(1.0, each.standing + each.margin),
+        "drop": each.drop,
+        "worst_class": CLASSES[each.worst_class] if drops else "",
+        "worst_drop": max(drops, default=None),
+        "latency": each.timed if each.timed is not None else each.latency,
+        "how": "measured" if each.measured is not None else "predicted",
+    }
+
+
+def _tooltip() -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("label:N", title="schedule"),
+        alt.Tooltip("kind:N"),
+        alt.Tooltip("accuracy:Q", format=".2%"),
+        alt.Tooltip("how:N"),
+        alt.Tooltip("macs:Q", format=",", title="MACs"),
+        alt.Tooltip("parameters:Q", format=","),
+        alt.Tooltip("drop:Q", format=".2%", title="lost"),
+        alt.Tooltip("worst_class:N", title="class that loses most"),
+        alt.Tooltip("worst_drop:Q", format=".1%", title="that class loses"),
+    ]
+
+
+def _percent(share: float) -> str:
+    return fmt.percent(float(share))

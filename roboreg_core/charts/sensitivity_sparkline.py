@@ -1,0 +1,85 @@
+"""A block's sensitivity as a strip of HTML that fits under its slider: the same counts from left to right.
+
+No chart of Altair's: nine of them would be drawn again by the browser with every count that moves. The curve is an
+image because pages strip SVG out of their HTML.
+"""
+
+from __future__ import annotations
+
+import html
+from urllib.parse import quote
+
+from roboreg_core.charts import palette
+from roboreg_core.prediction.sensitivity import Curve, Curves
+from roboreg_core.wording import fmt
+
+HEIGHT = 24
+# Above and below the curve, so that line and mark are not cut off.
+_MARGIN = 4
+_SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 {height}" preserveAspectRatio="none">'
+    '<path d="M{first},{height} L{points} L100,{height} Z" fill="{colour}" fill-opacity="0.16"></path>'
+    '<path d="M0,{dense} L100,{dense}" stroke="{grey}" stroke-dasharray="4 3" vector-effect="non-scaling-stroke">'
+    "</path>"
+    '<path d="M{points}" fill="none" stroke="{colour}" stroke-width="1.6" vector-effect="non-scaling-stroke"></path>'
+    "</svg>"
+)
+_IMAGE = f"display:block;width:100%;max-width:none;height:{HEIGHT}px"
+_MARK = (
+    '<span style="position:absolute;left:{left:.2f}%;top:{top:.1f}px;width:8px;height:8px;margin:-4px 0 0 -4px;'
+    'background:{colour};transform:rotate(45deg)"></span>'
+)
+
+
+def lowest(curves: Curves) -> float:
+    """The lowest accuracy of any curve: where all nine strips end, so that they compare."""
+    return min(curve.accuracy(count) for curve in curves for count in curve.counts)
+
+
+def sparkline(curve: Curve, count: int, floor: float) -> str:
+    """The strip as HTML: accuracy from `floor` to the best measured, dense dashed, `count` marked."""
+    ceiling = max(curve.accuracy(each) for each in curve.counts)
+    known = range(curve.lowest, curve.bound + 1)
+    points = " L".join(
+        f"{_across(curve, each):.2f},{_down(curve.accuracy(each), floor, ceiling):.1f}" for each in known
+    )
+    drawn = _SVG.format(
+        height=HEIGHT,
+        points=points,
+        first=f"{_across(curve, curve.lowest):.2f}",
+        dense=f"{_down(curve.accuracy(curve.bound), floor, ceiling):.1f}",
+        colour=palette.BLUE,
+        grey=palette.GREY,
+    )
+    mark = ""
+    if curve.covers(count):
+        top = _down(curve.accuracy(count), floor, ceiling)
+        mark = _MARK.format(left=_across(curve, count), top=top, colour=palette.ORANGE)
+    said = html.escape(sparkline_words(curve, count))
+    style = f"position:relative;height:{HEIGHT}px"
+    image = f'<img alt="{said}" src="data:image/svg+xml,{quote(drawn)}" style="{_IMAGE}">'
+    return f'<div title="{said}" style="{style}">{image}{mark}</div>'
+
+
+def sparkline_words(curve: Curve, count: int) -> str:
+    """What the count costs while the other blocks are dense."""
+    name = f"Block {curve.block}"
+    if len(curve.measured) == 1:
+        return f"{name}: not measured"
+    if count == curve.bound:
+        return f"{name}: all {curve.bound} filters, so it costs nothing"
+    if not curve.covers(count):
+        return f"{name}: not measured so far down"
+    cost = fmt.signed_points(-curve.loss(count))
+    return f"{name} alone at {count} of {curve.bound}: {cost} ({fmt.percent(curve.accuracy(count))})"
+
+
+def _across(curve: Curve, count: int) -> float:
+    """Where a count stands, in percent of the slider's way."""
+    return 100 * (count - 1) / (curve.bound - 1)
+
+
+def _down(accuracy: float, floor: float, ceiling: float) -> float:
+    """How far below the strip's upper edge an accuracy lies, in pixels."""
+    share = (ceiling - accuracy) / (ceiling - floor) if ceiling > floor else 0.0
+    return _MARGIN + share * (HEIGHT - 2 * _MARGIN)

@@ -1,0 +1,114 @@
+"""The curves of a training: loss, accuracy and learning rate by epoch, with the dense accuracy for reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from roboreg_core.charts import palette
+from roboreg_core.charts.base import Drawing
+from roboreg_core.wording import fmt
+
+SETS = ("training", "validation")
+_LINES = {"dense": [8, 4], "baseline": [2, 3]}
+COLUMNS = ["epoch", "measure", "images", "value"]
+
+
+def history_data(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """A row an epoch, measure (`loss`, `accuracy`, `learning rate`) and set of images, from `EpochRecord`s as JSON."""
+    rows = [
+        {"epoch": int(each["epoch"]), "measure": measure, "images": images, "value": each.get(field)}
+        for each in history
+        for measure, images, field in (
+            ("loss", "training", "loss"),
+            ("loss", "validation", "validation_loss"),
+            ("accuracy", "training", "accuracy"),
+            ("accuracy", "validation", "validation_accuracy"),
+            ("learning rate", "training", "learning_rate"),
+        )
+    ]
+    return pd.DataFrame([row for row in rows if row["value"] is not None], columns=COLUMNS)
+
+
+def history_title(frame: pd.DataFrame) -> str:
+    """The finding: where validation accuracy ended, and whether it was still rising."""
+    curve = frame[(frame["measure"] == "accuracy") & (frame["images"] == "validation")]
+    if curve.empty:
+        return "No epoch is finished yet"
+    first, last = curve.iloc[0], curve.iloc[-1]
+    if len(curve) == 1:
+        return f"After one epoch, validation accuracy is {fmt.percent(last['value'])}"
+    return (
+        f"Validation accuracy went from {fmt.percent(first['value'])} after the first epoch "
+        f"to {fmt.percent(last['value'])} after {int(last['epoch'])}"
+    )
+
+
+def history_chart(
+    frame: pd.DataFrame, measure: str = "accuracy", dense: float | None = None, baseline: float | None = None
+) -> Drawing:
+    """One measure by epoch; `dense` draws the dense network's test accuracy as a dashed line, `baseline` another's."""
+    chosen = frame[frame["measure"] == measure]
+    percent = measure == "accuracy"
+    y = alt.Y(
+        "value:Q",
+        title={"loss": "loss (cross-entropy, nats)"}.get(measure, measure),
+        axis=alt.Axis(format=".0%", tickMinStep=0.01) if percent else alt.Axis(format="~g"),
+        scale=alt.Scale(zero=measure == "learning rate", nice=True),
+    )
+    last = int(chosen["epoch"].max()) if len(chosen) else 1
+    x = alt.X(
+        "epoch:Q",
+        title="epoch",
+        axis=alt.Axis(format="d", tickMinStep=1),
+        scale=alt.Scale(domain=[1, last] if last > 1 else [0.5, 1.5], nice=False),
+    )
+    base = alt.Chart(chosen).encode(x=x, y=y)
+    tooltip = ["epoch:Q", "images:N", alt.Tooltip("value:Q", format=".2%" if percent else ".4g", title=measure)]
+    lines = base.mark_line(strokeWidth=2.5, color=palette.GREY)
+    points = base.mark_point(filled=True, size=50, opacity=1, color=palette.GREY).encode(tooltip=tooltip)
+    if measure != "learning rate":
+        lines = lines.encode(color=_colour(), strokeDash=_dash())
+        points = points.encode(color=_colour(), shape=_shape())
+    layers: list[Drawing] = [lines, points]
+    if percent and dense is not None:
+        layers.insert(0, _line("dense", dense))
+    if percent and baseline is not None:
+        layers.insert(0, _line("baseline", baseline))
+    return alt.layer(*layers).properties(height=260, description=history_alt(frame, measure, dense))
+
+
+def history_alt(frame: pd.DataFrame, measure: str, dense: float | None = None) -> str:
+    """The chart in words."""
+    reference = f" The dense network's test accuracy is {fmt.percent(dense)}." if dense is not None else ""
+    return f"{measure.capitalize()} by epoch. {history_title(frame)}.{reference}"
+
+
+def _line(name: str, accuracy: float) -> Drawing:
+    data = pd.DataFrame({"value": [accuracy], "name": [f"{name}, test images: {fmt.percent(accuracy)}"]})
+    base = alt.Chart(data).encode(y="value:Q")
+    rule = base.mark_rule(color=palette.GREY, strokeDash=_LINES[name], strokeWidth=1.5)
+    text = base.mark_text(align="left", dx=4, dy=-7, color=palette.GREY, fontSize=11).encode(
+        x=alt.value(0), text="name:N"
+    )
+    return alt.layer(rule, text)
+
+
+def _colour() -> alt.Color:
+    return alt.Color(
+        "images:N",
+        title=None,
+        legend=alt.Legend(orient="top"),
+        scale=alt.Scale(domain=list(SETS), range=[palette.ORANGE, palette.BLUE]),
+    )
+
+
+def _shape() -> alt.Shape:
+    return alt.Shape("images:N", title=None, scale=alt.Scale(domain=list(SETS), range=["square", "circle"]))
+
+
+def _dash() -> alt.StrokeDash:
+    return alt.StrokeDash("images:N", legend=None, scale=alt.Scale(domain=list(SETS), range=[[5, 3], [1, 0]]))

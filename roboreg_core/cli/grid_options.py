@@ -1,0 +1,94 @@
+"""Which schedules a verb is to measure, as the command line spells it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from roboreg_core.errors import ScheduleError, SpecError
+from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, N_BLOCKS, STAGE_WIDTHS, Schedule
+from roboreg_core.sweeps import grid as grids
+from roboreg_core.sweeps.grid import Grid
+
+# Name on the command line -> the sweep's usual name, and the grid.
+GRIDS = {"source": ("source grid", grids.SOURCE)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridOptions:
+    """Ways to choose schedules, of which one must be given; `low`, `high` and `random_seed` are of `random`."""
+
+    schedules: tuple[str, ...] = ()
+    grid: str = ""
+    stages: str = ""
+    blocks: str = ""
+    file: Path | None = None
+    random: int = 0
+    low: str = "quarter"
+    high: str = "dense"
+    random_seed: int = 0
+
+    def named(self) -> tuple[str, Grid]:
+        """A name for want of another, and the grid. Raises `SpecError` unless one way of choosing is given."""
+        ways: dict[str, tuple[Any, Callable[[], tuple[str, Grid]]]] = {
+            "schedules": (self.schedules, lambda: ("list", _of_texts(self.schedules))),
+            "--grid": (self.grid, lambda: _named_grid(self.grid)),
+            "--stages": (self.stages, lambda: (f"stages {self.stages}", _product(self.stages, grids.STAGES))),
+            "--blocks": (self.blocks, lambda: (f"blocks {self.blocks}", _product(self.blocks, grids.BLOCKS))),
+            "--list": (self.file, lambda: (self.file.stem if self.file else "", _of_file(self.file))),
+            "--random": (self.random, lambda: (f"{self.random} random schedules", self._drawn())),
+        }
+        given = [way for way, (value, _) in ways.items() if value]
+        if len(given) != 1:
+            raise SpecError(f"schedules must be chosen by one of {', '.join(ways)}, got {', '.join(given) or 'none'}")
+        return ways[given[0]][1]()
+
+    def _drawn(self) -> Grid:
+        low, high = Schedule.parse(self.low), Schedule.parse(self.high)
+        bounds = tuple(zip(low, high, strict=True))
+        return Grid(kind=grids.RANDOM, values=bounds, n=self.random, seed=self.random_seed)
+
+
+def _named_grid(name: str) -> tuple[str, Grid]:
+    if name not in GRIDS:
+        raise SpecError(f"a named grid must be one of {', '.join(GRIDS)}, got {name!r}")
+    return GRIDS[name]
+
+
+def _product(text: str, kind: str) -> Grid:
+    wanted, what = {grids.STAGES: (N_BLOCKS // BLOCKS_PER_STAGE, "stage"), grids.BLOCKS: (N_BLOCKS, "block")}[kind]
+    parts = text.split("/")
+    if len(parts) != wanted:
+        example = "/".join(str(width // 2) for width in STAGE_WIDTHS)
+        raise SpecError(
+            f"counts must be {wanted} lists joined by slashes, one a {what} (as in {example}), got {len(parts)}"
+        )
+    return Grid(kind=kind, values=tuple(integers(part, f"counts of a {what}") for part in parts))
+
+
+def integers(text: str, what: str) -> tuple[int, ...]:
+    """Integers joined by commas; `what` they are is named in the error."""
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise SpecError(f"{what} must be integers joined by commas, got {text!r}") from None
+
+
+def _of_texts(texts: Iterable[str]) -> Grid:
+    return grids.of_schedules([Schedule.parse(text) for text in texts])
+
+
+def _of_file(path: Path | None) -> Grid:
+    from roboreg_core.schedules import schedule_file
+
+    assert path is not None
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ScheduleError(f"cannot read {path} ({error.strerror}): name another file") from error
+    if content.lstrip().startswith(b"{"):
+        return grids.of_schedules([draft.schedule for draft in schedule_file.read(content)])
+    lines = [line.partition("#")[0].strip() for line in content.decode(errors="replace").splitlines()]
+    return _of_texts([line for line in lines if line])

@@ -1,0 +1,320 @@
+"""Verbs about sweeps: measure many schedules, list and show what was measured, delete and restore."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from roboreg_core.cli.common import Json, answer, load_network, open_store, progress_bar, say, say_notes
+from roboreg_core.cli.grid_options import GRIDS, GridOptions, integers
+from roboreg_core.cli.prune_options import PruneOptions, takes_pruning
+from roboreg_core.errors import JobError
+
+if TYPE_CHECKING:
+    from roboreg_core.jobs.engine import Engine
+    from roboreg_core.models.checkpoints import Checkpoint
+    from roboreg_core.store.store import Store
+    from roboreg_core.sweeps.grid import Grid
+    from roboreg_core.sweeps.points import Point
+    from roboreg_core.sweeps.spec import SweepSpec
+    from roboreg_core.sweeps.sweep_store import Sweep
+
+LOOK_AGAIN_SECONDS = 0.5
+
+Name = Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep's name, or the first digits of its id.")]
+
+
+@takes_pruning
+def sweep_verb(
+    schedules: Annotated[
+        list[str] | None, typer.Argument(metavar="[SCHEDULE]...", help="Schedules to measure, where no grid is given.")
+    ] = None,
+    *,
+    pruning: PruneOptions,
+    grid: Annotated[str, typer.Option(help=f"A named grid: {', '.join(GRIDS)}.")] = "",
+    stages: Annotated[
+        str, typer.Option(metavar="COUNTS", help="Every combination of counts a stage, e.g. 4,8,12/8,16,24/16,32,48.")
+    ] = "",
+    blocks: Annotated[
+        str, typer.Option(metavar="COUNTS", help="Every combination of counts a block: nine lists joined by slashes.")
+    ] = "",
+    list_file: Annotated[
+        Path | None, typer.Option("--list", metavar="FILE", help="A schedule a line, or what `schedules export` wrote.")
+    ] = None,
+    random: Annotated[int, typer.Option(metavar="N", help="So many schedules drawn at random.")] = 0,
+    low: Annotated[str, typer.Option(help="Of random schedules, the lowest counts: a schedule or preset.")] = "quarter",
+    high: Annotated[str, typer.Option(help="Of random schedules, the highest counts.")] = "dense",
+    random_seed: Annotated[int, typer.Option(help="Of random schedules, the seed that draws them.")] = 0,
+    name: Annotated[str, typer.Option(help="What to call the sweep; no two share a name.")] = "",
+    seeds: Annotated[
+        str, typer.Option(metavar="0,1,2", help="Measure every schedule with each; in place of --seed.")
+    ] = "",
+    test: Annotated[bool, typer.Option("--test/--no-test", help="Measure test images too, to report on.")] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how many there are and how long it takes.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Prune and measure many schedules, what they share once; with --preset fine-tune each. Asked again it goes on.
+
+    With ROBOREG_SCHEDULER set it runs on that cluster.
+    """
+    chosen = GridOptions(
+        schedules=tuple(schedules or ()),
+        grid=grid,
+        stages=stages,
+        blocks=blocks,
+        file=list_file,
+        random=random,
+        low=low,
+        high=high,
+        random_seed=random_seed,
+    )
+    loaded = load_network(pruning.start)
+    spec = _spec(chosen.named(), name, seeds, test, pruning, loaded)
+    say_notes(loaded.notes)
+    store = open_store()
+    plan = _plan(spec, store)
+    if dry_run:
+        answer(as_json, plan, _plan_line(plan))
+        return
+    say.print(_plan_line(plan), markup=False, soft_wrap=True)
+    started = time.perf_counter()
+    found = _measured(spec, loaded, store)
+    facts = {**_facts(found, store), "seconds": time.perf_counter() - started}
+    answer(as_json, {**facts, "points": _points_json(found, store)}, _lines(found, store))
+
+
+def sweeps_list(
+    deleted: Annotated[bool, typer.Option(help="Those that were deleted and can be restored.")] = False,
+    as_json: Json = False,
+) -> None:
+    """All sweeps, newest first."""
+    from roboreg_core.sweeps.sweep_store import binned_sweeps, sweeps
+
+    store = open_store()
+    found = [_facts(each, store) for each in (binned_sweeps(store) if deleted else sweeps(store))]
+    nothing = "no sweeps yet: python -m roboreg_core sweep --grid source"
+    answer(as_json, {"sweeps": found}, "\n".join(map(_line, found)) or nothing)
+
+
+def sweeps_show(name: Name, as_json: Json = False) -> None:
+    """One sweep with every point that is measured."""
+    from roboreg_core.sweeps.sweep_store import find_sweep
+
+    store = open_store()
+    found = find_sweep(store, name)
+    facts = {**_facts(found, store), "spec": found.spec.to_json(), "points": _points_json(found, store)}
+    answer(as_json, facts, _lines(found, store))
+
+
+def sweeps_rename(
+    sweep: Name,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it from now on.")],
+    as_json: Json = False,
+) -> None:
+    """Give an own sweep another name."""
+    from roboreg_core.sweeps import control
+    from roboreg_core.sweeps.sweep_store import find_sweep
+
+    store = open_store()
+    facts = _facts(control.rename(store, find_sweep(store, sweep), name), store)
+    answer(as_json, facts, f"renamed: {_line(facts)}")
+
+
+def sweeps_delete(name: Name, as_json: Json = False) -> None:
+    """Delete a sweep; its points stay. `sweeps restore` brings it back within 30 days."""
+    from roboreg_core.sweeps import control
+    from roboreg_core.sweeps.sweep_store import find_sweep
+
+    store = open_store()
+    found = find_sweep(store, name)
+    control.delete(store, found)
+    say.print(f"undo: python -m roboreg_core sweeps restore {found.id}", markup=False)
+    answer(as_json, {"sweep": found.id, "name": found.name, "deleted": True}, f"deleted: {found.name}")
+
+
+def sweeps_restore(name: Name, as_json: Json = False) -> None:
+    """Undo a deletion."""
+    from roboreg_core.sweeps import control
+
+    store = open_store()
+    facts = _facts(control.restore(store, name), store)
+    answer(as_json, facts, f"restored: {_line(facts)}")
+
+
+def sweeps_record(as_json: Json = False) -> None:
+    """Make the sweeps that ship with the project, and write them to checkpoints/recorded."""
+    from roboreg_core import example_runs, paths
+    from roboreg_core.models import checkpoints
+
+    store, dense = open_store(), checkpoints.load("dense")
+    ids = example_runs.make_sweeps(store, lambda spec: _measured(spec, dense, store))
+    answer(as_json, {"recorded": ids}, f"recorded {len(ids)} sweeps in {paths.recorded()}")
+
+
+def _spec(
+    named: tuple[str, Grid], name: str, seeds: str, test: bool, pruning: PruneOptions, loaded: Checkpoint
+) -> SweepSpec:
+    from roboreg_core.sweeps.spec import sweep_for
+
+    method, recalibrate = pruning.composed()
+    return sweep_for(
+        name or named[0][:80],
+        named[1],
+        loaded,
+        pruning.images,
+        method=method,
+        recalibrate=recalibrate,
+        calibration=pruning.calibration,
+        seeds=integers(seeds, "seeds") if seeds else (pruning.seed,),
+        test=test,
+        preset=pruning.preset,
+        distil=pruning.distil,
+        device=pruning.device,
+    )
+
+
+def _plan(spec: SweepSpec, store: Store) -> dict[str, Any]:
+    """How many points there are and how long the missing ones take."""
+    from roboreg_core.runs.spec import KIND
+    from roboreg_core.sweeps.spec import POINT
+    from roboreg_core.sweeps.sweep_store import missing
+    from roboreg_core.sweeps.time_estimate import estimate_seconds
+
+    left = missing(store, spec)
+    total = len(spec.points())
+    records = store.list_records(KIND if spec.tuned else POINT)
+    return {
+        "sweep": spec.id,
+        "name": spec.name,
+        "schedules": total // len(spec.seeds),
+        "seeds": list(spec.seeds),
+        "total": total,
+        "measured": total - len(left),
+        "estimated_seconds": estimate_seconds(spec, records, only=left) if left else 0.0,
+    }
+
+
+def _plan_line(plan: dict[str, Any]) -> str:
+    return (
+        f"{plan['name']}: {plan['schedules']:,} schedules x {len(plan['seeds'])} seeds = {plan['total']:,} points, "
+        f"{plan['measured']:,} measured already; about {_duration(plan['estimated_seconds'])} on one worker"
+    )
+
+
+def _measured(spec: SweepSpec, loaded: Checkpoint, store: Store) -> Sweep:
+    """The sweep, once all its points are measured: here, or on the cluster that ROBOREG_SCHEDULER names."""
+    import os
+
+    from roboreg_core.sweeps.local import sweep_here
+
+    with progress_bar(spec.name) as advance:
+
+        def told(payload: dict[str, Any]) -> None:
+            advance(payload["fraction"], f"{payload['done']} of {payload['total']}")
+
+        if os.environ.get("ROBOREG_SCHEDULER"):
+            return _on_cluster(spec, loaded, store, told)
+        return sweep_here(spec, loaded, store, on_report=told)
+
+
+def _on_cluster(spec: SweepSpec, loaded: Checkpoint, store: Store, told: Callable[[dict[str, Any]], None]) -> Sweep:
+    from roboreg_core.jobs.engine import Engine
+    from roboreg_core.sweeps import control
+
+    engine = Engine(store)
+    try:
+        sweep = control.start(engine, spec, loaded)
+        _wait(engine, sweep, told)
+    finally:
+        engine.close()
+    return sweep
+
+
+def _wait(engine: Engine, sweep: Sweep, told: Callable[[dict[str, Any]], None]) -> None:
+    from roboreg_core.sweeps.control import State, status
+
+    while True:
+        found = status(engine.store, sweep)
+        told({"fraction": found.done / found.total, "done": found.done, "total": found.total})
+        if found.state is State.COMPLETE:
+            return
+        if not found.jobs:
+            why = found.error or "its jobs ended"
+            raise JobError(f"{found.done} of {found.total} points are measured ({why}): ask again to go on")
+        time.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _facts(sweep: Sweep, store: Store) -> dict[str, Any]:
+    from roboreg_core.sweeps.control import status
+
+    found = status(store, sweep)
+    return {
+        "sweep": sweep.id,
+        "name": sweep.name,
+        "created": sweep.created,
+        "recorded": sweep.recorded,
+        "state": str(found.state),
+        "measured": found.done,
+        "total": found.total,
+        "method": sweep.spec.method,
+        "seeds": list(sweep.spec.seeds),
+        "epochs": sweep.spec.epochs,
+    }
+
+
+def _line(facts: dict[str, Any]) -> str:
+    tuned = f", {facts['epochs']} epochs" if facts["epochs"] else ""
+    mark = "  (recorded)" if facts["recorded"] else ""
+    return (
+        f"{facts['sweep']}  {facts['name']}  {facts['measured']:,} of {facts['total']:,} points, {facts['state']}  "
+        f"{facts['method']}{tuned}{mark}"
+    )
+
+
+def _lines(sweep: Sweep, store: Store) -> str:
+    from roboreg_core.sweeps.sweep_store import points_of
+
+    return "\n".join([_line(_facts(sweep, store)), *map(_point_line, points_of(store, sweep))])
+
+
+def _point_line(point: Point) -> str:
+    stages = {
+        "validation": point.validation.accuracy if point.validation else None,
+        "test": point.test.accuracy if point.test else None,
+    }
+    if point.tuned_test:
+        stages |= {"tuned validation": point.tuned_validation, "tuned test": point.tuned_test.accuracy}
+    told = ", ".join(
+        f"{stage} {accuracy:.2%}" if accuracy is not None else f"{stage} not measured"
+        for stage, accuracy in stages.items()
+    )
+    return f"  {point.schedule!s:<28} seed {point.seed}  {point.parameters:>7,} parameters  {told}"
+
+
+def _points_json(sweep: Sweep, store: Store) -> list[dict[str, Any]]:
+    from roboreg_core.sweeps.points import to_json
+    from roboreg_core.sweeps.sweep_store import points_of
+
+    return [
+        {
+            **to_json(point),
+            "parameters": point.parameters,
+            "macs": point.macs,
+            "validation_accuracy": point.validation.accuracy if point.validation else None,
+            "test_accuracy": point.test.accuracy if point.test else None,
+            "tuned_test_accuracy": point.tuned_test.accuracy if point.tuned_test else None,
+        }
+        for point in points_of(store, sweep)
+    ]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,1 @@
+"""Correlations between settings, costs and accuracy over measured schedules."""

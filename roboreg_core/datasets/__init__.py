@@ -1,0 +1,1 @@
+"""CIFAR-10 in memory: sources, splits, readers and batched augmentation."""

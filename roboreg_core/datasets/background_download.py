@@ -1,0 +1,120 @@
+"""A fetch of all of CIFAR-10 that goes on by itself: started, watched and stopped by whoever asks, one a folder.
+
+It outlives what started it, e.g. one rerun of a page. Importing this loads nothing heavy and starts no thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+
+from roboreg_core.errors import RoboRegError
+
+STOPPED = "Stopped: nothing of the download was kept"
+
+log = logging.getLogger(__name__)
+
+
+class FetchStatus(StrEnum):
+    """Where a fetch stands; `idle` is one that nobody has started, or that was stopped."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    FAILED = "failed"
+    DONE = "done"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchState:
+    """A fetch as it stands now.
+
+    Attributes:
+        status: see `FetchStatus`.
+        done, total: bytes of the download; `total` is 0 where it is not known, e.g. while what came is checked.
+        words: what is being done, where it came from, or that it was stopped.
+        reason: why it failed and what to do; empty else.
+        stopping: whether it was told to stop and has not yet.
+    """
+
+    status: FetchStatus = FetchStatus.IDLE
+    done: int = 0
+    total: int = 0
+    words: str = ""
+    reason: str = ""
+    stopping: bool = False
+
+    @property
+    def share(self) -> float | None:
+        """How much of the download is done, 0..1; None where that is not known."""
+        return min(1.0, self.done / self.total) if self.total else None
+
+
+class Fetching:
+    """The fetch into one folder. Every method may be called from any thread."""
+
+    def __init__(self, root: Path) -> None:
+        """`root` is the folder that will hold `cifar-10-batches-py`."""
+        self.root = root
+        self._lock = threading.Lock()
+        self._state = FetchState()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def now(self) -> FetchState:
+        """Where it stands."""
+        return self._state
+
+    def start(self) -> None:
+        """Begin in a thread of its own; nothing where it is under way already."""
+        with self._lock:
+            if self._state.status is FetchStatus.RUNNING:
+                return
+            self._stop = threading.Event()
+            self._state = FetchState(status=FetchStatus.RUNNING, words="Beginning")
+            self._thread = threading.Thread(target=self._run, args=(self._stop,), name="roboreg-fetch", daemon=True)
+            self._thread.start()
+
+    def cancel(self) -> None:
+        """Tell it to stop; it then becomes idle, at once or after 20 s without an answer, and leaves nothing behind."""
+        with self._lock:
+            if self._state.status is FetchStatus.RUNNING:
+                self._stop.set()
+                self._state = replace(self._state, stopping=True)
+
+    def wait(self, timeout: float | None = None) -> FetchState:
+        """Wait until it is no longer under way, or for so many seconds."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+        return self.now()
+
+    def _run(self, stop: threading.Event) -> None:
+        from roboreg_core.datasets.download import FetchStopped, fetch
+
+        try:
+            source = fetch(self.root, self._tell, stop.is_set)
+            ended = FetchState(status=FetchStatus.DONE, words=f"All 50,000 training images are here ({source})")
+        except FetchStopped:
+            ended = FetchState(words=STOPPED)
+        except RoboRegError as error:
+            ended = FetchState(status=FetchStatus.FAILED, reason=str(error))
+        except Exception as error:
+            log.exception("the fetch of CIFAR-10 failed")
+            reason = f"CIFAR-10 could not be fetched ({type(error).__name__}: {error}): see the log of the app"
+            ended = FetchState(status=FetchStatus.FAILED, reason=reason)
+        with self._lock:
+            self._state = ended
+
+    def _tell(self, done: int, total: int, words: str) -> None:
+        with self._lock:
+            self._state = replace(self._state, done=done, total=total, words=words)
+
+
+@lru_cache(maxsize=8)
+def fetching(root: Path) -> Fetching:
+    """The one fetch into this folder that this process knows of."""
+    return Fetching(root)

@@ -1,0 +1,71 @@
+"""The part of CIFAR-10 that ships with the project: lossless WebP mosaics, labels and checksums.
+
+A mosaic holds up to 1,000 images in rows of 40. `manifest.json` lists the files with their SHA-256 sums, the labels,
+and each training image's place among the original 50,000.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from roboreg_core.datasets.images import Images, from_arrays
+from roboreg_core.datasets.manifest import REMEDY, read_manifest
+from roboreg_core.errors import DataError
+
+PER_ROW = 40
+SIZE = 32
+
+
+def read(folder: Path, split: str) -> Images:
+    """Read and check the bundled `train` (12,000) or `test` (10,000) images.
+
+    Raises `DataError` naming the file that is missing or differs from its checksum.
+    """
+    manifest = read_manifest(folder)
+    entry = manifest["splits"][split]
+    with ThreadPoolExecutor() as pool:
+        mosaics = list(pool.map(lambda part: _read_mosaic(folder, part), entry["files"]))
+    return from_arrays(split, np.concatenate(mosaics), np.array(entry["labels"]), np.array(entry["indices"]))
+
+
+def verify(folder: Path) -> list[str]:
+    """What is wrong with the bundle, a line a file; empty when all is well."""
+    try:
+        manifest = read_manifest(folder)
+    except DataError as error:
+        return [str(error)]
+    problems = []
+    for entry in manifest["splits"].values():
+        for part in entry["files"]:
+            try:
+                _checked_bytes(folder, part)
+            except DataError as error:
+                problems.append(str(error))
+    return problems
+
+
+def _checked_bytes(folder: Path, part: dict[str, Any]) -> bytes:
+    path = folder / part["file"]
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise DataError(f"bundled images need {path}, which cannot be read; {REMEDY}") from None
+    found = hashlib.sha256(content).hexdigest()
+    if found != part["sha256"]:
+        raise DataError(f"{path} must have SHA-256 {part['sha256'][:12]}, got {found[:12]}; {REMEDY}")
+    return content
+
+
+def _read_mosaic(folder: Path, part: dict[str, Any]) -> np.ndarray:
+    with Image.open(io.BytesIO(_checked_bytes(folder, part))) as image:
+        mosaic = np.asarray(image.convert("RGB"))
+    rows = mosaic.shape[0] // SIZE
+    tiles = mosaic.reshape(rows, SIZE, PER_ROW, SIZE, 3).transpose(0, 2, 1, 3, 4)
+    return tiles.reshape(-1, SIZE, SIZE, 3)[: part["images"]]

@@ -1,0 +1,93 @@
+"""Every figure about accuracy, computed from logits by scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from torch import Tensor
+
+from roboreg_core.datasets.images import CLASSES
+from roboreg_core.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassFigures:
+    """One row of the per-class report. `accuracy` of a class is its recall."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """How a network did on a set of images.
+
+    Attributes:
+        accuracy: share of images classified rightly, 0..1.
+        loss: mean cross-entropy, nats.
+        images: how many.
+        confusion: rows true class, columns predicted class, counts.
+        per_class: in the order of `CLASSES`.
+        macro, weighted: averages over classes, plain and weighted by support.
+    """
+
+    accuracy: float
+    loss: float
+    images: int
+    confusion: tuple[tuple[int, ...], ...]
+    per_class: tuple[ClassFigures, ...]
+    macro: ClassFigures
+    weighted: ClassFigures
+
+    def to_json(self) -> dict[str, Any]:
+        """The same figures as a JSON object."""
+        plain: dict[str, Any] = asdict(self)
+        return {
+            **plain,
+            "confusion": [list(row) for row in self.confusion],
+            "per_class": [asdict(row) for row in self.per_class],
+        }
+
+
+def report(logits: Tensor, labels: Tensor) -> Report:
+    """Read every figure from logits (n, 10) and labels (n,).
+
+    Raises `DataError` where n is zero or the two differ in length.
+    """
+    if len(logits) != len(labels) or len(labels) == 0:
+        raise DataError(f"a report needs one label a row of logits, got {len(labels)} and {len(logits)}")
+    true, predicted = labels.cpu().numpy(), logits.argmax(1).cpu().numpy()
+    classes = list(range(len(CLASSES)))
+    precision, recall, f1, support = precision_recall_fscore_support(true, predicted, labels=classes, zero_division=0)
+    per_class = tuple(
+        ClassFigures(name=name, precision=float(p), recall=float(r), f1=float(f), support=int(s))
+        for name, p, r, f, s in zip(CLASSES, precision, recall, f1, support, strict=True)
+    )
+    matrix = confusion_matrix(true, predicted, labels=classes)
+    return Report(
+        accuracy=float(np.mean(true == predicted)),
+        loss=F.cross_entropy(torch.as_tensor(logits), torch.as_tensor(labels)).item(),
+        images=len(true),
+        confusion=tuple(tuple(int(count) for count in row) for row in matrix),
+        per_class=per_class,
+        macro=_average(true, predicted, "macro"),
+        weighted=_average(true, predicted, "weighted"),
+    )
+
+
+def _average(true: np.ndarray, predicted: np.ndarray, how: str) -> ClassFigures:
+    classes = list(range(len(CLASSES)))
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        true, predicted, labels=classes, average=how, zero_division=0
+    )
+    return ClassFigures(
+        name=f"{how} average", precision=float(precision), recall=float(recall), f1=float(f1), support=len(true)
+    )

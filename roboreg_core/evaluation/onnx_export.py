@@ -1,0 +1,87 @@
+"""A network as an ONNX file, offered only after onnxruntime gave the same logits as ours."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from roboreg_core.datasets.images import CLASSES, Images
+from roboreg_core.errors import CheckpointError
+from roboreg_core.evaluation.logits import BATCH_SIZE, fold_batch_norm, inference_model
+from roboreg_core.evaluation.onnx_runtime import onnx_forward
+from roboreg_core.models.onnx_graph import INPUT, OUTPUT, onnx_model
+from roboreg_core.models.resnet import ResNet20
+
+TOLERANCE = 1e-4
+# Enough to see every class a hundred times, and checked within two seconds on one core.
+CHECKED_IMAGES = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxExport:
+    """An ONNX file that passed the check.
+
+    Attributes:
+        content: the bytes of the file.
+        difference: the largest difference between onnxruntime's logits and ours.
+        images: how many images were compared.
+    """
+
+    content: bytes
+    difference: float
+    images: int
+
+
+def export_onnx(model: ResNet20, images: Images, **facts: Any) -> OnnxExport:
+    """Make the file and compare logits on `images`; `facts` go into its metadata, as JSON where they are no text.
+
+    Metadata always has: `network`, `input`, `output`, `classes` (in the order of the logits), `normalisation` (which
+    the graph does itself) and `schedule`. Raises `CheckpointError` where logits differ by more than `TOLERANCE`.
+    """
+    content = onnx_bytes(model, **facts)
+    difference = largest_difference(content, model, images)
+    # Written so that NaN fails as well.
+    if not difference <= TOLERANCE:
+        raise CheckpointError(
+            f"an ONNX file's logits must be within {TOLERANCE:g} of the network's, got {difference:.2g} on "
+            f"{len(images):,} images; do not use it, and install the pinned onnxruntime"
+        )
+    return OnnxExport(content=content, difference=difference, images=len(images))
+
+
+def onnx_bytes(model: ResNet20, **facts: Any) -> bytes:
+    """The ONNX file of a network with batch norm folded, not yet compared with it; `model` is not changed."""
+    import onnx
+
+    described = {
+        "network": "ResNet-20 option A, CIFAR-10",
+        "input": f"{INPUT}: uint8 RGB, 0..255, (n, 3, 32, 32); the graph scales and normalises by itself",
+        "output": f"{OUTPUT}: float32, (n, {len(CLASSES)}), one number a class; the largest is the prediction",
+        "classes": list(CLASSES),
+        "normalisation": asdict(model.normalisation),
+        "schedule": model.schedule.to_json(),
+        **facts,
+    }
+    metadata = {name: value if isinstance(value, str) else json.dumps(value) for name, value in described.items()}
+    proto = onnx_model(fold_batch_norm(model), metadata)
+    onnx.checker.check_model(proto, full_check=True)
+    return proto.SerializeToString()
+
+
+def checked_images(images: Images) -> Images:
+    """The images that an export is compared on: `CHECKED_IMAGES`, evenly spaced."""
+    rows = torch.arange(0, len(images), max(1, len(images) // CHECKED_IMAGES))
+    return images.take(rows, f"{len(rows):,} of {images.name}")
+
+
+@torch.inference_mode()
+def largest_difference(content: bytes, model: ResNet20, images: Images) -> float:
+    """The largest difference between the file's logits in onnxruntime and torch's; NaN where one is NaN."""
+    network, forward = inference_model(model, torch.device("cpu")), onnx_forward(content)
+    batches = images.pixels.split(BATCH_SIZE)
+    differences = [np.abs(forward(part.numpy()) - network(network.prepare(part)).numpy()).max() for part in batches]
+    return float(np.max(differences))

@@ -1,0 +1,100 @@
+"""The runs and sweeps that ship with the project, so that a first visit shows results: which, and how to make them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from roboreg_core import paths
+from roboreg_core.models import checkpoints
+from roboreg_core.prediction import sensitivity
+from roboreg_core.runs.spec import RunSpec, spec_for
+from roboreg_core.schedules.schedule import BOUNDS, PRESETS
+from roboreg_core.store.records import Record
+from roboreg_core.store.shipped import drop, export
+from roboreg_core.store.store import Store
+from roboreg_core.sweeps.grid import RANDOM, SOURCE, Grid
+from roboreg_core.sweeps.spec import SweepSpec, sweep_for
+from roboreg_core.sweeps.sweep_store import Sweep, points_of
+
+# Schedule, method, epochs on the bundled images: every pruned preset, and the source's arithmetic at half size.
+RECORDED = (
+    ("minimal", "refit", 4),
+    ("three-quarters", "refit", 4),
+    ("moderate", "refit", 4),
+    ("quarter", "refit", 4),
+    ("aggressive", "refit", 4),
+    ("moderate", "source", 4),
+)
+
+# Name, schedules, whether test images are measured too: what predictions and searches are learnt from needs none.
+SWEEPS = (
+    ("source grid", SOURCE, True),
+    ("sensitivity", sensitivity.plan(), False),
+    ("random schedules", Grid(kind=RANDOM, values=tuple((1, bound) for bound in BOUNDS), n=200), False),
+)
+
+
+def specs() -> list[RunSpec]:
+    """The specs of the recorded runs, all from the shipped dense network and the bundled images."""
+    dense = checkpoints.load("dense")
+    return [
+        spec_for(PRESETS[schedule], dense, "bundled", method=method, distil=method != "source", epochs=epochs)
+        for schedule, method, epochs in RECORDED
+    ]
+
+
+def time_again(store: Store) -> list[str]:
+    """Measure the recorded runs' latency anew, on a quiet machine, and return their ids; nothing else changes."""
+    import torch
+
+    from roboreg_core.runs.execute import timings
+
+    dense, ids = checkpoints.load("dense").model, []
+    for spec in specs():
+        record = store.find_record(spec.id)
+        content = store.artifacts.get(record.result["artifacts"]["weights"])
+        again = timings(dense, checkpoints.from_bytes(content).model, torch.device("cpu"))
+        export(replace(record, result={**record.result, "latency": again}), store.artifacts, paths.recorded())
+        ids.append(spec.id)
+    return ids
+
+
+def make(store: Store, execute: Callable[[RunSpec, bytes], Record]) -> list[str]:
+    """Run what `store` does not hold yet, export all to `checkpoints/recorded`, and return their ids.
+
+    What was recorded from another dense network goes.
+    """
+    dense, ids = checkpoints.load("dense"), []
+    _drop_others(dense.sha256)
+    for spec in specs():
+        if store.get_record(spec.id) is None:
+            execute(spec, dense.content)
+        store.export_record(spec.id, paths.recorded())
+        ids.append(spec.id)
+    return ids
+
+
+def sweep_specs() -> list[SweepSpec]:
+    """The specs of the recorded sweeps, by the default method from the shipped dense network and the bundled images."""
+    dense = checkpoints.load("dense")
+    return [sweep_for(name, grid, dense, "bundled", test=test) for name, grid, test in SWEEPS]
+
+
+def make_sweeps(store: Store, measure: Callable[[SweepSpec], Sweep]) -> list[str]:
+    """Measure what `store` does not hold yet, export sweeps and points, and return the sweeps' ids.
+
+    What was recorded from another dense network goes.
+    """
+    ids = []
+    _drop_others(checkpoints.load("dense").sha256)
+    for spec in sweep_specs():
+        sweep = measure(spec)
+        for record in (sweep.id, *(point.record for point in points_of(store, sweep))):
+            store.export_record(record, paths.recorded())
+        ids.append(sweep.id)
+    return ids
+
+
+def _drop_others(dense_sha256: str) -> None:
+    drop(paths.recorded(), lambda record: record.spec["dense_sha256"] != dense_sha256)

@@ -1,0 +1,122 @@
+"""ResNet-20 as an ONNX graph, node by node: raw images in, logits out, nothing else needed to run it.
+
+The graph is fixed but for its widths, so it is written out here, with operators that every runtime since 2021 has, and
+needs no exporter.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from roboreg_core.models.costs import IMAGE_SIZE
+from roboreg_core.models.resnet import BasicBlock, ResNet20
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+# The oldest that has every operator in the form used here; older runtimes read older files only.
+OPSET, IR_VERSION = 13, 7
+INPUT, OUTPUT = "images", "logits"
+
+
+def onnx_model(folded: ResNet20, metadata: dict[str, str]) -> ModelProto:
+    """The graph of a network whose batch norm is folded into its convolutions.
+
+    Its input `images` is uint8 RGB (n, 3, 32, 32), its output `logits` float32 (n, 10); n is free. Scaling and
+    normalisation are the graph's first two steps. `metadata` goes into the file as it is.
+    """
+    from onnx import helper
+
+    graph = _Graph()
+    x = _normalised(graph, folded)
+    x = graph.node("Relu", "stem.relu", _convolution(graph, "stem", x, folded.conv1))
+    for number, block in enumerate(folded.blocks, start=1):
+        x = _block(graph, f"block{number}", x, block)
+    x = graph.node("Flatten", "flat", graph.node("GlobalAveragePool", "pool", x), axis=1)
+    weight, bias = (
+        graph.constant(f"linear.{part}", _array(getattr(folded.linear, part))) for part in ("weight", "bias")
+    )
+    graph.node("Gemm", "linear", x, weight, bias, transB=1, output=OUTPUT)
+    model = helper.make_model(
+        graph.proto(folded.linear.out_features),
+        producer_name="roboreg",
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+    )
+    helper.set_model_props(model, metadata)
+    return model
+
+
+class _Graph:
+    """Nodes and constants as they are added; a node's name is also that of its output."""
+
+    def __init__(self) -> None:
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+
+    def constant(self, name: str, value: np.ndarray) -> str:
+        from onnx import numpy_helper
+
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def node(self, kind: str, name: str, *inputs: str, output: str | None = None, **settings: Any) -> str:
+        from onnx import helper
+
+        output = output or name
+        self._nodes.append(helper.make_node(kind, list(inputs), [output], name=name, **settings))
+        return output
+
+    def proto(self, classes: int) -> Any:
+        from onnx import TensorProto, helper
+
+        shape: list[str | int | None] = ["n", 3, IMAGE_SIZE, IMAGE_SIZE]
+        images = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, shape, "RGB images, 0..255")
+        logits = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", classes], "one number a class")
+        return helper.make_graph(self._nodes, "ResNet-20", [images], [logits], self._constants)
+
+
+def _normalised(graph: _Graph, network: ResNet20) -> str:
+    from onnx import TensorProto
+
+    # In float32 and in this order, as `resnet.normalise` does it.
+    mean = np.array(network.normalisation.mean, np.float32).reshape(1, 3, 1, 1) * np.float32(255)
+    scale = 1 / (np.array(network.normalisation.std, np.float32).reshape(1, 3, 1, 1) * np.float32(255))
+    x = graph.node("Cast", "as_floats", INPUT, to=TensorProto.FLOAT)
+    x = graph.node("Sub", "centred", x, graph.constant("mean", mean))
+    return graph.node("Mul", "normalised", x, graph.constant("scale", scale.astype(np.float32)))
+
+
+def _block(graph: _Graph, name: str, x: str, block: BasicBlock) -> str:
+    inner = graph.node("Relu", f"{name}.relu1", _convolution(graph, f"{name}.conv1", x, block.conv1))
+    outer = _convolution(graph, f"{name}.conv2", inner, block.conv2)
+    added = graph.node("Add", f"{name}.add", outer, _shortcut(graph, f"{name}.shortcut", x, block))
+    return graph.node("Relu", f"{name}.relu2", added)
+
+
+def _shortcut(graph: _Graph, name: str, x: str, block: BasicBlock) -> str:
+    """Option A: every second pixel, zero channels on both sides; nothing where shapes are the same."""
+    extra = block.conv2.out_channels - block.conv1.in_channels
+    if extra == 0:
+        return x
+    ends = np.array([np.iinfo(np.int64).max] * 2)
+    parts = {"starts": np.array([0, 0]), "ends": ends, "axes": np.array([2, 3]), "steps": np.array([2, 2])}
+    given = [graph.constant(f"{name}.{part}", value.astype(np.int64)) for part, value in parts.items()]
+    thinned = graph.node("Slice", f"{name}.thinned", x, *given)
+    pads = np.array([0, extra // 2, 0, 0, 0, extra // 2, 0, 0], np.int64)
+    return graph.node("Pad", f"{name}.padded", thinned, graph.constant(f"{name}.pads", pads), mode="constant")
+
+
+def _convolution(graph: _Graph, name: str, x: str, conv: nn.Conv2d) -> str:
+    inputs = [x, graph.constant(f"{name}.weight", _array(conv.weight))]
+    if conv.bias is not None:
+        inputs.append(graph.constant(f"{name}.bias", _array(conv.bias)))
+    size, stride = list(conv.kernel_size), list(conv.stride)
+    return graph.node("Conv", name, *inputs, kernel_shape=size, strides=stride, pads=[1, 1, 1, 1])
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().float().contiguous().numpy()

@@ -1,0 +1,164 @@
+"""ResNet-20 for CIFAR-10 with option-A shortcuts (He et al. 2015, section 4.2), built for any schedule.
+
+Only the width between the two convolutions of a block depends on the schedule; a block's input and output do not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from roboreg_core.errors import CheckpointError
+from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, PRESETS, STAGE_WIDTHS, Schedule
+
+N_CLASSES = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalisation:
+    """Channel means and standard deviations of RGB / 255; a network is only right with the one it was trained with.
+
+    Raises `CheckpointError` where one is not three finite numbers, or a deviation not above 0.
+    """
+
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        for name, least, values in (("mean", -math.inf, self.mean), ("std", 0.0, self.std)):
+            good = [isinstance(each, int | float) and math.isfinite(each) and each > least for each in values]
+            if good != [True] * 3:
+                above = " above 0" if name == "std" else ""
+                raise CheckpointError(
+                    f"a normalisation's {name} must be three finite numbers{above}, got {list(values)!r:.60}; "
+                    "save the network with the one it was trained with"
+                )
+
+
+IMAGENET = Normalisation()
+
+
+class LambdaLayer(nn.Module):
+    """Option-A shortcut: every second pixel, new channels zero-padded evenly on both sides. It has no parameters."""
+
+    def __init__(self, extra_channels: int) -> None:
+        super().__init__()
+        self.pad = extra_channels // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, c + extra_channels, h / 2, w / 2)."""
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.pad, self.pad))
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions with batch norm round a shortcut; `width` filters in the first one."""
+
+    def __init__(self, inputs: int, width: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, outputs, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        same_shape = stride == 1 and inputs == outputs
+        self.shortcut: nn.Module = nn.Identity() if same_shape else LambdaLayer(outputs - inputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, inputs, h, w) -> (n, outputs, h / stride, w / stride)."""
+        # In place where batch norm's output is nobody else's: a training step is bound by memory.
+        out = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        return F.relu(self.add_shortcut(self.bn2(self.conv2(out)), x), inplace=True)
+
+    def add_shortcut(self, out: Tensor, x: Tensor) -> Tensor:
+        """`out` (n, outputs, h / stride, w / stride) plus the shortcut of `x`, in place."""
+        if torch.is_grad_enabled() or not isinstance(self.shortcut, LambdaLayer):
+            out += self.shortcut(x)
+        else:
+            # Adding zeros takes as long as adding numbers, and making them longer. Autograd would copy the slice.
+            out[:, self.shortcut.pad : self.shortcut.pad + x.shape[1]] += x[:, :, ::2, ::2]
+        return out
+
+
+class ResNet20(nn.Module):
+    """Stem, nine `BasicBlock`s in three stages, average pool, linear layer.
+
+    Attributes:
+        schedule: the widths that it was built for.
+        normalisation: what `prepare` applies to raw images.
+    """
+
+    def __init__(self, schedule: Schedule = PRESETS["dense"], normalisation: Normalisation = IMAGENET) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.normalisation = normalisation
+        self.conv1 = nn.Conv2d(3, STAGE_WIDTHS[0], 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(STAGE_WIDTHS[0])
+        widths = iter(schedule)
+        inputs = STAGE_WIDTHS[0]
+        stages = []
+        for stage, outputs in enumerate(STAGE_WIDTHS):
+            blocks = []
+            for block in range(BLOCKS_PER_STAGE):
+                stride = 2 if stage > 0 and block == 0 else 1
+                blocks.append(BasicBlock(inputs, next(widths), outputs, stride))
+                inputs = outputs
+            stages.append(nn.Sequential(*blocks))
+        self.layer1, self.layer2, self.layer3 = stages
+        self.linear = nn.Linear(STAGE_WIDTHS[-1], N_CLASSES)
+
+    @property
+    def blocks(self) -> list[BasicBlock]:
+        """The nine residual blocks, first one first."""
+        stages = (self.layer1, self.layer2, self.layer3)
+        return [block for stage in stages for block in stage if isinstance(block, BasicBlock)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalised images (n, 3, 32, 32) -> logits (n, 10)."""
+        return self.head(self.through(self.stem(x)))
+
+    def stem(self, x: Tensor) -> Tensor:
+        """Normalised images (n, 3, 32, 32) -> input of the first block (n, 16, 32, 32)."""
+        return F.relu(self.bn1(self.conv1(x)))
+
+    def through(self, x: Tensor, first: int = 0, end: int | None = None) -> Tensor:
+        """Output of the block before `end` for `x` as input of block `first`, both counted from 0."""
+        for block in self.blocks[first:end]:
+            x = block(x)
+        return x
+
+    def head(self, x: Tensor) -> Tensor:
+        """Output of the last block (n, 64, 8, 8) -> logits (n, 10)."""
+        logits: Tensor = self.linear(x.mean(dim=(2, 3)))
+        return logits
+
+    def prepare(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Raw images (n, 3, 32, 32), uint8 or floats in 0..255 -> normalised, channels last."""
+        return normalise(images, self.normalisation, dtype)
+
+
+def normalise(images: Tensor, normalisation: Normalisation, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Raw images (n, 3, h, w), uint8 or floats in 0..255 -> `dtype`, channels last, `(x / 255 - mean) / std`."""
+    mean, scale = _mean_and_scale(normalisation, images.device)
+    x = images.to(torch.float32, memory_format=torch.channels_last)
+    return x.sub(mean).mul_(scale).to(dtype)
+
+
+@lru_cache(maxsize=16)
+def _mean_and_scale(normalisation: Normalisation, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Kept on the device: to bring them there with every batch would hold up a GPU, and cannot be in a recording."""
+    with torch.inference_mode(False):
+        mean = torch.tensor(normalisation.mean, device=device).view(1, 3, 1, 1) * 255
+        return mean, 1 / (torch.tensor(normalisation.std, device=device).view(1, 3, 1, 1) * 255)
+
+
+def initialise(model: ResNet20, generator: torch.Generator) -> None:
+    """Fill a new network's weights in place: Kaiming normal (He et al. 2015b), batch norm at one and zero."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, generator=generator)
+        if isinstance(module, nn.Linear):
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,1 @@
+"""Dense networks that runs start from: shipped, trained here, or uploaded."""

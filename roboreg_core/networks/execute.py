@@ -1,0 +1,170 @@
+"""Makes a network of one's own: trains it from scratch, or reads an uploaded file; then measures it.
+
+`execute` knows nothing of where it runs: the job engine calls it in a worker, the command line in its own process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from roboreg_core.device import choose_device, computed_in, environment
+from roboreg_core.errors import SpecError
+from roboreg_core.jobs.task import Context, Output, Stopped, Task
+from roboreg_core.networks.spec import NETWORK, NetworkSpec, TrainingSpec, UploadSpec, estimate_seconds, spec_of
+from roboreg_core.paths import SHIPPED
+from roboreg_core.runs.stage_progress import StageProgress, fit_hooks
+
+if TYPE_CHECKING:
+    import torch
+
+    from roboreg_core.evaluation.metrics import Report
+    from roboreg_core.models.resnet import ResNet20
+    from roboreg_core.store.store import Store
+
+FUNCTION = f"{__name__}:execute"
+# The name under which an upload's bytes go to the worker.
+FILE = "file"
+READ_SECONDS = 2.0
+
+
+def task_for(spec: NetworkSpec, store: Store, content: bytes | None = None) -> Task:
+    """What to hand to the job engine; an upload's bytes, `content`, are put into the store for the worker.
+
+    Raises:
+        SpecError: a training comes with bytes, or an upload without its own.
+        StoreError: the bytes cannot be kept.
+    """
+    inputs, lane = {}, "device"
+    if isinstance(spec, UploadSpec):
+        if content is None:
+            raise SpecError(f"an upload must come with its bytes, got none for {spec.file_name}")
+        _check_bytes(spec, content)
+        # Seconds of work: it need not wait for the trainings that queue for the device.
+        inputs, lane = {FILE: store.artifacts.put(content)}, "light"
+    elif content is not None:
+        raise SpecError("a training must come without a file, got one: leave it out")
+    return Task(kind=NETWORK, key=spec.id, function=FUNCTION, spec=spec.to_json(), inputs=inputs, lane=lane)
+
+
+def execute(spec_json: dict[str, Any], context: Context) -> Output:
+    """Make the network. Of an upload `context.inputs["file"]` holds the bytes.
+
+    The test images are read once, at the end. Returns accuracy, per-class figures, history and where it comes from,
+    with the weights as an artefact in our own safetensors format.
+
+    Raises `Stopped` where the context says so, `RoboRegError` on bad input.
+    """
+    spec = spec_of(spec_json)
+    training = isinstance(spec, TrainingSpec)
+    device = choose_device(spec.device if isinstance(spec, TrainingSpec) else "auto")
+    progress = StageProgress(context, _weights(spec))
+    made = _train(spec, device, context, progress) if isinstance(spec, TrainingSpec) else _read(spec, context, progress)
+    figures, evaluated = _measure(made.model, device, progress)
+    result = {
+        "accuracy": figures.accuracy,
+        "images": figures.images,
+        "per_class": [asdict(row) for row in figures.per_class],
+        "history": list(made.history),
+        "recipe": spec.recipe if isinstance(spec, TrainingSpec) else "",
+        "training_set": spec.training_set if isinstance(spec, TrainingSpec) else "",
+        "seed": spec.seed if isinstance(spec, TrainingSpec) else None,
+        "seconds": sum(epoch["seconds"] for epoch in made.history) if training else progress.seconds()["total"],
+        "speed": {**made.speed, "evaluate": evaluated},
+        "notes": list(made.notes),
+        "environment": {**environment(device), **made.precision},
+        "weights": hashlib.sha256(made.content).hexdigest(),
+        **made.facts,
+    }
+    return Output(result=result, artifacts={"weights": made.content})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Made:
+    """A network, and what is known of how it came to be."""
+
+    model: ResNet20
+    content: bytes
+    history: tuple[dict[str, Any], ...] = ()
+    speed: dict[str, float]
+    precision: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def _weights(spec: NetworkSpec) -> dict[str, float]:
+    """Seconds that each stage is expected to take."""
+    measure = estimate_seconds(UploadSpec(name="any", sha256="", file_name="", size=0))
+    if isinstance(spec, UploadSpec):
+        return {"read": READ_SECONDS, "measure": measure}
+    return {"images": READ_SECONDS, "train": max(estimate_seconds(spec) - measure, 0.1), "measure": measure}
+
+
+def _train(spec: TrainingSpec, device: torch.device, context: Context, progress: StageProgress) -> _Made:
+    from roboreg_core.datasets import sources
+    from roboreg_core.models import checkpoints
+    from roboreg_core.training.dense_training import untrained
+    from roboreg_core.training.loop import fit
+
+    progress.begin("images")
+    images, validation = sources.training_images(spec.training_set), sources.validation_images()
+    progress.begin("train")
+    settings = spec.training()
+    teacher = checkpoints.load(SHIPPED) if settings.distil_weight else None
+    fitted = fit(
+        untrained(spec.seed),
+        images,
+        settings,
+        device=device,
+        validation=validation,
+        teacher=teacher.model if teacher is not None else None,
+        hooks=fit_hooks(progress, spec.epochs),
+        resume=context.state,
+    )
+    if fitted.stopped:
+        raise Stopped
+    rates = sorted(len(images) / epoch.seconds for epoch in fitted.history)
+    return _Made(
+        model=fitted.model,
+        content=checkpoints.to_bytes(fitted.model),
+        history=tuple(asdict(epoch) for epoch in fitted.history),
+        speed={"train": rates[len(rates) // 2]},
+        precision={"precision": computed_in(settings.precision, device)},
+        facts={} if teacher is None else {"teacher": teacher.mention},
+    )
+
+
+def _read(spec: UploadSpec, context: Context, progress: StageProgress) -> _Made:
+    from roboreg_core.networks.uploaded_weights import read
+
+    progress.begin("read")
+    content = context.inputs[FILE]
+    _check_bytes(spec, content)
+    loaded = read(content, spec.file_name)
+    return _Made(model=loaded.model, content=loaded.content, speed={}, notes=loaded.notes)
+
+
+def _measure(model: ResNet20, device: torch.device, progress: StageProgress) -> tuple[Report, float]:
+    """The report on the test images in float32, and how many images a second that took."""
+    import time
+
+    from roboreg_core.datasets.sources import test_images
+    from roboreg_core.evaluation.logits import logits
+    from roboreg_core.evaluation.metrics import report
+
+    progress.begin("measure")
+    test = test_images()
+
+    started = time.perf_counter()
+    values = logits(model, test, device=device, on_batch=progress.batch)
+    rate = len(test) / (time.perf_counter() - started)
+    figures = report(values, test.labels)
+    progress.inside(1.0, milestone=True, accuracy={"network": figures.accuracy})
+    return figures, rate
+
+
+def _check_bytes(spec: UploadSpec, content: bytes) -> None:
+    found = hashlib.sha256(content).hexdigest()
+    if found != spec.sha256:
+        raise SpecError(f"the file must have SHA-256 {spec.sha256[:12]}, got {found[:12]}; upload it again")

@@ -1,0 +1,233 @@
+"""The dense networks that there are: which, what is known of each, and its weights. Importing this loads no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roboreg_core import paths
+from roboreg_core.errors import CheckpointError
+from roboreg_core.networks.spec import NETWORK, TRAINED, TrainingSpec
+from roboreg_core.store.names import folded, free_name
+from roboreg_core.store.records import Record
+
+if TYPE_CHECKING:
+    from roboreg_core.models.checkpoints import Checkpoint
+    from roboreg_core.store.artifacts import Artifacts
+    from roboreg_core.store.store import Store
+
+SHIPPED = "shipped"
+# Fewer digits of a digest would soon mean several networks.
+FEWEST_DIGITS = 6
+_NAMES_SHOWN = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """A dense network that runs may start from.
+
+    Attributes:
+        name: unique among those there are, whatever the letters' case.
+        sha256: digest of its weights as our safetensors file.
+        origin: `shipped`, `trained` or `uploaded`.
+        accuracy: share of the test images classified rightly; None where nobody noted it.
+        images: how many test images that was on.
+        recipe, epochs, training_set, seed: of its training; empty or None where unknown.
+        created: UTC, ISO 8601; empty where unknown.
+        notes: what a person should know, e.g. an assumed normalisation.
+        record: of an own one; None where it ships with the project.
+    """
+
+    name: str
+    sha256: str
+    origin: str
+    accuracy: float | None = None
+    images: int = 0
+    recipe: str = ""
+    epochs: int | None = None
+    training_set: str = ""
+    seed: int | None = None
+    created: str = ""
+    notes: tuple[str, ...] = ()
+    record: Record | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the record's own JSON; `id` is the record's, None of a shipped one."""
+        plain = {name: value for name, value in vars(self).items() if name != "record"}
+        return {**plain, "notes": list(self.notes), "id": self.record.id if self.record else None}
+
+
+def baselines(store: Store) -> list[Baseline]:
+    """All of them: the shipped ones first, then one's own, newest first.
+
+    Of two own ones that came to have one name, e.g. out of two trainings, the newer is told with ` (2)` behind it.
+    """
+    shipped = _in(paths.checkpoints())
+    own = [of_record(record) for record in store.list_records(NETWORK)]
+    return [*shipped, *_told_apart(own, shipped)]
+
+
+def of_record(record: Record) -> Baseline:
+    """What a record of kind `NETWORK` says."""
+    spec, result = record.spec, record.result
+    return Baseline(
+        name=spec["name"],
+        sha256=result["artifacts"]["weights"],
+        origin=spec["origin"],
+        accuracy=result["accuracy"],
+        images=result["images"],
+        recipe=result["recipe"],
+        epochs=spec.get("epochs"),
+        training_set=result["training_set"],
+        seed=result["seed"],
+        created=record.created,
+        notes=tuple(result["notes"]),
+        record=record,
+    )
+
+
+def find(store: Store, text: str) -> Baseline:
+    """The network of this name (whatever its letters' case), or whose SHA-256 begins with these digits, at least 6.
+
+    One that ships in `others/` is found where none of `baselines` is meant.
+
+    Raises:
+        CheckpointError: there is none, or several.
+    """
+    known = baselines(store)
+    found = _meant(known, text) or _meant(_in(paths.others()), text)
+    if len({each.sha256 for each in found}) > 1:
+        names = _some_names(found)
+        raise CheckpointError(f"{len(found)} networks' sums begin with {text!r} ({names}): give more digits, or a name")
+    if not found:
+        asked = f"{text[:80]!r}{'...' if len(text) > 80 else ''}"
+        raise CheckpointError(
+            f"no network has the name or SHA-256 {asked}: there are {_some_names(known)}; train or upload others"
+        )
+    return found[0]
+
+
+@lru_cache(maxsize=64)
+def other_name(digest: str) -> str:
+    """The name of the network in `others/` with this SHA-256; empty where none has it."""
+    return next((each.name for each in _in(paths.others()) if each.sha256 == digest), "")
+
+
+def _meant(known: Sequence[Baseline], text: str) -> list[Baseline]:
+    found = [each for each in known if folded(each.name) == folded(text)]
+    if not found and len(text) >= FEWEST_DIGITS:
+        found = [each for each in known if each.sha256.startswith(text.lower())]
+    return found
+
+
+def checkpoint_of(baseline: Baseline, store: Store) -> Checkpoint:
+    """Its weights, with a card; shared between callers, so do not change the network.
+
+    Raises:
+        CheckpointError: a shipped file is damaged or gone.
+        StoreError: the artefact is damaged or gone.
+    """
+    if baseline.record is None:
+        return _shipped_checkpoint(baseline.name, baseline.sha256)
+    from roboreg_core.models.checkpoints import make_card
+
+    loaded = _own_checkpoint(store.artifacts, baseline.sha256)
+    card = make_card(loaded.model, loaded.content, **_card_facts(baseline))
+    return replace(loaded, name=baseline.name, card=card, notes=baseline.notes)
+
+
+@lru_cache(maxsize=4)
+def _shipped_checkpoint(name: str, sha256: str) -> Checkpoint:
+    from roboreg_core.models import checkpoints
+
+    del sha256  # only the key under which it is kept: another file of that name is read anew
+    return checkpoints.load(name)
+
+
+@lru_cache(maxsize=4)
+def _own_checkpoint(artifacts: Artifacts, sha256: str) -> Checkpoint:
+    from roboreg_core.models import checkpoints
+
+    return checkpoints.from_bytes(artifacts.get(sha256))
+
+
+def command_of(record: Record) -> str:
+    """The command line that trains the network of this record again; the record is of a training."""
+    spec = TrainingSpec.from_json(record.spec)
+    return spec.command(record.result.get("teacher", {}).get("sha256", ""))
+
+
+def _card_facts(baseline: Baseline) -> dict[str, Any]:
+    """What the card says beside the weights' own facts; the same fields as a training on the command line writes."""
+    assert baseline.record is not None
+    spec, result = baseline.record.spec, baseline.record.result
+    facts: dict[str, Any] = {
+        "name": baseline.name,
+        "accuracy": {"test": baseline.accuracy, "images": baseline.images, "precision": "float32", "epoch": "last"},
+        "environment": result["environment"],
+        "created": baseline.created,
+        "notes": list(baseline.notes),
+    }
+    if baseline.origin != TRAINED:
+        return {**facts, "uploaded": {"file_name": spec["file_name"]}}
+    recipe = TrainingSpec.from_json(spec).training().to_json()
+    trained: dict[str, Any] = {"recipe": recipe, "reproduce": command_of(baseline.record)}
+    trained |= {"teacher": result["teacher"]} if "teacher" in result else {}
+    return {**facts, **trained, "seed": baseline.seed, "images": baseline.training_set, "history": result["history"]}
+
+
+def _in(folder: Path) -> list[Baseline]:
+    """Those in a folder, read from the cards; a file that has none is told with its digest alone."""
+    files = sorted(folder.glob("*.safetensors"))
+    return [_of_file(path, _stamp(path), _stamp(path.with_suffix(".json"))) for path in files]
+
+
+@lru_cache(maxsize=16)
+def _of_file(path: Path, weights: tuple[int, int] | None, card_stamp: tuple[int, int] | None) -> Baseline:
+    del weights, card_stamp  # only the key under which it is kept
+    try:
+        card: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        card = {}
+    recipe, accuracy = card.get("recipe") or {}, card.get("accuracy") or {}
+    images = str(card.get("images", ""))
+    return Baseline(
+        name=path.stem,
+        sha256=card.get("sha256") or hashlib.sha256(path.read_bytes()).hexdigest(),
+        origin=SHIPPED,
+        accuracy=accuracy.get("test"),
+        images=accuracy.get("images", 0),
+        recipe=recipe.get("recipe", ""),
+        epochs=recipe.get("epochs"),
+        training_set=next((each for each in ("full", "bundled") if f"({each})" in images), ""),
+        seed=card.get("seed"),
+        created=card.get("created", ""),
+    )
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _told_apart(own: Sequence[Baseline], shipped: Iterable[Baseline]) -> list[Baseline]:
+    taken = {folded(each.name) for each in shipped}
+    found = []
+    for each in reversed(own):
+        name = free_name(each.name, taken.__contains__)
+        taken.add(folded(name))
+        found.append(replace(each, name=name))
+    return found[::-1]
+
+
+def _some_names(known: Sequence[Baseline]) -> str:
+    shown = ", ".join(repr(each.name) for each in known[:_NAMES_SHOWN]) or "none"
+    return shown + (" and more" if len(known) > _NAMES_SHOWN else "")

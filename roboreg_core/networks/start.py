@@ -1,0 +1,79 @@
+"""Sets about making a network: as a job of the engine, or in the caller's own process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from roboreg_core.networks.execute import FILE, execute, task_for
+from roboreg_core.networks.management import check_name
+from roboreg_core.networks.registry import Baseline, baselines, of_record
+from roboreg_core.networks.spec import NETWORK, NetworkSpec, UploadSpec
+from roboreg_core.networks.uploaded_weights import check_size, check_suffix
+from roboreg_core.runs.local import make_here
+
+if TYPE_CHECKING:
+    from roboreg_core.jobs.engine import Engine
+    from roboreg_core.store.records import Job
+    from roboreg_core.store.store import Store
+
+
+def existing(store: Store, spec: NetworkSpec) -> Baseline | None:
+    """The network that this spec would make, where it is there; it may have another name."""
+    return next((each for each in baselines(store) if each.record is not None and each.record.id == spec.id), None)
+
+
+def unfinished(store: Store, spec: NetworkSpec) -> Job | None:
+    """The newest job for this very network that is under way, or was broken off and has a state to go on from."""
+    jobs = (job for job in store.list_jobs(NETWORK) if job.key == spec.id)
+    return next((job for job in jobs if not job.status.is_ended or (job.status.can_resume and job.state)), None)
+
+
+def start(engine: Engine, spec: NetworkSpec, content: bytes | None = None) -> Job:
+    """Queue what makes the network; one that was broken off goes on from its last epoch, under the name it then had.
+
+    A job under way for the same network is returned instead of a second one, and where it is there already, a finished
+    one. `content` are an upload's bytes.
+
+    Raises:
+        StoreError: the name is taken, or the bytes cannot be kept.
+        CheckpointError: of an upload, where its size or suffix tells that it is no network.
+    """
+    store = engine.store
+    if existing(store, spec) is None:
+        before = unfinished(store, spec)
+        if before is not None:
+            return before if not before.status.is_ended else engine.resume(before.id)
+        check_name(store, spec.name, but=spec.id)
+    _check_file(spec)
+    return engine.submit(task_for(spec, store, content))
+
+
+def make(
+    store: Store,
+    spec: NetworkSpec,
+    content: bytes | None = None,
+    *,
+    on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
+) -> Baseline:
+    """Make the network in this process and keep it; one that is there already is returned as it is.
+
+    A training that was interrupted goes on from its last epoch. `on_report` is told what a job tells.
+
+    Raises:
+        StoreError: the name is taken.
+        CheckpointError: the file is no dense ResNet-20.
+    """
+    known = existing(store, spec)
+    if known is not None:
+        return known
+    check_name(store, spec.name, but=spec.id)
+    _check_file(spec)
+    inputs = {} if content is None else {FILE: content}
+    return of_record(make_here(execute, NETWORK, spec.id, spec.to_json(), inputs, store, on_report=on_report))
+
+
+def _check_file(spec: NetworkSpec) -> None:
+    if isinstance(spec, UploadSpec):
+        check_size(spec.size)
+        check_suffix(spec.file_name)

@@ -1,0 +1,1 @@
+"""Predictions from measured schedules: sensitivity, accuracy, fine-tuning recovery, latency."""

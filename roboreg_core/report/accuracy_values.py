@@ -1,0 +1,94 @@
+"""Accuracy, damage, per-class metrics and confusion matrices of a run, for the report.
+
+Every number and verdict is the `Summary`'s, which `runs show RUN --json` prints.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from roboreg_core.charts import changed_predictions, confusion_difference, confusion_matrix, per_class_metrics
+from roboreg_core.evaluation.paired_tests import p_words
+from roboreg_core.report.svg import INK, figure
+from roboreg_core.report.values import Cell, Number, Rows, count, count_table, decimal, percent, points
+from roboreg_core.runs.metric_pairs import MEASURES
+from roboreg_core.runs.summary import Summary
+from roboreg_core.wording import run_facts
+
+
+def accuracy_rows(found: Summary, stage_names: dict[str, str]) -> Rows:
+    """Accuracy and loss of each stage, and its paired comparison with the baseline."""
+    return [[name, *_accuracy_cells(found, stage)] for stage, name in stage_names.items() if stage in found.paired]
+
+
+def _accuracy_cells(found: Summary, stage: str) -> list[Cell]:
+    report, paired = run_facts.report_of(found.record, stage), found.paired[stage]
+    cells: list[Cell] = [percent(report["accuracy"], 2), decimal(report["loss"], ".4f")]
+    if stage == found.baseline.stage and found.baseline.record is found.record:
+        return [*cells, "", "", "", "", ""]
+    verdict = paired.verdict
+    margin = Number(value=verdict.margin, text=f"±{verdict.margin * 100:.2f} points")
+    flips = (count(paired.flips.lost), count(paired.flips.gained))
+    return [*cells, points(verdict.difference, 2, verdict.kind), margin, *flips, verdict.words]
+
+
+def damage_values(found: Summary) -> dict[str, Any]:
+    """Test images followed from the dense to the pruned to the fine-tuned network: `figure`, `bands`, `by_class`."""
+    frame, followed = changed_predictions.damage_data(found), found.damage
+    bands = [
+        [changed_predictions.BAND_WORDS[band], text, count(followed.count(band))]
+        for band, text in followed.meanings.items()
+    ]
+    chart = figure(changed_predictions.damage_chart(frame), "damage", changed_predictions.damage_title(frame))
+    return {"figure": chart, "bands": bands, "by_class": count_table("class", changed_predictions.damage_table(frame))}
+
+
+def class_values(found: Summary) -> dict[str, Any]:
+    """Per-class metrics with changes and verdicts: `figure`, `rows`, and `worst`, the class of the lowest recall."""
+    frame = per_class_metrics.classes_data(found.record, found.final)
+    worst = found.worst_class()
+    return {
+        "figure": figure(per_class_metrics.classes_chart(frame), "classes", per_class_metrics.classes_title(frame)),
+        "rows": [_class_row(found, place) for place in range(len(found.reports[found.final]))],
+        "worst": {"name": worst["name"], "recall": percent(worst["recall"]), "verdict": worst["verdict"]["words"]},
+    }
+
+
+def _class_row(found: Summary, place: int) -> list[Cell]:
+    row, per_class = found.reports[found.final][place], found.paired[found.final].per_class
+    # Averages follow the classes, and have no test.
+    verdict = per_class[place].verdict if place < len(per_class) else None
+    cells: list[Cell] = [row["name"]]
+    for measure in MEASURES:
+        tested = verdict if measure == "recall" else None
+        change = tested.difference if tested else row[f"{measure}_change"]
+        cells += [percent(row[measure]), points(change, verdict=tested.kind if tested else "")]
+    return [*cells, count(row["support"]), verdict.words if verdict else ""]
+
+
+def confusion_values(found: Summary, against: str) -> dict[str, Any]:
+    """The confusion matrix (`figure`, `table`) and its change (`change_figure`, `change_table`, `significant`)."""
+    frame = confusion_matrix.confusion_data(run_facts.report_of(found.record, found.final))
+    change = confusion_difference.difference_data(found.paired[found.final].confusion, found.classes)
+    chart = confusion_difference.difference_chart(change, ink=INK)
+    chart = chart.properties(description=confusion_difference.difference_alt(change, against))
+    corner = "true \\ predicted"
+    return {
+        "figure": figure(
+            confusion_matrix.confusion_chart(frame, ink=INK), "confusion", confusion_matrix.confusion_title(frame)
+        ),
+        "table": count_table(corner, confusion_matrix.confusion_table(frame, "count")),
+        "change_figure": figure(chart, "difference", confusion_difference.difference_title(change, against)),
+        "change_table": count_table(corner, confusion_difference.difference_table(change)),
+        "significant": [
+            [
+                f"{row['true']} taken for {row['predicted']}",
+                row["before"],
+                row["after"],
+                row["signed"],
+                p_words(row["p"]),
+            ]
+            for row in change[change["is_real"]].sort_values("better").to_dict("records")
+        ],
+        "rule": confusion_difference.RULE,
+    }

@@ -1,0 +1,156 @@
+"""The report on several runs side by side.
+
+Every number and verdict is the `Comparison`'s, which `compare RUN RUN --json` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from roboreg_core.charts import (
+    comparison_table,
+    palette,
+    recall_slopes,
+    schedule_strips,
+    shared_error_matrix,
+    tradeoff_scatter,
+)
+from roboreg_core.report import provenance
+from roboreg_core.report.jinja_environment import render
+from roboreg_core.report.svg import INK, Figure, figure
+from roboreg_core.report.values import Cell, Number, RunName, count, decimal, millions, percent, points, relative
+from roboreg_core.runs.comparison import Comparison, Row
+from roboreg_core.runs.metric_pairs import COSTS
+from roboreg_core.runs.summary import DENSE
+from roboreg_core.schedules.schedule import N_BLOCKS
+from roboreg_core.store.records import Record
+from roboreg_core.wording import fmt, run_facts
+
+Names = Mapping[str, RunName]
+Styles = Mapping[str, palette.Style]
+
+
+def comparison_html(found: Comparison, styles: Styles) -> str:
+    """Render the report on a comparison; `styles` has a style for each run's id, see `palette.styles`."""
+    records = [row.record for row in found.rows]
+    names = {run: RunName.of(label, styles[run]) for run, label in run_facts.labels(records).items()}
+    title = comparison_table.comparison_title(found)
+    return render(
+        "comparison.html.j2",
+        name=f"{len(records)} runs",
+        finding=f"{title[:1].upper()}{title[1:]}.",
+        lead=[f"{len(records)} runs; every change is against {_baseline(found)}."],
+        unlike=found.unlike,
+        accuracy=[[names[row.record.id], *_accuracy_cells(found, row)] for row in found.rows],
+        depends_on=sorted({run_facts.depends_on(record) for record in records}),
+        costs=[[names[row.record.id], *_cost_cells(found, row)] for row in found.rows],
+        blocks=[f"block {block}" for block in range(1, N_BLOCKS + 1)],
+        schedules=_schedules(found, names),
+        tradeoffs=[_tradeoff(records, cost, styles) for cost in COSTS],
+        class_names=list(found.classes),
+        classes=_classes(found, names, styles),
+        overlap=_overlap(found),
+        settings=[[names[record.id], *_settings(record)] for record in records],
+        checksums=_checksums(records, names),
+        runs=[{"label": run_facts.label(record), "command": record.result["command"]} for record in records],
+        arguments=" ".join(record.id for record in records) + provenance.baseline_option(found.baseline),
+    )
+
+
+def _baseline(found: Comparison) -> str:
+    if found.baseline == DENSE:
+        return "the dense network that the run started from"
+    return f"{run_facts.label(found.rows[0].baseline.record)} (run {found.baseline})"
+
+
+def _accuracy_cells(found: Comparison, row: Row) -> list[Cell]:
+    worst = min(range(len(row.recalls)), key=lambda place: row.recalls[place].value)
+    cells: list[Cell] = [found.classes[worst], percent(row.recalls[worst].value)]
+    accuracy = percent(row.accuracy.value, 2)
+    if row.record.id == found.baseline:
+        return [accuracy, "baseline", *cells, "", ""]
+    verdict, recall = row.paired.verdict, row.paired.per_class[worst].verdict
+    change = points(verdict.difference, 2, verdict.kind)
+    return [accuracy, change, *cells, points(recall.difference, verdict=recall.kind), verdict.words]
+
+
+def _cost_cells(found: Comparison, row: Row) -> list[Cell]:
+    pairs = [row.counts[cost] for cost in COSTS]
+    values = (count(int(pairs[0].value)), millions(pairs[1].value), decimal(pairs[2].value, ".2f"))
+    cells: list[Cell] = []
+    for value, pair in zip(values, pairs, strict=True):
+        cells += [value, "" if row.record.id == found.baseline else relative(pair.relative)]
+    return [*cells, ", ".join(tradeoff_scatter.COST_WORDS[cost] for cost in COSTS if row.front[cost])]
+
+
+def _schedules(found: Comparison, names: Names) -> dict[str, Any]:
+    """Filters kept per block; a block where all runs agree is dimmed."""
+    frame = schedule_strips.strip_data(found)
+    chart = figure(schedule_strips.strip_chart(frame, ink=INK), "strip", schedule_strips.strip_title(frame))
+    rows = [[names[row.record.id], *_filter_cells(found, row)] for row in found.rows]
+    return {"figure": chart, "rows": rows}
+
+
+def _filter_cells(found: Comparison, row: Row) -> list[Cell]:
+    kept = zip(row.record.result["schedule"], found.differs, strict=True)
+    return [replace(count(filters), dimmed=not differs) for filters, differs in kept]
+
+
+def _tradeoff(records: Sequence[Record], cost: str, styles: Styles) -> Figure:
+    frame = tradeoff_scatter.tradeoff_data(records, cost, styles)
+    return figure(
+        tradeoff_scatter.tradeoff_chart(frame, cost), f"tradeoff-{cost}", tradeoff_scatter.tradeoff_title(frame, cost)
+    )
+
+
+def _classes(found: Comparison, names: Names, styles: Styles) -> dict[str, Any]:
+    frame = recall_slopes.slopes_data(found, styles)
+    chart = figure(recall_slopes.slopes_chart(frame), "slopes", recall_slopes.slopes_title(frame))
+    rows = [[names[row.record.id], *_recall_cells(found, row)] for row in found.rows]
+    return {"figure": chart, "rows": rows}
+
+
+def _recall_cells(found: Comparison, row: Row) -> list[Cell]:
+    """The baseline's recalls, or another run's changes to them in points, without the unit."""
+    if row.record.id == found.baseline:
+        return [percent(pair.value) for pair in row.recalls]
+    verdicts = [flips.verdict for flips in row.paired.per_class]
+    return [
+        Number(value=each.difference, text=fmt.signed(each.difference * 100), verdict=each.kind) for each in verdicts
+    ]
+
+
+def _overlap(found: Comparison) -> dict[str, Any]:
+    """Test images that two runs lose alike: `figure`, and `rows` of each pair, the most alike first."""
+    frame = shared_error_matrix.overlap_data(found)
+    chart = figure(
+        shared_error_matrix.overlap_chart(frame, ink=INK), "overlap", shared_error_matrix.overlap_title(frame)
+    )
+    pairs = frame[frame["run_id"] < frame["other_id"]].sort_values("jaccard", ascending=False)
+    rows = [
+        [
+            f"{row['run']} and {row['other']}",
+            count(row["both"]),
+            percent(row["jaccard"]),
+            decimal(row["by_chance"], ",.1f"),
+        ]
+        for row in pairs.to_dict("records")
+    ]
+    return {"figure": chart, "rows": rows}
+
+
+def _settings(record: Record) -> list[Cell]:
+    spec, result = record.spec, record.result
+    made = f"{fmt.moment(record.created)} UTC"
+    images, torch = result["images"]["training"], result["environment"]["torch"]
+    return [record.id, made, spec["method"], spec["epochs"], spec["seed"], images, torch]
+
+
+def _checksums(records: Sequence[Record], names: Names) -> dict[str, str]:
+    return {
+        f"{names[record.id].text}: {name}" if name == provenance.OWN_WEIGHTS else name: digest
+        for record in records
+        for name, digest in provenance.checksums(record).items()
+    }

@@ -1,0 +1,182 @@
+"""Several runs side by side against one baseline: what the Compare page shows and `compare RUN RUN` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roboreg_core.errors import DataError, SpecError
+from roboreg_core.evaluation.paired_tests import Paired, compare
+from roboreg_core.evaluation.pareto_front import pareto_front
+from roboreg_core.evaluation.shared_errors import Overlap, overlap
+from roboreg_core.runs import metric_pairs
+from roboreg_core.runs.comparability import Unlike, unlike
+from roboreg_core.runs.predicted_classes import labels_of, predictions
+from roboreg_core.runs.results import final_stage
+from roboreg_core.runs.summary import DENSE, Baseline, baseline_of
+
+if TYPE_CHECKING:
+    from roboreg_core.store.records import Record
+    from roboreg_core.store.store import Store
+
+FEWEST, MOST = 2, 16
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Row:
+    """One run of a comparison.
+
+    Attributes:
+        record, stage: the run and its last stage, whose network is compared.
+        baseline: what it is compared with: its own dense network, or the chosen run.
+        accuracy: beside the baseline's.
+        paired: the paired comparison with the baseline.
+        counts: `figures.counts_of` beside the baseline's.
+        recalls: of the ten classes, beside the baseline's.
+        front: for each of `figures.COSTS`, whether no other run of the comparison beats it.
+    """
+
+    record: Record
+    stage: str
+    baseline: Baseline
+    accuracy: metric_pairs.Pair
+    paired: Paired
+    counts: dict[str, metric_pairs.Pair]
+    recalls: tuple[metric_pairs.Pair, ...]
+    front: dict[str, bool]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every figure as a JSON object."""
+        spec = self.record.spec
+        return {
+            "run": self.record.id,
+            "created": self.record.created,
+            "recorded": self.record.recorded,
+            "stage": self.stage,
+            "schedule": self.record.result["schedule"],
+            "method": spec["method"],
+            "epochs": spec["epochs"],
+            "seed": spec["seed"],
+            "accuracy": self.accuracy.to_json(),
+            "verdict": self.paired.verdict.to_json(),
+            "flips": asdict(self.paired.flips),
+            "counts": {name: pair.to_json() for name, pair in self.counts.items()},
+            "recalls": [
+                {**pair.to_json(), "p": flips.p, "verdict": flips.verdict.to_json()}
+                for pair, flips in zip(self.recalls, self.paired.per_class, strict=True)
+            ],
+            "front": self.front,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison:
+    """Runs side by side.
+
+    Attributes:
+        baseline: `dense`, each run against the network that it started from, or a run's id.
+        classes: names of the ten classes.
+        rows: a run each, as asked for.
+        differs: for each of the nine blocks, whether the schedules differ there.
+        overlap: of the images that each run loses to its dense network, in the order of `rows`.
+        unlike: what differs besides schedule and method.
+    """
+
+    baseline: str
+    classes: tuple[str, ...]
+    rows: tuple[Row, ...]
+    differs: tuple[bool, ...]
+    overlap: Overlap
+    unlike: tuple[Unlike, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every figure as a JSON object."""
+        return {
+            "baseline": self.baseline,
+            "classes": list(self.classes),
+            "runs": [row.to_json() for row in self.rows],
+            "differs": list(self.differs),
+            "overlap": self.overlap.to_json(),
+            "unlike": [each.to_json() for each in self.unlike],
+        }
+
+
+def compare_runs(records: Sequence[Record], store: Store, baseline: Record | None = None) -> Comparison:
+    """Compare 2 to 16 runs with the dense networks that they started from, or with `baseline`, which may be among them.
+
+    Raises:
+        SpecError: there are too few runs or too many, or one is named twice.
+        StoreError: logits are missing from the store.
+        DataError: a run was measured on other images than those that are here.
+    """
+    _check(records)
+    costs = [metric_pairs.counts_of(record, "final") for record in records]
+    accuracies = [_report(record, final_stage(record))["accuracy"] for record in records]
+    fronts = {name: pareto_front([cost[name] for cost in costs], accuracies) for name in metric_pairs.COSTS}
+    rows = tuple(
+        _row(
+            record,
+            baseline_of(record, store, baseline),
+            store,
+            {name: bool(front[i]) for name, front in fronts.items()},
+        )
+        for i, record in enumerate(records)
+    )
+    schedules = np.array([record.result["schedule"] for record in records])
+    among = records if baseline is None or baseline.id in {record.id for record in records} else [*records, baseline]
+    return Comparison(
+        baseline=DENSE if baseline is None else baseline.id,
+        classes=tuple(row["name"] for row in _report(records[0], DENSE)["per_class"]),
+        rows=rows,
+        differs=tuple((schedules != schedules[0]).any(0).tolist()),
+        overlap=_overlap(records, store),
+        unlike=unlike(among),
+    )
+
+
+def _check(records: Sequence[Record]) -> None:
+    if not FEWEST <= len(records) <= MOST:
+        raise SpecError(f"a comparison takes {FEWEST} to {MOST} runs, got {len(records)}; choose others")
+    ids = [record.id for record in records]
+    twice = next((run for run in ids if ids.count(run) > 1), None)
+    if twice is not None:
+        raise SpecError(f"a comparison takes each run once, got {twice} twice; leave one out")
+
+
+def _row(record: Record, baseline: Baseline, store: Store, front: dict[str, bool]) -> Row:
+    stage, labels = final_stage(record), labels_of(record)
+    if len(baseline.predictions.classes) != len(labels):
+        raise DataError(f"runs {record.id} and {baseline.record.id} must be measured on the same images, got others")
+    report = _report(record, stage)
+    classes = zip(report["per_class"], baseline.report["per_class"], strict=True)
+    return Row(
+        record=record,
+        stage=stage,
+        baseline=baseline,
+        accuracy=metric_pairs.Pair(value=report["accuracy"], baseline=baseline.report["accuracy"]),
+        paired=compare(labels, baseline.predictions.classes, predictions(record, store)[stage].classes),
+        counts=metric_pairs.pairs(
+            metric_pairs.counts_of(record, "final"), metric_pairs.counts_of(baseline.record, baseline.network)
+        ),
+        recalls=tuple(metric_pairs.Pair(value=row["recall"], baseline=before["recall"]) for row, before in classes),
+        front=front,
+    )
+
+
+def _overlap(records: Sequence[Record], store: Store) -> Overlap:
+    """Lost are the images that a run's dense network had right and its final network has wrong."""
+    lost, right = [], 0
+    for record in records:
+        labels, found = labels_of(record), predictions(record, store)
+        was = found[DENSE].classes == labels
+        lost.append(was & (found[final_stage(record)].classes != labels))
+        right = max(right, int(was.sum()))
+    return overlap(np.stack(lost), right)
+
+
+def _report(record: Record, stage: str) -> dict[str, Any]:
+    report: dict[str, Any] = record.result["stages"][stage]
+    return report

@@ -1,0 +1,76 @@
+"""A run in the caller's own process, kept in the store: how the command line does without an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from roboreg_core import paths
+from roboreg_core.jobs.task import LocalContext, TaskFunction
+from roboreg_core.runs.execute import execute
+from roboreg_core.runs.spec import KIND
+from roboreg_core.store.records import Record
+from roboreg_core.store.row_mapping import now
+
+if TYPE_CHECKING:
+    from roboreg_core.runs.spec import RunSpec
+    from roboreg_core.store.store import Store
+
+
+def run_here(
+    spec: RunSpec,
+    inputs: dict[str, bytes],
+    store: Store,
+    *,
+    on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
+) -> Record:
+    """Do a run and keep it; one that was interrupted goes on from its last epoch when it is asked for again.
+
+    `inputs` and what `on_report` is told are those of `execute`.
+    """
+    return make_here(execute, KIND, spec.id, spec.to_json(), inputs, store, on_report=on_report)
+
+
+def make_here(
+    function: TaskFunction,
+    kind: str,
+    key: str,
+    spec: dict[str, Any],
+    inputs: dict[str, bytes],
+    store: Store,
+    *,
+    on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
+) -> Record:
+    """Call a task function and keep its record of this kind and id, going on from what an interrupted call saved."""
+    from roboreg_core.models.checkpoints import write_whole
+
+    unfinished = paths.home() / "unfinished" / key
+    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    context = LocalContext(
+        inputs=inputs,
+        state=unfinished.read_bytes() if unfinished.exists() else None,
+        on_report=on_report,
+        on_save=lambda state: write_whole(unfinished, state),
+        on_put=record_writer(store),
+    )
+    output = function(spec, context)
+    artifacts = {name: store.artifacts.put(part) for name, part in output.artifacts.items()}
+    record = Record(
+        kind=kind,
+        id=key,
+        created=now(),
+        spec=spec,
+        result={**output.result, "artifacts": artifacts},
+    )
+    store.put_record(record)
+    unfinished.unlink(missing_ok=True)
+    return record
+
+
+def record_writer(store: Store) -> Callable[[str, str, dict[str, Any], dict[str, Any]], None]:
+    """An `on_put` of a `LocalContext` that writes each record to the store."""
+
+    def put(kind: str, key: str, spec: dict[str, Any], result: dict[str, Any]) -> None:
+        store.complete_record(Record(kind=kind, id=key, created=now(), spec=spec, result=result))
+
+    return put

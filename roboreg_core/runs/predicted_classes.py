@@ -1,0 +1,87 @@
+"""Predictions of a run's networks on the test images, read from its logits once and kept."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from roboreg_core.datasets import manifest
+from roboreg_core.errors import DataError, StoreError
+from roboreg_core.runs.results import STAGES
+
+if TYPE_CHECKING:
+    from roboreg_core.store.artifacts import Artifacts
+    from roboreg_core.store.records import Record
+    from roboreg_core.store.store import Store
+
+# Networks whose predictions stay in memory, at 120 kB each.
+KEPT = 512
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predictions:
+    """One network on every test image; the arrays are shared, do not write to them.
+
+    Attributes:
+        classes: int64 (n,), the predicted class.
+        confidence: float32 (n,), its probability.
+    """
+
+    classes: np.ndarray
+    confidence: np.ndarray
+
+
+def predictions(record: Record, store: Store) -> dict[str, Predictions]:
+    """Stage -> what its network predicted, dense first.
+
+    Raises:
+        StoreError: the run's logits are missing from the store.
+    """
+    named = record.result.get("artifacts") or {}
+    stages = [stage for stage in STAGES if stage in record.result["stages"]]
+    for stage in stages:
+        if f"logits_{stage}" not in named:
+            raise StoreError(f"run {record.id} names no logits of its {stage} network: do it again")
+    return {stage: _read(store.artifacts, named[f"logits_{stage}"]) for stage in stages}
+
+
+def labels_of(record: Record) -> np.ndarray:
+    """True classes of the images that a run was measured on, int64 (n,).
+
+    Raises:
+        DataError: it was measured on other images than are here.
+    """
+    labels, images = manifest.test_labels(), record.result["stages"]["dense"]["images"]
+    if images != len(labels):
+        raise DataError(f"run {record.id} must be measured on the {len(labels):,} test images, got {images:,}")
+    return labels
+
+
+def predictions_csv(record: Record, store: Store) -> str:
+    """Every test image with its true class and each stage's predicted class and confidence, as CSV."""
+    import pandas as pd
+
+    from roboreg_core.datasets.images import CLASSES
+    from roboreg_core.datasets.sources import test_images
+
+    names = np.array(CLASSES)
+    labels = test_images().labels.numpy()
+    frame = pd.DataFrame({"image": np.arange(len(labels)), "true": names[labels]})
+    for stage, each in predictions(record, store).items():
+        frame[stage] = names[each.classes]
+        frame[f"{stage}_confidence"] = each.confidence.round(6)
+    return frame.to_csv(index=False)
+
+
+@lru_cache(maxsize=KEPT)
+def _read(artifacts: Artifacts, name: str) -> Predictions:
+    values = np.load(io.BytesIO(artifacts.get(name)), allow_pickle=False)
+    odds = np.exp(values - values.max(1, keepdims=True))
+    classes, confidence = values.argmax(1), odds.max(1) / odds.sum(1)
+    for array in (classes, confidence):
+        array.setflags(write=False)
+    return Predictions(classes=classes, confidence=confidence)

@@ -1,0 +1,116 @@
+"""The file that saved schedules travel in: JSON with a format, a version and one entry a schedule.
+
+    {"format": "roboreg-schedules", "version": 1,
+     "schedules": [{"name": "half", "note": "", "tags": ["meeting"], "schedule": [8, 8, 8, 16, 16, 16, 32, 32, 32]}]}
+
+A file is read whole or not at all: one bad entry, and nothing is taken from it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from roboreg_core.errors import ScheduleError
+from roboreg_core.schedules.saved_schedules import Draft
+from roboreg_core.schedules.schedule import Schedule
+
+FORMAT, VERSION = "roboreg-schedules", 1
+# Far more than a person makes; a larger file is something else.
+LARGEST_FILE, MOST_ENTRIES = 4_000_000, 1_000
+_FIELDS = ("name", "note", "tags", "schedule")
+
+
+def write(drafts: Sequence[Draft]) -> str:
+    """The file's text."""
+    entries = [
+        {"name": each.name, "note": each.note, "tags": list(each.tags), "schedule": each.schedule.to_json()}
+        for each in drafts
+    ]
+    whole = {"format": FORMAT, "version": VERSION, "schedules": entries}
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+def read(content: bytes) -> list[Draft]:
+    """The schedules in a file.
+
+    Raises:
+        ScheduleError: it is no such file, or an entry breaks a rule; says which entry and which rule.
+    """
+    value = read_json(content)
+    if not is_ours(value):
+        raise ScheduleError(
+            f"a file of saved schedules must be an object with `format` {FORMAT!r}, got {_short(value)}; "
+            "export one to see the form"
+        )
+    if value.get("version") != VERSION:
+        raise ScheduleError(
+            f"a file of saved schedules must have version {VERSION}, got {_short(value.get('version'))}: "
+            "update RoboReg, or export it again with this one"
+        )
+    entries = value.get("schedules")
+    if not isinstance(entries, list) or not 1 <= len(entries) <= MOST_ENTRIES:
+        raise ScheduleError(f"`schedules` must be a list of 1..{MOST_ENTRIES:,} entries, got {_short(entries)}")
+    return [_entry(entry, number) for number, entry in enumerate(entries, start=1)]
+
+
+def read_json(content: bytes) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        ScheduleError: it is no JSON, or too large.
+    """
+    if len(content) > LARGEST_FILE:
+        raise ScheduleError(f"a schedule file must be at most {LARGEST_FILE:,} bytes, got {len(content):,}")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise ScheduleError("a schedule file must be JSON, got something else; export one to see the form") from None
+
+
+def is_ours(value: Any) -> bool:
+    """True for what `write` made, good or bad."""
+    return isinstance(value, dict) and value.get("format") == FORMAT
+
+
+def file_name(drafts: Sequence[Draft]) -> str:
+    """A name for the file that any system takes."""
+    if len(drafts) != 1:
+        return "roboreg-schedules.json"
+    plain = re.sub(r"[^a-z0-9]+", "-", drafts[0].name.lower()).strip("-")[:40].strip("-")
+    return f"schedule-{plain or str(drafts[0].schedule).replace(',', '-')}.json"
+
+
+def _entry(entry: Any, number: int) -> Draft:
+    try:
+        return _draft(entry)
+    except ScheduleError as error:
+        name = entry.get("name") if isinstance(entry, dict) else None
+        called = f" ({_short(name)})" if name else ""
+        raise ScheduleError(f"entry {number}{called}: {error}; nothing was imported") from None
+
+
+def _draft(entry: Any) -> Draft:
+    if not isinstance(entry, dict):
+        raise ScheduleError(f"an entry must be an object, got {_short(entry)}")
+    unknown = [field for field in entry if field not in _FIELDS]
+    if unknown:
+        raise ScheduleError(f"an entry must have only {', '.join(_FIELDS)}, got {_short(unknown[0])}")
+    for field in ("name", "schedule"):
+        if field not in entry:
+            raise ScheduleError(f"an entry must have a {field}, got none")
+    name, note, tags = entry["name"], entry.get("note", ""), entry.get("tags", [])
+    for field, value in (("name", name), ("note", note)):
+        if not isinstance(value, str):
+            raise ScheduleError(f"a {field} must be a text, got {_short(value)}")
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise ScheduleError(f"tags must be a list of texts, got {_short(tags)}")
+    return Draft(name=name, note=note, tags=tuple(tags), schedule=Schedule.from_json(entry["schedule"]))
+
+
+def _short(value: Any) -> str:
+    """A value as an error message quotes it."""
+    text = ascii(value) if isinstance(value, (dict, list)) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

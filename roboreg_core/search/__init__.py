@@ -1,0 +1,1 @@
+"""Search for the best schedules within limits on cost and accuracy loss."""

@@ -1,0 +1,199 @@
+"""Does a search that measures: in a worker as a job, or in the caller's own process.
+
+Every schedule that is measured is handed over as a point, so that it serves sweeps and predictions too, and none is
+measured twice. What was measured is the job's state: an interrupted search goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from roboreg_core.device import choose_device, environment
+from roboreg_core.jobs.task import Context, Output, Task
+from roboreg_core.runs.local import make_here
+from roboreg_core.schedules.schedule import Schedule
+from roboreg_core.search.spec import SEARCH, SearchSpec, estimate_seconds, known_points, outlook_of
+from roboreg_core.sweeps import points as points_json
+from roboreg_core.sweeps.execute import PartSpec, ScheduleProgress, lent_pruner
+from roboreg_core.sweeps.points import Point, Seen
+from roboreg_core.sweeps.spec import point_record
+
+if TYPE_CHECKING:
+    import torch
+
+    from roboreg_core.models.checkpoints import Checkpoint
+    from roboreg_core.pruning.prune import Pruner
+    from roboreg_core.search.best_schedules import Candidate
+    from roboreg_core.search.refinement import Trial
+    from roboreg_core.store.records import Record
+    from roboreg_core.store.store import Store
+
+FUNCTION = f"{__name__}:search"
+TIMED_REPEATS = 7
+
+
+def task_for(spec: SearchSpec, checkpoint: Checkpoint, store: Store) -> Task:
+    """What to hand to the job engine: the dense network and the known points go along."""
+    inputs = {name: store.artifacts.put(content) for name, content in _inputs(spec, checkpoint, store).items()}
+    return Task(kind=SEARCH, key=spec.id, function=FUNCTION, spec=spec.to_json(), inputs=inputs)
+
+
+def search_here(
+    spec: SearchSpec,
+    checkpoint: Checkpoint,
+    store: Store,
+    *,
+    on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
+) -> Record:
+    """Search in this process and keep the record.
+
+    Points and the state of the search are kept as they come: an interrupted search, called again, goes on.
+    """
+    found = store.get_record(spec.id)
+    if found is not None:
+        return found
+
+    inputs = _inputs(spec, checkpoint, store)
+    return make_here(search, SEARCH, spec.id, spec.to_json(), inputs, store, on_report=on_report)
+
+
+def search(spec_json: dict[str, Any], context: Context) -> Output:
+    """Search. `context.inputs` holds `dense` (safetensors) and `points` (JSON lines of what is known).
+
+    The result holds `answers` (`closest` where none keeps the limits) and all `candidates` (see
+    `analysis.candidates.Candidate.to_json`), `trials` with who proposed them, how many were `measured` now, and where.
+
+    Raises `Stopped` where the context says so, `RoboRegError` on bad input.
+    """
+    from roboreg_core.search.best_schedules import closest
+    from roboreg_core.search.refinement import Effort, Trial, measured_candidates, refine
+
+    spec = SearchSpec.from_json(spec_json)
+    points = [points_json.from_json(json.loads(line)) for line in context.inputs["points"].decode().splitlines()]
+    outlook = outlook_of(points)
+    started, device = time.perf_counter(), choose_device(spec.device)
+    state = json.loads(context.state or b"{}")
+    earlier = [Trial.from_json(each) for each in state.get("trials", [])]
+    progress = ScheduleProgress(context, spec.trials, _pace(spec, len(earlier)), len(earlier), most=0.999)
+    progress.begin("load")
+    part = PartSpec(sweep=spec.id, setting=spec.setting, schedules=(), test=False, device=spec.device)
+    with lent_pruner(part, context.inputs["dense"], device) as pruner:
+        measurer = _Measurer(spec, pruner, context, progress, _seen_before(spec, points, state))
+        measurer.trials = list(earlier)
+        progress.begin("search")
+        trials = refine(
+            spec.limits,
+            measurer,
+            outlook,
+            Effort(trials=spec.trials, seed=spec.setting.seed),
+            latency=spec.line,
+            known=earlier,
+            on_trials=measurer.keep,
+        )
+    progress.done = spec.trials
+    progress.begin("time")
+    candidates = measured_candidates(trials, outlook, spec.line)
+    best = _timed_answers(spec, candidates, progress, device)
+    return Output(
+        result={
+            "answers": [each.to_json() for each in best],
+            "closest": [each.to_json() for each in closest(spec.limits, candidates)] if not best else [],
+            "candidates": [each.to_json() for each in candidates],
+            "trials": [trial.to_json() for trial in trials],
+            "measured": measurer.measured,
+            "seconds": time.perf_counter() - started,
+            "environment": environment(device),
+        }
+    )
+
+
+def _inputs(spec: SearchSpec, checkpoint: Checkpoint, store: Store) -> dict[str, bytes]:
+    lines = [json.dumps(points_json.to_json(point)) for point in known_points(store, spec.setting)]
+    return {"dense": checkpoint.content, "points": "\n".join(lines).encode()}
+
+
+def _seen_before(spec: SearchSpec, points: Sequence[Point], state: dict[str, Any]) -> dict[Schedule, Seen]:
+    """What need not be measured: the seed's own points, and what an earlier attempt measured of its last batch."""
+    seed = spec.setting.seed
+    seen = {point.schedule: point.validation for point in points if point.seed == seed and point.validation is not None}
+    for counts, right in state.get("seen", []):
+        seen[Schedule.from_json(counts)] = Seen.from_json(right)
+    return seen
+
+
+class _Measurer:
+    """Measures batches of schedules, hands each over as a point, and saves what there is."""
+
+    def __init__(
+        self, spec: SearchSpec, pruner: Pruner, context: Context, progress: ScheduleProgress, seen: dict[Schedule, Seen]
+    ) -> None:
+        self._spec, self._pruner, self._context, self._progress, self._seen = spec, pruner, context, progress, seen
+        self._fresh: dict[Schedule, Seen] = {}
+        self.trials: list[Trial] = []
+        self.measured = 0
+        self._best = 0.0
+
+    def __call__(self, schedules: Sequence[Schedule]) -> list[Seen]:
+        """What these see of the validation images."""
+        from roboreg_core.datasets import sources
+        from roboreg_core.sweeps.shared_prefix import VALIDATION, walk
+
+        missing = [schedule for schedule in schedules if schedule not in self._seen]
+        self._progress.done = len(self.trials) + len(schedules) - len(missing)
+        images = {VALIDATION: sources.validation_images()}
+        for point in walk(self._pruner, missing, images, on_block=self._progress.block) if missing else ():
+            assert point.validation is not None
+            self._context.put(*point_record(replace(point, **self._spec.setting.to_json())))
+            self._seen[point.schedule] = self._fresh[point.schedule] = point.validation
+            self.measured += 1
+            self._save()
+            self._best = max(self._best, point.validation.accuracy)
+            self._progress.measured(point, best=self._best)
+        return [self._seen[schedule] for schedule in schedules]
+
+    def keep(self, trials: Sequence[Trial]) -> None:
+        """A batch is whole."""
+        self.trials, self._fresh = list(trials), {}
+        self._save()
+        self._progress.done = len(trials)
+
+    def _save(self) -> None:
+        state = {
+            "trials": [trial.to_json() for trial in self.trials],
+            "seen": [[schedule.to_json(), seen.to_json()] for schedule, seen in self._fresh.items()],
+        }
+        self._context.save(json.dumps(state).encode())
+
+
+def _timed_answers(
+    spec: SearchSpec, candidates: Sequence[Candidate], progress: ScheduleProgress, device: torch.device
+) -> tuple[Candidate, ...]:
+    """The answers with their latency measured; where latency is limited, those that keep the limit in truth.
+
+    Latency depends on a network's widths and not on its weights, so that none is pruned again for it.
+    """
+    from roboreg_core.evaluation.latency import BATCH, time_network
+    from roboreg_core.models.resnet import ResNet20
+    from roboreg_core.search.best_schedules import ANSWERS, answers
+
+    timed = []
+    for each in answers(spec.limits, candidates, 2 * ANSWERS if spec.limits.latency is not None else ANSWERS):
+        progress.block(0)
+        taken = time_network(ResNet20(each.schedule), BATCH, device=device, repeats=TIMED_REPEATS).median
+        timed.append(replace(each, timed=taken))
+    return answers(spec.limits, timed, ANSWERS)
+
+
+def _pace(spec: SearchSpec, before: int) -> Callable[[int], float]:
+    """Estimates the seconds left when so many schedules are measured, `before` of them by earlier attempts."""
+    started, expected = time.perf_counter(), estimate_seconds(spec) / spec.trials
+
+    def remaining(done: int) -> float:
+        each = (time.perf_counter() - started) / (done - before) if done > before else expected
+        return each * (spec.trials - done)
+
+    return remaining

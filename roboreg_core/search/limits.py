@@ -1,0 +1,175 @@
+"""What a schedule that is searched for must keep to: what it may cost, and what it may lose.
+
+Every cost is a straight line in each of the nine counts, so that the cost of many schedules is one product of matrices.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from roboreg_core.errors import SpecError
+from roboreg_core.models.costs import cost
+from roboreg_core.models.linear_costs import COUNTED, SMALLEST, LinearCost
+from roboreg_core.schedules.schedule import BOUNDS, PRESETS
+
+COSTS = (*COUNTED, "latency")
+DROPS = ("drop", "class_drop")
+_NAMES = {
+    "parameters": "parameters",
+    "macs": "MACs",
+    "size_bytes": "bytes",
+    "latency": "seconds a batch",
+    "drop": "largest loss of accuracy",
+    "class_drop": "largest loss in a class",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What an answer may cost and lose; None leaves a limit out.
+
+    Raises `SpecError` where no limit is given, where one is no share and no count, where the smallest network already
+    exceeds one, and where the dense network meets them all, so that there is nothing to search.
+
+    Attributes:
+        parameters, macs, size_bytes: at most so many; up to 1 it is a share of the dense network's.
+        latency: seconds for a batch of 256 images.
+        drop: the largest loss of validation accuracy against the dense network, 0..1.
+        class_drop: the largest loss of recall in any class, 0..1.
+    """
+
+    parameters: float | None = None
+    macs: float | None = None
+    size_bytes: float | None = None
+    latency: float | None = None
+    drop: float | None = None
+    class_drop: float | None = None
+
+    def __post_init__(self) -> None:
+        given = self.given
+        if not given:
+            raise SpecError(
+                "a search needs a limit, got none; give one of parameters, macs, size_bytes, latency, drop, class_drop"
+            )
+        for kind, value in given.items():
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+                raise SpecError(f"limit {kind} must be a number, got {value!r}; leave it out for none")
+            if kind in DROPS:
+                _check_drop(kind, value)
+            elif kind in COUNTED:
+                _check_counted(kind, value)
+            elif value <= 0:
+                raise SpecError(f"limit {kind} must be more than 0 seconds for a batch of 256 images, got {value:g}")
+        self._check_binds()
+
+    @property
+    def given(self) -> dict[str, float]:
+        """The limits that are set, as they were given."""
+        return {kind: value for kind, value in asdict(self).items() if value is not None}
+
+    @property
+    def caps(self) -> dict[str, float]:
+        """The limits on costs as amounts: shares are turned into whole counts, rounded down."""
+        return {kind: _amount(kind, value) for kind, value in self.given.items() if kind in COSTS}
+
+    @property
+    def has_drops(self) -> bool:
+        """Whether a loss is limited."""
+        return self.drop is not None or self.class_drop is not None
+
+    def to_json(self) -> dict[str, float]:
+        """A JSON object from which `from_json` makes equal limits."""
+        return self.given
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Limits:
+        """Read what `to_json` wrote. Raises `SpecError` on an unknown limit."""
+        unknown = set(value) - {*COSTS, *DROPS}
+        if unknown:
+            raise SpecError(f"a limit must be one of {', '.join((*COSTS, *DROPS))}, got {sorted(unknown)[0]!r}")
+        return cls(**value)
+
+    @property
+    def words(self) -> str:
+        """`at most 20,275,520 MACs, no class loses over 3 points`."""
+        parts = [f"at most {_cost_words(kind, cap)}" for kind, cap in self.caps.items()]
+        if self.drop is not None:
+            parts.append(f"at most {_points(self.drop)} lost")
+        if self.class_drop is not None:
+            parts.append(f"no class loses over {_points(self.class_drop)}")
+        return ", ".join(parts)
+
+    def _check_binds(self) -> None:
+        dense = cost(PRESETS["dense"])
+        loose = all(kind in COUNTED and cap >= getattr(dense, kind) for kind, cap in self.caps.items())
+        if loose and not self.has_drops:
+            kind, cap = next(iter(self.caps.items()))
+            raise SpecError(
+                f"a limit must rule something out, got {_cost_words(kind, cap)}, which the dense network "
+                f"({_cost_words(kind, getattr(dense, kind))}) meets; lower it"
+            )
+
+
+def tightened(limits: Limits, share: float) -> Limits:
+    """The same limits, those on losses at this share of themselves."""
+    drops = {kind: value * share for kind, value in limits.given.items() if kind in DROPS}
+    return replace(limits, **drops)
+
+
+def within(counts: np.ndarray, caps: Mapping[str, float], lines: Mapping[str, LinearCost]) -> np.ndarray:
+    """Bool (n,): which schedules, rows of counts (n, 9), cost no more than the caps."""
+    fits = np.ones(len(counts), dtype=bool)
+    for kind, cap in caps.items():
+        fits &= lines[kind](counts) <= cap
+    return fits
+
+
+def uniform_counts() -> np.ndarray:
+    """Counts (n, 9) of every schedule that keeps the same share of each block, at least one; smallest first."""
+    shares = np.arange(1, max(BOUNDS) + 1)[:, None] / max(BOUNDS)
+    return np.maximum(1, np.floor(shares * np.array(BOUNDS) + 1e-9)).astype(np.int64)
+
+
+def _amount(kind: str, value: float) -> float:
+    if kind not in COUNTED:
+        return value
+    return math.floor(value * getattr(cost(PRESETS["dense"]), kind) + 1e-6) if value <= 1 else value
+
+
+def _check_drop(kind: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise SpecError(
+            f"limit {kind} must be a share 0..1 of the images (0.03 for 3 points), got {value:g}; leave it out for none"
+        )
+
+
+def _check_counted(kind: str, value: float) -> None:
+    least, dense = getattr(cost(SMALLEST), kind), getattr(cost(PRESETS["dense"]), kind)
+    how = f"a share up to 1 of the dense network's {dense:,} or a whole number"
+    if value <= 0 or (value > 1 and value != int(value)):
+        raise SpecError(f"limit {kind} must be {how}, got {value:g}")
+    if _amount(kind, value) < least:
+        # Rounded up, so that the share that is named is enough.
+        share = math.ceil(1e4 * least / dense) / 1e4
+        raise SpecError(
+            f"limit {kind} must be at least {least:,} ({share:g} of the dense network's, {100 * share:g} %), what is "
+            f"left with one cluster a block, got {_said(value)}; raise it"
+        )
+
+
+def _said(value: float) -> str:
+    """A limit on a count as it was given: a share also in percent, as pages have it typed."""
+    return f"{value:g} ({100 * value:g} %)" if value <= 1 else f"{value:g}"
+
+
+def _cost_words(kind: str, value: float) -> str:
+    return f"{value:.4g} {_NAMES[kind]}" if kind == "latency" else f"{value:,.0f} {_NAMES[kind]}"
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:g} point{'' if share == 0.01 else 's'}"

@@ -1,0 +1,1 @@
+"""Sweeps: many schedules pruned and measured under the same settings."""

@@ -1,0 +1,144 @@
+"""Which schedules to measure: a grid over stages or blocks, a list, or random ones within bounds.
+
+A grid knows how many schedules it has before it makes any, so that one that is far too large is refused at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from roboreg_core.errors import SpecError
+from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS, STAGE_WIDTHS, Schedule, by_stage
+from roboreg_core.seeding import numpy_generator
+
+# More would take weeks; a grid of a million is a slip of the pen.
+MAX_SCHEDULES = 5_000
+STAGES, BLOCKS, LIST, RANDOM = "stages", "blocks", "list", "random"
+KINDS = (STAGES, BLOCKS, LIST, RANDOM)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A set of schedules.
+
+    Raises `SpecError` where it is empty, holds more than `MAX_SCHEDULES`, or has bounds that no schedule meets.
+
+    Attributes:
+        kind: `stages` (every combination of a count for each of three stages), `blocks` (of nine blocks), `list`, or
+            `random` (each block's count drawn evenly between bounds).
+        values: of `stages` three, of `blocks` nine lists of counts; of `list` the schedules; of `random` nine pairs of
+            lowest and highest count.
+        n: of `random`, how many; at most so many different schedules come.
+        seed: of `random`.
+    """
+
+    kind: str
+    values: tuple[tuple[int, ...], ...]
+    n: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise SpecError(f"a grid must be one of {', '.join(KINDS)}, got {self.kind!r}")
+        values = tuple(tuple(each) for each in self.values)
+        if self.kind in (STAGES, BLOCKS):
+            values = tuple(tuple(sorted(set(each))) for each in values)
+        object.__setattr__(self, "values", values)
+        _CHECKS[self.kind](self)
+        if self.kind == LIST:  # the same schedules are the same grid, in whatever order they are named
+            object.__setattr__(self, "values", tuple(sorted(set(values))))
+        if self.size > MAX_SCHEDULES:
+            raise SpecError(
+                f"a grid may hold at most {MAX_SCHEDULES:,} schedules, got {self.size:,}; take fewer values a block"
+            )
+
+    @property
+    def size(self) -> int:
+        """How many schedules it holds (of `random`: how many are drawn), counted without making them."""
+        if self.kind in (STAGES, BLOCKS):
+            return math.prod(len(each) for each in self.values)
+        return self.n if self.kind == RANDOM else len(self.values)
+
+    def schedules(self) -> list[Schedule]:
+        """The schedules, each once, in lexicographic order, so that neighbours share their first blocks."""
+        return sorted(set(self._made()), key=lambda schedule: schedule.clusters)
+
+    def _made(self) -> Iterator[Schedule]:
+        if self.kind == STAGES:
+            yield from (by_stage(counts) for counts in itertools.product(*self.values))
+        elif self.kind == BLOCKS:
+            yield from (Schedule(counts) for counts in itertools.product(*self.values))
+        elif self.kind == LIST:
+            yield from (Schedule(counts) for counts in self.values)
+        else:
+            generator = numpy_generator(self.seed, "grid")
+            low, high = zip(*self.values, strict=True)
+            for counts in generator.integers(low, high, size=(self.n, N_BLOCKS), endpoint=True):
+                yield Schedule(tuple(int(count) for count in counts))
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object from which `from_json` makes an equal grid."""
+        return {"kind": self.kind, "values": [list(each) for each in self.values], "n": self.n, "seed": self.seed}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Grid:
+        """Read what `to_json` wrote."""
+        values = tuple(tuple(each) for each in value["values"])
+        return cls(kind=value["kind"], values=values, n=value.get("n", 0), seed=value.get("seed", 0))
+
+
+def of_schedules(schedules: Sequence[Schedule]) -> Grid:
+    """A grid of just these."""
+    return Grid(kind=LIST, values=tuple(schedule.clusters for schedule in schedules))
+
+
+def _check_counts(grid: Grid, what: str, bounds: Sequence[int]) -> None:
+    if len(grid.values) != len(bounds):
+        raise SpecError(f"a grid over {what}s must have {len(bounds)} lists of counts, got {len(grid.values)}")
+    for number, (counts, bound) in enumerate(zip(grid.values, bounds, strict=True), start=1):
+        if not counts:
+            raise SpecError(f"{what} {number} of the grid must have a count, got none; name at least one")
+        for count in counts:
+            _check_count(count, f"cluster count for {what} {number}", bound)
+
+
+def _check_stages(grid: Grid) -> None:
+    _check_counts(grid, "stage", STAGE_WIDTHS)
+
+
+def _check_blocks(grid: Grid) -> None:
+    _check_counts(grid, "block", BOUNDS)
+
+
+def _check_list(grid: Grid) -> None:
+    if not grid.values:
+        raise SpecError("a list of schedules must hold one at least, got none")
+    for counts in grid.values[: MAX_SCHEDULES + 1]:
+        Schedule(counts)
+
+
+def _check_random(grid: Grid) -> None:
+    if grid.n < 1:
+        raise SpecError(f"at least 1 random schedule must be drawn, got {grid.n}")
+    if len(grid.values) != N_BLOCKS or any(len(pair) != 2 for pair in grid.values):
+        raise SpecError(f"random schedules need {N_BLOCKS} pairs of lowest and highest count, got {len(grid.values)}")
+    for block, ((low, high), bound) in enumerate(zip(grid.values, BOUNDS, strict=True), start=1):
+        _check_count(low, f"lowest count for block {block}", bound)
+        _check_count(high, f"highest count for block {block}", bound)
+        if low > high:
+            raise SpecError(f"lowest count for block {block} must be at most the highest, got {low} and {high}")
+
+
+def _check_count(count: object, what: str, bound: int) -> None:
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= bound:
+        raise SpecError(f"{what} must be an integer 1..{bound}, got {count!r}")
+
+
+_CHECKS = {STAGES: _check_stages, BLOCKS: _check_blocks, LIST: _check_list, RANDOM: _check_random}
+
+# The source project's study: i, j, k in {1, 2, 3} give [4i]*3 + [8j]*3 + [16k]*3.
+SOURCE = Grid(kind=STAGES, values=tuple(tuple(width // 4 * each for each in (1, 2, 3)) for width in STAGE_WIDTHS))

@@ -1,0 +1,142 @@
+"""The compared runs as a table: every figure with its signed change against the baseline and its verdict."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from roboreg_core.charts import comparison_table, palette, tradeoff_scatter
+from roboreg_core.paths import SHIPPED
+from roboreg_core.runs.comparison import Comparison, Row
+from roboreg_core.runs.metric_pairs import Pair
+from roboreg_core.runs.summary import DENSE
+from roboreg_core.store.records import Record
+from roboreg_core.ui import html_marks, keys, panels, presentation, schedule_html
+from roboreg_core.wording import fmt, run_facts
+
+COLUMNS = ("Run", "Test accuracy", "Verdict", "Worst class", "Parameters", "MACs", "Latency", "No other beats it in")
+_TABLE = "border-collapse:collapse;width:100%;min-width:58rem;font-size:.9rem"
+_CELL = (
+    "padding:.45em .7em;vertical-align:top;border-bottom:1px solid color-mix(in srgb, currentColor 18%, transparent)"
+)
+_SHOWN: dict[str, Callable[[Any], str]] = {
+    "parameters": fmt.count,
+    "macs": fmt.millions,
+    "latency": lambda value: f"{value:.2f}{fmt.NBSP}ms",
+}
+
+
+def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
+    """The table, what it depends on, and the same as data."""
+    labels = run_facts.labels([row.record for row in found.rows])
+    rows = [_row(row, found, labels[row.record.id], styles[row.record.id]) for row in found.rows]
+    if found.baseline == DENSE and len({row.record.spec["dense_sha256"] for row in found.rows}) == 1:
+        rows.insert(0, _dense_row(found.rows[0], found.classes))
+    head = "".join(f'<th scope="col" style="{_CELL};text-align:left">{name}</th>' for name in COLUMNS)
+    with st.container(key=keys.COMPARED):
+        st.html(
+            f'<div style="overflow-x:auto"><table style="{_TABLE}"><thead><tr>{head}</tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table></div>"
+        )
+    st.caption(panels.escape(_depends(found)))
+    panels.as_table("comparison", comparison_table.comparison_data(found))
+
+
+def legend(records: Sequence[Record], styles: Mapping[str, palette.Style]) -> None:
+    """The runs with their markers, in lines as wide as the screen; for charts, on which a legend does not wrap."""
+    labels = run_facts.labels(list(records))
+    runs = [
+        f'<span style="white-space:nowrap;margin-right:1.4em">'
+        f"{html_marks.marker(styles[record.id], hollow=False)}{schedule_html.text(labels[record.id])}</span>"
+        for record in records
+    ]
+    size = "1.15rem" if presentation.is_on() else ".9rem"
+    st.html(f'<div style="font-size:{size};overflow-x:auto">{" ".join(runs)}</div>')
+
+
+def _row(row: Row, found: Comparison, label: str, style: palette.Style) -> str:
+    itself = row.record.id == found.baseline
+    accuracy = run_facts.judged(row.accuracy.value, row.accuracy.baseline, row.paired.verdict)
+    fronts = [tradeoff_scatter.COST_WORDS[cost] for cost, best in row.front.items() if best]
+    cells = [
+        _figure(fmt.percent(accuracy.value, 2), "" if itself else _points(accuracy)),
+        "<em>baseline</em>" if itself else html.escape(row.paired.verdict.words),
+        _worst(row, found.classes, itself=itself),
+        *(_count(name, row.counts[name], itself=itself) for name in _SHOWN),
+        html.escape(", ".join(fronts) or "–"),
+    ]
+    return _line(_name(row, label, style), cells, strong=itself)
+
+
+def _dense_row(row: Row, classes: tuple[str, ...]) -> str:
+    place = min(range(len(row.recalls)), key=lambda each: row.recalls[each].baseline)
+    worst = f"{html.escape(classes[place])} {fmt.percent(row.recalls[place].baseline)}"
+    counts = [_SHOWN[name](row.counts[name].baseline) for name in ("parameters", "macs")]
+    cells = [
+        fmt.percent(row.accuracy.baseline, 2), "<em>baseline</em>", worst, *counts, "timed beside each run", "–"
+    ]  # fmt: skip
+    name = run_facts.dense_name(row.record.spec)
+    own = f", {schedule_html.text(name)}" if name != SHIPPED else ""
+    return _line(f"<strong>Dense network{own}</strong>", cells, strong=True)
+
+
+def _name(row: Row, label: str, style: palette.Style) -> str:
+    """Marker and label; the label leads to the run."""
+    query = f"run={row.record.id}" + ("&present=1" if presentation.is_on() else "")
+    link = f'<a href="inspect?{html.escape(query)}" target="_self">{schedule_html.text(label)}</a>'
+    origin = "recorded" if row.record.recorded else "own"
+    return f'{html_marks.marker(style, hollow=row.record.recorded)}{link} <span style="opacity:.75">{origin}</span>'
+
+
+def _worst(row: Row, classes: tuple[str, ...], *, itself: bool) -> str:
+    place = min(range(len(row.recalls)), key=lambda each: row.recalls[each].value)
+    pair = row.recalls[place]
+    change = run_facts.judged(pair.value, pair.baseline, row.paired.per_class[place].verdict)
+    shown = f"{classes[place]} {fmt.percent(pair.value)}"
+    return _figure(shown, "" if itself else _points(change))
+
+
+def _count(name: str, pair: Pair, *, itself: bool) -> str:
+    shown = _SHOWN[name](pair.value)
+    if itself:
+        return _figure(shown, "")
+    change = run_facts.counted(pair.value, pair.baseline)
+    # A timing is measured, not counted: its change is told without a colour.
+    verdict = "" if name == "latency" else change.verdict
+    return _figure(shown, html_marks.signed(fmt.signed_percent(change.relative), verdict))
+
+
+def _points(change: run_facts.Change) -> str:
+    return html_marks.signed(fmt.signed_points(change.difference, 2), change.verdict)
+
+
+def _figure(shown: str, change: str) -> str:
+    return f'<span style="white-space:nowrap">{html.escape(shown)}</span>' + (f"<br>{change}" if change else "")
+
+
+def _line(name: str, cells: list[str], *, strong: bool) -> str:
+    back = f"color-mix(in srgb, currentColor {6 if strong else 0}%, {html_marks.background()})"
+    # On a narrow screen the figures pass under the runs' names.
+    stuck = f"position:sticky;left:0;max-width:16em;min-width:9em;background:{back}"
+    head = f'<th scope="row" style="{_CELL};text-align:left;font-weight:400;{stuck}">{name}</th>'
+    figures = "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells)
+    return f'<tr style="background:{back}">{head}{figures}</tr>'
+
+
+def _depends(found: Comparison) -> str:
+    same = run_facts.shared([row.record for row in found.rows])
+    alike = f"All runs: {', '.join(same)}. " if same else ""
+    timed = sorted({_timed(row) for row in found.rows})
+    return (
+        f"{alike}Last network of each run on 10,000 test images, one seed a run. Changes are against "
+        f"{comparison_table.baseline_label(found)}; verdicts: McNemar test on the same images, Holm-corrected over "
+        f"the classes. Latency: median of one image at a time, {'; '.join(timed)}. A click on a run inspects it."
+    )
+
+
+def _timed(row: Row) -> str:
+    timing = row.record.result["latency"]["final_batch_1"]
+    return f"{timing['device']}, {fmt.plural(timing['threads'], 'thread')}"

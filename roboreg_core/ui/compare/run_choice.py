@@ -1,0 +1,174 @@
+"""Which runs are compared with what: from the address, from Overview, or chosen on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from roboreg_core.charts import tradeoff_scatter
+from roboreg_core.errors import StoreError
+from roboreg_core.runs.comparison import FEWEST, MOST
+from roboreg_core.runs.spec import KIND
+from roboreg_core.runs.summary import DENSE
+from roboreg_core.store.records import Record
+from roboreg_core.ui import keys, panels, run_deletion, shared_state, url_settings
+from roboreg_core.wording import fmt, run_facts
+
+RUNS, BASELINE = "runs", "baseline"
+SHOWN_TEXT = 60
+_WANTED, _AGAINST = "compare-wanted", "compare-against"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What is compared.
+
+    Attributes:
+        records: the runs, in the order they were chosen.
+        baseline: the run that they are compared with; None for the dense network of each.
+        missing: what was asked for and is not there, ids or any text.
+        dropped: how many were asked for beyond the most that are compared.
+    """
+
+    records: tuple[Record, ...]
+    baseline: Record | None
+    missing: tuple[str, ...]
+    dropped: int
+
+
+def choice() -> Choice:
+    """What the address asks for; without an address, what was chosen last."""
+    _open_address()
+    wanted: list[str] = st.session_state.setdefault(_WANTED, [])
+    found = {text: _find(text) for text in wanted}
+    known = {record.id: record for record in found.values() if record is not None}
+    against = st.session_state.setdefault(_AGAINST, DENSE)
+    baseline = None if against == DENSE else _find(against)
+    missing = [_binned(text) for text, record in found.items() if record is None]
+    if against != DENSE and baseline is None:
+        missing.append(_binned(against))
+    records = tuple(known.values())
+    return Choice(
+        records=records[:MOST],
+        baseline=baseline,
+        missing=tuple(dict.fromkeys(missing)),
+        dropped=max(0, len(records) - MOST),
+    )
+
+
+def write_address() -> None:
+    """The choice as it stands, into the address."""
+    wanted, against = st.session_state[_WANTED], st.session_state[_AGAINST]
+    url_settings.write(RUNS, ",".join(wanted) or None)
+    url_settings.write(BASELINE, None if against == DENSE else against)
+
+
+def notices(chosen: Choice) -> None:
+    """What was asked for and is not shown, and why."""
+    for text in chosen.missing[:MOST]:
+        if not run_deletion.explained(text):
+            st.error(
+                f"No run here has the id {panels.escape(repr(text[:SHOWN_TEXT]))}. It may have been made on another "
+                "machine or deleted for good. The others are shown.",
+                icon=":material/error:",
+            )
+    if chosen.dropped:
+        st.warning(f"At most {MOST} runs are compared; {fmt.plural(chosen.dropped, 'run')} more are left out.")
+
+
+def widgets(chosen: Choice) -> None:
+    """The list of runs and the baseline."""
+    runs = shared_state.runs()
+    labels = names(runs)
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    st.session_state[keys.COMPARE_RUNS] = [record.id for record in chosen.records]
+    left.multiselect(
+        f"Runs, {FEWEST} to {MOST}",
+        [record.id for record in runs],
+        format_func=lambda run: labels.get(run, run),
+        key=keys.COMPARE_RUNS,
+        max_selections=MOST,
+        placeholder="Choose runs",
+        on_change=_picked,
+    )
+    others = [record for record in chosen.records if chosen.baseline is None or record.id != chosen.baseline.id]
+    against = [DENSE, *(record.id for record in ([chosen.baseline] if chosen.baseline else []) + others)]
+    st.session_state[keys.COMPARE_BASELINE] = DENSE if chosen.baseline is None else chosen.baseline.id
+    right.selectbox(
+        "Baseline of every change",
+        against,
+        format_func=lambda run: "Dense network" if run == DENSE else labels.get(run, run),
+        key=keys.COMPARE_BASELINE,
+        on_change=_rebased,
+    )
+
+
+def starters() -> None:
+    """Buttons that begin a comparison with a group of runs."""
+    runs = shared_state.runs()
+    groups = {
+        "front": ("The runs that no other beats", _on_front(runs)),
+        "recorded": ("The recorded runs", [record.id for record in runs if record.recorded]),
+        "newest": ("The newest four", [record.id for record in runs[:4]]),
+    }
+    with st.container(horizontal=True, key="controls-starters"):
+        for name, (label, ids) in groups.items():
+            if len(ids) >= FEWEST:
+                st.button(label, key=keys.compare_start(name), on_click=choose, args=(ids[:MOST],))
+
+
+def choose(ids: Sequence[str]) -> None:
+    """For callbacks and other pages: compare these runs with the dense network."""
+    st.session_state[_WANTED], st.session_state[_AGAINST] = list(ids), DENSE
+
+
+def names(runs: Sequence[Record]) -> dict[str, str]:
+    """Id -> what the list calls a run, unique among `runs`."""
+    return {
+        record.id: f"{run_facts.label(record)} — {fmt.percent(run_facts.accuracy(record))} · {record.id[:8]}"
+        for record in runs
+    }
+
+
+def _open_address() -> None:
+    runs, against = url_settings.opened(RUNS), url_settings.opened(BASELINE)
+    if runs is not None:
+        parts = [part.strip() for part in runs.split(",")]
+        st.session_state[_WANTED] = list(dict.fromkeys(part for part in parts if part))[: 4 * MOST]
+        st.session_state[_AGAINST] = DENSE
+    if against is not None:
+        st.session_state[_AGAINST] = against.strip() or DENSE
+
+
+def _find(text: str) -> Record | None:
+    known = next((record for record in shared_state.runs() if record.id == text), None)
+    if known is not None:
+        return known
+    try:
+        record = shared_state.find_run(text)
+    except StoreError:
+        return None
+    return record if record.kind == KIND else None
+
+
+def _binned(text: str) -> str:
+    """The whole id where a deleted run is meant, so that nothing is said twice."""
+    found = shared_state.store().list_binned(KIND, text)
+    return found[0].record.id if found else text
+
+
+def _on_front(runs: Sequence[Record]) -> list[str]:
+    frame = tradeoff_scatter.tradeoff_data(runs) if runs else None
+    return [] if frame is None else list(dict.fromkeys(frame.loc[frame["front"], "run"]))
+
+
+def _picked() -> None:
+    st.session_state[_WANTED] = list(st.session_state[keys.COMPARE_RUNS])
+    if st.session_state[_AGAINST] != DENSE and _find(st.session_state[_AGAINST]) is None:
+        st.session_state[_AGAINST] = DENSE  # said often enough that it is not there
+
+
+def _rebased() -> None:
+    st.session_state[_AGAINST] = st.session_state[keys.COMPARE_BASELINE]

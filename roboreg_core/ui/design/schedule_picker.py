@@ -1,0 +1,78 @@
+"""Saved schedules on the Design page: save the one that stands there, load another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from roboreg_core.schedules import saved_schedules
+from roboreg_core.schedules.notes_and_tags import split_tags
+from roboreg_core.schedules.saved_schedules import Draft
+from roboreg_core.schedules.schedule import Schedule
+from roboreg_core.ui import keys, navigation, panels, schedule_html, shared_state
+
+_SAVED = "saved-as"
+
+
+def picker(take: Callable[[Schedule], None]) -> None:
+    """A list of the saved schedules; choosing one hands it to `take` at once."""
+    known = {each.id: each for each in shared_state.saved()}
+    if not known:
+        return
+
+    def chosen() -> None:
+        saved = known.get(st.session_state[keys.LOAD_SAVED])
+        st.session_state[keys.LOAD_SAVED] = None  # the list offers, it does not say what stands in the sliders
+        if saved is not None:
+            st.toast(panels.escape(f"Loaded {schedule_html.isolated(saved.name)}"), icon=":material/bookmark:")
+            take(saved.schedule)
+
+    st.selectbox(
+        "Load a saved schedule",
+        list(known),
+        index=None,
+        format_func=lambda each: known[each].name,
+        key=keys.LOAD_SAVED,
+        placeholder="Load a saved schedule",
+        label_visibility="collapsed",
+        width=230,
+        on_change=chosen,
+    )
+
+
+def save(schedule: Callable[[], Schedule]) -> None:
+    """A form that keeps the schedule of this moment under a name."""
+    with st.popover("Save", icon=":material/bookmark_add:", key=keys.SAVE_PANEL):
+        with st.form(keys.SAVE_FORM, border=False):
+            st.text_input("Name", key=keys.SAVE_NAME, placeholder="e.g. half, for the meeting")
+            st.text_area("Note", key=keys.SAVE_NOTE, height=80)
+            st.text_input("Tags", key=keys.SAVE_TAGS, placeholder="joined by commas")
+            st.checkbox("Replace a saved schedule of this name", key=keys.SAVE_OVER)
+            st.form_submit_button("Save this schedule", key=keys.SAVE, type="primary", on_click=_save, args=(schedule,))
+        panels.kept_error(_SAVED)
+        done = st.session_state.pop(_SAVED, None)
+        if done:
+            st.success(panels.escape(done), icon=":material/check:")
+        if st.button("All saved schedules", key=keys.ALL_SAVED, icon=":material/bookmarks:", type="tertiary"):
+            navigation.go("schedules")
+
+
+def _save(schedule: Callable[[], Schedule]) -> None:
+    fields = st.session_state
+    with panels.errors_kept(_SAVED):
+        draft = Draft(
+            name=fields[keys.SAVE_NAME],
+            schedule=schedule(),
+            note=fields[keys.SAVE_NOTE],
+            tags=split_tags(fields[keys.SAVE_TAGS]),
+        )
+        store = shared_state.store()
+        if fields[keys.SAVE_OVER] and any(saved_schedules.same_name(each, draft) for each in shared_state.saved()):
+            saved = saved_schedules.edit(store, saved_schedules.find(store, draft.name).id, draft)
+        else:
+            saved = saved_schedules.save(store, draft)
+        fields[_SAVED] = f"Saved {schedule_html.isolated(saved.name)}: {saved.schedule}"
+        for key in (keys.SAVE_NAME, keys.SAVE_NOTE, keys.SAVE_TAGS):
+            fields[key] = ""
+        fields[keys.SAVE_OVER] = False

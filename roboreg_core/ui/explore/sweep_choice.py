@@ -1,0 +1,49 @@
+"""Which sweep a tab looks at; the address keeps it under `sweep`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from roboreg_core.sweeps.grid import SOURCE
+from roboreg_core.sweeps.sweep_store import Sweep
+from roboreg_core.ui import keys, url_settings
+from roboreg_core.ui.explore import cache
+from roboreg_core.wording import fmt
+
+
+def pick() -> Sweep | None:
+    """The sweep that is chosen, see `_first` for the one to begin with; None where there is none with any."""
+    found = [each for each in cache.sweeps() if cache.points_of(each)]
+    if not found:
+        st.info("No sweep has measured a point yet. Start one under Sweeps: the source project's 27 are ready there.")
+        return None
+    by_id = {each.id: each for each in found}
+    setting = url_settings.Setting(key=keys.SWEEP, default=_first(found).id, read=url_settings.one_of(*by_id))
+    url_settings.restore([setting])
+    if st.session_state[keys.SWEEP] not in by_id:
+        st.session_state[keys.SWEEP] = setting.default
+    st.selectbox(
+        "Sweep", list(by_id), key=keys.SWEEP, format_func=lambda each: _label(by_id[each]), persist_state="session"
+    )
+    url_settings.follow([setting])
+    return by_id[st.session_state[keys.SWEEP]]
+
+
+def take(sweep: str) -> None:
+    """For callbacks: looks at a sweep on the Correlation tab."""
+    st.session_state.update({keys.SWEEP: sweep, keys.EXPLORE_TAB: "Correlation"})
+
+
+def _first(found: Sequence[Sweep]) -> Sweep:
+    """The newest own one that is complete, else the source project's grid, else the newest."""
+    complete = [each for each in found if cache.progress_of(each).complete]
+    own = [each for each in complete if not each.recorded]
+    return (own or [each for each in complete if each.spec.grid == SOURCE] or list(found))[0]
+
+
+def _label(sweep: Sweep) -> str:
+    progress = cache.progress_of(sweep)
+    measured = fmt.plural(progress.total, "point") if progress.complete else f"{progress.done} of {progress.total}"
+    return f"{fmt.contained(sweep.name)} — {measured}{' (recorded)' if sweep.recorded else ''}"

@@ -1,0 +1,128 @@
+"""Which run is inspected and what it is compared with; the address keeps both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from roboreg_core.errors import StoreError
+from roboreg_core.paths import SHIPPED
+from roboreg_core.runs.spec import KIND
+from roboreg_core.runs.summary import DENSE
+from roboreg_core.store.records import Record
+from roboreg_core.ui import keys, panels, run_deletion, shared_state, url_settings
+from roboreg_core.wording import fmt, run_facts
+
+RUN, BASELINE = "run", "baseline"
+_CHOSEN = {RUN: "inspect-run", BASELINE: "inspect-baseline"}
+
+
+def pick() -> tuple[Record, Record | None] | None:
+    """The run and, where that is not the dense network, its baseline; None where there is no run to show."""
+    runs = shared_state.runs()
+    if not runs:
+        st.info(
+            "There is no run to inspect yet. Design a schedule and start one: it appears here when it has finished."
+        )
+        st.page_link("pages/design.py", label="Design a schedule", icon=":material/tune:")
+        return None
+    chosen = _addressed_run(runs)
+    other = _addressed_baseline(chosen) if chosen is not None else None
+    labels = {record.id: _picker_label(record) for record in runs}
+    left, right = st.columns(2)
+    with left:
+        _picker("Run", RUN, keys.RUN_PICKER, [*labels], labels.__getitem__, chosen.id if chosen else None)
+    with right:
+        names = [DENSE, *(run for run in labels if chosen is None or run != chosen.id)]
+        labels[DENSE] = "The dense network that it was pruned from" + _own_dense(chosen)
+        current = other.id if other else DENSE
+        _picker("Compared with", BASELINE, keys.BASELINE_PICKER, names, labels.__getitem__, current)
+    return None if chosen is None else (chosen, other)
+
+
+def _own_dense(chosen: Record | None) -> str:
+    """What it is called, where it is not the one that ships."""
+    name = run_facts.dense_name(chosen.spec) if chosen is not None else SHIPPED
+    return f", {name}" if name != SHIPPED else ""
+
+
+def _picker(
+    label: str, name: str, key: str, options: list[str], words_of: Callable[[str], str], current: str | None
+) -> None:
+    st.session_state[key] = current
+    st.selectbox(
+        label,
+        options,
+        format_func=words_of,
+        key=key,
+        on_change=_picked,
+        args=(name, key),
+        placeholder="Choose a run",
+    )
+
+
+def _picked(name: str, key: str) -> None:
+    if st.session_state[key] is not None:
+        _choose(name, st.session_state[key])
+
+
+def _addressed_run(runs: list[Record]) -> Record | None:
+    wanted = url_settings.opened(RUN)
+    if wanted is None:
+        chosen = (
+            shared_state.store().get_record(st.session_state.get(_CHOSEN[RUN], ""))
+            or run_facts.best_run(runs)
+            or runs[0]
+        )
+    else:
+        found = _found(wanted)
+        if found is None:
+            return None
+        chosen = found
+    _choose(RUN, chosen.id)
+    return chosen
+
+
+def _addressed_baseline(chosen: Record) -> Record | None:
+    wanted = url_settings.opened(BASELINE) or st.session_state.get(_CHOSEN[BASELINE], DENSE)
+    other = None
+    if wanted.strip() != DENSE:
+        other = _found(wanted)
+        if other is None:
+            return None
+    if other is not None and other.id == chosen.id:
+        other = None
+    _choose(BASELINE, other.id if other else DENSE)
+    return other
+
+
+def _found(wanted: str) -> Record | None:
+    try:
+        found = shared_state.find_run(wanted.strip())
+    except StoreError:
+        found = None
+    if found is None or found.kind != KIND:
+        _unknown(wanted)
+        return None
+    return found
+
+
+def _choose(name: str, run: str) -> None:
+    st.session_state[_CHOSEN[name]] = run
+    url_settings.write(name, None if (name, run) == (BASELINE, DENSE) else run)
+
+
+def _unknown(wanted: str) -> None:
+    if run_deletion.explained(wanted):
+        return
+    st.error(
+        f"No run here has the id {panels.escape(repr(wanted[:60]))}. It may have been made on another machine or "
+        "deleted; choose one below.",
+        icon=":material/error:",
+    )
+
+
+def _picker_label(record: Record) -> str:
+    mark = "recorded" if record.recorded else fmt.moment(record.created)
+    return f"{run_facts.label(record)} — {fmt.percent(run_facts.accuracy(record))} ({mark})"

@@ -1,0 +1,83 @@
+"""Presenting: a switch that hides what is operated and enlarges what is read, on the pages that are shown in meetings.
+
+Whatever stands in a container whose key begins with `controls` is hidden, and so is every widget of the kinds below.
+Widgets are hidden by style and not left out, so that their settings stay in force.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from roboreg_core.ui import keys, navigation, url_settings
+
+PAGES = ("overview", "inspect", "compare")
+LARGER, TALLER = 1.45, 1.35
+# What Vega-Lite draws texts with where a chart says nothing, in pixels.
+_FONTS = {
+    "axis": {"labelFontSize": 16, "titleFontSize": 17, "labelLimit": 380},
+    "legend": {"labelFontSize": 16, "titleFontSize": 17, "symbolSize": 160},
+    "header": {"labelFontSize": 17, "titleFontSize": 17},
+}
+_STYLE = """<style>
+[class*="st-key-controls"], .st-key-undo-bar, .st-key-runs-table,
+.stMainBlockContainer :is(.stButton, .stDownloadButton,
+.stExpander, .stPageLink, .stDataFrame, .stSelectbox, .stMultiSelect, .stTextInput, .stNumberInput, .stButtonGroup,
+.stPopover, .stRadio, .stFileUploader) { display: none; }
+.stMainBlockContainer h3 { font-size: 2.2rem; line-height: 1.25; }
+.stMainBlockContainer .stMarkdown:not(.stCaptionContainer) p { font-size: 1.3rem; }
+.stMainBlockContainer [data-testid="stCaptionContainer"] p { font-size: 1.05rem; }
+.stMainBlockContainer [data-testid="stMetricValue"] { font-size: 3rem; }
+.stMainBlockContainer [data-testid="stMetricLabel"] p { font-size: 1.15rem; }
+.stMainBlockContainer .stHtml table { font-size: 1.15rem !important; }
+</style>"""
+
+
+def switch() -> None:
+    """The switch in the page's header; `present=1` in the address turns it on, and it stays on over page changes."""
+    text = url_settings.opened(keys.PRESENT)
+    if text is not None:
+        st.session_state[keys.PRESENT] = text == "1"
+    st.session_state.setdefault(keys.PRESENT, False)
+    st.toggle(
+        "Present",
+        key=keys.PRESENT,
+        persist_state="session",
+        width="content",
+        help="For a meeting: hides controls and tables, enlarges the finding and the charts.",
+    )
+    url_settings.write(keys.PRESENT, "1" if st.session_state[keys.PRESENT] else None)
+
+
+def is_on() -> bool:
+    """Whether the page that is open is being presented."""
+    return bool(st.session_state.get(keys.PRESENT)) and navigation.page() in PAGES
+
+
+def style() -> None:
+    """Hides and enlarges, where the page is being presented."""
+    if is_on():
+        st.html(_STYLE)
+
+
+def enlarged(spec: dict[str, Any]) -> dict[str, Any]:
+    """A chart's specification, taller and with larger texts; the one given is not changed."""
+    config = spec.get("config", {})
+    larger = {name: {**fonts, **config.get(name, {})} for name, fonts in _FONTS.items()}
+    grown = {key: value if key in ("datasets", "config") else _grown(value) for key, value in spec.items()}
+    if isinstance(spec.get("height"), int | float):
+        grown["height"] = round(spec["height"] * TALLER)
+    return {**grown, "config": {**config, **larger}}
+
+
+def _grown(part: Any) -> Any:
+    """The part with each font size larger."""
+    if isinstance(part, list):
+        return [_grown(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: round(value * LARGER) if key == "fontSize" and isinstance(value, int | float) else _grown(value)
+        for key, value in part.items()
+    }

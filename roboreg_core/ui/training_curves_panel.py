@@ -1,0 +1,42 @@
+"""Curves of a training, finished or so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from roboreg_core.charts import training_curves
+from roboreg_core.networks.registry import SHIPPED
+from roboreg_core.ui import panels, shared_state
+
+
+def pair(frame: pd.DataFrame, name: str, key: str, dense: float | None) -> None:
+    """Accuracy and loss by epoch side by side; `dense` is the accuracy of a network for reference."""
+    for column, measure in zip(st.columns(2), ("accuracy", "loss"), strict=True):
+        reference = dense if measure == "accuracy" else None
+        draw = partial(training_curves.history_chart, measure=measure, dense=reference)
+        with column:
+            st.markdown(f"**{measure.capitalize()}**")
+            st.vega_lite_chart(
+                spec=panels.drawn(frame, f"{name}-{measure}", draw, str(reference)),
+                key=f"{name}-{measure}-{key}",
+                alt=training_curves.history_alt(frame, measure, reference),
+            )
+
+
+def show(epochs: Sequence[dict[str, Any]], key: str) -> None:
+    """A training from scratch, from `EpochRecord`s as JSON, beside the shipped network; `key` is unique on the page."""
+    if not epochs:
+        return
+    frame = training_curves.history_data(epochs)
+    st.markdown(f"**{panels.escape(training_curves.history_title(frame))}**")
+    shipped = next((each.accuracy for each in shared_state.networks() if each.origin == SHIPPED), None)
+    pair(frame, "chart-network", key, shipped)
+    st.caption(
+        "Training figures are on augmented images, validation on 2,000 images that nothing trains on. Dashed: the "
+        "network that ships with the project, on test images."
+    )

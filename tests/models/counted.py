@@ -1,0 +1,24 @@
+"""What a network costs, counted on the network itself: the check on the closed form of `cost.py`."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from roboreg_core.models.costs import IMAGE_SIZE
+
+
+@torch.no_grad()
+def count(model: nn.Module) -> tuple[int, int]:
+    """Parameters, and multiply-accumulates (MACs) for one 32x32 image, of a network as it is built.
+
+    MACs are half of what torch's own counter finds in the operations of a forward pass. That pass runs on the meta
+    device: shapes alone, no arithmetic. `model` is not changed.
+    """
+    shapes = copy.deepcopy(model).to("meta").eval()
+    with FlopCounterMode(display=False) as counter:
+        shapes(torch.empty(1, 3, IMAGE_SIZE, IMAGE_SIZE, device="meta"))
+    return sum(parameter.numel() for parameter in model.parameters()), counter.get_total_flops() // 2

@@ -1,0 +1,41 @@
+"""A handful of images in the place of every set, and a store: what is tested is what becomes of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from roboreg_core.datasets import sources
+from roboreg_core.datasets.images import Images
+from roboreg_core.models.resnet import ResNet20
+from roboreg_core.networks.registry import Baseline
+from roboreg_core.store.store import Store
+from tests.conftest import random_network
+from tests.networks.helpers import keep_network
+
+
+@pytest.fixture(autouse=True)
+def small_sets(few_images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "training_images", lambda choice="auto": few_images)
+    monkeypatch.setattr(sources, "validation_images", lambda: few_images)
+    monkeypatch.setattr(sources, "test_images", lambda: few_images)
+
+
+@pytest.fixture
+def store(home: Path) -> Store:
+    return Store(home)
+
+
+@pytest.fixture(scope="session")
+def dense() -> ResNet20:
+    """A dense network with random weights; read-only."""
+    return random_network(seed=7)
+
+
+@pytest.fixture
+def put(store: Store) -> Callable[..., Baseline]:
+    """`put("name", seed=1)` keeps an uploaded network without measuring it."""
+    return partial(keep_network, store)

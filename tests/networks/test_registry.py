@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from roboreg_core import paths
+from roboreg_core.errors import CheckpointError, SpecError, StoreError
+from roboreg_core.networks import management
+from roboreg_core.networks.registry import Baseline, baselines, checkpoint_of, find
+from roboreg_core.networks.spec import NETWORK, TrainingSpec
+from roboreg_core.runs.dense_network import shipped_content
+from roboreg_core.store.records import Job, JobStatus
+from roboreg_core.store.store import Store
+
+Put = Callable[..., Baseline]
+
+
+def names(store: Store) -> list[str]:
+    return [each.name for each in baselines(store)]
+
+
+def test_the_shipped_network_comes_with_what_its_card_says(store: Store) -> None:
+    card = json.loads((paths.checkpoints() / "dense.json").read_text())
+    (dense,) = baselines(store)
+    assert (dense.name, dense.origin, dense.record) == ("dense", "shipped", None)
+    assert (dense.sha256, dense.accuracy, dense.images) == (card["sha256"], card["accuracy"]["test"], 10_000)
+    recipe = card["recipe"]
+    assert (dense.recipe, dense.epochs, dense.seed) == (recipe["recipe"], recipe["epochs"], card["seed"])
+    assert dense.training_set == "full"
+    assert checkpoint_of(dense, store).sha256 == dense.sha256
+
+
+def test_other_networks_that_ship_are_found_but_not_offered(store: Store, put: Put) -> None:
+    card = json.loads((paths.others() / "best-90-seed0.json").read_text())
+    assert names(store) == ["dense"]
+    for text in ("best-90-seed0", card["sha256"][:8]):
+        found = find(store, text)
+        assert (found.name, found.sha256, found.record) == ("best-90-seed0", card["sha256"], None)
+        assert checkpoint_of(found, store).sha256 == card["sha256"]
+    assert shipped_content(card["sha256"]) == (paths.others() / "best-90-seed0.safetensors").read_bytes()
+    own = put("best-90-seed0")
+    assert find(store, "best-90-seed0").sha256 == own.sha256 != card["sha256"]
+
+
+def test_a_network_without_a_card_is_there_all_the_same(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(paths.checkpoints() / "dense.safetensors", tmp_path / "bare.safetensors")
+    monkeypatch.setattr(paths, "checkpoints", lambda: tmp_path)
+    (bare,) = baselines(store)
+    assert (bare.name, bare.accuracy, bare.recipe, bare.seed) == ("bare", None, "", None)
+    assert checkpoint_of(bare, store).sha256 == bare.sha256
+
+
+def test_own_ones_come_behind_it_newest_first(store: Store, put: Put) -> None:
+    put("second", 2, "2026-02-02T00:00:00+00:00")
+    put("first", 1, "2026-02-01T00:00:00+00:00")
+    put("third", 3, "2026-02-03T00:00:00+00:00")
+    assert names(store) == ["dense", "third", "second", "first"]
+
+
+def test_to_list_them_loads_no_torch(home: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+from roboreg_core.store.store import Store
+from roboreg_core.baselines import known, manage, spec, start, upload
+known.baselines(Store(Path(sys.argv[1])))
+upload.check_size(1)
+assert not {"torch", "numpy", "pandas", "sklearn"} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script, home], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_they_are_found_by_name_and_by_digits(store: Store, put: Put) -> None:
+    mine = put("My Net")
+    assert find(store, "my  net") == mine
+    assert find(store, mine.sha256[:6].upper()) == mine
+    assert find(store, "dense").origin == "shipped"
+    with pytest.raises(CheckpointError, match=r"no network has the name .* 'other': there are 'dense', 'My Net'"):
+        find(store, "other")
+    with pytest.raises(CheckpointError, match="no network has"):
+        find(store, mine.sha256[:5])
+
+
+def test_two_of_one_name_are_told_apart(store: Store, put: Put) -> None:
+    older = put("same", 1, "2026-02-01T00:00:00+00:00")
+    newer = put("Same", 2, "2026-02-02T00:00:00+00:00")
+    put("DENSE", 3, "2026-01-01T00:00:00+00:00")
+    assert names(store) == ["dense", "Same (2)", "same", "DENSE (2)"]
+    assert find(store, "same").sha256 == older.sha256
+    assert find(store, "same (2)").sha256 == newer.sha256
+    assert checkpoint_of(find(store, "same (2)"), store).name == "Same (2)"
+
+
+def test_a_rename_keeps_everything_else(store: Store, put: Put) -> None:
+    mine, before = put("mine"), put("other", 2)
+    renamed = management.rename(store, mine, "  yours ")
+    assert renamed.name == "yours"
+    assert replace(renamed, name="mine", record=None) == replace(mine, record=None)
+    assert find(store, "yours") == renamed
+    assert management.rename(store, renamed, "YOURS").name == "YOURS", "its own name is not taken"
+    for taken in ("Other", "dense"):
+        with pytest.raises(StoreError, match=f"the name {taken!r} is taken by another network: choose another name"):
+            management.rename(store, renamed, taken)
+    with pytest.raises(SpecError, match="got none"):
+        management.rename(store, renamed, " ")
+    assert checkpoint_of(renamed, store).sha256 == mine.sha256
+    assert find(store, "other") == before
+
+
+def test_the_bin_gives_back(store: Store, put: Put) -> None:
+    mine = put("mine")
+    assert mine.record is not None
+    management.delete(store, mine)
+    assert names(store) == ["dense"]
+    assert [each.record.id for each in management.deleted(store)] == [mine.record.id]
+    with pytest.raises(StoreError, match="was deleted meanwhile"):
+        management.rename(store, mine, "yours")
+    assert management.find_deleted(store, "MINE").id == mine.record.id
+    assert management.restore(store, mine.record.id) == mine
+    assert checkpoint_of(find(store, "mine"), store).sha256 == mine.sha256
+    with pytest.raises(StoreError, match="no deleted network has the name or id 'mine': there are none"):
+        management.find_deleted(store, "mine")
+
+
+def test_what_is_restored_gets_a_number_where_its_name_was_taken(store: Store, put: Put) -> None:
+    mine = put("mine")
+    assert mine.record is not None
+    management.delete(store, mine)
+    put("Mine", 2)
+    assert management.restore(store, mine.record.id).name == "mine (2)"
+    assert find(store, "mine (2)").sha256 == mine.sha256
+
+
+def test_what_ships_is_left_alone(store: Store) -> None:
+    (dense,) = baselines(store)
+    for act in (lambda: management.delete(store, dense), lambda: management.rename(store, dense, "other")):
+        with pytest.raises(StoreError, match="ships with the project: only own networks can be changed"):
+            act()
+
+
+def test_a_name_is_taken_by_what_is_being_made(store: Store) -> None:
+    spec = TrainingSpec(name="soon", epochs=1, training_set="bundled")
+    job = Job(id="a", kind=NETWORK, key=spec.id, function="f:g", spec=spec.to_json(), created="2026")
+    store.add_job(job)
+    assert management.unused_name(store, "SOON") == "SOON (2)"
+    assert management.check_name(store, "soon", but=spec.id) == "soon"
+    with pytest.raises(StoreError, match="the name 'soon' is taken"):
+        management.check_name(store, "soon")
+    store.update_job("a", status=JobStatus.FAILED)
+    assert management.unused_name(store, "soon") == "soon"
+    assert management.unused_name(store, "dense") == "dense (2)"

@@ -1,0 +1,61 @@
+"""Latency that is estimated from timed networks: exact where it is a line, never falling with more work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from roboreg_core.models.linear_costs import linear_cost
+from roboreg_core.prediction.latency_model import FEWEST_BY_STAGE, estimate_latency
+from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from tests.search.helpers import point_of
+
+
+def drawn(n: int) -> list[Schedule]:
+    rows = np.random.default_rng(0).integers(1, BOUNDS, size=(n, 9), endpoint=True)
+    return [Schedule(tuple(row)) for row in rows.tolist()]
+
+
+def truth(schedule: Schedule) -> float:
+    """0.02 s, and stage 1's MACs cost three times those of the others."""
+    rates = np.array([3.0] * 3 + [1.0] * 6) * linear_cost("macs").each * 1e-9
+    return 0.02 + float(np.array(schedule.clusters) @ rates)
+
+
+def test_a_line_is_found_again() -> None:
+    points = [replace(point_of(each), latency=truth(each)) for each in drawn(FEWEST_BY_STAGE + 4)]
+    found = estimate_latency(points)
+    assert found is not None
+    assert found.n == len(points)
+    assert found.error is not None
+    assert found.error < 1e-6
+    asked = drawn(40)[20:]
+    told = found.line(np.array([each.clusters for each in asked]))
+    assert told == pytest.approx([truth(each) for each in asked])
+
+
+def test_few_schedules_give_one_rate_and_several_timings_of_one_count_by_their_median() -> None:
+    dense, quarter = (point_of(PRESETS[name]) for name in ("dense", "quarter"))
+    points = [replace(dense, latency=seconds) for seconds in (0.10, 0.11, 0.90)] + [replace(quarter, latency=0.05)]
+    found = estimate_latency(points)
+    assert found is not None
+    assert (found.n, found.error) == (2, None)
+    assert found.line(np.array([BOUNDS]))[0] == pytest.approx(0.11)
+
+
+def test_more_work_never_takes_less_time() -> None:
+    noise = np.random.default_rng(1)
+    points = [replace(point_of(each), latency=float(noise.uniform(0.05, 0.1))) for each in drawn(12)]
+    found = estimate_latency(points)
+    assert found is not None
+    assert (found.line.each >= 0).all()
+    assert found.line.base >= 0
+    assert found.error is not None
+    assert found.error > 0.01
+
+
+def test_nothing_timed_says_nothing() -> None:
+    assert estimate_latency([point_of(PRESETS["dense"])]) is None
+    assert estimate_latency([]) is None

@@ -1,0 +1,93 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from roboreg_core.datasets.images import Images
+from roboreg_core.errors import SpecError
+from roboreg_core.models.checkpoints import to_bytes
+from roboreg_core.models.resnet import ResNet20
+from roboreg_core.pruning.clustering import CLUSTERINGS
+from roboreg_core.pruning.criteria import SCORES
+from roboreg_core.pruning.features import ROWS
+from roboreg_core.pruning.methods import (
+    CLUSTERS,
+    DEFAULT_METHOD,
+    FEATURES,
+    KEEPS,
+    METHODS,
+    NO_CLUSTERS,
+    Method,
+    compose,
+    parse,
+)
+from roboreg_core.pruning.prune import PruneSpec, prune
+from roboreg_core.schedules.schedule import PRESETS
+
+
+def test_every_name_stands_for_something() -> None:
+    assert set(FEATURES) == set(ROWS)
+    assert set(CLUSTERS) == {*CLUSTERINGS, NO_CLUSTERS}
+    assert set(SCORES) < set(KEEPS)
+    assert DEFAULT_METHOD in METHODS
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_named_method_is_spelled_by_its_name_and_has_a_meaning(name: str) -> None:
+    assert parse(name).spelled == name
+    assert METHODS[name].meaning
+
+
+def test_a_composition_is_read_as_it_is_spelled() -> None:
+    method = Method(features="joint", clusters="ward", keep="medoid", repair=("refit", "sum"))
+    assert method.spelled == "joint/ward/medoid/sum+refit"
+    assert parse(method.spelled) == method
+    assert method.needs_images
+
+
+def test_parts_take_the_place_of_a_methods_own() -> None:
+    assert compose("merge", clusters="ward").spelled == "filter/ward/centroid/sum"
+    assert compose("merge", features="responses", repair="none").spelled == "responses/kmeans/centroid/none"
+    assert compose("l1", repair="refit").spelled == "filter/none/l1/refit"
+    assert compose("merge") is METHODS["merge"]
+
+
+def test_a_composition_that_has_a_name_gets_it() -> None:
+    assert compose("source", features="filter", keep="centroid", repair="sum").spelled == "merge"
+    # Without clusters the features are not looked at.
+    assert compose("refit", features="raw").spelled == "refit"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_needs_images_where_its_result_depends_on_them(
+    make_network: Callable[..., ResNet20], few_images: Images, name: str
+) -> None:
+    model, target, spec = make_network(PRESETS["quarter"]), PRESETS["aggressive"], PruneSpec(method=name)
+    halves = [few_images.take(torch.arange(start, 50, 2), "25 images") for start in (0, 1)]
+    first, second = (to_bytes(prune(model, target, spec, calibration=half).model) for half in halves)
+    assert (first != second) is METHODS[name].needs_images
+    if METHODS[name].needs_images:
+        with pytest.raises(SpecError, match="needs training images"):
+            prune(model, target, spec)
+    else:
+        assert to_bytes(prune(model, target, spec).model) == first
+
+
+@pytest.mark.parametrize(
+    ("spelled", "reason"),
+    [
+        ("magic", "method must be one of refit, refit-plus, merge"),
+        ("a/b", "features/clusters/keep/repair"),
+        ("shape/kmeans/centroid/sum", "features must be one of raw"),
+        ("raw/tree/centroid/sum", "clusters must be one of kmeans"),
+        ("raw/kmeans/best/sum", "keep must be one of centroid"),
+        ("raw/kmeans/centroid/glue", "repair must be one of sum"),
+        ("raw/kmeans/centroid/refit+blend", "blending needs repair refit and filters that stay"),
+        ("raw/kmeans/medoid/blend", "blending needs repair refit and filters that stay"),
+        ("raw/none/centroid/sum", "keep centroid needs clusters"),
+        ("raw/kmeans/medoid/variance", "variance is for keep centroid"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(spelled: str, reason: str) -> None:
+    with pytest.raises(SpecError, match=reason):
+        parse(spelled)

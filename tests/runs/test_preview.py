@@ -1,0 +1,121 @@
+"""A preview is a plain prune and a plain evaluation, whatever was looked at before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from roboreg_core.datasets import sources
+from roboreg_core.datasets.images import Images
+from roboreg_core.errors import SpecError
+from roboreg_core.evaluation.logits import logits
+from roboreg_core.jobs.task import LocalContext, Stopped
+from roboreg_core.models import checkpoints
+from roboreg_core.models.resnet import ResNet20
+from roboreg_core.pruning.prune import prune
+from roboreg_core.runs import preview
+from roboreg_core.runs.preview import Preview, PreviewSpec, measure, precision_on, question_for
+from roboreg_core.runs.spec import spec_for
+from roboreg_core.schedules.schedule import PRESETS, Schedule
+
+START = PRESETS["quarter"]
+WALK = (START.replace(9, 5), START.replace(9, 7), START.replace(2, 3), PRESETS["aggressive"], START)
+
+
+@pytest.fixture(autouse=True)
+def small_sets(few_images: Images, images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "training_images", lambda choice="auto": few_images)
+    monkeypatch.setattr(sources, "validation_images", lambda: images)
+    monkeypatch.setattr(preview, "_BENCH", preview._Bench())
+
+
+@pytest.fixture
+def dense(make_network: Callable[..., ResNet20]) -> checkpoints.Checkpoint:
+    return checkpoints.from_bytes(checkpoints.to_bytes(make_network(START)), "small")
+
+
+def spec_of(dense: checkpoints.Checkpoint, schedule: Schedule = START, **settings: Any) -> PreviewSpec:
+    return PreviewSpec.of(spec_for(schedule, dense, "bundled", calibration=20, **settings))
+
+
+def asked(spec: PreviewSpec, dense: checkpoints.Checkpoint, context: LocalContext | None = None) -> Preview:
+    context = context or LocalContext()
+    context.inputs = {"dense": dense.content}
+    return Preview(**measure(spec.to_json(), context).result)
+
+
+def right(model: ResNet20, images: Images) -> int:
+    return int((logits(model, images, precision=precision_on(torch.device("cpu"))).argmax(1) == images.labels).sum())
+
+
+@pytest.mark.parametrize(("method", "recalibrate"), [("refit", False), ("merge", True), ("l1", False)])
+def test_it_equals_a_fresh_prune_and_evaluation(
+    dense: checkpoints.Checkpoint, few_images: Images, images: Images, method: str, recalibrate: bool
+) -> None:
+    for schedule in WALK:
+        spec = spec_of(dense, schedule, method=method, recalibrate=recalibrate)
+        found = asked(spec, dense)
+        fresh = prune(dense.model, schedule, spec.pruning(), calibration=few_images).model
+        assert (found.right, found.images) == (right(fresh, images), 300)
+        assert found.dense_right == right(dense.model, images)
+        assert found.calibration == (0 if method == "l1" else 20)
+
+
+def test_a_changed_block_costs_only_what_follows(dense: checkpoints.Checkpoint) -> None:
+    asked(spec_of(dense, START.replace(9, 5)), dense)
+    told: list[dict[str, Any]] = []
+    asked(spec_of(dense, START.replace(9, 5).replace(8, 6)), dense, LocalContext(on_report=told.append))
+    assert [each["block"] for each in told if each["stage"] == "prune"] == [8, 9]
+
+
+def test_one_that_is_stopped_leaves_nothing_wrong(
+    dense: checkpoints.Checkpoint, few_images: Images, images: Images
+) -> None:
+    asked(spec_of(dense, START.replace(9, 5)), dense)
+
+    class Impatient(LocalContext):
+        def should_stop(self) -> bool:
+            return len(seen) >= 4
+
+    seen: list[dict[str, Any]] = []
+    with pytest.raises(Stopped):
+        asked(spec_of(dense, PRESETS["aggressive"]), dense, Impatient(on_report=seen.append))
+    assert [each.get("block") for each in seen] == [None, 1, 2, 3]
+    schedule = PRESETS["aggressive"].replace(3, 4)
+    spec = spec_of(dense, schedule)
+    fresh = prune(dense.model, schedule, spec.pruning(), calibration=few_images).model
+    assert asked(spec, dense).right == right(fresh, images)
+
+
+def test_what_is_kept_is_bounded(dense: checkpoints.Checkpoint) -> None:
+    for seed in range(3):
+        asked(spec_of(dense, seed=seed), dense)
+        assert [key[-1].seed for key in preview._BENCH._pruners] == [seed], "activations are large"
+    for seed in range(3):
+        asked(spec_of(dense, method="l1", seed=seed), dense)
+        assert len(preview._BENCH._pruners) == preview.KEPT
+
+
+def test_what_does_not_change_pruning_does_not_change_a_preview(dense: checkpoints.Checkpoint) -> None:
+    run = spec_for(START, dense, "bundled", epochs=3)
+    assert PreviewSpec.of(run) == PreviewSpec.of(replace(run, epochs=9, learning_rate=0.3, distil=False))
+    spec = PreviewSpec.of(run)
+    assert PreviewSpec.from_json(spec.to_json()) == spec
+    assert question_for(spec, dense, "me").inputs == {"dense": dense.content}
+
+
+def test_another_network_than_the_one_named_is_refused(dense: checkpoints.Checkpoint) -> None:
+    with pytest.raises(SpecError, match="SHA-256"):
+        asked(replace(spec_of(dense), dense_sha256="0" * 64), dense)
+
+
+def test_it_computes_with_the_threads_it_was_given(dense: checkpoints.Checkpoint) -> None:
+    before = torch.get_num_threads()
+    try:
+        assert asked(spec_of(dense, method="l1"), dense, LocalContext(threads=2)).threads == 2
+    finally:
+        torch.set_num_threads(before)

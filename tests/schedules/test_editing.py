@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roboreg_core.errors import ScheduleError
+from roboreg_core.schedules.editing import (
+    LONGEST,
+    SCALES,
+    History,
+    Sketch,
+    blocks_of,
+    changed_blocks,
+    named_blocks,
+    stage_of,
+    step_words,
+)
+from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from tests.schedules.test_schedule import schedules
+
+blocks = st.integers(1, 9)
+sketches = st.builds(Sketch, schedule=schedules, locked=st.frozensets(blocks), linked=st.frozensets(st.integers(1, 3)))
+scales = st.floats(*SCALES)
+MODERATE = Sketch(schedule=PRESETS["moderate"])
+
+
+@st.composite
+def moves(draw: st.DrawFn) -> tuple[int, int]:
+    block = draw(blocks)
+    return block, draw(st.integers(1, BOUNDS[block - 1]))
+
+
+steps = st.one_of(
+    moves().map(lambda move: lambda sketch: sketch.move(*move)),
+    scales.map(lambda percent: lambda sketch: sketch.scale(percent)),
+    schedules.map(lambda schedule: lambda sketch: sketch.take(schedule)),
+    schedules.map(lambda schedule: lambda sketch: sketch.open(schedule)),
+    blocks.map(lambda block: lambda sketch: sketch.toggle_lock(block)),
+    st.integers(1, 3).map(lambda stage: lambda sketch: sketch.toggle_link(stage)),
+)
+
+
+@given(sketches, moves(), scales, schedules)
+def test_a_locked_block_stays_whatever_moves(
+    sketch: Sketch, move: tuple[int, int], percent: float, other: Schedule
+) -> None:
+    for changed in (sketch.move(*move), sketch.scale(percent), sketch.take(other)):
+        assert changed.locked == sketch.locked
+        for block in sketch.locked:
+            assert changed.schedule.clusters[block - 1] == sketch.schedule.clusters[block - 1]
+
+
+@given(sketches, moves())
+def test_a_linked_stage_moves_by_the_same_count_as_far_as_there_is_room(sketch: Sketch, move: tuple[int, int]) -> None:
+    block, count = move
+    after = sketch.move(block, count)
+    if block in sketch.locked:
+        assert after == sketch
+        return
+    assert after.schedule.clusters[block - 1] == count
+    step = count - sketch.schedule.clusters[block - 1]
+    for other in set(range(1, 10)) - {block}:
+        before, now = (each.schedule.clusters[other - 1] for each in (sketch, after))
+        moves_too = stage_of(other) == stage_of(block) and stage_of(block) in sketch.linked
+        if moves_too and other not in sketch.locked:
+            assert now == min(max(before + step, 1), BOUNDS[other - 1])
+        else:
+            assert now == before
+
+
+@given(schedules, moves())
+def test_equal_blocks_of_a_linked_stage_stay_equal(schedule: Schedule, move: tuple[int, int]) -> None:
+    block, count = move
+    stage = stage_of(block)
+    level = MODERATE.open(schedule)
+    for other in blocks_of(stage):
+        level = level.move(other, schedule.clusters[block - 1])
+    after = level.toggle_link(stage).move(block, count)
+    assert {after.schedule.clusters[other - 1] for other in blocks_of(stage)} == {count}
+
+
+@given(sketches, scales, scales)
+def test_scaling_stays_within_bounds_and_keeps_the_order(sketch: Sketch, one: float, other: float) -> None:
+    less, more = (sketch.scale(percent).schedule for percent in sorted((one, other)))
+    for low, high, bound in zip(less, more, BOUNDS, strict=True):
+        assert 1 <= low <= high <= bound
+    assert sketch.scale(100) == sketch
+
+
+def test_scaling_halves_and_rounds_up_at_half() -> None:
+    assert MODERATE.scale(50).schedule == PRESETS["quarter"]
+    sketch = MODERATE.open(Schedule((1, 3, 5, 7, 9, 11, 13, 64, 2)))
+    assert sketch.scale(50).schedule.to_json() == [1, 2, 3, 4, 5, 6, 7, 32, 1]
+    assert sketch.scale(1).schedule.to_json() == [1] * 9
+    assert sketch.scale(400).schedule.to_json() == [4, 12, 16, 28, 32, 32, 52, 64, 8]
+
+
+@pytest.mark.parametrize("percent", [0, -5, 400.5, float("nan"), float("inf")])
+def test_a_scale_out_of_bounds_is_refused(percent: float) -> None:
+    with pytest.raises(ScheduleError, match="a scale must be 1 to 400 %, got"):
+        MODERATE.scale(percent)
+
+
+@pytest.mark.parametrize("block", [0, 10])
+def test_what_is_not_there_is_refused(block: int) -> None:
+    with pytest.raises(ScheduleError, match=r"block must be 1\.\.9"):
+        MODERATE.toggle_lock(block)
+    with pytest.raises(ScheduleError, match=r"block must be 1\.\.9"):
+        MODERATE.move(block, 1)
+    with pytest.raises(ScheduleError, match=r"stage must be 1\.\.3"):
+        MODERATE.toggle_link(block)
+
+
+@given(sketches, schedules)
+def test_opening_gives_exactly_the_schedule_and_unlocks_what_it_changes(sketch: Sketch, schedule: Schedule) -> None:
+    opened = sketch.open(schedule)
+    assert opened.schedule == schedule
+    assert opened.linked == sketch.linked
+    assert sketch.locked - opened.locked == set(sketch.kept_from(schedule))
+    assert opened.kept_from(schedule) == []
+
+
+@given(sketches, blocks, st.integers(1, 3))
+def test_toggling_twice_changes_nothing(sketch: Sketch, block: int, stage: int) -> None:
+    assert sketch.toggle_lock(block) != sketch
+    assert sketch.toggle_lock(block).toggle_lock(block) == sketch
+    assert sketch.toggle_link(stage).toggle_link(stage) == sketch
+    assert sketch.unlock().locked == frozenset()
+
+
+@given(sketches, st.lists(steps, max_size=12))
+def test_undo_takes_back_and_redo_does_again(sketch: Sketch, changes: list) -> None:
+    history = History(now=sketch)
+    for change in changes:
+        done = history.do(change(history.now))
+        if done.now == history.now:
+            assert done is history
+        else:
+            assert done.undo().now == history.now
+            assert done.undo().past == history.past
+            assert done.undo().redo() == done
+            assert done.future == ()
+        history = done
+    back = history
+    while back.past:
+        back = back.undo()
+    assert back.now == sketch
+    assert back.undo() is back
+    while back.future:
+        back = back.redo()
+    assert back == history
+    assert back.redo() is back
+
+
+def test_the_history_is_long_and_ends() -> None:
+    history = History(now=MODERATE)
+    for step in range(LONGEST + 30):
+        history = history.do(history.now.move(9, 1 + step % 2))
+    assert len(history.past) == LONGEST >= 50
+
+
+@given(sketches, steps)
+def test_what_changed_is_named(sketch: Sketch, change) -> None:
+    after = change(sketch)
+    named = changed_blocks(sketch, after)
+    assert named == changed_blocks(after, sketch)
+    if sketch != after:
+        words = step_words(sketch, after)
+        assert all(str(block) in words or words.endswith("all blocks") for block in named)
+
+
+def test_steps_in_words() -> None:
+    assert step_words(MODERATE, MODERATE.move(3, 5)) == "block 3 from 8 to 5"
+    assert step_words(MODERATE, MODERATE.toggle_link(1).move(3, 5)) == "blocks 1, 2 and 3"
+    assert step_words(MODERATE, MODERATE.scale(50)) == "all blocks"
+    assert step_words(MODERATE, MODERATE.toggle_lock(2)) == "lock of block 2"
+    assert step_words(MODERATE, MODERATE.toggle_link(2)) == "link of stage 2"
+    assert named_blocks([4, 9]) == "blocks 4 and 9"

@@ -1,0 +1,50 @@
+"""Points: counts, JSON, and the frame that everything is computed from."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from roboreg_core.errors import SpecError
+from roboreg_core.models.costs import cost
+from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.sweeps.points import Point, Seen, frame, from_json, to_json
+
+
+def seen(right: int = 4) -> Seen:
+    return Seen(right=(right,) * 10, images=(5,) * 10)
+
+
+def point() -> Point:
+    schedule = PRESETS["moderate"]
+    return Point(schedule=schedule, kept=schedule.replace(1, 7), validation=seen(), tuned_test=seen(5), seed=3)
+
+
+def test_counts_of_predictions() -> None:
+    labels = torch.arange(10).repeat(3)
+    predicted = labels.clone()
+    predicted[:5] = 9
+    found = Seen.of(predicted, labels)
+    assert found.right == (2,) * 5 + (3,) * 5
+    assert found.accuracy == pytest.approx(25 / 30)
+    assert found.recalls[0] == pytest.approx(2 / 3)
+
+
+def test_points_survive_json() -> None:
+    assert from_json(to_json(point())) == point()
+
+
+def test_costs_are_of_what_stayed_and_the_frame_tells_what_was_not_measured() -> None:
+    row = frame([point()]).iloc[0]
+    assert row["block 1"] == 8
+    assert row["parameters"] == cost(point().kept).parameters == point().parameters
+    assert row["pruned validation"] == pytest.approx(0.8)
+    assert row["tuned test"] == 1.0
+    assert row[["pruned test", "tuned validation", "latency"]].isna().all()
+    assert list(frame([]).columns) == list(frame([point()]).columns)
+
+
+@pytest.mark.parametrize("right", [(6,) + (0,) * 9, (0,) * 9])
+def test_impossible_counts_are_refused(right: tuple[int, ...]) -> None:
+    with pytest.raises(SpecError):
+        Seen(right=right, images=(5,) * 10)

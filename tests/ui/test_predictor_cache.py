@@ -1,0 +1,156 @@
+"""What is foretold on Design and Inspect, from points of a made-up world whose accuracies are known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from roboreg_core.models.checkpoints import Checkpoint
+from roboreg_core.prediction.forecast import Asked, Scored
+from roboreg_core.prediction.sensitivity import plan
+from roboreg_core.runs.spec import RunSpec, spec_for
+from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.store.records import Record
+from roboreg_core.store.store import Store
+from roboreg_core.sweeps.grid import Grid
+from roboreg_core.sweeps.spec import point_record
+from roboreg_core.ui import predictor_cache
+from roboreg_core.ui.inspect import predicted_accuracy
+from roboreg_core.wording import fmt
+from tests.charts.records import make_record
+from tests.sweeps.synthetic_points import made, true_accuracy
+from tests.ui.test_pages import Open, Put, said, slider
+from tests.ui.test_saved_pages import html
+
+RANDOM = Grid(kind="random", values=tuple((max(1, bound // 4), bound) for bound in BOUNDS), n=40, seed=1).schedules()
+Fill = Callable[..., None]
+
+
+@pytest.fixture
+def fill(store: Store, dense: Checkpoint) -> Fill:
+    """`fill(schedules)` puts their points into the store, as if measured under the page's settings."""
+
+    def filled(schedules: list[Schedule], like: RunSpec | None = None) -> None:
+        spec = like or spec_for(PRESETS["moderate"], dense, "bundled")
+        setting = {name: getattr(spec, name) for name in ("dense_sha256", "training_set", "calibration")}
+        for schedule in schedules:
+            kind, identity, asked, result = point_record(replace(made(schedule), **setting))
+            created = "2026-01-02T03:04:05+00:00"
+            store.put_record(Record(kind=kind, id=identity, created=created, spec=asked, result=result))
+
+    return filled
+
+
+def known(app: AppTest) -> AppTest:
+    """The page once all is learnt that it asked for."""
+    predictor_cache.learner().wait()
+    app.run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def predicted(app: AppTest) -> tuple[str, str]:
+    metric = next(each for each in app.metric if each.label == "Predicted, pruned")
+    return metric.value.replace(fmt.NBSP, " "), metric.delta
+
+
+def test_design_foretells_any_schedule(open_page: Open, fill: Fill) -> None:
+    fill([*plan(4).schedules(), *RANDOM])
+    app = known(open_page("design", s="moderate"))
+    share, between = predicted(app)
+    assert float(share.split()[0]) == pytest.approx(100 * true_accuracy(PRESETS["moderate"]), abs=2.0)
+    low, high = map(float, re.findall(r"[\d.]+", between))
+    assert low <= float(share.split()[0]) <= high
+    slider(app, 9).set_value(12).run()
+    assert predicted(app)[0] != share, "it follows the slider"
+    slider(app.run(), 1).set_value(1).run()
+    app.run()
+    assert len(re.findall(r"src=.data:image/svg", html(app))) == 9
+    rows = re.findall(r"<tr><td[^>]*>(\d)</td>.*?</tr>", html(app))
+    assert sorted(rows) == [str(block) for block in range(1, 10)]
+    assert rows[-1] == "1", "where none can go comes last"
+    assert "A million MACs are cheapest in block" in said(app)
+
+
+def test_a_guess_far_from_what_was_measured_says_so(open_page: Open, fill: Fill) -> None:
+    fill([*plan(4).schedules(), *RANDOM])
+    app = known(open_page("design", s="1,1,1,1,1,1,1,1,2"))
+    metric = next(each for each in app.metric if each.label == "Predicted, pruned")
+    assert metric.proto.delta_description == "a guess"
+    assert "The prediction is a guess: no measured schedule is near it." in said(app)
+
+
+def test_without_enough_points_the_tile_says_what_is_missing(open_page: Open, fill: Fill) -> None:
+    app = known(open_page("design", s="moderate"))
+    assert predicted(app) == ("…", "too little measured")
+    assert "data:image" not in html(app)
+    fill(list(plan(3).schedules()))
+    app.run()
+    app = known(app)
+    assert predicted(app) == ("…", "too little measured")
+    assert len(re.findall(r"src=.data:image/svg", html(app))) == 9, "curves need no schedules that cut several blocks"
+
+
+def test_another_method_is_another_question(open_page: Open, fill: Fill) -> None:
+    fill([*plan(4).schedules(), *RANDOM])
+    app = known(open_page("design", s="moderate", method="source"))
+    assert predicted(app) == ("…", "too little measured")
+
+
+def test_the_learner_learns_again_where_the_store_has_changed(open_page: Open, fill: Fill, dense: Checkpoint) -> None:
+    open_page("design")
+    fill([*plan(4).schedules(), *RANDOM[:30]])
+    asked, learner = Asked.of(spec_for(PRESETS["moderate"], dense, "bundled", epochs=7)), predictor_cache.learner()
+    assert learner.outlook(asked) is None, "it never waits"
+    learner.wait()
+    first = learner.outlook(asked)
+    assert first is not None
+    assert learner.outlook(asked) is first
+    assert first.score is not None
+    assert first.score.n == 30
+    fill(RANDOM[30:])
+    assert learner.outlook(asked) is first, "what is known holds until the new is there"
+    learner.wait()
+    again = learner.outlook(asked)
+    assert again is not None
+    assert again.score is not None
+    assert again.score.n == 40
+
+
+def test_what_cannot_be_learnt_is_said(open_page: Open, dense: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(predictor_cache.forecasts, "forecast", broken)
+    app = known(open_page("design"))
+    metric = next(each for each in app.metric if each.label == "Predicted, pruned")
+    assert "Nothing could be learnt\\: the disk is gone." in metric.proto.help
+
+
+def test_inspect_shows_predicted_beside_measured(open_page: Open, put: Put, fill: Fill) -> None:
+    record = make_record(PRESETS["moderate"], rights=(930, 800, 900))
+    spec = RunSpec.from_json(record.spec)
+    run = put(replace(record, id=spec.id))
+    fill([*plan(4).schedules(), *RANDOM], spec)
+    app = known(open_page("inspect", run=run.id))
+    assert re.search(
+        r"Predicted without this run's figures\\: right after pruning [\d.]+ % \([\d.]+ to [\d.]+\), "
+        r"measured 79.0 % of the test images",
+        said(app),
+    )
+
+
+def test_predicted_against_measured_in_words() -> None:
+    row = Scored(
+        schedule=PRESETS["moderate"], stage="tuned", images="validation", predicted=0.881, low=0.86, high=0.9,
+        measured=0.884, record="a", run=True,
+    )  # fmt: skip
+    assert predicted_accuracy.text([row]).replace(fmt.NBSP, " ") == (
+        "Predicted without this run's figures: after fine-tuning 88.1 % (86.0 to 90.0), measured 88.4 % of the "
+        "validation images."
+    )
+    assert predicted_accuracy.text([]) == ""

@@ -1,0 +1,157 @@
+"""Figures, verdicts and sentences about a record."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from roboreg_core import paths
+from roboreg_core.charts import palette
+from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.store.records import Record
+from roboreg_core.wording import fmt, run_facts
+from tests.charts.records import make_record
+
+
+def plain(text: str) -> str:
+    return text.replace(fmt.NBSP, " ")
+
+
+def change_of(record: Record) -> run_facts.Change:
+    return run_facts.rates(run_facts.accuracy(record), run_facts.accuracy(record, "dense"), 10_000)
+
+
+def test_a_loss_beyond_the_margin_is_a_loss() -> None:
+    change = change_of(make_record(rights=(920, 500, 890)))
+    assert change.difference == pytest.approx(-0.03)
+    assert 0.005 < change.margin < 0.01
+    assert (change.better, change.verdict) == (False, "loss")
+
+
+@pytest.mark.parametrize(("tuned", "verdict"), [(918, "within noise"), (920, "no change"), (960, "gain")])
+def test_verdicts(tuned: int, verdict: str) -> None:
+    assert change_of(make_record(rights=(920, 500, tuned))).verdict == verdict
+
+
+def test_counts_have_no_margin_and_fewer_is_better() -> None:
+    change = run_facts.counted(135_754, 269_722)
+    assert (change.value, change.dense, change.verdict) == (135_754, 269_722, "gain")
+    assert change.relative == pytest.approx(-0.4967, abs=1e-4)
+
+
+def test_finding_says_what_was_kept_and_what_it_costs() -> None:
+    record = make_record(rights=(920, 500, 899))
+    assert plain(run_facts.finding(record, change_of(record))) == (
+        "Keeping half the filters in every block leaves 50.3 % of the parameters "
+        "and costs 2.1 points of accuracy after 3 epochs of fine-tuning."
+    )
+
+
+def test_finding_without_fine_tuning_and_of_an_odd_schedule() -> None:
+    record = make_record(Schedule((8, 8, 8, 16, 16, 16, 32, 32, 31)), rights=(920, 500))
+    assert plain(run_facts.finding(record, change_of(record))) == (
+        "Keeping 167 of 336 inner filters leaves 49.9 % of the parameters "
+        "and costs 42.0 points of accuracy without fine-tuning."
+    )
+
+
+def test_finding_within_noise_says_so() -> None:
+    record = make_record(rights=(920, 500, 918))
+    assert "by no more than noise (−0.2 points)" in plain(run_facts.finding(record, change_of(record)))
+
+
+def test_best_run_is_the_smallest_that_stays_close() -> None:
+    close_and_large = make_record(PRESETS["three-quarters"], rights=(920, 1, 921), identity="a")
+    close_and_small = make_record(PRESETS["moderate"], rights=(920, 1, 915), identity="b")
+    small_and_far = make_record(PRESETS["aggressive"], rights=(920, 1, 700), identity="c")
+    dense = make_record(PRESETS["dense"], rights=(920, 920), identity="d")
+    runs = [dense, small_and_far, close_and_small, close_and_large]
+    assert run_facts.best_run(runs) is close_and_small
+    assert run_facts.best_run([small_and_far, dense]) is small_and_far
+    assert run_facts.best_run([dense]) is None
+    assert run_facts.best_run([]) is None
+
+
+def test_labels_tell_runs_apart() -> None:
+    assert plain(run_facts.label(make_record())) == "moderate · 3 epochs · seed 0"
+    spec = {**make_record().spec, "method": "source", "recalibrate": True, "epochs": 0, "training_set": "full"}
+    assert (
+        run_facts.spec_label(spec)
+        == "moderate · method source · no fine-tuning · seed 0 · recalibrated · 48,000 images"
+    )
+
+
+def test_compared_runs_are_called_by_what_tells_them_apart() -> None:
+    one, two = make_record(identity="a" * 16), make_record(PRESETS["quarter"], identity="b" * 16)
+    assert run_facts.labels([one, two]) == {one.id: "moderate", two.id: "quarter"}
+    assert [plain(part) for part in run_facts.shared([one, two])] == ["3 epochs", "seed 0"]
+    assert run_facts.shared([one]) == []
+    other = replace(one, id="c" * 16, spec={**one.spec, "seed": 7})
+    assert run_facts.labels([one, other]) == {one.id: "moderate · seed 0", other.id: "moderate · seed 7"}
+    twins = [replace(one, id=f"{number:016x}") for number in range(3)]
+    assert len(set(run_facts.labels(twins).values())) == 3, "also where ids begin alike"
+
+
+def test_the_best_epoch_is_told_beside_the_one_that_is_kept() -> None:
+    record = make_record()
+    assert plain(run_facts.best_epoch_words(record)).endswith("it was also the best on validation images.")
+    record.result["best_epoch"] = {"epoch": 2, "accuracy": 0.905}
+    assert "Kept is the last epoch, 3 (89.00 % of the test images)" in plain(run_facts.best_epoch_words(record))
+    assert plain(run_facts.best_epoch_words(record)).endswith("was epoch 2 (90.50 % of the test images).")
+
+
+def test_runs_that_an_earlier_version_stored_are_still_described() -> None:
+    record = make_record()
+    for name in ("distil", "preset", "calibration"):
+        del record.spec[name]
+    del record.result["best_epoch"]
+    assert plain(run_facts.label(record)) == "moderate · 3 epochs · seed 0 · not distilled"
+    assert plain(run_facts.best_epoch_words(record)) == "Kept is the last epoch, 3 (89.00 % of the test images)."
+
+
+def test_figures_name_what_they_depend_on() -> None:
+    text = plain(run_facts.depends_on(make_record()))
+    for part in ("10,000 test images", "one seed (0)", "float32", "CPU", "2 threads"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.02149, "+2.1 points"), (-0.0211, "−2.1 points"), (0.0, "±0.0 points"), (-0.0004, "±0.0 points")],
+)
+def test_signs(value: float, text: str) -> None:
+    assert plain(fmt.signed_points(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (3_900, "1 h 5 min")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert plain(fmt.duration(seconds)) == text
+
+
+def test_a_run_looks_the_same_everywhere_and_neighbours_differ() -> None:
+    runs = [f"{8 * number:08x}" for number in range(20)]  # all ask for the same colour
+    colours = palette.run_colours(runs)
+    assert set(list(colours.values())[:8]) == set(list(colours.values())[8:16]) == set(palette.RUN_COLOURS)
+    older = palette.run_colours(runs[:5])
+    assert older == {run: colours[run] for run in runs[:5]}, "a new run changes no older one's colour"
+    assert palette.run_colours(["not hexadecimal"])["not hexadecimal"] in palette.RUN_COLOURS
+
+
+def test_runs_from_other_dense_networks_are_told_apart() -> None:
+    one = make_record(identity="a" * 16)
+    other = replace(one, id="b" * 16, spec={**one.spec, "dense": "mine", "dense_sha256": "e" * 64})
+    assert run_facts.labels([one, other]) == {one.id: "moderate", other.id: "moderate · from mine"}
+    assert plain(run_facts.label(other)) == "moderate · 3 epochs · seed 0 · from mine"
+
+
+def test_a_network_that_shipped_before_is_not_taken_for_the_one_that_ships() -> None:
+    spec = make_record().spec
+    teacher = json.loads((paths.others() / "best-90-seed0.json").read_text())["sha256"]
+    assert run_facts.dense_name(spec) == "dense"
+    assert run_facts.dense_name({**spec, "dense_sha256": teacher}) == "best-90-seed0"
+    assert run_facts.dense_name({**spec, "dense_sha256": "e" * 64}) == "dense eeeeeeee"
+    assert plain(run_facts.spec_label({**spec, "dense_sha256": "e" * 64})).endswith("seed 0 · from dense eeeeeeee")
