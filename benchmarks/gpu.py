@@ -40,7 +40,7 @@ from roboreg_core.models.resnet import ResNet20, initialise
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.fine_tuning_presets import tune_preset
-from roboreg_core.training.loop import Fitted, fit
+from roboreg_core.training.loop import TrainingResult, fit
 from roboreg_core.training.spec import TrainSpec, best, source
 
 PASSES = 19
@@ -160,7 +160,7 @@ def evaluation(device: torch.device, size: Size) -> dict[str, float]:
     }
 
 
-def rate(fitted: Fitted, spec: TrainSpec, images: Images) -> float:
+def rate(fitted: TrainingResult, spec: TrainSpec, images: Images) -> float:
     """Images a second, the median over the epochs after the first."""
     seen = len(images) // spec.batch_size * spec.batch_size
     return seen / statistics.median(epoch.seconds for epoch in fitted.history[1:])

@@ -26,8 +26,8 @@ from streamlit.testing.v1 import AppTest
 from benchmarks import homes
 from benchmarks.common import machine, write_json
 from roboreg_core import paths
-from roboreg_core.jobs.request_queue import Asked
-from roboreg_core.jobs.task import Question
+from roboreg_core.jobs.request_queue import PendingRequest
+from roboreg_core.jobs.task import Request
 from roboreg_core.runs.spec import KIND
 from roboreg_core.ui import shared_state
 
@@ -41,9 +41,9 @@ class NoEngine:
     def position(self, job_id: str) -> None:
         """Nothing is queued."""
 
-    def ask(self, question: Question) -> Asked:
+    def ask(self, question: Request) -> PendingRequest:
         """A question that stays open."""
-        return Asked(question)
+        return PendingRequest(question)
 
     def withdraw(self, channel: str) -> None:
         """Nothing is to be done."""

@@ -17,7 +17,7 @@ from benchmarks.common import write_json
 from roboreg_core import paths
 from roboreg_core.datasets.sources import training_images, validation_images
 from roboreg_core.models import checkpoints
-from roboreg_core.prediction.forecast import Asked, forecast, learnt
+from roboreg_core.prediction.forecast import PredictionSettings, forecast, learnt
 from roboreg_core.pruning.prune import Pruner, PruneSpec
 from roboreg_core.runs.spec import spec_for
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS
@@ -37,7 +37,7 @@ def main(
 ) -> None:
     """Measure, predict, and print both beside each other with the score."""
     dense = checkpoints.load("dense")
-    asked = Asked.of(spec_for(PRESETS["dense"], dense, "bundled"))
+    asked = PredictionSettings.of(spec_for(PRESETS["dense"], dense, "bundled"))
     schedules = set(HELD_OUT.schedules())
     count = 2 if quick else len(schedules)
     store = Store(paths.home(), shipped=paths.recorded())

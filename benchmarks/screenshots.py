@@ -28,7 +28,7 @@ from benchmarks import homes
 from benchmarks.browser import chromium, running
 from roboreg_core import paths
 from roboreg_core.runs.spec import KIND
-from roboreg_core.schedules.saved_schedules import Draft, save
+from roboreg_core.schedules.saved_schedules import ScheduleDraft, save
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 
 IMAGES = paths.PROJECT / "docs" / "images"
@@ -38,8 +38,8 @@ MOST_BYTES = 4_000_000
 WAIT_MS = 120_000
 OWN_RUN = ("12,12,12,20,20,20,40,40,40", "--epochs", "1")
 SAVED = (
-    Draft(name="Half, for Monday", schedule=PRESETS["moderate"], note="The one to beat.", tags=("meeting",)),
-    Draft(name="Late blocks only", schedule=Schedule.parse("16,16,16,32,32,32,24,24,24"), tags=("idea",)),
+    ScheduleDraft(name="Half, for Monday", schedule=PRESETS["moderate"], note="The one to beat.", tags=("meeting",)),
+    ScheduleDraft(name="Late blocks only", schedule=Schedule.parse("16,16,16,32,32,32,24,24,24"), tags=("idea",)),
 )
 
 

@@ -24,7 +24,7 @@ from roboreg_core.models import checkpoints
 from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps.grid import SOURCE
-from roboreg_core.sweeps.points import Seen
+from roboreg_core.sweeps.points import ClassCounts
 from roboreg_core.sweeps.shared_prefix import TEST, walk
 
 Counts = dict[str, tuple[int, ...]]
@@ -69,7 +69,7 @@ def prepare_alone(schedules: int, images: int) -> Callable[[], Counts]:
 
     def alone(schedule: Schedule) -> tuple[int, ...]:
         pruned = prune(model, schedule, PruneSpec(), calibration=training)
-        return Seen.of(logits(pruned.model, test).argmax(1), test.labels).right
+        return ClassCounts.of(logits(pruned.model, test).argmax(1), test.labels).right
 
     return lambda: {str(schedule): alone(schedule) for schedule in SOURCE.schedules()[:schedules]}
 

@@ -6,12 +6,12 @@ from roboreg_core import paths
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Record
-from roboreg_core.store.shipped import Shipped
+from roboreg_core.store.shipped import ShippedRecords
 
 
 def shipped_runs() -> list[Record]:
     """Their records."""
-    return [record for record in Shipped(paths.recorded()).records().values() if record.kind == KIND]
+    return [record for record in ShippedRecords(paths.recorded()).records().values() if record.kind == KIND]
 
 
 def shipped_run(schedule: str, method: str = "refit") -> str:

@@ -15,7 +15,7 @@ from roboreg_core.pruning.methods import DEFAULT_METHOD
 from roboreg_core.runs.spec import DEFAULT_PRESET, KIND, METHOD_VERSION
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Record
-from roboreg_core.store.shipped import Shipped
+from roboreg_core.store.shipped import ShippedRecords
 from roboreg_core.wording import fmt
 
 # Of the dense networks, as a mean over seeds.
@@ -26,7 +26,7 @@ NOT_YET = "not measured yet with this network"
 def parts(points: Points) -> dict[str, str]:
     """Each part of the README that is written from what ships, by the name that its markers have."""
     cards = read_cards(paths.checkpoints())
-    runs = [record for record in Shipped(paths.recorded()).records().values() if record.kind == KIND]
+    runs = [record for record in ShippedRecords(paths.recorded()).records().values() if record.kind == KIND]
     return {"dense": dense(cards), "recorded": recorded(runs), "good": good(points, cards[paths.SHIPPED]["sha256"])}
 
 

@@ -34,7 +34,7 @@ from roboreg_core.runs.spec import KIND, METHOD_VERSION, RunSpec, of_preset, spe
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
-from roboreg_core.training.loop import Hooks, fit
+from roboreg_core.training.loop import TrainingHooks, fit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +197,7 @@ class Measurer:
             point.run.tuning(),
             validation=sources.validation_images(),
             teacher=self.dense.model,
-            hooks=Hooks(on_epoch=lambda _, state: write_whole(unfinished, state())),
+            hooks=TrainingHooks(on_epoch=lambda _, state: write_whole(unfinished, state())),
             resume=unfinished.read_bytes() if unfinished.exists() else None,
         )
         unfinished.unlink(missing_ok=True)

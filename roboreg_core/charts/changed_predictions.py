@@ -7,7 +7,7 @@ import pandas as pd
 
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import Chosen, Drawing, clickable
-from roboreg_core.evaluation.prediction_changes import Damage
+from roboreg_core.evaluation.prediction_changes import PredictionChanges
 from roboreg_core.runs.summary import Summary
 from roboreg_core.wording import fmt
 
@@ -28,7 +28,7 @@ UNCHANGED = ("kept", "never")
 SMALLEST_LABEL = 0.06
 
 
-def damage_data(summary: Summary, followed: Damage | None = None) -> pd.DataFrame:
+def damage_data(summary: Summary, followed: PredictionChanges | None = None) -> pd.DataFrame:
     """A row a class and band: `class`, `band`, `words`, `meaning`, `images`, `share` of the class.
 
     `followed` is the run's own damage for None; `summary.flips` follows from the baseline instead.

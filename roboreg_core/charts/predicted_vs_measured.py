@@ -10,7 +10,7 @@ import pandas as pd
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import Drawing
 from roboreg_core.prediction.accuracy_predictor import LEVEL
-from roboreg_core.prediction.forecast import Score, Scored
+from roboreg_core.prediction.forecast import PredictionScore, ScoredPrediction
 from roboreg_core.wording import fmt
 
 COLUMNS = [
@@ -22,8 +22,8 @@ HELD, MISSED = "interval held", "interval missed"
 _MARKS = {"run": "circle", "point": "diamond"}
 
 
-def prediction_data(rows: Sequence[Scored]) -> pd.DataFrame:
-    """A row a scored prediction, see `explore.forecast.Scored`; `kind` tells runs from other points."""
+def prediction_data(rows: Sequence[ScoredPrediction]) -> pd.DataFrame:
+    """A row a scored prediction, see `explore.forecast.ScoredPrediction`; `kind` tells runs from other points."""
     return pd.DataFrame(
         [
             {
@@ -57,7 +57,7 @@ def prediction_title(frame: pd.DataFrame) -> str:
     )
 
 
-def score_words(score: Score | None) -> str:
+def score_words(score: PredictionScore | None) -> str:
     """The same of a score, in a sentence for beside a prediction."""
     if score is None:
         return "No prediction of this kind has been measured yet"

@@ -10,7 +10,7 @@ import pandas as pd
 
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import Drawing
-from roboreg_core.prediction.sensitivity import Curves, Exchange
+from roboreg_core.prediction.sensitivity import RemovalCost, SensitivityCurves
 from roboreg_core.schedules.schedule import N_BLOCKS, STAGE_WIDTHS, Schedule, by_stage
 from roboreg_core.wording import fmt
 
@@ -19,7 +19,7 @@ QUARTER = by_stage([width // 4 for width in STAGE_WIDTHS])
 PERCENT = alt.Axis(format=".0%", tickMinStep=0.01)
 
 
-def sensitivity_data(curves: Curves, schedule: Schedule | None = None) -> pd.DataFrame:
+def sensitivity_data(curves: SensitivityCurves, schedule: Schedule | None = None) -> pd.DataFrame:
     """A row a block and count, from the fewest clusters measured to all.
 
     Columns: `block`, `count`, its `share` of the filters, `accuracy` with its 95 % interval `low` to `high`, `loss`
@@ -83,7 +83,7 @@ def sensitivity_alt(frame: pd.DataFrame) -> str:
     )
 
 
-def exchange_data(rows: Sequence[Exchange]) -> pd.DataFrame:
+def exchange_data(rows: Sequence[RemovalCost]) -> pd.DataFrame:
     """A row a block in the order given: `block`, `count`, saved `macs` and `parameters`, `loss` and `per_mac`.
 
     `per_mac` is the loss for a million MACs saved; both are shares. `says` is the row in words.
@@ -102,7 +102,7 @@ def exchange_data(rows: Sequence[Exchange]) -> pd.DataFrame:
     )
 
 
-def exchange_words(row: Exchange) -> str:
+def exchange_words(row: RemovalCost) -> str:
     """`One cluster fewer saves 0.3 M MACs and costs 0.02 points`."""
     if row.at_one:
         return "One cluster is left: none can go"

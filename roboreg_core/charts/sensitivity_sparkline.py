@@ -10,7 +10,7 @@ import html
 from urllib.parse import quote
 
 from roboreg_core.charts import palette
-from roboreg_core.prediction.sensitivity import Curve, Curves
+from roboreg_core.prediction.sensitivity import SensitivityCurve, SensitivityCurves
 from roboreg_core.wording import fmt
 
 HEIGHT = 24
@@ -31,12 +31,12 @@ _MARK = (
 )
 
 
-def lowest(curves: Curves) -> float:
+def lowest(curves: SensitivityCurves) -> float:
     """The lowest accuracy of any curve: where all nine strips end, so that they compare."""
     return min(curve.accuracy(count) for curve in curves for count in curve.counts)
 
 
-def sparkline(curve: Curve, count: int, floor: float) -> str:
+def sparkline(curve: SensitivityCurve, count: int, floor: float) -> str:
     """The strip as HTML: accuracy from `floor` to the best measured, dense dashed, `count` marked."""
     ceiling = max(curve.accuracy(each) for each in curve.counts)
     known = range(curve.lowest, curve.bound + 1)
@@ -61,7 +61,7 @@ def sparkline(curve: Curve, count: int, floor: float) -> str:
     return f'<div title="{said}" style="{style}">{image}{mark}</div>'
 
 
-def sparkline_words(curve: Curve, count: int) -> str:
+def sparkline_words(curve: SensitivityCurve, count: int) -> str:
     """What the count costs while the other blocks are dense."""
     name = f"Block {curve.block}"
     if len(curve.measured) == 1:
@@ -74,7 +74,7 @@ def sparkline_words(curve: Curve, count: int) -> str:
     return f"{name} alone at {count} of {curve.bound}: {cost} ({fmt.percent(curve.accuracy(count))})"
 
 
-def _across(curve: Curve, count: int) -> float:
+def _across(curve: SensitivityCurve, count: int) -> float:
     """Where a count stands, in percent of the slider's way."""
     return 100 * (count - 1) / (curve.bound - 1)
 

@@ -11,7 +11,7 @@ from roboreg_core.cli.common import Json, answer, open_store, say_notes
 if TYPE_CHECKING:
     import pandas as pd
 
-    from roboreg_core.correlation.accuracy_per_mac import PerMac
+    from roboreg_core.correlation.accuracy_per_mac import AccuracyPerMac
     from roboreg_core.correlation.correlations import Cell, Correlation
 
 NOTHING, PARAMETERS = "none", "parameters"
@@ -61,7 +61,7 @@ def _held_equal(table: pd.DataFrame, variables: str) -> Correlation | None:
         return None
 
 
-def _per_mac(table: pd.DataFrame, variables: str) -> tuple[PerMac | None, str]:
+def _per_mac(table: pd.DataFrame, variables: str) -> tuple[AccuracyPerMac | None, str]:
     """What MACs buy, or why that cannot be told."""
     from roboreg_core.correlation.accuracy_per_mac import per_mac
     from roboreg_core.correlation.variables import kind_of

@@ -10,7 +10,7 @@ import typer
 from roboreg_core.cli.common import Json, answer, open_store, progress_bar, say, say_notes
 
 if TYPE_CHECKING:
-    from roboreg_core.networks.registry import Baseline
+    from roboreg_core.networks.registry import DenseNetwork
 
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help="Its name, or the first digits of its SHA-256.")]
 
@@ -101,7 +101,7 @@ def _content(file: Path) -> bytes:
         raise CheckpointError(f"cannot read {file} ({error.strerror}): name another file") from error
 
 
-def _line(network: Baseline) -> str:
+def _line(network: DenseNetwork) -> str:
     facts: list[Any] = [f"{network.name:<20}", f"{network.sha256[:12]}", f"{network.origin:<8}"]
     if network.accuracy is not None:
         facts.append(f"{network.accuracy:.2%} of {network.images:,} test images")

@@ -110,7 +110,7 @@ def prune_verb(
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Made:
+class _PrunedNetwork:
     """A pruned network, and what the answer says about it; `single` where single weights were pruned."""
 
     model: ResNet20
@@ -124,7 +124,7 @@ class _Made:
 
 def _pruned(
     schedule: Schedule, dense: ResNet20, options: PruneOptions, method: tuple[str, bool], device: torch.device
-) -> _Made:
+) -> _PrunedNetwork:
     from roboreg_core.datasets import sources
     from roboreg_core.pruning.methods import parse_weights
     from roboreg_core.pruning.prune import PruneSpec, prune
@@ -137,10 +137,12 @@ def _pruned(
     pruned = prune(dense, schedule, spec, calibration=training, device=device)
     looked_at = f"{min(spec.calibration, len(training)):,} of {training.name}" if spec.needs_images else None
     facts = {"method": asdict(spec), "images": {"calibration": looked_at, "test": "10,000 test images"}}
-    return _Made(model=pruned.model, blocks=pruned.blocks, notes=pruned.notes, seconds=pruned.seconds, facts=facts)
+    return _PrunedNetwork(
+        model=pruned.model, blocks=pruned.blocks, notes=pruned.notes, seconds=pruned.seconds, facts=facts
+    )
 
 
-def _without_weights(schedule: Schedule, dense: ResNet20, spec: WeightsSpec, device: torch.device) -> _Made:
+def _without_weights(schedule: Schedule, dense: ResNet20, spec: WeightsSpec, device: torch.device) -> _PrunedNetwork:
     """Single weights set to zero, with what that is worth: sizes of files, and the time that it does not save."""
     from roboreg_core.evaluation.latency import BATCH, time_network
     from roboreg_core.pruning.methods import WEIGHTS
@@ -162,7 +164,7 @@ def _without_weights(schedule: Schedule, dense: ResNet20, spec: WeightsSpec, dev
     )
     facts = {"method": method, "images": {"calibration": None, "test": "10,000 test images"}}
     facts |= {**zeros.to_json(), "latency": times}
-    return _Made(model=pruned.model, seconds=pruned.seconds, facts=facts, line=line, single=True)
+    return _PrunedNetwork(model=pruned.model, seconds=pruned.seconds, facts=facts, line=line, single=True)
 
 
 def _tuning(options: PruneOptions) -> TrainSpec | None:
@@ -175,11 +177,11 @@ def _tuning(options: PruneOptions) -> TrainSpec | None:
 
 
 def _tuned(
-    made: _Made, dense: ResNet20, spec: TrainSpec, images: str, device: torch.device
+    made: _PrunedNetwork, dense: ResNet20, spec: TrainSpec, images: str, device: torch.device
 ) -> tuple[ResNet20, dict[str, Any]]:
     """The network after fine-tuning, the dense one its teacher; and what that came to."""
     from roboreg_core.datasets import sources
-    from roboreg_core.training.loop import Hooks, fit
+    from roboreg_core.training.loop import TrainingHooks, fit
 
     training = sources.training_images(images)
     with progress_bar(f"fine-tuning {spec.recipe}") as advance:
@@ -191,7 +193,7 @@ def _tuned(
             validation=sources.validation_images(),
             teacher=dense,
             keep_zeros=made.single,
-            hooks=Hooks(on_step=lambda step: advance(step.fraction)),
+            hooks=TrainingHooks(on_step=lambda step: advance(step.fraction)),
         )
     figures, _ = measure(fitted.model, device)
     return fitted.model, {

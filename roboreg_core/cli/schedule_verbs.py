@@ -48,7 +48,7 @@ def schedules_save(
     """Save a schedule under a name."""
     from roboreg_core.schedules import saved_schedules as schedules
 
-    draft = schedules.Draft(name=name, schedule=Schedule.parse(schedule), note=note, tags=tuple(tag or ()))
+    draft = schedules.ScheduleDraft(name=name, schedule=Schedule.parse(schedule), note=note, tags=tuple(tag or ()))
     _told(schedules.save(open_store(), draft), "saved", as_json)
 
 

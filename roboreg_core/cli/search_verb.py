@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
     from roboreg_core.search.best_schedules import Candidate
     from roboreg_core.search.limits import Limits
-    from roboreg_core.search.spec import Known, SearchSpec
+    from roboreg_core.search.spec import KnownPoints, SearchSpec
     from roboreg_core.store.store import Store
 
 Amount = float | None
@@ -85,16 +85,16 @@ def search_verb(
 
 def _setting(loaded: Checkpoint, images: str, **settings: Any) -> Any:
     from roboreg_core.datasets.sources import resolve_training_set
-    from roboreg_core.prediction.forecast import Asked, learnable
+    from roboreg_core.prediction.forecast import PredictionSettings, learnable
     from roboreg_core.pruning.methods import parse
-    from roboreg_core.sweeps.spec import Setting
+    from roboreg_core.sweeps.spec import PruneSettings
 
     settings["method"] = parse(settings["method"]).spelled
-    setting = Setting(dense_sha256=loaded.sha256, training_set=resolve_training_set(images), **settings)
+    setting = PruneSettings(dense_sha256=loaded.sha256, training_set=resolve_training_set(images), **settings)
     if images != "auto":
         return setting
     asked = {name: value for name, value in setting.to_json().items() if name != "seed"}
-    return replace(setting, training_set=learnable(open_store(), Asked(**asked)).training_set)
+    return replace(setting, training_set=learnable(open_store(), PredictionSettings(**asked)).training_set)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ class _Shown:
         return "\n".join([f"{limits.words}; {how}:", *map(_line, self.answers), _noise(self.answers[0])])
 
 
-def _by_outlook(limits: Limits, found: Known) -> _Shown:
+def _by_outlook(limits: Limits, found: KnownPoints) -> _Shown:
     from roboreg_core.search.best_schedules import greedy
 
     best = greedy(limits, found.outlook, latency=found.latency.line if found.latency else None)

@@ -23,9 +23,9 @@ from roboreg_core.schedules.schedule import Schedule
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
-    from roboreg_core.prediction.accuracy_predictor import Predictions
-    from roboreg_core.prediction.forecast import Asked, Score
-    from roboreg_core.prediction.sensitivity import Curve, Curves, Exchange
+    from roboreg_core.prediction.accuracy_predictor import PredictedAccuracies
+    from roboreg_core.prediction.forecast import PredictionScore, PredictionSettings
+    from roboreg_core.prediction.sensitivity import RemovalCost, SensitivityCurve, SensitivityCurves
 
 
 @takes_pruning
@@ -108,17 +108,17 @@ def predict_verb(
     )
 
 
-def _asked(pruning: PruneOptions, loaded: Checkpoint) -> Asked:
+def _asked(pruning: PruneOptions, loaded: Checkpoint) -> PredictionSettings:
     """Under which setting; fine-tuning as the verb `run` does it."""
     from roboreg_core.datasets.sources import resolve_training_set
-    from roboreg_core.prediction.forecast import Asked, learnable
+    from roboreg_core.prediction.forecast import PredictionSettings, learnable
     from roboreg_core.pruning.methods import parse_weights
     from roboreg_core.runs.spec import DEFAULT_PRESET, of_preset
 
     method, recalibrate = pruning.composed()
     if parse_weights(method) is not None:
         raise SpecError(f"the method must drop filters, got {method}, which keeps them all; take another method")
-    asked = Asked(
+    asked = PredictionSettings(
         dense_sha256=loaded.sha256,
         training_set=resolve_training_set(pruning.images),
         method=method,
@@ -129,7 +129,7 @@ def _asked(pruning: PruneOptions, loaded: Checkpoint) -> Asked:
     return learnable(open_store(), asked) if pruning.images == "auto" else asked
 
 
-def _measure_missing(values: int, asked: Asked, pruning: PruneOptions, loaded: Checkpoint) -> None:
+def _measure_missing(values: int, asked: PredictionSettings, pruning: PruneOptions, loaded: Checkpoint) -> None:
     """Measure what the store lacks of the plan, as a sweep of its own."""
     from roboreg_core.prediction.sensitivity import plan
     from roboreg_core.sweeps.local import sweep_here
@@ -163,7 +163,7 @@ def _measure_missing(values: int, asked: Asked, pruning: PruneOptions, loaded: C
         sweep_here(spec, loaded, store, on_report=told)
 
 
-def _curve_json(curve: Curve) -> dict[str, Any]:
+def _curve_json(curve: SensitivityCurve) -> dict[str, Any]:
     return {
         "block": curve.block,
         "measured": [
@@ -179,7 +179,7 @@ def _curve_json(curve: Curve) -> dict[str, Any]:
     }
 
 
-def _exchange_json(row: Exchange) -> dict[str, Any]:
+def _exchange_json(row: RemovalCost) -> dict[str, Any]:
     return {
         "block": row.block,
         "count": row.count,
@@ -190,28 +190,28 @@ def _exchange_json(row: Exchange) -> dict[str, Any]:
     }
 
 
-def _curve_lines(found: Curves) -> list[str]:
+def _curve_lines(found: SensitivityCurves) -> list[str]:
     head = f"dense {found.dense.accuracy:.2%} on {found.dense.total:,} validation images; points lost, one block alone:"
     return [head, *(f"  block {curve.block}: {_losses(curve)}" for curve in found)]
 
 
-def _losses(curve: Curve) -> str:
+def _losses(curve: SensitivityCurve) -> str:
     return ", ".join(f"{count}: {100 * curve.loss(count):.2f}" for count in curve.counts[:-1]) or "not measured"
 
 
-def _exchange_lines(schedule: Schedule, rows: list[Exchange]) -> list[str]:
+def _exchange_lines(schedule: Schedule, rows: list[RemovalCost]) -> list[str]:
     head = f"one cluster fewer at {schedule.label}, cheapest MACs first:"
     return [head, *(f"  block {row.block} ({row.count}): {_exchange_words(row)}" for row in rows)]
 
 
-def _exchange_words(row: Exchange) -> str:
+def _exchange_words(row: RemovalCost) -> str:
     if row.at_one:
         return "none can go"
     saved = f"saves {row.macs:,} MACs and {row.parameters:,} parameters"
     return f"{saved}, costs {100 * row.loss:.2f} points" if row.known else f"{saved}; what it costs was not measured"
 
 
-def _predicted_json(found: Predictions) -> dict[str, Any]:
+def _predicted_json(found: PredictedAccuracies) -> dict[str, Any]:
     from roboreg_core.prediction.accuracy_predictor import LEVEL
 
     return {
@@ -223,7 +223,7 @@ def _predicted_json(found: Predictions) -> dict[str, Any]:
     }
 
 
-def _words(found: Predictions) -> str:
+def _words(found: PredictedAccuracies) -> str:
     guess = f"; a guess: {found.reasons[0]}" if found.reasons[0] else ""
     return f"{found.mean[0]:.1%} ({found.low[0]:.1%} to {found.high[0]:.1%}){guess}"
 
@@ -234,7 +234,7 @@ def _too_few(runs: int) -> str:
     return f"not enough runs: {runs} were fine-tuned so, {MIN_RUNS} are needed"
 
 
-def _scores(asked: Asked) -> dict[str, Score | None]:
+def _scores(asked: PredictionSettings) -> dict[str, PredictionScore | None]:
     """How right predictions have been: of points after pruning, of runs after pruning and after fine-tuning."""
     from roboreg_core.prediction.forecast import PRUNED, TUNED, score, scores
 
@@ -246,11 +246,11 @@ def _scores(asked: Asked) -> dict[str, Score | None]:
     }
 
 
-def _score_json(found: Score | None) -> dict[str, Any] | None:
+def _score_json(found: PredictionScore | None) -> dict[str, Any] | None:
     return {"n": found.n, "mean_error": found.mean_error, "held": found.held} if found is not None else None
 
 
-def _score_words(found: Score | None) -> str:
+def _score_words(found: PredictionScore | None) -> str:
     if found is None:
         return "none measured yet"
     return f"off by {100 * found.mean_error:.2f} points on average, interval held in {found.held:.0%} of {found.n}"

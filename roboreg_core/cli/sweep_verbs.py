@@ -237,12 +237,12 @@ def _on_cluster(spec: SweepSpec, loaded: Checkpoint, store: Store, told: Callabl
 
 
 def _wait(engine: Engine, sweep: Sweep, told: Callable[[dict[str, Any]], None]) -> None:
-    from roboreg_core.sweeps.control import State, status
+    from roboreg_core.sweeps.control import SweepState, status
 
     while True:
         found = status(engine.store, sweep)
         told({"fraction": found.done / found.total, "done": found.done, "total": found.total})
-        if found.state is State.COMPLETE:
+        if found.state is SweepState.COMPLETE:
             return
         if not found.jobs:
             why = found.error or "its jobs ended"

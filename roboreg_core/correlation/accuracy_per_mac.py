@@ -47,7 +47,7 @@ class Slope:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PerMac:
+class AccuracyPerMac:
     """A slope for each stage or block.
 
     Attributes:
@@ -74,7 +74,7 @@ class PerMac:
         }
 
 
-def per_mac(table: pd.DataFrame, *, by: str = STAGES) -> PerMac:
+def per_mac(table: pd.DataFrame, *, by: str = STAGES) -> AccuracyPerMac:
     """Accuracy that MACs buy, from `analysis.points.frame`.
 
     `by` is `stages` or `blocks`; the accuracy is that of `variables.spoken_of`. MACs are those of the counts asked for.
@@ -94,7 +94,7 @@ def per_mac(table: pd.DataFrame, *, by: str = STAGES) -> PerMac:
             "measure more"
         )
     slopes, explained = _plane(macs / MILLION, 100 * data[name].to_numpy(), names)
-    return PerMac(accuracy=name, slopes=slopes, explained=explained, schedules=len(data), notes=tuple(notes))
+    return AccuracyPerMac(accuracy=name, slopes=slopes, explained=explained, schedules=len(data), notes=tuple(notes))
 
 
 def _spent(data: pd.DataFrame, by: str) -> tuple[NDArray[np.float64], list[str], list[str]]:

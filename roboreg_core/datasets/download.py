@@ -42,7 +42,7 @@ Tell = Callable[[int, int, str], None]
 ShouldStop = Callable[[], bool]
 
 
-class FetchStopped(Exception):
+class DownloadStopped(Exception):
     """Raised where a fetch was told to stop; nothing of it is left behind."""
 
 
@@ -51,7 +51,7 @@ def fetch(root: Path, tell: Tell = lambda done, total, words: None, should_stop:
 
     `tell` is called from time to time, `should_stop` asked several times a second.
 
-    Raises `DataError` telling what each source answered and what to do, `FetchStopped` where it was told to stop;
+    Raises `DataError` telling what each source answered and what to do, `DownloadStopped` where it was told to stop;
     `root` is then as it was.
     """
     if cifar_batches.present(root):
@@ -69,7 +69,7 @@ def fetch(root: Path, tell: Tell = lambda done, total, words: None, should_stop:
                     _stop_where_told(should_stop)
                 _move(place / cifar_batches.FOLDER, root / cifar_batches.FOLDER)
             return name
-        except FetchStopped:
+        except DownloadStopped:
             raise
         except Exception as error:  # each source fails in its own way; the next one is tried
             failures.append(f"{name}: {_one_line(error)}")
@@ -112,7 +112,7 @@ def _move(made: Path, target: Path) -> None:
 
 def _stop_where_told(should_stop: ShouldStop) -> None:
     if should_stop():
-        raise FetchStopped
+        raise DownloadStopped
 
 
 def _from_torchvision(place: Path, tell: Tell, should_stop: ShouldStop) -> None:
@@ -132,7 +132,7 @@ def _from_torchvision(place: Path, tell: Tell, should_stop: ShouldStop) -> None:
 def download(url: str, target: Path, tell: Tell, should_stop: ShouldStop) -> None:
     """Write what is at `url` to a file, telling bytes.
 
-    Raises `OSError` where it cannot be reached, falls silent or ends early, `FetchStopped` where told to stop.
+    Raises `OSError` where it cannot be reached, falls silent or ends early, `DownloadStopped` where told to stop.
     """
     with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as answer, target.open("wb") as file:
         total, done = int(answer.headers.get("Content-Length") or 0), 0

@@ -43,7 +43,7 @@ _OF_TWO = {(True, True): "kept", (True, False): "lost", (False, True): "gained",
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Damage:
+class PredictionChanges:
     """Which band each image is in.
 
     Attributes:
@@ -91,7 +91,7 @@ class Damage:
         }
 
 
-def follow(labels: np.ndarray, stages: Sequence[np.ndarray]) -> Damage:
+def follow(labels: np.ndarray, stages: Sequence[np.ndarray]) -> PredictionChanges:
     """Follow images with `labels` (n,) through the classes (n,) that two or three stages predicted, in order.
 
     Raises `DataError` on another number of stages, or where lengths differ.
@@ -109,4 +109,4 @@ def follow(labels: np.ndarray, stages: Sequence[np.ndarray]) -> Damage:
     places = np.zeros(2 ** len(stages), dtype=np.int64)
     for pattern, name in patterns.items():
         places[sum(2**i for i, right in enumerate(reversed(pattern)) if right)] = bands.index(name)
-    return Damage(bands=bands, band=places[code], labels=np.asarray(labels))
+    return PredictionChanges(bands=bands, band=places[code], labels=np.asarray(labels))

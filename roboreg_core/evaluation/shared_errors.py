@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Overlap:
+class SharedErrors:
     """How far networks lose the same images; all arrays (n_networks, n_networks).
 
     Attributes:
@@ -27,13 +27,13 @@ class Overlap:
         return {name: value.tolist() for name, value in vars(self).items()}
 
 
-def overlap(lost: np.ndarray, could_be_lost: int) -> Overlap:
+def overlap(lost: np.ndarray, could_be_lost: int) -> SharedErrors:
     """Compare sets of lost images, bool (n_networks, n_images), out of so many that could be lost."""
     sets = lost.astype(np.float64)
     counts = (sets @ sets.T).astype(np.int64)
     each = counts.diagonal()
     either = each[:, None] + each - counts
-    return Overlap(
+    return SharedErrors(
         counts=counts,
         jaccard=np.where(either > 0, counts / np.maximum(either, 1), 0.0),
         by_chance=np.outer(each, each) / max(could_be_lost, 1),

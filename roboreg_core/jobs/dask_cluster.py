@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from roboreg_core.errors import JobError
-from roboreg_core.jobs.task import Question
+from roboreg_core.jobs.task import Request
 from roboreg_core.jobs.worker import Call, run_task
 from roboreg_core.store.records import Job
 
@@ -182,7 +182,7 @@ class Connection:
             run_task, json.dumps(vars(call)), inputs, key=f"job-{token}", resources={job.lane: 1}, pure=False
         )
 
-    def ask(self, question: Question, token: str, threads: int | None) -> Any:
+    def ask(self, question: Request, token: str, threads: int | None) -> Any:
         """Send a question to the cluster and return its future."""
         call = Call(
             job="", token=token, topic=self.topic, function=question.function, spec=question.spec, threads=threads

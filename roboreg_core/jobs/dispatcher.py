@@ -22,7 +22,7 @@ from typing import Any
 from roboreg_core.errors import RoboRegError, StoreError
 from roboreg_core.jobs.attempt import CONNECTION_LOST, Attempt, keep_record
 from roboreg_core.jobs.dask_cluster import LANES, Connection, WorkerInfo, connect, in_thread, threads
-from roboreg_core.jobs.request_queue import Asked, Desk
+from roboreg_core.jobs.request_queue import PendingRequest, RequestQueue
 from roboreg_core.jobs.worker import one_line
 from roboreg_core.store.job_store import APP_ENDED
 from roboreg_core.store.owners import process_lives, same_process
@@ -56,7 +56,7 @@ class Dispatcher:
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._waiting: dict[str, deque[str]] = {lane: deque() for lane in LANES}
         self._attempts: dict[str, Attempt] = {}
-        self._desk = Desk()
+        self._desk = RequestQueue()
         self._connection: Connection | None = None
         self._connecting: threading.Thread | None = None
         self._lanes: list[str] = []
@@ -84,7 +84,7 @@ class Dispatcher:
         """Drop a waiting job, stop one that is out."""
         self._run_soon(partial(self._cancel, job_id))
 
-    def ask(self, channel: str, asked: Asked | None) -> None:
+    def ask(self, channel: str, asked: PendingRequest | None) -> None:
         """Put a question in the place of the channel's own; None withdraws that."""
         self._desk.put(channel, asked)
         self._run_soon(lambda: None)

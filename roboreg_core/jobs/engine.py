@@ -14,8 +14,8 @@ from dataclasses import replace
 from roboreg_core.errors import JobError, StoreError
 from roboreg_core.jobs.dask_cluster import LANES, WorkerInfo, check_main_guard
 from roboreg_core.jobs.dispatcher import Dispatcher
-from roboreg_core.jobs.request_queue import Asked
-from roboreg_core.jobs.task import Question, Task
+from roboreg_core.jobs.request_queue import PendingRequest
+from roboreg_core.jobs.task import Request, Task
 from roboreg_core.store.owners import new_owner
 from roboreg_core.store.records import Job, JobStatus
 from roboreg_core.store.row_mapping import now
@@ -76,7 +76,7 @@ class Engine:
             self._dispatcher.enqueue(job)
         return job
 
-    def ask(self, question: Question) -> Asked:
+    def ask(self, question: Request) -> PendingRequest:
         """Have a short function answered by a worker, without a job, a record or an event; returns at once.
 
         What the question's channel asked before is superseded: its function is told to stop, its answer dropped. A
@@ -89,7 +89,7 @@ class Engine:
         self._check_open()
         _checked_lane(question.lane)
         _check_function(question.function)
-        asked = Asked(question)
+        asked = PendingRequest(question)
         self._dispatcher.ask(question.channel, asked)
         return asked
 

@@ -17,7 +17,7 @@ from json import loads
 from typing import Any
 
 from roboreg_core.jobs.dask_cluster import DEATHS, Connection
-from roboreg_core.jobs.task import Question
+from roboreg_core.jobs.task import Request
 from roboreg_core.jobs.worker import Outcome, one_line
 
 GATHER_SECONDS = 5.0
@@ -30,7 +30,7 @@ WITHDRAWN = "nobody waits for the answer any more"
 log = logging.getLogger(__name__)
 
 
-class QuestionStatus(StrEnum):
+class RequestStatus(StrEnum):
     """Where a question stands; `superseded` is one that was asked anew or withdrawn before its answer came."""
 
     WAITING = "waiting"
@@ -39,21 +39,21 @@ class QuestionStatus(StrEnum):
     SUPERSEDED = "superseded"
 
 
-class Asked:
+class PendingRequest:
     """A question and what became of it so far; it changes by itself, and may be read from any thread.
 
     Attributes:
         question: what was asked.
-        status: see `QuestionStatus`.
+        status: see `RequestStatus`.
         progress: the newest that the function told, {} before.
         result: what it returned, where it was answered.
         error: one line, where it failed.
         since: when it was asked, on the monotonic clock.
     """
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Request) -> None:
         self.question = question
-        self.status = QuestionStatus.WAITING
+        self.status = RequestStatus.WAITING
         self.progress: dict[str, Any] = {}
         self.result: dict[str, Any] = {}
         self.error = ""
@@ -64,32 +64,32 @@ class Asked:
     @property
     def is_ended(self) -> bool:
         """True where nothing more happens to it."""
-        return self.status is not QuestionStatus.WAITING
+        return self.status is not RequestStatus.WAITING
 
-    def end(self, status: QuestionStatus, *, result: dict[str, Any] | None = None, error: str = "") -> None:
+    def end(self, status: RequestStatus, *, result: dict[str, Any] | None = None, error: str = "") -> None:
         """Called by the engine's thread alone."""
         self.result, self.error = result or {}, error
         self.status = status  # last: whoever sees it finds the rest
 
 
-class Desk:
+class RequestQueue:
     """The open questions of one engine, first in first out. Only the engine's own thread calls it, but for `put`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: dict[str, Asked] = {}
-        self._dropped: list[Asked] = []
+        self._open: dict[str, PendingRequest] = {}
+        self._dropped: list[PendingRequest] = []
         # Lanes that questions wait for and no worker takes, and since when.
         self._missing: dict[str, float] = {}
 
-    def put(self, channel: str, asked: Asked | None) -> None:
+    def put(self, channel: str, asked: PendingRequest | None) -> None:
         """Put a question in the place of the channel's own, or of nothing where it is withdrawn; from any thread."""
         with self._lock:
             before = self._open.pop(channel, None)
             if asked is not None:
                 self._open[channel] = asked
             if before is not None:
-                before.end(QuestionStatus.SUPERSEDED, error=WITHDRAWN)
+                before.end(RequestStatus.SUPERSEDED, error=WITHDRAWN)
                 self._dropped.append(before)
 
     @property
@@ -137,30 +137,30 @@ class Desk:
         for asked in self._all():
             lane = asked.question.lane
             if now - self._missing.get(lane, now) > MISSING_SECONDS:
-                self._end(asked, QuestionStatus.FAILED, error=NO_WORKER.format(lane=lane))
+                self._end(asked, RequestStatus.FAILED, error=NO_WORKER.format(lane=lane))
 
     def drop_all(self, error: str) -> None:
         """Fail every open question."""
         for asked in self._all():
-            self._end(asked, QuestionStatus.FAILED, error=error)
+            self._end(asked, RequestStatus.FAILED, error=error)
 
-    def _settle(self, connection: Connection, asked: Asked) -> None:
+    def _settle(self, connection: Connection, asked: PendingRequest) -> None:
         try:
             outcome = Outcome(**asked.future.result(timeout=GATHER_SECONDS))
         except TimeoutError:
             return  # its worker died with the answer, and another makes it again
         except Exception as error:
             died = type(error).__name__ == "KilledWorker"
-            self._end(asked, QuestionStatus.FAILED, error=WORKER_DIED if died else one_line(error))
+            self._end(asked, RequestStatus.FAILED, error=WORKER_DIED if died else one_line(error))
         else:
             if outcome.trace:
                 log.error("%s failed: %s", asked.question.function, outcome.trace)
             answered = outcome.how == "finished"
-            status = QuestionStatus.ANSWERED if answered else QuestionStatus.FAILED
+            status = RequestStatus.ANSWERED if answered else RequestStatus.FAILED
             self._end(asked, status, result=outcome.result, error=outcome.error)
         connection.let_go(asked.future)
 
-    def _end(self, asked: Asked, status: QuestionStatus, **how: Any) -> None:
+    def _end(self, asked: PendingRequest, status: RequestStatus, **how: Any) -> None:
         with self._lock:
             if self._open.get(asked.question.channel) is asked:
                 del self._open[asked.question.channel]
@@ -175,6 +175,6 @@ class Desk:
                     asked.future.cancel()
                 connection.let_go(asked.future)
 
-    def _all(self) -> list[Asked]:
+    def _all(self) -> list[PendingRequest]:
         with self._lock:
             return list(self._open.values())

@@ -20,7 +20,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class Request:
     """A short call.
 
     Attributes:

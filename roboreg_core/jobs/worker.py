@@ -101,7 +101,7 @@ class WorkerContext:
         self._holder = holder
         self._send = send
         self._put = put
-        self._reports = Thinned(lambda payload: send(what="progress", payload=payload))
+        self._reports = Throttle(lambda payload: send(what="progress", payload=payload))
 
     def report(self, payload: dict[str, Any]) -> None:
         """Tell progress; of a quick succession only the newest is sent, but every one with `"milestone": true`.
@@ -128,7 +128,7 @@ class WorkerContext:
         self._reports.close()
 
 
-class Thinned:
+class Throttle:
     """Passes texts on, at most one in `REPORT_SECONDS` except for those to keep; the newest is never lost."""
 
     def __init__(self, send: Callable[[str], None], interval: float = REPORT_SECONDS) -> None:

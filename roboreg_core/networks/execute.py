@@ -81,7 +81,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Made:
+class _NewNetwork:
     """A network, and what is known of how it came to be."""
 
     model: ResNet20
@@ -101,7 +101,7 @@ def _weights(spec: NetworkSpec) -> dict[str, float]:
     return {"images": READ_SECONDS, "train": max(estimate_seconds(spec) - measure, 0.1), "measure": measure}
 
 
-def _train(spec: TrainingSpec, device: torch.device, context: Context, progress: StageProgress) -> _Made:
+def _train(spec: TrainingSpec, device: torch.device, context: Context, progress: StageProgress) -> _NewNetwork:
     from roboreg_core.datasets import sources
     from roboreg_core.models import checkpoints
     from roboreg_core.training.dense_training import untrained
@@ -125,7 +125,7 @@ def _train(spec: TrainingSpec, device: torch.device, context: Context, progress:
     if fitted.stopped:
         raise Stopped
     rates = sorted(len(images) / epoch.seconds for epoch in fitted.history)
-    return _Made(
+    return _NewNetwork(
         model=fitted.model,
         content=checkpoints.to_bytes(fitted.model),
         history=tuple(asdict(epoch) for epoch in fitted.history),
@@ -135,14 +135,14 @@ def _train(spec: TrainingSpec, device: torch.device, context: Context, progress:
     )
 
 
-def _read(spec: UploadSpec, context: Context, progress: StageProgress) -> _Made:
+def _read(spec: UploadSpec, context: Context, progress: StageProgress) -> _NewNetwork:
     from roboreg_core.networks.uploaded_weights import read
 
     progress.begin("read")
     content = context.inputs[FILE]
     _check_bytes(spec, content)
     loaded = read(content, spec.file_name)
-    return _Made(model=loaded.model, content=loaded.content, speed={}, notes=loaded.notes)
+    return _NewNetwork(model=loaded.model, content=loaded.content, speed={}, notes=loaded.notes)
 
 
 def _measure(model: ResNet20, device: torch.device, progress: StageProgress) -> tuple[Report, float]:

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from roboreg_core.errors import StoreError
-from roboreg_core.networks.registry import Baseline, baselines, of_record
+from roboreg_core.networks.registry import DenseNetwork, baselines, of_record
 from roboreg_core.networks.spec import CALLED, NETWORK
 from roboreg_core.store.names import clean_name, folded, free_name
 
 if TYPE_CHECKING:
-    from roboreg_core.store.records import Binned, Record
+    from roboreg_core.store.records import DeletedRecord, Record
     from roboreg_core.store.store import Store
 
 
@@ -40,7 +40,7 @@ def taken_names(store: Store, but: str = "") -> set[str]:
     return known | {folded(job.spec["name"]) for job in jobs}
 
 
-def rename(store: Store, baseline: Baseline, name: str) -> Baseline:
+def rename(store: Store, baseline: DenseNetwork, name: str) -> DenseNetwork:
     """Give an own network another name; what started from it keeps the one that it then had.
 
     Raises:
@@ -56,7 +56,7 @@ def rename(store: Store, baseline: Baseline, name: str) -> Baseline:
     return of_record(renamed)
 
 
-def delete(store: Store, baseline: Baseline) -> None:
+def delete(store: Store, baseline: DenseNetwork) -> None:
     """Put an own network into the bin; `restore` brings it back for 30 days. Runs that started from it stay whole.
 
     Raises:
@@ -65,7 +65,7 @@ def delete(store: Store, baseline: Baseline) -> None:
     store.bin_record(_own(baseline).id)
 
 
-def restore(store: Store, record_id: str) -> Baseline:
+def restore(store: Store, record_id: str) -> DenseNetwork:
     """Undo a deletion; the name gets a number where another network has taken it meanwhile.
 
     Raises:
@@ -80,7 +80,7 @@ def restore(store: Store, record_id: str) -> Baseline:
     return of_record(record)
 
 
-def deleted(store: Store) -> list[Binned]:
+def deleted(store: Store) -> list[DeletedRecord]:
     """The networks in the bin, the last one first."""
     return store.list_binned(NETWORK)
 
@@ -100,7 +100,7 @@ def find_deleted(store: Store, text: str) -> Record:
     return record
 
 
-def _own(baseline: Baseline) -> Record:
+def _own(baseline: DenseNetwork) -> Record:
     if baseline.record is None:
         raise StoreError(f"network {baseline.name!r} ships with the project: only own networks can be changed")
     return baseline.record

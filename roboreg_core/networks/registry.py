@@ -28,7 +28,7 @@ _NAMES_SHOWN = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Baseline:
+class DenseNetwork:
     """A dense network that runs may start from.
 
     Attributes:
@@ -62,7 +62,7 @@ class Baseline:
         return {**plain, "notes": list(self.notes), "id": self.record.id if self.record else None}
 
 
-def baselines(store: Store) -> list[Baseline]:
+def baselines(store: Store) -> list[DenseNetwork]:
     """All of them: the shipped ones first, then one's own, newest first.
 
     Of two own ones that came to have one name, e.g. out of two trainings, the newer is told with ` (2)` behind it.
@@ -72,10 +72,10 @@ def baselines(store: Store) -> list[Baseline]:
     return [*shipped, *_told_apart(own, shipped)]
 
 
-def of_record(record: Record) -> Baseline:
+def of_record(record: Record) -> DenseNetwork:
     """What a record of kind `NETWORK` says."""
     spec, result = record.spec, record.result
-    return Baseline(
+    return DenseNetwork(
         name=spec["name"],
         sha256=result["artifacts"]["weights"],
         origin=spec["origin"],
@@ -91,7 +91,7 @@ def of_record(record: Record) -> Baseline:
     )
 
 
-def find(store: Store, text: str) -> Baseline:
+def find(store: Store, text: str) -> DenseNetwork:
     """The network of this name (whatever its letters' case), or whose SHA-256 begins with these digits, at least 6.
 
     One that ships in `others/` is found where none of `baselines` is meant.
@@ -118,14 +118,14 @@ def other_name(digest: str) -> str:
     return next((each.name for each in _in(paths.others()) if each.sha256 == digest), "")
 
 
-def _meant(known: Sequence[Baseline], text: str) -> list[Baseline]:
+def _meant(known: Sequence[DenseNetwork], text: str) -> list[DenseNetwork]:
     found = [each for each in known if folded(each.name) == folded(text)]
     if not found and len(text) >= FEWEST_DIGITS:
         found = [each for each in known if each.sha256.startswith(text.lower())]
     return found
 
 
-def checkpoint_of(baseline: Baseline, store: Store) -> Checkpoint:
+def checkpoint_of(baseline: DenseNetwork, store: Store) -> Checkpoint:
     """Its weights, with a card; shared between callers, so do not change the network.
 
     Raises:
@@ -162,7 +162,7 @@ def command_of(record: Record) -> str:
     return spec.command(record.result.get("teacher", {}).get("sha256", ""))
 
 
-def _card_facts(baseline: Baseline) -> dict[str, Any]:
+def _card_facts(baseline: DenseNetwork) -> dict[str, Any]:
     """What the card says beside the weights' own facts; the same fields as a training on the command line writes."""
     assert baseline.record is not None
     spec, result = baseline.record.spec, baseline.record.result
@@ -181,14 +181,14 @@ def _card_facts(baseline: Baseline) -> dict[str, Any]:
     return {**facts, **trained, "seed": baseline.seed, "images": baseline.training_set, "history": result["history"]}
 
 
-def _in(folder: Path) -> list[Baseline]:
+def _in(folder: Path) -> list[DenseNetwork]:
     """Those in a folder, read from the cards; a file that has none is told with its digest alone."""
     files = sorted(folder.glob("*.safetensors"))
     return [_of_file(path, _stamp(path), _stamp(path.with_suffix(".json"))) for path in files]
 
 
 @lru_cache(maxsize=16)
-def _of_file(path: Path, weights: tuple[int, int] | None, card_stamp: tuple[int, int] | None) -> Baseline:
+def _of_file(path: Path, weights: tuple[int, int] | None, card_stamp: tuple[int, int] | None) -> DenseNetwork:
     del weights, card_stamp  # only the key under which it is kept
     try:
         card: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
@@ -196,7 +196,7 @@ def _of_file(path: Path, weights: tuple[int, int] | None, card_stamp: tuple[int,
         card = {}
     recipe, accuracy = card.get("recipe") or {}, card.get("accuracy") or {}
     images = str(card.get("images", ""))
-    return Baseline(
+    return DenseNetwork(
         name=path.stem,
         sha256=card.get("sha256") or hashlib.sha256(path.read_bytes()).hexdigest(),
         origin=SHIPPED,
@@ -218,7 +218,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def _told_apart(own: Sequence[Baseline], shipped: Iterable[Baseline]) -> list[Baseline]:
+def _told_apart(own: Sequence[DenseNetwork], shipped: Iterable[DenseNetwork]) -> list[DenseNetwork]:
     taken = {folded(each.name) for each in shipped}
     found = []
     for each in reversed(own):
@@ -228,6 +228,6 @@ def _told_apart(own: Sequence[Baseline], shipped: Iterable[Baseline]) -> list[Ba
     return found[::-1]
 
 
-def _some_names(known: Sequence[Baseline]) -> str:
+def _some_names(known: Sequence[DenseNetwork]) -> str:
     shown = ", ".join(repr(each.name) for each in known[:_NAMES_SHOWN]) or "none"
     return shown + (" and more" if len(known) > _NAMES_SHOWN else "")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.networks.execute import FILE, execute, task_for
 from roboreg_core.networks.management import check_name
-from roboreg_core.networks.registry import Baseline, baselines, of_record
+from roboreg_core.networks.registry import DenseNetwork, baselines, of_record
 from roboreg_core.networks.spec import NETWORK, NetworkSpec, UploadSpec
 from roboreg_core.networks.uploaded_weights import check_size, check_suffix
 from roboreg_core.runs.local import make_here
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from roboreg_core.store.store import Store
 
 
-def existing(store: Store, spec: NetworkSpec) -> Baseline | None:
+def existing(store: Store, spec: NetworkSpec) -> DenseNetwork | None:
     """The network that this spec would make, where it is there; it may have another name."""
     return next((each for each in baselines(store) if each.record is not None and each.record.id == spec.id), None)
 
@@ -55,7 +55,7 @@ def make(
     content: bytes | None = None,
     *,
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
-) -> Baseline:
+) -> DenseNetwork:
     """Make the network in this process and keep it; one that is there already is returned as it is.
 
     A training that was interrupted goes on from its last epoch. `on_report` is told what a job tells.

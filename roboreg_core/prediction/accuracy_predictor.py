@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roboreg_core.errors import SpecError
-from roboreg_core.prediction.finetune_recovery import Tuned, fit_tuned
-from roboreg_core.prediction.sensitivity import Curves, check_one_setting, pooled
+from roboreg_core.prediction.finetune_recovery import FineTuningRecovery, fit_tuned
+from roboreg_core.prediction.sensitivity import SensitivityCurves, check_one_setting, pooled
 from roboreg_core.schedules.schedule import BOUNDS, Schedule
-from roboreg_core.sweeps.points import Point, Seen
+from roboreg_core.sweeps.points import ClassCounts, Point
 
 if TYPE_CHECKING:
     from sklearn.gaussian_process import GaussianProcessRegressor
@@ -43,7 +43,7 @@ _BOUNDS = np.array(BOUNDS)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Predictions:
+class PredictedAccuracies:
     """Accuracies, 0..1, of n schedules.
 
     Attributes:
@@ -78,25 +78,25 @@ class Predictor:
         tuned_runs: these runs' schedules with their accuracies after fine-tuning.
     """
 
-    curves: Curves
+    curves: SensitivityCurves
     schedules: tuple[Schedule, ...]
-    left_out: Predictions
+    left_out: PredictedAccuracies
     measured: np.ndarray
-    tuned: Tuned | None = None
+    tuned: FineTuningRecovery | None = None
     tuned_runs: tuple[tuple[Schedule, float], ...] = ()
     _process: GaussianProcessRegressor = field(repr=False)
     _tables: np.ndarray = field(repr=False)
     _width: float = field(repr=False)
     _reach: float = field(repr=False)
 
-    def predict(self, schedules: Iterable[Schedule]) -> Predictions:
+    def predict(self, schedules: Iterable[Schedule]) -> PredictedAccuracies:
         """Validation accuracy right after pruning; thousands of schedules take less than a second."""
         return self.predict_counts(_counts(schedules))
 
-    def predict_counts(self, counts: np.ndarray) -> Predictions:
+    def predict_counts(self, counts: np.ndarray) -> PredictedAccuracies:
         """The same for cluster counts (n, 9), integers within bounds."""
         if not len(counts):
-            return Predictions(mean=np.empty(0), low=np.empty(0), high=np.empty(0), reasons=())
+            return PredictedAccuracies(mean=np.empty(0), low=np.empty(0), high=np.empty(0), reasons=())
         inputs, guess = _features(self._tables, counts)
         mean, deviation = self._process.predict(inputs, return_std=True)
         return _predictions(self.curves, guess + mean, self._width * deviation, self._reasons(counts))
@@ -107,20 +107,20 @@ class Predictor:
         parts = [self._process.predict(inputs[start : start + CHUNK]) for start in range(0, len(inputs), CHUNK)]
         return _accuracy(self.curves, guess + np.concatenate([np.empty(0), *parts]))
 
-    def predict_tuned(self, schedules: Iterable[Schedule]) -> Predictions | None:
+    def predict_tuned(self, schedules: Iterable[Schedule]) -> PredictedAccuracies | None:
         """Validation accuracy after fine-tuning, by what pruning is predicted to leave; None without enough runs."""
         return _after(self.tuned, self.predict(schedules))
 
-    def predict_unseen(self, schedule: Schedule) -> Predictions:
+    def predict_unseen(self, schedule: Schedule) -> PredictedAccuracies:
         """What it predicts for a schedule without that one's own measurement, whether it has seen it or not."""
         place = self._places.get(schedule)
         if place is None:
             return self.predict([schedule])
         own = slice(place, place + 1)
         out = self.left_out
-        return Predictions(mean=out.mean[own], low=out.low[own], high=out.high[own], reasons=out.reasons[own])
+        return PredictedAccuracies(mean=out.mean[own], low=out.low[own], high=out.high[own], reasons=out.reasons[own])
 
-    def predict_tuned_unseen(self, schedule: Schedule) -> Predictions | None:
+    def predict_tuned_unseen(self, schedule: Schedule) -> PredictedAccuracies | None:
         """What it predicts after fine-tuning without this schedule's own points and runs."""
         others = [run for run in self.tuned_runs if run[0] != schedule]
         return _after(_learnt_tuning(self, others), self.predict_unseen(schedule))
@@ -135,7 +135,7 @@ class Predictor:
         return tuple(_reason(row, lowest, each) for row, each in zip(counts, far, strict=True))
 
 
-def fit(points: Iterable[Point], curves: Curves) -> Predictor:
+def fit(points: Iterable[Point], curves: SensitivityCurves) -> Predictor:
     """Learn from points of one setting; several seeds of a schedule are pooled.
 
     Of more than `MAX_LEARNT` schedules so many are learnt from, evenly spread over all in lexicographic order.
@@ -179,12 +179,12 @@ def fit(points: Iterable[Point], curves: Curves) -> Predictor:
     return replace(predictor, tuned=_learnt_tuning(predictor, runs), tuned_runs=runs)
 
 
-def _learnt_tuning(predictor: Predictor, runs: Sequence[tuple[Schedule, float]]) -> Tuned | None:
+def _learnt_tuning(predictor: Predictor, runs: Sequence[tuple[Schedule, float]]) -> FineTuningRecovery | None:
     pruned = predictor.predict(schedule for schedule, _ in runs).mean
     return fit_tuned(pruned, np.array([accuracy for _, accuracy in runs]), predictor.curves.dense)
 
 
-def _after(tuned: Tuned | None, pruned: Predictions) -> Predictions | None:
+def _after(tuned: FineTuningRecovery | None, pruned: PredictedAccuracies) -> PredictedAccuracies | None:
     """What fine-tuning makes of these predictions."""
     if tuned is None:
         return None
@@ -193,12 +193,12 @@ def _after(tuned: Tuned | None, pruned: Predictions) -> Predictions | None:
         reason or ("no run that lost so much was fine-tuned" if further else "")
         for reason, further in zip(pruned.reasons, pruned.mean < tuned.lowest - 1e-9, strict=True)
     )
-    return Predictions(mean=mean, low=low, high=high, reasons=reasons)
+    return PredictedAccuracies(mean=mean, low=low, high=high, reasons=reasons)
 
 
 def _pooled(points: Sequence[Point]) -> tuple[tuple[Schedule, ...], np.ndarray]:
     """Each schedule once, in order, and its validation accuracy (n,)."""
-    seen: dict[Schedule, list[Seen]] = {}
+    seen: dict[Schedule, list[ClassCounts]] = {}
     for point in points:
         if point.validation is not None:
             seen.setdefault(point.schedule, []).append(point.validation)
@@ -219,7 +219,7 @@ def _counts(schedules: Iterable[Schedule]) -> np.ndarray:
     return np.array([schedule.clusters for schedule in schedules], dtype=int).reshape(-1, len(BOUNDS))
 
 
-def _tables(curves: Curves) -> np.ndarray:
+def _tables(curves: SensitivityCurves) -> np.ndarray:
     """What each block costs alone in logits (9, 64), by count; below the lowest measured count as there."""
     tables = np.zeros((len(BOUNDS), max(BOUNDS)))
     for place, curve in enumerate(curves):
@@ -234,13 +234,13 @@ def _features(tables: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.nd
     return np.log(alone + SMALL_LOSS), np.log(alone.sum(1) + TURN)
 
 
-def _target(curves: Curves, accuracy: np.ndarray) -> np.ndarray:
+def _target(curves: SensitivityCurves, accuracy: np.ndarray) -> np.ndarray:
     """The loss in logits on a scale on which errors are as large everywhere: a logarithm, straight near zero."""
     loss = _logit(curves.dense.accuracy) - _logit(accuracy)
     return np.log(np.maximum(loss, -TURN / 2) + TURN)
 
 
-def _accuracy(curves: Curves, target: np.ndarray) -> np.ndarray:
+def _accuracy(curves: SensitivityCurves, target: np.ndarray) -> np.ndarray:
     """The other way round."""
     return 1 / (1 + np.exp(np.exp(target) - TURN - _logit(curves.dense.accuracy)))
 
@@ -250,8 +250,10 @@ def _logit(share: Any) -> Any:
     return np.log(share / (1 - share))
 
 
-def _predictions(curves: Curves, target: np.ndarray, half: np.ndarray, reasons: tuple[str, ...]) -> Predictions:
-    return Predictions(
+def _predictions(
+    curves: SensitivityCurves, target: np.ndarray, half: np.ndarray, reasons: tuple[str, ...]
+) -> PredictedAccuracies:
+    return PredictedAccuracies(
         mean=_accuracy(curves, target),
         low=_accuracy(curves, target + half),
         high=_accuracy(curves, target - half),

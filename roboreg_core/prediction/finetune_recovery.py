@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from roboreg_core.sweeps.points import Seen
+from roboreg_core.sweeps.points import ClassCounts
 
 # With fewer the interval would say nothing: t with three degrees of freedom is 2.4.
 MIN_RUNS = 4
@@ -24,7 +24,7 @@ _EDGE = 0.002
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tuned:
+class FineTuningRecovery:
     """How accuracy after fine-tuning follows from that before. Made by `fit_tuned`.
 
     Attributes:
@@ -40,7 +40,7 @@ class Tuned:
     stays: float
     deviation: float
     information: float
-    dense: Seen
+    dense: ClassCounts
     lowest: float
 
     def predict(self, pruned: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -58,7 +58,7 @@ class Tuned:
         return mean, low, high
 
 
-def fit_tuned(pruned: np.ndarray, tuned: np.ndarray, dense: Seen) -> Tuned | None:
+def fit_tuned(pruned: np.ndarray, tuned: np.ndarray, dense: ClassCounts) -> FineTuningRecovery | None:
     """Learn from runs fine-tuned alike; None for fewer than `MIN_RUNS`, or where none of them lost anything.
 
     Args:
@@ -74,7 +74,7 @@ def fit_tuned(pruned: np.ndarray, tuned: np.ndarray, dense: Seen) -> Tuned | Non
     stays = float((scaled * left / _scale(lost)).sum() / information)
     errors = (left - stays * lost) / _scale(lost)
     deviation = float(np.sqrt((errors**2).sum() / (len(pruned) - 1)))
-    return Tuned(
+    return FineTuningRecovery(
         runs=len(pruned),
         stays=stays,
         deviation=deviation,

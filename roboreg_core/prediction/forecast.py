@@ -13,8 +13,8 @@ from roboreg_core.schedules.schedule import BOUNDS, Schedule
 from roboreg_core.sweeps import sweep_store
 
 if TYPE_CHECKING:
-    from roboreg_core.prediction.accuracy_predictor import Predictions, Predictor
-    from roboreg_core.prediction.sensitivity import Curves
+    from roboreg_core.prediction.accuracy_predictor import PredictedAccuracies, Predictor
+    from roboreg_core.prediction.sensitivity import SensitivityCurves
     from roboreg_core.store.store import Store
     from roboreg_core.sweeps.points import Point
 
@@ -24,7 +24,7 @@ KEPT = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class PredictionSettings:
     """Under which setting: see `runs.spec.RunSpec` for the fields. Seeds are pooled."""
 
     dense_sha256: str
@@ -39,12 +39,12 @@ class Asked:
     distil: bool = True
 
     @classmethod
-    def of(cls, run: Any) -> Asked:
+    def of(cls, run: Any) -> PredictionSettings:
         """What a `RunSpec`, or anything else with these fields, asks for."""
         return cls(**{name: getattr(run, name) for name in cls.__dataclass_fields__})
 
 
-def learnable(store: Store, asked: Asked) -> Asked:
+def learnable(store: Store, asked: PredictionSettings) -> PredictionSettings:
     """The same with the other training images where points were measured with those alone.
 
     Pruning draws its calibration images from them; which ones it draws from changes an accuracy by tenths of a point.
@@ -67,17 +67,17 @@ class Forecast:
     """
 
     points: tuple[Point, ...]
-    curves: Curves | None = None
+    curves: SensitivityCurves | None = None
     predictor: Predictor | None = None
     missing: str = ""
 
 
-def forecast(store: Store, asked: Asked) -> Forecast:
+def forecast(store: Store, asked: PredictionSettings) -> Forecast:
     """Learn from the points that the store holds; what was learnt is kept until there are others."""
     return learnt(tuple(_points(store, asked)))
 
 
-def _points(store: Store, asked: Asked) -> list[Point]:
+def _points(store: Store, asked: PredictionSettings) -> list[Point]:
     setting = {name: getattr(asked, name) for name in _SETTING}
     return sweep_store.points(store, tuning={name: getattr(asked, name) for name in TUNING}, **setting)
 
@@ -97,7 +97,7 @@ def learnt(points: tuple[Point, ...]) -> Forecast:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scored:
+class ScoredPrediction:
     """One schedule's prediction, made without its own figures, beside what was then measured.
 
     Attributes:
@@ -134,7 +134,7 @@ class Scored:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Score:
+class PredictionScore:
     """How right predictions have been.
 
     Attributes:
@@ -148,31 +148,31 @@ class Score:
     held: float
 
 
-def scores(store: Store, asked: Asked) -> list[Scored]:
+def scores(store: Store, asked: PredictionSettings) -> list[ScoredPrediction]:
     """A row for each measured schedule that cuts several blocks and each stage; none where nothing can be predicted."""
     found = forecast(store, asked)
     if found.predictor is None:
         return []
-    rows: list[Scored] = []
+    rows: list[ScoredPrediction] = []
     for point in found.points:
         if sum(count < bound for count, bound in zip(point.schedule, BOUNDS, strict=True)) > 1:
             rows += [row for row in (_pruned(found.predictor, point, store), _tuned(found.predictor, point)) if row]
     return rows
 
 
-def score(rows: Iterable[Scored]) -> Score | None:
+def score(rows: Iterable[ScoredPrediction]) -> PredictionScore | None:
     """These rows in three figures; None for no rows."""
     every = list(rows)
     if not every:
         return None
-    return Score(
+    return PredictionScore(
         n=len(every),
         mean_error=sum(abs(row.error) for row in every) / len(every),
         held=sum(row.held for row in every) / len(every),
     )
 
 
-def _pruned(predictor: Predictor, point: Point, store: Store) -> Scored | None:
+def _pruned(predictor: Predictor, point: Point, store: Store) -> ScoredPrediction | None:
     found = predictor.predict_unseen(point.schedule)
     if point.validation is not None:
         return _row(point, PRUNED, "validation", found, point.validation.accuracy)
@@ -185,15 +185,15 @@ def _pruned(predictor: Predictor, point: Point, store: Store) -> Scored | None:
     return replace(row, predicted=mean, low=low, high=high)
 
 
-def _tuned(predictor: Predictor, point: Point) -> Scored | None:
+def _tuned(predictor: Predictor, point: Point) -> ScoredPrediction | None:
     if point.tuned_validation is None:
         return None
     found = predictor.predict_tuned_unseen(point.schedule)
     return _row(point, TUNED, "validation", found, point.tuned_validation) if found is not None else None
 
 
-def _row(point: Point, stage: str, images: str, found: Predictions, measured: float) -> Scored:
-    return Scored(
+def _row(point: Point, stage: str, images: str, found: PredictedAccuracies, measured: float) -> ScoredPrediction:
+    return ScoredPrediction(
         schedule=point.schedule,
         stage=stage,
         images=images,

@@ -20,7 +20,7 @@ FEWEST = 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Estimate:
+class LatencyModel:
     """Seconds for a batch of 256 images as a line, from `n` timed schedules.
 
     Attributes:
@@ -34,7 +34,7 @@ class Estimate:
     error: float | None
 
 
-def estimate_latency(points: Iterable[Point]) -> Estimate | None:
+def fit_latency_model(points: Iterable[Point]) -> LatencyModel | None:
     """A line through the latencies of points, several of a schedule by their median; None for too few schedules."""
     timed: dict[Schedule, list[float]] = {}
     for point in points:
@@ -44,7 +44,7 @@ def estimate_latency(points: Iterable[Point]) -> Estimate | None:
         return None
     counts = np.array([schedule.clusters for schedule in timed])
     seconds = np.array([float(np.median(several)) for several in timed.values()])
-    return Estimate(line=_line(counts, seconds), n=len(timed), error=_left_out(counts, seconds))
+    return LatencyModel(line=_line(counts, seconds), n=len(timed), error=_left_out(counts, seconds))
 
 
 def _line(counts: np.ndarray, seconds: np.ndarray) -> LinearCost:

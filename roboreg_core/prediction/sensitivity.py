@@ -16,7 +16,7 @@ from roboreg_core.evaluation.wilson_interval import wilson
 from roboreg_core.models.costs import cost
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.sweeps.grid import Grid, of_schedules
-from roboreg_core.sweeps.points import Point, Seen
+from roboreg_core.sweeps.points import ClassCounts, Point
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +54,7 @@ def _spread(bound: int, values: int) -> list[int]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curve:
+class SensitivityCurve:
     """Accuracy on validation images against the clusters of one block, the others dense.
 
     Attributes:
@@ -63,7 +63,7 @@ class Curve:
     """
 
     block: int
-    measured: tuple[tuple[int, Seen], ...]
+    measured: tuple[tuple[int, ClassCounts], ...]
 
     @property
     def bound(self) -> int:
@@ -147,7 +147,7 @@ def _shapes(counts: np.ndarray, bound: int) -> np.ndarray:
     return np.stack([x, x**2, x**4, x**8, 1 - (1 - x) ** 2, x**2 * (3 - 2 * x)], axis=1)
 
 
-def _interpolated(curve: Curve, values: Sequence[float]) -> np.ndarray:
+def _interpolated(curve: SensitivityCurve, values: Sequence[float]) -> np.ndarray:
     import numpy as np
     from scipy.interpolate import PchipInterpolator
 
@@ -168,20 +168,20 @@ def _within(count: int, bound: int) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curves:
+class SensitivityCurves:
     """Nine curves, first block first, and the dense network that all of them end in."""
 
-    each: tuple[Curve, ...]
+    each: tuple[SensitivityCurve, ...]
 
-    def __iter__(self) -> Iterator[Curve]:
+    def __iter__(self) -> Iterator[SensitivityCurve]:
         return iter(self.each)
 
-    def __getitem__(self, block: int) -> Curve:
+    def __getitem__(self, block: int) -> SensitivityCurve:
         """The curve of a block, 1..9."""
         return self.each[block - 1]
 
     @property
-    def dense(self) -> Seen:
+    def dense(self) -> ClassCounts:
         """What the dense network saw."""
         return self.each[0].measured[-1][1]
 
@@ -191,7 +191,7 @@ class Curves:
         return tuple(curve.block for curve in self.each if len(curve.measured) == 1)
 
 
-def curves(points: Iterable[Point], dense: Seen | None = None) -> Curves:
+def curves(points: Iterable[Point], dense: ClassCounts | None = None) -> SensitivityCurves:
     """Curves from those of these points that prune at most one block; several seeds of a count are pooled.
 
     Args:
@@ -207,25 +207,25 @@ def curves(points: Iterable[Point], dense: Seen | None = None) -> Curves:
         if not kept:
             raise SpecError("curves need the dense network's accuracy, got none: measure the schedule dense as well")
         dense = kept[0]
-    found: dict[int, dict[int, list[Seen]]] = {block: {} for block in range(1, len(BOUNDS) + 1)}
+    found: dict[int, dict[int, list[ClassCounts]]] = {block: {} for block in range(1, len(BOUNDS) + 1)}
     for point in seen:
         for block, (count, bound) in enumerate(zip(point.schedule, BOUNDS, strict=True), start=1):
             if count < bound and point.validation is not None:
                 found[block].setdefault(count, []).append(point.validation)
     each = tuple(
-        Curve(
+        SensitivityCurve(
             block=block,
             measured=(*((count, pooled(several)) for count, several in sorted(at.items())), (BOUNDS[block - 1], dense)),
         )
         for block, at in found.items()
     )
-    return Curves(each=each)
+    return SensitivityCurves(each=each)
 
 
-def pooled(several: Sequence[Seen]) -> Seen:
+def pooled(several: Sequence[ClassCounts]) -> ClassCounts:
     """The mean of what several networks saw on the same images, rounded to whole images a class."""
     right = (round(sum(counts) / len(several)) for counts in zip(*(seen.right for seen in several), strict=True))
-    return Seen(right=tuple(right), images=several[0].images)
+    return ClassCounts(right=tuple(right), images=several[0].images)
 
 
 def check_one_setting(points: Sequence[Point]) -> None:
@@ -244,7 +244,7 @@ def _cut_blocks(schedule: Schedule) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exchange:
+class RemovalCost:
     """What one cluster fewer in a block saves and, by the block's curve, costs.
 
     Attributes:
@@ -277,7 +277,7 @@ class Exchange:
         return self.loss / (self.macs / 1e6) if self.macs else self.loss
 
 
-def exchange(curves: Curves, schedule: Schedule) -> list[Exchange]:
+def exchange(curves: SensitivityCurves, schedule: Schedule) -> list[RemovalCost]:
     """A row a block, the cheapest saving first; then those that nobody measured, and last those at one cluster.
 
     The loss is that of the curve without noise, so that no block is paid for losing a cluster.
@@ -286,12 +286,12 @@ def exchange(curves: Curves, schedule: Schedule) -> list[Exchange]:
     return sorted(rows, key=lambda row: (row.at_one, not row.known, row.loss_per_million_macs if row.known else 0.0))
 
 
-def _exchanged(curve: Curve, schedule: Schedule) -> Exchange:
+def _exchanged(curve: SensitivityCurve, schedule: Schedule) -> RemovalCost:
     count = schedule.clusters[curve.block - 1]
     if count == 1:
-        return Exchange(block=curve.block, count=count, macs=0, parameters=0, loss=float("nan"))
+        return RemovalCost(block=curve.block, count=count, macs=0, parameters=0, loss=float("nan"))
     before, after = cost(schedule), cost(schedule.replace(curve.block, count - 1))
-    return Exchange(
+    return RemovalCost(
         block=curve.block,
         count=count,
         macs=before.macs - after.macs,

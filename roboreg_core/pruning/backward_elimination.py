@@ -34,10 +34,10 @@ def eliminate(of: Moments, start: Tensor, k: int, labels: Tensor | None = None) 
     Returns:
         int (k,), ascending.
     """
-    return Elimination(of, start, labels).down_to(k)
+    return BackwardElimination(of, start, labels).down_to(k)
 
 
-class Elimination:
+class BackwardElimination:
     """What `eliminate` does, step by step: for another `k` it goes on from where it was."""
 
     def __init__(self, of: Moments, start: Tensor, labels: Tensor | None = None) -> None:
@@ -76,7 +76,7 @@ class Elimination:
         self._left.append(int(leaves))
 
 
-class Selection(NamedTuple):
+class KeptChannels(NamedTuple):
     """Channels that stay, int (k,), ascending, and what is lost without each of the others.
 
     `regrets` (n,), float64: how much the error would fall were one channel more kept and all fitted again, as a share
@@ -87,7 +87,7 @@ class Selection(NamedTuple):
     regrets: Tensor
 
 
-def exchange(of: Moments, start: Tensor, kept: Tensor) -> Selection:
+def exchange(of: Moments, start: Tensor, kept: Tensor) -> KeptChannels:
     """Swap a kept channel for a dropped one as long as that lowers the error.
 
     Elimination never takes a decision back; this does. See `eliminate` for the arguments; `kept` (k,).
@@ -103,7 +103,7 @@ def exchange(of: Moments, start: Tensor, kept: Tensor) -> Selection:
     regrets = torch.zeros(fit.n, dtype=torch.float64)
     variance = float((of.energy - of.cross[-1].square()).sum())
     regrets[torch.tensor(fit.others, dtype=torch.long)] = fit.gains.clamp_min(0) / max(variance, 1e-12)
-    return Selection(kept=torch.tensor(sorted(fit.chosen)), regrets=regrets)
+    return KeptChannels(kept=torch.tensor(sorted(fit.chosen)), regrets=regrets)
 
 
 class _Fit:

@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from roboreg_core.models.resnet import BasicBlock
-from roboreg_core.pruning.backward_elimination import Elimination
-from roboreg_core.pruning.block_tensors import Inner, Outer
-from roboreg_core.pruning.calibration import Answers, Parts
+from roboreg_core.pruning.backward_elimination import BackwardElimination
+from roboreg_core.pruning.block_tensors import BlockTensors, OutputBatchNorm
+from roboreg_core.pruning.calibration import DenseActivations, Parts
 from roboreg_core.pruning.features import ROWS, filter_rows
-from roboreg_core.pruning.filter_mixing import Around
+from roboreg_core.pruning.filter_mixing import OutputPatches
 from roboreg_core.pruning.least_squares import Moments, channel_rows, moments
 from roboreg_core.pruning.methods import RESPONSES, Method
 from roboreg_core.pruning.patches import convolve, patches, values
@@ -32,16 +32,16 @@ N_RESPONSES = 4_096
 KEPT_BYTES = 2**26
 
 
-class _Seen(NamedTuple):
-    """`Site.everything`, `Site.around`, and the channels that both were made of where they are small enough to keep."""
+class _ChannelMoments(NamedTuple):
+    """Moments and patches of all channels, and the channels themselves where they are small enough to keep."""
 
     everything: Moments
-    around: Around | None = None
+    around: OutputPatches | None = None
     channels: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
-class Site:
+class BlockContext:
     """A block of the network to be pruned, behind the blocks before it.
 
     Attributes:
@@ -58,18 +58,18 @@ class Site:
     method: Method
     seed: int
     inputs: Parts | None = None
-    answers: Answers | None = None
+    answers: DenseActivations | None = None
     mended: bool = False
 
     @cached_property
-    def inner(self) -> Inner:
+    def inner(self) -> BlockTensors:
         """The block's tensors as they were."""
-        return Inner.of(self.block)
+        return BlockTensors.of(self.block)
 
     @cached_property
-    def outer(self) -> Outer:
+    def outer(self) -> OutputBatchNorm:
         """The batch norm behind conv2 as it was."""
-        return Outer.of(self.block)
+        return OutputBatchNorm.of(self.block)
 
     @property
     def refits(self) -> bool:
@@ -77,7 +77,7 @@ class Site:
         return "refit" in self.method.repair
 
     @cached_property
-    def straight(self) -> Inner:
+    def straight(self) -> BlockTensors:
         """The block with conv1 solved for the inputs that it really gets; as it was where these have not changed."""
         if not (self.refits and self.mended):
             return self.inner
@@ -86,9 +86,9 @@ class Site:
         return refit_conv1(self.inner, of.by_channel())
 
     @cached_property
-    def elimination(self) -> Elimination:
+    def elimination(self) -> BackwardElimination:
         """Which distinct filters leave one after the other; another `k` goes on from the one before."""
-        return Elimination(*self.of_distinct)
+        return BackwardElimination(*self.of_distinct)
 
     @cached_property
     def copies(self) -> Tensor:
@@ -115,7 +115,7 @@ class Site:
         start, rows = self.outer.start(conv2), channel_rows(self.firsts)
         return self.everything.take(rows), start[torch.cat([rows, torch.tensor([len(start) - 1])])]
 
-    def parts(self) -> Iterator[tuple[Tensor, Answers]]:
+    def parts(self) -> Iterator[tuple[Tensor, DenseActivations]]:
         """The inputs and the dense network's answers, a few images at a time."""
         assert self.inputs is not None
         assert self.answers is not None
@@ -137,26 +137,26 @@ class Site:
         return self.everything if "_seen" in vars(self) else self.moments_of(self.straight, kept=kept)
 
     @property
-    def around(self) -> Around:
+    def around(self) -> OutputPatches:
         """All channels around a few places; only where the method blends."""
         around = self._seen.around
         assert around is not None
         return around
 
     @cached_property
-    def _seen(self) -> _Seen:
+    def _seen(self) -> _ChannelMoments:
         """What needs all channels on all images, which are computed once."""
         assert self.inputs is not None
         if not self.method.rounds:
-            return _Seen(self.moments_of(self.straight))
-        parts: list[Around] = []
+            return _ChannelMoments(self.moments_of(self.straight))
+        parts: list[OutputPatches] = []
         pixels = sum(x[:, 0].numel() for x in self.inputs) // self.block.conv1.stride[0] ** 2
         small = 4 * self.straight.width * pixels <= KEPT_BYTES
         kept: list[Tensor] | None = [] if small else None
         of = self.moments_of(self.straight, around=parts, kept=kept)
-        return _Seen(of, Around.joined(parts), tuple(kept or ()))
+        return _ChannelMoments(of, OutputPatches.joined(parts), tuple(kept or ()))
 
-    def moments_of_mixed(self, inner: Inner, mixtures: Tensor, kept: list[Tensor]) -> Moments:
+    def moments_of_mixed(self, inner: BlockTensors, mixtures: Tensor, kept: list[Tensor]) -> Moments:
         """`moments_of` the block `inner` whose filters are `mixtures` (k, width + 1) of all of them."""
         known = self._seen.channels
         if not known:
@@ -167,9 +167,9 @@ class Site:
 
     def moments_of(
         self,
-        inner: Inner,
+        inner: BlockTensors,
         *,
-        around: list[Around] | None = None,
+        around: list[OutputPatches] | None = None,
         kept: list[Tensor] | None = None,
         known: Iterator[Tensor] | None = None,
     ) -> Moments:
@@ -181,7 +181,7 @@ class Site:
         weight, bias = inner.folded()
         stride = self.block.conv1.stride[0]
 
-        def part(x: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
+        def part(x: Tensor, answers: DenseActivations) -> tuple[Tensor, Tensor]:
             channels = convolve(x, weight, bias, stride) if known is None else next(known)
             if kept is not None:
                 kept.append(channels)
@@ -191,7 +191,7 @@ class Site:
                 some = answers.places[:, : self.method.places]
                 inside = patches(torch.ones_like(channels[:, :1]), some)
                 seen, aim = (part.view(*answers.places.shape, -1)[:, : some.shape[1]] for part in (rows, wanted))
-                around.append(Around.of(seen.flatten(0, 1), inside, aim.flatten(0, 1)))
+                around.append(OutputPatches.of(seen.flatten(0, 1), inside, aim.flatten(0, 1)))
             return rows.relu_(), wanted
 
         return moments(part(x, answers) for x, answers in self.parts()).by_channel()

@@ -15,7 +15,7 @@ from roboreg_core.models.resnet import BasicBlock
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Inner:
+class BlockTensors:
     """The tensors of a block that depend on its width.
 
     Attributes:
@@ -34,7 +34,7 @@ class Inner:
     eps: float
 
     @classmethod
-    def of(cls, block: BasicBlock) -> Inner:
+    def of(cls, block: BasicBlock) -> BlockTensors:
         """Copies of a block's tensors."""
         norm = block.bn1
         assert norm.running_mean is not None
@@ -91,7 +91,7 @@ class Inner:
         """conv1's weights (width, inputs, 3, 3) and bias (width,) with batch norm folded into them."""
         return self.conv1 * self.scale.view(-1, 1, 1, 1), self.beta - self.mean * self.scale
 
-    def take(self, filters: Tensor) -> Inner:
+    def take(self, filters: Tensor) -> BlockTensors:
         """The block with only these filters, int (n,), and the slices that read them."""
         return replace(
             self,
@@ -105,7 +105,7 @@ class Inner:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Outer:
+class OutputBatchNorm:
     """The batch norm after conv2, whose size does not depend on the width: (outputs,) each."""
 
     gamma: Tensor
@@ -115,7 +115,7 @@ class Outer:
     eps: float
 
     @classmethod
-    def of(cls, block: BasicBlock) -> Outer:
+    def of(cls, block: BasicBlock) -> OutputBatchNorm:
         """Copies of a block's tensors."""
         norm = block.bn2
         assert norm.running_mean is not None

@@ -23,7 +23,7 @@ Parts = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Answers:
+class DenseActivations:
     """One block of the dense network at some places of every image.
 
     Attributes:
@@ -36,15 +36,15 @@ class Answers:
     channels: Tensor
     outputs: Tensor
 
-    def take(self, images: slice) -> Answers:
+    def take(self, images: slice) -> DenseActivations:
         """The answers to some of the images."""
         count = self.places.shape[1]
         rows = slice(images.start * count, images.stop * count)
-        return Answers(places=self.places[images], channels=self.channels[rows], outputs=self.outputs[rows])
+        return DenseActivations(places=self.places[images], channels=self.channels[rows], outputs=self.outputs[rows])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Reference:
+class DenseReference:
     """The dense network on the calibration images.
 
     Attributes:
@@ -54,12 +54,12 @@ class Reference:
     """
 
     inputs: Parts
-    blocks: tuple[Answers, ...]
+    blocks: tuple[DenseActivations, ...]
     logits: Tensor
 
 
 @torch.no_grad()
-def reference(model: ResNet20, images: Images, seed: int, device: torch.device | str = "cpu") -> Reference:
+def reference(model: ResNet20, images: Images, seed: int, device: torch.device | str = "cpu") -> DenseReference:
     """Run `images` through a copy of the dense network on `device`; `seed` draws the places."""
     model = copy.deepcopy(model).eval().to(device).to(memory_format=torch.channels_last)
     places = [
@@ -78,7 +78,9 @@ def reference(model: ResNet20, images: Images, seed: int, device: torch.device |
             x = outputs.relu()
         logits.append(model.linear(x.mean((2, 3))))
     blocks = tuple(
-        Answers(places=where, channels=torch.cat([a for a, _ in kept]), outputs=torch.cat([b for _, b in kept]))
+        DenseActivations(
+            places=where, channels=torch.cat([a for a, _ in kept]), outputs=torch.cat([b for _, b in kept])
+        )
         for where, kept in zip(places, seen, strict=True)
     )
-    return Reference(inputs=tuple(stems), blocks=blocks, logits=torch.cat(logits))
+    return DenseReference(inputs=tuple(stems), blocks=blocks, logits=torch.cat(logits))

@@ -7,27 +7,27 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from roboreg_core.pruning.block_tensors import Inner
+from roboreg_core.pruning.block_tensors import BlockTensors
 
 
-def l1_norm(inner: Inner) -> Tensor:
+def l1_norm(inner: BlockTensors) -> Tensor:
     """Sum of the absolute weights of each filter (Li et al. 2017)."""
     return inner.conv1.abs().sum((1, 2, 3))
 
 
-def geometric_median(inner: Inner) -> Tensor:
+def geometric_median(inner: BlockTensors) -> Tensor:
     """Sum of the distances to all other filters: that nearest to the geometric median goes (He et al. 2019, FPGM)."""
     rows = inner.conv1.flatten(1).double()
     return torch.cdist(rows, rows).sum(1).float()
 
 
-def batch_norm_scale(inner: Inner) -> Tensor:
+def batch_norm_scale(inner: BlockTensors) -> Tensor:
     """Size of gamma (Liu et al. 2017, network slimming)."""
     return inner.gamma.abs()
 
 
 # From a block's tensors and a generator to (width,) scores; higher stays.
-SCORES: dict[str, Callable[[Inner, torch.Generator], Tensor]] = {
+SCORES: dict[str, Callable[[BlockTensors, torch.Generator], Tensor]] = {
     "l1": lambda inner, _: l1_norm(inner),
     "fpgm": lambda inner, _: geometric_median(inner),
     "bn-scale": lambda inner, _: batch_norm_scale(inner),

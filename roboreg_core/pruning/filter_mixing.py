@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roboreg_core.pruning.block_tensors import Inner
+from roboreg_core.pruning.block_tensors import BlockTensors
 from roboreg_core.pruning.least_squares import TAPS, Moments
 from roboreg_core.pruning.refit import split
 
@@ -30,7 +30,7 @@ SHARES = (1.0, 0.5)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Around:
+class OutputPatches:
     """What conv2 sees at some places of the block's output, before the ReLU.
 
     Attributes:
@@ -42,13 +42,13 @@ class Around:
     wanted: Tensor
 
     @classmethod
-    def of(cls, rows: Tensor, inside: Tensor, wanted: Tensor) -> Around:
+    def of(cls, rows: Tensor, inside: Tensor, wanted: Tensor) -> OutputPatches:
         """From patches of the channels (n, 9 * width), of a map of ones (n, 9), and what is wanted (n, outputs)."""
         channels = torch.cat([rows.view(len(rows), TAPS, -1), inside[:, :, None]], dim=2)
         return cls(channels=channels.cpu(), wanted=wanted.cpu())
 
     @classmethod
-    def joined(cls, parts: Sequence[Around]) -> Around:
+    def joined(cls, parts: Sequence[OutputPatches]) -> OutputPatches:
         """All parts in one."""
         channels = torch.cat([part.channels for part in parts])
         return cls(channels=channels, wanted=torch.cat([part.wanted for part in parts]))
@@ -59,7 +59,7 @@ def pure(kept: Tensor, width: int) -> Tensor:
     return F.one_hot(kept, width + 1).float()
 
 
-def blend(around: Around, mixtures: Tensor, weights: Tensor) -> Tensor:
+def blend(around: OutputPatches, mixtures: Tensor, weights: Tensor) -> Tensor:
     """Better mixtures: every filter once, the loudest first.
 
     Args:
@@ -147,7 +147,7 @@ def _squares(values: Tensor) -> float:
     return float(flat @ flat)
 
 
-def mixed(inner: Inner, kept: Inner, mixtures: Tensor, around: Around) -> Inner:
+def mixed(inner: BlockTensors, kept: BlockTensors, mixtures: Tensor, around: OutputPatches) -> BlockTensors:
     """`kept` with the filters that `mixtures` (k, width + 1) make of those of `inner`, batch norm's statistics true."""
     weight, bias = (part.double() for part in inner.folded())
     middle = around.channels[:, TAPS // 2].double()

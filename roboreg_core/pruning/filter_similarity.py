@@ -14,7 +14,7 @@ from scipy.cluster.hierarchy import leaves_list, optimal_leaf_ordering, ward
 from torch import Tensor
 
 from roboreg_core.models.resnet import ResNet20
-from roboreg_core.pruning.block_tensors import Inner
+from roboreg_core.pruning.block_tensors import BlockTensors
 from roboreg_core.pruning.criteria import SCORES, best_of_each, medoids
 from roboreg_core.pruning.features import ROWS
 from roboreg_core.pruning.methods import NO_CLUSTERS, RESPONSES, Method
@@ -22,7 +22,7 @@ from roboreg_core.seeding import torch_generator
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Tree:
+class WardTree:
     """Ward's linkage of a block's filters: `n - 1` merges, the cheapest first.
 
     Attributes:
@@ -51,7 +51,7 @@ def rows_of(model: ResNet20, block: int, method: Method) -> tuple[np.ndarray, st
     The features that the method clusters; conv1's raw weights where it clusters none, or clusters responses to images.
     """
     looked_at = method.features if method.clusters != NO_CLUSTERS and method.features != RESPONSES else "raw"
-    rows = ROWS[looked_at](Inner.of(model.blocks[block - 1]), torch.empty(0))
+    rows = ROWS[looked_at](BlockTensors.of(model.blocks[block - 1]), torch.empty(0))
     return rows.double().numpy(), looked_at
 
 
@@ -64,12 +64,12 @@ def correlations(rows: np.ndarray) -> np.ndarray:
     return np.asarray(matrix)
 
 
-def tree(rows: np.ndarray) -> Tree:
+def tree(rows: np.ndarray) -> WardTree:
     """Ward's linkage of rows (n, n_features), n at least 2."""
     merges = optimal_leaf_ordering(ward(rows), rows)
     # Ward's height squared is twice what the merge adds to the sum of squares about the groups' means.
     added = merges[:, 2] ** 2 / 2
-    return Tree(merges=merges, order=leaves_list(merges), lost=added / max(added.sum(), 1e-300))
+    return WardTree(merges=merges, order=leaves_list(merges), lost=added / max(added.sum(), 1e-300))
 
 
 def stays(model: ResNet20, block: int, method: Method, labels: np.ndarray, seed: int) -> np.ndarray | None:
@@ -88,7 +88,7 @@ def stays(model: ResNet20, block: int, method: Method, labels: np.ndarray, seed:
         return np.asarray(alone)
     if method.keep == "loss" or method.features == RESPONSES:
         return None
-    inner = Inner.of(model.blocks[block - 1])
+    inner = BlockTensors.of(model.blocks[block - 1])
     rows = ROWS[method.features](inner, torch.empty(0))
     scores = SCORES.get(method.keep)
     generator = torch_generator(seed, "score", block)
@@ -103,7 +103,7 @@ def pictures(model: ResNet20, block: int) -> np.ndarray:
     act together where every ReLU between them is open. Later filters are drawn as a square of their 3 x 3 kernels, one
     an input channel. The scale is the block's largest weight.
     """
-    inner = Inner.of(model.blocks[block - 1])
+    inner = BlockTensors.of(model.blocks[block - 1])
     tiles = _over_rgb(model, inner.conv1) if block == 1 else _kernels(inner.conv1)
     scaled = 127.5 + 127.5 * tiles / tiles.abs().max().clamp_min(1e-12)
     return scaled.round().clamp(0, 255).to(torch.uint8).numpy()

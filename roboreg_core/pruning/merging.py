@@ -11,18 +11,18 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from roboreg_core.pruning.block_tensors import Inner
+from roboreg_core.pruning.block_tensors import BlockTensors
 
 # A dead filter's gamma may be zero; a merged channel's scale is divided by and must not be.
 SMALLEST_GAMMA = 1e-3
 
 
-def merge_source(inner: Inner, labels: Tensor) -> Inner:
+def merge_source(inner: BlockTensors, labels: Tensor) -> BlockTensors:
     """The source project's arithmetic: means of everything, conv2's slices averaged too.
 
     A cluster of `n` equal filters shrinks to one `n`-th of its effect: kept for comparison, not for use.
     """
-    return Inner(
+    return BlockTensors(
         conv1=_means(inner.conv1, labels),
         gamma=_means(inner.gamma, labels),
         beta=_means(inner.beta, labels),
@@ -33,7 +33,7 @@ def merge_source(inner: Inner, labels: Tensor) -> Inner:
     )
 
 
-def merge_folded(inner: Inner, labels: Tensor) -> Inner:
+def merge_folded(inner: BlockTensors, labels: Tensor) -> BlockTensors:
     """Mean of the folded filters and of conv2's slices.
 
     The merged channel keeps a batch norm with the mean variance and the mean size of gamma of its members, and conv1 is
@@ -44,7 +44,7 @@ def merge_folded(inner: Inner, labels: Tensor) -> Inner:
     gamma = _means(inner.gamma.abs(), labels).clamp_min(SMALLEST_GAMMA)
     var = _means(inner.var, labels)
     scale = gamma / torch.sqrt(var + inner.eps)
-    return Inner(
+    return BlockTensors(
         conv1=_means(folded, labels) / scale.view(-1, 1, 1, 1),
         gamma=gamma,
         beta=_means(inner.beta, labels),
@@ -55,13 +55,13 @@ def merge_folded(inner: Inner, labels: Tensor) -> Inner:
     )
 
 
-def summed_slices(inner: Inner, labels: Tensor) -> Tensor:
+def summed_slices(inner: BlockTensors, labels: Tensor) -> Tensor:
     """Sums of conv2's slices over each cluster, (outputs, n_clusters, 3, 3); label -1 is in none."""
     member = labels >= 0
     return _sums(inner.conv2.transpose(0, 1)[member], labels[member]).transpose(0, 1).contiguous()
 
 
-def correct_variance(merged: Inner, inner: Inner, labels: Tensor) -> Inner:
+def correct_variance(merged: BlockTensors, inner: BlockTensors, labels: Tensor) -> BlockTensors:
     """Give centroids the variance back that averaging took, without looking at an image.
 
     The mean of `n` channels of unit variance and mean correlation `rho` has variance `(1 + (n - 1) rho) / n`; gamma is

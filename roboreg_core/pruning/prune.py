@@ -13,8 +13,8 @@ from roboreg_core.datasets.images import Images
 from roboreg_core.device import keep_freed_memory
 from roboreg_core.errors import ScheduleError, SpecError
 from roboreg_core.models.resnet import ResNet20
-from roboreg_core.pruning.block_context import Site
-from roboreg_core.pruning.calibration import Parts, Reference, reference
+from roboreg_core.pruning.block_context import BlockContext
+from roboreg_core.pruning.calibration import DenseReference, Parts, reference
 from roboreg_core.pruning.last_layer import fit_last_layer
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD, Method, parse
 from roboreg_core.pruning.prune_block import BlockReport, PrunedBlock, advance, prune_block
@@ -78,7 +78,7 @@ def prune(
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Done:
+class _PrunedTo:
     """A block that was pruned to `k`."""
 
     k: int
@@ -118,9 +118,9 @@ class Pruner:
         self.method: Method = parse(spec.method)
         self.device = torch.device(device)
         self.images = draw_calibration(calibration, spec) if spec.needs_images and calibration is not None else None
-        self._reference: Reference | None = None
-        self._sites: dict[int, Site] = {}
-        self._done: list[_Done] = []
+        self._reference: DenseReference | None = None
+        self._sites: dict[int, BlockContext] = {}
+        self._done: list[_PrunedTo] = []
         # What the last pruned block answers to the calibration images; None before the first, and without images.
         self._outputs: Parts | None = None
 
@@ -190,15 +190,17 @@ class Pruner:
         # Only the last layer's solve reads what the last block answers.
         read = number < N_BLOCKS or ("refit" in self.method.repair and pruned.changed)
         self._outputs = advance(site, pruned) if read and self._reference is not None else None
-        self._done.append(_Done(k=k, pruned=replace(pruned, channels=())))
+        self._done.append(_PrunedTo(k=k, pruned=replace(pruned, channels=())))
 
-    def _site(self, number: int) -> Site:
+    def _site(self, number: int) -> BlockContext:
         block = self.model.blocks[number - 1]
         if self._reference is None:
-            return Site(number, block, self.method, self.spec.seed)
+            return BlockContext(number, block, self.method, self.spec.seed)
         inputs = self._reference.inputs if number == 1 else self._outputs
         mended = number > 1 and self._done[-1].pruned.changed
-        return Site(number, block, self.method, self.spec.seed, inputs, self._reference.blocks[number - 1], mended)
+        return BlockContext(
+            number, block, self.method, self.spec.seed, inputs, self._reference.blocks[number - 1], mended
+        )
 
     def _rebuild(self) -> ResNet20:
         widths = tuple(done.pruned.inner.width for done in self._done)

@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from roboreg_core.pruning import merging
-from roboreg_core.pruning.block_context import Site
-from roboreg_core.pruning.block_tensors import Inner, Outer
+from roboreg_core.pruning.block_context import BlockContext
+from roboreg_core.pruning.block_tensors import BlockTensors, OutputBatchNorm
 from roboreg_core.pruning.calibration import Parts
 from roboreg_core.pruning.filter_mixing import blend, mixed, pure
 from roboreg_core.pruning.filter_selection import choose, is_exact, sums_slices
@@ -58,14 +58,14 @@ class PrunedBlock:
             `advance` takes them, and nothing else should keep them.
     """
 
-    inner: Inner
-    outer: Outer
+    inner: BlockTensors
+    outer: OutputBatchNorm
     report: BlockReport
     changed: bool
     channels: Parts = ()
 
 
-def prune_block(site: Site, k: int) -> PrunedBlock:
+def prune_block(site: BlockContext, k: int) -> PrunedBlock:
     """Keep at most `k` filters of a block. Where all stay and nothing is to mend, it stays as it is."""
     labels, kept, distinct, losses = choose(site, k)
     width = site.inner.width
@@ -98,7 +98,9 @@ def prune_block(site: Site, k: int) -> PrunedBlock:
     return PrunedBlock(inner=inner, outer=outer, report=report, changed=changed, channels=channels)
 
 
-def _blend(site: Site, inner: Inner, outer: Outer, kept: Tensor, lowest: float) -> tuple[Inner, Outer, Parts]:
+def _blend(
+    site: BlockContext, inner: BlockTensors, outer: OutputBatchNorm, kept: Tensor, lowest: float
+) -> tuple[BlockTensors, OutputBatchNorm, Parts]:
     """Filters mixed and conv2 solved in turns, as often as the method says and as long as the error falls.
 
     With them their channels before the ReLU, which were computed on the way; none where nothing was mixed.
@@ -119,7 +121,7 @@ def _blend(site: Site, inner: Inner, outer: Outer, kept: Tensor, lowest: float) 
     return inner, outer, channels
 
 
-def advance(site: Site, pruned: PrunedBlock) -> Parts:
+def advance(site: BlockContext, pruned: PrunedBlock) -> Parts:
     """Output of the pruned block for the site's inputs, (n, outputs, h, w) in all; `pruned.channels` are rectified."""
     assert site.inputs is not None
     block, outer = site.block, pruned.outer
@@ -132,7 +134,7 @@ def advance(site: Site, pruned: PrunedBlock) -> Parts:
     )
 
 
-def _merge(site: Site, labels: Tensor, kept: Tensor | None) -> Inner:
+def _merge(site: BlockContext, labels: Tensor, kept: Tensor | None) -> BlockTensors:
     method, straight = site.method, site.straight
     if kept is not None:
         small = straight.take(kept)

@@ -13,21 +13,21 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from roboreg_core.pruning.block_tensors import Inner, Outer
+from roboreg_core.pruning.block_tensors import BlockTensors, OutputBatchNorm
 from roboreg_core.pruning.least_squares import Moments, ridge
 
 # A channel whose batch norm scales it by less cannot hold a fitted weight: it gets a scale of one.
 SMALLEST_SCALE = 1e-4
 
 
-def refit_conv1(inner: Inner, of: Moments) -> Inner:
+def refit_conv1(inner: BlockTensors, of: Moments) -> BlockTensors:
     """The block with conv1 and its batch norm solved; `of` are moments of its inputs and the dense channels."""
     new = split(ridge(of, inner.start), of, inner.scale, inner.eps)
     conv1 = new.weight.view_as(inner.conv1)
     return replace(inner, conv1=conv1, gamma=new.gamma, beta=new.beta, mean=new.mean, var=new.var)
 
 
-def refit_conv2(inner: Inner, outer: Outer, of: Moments) -> tuple[Inner, Outer]:
+def refit_conv2(inner: BlockTensors, outer: OutputBatchNorm, of: Moments) -> tuple[BlockTensors, OutputBatchNorm]:
     """The block with conv2 and the batch norm behind it solved; `of` are moments of its channels and what is wanted."""
     solved = ridge(of, outer.start(inner.conv2))
     new = split(solved, of, outer.scale, outer.eps)

@@ -23,7 +23,7 @@ from roboreg_core.schedules.schedule import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
-class Zeros:
+class WeightSparsity:
     """How many weights of a network are zero, and what that is worth in a file.
 
     Attributes:
@@ -46,7 +46,7 @@ class Zeros:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sparse:
+class WeightPruned:
     """A network with zeros in it, as large as before: weights up to `threshold` in size became zero."""
 
     model: ResNet20
@@ -55,7 +55,7 @@ class Sparse:
 
 
 @torch.no_grad()
-def prune_weights(model: ResNet20, spec: WeightsSpec, schedule: Schedule) -> Sparse:
+def prune_weights(model: ResNet20, spec: WeightsSpec, schedule: Schedule) -> WeightPruned:
     """Set the smallest weights of all layers together to zero; `model` is not changed.
 
     Args:
@@ -77,15 +77,15 @@ def prune_weights(model: ResNet20, spec: WeightsSpec, schedule: Schedule) -> Spa
     assert threshold is not None
     for layer in layers:
         layer[layer.abs() <= threshold] = 0
-    return Sparse(model=pruned, threshold=max(threshold, 0.0), seconds=time.perf_counter() - started)
+    return WeightPruned(model=pruned, threshold=max(threshold, 0.0), seconds=time.perf_counter() - started)
 
 
 @torch.no_grad()
-def count_zeros(model: ResNet20) -> Zeros:
+def count_zeros(model: ResNet20) -> WeightSparsity:
     """How many weights are zero, and how large the weights are in files of three kinds."""
     layers = [layer.detach() for layer in _layers(model)]
     weights = sum(layer.numel() for layer in layers)
-    return Zeros(
+    return WeightSparsity(
         weights=weights,
         nonzeros=sum(int(layer.count_nonzero()) for layer in layers),
         plain_bytes=4 * weights,

@@ -21,7 +21,7 @@ from roboreg_core.report import provenance
 from roboreg_core.report.jinja_environment import render
 from roboreg_core.report.svg import INK, Figure, figure
 from roboreg_core.report.values import Cell, Number, RunName, count, decimal, millions, percent, points, relative
-from roboreg_core.runs.comparison import Comparison, Row
+from roboreg_core.runs.comparison import ComparedRun, Comparison
 from roboreg_core.runs.metric_pairs import COSTS
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.schedules.schedule import N_BLOCKS
@@ -65,7 +65,7 @@ def _baseline(found: Comparison) -> str:
     return f"{run_facts.label(found.rows[0].baseline.record)} (run {found.baseline})"
 
 
-def _accuracy_cells(found: Comparison, row: Row) -> list[Cell]:
+def _accuracy_cells(found: Comparison, row: ComparedRun) -> list[Cell]:
     worst = min(range(len(row.recalls)), key=lambda place: row.recalls[place].value)
     cells: list[Cell] = [found.classes[worst], percent(row.recalls[worst].value)]
     accuracy = percent(row.accuracy.value, 2)
@@ -76,7 +76,7 @@ def _accuracy_cells(found: Comparison, row: Row) -> list[Cell]:
     return [accuracy, change, *cells, points(recall.difference, verdict=recall.kind), verdict.words]
 
 
-def _cost_cells(found: Comparison, row: Row) -> list[Cell]:
+def _cost_cells(found: Comparison, row: ComparedRun) -> list[Cell]:
     pairs = [row.counts[cost] for cost in COSTS]
     values = (count(int(pairs[0].value)), millions(pairs[1].value), decimal(pairs[2].value, ".2f"))
     cells: list[Cell] = []
@@ -93,7 +93,7 @@ def _schedules(found: Comparison, names: Names) -> dict[str, Any]:
     return {"figure": chart, "rows": rows}
 
 
-def _filter_cells(found: Comparison, row: Row) -> list[Cell]:
+def _filter_cells(found: Comparison, row: ComparedRun) -> list[Cell]:
     kept = zip(row.record.result["schedule"], found.differs, strict=True)
     return [replace(count(filters), dimmed=not differs) for filters, differs in kept]
 
@@ -112,7 +112,7 @@ def _classes(found: Comparison, names: Names, styles: Styles) -> dict[str, Any]:
     return {"figure": chart, "rows": rows}
 
 
-def _recall_cells(found: Comparison, row: Row) -> list[Cell]:
+def _recall_cells(found: Comparison, row: ComparedRun) -> list[Cell]:
     """The baseline's recalls, or another run's changes to them in points, without the unit."""
     if row.record.id == found.baseline:
         return [percent(pair.value) for pair in row.recalls]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unlike:
+class Mismatch:
     """One thing that is not the same in all runs.
 
     Attributes:
@@ -38,7 +38,7 @@ class Unlike:
         return {**asdict(self), "values": {value: list(ids) for value, ids in self.values.items()}, "words": self.words}
 
 
-def unlike(records: Sequence[Record]) -> tuple[Unlike, ...]:
+def unlike(records: Sequence[Record]) -> tuple[Mismatch, ...]:
     """What differs among runs, what concerns accuracy first; () where they are like for like."""
     found = []
     for what, (concerns, read) in _READ.items():
@@ -47,7 +47,7 @@ def unlike(records: Sequence[Record]) -> tuple[Unlike, ...]:
             values.setdefault(read(record), []).append(record.id)
         if len(values) > 1:
             ids = {value: tuple(names) for value, names in values.items()}
-            found.append(Unlike(what=what, concerns=concerns, values=ids))
+            found.append(Mismatch(what=what, concerns=concerns, values=ids))
     return tuple(found)
 
 

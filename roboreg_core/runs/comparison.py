@@ -11,12 +11,12 @@ import numpy as np
 from roboreg_core.errors import DataError, SpecError
 from roboreg_core.evaluation.paired_tests import Paired, compare
 from roboreg_core.evaluation.pareto_front import pareto_front
-from roboreg_core.evaluation.shared_errors import Overlap, overlap
+from roboreg_core.evaluation.shared_errors import SharedErrors, overlap
 from roboreg_core.runs import metric_pairs
-from roboreg_core.runs.comparability import Unlike, unlike
+from roboreg_core.runs.comparability import Mismatch, unlike
 from roboreg_core.runs.predicted_classes import labels_of, predictions
 from roboreg_core.runs.results import final_stage
-from roboreg_core.runs.summary import DENSE, Baseline, baseline_of
+from roboreg_core.runs.summary import DENSE, RunBaseline, baseline_of
 
 if TYPE_CHECKING:
     from roboreg_core.store.records import Record
@@ -26,7 +26,7 @@ FEWEST, MOST = 2, 16
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Row:
+class ComparedRun:
     """One run of a comparison.
 
     Attributes:
@@ -41,11 +41,11 @@ class Row:
 
     record: Record
     stage: str
-    baseline: Baseline
-    accuracy: metric_pairs.Pair
+    baseline: RunBaseline
+    accuracy: metric_pairs.MetricChange
     paired: Paired
-    counts: dict[str, metric_pairs.Pair]
-    recalls: tuple[metric_pairs.Pair, ...]
+    counts: dict[str, metric_pairs.MetricChange]
+    recalls: tuple[metric_pairs.MetricChange, ...]
     front: dict[str, bool]
 
     def to_json(self) -> dict[str, Any]:
@@ -87,10 +87,10 @@ class Comparison:
 
     baseline: str
     classes: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ComparedRun, ...]
     differs: tuple[bool, ...]
-    overlap: Overlap
-    unlike: tuple[Unlike, ...]
+    overlap: SharedErrors
+    unlike: tuple[Mismatch, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Every figure as a JSON object."""
@@ -146,27 +146,29 @@ def _check(records: Sequence[Record]) -> None:
         raise SpecError(f"a comparison takes each run once, got {twice} twice; leave one out")
 
 
-def _row(record: Record, baseline: Baseline, store: Store, front: dict[str, bool]) -> Row:
+def _row(record: Record, baseline: RunBaseline, store: Store, front: dict[str, bool]) -> ComparedRun:
     stage, labels = final_stage(record), labels_of(record)
     if len(baseline.predictions.classes) != len(labels):
         raise DataError(f"runs {record.id} and {baseline.record.id} must be measured on the same images, got others")
     report = _report(record, stage)
     classes = zip(report["per_class"], baseline.report["per_class"], strict=True)
-    return Row(
+    return ComparedRun(
         record=record,
         stage=stage,
         baseline=baseline,
-        accuracy=metric_pairs.Pair(value=report["accuracy"], baseline=baseline.report["accuracy"]),
+        accuracy=metric_pairs.MetricChange(value=report["accuracy"], baseline=baseline.report["accuracy"]),
         paired=compare(labels, baseline.predictions.classes, predictions(record, store)[stage].classes),
         counts=metric_pairs.pairs(
             metric_pairs.counts_of(record, "final"), metric_pairs.counts_of(baseline.record, baseline.network)
         ),
-        recalls=tuple(metric_pairs.Pair(value=row["recall"], baseline=before["recall"]) for row, before in classes),
+        recalls=tuple(
+            metric_pairs.MetricChange(value=row["recall"], baseline=before["recall"]) for row, before in classes
+        ),
         front=front,
     )
 
 
-def _overlap(records: Sequence[Record], store: Store) -> Overlap:
+def _overlap(records: Sequence[Record], store: Store) -> SharedErrors:
     """Lost are the images that a run's dense network had right and its final network has wrong."""
     lost, right = [], 0
     for record in records:

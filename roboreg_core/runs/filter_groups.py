@@ -12,7 +12,7 @@ from roboreg_core.schedules.schedule import BOUNDS
 if TYPE_CHECKING:
     import numpy as np
 
-    from roboreg_core.pruning.filter_similarity import Tree
+    from roboreg_core.pruning.filter_similarity import WardTree
     from roboreg_core.store.records import Record
     from roboreg_core.store.store import Store
 
@@ -48,7 +48,7 @@ class BlockFilters:
     fates: tuple[str, ...]
     known: bool
     correlation: np.ndarray
-    tree: Tree
+    tree: WardTree
     order: np.ndarray
     cut: bool
     cluster_lost: np.ndarray

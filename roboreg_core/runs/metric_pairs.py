@@ -15,7 +15,7 @@ BATCHES = (1, 256)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
+class MetricChange:
     """A figure and the baseline's."""
 
     value: float
@@ -93,9 +93,9 @@ def counts_of(record: Record, network: str) -> dict[str, float]:
     }
 
 
-def pairs(values: dict[str, float], baseline: dict[str, float]) -> dict[str, Pair]:
+def pairs(values: dict[str, float], baseline: dict[str, float]) -> dict[str, MetricChange]:
     """The figures that both have, side by side."""
-    return {name: Pair(value=value, baseline=baseline[name]) for name, value in values.items()}
+    return {name: MetricChange(value=value, baseline=baseline[name]) for name, value in values.items()}
 
 
 def report_rows(report: dict[str, Any], baseline: dict[str, Any]) -> list[dict[str, Any]]:

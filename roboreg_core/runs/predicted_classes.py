@@ -23,7 +23,7 @@ KEPT = 512
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Predictions:
+class PredictedClasses:
     """One network on every test image; the arrays are shared, do not write to them.
 
     Attributes:
@@ -35,7 +35,7 @@ class Predictions:
     confidence: np.ndarray
 
 
-def predictions(record: Record, store: Store) -> dict[str, Predictions]:
+def predictions(record: Record, store: Store) -> dict[str, PredictedClasses]:
     """Stage -> what its network predicted, dense first.
 
     Raises:
@@ -78,10 +78,10 @@ def predictions_csv(record: Record, store: Store) -> str:
 
 
 @lru_cache(maxsize=KEPT)
-def _read(artifacts: Artifacts, name: str) -> Predictions:
+def _read(artifacts: Artifacts, name: str) -> PredictedClasses:
     values = np.load(io.BytesIO(artifacts.get(name)), allow_pickle=False)
     odds = np.exp(values - values.max(1, keepdims=True))
     classes, confidence = values.argmax(1), odds.max(1) / odds.sum(1)
     for array in (classes, confidence):
         array.setflags(write=False)
-    return Predictions(classes=classes, confidence=confidence)
+    return PredictedClasses(classes=classes, confidence=confidence)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.device import Precision, choose_device, computed_in, device_name
-from roboreg_core.jobs.task import Context, Output, Question, Stopped
+from roboreg_core.jobs.task import Context, Output, Request, Stopped
 from roboreg_core.schedules.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ class Preview:
         return self.dense_right / self.images
 
 
-def question_for(spec: PreviewSpec, checkpoint: Checkpoint, channel: str) -> Question:
+def preview_request(spec: PreviewSpec, checkpoint: Checkpoint, channel: str) -> Request:
     """What to ask the job engine; the dense network's bytes go along."""
-    return Question(channel=channel, function=FUNCTION, spec=spec.to_json(), inputs={"dense": checkpoint.content})
+    return Request(channel=channel, function=FUNCTION, spec=spec.to_json(), inputs={"dense": checkpoint.content})
 
 
 def measure(spec_json: dict[str, Any], context: Context) -> Output:
@@ -148,7 +148,7 @@ class _Dense:
     right: Tensor
 
 
-class _Bench:
+class _PreviewState:
     """What one process keeps between previews."""
 
     def __init__(self) -> None:
@@ -219,4 +219,4 @@ def _right(model: ResNet20, device: torch.device, on_batch: Any) -> Tensor:
     )
 
 
-_BENCH = _Bench()
+_BENCH = _PreviewState()

@@ -11,7 +11,7 @@ from roboreg_core.jobs.progress import ProgressReporter
 from roboreg_core.jobs.task import Context
 
 if TYPE_CHECKING:
-    from roboreg_core.training.loop import EpochRecord, Hooks, StepProgress
+    from roboreg_core.training.loop import EpochRecord, StepProgress, TrainingHooks
 
 
 class StageProgress(ProgressReporter):
@@ -62,9 +62,9 @@ class StageProgress(ProgressReporter):
         return {**each, "total": now - self._started}
 
 
-def fit_hooks(progress: StageProgress, epochs: int) -> Hooks:
+def fit_hooks(progress: StageProgress, epochs: int) -> TrainingHooks:
     """Hooks of a training that report every step, report and save every epoch, and stop where it was cancelled."""
-    from roboreg_core.training.loop import Hooks
+    from roboreg_core.training.loop import TrainingHooks
 
     first = True
 
@@ -81,4 +81,4 @@ def fit_hooks(progress: StageProgress, epochs: int) -> Hooks:
         progress.inside(epoch.epoch / epochs, milestone=True, **ended)
         progress.context.save(state())
 
-    return Hooks(on_epoch=on_epoch, on_step=on_step, should_stop=progress.context.should_stop)
+    return TrainingHooks(on_epoch=on_epoch, on_step=on_step, should_stop=progress.context.should_stop)

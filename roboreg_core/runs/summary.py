@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import DataError
 from roboreg_core.evaluation.paired_tests import Paired, compare
-from roboreg_core.evaluation.prediction_changes import Damage, follow
+from roboreg_core.evaluation.prediction_changes import PredictionChanges, follow
 from roboreg_core.runs import metric_pairs
-from roboreg_core.runs.comparability import Unlike, unlike
-from roboreg_core.runs.predicted_classes import Predictions, labels_of, predictions
+from roboreg_core.runs.comparability import Mismatch, unlike
+from roboreg_core.runs.predicted_classes import PredictedClasses, labels_of, predictions
 from roboreg_core.runs.results import final_stage
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ DENSE = "dense"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Baseline:
+class RunBaseline:
     """What a run is compared with.
 
     Attributes:
@@ -39,7 +39,7 @@ class Baseline:
     name: str
     record: Record
     stage: str
-    predictions: Predictions
+    predictions: PredictedClasses
 
     @property
     def network(self) -> str:
@@ -75,15 +75,15 @@ class Summary:
     record: Record
     classes: tuple[str, ...]
     labels: np.ndarray
-    predictions: dict[str, Predictions]
-    baseline: Baseline
+    predictions: dict[str, PredictedClasses]
+    baseline: RunBaseline
     paired: dict[str, Paired]
-    damage: Damage
-    flips: Damage
+    damage: PredictionChanges
+    flips: PredictionChanges
     reports: dict[str, list[dict[str, Any]]]
-    counts: dict[str, metric_pairs.Pair]
+    counts: dict[str, metric_pairs.MetricChange]
     speeds: dict[int, tuple[metric_pairs.Speed, metric_pairs.Speed]]
-    unlike: tuple[Unlike, ...]
+    unlike: tuple[Mismatch, ...]
 
     @property
     def final(self) -> str:
@@ -142,11 +142,11 @@ class Summary:
         }
 
 
-def baseline_of(record: Record, store: Store, other: Record | None = None) -> Baseline:
+def baseline_of(record: Record, store: Store, other: Record | None = None) -> RunBaseline:
     """The dense network that `record` started from, or the final network of `other`."""
     source = other or record
     stage = final_stage(other) if other is not None else DENSE
-    return Baseline(
+    return RunBaseline(
         name=other.id if other is not None else DENSE,
         record=source,
         stage=stage,

@@ -19,7 +19,7 @@ LONGEST = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sketch:
+class EditedSchedule:
     """A schedule under work.
 
     Attributes:
@@ -32,7 +32,7 @@ class Sketch:
     locked: frozenset[int] = frozenset()
     linked: frozenset[int] = frozenset()
 
-    def move(self, block: int, count: int) -> Sketch:
+    def move(self, block: int, count: int) -> EditedSchedule:
         """`block` gets `count`; where its stage is linked the others move as far, at most to their bounds.
 
         A locked block stays, and then so do the others. Raises `ScheduleError` for a block or count out of bounds.
@@ -46,7 +46,7 @@ class Sketch:
         others = set(blocks_of(stage_of(block))) - {block}
         return replace(self, schedule=moved)._changed(lambda one, at: at + step if one in others else at)
 
-    def take(self, schedule: Schedule) -> Sketch:
+    def take(self, schedule: Schedule) -> EditedSchedule:
         """All counts of `schedule`, but for those of locked blocks."""
         return self._changed(lambda block, _: schedule.clusters[block - 1])
 
@@ -54,11 +54,11 @@ class Sketch:
         """The locked blocks whose counts `take(schedule)` leaves as they are although they differ."""
         return [block for block in sorted(self.locked) if self._at(block) != schedule.clusters[block - 1]]
 
-    def open(self, schedule: Schedule) -> Sketch:
+    def open(self, schedule: Schedule) -> EditedSchedule:
         """Exactly `schedule`; what it changes is unlocked."""
         return replace(self, schedule=schedule, locked=self.locked - set(self.kept_from(schedule)))
 
-    def scale(self, percent: float) -> Sketch:
+    def scale(self, percent: float) -> EditedSchedule:
         """Each count times `percent` / 100, rounded, at least 1 and at most its bound; locked blocks stay.
 
         Raises `ScheduleError` where `percent` is not within `SCALES`.
@@ -68,22 +68,22 @@ class Sketch:
         # Half upwards: Python's round would send 2.5 and 3.5 different ways.
         return self._changed(lambda _, at: int(at * percent / 100 + 0.5))
 
-    def toggle_lock(self, block: int) -> Sketch:
+    def toggle_lock(self, block: int) -> EditedSchedule:
         """Lock `block`, or unlock it."""
         return replace(self, locked=self.locked ^ {_checked(block, N_BLOCKS, "block")})
 
-    def unlock(self) -> Sketch:
+    def unlock(self) -> EditedSchedule:
         """No block locked."""
         return replace(self, locked=frozenset())
 
-    def toggle_link(self, stage: int) -> Sketch:
+    def toggle_link(self, stage: int) -> EditedSchedule:
         """Link the blocks of `stage`, or let them go."""
         return replace(self, linked=self.linked ^ {_checked(stage, N_STAGES, "stage")})
 
     def _at(self, block: int) -> int:
         return self.schedule.clusters[block - 1]
 
-    def _changed(self, wanted: Callable[[int, int], int]) -> Sketch:
+    def _changed(self, wanted: Callable[[int, int], int]) -> EditedSchedule:
         """Every unlocked block gets the count that `wanted` makes of the block and its count, kept within bounds."""
         counts = (
             at if block in self.locked else min(max(wanted(block, at), 1), bound)
@@ -93,7 +93,7 @@ class Sketch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class History:
+class EditHistory:
     """The sketch as it stands, those before it and those that were taken back; locks and links are steps as well.
 
     Attributes:
@@ -102,27 +102,27 @@ class History:
         future: what was taken back, the next one first.
     """
 
-    now: Sketch
-    past: tuple[Sketch, ...] = field(default=(), repr=False)
-    future: tuple[Sketch, ...] = field(default=(), repr=False)
+    now: EditedSchedule
+    past: tuple[EditedSchedule, ...] = field(default=(), repr=False)
+    future: tuple[EditedSchedule, ...] = field(default=(), repr=False)
 
-    def do(self, sketch: Sketch) -> History:
+    def do(self, sketch: EditedSchedule) -> EditHistory:
         """Go on with `sketch`, and forget what was taken back; the same history where nothing changes."""
         if sketch == self.now:
             return self
-        return History(now=sketch, past=(*self.past, self.now)[-LONGEST:])
+        return EditHistory(now=sketch, past=(*self.past, self.now)[-LONGEST:])
 
-    def undo(self) -> History:
+    def undo(self) -> EditHistory:
         """One step back; the same history where there is none."""
         if not self.past:
             return self
-        return History(now=self.past[-1], past=self.past[:-1], future=(self.now, *self.future))
+        return EditHistory(now=self.past[-1], past=self.past[:-1], future=(self.now, *self.future))
 
-    def redo(self) -> History:
+    def redo(self) -> EditHistory:
         """One step forward again; the same history where there is none."""
         if not self.future:
             return self
-        return History(now=self.future[0], past=(*self.past, self.now), future=self.future[1:])
+        return EditHistory(now=self.future[0], past=(*self.past, self.now), future=self.future[1:])
 
 
 def stage_of(block: int) -> int:
@@ -135,14 +135,14 @@ def blocks_of(stage: int) -> range:
     return range((stage - 1) * BLOCKS_PER_STAGE + 1, stage * BLOCKS_PER_STAGE + 1)
 
 
-def changed_blocks(before: Sketch, after: Sketch) -> list[int]:
+def changed_blocks(before: EditedSchedule, after: EditedSchedule) -> list[int]:
     """The blocks whose count or lock differs."""
     counts = (a != b for a, b in zip(before.schedule, after.schedule, strict=True))
     locks = before.locked ^ after.locked
     return [block for block, differs in enumerate(counts, start=1) if differs or block in locks]
 
 
-def step_words(before: Sketch, after: Sketch) -> str:
+def step_words(before: EditedSchedule, after: EditedSchedule) -> str:
     """What a step changed: `block 3 from 8 to 5`, `blocks 1, 2 and 3`, `lock of block 3`, `link of stage 1`."""
     pairs = zip(before.schedule, after.schedule, strict=True)
     moved = [(block, a, b) for block, (a, b) in enumerate(pairs, start=1) if a != b]

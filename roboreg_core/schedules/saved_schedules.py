@@ -11,7 +11,7 @@ from roboreg_core.errors import ScheduleError
 from roboreg_core.schedules.notes_and_tags import clean_note, clean_tags
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.names import clean_name, folded
-from roboreg_core.store.records import Record, Saved
+from roboreg_core.store.records import Record, SavedItem
 from roboreg_core.store.store import Store
 
 KIND = "schedule"
@@ -19,7 +19,7 @@ _NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draft:
+class ScheduleDraft:
     """A schedule with what a person calls it, not saved yet. Texts are cleaned, see `saved.texts`.
 
     Raises `ScheduleError` where a text breaks a rule.
@@ -56,9 +56,9 @@ class SavedSchedule:
     deleted: str | None
 
     @property
-    def draft(self) -> Draft:
+    def draft(self) -> ScheduleDraft:
         """The same as something to save anew or to export."""
-        return Draft(name=self.name, schedule=self.schedule, note=self.note, tags=self.tags)
+        return ScheduleDraft(name=self.name, schedule=self.schedule, note=self.note, tags=self.tags)
 
     def to_json(self) -> dict[str, Any]:
         """Everything about it as JSON."""
@@ -88,12 +88,12 @@ def find(store: Store, text: str, *, deleted: bool = False) -> SavedSchedule:
     return found[0]
 
 
-def same_name(saved: SavedSchedule, draft: Draft) -> bool:
+def same_name(saved: SavedSchedule, draft: ScheduleDraft) -> bool:
     """True where a person takes the two names for one."""
     return folded(saved.name) == folded(draft.name)
 
 
-def save(store: Store, draft: Draft) -> SavedSchedule:
+def save(store: Store, draft: ScheduleDraft) -> SavedSchedule:
     """Keep a schedule under its name.
 
     Raises:
@@ -102,7 +102,7 @@ def save(store: Store, draft: Draft) -> SavedSchedule:
     return _of(store.saved.add([_item(draft)])[0])
 
 
-def edit(store: Store, schedule_id: str, draft: Draft) -> SavedSchedule:
+def edit(store: Store, schedule_id: str, draft: ScheduleDraft) -> SavedSchedule:
     """Give a saved schedule what the draft says.
 
     Raises:
@@ -136,7 +136,7 @@ def restore(store: Store, schedule_id: str) -> SavedSchedule:
     return _of(store.saved.restore(schedule_id))
 
 
-def add_all(store: Store, drafts: Sequence[Draft]) -> list[SavedSchedule]:
+def add_all(store: Store, drafts: Sequence[ScheduleDraft]) -> list[SavedSchedule]:
     """Save all or none of them, except those that are there already, name, note, tags and counts alike.
 
     A name that is taken by something else gets a number. Returns what was added.
@@ -152,14 +152,14 @@ def using(saved: Sequence[SavedSchedule], record: Record) -> list[SavedSchedule]
     return [each for each in saved if each.schedule == wanted]
 
 
-def _item(draft: Draft) -> Saved:
+def _item(draft: ScheduleDraft) -> SavedItem:
     content = {"schedule": draft.schedule.to_json()}
-    return Saved(
+    return SavedItem(
         id=uuid.uuid4().hex[:12], kind=KIND, name=draft.name, note=draft.note, tags=draft.tags, content=content
     )
 
 
-def _of(item: Saved) -> SavedSchedule:
+def _of(item: SavedItem) -> SavedSchedule:
     fields = {name: value for name, value in vars(item).items() if name not in ("kind", "content")}
     return SavedSchedule(**fields, schedule=Schedule.from_json(item.content["schedule"]))
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from roboreg_core.errors import ScheduleError
-from roboreg_core.schedules.saved_schedules import Draft
+from roboreg_core.schedules.saved_schedules import ScheduleDraft
 from roboreg_core.schedules.schedule import Schedule
 
 FORMAT, VERSION = "roboreg-schedules", 1
@@ -23,7 +23,7 @@ LARGEST_FILE, MOST_ENTRIES = 4_000_000, 1_000
 _FIELDS = ("name", "note", "tags", "schedule")
 
 
-def write(drafts: Sequence[Draft]) -> str:
+def write(drafts: Sequence[ScheduleDraft]) -> str:
     """The file's text."""
     entries = [
         {"name": each.name, "note": each.note, "tags": list(each.tags), "schedule": each.schedule.to_json()}
@@ -33,7 +33,7 @@ def write(drafts: Sequence[Draft]) -> str:
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
-def read(content: bytes) -> list[Draft]:
+def read(content: bytes) -> list[ScheduleDraft]:
     """The schedules in a file.
 
     Raises:
@@ -75,7 +75,7 @@ def is_ours(value: Any) -> bool:
     return isinstance(value, dict) and value.get("format") == FORMAT
 
 
-def file_name(drafts: Sequence[Draft]) -> str:
+def file_name(drafts: Sequence[ScheduleDraft]) -> str:
     """A name for the file that any system takes."""
     if len(drafts) != 1:
         return "roboreg-schedules.json"
@@ -83,7 +83,7 @@ def file_name(drafts: Sequence[Draft]) -> str:
     return f"schedule-{plain or str(drafts[0].schedule).replace(',', '-')}.json"
 
 
-def _entry(entry: Any, number: int) -> Draft:
+def _entry(entry: Any, number: int) -> ScheduleDraft:
     try:
         return _draft(entry)
     except ScheduleError as error:
@@ -92,7 +92,7 @@ def _entry(entry: Any, number: int) -> Draft:
         raise ScheduleError(f"entry {number}{called}: {error}; nothing was imported") from None
 
 
-def _draft(entry: Any) -> Draft:
+def _draft(entry: Any) -> ScheduleDraft:
     if not isinstance(entry, dict):
         raise ScheduleError(f"an entry must be an object, got {_short(entry)}")
     unknown = [field for field in entry if field not in _FIELDS]
@@ -107,7 +107,7 @@ def _draft(entry: Any) -> Draft:
             raise ScheduleError(f"a {field} must be a text, got {_short(value)}")
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise ScheduleError(f"tags must be a list of texts, got {_short(tags)}")
-    return Draft(name=name, note=note, tags=tuple(tags), schedule=Schedule.from_json(entry["schedule"]))
+    return ScheduleDraft(name=name, note=note, tags=tuple(tags), schedule=Schedule.from_json(entry["schedule"]))
 
 
 def _short(value: Any) -> str:

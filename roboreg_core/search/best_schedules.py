@@ -17,12 +17,12 @@ from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
 from roboreg_core.models.linear_costs import COUNTED, LinearCost, linear_cost
 from roboreg_core.schedules.schedule import BOUNDS
-from roboreg_core.search.candidate_pool import Pool, gather
+from roboreg_core.search.candidate_pool import CandidatePool, gather
 from roboreg_core.search.candidates import Candidate, candidates, front
 from roboreg_core.search.limits import Limits, uniform_counts, within
-from roboreg_core.search.surrogate import Outlook
+from roboreg_core.search.surrogate import Surrogate
 
-__all__ = ["Candidate", "Found", "Limits", "answers", "candidates", "closest", "front", "greedy"]
+__all__ = ["Candidate", "Limits", "SearchResult", "answers", "candidates", "closest", "front", "greedy"]
 
 ANSWERS = 5
 FRONT_POINTS = 24
@@ -36,7 +36,7 @@ APART = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class SearchResult:
     """What a search found.
 
     Attributes:
@@ -55,12 +55,12 @@ class Found:
 
 def greedy(
     limits: Limits,
-    outlook: Outlook,
+    outlook: Surrogate,
     *,
     latency: LinearCost | None = None,
     n_answers: int = ANSWERS,
-    pool: Pool | None = None,
-) -> Found:
+    pool: CandidatePool | None = None,
+) -> SearchResult:
     """The best schedules by an outlook.
 
     Args:
@@ -85,7 +85,7 @@ def greedy(
     # Of equals the first in lexicographic order, so that the answer is one whatever order they came in.
     order = np.lexsort((*counts.T[::-1], *by))
     counts, macs, accuracy = counts[order], macs[order], accuracy[order]
-    return Found(
+    return SearchResult(
         answers=front(candidates(counts[_apart(counts, n_answers)], outlook, latency)),
         front=front(candidates(counts[_front_rows(macs, accuracy)], outlook, latency)),
         uniform=candidates(uniform_counts(), outlook, latency),
@@ -153,14 +153,14 @@ def reachable(limits: Limits, latency: LinearCost | None) -> dict[str, LinearCos
     return lines
 
 
-def broken(limits: Limits, outlook: Outlook, counts: np.ndarray) -> np.ndarray:
+def broken(limits: Limits, outlook: Surrogate, counts: np.ndarray) -> np.ndarray:
     """By how much schedules, rows of counts (n, 9), are predicted to break the limits on losses, added up (n,)."""
     return sum(
         (np.maximum(lost - most, 0.0) for _, lost, most in _losses(limits, outlook, counts)), np.zeros(len(counts))
     )
 
 
-def _losses(limits: Limits, outlook: Outlook, counts: np.ndarray) -> Iterator[tuple[str, np.ndarray, float]]:
+def _losses(limits: Limits, outlook: Surrogate, counts: np.ndarray) -> Iterator[tuple[str, np.ndarray, float]]:
     """Of each limit on losses its name, what schedules are predicted to lose (n,), and the most that it allows."""
     if limits.drop is not None:
         yield "drop", outlook.dense.accuracy - outlook.accuracy(counts), limits.drop + 1e-12
@@ -169,7 +169,7 @@ def _losses(limits: Limits, outlook: Outlook, counts: np.ndarray) -> Iterator[tu
         yield "class_drop", worst, limits.class_drop + 1e-12
 
 
-def _keep_drops(limits: Limits, outlook: Outlook, counts: np.ndarray) -> np.ndarray:
+def _keep_drops(limits: Limits, outlook: Surrogate, counts: np.ndarray) -> np.ndarray:
     """Bool (n,): which schedules are predicted to keep the limits on losses, else those that miss them by least.
 
     Raises where all miss one by more than predictions are off.

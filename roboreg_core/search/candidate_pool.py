@@ -15,7 +15,7 @@ import numpy as np
 from roboreg_core.models.linear_costs import LinearCost
 from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS
 from roboreg_core.search.limits import uniform_counts
-from roboreg_core.search.surrogate import Outlook
+from roboreg_core.search.surrogate import Surrogate
 
 # Clusters that a step on the way down takes, and that an exchange adds.
 DOWN = (1, 2, 4, 8)
@@ -29,14 +29,14 @@ _DIGITS = np.array([_BASE**place for place in reversed(range(N_BLOCKS))], dtype=
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pool:
+class CandidatePool:
     """Different schedules, in the order of their counts: rows of counts, int (n, 9), and accuracy, float (n,)."""
 
     counts: np.ndarray
     accuracy: np.ndarray
 
 
-def gather(outlook: Outlook, lines: Sequence[LinearCost]) -> Pool:
+def gather(outlook: Surrogate, lines: Sequence[LinearCost]) -> CandidatePool:
     """Look at many schedules that are good for what they cost by these lines."""
     level = np.unique(
         np.concatenate([uniform_counts(), *(_path_down(outlook, _mixed(lines, each)) for each in _mixes(len(lines)))]),
@@ -54,7 +54,7 @@ def gather(outlook: Outlook, lines: Sequence[LinearCost]) -> Pool:
         if not len(level):
             break
     codes, first = np.unique(np.concatenate(looked_at) @ _DIGITS, return_index=True)
-    return Pool(counts=_decoded(codes), accuracy=np.concatenate(predicted)[first])
+    return CandidatePool(counts=_decoded(codes), accuracy=np.concatenate(predicted)[first])
 
 
 def _decoded(codes: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ def _mixed(lines: Sequence[LinearCost], weights: Sequence[float]) -> np.ndarray:
     return np.asarray(each)
 
 
-def _path_down(outlook: Outlook, each: np.ndarray) -> np.ndarray:
+def _path_down(outlook: Surrogate, each: np.ndarray) -> np.ndarray:
     """Schedules (n, 9) from dense to one cluster a block, step by step what loses least for what it saves."""
     moves = np.concatenate([-step * np.eye(N_BLOCKS, dtype=np.int64) for step in DOWN])
     saved = -(moves @ each)

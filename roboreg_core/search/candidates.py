@@ -14,8 +14,8 @@ from roboreg_core.models.costs import cost
 from roboreg_core.models.linear_costs import COUNTED, LinearCost
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.search.limits import Limits
-from roboreg_core.search.surrogate import Outlook
-from roboreg_core.sweeps.points import Seen
+from roboreg_core.search.surrogate import Surrogate
+from roboreg_core.sweeps.points import ClassCounts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +34,10 @@ class Candidate:
     """
 
     schedule: Schedule
-    dense: Seen
+    dense: ClassCounts
     predicted: float | None = None
     predicted_recalls: tuple[float, ...] = ()
-    measured: Seen | None = None
+    measured: ClassCounts | None = None
     believed: float | None = None
     latency: float | None = None
     timed: float | None = None
@@ -125,10 +125,10 @@ class Candidate:
         measured = value["measured"]
         return cls(
             schedule=Schedule.from_json(value["schedule"]),
-            dense=Seen.from_json(value["dense"]),
+            dense=ClassCounts.from_json(value["dense"]),
             predicted=value["predicted"],
             predicted_recalls=tuple(value["predicted_recalls"]),
-            measured=Seen.from_json(measured) if measured is not None else None,
+            measured=ClassCounts.from_json(measured) if measured is not None else None,
             believed=value["believed"],
             latency=value["latency"],
             timed=value["timed"],
@@ -136,7 +136,7 @@ class Candidate:
         )
 
 
-def candidates(counts: np.ndarray, outlook: Outlook, latency: LinearCost | None = None) -> tuple[Candidate, ...]:
+def candidates(counts: np.ndarray, outlook: Surrogate, latency: LinearCost | None = None) -> tuple[Candidate, ...]:
     """Candidates of schedules, rows of counts (n, 9), in their order, as predicted."""
     accuracy, recalls = outlook.accuracy(counts), outlook.recalls(counts)
     return tuple(

@@ -19,7 +19,7 @@ from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.search.spec import SEARCH, SearchSpec, estimate_seconds, known_points, outlook_of
 from roboreg_core.sweeps import points as points_json
 from roboreg_core.sweeps.execute import PartSpec, ScheduleProgress, lent_pruner
-from roboreg_core.sweeps.points import Point, Seen
+from roboreg_core.sweeps.points import ClassCounts, Point
 from roboreg_core.sweeps.spec import point_record
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
     Raises `Stopped` where the context says so, `RoboRegError` on bad input.
     """
     from roboreg_core.search.best_schedules import closest
-    from roboreg_core.search.refinement import Effort, Trial, measured_candidates, refine
+    from roboreg_core.search.refinement import SearchBudget, Trial, measured_candidates, refine
 
     spec = SearchSpec.from_json(spec_json)
     points = [points_json.from_json(json.loads(line)) for line in context.inputs["points"].decode().splitlines()]
@@ -89,7 +89,7 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
             spec.limits,
             measurer,
             outlook,
-            Effort(trials=spec.trials, seed=spec.setting.seed),
+            SearchBudget(trials=spec.trials, seed=spec.setting.seed),
             latency=spec.line,
             known=earlier,
             on_trials=measurer.keep,
@@ -116,12 +116,12 @@ def _inputs(spec: SearchSpec, checkpoint: Checkpoint, store: Store) -> dict[str,
     return {"dense": checkpoint.content, "points": "\n".join(lines).encode()}
 
 
-def _seen_before(spec: SearchSpec, points: Sequence[Point], state: dict[str, Any]) -> dict[Schedule, Seen]:
+def _seen_before(spec: SearchSpec, points: Sequence[Point], state: dict[str, Any]) -> dict[Schedule, ClassCounts]:
     """What need not be measured: the seed's own points, and what an earlier attempt measured of its last batch."""
     seed = spec.setting.seed
     seen = {point.schedule: point.validation for point in points if point.seed == seed and point.validation is not None}
     for counts, right in state.get("seen", []):
-        seen[Schedule.from_json(counts)] = Seen.from_json(right)
+        seen[Schedule.from_json(counts)] = ClassCounts.from_json(right)
     return seen
 
 
@@ -129,15 +129,20 @@ class _Measurer:
     """Measures batches of schedules, hands each over as a point, and saves what there is."""
 
     def __init__(
-        self, spec: SearchSpec, pruner: Pruner, context: Context, progress: ScheduleProgress, seen: dict[Schedule, Seen]
+        self,
+        spec: SearchSpec,
+        pruner: Pruner,
+        context: Context,
+        progress: ScheduleProgress,
+        seen: dict[Schedule, ClassCounts],
     ) -> None:
         self._spec, self._pruner, self._context, self._progress, self._seen = spec, pruner, context, progress, seen
-        self._fresh: dict[Schedule, Seen] = {}
+        self._fresh: dict[Schedule, ClassCounts] = {}
         self.trials: list[Trial] = []
         self.measured = 0
         self._best = 0.0
 
-    def __call__(self, schedules: Sequence[Schedule]) -> list[Seen]:
+    def __call__(self, schedules: Sequence[Schedule]) -> list[ClassCounts]:
         """What these see of the validation images."""
         from roboreg_core.datasets import sources
         from roboreg_core.sweeps.shared_prefix import VALIDATION, walk

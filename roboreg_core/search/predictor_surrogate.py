@@ -1,4 +1,4 @@
-"""An outlook that has learnt how losses of several blocks add up: its accuracies are those of a `Predictor`.
+"""A surrogate whose accuracies are those of a `Predictor` fitted to schedules that prune several blocks.
 
 Sums of single blocks' losses order schedules well where little is cut, and far too hopefully where a search looks: at
 schedules that cut some blocks to the bone. The predictor has seen schedules that cut all blocks.
@@ -14,14 +14,14 @@ import numpy as np
 
 from roboreg_core.errors import SpecError
 from roboreg_core.prediction.accuracy_predictor import Predictor, fit
-from roboreg_core.prediction.sensitivity import Curves, curves
+from roboreg_core.prediction.sensitivity import SensitivityCurves, curves
 from roboreg_core.schedules.schedule import Schedule
-from roboreg_core.search.surrogate import Sums, log_odds, share_of, sums
-from roboreg_core.sweeps.points import Point, Seen
+from roboreg_core.search.surrogate import AdditiveSurrogate, log_odds, share_of, sums
+from roboreg_core.sweeps.points import ClassCounts, Point
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Learnt:
+class PredictorSurrogate:
     """An `Outlook` whose accuracies are predicted, and whose recalls follow them.
 
     Attributes:
@@ -32,13 +32,13 @@ class Learnt:
             under these sums; None for none.
     """
 
-    sums: Sums
+    sums: AdditiveSurrogate
     predictor: Predictor
     points: tuple[Point, ...]
-    off: Sums | None = None
+    off: AdditiveSurrogate | None = None
 
     @property
-    def dense(self) -> Seen:
+    def dense(self) -> ClassCounts:
         """What the dense network saw."""
         return self.sums.dense
 
@@ -63,13 +63,15 @@ class Learnt:
         fallen = start - _odds(recalls, images)
         return share_of(start - fallen * share[:, None], images)
 
-    def with_measured(self, measured: Sequence[tuple[Schedule, Seen]]) -> Learnt:
+    def with_measured(self, measured: Sequence[tuple[Schedule, ClassCounts]]) -> PredictorSurrogate:
         """Learnt from these as well."""
         return _with_measured(self, tuple(measured))
 
 
 @lru_cache(maxsize=1)
-def _with_measured(outlook: Learnt, measured: tuple[tuple[Schedule, Seen], ...]) -> Learnt:
+def _with_measured(
+    outlook: PredictorSurrogate, measured: tuple[tuple[Schedule, ClassCounts], ...]
+) -> PredictorSurrogate:
     """Cache the last fit: a search ranks and proposes by the same one."""
     like = replace(outlook.points[0], test=None, tuned_validation=None, tuned_test=None, latency=None, record="")
     more = [replace(like, schedule=schedule, kept=schedule, validation=seen) for schedule, seen in measured]
@@ -78,16 +80,16 @@ def _with_measured(outlook: Learnt, measured: tuple[tuple[Schedule, Seen], ...])
     return replace(outlook, predictor=fit(every, outlook.predictor.curves), points=every)
 
 
-def outlook_from(points: Iterable[Point]) -> Learnt | Sums:
+def fit_predictor_surrogate(points: Iterable[Point]) -> PredictorSurrogate | AdditiveSurrogate:
     """What points of one setting let expect: learnt where they are enough, else summed.
 
     Raises `SpecError` where a block has no curve.
     """
     every = tuple(point for point in points if point.validation is not None)
-    found: Curves = curves(every)
+    found: SensitivityCurves = curves(every)
     plain = sums(found, every)
     try:
-        return Learnt(sums=plain, predictor=fit(every, found), points=every)
+        return PredictorSurrogate(sums=plain, predictor=fit(every, found), points=every)
     except SpecError:
         return plain
 

@@ -20,11 +20,11 @@ from roboreg_core.search.best_schedules import broken, ranking, reachable
 from roboreg_core.search.candidate_pool import exchanges, gather
 from roboreg_core.search.candidates import Candidate, candidates, front
 from roboreg_core.search.limits import Limits, tightened, uniform_counts, within
-from roboreg_core.search.predictor_surrogate import Learnt
-from roboreg_core.search.surrogate import Sums
+from roboreg_core.search.predictor_surrogate import PredictorSurrogate
+from roboreg_core.search.surrogate import AdditiveSurrogate
 from roboreg_core.search.surrogate_update import believed, mended
 from roboreg_core.seeding import numpy_generator
-from roboreg_core.sweeps.points import Seen
+from roboreg_core.sweeps.points import ClassCounts
 
 MAX_TRIALS = 1_000
 # Measured together, so that they share their first blocks, and few, so that the outlook is mended often.
@@ -39,7 +39,7 @@ CONSIDERED = 4_000
 GREEDY, UNIFORM, EXCHANGE, MENDED = "greedy", "uniform", "exchange", "mended"
 _BOUNDS = np.array(BOUNDS)
 
-Measure = Callable[[Sequence[Schedule]], Sequence[Seen]]
+Measure = Callable[[Sequence[Schedule]], Sequence[ClassCounts]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class Trial:
     """
 
     schedule: Schedule
-    seen: Seen
+    seen: ClassCounts
     source: str
 
     def to_json(self) -> dict[str, Any]:
@@ -60,12 +60,12 @@ class Trial:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Trial:
         """Read what `to_json` wrote."""
-        seen = Seen.from_json(value["seen"])
+        seen = ClassCounts.from_json(value["seen"])
         return cls(schedule=Schedule.from_json(value["schedule"]), seen=seen, source=value["source"])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Effort:
+class SearchBudget:
     """How much is measured.
 
     Attributes:
@@ -84,8 +84,8 @@ class Effort:
 def refine(
     limits: Limits,
     measure: Measure,
-    outlook: Sums | Learnt,
-    effort: Effort,
+    outlook: AdditiveSurrogate | PredictorSurrogate,
+    effort: SearchBudget,
     *,
     latency: LinearCost | None = None,
     known: Sequence[Trial] = (),
@@ -126,7 +126,7 @@ def refine(
 
 
 def measured_candidates(
-    trials: Sequence[Trial], outlook: Sums | Learnt, latency: LinearCost | None = None
+    trials: Sequence[Trial], outlook: AdditiveSurrogate | PredictorSurrogate, latency: LinearCost | None = None
 ) -> tuple[Candidate, ...]:
     """The trials as candidates with what was predicted, seen and is believed; the front of them is marked."""
     if not trials:
@@ -144,7 +144,13 @@ def measured_candidates(
 class _Proposer:
     """Says what to measure next; all it knows of the past are the trials that it is handed."""
 
-    def __init__(self, limits: Limits, outlook: Sums | Learnt, effort: Effort, latency: LinearCost | None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        outlook: AdditiveSurrogate | PredictorSurrogate,
+        effort: SearchBudget,
+        latency: LinearCost | None,
+    ) -> None:
         self._limits, self._outlook, self._effort, self._latency = limits, outlook, effort, latency
         self._lines = reachable(limits, latency)
         self._priced = [self._lines[kind] for kind in limits.caps] or [self._lines["macs"]]
@@ -194,13 +200,18 @@ class _Proposer:
                 taken = np.vstack([taken, row])
                 yield _schedule(row)
 
-    def _possible(self, outlook: Sums | Learnt) -> np.ndarray:
+    def _possible(self, outlook: AdditiveSurrogate | PredictorSurrogate) -> np.ndarray:
         """Many schedules (n, 9) that keep the limits on costs."""
         counts = gather(outlook, self._priced).counts
         return counts[within(counts, self._limits.caps, self._lines)]
 
     def _best(
-        self, outlook: Sums | Learnt, counts: np.ndarray, taken: np.ndarray, n: int, limits: Limits | None = None
+        self,
+        outlook: AdditiveSurrogate | PredictorSurrogate,
+        counts: np.ndarray,
+        taken: np.ndarray,
+        n: int,
+        limits: Limits | None = None,
     ) -> np.ndarray:
         """The best `n` (n, 9) by an outlook of schedules (k, 9), none close to those taken (m, 9)."""
         accuracy, macs = outlook.accuracy(counts), self._lines["macs"](counts)

@@ -14,12 +14,12 @@ from roboreg_core.runs.spec import METHOD_VERSION
 from roboreg_core.search.limits import Limits
 from roboreg_core.sweeps import sweep_store
 from roboreg_core.sweeps.points import Point
-from roboreg_core.sweeps.spec import Setting
+from roboreg_core.sweeps.spec import PruneSettings
 
 if TYPE_CHECKING:
-    from roboreg_core.prediction.latency_model import Estimate
-    from roboreg_core.search.predictor_surrogate import Learnt
-    from roboreg_core.search.surrogate import Sums
+    from roboreg_core.prediction.latency_model import LatencyModel
+    from roboreg_core.search.predictor_surrogate import PredictorSurrogate
+    from roboreg_core.search.surrogate import AdditiveSurrogate
     from roboreg_core.store.records import Record
     from roboreg_core.store.store import Store
 
@@ -43,7 +43,7 @@ class SearchSpec:
     """
 
     limits: Limits
-    setting: Setting
+    setting: PruneSettings
     trials: int
     dense: str = "dense"
     device: str = "auto"
@@ -51,9 +51,9 @@ class SearchSpec:
 
     def __post_init__(self) -> None:
         from roboreg_core.search.best_schedules import reachable
-        from roboreg_core.search.refinement import Effort
+        from roboreg_core.search.refinement import SearchBudget
 
-        Effort(trials=self.trials)
+        SearchBudget(trials=self.trials)
         object.__setattr__(self, "latency", tuple(self.latency))
         reachable(self.limits, self.line)
 
@@ -92,12 +92,12 @@ class SearchSpec:
     def from_json(cls, value: dict[str, Any]) -> SearchSpec:
         """Read what `to_json` wrote."""
         return cls(
-            **{**value, "limits": Limits.from_json(value["limits"]), "setting": Setting(**value["setting"])},
+            **{**value, "limits": Limits.from_json(value["limits"]), "setting": PruneSettings(**value["setting"])},
         )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Known:
+class KnownPoints:
     """What the store knows of a setting, whatever the seed.
 
     Attributes:
@@ -107,28 +107,28 @@ class Known:
     """
 
     points: tuple[Point, ...]
-    outlook: Learnt | Sums
-    latency: Estimate | None
+    outlook: PredictorSurrogate | AdditiveSurrogate
+    latency: LatencyModel | None
 
 
-def known(store: Store, setting: Setting) -> Known:
+def known(store: Store, setting: PruneSettings) -> KnownPoints:
     """What the store knows of a setting.
 
     Raises `SpecError` where sensitivity was not measured under it.
     """
     measured = known_points(store, setting)
-    return Known(points=measured, outlook=outlook_of(measured), latency=_latency(store))
+    return KnownPoints(points=measured, outlook=outlook_of(measured), latency=_latency(store))
 
 
-def known_points(store: Store, setting: Setting) -> tuple[Point, ...]:
+def known_points(store: Store, setting: PruneSettings) -> tuple[Point, ...]:
     """Points of a setting with validation accuracy, whatever the seed."""
     every = sweep_store.points(store, **{name: value for name, value in setting.to_json().items() if name != "seed"})
     return tuple(point for point in every if point.validation is not None)
 
 
-def outlook_of(points: Iterable[Point]) -> Learnt | Sums:
+def outlook_of(points: Iterable[Point]) -> PredictorSurrogate | AdditiveSurrogate:
     """What points of one setting let expect. Raises `SpecError` where they are too few for sensitivity curves."""
-    from roboreg_core.search.predictor_surrogate import outlook_from
+    from roboreg_core.search.predictor_surrogate import fit_predictor_surrogate
 
     every = list(points)
     if not every:
@@ -136,7 +136,7 @@ def outlook_of(points: Iterable[Point]) -> Learnt | Sums:
             "a search begins with the sensitivity of each block under its method, got no points: measure it first, "
             "python -m roboreg_core sensitivity"
         )
-    return outlook_from(every)
+    return fit_predictor_surrogate(every)
 
 
 def estimate_seconds(spec: SearchSpec) -> float:
@@ -144,7 +144,7 @@ def estimate_seconds(spec: SearchSpec) -> float:
     return SECONDS_BEFORE + SECONDS_A_TRIAL * spec.trials
 
 
-def latency_fields(estimate: Estimate | None) -> tuple[float, ...]:
+def latency_fields(estimate: LatencyModel | None) -> tuple[float, ...]:
     """An estimate as the `latency` of a `SearchSpec`."""
     if estimate is None:
         return ()
@@ -156,11 +156,11 @@ def searches(store: Store) -> list[Record]:
     return store.list_records(SEARCH)
 
 
-def _latency(store: Store) -> Estimate | None:
+def _latency(store: Store) -> LatencyModel | None:
     """From runs of this machine's own where they are enough, else from all there are."""
-    from roboreg_core.prediction.latency_model import FEWEST_BY_STAGE, estimate_latency
+    from roboreg_core.prediction.latency_model import FEWEST_BY_STAGE, fit_latency_model
 
     timed = [point for point in sweep_store.points(store) if point.latency is not None]
     recorded = {record.id for record in store.list_records() if record.recorded}
-    own = estimate_latency(point for point in timed if point.record not in recorded)
-    return own if own is not None and own.n >= FEWEST_BY_STAGE else estimate_latency(timed) or own
+    own = fit_latency_model(point for point in timed if point.record not in recorded)
+    return own if own is not None and own.n >= FEWEST_BY_STAGE else fit_latency_model(timed) or own

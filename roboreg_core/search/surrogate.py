@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 
 from roboreg_core.errors import SpecError
-from roboreg_core.prediction.sensitivity import Curve, Curves
+from roboreg_core.prediction.sensitivity import SensitivityCurve, SensitivityCurves
 from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS
-from roboreg_core.sweeps.points import N_CLASSES, Point, Seen
+from roboreg_core.sweeps.points import N_CLASSES, ClassCounts, Point
 
 # Log odds: a class's own loss is believed as far as that of its block has grown above this, else the block's mean.
 SHRINK = 0.5
@@ -25,11 +25,11 @@ FEWEST_TO_BEND = 8
 LARGEST = 6.0
 
 
-class Outlook(Protocol):
+class Surrogate(Protocol):
     """Predicts what schedules reach on validation images right after pruning."""
 
     @property
-    def dense(self) -> Seen:
+    def dense(self) -> ClassCounts:
         """What the dense network saw."""
         ...
 
@@ -43,8 +43,8 @@ class Outlook(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sums:
-    """An `Outlook` that adds up what each block loses by itself.
+class AdditiveSurrogate:
+    """An `Surrogate` that adds up what each block loses by itself.
 
     Attributes:
         dense: what the dense network saw.
@@ -53,18 +53,18 @@ class Sums:
             one by one.
     """
 
-    dense: Seen
+    dense: ClassCounts
     losses: np.ndarray
     scale: float = 1.0
     power: float = 1.0
 
     def accuracy(self, counts: np.ndarray) -> np.ndarray:
-        """See `Outlook`."""
+        """See `Surrogate`."""
         total = self.dense.total
         return share_of(log_odds(self.dense.accuracy, total) - self._bent(self._sum(counts, 0)), total)
 
     def recalls(self, counts: np.ndarray) -> np.ndarray:
-        """See `Outlook`."""
+        """See `Surrogate`."""
         overall = np.maximum(self._sum(counts, 0), 1e-9)
         # A class shares in how the whole sum is bent.
         bent = self._bent(overall) / overall
@@ -80,7 +80,7 @@ class Sums:
         return self.scale * np.maximum(lost, 0.0) ** self.power  # rounding may leave a little less than nothing
 
 
-def sums(curves: Curves, points: Iterable[Point] = ()) -> Sums:
+def sums(curves: SensitivityCurves, points: Iterable[Point] = ()) -> AdditiveSurrogate:
     """What the curves say; `points` of schedules that cut several blocks say how losses of blocks add up.
 
     Raises `SpecError` where a block has no curve.
@@ -91,10 +91,10 @@ def sums(curves: Curves, points: Iterable[Point] = ()) -> Sums:
     losses = np.zeros((N_CLASSES + 1, N_BLOCKS, max(BOUNDS)))
     for place, curve in enumerate(curves):
         losses[:, place, : curve.bound] = _losses(curve, curves.dense)
-    return _bend(Sums(dense=curves.dense, losses=losses), points)
+    return _bend(AdditiveSurrogate(dense=curves.dense, losses=losses), points)
 
 
-def _losses(curve: Curve, dense: Seen) -> np.ndarray:
+def _losses(curve: SensitivityCurve, dense: ClassCounts) -> np.ndarray:
     """Log odds lost at counts 1..bound (11, bound), overall first; never less with fewer clusters."""
     known = np.array(curve.counts)
     overall = _fall(known, [_lost(seen.accuracy, dense.accuracy, seen.total) for _, seen in curve.measured])
@@ -122,7 +122,7 @@ def _fall(known: np.ndarray, lost: list[float]) -> np.ndarray:
     return np.asarray(np.clip(inside + beyond, 0.0, LARGEST))
 
 
-def _class_factors(curve: Curve, dense: Seen, overall: np.ndarray) -> np.ndarray:
+def _class_factors(curve: SensitivityCurve, dense: ClassCounts, overall: np.ndarray) -> np.ndarray:
     """How much each class loses in a block for what all lose, (10,): least squares, shrunk towards one."""
     factors = np.empty(N_CLASSES)
     for label in range(N_CLASSES):
@@ -134,7 +134,7 @@ def _class_factors(curve: Curve, dense: Seen, overall: np.ndarray) -> np.ndarray
     return np.maximum(factors, 0.0)
 
 
-def _bend(plain: Sums, points: Iterable[Point]) -> Sums:
+def _bend(plain: AdditiveSurrogate, points: Iterable[Point]) -> AdditiveSurrogate:
     """The sums with scale and power after points that cut several blocks, by a line through logarithms."""
     rows = [
         (point.kept.clusters, point.validation)

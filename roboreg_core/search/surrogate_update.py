@@ -13,9 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS, Schedule
-from roboreg_core.search.predictor_surrogate import Learnt
-from roboreg_core.search.surrogate import LARGEST, Sums, log_odds, share_of
-from roboreg_core.sweeps.points import N_CLASSES, Seen
+from roboreg_core.search.predictor_surrogate import PredictorSurrogate
+from roboreg_core.search.surrogate import LARGEST, AdditiveSurrogate, log_odds, share_of
+from roboreg_core.sweeps.points import N_CLASSES, ClassCounts
 
 # How far a block's losses may be from what its curve says: the deviation of a factor around one.
 SPREAD = 0.4
@@ -30,10 +30,13 @@ SMALLEST_FACTOR = 0.05
 
 
 def mended(
-    outlook: Sums | Learnt, measured: Sequence[tuple[Schedule, Seen]], n: int, generator: np.random.Generator
-) -> Iterator[Sums | Learnt]:
+    outlook: AdditiveSurrogate | PredictorSurrogate,
+    measured: Sequence[tuple[Schedule, ClassCounts]],
+    n: int,
+    generator: np.random.Generator,
+) -> Iterator[AdditiveSurrogate | PredictorSurrogate]:
     """The outlook after what was measured, then `n - 1` that are about as likely, drawn around it."""
-    if isinstance(outlook, Sums):
+    if isinstance(outlook, AdditiveSurrogate):
         yield from _mended_sums(outlook, measured, n, generator)
         return
     learnt = outlook.with_measured(measured)
@@ -43,8 +46,8 @@ def mended(
 
 
 def _mended_sums(
-    outlook: Sums, measured: Sequence[tuple[Schedule, Seen]], n: int, generator: np.random.Generator
-) -> Iterator[Sums]:
+    outlook: AdditiveSurrogate, measured: Sequence[tuple[Schedule, ClassCounts]], n: int, generator: np.random.Generator
+) -> Iterator[AdditiveSurrogate]:
     """The sums with the most likely factors for what was measured, then `n - 1` with factors drawn around them."""
     counts = np.array([schedule.clusters for schedule, _ in measured])
     told = outlook.losses[0][np.arange(N_BLOCKS), counts - 1]
@@ -61,7 +64,9 @@ def _mended_sums(
         yield _scaled(outlook, drawn, classes)
 
 
-def believed(outlook: Sums | Learnt, measured: Sequence[tuple[Schedule, Seen]]) -> np.ndarray:
+def believed(
+    outlook: AdditiveSurrogate | PredictorSurrogate, measured: Sequence[tuple[Schedule, ClassCounts]]
+) -> np.ndarray:
     """Accuracy (n,) of measured schedules as all measurements together let believe: what was luck is taken off."""
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel
@@ -69,7 +74,7 @@ def believed(outlook: Sums | Learnt, measured: Sequence[tuple[Schedule, Seen]]) 
     if not measured:
         return np.empty(0)
     counts = np.array([schedule.clusters for schedule, _ in measured])
-    if isinstance(outlook, Learnt):
+    if isinstance(outlook, PredictorSurrogate):
         return outlook.with_measured(measured).accuracy(counts)
     [likely] = _mended_sums(outlook, measured, 1, np.random.default_rng(0))
     total, told = outlook.dense.total, likely.accuracy(counts)
@@ -81,13 +86,13 @@ def believed(outlook: Sums | Learnt, measured: Sequence[tuple[Schedule, Seen]]) 
     return share_of(expected + process.predict(place), total)
 
 
-def _scaled(outlook: Sums, blocks: np.ndarray, classes: np.ndarray) -> Sums:
+def _scaled(outlook: AdditiveSurrogate, blocks: np.ndarray, classes: np.ndarray) -> AdditiveSurrogate:
     """Losses times a factor for each block (9,), and those of classes times one for each (10,)."""
     factors = np.concatenate([[1.0], classes])[:, None, None] * np.maximum(blocks, SMALLEST_FACTOR)[None, :, None]
     return replace(outlook, losses=outlook.losses * factors)
 
 
-def _class_factors(outlook: Sums, counts: np.ndarray, seen: Sequence[Seen]) -> np.ndarray:
+def _class_factors(outlook: AdditiveSurrogate, counts: np.ndarray, seen: Sequence[ClassCounts]) -> np.ndarray:
     """How much more or less each class loses than the outlook says (10,), as sure as the images allow."""
     factors = np.ones(N_CLASSES)
     told = outlook.recalls(counts)

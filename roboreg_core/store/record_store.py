@@ -11,8 +11,8 @@ from roboreg_core.errors import StoreError
 from roboreg_core.store import row_mapping
 from roboreg_core.store.artifacts import Artifacts
 from roboreg_core.store.database import Database
-from roboreg_core.store.records import BIN_DAYS, Binned, Record
-from roboreg_core.store.shipped import ARTIFACTS, Shipped, artifact_names, export
+from roboreg_core.store.records import BIN_DAYS, DeletedRecord, Record
+from roboreg_core.store.shipped import ARTIFACTS, ShippedRecords, artifact_names, export
 
 DATABASE = "roboreg.db"
 _STANDS = "deleted IS NULL"
@@ -30,7 +30,7 @@ class RecordStore:
         self.home = home
         self.artifacts = Artifacts(home / ARTIFACTS, shipped / ARTIFACTS if shipped else None)
         self._database = Database(home / DATABASE)
-        self._shipped = Shipped(shipped)
+        self._shipped = ShippedRecords(shipped)
         # Row -> what was read from it: a row's record never changes, and to read a thousand again takes half a second.
         self._parsed: dict[int, Record] = {}
 
@@ -131,13 +131,13 @@ class RecordStore:
                 raise StoreError(_not_binned(record_id))
             return row_mapping.to_record(db.execute("SELECT * FROM records WHERE id = ?", (record_id,)).fetchone())
 
-    def list_binned(self, kind: str | None = None, prefix: str = "") -> list[Binned]:
+    def list_binned(self, kind: str | None = None, prefix: str = "") -> list[DeletedRecord]:
         """The records in the bin of a kind (of every kind for None) whose ids begin with `prefix`, last one first."""
         query = """SELECT * FROM records WHERE deleted IS NOT NULL AND (? IS NULL OR kind = ?)
             AND substr(id, 1, ?) = ? ORDER BY deleted DESC, number DESC"""
         with self._database.read() as db:
             found = db.execute(query, (kind, kind, len(prefix), prefix))
-            return [Binned(record=row_mapping.to_record(row), deleted=row["deleted"]) for row in found]
+            return [DeletedRecord(record=row_mapping.to_record(row), deleted=row["deleted"]) for row in found]
 
     def find_binned(self, prefix: str) -> Record:
         """The record in the bin whose id is, or alone begins with, `prefix`.

@@ -102,7 +102,7 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Binned:
+class DeletedRecord:
     """A record in the bin, and since when (UTC, ISO 8601)."""
 
     record: Record
@@ -110,7 +110,7 @@ class Binned:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Saved:
+class SavedItem:
     """Something that a person kept under a name.
 
     Attributes:

@@ -12,7 +12,7 @@ from roboreg_core.errors import StoreError
 from roboreg_core.store import row_mapping
 from roboreg_core.store.database import Database
 from roboreg_core.store.names import folded, free_name
-from roboreg_core.store.records import BIN_DAYS, Saved
+from roboreg_core.store.records import BIN_DAYS, SavedItem
 
 _CHANGEABLE = {"name", "note", "tags", "content"}
 
@@ -24,15 +24,15 @@ class SavedItems:
         """Keep them in `database`."""
         self._database = database
 
-    def standing(self, kind: str) -> list[Saved]:
+    def standing(self, kind: str) -> list[SavedItem]:
         """Those of a kind that are not deleted, in the order they were made."""
         return self._list("WHERE kind = ? AND deleted IS NULL ORDER BY number", kind)
 
-    def binned(self, kind: str) -> list[Saved]:
+    def binned(self, kind: str) -> list[SavedItem]:
         """Those of a kind that are deleted and can be restored, last one first."""
         return self._list("WHERE kind = ? AND deleted IS NOT NULL ORDER BY deleted DESC, number DESC", kind)
 
-    def add(self, items: Sequence[Saved], *, number: bool = False) -> list[Saved]:
+    def add(self, items: Sequence[SavedItem], *, number: bool = False) -> list[SavedItem]:
         """Keep all of them or none; return them as kept.
 
         Where `number` is True a name that is taken gets ` (2)`, ` (3)` ... behind it.
@@ -43,7 +43,7 @@ class SavedItems:
         with self._database.write() as db:
             return [self._add(db, item, number) for item in items]
 
-    def change(self, item_id: str, **changes: Any) -> Saved:
+    def change(self, item_id: str, **changes: Any) -> SavedItem:
         """Change some of name, note, tags and content of a standing one; return it as it now is.
 
         Raises:
@@ -58,7 +58,7 @@ class SavedItems:
             _update(db, changed)
         return changed
 
-    def delete(self, item_id: str) -> Saved:
+    def delete(self, item_id: str) -> SavedItem:
         """Put a standing one into the bin for `BIN_DAYS` days; what lay there longer goes for good.
 
         Raises:
@@ -70,7 +70,7 @@ class SavedItems:
             db.execute("DELETE FROM saved WHERE deleted < ?", (row_mapping.bin_ends(),))
         return item
 
-    def restore(self, item_id: str) -> Saved:
+    def restore(self, item_id: str) -> SavedItem:
         """Bring one back from the bin; its name gets a number where another has taken it meanwhile.
 
         Raises:
@@ -85,11 +85,11 @@ class SavedItems:
             _update(db, restored)
         return restored
 
-    def _list(self, where: str, kind: str) -> list[Saved]:
+    def _list(self, where: str, kind: str) -> list[SavedItem]:
         with self._database.read() as db:
             return [_to_saved(row) for row in db.execute(f"SELECT * FROM saved {where}", (kind,))]
 
-    def _add(self, db: sqlite3.Connection, item: Saved, number: bool) -> Saved:
+    def _add(self, db: sqlite3.Connection, item: SavedItem, number: bool) -> SavedItem:
         if number:
             item = replace(item, name=_free_name(db, item))
         _refuse_taken(db, item)
@@ -99,34 +99,34 @@ class SavedItems:
         return item
 
 
-def _free_name(db: sqlite3.Connection, item: Saved) -> str:
+def _free_name(db: sqlite3.Connection, item: SavedItem) -> str:
     return free_name(item.name, lambda name: _is_taken(db, item, name))
 
 
-def _is_taken(db: sqlite3.Connection, item: Saved, name: str) -> bool:
+def _is_taken(db: sqlite3.Connection, item: SavedItem, name: str) -> bool:
     """Whether another standing one of the kind has this folded name."""
     query = "SELECT 1 FROM saved WHERE kind = ? AND folded = ? AND deleted IS NULL AND id != ?"
     return db.execute(query, (item.kind, name, item.id)).fetchone() is not None
 
 
-def _refuse_taken(db: sqlite3.Connection, item: Saved) -> None:
+def _refuse_taken(db: sqlite3.Connection, item: SavedItem) -> None:
     if _is_taken(db, item, folded(item.name)):
         raise StoreError(f"the name {item.name!r} is taken by another saved {item.kind}: choose another name")
 
 
-def _known(db: sqlite3.Connection, item_id: str) -> Saved:
+def _known(db: sqlite3.Connection, item_id: str) -> SavedItem:
     row = db.execute("SELECT * FROM saved WHERE id = ? AND deleted IS NULL", (item_id,)).fetchone()
     if row is None:
         raise StoreError(f"nothing saved has the id {item_id!r}: it may have been deleted meanwhile")
     return _to_saved(row)
 
 
-def _update(db: sqlite3.Connection, item: Saved) -> None:
+def _update(db: sqlite3.Connection, item: SavedItem) -> None:
     values = _values(item)
     db.execute(f"UPDATE saved SET {', '.join(f'{name} = :{name}' for name in values)} WHERE id = :id", values)
 
 
-def _values(item: Saved) -> dict[str, Any]:
+def _values(item: SavedItem) -> dict[str, Any]:
     texts = {
         "tags": json.dumps(list(item.tags)),
         "content": row_mapping.text(item.content),
@@ -135,6 +135,6 @@ def _values(item: Saved) -> dict[str, Any]:
     return {**vars(item), **texts}
 
 
-def _to_saved(row: sqlite3.Row) -> Saved:
+def _to_saved(row: sqlite3.Row) -> SavedItem:
     fields = {name: row[name] for name in row.keys() if name not in ("number", "folded")}  # noqa: SIM118
-    return Saved(**{**fields, "tags": tuple(json.loads(row["tags"])), "content": json.loads(row["content"])})
+    return SavedItem(**{**fields, "tags": tuple(json.loads(row["tags"])), "content": json.loads(row["content"])})

@@ -16,7 +16,7 @@ RECORDS = "records.json"
 ARTIFACTS = "artifacts"
 
 
-class Shipped:
+class ShippedRecords:
     """The records in a folder, read again when its file changes."""
 
     def __init__(self, folder: Path | None) -> None:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
 
 
-class State(StrEnum):
+class SweepState(StrEnum):
     """Where a sweep stands; `stopped` is one that lacks points and that no job works on."""
 
     RUNNING = "running"
@@ -59,7 +59,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Status:
+class SweepStatus:
     """How far a sweep is.
 
     Attributes:
@@ -70,7 +70,7 @@ class Status:
         error: why the newest of its jobs failed, where it is stopped and one did.
     """
 
-    state: State
+    state: SweepState
     done: int
     total: int
     remaining_seconds: float
@@ -194,18 +194,18 @@ def check_wider(spec: SweepSpec, wider: SweepSpec) -> None:
         )
 
 
-def status(store: Store, sweep: Sweep) -> Status:
+def status(store: Store, sweep: Sweep) -> SweepStatus:
     """How far a sweep is and what is at it."""
     progress = progress_of(store, sweep)
     if progress.complete:
-        return Status(state=State.COMPLETE, done=progress.done, total=progress.total, remaining_seconds=0.0)
+        return SweepStatus(state=SweepState.COMPLETE, done=progress.done, total=progress.total, remaining_seconds=0.0)
     jobs = sorted(jobs_at(store, sweep), key=lambda job: job.status is not JobStatus.RUNNING)
     running = [job for job in jobs if job.status is JobStatus.RUNNING]
-    state = State.RUNNING if jobs else State.STOPPED
+    state = SweepState.RUNNING if jobs else SweepState.STOPPED
     if jobs and all(map(stops, jobs)):
-        state = State.STOPPING
+        state = SweepState.STOPPING
     seconds = _remaining(store, sweep, running)
-    return Status(
+    return SweepStatus(
         state=state,
         done=progress.done,
         total=progress.total,

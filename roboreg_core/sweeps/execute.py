@@ -18,7 +18,7 @@ from roboreg_core.jobs.progress import ProgressReporter
 from roboreg_core.jobs.task import Context, Output, Task
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps.points import Point
-from roboreg_core.sweeps.spec import SWEEP_PART, Setting, point_record
+from roboreg_core.sweeps.spec import SWEEP_PART, PruneSettings, point_record
 from roboreg_core.sweeps.time_estimate import Pace
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class PartSpec:
     """
 
     sweep: str
-    setting: Setting
+    setting: PruneSettings
     schedules: tuple[Schedule, ...]
     test: bool = True
     device: str = "auto"
@@ -72,7 +72,7 @@ class PartSpec:
         """Read what `to_json` wrote."""
         schedules = tuple(Schedule.from_json(each) for each in value["schedules"])
         rest = {name: each for name, each in value.items() if name != "ids"}
-        return cls(**{**rest, "setting": Setting(**value["setting"]), "schedules": schedules})
+        return cls(**{**rest, "setting": PruneSettings(**value["setting"]), "schedules": schedules})
 
 
 def task_for(part: PartSpec, key: str, dense: str) -> Task:
@@ -89,7 +89,7 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
     Raises `Stopped` where the context says so, `RoboRegError` on bad input.
     """
     part = PartSpec.from_json(spec_json)
-    done = _Done(context.state)
+    done = _MeasuredSchedules(context.state)
     places = {schedule: place for place, schedule in enumerate(part.schedules)}
     left = [schedule for schedule, place in places.items() if place not in done]
     pace, before = Pace(left, part.setting, test=part.test, seconds=part.seconds), len(part.schedules) - len(left)
@@ -125,7 +125,7 @@ def _walked(
         yield from walk(pruner, left, _images(part), on_block=progress.block)
 
 
-class _Done:
+class _MeasuredSchedules:
     """Which schedules of a part are measured, by their places: saved as a number with a bit for each."""
 
     def __init__(self, saved: bytes | None) -> None:
@@ -160,7 +160,7 @@ def _images(part: PartSpec) -> dict[str, Images]:
     return {**found, "test": sources.test_images()} if part.test else found
 
 
-class _Bench:
+class _PrunerCache:
     """What one process keeps between parts: one pruner, with the activations that all of its schedules share."""
 
     def __init__(self) -> None:
@@ -248,4 +248,4 @@ class ScheduleProgress(ProgressReporter):
         self.report(fraction, self._remaining(self.done), done=self.done, total=self._total, **more)
 
 
-_BENCH = _Bench()
+_BENCH = _PrunerCache()

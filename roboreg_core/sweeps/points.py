@@ -18,7 +18,7 @@ N_CLASSES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class ClassCounts:
     """How many of a set of images a network got right.
 
     Attributes:
@@ -38,14 +38,14 @@ class Seen:
             raise SpecError(f"of each class 0 to all images can be right, got {self.right} of {self.images}")
 
     @classmethod
-    def of(cls, predicted: Tensor, labels: Tensor) -> Seen:
+    def of(cls, predicted: Tensor, labels: Tensor) -> ClassCounts:
         """Count predicted classes (n,) that are the labels (n,)."""
         count = (labels[predicted == labels].bincount(minlength=N_CLASSES), labels.bincount(minlength=N_CLASSES))
         right, images = (tuple(int(value) for value in each) for each in count)
         return cls(right=right, images=images)
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Seen:
+    def from_json(cls, value: dict[str, Any]) -> ClassCounts:
         """Read what `to_json` wrote."""
         return cls(right=tuple(value["right"]), images=tuple(value["images"]))
 
@@ -88,10 +88,10 @@ class Point:
 
     schedule: Schedule
     kept: Schedule
-    validation: Seen | None
-    test: Seen | None = None
+    validation: ClassCounts | None
+    test: ClassCounts | None = None
     tuned_validation: float | None = None
-    tuned_test: Seen | None = None
+    tuned_test: ClassCounts | None = None
     latency: float | None = None
     seconds: float = 0.0
     seed: int = 0
@@ -160,7 +160,7 @@ FIGURES = (
 )
 
 
-def _accuracy(seen: Seen | None) -> float | None:
+def _accuracy(seen: ClassCounts | None) -> float | None:
     return seen.accuracy if seen is not None else None
 
 
@@ -177,7 +177,7 @@ def to_json(point: Point) -> dict[str, Any]:
 
 def from_json(value: dict[str, Any]) -> Point:
     """Read what `to_json` wrote."""
-    seen = {name: Seen.from_json(value[name]) if value.get(name) is not None else None for name in _SEEN}
+    seen = {name: ClassCounts.from_json(value[name]) if value.get(name) is not None else None for name in _SEEN}
     schedules = {name: Schedule.from_json(value[name]) for name in ("schedule", "kept")}
     return Point(**{**value, **schedules, **seen})
 

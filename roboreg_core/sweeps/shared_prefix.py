@@ -23,7 +23,7 @@ from roboreg_core.evaluation.logits import BATCH_SIZE, inference_model
 from roboreg_core.models.resnet import BasicBlock, ResNet20
 from roboreg_core.pruning.prune import Pruner
 from roboreg_core.schedules.schedule import Schedule
-from roboreg_core.sweeps.points import Point, Seen
+from roboreg_core.sweeps.points import ClassCounts, Point
 
 VALIDATION, TEST = "validation", "test"
 # Behind stage 1, activations of 12,000 images take 0.8 GB; the source project's grid needs 1.2 GB.
@@ -54,7 +54,10 @@ def walk(
     if not sets or set(sets) - {VALIDATION, TEST}:
         raise SpecError(f"points are measured on {VALIDATION} and {TEST} images, got {', '.join(sets) or 'none'}")
     total = sum(len(images) for images in sets.values())
-    trails = {name: Trail(images, pruner.device, memory_bytes * len(images) // total) for name, images in sets.items()}
+    trails = {
+        name: SharedPrefixEvaluator(images, pruner.device, memory_bytes * len(images) // total)
+        for name, images in sets.items()
+    }
     order = sorted(set(schedules), key=lambda schedule: schedule.clusters)
     branches = _branches(order)
     spec = pruner.spec
@@ -63,7 +66,7 @@ def walk(
         pruned = pruner.prune(schedule, on_block=on_block, branches=depths)
         network = inference_model(pruned.model, pruner.device)
         seen = {
-            name: Seen.of(trail.logits(network, depths, lambda: on_block(0)).argmax(1), trail.images.labels)
+            name: ClassCounts.of(trail.logits(network, depths, lambda: on_block(0)).argmax(1), trail.images.labels)
             for name, trail in trails.items()
         }
         yield Point(
@@ -80,7 +83,7 @@ def walk(
 
 
 @dataclass(frozen=True, eq=False)
-class _Kept:
+class _CachedActivations:
     """What comes out of the first `depth` blocks, (n, channels, h, w) in all, a tensor for each batch."""
 
     depth: int
@@ -88,7 +91,7 @@ class _Kept:
     outputs: list[Tensor] = field(default_factory=list)
 
 
-class Trail:
+class SharedPrefixEvaluator:
     """Runs one network after another over the same images, beginning where it differs from the one before."""
 
     def __init__(self, images: Images, device: torch.device, memory_bytes: int) -> None:
@@ -96,7 +99,7 @@ class Trail:
         self._device = device
         self._memory_bytes = memory_bytes
         self._network: ResNet20 | None = None
-        self._kept: list[_Kept] = []
+        self._kept: list[_CachedActivations] = []
 
     @torch.inference_mode()
     def logits(self, network: ResNet20, branches: Sequence[int], on_batch: Callable[[], None]) -> Tensor:
@@ -132,14 +135,14 @@ class Trail:
     def _prepared(self, network: ResNet20, pixels: Tensor) -> Tensor:
         return network.prepare(pixels.to(self._device, non_blocking=True))
 
-    def _room(self, network: ResNet20, depths: Sequence[int]) -> dict[int, _Kept]:
+    def _room(self, network: ResNet20, depths: Sequence[int]) -> dict[int, _CachedActivations]:
         """What is to be kept at these depths, the deepest first, as far as the memory goes."""
         left = self._memory_bytes - sum(kept.nbytes for kept in self._kept)
-        room: dict[int, _Kept] = {}
+        room: dict[int, _CachedActivations] = {}
         for depth in sorted(depths, reverse=True):
             needed = 4 * len(self.images) * math.prod(_output_shape(network.blocks[:depth]))
             if needed <= left:
-                room[depth] = _Kept(depth, needed)
+                room[depth] = _CachedActivations(depth, needed)
                 left -= needed
         return room
 

@@ -31,7 +31,7 @@ MEASURED = ("kept", "validation", "test", "tuned_validation", "tuned_test", "lat
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class PruneSettings:
     """What a schedule is pruned under: see `runs.spec.RunSpec` for the fields."""
 
     method: str
@@ -46,7 +46,7 @@ class Setting:
         return _digest({**self.to_json(), "schedule": schedule.to_json(), "version": METHOD_VERSION})
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `Setting(**value)` makes an equal one."""
+        """A JSON object from which `PruneSettings(**value)` makes an equal one."""
         return asdict(self)
 
     def pruning(self) -> PruneSpec:
@@ -56,9 +56,9 @@ class Setting:
         return PruneSpec(method=self.method, recalibrate=self.recalibrate, calibration=self.calibration, seed=self.seed)
 
 
-def setting_of(value: Any) -> Setting:
+def setting_of(value: Any) -> PruneSettings:
     """The setting of a point, a run's spec or anything else that has these fields."""
-    return Setting(**{name: getattr(value, name) for name in Setting.__dataclass_fields__})
+    return PruneSettings(**{name: getattr(value, name) for name in PruneSettings.__dataclass_fields__})
 
 
 def point_record(point: Point) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
@@ -160,9 +160,9 @@ class SweepSpec:
         """Whether its points are fine-tuned: then each is a run."""
         return self.epochs > 0
 
-    def setting(self, seed: int) -> Setting:
+    def setting(self, seed: int) -> PruneSettings:
         """What its schedules are pruned under for one of its seeds."""
-        return Setting(
+        return PruneSettings(
             method=self.method,
             recalibrate=self.recalibrate,
             calibration=self.calibration,

@@ -15,7 +15,7 @@ from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.names import folded
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
-from roboreg_core.sweeps.points import Point, Seen, from_json
+from roboreg_core.sweeps.points import ClassCounts, Point, from_json
 from roboreg_core.sweeps.spec import POINT, SWEEP, SweepSpec, setting_of, sweep_identity
 
 Value = TypeVar("Value")
@@ -44,7 +44,7 @@ class Sweep:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class SweepProgress:
     """How many of a sweep's points are measured."""
 
     done: int
@@ -68,7 +68,7 @@ def points(
         store: own and shipped records.
         tuning: values that fields of `runs.spec.TUNING` must have; runs that were fine-tuned otherwise are passed over.
         tuned: only those with (True) or without (False) figures after fine-tuning.
-        setting: values that fields of `spec.Setting` must have, e.g. `dense_sha256="..."`, `seed=0`.
+        setting: values that fields of `spec.PruneSettings` must have, e.g. `dense_sha256="..."`, `seed=0`.
     """
     found = _known(store)
     own = {each.id: each.point for each in found if each.run is None}
@@ -99,9 +99,9 @@ def record_ids(spec: SweepSpec) -> set[str]:
     return {record for _, record in _places(spec)}
 
 
-def progress_of(store: Store, sweep: Sweep) -> Progress:
+def progress_of(store: Store, sweep: Sweep) -> SweepProgress:
     """How far a sweep is."""
-    return Progress(done=len(_measured(store, sweep.spec)), total=len(_places(sweep.spec)))
+    return SweepProgress(done=len(_measured(store, sweep.spec)), total=len(_places(sweep.spec)))
 
 
 def sweeps(store: Store) -> list[Sweep]:
@@ -134,7 +134,7 @@ def binned_sweeps(store: Store) -> list[Sweep]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Known:
+class _RecordedPoint:
     """What one record holds; `id` is of the point, `run` what the record's run was asked for."""
 
     id: str
@@ -171,7 +171,7 @@ def enough(point: Point, *, test: bool) -> bool:
     return point.validation is not None and (point.test is not None or not test)
 
 
-def _best(runs: Iterable[_Known], own: dict[str, Point]) -> dict[str, Point]:
+def _best(runs: Iterable[_RecordedPoint], own: dict[str, Point]) -> dict[str, Point]:
     """For each setting the newest run's point, a fine-tuned one before one that is only pruned."""
     best: dict[str, Point] = {}
     for each in runs:  # oldest first
@@ -197,7 +197,7 @@ def _fits(point: Point, setting: dict[str, Any]) -> bool:
     return all(getattr(point, name) == value for name, value in setting.items() if value is not None)
 
 
-class _Parsed(Generic[Value]):
+class _ParsedRecords(Generic[Value]):
     """What was read from records, which never change: another one with the same id is another object."""
 
     def __init__(self, parse: Callable[[Record], Value | None]) -> None:
@@ -217,30 +217,30 @@ class _Parsed(Generic[Value]):
             return [value for _, value in self._read.values() if value is not None]
 
 
-class _Kept:
+class _StoreCache:
     """What is kept of a store between two looks at it."""
 
     def __init__(self) -> None:
-        self.known = _Parsed(_parsed)
-        self.sweeps = _Parsed(_sweep)
+        self.known = _ParsedRecords(_parsed)
+        self.sweeps = _ParsedRecords(_sweep)
 
 
-_KEPT: WeakKeyDictionary[Store, _Kept] = WeakKeyDictionary()
+_KEPT: WeakKeyDictionary[Store, _StoreCache] = WeakKeyDictionary()
 _KEPT_LOCK = threading.Lock()
 
 
-def _kept_of(store: Store) -> _Kept:
+def _kept_of(store: Store) -> _StoreCache:
     with _KEPT_LOCK:
-        return _KEPT.setdefault(store, _Kept())
+        return _KEPT.setdefault(store, _StoreCache())
 
 
-def _known(store: Store) -> list[_Known]:
+def _known(store: Store) -> list[_RecordedPoint]:
     """All points and runs of the newest version, oldest first."""
     records = [each for each in store.list_records() if each.kind in (POINT, KIND)]
     return _kept_of(store).known.of(records[::-1])
 
 
-def _parsed(record: Record) -> _Known | None:
+def _parsed(record: Record) -> _RecordedPoint | None:
     """What a record holds; None for one of another version, or of single weights, which keeps all filters."""
     if record.kind == POINT:
         return _of_point(record)
@@ -250,14 +250,14 @@ def _parsed(record: Record) -> _Known | None:
     return _of_run(record, run) if run.weights() is None else None
 
 
-def _of_point(record: Record) -> _Known | None:
+def _of_point(record: Record) -> _RecordedPoint | None:
     spec = dict(record.spec)
     if spec.pop("version", None) != METHOD_VERSION:
         return None
-    return _Known(id=record.id, point=from_json({**spec, **record.result, "record": record.id}))
+    return _RecordedPoint(id=record.id, point=from_json({**spec, **record.result, "record": record.id}))
 
 
-def _of_run(record: Record, run: RunSpec) -> _Known:
+def _of_run(record: Record, run: RunSpec) -> _RecordedPoint:
     stages, history = record.result["stages"], record.result["history"]
     setting = setting_of(run)
     point = Point(
@@ -273,14 +273,14 @@ def _of_run(record: Record, run: RunSpec) -> _Known:
         run=True,
         **setting.to_json(),
     )
-    return _Known(id=setting.point_id(run.schedule), point=point, run=run)
+    return _RecordedPoint(id=setting.point_id(run.schedule), point=point, run=run)
 
 
-def _seen(report: dict[str, Any]) -> Seen:
+def _seen(report: dict[str, Any]) -> ClassCounts:
     """A report's right counts: a class's recall times its images."""
     rows = report["per_class"]
     images = tuple(row["support"] for row in rows)
-    return Seen(right=tuple(round(row["recall"] * row["support"]) for row in rows), images=images)
+    return ClassCounts(right=tuple(round(row["recall"] * row["support"]) for row in rows), images=images)
 
 
 def _sweep(record: Record) -> Sweep | None:

@@ -11,7 +11,7 @@ from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, parse
 from roboreg_core.runs import spec as runs
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.store.records import Record
-from roboreg_core.sweeps.spec import POINT, Setting, SweepSpec
+from roboreg_core.sweeps.spec import POINT, PruneSettings, SweepSpec
 
 # On two CPU cores, before anything was measured on this machine. Pruning one block on the usual number of calibration
 # images, by what it looks at; the dense network's answers to them; evaluating one image; what a process needs to begin.
@@ -43,7 +43,7 @@ def estimate_seconds(
     return total
 
 
-def shares(schedules: Sequence[Schedule], setting: Setting, *, test: bool) -> list[float]:
+def shares(schedules: Sequence[Schedule], setting: PruneSettings, *, test: bool) -> list[float]:
     """Seconds that each schedule takes on two CPU cores, in lexicographic order.
 
     Blocks that it shares with the one before cost nothing.
@@ -64,7 +64,7 @@ def shares(schedules: Sequence[Schedule], setting: Setting, *, test: bool) -> li
     return found
 
 
-def speed(setting: Setting, records: Iterable[Record]) -> float:
+def speed(setting: PruneSettings, records: Iterable[Record]) -> float:
     """How many times as long as two CPU cores this machine takes, from its own newest points by the same method."""
     # Points that were reused took no time.
     timed = (each for each in records if each.kind == POINT and not each.recorded and each.result["seconds"] > 0)
@@ -83,7 +83,7 @@ def speed(setting: Setting, records: Iterable[Record]) -> float:
 class Pace:
     """How long the rest of some schedules will take, by how long the first ones took."""
 
-    def __init__(self, schedules: Sequence[Schedule], setting: Setting, *, test: bool, seconds: float) -> None:
+    def __init__(self, schedules: Sequence[Schedule], setting: PruneSettings, *, test: bool, seconds: float) -> None:
         """`seconds` is what was expected for all of them; 0 where nobody knows."""
         self._shares = shares(schedules, setting, test=test)
         self._seconds = seconds or sum(self._shares)
@@ -100,5 +100,5 @@ class Pace:
         return spent / passed * (1 - passed)
 
 
-def _alike(record: Record, setting: Setting) -> bool:
+def _alike(record: Record, setting: PruneSettings) -> bool:
     return all(record.spec[name] == getattr(setting, name) for name in ("method", "recalibrate", "calibration"))

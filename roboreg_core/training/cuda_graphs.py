@@ -21,7 +21,7 @@ Record = Callable[[Callable[[], None]], Callable[[], None]]
 WARM_UP = 3
 
 
-class Repeated:
+class RepeatedStep:
     """A function of tensors that returns nothing, called often.
 
     With `record`, inputs are copied into buffers of its own; after `WARM_UP` calls it is recorded and then replayed.

@@ -20,7 +20,7 @@ from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.models.resnet import ResNet20, initialise
 from roboreg_core.paths import SHIPPED
 from roboreg_core.seeding import torch_generator
-from roboreg_core.training.loop import EpochRecord, Fitted, Hooks, StepProgress, fit
+from roboreg_core.training.loop import EpochRecord, StepProgress, TrainingHooks, TrainingResult, fit
 from roboreg_core.training.spec import TrainSpec
 
 
@@ -96,13 +96,13 @@ def train_dense(
 
 def _hooks(
     job: DenseJob, on_epoch: Callable[[EpochRecord], None], on_step: Callable[[StepProgress], None] | None
-) -> Hooks:
+) -> TrainingHooks:
     def keep(record: EpochRecord, state: Callable[[], bytes]) -> None:
         job.state.parent.mkdir(parents=True, exist_ok=True)
         checkpoints.write_whole(job.state, state())
         on_epoch(record)
 
-    return Hooks(on_epoch=keep, on_step=on_step)
+    return TrainingHooks(on_epoch=keep, on_step=on_step)
 
 
 def _teacher(job: DenseJob) -> Checkpoint | None:
@@ -111,7 +111,9 @@ def _teacher(job: DenseJob) -> Checkpoint | None:
     return job.teacher or checkpoints.load(SHIPPED)
 
 
-def _finish(job: DenseJob, fitted: Fitted, images: str, device: torch.device, teacher: Checkpoint | None) -> Report:
+def _finish(
+    job: DenseJob, fitted: TrainingResult, images: str, device: torch.device, teacher: Checkpoint | None
+) -> Report:
     test = sources.test_images()
     figures = report(logits(fitted.model, test, device=device), test.labels)
     # Of all epochs, also of those before it was resumed.
@@ -145,7 +147,7 @@ def _resumable(job: DenseJob) -> bytes | None:
 
 def _save(
     job: DenseJob,
-    fitted: Fitted,
+    fitted: TrainingResult,
     figures: Report,
     images: str,
     surroundings: dict[str, object],

@@ -14,7 +14,7 @@ from roboreg_core.training.spec import AVERAGE, CLIP, DISTIL_WEIGHT, TEMPERATURE
 
 
 @dataclass(frozen=True, kw_only=True)
-class TunePreset:
+class FineTuningPreset:
     """Settings of fine-tuning under a name.
 
     Attributes:
@@ -26,7 +26,7 @@ class TunePreset:
     spec: TrainSpec
 
 
-def _preset(name: str, meaning: str, *, epochs: int, learning_rate: float, warmup_epochs: float) -> TunePreset:
+def _preset(name: str, meaning: str, *, epochs: int, learning_rate: float, warmup_epochs: float) -> FineTuningPreset:
     spec = TrainSpec(
         recipe=name,
         epochs=epochs,
@@ -39,7 +39,7 @@ def _preset(name: str, meaning: str, *, epochs: int, learning_rate: float, warmu
         average=AVERAGE,
         clip=CLIP,
     )
-    return TunePreset(meaning=meaning, spec=spec)
+    return FineTuningPreset(meaning=meaning, spec=spec)
 
 
 # Times are from two CPU cores: at moderate they trained at 700 images a second, teacher included.

@@ -20,14 +20,14 @@ from torch import Tensor, nn
 from roboreg_core.datasets.images import Images
 from roboreg_core.device import working_on
 from roboreg_core.models.resnet import ResNet20
-from roboreg_core.training.cuda_graphs import Repeated, recorder
+from roboreg_core.training.cuda_graphs import RepeatedStep, recorder
 from roboreg_core.training.distillation import prepare_teacher
 from roboreg_core.training.spec import TrainSpec, learning_rate
-from roboreg_core.training.steps import Batches, Sums, step
-from roboreg_core.training.training_state import EpochRecord, State, restore, snapshot
-from roboreg_core.training.weight_average import Average
+from roboreg_core.training.steps import Batches, EpochTotals, step
+from roboreg_core.training.training_state import EpochRecord, TrainingState, restore, snapshot
+from roboreg_core.training.weight_average import WeightAverage
 
-__all__ = ["EpochRecord", "Fitted", "Hooks", "StepProgress", "fit"]
+__all__ = ["EpochRecord", "StepProgress", "TrainingHooks", "TrainingResult", "fit"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class StepProgress:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hooks:
+class TrainingHooks:
     """What a caller wants to hear and say while a training runs. Each may be left out.
 
     Attributes:
@@ -62,7 +62,7 @@ class Hooks:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fitted:
+class TrainingResult:
     """What a training made. Both networks are on the CPU, in eval mode.
 
     Attributes:
@@ -90,10 +90,10 @@ def fit(
     validation: Images | None = None,
     teacher: ResNet20 | None = None,
     keep_zeros: bool = False,
-    hooks: Hooks = Hooks(),
+    hooks: TrainingHooks = TrainingHooks(),
     resume: bytes | None = None,
     capture: bool = True,
-) -> Fitted:
+) -> TrainingResult:
     """Train a copy of `model` on `images`.
 
     Args:
@@ -106,7 +106,7 @@ def fit(
         keep_zeros: whether weights of convolutions and of the linear layer that are zero in `model` stay zero.
         hooks: progress, state and stop.
         resume: state that an earlier call with the same spec handed to `on_epoch`.
-        capture: whether steps are replayed as a graph, see `capture.Repeated`; a CPU has none.
+        capture: whether steps are replayed as a graph, see `capture.RepeatedStep`; a CPU has none.
 
     Raises:
         CheckpointError: where `resume` is of another spec or teacher.
@@ -124,11 +124,17 @@ def fit(
 
 
 def _fit(
-    state: State, images: Images, spec: TrainSpec, validation: Images | None, hooks: Hooks, *, capture: bool
-) -> Fitted:
+    state: TrainingState,
+    images: Images,
+    spec: TrainSpec,
+    validation: Images | None,
+    hooks: TrainingHooks,
+    *,
+    capture: bool,
+) -> TrainingResult:
     device = images.pixels.device
-    sums = Sums.zeros(device)
-    repeated = Repeated(partial(step, state, spec, sums), record=recorder(device) if capture else None)
+    sums = EpochTotals.zeros(device)
+    repeated = RepeatedStep(partial(step, state, spec, sums), record=recorder(device) if capture else None)
 
     def change(pixels: Tensor, labels: Tensor, rate: float) -> None:
         state.rate.fill_(rate)
@@ -153,11 +159,11 @@ def _fit(
     return _fitted(state, stopped=False)
 
 
-def _start(model: ResNet20, teacher: ResNet20 | None, spec: TrainSpec, device: torch.device) -> State:
+def _start(model: ResNet20, teacher: ResNet20 | None, spec: TrainSpec, device: torch.device) -> TrainingState:
     """A training of a copy of `model` before its first epoch."""
     trained = copy.deepcopy(model).to(device).to(memory_format=torch.channels_last)
     rate = torch.zeros((), device=device)
-    return State(
+    return TrainingState(
         model=trained,
         optimiser=torch.optim.SGD(
             trained.parameters(),
@@ -168,7 +174,7 @@ def _start(model: ResNet20, teacher: ResNet20 | None, spec: TrainSpec, device: t
             fused=True,
         ),
         rate=rate,
-        average=Average.of(trained, spec.average) if spec.average else None,
+        average=WeightAverage.of(trained, spec.average) if spec.average else None,
         teacher=prepare_teacher(teacher, spec, device),
     )
 
@@ -179,9 +185,9 @@ def _masks(model: ResNet20) -> tuple[tuple[Tensor, Tensor], ...]:
     return tuple((weight.detach(), weight.detach() != 0) for weight in layers)
 
 
-def _fitted(state: State, *, stopped: bool) -> Fitted:
+def _fitted(state: TrainingState, *, stopped: bool) -> TrainingResult:
     """What a training hands back."""
-    return Fitted(
+    return TrainingResult(
         model=state.result.eval().to("cpu"),
         best=state.best_network(),
         best_epoch=state.best_epoch,
@@ -191,7 +197,7 @@ def _fitted(state: State, *, stopped: bool) -> Fitted:
 
 
 def _run_epoch(
-    batches: Batches, change: Callable[[Tensor, Tensor, float], None], spec: TrainSpec, epoch: int, hooks: Hooks
+    batches: Batches, change: Callable[[Tensor, Tensor, float], None], spec: TrainSpec, epoch: int, hooks: TrainingHooks
 ) -> bool:
     """Run the steps of an epoch: `change` takes pixels, labels and the rate. False where the hook ended it early."""
     started, steps = time.perf_counter(), len(batches)

@@ -40,7 +40,7 @@ class TrainSpec:
             labels, see `distil.distilled`; 0 asks for labels alone and needs no teacher.
         temperature: what both networks' logits are divided by before they are compared, 1..100.
         clip: largest norm of the gradient of all weights together, 0..1000; a longer one is scaled down. 0 is none.
-        average: largest decay a step of the weights' moving average, 0..0.99999, see `average.Average`; 0 is none.
+        average: largest decay of the weights' moving average per step, 0..0.99999 (`WeightAverage`); 0 for none.
         precision: `bfloat16` autocast where the device is faster in it (`device.computed_in`), or `float32`.
         seed: of the order of images, the augmentation and, in a training from scratch, the weights.
     """

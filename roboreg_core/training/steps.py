@@ -18,7 +18,7 @@ from roboreg_core.device import computed_in
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.distillation import distilled
 from roboreg_core.training.spec import TrainSpec
-from roboreg_core.training.training_state import State
+from roboreg_core.training.training_state import TrainingState
 
 
 class Batches:
@@ -48,14 +48,14 @@ class Batches:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sums:
+class EpochTotals:
     """Sums over an epoch's steps, scalars on the device: `loss` in float32, `right` (correct predictions) in int64."""
 
     loss: Tensor
     right: Tensor
 
     @classmethod
-    def zeros(cls, device: torch.device) -> Sums:
+    def zeros(cls, device: torch.device) -> EpochTotals:
         """Before the first step."""
         return cls(loss=torch.zeros((), device=device), right=torch.zeros((), dtype=torch.long, device=device))
 
@@ -69,7 +69,7 @@ class Sums:
         return self.loss.item() / len(batches), self.right.item() / batches.seen
 
 
-def step(state: State, spec: TrainSpec, sums: Sums, pixels: Tensor, labels: Tensor) -> None:
+def step(state: TrainingState, spec: TrainSpec, sums: EpochTotals, pixels: Tensor, labels: Tensor) -> None:
     """Change the network once, at the rate that `state.rate` holds, and add to `sums`."""
     # Before the student's pass, so that the activations of both are never in memory together.
     wanted = state.teacher.logits(pixels) if state.teacher is not None else None

@@ -15,7 +15,7 @@ from roboreg_core.errors import CheckpointError
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.training.distillation import Teacher
 from roboreg_core.training.spec import TrainSpec, learning_rate
-from roboreg_core.training.weight_average import Average
+from roboreg_core.training.weight_average import WeightAverage
 
 # 2: the average, the best epoch and the teacher's SHA-256 came in.
 STATE_FORMAT = 2
@@ -39,7 +39,7 @@ class EpochRecord:
 
 
 @dataclass(kw_only=True)
-class State:
+class TrainingState:
     """A training after some whole epochs, or within one.
 
     Attributes:
@@ -55,7 +55,7 @@ class State:
     model: ResNet20
     optimiser: torch.optim.Optimizer
     rate: Tensor
-    average: Average | None = None
+    average: WeightAverage | None = None
     teacher: Teacher | None = None
     history: list[EpochRecord] = field(default_factory=list)
     best: dict[str, Tensor] | None = None
@@ -90,7 +90,7 @@ class State:
         return -math.inf if accuracy is None else accuracy
 
 
-def snapshot(state: State, spec: TrainSpec) -> bytes:
+def snapshot(state: TrainingState, spec: TrainSpec) -> bytes:
     """Everything from which `restore` goes on as if nothing had happened."""
     average = state.average
     content = {
@@ -118,7 +118,7 @@ def _without_neighbours(value: Any) -> Any:
     return value
 
 
-def restore(state: State, spec: TrainSpec, saved: bytes) -> None:
+def restore(state: TrainingState, spec: TrainSpec, saved: bytes) -> None:
     """Set `state`, which was made for `spec`, to what `snapshot` wrote.
 
     Raises `CheckpointError` where that is damaged, of an older format, of other settings or of another teacher.
@@ -141,7 +141,7 @@ def restore(state: State, spec: TrainSpec, saved: bytes) -> None:
     state.history[:] = [EpochRecord(**record) for record in content["history"]]
 
 
-def _refuse_others(content: dict[str, Any], state: State, spec: TrainSpec) -> None:
+def _refuse_others(content: dict[str, Any], state: TrainingState, spec: TrainSpec) -> None:
     if content.get("format") != STATE_FORMAT:
         raise CheckpointError(
             f"a training must resume from a state of format {STATE_FORMAT}, got {content.get('format')}; begin it anew"
@@ -158,7 +158,7 @@ def _refuse_others(content: dict[str, Any], state: State, spec: TrainSpec) -> No
         )
 
 
-def _sha256(state: State) -> str | None:
+def _sha256(state: TrainingState) -> str | None:
     return None if state.teacher is None else state.teacher.sha256
 
 

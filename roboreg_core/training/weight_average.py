@@ -17,7 +17,7 @@ from roboreg_core.models.resnet import ResNet20
 
 
 @dataclass(kw_only=True)
-class Average:
+class WeightAverage:
     """The moving average of weights and of batch norm's statistics.
 
     Attributes:
@@ -31,7 +31,7 @@ class Average:
     steps: int = 0
 
     @classmethod
-    def of(cls, model: ResNet20, decay: float) -> Average:
+    def of(cls, model: ResNet20, decay: float) -> WeightAverage:
         """An average that begins as a copy of `model`."""
         return cls(network=copy.deepcopy(model).eval(), decay=decay)
 

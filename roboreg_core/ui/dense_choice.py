@@ -10,9 +10,9 @@ from typing import Literal
 
 import streamlit as st
 
-from roboreg_core.networks.registry import Baseline
+from roboreg_core.networks.registry import DenseNetwork
 from roboreg_core.ui import keys, panels, shared_state, url_settings
-from roboreg_core.ui.url_settings import Setting
+from roboreg_core.ui.url_settings import UrlSetting
 from roboreg_core.wording import fmt, network_facts
 
 _PROBLEM = "dense-problem"
@@ -56,7 +56,7 @@ def field(on_change: Callable[[], None] | None = None, width: int | Literal["str
     url_settings.follow([_setting(known)])
 
 
-def _known() -> dict[str, Baseline]:
+def _known() -> dict[str, DenseNetwork]:
     return {each.name: each for each in shared_state.networks()}
 
 
@@ -67,11 +67,11 @@ def query(sha256: str) -> dict[str, str]:
     return {keys.BASELINE_NETWORK: found[0]} if found else {}
 
 
-def _setting(known: dict[str, Baseline]) -> Setting:
-    return Setting(key=keys.BASELINE_NETWORK, default=shared_state.DENSE, read=url_settings.one_of(*known))
+def _setting(known: dict[str, DenseNetwork]) -> UrlSetting:
+    return UrlSetting(key=keys.BASELINE_NETWORK, default=shared_state.DENSE, read=url_settings.one_of(*known))
 
 
-def _take_address(known: dict[str, Baseline]) -> None:
+def _take_address(known: dict[str, DenseNetwork]) -> None:
     wanted = url_settings.opened(keys.BASELINE_NETWORK)
     if wanted is not None:
         st.session_state.pop(_PROBLEM, None)

@@ -14,7 +14,7 @@ from roboreg_core.ui import keys, panels, shared_state
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Made:
+class _GeneratedFile:
     content: bytes
     note: str
 
@@ -26,7 +26,7 @@ class _Kind:
     name: str
     label: str
     meaning: str
-    make: Callable[[tuple[str, ...], str | None], _Made]
+    make: Callable[[tuple[str, ...], str | None], _GeneratedFile]
     suffix: str
     mime: str
 
@@ -74,20 +74,20 @@ def _offer(runs: tuple[str, ...], against: str | None, kind: _Kind) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _onnx(runs: tuple[str, ...], against: str | None) -> _Made:
+def _onnx(runs: tuple[str, ...], against: str | None) -> _GeneratedFile:
     del against  # a network is what it is
     export = onnx_for(shared_state.find_run(runs[0]), shared_state.store())
     note = (
         f"onnxruntime's logits are within {export.difference:.1e} of this network's on {export.images:,} test images."
     )
-    return _Made(content=export.content, note=note)
+    return _GeneratedFile(content=export.content, note=note)
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _report(runs: tuple[str, ...], against: str | None) -> _Made:
+def _report(runs: tuple[str, ...], against: str | None) -> _GeneratedFile:
     records = [shared_state.find_run(run) for run in runs]
     baseline = shared_state.find_run(against) if against is not None else None
-    return _Made(
+    return _GeneratedFile(
         content=report_html(records, shared_state.store(), baseline).encode(),
         note="One file with charts, tables, checksums and commands; it loads nothing and runs nothing.",
     )

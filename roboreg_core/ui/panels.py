@@ -16,7 +16,7 @@ from roboreg_core.charts import base
 from roboreg_core.errors import RoboRegError
 from roboreg_core.ui import navigation, presentation
 from roboreg_core.wording import fmt
-from roboreg_core.wording.run_facts import Change
+from roboreg_core.wording.run_facts import JudgedChange
 
 VERDICT_COLOURS = {"gain": "blue", "loss": "orange", "within noise": "gray", "no change": "gray"}
 NOISE_HELP = (
@@ -111,7 +111,7 @@ def tile(label: str, value: str, change: str, verdict: str, **options: Any) -> N
     )
 
 
-def accuracy_tile(label: str, change: Change, baseline: str = "dense", **options: Any) -> None:
+def accuracy_tile(label: str, change: JudgedChange, baseline: str = "dense", **options: Any) -> None:
     """An accuracy or recall, 0..1, with its change in points and the verdict."""
     tile(
         label,
@@ -125,7 +125,12 @@ def accuracy_tile(label: str, change: Change, baseline: str = "dense", **options
 
 
 def cost_tile(
-    label: str, change: Change, shown: Callable[[Any], str], note: str = "", baseline: str = "dense", **options: Any
+    label: str,
+    change: JudgedChange,
+    shown: Callable[[Any], str],
+    note: str = "",
+    baseline: str = "dense",
+    **options: Any,
 ) -> None:
     """An exact count with its change in percent; `shown` writes the count, `note` explains it."""
     fewer = "fewer" if change.difference < 0 else "more"

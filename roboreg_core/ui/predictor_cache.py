@@ -14,7 +14,7 @@ import streamlit as st
 
 from roboreg_core import paths
 from roboreg_core.prediction import forecast as forecasts
-from roboreg_core.prediction.forecast import PRUNED, Asked, Forecast, Score, Scored
+from roboreg_core.prediction.forecast import PRUNED, Forecast, PredictionScore, PredictionSettings, ScoredPrediction
 from roboreg_core.store.store import Store
 from roboreg_core.ui import shared_state
 
@@ -22,7 +22,7 @@ LOOK_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Outlook:
+class ScoredForecast:
     """What is known under one setting.
 
     Attributes:
@@ -32,20 +32,20 @@ class Outlook:
     """
 
     forecast: Forecast
-    scored: tuple[Scored, ...] = ()
-    score: Score | None = None
+    scored: tuple[ScoredPrediction, ...] = ()
+    score: PredictionScore | None = None
 
 
-class Learner:
+class BackgroundLearner:
     """Keeps an outlook for each setting that was asked for, and learns it anew where the store has changed."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._known: dict[Asked, tuple[int, Outlook]] = {}
-        self._under_way: dict[Asked, threading.Thread] = {}
+        self._known: dict[PredictionSettings, tuple[int, ScoredForecast]] = {}
+        self._under_way: dict[PredictionSettings, threading.Thread] = {}
 
-    def outlook(self, asked: Asked) -> Outlook | None:
+    def outlook(self, asked: PredictionSettings) -> ScoredForecast | None:
         """What is known by now; None until something is. Never waits."""
         version = self._store.version()
         with self._lock:
@@ -61,13 +61,13 @@ class Learner:
         for thread in list(self._under_way.values()):
             thread.join()
 
-    def _learn(self, asked: Asked, version: int) -> None:
+    def _learn(self, asked: PredictionSettings, version: int) -> None:
         shared_state.machinery().loaded.wait()  # torch and the engine first: more depends on them
         first = not self._known
         try:
             outlook = learnt(self._store, asked)
         except Exception as error:  # said on the page; a thread has nobody to raise to
-            outlook = Outlook(forecast=Forecast(points=(), missing=f"nothing could be learnt: {error}"))
+            outlook = ScoredForecast(forecast=Forecast(points=(), missing=f"nothing could be learnt: {error}"))
         if first:  # scikit-learn stays, and need not be looked at in each collection
             gc.freeze()
         with self._lock:
@@ -75,7 +75,7 @@ class Learner:
             del self._under_way[asked]
 
 
-def learnt(store: Store, asked: Asked) -> Outlook:
+def learnt(store: Store, asked: PredictionSettings) -> ScoredForecast:
     """The outlook as the store is now; takes as long as it takes."""
     asked = forecasts.learnable(store, asked)
     forecast = forecasts.forecast(store, asked)
@@ -83,15 +83,15 @@ def learnt(store: Store, asked: Asked) -> Outlook:
         _ = curve.rising, curve.accuracy(curve.bound)  # kept by the curve from the first look on
     scored = tuple(forecasts.scores(store, asked))
     score = forecasts.score(row for row in scored if row.stage == PRUNED)
-    return Outlook(forecast=forecast, scored=scored, score=score)
+    return ScoredForecast(forecast=forecast, scored=scored, score=score)
 
 
-def learner() -> Learner:
+def learner() -> BackgroundLearner:
     """The one that all visitors share."""
     return _learner(str(paths.home()), str(paths.recorded()))
 
 
 @st.cache_resource(show_spinner=False)
-def _learner(home: str, recorded: str) -> Learner:
+def _learner(home: str, recorded: str) -> BackgroundLearner:
     del home, recorded  # only the key under which it is kept
-    return Learner(shared_state.store())
+    return BackgroundLearner(shared_state.store())

@@ -11,23 +11,23 @@ import streamlit as st
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.ui import keys, panels, shared_state, url_settings
-from roboreg_core.ui.url_settings import Setting, one_of, within
+from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 from roboreg_core.wording import run_filter
-from roboreg_core.wording.run_filter import Filter
+from roboreg_core.wording.run_filter import RunFilter
 
 ORIGINS = {"recorded": "Recorded", "own": "Own"}
 MOST_TEXT = 100
 _PERCENTS = (keys.LEAST_ACCURACY, keys.LEAST_WORST, keys.MOST_PARAMETERS)
 
 
-def overview(runs: Sequence[Record]) -> Filter:
+def overview(runs: Sequence[Record]) -> RunFilter:
     """Text, method, origin and schedule."""
     methods, presets = _methods(runs), sorted({run_filter.preset_of(record) for record in runs})
     settings = [
-        Setting(key=keys.FIND, default="", read=lambda text: text[:MOST_TEXT]),
-        Setting(key=keys.SHOW_METHOD, default=None, read=one_of(*methods)),
-        Setting(key=keys.SHOW_ORIGIN, default=None, read=one_of(*ORIGINS)),
-        Setting(key=keys.SHOW_PRESET, default=None, read=one_of(*presets)),
+        UrlSetting(key=keys.FIND, default="", read=lambda text: text[:MOST_TEXT]),
+        UrlSetting(key=keys.SHOW_METHOD, default=None, read=one_of(*methods)),
+        UrlSetting(key=keys.SHOW_ORIGIN, default=None, read=one_of(*ORIGINS)),
+        UrlSetting(key=keys.SHOW_PRESET, default=None, read=one_of(*presets)),
     ]
     _restore(settings)
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls-filters"):
@@ -40,7 +40,7 @@ def overview(runs: Sequence[Record]) -> Filter:
         _select("Origin", list(ORIGINS), keys.SHOW_ORIGIN, ORIGINS)
     url_settings.follow(settings)
     value = st.session_state
-    return Filter(
+    return RunFilter(
         text=value[keys.FIND] or "",
         method=value[keys.SHOW_METHOD],
         origin=value[keys.SHOW_ORIGIN],
@@ -48,14 +48,14 @@ def overview(runs: Sequence[Record]) -> Filter:
     )
 
 
-def comparison(runs: Sequence[Record]) -> tuple[Filter, str]:
+def comparison(runs: Sequence[Record]) -> tuple[RunFilter, str]:
     """Method, origin, what a run must reach, and the order."""
     methods = _methods(runs)
     settings = [
-        Setting(key=keys.SORT, default="chosen", read=one_of(*run_filter.ORDERS)),
-        Setting(key=keys.ONLY_METHOD, default=None, read=one_of(*methods)),
-        Setting(key=keys.ONLY_ORIGIN, default=None, read=one_of(*ORIGINS)),
-        *(Setting(key=key, default=None, read=within(0, 100, float)) for key in _PERCENTS),
+        UrlSetting(key=keys.SORT, default="chosen", read=one_of(*run_filter.ORDERS)),
+        UrlSetting(key=keys.ONLY_METHOD, default=None, read=one_of(*methods)),
+        UrlSetting(key=keys.ONLY_ORIGIN, default=None, read=one_of(*ORIGINS)),
+        *(UrlSetting(key=key, default=None, read=within(0, 100, float)) for key in _PERCENTS),
     ]
     _restore(settings)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -75,7 +75,7 @@ def comparison(runs: Sequence[Record]) -> tuple[Filter, str]:
     url_settings.follow(settings)
     value = st.session_state
     shares = {key: None if value[key] is None else value[key] / 100 for key in _PERCENTS}
-    conditions = Filter(
+    conditions = RunFilter(
         method=value[keys.ONLY_METHOD],
         origin=value[keys.ONLY_ORIGIN],
         accuracy=shares[keys.LEAST_ACCURACY],
@@ -104,7 +104,7 @@ def _methods(runs: Sequence[Record]) -> list[str]:
     return sorted({str(record.spec["method"]) for record in runs})
 
 
-def _restore(settings: Sequence[Setting]) -> None:
+def _restore(settings: Sequence[UrlSetting]) -> None:
     """As `address.restore`; what an earlier choice of runs left behind and no run has any more is dropped."""
     url_settings.restore(settings)
     for setting in settings:

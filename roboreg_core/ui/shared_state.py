@@ -16,7 +16,7 @@ import streamlit as st
 from roboreg_core import paths
 from roboreg_core.errors import CheckpointError, JobError, RoboRegError
 from roboreg_core.networks import registry
-from roboreg_core.networks.registry import Baseline
+from roboreg_core.networks.registry import DenseNetwork
 from roboreg_core.networks.spec import NETWORK
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.saved_schedules import SavedSchedule, saved_schedules
@@ -140,7 +140,7 @@ def machinery() -> Machinery:
     return _machinery(str(paths.home()), str(paths.recorded()))
 
 
-def networks() -> list[Baseline]:
+def networks() -> list[DenseNetwork]:
     """All dense networks: those that ship with the project first, then own ones, newest first."""
     return _networks(str(paths.home()), str(paths.recorded()), store().version())
 
@@ -222,13 +222,13 @@ def _previews(home: str, recorded: str) -> dict[PreviewSpec, Preview]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _networks(home: str, recorded: str, version: int) -> list[Baseline]:
+def _networks(home: str, recorded: str, version: int) -> list[DenseNetwork]:
     del version  # only the key under which the list is kept
     return registry.baselines(_store(home, recorded))
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _network(home: str, sha256: str, name: str, _found: Baseline) -> Checkpoint:
+def _network(home: str, sha256: str, name: str, _found: DenseNetwork) -> Checkpoint:
     del home, sha256, name  # only the key under which it is kept
     return registry.checkpoint_of(_found, store())
 

@@ -16,7 +16,7 @@ _WRITTEN = "address-written"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class UrlSetting:
     """A widget's value in the address.
 
     Attributes:
@@ -82,7 +82,7 @@ def write(name: str, text: str | None) -> None:
         st.query_params[name] = text
 
 
-def restore(settings: Sequence[Setting]) -> None:
+def restore(settings: Sequence[UrlSetting]) -> None:
     """Before the widgets: give them what an opened address says, else what they had, else the default."""
     for setting in settings:
         text = opened(setting.key)
@@ -92,7 +92,7 @@ def restore(settings: Sequence[Setting]) -> None:
         st.session_state.setdefault(setting.key, setting.default)
 
 
-def follow(settings: Sequence[Setting]) -> None:
+def follow(settings: Sequence[UrlSetting]) -> None:
     """After the widgets: write into the address what differs from the default."""
     for setting in settings:
         value = st.session_state.get(setting.key, setting.default)

@@ -23,13 +23,13 @@ def long_name(summary: Summary) -> str:
     return "the dense network" if is_dense(summary) else f"the run {run_facts.label(summary.baseline.record)}"
 
 
-def accuracy(summary: Summary) -> run_facts.Change:
+def accuracy(summary: Summary) -> run_facts.JudgedChange:
     """Test accuracy of the last stage against the baseline's, as the paired test judges it."""
     value = run_facts.accuracy(summary.record, summary.final)
     return run_facts.judged(value, summary.baseline.report["accuracy"], summary.paired[summary.final].verdict)
 
 
-def worst_class(summary: Summary) -> tuple[str, run_facts.Change]:
+def worst_class(summary: Summary) -> tuple[str, run_facts.JudgedChange]:
     """The class with the lowest recall, and that recall against the baseline's for the same class."""
     row = summary.worst_class()
     place = summary.classes.index(row["name"])
@@ -37,7 +37,7 @@ def worst_class(summary: Summary) -> tuple[str, run_facts.Change]:
     return row["name"], run_facts.judged(row["recall"], before, summary.paired[summary.final].per_class[place].verdict)
 
 
-def counted(summary: Summary, field: str) -> run_facts.Change:
+def counted(summary: Summary, field: str) -> run_facts.JudgedChange:
     """`parameters`, `macs`, `flops` or `size_bytes` against the baseline's; fewer is a gain."""
     pair = summary.counts[field]
     return run_facts.counted(pair.value, pair.baseline)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roboreg_core.correlation.accuracy_per_mac import PerMac, Slope
+from roboreg_core.correlation.accuracy_per_mac import AccuracyPerMac, Slope
 from roboreg_core.correlation.correlations import PEARSON, Cell, Correlation
 from roboreg_core.correlation.variables import settings_of
 
@@ -44,7 +44,7 @@ def lead(found: Correlation, kind: str = PEARSON) -> str:
     return _capital(text + (_behind(others[0], best, cells[others[0]]) if others else ""))
 
 
-def bought(found: PerMac) -> str:
+def bought(found: AccuracyPerMac) -> str:
     """What a million MACs bought in each stage or block, dearest last: one sentence without its full stop."""
     slopes = sorted(found.slopes, key=lambda slope: -slope.value)
     parts = [f"{_slope(slope)} in {_width(slope.name)}" for slope in slopes]

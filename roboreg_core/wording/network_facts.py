@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from roboreg_core.networks.registry import SHIPPED, Baseline
+from roboreg_core.networks.registry import SHIPPED, DenseNetwork
 from roboreg_core.networks.spec import DEFAULT_BATCH, TRAINED, UPLOADED
 from roboreg_core.wording import fmt
 
@@ -28,7 +28,7 @@ def job_label(spec: dict[str, Any]) -> str:
     return _SEPARATOR.join(parts)
 
 
-def origin_words(baseline: Baseline) -> str:
+def origin_words(baseline: DenseNetwork) -> str:
     """Where it comes from, e.g. `trained here: recipe best, 2 epochs, 10,000 images, seed 0`."""
     start = ORIGIN_WORDS[baseline.origin]
     if baseline.recipe and baseline.epochs:
@@ -39,19 +39,19 @@ def origin_words(baseline: Baseline) -> str:
     return start
 
 
-def accuracy_words(baseline: Baseline) -> str:
+def accuracy_words(baseline: DenseNetwork) -> str:
     """`85.20 % of 10,000 test images`, or that nobody noted it."""
     if baseline.accuracy is None:
         return "accuracy not noted"
     return f"{fmt.percent(baseline.accuracy, 2)} of {fmt.count(baseline.images)} test images"
 
 
-def finding(baseline: Baseline) -> str:
+def finding(baseline: DenseNetwork) -> str:
     """What became of a job: its name and what it scores."""
     return f"Network {fmt.contained(baseline.name)} classifies {accuracy_words(baseline)} rightly."
 
 
-def summary(networks: Sequence[Baseline]) -> str:
+def summary(networks: Sequence[DenseNetwork]) -> str:
     """How many there are and which is right most often, in a sentence."""
     many = fmt.plural(len(networks), "dense network")
     best = max(networks, key=lambda each: each.accuracy or 0.0)
@@ -62,13 +62,13 @@ def summary(networks: Sequence[Baseline]) -> str:
     return f"{many}; the most accurate, {fmt.contained(best.name)}, is right on {accuracy_words(best)}."
 
 
-def choice_words(baseline: Baseline) -> str:
+def choice_words(baseline: DenseNetwork) -> str:
     """Name, origin and accuracy, for a list to choose from."""
     accuracy = f", {fmt.percent(baseline.accuracy)}" if baseline.accuracy is not None else ""
     return f"{fmt.contained(baseline.name)} ({ORIGIN_WORDS[baseline.origin]}{accuracy})"
 
 
-def identity_words(baseline: Baseline) -> str:
+def identity_words(baseline: DenseNetwork) -> str:
     """The beginning of its weights' sum, and since when it is there."""
     made = f"{_SEPARATOR}made {fmt.moment(baseline.created)} UTC" if baseline.created else ""
     return f"SHA-256 {baseline.sha256[:SHA_DIGITS]}{made}"
@@ -89,7 +89,7 @@ def stopped_words(spec: dict[str, Any], status: str, done: int, *, resumable: bo
     return f"The training {'' if status == 'failed' else 'was '}{how} {reached}. {go_on}"
 
 
-def file_name(baseline: Baseline) -> str:
+def file_name(baseline: DenseNetwork) -> str:
     """A name for its weights' file that any system takes."""
     plain = re.sub(r"[^a-z0-9]+", "-", baseline.name.lower()).strip("-")[:40].strip("-")
     return f"{plain or baseline.sha256[:SHA_DIGITS]}.safetensors"

@@ -35,7 +35,7 @@ SCHEDULE_WORDS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class JudgedChange:
     """A figure beside the dense network's.
 
     Attributes:
@@ -88,22 +88,22 @@ def accuracy(record: Record, stage: str | None = None) -> float:
     return float(report_of(record, stage or final_stage(record))["accuracy"])
 
 
-def judged(value: float, baseline: float, verdict: Verdict) -> Change:
+def judged(value: float, baseline: float, verdict: Verdict) -> JudgedChange:
     """An accuracy or recall beside the baseline's on the same images, as the paired test judges it."""
     better = None if not verdict.is_real else verdict.difference > 0
-    return Change(value=value, dense=baseline, margin=verdict.margin, better=better)
+    return JudgedChange(value=value, dense=baseline, margin=verdict.margin, better=better)
 
 
-def counted(value: float, dense: float) -> Change:
+def counted(value: float, dense: float) -> JudgedChange:
     """Two exact counts, of which fewer is better."""
-    return Change(value=value, dense=dense, margin=0.0, better=None if value == dense else value < dense)
+    return JudgedChange(value=value, dense=dense, margin=0.0, better=None if value == dense else value < dense)
 
 
-def rates(value: float, dense: float, images: int) -> Change:
+def rates(value: float, dense: float, images: int) -> JudgedChange:
     """Two shares of so many images each, with the 95 % margin of two independent samples."""
     margin = Z * math.sqrt((value * (1 - value) + dense * (1 - dense)) / images)
     better = None if abs(value - dense) <= margin else value > dense
-    return Change(value=value, dense=dense, margin=margin, better=better)
+    return JudgedChange(value=value, dense=dense, margin=margin, better=better)
 
 
 def best_run(records: Sequence[Record]) -> Record | None:
@@ -128,7 +128,7 @@ def best_reason(record: Record) -> str:
     return f"the most accurate pruned network; none stays within {limit} of the dense one yet"
 
 
-def finding(record: Record, change: Change) -> str:
+def finding(record: Record, change: JudgedChange) -> str:
     """One sentence: what was kept, what that leaves, what it costs; `change` of accuracy against the dense network."""
     schedule = schedule_of(record)
     share = record.result["cost"]["parameters"] / record.result["dense_cost"]["parameters"]
@@ -145,7 +145,7 @@ def schedule_words(schedule: Schedule) -> str:
     return SCHEDULE_WORDS.get(schedule.name or "", f"Keeping {sum(schedule)} of {sum(BOUNDS)} inner filters")
 
 
-def accuracy_words(change: Change) -> str:
+def accuracy_words(change: JudgedChange) -> str:
     """`costs 2.1 points of accuracy`, `gains ...`, or that nothing can be told from noise."""
     points = f"{abs(change.difference) * 100:.1f}"
     if change.better is None:
@@ -240,7 +240,7 @@ def best_epoch_words(record: Record) -> str:
     return f"{kept}; best on validation images was epoch {best['epoch']} ({reached})."
 
 
-def preview_change(preview: Preview) -> Change:
+def preview_change(preview: Preview) -> JudgedChange:
     """A preview's accuracy against the dense network's on the same images, see `rates`."""
     return rates(preview.accuracy, preview.dense_accuracy, preview.images)
 

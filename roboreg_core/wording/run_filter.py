@@ -32,7 +32,7 @@ ORDERS: dict[str, tuple[str, Callable[[Record], float] | None, bool]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Filter:
+class RunFilter:
     """Conditions that a run must meet; None and the empty text let every run pass.
 
     Attributes:
@@ -83,7 +83,7 @@ def preset_of(record: Record) -> str:
 
 def chosen(
     records: Sequence[Record],
-    conditions: Filter,
+    conditions: RunFilter,
     order: str = "chosen",
     names: Mapping[Schedule, Sequence[str]] | None = None,
 ) -> list[Record]:

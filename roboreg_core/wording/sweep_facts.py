@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from roboreg_core.models.costs import DENSE_COST, cost
-from roboreg_core.sweeps.control import State, Status
+from roboreg_core.sweeps.control import SweepState, SweepStatus
 from roboreg_core.sweeps.grid import BLOCKS, LIST, SOURCE, STAGES, Grid
 from roboreg_core.sweeps.spec import SweepSpec
 from roboreg_core.sweeps.sweep_store import Sweep
@@ -69,25 +69,25 @@ def suggested_name(grid: Grid, taken: Sequence[str]) -> str:
     return next(name for name in names if name.casefold() not in known)
 
 
-def finding(found: Sequence[tuple[Sweep, Status]]) -> str:
+def finding(found: Sequence[tuple[Sweep, SweepStatus]]) -> str:
     """What there is and what is at work, in a sentence."""
     if not found:
         return "No sweep yet. Take the source project's 27 schedules below, or type your own, and start it."
     for sweep, status in found:
-        if status.state is State.RUNNING:
+        if status.state is SweepState.RUNNING:
             return f"“{fmt.contained(sweep.name)}” is running: {progress_words(status)}."
     points = sum(status.done for _, status in found)
-    stopped = sum(status.state is State.STOPPED for _, status in found)
+    stopped = sum(status.state is SweepState.STOPPED for _, status in found)
     text = f"{fmt.plural(len(found), 'sweep')} with {fmt.plural(points, 'measured point')}; nothing is running."
     return text + (f" {fmt.plural(stopped, 'sweep')} can be resumed." if stopped else "")
 
 
-def progress_words(status: Status) -> str:
+def progress_words(status: SweepStatus) -> str:
     """`12 of 27 points, about 40 s left`."""
     text = f"{status.done:,} of {fmt.plural(status.total, 'point')}"
-    if status.state is State.RUNNING and status.remaining_seconds:
+    if status.state is SweepState.RUNNING and status.remaining_seconds:
         return f"{text}, about {fmt.duration(status.remaining_seconds)} left"
-    return f"{text}; what is measured stays" if status.state is State.STOPPED else text
+    return f"{text}; what is measured stays" if status.state is SweepState.STOPPED else text
 
 
 def _range(shares: Sequence[float]) -> str:

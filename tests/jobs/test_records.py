@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from roboreg_core.jobs.engine import Engine
-from roboreg_core.jobs.request_queue import QuestionStatus
-from roboreg_core.jobs.task import LocalContext, Question
+from roboreg_core.jobs.request_queue import RequestStatus
+from roboreg_core.jobs.task import LocalContext, Request
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
 from tests.jobs.functions import put_some
@@ -69,9 +69,9 @@ def test_what_is_no_json_is_an_error(engine: Engine, store: Store) -> None:
 
 def test_a_question_leaves_none(engine: Engine, store: Store) -> None:
     how = {"function": "tests.jobs.functions:put_much", "spec": {"name": "asked", "steps": 2}}
-    asked = engine.ask(Question(channel="me", **how))
+    asked = engine.ask(Request(channel="me", **how))
     until(lambda: asked.is_ended)
-    assert asked.status is QuestionStatus.ANSWERED, asked.error
+    assert asked.status is RequestStatus.ANSWERED, asked.error
     assert made(store, "asked") == []
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from roboreg_core.jobs.engine import Engine
-from roboreg_core.jobs.request_queue import QuestionStatus
-from roboreg_core.jobs.task import Question
+from roboreg_core.jobs.request_queue import RequestStatus
+from roboreg_core.jobs.task import Request
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
 from tests.jobs.helpers import TIMEOUT, current, done, payloads, reached, start_module, steps, task, until, worker_pid
@@ -82,12 +82,12 @@ def test_the_same_code_runs_there(engine: Engine, store: Store, cluster: Cluster
 
 def test_a_question_is_answered_there(engine: Engine, store: Store) -> None:
     how = {"function": "tests.jobs.functions:digest", "spec": {}, "inputs": {"weights": b"abc"}}
-    before = engine.ask(Question(channel="me", function="tests.jobs.functions:count", spec={"steps": 10_000}))
+    before = engine.ask(Request(channel="me", function="tests.jobs.functions:count", spec={"steps": 10_000}))
     until(lambda: before.progress)
-    asked = engine.ask(Question(channel="me", **how))
+    asked = engine.ask(Request(channel="me", **how))
     until(lambda: asked.is_ended)
     assert asked.result["sums"]["weights"].startswith("ba7816bf"), asked.error
-    assert before.status is QuestionStatus.SUPERSEDED
+    assert before.status is RequestStatus.SUPERSEDED
 
 
 def test_cancel_and_resume(engine: Engine, store: Store) -> None:

@@ -11,22 +11,22 @@ import pytest
 
 from roboreg_core.errors import JobError
 from roboreg_core.jobs.engine import Engine
-from roboreg_core.jobs.request_queue import Asked, QuestionStatus
-from roboreg_core.jobs.task import Question
+from roboreg_core.jobs.request_queue import PendingRequest, RequestStatus
+from roboreg_core.jobs.task import Request
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
 from tests.jobs.helpers import done, reached, running, task, until
 
-Status = QuestionStatus
+Status = RequestStatus
 
 
 def question(
     function: str = "count", channel: str = "me", inputs: dict[str, bytes] | None = None, **spec: Any
-) -> Question:
-    return Question(channel=channel, function=f"tests.jobs.functions:{function}", spec=spec, inputs=inputs or {})
+) -> Request:
+    return Request(channel=channel, function=f"tests.jobs.functions:{function}", spec=spec, inputs=inputs or {})
 
 
-def answer(asked: Asked) -> dict[str, Any]:
+def answer(asked: PendingRequest) -> dict[str, Any]:
     until(lambda: asked.is_ended)
     assert asked.status is Status.ANSWERED, asked.error
     return asked.result
@@ -111,6 +111,6 @@ def test_an_exception_is_told_in_one_line(engine: Engine, how: str, error: str) 
 
 def test_malformed_questions_are_refused(engine: Engine) -> None:
     with pytest.raises(JobError, match="module:name"):
-        engine.ask(Question(channel="me", function="nocolon", spec={}))
+        engine.ask(Request(channel="me", function="nocolon", spec={}))
     with pytest.raises(JobError, match="lane must be"):
-        engine.ask(Question(channel="me", function="module:name", spec={}, lane="fast"))
+        engine.ask(Request(channel="me", function="module:name", spec={}, lane="fast"))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from roboreg_core.errors import SpecError
-from roboreg_core.jobs.worker import Thinned, one_line
+from roboreg_core.jobs.worker import Throttle, one_line
 from tests.jobs.helpers import until
 
 
 def test_the_newest_of_a_quick_succession_is_sent_though_nothing_follows() -> None:
     sent: list[str] = []
-    thinned = Thinned(sent.append, interval=0.05)
+    thinned = Throttle(sent.append, interval=0.05)
     for text in ("first", "second", "third"):
         thinned.add(text)
     assert sent == ["first"]
@@ -19,7 +19,7 @@ def test_the_newest_of_a_quick_succession_is_sent_though_nothing_follows() -> No
 
 def test_what_is_to_be_kept_is_sent_at_once_in_place_of_older_ones() -> None:
     sent: list[str] = []
-    thinned = Thinned(sent.append, interval=60)
+    thinned = Throttle(sent.append, interval=60)
     for text in ("first", "second"):
         thinned.add(text)
     thinned.add("kept", keep=True)

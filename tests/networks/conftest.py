@@ -11,7 +11,7 @@ import pytest
 from roboreg_core.datasets import sources
 from roboreg_core.datasets.images import Images
 from roboreg_core.models.resnet import ResNet20
-from roboreg_core.networks.registry import Baseline
+from roboreg_core.networks.registry import DenseNetwork
 from roboreg_core.store.store import Store
 from tests.conftest import random_network
 from tests.networks.helpers import keep_network
@@ -36,6 +36,6 @@ def dense() -> ResNet20:
 
 
 @pytest.fixture
-def put(store: Store) -> Callable[..., Baseline]:
+def put(store: Store) -> Callable[..., DenseNetwork]:
     """`put("name", seed=1)` keeps an uploaded network without measuring it."""
     return partial(keep_network, store)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from roboreg_core.models import checkpoints
-from roboreg_core.networks.registry import Baseline, of_record
+from roboreg_core.networks.registry import DenseNetwork, of_record
 from roboreg_core.networks.spec import UploadSpec
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from tests.conftest import random_network
 
 
-def keep_network(store: Store, name: str, seed: int = 1, created: str = "2026-01-01T00:00:00+00:00") -> Baseline:
+def keep_network(store: Store, name: str, seed: int = 1, created: str = "2026-01-01T00:00:00+00:00") -> DenseNetwork:
     """Keep an uploaded network with random weights, without measuring it."""
     content = checkpoints.to_bytes(random_network(seed=seed))
     spec = UploadSpec.of(content, "net.safetensors", name)

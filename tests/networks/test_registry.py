@@ -13,13 +13,13 @@ import pytest
 from roboreg_core import paths
 from roboreg_core.errors import CheckpointError, SpecError, StoreError
 from roboreg_core.networks import management
-from roboreg_core.networks.registry import Baseline, baselines, checkpoint_of, find
+from roboreg_core.networks.registry import DenseNetwork, baselines, checkpoint_of, find
 from roboreg_core.networks.spec import NETWORK, TrainingSpec
 from roboreg_core.runs.dense_network import shipped_content
 from roboreg_core.store.records import Job, JobStatus
 from roboreg_core.store.store import Store
 
-Put = Callable[..., Baseline]
+Put = Callable[..., DenseNetwork]
 
 
 def names(store: Store) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from roboreg_core.prediction.forecast import Asked
+from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.runs.spec import RunSpec
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.store.records import Record
@@ -18,7 +18,7 @@ from tests.sweeps.synthetic_points import made, true_accuracy
 RANDOM = Grid(kind="random", values=tuple((1, bound) for bound in BOUNDS), n=60, seed=1).schedules()
 # Nobody looks at so many, so nothing that ships with the project is under this setting.
 CALIBRATION = 2_999
-ASKED = Asked(
+ASKED = PredictionSettings(
     dense_sha256="d" * 64,
     training_set="bundled",
     method="refit",
@@ -32,7 +32,7 @@ ASKED = Asked(
 RUNS = [PRESETS[name] for name in ("minimal", "three-quarters", "moderate", "quarter")]
 
 
-def put_points(store: Store, schedules: Iterable[Schedule], asked: Asked = ASKED) -> None:
+def put_points(store: Store, schedules: Iterable[Schedule], asked: PredictionSettings = ASKED) -> None:
     """Keep a made-up point of each."""
     setting = {name: getattr(asked, name) for name in ("dense_sha256", "training_set", "calibration", "method")}
     for schedule in schedules:
@@ -41,7 +41,7 @@ def put_points(store: Store, schedules: Iterable[Schedule], asked: Asked = ASKED
         store.put_record(Record(kind=kind, id=identity, created=created, spec=spec, result=result))
 
 
-def put_runs(store: Store, schedules: Iterable[Schedule] = RUNS, asked: Asked = ASKED) -> None:
+def put_runs(store: Store, schedules: Iterable[Schedule] = RUNS, asked: PredictionSettings = ASKED) -> None:
     """Keep a made-up run of each; fine-tuning wins some back."""
     for schedule in schedules:
         right = round(1_000 * true_accuracy(schedule))

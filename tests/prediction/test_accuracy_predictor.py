@@ -14,7 +14,7 @@ from roboreg_core.prediction.finetune_recovery import MIN_RUNS, fit_tuned
 from roboreg_core.prediction.sensitivity import DENSE, curves, plan
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.sweeps.grid import Grid
-from roboreg_core.sweeps.points import Point, Seen
+from roboreg_core.sweeps.points import ClassCounts, Point
 from tests.sweeps.synthetic_points import made, made_all, true_accuracy
 
 BETWEEN = tuple((1, bound) for bound in BOUNDS)
@@ -185,7 +185,7 @@ def test_the_tuned_interval_holds_also_with_few_runs() -> None:
 
 
 def test_a_dense_network_that_is_always_right_breaks_nothing() -> None:
-    perfect = Seen(right=(20,) * 10, images=(20,) * 10)
+    perfect = ClassCounts(right=(20,) * 10, images=(20,) * 10)
     learnt = fit_tuned(np.linspace(0.5, 0.9, 6), np.linspace(0.7, 0.95, 6), perfect)
     assert learnt is not None
     mean, low, high = learnt.predict(np.array([0.0, 0.6, 1.0]))

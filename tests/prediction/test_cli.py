@@ -12,7 +12,7 @@ from roboreg_core import paths
 from roboreg_core.cli import app
 from roboreg_core.errors import SpecError
 from roboreg_core.models import checkpoints
-from roboreg_core.prediction.forecast import Asked
+from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.prediction.sensitivity import DENSE, plan
 from roboreg_core.schedules.schedule import BOUNDS
 from roboreg_core.store.store import Store
@@ -23,7 +23,7 @@ SETTING = ("--images", "bundled", "--calibration", str(CALIBRATION))
 
 
 @pytest.fixture(scope="module")
-def asked() -> Asked:
+def asked() -> PredictionSettings:
     return replace(ASKED, dense_sha256=checkpoints.load("dense").sha256)
 
 
@@ -39,7 +39,7 @@ def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any
 
 
 def test_predict_needs_points_then_answers_with_interval_and_score(
-    store: Store, asked: Asked, capsys: pytest.CaptureFixture[str]
+    store: Store, asked: PredictionSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SpecError, match="measure the schedule dense"):
         app(["predict", "moderate", *SETTING], standalone_mode=False)
@@ -61,7 +61,7 @@ def test_predict_needs_points_then_answers_with_interval_and_score(
 
 @pytest.mark.slow
 def test_sensitivity_measures_what_is_missing_and_prices_a_cluster(
-    store: Store, asked: Asked, capsys: pytest.CaptureFixture[str]
+    store: Store, asked: PredictionSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = DENSE.replace(9, 1)
     put_points(store, [each for each in plan(3).schedules() if each != missing], asked)

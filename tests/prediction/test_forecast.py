@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from roboreg_core import paths
-from roboreg_core.prediction.forecast import PRUNED, TUNED, Asked, forecast, learnable, score, scores
+from roboreg_core.prediction.forecast import PRUNED, TUNED, PredictionSettings, forecast, learnable, score, scores
 from roboreg_core.prediction.sensitivity import plan
 from roboreg_core.store.store import Store
 from tests.prediction.synthetic_store import ASKED, RANDOM, RUNS, put_points, put_runs
@@ -96,7 +96,7 @@ def test_fine_tuning_is_scored_without_its_own_run(store: Store) -> None:
 
 
 @pytest.mark.parametrize("asked", OTHER_TUNINGS)
-def test_another_fine_tuning_is_another_question(store: Store, asked: Asked) -> None:
+def test_another_fine_tuning_is_another_question(store: Store, asked: PredictionSettings) -> None:
     put_points(store, [*SENSITIVITY, *RANDOM])
     put_runs(store, [*RUNS, RANDOM[0]])
     other = forecast(store, asked).predictor

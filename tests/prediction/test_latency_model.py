@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from roboreg_core.models.linear_costs import linear_cost
-from roboreg_core.prediction.latency_model import FEWEST_BY_STAGE, estimate_latency
+from roboreg_core.prediction.latency_model import FEWEST_BY_STAGE, fit_latency_model
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from tests.search.helpers import point_of
 
@@ -26,7 +26,7 @@ def truth(schedule: Schedule) -> float:
 
 def test_a_line_is_found_again() -> None:
     points = [replace(point_of(each), latency=truth(each)) for each in drawn(FEWEST_BY_STAGE + 4)]
-    found = estimate_latency(points)
+    found = fit_latency_model(points)
     assert found is not None
     assert found.n == len(points)
     assert found.error is not None
@@ -39,7 +39,7 @@ def test_a_line_is_found_again() -> None:
 def test_few_schedules_give_one_rate_and_several_timings_of_one_count_by_their_median() -> None:
     dense, quarter = (point_of(PRESETS[name]) for name in ("dense", "quarter"))
     points = [replace(dense, latency=seconds) for seconds in (0.10, 0.11, 0.90)] + [replace(quarter, latency=0.05)]
-    found = estimate_latency(points)
+    found = fit_latency_model(points)
     assert found is not None
     assert (found.n, found.error) == (2, None)
     assert found.line(np.array([BOUNDS]))[0] == pytest.approx(0.11)
@@ -48,7 +48,7 @@ def test_few_schedules_give_one_rate_and_several_timings_of_one_count_by_their_m
 def test_more_work_never_takes_less_time() -> None:
     noise = np.random.default_rng(1)
     points = [replace(point_of(each), latency=float(noise.uniform(0.05, 0.1))) for each in drawn(12)]
-    found = estimate_latency(points)
+    found = fit_latency_model(points)
     assert found is not None
     assert (found.line.each >= 0).all()
     assert found.line.base >= 0
@@ -57,5 +57,5 @@ def test_more_work_never_takes_less_time() -> None:
 
 
 def test_nothing_timed_says_nothing() -> None:
-    assert estimate_latency([point_of(PRESETS["dense"])]) is None
-    assert estimate_latency([]) is None
+    assert fit_latency_model([point_of(PRESETS["dense"])]) is None
+    assert fit_latency_model([]) is None

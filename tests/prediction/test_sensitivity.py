@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
-from roboreg_core.prediction.sensitivity import DENSE, Curves, curves, exchange, plan
+from roboreg_core.prediction.sensitivity import DENSE, SensitivityCurves, curves, exchange, plan
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from tests.sweeps.synthetic_points import made, made_all, seen
 
@@ -21,7 +21,7 @@ CURVES = curves(POINTS)
 schedules = st.tuples(*(st.integers(1, bound) for bound in BOUNDS)).map(Schedule)
 
 
-def only_block_4(shares: dict[int, float], dense: float = 0.9) -> Curves:
+def only_block_4(shares: dict[int, float], dense: float = 0.9) -> SensitivityCurves:
     cut = [made(DENSE.replace(4, count), share=share) for count, share in shares.items()]
     return curves(cut, seen(dense))
 

@@ -3,8 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roboreg_core.pruning.block_tensors import Inner
-from roboreg_core.pruning.filter_mixing import Around, blend, mixed, pure
+from roboreg_core.pruning.block_tensors import BlockTensors
+from roboreg_core.pruning.filter_mixing import OutputPatches, blend, mixed, pure
 from roboreg_core.pruning.least_squares import TAPS
 from roboreg_core.pruning.patches import patches
 from tests.tolerance import assert_same
@@ -14,18 +14,18 @@ def draw(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def seen(width: int = 6, outputs: int = 4, n: int = 300, seed: int = 0) -> Around:
+def seen(width: int = 6, outputs: int = 4, n: int = 300, seed: int = 0) -> OutputPatches:
     channels = torch.cat([draw(n, TAPS, width, seed=seed), torch.ones(n, TAPS, 1)], dim=2)
-    return Around(channels=channels, wanted=draw(n, outputs, seed=seed + 1))
+    return OutputPatches(channels=channels, wanted=draw(n, outputs, seed=seed + 1))
 
 
-def answer(around: Around, mixtures: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def answer(around: OutputPatches, mixtures: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     hidden = (around.channels @ mixtures.T).relu()
     rows = hidden.transpose(1, 2).flatten(1)
     return rows @ weights[:-1] + weights[-1]
 
 
-def error(around: Around, mixtures: torch.Tensor, weights: torch.Tensor) -> float:
+def error(around: OutputPatches, mixtures: torch.Tensor, weights: torch.Tensor) -> float:
     return float((answer(around, mixtures, weights) - around.wanted).square().sum())
 
 
@@ -42,7 +42,7 @@ def test_mixtures_that_were_there_are_found_again() -> None:
     # A block that already computed with mixtures: one that starts at plain filters comes close to it in a few rounds.
     around, kept = seen(n=2_000), torch.tensor([1, 4])
     weights, right = draw(2 * TAPS + 1, 4), pure(kept, 6) + 0.3 * draw(2, 7, seed=3)
-    around = Around(channels=around.channels, wanted=answer(around, right, weights))
+    around = OutputPatches(channels=around.channels, wanted=answer(around, right, weights))
     mixtures = start = pure(kept, 6)
     for _ in range(8):
         mixtures = blend(around, mixtures, weights)
@@ -53,13 +53,13 @@ def test_mixtures_that_were_there_are_found_again() -> None:
 def test_a_block_that_already_answers_right_keeps_its_filters() -> None:
     around, kept = seen(), torch.tensor([3, 1])
     weights = draw(2 * TAPS + 1, 4)
-    around = Around(channels=around.channels, wanted=answer(around, pure(kept, 6), weights))
+    around = OutputPatches(channels=around.channels, wanted=answer(around, pure(kept, 6), weights))
     assert_same(blend(around, pure(kept, 6), weights), pure(kept, 6), terms=2 * TAPS)
 
 
 @pytest.mark.parametrize("channels", [torch.zeros(1, TAPS, 4), torch.ones(1, TAPS, 4), draw(1, TAPS, 4)])
 def test_one_place_or_channels_without_variance_give_finite_mixtures(channels: torch.Tensor) -> None:
-    around = Around(channels=channels, wanted=torch.ones(1, 2))
+    around = OutputPatches(channels=channels, wanted=torch.ones(1, 2))
     mixtures = blend(around, pure(torch.tensor([0, 1]), 3), torch.zeros(2 * TAPS + 1, 2))
     assert torch.isfinite(mixtures).all()
     assert torch.isfinite(blend(around, mixtures, draw(2 * TAPS + 1, 2))).all()
@@ -67,14 +67,14 @@ def test_one_place_or_channels_without_variance_give_finite_mixtures(channels: t
 
 def test_mixed_filters_answer_the_mixture_and_normalise_it() -> None:
     x = draw(40, 3, 6, 6)
-    inner = Inner(
+    inner = BlockTensors(
         conv1=draw(5, 3, 3, 3), gamma=draw(5, seed=1), beta=draw(5, seed=2), mean=draw(5, seed=3),
         var=draw(5, seed=4).abs() + 0.5, conv2=draw(4, 5, 3, 3), eps=1e-5,
     )  # fmt: skip
     weight, bias = inner.folded()
     channels = torch.nn.functional.conv2d(x, weight, bias, padding=1)
     places = torch.arange(36).expand(40, -1)
-    around = Around.of(patches(channels, places), patches(torch.ones(40, 1, 6, 6), places), draw(40 * 36, 4))
+    around = OutputPatches.of(patches(channels, places), patches(torch.ones(40, 1, 6, 6), places), draw(40 * 36, 4))
     mixtures = draw(2, 6, seed=5)
     small = mixed(inner, inner.take(torch.tensor([0, 3])), mixtures, around)
     new_weight, new_bias = small.folded()
@@ -90,5 +90,5 @@ def test_mixed_filters_answer_the_mixture_and_normalise_it() -> None:
 def test_around_is_zero_outside_of_the_image_the_constant_too() -> None:
     corner = torch.tensor([[0]])
     rows, inside = (patches(torch.ones(1, count, 4, 4), corner) for count in (2, 1))
-    around = Around.of(rows, inside, torch.zeros(1, 3))
+    around = OutputPatches.of(rows, inside, torch.zeros(1, 3))
     assert around.channels[0].sum(1).tolist() == [0, 0, 0, 0, 3, 3, 0, 3, 3]

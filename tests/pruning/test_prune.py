@@ -9,7 +9,7 @@ from roboreg_core.evaluation.logits import logits
 from roboreg_core.models.checkpoints import to_bytes
 from roboreg_core.models.costs import cost
 from roboreg_core.models.resnet import ResNet20
-from roboreg_core.pruning.block_tensors import Inner
+from roboreg_core.pruning.block_tensors import BlockTensors
 from roboreg_core.pruning.calibration import PLACES
 from roboreg_core.pruning.criteria import SCORES
 from roboreg_core.pruning.features import ROWS, filter_rows, folded_rows, raw_rows
@@ -259,7 +259,7 @@ def test_merges_follow_their_formulas() -> None:
     def draw(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=generator)
 
-    inner = Inner(
+    inner = BlockTensors(
         conv1=draw(3, 2, 3, 3), gamma=draw(3), beta=draw(3), mean=draw(3), var=draw(3).abs() + 0.5,
         conv2=draw(4, 3, 3, 3), eps=1e-5,
     )  # fmt: skip
@@ -298,7 +298,7 @@ def test_merges_follow_their_formulas() -> None:
 
 
 def test_a_merge_of_dead_filters_is_dead_and_finite() -> None:
-    inner = Inner(
+    inner = BlockTensors(
         conv1=torch.zeros(2, 1, 3, 3), gamma=torch.zeros(2), beta=torch.tensor([0.5, 0.7]), mean=torch.ones(2),
         var=torch.zeros(2), conv2=torch.ones(1, 2, 3, 3), eps=1e-5,
     )  # fmt: skip

@@ -6,7 +6,7 @@ import torch
 
 from roboreg_core.datasets.images import Images
 from roboreg_core.models.resnet import ResNet20
-from roboreg_core.pruning.block_context import Site
+from roboreg_core.pruning.block_context import BlockContext
 from roboreg_core.pruning.calibration import PLACES, reference
 from roboreg_core.pruning.least_squares import TAPS, error
 from roboreg_core.pruning.methods import parse
@@ -33,7 +33,10 @@ def test_refit_is_never_worse_on_its_images_than_the_merge_it_starts_from(
     dense = reference(model, few_images, 0)
     inputs = tuple(x + 0.1 for x in dense.inputs) if mended else dense.inputs
     for k in (2, 9):
-        sites = [Site(1, model.blocks[0], parse(name), 0, inputs, dense.blocks[0], mended) for name in (plain, solved)]
+        sites = [
+            BlockContext(1, model.blocks[0], parse(name), 0, inputs, dense.blocks[0], mended)
+            for name in (plain, solved)
+        ]
         before, after = (prune_block(site, k) for site in sites)
         # conv1 is solved as well where the inputs have changed, so that each is measured on its own channels.
         errors = [
@@ -47,9 +50,11 @@ def test_a_block_that_keeps_all_mends_what_came_before(make_network: Make, few_i
     model = make_network()
     dense = reference(model, few_images, 0)
     wrong = tuple(x * 0.8 for x in dense.inputs)
-    sites = [Site(1, model.blocks[0], parse(name), 0, wrong, dense.blocks[0], True) for name in ("merge", "refit")]
+    sites = [
+        BlockContext(1, model.blocks[0], parse(name), 0, wrong, dense.blocks[0], True) for name in ("merge", "refit")
+    ]
     as_it_was, mended = (torch.cat(advance(site, prune_block(site, 16))) for site in sites)
-    right = Site(1, model.blocks[0], parse("merge"), 0, dense.inputs, dense.blocks[0])
+    right = BlockContext(1, model.blocks[0], parse("merge"), 0, dense.inputs, dense.blocks[0])
     wanted = torch.cat(advance(right, prune_block(right, 16)))
     assert float((mended - wanted).square().mean()) < float((as_it_was - wanted).square().mean()) / 4
 
@@ -57,7 +62,7 @@ def test_a_block_that_keeps_all_mends_what_came_before(make_network: Make, few_i
 def test_advancing_is_the_block_in_eval_mode(make_network: Make, few_images: Images) -> None:
     model = make_network()
     dense = reference(model, few_images, 0)
-    site = Site(1, model.blocks[0], parse("merge"), 0, dense.inputs, dense.blocks[0])
+    site = BlockContext(1, model.blocks[0], parse("merge"), 0, dense.inputs, dense.blocks[0])
     with torch.no_grad():
         expected = model.blocks[0](torch.cat(dense.inputs))
     assert_same(torch.cat(advance(site, prune_block(site, 16))), expected, terms=TAPS * BOUNDS[0], depth=2)
@@ -75,7 +80,8 @@ def test_channels_mixed_from_kept_ones_are_those_of_the_new_filters(
             whole = block(whole)
         inputs = (whole,)
     known, again = (
-        Site(number, model.blocks[number - 1], parse("refit"), 0, inputs, dense.blocks[number - 1]) for _ in range(2)
+        BlockContext(number, model.blocks[number - 1], parse("refit"), 0, inputs, dense.blocks[number - 1])
+        for _ in range(2)
     )
     mixed = prune_block(known, 5)
     monkeypatch.setattr("roboreg_core.pruning.block_context.KEPT_BYTES", 0)

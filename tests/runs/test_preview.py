@@ -18,7 +18,7 @@ from roboreg_core.models import checkpoints
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.prune import prune
 from roboreg_core.runs import preview
-from roboreg_core.runs.preview import Preview, PreviewSpec, measure, precision_on, question_for
+from roboreg_core.runs.preview import Preview, PreviewSpec, measure, precision_on, preview_request
 from roboreg_core.runs.spec import spec_for
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 
@@ -30,7 +30,7 @@ WALK = (START.replace(9, 5), START.replace(9, 7), START.replace(2, 3), PRESETS["
 def small_sets(few_images: Images, images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "training_images", lambda choice="auto": few_images)
     monkeypatch.setattr(sources, "validation_images", lambda: images)
-    monkeypatch.setattr(preview, "_BENCH", preview._Bench())
+    monkeypatch.setattr(preview, "_BENCH", preview._PreviewState())
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_what_does_not_change_pruning_does_not_change_a_preview(dense: checkpoin
     assert PreviewSpec.of(run) == PreviewSpec.of(replace(run, epochs=9, learning_rate=0.3, distil=False))
     spec = PreviewSpec.of(run)
     assert PreviewSpec.from_json(spec.to_json()) == spec
-    assert question_for(spec, dense, "me").inputs == {"dense": dense.content}
+    assert preview_request(spec, dense, "me").inputs == {"dense": dense.content}
 
 
 def test_another_network_than_the_one_named_is_refused(dense: checkpoints.Checkpoint) -> None:

@@ -8,8 +8,8 @@ from roboreg_core.errors import ScheduleError
 from roboreg_core.schedules.editing import (
     LONGEST,
     SCALES,
-    History,
-    Sketch,
+    EditedSchedule,
+    EditHistory,
     blocks_of,
     changed_blocks,
     named_blocks,
@@ -20,9 +20,11 @@ from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from tests.schedules.test_schedule import schedules
 
 blocks = st.integers(1, 9)
-sketches = st.builds(Sketch, schedule=schedules, locked=st.frozensets(blocks), linked=st.frozensets(st.integers(1, 3)))
+sketches = st.builds(
+    EditedSchedule, schedule=schedules, locked=st.frozensets(blocks), linked=st.frozensets(st.integers(1, 3))
+)
 scales = st.floats(*SCALES)
-MODERATE = Sketch(schedule=PRESETS["moderate"])
+MODERATE = EditedSchedule(schedule=PRESETS["moderate"])
 
 
 @st.composite
@@ -43,7 +45,7 @@ steps = st.one_of(
 
 @given(sketches, moves(), scales, schedules)
 def test_a_locked_block_stays_whatever_moves(
-    sketch: Sketch, move: tuple[int, int], percent: float, other: Schedule
+    sketch: EditedSchedule, move: tuple[int, int], percent: float, other: Schedule
 ) -> None:
     for changed in (sketch.move(*move), sketch.scale(percent), sketch.take(other)):
         assert changed.locked == sketch.locked
@@ -52,7 +54,9 @@ def test_a_locked_block_stays_whatever_moves(
 
 
 @given(sketches, moves())
-def test_a_linked_stage_moves_by_the_same_count_as_far_as_there_is_room(sketch: Sketch, move: tuple[int, int]) -> None:
+def test_a_linked_stage_moves_by_the_same_count_as_far_as_there_is_room(
+    sketch: EditedSchedule, move: tuple[int, int]
+) -> None:
     block, count = move
     after = sketch.move(block, count)
     if block in sketch.locked:
@@ -81,7 +85,7 @@ def test_equal_blocks_of_a_linked_stage_stay_equal(schedule: Schedule, move: tup
 
 
 @given(sketches, scales, scales)
-def test_scaling_stays_within_bounds_and_keeps_the_order(sketch: Sketch, one: float, other: float) -> None:
+def test_scaling_stays_within_bounds_and_keeps_the_order(sketch: EditedSchedule, one: float, other: float) -> None:
     less, more = (sketch.scale(percent).schedule for percent in sorted((one, other)))
     for low, high, bound in zip(less, more, BOUNDS, strict=True):
         assert 1 <= low <= high <= bound
@@ -113,7 +117,9 @@ def test_what_is_not_there_is_refused(block: int) -> None:
 
 
 @given(sketches, schedules)
-def test_opening_gives_exactly_the_schedule_and_unlocks_what_it_changes(sketch: Sketch, schedule: Schedule) -> None:
+def test_opening_gives_exactly_the_schedule_and_unlocks_what_it_changes(
+    sketch: EditedSchedule, schedule: Schedule
+) -> None:
     opened = sketch.open(schedule)
     assert opened.schedule == schedule
     assert opened.linked == sketch.linked
@@ -122,7 +128,7 @@ def test_opening_gives_exactly_the_schedule_and_unlocks_what_it_changes(sketch: 
 
 
 @given(sketches, blocks, st.integers(1, 3))
-def test_toggling_twice_changes_nothing(sketch: Sketch, block: int, stage: int) -> None:
+def test_toggling_twice_changes_nothing(sketch: EditedSchedule, block: int, stage: int) -> None:
     assert sketch.toggle_lock(block) != sketch
     assert sketch.toggle_lock(block).toggle_lock(block) == sketch
     assert sketch.toggle_link(stage).toggle_link(stage) == sketch
@@ -130,8 +136,8 @@ def test_toggling_twice_changes_nothing(sketch: Sketch, block: int, stage: int) 
 
 
 @given(sketches, st.lists(steps, max_size=12))
-def test_undo_takes_back_and_redo_does_again(sketch: Sketch, changes: list) -> None:
-    history = History(now=sketch)
+def test_undo_takes_back_and_redo_does_again(sketch: EditedSchedule, changes: list) -> None:
+    history = EditHistory(now=sketch)
     for change in changes:
         done = history.do(change(history.now))
         if done.now == history.now:
@@ -154,14 +160,14 @@ def test_undo_takes_back_and_redo_does_again(sketch: Sketch, changes: list) -> N
 
 
 def test_the_history_is_long_and_ends() -> None:
-    history = History(now=MODERATE)
+    history = EditHistory(now=MODERATE)
     for step in range(LONGEST + 30):
         history = history.do(history.now.move(9, 1 + step % 2))
     assert len(history.past) == LONGEST >= 50
 
 
 @given(sketches, steps)
-def test_what_changed_is_named(sketch: Sketch, change) -> None:
+def test_what_changed_is_named(sketch: EditedSchedule, change) -> None:
     after = change(sketch)
     named = changed_blocks(sketch, after)
     assert named == changed_blocks(after, sketch)

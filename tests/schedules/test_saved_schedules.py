@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from roboreg_core.errors import ScheduleError, StoreError
 from roboreg_core.schedules import saved_schedules, schedule_file
 from roboreg_core.schedules.notes_and_tags import clean_note, clean_tags, split_tags
-from roboreg_core.schedules.saved_schedules import Draft
+from roboreg_core.schedules.saved_schedules import ScheduleDraft
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.store.store import Store
 from tests.charts.records import make_record
@@ -30,13 +30,13 @@ LETTERS = st.characters(categories=["L", "N", "P", "S"])
 TEXTS = st.text(LETTERS, max_size=40)
 NAMES = st.text(LETTERS, min_size=1, max_size=60).filter(lambda text: len(text.casefold()) > 0)
 DRAFTS = st.builds(
-    Draft,
+    ScheduleDraft,
     name=NAMES,
     note=TEXTS,
     tags=st.lists(st.text("abc<>\u05d0", min_size=1, max_size=9), max_size=4).map(tuple),
     schedule=st.builds(Schedule, st.tuples(*(st.integers(1, bound) for bound in BOUNDS))),
 )
-HALF = Draft(name="half", schedule=PRESETS["moderate"], note="for the meeting", tags=("a", "b"))
+HALF = ScheduleDraft(name="half", schedule=PRESETS["moderate"], note="for the meeting", tags=("a", "b"))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def store(tmp_path: Path) -> Store:
 
 
 @given(drafts=st.lists(DRAFTS, min_size=1, max_size=4))
-def test_a_file_gives_back_what_was_written(drafts: list[Draft]) -> None:
+def test_a_file_gives_back_what_was_written(drafts: list[ScheduleDraft]) -> None:
     assert schedule_file.read(schedule_file.write(drafts).encode()) == drafts
 
 
@@ -113,7 +113,7 @@ def test_importing_twice_adds_once(store: Store) -> None:
 
 def test_which_saved_schedules_a_run_has(store: Store) -> None:
     for name, preset in (("a", "moderate"), ("b", "quarter"), ("c", "moderate")):
-        saved_schedules.save(store, Draft(name=name, schedule=PRESETS[preset]))
+        saved_schedules.save(store, ScheduleDraft(name=name, schedule=PRESETS[preset]))
     found = saved_schedules.using(saved_schedules.saved_schedules(store), make_record(PRESETS["moderate"]))
     assert [each.name for each in found] == ["a", "c"]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from roboreg_core.prediction.sensitivity import plan
 from roboreg_core.schedules.schedule import BOUNDS, Schedule
-from roboreg_core.sweeps.points import Point, Seen
+from roboreg_core.sweeps.points import ClassCounts, Point
 
 IMAGES = 200
 DENSE = 0.92
@@ -21,12 +21,12 @@ def accuracy_of(counts: np.ndarray, weights: np.ndarray = WEIGHTS) -> np.ndarray
     return np.asarray(1 / (1 + np.exp(-odds)))
 
 
-def seen_of(schedule: Schedule, weights: np.ndarray = WEIGHTS, images: int = IMAGES) -> Seen:
+def seen_of(schedule: Schedule, weights: np.ndarray = WEIGHTS, images: int = IMAGES) -> ClassCounts:
     """What such a network sees of so many images a class; class 3 suffers twice, others less."""
     accuracy = float(accuracy_of(np.array([schedule.clusters]), weights)[0])
     lost = DENSE - accuracy
     shares = [DENSE - lost * (1.9 if label == 3 else 0.9) for label in range(10)]
-    return Seen(right=tuple(round(images * max(0.0, share)) for share in shares), images=(images,) * 10)
+    return ClassCounts(right=tuple(round(images * max(0.0, share)) for share in shares), images=(images,) * 10)
 
 
 def point_of(schedule: Schedule, weights: np.ndarray = WEIGHTS) -> Point:

@@ -14,25 +14,27 @@ from roboreg_core.prediction.sensitivity import curves
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.search import best_schedules
 from roboreg_core.search.best_schedules import Candidate, greedy
-from roboreg_core.search.candidate_pool import Pool, gather
+from roboreg_core.search.candidate_pool import CandidatePool, gather
 from roboreg_core.search.limits import Limits, uniform_counts, within
-from roboreg_core.search.surrogate import Sums, sums
+from roboreg_core.search.surrogate import AdditiveSurrogate, sums
 from tests.search.helpers import points_of_curves
 
 BUDGETS = (0.09, 0.2, 0.35, 0.5, 0.51, 0.8, 0.97)
 
 
 @pytest.fixture(scope="module")
-def outlook() -> Sums:
+def outlook() -> AdditiveSurrogate:
     return sums(curves(points_of_curves()))
 
 
 @pytest.fixture(scope="module")
-def by_macs(outlook: Sums) -> Pool:
+def by_macs(outlook: AdditiveSurrogate) -> CandidatePool:
     return gather(outlook, [linear_cost("macs")])
 
 
-def test_a_pool_holds_each_schedule_once_with_its_own_accuracy(outlook: Sums, by_macs: Pool) -> None:
+def test_a_pool_holds_each_schedule_once_with_its_own_accuracy(
+    outlook: AdditiveSurrogate, by_macs: CandidatePool
+) -> None:
     assert len(np.unique(by_macs.counts, axis=0)) == len(by_macs.counts)
     assert by_macs.counts.tolist() == sorted(by_macs.counts.tolist())
     np.testing.assert_allclose(by_macs.accuracy, outlook.accuracy(by_macs.counts), rtol=1e-12)
@@ -92,7 +94,7 @@ def test_limits_survive_json_and_say_what_they_are() -> None:
     ],
     ids=lambda limits: limits.words,
 )
-def test_answers_keep_the_limits_exactly(limits: Limits, outlook: Sums) -> None:
+def test_answers_keep_the_limits_exactly(limits: Limits, outlook: AdditiveSurrogate) -> None:
     found = greedy(limits, outlook)
     assert 1 <= len(found.answers) <= best_schedules.ANSWERS
     for each in (*found.answers, *found.front):
@@ -104,7 +106,7 @@ def test_answers_keep_the_limits_exactly(limits: Limits, outlook: Sums) -> None:
 
 @pytest.mark.parametrize("kind", COUNTED)
 @pytest.mark.parametrize("row", [5, 20, 31, 47, 60])
-def test_no_uniform_schedule_of_that_cost_is_better(kind: str, row: int, outlook: Sums) -> None:
+def test_no_uniform_schedule_of_that_cost_is_better(kind: str, row: int, outlook: AdditiveSurrogate) -> None:
     counts = uniform_counts()[row]
     uniform = Schedule(tuple(counts.tolist()))
     best = greedy(Limits(**{kind: getattr(cost(uniform), kind)}), outlook).answers[0]
@@ -112,7 +114,7 @@ def test_no_uniform_schedule_of_that_cost_is_better(kind: str, row: int, outlook
     assert best.predicted >= outlook.accuracy(counts[None])[0]
 
 
-def test_a_wider_limit_never_gives_a_worse_answer(outlook: Sums, by_macs: Pool) -> None:
+def test_a_wider_limit_never_gives_a_worse_answer(outlook: AdditiveSurrogate, by_macs: CandidatePool) -> None:
     budgets = np.linspace(0.06, 0.99, 25)
     best = [greedy(Limits(macs=float(budget)), outlook, pool=by_macs).answers[0].accuracy for budget in budgets]
     assert best == sorted(best)
@@ -124,7 +126,7 @@ def test_a_wider_limit_never_gives_a_worse_answer(outlook: Sums, by_macs: Pool) 
 
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_where_losses_add_up_the_answer_is_close_to_the_best_there_is(
-    budget: float, outlook: Sums, by_macs: Pool
+    budget: float, outlook: AdditiveSurrogate, by_macs: CandidatePool
 ) -> None:
     limits = Limits(macs=budget)
     found = greedy(limits, outlook, pool=by_macs).answers[0]
@@ -132,7 +134,7 @@ def test_where_losses_add_up_the_answer_is_close_to_the_best_there_is(
     assert lost <= 1.04 * least_lost(outlook, limits.caps["macs"]) + 1e-3
 
 
-def least_lost(outlook: Sums, cap: float) -> float:
+def least_lost(outlook: AdditiveSurrogate, cap: float) -> float:
     """The least sum of losses within so many MACs, by dynamic programming over the greatest common divisor."""
     line = linear_cost("macs")
     unit = int(np.gcd.reduce(line.each.astype(np.int64)))
@@ -150,23 +152,25 @@ def least_lost(outlook: Sums, cap: float) -> float:
     return float(best[-1])
 
 
-def test_the_answer_depends_on_no_chance_and_no_order(outlook: Sums, by_macs: Pool) -> None:
+def test_the_answer_depends_on_no_chance_and_no_order(outlook: AdditiveSurrogate, by_macs: CandidatePool) -> None:
     limits = Limits(macs=0.4, class_drop=0.1)
     shuffled = np.random.default_rng(1).permutation(len(by_macs.counts))
-    other = Pool(counts=by_macs.counts[shuffled], accuracy=by_macs.accuracy[shuffled])
+    other = CandidatePool(counts=by_macs.counts[shuffled], accuracy=by_macs.accuracy[shuffled])
     assert greedy(limits, outlook) == greedy(limits, outlook, pool=by_macs) == greedy(limits, outlook, pool=other)
     backwards = sums(curves(points_of_curves()[::-1]))
     assert greedy(limits, backwards) == greedy(limits, outlook)
 
 
-def test_answers_differ_from_each_other(outlook: Sums, by_macs: Pool) -> None:
+def test_answers_differ_from_each_other(outlook: AdditiveSurrogate, by_macs: CandidatePool) -> None:
     found = greedy(Limits(macs=0.5), outlook, pool=by_macs).answers
     shares = np.array([each.schedule.clusters for each in found]) / np.array(BOUNDS)
     apart = np.abs(shares[:, None] - shares[None]).sum(2)[~np.eye(len(found), dtype=bool)]
     assert apart.min() >= best_schedules.APART
 
 
-def test_impossible_limits_together_are_refused_with_what_would_do(outlook: Sums, by_macs: Pool) -> None:
+def test_impossible_limits_together_are_refused_with_what_would_do(
+    outlook: AdditiveSurrogate, by_macs: CandidatePool
+) -> None:
     with pytest.raises(SpecError, match=r"no schedule is predicted to keep.*limit drop must be at least 0\.\d+ here"):
         greedy(Limits(macs=0.1, drop=0.01), outlook, pool=by_macs)
     with pytest.raises(SpecError, match="limit class_drop must be at least") as refused:
@@ -175,7 +179,9 @@ def test_impossible_limits_together_are_refused_with_what_would_do(outlook: Sums
     assert greedy(Limits(macs=0.1, class_drop=enough), outlook, pool=by_macs).answers
 
 
-def test_limits_that_are_missed_by_less_than_predictions_are_off_are_doubtful(outlook: Sums, by_macs: Pool) -> None:
+def test_limits_that_are_missed_by_less_than_predictions_are_off_are_doubtful(
+    outlook: AdditiveSurrogate, by_macs: CandidatePool
+) -> None:
     with pytest.raises(SpecError) as refused:
         greedy(Limits(macs=0.1, class_drop=0.01), outlook, pool=by_macs)
     enough = float(str(refused.value).split("at least ")[1].split()[0])
@@ -187,7 +193,7 @@ def test_limits_that_are_missed_by_less_than_predictions_are_off_are_doubtful(ou
 
 
 def test_a_class_that_suffers_more_is_seen_and_a_limit_on_it_buys_a_larger_network(
-    outlook: Sums, by_macs: Pool
+    outlook: AdditiveSurrogate, by_macs: CandidatePool
 ) -> None:
     free = greedy(Limits(drop=0.05), outlook, pool=by_macs).answers[0]
     assert free.worst_class == 3
@@ -196,7 +202,7 @@ def test_a_class_that_suffers_more_is_seen_and_a_limit_on_it_buys_a_larger_netwo
     assert cost(kept.schedule).macs > cost(free.schedule).macs
 
 
-def test_latency_is_limited_by_an_estimated_line(outlook: Sums) -> None:
+def test_latency_is_limited_by_an_estimated_line(outlook: AdditiveSurrogate) -> None:
     with pytest.raises(SpecError, match="limit latency needs networks that were timed"):
         greedy(Limits(latency=0.1), outlook)
     line = LinearCost(base=0.01, each=linear_cost("macs").each * 1e-9)
@@ -207,7 +213,7 @@ def test_latency_is_limited_by_an_estimated_line(outlook: Sums) -> None:
     assert 0.029 < best.latency <= 0.03
 
 
-def test_candidates_survive_json_and_say_their_noise(outlook: Sums, by_macs: Pool) -> None:
+def test_candidates_survive_json_and_say_their_noise(outlook: AdditiveSurrogate, by_macs: CandidatePool) -> None:
     [first, *_] = greedy(Limits(macs=0.5), outlook, pool=by_macs).answers
     assert Candidate.from_json(first.to_json()) == first
     # 200 images a class, both networks: about five points.
@@ -216,7 +222,7 @@ def test_candidates_survive_json_and_say_their_noise(outlook: Sums, by_macs: Poo
     assert first.to_json()["macs"] == cost(first.schedule).macs
 
 
-def test_only_what_was_measured_within_the_limits_is_an_answer(outlook: Sums) -> None:
+def test_only_what_was_measured_within_the_limits_is_an_answer(outlook: AdditiveSurrogate) -> None:
     counts = np.array([PRESETS[name].clusters for name in ("quarter", "moderate", "three-quarters", "dense")])
     bare = best_schedules.candidates(counts, outlook)
     measured = [replace(each, measured=seen) for each, seen in zip(bare, _seen_of(bare), strict=True)]
@@ -229,7 +235,7 @@ def test_only_what_was_measured_within_the_limits_is_an_answer(outlook: Sums) ->
     assert smallest.measured is not None
 
 
-def _seen_of(bare: tuple[Candidate, ...]) -> list[best_schedules.Seen]:
+def _seen_of(bare: tuple[Candidate, ...]) -> list[best_schedules.ClassCounts]:
     from tests.search.helpers import seen_of
 
     return [seen_of(each.schedule) for each in bare]

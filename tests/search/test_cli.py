@@ -15,7 +15,7 @@ from roboreg_core.models import checkpoints
 from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.store import Store
-from roboreg_core.sweeps.spec import Setting
+from roboreg_core.sweeps.spec import PruneSettings
 from tests.search.helpers import points_of_curves
 from tests.sweeps.helpers import put_point
 
@@ -25,7 +25,7 @@ SMALL = ["--method", "l1", "--calibration", "20", "--images", "bundled", "--devi
 
 @pytest.fixture
 def known(store: Store) -> Store:
-    setting = Setting(
+    setting = PruneSettings(
         method="l1",
         recalibrate=False,
         calibration=20,

@@ -22,10 +22,10 @@ from roboreg_core.search.limits import Limits
 from roboreg_core.search.spec import SEARCH, SearchSpec, known, latency_fields, searches
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps import sweep_store
-from roboreg_core.sweeps.spec import POINT, Setting
+from roboreg_core.sweeps.spec import POINT, PruneSettings
 from tests.search.helpers import points_of_curves
 from tests.sweeps.helpers import put_point
-from tests.sweeps.test_execute import Desk
+from tests.sweeps.test_execute import RequestQueue
 
 pytestmark = pytest.mark.usefixtures("small_sets")
 LIMITS = Limits(macs=0.2)
@@ -38,14 +38,14 @@ def dense(make_network: Callable[..., ResNet20]) -> Checkpoint:
 
 
 @pytest.fixture
-def setting(dense: Checkpoint) -> Setting:
-    return Setting(
+def setting(dense: Checkpoint) -> PruneSettings:
+    return PruneSettings(
         method="l1", recalibrate=False, calibration=20, seed=0, dense_sha256=dense.sha256, training_set="bundled"
     )
 
 
 @pytest.fixture
-def store(store: Store, setting: Setting) -> Store:
+def store(store: Store, setting: PruneSettings) -> Store:
     """With the sensitivity of every block, as if measured."""
     for point in points_of_curves():
         put_point(store, replace(point, **setting.to_json()))
@@ -53,12 +53,12 @@ def store(store: Store, setting: Setting) -> Store:
 
 
 @pytest.fixture
-def spec(setting: Setting) -> SearchSpec:
+def spec(setting: PruneSettings) -> SearchSpec:
     return SearchSpec(limits=LIMITS, setting=setting, trials=9, device="cpu")
 
 
-def desk(spec: SearchSpec, dense: Checkpoint, store: Store, **settings: Any) -> Desk:
-    return Desk(inputs=execute._inputs(spec, dense, store), **settings)
+def desk(spec: SearchSpec, dense: Checkpoint, store: Store, **settings: Any) -> RequestQueue:
+    return RequestQueue(inputs=execute._inputs(spec, dense, store), **settings)
 
 
 def test_it_measures_within_the_limits_and_hands_every_point_over(

@@ -14,30 +14,30 @@ from roboreg_core.prediction.sensitivity import curves
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.search import best_schedules
 from roboreg_core.search.limits import Limits
-from roboreg_core.search.refinement import BATCH, Effort, Trial, measured_candidates, refine
-from roboreg_core.search.surrogate import Sums, sums
+from roboreg_core.search.refinement import BATCH, SearchBudget, Trial, measured_candidates, refine
+from roboreg_core.search.surrogate import AdditiveSurrogate, sums
 from roboreg_core.search.surrogate_update import mended
-from roboreg_core.sweeps.points import Seen
+from roboreg_core.sweeps.points import ClassCounts
 from tests.search.helpers import WEIGHTS, accuracy_of, points_of_curves, seen_of
 
 # What the network does in truth: block 7 matters far less than its curve says, block 3 more.
 TRUTH = WEIGHTS * np.array([1, 1, 2.0, 1, 1, 1, 0.2, 1, 1])
 HALF = Limits(macs=0.5)
-Measure = Callable[[Sequence[Schedule]], list[Seen]]
+Measure = Callable[[Sequence[Schedule]], list[ClassCounts]]
 
 
 @pytest.fixture(scope="module")
-def outlook() -> Sums:
+def outlook() -> AdditiveSurrogate:
     return sums(curves(points_of_curves()))
 
 
-def measure(schedules: Sequence[Schedule]) -> list[Seen]:
+def measure(schedules: Sequence[Schedule]) -> list[ClassCounts]:
     return [seen_of(schedule, TRUTH, images=5_000) for schedule in schedules]
 
 
 @pytest.fixture(scope="module")
-def trials(outlook: Sums) -> list[Trial]:
-    return refine(HALF, measure, outlook, Effort(trials=26))
+def trials(outlook: AdditiveSurrogate) -> list[Trial]:
+    return refine(HALF, measure, outlook, SearchBudget(trials=26))
 
 
 def test_so_many_different_schedules_are_measured_all_within_the_limits(trials: list[Trial]) -> None:
@@ -47,7 +47,7 @@ def test_so_many_different_schedules_are_measured_all_within_the_limits(trials: 
     assert trials[0].seen == measure([trials[0].schedule])[0]
 
 
-def test_measuring_finds_what_the_curves_do_not_know(outlook: Sums, trials: list[Trial]) -> None:
+def test_measuring_finds_what_the_curves_do_not_know(outlook: AdditiveSurrogate, trials: list[Trial]) -> None:
     def truth(schedule: Schedule) -> float:
         return float(accuracy_of(np.array([schedule.clusters]), TRUTH)[0])
 
@@ -60,23 +60,23 @@ def test_measuring_finds_what_the_curves_do_not_know(outlook: Sums, trials: list
     assert any(each.front for each in found)
 
 
-def test_an_interrupted_search_goes_on_as_if_it_had_not_been(outlook: Sums, trials: list[Trial]) -> None:
+def test_an_interrupted_search_goes_on_as_if_it_had_not_been(outlook: AdditiveSurrogate, trials: list[Trial]) -> None:
     kept: list[list[Trial]] = []
     refine(
         HALF,
         measure,
         outlook,
-        Effort(trials=2 * BATCH),
+        SearchBudget(trials=2 * BATCH),
         on_trials=lambda found: kept.append(list(found)),
     )
     assert [len(each) for each in kept] == [BATCH, 2 * BATCH]
     read = [Trial.from_json(trial.to_json()) for trial in kept[-1]]
-    assert refine(HALF, measure, outlook, Effort(trials=26), known=read) == trials
+    assert refine(HALF, measure, outlook, SearchBudget(trials=26), known=read) == trials
 
 
-def test_the_smallest_within_losses_is_found_and_truly_keeps_them(outlook: Sums) -> None:
+def test_the_smallest_within_losses_is_found_and_truly_keeps_them(outlook: AdditiveSurrogate) -> None:
     limits = Limits(drop=0.03, class_drop=0.05)
-    found = refine(limits, measure, outlook, Effort(trials=24))
+    found = refine(limits, measure, outlook, SearchBudget(trials=24))
     [best, *_] = best_schedules.answers(limits, measured_candidates(found, outlook))
     assert best.measured is not None
     assert best.drop <= 0.03
@@ -85,7 +85,7 @@ def test_the_smallest_within_losses_is_found_and_truly_keeps_them(outlook: Sums)
     assert cost(best.schedule).macs < 0.6 * cost(PRESETS["dense"]).macs
 
 
-def test_an_outlook_learns_how_much_each_block_counts(outlook: Sums) -> None:
+def test_an_outlook_learns_how_much_each_block_counts(outlook: AdditiveSurrogate) -> None:
     drawn = np.random.default_rng(0).integers([2, 2, 2, 4, 4, 4, 8, 8, 8], [17] * 3 + [33] * 3 + [65] * 3, size=(60, 9))
     schedules = [Schedule(tuple(row)) for row in drawn.tolist()]
     measured = list(zip(schedules, measure(schedules), strict=True))
@@ -100,19 +100,19 @@ def test_an_outlook_learns_how_much_each_block_counts(outlook: Sums) -> None:
 
 
 def test_trials_of_a_source_that_is_no_longer_used_are_read_and_gone_on_from(
-    outlook: Sums, trials: list[Trial]
+    outlook: AdditiveSurrogate, trials: list[Trial]
 ) -> None:
     old = [Trial.from_json({**trial.to_json(), "source": "sampler"}) for trial in trials[: 2 * BATCH]]
-    found = refine(HALF, measure, outlook, Effort(trials=3 * BATCH), known=old)
+    found = refine(HALF, measure, outlook, SearchBudget(trials=3 * BATCH), known=old)
     assert found[: 2 * BATCH] == old
     assert {trial.source for trial in found[2 * BATCH :]} == {"exchange"}
 
 
-def test_nonsense_is_refused(outlook: Sums) -> None:
+def test_nonsense_is_refused(outlook: AdditiveSurrogate) -> None:
     with pytest.raises(SpecError, match=r"trials must be 1..1000, got 0"):
-        Effort(trials=0)
+        SearchBudget(trials=0)
     with pytest.raises(SpecError, match="limit latency needs networks that were timed"):
-        refine(Limits(latency=1.0), measure, outlook, Effort(trials=1))
+        refine(Limits(latency=1.0), measure, outlook, SearchBudget(trials=1))
     line = linear_cost("macs")
     with pytest.raises(SpecError, match=r"limit latency must be at least .*raise it"):
-        refine(Limits(latency=0.5), measure, outlook, Effort(trials=1), latency=line)
+        refine(Limits(latency=0.5), measure, outlook, SearchBudget(trials=1), latency=line)

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from roboreg_core.errors import StoreError
 from roboreg_core.store.names import folded
-from roboreg_core.store.records import LONGEST_NAME, Saved
+from roboreg_core.store.records import LONGEST_NAME, SavedItem
 from roboreg_core.store.store import Store
 from tests.store.helpers import python
 
 
-def item(name: str, item_id: str = "", **changes: object) -> Saved:
-    return Saved(id=item_id or f"id of {name}", kind="test", name=name, **changes)  # type: ignore[arg-type]
+def item(name: str, item_id: str = "", **changes: object) -> SavedItem:
+    return SavedItem(id=item_id or f"id of {name}", kind="test", name=name, **changes)  # type: ignore[arg-type]
 
 
 def names(store: Store) -> list[str]:
@@ -51,7 +51,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @settings(max_examples=25)
 @given(name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=LONGEST_NAME))
 def test_numbered_names_are_new_and_not_too_long(crowded: Store, name: str) -> None:
-    items = [Saved(id=uuid.uuid4().hex, kind="test", name=name) for _ in range(3)]
+    items = [SavedItem(id=uuid.uuid4().hex, kind="test", name=name) for _ in range(3)]
     kept = crowded.saved.add(items, number=True)
     standing = crowded.saved.standing("test")
     assert len({folded(each.name) for each in standing}) == len(standing)

@@ -10,7 +10,7 @@ from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps.grid import STAGES, Grid
-from roboreg_core.sweeps.points import Point, Seen
+from roboreg_core.sweeps.points import ClassCounts, Point
 from roboreg_core.sweeps.spec import SweepSpec, point_record, sweep_for
 
 GRID = Grid(kind=STAGES, values=((2, 4), (4, 8), (8, 16)))
@@ -20,8 +20,8 @@ def sweep_of(dense: Checkpoint, grid: Grid = GRID, name: str = "small", **settin
     return sweep_for(name, grid, dense, "bundled", **{"method": "l1", "calibration": 20, **settings})
 
 
-def seen(right: int, images: int = 100) -> Seen:
-    return Seen(right=(right,) * 10, images=(images,) * 10)
+def seen(right: int, images: int = 100) -> ClassCounts:
+    return ClassCounts(right=(right,) * 10, images=(images,) * 10)
 
 
 def point_of(sweep: SweepSpec, schedule: Schedule, seed: int = 0, right: int = 50, **more: Any) -> Point:

@@ -9,13 +9,13 @@ from roboreg_core.models.costs import cost
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.seeding import numpy_generator
 from roboreg_core.sweeps.grid import SOURCE
-from roboreg_core.sweeps.points import Point, Seen
+from roboreg_core.sweeps.points import ClassCounts, Point
 
 
-def seen(accuracy: float, images: int = 1_000) -> Seen:
+def seen(accuracy: float, images: int = 1_000) -> ClassCounts:
     """Every class with this share right, as nearly as whole images allow."""
     right = min(images, max(0, round(accuracy * images)))
-    return Seen(right=(right,) * 10, images=(images,) * 10)
+    return ClassCounts(right=(right,) * 10, images=(images,) * 10)
 
 
 def saturating(schedule: Schedule) -> float:

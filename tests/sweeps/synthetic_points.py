@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from roboreg_core.schedules.schedule import BOUNDS, Schedule
-from roboreg_core.sweeps.points import Point, Seen
+from roboreg_core.sweeps.points import ClassCounts, Point
 
 IMAGES = (200,) * 10
 DENSE_SHARE = 0.93
@@ -20,10 +20,10 @@ def true_accuracy(schedule: Schedule) -> float:
     return 0.1 + (DENSE_SHARE - 0.1) * math.exp(-0.04 * lost)
 
 
-def seen(share: float) -> Seen:
+def seen(share: float) -> ClassCounts:
     """So large a share right of 2,000 images, as evenly over the classes as it goes."""
     right = round(2_000 * share)
-    return Seen(right=tuple((right + place) // 10 for place in range(10)), images=IMAGES)
+    return ClassCounts(right=tuple((right + place) // 10 for place in range(10)), images=IMAGES)
 
 
 def made(schedule: Schedule, *, share: float | None = None, tuned: float | None = None, seed: int = 0) -> Point:

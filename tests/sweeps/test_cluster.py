@@ -18,7 +18,7 @@ from roboreg_core.models import checkpoints
 from roboreg_core.store.records import JobStatus, Record
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps import control
-from roboreg_core.sweeps.control import State, status
+from roboreg_core.sweeps.control import SweepState, status
 from roboreg_core.sweeps.grid import STAGES, Grid
 from roboreg_core.sweeps.local import sweep_here
 from roboreg_core.sweeps.sweep_store import Sweep, find_sweep, points_of
@@ -124,12 +124,12 @@ def test_the_sweep_is_the_local_one_whatever_dies(cluster: Cluster, tmp_path: Pa
     try:
         sweep = find_sweep(store, spec.name)
         assert sweep.spec == spec
-        assert status(store, sweep).state is State.STOPPED, "the jobs of an app that was killed are interrupted"
+        assert status(store, sweep).state is SweepState.STOPPED, "the jobs of an app that was killed are interrupted"
         jobs = control.resume(engine, sweep, dense)
         assert len(jobs) > WORKERS, "subtrees, so that all workers have something to do"
         cluster.kill_worker(running_worker(store, sweep))
-        until(lambda: status(store, sweep).state is not State.RUNNING, timeout=PATIENCE)
-        assert status(store, sweep).state is State.COMPLETE, status(store, sweep).error
+        until(lambda: status(store, sweep).state is not SweepState.RUNNING, timeout=PATIENCE)
+        assert status(store, sweep).state is SweepState.COMPLETE, status(store, sweep).error
         until(lambda: all(store.get_job(job.id).status is JobStatus.FINISHED for job in jobs))
         lost = [event for job in jobs for event in store.list_events(job.id) if event.payload.get("worker") == "lost"]
         assert len(lost) == 1, "the death of a worker cost its own part and no other"

@@ -16,7 +16,7 @@ from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.records import JobStatus, Record
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps import control
-from roboreg_core.sweeps.control import State, status
+from roboreg_core.sweeps.control import SweepState, status
 from roboreg_core.sweeps.grid import STAGES, Grid, of_schedules
 from roboreg_core.sweeps.spec import SweepSpec
 from roboreg_core.sweeps.sweep_jobs import STOPPING, parts
@@ -56,7 +56,7 @@ def engine(shared: Engine) -> Iterator[Engine]:
     assert store.get_job(blocker.id) is None
 
 
-def state(engine: Engine, sweep) -> State:
+def state(engine: Engine, sweep) -> SweepState:
     return status(engine.store, find_sweep(engine.store, sweep.id)).state
 
 
@@ -71,7 +71,7 @@ def test_a_part_a_seed_and_only_what_is_missing(engine: Engine, dense: Checkpoin
     sweep = control.start(engine, spec, dense)
     assert queued(engine) == [GRID.schedules(), GRID.schedules()[1:]]
     found = status(engine.store, sweep)
-    assert (found.state, found.done, found.total, len(found.jobs)) == (State.RUNNING, 1, 16, 2)
+    assert (found.state, found.done, found.total, len(found.jobs)) == (SweepState.RUNNING, 1, 16, 2)
     assert found.remaining_seconds > 0
     assert control.start(engine, spec, dense) == sweep
     assert len(queued(engine)) == 2, "what is asked for again is already under way"
@@ -81,7 +81,7 @@ def test_stopped_and_resumed(engine: Engine, dense: Checkpoint) -> None:
     spec = sweep_of(dense)
     sweep = control.start(engine, spec, dense)
     control.stop(engine, sweep)
-    until(lambda: state(engine, sweep) is State.STOPPED)
+    until(lambda: state(engine, sweep) is SweepState.STOPPED)
     assert queued(engine) == []
     for schedule in GRID.schedules()[:5]:
         put_point(engine.store, point_of(spec, schedule))
@@ -90,7 +90,7 @@ def test_stopped_and_resumed(engine: Engine, dense: Checkpoint) -> None:
     assert len(engine.store.list_jobs("sweep-part")) == 1, "the job that was stopped is forgotten"
     for schedule in GRID.schedules()[5:]:
         put_point(engine.store, point_of(spec, schedule))
-    assert state(engine, sweep) is State.COMPLETE
+    assert state(engine, sweep) is SweepState.COMPLETE
     control.stop(engine, sweep)
 
 
@@ -98,9 +98,9 @@ def test_one_whose_job_was_resumed_by_hand_is_not_stopping(engine: Engine, dense
     sweep = control.start(engine, sweep_of(dense), dense)
     (job,) = status(engine.store, sweep).jobs
     control.stop(engine, sweep)
-    until(lambda: state(engine, sweep) is State.STOPPED)
+    until(lambda: state(engine, sweep) is SweepState.STOPPED)
     assert engine.resume(job.id).id == job.id
-    assert state(engine, sweep) is State.RUNNING
+    assert state(engine, sweep) is SweepState.RUNNING
     assert control.resume(engine, sweep, dense) == [], "its job is at all of its points"
 
 
@@ -111,7 +111,7 @@ def test_points_that_another_sweep_is_at_are_awaited(engine: Engine, dense: Chec
     assert len(status(engine.store, other).jobs) == 2
     control.stop(engine, other)
     until(lambda: len(queued(engine)) == 1)
-    assert state(engine, first) is State.RUNNING
+    assert state(engine, first) is SweepState.RUNNING
     lean = control.start(engine, sweep_of(dense, name="lean", test=False), dense)
     assert status(engine.store, lean).jobs, "whoever measures test images measures validation images too"
     assert len(queued(engine)) == 1
@@ -130,13 +130,13 @@ def test_extended_under_its_name(engine: Engine, dense: Checkpoint) -> None:
     assert [(each.name, each.id) for each in sweeps(store)] == [("small", wide.id)]
     assert queued(engine) == [GRID.schedules(), [each for each in WIDER.schedules() if each not in GRID.schedules()]]
     control.stop(engine, wide)
-    until(lambda: state(engine, wide) is State.STOPPED)
+    until(lambda: state(engine, wide) is SweepState.STOPPED)
     assert queued(engine) == [], "the narrower one's job is stopped with it"
     assert len(store.list_jobs("sweep-part")) == 2
     (job,) = control.resume(engine, wide, dense)
     assert [each.id for each in store.list_jobs("sweep-part")] == [job.id], "and forgotten with its own"
     control.stop(engine, wide)
-    until(lambda: state(engine, wide) is State.STOPPED)
+    until(lambda: state(engine, wide) is SweepState.STOPPED)
     for schedule in GRID.schedules():
         put_point(store, point_of(spec, schedule))
     deeper = control.extend(engine, wide, replace(spec, grid=WIDER, seeds=(0, 7)), dense)
@@ -206,7 +206,7 @@ def test_deleting_needs_a_stop_and_keeps_the_points(engine: Engine, dense: Check
     with pytest.raises(StoreError, match="stop it first"):
         control.delete(engine.store, sweep)
     control.stop(engine, sweep)
-    until(lambda: state(engine, sweep) is State.STOPPED)
+    until(lambda: state(engine, sweep) is SweepState.STOPPED)
     control.delete(engine.store, sweep)
     assert sweeps(engine.store) == []
     assert len(engine.store.list_records("point")) == 1
@@ -239,10 +239,10 @@ def test_with_fine_tuning_it_is_made_of_runs(engine: Engine, dense: Checkpoint) 
     assert {job.key for job in jobs} == {spec.record_id(*point) for point in spec.points()[1:]}
     assert len(status(store, sweep).jobs) == 7
     control.stop(engine, sweep)
-    until(lambda: state(engine, sweep) is State.STOPPED)
+    until(lambda: state(engine, sweep) is SweepState.STOPPED)
     again = control.resume(engine, sweep, dense)
     assert {job.id for job in again} == {job.id for job in jobs}, "each goes on from its last epoch"
-    assert state(engine, sweep) is State.RUNNING
+    assert state(engine, sweep) is SweepState.RUNNING
     control.stop(engine, sweep)
 
 
@@ -251,7 +251,7 @@ def test_a_record_of_a_part_says_nothing_about_its_points(engine: Engine, dense:
     sweep = control.start(engine, sweep_of(dense), dense)
     (job,) = store.list_jobs("sweep-part")
     control.stop(engine, sweep)
-    until(lambda: state(engine, sweep) is State.STOPPED)
+    until(lambda: state(engine, sweep) is SweepState.STOPPED)
     store.put_record(Record(kind="sweep-part", id=job.key, created="2026", spec=job.spec, result={}))
     control.resume(engine, sweep, dense)
     assert queued(engine) == [GRID.schedules()]
@@ -277,11 +277,11 @@ def test_a_worker_measures_stops_and_goes_on(shared: Engine) -> None:
     until(running(store, job))
     until(lambda: status(store, sweep).done >= 2)
     control.stop(shared, sweep)
-    assert status(store, sweep).state in (State.STOPPING, State.STOPPED)
-    if status(store, sweep).state is State.STOPPING:
+    assert status(store, sweep).state in (SweepState.STOPPING, SweepState.STOPPED)
+    if status(store, sweep).state is SweepState.STOPPING:
         with pytest.raises(JobError, match="still stopping"):
             control.resume(shared, sweep, dense)
-    until(lambda: status(store, sweep).state is State.STOPPED)
+    until(lambda: status(store, sweep).state is SweepState.STOPPED)
     before = {point.record: point for point in points_of(store, sweep)}
     assert 2 <= len(before) < 8
     (job,) = control.resume(shared, sweep, dense)
@@ -290,4 +290,4 @@ def test_a_worker_measures_stops_and_goes_on(shared: Engine) -> None:
     after = {point.record: point for point in points_of(store, sweep)}
     assert len(after) == 8
     assert all(after[record] == point for record, point in before.items()), "not one was measured again"
-    assert status(store, sweep).state is State.COMPLETE
+    assert status(store, sweep).state is SweepState.COMPLETE

@@ -8,11 +8,11 @@ import torch
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
 from roboreg_core.schedules.schedule import PRESETS
-from roboreg_core.sweeps.points import Point, Seen, frame, from_json, to_json
+from roboreg_core.sweeps.points import ClassCounts, Point, frame, from_json, to_json
 
 
-def seen(right: int = 4) -> Seen:
-    return Seen(right=(right,) * 10, images=(5,) * 10)
+def seen(right: int = 4) -> ClassCounts:
+    return ClassCounts(right=(right,) * 10, images=(5,) * 10)
 
 
 def point() -> Point:
@@ -24,7 +24,7 @@ def test_counts_of_predictions() -> None:
     labels = torch.arange(10).repeat(3)
     predicted = labels.clone()
     predicted[:5] = 9
-    found = Seen.of(predicted, labels)
+    found = ClassCounts.of(predicted, labels)
     assert found.right == (2,) * 5 + (3,) * 5
     assert found.accuracy == pytest.approx(25 / 30)
     assert found.recalls[0] == pytest.approx(2 / 3)
@@ -47,4 +47,4 @@ def test_costs_are_of_what_stayed_and_the_frame_tells_what_was_not_measured() ->
 @pytest.mark.parametrize("right", [(6,) + (0,) * 9, (0,) * 9])
 def test_impossible_counts_are_refused(right: tuple[int, ...]) -> None:
     with pytest.raises(SpecError):
-        Seen(right=right, images=(5,) * 10)
+        ClassCounts(right=right, images=(5,) * 10)

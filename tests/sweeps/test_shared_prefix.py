@@ -14,8 +14,8 @@ from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
 from roboreg_core.schedules.schedule import PRESETS, Schedule, by_stage
 from roboreg_core.sweeps import shared_prefix as walking
-from roboreg_core.sweeps.points import Seen
-from roboreg_core.sweeps.shared_prefix import Trail, walk
+from roboreg_core.sweeps.points import ClassCounts
+from roboreg_core.sweeps.shared_prefix import SharedPrefixEvaluator, walk
 from tests.tolerance import assert_same_logits
 
 Make = Callable[..., ResNet20]
@@ -46,7 +46,7 @@ def test_points_are_those_of_schedules_measured_one_by_one(
     for point in points[::2]:
         alone = prune(model, point.schedule, spec, calibration=images).model
         for name, several in sets.items():
-            seen = Seen.of(logits(alone, several).argmax(1), several.labels)
+            seen = ClassCounts.of(logits(alone, several).argmax(1), several.labels)
             assert getattr(point, name) == seen
         assert (point.method, point.recalibrate, point.kept) == (spec.method, spec.recalibrate, alone.schedule)
 
@@ -54,7 +54,7 @@ def test_points_are_those_of_schedules_measured_one_by_one(
 def test_logits_behind_a_shared_beginning_equal_those_of_a_whole_pass(make_network: Make, few_images: Images) -> None:
     pruner = Pruner(make_network(), PruneSpec(method="l1"))
     networks = [pruner.prune(schedule).model for schedule in sorted(TREE, key=lambda each: each.clusters)]
-    trail = Trail(few_images, torch.device("cpu"), MEMORY)
+    trail = SharedPrefixEvaluator(few_images, torch.device("cpu"), MEMORY)
     # Some are kept, some not; the same network again, and one that begins anew.
     for network, branches in zip(
         [*networks, networks[-1], networks[0]], [[6, 3], [8], [], [3], [1], [], [], [], []], strict=True
@@ -78,7 +78,7 @@ def test_a_network_begins_at_the_deepest_of_what_it_shares(
 ) -> None:
     pruner = Pruner(make_network(), PruneSpec(method="l1"))
     first, second = (fold_batch_norm(pruner.prune(by_stage((4, 8, k))).model) for k in (8, 16))
-    trail = Trail(few_images, torch.device("cpu"), MEMORY)
+    trail = SharedPrefixEvaluator(few_images, torch.device("cpu"), MEMORY)
     trail.logits(first, [6, 3], lambda: None)
     begun: list[int] = []
     through = ResNet20.through

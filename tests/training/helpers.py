@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from roboreg_core.training.loop import EpochRecord, Fitted
+from roboreg_core.training.loop import EpochRecord, TrainingResult
 from roboreg_core.training.spec import TrainSpec
 
 SPEC = TrainSpec(recipe="test", epochs=3, batch_size=16, learning_rate=0.05, precision="float32", seed=5)
 STEPS = 3  # 50 images; the last two would make a small batch
 
 
-class Saved:
+class SavedItem:
     """Hooks that keep every epoch's record and state."""
 
     def __init__(self) -> None:
@@ -42,5 +42,5 @@ def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
     return all(torch.equal(first[name], second[name]) for name in first)
 
 
-def without_times(fitted: Fitted) -> list[EpochRecord]:
+def without_times(fitted: TrainingResult) -> list[EpochRecord]:
     return [replace(record, seconds=0.0) for record in fitted.history]

@@ -17,8 +17,8 @@ from roboreg_core.evaluation.logits import logits
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.training import cuda_graphs, loop
-from roboreg_core.training.cuda_graphs import WARM_UP, Repeated
-from roboreg_core.training.loop import Hooks, StepProgress, fit
+from roboreg_core.training.cuda_graphs import WARM_UP, RepeatedStep
+from roboreg_core.training.loop import StepProgress, TrainingHooks, fit
 from tests.training.helpers import SPEC, same, without_times
 
 # What reads a number from the device, has a shape that depends on one, or brings a new constant there: each of them
@@ -92,7 +92,7 @@ FULL = replace(SPEC, distil_weight=0.9, average=0.9, clip=0.5, label_smoothing=0
 
 def test_every_call_does_its_work_once() -> None:
     recorder, total = Recorder(), torch.zeros(2)
-    repeated = Repeated(total.add_, record=recorder)
+    repeated = RepeatedStep(total.add_, record=recorder)
     for number in range(10):
         repeated(torch.full((2,), float(number)))
         assert recorder.recordings == (number >= WARM_UP)
@@ -102,7 +102,7 @@ def test_every_call_does_its_work_once() -> None:
 
 def test_inputs_of_another_shape_are_worked_on_as_they_come() -> None:
     recorder, total = Recorder(), torch.zeros(())
-    repeated = Repeated(lambda value: total.add_(value.sum()), record=recorder)
+    repeated = RepeatedStep(lambda value: total.add_(value.sum()), record=recorder)
     for size in (2, 2, 3, 2, 2, 1, 2):
         repeated(torch.ones(size))
     repeated(torch.ones(2, dtype=torch.long))
@@ -111,7 +111,7 @@ def test_inputs_of_another_shape_are_worked_on_as_they_come() -> None:
 
 def test_a_failed_recording_says_why_and_goes_on() -> None:
     total = torch.zeros(())
-    repeated = Repeated(total.add_, record=refuses)
+    repeated = RepeatedStep(total.add_, record=refuses)
     for _ in range(6):
         repeated(torch.ones(()))
     assert total.item() == 6
@@ -120,7 +120,7 @@ def test_a_failed_recording_says_why_and_goes_on() -> None:
 
 def test_inputs_keep_their_order_in_memory() -> None:
     seen: list[bool] = []
-    repeated = Repeated(
+    repeated = RepeatedStep(
         lambda pixels: seen.append(pixels.is_contiguous(memory_format=torch.channels_last)), record=Recorder()
     )
     repeated(torch.zeros(2, 3, 4, 4).to(memory_format=torch.channels_last))
@@ -173,7 +173,7 @@ def test_no_step_waits_for_the_device(
         steps.append(progress)
         waiting.on = progress.step < progress.steps
 
-    hooks = Hooks(on_step=within)
+    hooks = TrainingHooks(on_step=within)
     with waiting:
         waiting.on = False
         fit(start, few_images, spec, teacher=teacher, keep_zeros=True, hooks=hooks)

@@ -12,10 +12,10 @@ from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.schedules.schedule import PRESETS
-from roboreg_core.training.loop import Fitted, Hooks, StepProgress, fit
+from roboreg_core.training.loop import StepProgress, TrainingHooks, TrainingResult, fit
 from roboreg_core.training.spec import TrainSpec, best
 from tests.tolerance import assert_same, assert_same_loss
-from tests.training.helpers import SPEC, STEPS, Saved, same, weights, without_times
+from tests.training.helpers import SPEC, STEPS, SavedItem, same, weights, without_times
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +24,14 @@ def start(make_network: Callable[..., ResNet20]) -> ResNet20:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(start: ResNet20, few_images: Images) -> tuple[Fitted, Saved]:
-    saved = Saved()
-    return fit(start, few_images, SPEC, validation=few_images, hooks=Hooks(on_epoch=saved)), saved
+def uninterrupted(start: ResNet20, few_images: Images) -> tuple[TrainingResult, SavedItem]:
+    saved = SavedItem()
+    return fit(start, few_images, SPEC, validation=few_images, hooks=TrainingHooks(on_epoch=saved)), saved
 
 
 @pytest.mark.parametrize("done", [1, 2, 3])
 def test_a_resumed_training_equals_an_uninterrupted_one(
-    start: ResNet20, few_images: Images, uninterrupted: tuple[Fitted, Saved], done: int
+    start: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem], done: int
 ) -> None:
     whole, saved = uninterrupted
     resumed = fit(start, few_images, SPEC, validation=few_images, resume=saved.states[done - 1])
@@ -40,7 +40,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(
     assert resumed.history[:done] == whole.history[:done]
 
 
-def test_the_seed_decides(start: ResNet20, few_images: Images, uninterrupted: tuple[Fitted, Saved]) -> None:
+def test_the_seed_decides(start: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]) -> None:
     whole, _ = uninterrupted
     again = fit(start, few_images, SPEC)
     other = fit(start, few_images, replace(SPEC, seed=6))
@@ -66,11 +66,11 @@ def test_the_given_network_is_left_alone(
 
 @pytest.mark.parametrize("steps", [0, STEPS, STEPS + 2, 2 * STEPS])
 def test_a_stopped_training_keeps_its_last_whole_epoch(
-    start: ResNet20, few_images: Images, uninterrupted: tuple[Fitted, Saved], steps: int
+    start: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem], steps: int
 ) -> None:
     _, saved = uninterrupted
     asked = iter(range(100))
-    fitted = fit(start, few_images, SPEC, hooks=Hooks(should_stop=lambda: next(asked) >= steps))
+    fitted = fit(start, few_images, SPEC, hooks=TrainingHooks(should_stop=lambda: next(asked) >= steps))
     epochs = steps // STEPS
     assert fitted.stopped
     assert len(fitted.history) == epochs
@@ -79,11 +79,11 @@ def test_a_stopped_training_keeps_its_last_whole_epoch(
     assert not fitted.model.training
 
 
-def test_a_training_that_is_not_stopped_says_so(uninterrupted: tuple[Fitted, Saved]) -> None:
+def test_a_training_that_is_not_stopped_says_so(uninterrupted: tuple[TrainingResult, SavedItem]) -> None:
     assert not uninterrupted[0].stopped
 
 
-def test_epochs_are_recorded(uninterrupted: tuple[Fitted, Saved], few_images: Images) -> None:
+def test_epochs_are_recorded(uninterrupted: tuple[TrainingResult, SavedItem], few_images: Images) -> None:
     whole, saved = uninterrupted
     assert list(whole.history) == saved.records
     assert [record.epoch for record in whole.history] == [1, 2, 3]
@@ -105,7 +105,7 @@ def test_without_validation_there_is_none(start: ResNet20, few_images: Images) -
 
 def test_steps_are_told(start: ResNet20, few_images: Images) -> None:
     told: list[StepProgress] = []
-    fit(start, few_images, SPEC, hooks=Hooks(on_step=told.append))
+    fit(start, few_images, SPEC, hooks=TrainingHooks(on_step=told.append))
     assert [(progress.epoch, progress.step) for progress in told] == [
         (epoch, step) for epoch in (1, 2, 3) for step in (1, 2, 3)
     ]
@@ -115,7 +115,7 @@ def test_steps_are_told(start: ResNet20, few_images: Images) -> None:
 
 def test_fewer_images_than_a_batch_make_one_step(start: ResNet20, few_images: Images) -> None:
     told: list[StepProgress] = []
-    fit(start, few_images, replace(SPEC, epochs=1, batch_size=128), hooks=Hooks(on_step=told.append))
+    fit(start, few_images, replace(SPEC, epochs=1, batch_size=128), hooks=TrainingHooks(on_step=told.append))
     assert [progress.steps for progress in told] == [1]
 
 
@@ -132,7 +132,7 @@ def test_fewer_images_than_a_batch_make_one_step(start: ResNet20, few_images: Im
     ids=str,
 )
 def test_other_settings_cannot_resume(
-    start: ResNet20, few_images: Images, uninterrupted: tuple[Fitted, Saved], change: dict[str, object]
+    start: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem], change: dict[str, object]
 ) -> None:
     _, saved = uninterrupted
     with pytest.raises(CheckpointError, match="must resume with the settings of its first 1 epochs"):
@@ -140,7 +140,7 @@ def test_other_settings_cannot_resume(
 
 
 def test_a_cosine_cannot_be_lengthened(
-    start: ResNet20, few_images: Images, uninterrupted: tuple[Fitted, Saved]
+    start: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
 ) -> None:
     with pytest.raises(CheckpointError):
         fit(start, few_images, replace(SPEC, epochs=4), resume=uninterrupted[1].states[0])
@@ -151,8 +151,8 @@ def trapezoid(epochs: int) -> TrainSpec:
 
 
 def test_a_trapezoid_can_be_lengthened_before_it_decays(start: ResNet20, few_images: Images) -> None:
-    saved = Saved()
-    fit(start, few_images, trapezoid(4), hooks=Hooks(on_epoch=saved))
+    saved = SavedItem()
+    fit(start, few_images, trapezoid(4), hooks=TrainingHooks(on_epoch=saved))
     expected = fit(start, few_images, trapezoid(5))
     for done in (1, 2):
         longer = fit(start, few_images, trapezoid(5), resume=saved.states[done - 1])
@@ -161,8 +161,8 @@ def test_a_trapezoid_can_be_lengthened_before_it_decays(start: ResNet20, few_ima
 
 
 def test_a_trapezoid_cannot_be_lengthened_while_it_decays(start: ResNet20, few_images: Images) -> None:
-    saved = Saved()
-    fit(start, few_images, trapezoid(4), hooks=Hooks(on_epoch=saved))
+    saved = SavedItem()
+    fit(start, few_images, trapezoid(4), hooks=TrainingHooks(on_epoch=saved))
     with pytest.raises(CheckpointError, match="begin it anew"):
         fit(start, few_images, trapezoid(5), resume=saved.states[2])
 

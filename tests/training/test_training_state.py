@@ -11,9 +11,9 @@ from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.schedules.schedule import PRESETS
-from roboreg_core.training.loop import EpochRecord, Fitted, Hooks, fit
-from roboreg_core.training.training_state import State
-from tests.training.helpers import SPEC, STEPS, Saved, content, same, without_times
+from roboreg_core.training.loop import EpochRecord, TrainingHooks, TrainingResult, fit
+from roboreg_core.training.training_state import TrainingState
+from tests.training.helpers import SPEC, STEPS, SavedItem, content, same, without_times
 
 # Everything that a state has to carry.
 FULL = replace(SPEC, rate="triangular", warmup_epochs=1.0, distil_weight=0.9, average=0.9)
@@ -30,15 +30,15 @@ def teacher(make_network: Callable[..., ResNet20]) -> ResNet20:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(start: ResNet20, teacher: ResNet20, few_images: Images) -> tuple[Fitted, Saved]:
-    saved = Saved()
-    hooks = Hooks(on_epoch=saved)
+def uninterrupted(start: ResNet20, teacher: ResNet20, few_images: Images) -> tuple[TrainingResult, SavedItem]:
+    saved = SavedItem()
+    hooks = TrainingHooks(on_epoch=saved)
     return fit(start, few_images, FULL, validation=few_images, teacher=teacher, hooks=hooks), saved
 
 
 @pytest.mark.parametrize("done", [1, 2, 3])
 def test_a_resumed_training_equals_an_uninterrupted_one(
-    start: ResNet20, teacher: ResNet20, few_images: Images, uninterrupted: tuple[Fitted, Saved], done: int
+    start: ResNet20, teacher: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem], done: int
 ) -> None:
     whole, saved = uninterrupted
     state = saved.states[done - 1]
@@ -52,7 +52,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(
 
 
 def test_the_best_survives_a_worse_rest(
-    start: ResNet20, teacher: ResNet20, few_images: Images, uninterrupted: tuple[Fitted, Saved]
+    start: ResNet20, teacher: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
 ) -> None:
     _, saved = uninterrupted
     state = content(saved.states[0])
@@ -66,11 +66,11 @@ def test_the_best_survives_a_worse_rest(
 
 
 def test_a_stopped_training_forgets_its_broken_epoch(
-    start: ResNet20, teacher: ResNet20, few_images: Images, uninterrupted: tuple[Fitted, Saved]
+    start: ResNet20, teacher: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
 ) -> None:
     _, saved = uninterrupted
     asked = iter(range(100))
-    hooks = Hooks(should_stop=lambda: next(asked) >= STEPS + 1)
+    hooks = TrainingHooks(should_stop=lambda: next(asked) >= STEPS + 1)
     fitted = fit(start, few_images, FULL, validation=few_images, teacher=teacher, hooks=hooks)
     expected = content(saved.states[0])["average"]["network"]
     assert fitted.best is not None
@@ -80,7 +80,7 @@ def test_a_stopped_training_forgets_its_broken_epoch(
 
 
 def test_another_teacher_cannot_take_over(
-    start: ResNet20, few_images: Images, uninterrupted: tuple[Fitted, Saved]
+    start: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
 ) -> None:
     with pytest.raises(
         CheckpointError, match=r"must resume with the teacher that it began with, SHA-256 [0-9a-f]{12},"
@@ -122,7 +122,7 @@ def test_the_best_epoch_is_the_last_of_the_most_accurate(
     network: ResNet20, accuracies: list[float | None], expected: int | None
 ) -> None:
     optimiser = torch.optim.SGD(network.parameters(), lr=0.1)
-    state = State(model=network, optimiser=optimiser, rate=torch.zeros(()))
+    state = TrainingState(model=network, optimiser=optimiser, rate=torch.zeros(()))
     for epoch, accuracy in enumerate(accuracies, start=1):
         torch.nn.init.constant_(network.linear.bias, epoch)
         state.add(record(epoch, accuracy))
@@ -135,7 +135,9 @@ def test_the_best_epoch_is_the_last_of_the_most_accurate(
         assert best.linear.bias.tolist() == [expected] * 10
 
 
-def test_the_best_network_is_as_good_as_its_record(few_images: Images, uninterrupted: tuple[Fitted, Saved]) -> None:
+def test_the_best_network_is_as_good_as_its_record(
+    few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
+) -> None:
     fitted, _ = uninterrupted
     assert fitted.best is not None
     assert fitted.best_epoch is not None

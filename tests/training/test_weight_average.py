@@ -12,10 +12,10 @@ from torch import Tensor
 from roboreg_core.datasets.images import Images
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.schedules.schedule import PRESETS
-from roboreg_core.training.loop import Hooks, fit
-from roboreg_core.training.weight_average import Average, warm_decay
+from roboreg_core.training.loop import TrainingHooks, fit
+from roboreg_core.training.weight_average import WeightAverage, warm_decay
 from tests.tolerance import assert_same, assert_same_loss
-from tests.training.helpers import SPEC, Saved, content, same, weights
+from tests.training.helpers import SPEC, SavedItem, content, same, weights
 
 AVERAGED = replace(SPEC, average=0.5)
 
@@ -45,7 +45,7 @@ def test_an_average_equals_one_by_hand(make_network: Callable[..., ResNet20]) ->
     start, *steps = (make_network(PRESETS["aggressive"], seed=seed) for seed in range(5))
     for count, step in enumerate(steps):
         step.bn1.num_batches_tracked.fill_(count)
-    average = Average.of(start, decay=0.3)
+    average = WeightAverage.of(start, decay=0.3)
     for step in steps:
         average.update(step)
     expected = by_hand(start.state_dict(), [step.state_dict() for step in steps], 0.3)
@@ -54,26 +54,26 @@ def test_an_average_equals_one_by_hand(make_network: Callable[..., ResNet20]) ->
 
 
 def test_an_average_of_equals_is_that_network(network: ResNet20) -> None:
-    average = Average.of(network, decay=0.9)
+    average = WeightAverage.of(network, decay=0.9)
     for _ in range(3):
         average.update(network)
     assert same(average.network.state_dict(), network.state_dict())
 
 
 def test_a_training_averages_every_step(network: ResNet20, few_images: Images) -> None:
-    saved = Saved()
+    saved = SavedItem()
     # One step an epoch, so that the states hold the weights after every step.
     spec = replace(AVERAGED, epochs=4, batch_size=64)
-    fitted = fit(network, few_images, spec, hooks=Hooks(on_epoch=saved))
+    fitted = fit(network, few_images, spec, hooks=TrainingHooks(on_epoch=saved))
     expected = by_hand(network.state_dict(), [weights(state) for state in saved.states], 0.5)
     assert_same(fitted.model.state_dict(), expected, terms=2 * spec.epochs)
     assert content(saved.states[-1])["average"]["steps"] == 4
 
 
 def test_averaging_leaves_the_training_itself_alone(network: ResNet20, few_images: Images) -> None:
-    saved = Saved()
+    saved = SavedItem()
     plain = fit(network, few_images, SPEC)
-    averaged = fit(network, few_images, AVERAGED, hooks=Hooks(on_epoch=saved))
+    averaged = fit(network, few_images, AVERAGED, hooks=TrainingHooks(on_epoch=saved))
     assert same(weights(saved.states[-1]), plain.model.state_dict())
     assert not same(averaged.model.state_dict(), plain.model.state_dict())
 

@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from roboreg_core import paths
 from roboreg_core.errors import CheckpointError, JobError
-from roboreg_core.jobs.request_queue import Asked
-from roboreg_core.jobs.task import Question, Task
+from roboreg_core.jobs.request_queue import PendingRequest
+from roboreg_core.jobs.task import Request, Task
 from roboreg_core.models import checkpoints
 from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.store.records import Job, JobStatus, Record
@@ -32,7 +32,7 @@ class FakeEngine:
         self.scheduler: str | None = None
         self.cancelled: list[str] = []
         self.resumed: list[str] = []
-        self.asked: list[Asked] = []
+        self.asked: list[PendingRequest] = []
         self.withdrawn: list[str] = []
 
     def submit(self, task: Task) -> Job:
@@ -40,8 +40,8 @@ class FakeEngine:
         number = len(self.store.list_jobs())
         return self.store.add_job(Job(id=f"job{number}", owner="test", created=now(), **known))
 
-    def ask(self, question: Question) -> Asked:
-        self.asked.append(Asked(question))
+    def ask(self, question: Request) -> PendingRequest:
+        self.asked.append(PendingRequest(question))
         return self.asked[-1]
 
     def withdraw(self, channel: str) -> None:

@@ -18,7 +18,7 @@ from roboreg_core import paths
 from roboreg_core.charts import tradeoff_scatter
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules import saved_schedules
-from roboreg_core.schedules.saved_schedules import Draft
+from roboreg_core.schedules.saved_schedules import ScheduleDraft
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.database import Database
 from roboreg_core.store.records import Record
@@ -26,7 +26,7 @@ from roboreg_core.store.store import Store
 from roboreg_core.ui import presentation
 from roboreg_core.wording import fmt, run_facts, run_filter
 from roboreg_core.wording.run_facts import counted
-from roboreg_core.wording.run_filter import Filter
+from roboreg_core.wording.run_filter import RunFilter
 from tests.charts.records import make_record
 from tests.command_line import CommandLine
 from tests.schedules.test_saved_schedules import HARMLESS
@@ -212,7 +212,7 @@ def test_a_comparison_can_be_begun_by_one_click(open_page: Open, three: list[Rec
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_overview_finds_runs_by_saved_names(open_page: Open, three: list[Record], store: Store, name: str) -> None:
-    saved_schedules.save(store, Draft(name=name, schedule=PRESETS["quarter"]))
+    saved_schedules.save(store, ScheduleDraft(name=name, schedule=PRESETS["quarter"]))
     app = open_page("overview", find=name[:100])
     assert app.dataframe[-1].value["run"].tolist() == [run_facts.label(three[1])]
 
@@ -277,23 +277,23 @@ def test_filters_and_orders() -> None:
     large = make_record(PRESETS["minimal"], rights=(920, 900, 910), identity="b" * 16, recorded=True)
     runs = [small, large]
     for conditions, kept in (
-        (Filter(), runs),
-        (Filter(accuracy=0.85), [large]),
-        (Filter(worst=0.8), [large]),
-        (Filter(parameters=0.5), [small]),
-        (Filter(origin="recorded"), [large]),
-        (Filter(preset="quarter"), [small]),
-        (Filter(method="source"), []),
-        (Filter(text="MINIMAL seed"), [large]),
-        (Filter(text="aaaa"), [small]),
+        (RunFilter(), runs),
+        (RunFilter(accuracy=0.85), [large]),
+        (RunFilter(worst=0.8), [large]),
+        (RunFilter(parameters=0.5), [small]),
+        (RunFilter(origin="recorded"), [large]),
+        (RunFilter(preset="quarter"), [small]),
+        (RunFilter(method="source"), []),
+        (RunFilter(text="MINIMAL seed"), [large]),
+        (RunFilter(text="aaaa"), [small]),
     ):
         assert run_filter.chosen(runs, conditions) == kept
     for order, (_, by, _) in run_filter.ORDERS.items():
-        ordered = run_filter.chosen(runs, Filter(), order)
+        ordered = run_filter.chosen(runs, RunFilter(), order)
         assert sorted(each.id for each in ordered) == ["a" * 16, "b" * 16]
         assert by is not None or ordered == runs
-    assert run_filter.chosen(runs, Filter(), "accuracy") == [large, small]
-    assert run_filter.chosen(runs[::-1], Filter(), "parameters") == [small, large]
+    assert run_filter.chosen(runs, RunFilter(), "accuracy") == [large, small]
+    assert run_filter.chosen(runs[::-1], RunFilter(), "parameters") == [small, large]
 
 
 @pytest.mark.parametrize("page", ["overview", "compare"])

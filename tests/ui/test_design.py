@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core.schedules.editing import SCALES
-from roboreg_core.schedules.saved_schedules import Draft, save
+from roboreg_core.schedules.saved_schedules import ScheduleDraft, save
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.store.store import Store
 from roboreg_core.ui.design import slider_ticks
@@ -128,7 +128,7 @@ def test_the_work_lasts_over_a_step_to_another_page(open_page: Open) -> None:
 
 
 def test_ticks_stand_where_the_slider_does_and_name_what_they_are(open_page: Open, store: Store) -> None:
-    save(store, Draft(name="half, for Monday", schedule=PRESETS["moderate"]))
+    save(store, ScheduleDraft(name="half, for Monday", schedule=PRESETS["moderate"]))
     page = html(open_page("design"))
     assert page.count('role="img" aria-label="Block ') == 9
     assert "8: \u201c\u2068half, for Monday\u2069\u201d, moderate" in page

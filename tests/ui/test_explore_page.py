@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.models.costs import cost
-from roboreg_core.prediction.forecast import Asked
+from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.prediction.sensitivity import plan
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION
 from roboreg_core.runs.spec import KIND, RunSpec
@@ -43,9 +43,9 @@ def said(app: AppTest) -> str:
 
 
 @pytest.fixture
-def asked(dense: Checkpoint) -> Asked:
+def asked(dense: Checkpoint) -> PredictionSettings:
     """The setting that the tabs begin with."""
-    return Asked(
+    return PredictionSettings(
         dense_sha256=dense.sha256,
         training_set="bundled",
         method="refit",
@@ -157,7 +157,7 @@ def extended(open_page: Open, sweep: Sweep, first: str) -> AppTest:
 
 
 def test_an_extended_sweep_keeps_its_name_its_settings_and_what_is_measured(
-    open_page: Open, store: Store, dense: Checkpoint, asked: Asked
+    open_page: Open, store: Store, dense: Checkpoint, asked: PredictionSettings
 ) -> None:
     spec = sweep_for("the grid", SOURCE, dense, "bundled", calibration=500, test=False)
     sweep = control.keep(store, spec)
@@ -227,7 +227,7 @@ def test_parameters_held_equal_stay_in_the_address(open_page: Open, source: Swee
     assert "what is left of a correlation where a straight line takes away what goes with parameters" in said(app)
 
 
-def test_sensitivity_sorts_what_a_cluster_costs(open_page: Open, store: Store, asked: Asked) -> None:
+def test_sensitivity_sorts_what_a_cluster_costs(open_page: Open, store: Store, asked: PredictionSettings) -> None:
     put_points(store, plan().schedules(), asked)
     app = open_page("explore", **{"explore-tab": "Sensitivity", "at": "quarter"})
     text = said(app)
@@ -238,7 +238,7 @@ def test_sensitivity_sorts_what_a_cluster_costs(open_page: Open, store: Store, a
     assert "A schedule must have 9 cluster counts" in said(app)
 
 
-def test_sensitivity_measures_what_it_lacks(open_page: Open, store: Store, asked: Asked) -> None:
+def test_sensitivity_measures_what_it_lacks(open_page: Open, store: Store, asked: PredictionSettings) -> None:
     put_points(store, plan().schedules()[:40], asked)
     app = open_page("explore", **{"explore-tab": "Sensitivity"})
     click(app, "measure-sensitivity")
@@ -247,7 +247,7 @@ def test_sensitivity_measures_what_it_lacks(open_page: Open, store: Store, asked
     assert not job.spec["test"], "what chooses needs no test images"
 
 
-def test_search_answers_at_once_and_opens_in_design(open_page: Open, store: Store, asked: Asked) -> None:
+def test_search_answers_at_once_and_opens_in_design(open_page: Open, store: Store, asked: PredictionSettings) -> None:
     put_points(store, [*plan().schedules(), *RANDOM], asked)
     app = open_page("explore", **{"explore-tab": "Search", "limit-macs": "40"})
     assert "With at most 16,220,416 MACs" in said(app)
@@ -262,7 +262,7 @@ def test_search_answers_at_once_and_opens_in_design(open_page: Open, store: Stor
 
 
 def test_a_search_is_refined_as_a_job_and_its_answers_are_measured(
-    open_page: Open, store: Store, asked: Asked, engine: FakeEngine
+    open_page: Open, store: Store, asked: PredictionSettings, engine: FakeEngine
 ) -> None:
     put_points(store, [*plan().schedules(), *RANDOM], asked)
     app = open_page("explore", **{"explore-tab": "Search", "trials": "12"})
@@ -292,7 +292,9 @@ def test_a_search_is_refined_as_a_job_and_its_answers_are_measured(
     assert not button(app, "refine")
 
 
-def test_an_impossible_budget_is_refused_with_the_reason(open_page: Open, store: Store, asked: Asked) -> None:
+def test_an_impossible_budget_is_refused_with_the_reason(
+    open_page: Open, store: Store, asked: PredictionSettings
+) -> None:
     put_points(store, plan().schedules(), asked)
     app = open_page("explore", **{"explore-tab": "Search", "limit-macs": "1"})
     assert "must be at least 1,936,000" in said(app)
@@ -300,7 +302,7 @@ def test_an_impossible_budget_is_refused_with_the_reason(open_page: Open, store:
     assert "A search needs a limit, got none" in said(app)
 
 
-def test_prediction_shows_its_score(open_page: Open, store: Store, asked: Asked) -> None:
+def test_prediction_shows_its_score(open_page: Open, store: Store, asked: PredictionSettings) -> None:
     put_points(store, [*plan().schedules(), *RANDOM], asked)
     app = open_page("explore", **{"explore-tab": "Prediction"})
     assert "Predictions were off by" in said(app)
@@ -308,7 +310,7 @@ def test_prediction_shows_its_score(open_page: Open, store: Store, asked: Asked)
     assert app.metric[2].value == str(len(RANDOM))
 
 
-def test_points_of_another_setting_are_not_mixed_in(open_page: Open, store: Store, asked: Asked) -> None:
+def test_points_of_another_setting_are_not_mixed_in(open_page: Open, store: Store, asked: PredictionSettings) -> None:
     put_points(store, plan().schedules(), replace(asked, calibration=17))
     app = open_page("explore", **{"explore-tab": "Sensitivity"})
     assert "No block's sensitivity has been measured by this method yet" in said(app)

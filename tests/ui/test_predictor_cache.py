@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core.models.checkpoints import Checkpoint
-from roboreg_core.prediction.forecast import Asked, Scored
+from roboreg_core.prediction.forecast import PredictionSettings, ScoredPrediction
 from roboreg_core.prediction.sensitivity import plan
 from roboreg_core.runs.spec import RunSpec, spec_for
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
@@ -104,7 +104,10 @@ def test_another_method_is_another_question(open_page: Open, fill: Fill) -> None
 def test_the_learner_learns_again_where_the_store_has_changed(open_page: Open, fill: Fill, dense: Checkpoint) -> None:
     open_page("design")
     fill([*plan(4).schedules(), *RANDOM[:30]])
-    asked, learner = Asked.of(spec_for(PRESETS["moderate"], dense, "bundled", epochs=7)), predictor_cache.learner()
+    asked, learner = (
+        PredictionSettings.of(spec_for(PRESETS["moderate"], dense, "bundled", epochs=7)),
+        predictor_cache.learner(),
+    )
     assert learner.outlook(asked) is None, "it never waits"
     learner.wait()
     first = learner.outlook(asked)
@@ -145,7 +148,7 @@ def test_inspect_shows_predicted_beside_measured(open_page: Open, put: Put, fill
 
 
 def test_predicted_against_measured_in_words() -> None:
-    row = Scored(
+    row = ScoredPrediction(
         schedule=PRESETS["moderate"], stage="tuned", images="validation", predicted=0.881, low=0.86, high=0.9,
         measured=0.884, record="a", run=True,
     )  # fmt: skip

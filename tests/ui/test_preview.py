@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from roboreg_core.jobs.request_queue import Asked, QuestionStatus
+from roboreg_core.jobs.request_queue import PendingRequest, RequestStatus
 from roboreg_core.runs.preview import Preview
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.store import Store
@@ -27,8 +27,8 @@ MEASURED = {
 }
 
 
-def answer(asked: Asked, right: int) -> None:
-    asked.end(QuestionStatus.ANSWERED, result={"right": right, **MEASURED})
+def answer(asked: PendingRequest, right: int) -> None:
+    asked.end(RequestStatus.ANSWERED, result={"right": right, **MEASURED})
 
 
 def figure(app: AppTest) -> tuple[str, str]:
@@ -93,7 +93,7 @@ def test_it_follows_the_method_and_not_the_fine_tuning(open_page: Open, engine: 
 
 def test_a_failure_is_said_and_may_be_tried_again(open_page: Open, engine: FakeEngine) -> None:
     app = open_page("design")
-    engine.asked[0].end(QuestionStatus.FAILED, error="the worker process died 3 times while answering: ask again")
+    engine.asked[0].end(RequestStatus.FAILED, error="the worker process died 3 times while answering: ask again")
     app.run()
     assert any("The worker process died 3 times" in error.value for error in app.error)
     click(app, "preview-again")

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core.schedules import saved_schedules, schedule_file
-from roboreg_core.schedules.saved_schedules import Draft
+from roboreg_core.schedules.saved_schedules import ScheduleDraft
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
@@ -15,8 +15,8 @@ from roboreg_core.ui.design import json_files
 from tests.schedules.test_saved_schedules import HARMLESS
 from tests.ui.test_pages import AddJob, Open, Put, button, click, said, slider
 
-HALF = Draft(name="half", schedule=PRESETS["moderate"], note="for Monday", tags=("meeting",))
-SMALL = Draft(name="small", schedule=PRESETS["quarter"], tags=("other",))
+HALF = ScheduleDraft(name="half", schedule=PRESETS["moderate"], note="for Monday", tags=("meeting",))
+SMALL = ScheduleDraft(name="small", schedule=PRESETS["quarter"], tags=("other",))
 
 
 def html(app: AppTest) -> str:
@@ -27,7 +27,7 @@ def names(store: Store) -> list[str]:
     return [each.name for each in saved_schedules.saved_schedules(store)]
 
 
-def saved_one(store: Store, draft: Draft = HALF) -> str:
+def saved_one(store: Store, draft: ScheduleDraft = HALF) -> str:
     return saved_schedules.save(store, draft).id
 
 
@@ -82,7 +82,7 @@ def test_a_name_that_is_too_long_is_refused_with_the_rule(open_page: Open, store
 @pytest.mark.parametrize("name", HARMLESS)
 def test_any_name_is_shown_as_text(open_page: Open, store: Store, put: Put, name: str) -> None:
     put(identity="a" * 16)
-    saved = saved_one(store, Draft(name=name, schedule=PRESETS["moderate"], note=name, tags=("<b>",)))
+    saved = saved_one(store, ScheduleDraft(name=name, schedule=PRESETS["moderate"], note=name, tags=("<b>",)))
     app = opened(open_page("schedules"), saved)
     assert schedule_html.text(name) in html(app)
     assert "<script>alert" not in html(app)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from roboreg_core.datasets.background_download import STOPPED, FetchState, FetchStatus
+from roboreg_core.datasets.background_download import STOPPED, DownloadState, DownloadStatus
 from roboreg_core.models import checkpoints
 from roboreg_core.networks import management
 from roboreg_core.networks.registry import baselines, find
@@ -258,11 +258,11 @@ def test_names_do_no_harm(open_page: Open, store: Store, name: str) -> None:
 class FakeFetching:
     """A fetch that stands where it is put."""
 
-    def __init__(self, state: FetchState) -> None:
+    def __init__(self, state: DownloadState) -> None:
         self.state = state
         self.called: list[str] = []
 
-    def now(self) -> FetchState:
+    def now(self) -> DownloadState:
         return self.state
 
     def start(self) -> None:
@@ -275,13 +275,16 @@ class FakeFetching:
 @pytest.mark.parametrize(
     ("now", "expected"),
     [
-        (FetchState(), "10,000 of CIFAR-10's training images ship with RoboReg"),
-        (FetchState(words=STOPPED), "nothing of the download was kept"),
-        (FetchState(status=FetchStatus.FAILED, reason="CIFAR-10 must be reachable"), "CIFAR-10 must be reachable."),
+        (DownloadState(), "10,000 of CIFAR-10's training images ship with RoboReg"),
+        (DownloadState(words=STOPPED), "nothing of the download was kept"),
+        (
+            DownloadState(status=DownloadStatus.FAILED, reason="CIFAR-10 must be reachable"),
+            "CIFAR-10 must be reachable.",
+        ),
     ],
 )
 def test_all_images_are_fetched_when_asked_for(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch, now: FetchState, expected: str
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, now: DownloadState, expected: str
 ) -> None:
     fetch = FakeFetching(now)
     monkeypatch.setattr(dataset_download, "fetching", lambda root: fetch)
@@ -294,7 +297,7 @@ def test_all_images_are_fetched_when_asked_for(
 def test_a_fetch_shows_how_far_it_is_and_then_offers_the_images(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running = FetchState(status=FetchStatus.RUNNING, done=85_000_000, total=170_000_000, words="Downloading")
+    running = DownloadState(status=DownloadStatus.RUNNING, done=85_000_000, total=170_000_000, words="Downloading")
     fetch = FakeFetching(running)
     monkeypatch.setattr(dataset_download, "fetching", lambda root: fetch)
     app = open_page("train")
@@ -302,7 +305,7 @@ def test_a_fetch_shows_how_far_it_is_and_then_offers_the_images(
     assert (bar.proto.value, bar.proto.text) == (50, panels.escape("Downloading: 85 of 170 MB"))
     click(app, keys.TRAIN_FETCH_STOP)
     assert fetch.called == ["cancel"]
-    fetch.state = FetchState(status=FetchStatus.DONE)
+    fetch.state = DownloadState(status=DownloadStatus.DONE)
     app.run()
     assert "All of CIFAR-10 is here" in said(app)
     (choice,) = [each for each in app.button_group if each.key == keys.TRAIN_IMAGES]

@@ -19,7 +19,7 @@ def plain(text: str) -> str:
     return text.replace(fmt.NBSP, " ")
 
 
-def change_of(record: Record) -> run_facts.Change:
+def change_of(record: Record) -> run_facts.JudgedChange:
     return run_facts.rates(run_facts.accuracy(record), run_facts.accuracy(record, "dense"), 10_000)
 
 

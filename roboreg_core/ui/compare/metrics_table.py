@@ -10,8 +10,8 @@ import streamlit as st
 
 from roboreg_core.charts import comparison_table, palette, tradeoff_scatter
 from roboreg_core.paths import SHIPPED
-from roboreg_core.runs.comparison import Comparison, Row
-from roboreg_core.runs.metric_pairs import Pair
+from roboreg_core.runs.comparison import ComparedRun, Comparison
+from roboreg_core.runs.metric_pairs import MetricChange
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
 from roboreg_core.ui import html_marks, keys, panels, presentation, schedule_html
@@ -57,7 +57,7 @@ def legend(records: Sequence[Record], styles: Mapping[str, palette.Style]) -> No
     st.html(f'<div style="font-size:{size};overflow-x:auto">{" ".join(runs)}</div>')
 
 
-def _row(row: Row, found: Comparison, label: str, style: palette.Style) -> str:
+def _row(row: ComparedRun, found: Comparison, label: str, style: palette.Style) -> str:
     itself = row.record.id == found.baseline
     accuracy = run_facts.judged(row.accuracy.value, row.accuracy.baseline, row.paired.verdict)
     fronts = [tradeoff_scatter.COST_WORDS[cost] for cost, best in row.front.items() if best]
@@ -71,7 +71,7 @@ def _row(row: Row, found: Comparison, label: str, style: palette.Style) -> str:
     return _line(_name(row, label, style), cells, strong=itself)
 
 
-def _dense_row(row: Row, classes: tuple[str, ...]) -> str:
+def _dense_row(row: ComparedRun, classes: tuple[str, ...]) -> str:
     place = min(range(len(row.recalls)), key=lambda each: row.recalls[each].baseline)
     worst = f"{html.escape(classes[place])} {fmt.percent(row.recalls[place].baseline)}"
     counts = [_SHOWN[name](row.counts[name].baseline) for name in ("parameters", "macs")]
@@ -83,7 +83,7 @@ def _dense_row(row: Row, classes: tuple[str, ...]) -> str:
     return _line(f"<strong>Dense network{own}</strong>", cells, strong=True)
 
 
-def _name(row: Row, label: str, style: palette.Style) -> str:
+def _name(row: ComparedRun, label: str, style: palette.Style) -> str:
     """Marker and label; the label leads to the run."""
     query = f"run={row.record.id}" + ("&present=1" if presentation.is_on() else "")
     link = f'<a href="inspect?{html.escape(query)}" target="_self">{schedule_html.text(label)}</a>'
@@ -91,7 +91,7 @@ def _name(row: Row, label: str, style: palette.Style) -> str:
     return f'{html_marks.marker(style, hollow=row.record.recorded)}{link} <span style="opacity:.75">{origin}</span>'
 
 
-def _worst(row: Row, classes: tuple[str, ...], *, itself: bool) -> str:
+def _worst(row: ComparedRun, classes: tuple[str, ...], *, itself: bool) -> str:
     place = min(range(len(row.recalls)), key=lambda each: row.recalls[each].value)
     pair = row.recalls[place]
     change = run_facts.judged(pair.value, pair.baseline, row.paired.per_class[place].verdict)
@@ -99,7 +99,7 @@ def _worst(row: Row, classes: tuple[str, ...], *, itself: bool) -> str:
     return _figure(shown, "" if itself else _points(change))
 
 
-def _count(name: str, pair: Pair, *, itself: bool) -> str:
+def _count(name: str, pair: MetricChange, *, itself: bool) -> str:
     shown = _SHOWN[name](pair.value)
     if itself:
         return _figure(shown, "")
@@ -109,7 +109,7 @@ def _count(name: str, pair: Pair, *, itself: bool) -> str:
     return _figure(shown, html_marks.signed(fmt.signed_percent(change.relative), verdict))
 
 
-def _points(change: run_facts.Change) -> str:
+def _points(change: run_facts.JudgedChange) -> str:
     return html_marks.signed(fmt.signed_points(change.difference, 2), change.verdict)
 
 
@@ -137,6 +137,6 @@ def _depends(found: Comparison) -> str:
     )
 
 
-def _timed(row: Row) -> str:
+def _timed(row: ComparedRun) -> str:
     timing = row.record.result["latency"]["final_batch_1"]
     return f"{timing['device']}, {fmt.plural(timing['threads'], 'thread')}"

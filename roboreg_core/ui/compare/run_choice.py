@@ -22,7 +22,7 @@ _WANTED, _AGAINST = "compare-wanted", "compare-against"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class ComparedSelection:
     """What is compared.
 
     Attributes:
@@ -38,7 +38,7 @@ class Choice:
     dropped: int
 
 
-def choice() -> Choice:
+def choice() -> ComparedSelection:
     """What the address asks for; without an address, what was chosen last."""
     _open_address()
     wanted: list[str] = st.session_state.setdefault(_WANTED, [])
@@ -50,7 +50,7 @@ def choice() -> Choice:
     if against != DENSE and baseline is None:
         missing.append(_binned(against))
     records = tuple(known.values())
-    return Choice(
+    return ComparedSelection(
         records=records[:MOST],
         baseline=baseline,
         missing=tuple(dict.fromkeys(missing)),
@@ -65,7 +65,7 @@ def write_address() -> None:
     url_settings.write(BASELINE, None if against == DENSE else against)
 
 
-def notices(chosen: Choice) -> None:
+def notices(chosen: ComparedSelection) -> None:
     """What was asked for and is not shown, and why."""
     for text in chosen.missing[:MOST]:
         if not run_deletion.explained(text):
@@ -78,7 +78,7 @@ def notices(chosen: Choice) -> None:
         st.warning(f"At most {MOST} runs are compared; {fmt.plural(chosen.dropped, 'run')} more are left out.")
 
 
-def widgets(chosen: Choice) -> None:
+def widgets(chosen: ComparedSelection) -> None:
     """The list of runs and the baseline."""
     runs = shared_state.runs()
     labels = names(runs)

@@ -29,7 +29,7 @@ from roboreg_core.ui import (
     url_settings,
 )
 from roboreg_core.ui.compare import metrics_table, run_choice
-from roboreg_core.ui.url_settings import Setting, one_of
+from roboreg_core.ui.url_settings import UrlSetting, one_of
 from roboreg_core.wording import fmt, run_filter
 
 # A dense network may have a name of any length.
@@ -113,7 +113,7 @@ def _unlike(where: st.delta_generator.DeltaGenerator, found: Comparison) -> None
 
 
 def _tradeoff(records: Sequence[Record], styles: Mapping[str, palette.Style]) -> None:
-    setting = Setting(key=keys.METRIC, default=COSTS[0], read=one_of(*COSTS))
+    setting = UrlSetting(key=keys.METRIC, default=COSTS[0], read=one_of(*COSTS))
     url_settings.restore([setting])
     with st.container(key="controls-metric"):
         st.segmented_control(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import streamlit as st
 
 from roboreg_core.errors import ScheduleError
-from roboreg_core.schedules.editing import N_STAGES, History, Sketch, changed_blocks, named_blocks
+from roboreg_core.schedules.editing import N_STAGES, EditedSchedule, EditHistory, changed_blocks, named_blocks
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.ui import keys, panels, url_settings
 
@@ -30,13 +30,13 @@ def open_address() -> None:
         problem(f"The address holds no valid schedule: {error}. Showing {DEFAULT.label} instead.")
 
 
-def history() -> History:
+def history() -> EditHistory:
     """The sketch with all that was done to it in this visit."""
-    value: History = st.session_state.get(_HISTORY) or History(now=Sketch(schedule=DEFAULT))
+    value: EditHistory = st.session_state.get(_HISTORY) or EditHistory(now=EditedSchedule(schedule=DEFAULT))
     return value
 
 
-def sketch() -> Sketch:
+def sketch() -> EditedSchedule:
     """The sketch as it stands."""
     return history().now
 
@@ -65,7 +65,7 @@ def stayed_shown() -> None:
         st.toast(message, icon=":material/lock:")
 
 
-def change(after: Sketch) -> None:
+def change(after: EditedSchedule) -> None:
     """For callbacks: go on with another sketch, and draw again what shows it."""
     _go(history().do(after))
 
@@ -104,23 +104,23 @@ def _note_what_stays(value: Schedule) -> None:
 def _open(value: Schedule) -> None:
     if _HISTORY in st.session_state:
         return _put(history().do(sketch().open(value)))
-    return _put(History(now=Sketch(schedule=value)))
+    return _put(EditHistory(now=EditedSchedule(schedule=value)))
 
 
-def _put(value: History) -> None:
+def _put(value: EditHistory) -> None:
     st.session_state[_HISTORY] = value
     st.session_state.pop(_PROBLEM, None)
     url_settings.write(ADDRESS, str(value.now.schedule))
 
 
-def _go(after: History) -> None:
+def _go(after: EditHistory) -> None:
     """Keep it, and draw again only what shows the difference; the page's other rows stay as they are."""
     before, stale = sketch(), _PROBLEM in st.session_state
     _put(after)
     panels.redraw(*([keys.WORKBENCH_PART] if stale else _parts(before, after.now)))
 
 
-def _parts(before: Sketch, after: Sketch) -> list[str]:
+def _parts(before: EditedSchedule, after: EditedSchedule) -> list[str]:
     """The fragments that differ, in the order in which they are watched for."""
     moved = before.schedule != after.schedule
     rows = [keys.row_part(block) for block in changed_blocks(before, after)]

@@ -22,7 +22,7 @@ from roboreg_core.ui import (
     shared_state,
     url_settings,
 )
-from roboreg_core.ui.url_settings import Setting, one_of, within
+from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 from roboreg_core.wording import baseline_changes, fmt, job_progress
 
 METHOD_WORDS = {
@@ -209,18 +209,18 @@ def _advanced() -> None:
     right.number_input("Batch size", *BATCHES, step=16, key=keys.BATCH_SIZE, persist_state="session")
 
 
-def _settings(images: str) -> tuple[Setting, ...]:
+def _settings(images: str) -> tuple[UrlSetting, ...]:
     known = ("bundled", "full") if images == "full" else ("bundled",)
     return (
-        Setting(key=keys.EPOCHS, default=DEFAULT_EPOCHS, read=within(0, MAX_EPOCHS)),
-        Setting(key=keys.SEED, default=0, read=within(0, MAX_SEED)),
-        Setting(key=keys.IMAGES, default=images, read=one_of(*known)),
-        Setting(key=keys.METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
-        Setting(key=keys.RECALIBRATE, default=False, read=url_settings.flag),
-        Setting(key=keys.TUNE_PRESET, default=DEFAULT_PRESET, read=one_of(*PRESET_WORDS)),
-        Setting(key=keys.DISTIL, default=True, read=url_settings.flag),
-        Setting(key=keys.LEARNING_RATE, default=0.01, read=within(*RATES, float)),
-        Setting(key=keys.BATCH_SIZE, default=128, read=within(*BATCHES)),
+        UrlSetting(key=keys.EPOCHS, default=DEFAULT_EPOCHS, read=within(0, MAX_EPOCHS)),
+        UrlSetting(key=keys.SEED, default=0, read=within(0, MAX_SEED)),
+        UrlSetting(key=keys.IMAGES, default=images, read=one_of(*known)),
+        UrlSetting(key=keys.METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
+        UrlSetting(key=keys.RECALIBRATE, default=False, read=url_settings.flag),
+        UrlSetting(key=keys.TUNE_PRESET, default=DEFAULT_PRESET, read=one_of(*PRESET_WORDS)),
+        UrlSetting(key=keys.DISTIL, default=True, read=url_settings.flag),
+        UrlSetting(key=keys.LEARNING_RATE, default=0.01, read=within(*RATES, float)),
+        UrlSetting(key=keys.BATCH_SIZE, default=128, read=within(*BATCHES)),
     )
 
 

@@ -10,8 +10,8 @@ import streamlit as st
 from roboreg_core.charts import sensitivity_curves, sensitivity_sparkline
 from roboreg_core.errors import RoboRegError
 from roboreg_core.prediction.accuracy_predictor import LEVEL
-from roboreg_core.prediction.forecast import Asked
-from roboreg_core.prediction.sensitivity import Exchange, exchange
+from roboreg_core.prediction.forecast import PredictionSettings
+from roboreg_core.prediction.sensitivity import RemovalCost, exchange
 from roboreg_core.runs.spec import spec_for
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.ui import keys, panels, predictor_cache, shared_state
@@ -19,15 +19,15 @@ from roboreg_core.ui.design import editing_session, launcher
 from roboreg_core.wording import fmt
 
 if TYPE_CHECKING:
-    from roboreg_core.prediction.accuracy_predictor import Predictions
-    from roboreg_core.ui.predictor_cache import Outlook
+    from roboreg_core.prediction.accuracy_predictor import PredictedAccuracies
+    from roboreg_core.ui.predictor_cache import ScoredForecast
 
 PREDICTED = "Predicted, pruned"
 _CELL = "padding:.15rem .6rem .15rem 0;text-align:right;font-variant-numeric:tabular-nums"
 _HEAD = f"{_CELL};font-weight:600;border-bottom:1px solid color-mix(in srgb, currentColor 30%, transparent)"
 
 
-def now() -> Outlook | None:
+def now() -> ScoredForecast | None:
     """What is known under the settings chosen on the page; None until torch, the launcher and the learner are there."""
     if not shared_state.machinery().loaded.is_set() or not launcher.is_set():
         return None
@@ -36,7 +36,7 @@ def now() -> Outlook | None:
     except RoboRegError:
         return None  # the launcher says why
     return predictor_cache.learner().outlook(
-        Asked.of(spec_for(editing_session.DEFAULT, dense, **launcher.settings_chosen()))
+        PredictionSettings.of(spec_for(editing_session.DEFAULT, dense, **launcher.settings_chosen()))
     )
 
 
@@ -129,13 +129,13 @@ def exchanged() -> None:
     )
 
 
-def _exchange() -> list[Exchange]:
+def _exchange() -> list[RemovalCost]:
     known = now()
     curves = known.forecast.curves if known else None
     return exchange(curves, editing_session.schedule()) if curves else []
 
 
-def _table(rows: list[Exchange]) -> str:
+def _table(rows: list[RemovalCost]) -> str:
     heads = ("block", "keeps", "saves, MACs", "costs, points", "for 1 M MACs")
     head = "".join(f'<th scope="col" style="{_HEAD}">{each}</th>' for each in heads)
     body = "".join(
@@ -144,7 +144,7 @@ def _table(rows: list[Exchange]) -> str:
     return f'<table style="border-collapse:collapse;font-size:.9rem"><tr>{head}</tr>{body}</table>'
 
 
-def _cells(row: Exchange) -> tuple[str, ...]:
+def _cells(row: RemovalCost) -> tuple[str, ...]:
     if row.at_one:
         return (str(row.block), "1", "none can go", "", "")
     cost = (f"{100 * row.loss:.2f}", f"{100 * row.loss_per_million_macs:.2f}") if row.known else ("not measured", "")
@@ -161,16 +161,17 @@ def _nothing(why: str, note: str) -> None:
     panels.tile(PREDICTED, "…", why, "no change", help=panels.escape(note))
 
 
-def _range(found: Predictions) -> str:
+def _range(found: PredictedAccuracies) -> str:
     return f"{100 * found.low[0]:.1f} to {100 * found.high[0]:.1f}"
 
 
-def _rests_on(known: Outlook) -> str:
+def _rests_on(known: ScoredForecast) -> str:
     predictor, score = known.forecast.predictor, known.score
     learnt = f"Validation accuracy right after pruning, learnt from {len(predictor.schedules) if predictor else 0:,} "
     right = (
-        f" Asked without their own figures, {score.n:,} of them were off by {100 * score.mean_error:.1f} points on "
-        f"average, and the interval held in {fmt.percent(score.held, 0)}."
+        f" {score.n:,} predictions made without their own measurement were off by "
+        f"{100 * score.mean_error:.1f} percentage points on average; {fmt.percent(score.held, 0)} of the intervals "
+        f"contained the measured value."
         if score
         else ""
     )

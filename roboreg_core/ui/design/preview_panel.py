@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from roboreg_core.errors import RoboRegError
-from roboreg_core.runs.preview import Preview, PreviewSpec, question_for
+from roboreg_core.runs.preview import Preview, PreviewSpec, preview_request
 from roboreg_core.runs.spec import spec_for
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.ui import keys, panels, shared_state
@@ -22,7 +22,7 @@ from roboreg_core.ui.design import launcher
 from roboreg_core.wording import fmt, run_facts
 
 if TYPE_CHECKING:
-    from roboreg_core.jobs.request_queue import Asked
+    from roboreg_core.jobs.request_queue import PendingRequest
 
 # How often an answer is looked for: every look draws the page in the browser, which a slow machine's cores feel.
 LOOK_AGAIN_SHARE, LOOK_AGAIN_SECONDS, UNKNOWN_SECONDS = 0.3, (0.2, 1.0), 0.5
@@ -70,14 +70,14 @@ def look_again_seconds(before: Preview | None) -> float:
     return min(max(LOOK_AGAIN_SHARE * before.seconds, least), most)
 
 
-def _asked(spec: PreviewSpec) -> Asked:
+def _asked(spec: PreviewSpec) -> PendingRequest:
     """The open question for `spec`; what was asked for another is superseded."""
     before = st.session_state.get(_ASKED)
     if before is None or before[0] != spec:
-        question = question_for(spec, shared_state.network(spec.dense_sha256), _channel())
+        question = preview_request(spec, shared_state.network(spec.dense_sha256), _channel())
         asked = shared_state.machinery().engine().ask(question)
         st.session_state[_ASKED] = before = (spec, asked)
-    found: Asked = before[1]
+    found: PendingRequest = before[1]
     return found
 
 
@@ -87,7 +87,7 @@ def _channel() -> str:
     return channel
 
 
-def _awaited(spec: PreviewSpec, asked: Asked) -> None:
+def _awaited(spec: PreviewSpec, asked: PendingRequest) -> None:
     """The figure before, greyed, until the new one is there; then that, and no more looking."""
     if asked.is_ended:
         if not asked.error:
@@ -98,7 +98,7 @@ def _awaited(spec: PreviewSpec, asked: Asked) -> None:
     _note(_doing(asked))
 
 
-def _doing(asked: Asked) -> str:
+def _doing(asked: PendingRequest) -> str:
     stage = asked.progress.get("stage")
     if stage in _DOING:
         return f"Measuring: {_DOING[stage].format(**asked.progress)}."
@@ -137,7 +137,7 @@ def _figure(preview: Preview | None, *, old: bool) -> None:
         )
 
 
-def _failed(asked: Asked) -> None:
+def _failed(asked: PendingRequest) -> None:
     _figure(st.session_state.get(_SHOWN), old=True)
     st.error(f"No preview: {panels.escape(panels.sentence(asked.error))}", icon=":material/error:")
     st.button("Measure again", key=keys.PREVIEW_AGAIN, icon=":material/replay:", on_click=_ask_again)

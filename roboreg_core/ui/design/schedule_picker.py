@@ -8,7 +8,7 @@ import streamlit as st
 
 from roboreg_core.schedules import saved_schedules
 from roboreg_core.schedules.notes_and_tags import split_tags
-from roboreg_core.schedules.saved_schedules import Draft
+from roboreg_core.schedules.saved_schedules import ScheduleDraft
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.ui import keys, navigation, panels, schedule_html, shared_state
 
@@ -61,7 +61,7 @@ def save(schedule: Callable[[], Schedule]) -> None:
 def _save(schedule: Callable[[], Schedule]) -> None:
     fields = st.session_state
     with panels.errors_kept(_SAVED):
-        draft = Draft(
+        draft = ScheduleDraft(
             name=fields[keys.SAVE_NAME],
             schedule=schedule(),
             note=fields[keys.SAVE_NOTE],

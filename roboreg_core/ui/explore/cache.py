@@ -9,19 +9,19 @@ import pandas as pd
 import streamlit as st
 
 from roboreg_core import paths
-from roboreg_core.correlation.accuracy_per_mac import PerMac, per_mac
+from roboreg_core.correlation.accuracy_per_mac import AccuracyPerMac, per_mac
 from roboreg_core.correlation.correlations import Correlation, correlate
 from roboreg_core.prediction import forecast
-from roboreg_core.prediction.forecast import Asked, Forecast, Scored
+from roboreg_core.prediction.forecast import Forecast, PredictionSettings, ScoredPrediction
 from roboreg_core.search import spec as search_spec
-from roboreg_core.search.best_schedules import Found, greedy
+from roboreg_core.search.best_schedules import SearchResult, greedy
 from roboreg_core.search.limits import Limits
-from roboreg_core.search.spec import Known
+from roboreg_core.search.spec import KnownPoints
 from roboreg_core.sweeps import control, sweep_store
-from roboreg_core.sweeps.control import Status
+from roboreg_core.sweeps.control import SweepStatus
 from roboreg_core.sweeps.points import Point, frame
-from roboreg_core.sweeps.spec import POINT, Setting, SweepSpec
-from roboreg_core.sweeps.sweep_store import Progress, Sweep
+from roboreg_core.sweeps.spec import POINT, PruneSettings, SweepSpec
+from roboreg_core.sweeps.sweep_store import Sweep, SweepProgress
 from roboreg_core.sweeps.time_estimate import estimate_seconds
 from roboreg_core.ui import shared_state
 
@@ -36,12 +36,12 @@ def points_of(sweep: Sweep) -> list[Point]:
     return _points_of(*_place(), sweep.id, sweep)
 
 
-def progress_of(sweep: Sweep) -> Progress:
+def progress_of(sweep: Sweep) -> SweepProgress:
     """How many of a sweep's points are measured."""
-    return Progress(done=len(points_of(sweep)), total=_total(sweep.id, sweep))
+    return SweepProgress(done=len(points_of(sweep)), total=_total(sweep.id, sweep))
 
 
-def status(sweep: Sweep) -> Status:
+def status(sweep: Sweep) -> SweepStatus:
     """How far a sweep is and what is at it."""
     return _status(*_place(), sweep.id, sweep)
 
@@ -62,34 +62,34 @@ def correlation_of(sweep: Sweep, variables: str, given: str) -> Correlation:
     return _correlation(_digest(points_of(sweep)), variables, given, table_of(sweep))
 
 
-def per_mac_of(sweep: Sweep, by: str) -> PerMac:
+def per_mac_of(sweep: Sweep, by: str) -> AccuracyPerMac:
     """What MACs bought within a sweep. Raises as `analysis.per_mac.per_mac`."""
     return _per_mac(_digest(points_of(sweep)), by, table_of(sweep))
 
 
-def forecast_of(asked: Asked) -> Forecast:
+def forecast_of(asked: PredictionSettings) -> Forecast:
     """What is known under a setting."""
     return _forecast(*_place(), asked)
 
 
-def scores_of(asked: Asked) -> list[Scored]:
+def scores_of(asked: PredictionSettings) -> list[ScoredPrediction]:
     """How right predictions have been under a setting, a row each."""
     points = forecast_of(asked).points
     return _scores(_digest(points), asked)
 
 
-def setting_of(asked: Asked) -> Setting:
+def setting_of(asked: PredictionSettings) -> PruneSettings:
     """What a search prunes under; seed 0."""
     names = ("method", "recalibrate", "calibration", "dense_sha256", "training_set")
-    return Setting(seed=0, **{name: getattr(asked, name) for name in names})
+    return PruneSettings(seed=0, **{name: getattr(asked, name) for name in names})
 
 
-def searchable(asked: Asked) -> Known:
+def searchable(asked: PredictionSettings) -> KnownPoints:
     """What a search begins with under a setting. Raises `SpecError` where sensitivity was not measured."""
     return _searchable(_digest(forecast_of(asked).points), len(shared_state.runs()), asked)
 
 
-def greedy_of(asked: Asked, limits: Limits) -> Found:
+def greedy_of(asked: PredictionSettings, limits: Limits) -> SearchResult:
     """What the greedy search finds. Raises `SpecError` where nothing can keep the limits."""
     return _greedy(_digest(forecast_of(asked).points), len(shared_state.runs()), asked, limits)
 
@@ -119,7 +119,7 @@ def _points_of(home: str, recorded: str, version: int, sweep: str, _sweep: Sweep
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _status(home: str, recorded: str, version: int, sweep: str, _sweep: Sweep) -> Status:
+def _status(home: str, recorded: str, version: int, sweep: str, _sweep: Sweep) -> SweepStatus:
     del home, recorded, version, sweep  # only the key under which it is kept
     return control.status(shared_state.store(), _sweep)
 
@@ -151,31 +151,31 @@ def _correlation(digest: str, variables: str, given: str, _table: pd.DataFrame) 
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _per_mac(digest: str, by: str, _table: pd.DataFrame) -> PerMac:
+def _per_mac(digest: str, by: str, _table: pd.DataFrame) -> AccuracyPerMac:
     del digest  # only part of the key under which it is kept
     return per_mac(_table, by=by)
 
 
 @st.cache_resource(show_spinner="Learning from measured schedules", max_entries=16)
-def _forecast(home: str, recorded: str, version: int, asked: Asked) -> Forecast:
+def _forecast(home: str, recorded: str, version: int, asked: PredictionSettings) -> Forecast:
     del home, recorded, version  # only part of the key under which it is kept
     return forecast.forecast(shared_state.store(), asked)
 
 
 @st.cache_resource(show_spinner="Scoring predictions", max_entries=16)
-def _scores(digest: str, asked: Asked) -> list[Scored]:
+def _scores(digest: str, asked: PredictionSettings) -> list[ScoredPrediction]:
     del digest  # only part of the key under which they are kept
     return forecast.scores(shared_state.store(), asked)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _searchable(digest: str, runs: int, asked: Asked) -> Known:
+def _searchable(digest: str, runs: int, asked: PredictionSettings) -> KnownPoints:
     del digest, runs  # only part of the key under which it is kept
     return search_spec.known(shared_state.store(), setting_of(asked))
 
 
 @st.cache_resource(show_spinner="Going through schedules", max_entries=32)
-def _greedy(digest: str, runs: int, asked: Asked, limits: Limits) -> Found:
+def _greedy(digest: str, runs: int, asked: PredictionSettings, limits: Limits) -> SearchResult:
     del digest, runs  # only part of the key under which it is kept
     found = searchable(asked)
     return greedy(limits, found.outlook, latency=found.latency.line if found.latency is not None else None)

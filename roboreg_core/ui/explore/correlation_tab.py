@@ -191,7 +191,7 @@ def _dense(sweep: Sweep) -> dict[str, float]:
 
 
 def _matrix(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: str) -> None:
-    setting = url_settings.Setting(key=keys.MATRIX, default=False, read=url_settings.flag)
+    setting = url_settings.UrlSetting(key=keys.MATRIX, default=False, read=url_settings.flag)
     url_settings.restore([setting])
     st.toggle("Show the scatter matrix", key=keys.MATRIX, persist_state="session")
     url_settings.follow([setting])

@@ -8,7 +8,7 @@ from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, BOUNDS, STAGE_WIDT
 from roboreg_core.sweeps.grid import BLOCKS, LIST, MAX_SCHEDULES, RANDOM, SOURCE, STAGES, Grid
 from roboreg_core.ui import keys, url_settings
 from roboreg_core.ui.explore import grid_parsing
-from roboreg_core.ui.url_settings import Setting, one_of, within
+from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 
 KIND_WORDS = {STAGES: "Grid of stages", BLOCKS: "Grid of blocks", LIST: "List", RANDOM: "Random"}
 KIND_HELP = {
@@ -23,17 +23,17 @@ _FIELD = {STAGES: "stage", BLOCKS: "block", RANDOM: "bounds"}
 _MODERATE = tuple(bound // 2 for bound in BOUNDS)
 
 
-def settings() -> list[Setting]:
+def settings() -> list[UrlSetting]:
     """What the address keeps of a grid; a list may be longer than an address and is left out."""
     texts = [
-        Setting(key=keys.sweep_field(_FIELD[kind], place), default=text, read=lambda value: value[:MOST_TEXT])
+        UrlSetting(key=keys.sweep_field(_FIELD[kind], place), default=text, read=lambda value: value[:MOST_TEXT])
         for kind in _FIELD
         for place, text in enumerate(_DEFAULTS[kind], 1)
     ]
     return [
-        Setting(key=keys.SWEEP_KIND, default=STAGES, read=one_of(*KIND_WORDS)),
-        Setting(key=keys.SWEEP_DRAWS, default=DEFAULT_DRAWS, read=within(1, MAX_SCHEDULES)),
-        Setting(key=keys.SWEEP_DRAW_SEED, default=0, read=within(0, grid_parsing.MOST_SEED)),
+        UrlSetting(key=keys.SWEEP_KIND, default=STAGES, read=one_of(*KIND_WORDS)),
+        UrlSetting(key=keys.SWEEP_DRAWS, default=DEFAULT_DRAWS, read=within(1, MAX_SCHEDULES)),
+        UrlSetting(key=keys.SWEEP_DRAW_SEED, default=0, read=within(0, grid_parsing.MOST_SEED)),
         *texts,
     ]
 

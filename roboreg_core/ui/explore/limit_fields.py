@@ -8,11 +8,11 @@ import streamlit as st
 
 from roboreg_core.search.limits import Limits
 from roboreg_core.ui import keys, url_settings
-from roboreg_core.ui.url_settings import Setting, within
+from roboreg_core.ui.url_settings import UrlSetting, within
 
 
 @dataclass(frozen=True, kw_only=True)
-class Field:
+class LimitField:
     """How a limit is typed.
 
     Attributes:
@@ -34,32 +34,32 @@ class Field:
 
 
 FIELDS = {
-    "macs": Field(
+    "macs": LimitField(
         switch="Limit MACs", label="MACs, % of dense at most",
         default=50.0, low=0.1, high=100.0, divisor=100.0,
         help="Multiply-accumulates of an image, half its FLOPs.",
     ),
-    "parameters": Field(
+    "parameters": LimitField(
         switch="Limit parameters", label="Parameters, % of dense at most",
         default=50.0, low=0.1, high=100.0, divisor=100.0,
         help="Trained numbers.",
     ),
-    "size_bytes": Field(
+    "size_bytes": LimitField(
         switch="Limit size", label="Size, % of dense at most",
         default=50.0, low=0.1, high=100.0, divisor=100.0,
         help="Bytes of the weights file.",
     ),
-    "latency": Field(
+    "latency": LimitField(
         switch="Limit latency", label="Latency, ms a batch of 256 at most",
         default=100.0, low=0.001, high=1e6, divisor=1000.0,
         help="As measured on this machine.",
     ),
-    "drop": Field(
+    "drop": LimitField(
         switch="Limit the loss of accuracy", label="Accuracy, points lost at most",
         default=3.0, low=0.0, high=99.0, divisor=100.0,
         help="Largest loss of accuracy against the dense network, right after pruning, on validation images.",
     ),
-    "class_drop": Field(
+    "class_drop": LimitField(
         switch="Limit the loss in any class", label="Worst class, points lost at most",
         default=5.0, low=0.0, high=99.0, divisor=100.0,
         help="Largest loss of recall in any of the ten classes, right after pruning, on validation images.",
@@ -86,18 +86,18 @@ def read() -> Limits:
     return Limits(**{name: value / FIELDS[name].divisor for name, value in values.items() if value is not None})
 
 
-def _settings() -> list[Setting]:
+def _settings() -> list[UrlSetting]:
     switches = [
-        Setting(key=keys.limit_on(name), default=name == ON_AT_FIRST, read=url_settings.flag) for name in FIELDS
+        UrlSetting(key=keys.limit_on(name), default=name == ON_AT_FIRST, read=url_settings.flag) for name in FIELDS
     ]
     numbers = [
-        Setting(key=keys.limit(name), default=field.default, read=within(field.low, field.high, float))
+        UrlSetting(key=keys.limit(name), default=field.default, read=within(field.low, field.high, float))
         for name, field in FIELDS.items()
     ]
     return [*switches, *numbers]
 
 
-def _limit(name: str, field: Field) -> None:
+def _limit(name: str, field: LimitField) -> None:
     st.toggle(field.switch, key=keys.limit_on(name), persist_state="session")
     if not st.session_state[keys.limit_on(name)]:
         return

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from roboreg_core.prediction.forecast import Asked
+from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.store.records import LONGEST_NAME
 from roboreg_core.sweeps import control
-from roboreg_core.sweeps.control import State
+from roboreg_core.sweeps.control import SweepState
 from roboreg_core.sweeps.grid import Grid
 from roboreg_core.sweeps.spec import SweepSpec, sweep_for
 from roboreg_core.ui import keys, panels, shared_state
@@ -17,7 +17,7 @@ from roboreg_core.wording import fmt, sweep_facts
 REFRESH_SECONDS = 1.0
 
 
-def panel(name: str, grid: Grid, asked: Asked, what: str) -> None:
+def panel(name: str, grid: Grid, asked: PredictionSettings, what: str) -> None:
     """What of `grid` is not measured under a setting, and how long it takes; nothing where all is.
 
     `what` completes "Measure ...", and `name` is the sweep's and part of the widgets' keys.
@@ -28,7 +28,7 @@ def panel(name: str, grid: Grid, asked: Asked, what: str) -> None:
     if not left:
         return
     standing = next((each for each in cache.sweeps() if each.id == spec.id), None)
-    if standing is not None and cache.status(standing).state in (State.RUNNING, State.STOPPING):
+    if standing is not None and cache.status(standing).state in (SweepState.RUNNING, SweepState.STOPPING):
         _under_way(name, spec.id)
         return
     key = keys.of_measuring("measure", name)
@@ -47,17 +47,17 @@ def panel(name: str, grid: Grid, asked: Asked, what: str) -> None:
 def _under_way(name: str, sweep_id: str) -> None:
     sweep = next((each for each in cache.sweeps() if each.id == sweep_id), None)
     status = cache.status(sweep) if sweep is not None else None
-    if sweep is None or status is None or status.state not in (State.RUNNING, State.STOPPING):
+    if sweep is None or status is None or status.state not in (SweepState.RUNNING, SweepState.STOPPING):
         st.rerun()
     st.progress(status.done / status.total, text=panels.escape(f"Measuring: {sweep_facts.progress_words(status)}"))
-    if status.state is State.RUNNING and st.button(
+    if status.state is SweepState.RUNNING and st.button(
         "Stop", key=keys.of_measuring("measure-stop", name), icon=":material/stop:"
     ):
         with panels.errors_shown():
             control.stop(shared_state.machinery().engine(), sweep)
 
 
-def _spec(name: str, grid: Grid, asked: Asked) -> SweepSpec:
+def _spec(name: str, grid: Grid, asked: PredictionSettings) -> SweepSpec:
     dense = shared_state.network(asked.dense_sha256)
     setting = {name: getattr(asked, name) for name in ("method", "recalibrate", "calibration")}
     title = f"{name}, {asked.method}{', recalibrated' if asked.recalibrate else ''}"

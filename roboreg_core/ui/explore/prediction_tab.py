@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from roboreg_core.charts import predicted_vs_measured
-from roboreg_core.prediction.forecast import PRUNED, TUNED, Asked, Scored, score
+from roboreg_core.prediction.forecast import PRUNED, TUNED, PredictionSettings, ScoredPrediction, score
 from roboreg_core.runs.spec import METHOD_VERSION, TUNING, RunSpec, method_version, of_preset
 from roboreg_core.schedules.schedule import BOUNDS
 from roboreg_core.sweeps.grid import RANDOM, Grid
@@ -55,7 +55,7 @@ def show() -> None:
         measure_missing.panel("random schedules", LEARNT_FROM, asked, "60 random schedules to learn from")
 
 
-def _tiles(rows: list[Scored]) -> None:
+def _tiles(rows: list[ScoredPrediction]) -> None:
     found = score(rows)
     assert found is not None
     first, second, third = st.columns(3)
@@ -64,7 +64,7 @@ def _tiles(rows: list[Scored]) -> None:
     third.metric("Predictions scored", fmt.count(found.n), border=True)
 
 
-def _chart(frame: pd.DataFrame, asked: Asked, points: tuple[Point, ...]) -> None:
+def _chart(frame: pd.DataFrame, asked: PredictionSettings, points: tuple[Point, ...]) -> None:
     by_record = {point.record: point for point in points}
     left, right = st.columns([3, 2], gap="large")
     variant = f"{asked}"
@@ -93,7 +93,7 @@ def _chart(frame: pd.DataFrame, asked: Asked, points: tuple[Point, ...]) -> None
             schedule_card.show("scored", by_record[record])
 
 
-def _tuning(asked: Asked) -> Asked | None:
+def _tuning(asked: PredictionSettings) -> PredictionSettings | None:
     """The setting with a preset of fine-tuning that runs had, the commonest at first."""
     runs = [RunSpec.from_json(run.spec) for run in shared_state.runs() if method_version(run) == METHOD_VERSION]
     tuned = {_words(run): run for run in runs if run.epochs and run.method == asked.method}

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from roboreg_core.prediction.forecast import Asked, learnable
+from roboreg_core.prediction.forecast import PredictionSettings, learnable
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.ui import dense_choice, keys, shared_state, url_settings
 from roboreg_core.ui.design.launcher import METHOD_WORDS
-from roboreg_core.ui.url_settings import Setting, one_of
+from roboreg_core.ui.url_settings import UrlSetting, one_of
 
 
-def pick() -> Asked | None:
+def pick() -> PredictionSettings | None:
     """The setting that is chosen; None, and a message, until the dense network is loaded."""
     settings = [
-        Setting(key=keys.EXPLORE_METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
-        Setting(key=keys.EXPLORE_RECALIBRATE, default=False, read=url_settings.flag),
+        UrlSetting(key=keys.EXPLORE_METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
+        UrlSetting(key=keys.EXPLORE_RECALIBRATE, default=False, read=url_settings.flag),
     ]
     url_settings.restore(settings)
     dense_choice.told()
@@ -36,7 +36,7 @@ def pick() -> Asked | None:
         return None
     from roboreg_core.datasets.sources import resolve_training_set
 
-    asked = Asked(
+    asked = PredictionSettings(
         dense_sha256=shared_state.baseline().sha256,
         training_set=resolve_training_set("auto"),
         method=st.session_state[keys.EXPLORE_METHOD],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from roboreg_core.prediction.forecast import Asked
+from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.search.best_schedules import Candidate
 from roboreg_core.search.execute import task_for
 from roboreg_core.search.limits import Limits
@@ -17,10 +17,10 @@ from roboreg_core.wording import fmt, job_progress
 REFRESH_SECONDS = 1.0
 FEWEST, MOST, DEFAULT = 6, 300, 36
 _ERRORS = "refine"
-_TRIALS = url_settings.Setting(key=keys.TRIALS, default=DEFAULT, read=url_settings.within(FEWEST, MOST))
+_TRIALS = url_settings.UrlSetting(key=keys.TRIALS, default=DEFAULT, read=url_settings.within(FEWEST, MOST))
 
 
-def spec_of(asked: Asked, limits: Limits) -> SearchSpec:
+def spec_of(asked: PredictionSettings, limits: Limits) -> SearchSpec:
     """The search that would measure within these limits; so many schedules as the number field says."""
     setting = cache.setting_of(asked)
     latency = latency_fields(cache.searchable(asked).latency) if limits.latency is not None else ()

@@ -10,7 +10,7 @@ import streamlit as st
 from roboreg_core.charts import search_results
 from roboreg_core.datasets.images import CLASSES
 from roboreg_core.models.costs import DENSE_COST, cost
-from roboreg_core.prediction.forecast import Asked
+from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.prediction.sensitivity import plan
 from roboreg_core.search.best_schedules import Candidate
 from roboreg_core.search.limits import Limits
@@ -82,7 +82,7 @@ def _near(uniform: Sequence[Candidate], answers: Sequence[Candidate]) -> list[Ca
     return [each for each in uniform if NEAR[0] * min(macs) <= cost(each.schedule).macs <= NEAR[1] * max(macs)]
 
 
-def _chart(frame: pd.DataFrame, asked: Asked) -> None:
+def _chart(frame: pd.DataFrame, asked: PredictionSettings) -> None:
     panels.show(
         panels.Panel(
             name="search",
@@ -97,7 +97,7 @@ def _chart(frame: pd.DataFrame, asked: Asked) -> None:
     )
 
 
-def _answers(answers: Sequence[Candidate], asked: Asked) -> None:
+def _answers(answers: Sequence[Candidate], asked: PredictionSettings) -> None:
     st.subheader(f"The best {len(answers)}" if len(answers) > 1 else "The best")
     measured = "Measured there" if answers[0].measured is not None else "Predicted from what was measured"
     st.caption(
@@ -123,7 +123,7 @@ def figures(candidate: Candidate) -> str:
     return f"{text}."
 
 
-def _point(candidate: Candidate, asked: Asked) -> Point:
+def _point(candidate: Candidate, asked: PredictionSettings) -> Point:
     return Point(
         schedule=candidate.schedule,
         kept=candidate.schedule,

@@ -7,8 +7,8 @@ import streamlit as st
 
 from roboreg_core.charts import sensitivity_curves
 from roboreg_core.errors import ScheduleError
-from roboreg_core.prediction.forecast import Asked
-from roboreg_core.prediction.sensitivity import Curves, exchange, plan
+from roboreg_core.prediction.forecast import PredictionSettings
+from roboreg_core.prediction.sensitivity import SensitivityCurves, exchange, plan
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.ui import keys, panels, url_settings
 from roboreg_core.ui.design.editing_session import schedule as designed
@@ -43,7 +43,7 @@ def show() -> None:
 
 def _schedule() -> Schedule:
     """The schedule whose counts are marked: Design's, unless another one is typed."""
-    known_setting = url_settings.Setting(key=keys.AT, default="", read=lambda text: text[:MOST_TEXT])
+    known_setting = url_settings.UrlSetting(key=keys.AT, default="", read=lambda text: text[:MOST_TEXT])
     url_settings.restore([known_setting])
     now = designed()
     st.text_input(
@@ -63,7 +63,7 @@ def _schedule() -> Schedule:
         return now
 
 
-def _curves(frame: pd.DataFrame, asked: Asked, schedule: Schedule) -> None:
+def _curves(frame: pd.DataFrame, asked: PredictionSettings, schedule: Schedule) -> None:
     st.html(_STYLE)
     panels.show(
         panels.Panel(
@@ -79,7 +79,7 @@ def _curves(frame: pd.DataFrame, asked: Asked, schedule: Schedule) -> None:
     )
 
 
-def _exchange(curves: Curves, schedule: Schedule) -> None:
+def _exchange(curves: SensitivityCurves, schedule: Schedule) -> None:
     frame = sensitivity_curves.exchange_data(exchange(curves, schedule))
     panels.show(
         panels.Panel(

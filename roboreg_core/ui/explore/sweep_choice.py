@@ -20,7 +20,7 @@ def pick() -> Sweep | None:
         st.info("No sweep has measured a point yet. Start one under Sweeps: the source project's 27 are ready there.")
         return None
     by_id = {each.id: each for each in found}
-    setting = url_settings.Setting(key=keys.SWEEP, default=_first(found).id, read=url_settings.one_of(*by_id))
+    setting = url_settings.UrlSetting(key=keys.SWEEP, default=_first(found).id, read=url_settings.one_of(*by_id))
     url_settings.restore([setting])
     if st.session_state[keys.SWEEP] not in by_id:
         st.session_state[keys.SWEEP] = setting.default

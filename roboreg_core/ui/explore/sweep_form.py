@@ -15,7 +15,7 @@ from roboreg_core.sweeps.time_estimate import TEST_IMAGES, VALIDATION_IMAGES
 from roboreg_core.ui import dense_choice, keys, panels, shared_state, url_settings
 from roboreg_core.ui.design.launcher import IMAGES_WORDS, METHOD_WORDS, PRESET_WORDS
 from roboreg_core.ui.explore import cache, grid_fields, grid_parsing, sweep_extension
-from roboreg_core.ui.url_settings import Setting, one_of
+from roboreg_core.ui.url_settings import UrlSetting, one_of
 from roboreg_core.wording import fmt, sweep_facts
 
 NO_TUNING = "none"
@@ -60,10 +60,10 @@ def _pruning() -> None:
     if not fixed:  # what is extended keeps its network
         dense_choice.pick()
     settings = [
-        Setting(key=keys.SWEEP_METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
-        Setting(key=keys.SWEEP_SEEDS, default="0", read=lambda text: text[: grid_fields.MOST_TEXT]),
-        Setting(key=keys.SWEEP_TUNE, default=NO_TUNING, read=one_of(*TUNE_WORDS)),
-        Setting(key=keys.SWEEP_RECALIBRATE, default=False, read=url_settings.flag),
+        UrlSetting(key=keys.SWEEP_METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
+        UrlSetting(key=keys.SWEEP_SEEDS, default="0", read=lambda text: text[: grid_fields.MOST_TEXT]),
+        UrlSetting(key=keys.SWEEP_TUNE, default=NO_TUNING, read=one_of(*TUNE_WORDS)),
+        UrlSetting(key=keys.SWEEP_RECALIBRATE, default=False, read=url_settings.flag),
     ]
     url_settings.restore(settings)
     left, middle, right = st.columns([4, 3, 5])

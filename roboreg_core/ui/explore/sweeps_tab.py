@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from roboreg_core.sweeps import control, sweep_store
-from roboreg_core.sweeps.control import State, Status
+from roboreg_core.sweeps.control import SweepState, SweepStatus
 from roboreg_core.sweeps.spec import SweepSpec
 from roboreg_core.sweeps.sweep_store import Sweep
 from roboreg_core.ui import keys, panels, schedule_html, shared_state
@@ -19,12 +19,12 @@ from roboreg_core.wording import fmt, sweep_facts
 REFRESH_SECONDS = 1.0
 SHOWN = 5
 BADGES = {
-    State.RUNNING: ("running", ":material/play_arrow:", "blue"),
-    State.STOPPING: ("stopping", ":material/hourglass_empty:", "gray"),
-    State.STOPPED: ("stopped", ":material/pause:", "orange"),
-    State.COMPLETE: ("complete", ":material/check:", "green"),
+    SweepState.RUNNING: ("running", ":material/play_arrow:", "blue"),
+    SweepState.STOPPING: ("stopping", ":material/hourglass_empty:", "gray"),
+    SweepState.STOPPED: ("stopped", ":material/pause:", "orange"),
+    SweepState.COMPLETE: ("complete", ":material/check:", "green"),
 }
-_AT_WORK = (State.RUNNING, State.STOPPING)
+_AT_WORK = (SweepState.RUNNING, SweepState.STOPPING)
 _RENAMED, _ACTIVE, _ERRORS = "sweep-renamed", "sweeps-active", "sweeps"
 
 
@@ -53,11 +53,11 @@ def _list() -> None:
                 _card(sweep, status)
 
 
-def _found() -> list[tuple[Sweep, Status]]:
+def _found() -> list[tuple[Sweep, SweepStatus]]:
     return [(sweep, cache.status(sweep)) for sweep in cache.sweeps()]
 
 
-def _card(sweep: Sweep, status: Status) -> None:
+def _card(sweep: Sweep, status: SweepStatus) -> None:
     with st.container(border=True, key=keys.of("sweep", sweep.id)):
         left, right = st.columns([3, 2], vertical_alignment="center")
         with left:
@@ -71,13 +71,13 @@ def _card(sweep: Sweep, status: Status) -> None:
                 _actions(sweep, status)
 
 
-def _heading(sweep: Sweep, status: Status) -> None:
+def _heading(sweep: Sweep, status: SweepStatus) -> None:
     made = "recorded, ships with the project" if sweep.recorded else f"made {fmt.moment(sweep.created)} UTC"
     panels.card_heading(fmt.contained(sweep.name), BADGES[status.state], made)
 
 
-def _progress(status: Status) -> None:
-    if status.state is State.COMPLETE:
+def _progress(status: SweepStatus) -> None:
+    if status.state is SweepState.COMPLETE:
         st.markdown(panels.escape(f"All {fmt.plural(status.total, 'point')} measured"))
         return
     st.progress(
@@ -85,15 +85,15 @@ def _progress(status: Status) -> None:
     )
 
 
-def _actions(sweep: Sweep, status: Status) -> None:
-    if status.state is State.RUNNING:
+def _actions(sweep: Sweep, status: SweepStatus) -> None:
+    if status.state is SweepState.RUNNING:
         _button("Stop", "stop", sweep, "stop", lambda: control.stop(shared_state.machinery().engine(), sweep))
-    if status.state is State.STOPPED:
+    if status.state is SweepState.STOPPED:
         _button("Resume", "resume", sweep, "replay", lambda: _resume(sweep), type="primary")
     if status.done:
         _button("See correlation", "correlate", sweep, "grid_on", lambda: sweep_choice.take(sweep.id), whole=True)
     _button("Extend", "extend", sweep, "add", lambda: sweep_form.take(sweep), whole=True)
-    if not sweep.recorded and status.state in (State.STOPPED, State.COMPLETE):
+    if not sweep.recorded and status.state in (SweepState.STOPPED, SweepState.COMPLETE):
         with st.popover("More", key=keys.of("more", sweep.id)):
             _more(sweep)
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from roboreg_core.charts import changed_predictions
 from roboreg_core.charts.base import Chosen
-from roboreg_core.evaluation.prediction_changes import Damage
+from roboreg_core.evaluation.prediction_changes import PredictionChanges
 from roboreg_core.runs.summary import Summary
 from roboreg_core.ui import keys, panels, url_settings
 from roboreg_core.ui.inspect import change_tables, controls, gallery
@@ -35,7 +35,7 @@ def show(summary: Summary) -> None:
 
 
 def _everything() -> bool:
-    setting = url_settings.Setting(key=keys.EVERYTHING, default=False, read=url_settings.flag)
+    setting = url_settings.UrlSetting(key=keys.EVERYTHING, default=False, read=url_settings.flag)
     url_settings.restore([setting])
     label = "Also draw images that are always right or never"
     st.toggle(label, key=keys.EVERYTHING, persist_state="session")
@@ -72,7 +72,7 @@ def _chosen(summary: Summary) -> Chosen:
     return tuple({"class": each, "band": band} for each in summary.classes if label in (None, each))
 
 
-def _pictures(summary: Summary, followed: Damage) -> None:
+def _pictures(summary: Summary, followed: PredictionChanges) -> None:
     with st.container(horizontal=True):
         labels = {name: name for name in summary.classes}
         label = controls.choice("Class", keys.DAMAGE_CLASS, labels, "All classes")
@@ -85,7 +85,7 @@ def _pictures(summary: Summary, followed: Damage) -> None:
         return
     title = f"{(label or 'all classes').capitalize()}, {changed_predictions.BAND_WORDS[band]}"
     st.caption(f"{followed.meanings[band].capitalize()}. Percent: how sure the network was.")
-    gallery.show("band", followed.images(band, place), title, gallery.Look.of(summary))
+    gallery.show("band", followed.images(band, place), title, gallery.GalleryPredictions.of(summary))
 
 
 def _numbers(frame: pd.DataFrame) -> None:

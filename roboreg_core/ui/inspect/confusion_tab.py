@@ -87,7 +87,11 @@ def _pictures(summary: Summary, stage: str, values: str) -> None:
     if true is None or predicted is None:
         st.caption("No images are shown yet: click a cell, or choose its true and its predicted class.")
         return
-    row, column, look = summary.classes.index(true), summary.classes.index(predicted), gallery.Look.of(summary)
+    row, column, look = (
+        summary.classes.index(true),
+        summary.classes.index(predicted),
+        gallery.GalleryPredictions.of(summary),
+    )
     what = f"{true.capitalize()} taken for {predicted}" if row != column else f"{true.capitalize()}, recognised"
     if values != "difference":
         gallery.show("cell", summary.confused(stage, row, column), what, look)

@@ -12,7 +12,7 @@ from roboreg_core.charts.base import Chosen
 from roboreg_core.runs.results import final_stage
 from roboreg_core.store.records import Record
 from roboreg_core.ui import keys, url_settings
-from roboreg_core.ui.url_settings import Setting, one_of
+from roboreg_core.ui.url_settings import UrlSetting, one_of
 from roboreg_core.wording import run_facts
 
 STAGE_WORDS = {"dense": "Dense", "pruned": "Pruned", "tuned": "Fine-tuned"}
@@ -26,7 +26,7 @@ def stage(record: Record) -> str:
 
 def segment(label: str, key: str, options: dict[str, str], default: str, **how: Any) -> str:
     """One of a few options, value -> words."""
-    setting = Setting(key=key, default=default, read=one_of(*options))
+    setting = UrlSetting(key=key, default=default, read=one_of(*options))
     url_settings.restore([setting])
     if st.session_state[key] not in options:
         st.session_state[key] = default
@@ -58,9 +58,9 @@ def choice(label: str, key: str, options: dict[str, str], placeholder: str) -> s
     return chosen
 
 
-def optional(key: str, options: Sequence[str] | dict[str, str]) -> Setting:
+def optional(key: str, options: Sequence[str] | dict[str, str]) -> UrlSetting:
     """A setting that may be none of the options."""
-    return Setting(key=key, default=None, read=one_of(*options))
+    return UrlSetting(key=key, default=None, read=one_of(*options))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from roboreg_core.charts.png_url import png_address
 from roboreg_core.datasets import sources
-from roboreg_core.runs.predicted_classes import Predictions
+from roboreg_core.runs.predicted_classes import PredictedClasses
 from roboreg_core.runs.summary import Summary
 from roboreg_core.ui import keys
 from roboreg_core.wording import baseline_changes, fmt
@@ -28,7 +28,7 @@ _STYLE = """<style>
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class GalleryPredictions:
     """What every network said to the images.
 
     Attributes:
@@ -39,10 +39,10 @@ class Look:
 
     classes: tuple[str, ...]
     labels: np.ndarray
-    networks: dict[str, Predictions]
+    networks: dict[str, PredictedClasses]
 
     @classmethod
-    def of(cls, summary: Summary) -> Look:
+    def of(cls, summary: Summary) -> GalleryPredictions:
         """The run's networks, and the baseline's where that is another run."""
         networks = {NETWORK_WORDS[stage]: each for stage, each in summary.predictions.items()}
         if not baseline_changes.is_dense(summary):
@@ -50,7 +50,7 @@ class Look:
         return cls(classes=summary.classes, labels=summary.labels, networks=networks)
 
 
-def show(name: str, places: np.ndarray, title: str, look: Look) -> None:
+def show(name: str, places: np.ndarray, title: str, look: GalleryPredictions) -> None:
     """The test images at `places` under a title that tells how many they are; `name` is unique on the page."""
     with st.container(key=keys.pictures(name)):
         if not len(places):
@@ -68,14 +68,14 @@ def show(name: str, places: np.ndarray, title: str, look: Look) -> None:
         st.html(grid(shown, look))
 
 
-def grid(places: np.ndarray, look: Look) -> str:
+def grid(places: np.ndarray, look: GalleryPredictions) -> str:
     """The pictures as HTML."""
     pixels = sources.test_images().pixels[places.tolist()].permute(0, 2, 3, 1).numpy()
     figures = "".join(_figure(int(place), picture, look) for place, picture in zip(places, pixels, strict=True))
     return f'{_STYLE}<div class="pictures">{figures}</div>'
 
 
-def _figure(place: int, picture: np.ndarray, look: Look) -> str:
+def _figure(place: int, picture: np.ndarray, look: GalleryPredictions) -> str:
     true = html.escape(look.classes[look.labels[place]])
     said = "<br>".join(
         _line(name, look, int(each.classes[place]), float(each.confidence[place]), place)
@@ -88,7 +88,7 @@ def _figure(place: int, picture: np.ndarray, look: Look) -> str:
     )
 
 
-def _line(name: str, look: Look, predicted: int, confidence: float, place: int) -> str:
+def _line(name: str, look: GalleryPredictions, predicted: int, confidence: float, place: int) -> str:
     right = predicted == look.labels[place]
     text = f"{name}: {html.escape(look.classes[predicted])} {fmt.percent(confidence, 0)}"
     return f"✓ {text}" if right else f'<span class="wrong">✗ {text}</span>'

@@ -8,11 +8,11 @@ import streamlit as st
 
 from roboreg_core.charts import predicted_vs_measured
 from roboreg_core.errors import RoboRegError
-from roboreg_core.prediction.forecast import TUNED, Asked, Scored
+from roboreg_core.prediction.forecast import TUNED, PredictionSettings, ScoredPrediction
 from roboreg_core.runs.spec import RunSpec
 from roboreg_core.store.records import Record
 from roboreg_core.ui import panels, predictor_cache
-from roboreg_core.ui.predictor_cache import Outlook
+from roboreg_core.ui.predictor_cache import ScoredForecast
 from roboreg_core.wording import fmt
 
 # An outlook is learnt within seconds of the first look.
@@ -28,27 +28,27 @@ def line(record: Record) -> None:
         return  # of another version of the code
     if spec.weights() is not None or spec.schedule.is_dense:
         return  # no filter goes
-    known = predictor_cache.learner().outlook(Asked.of(spec))
+    known = predictor_cache.learner().outlook(PredictionSettings.of(spec))
     if known is None:
-        st.fragment(_awaited, run_every=AWAITED_SECONDS)(Asked.of(spec), record.id)
+        st.fragment(_awaited, run_every=AWAITED_SECONDS)(PredictionSettings.of(spec), record.id)
     else:
         _say(known, record.id)
 
 
-def _awaited(asked: Asked, run: str) -> None:
+def _awaited(asked: PredictionSettings, run: str) -> None:
     """Says it as soon as it is learnt, and draws nothing else again: the page may be about to be left."""
     known = predictor_cache.learner().outlook(asked)
     if known is not None:
         _say(known, run)
 
 
-def _say(known: Outlook, run: str) -> None:
+def _say(known: ScoredForecast, run: str) -> None:
     said = text([row for row in known.scored if row.record == run])
     if said:
         st.caption(panels.escape(f"{said} {predicted_vs_measured.score_words(known.score)}."))
 
 
-def text(rows: Sequence[Scored]) -> str:
+def text(rows: Sequence[ScoredPrediction]) -> str:
     """`Predicted ...: right after pruning 86.2 % (83.9 to 88.1), measured 86.8 % of the test images`; else empty."""
     told = "; ".join(
         f"{_AFTER.get(row.stage, 'right after pruning')} "

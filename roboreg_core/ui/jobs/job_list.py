@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from roboreg_core.charts.training_curves import history_data
-from roboreg_core.networks.registry import Baseline, of_record
+from roboreg_core.networks.registry import DenseNetwork, of_record
 from roboreg_core.networks.spec import NETWORK
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.sweeps.spec import SWEEP_PART
@@ -108,7 +108,7 @@ def _finding(record: Record) -> str:
     return baseline_changes.finding(run_metrics_cache.summary_of(record))
 
 
-def _named(record: Record) -> Baseline:
+def _named(record: Record) -> DenseNetwork:
     """The network that a record keeps, under the name that it now has."""
     every = (each for each in shared_state.networks() if each.record is not None and each.record.id == record.id)
     return next(every, of_record(record))

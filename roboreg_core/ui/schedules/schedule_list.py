@@ -10,11 +10,11 @@ import streamlit as st
 from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.schedules import saved_schedules, schedule_file
 from roboreg_core.schedules.notes_and_tags import split_tags
-from roboreg_core.schedules.saved_schedules import Draft, SavedSchedule
+from roboreg_core.schedules.saved_schedules import SavedSchedule, ScheduleDraft
 from roboreg_core.store.records import Record
 from roboreg_core.ui import keys, navigation, panels, schedule_html, shared_state, url_settings
 from roboreg_core.ui.deleted_items import Bin, Entry
-from roboreg_core.ui.url_settings import Setting, one_of
+from roboreg_core.ui.url_settings import UrlSetting, one_of
 from roboreg_core.wording import fmt, run_facts
 
 ORDERS: dict[str, tuple[str, Callable[[SavedSchedule], Any], bool]] = {
@@ -56,8 +56,8 @@ def _toolbar(saved: Sequence[SavedSchedule]) -> list[SavedSchedule]:
     """Filter, order, import and export of all; returns what is to be shown."""
     tags = sorted({tag for each in saved for tag in each.tags})
     settings = [
-        Setting(key=keys.TAG, default=None, read=one_of(*tags)),
-        Setting(key=keys.ORDER, default="newest", read=one_of(*ORDERS)),
+        UrlSetting(key=keys.TAG, default=None, read=one_of(*tags)),
+        UrlSetting(key=keys.ORDER, default="newest", read=one_of(*ORDERS)),
     ]
     url_settings.restore(settings)
     if st.session_state[keys.TAG] not in tags:
@@ -177,7 +177,7 @@ def _best_runs(runs: Sequence[Record]) -> dict[str, list[Record]]:
 def _edit(saved: SavedSchedule) -> None:
     name, note, tags = (st.session_state[keys.of(field, saved.id)] for field in ("name", "note", "tags"))
     with panels.errors_kept(_TOLD):
-        draft = Draft(name=name, schedule=saved.schedule, note=note, tags=split_tags(tags))
+        draft = ScheduleDraft(name=name, schedule=saved.schedule, note=note, tags=split_tags(tags))
         changed = saved_schedules.edit(shared_state.store(), saved.id, draft)
         _tell(f"Changed {schedule_html.isolated(changed.name)}.", saved)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from roboreg_core import paths
-from roboreg_core.datasets.background_download import Fetching, FetchState, FetchStatus, fetching
+from roboreg_core.datasets.background_download import BackgroundDownload, DownloadState, DownloadStatus, fetching
 from roboreg_core.ui import keys, panels, shared_state
 from roboreg_core.wording import fmt
 
@@ -21,18 +21,18 @@ def show() -> None:
         return
     fetch = fetching(paths.local_data())
     now = fetch.now()
-    if now.status is FetchStatus.DONE and not shared.full_images:
+    if now.status is DownloadStatus.DONE and not shared.full_images:
         shared.full_images = True
         st.rerun()  # the fields offer them
     if shared.full_images:
         st.success("All of CIFAR-10 is here: 48,000 training images.", icon=":material/check_circle:")
-    elif now.status is FetchStatus.RUNNING:
+    elif now.status is DownloadStatus.RUNNING:
         st.fragment(_running, run_every=REFRESH_SECONDS)(fetch)
     else:
         _absent(fetch, now)
 
 
-def _absent(fetch: Fetching, now: FetchState) -> None:
+def _absent(fetch: BackgroundDownload, now: DownloadState) -> None:
     st.markdown(
         "10,000 of CIFAR-10's training images ship with RoboReg. All 48,000 train better networks, and take five times "
         "as long an epoch. They are downloaded once, about 170 MB."
@@ -49,9 +49,9 @@ def _absent(fetch: Fetching, now: FetchState) -> None:
     )
 
 
-def _running(fetch: Fetching) -> None:
+def _running(fetch: BackgroundDownload) -> None:
     now = fetch.now()
-    if now.status is not FetchStatus.RUNNING:
+    if now.status is not DownloadStatus.RUNNING:
         st.rerun()
     st.progress(now.share or 0.0, text=panels.escape(_words(now)))
     st.button(
@@ -64,6 +64,6 @@ def _running(fetch: Fetching) -> None:
     st.caption("It goes on while this page is closed.")
 
 
-def _words(now: FetchState) -> str:
+def _words(now: DownloadState) -> str:
     told = panels.sentence(now.words).rstrip(".")
     return f"{told}: {now.done / 1e6:.0f} of {now.total / 1e6:.0f} MB" if now.total else told

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from roboreg_core.networks import management
-from roboreg_core.networks.registry import Baseline, checkpoint_of, command_of
+from roboreg_core.networks.registry import DenseNetwork, checkpoint_of, command_of
 from roboreg_core.ui import keys, panels, schedule_html, shared_state, training_curves_panel
 from roboreg_core.ui.deleted_items import Bin, Entry
 from roboreg_core.wording import fmt, network_facts
@@ -18,7 +18,7 @@ _TOLD, _MANY = "train-told", "train-shown"
 _COLOURS = {"shipped": "gray", "trained": "blue", "uploaded": "violet"}
 
 
-def show(known: Sequence[Baseline]) -> None:
+def show(known: Sequence[DenseNetwork]) -> None:
     """All cards, as many at a time as are looked at."""
     many = st.session_state.get(_MANY, SHOWN)
     for each in known[:many]:
@@ -45,7 +45,7 @@ def use_link(name: str, key: str) -> None:
         st.page_link("pages/design.py", label="Prune it in Design", icon=":material/tune:", query_params=query)
 
 
-def _card(network: Baseline) -> None:
+def _card(network: DenseNetwork) -> None:
     place = network.record.id if network.record is not None else network.sha256[:16]
     with st.container(border=True, key=keys.of("network", place)):
         left, right = st.columns([3, 1.4], vertical_alignment="center")
@@ -61,7 +61,7 @@ def _card(network: Baseline) -> None:
             _curves(network, place)
 
 
-def _facts(network: Baseline) -> None:
+def _facts(network: DenseNetwork) -> None:
     panels.card_heading(fmt.contained(network.name), (network.origin, None, _COLOURS[network.origin]))
     st.markdown(panels.escape(f"Right on {network_facts.accuracy_words(network)}."))
     made = network_facts.origin_words(network)
@@ -70,7 +70,7 @@ def _facts(network: Baseline) -> None:
         st.caption(panels.escape(panels.sentence(fmt.shortened(note, 300))))
 
 
-def _curves(network: Baseline, place: str) -> None:
+def _curves(network: DenseNetwork, place: str) -> None:
     assert network.record is not None
     shown = st.expander(
         "Curves of its training", icon=":material/show_chart:", key=keys.of("curves", place), on_change="rerun"
@@ -82,7 +82,7 @@ def _curves(network: Baseline, place: str) -> None:
             st.code(command_of(network.record), language="bash", wrap_lines=True)
 
 
-def _more(network: Baseline, place: str) -> None:
+def _more(network: DenseNetwork, place: str) -> None:
     of = keys.of
     st.download_button(
         "Download weights (.safetensors)",
@@ -102,7 +102,7 @@ def _more(network: Baseline, place: str) -> None:
     panels.action("Delete", of("delete", place), "delete", lambda: _delete(network, place), ERRORS, type="tertiary")
 
 
-def _rename(network: Baseline, place: str) -> None:
+def _rename(network: DenseNetwork, place: str) -> None:
     with panels.errors_kept(ERRORS):
         renamed = management.rename(shared_state.store(), network, st.session_state[keys.of("name", place)])
         if st.session_state.get(keys.BASELINE_NETWORK) == network.name:  # it stays the chosen one
@@ -113,7 +113,7 @@ def _rename(network: Baseline, place: str) -> None:
         st.session_state[keys.of("more", place)] = False
 
 
-def _delete(network: Baseline, place: str) -> None:
+def _delete(network: DenseNetwork, place: str) -> None:
     management.delete(shared_state.store(), network)
     BIN.note(place)
     st.session_state[keys.of("more", place)] = False

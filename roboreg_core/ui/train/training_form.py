@@ -12,7 +12,7 @@ from roboreg_core.store.records import LONGEST_NAME, Record
 from roboreg_core.ui import job_cards, keys, panels, schedule_html, shared_state, url_settings
 from roboreg_core.ui.design.launcher import IMAGES_WORDS, MAX_SEED
 from roboreg_core.ui.train import active_trainings, network_cards
-from roboreg_core.ui.url_settings import Setting, one_of, within
+from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 from roboreg_core.wording import fmt, network_facts
 
 RECIPE_WORDS = {
@@ -109,15 +109,15 @@ def _suggested() -> str:
     return management.unused_name(shared_state.store(), network_facts.suggested_name(*chosen))
 
 
-def _settings(images: str) -> tuple[Setting, ...]:
+def _settings(images: str) -> tuple[UrlSetting, ...]:
     known = ("bundled", "full") if images == "full" else ("bundled",)
     return (
-        Setting(key=keys.TRAIN_RECIPE, default="best", read=one_of(*RECIPE_WORDS)),
-        Setting(key=keys.TRAIN_EPOCHS, default=DEFAULT_EPOCHS, read=within(*EPOCHS)),
-        Setting(key=keys.TRAIN_SEED, default=0, read=within(0, MAX_SEED)),
-        Setting(key=keys.TRAIN_BATCH, default=128, read=within(*BATCHES)),
-        Setting(key=keys.TRAIN_IMAGES, default=images, read=one_of(*known)),
-        Setting(key=keys.TRAIN_DEVICE, default="cuda", read=one_of(*DEVICE_WORDS)),
+        UrlSetting(key=keys.TRAIN_RECIPE, default="best", read=one_of(*RECIPE_WORDS)),
+        UrlSetting(key=keys.TRAIN_EPOCHS, default=DEFAULT_EPOCHS, read=within(*EPOCHS)),
+        UrlSetting(key=keys.TRAIN_SEED, default=0, read=within(0, MAX_SEED)),
+        UrlSetting(key=keys.TRAIN_BATCH, default=128, read=within(*BATCHES)),
+        UrlSetting(key=keys.TRAIN_IMAGES, default=images, read=one_of(*known)),
+        UrlSetting(key=keys.TRAIN_DEVICE, default="cuda", read=one_of(*DEVICE_WORDS)),
     )
 
 
