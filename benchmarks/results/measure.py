@@ -1,4 +1,4 @@
-"""Measures points: ours as ordinary runs in the store, the rival with the same images, seeds, training and teacher."""
+"""Measuring points: our methods as runs in the store, Torch-Pruning with equal images, seeds, training, teacher."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from roboreg_core.training.loop import TrainingHooks, fit
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """A point to measure. Of the rival's, `run` says all but how filters are chosen."""
+    """A point to measure. For Torch-Pruning, `run` holds all settings but the criterion."""
 
     contestant: Contestant
     schedule: str
@@ -47,7 +47,7 @@ class Wanted:
 
     @property
     def id(self) -> str:
-        """The run's identity; of the rival, the hash of everything that determines its result."""
+        """The run's id; for Torch-Pruning, the hash of everything that determines the result."""
         if not self.contestant.rival:
             return self.run.id
         determines = {**self.run.to_json(), "method": f"torch-pruning {VERSION} {self.contestant.rival}"}
@@ -57,14 +57,14 @@ class Wanted:
 
     @property
     def line(self) -> str:
-        """What it is, for people."""
+        """One-line description."""
         tuned = f", {self.run.preset} on {self.run.training_set} images" if self.run.epochs else ""
         return f"{self.schedule} {self.contestant.name} seed {self.run.seed}{tuned}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Which points are wanted; `preset` None leaves fine-tuning out."""
+    """The points to measure; without `preset` nothing is fine-tuned."""
 
     contestants: tuple[Contestant, ...]
     schedules: tuple[str, ...]
@@ -74,9 +74,9 @@ class Choice:
 
 
 def wanted(choice: Choice, dense: Checkpoint) -> Iterator[Wanted]:
-    """The chosen points, every method under the first seed before any under the second.
+    """Yield the chosen points, all methods with the first seed before the second seed.
 
-    Without fine-tuning, a method that draws nothing is wanted under one seed alone.
+    Without fine-tuning, deterministic methods are measured with one seed only.
     """
     tuning = of_preset(choice.preset) if choice.preset else {"epochs": 0}
     for number, seed in enumerate(choice.seeds):
@@ -97,7 +97,7 @@ def wanted(choice: Choice, dense: Checkpoint) -> Iterator[Wanted]:
 
 
 def missing(points: Iterable[Wanted], held: Points) -> list[Wanted]:
-    """Those that are not in the file; a point that was fine-tuned holds what it was before as well."""
+    """Return the points that are not in the file; a fine-tuned point includes the one without fine-tuning."""
     ids = {point.id for point in held.points}
     pruned = {
         (p.contestant, p.schedule, p.seed, p.training_set, p.calibration, p.dense_sha256)
@@ -114,7 +114,7 @@ def missing(points: Iterable[Wanted], held: Points) -> list[Wanted]:
 
 
 class Measurer:
-    """Measures one point after another from one dense network, which is itself evaluated once."""
+    """Measures points that start from one dense network, which is evaluated once."""
 
     def __init__(self, dense: Checkpoint, store: Store) -> None:
         self.dense, self.store = dense, store
@@ -122,11 +122,11 @@ class Measurer:
         self._logits: bytes | None = None
 
     def measure(self, point: Wanted) -> Point:
-        """Do what is wanted; a fine-tuning that was interrupted goes on from its last epoch."""
+        """Measure a point; an interrupted fine-tuning resumes from its last epoch."""
         return self._rival(point) if point.contestant.rival else self._ours(point)
 
     def time(self, contestant: Contestant, schedule: str, repeats: int) -> Seconds:
-        """Prune again and again; the median of the seconds, the dense network's answers included each time."""
+        """Return the median duration of pruning, each time with the dense network's pass over the images."""
         choice = Choice(contestants=(contestant,), schedules=(schedule,), seeds=(0,))
         run = next(wanted(choice, self.dense)).run
         seconds = statistics.median(self._prune(contestant, run)[1] for _ in range(repeats))
@@ -140,7 +140,7 @@ class Measurer:
         )
 
     def dense_logits(self) -> bytes:
-        """The dense network's logits on the test images as an .npy file, from a run in the store where there is one."""
+        """Return the dense network's logits on the test images as .npy bytes, from a run in the store if possible."""
         if self._logits is None:
             self._logits = self._stored_logits() or _npy(logits(self.dense.model, self.test))
         return self._logits
@@ -208,7 +208,7 @@ class Measurer:
 
 
 def open_measurer() -> Measurer:
-    """From the shipped dense network, with the user's store."""
+    """Return a measurer with the shipped dense network and the user's store."""
     return Measurer(checkpoints.load("dense"), Store(paths.home(), shipped=paths.recorded()))
 
 

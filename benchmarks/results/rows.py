@@ -1,4 +1,4 @@
-"""Points of one contestant at one schedule, gathered into means and spreads."""
+"""Means and standard deviations over the points of one contestant at one schedule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from roboreg_core.schedules.schedule import PRESETS
 
 @dataclass(frozen=True, kw_only=True)
 class Mean:
-    """A mean over seeds, 0..1; `spread` is the standard deviation of a sample, None for fewer than two."""
+    """Mean over seeds, 0..1; `spread` is the sample standard deviation, None for one seed."""
 
     mean: float
     spread: float | None
@@ -25,7 +25,7 @@ class Mean:
 
 @dataclass(frozen=True, kw_only=True)
 class Took:
-    """Seconds of pruning; `alone` where nothing else ran, else the median of what the points themselves took."""
+    """Seconds of pruning, measured on an idle machine (`alone`), else the median over the points."""
 
     seconds: float
     alone: bool
@@ -34,13 +34,13 @@ class Took:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of the table.
+    """One row of the table.
 
     Attributes:
-        parameters, macs: of the first seed's network, else the schedule's.
-        pruned: by where the calibration images come from.
-        tuned: by how it was fine-tuned.
-        version: METHOD_VERSION of its points, None without any.
+        parameters, macs: costs of the first seed's network, or of the schedule if nothing was measured.
+        pruned: accuracy after pruning, by training set of the calibration images.
+        tuned: accuracy after fine-tuning, by fine-tuning settings.
+        version: METHOD_VERSION of the points, None without points.
     """
 
     contestant: Contestant
@@ -55,20 +55,20 @@ class Row:
 
     @property
     def rival(self) -> bool:
-        """True for Torch-Pruning's."""
+        """True for Torch-Pruning."""
         return bool(self.contestant.rival)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """What the table has columns for, the most measured first."""
+    """Accuracy columns, those with most points first."""
 
     pruned: tuple[str, ...]
     tuned: tuple[Tune, ...]
 
 
 def columns(held: Points) -> Columns:
-    """All that was measured; something in any case."""
+    """Return the columns of all measured points; at least one."""
     sets = Counter(point.training_set for point in held.points)
     tunes = Counter(point.tune for point in held.points if point.tune is not None)
     return Columns(
@@ -78,7 +78,7 @@ def columns(held: Points) -> Columns:
 
 
 def rows(held: Points, schedule: str, of: Columns) -> list[Row]:
-    """Every contestant at a schedule: by accuracy after fine-tuning, those without behind, by accuracy before it."""
+    """Return a row per contestant, sorted by accuracy after fine-tuning, then after pruning."""
 
     def rank(row: Row) -> tuple[float, ...]:
         tuned = row.tuned.get(of.tuned[0]) if of.tuned else None
@@ -90,7 +90,7 @@ def rows(held: Points, schedule: str, of: Columns) -> list[Row]:
 
 def _row(held: Points, contestant: Contestant, schedule: str) -> Row:
     found = [p for p in held.points if (p.contestant, p.schedule) == (contestant.name, schedule)]
-    # What an older version measured counts only where the newest did nothing.
+    # Points of an older version are used only if the newest has none.
     version = max((point.version for point in found), default=None)
     found = [point for point in found if point.version == version]
     counted = cost(PRESETS[schedule])
@@ -109,7 +109,7 @@ def _row(held: Points, contestant: Contestant, schedule: str) -> Row:
 
 
 def _pruned(points: Sequence[Point], contestant: Contestant) -> Mean:
-    """One value a seed, whatever it was fine-tuned by; one in all where the seed changes nothing."""
+    """Mean over seeds, or a single value for a deterministic contestant."""
     by_seed = {point.seed: point.pruned for point in points}
     return _mean(list(by_seed.values()) if contestant.seeded else [next(iter(by_seed.values()))])
 

@@ -1,6 +1,6 @@
-"""Schedules that a search found against uniform ones at equal MACs: ordinary runs, and a section of the page.
+"""Searched schedules compared with uniform ones at equal MACs: the runs, and their section of docs/results.md.
 
-What is found is chosen on validation images; the runs then report on test images.
+Schedules are chosen on validation images; the runs report test accuracy.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from roboreg_core.sweeps.spec import setting_of
 
 REFINED, GREEDY, UNIFORM = "refined", "greedy", "uniform"
 ORDER = (REFINED, GREEDY, UNIFORM)
-# A preset stands beside a budget that its MACs differ from by no more, as a share of the dense network's.
+# Largest difference between the MACs of a preset and a budget that it is compared at, as a share of the dense MACs.
 BESIDE_BUDGET = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What to compare: budgets as shares of the dense network's MACs; `preset` None leaves fine-tuning out."""
+    """Budgets as shares of the dense network's MACs, and settings; without `preset` nothing is fine-tuned."""
 
     budgets: tuple[float, ...] = (0.5,)
     trials: int = 60
@@ -43,7 +43,7 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A schedule to run: where it comes from, and what it reached on validation images where it was measured there."""
+    """A schedule to run: its source, and its accuracy on validation images if measured there."""
 
     budget: float
     source: str
@@ -53,7 +53,7 @@ class Entry:
 
 
 def entries(asked: Asked, dense: Checkpoint, store: Store) -> Iterator[Entry]:
-    """What is compared at each budget. A search takes the first seed; one that is in the store already is opened."""
+    """Yield the schedules of each budget. A search uses the first seed; an existing one is read from the store."""
     for budget in asked.budgets:
         limits = Limits(macs=budget)
         setting = setting_of(_run(Schedule((1,) * 9), asked, asked.seeds[0], dense))
@@ -71,14 +71,14 @@ def entries(asked: Asked, dense: Checkpoint, store: Store) -> Iterator[Entry]:
 
 
 def largest_uniform(limits: Limits) -> Schedule:
-    """The largest schedule with the same share of every block that keeps limits on counted costs."""
+    """Return the largest uniform schedule within limits on parameters, MACs or size."""
     rows = uniform_counts()
     kept = rows[within(rows, limits.caps, {kind: linear_cost(kind) for kind in limits.caps})]
     return Schedule(tuple(int(count) for count in kept[-1]))
 
 
 def measured(entry: Entry, asked: Asked, seed: int, dense: Checkpoint, store: Store) -> Searched:
-    """Run it, unless the store holds that run; its figures on test images."""
+    """Return the test accuracies of an entry; runs it unless the store holds the run."""
     run = _run(entry.schedule, asked, seed, dense)
     record = store.get_record(run.id) or run_here(run, {"dense": dense.content}, store)
     result = record.result
@@ -106,7 +106,7 @@ def measured(entry: Entry, asked: Asked, seed: int, dense: Checkpoint, store: St
 
 
 def tune_of(run: RunSpec) -> Tune:
-    """How a run fine-tunes."""
+    """Return the fine-tuning settings of a run."""
     names = ("preset", "epochs", "distil", "learning_rate", "batch_size", "training_set")
     return Tune(**{name: getattr(run, name) for name in names})
 
@@ -117,15 +117,15 @@ def _run(schedule: Schedule, asked: Asked, seed: int, dense: Checkpoint) -> RunS
 
 
 def section(held: Points) -> str:
-    """The page's part on searches: a finding a budget and a table; says so where nothing was measured."""
+    """Return the section of docs/results.md on searches: one finding and one table per budget."""
     found = [each for each in held.searched if each.version == METHOD_VERSION]
     lines = [
         "## search",
         "",
-        "Schedules found on validation images against uniform ones at equal MACs, all pruned with `refit` and, where "
-        "it says so, fine-tuned alike; accuracy in percent of all 10,000 test images. `refined` was found by measuring "
-        "so many schedules, `greedy` by what was predicted; `uniform` is the largest schedule within the "
-        "budget that keeps the same share of every block. Made by `python -m benchmarks.results search`.",
+        "Schedules found by a search on validation images, compared with uniform schedules at equal MACs. All are "
+        "pruned by `refit`; accuracies are test accuracies in percent. `refined`: found by measuring trials. `greedy`: "
+        "found by predictions alone. `uniform`: the largest uniform schedule within the budget. Command: "
+        "`python -m benchmarks.results search`.",
         "",
     ]
     if not found:
@@ -137,27 +137,27 @@ def section(held: Points) -> str:
 
 
 def _finding(budget: float, here: Sequence[Searched]) -> str:
-    """Each found schedule against each that was not searched, before and after fine-tuning."""
+    """Compare each searched schedule with each other one, before and after fine-tuning."""
     parts = []
     for ours in (REFINED, GREEDY):
         for rival in sorted({each.source for each in here} - {REFINED, GREEDY}):
-            told = [_ahead(here, ours, rival, stage) for stage in ("pruned", "tuned")]
-            told = [each for each in told if each]
-            if told:
-                parts.append(f"`{ours}` against {rival}: {', '.join(told)}")
+            differences = [_difference(here, ours, rival, stage) for stage in ("pruned", "tuned")]
+            differences = [each for each in differences if each]
+            if differences:
+                parts.append(f"`{ours}` compared with {rival}: {', '.join(differences)}")
     return f"At most {100 * budget:g} % of the MACs. {'; '.join(parts) or 'Nothing to compare'}."
 
 
-def _ahead(here: Sequence[Searched], ours: str, rival: str, stage: str) -> str:
+def _difference(here: Sequence[Searched], ours: str, rival: str, stage: str) -> str:
     one, other = (_values(here, source, stage) for source in (ours, rival))
     if not one or not other:
         return ""
     ahead = 100 * (statistics.mean(one) - statistics.mean(other))
-    return f"{abs(ahead):.2f} points {'ahead' if ahead >= 0 else 'behind'} {stage}"
+    return f"{ahead:+.2f} pp {'fine-tuned' if stage == 'tuned' else stage}"
 
 
 def _values(here: Sequence[Searched], source: str, stage: str) -> list[float]:
-    """A stage's accuracies of a source, one a seed."""
+    """Return the accuracies of a source at a stage, one per seed."""
     found = {
         each.seed: getattr(each, stage) for each in here if each.source == source and getattr(each, stage) is not None
     }
@@ -166,8 +166,8 @@ def _values(here: Sequence[Searched], source: str, stage: str) -> list[float]:
 
 def _table(here: Sequence[Searched]) -> list[str]:
     tunes = sorted({each.tune for each in here if each.tune is not None}, key=str)
-    head = ["found by", "schedule", "measured", "parameters", "MACs", "validation", "pruned"]
-    head += [f"tuned ({tune.preset}, {tune.epochs} epochs, {tune.training_set})" for tune in tunes]
+    head = ["source", "schedule", "trials", "parameters", "MACs", "validation", "pruned"]
+    head += [f"fine-tuned ({tune.preset}, {tune.epochs} epochs, {tune.training_set})" for tune in tunes]
     rows = [head, ["---"] * len(head)]
     keys = list(dict.fromkeys((each.source, each.schedule) for each in sorted(here, key=_place)))
     for source, schedule in keys:
