@@ -14,7 +14,7 @@ from benchmarks.results.searched import GREEDY, REFINED
 from benchmarks.results.shipped import card_accuracy, example_runs, long_trainings, read_cards, same_training
 from roboreg_core import paths
 from roboreg_core.pruning.methods import DEFAULT_METHOD
-from roboreg_core.runs.spec import METHOD_VERSION
+from roboreg_core.runs.spec import DEFAULT_PRESET, METHOD_VERSION
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt
@@ -104,26 +104,34 @@ def long_fine_tuning(points: Iterable[Point]) -> Iterator[Headline]:
 
 
 def torch_pruning(points: Iterable[Point]) -> Iterator[Headline]:
-    """Test accuracy after pruning alone: the default method and the best configuration of Torch-Pruning."""
+    """Test accuracies of the default method and of the best configuration of Torch-Pruning at each stage."""
     found: dict[str, list[Point]] = {}
     for point in points:
-        if point.schedule == SCHEDULE and point.training_set == "bundled":
+        usual = point.tune is None or (point.tune.preset == DEFAULT_PRESET and point.tune.distil)
+        if point.schedule == SCHEDULE and point.training_set == "bundled" and usual:
             found.setdefault(point.contestant, []).append(point)
     ours = found.get(DEFAULT_METHOD)
     rivals = [each for name, each in found.items() if name.startswith("torch-pruning:")]
-    if ours and rivals:
-        best = max(map(_pruned, rivals))
-        yield Headline(
-            what=f"`{SCHEDULE}`, {TEST_ACCURACY} without fine-tuning",
-            value=f"{percent(_pruned(ours), 2)}; best of {len(rivals)} Torch-Pruning configurations {percent(best, 2)}",
-            command="python -m benchmarks.results measure",
-            machine=machine(ours[0].environment),
-        )
+    if not ours or not rivals:
+        return
+    parts = []
+    for stage, name in (("pruned", "pruning"), ("tuned", "fine-tuning")):
+        mean = _mean(ours, stage)
+        best = max((found for each in rivals if (found := _mean(each, stage)) is not None), default=None)
+        if mean is not None and best is not None:
+            parts.append(f"{percent(mean, 2)} and {percent(best, 2)} after {name}")
+    yield Headline(
+        what=f"`{SCHEDULE}`, {TEST_ACCURACY} by `{DEFAULT_METHOD}` and by the best Torch-Pruning configuration",
+        value="; ".join(parts),
+        command="python -m benchmarks.results measure --tune",
+        machine=machine(ours[0].environment),
+    )
 
 
-def _pruned(points: Iterable[Point]) -> float:
-    """Mean accuracy after pruning, over seeds."""
-    return statistics.fmean({point.seed: point.pruned for point in points}.values())
+def _mean(points: Iterable[Point], stage: str) -> float | None:
+    """Mean accuracy of a stage over seeds, None if not measured."""
+    values = {point.seed: getattr(point, stage) for point in points if getattr(point, stage) is not None}
+    return statistics.fmean(values.values()) if values else None
 
 
 def search(found: Iterable[Searched]) -> Iterator[Headline]:

@@ -39,7 +39,7 @@ def measure(
     file: File = points.FILE,
 ) -> None:
     """Measure the missing points one by one; after an interruption the same command continues."""
-    from benchmarks.results.measure import Choice, missing, open_measurer, wanted
+    from benchmarks.results.measure import Choice, missing, open_measurer, planned_points
 
     choice = Choice(
         contestants=tuple(chosen(methods)),
@@ -49,7 +49,7 @@ def measure(
         training_set=images,
     )
     measurer = open_measurer()
-    todo = missing(wanted(choice, measurer.dense), points.read(file))
+    todo = missing(planned_points(choice, measurer.dense), points.read(file))
     started = time.monotonic()
     for number, point in enumerate(todo, start=1):
         if limit_minutes is not None and time.monotonic() - started > 60 * limit_minutes:
@@ -102,9 +102,9 @@ def search(
 ) -> None:
     """Search at each budget, then run the result and uniform schedules; existing runs are reused."""
     from benchmarks.results.measure import open_measurer
-    from benchmarks.results.searched import Asked, entries, measured
+    from benchmarks.results.searched import ComparisonSettings, entries, measured
 
-    asked = Asked(
+    settings = ComparisonSettings(
         budgets=_shares(budgets),
         trials=trials,
         seeds=_seeds(seeds),
@@ -112,9 +112,9 @@ def search(
         training_set=images,
     )
     measurer = open_measurer()
-    for entry in entries(asked, measurer.dense, measurer.store):
-        for seed in asked.seeds:
-            found = measured(entry, asked, seed, measurer.dense, measurer.store)
+    for entry in entries(settings, measurer.dense, measurer.store):
+        for seed in settings.seeds:
+            found = measured(entry, settings, seed, measurer.dense, measurer.store)
             points.add(found, file)
             tuned = f", tuned {found.tuned:.2%}" if found.tuned is not None else ""
             print(

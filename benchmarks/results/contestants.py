@@ -84,8 +84,8 @@ CONTESTANTS = {
 
 def chosen(names: str) -> list[Contestant]:
     """Return contestants from comma-separated names, all for an empty text. Raises `SpecError` on an unknown name."""
-    wanted = [name for name in names.split(",") if name]
-    for name in wanted:
+    selected = [name for name in names.split(",") if name]
+    for name in selected:
         if name not in CONTESTANTS:
             raise SpecError(f"method must be one of {', '.join(CONTESTANTS)}, got {name!r}")
-    return [CONTESTANTS[name] for name in wanted] or list(CONTESTANTS.values())
+    return [CONTESTANTS[name] for name in selected] or list(CONTESTANTS.values())

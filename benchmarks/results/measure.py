@@ -38,7 +38,7 @@ from roboreg_core.training.loop import TrainingHooks, fit
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class PlannedPoint:
     """A point to measure. For Torch-Pruning, `run` holds all settings but the criterion."""
 
     contestant: Contestant
@@ -73,7 +73,7 @@ class Choice:
     training_set: str = "bundled"
 
 
-def wanted(choice: Choice, dense: Checkpoint) -> Iterator[Wanted]:
+def planned_points(choice: Choice, dense: Checkpoint) -> Iterator[PlannedPoint]:
     """Yield the chosen points, all methods with the first seed before the second seed.
 
     Without fine-tuning, deterministic methods are measured with one seed only.
@@ -93,10 +93,10 @@ def wanted(choice: Choice, dense: Checkpoint) -> Iterator[Wanted]:
                     seed=seed,
                     **tuning,
                 )
-                yield Wanted(contestant=contestant, schedule=schedule, run=run)
+                yield PlannedPoint(contestant=contestant, schedule=schedule, run=run)
 
 
-def missing(points: Iterable[Wanted], held: Points) -> list[Wanted]:
+def missing(points: Iterable[PlannedPoint], held: Points) -> list[PlannedPoint]:
     """Return the points that are not in the file; a fine-tuned point includes the one without fine-tuning."""
     ids = {point.id for point in held.points}
     pruned = {
@@ -105,12 +105,12 @@ def missing(points: Iterable[Wanted], held: Points) -> list[Wanted]:
         if p.version == METHOD_VERSION
     }
 
-    def there(point: Wanted) -> bool:
+    def measured(point: PlannedPoint) -> bool:
         run = point.run
         key = (point.contestant.name, point.schedule, run.seed, run.training_set, run.calibration, run.dense_sha256)
         return point.id in ids or (run.epochs == 0 and key in pruned)
 
-    return [point for point in points if not there(point)]
+    return [point for point in points if not measured(point)]
 
 
 class Measurer:
@@ -121,14 +121,14 @@ class Measurer:
         self.test = sources.test_images()
         self._logits: bytes | None = None
 
-    def measure(self, point: Wanted) -> Point:
+    def measure(self, point: PlannedPoint) -> Point:
         """Measure a point; an interrupted fine-tuning resumes from its last epoch."""
         return self._rival(point) if point.contestant.rival else self._ours(point)
 
     def time(self, contestant: Contestant, schedule: str, repeats: int) -> Seconds:
         """Return the median duration of pruning, each time with the dense network's pass over the images."""
         choice = Choice(contestants=(contestant,), schedules=(schedule,), seeds=(0,))
-        run = next(wanted(choice, self.dense)).run
+        run = next(planned_points(choice, self.dense)).run
         seconds = statistics.median(self._prune(contestant, run)[1] for _ in range(repeats))
         return Seconds(
             contestant=contestant.name,
@@ -151,14 +151,14 @@ class Measurer:
                 return self.store.artifacts.get(record.result["artifacts"]["logits_dense"])
         return None
 
-    def _ours(self, point: Wanted) -> Point:
+    def _ours(self, point: PlannedPoint) -> Point:
         record = self.store.get_record(point.run.id)
         if record is None:
             inputs = {"dense": self.dense.content, "logits_dense": self.dense_logits()}
             record = run_here(point.run, inputs, self.store)
         return _from_record(point, record)
 
-    def _rival(self, point: Wanted) -> Point:
+    def _rival(self, point: PlannedPoint) -> Point:
         model, seconds = self._prune(point.contestant, point.run)
         pruned = self._accuracy(model)
         tuned = self._accuracy(self._tune(point, model)) if point.run.epochs else None
@@ -187,7 +187,7 @@ class Measurer:
             model = recalibrate(model, images)
         return model, time.perf_counter() - started
 
-    def _tune(self, point: Wanted, model: ResNet20) -> ResNet20:
+    def _tune(self, point: PlannedPoint, model: ResNet20) -> ResNet20:
         unfinished = paths.home() / "unfinished" / point.id
         unfinished.parent.mkdir(parents=True, exist_ok=True)
         training: Images = sources.training_images(point.run.training_set)
@@ -212,7 +212,7 @@ def open_measurer() -> Measurer:
     return Measurer(checkpoints.load("dense"), Store(paths.home(), shipped=paths.recorded()))
 
 
-def _from_record(point: Wanted, record: Record) -> Point:
+def _from_record(point: PlannedPoint, record: Record) -> Point:
     result = record.result
     stages = result["stages"]
     return _point(
@@ -227,7 +227,7 @@ def _from_record(point: Wanted, record: Record) -> Point:
     )
 
 
-def _point(point: Wanted, **figures: Any) -> Point:
+def _point(point: PlannedPoint, **figures: Any) -> Point:
     run = point.run
     tune = Tune(
         preset=run.preset,

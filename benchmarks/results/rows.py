@@ -24,7 +24,7 @@ class Mean:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Took:
+class Duration:
     """Seconds of pruning, measured on an idle machine (`alone`), else the median over the points."""
 
     seconds: float
@@ -50,7 +50,7 @@ class Row:
     dense: float | None
     pruned: dict[str, Mean]
     tuned: dict[Tune, Mean]
-    took: Took | None
+    duration: Duration | None
     version: int | None
 
     @property
@@ -103,7 +103,7 @@ def _row(held: Points, contestant: Contestant, schedule: str) -> Row:
         dense=next((point.dense for point in held.points), None),
         pruned={name: _pruned([p for p in found if p.training_set == name], contestant) for name in sets},
         tuned={tune: _mean([p.tuned for p in found if p.tune == tune and p.tuned is not None]) for tune in tunes},
-        took=_took(held.seconds, found, contestant.name, schedule),
+        duration=_duration(held.seconds, found, contestant.name, schedule),
         version=version,
     )
 
@@ -119,14 +119,14 @@ def _mean(values: Sequence[float]) -> Mean:
     return Mean(mean=statistics.mean(values), spread=spread, count=len(values))
 
 
-def _took(seconds: Iterable[Seconds], found: Sequence[Point], name: str, schedule: str) -> Took | None:
+def _duration(seconds: Iterable[Seconds], found: Sequence[Point], name: str, schedule: str) -> Duration | None:
     alone = [
         each for each in seconds if (each.contestant, each.schedule, each.version) == (name, schedule, METHOD_VERSION)
     ]
     if alone:
-        return Took(seconds=alone[-1].seconds, alone=True, threads=alone[-1].environment["threads"])
+        return Duration(seconds=alone[-1].seconds, alone=True, threads=alone[-1].environment["threads"])
     if not found:
         return None
     threads = max(point.environment["threads"] for point in found)
     taken = [point.seconds for point in found if point.environment["threads"] == threads]
-    return Took(seconds=statistics.median(taken), alone=False, threads=threads)
+    return Duration(seconds=statistics.median(taken), alone=False, threads=threads)

@@ -31,7 +31,7 @@ BESIDE_BUDGET = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class ComparisonSettings:
     """Budgets as shares of the dense network's MACs, and settings; without `preset` nothing is fine-tuned."""
 
     budgets: tuple[float, ...] = (0.5,)
@@ -52,16 +52,16 @@ class Entry:
     validation: float | None = None
 
 
-def entries(asked: Asked, dense: Checkpoint, store: Store) -> Iterator[Entry]:
+def entries(settings: ComparisonSettings, dense: Checkpoint, store: Store) -> Iterator[Entry]:
     """Yield the schedules of each budget. A search uses the first seed; an existing one is read from the store."""
-    for budget in asked.budgets:
+    for budget in settings.budgets:
         limits = Limits(macs=budget)
-        setting = setting_of(_run(Schedule((1,) * 9), asked, asked.seeds[0], dense))
-        if asked.trials:
-            spec = SearchSpec(limits=limits, setting=setting, trials=asked.trials, dense=dense.name)
+        setting = setting_of(_run(Schedule((1,) * 9), settings, settings.seeds[0], dense))
+        if settings.trials:
+            spec = SearchSpec(limits=limits, setting=setting, trials=settings.trials, dense=dense.name)
             best = Candidate.from_json(search_here(spec, dense, store).result["answers"][0])
             seen = best.measured.accuracy if best.measured is not None else None
-            yield Entry(budget=budget, source=REFINED, schedule=best.schedule, trials=asked.trials, validation=seen)
+            yield Entry(budget=budget, source=REFINED, schedule=best.schedule, trials=settings.trials, validation=seen)
         believed = greedy(limits, known(store, setting).outlook).answers[0]
         yield Entry(budget=budget, source=GREEDY, schedule=believed.schedule)
         yield Entry(budget=budget, source=UNIFORM, schedule=largest_uniform(limits))
@@ -77,9 +77,9 @@ def largest_uniform(limits: Limits) -> Schedule:
     return Schedule(tuple(int(count) for count in kept[-1]))
 
 
-def measured(entry: Entry, asked: Asked, seed: int, dense: Checkpoint, store: Store) -> Searched:
+def measured(entry: Entry, settings: ComparisonSettings, seed: int, dense: Checkpoint, store: Store) -> Searched:
     """Return the test accuracies of an entry; runs it unless the store holds the run."""
-    run = _run(entry.schedule, asked, seed, dense)
+    run = _run(entry.schedule, settings, seed, dense)
     record = store.get_record(run.id) or run_here(run, {"dense": dense.content}, store)
     result = record.result
     stages = result["stages"]
@@ -111,9 +111,9 @@ def tune_of(run: RunSpec) -> Tune:
     return Tune(**{name: getattr(run, name) for name in names})
 
 
-def _run(schedule: Schedule, asked: Asked, seed: int, dense: Checkpoint) -> RunSpec:
-    tuning: dict[str, Any] = of_preset(asked.preset) if asked.preset else {"epochs": 0}
-    return spec_for(schedule, dense, asked.training_set, seed=seed, **tuning)
+def _run(schedule: Schedule, settings: ComparisonSettings, seed: int, dense: Checkpoint) -> RunSpec:
+    tuning: dict[str, Any] = of_preset(settings.preset) if settings.preset else {"epochs": 0}
+    return spec_for(schedule, dense, settings.training_set, seed=seed, **tuning)
 
 
 def section(held: Points) -> str:

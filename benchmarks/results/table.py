@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.results import shipped
 from benchmarks.results.points import FILE, Points, Tune, read
-from benchmarks.results.rows import Columns, Mean, Row, Took, columns, rows
+from benchmarks.results.rows import Columns, Duration, Mean, Row, columns, rows
 from benchmarks.results.searched import section as searched_section
 from roboreg_core import paths
 from roboreg_core.datasets.sources import TRAINING_COUNTS
@@ -172,7 +172,7 @@ def _section(schedule: str, table: list[Row], of: Columns, newest: int) -> str:
         cells = [row.contestant.label + mark, f"{row.parameters:,}", f"{row.macs:,}", _dense(row.dense)]
         cells += [_cell(row.pruned.get(name), best[name], row) for name in of.pruned]
         cells += [_cell(row.tuned.get(tune), top[tune], row) for tune in of.tuned] or [NOT_MEASURED]
-        lines.append(_line([*cells, _seconds(row.took)]))
+        lines.append(_line([*cells, _seconds(row.duration)]))
     return "\n".join(lines) + "\n"
 
 
@@ -205,7 +205,7 @@ def _dense(value: float | None) -> str:
     return NOT_MEASURED if value is None else f"{100 * value:.2f}"
 
 
-def _seconds(took: Took | None) -> str:
-    if took is None:
+def _seconds(duration: Duration | None) -> str:
+    if duration is None:
         return NOT_MEASURED
-    return f"{took.seconds:.2f}" if took.alone else f"{took.seconds:.1f} {BESIDE}"
+    return f"{duration.seconds:.2f}" if duration.alone else f"{duration.seconds:.1f} {BESIDE}"

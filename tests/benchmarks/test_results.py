@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.results import points
 from benchmarks.results.contestants import CONTESTANTS, chosen
-from benchmarks.results.measure import Choice, Measurer, missing, wanted
+from benchmarks.results.measure import Choice, Measurer, missing, planned_points
 from benchmarks.results.points import Point, Points, Searched, Seconds, Tune
 from benchmarks.results.searched import largest_uniform
 from benchmarks.results.table import BESIDE, NOT_MEASURED, OLDER, PAGE, SCHEDULES, made, page
@@ -133,14 +133,14 @@ def dense(make_network: Callable[..., ResNet20]) -> checkpoints.Checkpoint:
 
 def test_every_point_is_another_one(dense: checkpoints.Checkpoint) -> None:
     everything = Choice(contestants=tuple(CONTESTANTS.values()), schedules=SCHEDULES, preset="quick")
-    ids = [each.id for each in wanted(everything, dense)]
+    ids = [each.id for each in planned_points(everything, dense)]
     assert len(set(ids)) == len(ids) == 3 * len(CONTESTANTS) * len(SCHEDULES)
-    assert next(wanted(replace(everything, preset=None), dense)).id not in ids
+    assert next(planned_points(replace(everything, preset=None), dense)).id not in ids
 
 
 def test_a_point_that_is_there_is_not_measured_again(dense: checkpoints.Checkpoint) -> None:
     choice = Choice(contestants=(CONTESTANTS["refit"], CONTESTANTS["l1"]), schedules=("moderate",))
-    todo = missing(wanted(choice, dense), Points())
+    todo = missing(planned_points(choice, dense), Points())
     assert [(each.contestant.name, each.run.seed) for each in todo] == [
         ("refit", 0),
         ("l1", 0),
@@ -164,7 +164,7 @@ def test_our_points_are_runs_in_the_store(
     monkeypatch.setattr(sources, "test_images", lambda: few_images)
     store = Store(tmp_path / "store")
     choice = Choice(contestants=(CONTESTANTS["l1"], CONTESTANTS["random"]), schedules=("aggressive",), seeds=(0,))
-    for each in wanted(choice, dense):
+    for each in planned_points(choice, dense):
         found = Measurer(dense, store).measure(each)
         record = store.get_record(each.run.id)
         assert record is not None
