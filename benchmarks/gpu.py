@@ -88,11 +88,9 @@ def main(
     """Measure everything on one device and print one figure per line."""
     chosen = torch.device(device)
     if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise typer.BadParameter(
-            "the device must be there, found no CUDA device; --device cpu --quick tests the script"
-        )
+        raise typer.BadParameter("found no CUDA device; --device cpu --quick tests the script")
     if chosen.type == "cpu" and not quick:
-        raise typer.BadParameter("a CPU must be asked for with --quick; benchmarks.training measures CPUs")
+        raise typer.BadParameter("device cpu needs --quick; benchmarks.training measures CPUs")
     figures = measure(chosen, QUICK if quick else Size())
     facts = {**machine(), **environment(chosen)}
     print("GPU utilisation" + (" (quick: a test of this script, no result)" if quick else "") + "\n")
@@ -115,7 +113,7 @@ def measure(device: torch.device, size: Size) -> dict[str, float]:
             f"{name}, images/s": fast,
             f"{name}, steps launched one by one, images/s": slow,
             f"{name}, replayed against launched one by one, times": fast / slow,
-            f"{name}, share of the copy bandwidth, %": 100 * fast * bytes_an_image(size.dense) / figures[COPY],
+            f"{name}, share of the copy bandwidth, %": 100 * fast * bytes_per_image(size.dense) / figures[COPY],
             f"{name}, share of the matrix product, %": 100 * fast * 6 * cost(size.dense).macs / figures[PRODUCT],
         }
     return figures | long_trainings(device, size, images) | evaluation(device, size)
@@ -166,7 +164,7 @@ def rate(fitted: TrainingResult, spec: TrainSpec, images: Images) -> float:
     return seen / statistics.median(epoch.seconds for epoch in fitted.history[1:])
 
 
-def bytes_an_image(schedule: Schedule) -> int:
+def bytes_per_image(schedule: Schedule) -> int:
     """Return the bytes that a training step moves per image, see above."""
     convolutions = [layer for layer in cost(schedule).layers if layer.name != "linear"]
     written = sum(layer.macs // (9 * layer.inputs) for layer in convolutions)

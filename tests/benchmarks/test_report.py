@@ -20,6 +20,7 @@ from benchmarks.report.page import NO_GPU, page, with_parts
 from benchmarks.results import points
 from roboreg_core import paths
 from roboreg_core.errors import RoboRegError, SpecError
+from roboreg_core.wording import fmt
 
 MACHINE = {
     "device": "CPU",
@@ -137,7 +138,7 @@ def test_headline_figures_have_command_and_machine() -> None:
     training = found[BY_NAME["training"].command]
     assert "400 images/s" in training.value
     assert "4.0 times" in training.value
-    assert training.machine == "CPU (Intel, AVX2), 2 threads"
+    assert training.machine == f"CPU (Intel, AVX2), {fmt.plural(2, 'thread')}"
     assert [each.value for each in speeds({})] == [NOT_YET] * len(found)
 
 
