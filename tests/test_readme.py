@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 import pytest
@@ -21,19 +22,19 @@ DENSE_ACCURACY = 0.926
 def test_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (code,) = blocks(README, "python")
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(compile(code, str(README), "exec"), names)
-    assert names["pruned"].schedule == PRESETS["moderate"]  # type: ignore[attr-defined]
-    assert 0.75 < names["metrics"].accuracy < DENSE_ACCURACY  # type: ignore[attr-defined]
+    assert names["pruned"].schedule == PRESETS["moderate"]
+    assert 0.75 < names["metrics"].accuracy < DENSE_ACCURACY
     session = onnxruntime.InferenceSession("pruned.onnx")
-    pixels = names["images"].pixels[:3].numpy()  # type: ignore[attr-defined]
+    pixels = names["images"].pixels[:3].numpy()
     (scores,) = session.run(None, {session.get_inputs()[0].name: pixels})
     assert scores.shape == (3, 10)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_commands_exist(document: Path) -> None:
-    verbs = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    verbs = set(typer.main.get_command(app).commands)
     used = re.findall(r"^roboreg (\S+)", "\n".join(blocks(document, "")), re.MULTILINE)
     assert set(used) <= verbs
 

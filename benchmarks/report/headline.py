@@ -117,7 +117,7 @@ def torch_pruning(points: Iterable[Point]) -> Iterator[Headline]:
     parts = []
     for stage, name in (("pruned", "pruning"), ("tuned", "fine-tuning")):
         mean = _mean(ours, stage)
-        best = max((found for each in rivals if (found := _mean(each, stage)) is not None), default=None)
+        best = max((accuracy for each in rivals if (accuracy := _mean(each, stage)) is not None), default=None)
         if mean is not None and best is not None:
             parts.append(f"{percent(mean, 2)} and {percent(best, 2)} after {name}")
     yield Headline(
