@@ -19,7 +19,7 @@ from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui import keys
 
-# Queries of the pages that show more with one.
+# Pages that show something else without a query are opened with one; the rest as they are.
 MOST_COMPARED = 16
 _FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -65,7 +65,7 @@ def _counts(record: Record) -> Sequence[int]:
 
 
 def navigation() -> list[str]:
-    """Names of the files in `pages/` that `app.py` puts into its navigation, in order."""
+    """Names of the files in `pages/` that `app.py` puts into its navigation, in order, so that none is forgotten."""
     calls = [node for node in ast.walk(ast.parse((paths.PROJECT / "app.py").read_text())) if isinstance(node, ast.Call)]
     named = [node.args[0] for node in calls if ast.unparse(node.func) == "st.Page"]
     found = [Path(ast.literal_eval(name)).stem for name in named]
