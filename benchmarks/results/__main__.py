@@ -77,10 +77,10 @@ def time_verb(
     from roboreg_core.runs.spec import METHOD_VERSION
 
     measurer, started = open_measurer(), time.monotonic()
-    held = {(each.contestant, each.schedule, each.version) for each in points.read(file).seconds}
+    stored = {(each.contestant, each.schedule, each.version) for each in points.read(file).seconds}
     for contestant in chosen(methods):
         for schedule in _schedules(schedules):
-            if (contestant.name, schedule, METHOD_VERSION) in held:
+            if (contestant.name, schedule, METHOD_VERSION) in stored:
                 continue
             if limit_minutes is not None and time.monotonic() - started > 60 * limit_minutes:
                 print(f"stopped after {limit_minutes:g} minutes")

@@ -96,12 +96,12 @@ def planned_points(choice: Choice, dense: Checkpoint) -> Iterator[PlannedPoint]:
                 yield PlannedPoint(contestant=contestant, schedule=schedule, run=run)
 
 
-def missing(points: Iterable[PlannedPoint], held: Points) -> list[PlannedPoint]:
+def missing(points: Iterable[PlannedPoint], stored: Points) -> list[PlannedPoint]:
     """Return the points that are not in the file; a fine-tuned point includes the one without fine-tuning."""
-    ids = {point.id for point in held.points}
+    ids = {point.id for point in stored.points}
     pruned = {
         (p.contestant, p.schedule, p.seed, p.training_set, p.calibration, p.dense_sha256)
-        for p in held.points
+        for p in stored.points
         if p.version == METHOD_VERSION
     }
 

@@ -131,8 +131,8 @@ def read(path: Path = FILE) -> Points:
 def add(found: Point | Seconds | Searched, path: Path = FILE) -> None:
     """Write `found` to the file, replacing an older version. Safe for concurrent processes."""
     with _alone(path):
-        held = read(path)
-        points, seconds, searched = list(held.points), list(held.seconds), list(held.searched)
+        stored = read(path)
+        points, seconds, searched = list(stored.points), list(stored.seconds), list(stored.searched)
         if isinstance(found, Point):
             points = [point for point in points if point.id != found.id] + [found]
         elif isinstance(found, Searched):

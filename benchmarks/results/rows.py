@@ -67,17 +67,17 @@ class Columns:
     tuned: tuple[Tune, ...]
 
 
-def columns(held: Points) -> Columns:
+def columns(stored: Points) -> Columns:
     """Return the columns of all measured points; at least one."""
-    sets = Counter(point.training_set for point in held.points)
-    tunes = Counter(point.tune for point in held.points if point.tune is not None)
+    sets = Counter(point.training_set for point in stored.points)
+    tunes = Counter(point.tune for point in stored.points if point.tune is not None)
     return Columns(
         pruned=tuple(name for name, _ in sets.most_common()) or ("bundled",),
         tuned=tuple(tune for tune, _ in tunes.most_common()),
     )
 
 
-def rows(held: Points, schedule: str, of: Columns) -> list[Row]:
+def rows(stored: Points, schedule: str, of: Columns) -> list[Row]:
     """Return a row per contestant, sorted by accuracy after fine-tuning, then after pruning."""
 
     def rank(row: Row) -> tuple[float, ...]:
@@ -85,11 +85,11 @@ def rows(held: Points, schedule: str, of: Columns) -> list[Row]:
         pruned = row.pruned.get(of.pruned[0])
         return (tuned.mean if tuned else -1.0, pruned.mean if pruned else -1.0)
 
-    return sorted((_row(held, each, schedule) for each in CONTESTANTS.values()), key=rank, reverse=True)
+    return sorted((_row(stored, each, schedule) for each in CONTESTANTS.values()), key=rank, reverse=True)
 
 
-def _row(held: Points, contestant: Contestant, schedule: str) -> Row:
-    found = [p for p in held.points if (p.contestant, p.schedule) == (contestant.name, schedule)]
+def _row(stored: Points, contestant: Contestant, schedule: str) -> Row:
+    found = [p for p in stored.points if (p.contestant, p.schedule) == (contestant.name, schedule)]
     # Points of an older version are used only if the newest has none.
     version = max((point.version for point in found), default=None)
     found = [point for point in found if point.version == version]
@@ -100,10 +100,10 @@ def _row(held: Points, contestant: Contestant, schedule: str) -> Row:
         schedule=schedule,
         parameters=found[0].parameters if found else counted.parameters,
         macs=found[0].macs if found else counted.macs,
-        dense=next((point.dense for point in held.points), None),
+        dense=next((point.dense for point in stored.points), None),
         pruned={name: _pruned([p for p in found if p.training_set == name], contestant) for name in sets},
         tuned={tune: _mean([p.tuned for p in found if p.tune == tune and p.tuned is not None]) for tune in tunes},
-        duration=_duration(held.seconds, found, contestant.name, schedule),
+        duration=_duration(stored.seconds, found, contestant.name, schedule),
         version=version,
     )
 

@@ -60,10 +60,12 @@ def entries(settings: ComparisonSettings, dense: Checkpoint, store: Store) -> It
         if settings.trials:
             spec = SearchSpec(limits=limits, setting=setting, trials=settings.trials, dense=dense.name)
             best = Candidate.from_json(search_here(spec, dense, store).result["answers"][0])
-            seen = best.measured.accuracy if best.measured is not None else None
-            yield Entry(budget=budget, source=REFINED, schedule=best.schedule, trials=settings.trials, validation=seen)
-        believed = greedy(limits, known(store, setting).outlook).answers[0]
-        yield Entry(budget=budget, source=GREEDY, schedule=believed.schedule)
+            accuracy = best.measured.accuracy if best.measured is not None else None
+            yield Entry(
+                budget=budget, source=REFINED, schedule=best.schedule, trials=settings.trials, validation=accuracy
+            )
+        best_predicted = greedy(limits, known(store, setting).outlook).answers[0]
+        yield Entry(budget=budget, source=GREEDY, schedule=best_predicted.schedule)
         yield Entry(budget=budget, source=UNIFORM, schedule=largest_uniform(limits))
         for name, preset in PRESETS.items():
             if abs(cost(preset).macs / DENSE_COST.macs - budget) <= BESIDE_BUDGET:
@@ -116,9 +118,9 @@ def _run(schedule: Schedule, settings: ComparisonSettings, seed: int, dense: Che
     return spec_for(schedule, dense, settings.training_set, seed=seed, **tuning)
 
 
-def section(held: Points) -> str:
+def section(stored: Points) -> str:
     """Return the section of docs/results.md on searches: one finding and one table per budget."""
-    found = [each for each in held.searched if each.version == METHOD_VERSION]
+    found = [each for each in stored.searched if each.version == METHOD_VERSION]
     lines = [
         "## search",
         "",
@@ -173,7 +175,7 @@ def _table(here: Sequence[Searched]) -> list[str]:
     for source, schedule in keys:
         same = [each for each in here if (each.source, each.schedule) == (source, schedule)]
         first = same[0]
-        seen = next((each.validation for each in same if each.validation is not None), None)
+        accuracy = next((each.validation for each in same if each.validation is not None), None)
         cells = [
             source,
             schedule,
@@ -181,7 +183,7 @@ def _table(here: Sequence[Searched]) -> list[str]:
             f"{first.parameters:,}",
             f"{first.macs:,}",
         ]
-        cells += [f"{100 * seen:.2f}" if seen is not None else "", _mean(_values(same, source, "pruned"))]
+        cells += [f"{100 * accuracy:.2f}" if accuracy is not None else "", _mean(_values(same, source, "pruned"))]
         cells += [_mean(_values([each for each in same if each.tune == tune], source, "tuned")) for tune in tunes]
         rows.append(cells)
     return [f"| {' | '.join(row)} |" for row in rows]

@@ -41,28 +41,28 @@ python -m benchmarks.report write             # this page, docs/performance.md a
 
 def made(file: Path = FILE) -> str:
     """Return docs/results.md from the points in the file that start from the shipped dense network."""
-    held = read(file)
-    return f"{page(held, shipped_digest())}\n{shipped.sections(held)}"
+    stored = read(file)
+    return f"{page(stored, shipped_digest())}\n{shipped.sections(stored)}"
 
 
-def page(held: Points, dense_sha256: str) -> str:
+def page(stored: Points, dense_sha256: str) -> str:
     """Return the part of the page about the points that start from this dense network."""
-    held = replace(
-        held,
-        points=tuple(point for point in held.points if point.dense_sha256 == dense_sha256),
-        searched=tuple(each for each in held.searched if each.dense_sha256 == dense_sha256),
+    stored = replace(
+        stored,
+        points=tuple(point for point in stored.points if point.dense_sha256 == dense_sha256),
+        searched=tuple(each for each in stored.searched if each.dense_sha256 == dense_sha256),
     )
-    of = columns(held)
-    tables = {schedule: rows(held, schedule, of) for schedule in SCHEDULES}
+    of = columns(stored)
+    tables = {schedule: rows(stored, schedule, of) for schedule in SCHEDULES}
     newest = METHOD_VERSION
     parts = [
         HEAD,
         "## Findings\n\n" + "\n".join(_finding(schedule, tables[schedule], of) for schedule in SCHEDULES) + "\n",
         _caution(tables),
-        "## How to read the tables\n\n" + _legend(held, of, newest),
+        "## How to read the tables\n\n" + _legend(stored, of, newest),
     ]
     parts += [_section(schedule, table, of, newest) for schedule, table in tables.items()]
-    parts.append(searched_section(held))
+    parts.append(searched_section(stored))
     return "\n".join(parts)
 
 
@@ -87,8 +87,8 @@ def _comparison(stage: str, table: list[Row], of: Callable[[Row], Mean | None]) 
         return f"{stage}: {only}{'Torch-Pruning ' if ours else ''}{NOT_MEASURED}."
     ahead = 100 * (ours[1].mean - theirs[1].mean)
     rivals = [row for row in table if row.rival]
-    known_rivals = sum(of(row) is not None for row in rivals)
-    among = "" if known_rivals == len(rivals) else f", {known_rivals} of {len(rivals)} configurations measured"
+    measured_rivals = sum(of(row) is not None for row in rivals)
+    among = "" if measured_rivals == len(rivals) else f", {measured_rivals} of {len(rivals)} configurations measured"
     verdict = f"{abs(ahead):.1f} pp {'above' if ahead >= 0 else 'below'}"
     return (
         f"{stage}: {ours[0].contestant.label} {_percent(ours[1])}, {verdict} the best of Torch-Pruning "
@@ -109,27 +109,27 @@ def _caution(tables: dict[str, list[Row]]) -> str:
     )
 
 
-def _legend(held: Points, of: Columns, newest: int) -> str:
+def _legend(stored: Points, of: Columns, newest: int) -> str:
     lines = [
         "- Test accuracy in percent (all test images, float32, batch norm folded): *mean ± standard deviation "
         "(number of seeds)*. Deterministic methods have one value before fine-tuning. The sampling error of an "
         "accuracy near 92 % is about ± 0.5 pp (95 %).",
         "- **Bold**: best of a column. Rows are sorted by accuracy after fine-tuning, then by accuracy after pruning.",
     ]
-    lines += [f"- *Pruned ({name})*: {_calibration(held, name)}." for name in of.pruned]
+    lines += [f"- *Pruned ({name})*: {_calibration(stored, name)}." for name in of.pruned]
     lines += [f"- *Fine-tuned ({_short(tune)})*: {_how(tune)}." for tune in of.tuned]
     lines.append(
         "- *Seconds*: duration of pruning, with the dense network's pass over the calibration images. "
         f"{BESIDE}: median over the points, measured while other work was running; not a measurement of speed."
     )
-    if any(point.version != newest for point in held.points):
+    if any(point.version != newest for point in stored.points):
         lines.append(f"- {OLDER}: measured by an older version of the method than the current one ({newest}).")
-    lines.append(f"- Machines: {'; '.join(_machines(held)) or NOT_MEASURED}.")
+    lines.append(f"- Machines: {'; '.join(_machines(stored)) or NOT_MEASURED}.")
     return "\n".join(lines) + "\n"
 
 
-def _calibration(held: Points, name: str) -> str:
-    counts = sorted({point.calibration for point in held.points if point.training_set == name}) or [0]
+def _calibration(stored: Points, name: str) -> str:
+    counts = sorted({point.calibration for point in stored.points if point.training_set == name}) or [0]
     count = " or ".join(f"{each:,}" for each in counts)
     images = f"{count} calibration images from the {TRAINING_COUNTS[name]:,} {name} training images"
     return f"{images}, for methods that need them; labels are used only by Torch-Pruning's taylor and hessian"
@@ -149,8 +149,8 @@ def _short(tune: Tune) -> str:
     return usual if tune.distil else f"{usual}, labels only"
 
 
-def _machines(held: Points) -> list[str]:
-    return sorted({_machine(point.environment) for point in held.points})
+def _machines(stored: Points) -> list[str]:
+    return sorted({_machine(point.environment) for point in stored.points})
 
 
 def _machine(environment: dict[str, Any]) -> str:
