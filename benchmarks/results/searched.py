@@ -122,7 +122,7 @@ def section(stored: Points) -> str:
     """Return the section of docs/results.md on searches: one finding and one table per budget."""
     found = [each for each in stored.searched if each.version == METHOD_VERSION]
     lines = [
-        "## search",
+        "## Search",
         "",
         "Schedules found by a search on validation images, compared with uniform schedules at equal MACs. All are "
         "pruned by `refit`; accuracies are test accuracies in percent. `refined`: found by measuring trials. `greedy`: "

@@ -203,13 +203,13 @@ def test_searched_schedules_are_compared_with_uniform_ones() -> None:
         searched("moderate", 0.88, tuned=0.90, tune=QUICK),
         searched("uniform", 0.87, dense_sha256="another network"),
     ]
-    text = page(Points(searched=tuple(held)), "d").split("\n## search\n")[1]
+    text = page(Points(searched=tuple(held)), "d").split("\n## Search\n")[1]
     assert "`refined` compared with moderate: +2.50 pp pruned, +1.50 pp fine-tuned." in text
     rows = [line for line in text.splitlines() if line.startswith(("| refined", "| moderate"))]
     assert rows[0].endswith("| 60 | 180,872 | 20,257,408 | 91.50 | 90.50 ± 0.71 (2) | 91.50 ± 0.71 (2) |")
     assert rows[1].endswith("|  | 88.00 (1) | 90.00 (1) |")
     assert "compared with uniform:" not in text
-    assert "Not measured." in page(Points(), "d").split("\n## search\n")[1]
+    assert "Not measured." in page(Points(), "d").split("\n## Search\n")[1]
 
 
 def test_searched_points_are_kept_beside_the_others(tmp_path: Path) -> None:
