@@ -1,4 +1,4 @@
-"""The dashboard on a home of its own and a Chromium without a window, for the benchmarks that drive it."""
+"""The dashboard with its own home, and a headless Chromium, for benchmarks in the browser."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VIEWPORT = ViewportSize(width=1400, height=1000)
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser, closed afterwards; ends the process where none is installed."""
+    """Yield a browser and close it afterwards; exit if none is installed."""
     executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
     if executable is None:
         sys.exit("no Chromium found; install one (Debian: apt-get install chromium)")
@@ -36,7 +36,7 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def running(address: str | None, home: Path | None = None) -> Iterator[str]:
-    """The address of a dashboard, started for the while where none is given, on `home` or an empty one."""
+    """Yield the address of a dashboard; without one, start it on `home` or on an empty home."""
     if address:
         yield address
         return

@@ -1,7 +1,7 @@
-"""What the benchmarks share: the usual way of loading images, interleaved timing, and the table.
+"""Shared parts of the benchmarks: the usual way of loading images, interleaved timing, the table of results.
 
-Each contender has a process of its own, so that none runs with the other's settings, and they take turns, so that a
-machine that slows down slows all of them; a ratio is taken within a turn.
+Each contender has its own process and settings. Contenders take turns and a ratio is computed within a turn, so that a
+slower machine slows all of them.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from roboreg_core.device import Precision, environment, has_bfloat16
 
 WORKERS = 2
 GOAL = 3.0
-# How the names of our own contenders begin.
+# Prefix of the names of our contenders.
 OURS = "RoboReg"
 
 
 class PilDataset(Dataset[tuple[torch.Tensor, int]]):
-    """Images the way torchvision's data sets hand them out: a PIL image at a time through a transform."""
+    """Images as in torchvision's data sets: one PIL image at a time through a transform."""
 
     def __init__(self, images: Images, transform: Callable[[Image.Image], torch.Tensor]) -> None:
         self.pixels = np.ascontiguousarray(images.pixels.permute(0, 2, 3, 1).numpy())
@@ -54,7 +54,7 @@ class PilDataset(Dataset[tuple[torch.Tensor, int]]):
 def usual_loader(
     images: Images, transform: Callable[[Image.Image], torch.Tensor], batch_size: int, *, shuffle: bool
 ) -> DataLoader[tuple[torch.Tensor, int]]:
-    """A `DataLoader` with two workers, kept alive between passes: their start is not held against the usual way."""
+    """A `DataLoader` with two persistent workers, so that their start is not timed."""
     return DataLoader(
         PilDataset(images, transform),
         batch_size=batch_size,
@@ -66,7 +66,7 @@ def usual_loader(
 
 
 def usual_six(interpolation: v2.InterpolationMode = v2.InterpolationMode.NEAREST) -> list[v2.Transform]:
-    """The six augmentations as torchvision spells them, one after the other; by default with its own resampling."""
+    """The six augmentations as torchvision transforms, by default with torchvision's resampling."""
     return [
         v2.RandomCrop(32, padding=SIX.pad),
         v2.RandomHorizontalFlip(),
@@ -78,7 +78,7 @@ def usual_six(interpolation: v2.InterpolationMode = v2.InterpolationMode.NEAREST
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """Images a second of one contender, and as a multiple of the usual way; medians and extremes over turns."""
+    """Images per second of one contender, and the ratio to the usual way; medians and extremes over turns."""
 
     name: str
     median: float
@@ -90,7 +90,7 @@ class Row:
 
 
 class Contender:
-    """A process that does the same work again and again. `prepare`, called there once, returns the work."""
+    """A process that repeats the same work. `prepare` is called in it once and returns the work."""
 
     def __init__(self, prepare: Callable[[], Callable[[], Any]]) -> None:
         spawn = multiprocessing.get_context("spawn")
@@ -108,11 +108,11 @@ class Contender:
         self.process.join()
 
     def turn(self) -> tuple[float, Any]:
-        """Do the work once; returns its seconds and its result."""
+        """Do the work once; return its seconds and its result."""
         self.pipe.send(True)
         while not self.pipe.poll(1):
             if not self.process.is_alive():
-                raise RuntimeError("a contender must answer, its process died: see above")
+                raise RuntimeError("the process of a contender died: see its error above")
         seconds, result = self.pipe.recv()
         return seconds, result
 
@@ -126,19 +126,19 @@ def _serve(prepare: Callable[[], Callable[[], Any]], pipe: Connection) -> None:
 
 
 def precisions(device: str) -> tuple[Precision, ...]:
-    """What our own contenders compute in on `device`; bfloat16 is left out, and that is said, where it is emulated."""
+    """Return the precisions of our contenders on `device`, without bfloat16 where it is emulated."""
     if has_bfloat16(torch.device(device)):
         return "float32", "bfloat16"
-    print("This device has no bfloat16: it is left out, and all of RoboReg computes in float32 here.\n")
+    print("This device has no native bfloat16: RoboReg computes in float32 only.\n")
     return ("float32",)
 
 
 def take_turns(
     contenders: Mapping[str, Callable[[], Callable[[], Any]]], n_images: int, repeats: int
 ) -> tuple[list[Row], dict[str, Any]]:
-    """Time every contender once a turn, after a turn that does not count; rows, and the last result of each.
+    """Time every contender once per turn, after a warm-up turn; return rows, and the last result of each.
 
-    A contender is a function that can be pickled and that returns its work. The first one is the usual way.
+    A contender is a picklable function that returns its work. The first one is the usual way.
     """
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     results: dict[str, Any] = {}
@@ -167,7 +167,7 @@ def _row(name: str, rates: list[float], usual: list[float]) -> Row:
 
 
 def machine(device: str = "cpu") -> dict[str, Any]:
-    """What the figures depend on: processor and its family, cores, device, threads, versions."""
+    """Return processor and family, cores, device, threads, versions."""
     listed = _cpu_list()
     return {
         "processor": listed.get("model name") or platform.processor() or platform.machine(),
@@ -178,7 +178,7 @@ def machine(device: str = "cpu") -> dict[str, Any]:
 
 
 def family(vendor: str, flags: str) -> str:
-    """Vendor and widest vectors of a processor, from Linux's `vendor_id` and `flags`: `AMD, AVX-512 with bfloat16`."""
+    """Return vendor and widest vector instructions, e.g. `AMD, AVX2`, from `vendor_id` and `flags` of /proc/cpuinfo."""
     names = {"GenuineIntel": "Intel", "AuthenticAMD": "AMD"}
     vectors = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 with bfloat16", "avx512bw": "AVX-512", "avx2": "AVX2"}
     widest = next((name for flag, name in vectors.items() if flag in flags.split()), platform.machine())
@@ -186,7 +186,7 @@ def family(vendor: str, flags: str) -> str:
 
 
 def _cpu_list() -> dict[str, str]:
-    """The first processor of Linux's list; empty on other systems."""
+    """Return the first processor of /proc/cpuinfo; empty on other systems."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().split("\n\n")[0].splitlines() if cpuinfo.exists() else []
     return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -203,9 +203,9 @@ def show(
     device: str = "cpu",
     goal: float = GOAL,
 ) -> None:
-    """Print the table, what it depends on and whether `goal` times the first row was reached.
+    """Print the table, its conditions, and whether `goal` times the first row was reached.
 
-    The same, and `more`, is written as JSON to `out`.
+    All of it, and `more`, is written as JSON to `out`.
     """
     print(f"{title}{' (quick: a test of this script, no result)' if quick else ''}\n")
     print(f"{'':<34}{'images/s':>9}{'(min - max)':>20}{'times':>8}{'(min - max)':>16}")
@@ -224,6 +224,6 @@ def show(
 
 
 def write_json(out: Path | None, figures: Mapping[str, Any]) -> None:
-    """Write figures to a file where one is named."""
+    """Write figures to a file, unless it is None."""
     if out is not None:
         out.write_text(json.dumps(figures, indent=2) + "\n")

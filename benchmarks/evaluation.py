@@ -1,7 +1,7 @@
-"""Evaluation throughput on all 10,000 test images: our pass against the usual DataLoader loop, in images a second.
+"""Evaluation throughput on all test images: our pass compared with a usual DataLoader loop, in images per second.
 
-Both run the same network over the same images. The usual way puts PIL images through a DataLoader with two workers and
-runs in float32. The logits must agree, or there is no table. Run: python -m benchmarks.evaluation
+Both evaluate the same network on the same images. The usual way loads PIL images by a DataLoader with two workers and
+computes in float32. The script fails if the logits differ. Run: python -m benchmarks.evaluation
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ NAMES = {
     "float32": "RoboReg, float32",
     "bfloat16": "RoboReg, bfloat16",
 }
-# Largest difference of two logits: rounding in another order, and eight bits of precision.
+# Largest difference of two logits: other order of sums in float32, eight bits of precision in bfloat16.
 TOLERANCE = {"float32": 1e-2, "bfloat16": 1.0}
 
 
 def main(
-    repeats: Annotated[int, typer.Option(help="Turns that count.")] = 5,
-    device: Annotated[str, typer.Option(help="cpu or cuda: where all of them compute.")] = "cpu",
+    repeats: Annotated[int, typer.Option(help="Timed turns, after a warm-up turn.")] = 5,
+    device: Annotated[str, typer.Option(help="cpu or cuda, for all contenders.")] = "cpu",
     quick: Annotated[bool, typer.Option("--quick", help="500 images, one turn: only tests this script.")] = False,
-    json: Annotated[Path | None, typer.Option(help="Write the figures here as well.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
     """Measure evaluation throughput and print one table."""
     choose_device(device)
@@ -57,25 +57,25 @@ def main(
 
 
 def prepare_usual(count: int, device: str) -> Callable[[], Tensor]:
-    """The usual way; its data loader's workers start before time is taken."""
+    """The usual way; the workers of its data loader start before the timing."""
     model = network()[1]
     loader = usual_loader(some(count), plain_transforms(model), USUAL_BATCH_SIZE, shuffle=False)
     return lambda: usual_pass(model.to(device), loader)
 
 
 def prepare_ours(count: int, device: str, precision: Precision) -> Callable[[], Tensor]:
-    """Our pass as `evaluate` does it."""
+    """Our pass, as in `evaluate`."""
     model, images = network()[1], some(count)
     return lambda: logits(model, images, device=device, precision=precision)
 
 
 def some(count: int) -> Images:
-    """The first test images."""
+    """Return the first test images."""
     return test_images().take(torch.arange(count), f"{count:,} test images")
 
 
 def network() -> tuple[str, ResNet20]:
-    """The first dense network that ships with the project, else one with random weights."""
+    """Return the first dense network that ships, else one with random weights."""
     for name in checkpoints.names():
         return name, checkpoints.load(name).model
     model = ResNet20()
@@ -84,7 +84,7 @@ def network() -> tuple[str, ResNet20]:
 
 
 def plain_transforms(model: ResNet20) -> v2.Compose:
-    """What a network's inputs need, the usual way."""
+    """Return the usual transform of a network's inputs."""
     return v2.Compose(
         [
             v2.PILToTensor(),
@@ -96,14 +96,14 @@ def plain_transforms(model: ResNet20) -> v2.Compose:
 
 @torch.inference_mode()
 def usual_pass(model: ResNet20, loader: DataLoader[tuple[Tensor, int]]) -> Tensor:
-    """Logits of every image the way tutorials collect them."""
+    """Return the logits of all images by a usual evaluation loop."""
     model.eval()
     device = next(model.parameters()).device
     return torch.cat([model(inputs.to(device)) for inputs, _ in loader]).cpu()
 
 
 def agreement(found: dict[str, Tensor]) -> dict[str, str]:
-    """How far the logits are apart. Refuse figures of passes that did not compute the same."""
+    """Return the differences of the logits. Raises if the passes computed different results."""
     usual = found["usual"]
     facts = {}
     for precision in TOLERANCE.keys() & found.keys():

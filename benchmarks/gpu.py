@@ -1,19 +1,19 @@
-"""What training and evaluation reach on a GPU, beside what the chip itself can do.
+"""Training and evaluation on a GPU, compared with the chip's measured bandwidth and arithmetic.
 
-Ceilings are measured: bandwidth is that of a copy within the device's memory, read and write counted; arithmetic that
-of a square bfloat16 matrix product. The share that a training reaches follows from its images a second and two counts:
+The chip's limits are measured: bandwidth by a copy within device memory (reads and writes counted), arithmetic by a
+square bfloat16 matrix product. The shares that a training reaches follow from its images per second and two counts:
 
-    FLOPs an image = 3 * 2 * MACs                  forward, and the two gradients of every layer
-    bytes an image = PASSES * 2 * A                A = numbers that all convolutions write for one image (bfloat16)
-    PASSES = 19                                    of each such number, where nothing stays in a cache:
+    FLOPs per image = 3 * 2 * MACs                 forward, and the two gradients of every layer
+    bytes per image = PASSES * 2 * A               A = values that all convolutions write per image (bfloat16)
+    PASSES = 19                                    accesses to each value without caches:
         forward   convolution reads 1, writes 1; batch norm reads 2, writes 1; ReLU reads 1, writes 1
         backward  ReLU reads 2, writes 1; batch norm reads 4, writes 1; convolution reads 3, writes 1
 
-MACs and A are closed forms (`model.cost`). Residual sums, augmentation, weights and the optimiser are left out, so the
-true traffic is a little larger, and smaller where a cache helps. Images are the bundled ones, repeated to 48,000: what
-is on them changes no time. Rates are of epochs after the first, in which steps are recorded.
+MACs and A are closed forms (`models.costs`). Residual sums, augmentation, weights and optimiser are left out, so the
+true traffic is slightly larger; caches make it smaller. Images are the bundled ones, repeated to 48,000. Rates exclude
+the first epoch, in which steps are recorded.
 
-Run: python -m benchmarks.gpu. With --device cpu --quick it tests itself, and its figures mean nothing.
+Run: python -m benchmarks.gpu. `--device cpu --quick` only tests the script.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ COPY, PRODUCT = "copy within the device, bytes/s", "bfloat16 matrix product, FLO
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much is measured: training and test images, epochs of each kind, sides and bytes for the ceilings."""
+    """Amount of work: training and test images, epochs of each kind, matrix sizes and bytes for the chip's limits."""
 
     images: int = 48_000
     test: int = 10_000
@@ -82,20 +82,18 @@ QUICK = Size(
 
 def main(
     device: Annotated[str, typer.Option(help="cuda, or cpu with --quick.")] = "cuda",
-    quick: Annotated[bool, typer.Option("--quick", help="Next to no work: only tests this script.")] = False,
-    out: Annotated[Path | None, typer.Option("--json", help="Write the figures here as well.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Minimal work: only tests this script.")] = False,
+    out: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
 ) -> None:
-    """Measure everything on one device and print one figure a line."""
+    """Measure everything on one device and print one figure per line."""
     chosen = torch.device(device)
     if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise typer.BadParameter(
-            "the device must be there, found no CUDA device; --device cpu --quick tests the script"
-        )
+        raise typer.BadParameter("found no CUDA device; --device cpu --quick tests the script")
     if chosen.type == "cpu" and not quick:
-        raise typer.BadParameter("a CPU must be asked for with --quick; benchmarks.training measures CPUs")
+        raise typer.BadParameter("device cpu needs --quick; benchmarks.training measures CPUs")
     figures = measure(chosen, QUICK if quick else Size())
     facts = {**machine(), **environment(chosen)}
-    print("The GPU's share" + (" (quick: a test of this script, no result)" if quick else "") + "\n")
+    print("GPU utilisation" + (" (quick: a test of this script, no result)" if quick else "") + "\n")
     for name, value in figures.items():
         print(f"{name:<72}{value:>16,.4g}")
     print("\n" + "; ".join(f"{name} {value}" for name, value in facts.items()))
@@ -104,7 +102,7 @@ def main(
 
 
 def measure(device: torch.device, size: Size) -> dict[str, float]:
-    """All figures under their names; the units are in the names."""
+    """Return all figures by name; a name ends with its unit."""
     images, dense = _images(size.images).to(device), _network(size.dense)
     figures = ceilings(device, size)
     for make in (best, source):
@@ -115,14 +113,14 @@ def measure(device: torch.device, size: Size) -> dict[str, float]:
             f"{name}, images/s": fast,
             f"{name}, steps launched one by one, images/s": slow,
             f"{name}, replayed against launched one by one, times": fast / slow,
-            f"{name}, share of the copy bandwidth, %": 100 * fast * bytes_an_image(size.dense) / figures[COPY],
+            f"{name}, share of the copy bandwidth, %": 100 * fast * bytes_per_image(size.dense) / figures[COPY],
             f"{name}, share of the matrix product, %": 100 * fast * 6 * cost(size.dense).macs / figures[PRODUCT],
         }
     return figures | long_trainings(device, size, images) | evaluation(device, size)
 
 
 def ceilings(device: torch.device, size: Size) -> dict[str, float]:
-    """Bandwidth and arithmetic of the chip itself, medians."""
+    """Return bandwidth and arithmetic of the chip, medians."""
     source_, target = (torch.empty(size.copied, dtype=torch.uint8, device=device) for _ in range(2))
     square = torch.ones(size.side, size.side, dtype=torch.bfloat16, device=device)
     product = torch.empty_like(square)
@@ -135,7 +133,7 @@ def ceilings(device: torch.device, size: Size) -> dict[str, float]:
 
 
 def long_trainings(device: torch.device, size: Size, images: Images) -> dict[str, float]:
-    """Seconds from the call to the network on the CPU, recording included."""
+    """Return the seconds from the call to the network on the CPU, with the recording of the CUDA graph."""
     dense, pruned = _network(size.dense), _network(size.schedule)
     tune = replace(tune_preset("good"), epochs=size.tune_epochs, warmup_epochs=min(2.0, size.tune_epochs / 2))
     long = source(epochs=size.long_epochs)
@@ -150,7 +148,7 @@ def long_trainings(device: torch.device, size: Size, images: Images) -> dict[str
 
 
 def evaluation(device: torch.device, size: Size) -> dict[str, float]:
-    """Images a second through `logits`, from images in the processor's memory to answers there."""
+    """Return images per second of `logits`, from images in CPU memory to logits in CPU memory."""
     network, images = _network(size.dense), test_images()
     images = images.take(torch.arange(size.test), "benchmark images")
     return {
@@ -161,20 +159,20 @@ def evaluation(device: torch.device, size: Size) -> dict[str, float]:
 
 
 def rate(fitted: TrainingResult, spec: TrainSpec, images: Images) -> float:
-    """Images a second, the median over the epochs after the first."""
+    """Return images per second, the median over the epochs after the first."""
     seen = len(images) // spec.batch_size * spec.batch_size
     return seen / statistics.median(epoch.seconds for epoch in fitted.history[1:])
 
 
-def bytes_an_image(schedule: Schedule) -> int:
-    """What a training step moves for one image, see above."""
+def bytes_per_image(schedule: Schedule) -> int:
+    """Return the bytes that a training step moves per image, see above."""
     convolutions = [layer for layer in cost(schedule).layers if layer.name != "linear"]
     written = sum(layer.macs // (9 * layer.inputs) for layer in convolutions)
     return PASSES * BYTES_A_NUMBER * written
 
 
 def timed(work: Callable[[], Any], device: torch.device, repeats: int, *, warm_up: int = 1) -> float:
-    """Median seconds of `work`, the device having done it, after calls that do not count."""
+    """Return the median seconds of `work`, synchronised, after warm-up calls."""
     seconds = []
     for call in range(warm_up + repeats):
         started = time.perf_counter()

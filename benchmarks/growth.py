@@ -1,7 +1,7 @@
-"""How cost grows: evaluation with images, pruning with clusters, the Overview with runs, Design with open browsers.
+"""Growth of costs: evaluation with images, pruning with filters kept, Overview with runs, Design with browsers.
 
-python -m benchmarks.growth [--only images|clusters|runs|browsers] measures them one after the other. Browsers move
-their sliders all at once, on the machine that serves them, so what each of them draws counts as well.
+python -m benchmarks.growth [--only images|clusters|runs|browsers] measures them in turn. The browsers move their
+sliders at once on the machine of the server, so their drawing is included.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ Rows = list[dict[str, Any]]
 
 
 def main(
-    only: Annotated[str, typer.Option(help="One of images, clusters, runs, browsers; all where left out.")] = "",
+    only: Annotated[str, typer.Option(help="One of images, clusters, runs, browsers; all by default.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Two small sizes of each: only tests this script.")] = False,
-    json: Annotated[Path | None, typer.Option(help="Write the figures here as well.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
-    """Measure and print a line a size."""
+    """Measure and print one line per size."""
     parts: dict[str, Callable[[bool], Rows]] = {
         "images": images,
         "clusters": clusters,
@@ -62,7 +62,7 @@ def main(
 
 
 def images(quick: bool) -> Rows:
-    """Seconds of evaluating the dense network in float32 on so many test images."""
+    """Seconds of evaluating the dense network in float32, by number of test images."""
     model, test = checkpoints.load("dense").model, test_images()
     logits(model, test.take(torch.arange(200), "warm-up"))
     found = []
@@ -73,7 +73,7 @@ def images(quick: bool) -> Rows:
 
 
 def clusters(quick: bool) -> Rows:
-    """Seconds of pruning by the default method to schedules of more and more clusters."""
+    """Seconds of pruning by the default method, by schedule."""
     model, training = checkpoints.load("dense").model, training_images("bundled")
     spec = PruneSpec(calibration=100) if quick else PruneSpec()
     schedules = [PRESETS[name] for name in (CLUSTERS[:2] if quick else CLUSTERS)]
@@ -97,7 +97,7 @@ def _median(work: Callable[[], Any], repeats: int = 3) -> float:
 
 
 def runs(quick: bool) -> Rows:
-    """Seconds of the Overview's script with so many runs in the store, as `benchmarks.pages` takes them."""
+    """Seconds of the Overview's script, by number of runs in the store, as in `benchmarks.pages`."""
     sizes = [str(size) for size in ((6, 8) if quick else RUNS)]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pages.json"
@@ -111,7 +111,7 @@ def runs(quick: bool) -> Rows:
 
 
 def browsers(quick: bool) -> Rows:
-    """Milliseconds from a key on a slider to the new counts, all of so many browsers moving theirs at once."""
+    """Milliseconds from a key press on a slider to the updated costs, by number of browsers that do so at once."""
     counts, moves = ((1, 2), 2) if quick else (BROWSERS, MOVES)
     with running(None) as address, chromium() as browser:
         return [_followed(browser, address, count, moves) for count in counts]

@@ -1,4 +1,4 @@
-"""Homes for benchmarks, screenshots and tests: many runs in a store, and the pages that there are to look at."""
+"""Homes for benchmarks, screenshots and tests: a store with many runs, and the list of pages."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def open_store(home: Path) -> Store:
-    """The store in `home`, in front of the recorded runs."""
+    """Return the store in `home`, with the example runs."""
     return Store(home, shipped=paths.recorded())
 
 
 def add_runs(store: Store, count: int, spec: Mapping[str, Any] | None = None) -> list[str]:
-    """Put `count` runs into the store and return their ids; only for timing and looking, their figures mean nothing.
+    """Add `count` artificial runs to the store and return their ids, for timing and screenshots.
 
-    Each is a recorded run under another id, seed and schedule, counted anew; results and artefacts are those of the
-    recorded one, so that no file is added. `spec` changes more settings in all of them.
+    Each is a copy of an example run with another id, seed, schedule and cost; accuracies and artefacts are those of the
+    example run. `spec` changes further settings of all of them.
     """
     originals = [record for record in store.list_records(KIND) if record.recorded]
     draw = random.Random(0)
@@ -76,12 +76,12 @@ def navigation() -> list[str]:
 
 
 def tab_key(page: str) -> str:
-    """The name under which a page's address keeps its tab."""
+    """Return the query parameter of a page's tab."""
     return keys.EXPLORE_TAB if page == "explore" else keys.TAB
 
 
 def query(page: str, runs: Sequence[str]) -> dict[str, str]:
-    """What to open a page with, so that it shows as much as it can: a run, or as many as can be compared."""
+    """Return the query with which a page shows most: one run, or the largest number of compared runs."""
     if page == "inspect":
         return {"run": runs[0]}
     return {"runs": ",".join(runs[:MOST_COMPARED])} if page == "compare" else {}

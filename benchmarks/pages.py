@@ -1,8 +1,8 @@
-"""How long the script of each page takes, with 6, 200 and 1,000 runs in the store and 16 compared.
+"""Duration of each page's script with 6, 200 and 1,000 runs in the store, and 16 compared runs.
 
-`python -m benchmarks.pages` opens every page of the navigation, and every tab of each, in Streamlit's test harness on
-homes of its own. `first` is with nothing cached, as after the start of the app or a change in the store; `again` is a
-visitor's next rerun. What the browser draws is not in it. No worker is started, so that nothing else runs.
+`python -m benchmarks.pages` opens every page and tab in Streamlit's test harness with temporary homes. `first` is a run
+without caches, as after the start or a change in the store; `again` is the next rerun. Drawing in the browser is not
+included. No worker runs.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ SIZES = (6, 200, 1_000)
 
 
 class NoEngine:
-    """In place of the job engine: nothing is queued, and a preview that is asked for does not come."""
+    """A substitute for the job engine: the queue is empty, and a requested preview stays pending."""
 
     def position(self, job_id: str) -> None:
-        """Nothing is queued."""
+        """No job."""
 
     def ask(self, question: Request) -> PendingRequest:
-        """A question that stays open."""
+        """A request that stays pending."""
         return PendingRequest(question)
 
     def withdraw(self, channel: str) -> None:
-        """Nothing is to be done."""
+        """Do nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,13 +62,13 @@ class Timing:
 
 
 def main() -> None:
-    """Measure, print a table, say whether the goal is reached."""
+    """Measure, print a table and whether the goal was reached."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--only", help="the name of one page")
     parser.add_argument("--profile", action="store_true", help="print where the first run of each view spends its time")
-    parser.add_argument("--json", type=Path, help="a file to write the figures to as well")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     chosen = parser.parse_args()
     shared_state.start_engine = lambda store: NoEngine()  # type: ignore[assignment,return-value]
     shared_state.HEAD_START_SECONDS = 0.0
@@ -92,7 +92,7 @@ def _measure(size: int, chosen: Any) -> list[Timing]:
 
 
 def _views(page: str, runs: list[str]) -> list[tuple[str, dict[str, str]]]:
-    """The page, and the same with each of its tabs open."""
+    """Return the page's views: one per tab."""
     query = homes.query(page, runs)
     tabs = dict.fromkeys(tab.label for tab in _open(page, query).tabs)
     return [(page, {**query, homes.tab_key(page): tab}) for tab in tabs] or [(page, query)]
@@ -135,7 +135,7 @@ def _seconds(app: AppTest, profile: bool = False) -> float:
 
 
 def _profile(app: AppTest) -> None:
-    """Print where a rerun with nothing cached spends its time; the script runs in a thread of its own."""
+    """Print a profile of a rerun without caches; the script runs in its own thread."""
     profile = cProfile.Profile()
 
     def begin(*_: object) -> None:

@@ -1,7 +1,7 @@
-"""Predictions against schedules that nothing was fitted to: 20 random ones, measured on validation images.
+"""Predicted and measured accuracy of 20 random schedules that the predictor was not fitted to.
 
-Learns from the points in the store (the shipped ones and one's own), default method, without these schedules; measures
-them with the default method and seed 0. Run: python -m benchmarks.prediction
+The predictor is fitted to the points in the store, by the default method, without these schedules; the schedules are
+measured by the default method with seed 0. Run: python -m benchmarks.prediction
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from roboreg_core.sweeps.grid import RANDOM, Grid
 from roboreg_core.sweeps.points import Point, from_json
 from roboreg_core.sweeps.shared_prefix import VALIDATION, walk
 
-# Drawn evenly between one cluster and all; the schedules of another seed are among the shipped points.
+# Uniform between one filter and all; the shipped points contain schedules of another seed.
 HELD_OUT = Grid(kind=RANDOM, values=tuple((1, bound) for bound in BOUNDS), n=20, seed=1)
 
 
 def main(
-    measured: Annotated[Path | None, typer.Option(help="Points measured before, a line of JSON each.")] = None,
+    measured: Annotated[Path | None, typer.Option(help="Points measured before, one JSON line per point.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Two schedules: only tests this script.")] = False,
-    json: Annotated[Path | None, typer.Option(help="Write the figures here as well.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
-    """Measure, predict, and print both beside each other with the score."""
+    """Measure, predict, and print both with the score."""
     dense = checkpoints.load("dense")
     asked = PredictionSettings.of(spec_for(PRESETS["dense"], dense, "bundled"))
     schedules = set(HELD_OUT.schedules())
@@ -68,13 +68,13 @@ def main(
 
 
 def measure(dense: checkpoints.Checkpoint, count: int) -> list[Point]:
-    """The first `count` held-out schedules, pruned and measured."""
+    """Prune and measure the first `count` held-out schedules."""
     pruner = Pruner(dense.model, PruneSpec(), calibration=training_images("bundled"))
     return list(walk(pruner, HELD_OUT.schedules()[:count], {VALIDATION: validation_images()}))
 
 
 def read(file: Path) -> list[Point]:
-    """The same from a file."""
+    """Read the points from a file."""
     return [from_json(to_text.loads(line)) for line in file.read_text().splitlines()]
 
 

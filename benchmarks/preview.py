@@ -1,8 +1,8 @@
-"""How long the Design page takes from a key pressed on a slider to the preview of the new schedule, in a real browser.
+"""Time from a key press on a slider of the Design page to the updated preview, in a real browser.
 
-`python -m benchmarks.preview` starts the app on a home of its own, waits for the first preview and lowers one block
-after another, so that every schedule is new. Times are taken inside the page: from the key event to the moment when the
-greyed figure gave way to the measured one.
+`python -m benchmarks.preview` starts the app with a temporary home, waits for the first preview and lowers one block
+after another, so that every schedule is new. Times are measured in the page: from the key event until the measured
+value replaces the greyed one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from playwright.sync_api import Page
 from benchmarks.browser import VIEWPORT, chromium, running
 from benchmarks.common import write_json
 
-# Each of three stages in each position; a round goes once through all blocks.
+# Alternating stages; a round changes each block once.
 BLOCKS = (9, 5, 1, 8, 3, 7, 6, 2, 4)
 WARM_UP = 1
 TARGET_SECONDS = 2.0
@@ -46,8 +46,8 @@ def main() -> None:
     """Measure and print the median and the spread in seconds, and the median of each block."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2, help="changes of each of the nine blocks")
-    parser.add_argument("--address", help="of a running dashboard; one is started where this is left out")
-    parser.add_argument("--json", type=Path, help="a file to write the figures to as well")
+    parser.add_argument("--address", help="address of a running dashboard; by default one is started")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     chosen = parser.parse_args()
     with running(chosen.address) as address:
         first, times = measure(address, chosen.rounds)
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def measure(address: str, rounds: int) -> tuple[float, list[tuple[int, float]]]:
-    """Seconds from opening the page to the first preview, then (block, seconds) of each change."""
+    """Return the seconds from opening the page to the first preview, then (block, seconds) of each change."""
     with chromium() as browser:
         page = browser.new_page(viewport=VIEWPORT)
         opened = time.monotonic()

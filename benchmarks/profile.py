@@ -1,8 +1,8 @@
-"""Where the time goes: the largest costs of what RoboReg does, by torch's profiler, one activity after the other.
+"""The largest costs of evaluation, previews, pruning, sweeps and training, by torch's profiler.
 
-`python -m benchmarks.profile` keeps its figures in benchmarks/measured/profile.json. Time inside torch's operations
-is sorted into kinds by their names; what is left over is Python, numpy, and waiting. The profiler
-itself costs time, the more the smaller the operations are, so shares count here and seconds elsewhere.
+`python -m benchmarks.profile` stores its figures in benchmarks/measured/profile.json. Time in torch's operations is
+classified by their names; the rest is Python, numpy and waiting. The profiler itself takes time, more for small
+operations, so its shares are meaningful and its seconds are not.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from roboreg_core.training.loop import fit
 LARGEST = 3
 REST = "Python and numpy"
 OTHER = "other arithmetic"
-# The first pattern that is found in an operation's name decides; names are aten's and autograd's.
+# Kinds of work by the first pattern that occurs in the name of an aten or autograd operation.
 KINDS = (
     ("convolutions, backward", r"convolution_backward"),
     ("convolutions", r"conv"),
@@ -47,7 +47,7 @@ KINDS = (
     ("copies and gathering", r"copy|index|gather|aten::cat|fill_|empty|resize|strided|slice|constant_pad|select"),
     ("resampling", r"grid_sampler"),
 )
-# One change of a block in each stage, on top of a schedule that was looked at before.
+# One changed block in each stage, after a preview of another schedule.
 PREVIEWED = (9, 5, 1)
 
 Prepare = Callable[[bool], Callable[[], Any]]
@@ -55,7 +55,7 @@ Prepare = Callable[[bool], Callable[[], Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Seconds that an activity spent in one kind of work, and their share of the whole."""
+    """Seconds of one kind of work in an activity, and their share."""
 
     kind: str
     seconds: float
@@ -63,9 +63,9 @@ class Cost:
 
 
 def main(
-    only: Annotated[str, typer.Option(help="One activity; all where left out.")] = "",
-    quick: Annotated[bool, typer.Option("--quick", help="Little of each; only tests this script.")] = False,
-    json: Annotated[Path | None, typer.Option(help="Write the figures here and do not keep them.")] = None,
+    only: Annotated[str, typer.Option(help="One activity; all by default.")] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="Little work; only tests this script.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
 ) -> None:
     """Profile every activity and print its largest costs."""
     if only and only not in ACTIVITIES:
@@ -83,7 +83,7 @@ def main(
 
 
 def profiled(work: Callable[[], Any]) -> tuple[float, list[Cost]]:
-    """Seconds of the work, and its costs, the largest first; they add up to the whole."""
+    """Return the seconds of the work and its costs, largest first; they add up to all seconds."""
     with profile(activities=[ProfilerActivity.CPU]) as found:
         started = time.perf_counter()
         work()
@@ -97,12 +97,12 @@ def profiled(work: Callable[[], Any]) -> tuple[float, list[Cost]]:
 
 
 def kind_of(operation: str) -> str:
-    """The kind of work that an operation belongs to."""
+    """Return the kind of work of an operation."""
     return next((kind for kind, pattern in KINDS if re.search(pattern, operation, re.IGNORECASE)), OTHER)
 
 
 def evaluation(quick: bool) -> Callable[[], Any]:
-    """The dense network on the test images in float32."""
+    """Evaluate the dense network on the test images in float32."""
     model, test = checkpoints.load("dense").model, test_images()
     some = test.take(torch.arange(200 if quick else len(test)), "test images")
     logits(model, some.take(torch.arange(100), "warm-up"))
@@ -110,14 +110,14 @@ def evaluation(quick: bool) -> Callable[[], Any]:
 
 
 def pruning(quick: bool) -> Callable[[], Any]:
-    """From the dense network to `moderate` by the default method."""
+    """Prune the dense network to `moderate` by the default method."""
     model, training = checkpoints.load("dense").model, training_images("bundled")
     spec = PruneSpec(calibration=100) if quick else PruneSpec()
     return lambda: prune(model, PRESETS["moderate"], spec, calibration=training)
 
 
 def preview(quick: bool) -> Callable[[], Any]:
-    """Three previews, a block of each stage changed, where one was looked at before."""
+    """Three previews, one changed block in each stage, after another preview."""
     dense = checkpoints.load("dense")
     context = LocalContext()
     context.inputs = {"dense": dense.content}

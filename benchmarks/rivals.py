@@ -1,4 +1,4 @@
-"""Packages that benchmarks compare with and nothing else needs: loaded from a folder of their own, or missed aloud."""
+"""Packages that only benchmarks need, loaded from their own folder."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from roboreg_core import paths
 from roboreg_core.errors import RoboRegError
 
-# Beside .venv and not in it, so that the environment that is tested and shipped is not the one of the rivals.
+# Not in .venv, so that the tested environment is the shipped one.
 FOLDER = paths.PROJECT / ".rivals"
 REQUIREMENTS = "requirements-rivals.txt"
 INSTALL = f"python -m pip install --no-deps --target {FOLDER.name} -r {REQUIREMENTS}"
 
 
 def load(module: str) -> Any:
-    """A rival's module by name, from the environment or from `.rivals`. Raises `RoboRegError` where it is missing."""
-    # By name, because rivals come without types and are no dependencies of the project itself.
+    """Import a module by name from the environment or `.rivals`. Raises `RoboRegError` if it is missing."""
+    # By name, because these packages have no types and are not dependencies.
     if FOLDER.is_dir() and str(FOLDER) not in sys.path:
         sys.path.append(str(FOLDER))
     try:
@@ -27,7 +27,7 @@ def load(module: str) -> Any:
 
 
 def present(module: str) -> bool:
-    """Whether `load` would find it."""
+    """Return True if `load` finds the module."""
     try:
         load(module)
     except RoboRegError:

@@ -1,9 +1,8 @@
-"""Makes the pictures of every page in `docs/images/`: `python -m benchmarks.screenshots`.
+"""Renders every page into `docs/images/`: `python -m benchmarks.screenshots`.
 
-It stands beside the benchmarks because it drives the same app with the same browser on homes of its own. One home is
-empty but for the recorded runs; the other has an own run, saved schedules and a job under way, all made by the app
-itself, so that every figure in a picture was measured. A new page or tab is a row of `SHOTS`; a page of the navigation
-that has none is an error.
+One home has only the example runs; the other also has a run, saved schedules and a running job, all created by the app,
+so that every figure in a picture was measured. A page is a row of `SHOTS`; a page of the navigation without a row is an
+error.
 """
 
 from __future__ import annotations
@@ -48,13 +47,13 @@ class Shot:
     """One picture.
 
     Attributes:
-        name: of the file, before theme and ending.
-        page: the name of the page's file.
-        query: what the address adds; `{run}` is the moderate recorded run, `{runs}` are four of them.
-        wait: a selector of what must be there before the picture is taken.
-        narrow: also on a narrow screen.
-        own: on the home that has own things.
-        tall: pixels of height, for pages worth showing further down.
+        name: file name without theme and suffix.
+        page: file name of the page.
+        query: query of the address; `{run}` is the example run `moderate`, `{runs}` are four example runs.
+        wait: selector of an element that must exist before the picture is taken.
+        narrow: True to render it for a narrow screen, too.
+        own: True to use the home with your runs.
+        tall: height in pixels.
     """
 
     name: str
@@ -83,7 +82,7 @@ SHOTS = (
     Shot(name="schedules", page="schedules", wait="[class*='st-key-design-']", own=True, narrow=True),
     Shot(name="jobs", page="jobs", wait="[class*='st-key-job-']", own=True, narrow=True),
     Shot(name="compare", page="compare", query=(("runs", "{runs}"),), wait=CHART, narrow=True, tall=1400),
-    # Tabs are found on the page itself, a picture each.
+    # Tabs are found on the page; one picture per tab.
     Shot(name="explore", page="explore", wait=".st-key-sweep-cost [data-testid='stMetric']", narrow=True),
     Shot(name="train", page="train", wait=".st-key-train-start", narrow=True, tall=1250),
     Shot(name="inspect", page="inspect", query=(RUN,), wait=".st-key-finding", narrow=True, tall=1300),
@@ -91,9 +90,9 @@ SHOTS = (
 
 
 def main() -> None:
-    """Make all pictures, or those whose names begin with `--only`."""
+    """Render all pictures, or those whose names begin with `--only`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="the beginning of the names of the pictures to make")
+    parser.add_argument("--only", default="", help="prefix of the names of the pictures")
     parser.add_argument("--out", type=Path, default=IMAGES)
     chosen = parser.parse_args()
     shots = [shot for shot in SHOTS if shot.page in _pages() and shot.name.startswith(chosen.only)]
@@ -107,7 +106,7 @@ def main() -> None:
                 for shot in (each for each in shots if each.own == own):
                     made += _take(browser, address, shot, runs, chosen.out)
     size = sum(path.stat().st_size for path in chosen.out.glob("*.webp"))
-    print(f"{len(made)} pictures made; {chosen.out} holds {size / 1e6:.2f} MB")
+    print(f"{len(made)} pictures rendered; {chosen.out} has {size / 1e6:.2f} MB")
     if size > MOST_BYTES:
         sys.exit(
             f"the pictures must have at most {MOST_BYTES / 1e6:.0f} MB, got {size / 1e6:.2f}; make fewer or smaller"
@@ -123,7 +122,7 @@ def _pages() -> list[str]:
 
 
 def _recorded(home: Path) -> dict[str, str]:
-    """What stands for `{run}` and `{runs}` in a query: recorded runs, the same everywhere."""
+    """Return the values of `{run}` and `{runs}`: example runs, equal on every machine."""
     store = homes.open_store(home)
     refit = [each for each in store.list_records(KIND) if each.recorded and each.spec["method"] == "refit"]
     store.close()
@@ -133,7 +132,7 @@ def _recorded(home: Path) -> dict[str, str]:
 
 @contextmanager
 def _app(home: Path, browser: Browser, *, own: bool) -> Iterator[str]:
-    """The app on `home`; with `own` after a real run there, with saved schedules and a job that it works on."""
+    """Yield the app on `home`; with `own`, after a run there, with saved schedules and a running job."""
     if own:
         environment = {**os.environ, "ROBOREG_HOME": str(home)}
         command = [sys.executable, "-m", "roboreg_core", "run", *OWN_RUN]
@@ -173,7 +172,7 @@ def _take(browser: Browser, address: str, shot: Shot, runs: dict[str, str], out:
 
 
 def _tabs(page: Page, name: str, theme: str, out: Path) -> Sequence[Path]:
-    """A picture of each of the page's tabs behind the first, whichever there are."""
+    """Render each tab of the page but the first."""
     made = []
     for place in range(1, page.get_by_role("tab").count()):
         tab = page.get_by_role("tab").nth(place)
@@ -183,17 +182,17 @@ def _tabs(page: Page, name: str, theme: str, out: Path) -> Sequence[Path]:
 
 
 def _save(page: Page, path: Path) -> Path:
-    """Wait until the page stands still, then write it."""
+    """Wait until the page no longer changes, then write it."""
     page.wait_for_function("document.fonts.status === 'loaded'")
     before, shown = b"", b""
-    # A script begins a moment after the click, charts are drawn a moment after it ended.
-    for _ in range(20):  # a job's card never stands still
+    # The script starts shortly after the click; charts are drawn shortly after its end.
+    for _ in range(20):  # a job's card always changes
         page.locator(BUSY).first.wait_for(state="detached", timeout=WAIT_MS)
         before, shown = shown, page.screenshot(animations="disabled", caret="hide")
         if before == shown and page.locator(BUSY).count() == 0:
             break
         page.wait_for_timeout(300)
-    # Lossless: a palette small enough to save as much would make markers grey that tell runs apart by colour.
+    # Lossless: a small palette would turn coloured markers grey.
     Image.open(io.BytesIO(shown)).convert("RGB").save(path, lossless=True, method=6)
     return path
 

@@ -1,6 +1,6 @@
-"""What a first look at every block's sensitivity costs: the points of `python -m roboreg_core sensitivity`.
+"""Duration of a first sensitivity analysis: the points of `python -m roboreg_core sensitivity`.
 
-Nothing was measured before, and the recorded sweeps take no part. Run: python -m benchmarks.sensitivity
+The store is empty; the example sweeps are not used. Run: python -m benchmarks.sensitivity
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from roboreg_core.store.store import Store
 from roboreg_core.sweeps.local import sweep_here
 from roboreg_core.sweeps.spec import SweepSpec
 
-# As the command line has it.
+# As on the command line.
 VALUES = 8
 
 
 def main(
     quick: Annotated[bool, typer.Option("--quick", help="2 counts, few images: only tests this script.")] = False,
-    json: Annotated[Path | None, typer.Option(help="Write the figures here as well.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
-    """Measure it once, in a store of its own."""
+    """Measure once, in an empty store."""
     values, calibration = (2, 100) if quick else (VALUES, DEFAULT_CALIBRATION)
     dense = checkpoints.load("dense")
     spec = SweepSpec(

@@ -1,7 +1,7 @@
-"""How long the Design page takes from a key pressed on a slider to the changed count, in a real browser.
+"""Time from a key press on a slider of the Design page to the updated costs, in a real browser.
 
-`python -m benchmarks.slider` starts the app on a home of its own and presses the arrow keys of one slider. Times are
-taken inside the page, so driving the browser costs nothing: from the key event to the change of the text.
+`python -m benchmarks.slider` starts the app with a temporary home and presses the arrow keys of one slider. Times are
+measured in the page, from the key event to the change of the text, without the overhead of driving the browser.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def main() -> None:
     """Measure and print the median and the spread in milliseconds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--presses", type=int, default=40)
-    parser.add_argument("--address", help="of a running dashboard; one is started where this is left out")
-    parser.add_argument("--json", type=Path, help="a file to write the figures to as well")
+    parser.add_argument("--address", help="address of a running dashboard; by default one is started")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     chosen = parser.parse_args()
     with running(chosen.address) as address:
         times = measure(address, chosen.presses)
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def measure(address: str, presses: int) -> list[float]:
-    """Milliseconds of each key press after the warm-up."""
+    """Return the milliseconds of each key press after the warm-up."""
     with chromium() as browser:
         page = browser.new_page(viewport=VIEWPORT)
         page.goto(f"{address}/design?s=moderate")

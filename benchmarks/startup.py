@@ -1,7 +1,6 @@
-"""How long the dashboard takes to start, to show its first page and to be ready for a run, and what it takes at rest.
+"""Time until the dashboard responds, shows its first page and can start a run; memory and idle load.
 
-`python -m benchmarks.startup` starts it on an empty home and opens it in Chromium. There is no rival: these are plain
-figures of this machine.
+`python -m benchmarks.startup` starts it with an empty home and opens it in Chromium; there is no reference.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from benchmarks.common import write_json
 SETTLE_SECONDS, REST_SECONDS = 10.0, 20.0
 
 
-def main(json: Annotated[Path | None, typer.Option(help="Write the figures here as well.")] = None) -> None:
+def main(json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None) -> None:
     """Measure once and print one line."""
     figures = measure()
     write_json(json, figures)
@@ -31,9 +30,9 @@ def main(json: Annotated[Path | None, typer.Option(help="Write the figures here 
 
 
 def measure() -> dict[str, float]:
-    """Seconds until the server answers, then until the first page and the Start button stand.
+    """Return the seconds until the server responds, then until the first page and until Start is enabled.
 
-    Then memory in MB, and what share of one core the server and its workers take while an open page asks for nothing.
+    Then memory in MB, and the share of one core that server and workers use while a page is open and idle.
     """
     with chromium() as browser:
         page = browser.new_page(viewport=VIEWPORT)
@@ -64,7 +63,7 @@ def measure() -> dict[str, float]:
 
 
 def _processor_seconds(server: psutil.Process) -> float:
-    """What the server and its workers have taken by now."""
+    """Return the processor seconds of the server and its workers so far."""
     times = [process.cpu_times() for process in (server, *server.children(recursive=True))]
     return sum(time.user + time.system for time in times)
 

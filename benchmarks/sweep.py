@@ -1,8 +1,8 @@
-"""A sweep of the source project's 27 schedules: the walk that shares work, against the same points one by one.
+"""A sweep of the original project's 27 schedules with shared prefixes, compared with pruning each from the start.
 
-Both prune with the default method and measure on all test images in float32, in turns, each turn in a new process. One
-by one means a `prune` and a pass over the images for each schedule, everything loaded beforehand. Not a single count of
-right images may differ, or there is no table. Run: python -m benchmarks.sweep
+Both prune by the default method and evaluate on all test images in float32, in turns, each turn in a new process. One
+by one means a `prune` and an evaluation per schedule, with everything loaded before. The script fails if any number of
+correct predictions differs. Run: python -m benchmarks.sweep
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ Counts = dict[str, tuple[int, ...]]
 
 
 def main(
-    repeats: Annotated[int, typer.Option(help="Turns; each takes minutes.")] = 1,
+    repeats: Annotated[int, typer.Option(help="Turns of some minutes.")] = 1,
     quick: Annotated[bool, typer.Option("--quick", help="3 schedules, 500 images: only tests this script.")] = False,
-    json: Annotated[Path | None, typer.Option(help="Write the figures here as well.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
     """Measure both ways and print one table."""
     size = (3, 500) if quick else (SOURCE.size, 10_000)
@@ -64,7 +64,7 @@ def main(
 
 
 def prepare_alone(schedules: int, images: int) -> Callable[[], Counts]:
-    """Each schedule by itself: the way that a loop over `prune` goes."""
+    """Prune and evaluate each schedule from the start, as a loop over `prune` does."""
     model, training, test = materials(images)
 
     def alone(schedule: Schedule) -> tuple[int, ...]:
@@ -75,7 +75,7 @@ def prepare_alone(schedules: int, images: int) -> Callable[[], Counts]:
 
 
 def prepare_walk(schedules: int, images: int) -> Callable[[], Counts]:
-    """All in one walk; the dense network's answers are computed in every turn, as in a sweep that begins."""
+    """Prune and evaluate all with shared prefixes; the dense network's pass is repeated in every turn."""
     model, training, test = materials(images)
 
     def work() -> Counts:
@@ -87,13 +87,13 @@ def prepare_walk(schedules: int, images: int) -> Callable[[], Counts]:
 
 
 def materials(images: int) -> tuple[Any, Images, Images]:
-    """The dense network, the bundled training images, the first test images."""
+    """Return the dense network, the bundled training images, the first test images."""
     test = test_images().take(torch.arange(images), f"{images:,} test images")
     return checkpoints.load("dense").model, training_images("bundled"), test
 
 
 def differences(found: dict[str, Counts]) -> str:
-    """Where they differ, for the error."""
+    """Return the differences, for the error message."""
     walked, alone = found["walk"], found["one by one"]
     off = [f"{name}: {sum(walked[name])} and {sum(alone[name])} right" for name in alone if walked[name] != alone[name]]
     return "; ".join(off[:3])

@@ -1,6 +1,6 @@
-"""The rival Torch-Pruning (Fang et al. 2023, DepGraph) on our network and schedules.
+"""Torch-Pruning (Fang et al. 2023, DepGraph) on our network and schedules.
 
-Its dependency graph, its pruner and its importance scores do the work; only the widths are ours.
+Dependency graph, pruner and importance criteria are Torch-Pruning's; only the widths are given.
 Run: python -m benchmarks.torch_pruning moderate --importance magnitude-l2 (needs requirements-rivals.txt)
 """
 
@@ -33,22 +33,22 @@ from roboreg_core.pruning.recalibrate import recalibrate as recalibrated
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.seeding import derive, torch_generator
 
-# The release that was tried with the pinned torch.
+# The release tested with the pinned torch.
 VERSION = "1.6.1"
 BATCH_SIZE = 250
-# Largest difference of two logits: rounding, where convolutions read weights in another memory order.
+# Largest difference of two logits: rounding, with weights in another memory order.
 TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rival:
-    """One of Torch-Pruning's importance scores, with its own default settings; the lowest scores are removed.
+    """An importance criterion of Torch-Pruning with its default settings; filters with the lowest scores are removed.
 
     Attributes:
-        name: what it is called here.
-        meaning: what is scored, in a sentence.
-        scorer: makes the score from the module `torch_pruning.importance`.
-        gradients: fills the gradients that the score reads from labelled images; None where it reads weights alone.
+        name: name in benchmarks.
+        meaning: one-line description.
+        scorer: creates the criterion from the module `torch_pruning.importance`.
+        gradients: computes the gradients that the criterion reads from labelled images; None if it reads weights only.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Rival:
 
     @property
     def needs_labels(self) -> bool:
-        """True where the score takes calibration images with their labels."""
+        """True if the criterion needs labelled calibration images."""
         return self.gradients is not None
 
 
@@ -68,19 +68,19 @@ def rival_prune(
     """Remove filters with Torch-Pruning until every block has the schedule's width; `model` is not changed.
 
     Args:
-        model: on the CPU; dense, or pruned less than `schedule`.
-        schedule: filters that each block keeps.
+        model: network on the CPU, not narrower than `schedule`.
+        schedule: filters kept per block.
         importance: a name in `RIVALS`.
-        calibration: training images, all of which are used; needed where the rival `needs_labels`, else not looked at.
-        seed: of `random`; the others draw nothing.
+        calibration: labelled training images, all used; required if the criterion `needs_labels`.
+        seed: seed of the criterion `random`.
 
     Returns:
-        A network in eval mode that computes what the one that Torch-Pruning made computes.
+        A `ResNet20` in eval mode that computes the same as Torch-Pruning's network.
 
     Raises:
-        ScheduleError: where a block would have to grow.
-        SpecError: where the importance is unknown, or calibration images are needed and missing.
-        RoboRegError: where Torch-Pruning is missing, or made another network than was asked for.
+        ScheduleError: a block would have to grow.
+        SpecError: the importance is unknown, or required calibration images are missing.
+        RoboRegError: Torch-Pruning is missing, or its result has other widths.
     """
     rival = _rival(importance)
     _check(model, schedule, rival, calibration)
@@ -96,7 +96,7 @@ def rival_prune(
 
 
 def mean_gradients(model: ResNet20, images: Images) -> None:
-    """Put the gradient of the mean cross-entropy into each parameter's `grad`."""
+    """Store the gradient of the mean cross-entropy in each parameter's `grad`."""
     model.zero_grad()
     for pixels, labels in zip(images.pixels.split(BATCH_SIZE), images.labels.split(BATCH_SIZE), strict=True):
         loss = F.cross_entropy(model(model.prepare(pixels)), labels, reduction="sum") / len(images)
@@ -104,10 +104,10 @@ def mean_gradients(model: ResNet20, images: Images) -> None:
 
 
 def mean_squared_gradients(model: ResNet20, images: Images) -> None:
-    """Put the mean over images of each image's squared gradient into each parameter's `grad`, one image at a time.
+    """Store the mean of the squared per-image gradients in each parameter's `grad`, where the criterion reads it.
 
-    Torch-Pruning's score reads it from there. Its own `accumulate_grad` is not used: it looks names up among
-    parameters, never finds one, and so keeps the last image only.
+    Torch-Pruning's `accumulate_grad` is not used: it looks up names among parameters, finds none, and keeps the last
+    image only.
     """
     parameters = list(model.parameters())
     sums = [torch.zeros_like(parameter) for parameter in parameters]
@@ -169,12 +169,16 @@ RIVALS = {
 
 
 def main(
-    schedule: Annotated[str, typer.Argument(metavar="SCHEDULE", help="Nine counts joined by commas, or a preset.")],
-    importance: Annotated[str, typer.Option(help=f"What filters are ranked by: {', '.join(RIVALS)}.")],
-    recalibrate: Annotated[bool, typer.Option("--recalibrate", help="Estimate batch norm anew afterwards.")] = False,
+    schedule: Annotated[
+        str, typer.Argument(metavar="SCHEDULE", help="Comma-separated numbers of filters, or a preset.")
+    ],
+    importance: Annotated[str, typer.Option(help=f"Importance criterion: {', '.join(RIVALS)}.")],
+    recalibrate: Annotated[bool, typer.Option("--recalibrate", help="Recalibrate batch norm after pruning.")] = False,
     calibration: Annotated[int, typer.Option(help="Images for gradients and recalibration.")] = 1_000,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    json: Annotated[Path | None, typer.Option(help="Prune with our default as well, and write both here.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    json: Annotated[
+        Path | None, typer.Option(help="Also prune by our default method, and write both to this file.")
+    ] = None,
 ) -> None:
     """Prune the dense network with Torch-Pruning, and print the accuracy on the test images in float32."""
     try:
@@ -219,20 +223,20 @@ def _rival(importance: str) -> Rival:
 def _check(model: ResNet20, schedule: Schedule, rival: Rival, calibration: Images | None) -> None:
     for block, (has, wanted) in enumerate(zip(model.schedule, schedule, strict=True), start=1):
         if wanted > has:
-            raise ScheduleError(f"width of block {block} must be 1..{has}, what this network has, got {wanted}")
+            raise ScheduleError(f"width of block {block} must be 1..{has} (the width of this network), got {wanted}")
     if rival.needs_labels and (calibration is None or len(calibration) == 0):
-        raise SpecError(f"{rival.name} needs labelled training images, got none; hand some over as calibration")
+        raise SpecError(f"{rival.name} needs labelled training images, got none; pass calibration images")
 
 
 def _remove_filters(package: Any, model: ResNet20, schedule: Schedule, scorer: Any, seed: int) -> None:
-    """Let Torch-Pruning's pruner take filters out of the first convolutions of `model`, in place."""
+    """Remove filters from the first convolutions of `model` by Torch-Pruning, in place."""
     ratios = {
         block.conv1: _ratio(len(block.conv1.weight), width)
         for block, width in zip(model.blocks, schedule, strict=True)
         if width < len(block.conv1.weight)
     }
     rest = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear) and module not in ratios]
-    # Its random score draws from torch's global generator, which is put back afterwards.
+    # The random criterion uses torch's global generator, which is restored afterwards.
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(derive(seed, "torch-pruning"))
         pruner = package.pruner.BasePruner(

@@ -1,8 +1,8 @@
-"""Training throughput: our loop against the usual torchvision way, in images a second.
+"""Training throughput: our loop compared with a usual torchvision loop, in images per second.
 
 All train the same ResNet-20 from the same weights on the same images, with the same six augmentations, batch size and
-optimiser settings. The usual way puts PIL images through torchvision's transforms in a DataLoader with two workers, in
-float32. The losses must agree, or there is no table. Run: python -m benchmarks.training
+optimiser settings. The usual way applies torchvision's transforms to PIL images in a DataLoader with two workers, in
+float32. The script fails if the losses differ. Run: python -m benchmarks.training
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from roboreg_core.training.loop import fit
 from roboreg_core.training.spec import TrainSpec, source
 
 BATCH_SIZE = 128
-# Times the usual way.
+# Ratio to the usual way.
 GOAL = 3.5
-# Mean losses of an epoch from the same start differ by the order of images and the augmentation drawn.
+# Mean losses of an epoch from equal weights differ by order of images and augmentation.
 LARGEST_LOSS_GAP = 0.25
-# Low enough that an epoch's loss says whether the same work was done, not how the first steps bounced.
+# Low, so that the loss of an epoch shows equal work rather than unstable first steps.
 LEARNING_RATE = 0.01
 
 
 def main(
-    steps: Annotated[int, typer.Option(help="Batches a turn.")] = 50,
-    repeats: Annotated[int, typer.Option(help="Turns that count.")] = 5,
-    device: Annotated[str, typer.Option(help="cpu or cuda: where all of them compute.")] = "cpu",
+    steps: Annotated[int, typer.Option(help="Batches per turn.")] = 50,
+    repeats: Annotated[int, typer.Option(help="Timed turns, after a warm-up turn.")] = 5,
+    device: Annotated[str, typer.Option(help="cpu or cuda, for all contenders.")] = "cpu",
     quick: Annotated[bool, typer.Option("--quick", help="Five batches, one turn: only tests this script.")] = False,
-    json: Annotated[Path | None, typer.Option(help="Write the figures here as well.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
     """Measure training throughput and print one table."""
     choose_device(device)
@@ -55,7 +55,7 @@ def main(
     rows, losses = take_turns(contenders, steps * BATCH_SIZE, repeats)
     check_same_work(losses)
     facts = {
-        "images": f"{steps * BATCH_SIZE:,} a turn",
+        "images": f"{steps * BATCH_SIZE:,} per turn",
         "batch size": BATCH_SIZE,
         "turns": repeats,
         "mean loss": ", ".join(f"{loss:.3f} ({name})" for name, loss in losses.items()),
@@ -65,7 +65,7 @@ def main(
 
 
 def start(steps: int) -> tuple[ResNet20, Images, TrainSpec]:
-    """What all contenders start from: weights, images, settings."""
+    """Return the weights, images and settings of all contenders."""
     images = training_images("bundled").take(torch.arange(steps * BATCH_SIZE), "benchmark images")
     model = ResNet20()
     initialise(model, torch_generator(0, "weights"))
@@ -73,21 +73,21 @@ def start(steps: int) -> tuple[ResNet20, Images, TrainSpec]:
 
 
 def prepare_usual(steps: int, device: str) -> Callable[[], float]:
-    """The usual way; its data loader's workers start before time is taken."""
+    """The usual way; the workers of its data loader start before the timing."""
     model, images, spec = start(steps)
     loader = usual_loader(images, six_transforms(), BATCH_SIZE, shuffle=True)
     return lambda: usual_epoch(model.to(device), loader, spec)
 
 
 def prepare_ours(steps: int, device: str, precision: Precision) -> Callable[[], float]:
-    """Our loop as `train` and the dashboard's worker run it."""
+    """Our loop, as in `train` and in the worker of the dashboard."""
     model, images, spec = start(steps)
     spec = replace(spec, precision=precision)
     return lambda: fit(model, images, spec, device=device).history[0].loss
 
 
 def six_transforms() -> v2.Compose:
-    """The six augmentations as torchvision spells them, with normalisation."""
+    """The six augmentations as torchvision transforms, with normalisation."""
     return v2.Compose(
         [
             *usual_six(),
@@ -99,7 +99,7 @@ def six_transforms() -> v2.Compose:
 
 
 def usual_epoch(weights: ResNet20, loader: DataLoader[tuple[torch.Tensor, int]], spec: TrainSpec) -> float:
-    """Train a copy of `weights` for an epoch the way tutorials do; return the mean loss."""
+    """Train a copy of `weights` for one epoch by a usual loop; return the mean loss."""
     model = copy.deepcopy(weights).train()
     optimiser = torch.optim.SGD(
         model.parameters(), lr=spec.learning_rate, momentum=spec.momentum, weight_decay=spec.weight_decay
@@ -116,7 +116,7 @@ def usual_epoch(weights: ResNet20, loader: DataLoader[tuple[torch.Tensor, int]],
 
 
 def check_same_work(losses: dict[str, float]) -> None:
-    """Refuse figures of trainings that did not do the same."""
+    """Raise if the mean losses of the trainings differ."""
     gap = max(losses.values()) - min(losses.values())
     if not gap <= LARGEST_LOSS_GAP:
         raise typer.BadParameter(f"losses must agree within {LARGEST_LOSS_GAP}, got {losses}: not the same work")

@@ -1,1 +1,1 @@
-"""Augmentation beside its rivals: a picture, throughput, and the share of a training epoch that it takes."""
+"""Augmentation compared with torchvision and kornia: picture, throughput, share of a training epoch."""

@@ -1,6 +1,6 @@
-"""Augmentation: how fast, beside torchvision and kornia; what part of an epoch; and how it looks.
+"""Augmentation: throughput compared with torchvision and kornia, share of an epoch, picture.
 
-python -m benchmarks.augmentation            # kornia takes part once requirements-rivals.txt is installed, see there
+python -m benchmarks.augmentation            # with kornia if requirements-rivals.txt is installed
 python -m benchmarks.augmentation sheet      # writes docs/images/augmentation.png
 """
 
@@ -18,7 +18,7 @@ from benchmarks.common import precisions, show
 from roboreg_core import paths
 
 PICTURE = paths.PROJECT / "docs" / "images" / "augmentation.png"
-# An epoch of the bundled training images.
+# Steps of an epoch of the bundled training images.
 STEPS = 78
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -27,11 +27,11 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__d
 @app.callback(invoke_without_command=True)
 def main(
     context: typer.Context,
-    epochs: Annotated[int, typer.Option(help="Of 78 steps each, of which augmentation is a share.")] = 3,
-    images: Annotated[int, typer.Option(help="Images a turn.")] = 2_560,
-    repeats: Annotated[int, typer.Option(help="Turns that count.")] = 5,
+    epochs: Annotated[int, typer.Option(help="Epochs of 78 steps for the share of augmentation.")] = 3,
+    images: Annotated[int, typer.Option(help="Images per turn.")] = 2_560,
+    repeats: Annotated[int, typer.Option(help="Timed turns, after a warm-up turn.")] = 5,
     quick: Annotated[bool, typer.Option("--quick", help="Few images, one turn: only tests this script.")] = False,
-    json: Annotated[Path | None, typer.Option(help="Write the figures here as well.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
     """Measure throughput and the share of an epoch, and print both."""
     if context.invoked_subcommand is not None:
@@ -39,7 +39,7 @@ def main(
     steps, epochs, images, repeats = (3, 1, 256, 1) if quick else (STEPS, epochs, images, repeats)
     rows = speed.measure(images, repeats)
     if not rivals.present(speed.KORNIA):
-        print(f"kornia is not installed and does not take part; run: {rivals.INSTALL}\n")
+        print(f"kornia is not installed and left out; run: {rivals.INSTALL}\n")
     shares = [share.measure(precision, steps, epochs) for precision in precisions("cpu")]
     for each in shares:
         print(
@@ -48,13 +48,13 @@ def main(
         )
     shared = [{**asdict(each), "share": each.share} for each in shares]
     more = {"share_goal": share.GOAL, "shares": shared}
-    facts = {"images": f"{images:,} a turn", "turns": repeats}
+    facts = {"images": f"{images:,} per turn", "turns": repeats}
     show("The six augmentations alone", rows, facts, quick=quick, out=json, more=more)
 
 
 @app.command("sheet")
-def write_sheet(out: Annotated[Path, typer.Option(help="The picture.")] = PICTURE) -> None:
-    """Write the contact sheet: each augmentation alone and all six, ours beside torchvision's."""
+def write_sheet(out: Annotated[Path, typer.Option(help="File of the picture.")] = PICTURE) -> None:
+    """Write the contact sheet: each augmentation and all six, ours and torchvision's."""
     sheet.sheet().save(out, optimize=True)
     print(f"wrote {out}")
 

@@ -1,4 +1,4 @@
-"""The share of a training epoch that augmentation takes, measured in the loop's own path."""
+"""Augmentation's share of a training epoch, measured in the training loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from roboreg_core.datasets.augmentation import augment
 from roboreg_core.device import Precision
 from roboreg_core.training.loop import fit
 
-# Of an epoch's time.
+# Share of an epoch.
 GOAL = 0.05
 
 
@@ -24,10 +24,10 @@ class Share:
     """Seconds of a training and of its augmentation.
 
     Attributes:
-        precision: of the training.
+        precision: precision of the training.
         steps: batches of all epochs.
-        epoch_seconds: of all epochs, from the first to the last step.
-        augmentation_seconds: spent in `augment` meanwhile; taking the batch out of the images is not in it.
+        epoch_seconds: seconds of all epochs, from the first to the last step.
+        augmentation_seconds: seconds in `augment`, without selecting the batch from the images.
     """
 
     precision: Precision
@@ -37,27 +37,24 @@ class Share:
 
     @property
     def share(self) -> float:
-        """Augmentation's part of the epoch, 0..1."""
+        """Share of augmentation, 0..1."""
         return self.augmentation_seconds / self.epoch_seconds
 
     @property
     def images_a_second(self) -> float:
-        """Of the training."""
+        """Images per second of the training."""
         return self.steps * BATCH_SIZE / self.epoch_seconds
 
 
 def measure(precision: Precision, steps: int, epochs: int) -> Share:
-    """Train the dense network by the source project's recipe, on the CPU, after a short training to warm up.
-
-    An epoch has so many `steps`.
-    """
+    """Train the dense network by the original project's recipe on the CPU, after a warm-up, with `steps` per epoch."""
     model, images, spec = start(steps)
     spec = replace(spec, precision=precision)
     fit(model, images.take(torch.arange(2 * BATCH_SIZE), "warm-up"), spec)
     spent: list[float] = []
 
     def timed(*arguments: Any) -> Tensor:
-        # On a CPU an operation is done when it returns.
+        # CPU operations are synchronous.
         started = time.perf_counter()
         out = augment(*arguments)
         spent.append(time.perf_counter() - started)
@@ -66,7 +63,7 @@ def measure(precision: Precision, steps: int, epochs: int) -> Share:
     with mock.patch("roboreg_core.training.steps.augment", timed):
         history = fit(model, images, replace(spec, epochs=epochs)).history
     if len(spent) != steps * epochs:
-        raise RuntimeError(f"augmentation must be called once a step, {steps * epochs} times, got {len(spent)}")
+        raise RuntimeError(f"augmentation must be called once per step, {steps * epochs} times, got {len(spent)}")
     return Share(
         precision=precision,
         steps=len(spent),

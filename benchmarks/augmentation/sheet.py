@@ -1,4 +1,4 @@
-"""A contact sheet: a few training images, each augmentation alone and all of them, ours beside torchvision's."""
+"""A contact sheet: training images under each augmentation and under all six, ours and torchvision's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from roboreg_core.datasets.augmentation import CROP_FLIP, NONE, SIX, Augmentatio
 from roboreg_core.datasets.sources import training_images
 from roboreg_core.seeding import torch_generator
 
-# Straight edges, letters, a horizon, thin lines: what shows how pixels moved.
+# Images with straight edges, letters, a horizon or thin lines.
 IMAGES = (16, 23, 28, 42, 25)
 ENLARGED = 3
 GAP, LABEL_WIDTH, HEADER, ROW_GAP = 3, 150, 44, 6
@@ -25,7 +25,7 @@ PAPER, INK = (255, 255, 255), (40, 40, 40)
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One augmentation by both: a name, our spec and torchvision's transform."""
+    """An augmentation: name, our settings, torchvision's transform."""
 
     name: str
     spec: Augmentation
@@ -52,7 +52,7 @@ ROWS = (
 
 
 def sheet(seed: int = 1) -> Image.Image:
-    """The picture; the same for the same seed."""
+    """Draw the picture; deterministic for a seed."""
     pixels = training_images("bundled").pixels[list(IMAGES)].contiguous()
     side = 32 * ENLARGED
     half = len(IMAGES) * (side + GAP) + GAP * 4
@@ -72,12 +72,12 @@ def sheet(seed: int = 1) -> Image.Image:
 
 
 def ours(pixels: Tensor, spec: Augmentation, seed: int) -> Tensor:
-    """Our augmentation of a uint8 batch, as uint8."""
+    """Augment a uint8 batch by our augmentation; return uint8."""
     return augment(pixels, spec, torch_generator(seed, "sheet")).round().to(torch.uint8)
 
 
 def theirs(pixels: Tensor, transform: Callable[[Image.Image], Image.Image], seed: int) -> Tensor:
-    """torchvision's, an image at a time, on PIL images as the source project does it."""
+    """Augment images one by one by torchvision, as PIL images."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         images = [v2.functional.pil_to_tensor(transform(v2.functional.to_pil_image(image))) for image in pixels]

@@ -1,4 +1,4 @@
-"""Images a second of the six augmentations: ours on a batch, torchvision's an image at a time, kornia's on a batch.
+"""Images per second of the six augmentations: ours and kornia's on batches, torchvision's per image.
 
 Every contender starts from uint8 images in memory and ends with a float batch; none of them trains anything.
 """
@@ -26,7 +26,7 @@ KORNIA = "kornia"
 
 
 def measure(n_images: int, repeats: int) -> list[Row]:
-    """Take turns; the first row is the usual way. kornia takes part where it is installed."""
+    """Time the contenders in turns; the first row is the usual way. kornia is included if installed."""
     contenders: dict[str, Callable[[], Callable[[], Any]]] = {
         f"usual: torchvision on PIL, {WORKERS} workers": partial(prepare_pil, n_images),
         f"torchvision v2 on tensors, {WORKERS} workers": partial(prepare_tensors, n_images),
@@ -39,14 +39,14 @@ def measure(n_images: int, repeats: int) -> list[Row]:
 
 
 def prepare_pil(n_images: int) -> Callable[[], int]:
-    """PIL images through torchvision's transforms in a `DataLoader`'s workers, which run before time is taken."""
+    """PIL images through torchvision's transforms in workers of a `DataLoader`, started before the timing."""
     to_floats = [v2.PILToTensor(), v2.ToDtype(torch.float32, scale=True)]
     loader = usual_loader(some(n_images), v2.Compose([*usual_six(), *to_floats]), BATCH_SIZE, shuffle=True)
     return lambda: sum(len(batch) for batch, _ in loader)
 
 
 class Transformed(TensorDataset):
-    """uint8 tensors an image at a time through torchvision's transforms."""
+    """Single uint8 tensors through torchvision's transforms."""
 
     def __init__(self, pixels: Tensor) -> None:
         super().__init__(pixels)
@@ -58,7 +58,7 @@ class Transformed(TensorDataset):
 
 
 def prepare_tensors(n_images: int) -> Callable[[], int]:
-    """The same on tensors. A whole batch at once is not the same work: torchvision draws once for all its images."""
+    """The same on single tensors: on a batch torchvision would use one random draw for all images."""
     loader = DataLoader(
         Transformed(some(n_images).pixels),
         batch_size=BATCH_SIZE,
@@ -71,7 +71,7 @@ def prepare_tensors(n_images: int) -> Callable[[], int]:
 
 
 def prepare_ours(n_images: int) -> Callable[[], int]:
-    """As the training loop does it: an order, batches out of the images, augmentation."""
+    """As in the training loop: order, batches, augmentation."""
     pixels = some(n_images).pixels
     generator = torch_generator(0, "augmentation")
 
@@ -83,12 +83,12 @@ def prepare_ours(n_images: int) -> Callable[[], int]:
 
 
 def prepare_kornia(n_images: int) -> Callable[[], int]:
-    """Batches through kornia's transforms, each image with its own draw; they take floats in 0..1."""
+    """Batches through kornia's transforms, with one random draw per image; inputs are floats in 0..1."""
     package = rivals.load("kornia.augmentation")
     six = package.AugmentationSequential(
         package.RandomCrop((32, 32), padding=SIX.pad),
         package.RandomHorizontalFlip(),
-        # Where torchvision changes every image, kornia's default is every second one.
+        # kornia's default changes every second image, torchvision's every image.
         package.RandomRotation(SIX.rotation, p=1.0),
         package.RandomAffine(0.0, shear=SIX.shear, scale=SIX.scale, p=1.0),
         package.ColorJitter(SIX.brightness, SIX.contrast, SIX.saturation),
@@ -106,5 +106,5 @@ def prepare_kornia(n_images: int) -> Callable[[], int]:
 
 
 def some(n_images: int) -> Images:
-    """The first training images."""
+    """Return the first training images."""
     return training_images("bundled").take(torch.arange(n_images), f"{n_images:,} training images")

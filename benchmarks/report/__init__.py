@@ -1,1 +1,1 @@
-"""Figures measured by the benchmarks, kept as JSON, and the pages that are written from them."""
+"""Measurements of the benchmarks as JSON, and the documents generated from them."""

@@ -1,6 +1,6 @@
-"""Take the figures of docs/performance.md and of the README, and write both from what was taken, docs/results.md too.
+"""Run benchmarks, and generate docs/performance.md, docs/results.md and the table in README.md from their figures.
 
-python -m benchmarks.report measure [NAME...]    # every benchmark in a process of its own; all that can run here
+python -m benchmarks.report measure [NAME...]    # each benchmark in its own process; by default all that can run here
 python -m benchmarks.report write
 """
 
@@ -17,8 +17,9 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.report import measurements, page, shipped
+from benchmarks.report import measurements, page
 from benchmarks.report.catalogue import BENCHMARKS, BY_NAME, Benchmark
+from benchmarks.report.headline import headline
 from benchmarks.results import points, table
 from roboreg_core import paths
 from roboreg_core.errors import SpecError
@@ -31,18 +32,18 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 @app.command()
 def measure(
-    names: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(BY_NAME)}.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Little of each, kept nowhere: tests the scripts.")] = False,
+    names: Annotated[list[str] | None, typer.Argument(help=f"Any of {', '.join(BY_NAME)}.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Test the scripts with little work; store nothing.")] = False,
 ) -> None:
-    """Run benchmarks and keep their figures in benchmarks/measured, with the machine, the versions and the date."""
+    """Run benchmarks and store their figures in benchmarks/measured, with machine, versions and date."""
     failed = [each.name for each in chosen(names or []) if not run(each, quick=quick)]
     if failed:
-        print(f"not measured: {', '.join(failed)}; what was measured before is left as it was")
+        print(f"failed: {', '.join(failed)}; their earlier figures are unchanged")
         raise typer.Exit(1)
 
 
 def chosen(names: list[str]) -> list[Benchmark]:
-    """The named benchmarks, or all that this machine can run. Raises `SpecError` on an unknown name."""
+    """Return the named benchmarks, or all that this machine can run. Raises `SpecError` on an unknown name."""
     for name in names:
         if name not in BY_NAME:
             raise SpecError(f"a benchmark must be one of {', '.join(BY_NAME)}, got {name!r}")
@@ -54,14 +55,14 @@ def chosen(names: list[str]) -> list[Benchmark]:
 
 
 def run(benchmark: Benchmark, *, quick: bool) -> bool:
-    """Measure one; True where it ended well. Figures of a quick run are not kept."""
+    """Run one benchmark; return True on success. Figures of a quick run are not stored."""
     busy, started = measurements.others_busy(), time.perf_counter()
     arguments = [*benchmark.arguments, *(benchmark.quick if quick else ())]
     print(f"\n== {benchmark.name}: python -m benchmarks.{benchmark.module} {' '.join(arguments)}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "figures.json"
         command = [sys.executable, "-m", f"benchmarks.{benchmark.module}", *arguments, "--json", str(file)]
-        # An empty home: nothing that was measured here before takes part.
+        # An empty home, so that earlier runs have no influence.
         environment = {**os.environ, "ROBOREG_HOME": str(Path(folder) / "home")}
         done = subprocess.run(command, check=False, cwd=paths.PROJECT, env=environment)
         if done.returncode != 0 or not file.exists():
@@ -74,16 +75,16 @@ def run(benchmark: Benchmark, *, quick: bool) -> bool:
 
 @app.command()
 def write() -> None:
-    """Write docs/performance.md, docs/results.md and the README's parts between markers, from all that was kept."""
+    """Write docs/performance.md, docs/results.md and the table in README.md from the stored figures."""
     PAGE.write_text(page.page(measurements.read()), encoding="utf-8")
     table.PAGE.write_text(table.made(), encoding="utf-8")
     README.write_text(page.with_parts(README.read_text(encoding="utf-8"), readme_parts()), encoding="utf-8")
-    print(f"wrote {PAGE}, {table.PAGE} and the figures of {README}")
+    print(f"wrote {PAGE}, {table.PAGE} and the table in {README}")
 
 
 def readme_parts() -> dict[str, str]:
-    """What is between the README's markers, by their names."""
-    return {**shipped.parts(points.read()), "figures": page.short(measurements.read())}
+    """Return the generated parts of README.md by the names of their markers."""
+    return {"headline": headline(points.read(), measurements.read())}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The benchmarks: how each is started, and what its figures say, a line each."""
+"""The benchmarks: the command that starts each one, and its figures as table rows."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import Any
 
 Figures = Mapping[str, Any]
 REACHED, MISSED = "reached", "missed"
+# The contender of training and evaluation that the README shows.
+HEADLINE_CONTENDER = "RoboReg, float32"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One figure.
+    """One measured figure.
 
     Attributes:
-        what: what was measured.
-        figure: with its unit, and its spread where there is one.
-        ratio: how many times as good as the rival; empty where there is none.
-        rival: what it was measured against, with its own figure; empty where there is none.
-        goal: what was to be reached, and whether it was; empty where nothing was.
-        short: whether the README shows it as well.
+        what: measured quantity.
+        figure: value with unit and spread.
+        ratio: factor or difference against the reference; empty without one.
+        rival: reference and its value; empty without one.
+        goal: target and whether it was reached; empty without one.
+        headline: True if the README shows it.
     """
 
     what: str
@@ -28,20 +30,21 @@ class Line:
     ratio: str = ""
     rival: str = ""
     goal: str = ""
-    short: bool = True
+    headline: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
-    """A benchmark of the list.
+    """A benchmark.
 
     Attributes:
-        name: what `measure` calls it, and its file.
-        title: what the page calls it.
-        module: of `benchmarks`.
-        arguments: of a measurement; `quick` ones only test the script.
-        lines: what its figures say; None where it has a section of its own.
-        gpu: whether it needs one.
+        name: name on the command line and of its file in `benchmarks/measured`.
+        title: heading in docs/performance.md.
+        module: module in `benchmarks`.
+        arguments: command-line arguments of a measurement; `quick` ones are added to test the script only.
+        lines: table rows from the figures; None for benchmarks with a section of their own.
+        headline: True if the README shows one of its lines.
+        gpu: True if it needs a GPU.
     """
 
     name: str
@@ -50,26 +53,27 @@ class Benchmark:
     lines: Callable[[Figures], list[Line]] | None = None
     arguments: tuple[str, ...] = ()
     quick: tuple[str, ...] = ("--quick",)
+    headline: bool = False
     gpu: bool = False
 
     @property
     def command(self) -> str:
-        """What a person types."""
+        """Command line of a measurement."""
         return " ".join(["python -m", f"benchmarks.{self.module}", *self.arguments])
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """A share as the documentation writes it."""
+    """Format a share, 0..1, as a percentage."""
     return f"{share:.{digits}%}".replace("%", " %")
 
 
 def verdict(goal: str, reached: bool) -> str:
-    """A goal with whether it was reached."""
+    """Format a goal with its outcome."""
     return f"{goal}: {REACHED if reached else MISSED}"
 
 
 def throughput(what: str) -> Callable[[Figures], list[Line]]:
-    """Lines of a table of contenders, the first one being the usual way."""
+    """Return a function that makes one line per contender; the first contender is the reference."""
 
     def lines(figures: Figures) -> list[Line]:
         usual, *others = figures["rows"]
@@ -86,7 +90,7 @@ def _contender(what: str, row: Figures, usual: Figures, goal: float) -> Line:
         ratio=f"{row['ratio']:.1f} times ({row['ratio_low']:.1f} to {row['ratio_high']:.1f})",
         rival=f"{usual['name'].removeprefix('usual: ')}, {usual['median']:,.0f} images/s",
         goal=verdict(f"{goal:g} times", row["ratio"] >= goal) if ours else "",
-        short=ours,
+        headline=row["name"] == HEADLINE_CONTENDER,
     )
 
 
@@ -101,15 +105,15 @@ def augmentation(figures: Figures) -> list[Line]:
         )
         for each in figures["shares"]
     ]
-    return [*throughput("the six augmentations")(figures), *shares]
+    return [*throughput("six augmentations")(figures), *shares]
 
 
 def slider(figures: Figures) -> list[Line]:
-    """Milliseconds from a key to the counts."""
+    """Milliseconds from a key press to the updated costs."""
     target = figures["target_ms"]
     return [
         Line(
-            what=f"slider to counts on screen, Chromium, {figures['presses']} key presses",
+            what=f"from slider to updated costs in Chromium, {figures['presses']} key presses",
             figure=f"median {figures['median_ms']:.0f} ms ({figures['p10_ms']:.0f} to {figures['p90_ms']:.0f})",
             goal=verdict(f"{target:g} ms", figures["median_ms"] <= target),
         )
@@ -117,29 +121,31 @@ def slider(figures: Figures) -> list[Line]:
 
 
 def preview(figures: Figures) -> list[Line]:
-    """Seconds from a key to the preview."""
+    """Seconds from a key press to the updated preview."""
     blocks = figures["by_block_s"]
     return [
         Line(
-            what=f"slider to the preview's new figure on screen, {figures['changes']} changes",
+            what=f"from slider to updated preview (accuracy after pruning), {figures['changes']} changes",
             figure=f"median {figures['median_s']:.1f} s ({figures['p10_s']:.1f} to {figures['p90_s']:.1f}; "
             f"block 9 {blocks['9']:.1f} s, block 1 {blocks['1']:.1f} s)",
             goal=verdict(f"{figures['target_s']:g} s", figures["median_s"] <= figures["target_s"]),
+            headline=True,
         ),
-        Line(what="first preview after opening the page", figure=f"{figures['first_s']:.1f} s", short=False),
+        Line(what="first preview after opening the page", figure=f"{figures['first_s']:.1f} s"),
     ]
 
 
 def sweep(figures: Figures) -> list[Line]:
-    """The walk against one by one."""
+    """Seconds with shared prefixes, against pruning each schedule from the start."""
     alone, shared, goal = figures["seconds"]["one by one"], figures["seconds"]["walk"], figures["goal"]
     return [
         Line(
-            what=f"{figures['title'][0].lower()}{figures['title'][1:]}, sharing what they have in common",
+            what=f"{figures['title'][0].lower()}{figures['title'][1:]}, with shared prefixes",
             figure=_range(shared, "s"),
-            ratio=f"{figures['ratio']:.1f} times, results equal",
-            rival=f"one by one, {_range(alone, 's')}",
+            ratio=f"{figures['ratio']:.1f} times, equal results",
+            rival=f"each schedule from the start, {_range(alone, 's')}",
             goal=verdict(f"{goal:g} times", figures["ratio"] >= goal),
+            headline=True,
         )
     ]
 
@@ -150,28 +156,31 @@ def _range(values: list[float], unit: str) -> str:
 
 
 def prediction(figures: Figures) -> list[Line]:
-    """How far predictions were off."""
+    """Error of the predicted accuracies, and coverage of their intervals."""
+    held_out = figures["held_out"]
     return [
         Line(
-            what=f"prediction of {figures['held_out']} random schedules that nothing was learnt from",
-            figure=f"off by {figures['mean_error_points']:.2f} points on average (largest "
-            f"{figures['largest_error_points']:.2f}), the 90 % interval held for {figures['interval_held']}",
+            what=f"predicted accuracy of {held_out} random schedules that the predictor was not fitted to",
+            figure=f"mean absolute error {figures['mean_error_points']:.2f} pp (largest "
+            f"{figures['largest_error_points']:.2f} pp); {figures['interval_held']} of {held_out} intervals "
+            "(90 %) contain the measured value",
+            headline=True,
         )
     ]
 
 
 def sensitivity(figures: Figures) -> list[Line]:
-    """Seconds of a first look at all blocks."""
+    """Seconds of a first sensitivity analysis."""
     return [
         Line(
-            what=f"sensitivity of nine blocks, {figures['counts']} counts each, nothing measured before",
+            what=f"sensitivity of all blocks, {figures['counts']} numbers of filters each, without earlier points",
             figure=f"{figures['seconds']:.0f} s",
         )
     ]
 
 
 def gpu(figures: Figures) -> list[Line]:
-    """What a GPU reaches, beside its own bandwidth and arithmetic; a figure's name ends with its unit."""
+    """Figures of a GPU with its measured bandwidth and arithmetic; a figure's name ends with its unit."""
     return [
         Line(what=what, figure=f"{value:,.4g} {unit}")
         for (what, _, unit), value in ((name.rpartition(", "), value) for name, value in figures["figures"].items())
@@ -179,18 +188,18 @@ def gpu(figures: Figures) -> list[Line]:
 
 
 def startup(figures: Figures) -> list[Line]:
-    """Seconds of the start, and what the server takes at rest."""
+    """Seconds of the start, memory and idle load of the server."""
     return [
-        Line(what="server ready after", figure=f"{figures['server_s']:.1f} s"),
-        Line(what="first page, with all its charts, after that", figure=f"{figures['first_page_s']:.1f} s"),
-        Line(what="first run can be started after that", figure=f"{figures['usable_s']:.1f} s"),
+        Line(what="start until the server responds", figure=f"{figures['server_s']:.1f} s"),
+        Line(what="from then until the first page with all charts", figure=f"{figures['first_page_s']:.1f} s"),
+        Line(what="from then until a run can be started", figure=f"{figures['usable_s']:.1f} s"),
         Line(what="memory of the server", figure=f"{figures['memory_mb']:.0f} MB"),
-        Line(what="of a core at rest, workers included", figure=f"{100 * figures['rest_share']:.1f} %"),
+        Line(what="idle load of server and workers", figure=f"{100 * figures['rest_share']:.1f} % of a core"),
     ]
 
 
 def pages(figures: Figures) -> list[Line]:
-    """The slowest view of each size of the store."""
+    """Script time of the slowest view at each size of the store."""
     goal, at = figures["goal_seconds"], figures["goal_runs"]
     lines = []
     for size in sorted({view["runs"] for view in figures["views"]}):
@@ -199,25 +208,24 @@ def pages(figures: Figures) -> list[Line]:
         lines.append(
             Line(
                 what=f"script of the slowest of {len(views)} views, {size:,} runs in the store",
-                figure=f"nothing cached {first['first']:.2f} s ({first['view']}), then {again['median']:.2f} s "
+                figure=f"without caches {first['first']:.2f} s ({first['view']}), with caches {again['median']:.2f} s "
                 f"({again['view']})",
                 goal=verdict(f"{goal:g} s", again["median"] < goal) if size == at else "",
-                short=size == at,
             )
         )
     return lines
 
 
 def torch_pruning(figures: Figures) -> list[Line]:
-    """Our default and the rival, pruned alike; both in percent of the test images."""
+    """Test accuracy of our default method and of Torch-Pruning, both without fine-tuning."""
     ours, rival = figures["ours"], figures["rival"]
     gained = 100 * (ours["accuracy"] - rival["accuracy"])
     how = f"{rival['importance']}{', recalibrated' if rival['recalibrated'] else ''}"
     return [
         Line(
-            what=f"prune {figures['schedule']} by `{ours['method']}`, no gradient and no label, not fine-tuned",
-            figure=f"{percent(ours['accuracy'], 2)} of the test images, {ours['seconds']:.1f} s",
-            ratio=f"{gained:+.1f} points",
+            what=f"pruning to {figures['schedule']} by `{ours['method']}`, without labels, gradients or fine-tuning",
+            figure=f"test accuracy {percent(ours['accuracy'], 2)}, {ours['seconds']:.1f} s",
+            ratio=f"{gained:+.1f} pp",
             rival=f"Torch-Pruning {rival['version']}, {how}: {percent(rival['accuracy'], 2)}, {rival['seconds']:.1f} s",
         )
     ]
@@ -228,25 +236,32 @@ BENCHMARKS = (
         name="training",
         title="Training",
         module="training",
-        lines=throughput("training with the six augmentations"),
+        lines=throughput("training with six augmentations"),
         arguments=("--steps", "40"),
+        headline=True,
     ),
-    Benchmark(name="evaluation", title="Evaluation", module="evaluation", lines=throughput("evaluating the test set")),
+    Benchmark(
+        name="evaluation",
+        title="Evaluation",
+        module="evaluation",
+        lines=throughput("evaluating the test images"),
+        headline=True,
+    ),
     Benchmark(name="augmentation", title="Augmentation", module="augmentation", lines=augmentation),
     Benchmark(
         name="torch_pruning",
-        title="Pruning beside Torch-Pruning",
+        title="Pruning compared with Torch-Pruning",
         module="torch_pruning",
         lines=torch_pruning,
-        # The rival's usual score, with batch norm estimated anew, which it does not do by itself and gains by.
+        # The reference's usual criterion; recalibration, which it does not do by itself, improves it.
         arguments=("moderate", "--importance", "magnitude-l2", "--recalibrate"),
         quick=("--calibration", "20"),
     ),
-    Benchmark(name="sweep", title="Sweeps", module="sweep", lines=sweep),
+    Benchmark(name="sweep", title="Sweeps", module="sweep", lines=sweep, headline=True),
     Benchmark(name="sensitivity", title="Sensitivity", module="sensitivity", lines=sensitivity),
-    Benchmark(name="prediction", title="Prediction", module="prediction", lines=prediction),
+    Benchmark(name="prediction", title="Prediction", module="prediction", lines=prediction, headline=True),
     Benchmark(name="slider", title="Slider", module="slider", lines=slider, quick=("--presses", "3")),
-    Benchmark(name="preview", title="Preview", module="preview", lines=preview, quick=("--rounds", "1")),
+    Benchmark(name="preview", title="Preview", module="preview", lines=preview, quick=("--rounds", "1"), headline=True),
     Benchmark(name="startup", title="Start", module="startup", lines=startup, quick=()),
     Benchmark(name="pages", title="Pages", module="pages", lines=pages, quick=("--sizes", "6", "--repeats", "2")),
     Benchmark(name="growth", title="How cost grows", module="growth"),
@@ -255,7 +270,7 @@ BENCHMARKS = (
         name="training-gpu",
         title="Training on a GPU",
         module="training",
-        lines=throughput("training with the six augmentations"),
+        lines=throughput("training with six augmentations"),
         arguments=("--steps", "78", "--device", "cuda"),
         gpu=True,
     ),
@@ -263,13 +278,13 @@ BENCHMARKS = (
         name="evaluation-gpu",
         title="Evaluation on a GPU",
         module="evaluation",
-        lines=throughput("evaluating the test set"),
+        lines=throughput("evaluating the test images"),
         arguments=("--device", "cuda"),
         gpu=True,
     ),
     Benchmark(
         name="gpu",
-        title="The GPU's share",
+        title="GPU utilisation",
         module="gpu",
         lines=gpu,
         quick=("--quick", "--device", "cpu"),

@@ -1,4 +1,4 @@
-"""What was measured: one JSON file a benchmark, with the machine, the versions and the date."""
+"""Stored measurements: one JSON file per benchmark, with machine, versions and date."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Measurement:
     """One benchmark's figures.
 
     Attributes:
-        name: of the benchmark, and of its file.
-        date: when it was measured, UTC, ISO 8601.
-        seconds: how long that took.
-        busy: the share of all cores that other processes used in the second before it began, 0..1.
-        machine: what `benchmarks.common.machine` says.
-        figures: what the benchmark wrote.
+        name: name of the benchmark and of its file.
+        date: date of the measurement, UTC, ISO 8601.
+        seconds: duration of the benchmark.
+        busy: share of all cores that other processes used in the second before the start, 0..1.
+        machine: result of `benchmarks.common.machine`.
+        figures: JSON object that the benchmark wrote.
     """
 
     name: str
@@ -38,12 +38,12 @@ class Measurement:
 
 
 def others_busy() -> float:
-    """The share of all cores that is in use now, looked at for a second."""
+    """Return the share of all cores in use, 0..1, sampled for one second."""
     return psutil.cpu_percent(interval=1.0) / 100
 
 
 def keep(name: str, figures: Mapping[str, Any], *, seconds: float, busy: float) -> Path:
-    """Write the figures measured just now; returns the file, which replaces an older one."""
+    """Write figures with the current date and machine, replacing an older file; return its path."""
     from benchmarks.common import machine
 
     measurement = Measurement(
@@ -61,7 +61,7 @@ def keep(name: str, figures: Mapping[str, Any], *, seconds: float, busy: float) 
 
 
 def read(folder: Path | None = None) -> dict[str, Measurement]:
-    """All measurements by name."""
+    """Return all measurements by name."""
     files = sorted((folder or FOLDER).glob("*.json"))
     found = [Measurement(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
     return {measurement.name: measurement for measurement in found}

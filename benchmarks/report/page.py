@@ -1,4 +1,4 @@
-"""docs/performance.md and the README's table, as text, from the measurements."""
+"""docs/performance.md and the README's table as Markdown, from the measurements."""
 
 from __future__ import annotations
 
@@ -7,36 +7,40 @@ from typing import Any
 
 from benchmarks.report.catalogue import BENCHMARKS, Benchmark, Line, percent
 from benchmarks.report.costs import COSTS_TITLE, costs
+from benchmarks.report.headline import NOT_YET
 from benchmarks.report.measurements import Measurement
 from roboreg_core.errors import RoboRegError
 
-NOT_YET = "not measured yet"
-NO_GPU = "not measured: no GPU was at hand"
-# Where others used more of the cores than this, figures are said to be taken beside other work.
+NO_GPU = "not measured: no GPU was available"
+# Share of the cores that other processes may use before the page says so.
 FREE = 0.2
 
 Measurements = Mapping[str, Measurement]
 
 HEAD = """# Performance
 
-Every figure here was measured by a command and is kept in `benchmarks/measured/`, one file a benchmark, with the
-machine, the versions and the date. This page and the README's table of speed are written from those files; a test holds
-that they equal what is written from them.
+Each figure on this page was measured by the command below its table. The figures are stored in `benchmarks/measured/`,
+one file per benchmark, with the machine, the versions and the date. This page is generated from those files; a test
+checks that it agrees with them.
+
+**Speeds differ by processor family** (vendor and vector instructions), so each figure names it. The speed of one
+machine also drifts, up to twofold within an hour on virtual machines: compare ratios, not absolute values. bfloat16 is
+used on processors with bfloat16 instructions (AMX, AVX-512 BF16), float32 on others.
 
 ```
-python -m benchmarks.report measure [NAME...]    # all, or some: {names}
-python -m benchmarks.report write                # this page, docs/results.md and the README's parts between markers
+python -m benchmarks.report measure [NAME...]    # all benchmarks, or some of: {names}
+python -m benchmarks.report write                # this page, docs/results.md and the table in README.md
 ```
 
-Ratios are taken within a turn: contenders have a process each and take turns, so that a machine that slows down slows
-all of them. Training, evaluation and sweeps must come to the same results by all, or there is no figure. What others
-make (kornia, Torch-Pruning) is installed apart; without it, those rows are missing:
+The contenders of a benchmark run in separate processes and take turns; a ratio is computed within a turn, so that a
+slower machine slows all contenders. In training, evaluation and sweeps the results of all contenders must agree,
+otherwise the benchmark fails. kornia and Torch-Pruning are installed separately; without them their rows are missing:
 `python -m pip install --no-deps --target .rivals -r requirements-rivals.txt`.
 """
 
 
 def page(measurements: Measurements) -> str:
-    """The whole of docs/performance.md."""
+    """Return docs/performance.md."""
     names = ", ".join(benchmark.name for benchmark in BENCHMARKS)
     parts = [HEAD.format(names=names), "## Figures\n", *_figures(measurements), *_growth(measurements.get("growth"))]
     parts += [f"## {COSTS_TITLE}\n", *_costs(measurements.get("profile")), "## GPU\n", _gpu(measurements)]
@@ -44,7 +48,7 @@ def page(measurements: Measurements) -> str:
 
 
 def with_parts(readme: str, parts: Mapping[str, str]) -> str:
-    """The README with what is between each part's markers replaced. Raises `RoboRegError` where markers are missing."""
+    """Replace the text between each part's markers. Raises `RoboRegError` if markers are missing."""
     for name, text in parts.items():
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         before, begun, rest = readme.partition(begin)
@@ -55,29 +59,12 @@ def with_parts(readme: str, parts: Mapping[str, str]) -> str:
     return readme
 
 
-def short(measurements: Measurements) -> str:
-    """The README's table: the figures that count, each with its command."""
-    rows = ["| what | figure | against | goal | command |", "|---|---|---|---|---|"]
-    for benchmark in _with_lines():
-        measured, command = measurements.get(benchmark.name), f"`{benchmark.command}`"
-        if measured is None:
-            rows.append(_row(benchmark.title, NOT_YET, "", "", command))
-            continue
-        lines = [line for line in _lines(benchmark, measured) if line.short]
-        rows += [_row(line.what, _with_ratio(line), line.rival, line.goal, command) for line in lines]
-    return "\n".join(rows) + "\n"
-
-
 def _with_lines() -> list[Benchmark]:
     return [benchmark for benchmark in BENCHMARKS if benchmark.lines is not None and not benchmark.gpu]
 
 
 def _lines(benchmark: Benchmark, measured: Measurement) -> list[Line]:
     return benchmark.lines(measured.figures) if benchmark.lines is not None else []
-
-
-def _with_ratio(line: Line) -> str:
-    return f"{line.figure}, **{line.ratio}**" if line.ratio else line.figure
 
 
 def _figures(measurements: Measurements) -> Iterable[str]:
@@ -92,7 +79,7 @@ def _figures(measurements: Measurements) -> Iterable[str]:
 
 
 def _table(benchmark: Benchmark, measured: Measurement) -> str:
-    rows = ["| what | figure | ratio | rival | goal |", "|---|---|---|---|---|"]
+    rows = ["| measurement | value | ratio | reference | goal |", "|---|---|---|---|---|"]
     rows += [_row(each.what, each.figure, each.ratio, each.rival, each.goal) for each in _lines(benchmark, measured)]
     return "\n".join(rows) + "\n"
 
@@ -102,9 +89,9 @@ def _row(*cells: str) -> str:
 
 
 def _when(command: str, measured: Measurement) -> str:
-    """Where figures come from."""
+    """Name command, date and machine of a measurement."""
     machine = measured.machine
-    beside = "" if measured.busy <= FREE else f", beside other work ({percent(measured.busy, 0)} of the cores)"
+    beside = "" if measured.busy <= FREE else f", while other processes used {percent(measured.busy, 0)} of the cores"
     return (
         f"`{command}`, {measured.date}, {machine['processor']} ({machine['family']}), {machine['cores']} cores, "
         f"torch {machine['torch']} on {machine['threads']} threads{beside}.\n"
@@ -115,14 +102,14 @@ GROWTH = {
     "images": ("Evaluating the dense network in float32", {"images": "images", "seconds": "seconds"}),
     "clusters": (
         "Pruning by the default method",
-        {"schedule": "schedule", "clusters": "clusters, all blocks", "seconds": "seconds"},
+        {"schedule": "schedule", "clusters": "filters kept", "seconds": "seconds"},
     ),
     "runs": (
-        "The Overview's script",
-        {"runs": "runs in the store", "first_seconds": "nothing cached, s", "again_seconds": "again, s"},
+        "Script of the Overview page",
+        {"runs": "runs in the store", "first_seconds": "without caches, s", "again_seconds": "with caches, s"},
     ),
     "browsers": (
-        "Browsers on Design, all moving a slider at once, drawn by the machine that serves them, until counts follow",
+        "From slider to updated costs on Design, several browsers at once on the machine of the server",
         {"browsers": "browsers", "median_ms": "median, ms", "slowest_ms": "slowest, ms"},
     ),
 }
@@ -149,7 +136,7 @@ def _costs(measured: Measurement | None) -> Iterable[str]:
     if measured is None:
         yield f"{NOT_YET}: `python -m benchmarks.profile`\n"
         return
-    yield "By torch's profiler, which itself costs time. The three largest kinds of work of each:\n"
+    yield "The three largest kinds of work of each activity, by torch's profiler, which itself takes time:\n"
     yield costs(measured)
     yield _when("python -m benchmarks.profile", measured)
 

@@ -1,1 +1,1 @@
-"""Every method and the rival side by side: points are measured one by one into a file, and the file makes a page."""
+"""Comparison of all pruning methods with Torch-Pruning: measuring points, and docs/results.md from them."""

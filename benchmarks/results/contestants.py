@@ -1,4 +1,4 @@
-"""Who is compared: our methods and Torch-Pruning's scores, each as it is and with the same repairs."""
+"""The compared pruning methods: ours, and Torch-Pruning's importance criteria with and without recalibration."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from roboreg_core.pruning.methods import NO_CLUSTERS, parse
 
 RECALIBRATED = "+recalibrate"
 RIVAL = "torch-pruning:"
-# Its scores that draw nothing and read no images: every seed gives the same network.
+# Deterministic criteria: every seed gives the same network.
 SEEDLESS_RIVALS = ("magnitude-l2", "bn-scale")
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """One way to prune.
+    """A pruning method.
 
     Attributes:
-        name: what it is called on the command line and in the file of points.
-        method: a method of ours; empty for the rival.
-        rival: an importance score of Torch-Pruning; empty for ours.
-        recalibrate: whether batch norm is recalibrated afterwards.
+        name: name on the command line and in the file of points.
+        method: a method of ours; empty for Torch-Pruning.
+        rival: an importance criterion of Torch-Pruning; empty for our methods.
+        recalibrate: True if batch norm is recalibrated after pruning.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Contestant:
 
     @cached_property
     def seeded(self) -> bool:
-        """True where the pruned network depends on the seed."""
+        """True if the pruned network depends on the seed."""
         if self.recalibrate:
             return True
         if self.rival:
@@ -42,7 +42,7 @@ class Contestant:
 
     @property
     def label(self) -> str:
-        """What it is called in the table."""
+        """Name in the table."""
         name = self.name.removesuffix(RECALIBRATED)
         shown = f"Torch-Pruning, {name.removeprefix(RIVAL)}" if self.rival else f"`{name}`"
         return f"{shown}, recalibrated" if self.recalibrate else shown
@@ -52,7 +52,7 @@ def _both(name: str, *, method: str = "", rival: str = "") -> tuple[Contestant, 
     return Contestant(name, method, rival), Contestant(name + RECALIBRATED, method, rival, recalibrate=True)
 
 
-# In the order of importance, which is the order of measuring.
+# In the order of measuring, most important first.
 CONTESTANTS = {
     contestant.name: contestant
     for contestant in (
@@ -83,9 +83,9 @@ CONTESTANTS = {
 
 
 def chosen(names: str) -> list[Contestant]:
-    """Contestants from names joined by commas, all for none. Raises `SpecError` on an unknown name."""
-    wanted = [name for name in names.split(",") if name]
-    for name in wanted:
+    """Return contestants from comma-separated names, all for an empty text. Raises `SpecError` on an unknown name."""
+    selected = [name for name in names.split(",") if name]
+    for name in selected:
         if name not in CONTESTANTS:
-            raise SpecError(f"a method here must be one of {', '.join(CONTESTANTS)}, got {name!r}")
-    return [CONTESTANTS[name] for name in wanted] or list(CONTESTANTS.values())
+            raise SpecError(f"method must be one of {', '.join(CONTESTANTS)}, got {name!r}")
+    return [CONTESTANTS[name] for name in selected] or list(CONTESTANTS.values())

@@ -1,4 +1,4 @@
-"""Measures points: ours as ordinary runs in the store, the rival with the same images, seeds, training and teacher."""
+"""Measuring points: our methods as runs in the store, Torch-Pruning with equal images, seeds, training, teacher."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ from roboreg_core.training.loop import TrainingHooks, fit
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """A point to measure. Of the rival's, `run` says all but how filters are chosen."""
+class PlannedPoint:
+    """A point to measure. For Torch-Pruning, `run` holds all settings but the criterion."""
 
     contestant: Contestant
     schedule: str
@@ -47,7 +47,7 @@ class Wanted:
 
     @property
     def id(self) -> str:
-        """The run's identity; of the rival, the hash of everything that determines its result."""
+        """The run's id; for Torch-Pruning, the hash of everything that determines the result."""
         if not self.contestant.rival:
             return self.run.id
         determines = {**self.run.to_json(), "method": f"torch-pruning {VERSION} {self.contestant.rival}"}
@@ -57,14 +57,14 @@ class Wanted:
 
     @property
     def line(self) -> str:
-        """What it is, for people."""
+        """One-line description."""
         tuned = f", {self.run.preset} on {self.run.training_set} images" if self.run.epochs else ""
         return f"{self.schedule} {self.contestant.name} seed {self.run.seed}{tuned}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Which points are wanted; `preset` None leaves fine-tuning out."""
+    """The points to measure; without `preset` nothing is fine-tuned."""
 
     contestants: tuple[Contestant, ...]
     schedules: tuple[str, ...]
@@ -73,10 +73,10 @@ class Choice:
     training_set: str = "bundled"
 
 
-def wanted(choice: Choice, dense: Checkpoint) -> Iterator[Wanted]:
-    """The chosen points, every method under the first seed before any under the second.
+def planned_points(choice: Choice, dense: Checkpoint) -> Iterator[PlannedPoint]:
+    """Yield the chosen points, all methods with the first seed before the second seed.
 
-    Without fine-tuning, a method that draws nothing is wanted under one seed alone.
+    Without fine-tuning, deterministic methods are measured with one seed only.
     """
     tuning = of_preset(choice.preset) if choice.preset else {"epochs": 0}
     for number, seed in enumerate(choice.seeds):
@@ -93,42 +93,42 @@ def wanted(choice: Choice, dense: Checkpoint) -> Iterator[Wanted]:
                     seed=seed,
                     **tuning,
                 )
-                yield Wanted(contestant=contestant, schedule=schedule, run=run)
+                yield PlannedPoint(contestant=contestant, schedule=schedule, run=run)
 
 
-def missing(points: Iterable[Wanted], held: Points) -> list[Wanted]:
-    """Those that are not in the file; a point that was fine-tuned holds what it was before as well."""
-    ids = {point.id for point in held.points}
+def missing(points: Iterable[PlannedPoint], stored: Points) -> list[PlannedPoint]:
+    """Return the points that are not in the file; a fine-tuned point includes the one without fine-tuning."""
+    ids = {point.id for point in stored.points}
     pruned = {
         (p.contestant, p.schedule, p.seed, p.training_set, p.calibration, p.dense_sha256)
-        for p in held.points
+        for p in stored.points
         if p.version == METHOD_VERSION
     }
 
-    def there(point: Wanted) -> bool:
+    def measured(point: PlannedPoint) -> bool:
         run = point.run
         key = (point.contestant.name, point.schedule, run.seed, run.training_set, run.calibration, run.dense_sha256)
         return point.id in ids or (run.epochs == 0 and key in pruned)
 
-    return [point for point in points if not there(point)]
+    return [point for point in points if not measured(point)]
 
 
 class Measurer:
-    """Measures one point after another from one dense network, which is itself evaluated once."""
+    """Measures points that start from one dense network, which is evaluated once."""
 
     def __init__(self, dense: Checkpoint, store: Store) -> None:
         self.dense, self.store = dense, store
         self.test = sources.test_images()
         self._logits: bytes | None = None
 
-    def measure(self, point: Wanted) -> Point:
-        """Do what is wanted; a fine-tuning that was interrupted goes on from its last epoch."""
+    def measure(self, point: PlannedPoint) -> Point:
+        """Measure a point; an interrupted fine-tuning resumes from its last epoch."""
         return self._rival(point) if point.contestant.rival else self._ours(point)
 
     def time(self, contestant: Contestant, schedule: str, repeats: int) -> Seconds:
-        """Prune again and again; the median of the seconds, the dense network's answers included each time."""
+        """Return the median duration of pruning, each time with the dense network's pass over the images."""
         choice = Choice(contestants=(contestant,), schedules=(schedule,), seeds=(0,))
-        run = next(wanted(choice, self.dense)).run
+        run = next(planned_points(choice, self.dense)).run
         seconds = statistics.median(self._prune(contestant, run)[1] for _ in range(repeats))
         return Seconds(
             contestant=contestant.name,
@@ -140,7 +140,7 @@ class Measurer:
         )
 
     def dense_logits(self) -> bytes:
-        """The dense network's logits on the test images as an .npy file, from a run in the store where there is one."""
+        """Return the dense network's logits on the test images as .npy bytes, from a run in the store if possible."""
         if self._logits is None:
             self._logits = self._stored_logits() or _npy(logits(self.dense.model, self.test))
         return self._logits
@@ -151,14 +151,14 @@ class Measurer:
                 return self.store.artifacts.get(record.result["artifacts"]["logits_dense"])
         return None
 
-    def _ours(self, point: Wanted) -> Point:
+    def _ours(self, point: PlannedPoint) -> Point:
         record = self.store.get_record(point.run.id)
         if record is None:
             inputs = {"dense": self.dense.content, "logits_dense": self.dense_logits()}
             record = run_here(point.run, inputs, self.store)
         return _from_record(point, record)
 
-    def _rival(self, point: Wanted) -> Point:
+    def _rival(self, point: PlannedPoint) -> Point:
         model, seconds = self._prune(point.contestant, point.run)
         pruned = self._accuracy(model)
         tuned = self._accuracy(self._tune(point, model)) if point.run.epochs else None
@@ -187,7 +187,7 @@ class Measurer:
             model = recalibrate(model, images)
         return model, time.perf_counter() - started
 
-    def _tune(self, point: Wanted, model: ResNet20) -> ResNet20:
+    def _tune(self, point: PlannedPoint, model: ResNet20) -> ResNet20:
         unfinished = paths.home() / "unfinished" / point.id
         unfinished.parent.mkdir(parents=True, exist_ok=True)
         training: Images = sources.training_images(point.run.training_set)
@@ -208,11 +208,11 @@ class Measurer:
 
 
 def open_measurer() -> Measurer:
-    """From the shipped dense network, with the user's store."""
+    """Return a measurer with the shipped dense network and the user's store."""
     return Measurer(checkpoints.load("dense"), Store(paths.home(), shipped=paths.recorded()))
 
 
-def _from_record(point: Wanted, record: Record) -> Point:
+def _from_record(point: PlannedPoint, record: Record) -> Point:
     result = record.result
     stages = result["stages"]
     return _point(
@@ -227,7 +227,7 @@ def _from_record(point: Wanted, record: Record) -> Point:
     )
 
 
-def _point(point: Wanted, **figures: Any) -> Point:
+def _point(point: PlannedPoint, **figures: Any) -> Point:
     run = point.run
     tune = Tune(
         preset=run.preset,

@@ -1,4 +1,4 @@
-"""What was measured: one line of JSON a point in one file, which grows by whole lines and survives a kill."""
+"""The measured points: one JSON line per point in one file, replaced atomically."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILE = Path(__file__).resolve().parent.parent / "results.jsonl"
 
 @dataclass(frozen=True, kw_only=True)
 class Tune:
-    """How a point was fine-tuned, and on what."""
+    """Fine-tuning settings of a point."""
 
     preset: str
     epochs: int
@@ -29,19 +29,20 @@ class Tune:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One contestant at one schedule under one seed.
+    """One contestant at one schedule with one seed.
 
     Attributes:
-        id: the run's identity; of the rival, the hash of everything that determines its result.
-        contestant, schedule: names; seed: of everything random.
-        version: METHOD_VERSION of the code that measured it.
-        dense_sha256: of the dense network.
-        training_set, calibration: where calibration images are drawn from, and how many.
-        parameters, macs: of the pruned network.
-        dense, pruned, tuned: accuracy on all test images in float32, 0..1; `tuned` None without fine-tuning.
-        tune: how it was fine-tuned, None without.
-        seconds: of pruning.
-        environment: what seconds depend on.
+        id: the run's id; for Torch-Pruning, the hash of everything that determines the result.
+        contestant, schedule: names.
+        seed: seed of pruning and fine-tuning.
+        version: METHOD_VERSION of the code.
+        dense_sha256: SHA-256 of the dense network.
+        training_set, calibration: source and number of the calibration images.
+        parameters, macs: costs of the pruned network.
+        dense, pruned, tuned: test accuracy in float32, 0..1; `tuned` None without fine-tuning.
+        tune: fine-tuning settings, None without fine-tuning.
+        seconds: duration of pruning.
+        environment: device, processor, threads, versions.
     """
 
     id: str
@@ -64,7 +65,7 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Seconds:
-    """How long pruning takes when nothing else runs: the median of `repeats`."""
+    """Duration of pruning on an idle machine: the median of `repeats`."""
 
     contestant: str
     schedule: str
@@ -76,16 +77,17 @@ class Seconds:
 
 @dataclass(frozen=True, kw_only=True)
 class Searched:
-    """A schedule at a budget of MACs: one that a search found, or a uniform one beside it.
+    """A searched schedule at a budget of MACs, or one that it is compared with.
 
     Attributes:
-        id: of the run.
-        budget: MACs at most, as a share of the dense network's.
-        source: `refined` (found by measuring), `greedy` (by sensitivity alone), `uniform` or a preset's name.
-        trials: schedules that were measured to find it; 0 where none was.
-        schedule: nine counts joined by commas; chosen on validation images alone.
-        validation: accuracy on validation images that it was chosen by, None where it was not measured there.
-        pruned, tuned, tune, and the others: see `Point`.
+        id: the run's id.
+        budget: upper limit on MACs, as a share of the dense network's.
+        source: `refined` (found by measuring), `greedy` (found by predictions), `uniform` or a preset's name.
+        trials: number of measured schedules in the search; 0 without measurements.
+        schedule: comma-separated filter counts; chosen on validation images.
+        validation: accuracy on validation images, None if not measured.
+
+    The other attributes are those of `Point`.
     """
 
     id: str
@@ -110,7 +112,7 @@ class Searched:
 
 @dataclass(frozen=True, kw_only=True)
 class Points:
-    """All that a file holds."""
+    """Content of the file."""
 
     points: tuple[Point, ...] = ()
     seconds: tuple[Seconds, ...] = ()
@@ -118,7 +120,7 @@ class Points:
 
 
 def read(path: Path = FILE) -> Points:
-    """What the file holds; nothing where there is none."""
+    """Read the file; empty if it does not exist."""
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     points = [Point(**_with_tune(line["point"])) for line in lines if "point" in line]
     searched = (Searched(**_with_tune(line["search"])) for line in lines if "search" in line)
@@ -127,10 +129,10 @@ def read(path: Path = FILE) -> Points:
 
 
 def add(found: Point | Seconds | Searched, path: Path = FILE) -> None:
-    """Write `found` into the file, in place of an older one of the same; several processes may."""
+    """Write `found` to the file, replacing an older version. Safe for concurrent processes."""
     with _alone(path):
-        held = read(path)
-        points, seconds, searched = list(held.points), list(held.seconds), list(held.searched)
+        stored = read(path)
+        points, seconds, searched = list(stored.points), list(stored.seconds), list(stored.searched)
         if isinstance(found, Point):
             points = [point for point in points if point.id != found.id] + [found]
         elif isinstance(found, Searched):
@@ -147,7 +149,7 @@ def add(found: Point | Seconds | Searched, path: Path = FILE) -> None:
 
 
 def _order(point: Point) -> tuple[Any, ...]:
-    # A fixed order, so that the file differs only by what was added.
+    # A fixed order keeps the diff of the file small.
     return point.contestant, point.schedule, point.seed, point.version, point.id
 
 

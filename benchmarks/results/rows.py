@@ -1,4 +1,4 @@
-"""Points of one contestant at one schedule, gathered into means and spreads."""
+"""Means and standard deviations over the points of one contestant at one schedule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from roboreg_core.schedules.schedule import PRESETS
 
 @dataclass(frozen=True, kw_only=True)
 class Mean:
-    """A mean over seeds, 0..1; `spread` is the standard deviation of a sample, None for fewer than two."""
+    """Mean over seeds, 0..1; `spread` is the sample standard deviation, None for one seed."""
 
     mean: float
     spread: float | None
@@ -24,8 +24,8 @@ class Mean:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Took:
-    """Seconds of pruning; `alone` where nothing else ran, else the median of what the points themselves took."""
+class Duration:
+    """Seconds of pruning, measured on an idle machine (`alone`), else the median over the points."""
 
     seconds: float
     alone: bool
@@ -34,13 +34,13 @@ class Took:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of the table.
+    """One row of the table.
 
     Attributes:
-        parameters, macs: of the first seed's network, else the schedule's.
-        pruned: by where the calibration images come from.
-        tuned: by how it was fine-tuned.
-        version: METHOD_VERSION of its points, None without any.
+        parameters, macs: costs of the first seed's network, or of the schedule if nothing was measured.
+        pruned: accuracy after pruning, by training set of the calibration images.
+        tuned: accuracy after fine-tuning, by fine-tuning settings.
+        version: METHOD_VERSION of the points, None without points.
     """
 
     contestant: Contestant
@@ -50,47 +50,47 @@ class Row:
     dense: float | None
     pruned: dict[str, Mean]
     tuned: dict[Tune, Mean]
-    took: Took | None
+    duration: Duration | None
     version: int | None
 
     @property
     def rival(self) -> bool:
-        """True for Torch-Pruning's."""
+        """True for Torch-Pruning."""
         return bool(self.contestant.rival)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """What the table has columns for, the most measured first."""
+    """Accuracy columns, those with most points first."""
 
     pruned: tuple[str, ...]
     tuned: tuple[Tune, ...]
 
 
-def columns(held: Points) -> Columns:
-    """All that was measured; something in any case."""
-    sets = Counter(point.training_set for point in held.points)
-    tunes = Counter(point.tune for point in held.points if point.tune is not None)
+def columns(stored: Points) -> Columns:
+    """Return the columns of all measured points; at least one."""
+    sets = Counter(point.training_set for point in stored.points)
+    tunes = Counter(point.tune for point in stored.points if point.tune is not None)
     return Columns(
         pruned=tuple(name for name, _ in sets.most_common()) or ("bundled",),
         tuned=tuple(tune for tune, _ in tunes.most_common()),
     )
 
 
-def rows(held: Points, schedule: str, of: Columns) -> list[Row]:
-    """Every contestant at a schedule: by accuracy after fine-tuning, those without behind, by accuracy before it."""
+def rows(stored: Points, schedule: str, of: Columns) -> list[Row]:
+    """Return a row per contestant, sorted by accuracy after fine-tuning, then after pruning."""
 
     def rank(row: Row) -> tuple[float, ...]:
         tuned = row.tuned.get(of.tuned[0]) if of.tuned else None
         pruned = row.pruned.get(of.pruned[0])
         return (tuned.mean if tuned else -1.0, pruned.mean if pruned else -1.0)
 
-    return sorted((_row(held, each, schedule) for each in CONTESTANTS.values()), key=rank, reverse=True)
+    return sorted((_row(stored, each, schedule) for each in CONTESTANTS.values()), key=rank, reverse=True)
 
 
-def _row(held: Points, contestant: Contestant, schedule: str) -> Row:
-    found = [p for p in held.points if (p.contestant, p.schedule) == (contestant.name, schedule)]
-    # What an older version measured counts only where the newest did nothing.
+def _row(stored: Points, contestant: Contestant, schedule: str) -> Row:
+    found = [p for p in stored.points if (p.contestant, p.schedule) == (contestant.name, schedule)]
+    # Points of an older version are used only if the newest has none.
     version = max((point.version for point in found), default=None)
     found = [point for point in found if point.version == version]
     counted = cost(PRESETS[schedule])
@@ -100,16 +100,16 @@ def _row(held: Points, contestant: Contestant, schedule: str) -> Row:
         schedule=schedule,
         parameters=found[0].parameters if found else counted.parameters,
         macs=found[0].macs if found else counted.macs,
-        dense=next((point.dense for point in held.points), None),
+        dense=next((point.dense for point in stored.points), None),
         pruned={name: _pruned([p for p in found if p.training_set == name], contestant) for name in sets},
         tuned={tune: _mean([p.tuned for p in found if p.tune == tune and p.tuned is not None]) for tune in tunes},
-        took=_took(held.seconds, found, contestant.name, schedule),
+        duration=_duration(stored.seconds, found, contestant.name, schedule),
         version=version,
     )
 
 
 def _pruned(points: Sequence[Point], contestant: Contestant) -> Mean:
-    """One value a seed, whatever it was fine-tuned by; one in all where the seed changes nothing."""
+    """Mean over seeds, or a single value for a deterministic contestant."""
     by_seed = {point.seed: point.pruned for point in points}
     return _mean(list(by_seed.values()) if contestant.seeded else [next(iter(by_seed.values()))])
 
@@ -119,14 +119,14 @@ def _mean(values: Sequence[float]) -> Mean:
     return Mean(mean=statistics.mean(values), spread=spread, count=len(values))
 
 
-def _took(seconds: Iterable[Seconds], found: Sequence[Point], name: str, schedule: str) -> Took | None:
+def _duration(seconds: Iterable[Seconds], found: Sequence[Point], name: str, schedule: str) -> Duration | None:
     alone = [
         each for each in seconds if (each.contestant, each.schedule, each.version) == (name, schedule, METHOD_VERSION)
     ]
     if alone:
-        return Took(seconds=alone[-1].seconds, alone=True, threads=alone[-1].environment["threads"])
+        return Duration(seconds=alone[-1].seconds, alone=True, threads=alone[-1].environment["threads"])
     if not found:
         return None
     threads = max(point.environment["threads"] for point in found)
     taken = [point.seconds for point in found if point.environment["threads"] == threads]
-    return Took(seconds=statistics.median(taken), alone=False, threads=threads)
+    return Duration(seconds=statistics.median(taken), alone=False, threads=threads)

@@ -1,6 +1,6 @@
-"""Schedules that a search found against uniform ones at equal MACs: ordinary runs, and a section of the page.
+"""Searched schedules compared with uniform ones at equal MACs: the runs, and their section of docs/results.md.
 
-What is found is chosen on validation images; the runs then report on test images.
+Schedules are chosen on validation images; the runs report test accuracy.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from roboreg_core.sweeps.spec import setting_of
 
 REFINED, GREEDY, UNIFORM = "refined", "greedy", "uniform"
 ORDER = (REFINED, GREEDY, UNIFORM)
-# A preset stands beside a budget that its MACs differ from by no more, as a share of the dense network's.
+# Largest difference between the MACs of a preset and a budget that it is compared at, as a share of the dense MACs.
 BESIDE_BUDGET = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What to compare: budgets as shares of the dense network's MACs; `preset` None leaves fine-tuning out."""
+class ComparisonSettings:
+    """Budgets as shares of the dense network's MACs, and settings; without `preset` nothing is fine-tuned."""
 
     budgets: tuple[float, ...] = (0.5,)
     trials: int = 60
@@ -43,7 +43,7 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A schedule to run: where it comes from, and what it reached on validation images where it was measured there."""
+    """A schedule to run: its source, and its accuracy on validation images if measured there."""
 
     budget: float
     source: str
@@ -52,18 +52,20 @@ class Entry:
     validation: float | None = None
 
 
-def entries(asked: Asked, dense: Checkpoint, store: Store) -> Iterator[Entry]:
-    """What is compared at each budget. A search takes the first seed; one that is in the store already is opened."""
-    for budget in asked.budgets:
+def entries(settings: ComparisonSettings, dense: Checkpoint, store: Store) -> Iterator[Entry]:
+    """Yield the schedules of each budget. A search uses the first seed; an existing one is read from the store."""
+    for budget in settings.budgets:
         limits = Limits(macs=budget)
-        setting = setting_of(_run(Schedule((1,) * 9), asked, asked.seeds[0], dense))
-        if asked.trials:
-            spec = SearchSpec(limits=limits, setting=setting, trials=asked.trials, dense=dense.name)
+        setting = setting_of(_run(Schedule((1,) * 9), settings, settings.seeds[0], dense))
+        if settings.trials:
+            spec = SearchSpec(limits=limits, setting=setting, trials=settings.trials, dense=dense.name)
             best = Candidate.from_json(search_here(spec, dense, store).result["answers"][0])
-            seen = best.measured.accuracy if best.measured is not None else None
-            yield Entry(budget=budget, source=REFINED, schedule=best.schedule, trials=asked.trials, validation=seen)
-        believed = greedy(limits, known(store, setting).outlook).answers[0]
-        yield Entry(budget=budget, source=GREEDY, schedule=believed.schedule)
+            accuracy = best.measured.accuracy if best.measured is not None else None
+            yield Entry(
+                budget=budget, source=REFINED, schedule=best.schedule, trials=settings.trials, validation=accuracy
+            )
+        best_predicted = greedy(limits, known(store, setting).outlook).answers[0]
+        yield Entry(budget=budget, source=GREEDY, schedule=best_predicted.schedule)
         yield Entry(budget=budget, source=UNIFORM, schedule=largest_uniform(limits))
         for name, preset in PRESETS.items():
             if abs(cost(preset).macs / DENSE_COST.macs - budget) <= BESIDE_BUDGET:
@@ -71,15 +73,15 @@ def entries(asked: Asked, dense: Checkpoint, store: Store) -> Iterator[Entry]:
 
 
 def largest_uniform(limits: Limits) -> Schedule:
-    """The largest schedule with the same share of every block that keeps limits on counted costs."""
+    """Return the largest uniform schedule within limits on parameters, MACs or size."""
     rows = uniform_counts()
     kept = rows[within(rows, limits.caps, {kind: linear_cost(kind) for kind in limits.caps})]
     return Schedule(tuple(int(count) for count in kept[-1]))
 
 
-def measured(entry: Entry, asked: Asked, seed: int, dense: Checkpoint, store: Store) -> Searched:
-    """Run it, unless the store holds that run; its figures on test images."""
-    run = _run(entry.schedule, asked, seed, dense)
+def measured(entry: Entry, settings: ComparisonSettings, seed: int, dense: Checkpoint, store: Store) -> Searched:
+    """Return the test accuracies of an entry; runs it unless the store holds the run."""
+    run = _run(entry.schedule, settings, seed, dense)
     record = store.get_record(run.id) or run_here(run, {"dense": dense.content}, store)
     result = record.result
     stages = result["stages"]
@@ -106,26 +108,26 @@ def measured(entry: Entry, asked: Asked, seed: int, dense: Checkpoint, store: St
 
 
 def tune_of(run: RunSpec) -> Tune:
-    """How a run fine-tunes."""
+    """Return the fine-tuning settings of a run."""
     names = ("preset", "epochs", "distil", "learning_rate", "batch_size", "training_set")
     return Tune(**{name: getattr(run, name) for name in names})
 
 
-def _run(schedule: Schedule, asked: Asked, seed: int, dense: Checkpoint) -> RunSpec:
-    tuning: dict[str, Any] = of_preset(asked.preset) if asked.preset else {"epochs": 0}
-    return spec_for(schedule, dense, asked.training_set, seed=seed, **tuning)
+def _run(schedule: Schedule, settings: ComparisonSettings, seed: int, dense: Checkpoint) -> RunSpec:
+    tuning: dict[str, Any] = of_preset(settings.preset) if settings.preset else {"epochs": 0}
+    return spec_for(schedule, dense, settings.training_set, seed=seed, **tuning)
 
 
-def section(held: Points) -> str:
-    """The page's part on searches: a finding a budget and a table; says so where nothing was measured."""
-    found = [each for each in held.searched if each.version == METHOD_VERSION]
+def section(stored: Points) -> str:
+    """Return the section of docs/results.md on searches: one finding and one table per budget."""
+    found = [each for each in stored.searched if each.version == METHOD_VERSION]
     lines = [
-        "## search",
+        "## Search",
         "",
-        "Schedules found on validation images against uniform ones at equal MACs, all pruned with `refit` and, where "
-        "it says so, fine-tuned alike; accuracy in percent of all 10,000 test images. `refined` was found by measuring "
-        "so many schedules, `greedy` by what was predicted; `uniform` is the largest schedule within the "
-        "budget that keeps the same share of every block. Made by `python -m benchmarks.results search`.",
+        "Schedules found by a search on validation images, compared with uniform schedules at equal MACs. All are "
+        "pruned by `refit`; accuracies are test accuracies in percent. `refined`: found by measuring trials. `greedy`: "
+        "found by predictions alone. `uniform`: the largest uniform schedule within the budget. Command: "
+        "`python -m benchmarks.results search`.",
         "",
     ]
     if not found:
@@ -137,27 +139,27 @@ def section(held: Points) -> str:
 
 
 def _finding(budget: float, here: Sequence[Searched]) -> str:
-    """Each found schedule against each that was not searched, before and after fine-tuning."""
+    """Compare each searched schedule with each other one, before and after fine-tuning."""
     parts = []
     for ours in (REFINED, GREEDY):
         for rival in sorted({each.source for each in here} - {REFINED, GREEDY}):
-            told = [_ahead(here, ours, rival, stage) for stage in ("pruned", "tuned")]
-            told = [each for each in told if each]
-            if told:
-                parts.append(f"`{ours}` against {rival}: {', '.join(told)}")
+            differences = [_difference(here, ours, rival, stage) for stage in ("pruned", "tuned")]
+            differences = [each for each in differences if each]
+            if differences:
+                parts.append(f"`{ours}` compared with {rival}: {', '.join(differences)}")
     return f"At most {100 * budget:g} % of the MACs. {'; '.join(parts) or 'Nothing to compare'}."
 
 
-def _ahead(here: Sequence[Searched], ours: str, rival: str, stage: str) -> str:
+def _difference(here: Sequence[Searched], ours: str, rival: str, stage: str) -> str:
     one, other = (_values(here, source, stage) for source in (ours, rival))
     if not one or not other:
         return ""
     ahead = 100 * (statistics.mean(one) - statistics.mean(other))
-    return f"{abs(ahead):.2f} points {'ahead' if ahead >= 0 else 'behind'} {stage}"
+    return f"{ahead:+.2f} pp {'fine-tuned' if stage == 'tuned' else stage}"
 
 
 def _values(here: Sequence[Searched], source: str, stage: str) -> list[float]:
-    """A stage's accuracies of a source, one a seed."""
+    """Return the accuracies of a source at a stage, one per seed."""
     found = {
         each.seed: getattr(each, stage) for each in here if each.source == source and getattr(each, stage) is not None
     }
@@ -166,14 +168,14 @@ def _values(here: Sequence[Searched], source: str, stage: str) -> list[float]:
 
 def _table(here: Sequence[Searched]) -> list[str]:
     tunes = sorted({each.tune for each in here if each.tune is not None}, key=str)
-    head = ["found by", "schedule", "measured", "parameters", "MACs", "validation", "pruned"]
-    head += [f"tuned ({tune.preset}, {tune.epochs} epochs, {tune.training_set})" for tune in tunes]
+    head = ["source", "schedule", "trials", "parameters", "MACs", "validation", "pruned"]
+    head += [f"fine-tuned ({tune.preset}, {tune.epochs} epochs, {tune.training_set})" for tune in tunes]
     rows = [head, ["---"] * len(head)]
     keys = list(dict.fromkeys((each.source, each.schedule) for each in sorted(here, key=_place)))
     for source, schedule in keys:
         same = [each for each in here if (each.source, each.schedule) == (source, schedule)]
         first = same[0]
-        seen = next((each.validation for each in same if each.validation is not None), None)
+        accuracy = next((each.validation for each in same if each.validation is not None), None)
         cells = [
             source,
             schedule,
@@ -181,7 +183,7 @@ def _table(here: Sequence[Searched]) -> list[str]:
             f"{first.parameters:,}",
             f"{first.macs:,}",
         ]
-        cells += [f"{100 * seen:.2f}" if seen is not None else "", _mean(_values(same, source, "pruned"))]
+        cells += [f"{100 * accuracy:.2f}" if accuracy is not None else "", _mean(_values(same, source, "pruned"))]
         cells += [_mean(_values([each for each in same if each.tune == tune], source, "tuned")) for tune in tunes]
         rows.append(cells)
     return [f"| {' | '.join(row)} |" for row in rows]

@@ -1,4 +1,4 @@
-"""docs/results.md from points: findings in words, a table a schedule, what figures depend on. Nothing is invented."""
+"""docs/results.md from the points: findings, one table per schedule, conditions of the measurements."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results import shipped
 from benchmarks.results.points import FILE, Points, Tune, read
-from benchmarks.results.rows import Columns, Mean, Row, Took, columns, rows
+from benchmarks.results.rows import Columns, Duration, Mean, Row, columns, rows
 from benchmarks.results.searched import section as searched_section
 from roboreg_core import paths
 from roboreg_core.datasets.sources import TRAINING_COUNTS
@@ -25,42 +26,43 @@ OLDER = "‡"
 
 HEAD = """# Results
 
-Every method at the five pruned schedules, and Torch-Pruning 1.6.1 as the rival: on the same dense network, to the same
-widths, with the same calibration images, the same fine-tuning and the same teacher. Each measured point adds a line to
-`benchmarks/results.jsonl`, and this page is made from that file:
+All methods at the five pruned preset schedules, compared with Torch-Pruning 1.6.1 on the same dense network, with the
+same widths, calibration images, fine-tuning and teacher. Each measured point is one line of `benchmarks/results.jsonl`,
+from which this page is generated:
 
 ```
 python -m pip install --no-deps --target .rivals -r requirements-rivals.txt
-python -m benchmarks.results measure          # pruned only; --tune to fine-tune as well; does what is missing
-python -m benchmarks.results time             # seconds of pruning, with nothing else running
-python -m benchmarks.report write             # this page, and all others that are written from figures
+python -m benchmarks.results measure          # missing points, pruned only; --tune also fine-tunes
+python -m benchmarks.results time             # seconds of pruning, on an otherwise idle machine
+python -m benchmarks.report write             # this page, docs/performance.md and the table in README.md
 ```
 """
 
 
 def made(file: Path = FILE) -> str:
-    """What the page must be, from the points in the file that start from the shipped dense network."""
-    return page(read(file), shipped_digest())
+    """Return docs/results.md from the points in the file that start from the shipped dense network."""
+    stored = read(file)
+    return f"{page(stored, shipped_digest())}\n{shipped.sections(stored)}"
 
 
-def page(held: Points, dense_sha256: str) -> str:
-    """The page from the points that start from this dense network; ends with a line feed."""
-    held = replace(
-        held,
-        points=tuple(point for point in held.points if point.dense_sha256 == dense_sha256),
-        searched=tuple(each for each in held.searched if each.dense_sha256 == dense_sha256),
+def page(stored: Points, dense_sha256: str) -> str:
+    """Return the part of the page about the points that start from this dense network."""
+    stored = replace(
+        stored,
+        points=tuple(point for point in stored.points if point.dense_sha256 == dense_sha256),
+        searched=tuple(each for each in stored.searched if each.dense_sha256 == dense_sha256),
     )
-    of = columns(held)
-    tables = {schedule: rows(held, schedule, of) for schedule in SCHEDULES}
+    of = columns(stored)
+    tables = {schedule: rows(stored, schedule, of) for schedule in SCHEDULES}
     newest = METHOD_VERSION
     parts = [
         HEAD,
         "## Findings\n\n" + "\n".join(_finding(schedule, tables[schedule], of) for schedule in SCHEDULES) + "\n",
         _caution(tables),
-        "## How to read the tables\n\n" + _legend(held, of, newest),
+        "## How to read the tables\n\n" + _legend(stored, of, newest),
     ]
     parts += [_section(schedule, table, of, newest) for schedule, table in tables.items()]
-    parts.append(searched_section(held))
+    parts.append(searched_section(stored))
     return "\n".join(parts)
 
 
@@ -85,12 +87,12 @@ def _comparison(stage: str, table: list[Row], of: Callable[[Row], Mean | None]) 
         return f"{stage}: {only}{'Torch-Pruning ' if ours else ''}{NOT_MEASURED}."
     ahead = 100 * (ours[1].mean - theirs[1].mean)
     rivals = [row for row in table if row.rival]
-    known_rivals = sum(of(row) is not None for row in rivals)
-    among = "" if known_rivals == len(rivals) else f" of {known_rivals} of its {len(rivals)} rows that were measured"
-    verdict = f"{abs(ahead):.1f} points {'ahead of' if ahead >= 0 else 'behind'}"
+    measured_rivals = sum(of(row) is not None for row in rivals)
+    among = "" if measured_rivals == len(rivals) else f", {measured_rivals} of {len(rivals)} configurations measured"
+    verdict = f"{abs(ahead):.1f} pp {'above' if ahead >= 0 else 'below'}"
     return (
-        f"{stage}: {ours[0].contestant.label} {_percent(ours[1])}, {verdict} the rival's best{among} "
-        f"({theirs[0].contestant.label.removeprefix('Torch-Pruning, ')} {_percent(theirs[1])})."
+        f"{stage}: {ours[0].contestant.label} {_percent(ours[1])}, {verdict} the best of Torch-Pruning "
+        f"({theirs[0].contestant.label.removeprefix('Torch-Pruning, ')} {_percent(theirs[1])}{among})."
     )
 
 
@@ -102,54 +104,53 @@ def _best(of: Callable[[Row], Mean | None], among: Iterable[Row]) -> tuple[Row, 
 def _caution(tables: dict[str, list[Row]]) -> str:
     count = len(next(iter(tables.values())))
     return (
-        f"These are the best of {count} rows on the test images, so each leader's figure is a little flattered; which "
-        "method is the default was decided on validation images (`docs/decisions.md`).\n"
+        f"Each best value is the maximum of {count} rows on the test images and therefore slightly optimistic. The "
+        "default method was chosen on validation images (`docs/decisions.md`).\n"
     )
 
 
-def _legend(held: Points, of: Columns, newest: int) -> str:
+def _legend(stored: Points, of: Columns, newest: int) -> str:
     lines = [
-        "- Accuracy in percent of all 10,000 test images, float32, batch norm folded in: *mean ± standard deviation "
-        "(seeds)*. A method that draws nothing has one value before fine-tuning. On so many images chance alone moves "
-        "a figure near 92 % by half a point either way.",
-        "- **Bold** is the best of a column. Rows are in the order of the accuracy after fine-tuning; those without "
-        "are behind, in the order of that before it.",
+        "- Test accuracy in percent (all test images, float32, batch norm folded): *mean ± standard deviation "
+        "(number of seeds)*. Deterministic methods have one value before fine-tuning. The sampling error of an "
+        "accuracy near 92 % is about ± 0.5 pp (95 %).",
+        "- **Bold**: best of a column. Rows are sorted by accuracy after fine-tuning, then by accuracy after pruning.",
     ]
-    lines += [f"- *Pruned ({name})*: {_calibration(held, name)}." for name in of.pruned]
-    lines += [f"- *Tuned ({_short(tune)})*: {_how(tune)}." for tune in of.tuned]
+    lines += [f"- *Pruned ({name})*: {_calibration(stored, name)}." for name in of.pruned]
+    lines += [f"- *Fine-tuned ({_short(tune)})*: {_how(tune)}." for tune in of.tuned]
     lines.append(
-        f"- *Seconds* of pruning, the dense network's answers to the calibration images included. {BESIDE} beside "
-        "other work: the median of what the points took, no measurement of speed."
+        "- *Seconds*: duration of pruning, with the dense network's pass over the calibration images. "
+        f"{BESIDE}: median over the points, measured while other work was running; not a measurement of speed."
     )
-    if any(point.version != newest for point in held.points):
-        lines.append(f"- {OLDER} measured by an older version of the code than {newest}, which is today's.")
-    lines.append(f"- Machines: {'; '.join(_machines(held)) or NOT_MEASURED}.")
+    if any(point.version != newest for point in stored.points):
+        lines.append(f"- {OLDER}: measured by an older version of the method than the current one ({newest}).")
+    lines.append(f"- Machines: {'; '.join(_machines(stored)) or NOT_MEASURED}.")
     return "\n".join(lines) + "\n"
 
 
-def _calibration(held: Points, name: str) -> str:
-    counts = sorted({point.calibration for point in held.points if point.training_set == name}) or [0]
+def _calibration(stored: Points, name: str) -> str:
+    counts = sorted({point.calibration for point in stored.points if point.training_set == name}) or [0]
     count = " or ".join(f"{each:,}" for each in counts)
-    images = f"{count} calibration images drawn from the {TRAINING_COUNTS[name]:,} {name} training images"
-    return f"where images are looked at, {images}, without labels except for the rival's taylor and hessian"
+    images = f"{count} calibration images from the {TRAINING_COUNTS[name]:,} {name} training images"
+    return f"{images}, for methods that need them; labels are used only by Torch-Pruning's taylor and hessian"
 
 
 def _how(tune: Tune) -> str:
-    teacher = "distilled from the dense network" if tune.distil else "from the labels alone"
+    teacher = "distilled from the dense network" if tune.distil else "trained on the labels only"
     return (
         f"{tune.epochs} epochs of the preset `{tune.preset}` on the {TRAINING_COUNTS[tune.training_set]:,} "
-        f"{tune.training_set} training images, {teacher}, rate {tune.learning_rate:g}, batches of {tune.batch_size}, "
-        "bfloat16; the last epoch"
+        f"{tune.training_set} training images, {teacher}, learning rate {tune.learning_rate:g}, "
+        f"batch size {tune.batch_size}, bfloat16; the last epoch is kept"
     )
 
 
 def _short(tune: Tune) -> str:
     usual = f"{tune.preset}, {tune.epochs} epochs, {tune.training_set}"
-    return usual if tune.distil else f"{usual}, labels alone"
+    return usual if tune.distil else f"{usual}, labels only"
 
 
-def _machines(held: Points) -> list[str]:
-    return sorted({_machine(point.environment) for point in held.points})
+def _machines(stored: Points) -> list[str]:
+    return sorted({_machine(point.environment) for point in stored.points})
 
 
 def _machine(environment: dict[str, Any]) -> str:
@@ -158,10 +159,10 @@ def _machine(environment: dict[str, Any]) -> str:
 
 
 def _section(schedule: str, table: list[Row], of: Columns, newest: int) -> str:
-    of = _told(of, table)
+    of = _used_columns(of, table)
     head = ["method", "parameters", "MACs", "dense"]
     head += [f"pruned ({name})" for name in of.pruned]
-    head += [f"tuned ({_short(tune)})" for tune in of.tuned] or ["tuned"]
+    head += [f"fine-tuned ({_short(tune)})" for tune in of.tuned] or ["fine-tuned"]
     head.append("seconds")
     best = {name: _best(lambda row, name=name: row.pruned.get(name), table) for name in of.pruned}  # type: ignore[misc]
     top = {tune: _best(lambda row, tune=tune: row.tuned.get(tune), table) for tune in of.tuned}  # type: ignore[misc]
@@ -171,12 +172,12 @@ def _section(schedule: str, table: list[Row], of: Columns, newest: int) -> str:
         cells = [row.contestant.label + mark, f"{row.parameters:,}", f"{row.macs:,}", _dense(row.dense)]
         cells += [_cell(row.pruned.get(name), best[name], row) for name in of.pruned]
         cells += [_cell(row.tuned.get(tune), top[tune], row) for tune in of.tuned] or [NOT_MEASURED]
-        lines.append(_line([*cells, _seconds(row.took)]))
+        lines.append(_line([*cells, _seconds(row.duration)]))
     return "\n".join(lines) + "\n"
 
 
-def _told(of: Columns, table: list[Row]) -> Columns:
-    """The columns in which a row of this table was measured; the first of each kind whatever is in it."""
+def _used_columns(of: Columns, table: list[Row]) -> Columns:
+    """Return the columns with at least one value; the first column of each kind always stays."""
     return replace(
         of,
         pruned=of.pruned[:1] + tuple(name for name in of.pruned[1:] if any(name in row.pruned for row in table)),
@@ -204,7 +205,7 @@ def _dense(value: float | None) -> str:
     return NOT_MEASURED if value is None else f"{100 * value:.2f}"
 
 
-def _seconds(took: Took | None) -> str:
-    if took is None:
+def _seconds(duration: Duration | None) -> str:
+    if duration is None:
         return NOT_MEASURED
-    return f"{took.seconds:.2f}" if took.alone else f"{took.seconds:.1f} {BESIDE}"
+    return f"{duration.seconds:.2f}" if duration.alone else f"{duration.seconds:.1f} {BESIDE}"

@@ -1,4 +1,4 @@
-"""The augmentation benchmark measures what it says: all the images, and the loop's own augmentation."""
+"""The augmentation benchmark measures all images and the augmentation of the training loop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_our_contender_goes_once_through_all_images() -> None:
     assert speed.prepare_ours(300)() == 300
 
 
-def test_the_picture_is_the_same_every_time_and_has_a_row_an_augmentation() -> None:
+def test_the_picture_is_deterministic_and_has_one_row_per_augmentation() -> None:
     first, again = sheet.sheet(), sheet.sheet()
     assert first.tobytes() == again.tobytes()
     assert first.height == sheet.HEADER + len(sheet.ROWS) * (32 * sheet.ENLARGED + sheet.ROW_GAP)
@@ -32,7 +32,7 @@ def test_the_picture_is_the_same_every_time_and_has_a_row_an_augmentation() -> N
     assert PICTURE.is_file()
 
 
-def test_a_missing_rival_is_said_with_its_remedy() -> None:
+def test_a_missing_package_is_an_error_with_its_remedy() -> None:
     assert not rivals.present("no_such_rival")
     with pytest.raises(RoboRegError, match=r"needs no_such_rival, found no no_such_rival; run: .*requirements-rivals"):
         rivals.load("no_such_rival")

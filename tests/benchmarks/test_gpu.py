@@ -39,23 +39,23 @@ def test_it_measures_everything_on_a_cpu(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
-def test_without_a_cuda_device_it_says_so() -> None:
+def test_a_missing_cuda_device_is_an_error() -> None:
     done = CliRunner().invoke(app, [])
     assert done.exit_code == 2
     assert "found no CUDA device" in done.output
 
 
-def test_a_cpu_is_not_measured_in_earnest() -> None:
+def test_a_cpu_is_measured_only_with_quick() -> None:
     done = CliRunner().invoke(app, ["--device", "cpu"])
     assert done.exit_code == 2
-    assert "must be asked for with --quick" in done.output
+    assert "needs --quick" in done.output
 
 
-def test_bytes_follow_from_what_the_convolutions_write() -> None:
+def test_bytes_follow_from_the_outputs_of_the_convolutions() -> None:
     model, written = ResNet20(PRESETS["moderate"]).eval(), []
     for module in model.modules():
         if isinstance(module, torch.nn.Conv2d):
             module.register_forward_hook(lambda _, inputs, out: written.append(out.numel()))
     with torch.inference_mode():
         model(torch.zeros(1, 3, 32, 32))
-    assert gpu.bytes_an_image(PRESETS["moderate"]) == gpu.PASSES * 2 * sum(written)
+    assert gpu.bytes_per_image(PRESETS["moderate"]) == gpu.PASSES * 2 * sum(written)

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.results import points
 from benchmarks.results.contestants import CONTESTANTS, chosen
-from benchmarks.results.measure import Choice, Measurer, missing, wanted
+from benchmarks.results.measure import Choice, Measurer, missing, planned_points
 from benchmarks.results.points import Point, Points, Searched, Seconds, Tune
 from benchmarks.results.searched import largest_uniform
 from benchmarks.results.table import BESIDE, NOT_MEASURED, OLDER, PAGE, SCHEDULES, made, page
@@ -53,7 +53,7 @@ def line_of(text: str, label: str, schedule: str = "moderate") -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_the_page_is_what_the_points_say() -> None:
+def test_the_page_agrees_with_the_points() -> None:
     assert PAGE.read_text(encoding="utf-8") == made(), "run: python -m benchmarks.report write"
 
 
@@ -63,10 +63,11 @@ def test_means_and_spreads_are_over_seeds_and_the_best_is_bold() -> None:
     text = page(Points(points=(*held, point("l1", pruned=0.25), point("torch-pruning:taylor", pruned=0.3))), "d")
     assert line_of(text, "`refit`")[4] == "**85.00 ± 1.00 (3)**"
     assert line_of(text, "`l1`")[1:5] == ["135,754", "20,497,024", "92.43", "25.00 (1)"]
-    assert "`refit` 85.00 %, 55.0 points ahead of the rival's best of 1 of its 10 rows" in text
+    assert "`refit` 85.00 %, 55.0 pp above" in text
+    assert "1 of 10 configurations measured" in text
 
 
-def test_a_method_that_draws_nothing_has_one_value_before_fine_tuning_and_three_after() -> None:
+def test_a_deterministic_method_has_one_value_before_fine_tuning_and_three_after() -> None:
     held = [point("l1", seed, 0.25, tuned=0.8 + seed / 100, tune=QUICK) for seed in range(3)]
     cells = line_of(page(Points(points=tuple(held)), "d"), "`l1`")
     assert cells[4:6] == ["**25.00 (1)**", "**81.00 ± 1.00 (3)**"]
@@ -83,14 +84,14 @@ def test_rows_are_sorted_by_the_accuracy_after_fine_tuning_then_before() -> None
     assert order == ["`l1`", "`refit`", "`merge`"]
 
 
-def test_what_was_not_measured_says_so() -> None:
+def test_missing_values_are_named() -> None:
     text = page(Points(), "d")
     for schedule in SCHEDULES:
         assert line_of(text, "`refit`", schedule)[3:] == [NOT_MEASURED] * 4
     assert page(Points(points=(point(),)), "another network") == text
 
 
-def test_a_table_has_a_column_only_for_what_a_row_of_it_was_measured_by() -> None:
+def test_a_table_has_only_columns_with_values() -> None:
     good = replace(QUICK, preset="good", training_set="full")
     usual = [point(seed=seed, tuned=0.8, tune=QUICK) for seed in range(2)]
     text = page(Points(points=(*usual, point(seed=3, tuned=0.9, tune=good, training_set="full"))), "d")
@@ -132,14 +133,14 @@ def dense(make_network: Callable[..., ResNet20]) -> checkpoints.Checkpoint:
 
 def test_every_point_is_another_one(dense: checkpoints.Checkpoint) -> None:
     everything = Choice(contestants=tuple(CONTESTANTS.values()), schedules=SCHEDULES, preset="quick")
-    ids = [each.id for each in wanted(everything, dense)]
+    ids = [each.id for each in planned_points(everything, dense)]
     assert len(set(ids)) == len(ids) == 3 * len(CONTESTANTS) * len(SCHEDULES)
-    assert next(wanted(replace(everything, preset=None), dense)).id not in ids
+    assert next(planned_points(replace(everything, preset=None), dense)).id not in ids
 
 
 def test_a_point_that_is_there_is_not_measured_again(dense: checkpoints.Checkpoint) -> None:
     choice = Choice(contestants=(CONTESTANTS["refit"], CONTESTANTS["l1"]), schedules=("moderate",))
-    todo = missing(wanted(choice, dense), Points())
+    todo = missing(planned_points(choice, dense), Points())
     assert [(each.contestant.name, each.run.seed) for each in todo] == [
         ("refit", 0),
         ("l1", 0),
@@ -163,7 +164,7 @@ def test_our_points_are_runs_in_the_store(
     monkeypatch.setattr(sources, "test_images", lambda: few_images)
     store = Store(tmp_path / "store")
     choice = Choice(contestants=(CONTESTANTS["l1"], CONTESTANTS["random"]), schedules=("aggressive",), seeds=(0,))
-    for each in wanted(choice, dense):
+    for each in planned_points(choice, dense):
         found = Measurer(dense, store).measure(each)
         record = store.get_record(each.run.id)
         assert record is not None
@@ -195,20 +196,20 @@ def searched(source: str, pruned: float, seed: int = 0, **changes: Any) -> Searc
     return replace(plain, **changes)
 
 
-def test_what_a_search_found_stands_beside_uniform_schedules() -> None:
+def test_searched_schedules_are_compared_with_uniform_ones() -> None:
     held = [
         searched("refined", 0.90, tuned=0.91, tune=QUICK),
         searched("refined", 0.91, seed=1, tuned=0.92, tune=QUICK),
         searched("moderate", 0.88, tuned=0.90, tune=QUICK),
         searched("uniform", 0.87, dense_sha256="another network"),
     ]
-    text = page(Points(searched=tuple(held)), "d").split("\n## search\n")[1]
-    assert "`refined` against moderate: 2.50 points ahead pruned, 1.50 points ahead tuned." in text
+    text = page(Points(searched=tuple(held)), "d").split("\n## Search\n")[1]
+    assert "`refined` compared with moderate: +2.50 pp pruned, +1.50 pp fine-tuned." in text
     rows = [line for line in text.splitlines() if line.startswith(("| refined", "| moderate"))]
     assert rows[0].endswith("| 60 | 180,872 | 20,257,408 | 91.50 | 90.50 ± 0.71 (2) | 91.50 ± 0.71 (2) |")
     assert rows[1].endswith("|  | 88.00 (1) | 90.00 (1) |")
-    assert "uniform:" not in text
-    assert "Not measured." in page(Points(), "d").split("\n## search\n")[1]
+    assert "compared with uniform:" not in text
+    assert "Not measured." in page(Points(), "d").split("\n## Search\n")[1]
 
 
 def test_searched_points_are_kept_beside_the_others(tmp_path: Path) -> None:
