@@ -49,8 +49,8 @@ def slopes_title(frame: pd.DataFrame) -> str:
     worst = lost.iloc[int(lost["change"].argmin())]
     runs, hit = ends["run"].nunique(), lost.loc[lost["class"] == worst["class"], "run"].nunique()
     return (
-        f"{str(worst['class']).capitalize()} lost most, {fmt.signed_points(worst['change'])} in {worst['label']}, "
-        f"significantly in {hit} of {fmt.plural(runs, 'run')}"
+        f"{str(worst['class']).capitalize()} lost most recall, {fmt.signed_points(worst['change'])} in "
+        f"{worst['label']}; its loss is significant in {hit} of {fmt.plural(runs, 'run')}"
     )
 
 

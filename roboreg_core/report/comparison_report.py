@@ -50,7 +50,7 @@ def comparison_html(found: Comparison, styles: Styles) -> str:
         alpha=ALPHA,
         accuracy=[[names[row.record.id], *_accuracy_cells(found, row)] for row in found.rows],
         depends_on=sorted({run_facts.depends_on(record) for record in records}),
-        cost_columns=[column for cost in COSTS for column in (METRICS[cost].axis, "change")],
+        cost_columns=[column for cost in COSTS for column in (METRICS[cost].label, "change")],
         costs=[[names[row.record.id], *_cost_cells(found, row)] for row in found.rows],
         blocks=[f"block {block}" for block in range(1, N_BLOCKS + 1)],
         schedules=_schedules(found, names),
