@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import altair as alt
 import pandas as pd
@@ -145,18 +145,15 @@ def _text(part: str, row: int, column: int, text: str, down: str, across: str, i
 
 
 def _range(values: pd.Series[float], name: str) -> str:
-    low, high = (_short(name)(float(value)) for value in (values.min(), values.max()))
-    return f"{low} to {high}"
+    return f"{_short(float(values.min()), name)} to {_short(float(values.max()), name)}"
 
 
-def _short(name: str) -> Callable[[float], str]:
+def _short(value: float, name: str) -> str:
     if name in ACCURACIES:
-        return lambda value: fmt.percent(value, 0)
+        return fmt.percent(value, 0)
     if name == "parameters":
-        return lambda value: f"{value / 1e3:.0f}{fmt.NBSP}k"
-    if name == "macs":
-        return fmt.millions
-    return lambda value: f"{value:.3g}"
+        return f"{value / 1e3:.0f}{fmt.NBSP}k"
+    return fmt.millions(value) if name == "macs" else f"{value:.3g}"
 
 
 def _lines(panels: int) -> Drawing:

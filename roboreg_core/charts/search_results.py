@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Name of the selection; its field is `schedule`.
 SELECTION = "answer"
-ANSWER, FRONT, UNIFORM, TRIED = "answer", "front", "uniform", "tried"
+RESULT, FRONT, UNIFORM, TRIED = "result", "front", "uniform", "tried"
 COLUMNS = [
     "schedule", "label", "kind", "number", "macs", "share", "parameters", "size_bytes", "accuracy", "low", "high",
     "drop", "worst_class", "worst_drop", "latency", "how",
@@ -28,23 +28,23 @@ COLUMNS = [
 
 
 def search_data(
-    answers: Sequence[Candidate],
+    results: Sequence[Candidate],
     front: Sequence[Candidate] = (),
     uniform: Sequence[Candidate] = (),
     tried: Sequence[Candidate] = (),
 ) -> pd.DataFrame:
-    """One row per schedule and kind: `answer` (with its `number`), `front`, `uniform`, `tried`; each by MACs.
+    """One row per schedule and kind: `result` (with its `number`), `front`, `uniform`, `tried`; each by MACs.
 
     `accuracy` is the one that candidates are ranked by, with its interval `low` to `high`; `drop` and `worst_drop` are
     losses against the dense network as shares; `latency` is in seconds per batch of 256, measured if possible, else
     estimated; `how` is `measured` or `predicted`.
     """
-    numbered = [(ANSWER, number, each) for number, each in enumerate(answers, start=1)]
+    numbered = [(RESULT, number, each) for number, each in enumerate(results, start=1)]
     others = [
         (kind, 0, each) for kind, several in ((FRONT, front), (UNIFORM, uniform), (TRIED, tried)) for each in several
     ]
     frame = pd.DataFrame([_row(*each) for each in (*numbered, *others)], columns=COLUMNS)
-    order = {kind: place for place, kind in enumerate((ANSWER, FRONT, UNIFORM, TRIED))}
+    order = {kind: place for place, kind in enumerate((RESULT, FRONT, UNIFORM, TRIED))}
     return frame.sort_values(
         ["kind", "macs"],
         key=lambda column: column.map(order) if column.name == "kind" else column,
@@ -55,10 +55,10 @@ def search_data(
 
 def search_title(frame: pd.DataFrame) -> str:
     """The finding: accuracy of the best schedule, and of the best uniform one at its cost."""
-    answers = frame[frame["kind"] == ANSWER]
-    if answers.empty:
+    results = frame[frame["kind"] == RESULT]
+    if results.empty:
         return "No schedule within the limits was found"
-    best = answers.sort_values("number").iloc[0]
+    best = results.sort_values("number").iloc[0]
     text = f"{fmt.percent(best['share'])} of the MACs: {fmt.percent(best['accuracy'])} {best['how']}"
     uniform = frame[(frame["kind"] == UNIFORM) & (frame["macs"] <= best["macs"])]
     if uniform.empty:
@@ -71,7 +71,7 @@ def search_title(frame: pd.DataFrame) -> str:
 
 
 def search_chart(frame: pd.DataFrame, chosen: Chosen = ()) -> Drawing:
-    """Numbered results to click, the Pareto front as a stepped line, uniform schedules dashed, others as triangles."""
+    """Numbered results to click, the Pareto front as a stepped line, uniform schedules dotted, others as triangles."""
     base = alt.Chart(frame).encode(
         x=alt.X(
             "macs:Q",
@@ -93,23 +93,23 @@ def search_chart(frame: pd.DataFrame, chosen: Chosen = ()) -> Drawing:
     front = of(FRONT).mark_line(
         color=palette.BLUE, strokeDash=[6, 3], interpolate="step-after", point={"size": 20, "color": palette.BLUE}
     )
-    bars = of(ANSWER).mark_rule(color=palette.BLUE, opacity=0.5).encode(y="low:Q", y2="high:Q")
-    answers = of(ANSWER).mark_point(
+    bars = of(RESULT).mark_rule(color=palette.BLUE, opacity=0.5).encode(y="low:Q", y2="high:Q")
+    results = of(RESULT).mark_point(
         filled=True, size=230, opacity=1, color=palette.BLUE, shape="circle", cursor="pointer"
     )
-    answers = answers.add_params(clickable(SELECTION, ("schedule",), chosen))
-    numbers = of(ANSWER).mark_text(fontSize=11, fontWeight="bold", color=palette.WHITE).encode(text="number:Q")
-    return alt.layer(uniform, tried, front, bars, answers, numbers).properties(
+    results = results.add_params(clickable(SELECTION, ("schedule",), chosen))
+    numbers = of(RESULT).mark_text(fontSize=11, fontWeight="bold", color=palette.WHITE).encode(text="number:Q")
+    return alt.layer(uniform, tried, front, bars, results, numbers).properties(
         height=360, description=search_alt(frame)
     )
 
 
 def search_alt(frame: pd.DataFrame) -> str:
     """Alternative text of the chart."""
-    results = fmt.plural(int((frame["kind"] == ANSWER).sum()), "schedule")
+    results = fmt.plural(int((frame["kind"] == RESULT).sum()), "schedule")
     return (
         f"Accuracy against MACs: {results} as numbered circles with 95 % intervals, the Pareto front as a stepped "
-        f"line, uniform schedules as a dashed line. {search_title(frame)}."
+        f"line, uniform schedules as a dotted line. {search_title(frame)}."
     )
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from roboreg_core.evaluation.paired_tests import ALPHA, compare
 from roboreg_core.report import accuracy_values, cost_values, provenance
 from roboreg_core.report.jinja_environment import render
-from roboreg_core.report.values import Number, Rows, count, millions, percent, points, relative
+from roboreg_core.report.values import Number, Rows, percent, points
+from roboreg_core.runs.metric_pairs import MetricChange
 from roboreg_core.runs.summary import DENSE, Summary
 from roboreg_core.schedules.schedule import N_BLOCKS
 from roboreg_core.store.records import Record
 from roboreg_core.wording import baseline_changes, fmt, run_facts, run_settings
+from roboreg_core.wording.run_metrics import METRICS
 from roboreg_core.wording.verdicts import verdict_words
 
 STAGE_NAMES = {"dense": "dense", "pruned": "pruned", "tuned": "fine-tuned"}
@@ -78,12 +81,11 @@ def _lead(found: Summary) -> list[str]:
 def _tiles(found: Summary, against: str) -> list[dict[str, Any]]:
     """The main metrics, each with its change and the baseline's value."""
     worst, recall = baseline_changes.worst_class(found)
-    parameters, flops = found.counts["parameters"], found.counts["flops"]
     return [
         _rate_tile("Test accuracy", baseline_changes.accuracy(found), against),
         _rate_tile(f"Worst-class recall ({worst})", recall, against),
-        _count_tile("Parameters", count(int(parameters.value)), count(int(parameters.baseline)), against),
-        _count_tile("FLOPs per image", millions(flops.value), millions(flops.baseline), against),
+        _count_tile("Parameters", found.counts["parameters"], METRICS["parameters"].text, against),
+        _count_tile("FLOPs per image", found.counts["flops"], fmt.millions, against),
     ]
 
 
@@ -93,10 +95,11 @@ def _rate_tile(label: str, rate: run_facts.JudgedChange, against: str) -> dict[s
     return {"label": label, "value": percent(rate.value), "change": change, "against": beside}
 
 
-def _count_tile(label: str, now: Number, before: Number, against: str) -> dict[str, Any]:
-    change = run_facts.counted(now.value, before.value)
-    shown = relative(change.relative, change.verdict)
-    return {"label": label, "value": now, "change": shown, "against": f"{against} {before.text}"}
+def _count_tile(label: str, pair: MetricChange, text: Callable[[float], str], against: str) -> dict[str, Any]:
+    verdict = run_facts.counted(pair.value, pair.baseline).verdict
+    change = Number(value=pair.relative, text=fmt.signed_percent(pair.relative), verdict=verdict)
+    value = Number(value=pair.value, text=text(pair.value))
+    return {"label": label, "value": value, "change": change, "against": f"{against} {text(pair.baseline)}"}
 
 
 def _filter_rows(record: Record) -> Rows:

@@ -65,11 +65,6 @@ def count(value: int) -> Number:
     return Number(value=value, text=fmt.count(value))
 
 
-def millions(value: float) -> Number:
-    """A count in millions."""
-    return Number(value=value, text=fmt.millions(value))
-
-
 def decimal(value: float, spec: str) -> Number:
     """A number in a format specification such as `.2f`."""
     return Number(value=value, text=format(value, spec))
@@ -83,8 +78,3 @@ def percent(share: float, digits: int = 1) -> Number:
 def points(difference: float, digits: int = 1, verdict: str = "") -> Number:
     """A difference of two shares in percentage points."""
     return Number(value=difference, text=fmt.signed_points(difference, digits), verdict=verdict)
-
-
-def relative(change: float, verdict: str = "") -> Number:
-    """A relative change in percent."""
-    return Number(value=change, text=fmt.signed_percent(change), verdict=verdict)

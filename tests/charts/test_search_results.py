@@ -1,4 +1,4 @@
-"""Charts of a search say what was found, and hold every answer, front and uniform schedule."""
+"""Charts of a search have its finding and every result, front and uniform schedule."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def frame(found: SearchResult) -> pd.DataFrame:
 def test_every_candidate_is_a_row_with_its_cost(found: SearchResult, frame: pd.DataFrame) -> None:
     counts = frame["kind"].value_counts()
     assert counts.to_dict() == {
-        "answer": len(found.answers), "front": len(found.front), "uniform": len(found.uniform)
+        "result": len(found.answers), "front": len(found.front), "uniform": len(found.uniform)
     }  # fmt: skip
     for _, rows in frame.groupby("kind"):
         assert rows["macs"].is_monotonic_increasing
