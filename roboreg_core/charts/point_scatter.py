@@ -20,7 +20,7 @@ from roboreg_core.wording.run_metrics import METRICS
 # Name of the selection; its field is `record`, the id of the point's record.
 SELECTION = "point"
 AXES: dict[str, tuple[str, str]] = {
-    **{name: (f"width of stage {stage} ({name}), quarters", "~g") for stage, name in enumerate(STAGE_NAMES, start=1)},
+    **{name: (f"width of stage {stage} ({name}) in quarters", "~g") for stage, name in enumerate(STAGE_NAMES, start=1)},
     **{name: (f"filters kept in {name}", "d") for name in BLOCK_NAMES},
     **{name: (words, ".0%") for name, words in ACCURACY_WORDS.items()},
     "parameters": (METRICS["parameters"].axis, "~s"),

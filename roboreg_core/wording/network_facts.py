@@ -57,8 +57,8 @@ def summary(networks: Sequence[DenseNetwork]) -> str:
     best = max(networks, key=lambda each: each.accuracy or 0.0)
     if best.accuracy is None:
         return f"{count}; no accuracy is recorded."
-    most = "" if len(networks) == 1 else "the most accurate is "
-    return f"{count}; {most}{fmt.contained(best.name)}: {accuracy_words(best)}."
+    most = ":" if len(networks) == 1 else "; the most accurate is"
+    return f"{count}{most} {fmt.contained(best.name)}, {accuracy_words(best)}."
 
 
 def choice_words(network: DenseNetwork) -> str:

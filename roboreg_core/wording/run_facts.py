@@ -154,7 +154,7 @@ def finding(record: Record, change: JudgedChange) -> str:
 
 def schedule_words(schedule: Schedule) -> str:
     """A schedule as the beginning of a sentence."""
-    return SCHEDULE_WORDS.get(schedule.name or "", f"Keeping {sum(schedule)} of {sum(BOUNDS)} inner filters")
+    return SCHEDULE_WORDS.get(schedule.name or "", f"Keeping {sum(schedule)} of {sum(BOUNDS)} prunable filters")
 
 
 def accuracy_words(change: JudgedChange) -> str:

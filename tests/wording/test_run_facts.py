@@ -55,7 +55,7 @@ def test_finding_says_what_was_kept_and_what_it_costs() -> None:
 def test_finding_without_fine_tuning_and_of_an_odd_schedule() -> None:
     record = make_record(Schedule((8, 8, 8, 16, 16, 16, 32, 32, 31)), rights=(920, 500))
     assert plain(run_facts.finding(record, change_of(record))) == (
-        "Keeping 167 of 336 inner filters leaves 49.9 % of the parameters "
+        "Keeping 167 of 336 prunable filters leaves 49.9 % of the parameters "
         "and costs 42.0 percentage points of accuracy without fine-tuning."
     )
 
@@ -183,3 +183,16 @@ def test_the_best_value_of_every_metric_comes_first() -> None:
         best = (max if metric.higher_is_better else min)(metric.value(small), metric.value(large))
         assert metric.value(first) == best
     assert METRICS["macs"].text(METRICS["macs"].value(large)) == fmt.millions(large.result["cost"]["macs"])
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0212, "2.1 percentage points"), (-0.01, "1.0 percentage point"), (0.0, "0.0 percentage points")],
+)
+def test_percentage_points_have_no_sign(share: float, text: str) -> None:
+    assert plain(fmt.points(share)) == text
+
+
+@pytest.mark.parametrize(("parts", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")])
+def test_enumerations(parts: list[str], text: str) -> None:
+    assert fmt.enumeration(parts) == text
