@@ -160,10 +160,7 @@ def tree_title(frame: pd.DataFrame) -> str:
     done = merges[merges["done"] == "yes"]
     if done.empty:
         half = int((merges["lost"].cumsum() <= 0.5).sum())
-        return (
-            f"No filters were merged; the {half} lowest of {len(merges)} merges would lose half of the filters' "
-            "variance"
-        )
+        return f"No filters were merged; the {half} lowest of {len(merges)} merges would lose half of the filters' variance"
     return (
         f"{len(done)} of {fmt.plural(len(merges), 'merge')} are within one cluster of this run and lose "
         f"{fmt.percent(done['lost'].sum())} of the filters' variance"
@@ -234,5 +231,5 @@ def _lost_words(found: BlockFilters, each: int) -> str:
     if label < 0:
         if found.losses is None:
             return "not stored by this run"
-        return f"{fmt.percent(float(found.losses[each]), 2)} of the block's output"
+        return f"{fmt.percent(float(found.losses[each]), 2)} of the block's residual"
     return f"{fmt.percent(float(found.cluster_lost[label]), 2)} of the filters' variance, by the whole cluster"

@@ -7,6 +7,8 @@ from datetime import datetime
 
 NBSP = "\u00a0"
 MINUS = "\u2212"
+# Between the parts of a label.
+SEPARATOR = " · "
 
 
 def count(value: int) -> str:

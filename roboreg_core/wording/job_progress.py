@@ -54,8 +54,8 @@ def stage_words(payload: dict[str, Any]) -> str:
 def progress_words(job: Job) -> str:
     """Stage, progress and remaining time of a running job."""
     left = job.progress.get("remaining_seconds")
-    remaining = f" · about {fmt.duration(left)} left" if left is not None else ""
-    return f"{stage_words(job.progress)} · {fmt.percent(fraction(job), 0)}{remaining}"
+    remaining = [f"about {fmt.duration(left)} left"] if left is not None else []
+    return fmt.SEPARATOR.join([stage_words(job.progress), fmt.percent(fraction(job), 0), *remaining])
 
 
 def history(events: Sequence[Event]) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from roboreg_core.networks.registry import SHIPPED, DenseNetwork
 from roboreg_core.networks.spec import DEFAULT_BATCH, TRAINED, UPLOADED
 from roboreg_core.wording import fmt
 
-_SEPARATOR = " · "
 SHA_DIGITS = 12
 ORIGIN_WORDS = {SHIPPED: "ships with RoboReg", TRAINED: "trained here", UPLOADED: "uploaded"}
 # Training sets by name; `datasets.sources.TRAINING_COUNTS` would import torch.
@@ -25,7 +24,7 @@ def job_label(spec: dict[str, Any]) -> str:
         parts += [f"batch size {spec['batch_size']}"] if spec["batch_size"] != DEFAULT_BATCH else []
     else:
         parts.append(f"from {fmt.contained(spec['file_name'])}")
-    return _SEPARATOR.join(parts)
+    return fmt.SEPARATOR.join(parts)
 
 
 def origin_words(network: DenseNetwork) -> str:
@@ -69,7 +68,7 @@ def choice_words(network: DenseNetwork) -> str:
 
 def identity_words(network: DenseNetwork) -> str:
     """Beginning of the weights' SHA-256, and the date of a network made here."""
-    made = f"{_SEPARATOR}made {fmt.moment(network.created)} UTC" if network.created else ""
+    made = f"{fmt.SEPARATOR}made {fmt.moment(network.created)} UTC" if network.created else ""
     return f"SHA-256 {network.sha256[:SHA_DIGITS]}{made}"
 
 

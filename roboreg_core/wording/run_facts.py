@@ -24,7 +24,6 @@ from roboreg_core.wording.verdicts import kind_words
 
 # Largest loss of accuracy, against the dense network, that the best run may have.
 BEST_LOSES_AT_MOST = 0.03
-_SEPARATOR = " · "
 
 SCHEDULE_WORDS = {
     "dense": "Keeping every filter",
@@ -171,7 +170,7 @@ def label(record: Record) -> str:
 
 def spec_label(spec: dict[str, Any]) -> str:
     """`label` from the JSON spec of a run, finished or not."""
-    return _SEPARATOR.join(_parts(spec))
+    return fmt.SEPARATOR.join(_parts(spec))
 
 
 def labels(records: Sequence[Record]) -> dict[str, str]:
@@ -182,12 +181,12 @@ def labels(records: Sequence[Record]) -> dict[str, str]:
     parts = {record.id: _parts(record.spec) for record in records}
     same = set(shared(records))
     names = {
-        run: _SEPARATOR.join([first, *(part for part in rest if part not in same)])
+        run: fmt.SEPARATOR.join([first, *(part for part in rest if part not in same)])
         for run, (first, *rest) in parts.items()
     }
     times = Counter(names.values())
     digits = next(n for n in range(6, 65) if n == 64 or len({run[:n] for run in names}) == len(names))
-    return {run: name if times[name] == 1 else f"{name}{_SEPARATOR}{run[:digits]}" for run, name in names.items()}
+    return {run: name if times[name] == 1 else f"{name}{fmt.SEPARATOR}{run[:digits]}" for run, name in names.items()}
 
 
 def shared(records: Sequence[Record]) -> list[str]:

@@ -46,7 +46,7 @@ def sweep_words(spec: SweepSpec) -> str:
     parts.append(tuning if spec.tuned else "no fine-tuning")
     if not (spec.test or spec.tuned):
         parts.append("test accuracy not measured")
-    return " · ".join(parts)
+    return fmt.SEPARATOR.join(parts)
 
 
 def range_words(grid: Grid) -> str:

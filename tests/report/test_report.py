@@ -154,7 +154,9 @@ def test_every_figure_is_the_command_lines(record: Record, page: str, found: Sum
     assert len(read.tables["Significantly changed cells"]) - 1 == sum(map(sum, confusion["is_real"]))
     bands = [int(row[2].replace(",", "")) for row in read.tables["Images by change of prediction"][1:]]
     assert bands == [band["images"] for band in printed["damage"].values()]
-    by_class = [[int(each) for each in row[1:]] for row in read.tables["Images by change of prediction and class"][1:11]]
+    by_class = [
+        [int(each) for each in row[1:]] for row in read.tables["Images by change of prediction and class"][1:11]
+    ]
     assert [list(row) for row in zip(*by_class, strict=True)] == [
         band["per_class"] for band in printed["damage"].values()
     ]
