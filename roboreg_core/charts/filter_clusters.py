@@ -159,8 +159,8 @@ def tree_title(frame: pd.DataFrame) -> str:
     merges = frame[frame["corner"] == 0]
     done = merges[merges["done"] == "yes"]
     if done.empty:
-        half = int((merges["lost"].cumsum() <= 0.5).sum())
-        return f"No filters were merged; the {half} lowest of {len(merges)} merges would lose half of the filters' variance"
+        half = f"{int((merges['lost'].cumsum() <= 0.5).sum())} lowest of {len(merges)} merges"
+        return f"No filters were merged; the {half} would lose half of the filters' variance"
     return (
         f"{len(done)} of {fmt.plural(len(merges), 'merge')} are within one cluster of this run and lose "
         f"{fmt.percent(done['lost'].sum())} of the filters' variance"
