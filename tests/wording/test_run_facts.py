@@ -201,4 +201,4 @@ def test_enumerations(parts: list[str], text: str) -> None:
 
 
 def test_training_sets_have_their_numbers_of_images() -> None:
-    assert TRAINING_IMAGES == {name: f"{count:,} images" for name, count in TRAINING_COUNTS.items()}
+    assert {name: f"{count:,} images" for name, count in TRAINING_COUNTS.items()} == TRAINING_IMAGES
