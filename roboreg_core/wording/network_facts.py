@@ -39,15 +39,15 @@ def origin_words(network: DenseNetwork) -> str:
 
 
 def accuracy_words(network: DenseNetwork) -> str:
-    """`test accuracy 85.20 % (10,000 images)`, or `test accuracy not recorded`."""
+    """`85.20 % (10,000 test images)`, or `not recorded`."""
     if network.accuracy is None:
-        return "test accuracy not recorded"
-    return f"test accuracy {fmt.percent(network.accuracy, 2)} ({fmt.count(network.images)} images)"
+        return "not recorded"
+    return f"{fmt.percent(network.accuracy, 2)} ({fmt.count(network.images)} test images)"
 
 
 def finding(network: DenseNetwork) -> str:
     """Name and accuracy of a network, for a finished job."""
-    return f"Network {fmt.contained(network.name)}: {accuracy_words(network)}."
+    return f"Network {fmt.contained(network.name)}: test accuracy {accuracy_words(network)}."
 
 
 def summary(networks: Sequence[DenseNetwork]) -> str:
@@ -57,7 +57,7 @@ def summary(networks: Sequence[DenseNetwork]) -> str:
     if best.accuracy is None:
         return f"{count}; no accuracy is recorded."
     most = ":" if len(networks) == 1 else "; the most accurate is"
-    return f"{count}{most} {fmt.contained(best.name)}, {accuracy_words(best)}."
+    return f"{count}{most} {fmt.contained(best.name)}, test accuracy {accuracy_words(best)}."
 
 
 def choice_words(network: DenseNetwork) -> str:
