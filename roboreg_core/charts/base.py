@@ -1,4 +1,4 @@
-"""What all charts share: turning one into a plain specification that carries its data with it."""
+"""Parts that all charts share."""
 
 from __future__ import annotations
 
@@ -7,18 +7,29 @@ from typing import Any
 
 import altair as alt
 
+from roboreg_core.charts import palette
+
 Drawing = alt.Chart | alt.LayerChart | alt.FacetChart
-# Marks that are chosen from the beginning: the selection's fields with their values.
+# Initially selected marks: values of the selection's fields.
 Chosen = Sequence[Mapping[str, str]]
+# Axis and scale of accuracies and recalls.
+PERCENT_AXIS = alt.Axis(format=".0%", tickMinStep=0.01)
+RATE: dict[str, Any] = {"axis": PERCENT_AXIS, "scale": alt.Scale(zero=False, nice=True)}
 
 
 def clickable(name: str, fields: Sequence[str], chosen: Chosen = ()) -> alt.Parameter:
-    """A selection of marks by click, with those that are chosen from the beginning."""
+    """A selection of marks by click; `chosen` are selected initially."""
     value: Any = {"value": [dict(each) for each in chosen]} if chosen else {}
     return alt.selection_point(fields=list(fields), name=name, **value)
 
 
+def diverging_scale(largest: float) -> alt.Scale:
+    """Colours from loss over white to gain for values in -largest..largest."""
+    colours = [palette.LOSS, palette.WHITE, palette.GAIN]
+    return alt.Scale(domain=[-largest, 0, largest], range=colours, type="linear", interpolate="lab")
+
+
 def specification(chart: Drawing) -> dict[str, Any]:
-    """The Vega-Lite JSON object of a chart, data inside; making it is the slow part, so callers keep it."""
+    """The Vega-Lite JSON object of a chart with its data; slow, so callers cache it."""
     spec: dict[str, Any] = chart.to_dict()
     return spec

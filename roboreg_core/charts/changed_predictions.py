@@ -1,4 +1,4 @@
-"""What became of every test image from dense to pruned to tuned, by class: bars of bands that open their images."""
+"""Changed predictions: test images per class by correctness at each stage, as stacked bars."""
 
 from __future__ import annotations
 
@@ -17,64 +17,64 @@ BAND_WORDS = {
     "kept": "kept",
     "recovered": "lost, then recovered",
     "lost": "lost for good",
-    "broken": "newly broken by tuning",
+    "broken": "lost in fine-tuning",
     "gained": "gained",
     "passing": "right only when pruned",
     "never": "never right",
 }
-# Most images are in these and would dwarf the others.
+# Bands that hold most images.
 UNCHANGED = ("kept", "never")
-# A count is written into a bar that is at least so long, as a share of the longest.
+# Shortest bar that has room for its count, as a share of the longest.
 SMALLEST_LABEL = 0.06
 
 
 def damage_data(summary: Summary, followed: PredictionChanges | None = None) -> pd.DataFrame:
-    """A row a class and band: `class`, `band`, `words`, `meaning`, `images`, `share` of the class.
+    """One row per class and band: `class`, `band`, `words`, `meaning`, `images`, `share` of the class.
 
-    `followed` is the run's own damage for None; `summary.flips` follows from the baseline instead.
+    `followed` is `summary.damage` (dense to pruned to tuned) for None; `summary.flips` compares with the baseline.
     """
-    damage = followed or summary.damage
-    support = damage.counts.sum(0)
+    changes = followed or summary.damage
+    support = changes.counts.sum(0)
     return pd.DataFrame(
         {
             "class": name,
             "band": band,
             "words": BAND_WORDS[band],
-            "meaning": damage.meanings[band],
-            "images": int(damage.counts[row, column]),
-            "share": damage.counts[row, column] / max(support[column], 1),
+            "meaning": changes.meanings[band],
+            "images": int(changes.counts[row, column]),
+            "share": changes.counts[row, column] / max(support[column], 1),
             "order": row,
         }
         for column, name in enumerate(summary.classes)
-        for row, band in enumerate(damage.bands)
+        for row, band in enumerate(changes.bands)
     )
 
 
 def damage_title(frame: pd.DataFrame) -> str:
-    """The finding: how many images pruning lost, how many came back, how many were gained."""
+    """The finding: correct predictions lost by pruning, recovered by fine-tuning, and gained."""
     counts = frame.groupby("band")["images"].sum()
     right = sum(int(counts.get(band, 0)) for band in ("kept", "recovered", "lost", "broken"))
     lost, gained = int(counts["lost"]), int(counts["gained"])
     if "recovered" not in counts:
-        return f"{lost:,} of {right:,} images that were right were lost, {gained:,} were gained"
-    back = int(counts["recovered"])
+        return f"{lost:,} of {right:,} correct predictions were lost, {gained:,} were gained"
+    recovered = int(counts["recovered"])
     return (
-        f"Pruning lost {lost + back:,} of {right:,} images that were right, fine-tuning brought back {back:,} "
-        f"and broke {fmt.plural(int(counts['broken']), 'other')}; {gained:,} were gained"
+        f"Pruning lost {lost + recovered:,} of {right:,} correct predictions, fine-tuning recovered {recovered:,} "
+        f"and lost {fmt.plural(int(counts['broken']), 'other')}; {gained:,} were gained"
     )
 
 
 def damage_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Images by class (down) and band (across), with the sum over all classes last."""
+    """Images by class (rows) and band (columns), with the sum over all classes last."""
     order = list(dict.fromkeys(frame["words"]))
     table = frame.pivot_table(index="class", columns="words", values="images", sort=False)[order].astype(int)
     return pd.concat([table, table.sum().to_frame("all classes").T]).rename_axis(index="class", columns=None)
 
 
 def damage_chart(frame: pd.DataFrame, everything: bool = False, chosen: Chosen = ()) -> Drawing:
-    """A bar a class, parted into bands to click (selection `band`).
+    """One bar per class, stacked from bands to click (selection `band`).
 
-    Images that are kept or never right are left out unless `everything` is asked for: there are ten times as many.
+    `everything` includes the images whose predictions stay right or wrong, about ten times as many as the others.
     """
     shown = frame if everything else frame[~frame["band"].isin(UNCHANGED)]
     bands = list(dict.fromkeys(shown["band"]))
@@ -87,12 +87,12 @@ def damage_chart(frame: pd.DataFrame, everything: bool = False, chosen: Chosen =
         tooltip=[
             "class:N",
             alt.Tooltip("words:N", title="band"),
-            alt.Tooltip("meaning:N", title="which are"),
+            alt.Tooltip("meaning:N", title="predictions"),
             alt.Tooltip("images:Q", format=","),
             alt.Tooltip("share:Q", format=".1%", title="of the class"),
         ],
     )
-    bars = base.mark_bar(stroke="#FFFFFF", strokeWidth=1, cursor="pointer").encode(
+    bars = base.mark_bar(stroke=palette.WHITE, strokeWidth=1, cursor="pointer").encode(
         color=alt.Color(
             "words:N",
             title=None,
@@ -121,7 +121,7 @@ def damage_chart(frame: pd.DataFrame, everything: bool = False, chosen: Chosen =
 
 
 def damage_alt(frame: pd.DataFrame) -> str:
-    """The chart in words."""
+    """Alternative text of the chart."""
     sums = frame.groupby("words", sort=False)["images"].sum()
     parts = ", ".join(f"{name} {int(count):,}" for name, count in sums.items())
-    return f"Bars of test images for each of the ten classes, by what became of them: {parts}. {damage_title(frame)}."
+    return f"Stacked bars of test images per class, by change of prediction: {parts}. {damage_title(frame)}."

@@ -1,4 +1,4 @@
-"""The confusion matrix: true classes in rows, predicted classes in columns, as counts or as shares of a row."""
+"""The confusion matrix: true classes in rows, predicted classes in columns, as counts or shares of a row."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from roboreg_core.charts import palette
 from roboreg_core.charts.base import Chosen, Drawing, clickable
 from roboreg_core.wording import fmt
 
-# Above this share of the deepest colour, white text stands out; below it, the theme's own.
+# Depth of colour from which text is white.
 WHITE_FROM = 0.6
 # Name of the selection; its fields are `true` and `predicted`.
 SELECTION = "cell"
-# Ten names always have room; leaving out every other one would leave readers counting.
+# Draw the name of every class.
 LABELS: dict[str, Any] = {"labelOverlap": False}
 
 
 def confusion_data(report: dict[str, Any]) -> pd.DataFrame:
-    """A row a cell: `true`, `predicted`, `count`, and `share` of the true class, 0..1."""
+    """One row per cell: `true`, `predicted`, `count`, and `share` of the true class, 0..1."""
     names = [row["name"] for row in report["per_class"]]
     return pd.DataFrame(
         {
@@ -34,14 +35,14 @@ def confusion_data(report: dict[str, Any]) -> pd.DataFrame:
 
 
 def confusion_title(frame: pd.DataFrame) -> str:
-    """The finding: which mistake is made most often."""
+    """The finding: the most frequent confusion."""
     wrong = frame[frame["true"] != frame["predicted"]]
     total = int(wrong["count"].sum())
     if total == 0:
-        return "Every image is classified rightly"
+        return "Every image is classified correctly"
     top = wrong.iloc[int(wrong["count"].argmax())]
     return (
-        f"The commonest mistake is to take a {top['true']} for a {top['predicted']}: "
+        f"Most frequent confusion: {top['true']} predicted as {top['predicted']}, "
         f"{fmt.plural(int(top['count']), 'image')} of {total:,} misclassified"
     )
 
@@ -52,24 +53,24 @@ def confusion_table(frame: pd.DataFrame, values: str) -> pd.DataFrame:
     return frame.pivot_table(index="true", columns="predicted", values=values, sort=False).reindex(order)[order]
 
 
-def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = "#1B2733", chosen: Chosen = ()) -> Drawing:
-    """A square of cells to click (selection `cell`), deeper blue for more; those chosen are framed.
+def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = palette.INK, chosen: Chosen = ()) -> Drawing:
+    """A matrix of cells to click (selection `cell`), deeper blue for a larger share; `chosen` cells are framed.
 
-    `values` is `count` or `share`, `ink` the theme's text colour.
-    Depth grows with the square root, so that mistakes are seen beside a diagonal a hundred times as large.
+    `values` is `count` or `share`, `ink` the theme's text colour. Depth is the square root of the share, so that
+    errors are visible beside a much larger diagonal.
     """
     base = class_grid(
         frame,
         alt.Tooltip("count:Q", title="images", format=","),
         alt.Tooltip("share:Q", title="of the true class", format=".1%"),
     )
-    cells = base.mark_rect(color="#1E6DA8", cursor="pointer").encode(
+    cells = base.mark_rect(color=palette.CELL, cursor="pointer").encode(
         opacity=alt.Opacity("share:Q", scale=alt.Scale(type="sqrt", domain=[0, 1], range=[0.03, 1]), legend=None)
     )
     # sqrt(share) is the depth of the colour behind the text.
     text = base.mark_text(fontSize=11).encode(
         text=alt.Text(f"{values}:Q", format=",d" if values == "count" else ".1%"),
-        color=alt.condition(alt.datum["share"] >= WHITE_FROM**2, alt.value("#FFFFFF"), alt.value(ink)),
+        color=alt.condition(alt.datum["share"] >= WHITE_FROM**2, alt.value(palette.WHITE), alt.value(ink)),
     )
     return class_cells(base, cells, text, ink, chosen).properties(description=confusion_alt(frame))
 
@@ -88,13 +89,13 @@ def class_grid(frame: pd.DataFrame, *tooltips: alt.Tooltip) -> alt.Chart:
 
 
 def class_cells(base: alt.Chart, cells: alt.Chart, text: alt.Chart, ink: str, chosen: Chosen) -> Drawing:
-    """Cells to click (selection `cell`) under their text; those that are chosen are framed."""
+    """Cells to click (selection `cell`) under their text; `chosen` cells are framed."""
     cell = clickable(SELECTION, ("true", "predicted"), chosen)
     return alt.layer(cells.add_params(cell), text, cell_frame(base, cell, ink)).properties(height=540)
 
 
 def cell_frame(base: alt.Chart, cell: alt.Parameter, ink: str) -> alt.Chart:
-    """A frame round the cells that are chosen."""
+    """A frame around the selected cells."""
     frame: alt.Chart = base.mark_rect(filled=False, stroke=ink, strokeWidth=2.5, aria=False).encode(
         strokeOpacity=alt.condition(cell, alt.value(1), alt.value(0), empty=False)
     )
@@ -102,7 +103,7 @@ def cell_frame(base: alt.Chart, cell: alt.Parameter, ink: str) -> alt.Chart:
 
 
 def confusion_alt(frame: pd.DataFrame) -> str:
-    """The chart in words."""
+    """Alternative text of the chart."""
     right = int(frame.loc[frame["true"] == frame["predicted"], "count"].sum())
     total = int(frame["count"].sum())
     return f"Confusion matrix of {total:,} images, {right:,} on the diagonal. {confusion_title(frame)}."

@@ -1,4 +1,4 @@
-"""A block's filters: as pictures, as a correlation matrix ordered by cluster, and as a tree with the run's cut."""
+"""A block's filters: as images, as a correlation matrix ordered by cluster, and as a dendrogram."""
 
 from __future__ import annotations
 
@@ -9,52 +9,53 @@ import numpy as np
 import pandas as pd
 
 from roboreg_core.charts import palette
-from roboreg_core.charts.base import Drawing
+from roboreg_core.charts.base import Drawing, diverging_scale
 from roboreg_core.charts.png_url import png_address
 from roboreg_core.runs.filter_groups import FATES, BlockFilters
+from roboreg_core.schedules.schedule import STAGE_WIDTHS
 from roboreg_core.wording import fmt
 
 FATE_COLOURS = {"stays": palette.BLUE, "merged": palette.ORANGE, "dropped": palette.GREY}
 FEATURE_WORDS = {
     "raw": "conv1's weights",
-    "filter": "conv1's weights with gamma and beta",
+    "filter": "conv1's weights with the batch norm's gamma and beta",
     "folded": "conv1's weights with batch norm folded in",
-    "joint": "conv1's weights and the slice of conv2 that reads them",
+    "joint": "conv1's weights and the conv2 weights on their outputs",
 }
 
 
 def clusters_title(found: BlockFilters) -> str:
-    """The finding: how many filters stayed, merged and went."""
-    counts = {fate: found.fates.count(fate) for fate in FATES}
+    """The finding: numbers of filters kept, merged and dropped."""
     after = int(found.labels.max()) + 1
-    text = f"Block {found.block}: {fmt.plural(len(found.labels), 'filter')} became {after}"
-    parts = [f"{count} {'stay' if fate == 'stays' else fate}" for fate, count in counts.items() if count]
-    return f"{text}; {', '.join(parts)}" if after < len(found.labels) else f"Block {found.block} keeps all its filters"
+    if after == len(found.labels):
+        return f"Block {found.block} keeps all its filters"
+    counts = _counts_words({fate: found.fates.count(fate) for fate in FATES})
+    return f"Block {found.block}: {fmt.plural(len(found.labels), 'filter')} became {after}; {counts}"
 
 
 def clusters_notes(found: BlockFilters) -> tuple[str, ...]:
-    """What a reader must know to read the three charts rightly."""
-    looks = (
-        "Tiles are 5 x 5 over RGB: the stem and each filter acting together where every ReLU between is open; block 1 "
-        "reads the stem's 16 channels, not colours. Mid grey is a weight of zero."
+    """How to read the three charts."""
+    tiles = (
+        "Tiles are 5 x 5 over RGB: the stem and each filter combined, with every ReLU between them active, since "
+        f"block 1 reads the stem's {STAGE_WIDTHS[0]} channels. Mid grey is a weight of zero."
         if found.block == 1
-        else "Tiles are the filter's 3 x 3 kernels side by side, one an input channel: white positive, black negative."
+        else "Tiles are the filter's 3 x 3 kernels, one per input channel: white positive, black negative."
     )
-    tree = f"Correlations and tree are of {FEATURE_WORDS[found.features]} in the dense network"
+    tree = f"Correlations and dendrogram: {FEATURE_WORDS[found.features]} in the dense network"
     if found.cut:
-        tree += "; the clusters are this tree cut at the line."
+        tree += "; the clusters are the dendrogram cut at the line."
     elif found.clustered == "kmeans":
-        tree += "; k-means made the clusters, so they need not be a cut of this tree."
+        tree += "; the clusters are those of k-means, so they may not be a cut of the dendrogram."
     elif found.clustered == "ward":
-        tree += "; the run clustered responses to images, so its clusters need not be a cut of this tree."
+        tree += "; the run clustered responses to images, so its clusters may not be a cut of the dendrogram."
     else:
-        tree += "; the run kept and dropped single filters and cut no tree."
-    unknown = ("The record does not tell which filter of a cluster stayed: all count as merged.",)
-    return (looks, tree, *(() if found.known else unknown))
+        tree += "; the run kept or dropped single filters without clustering."
+    unknown = "The record does not contain which filter of a cluster was kept: all count as merged."
+    return (tiles, tree) if found.known else (tiles, tree, unknown)
 
 
 def tiles_data(found: BlockFilters) -> pd.DataFrame:
-    """A row a filter in the order of the clusters: `filter`, `fate`, `into`, `lost`, `tile` (PNG)."""
+    """One row per filter in cluster order: `filter`, `fate`, `into`, `lost`, `tile` (PNG)."""
     rows = [
         {
             "filter": int(each) + 1,
@@ -69,14 +70,13 @@ def tiles_data(found: BlockFilters) -> pd.DataFrame:
 
 
 def tiles_alt(frame: pd.DataFrame) -> str:
-    """The pictures in words."""
-    counts = frame["fate"].value_counts()
-    told = ", ".join(f"{int(counts[fate])} {'stay' if fate == 'stays' else fate}" for fate in FATES if fate in counts)
-    return f"Pictures of {fmt.plural(len(frame), 'filter')}: {told}."
+    """Alternative text of the filter images."""
+    counts = {fate: int((frame["fate"] == fate).sum()) for fate in FATES}
+    return f"Images of {fmt.plural(len(frame), 'filter')}: {_counts_words(counts)}."
 
 
 def correlation_data(found: BlockFilters) -> pd.DataFrame:
-    """A row a pair of filters in the order of the clusters: `filter`, `other`, `correlation`, `together`."""
+    """One row per pair of filters in cluster order: `filter`, `other`, `correlation`, `together`."""
     i, j = (axis.ravel() for axis in np.indices(found.correlation.shape))
     a, b = found.order[i], found.order[j]
     same = (found.labels[a] == found.labels[b]) & (found.labels[a] >= 0)
@@ -86,19 +86,19 @@ def correlation_data(found: BlockFilters) -> pd.DataFrame:
 
 
 def correlation_title(frame: pd.DataFrame) -> str:
-    """The finding: which two filters are most alike."""
+    """The finding: the most similar pair of filters."""
     pairs = frame[frame["filter"] < frame["other"]]
     if pairs.empty:
-        return "There is only one filter"
+        return "Only one filter"
     top = pairs.iloc[int(pairs["correlation"].argmax())]
     return (
-        f"Filters {int(top['filter'])} and {int(top['other'])} are most alike (correlation {top['correlation']:.2f}); "
-        f"half of all pairs are within ±{pairs['correlation'].abs().median():.2f}"
+        f"Filters {int(top['filter'])} and {int(top['other'])} are the most similar (correlation "
+        f"{top['correlation']:.2f}); half of all pairs are within ±{pairs['correlation'].abs().median():.2f}"
     )
 
 
 def correlation_chart(frame: pd.DataFrame) -> Drawing:
-    """A square of cells, blue alike and orange opposite; filters that became one are framed."""
+    """A matrix of cells, blue for positive and orange for negative; filters of one cluster are framed."""
     order = [int(each) for each in dict.fromkeys(frame["filter"])]
     labels: dict[str, Any] = {"labels": len(order) <= 32, "labelFontSize": 9, "labelOverlap": False}
     base = alt.Chart(frame).encode(
@@ -106,33 +106,33 @@ def correlation_chart(frame: pd.DataFrame) -> Drawing:
         y=alt.Y("filter:O", sort=order, title="filter", axis=alt.Axis(**labels)),
         tooltip=[
             "filter:Q", "other:Q", alt.Tooltip("correlation:Q", format="+.2f"),
-            alt.Tooltip("together:N", title="became one"),
+            alt.Tooltip("together:N", title="in one cluster"),
         ],
     )  # fmt: skip
-    scale = alt.Scale(domain=[-1, 0, 1], range=[palette.LOSS, "#FFFFFF", palette.GAIN], interpolate="lab")
     cells = base.mark_rect().encode(
-        color=alt.Color("correlation:Q", scale=scale, legend=alt.Legend(orient="top", gradientLength=200))
+        color=alt.Color("correlation:Q", scale=diverging_scale(1), legend=alt.Legend(orient="top", gradientLength=200))
     )
     frames = base.transform_filter("datum.together && datum.filter != datum.other").mark_rect(
-        filled=False, stroke="#1B2733", strokeWidth=1.2
+        filled=False, stroke=palette.INK, strokeWidth=1.2
     )
     return alt.layer(cells, frames).properties(height=560, description=correlation_alt(frame))
 
 
 def merged(frame: pd.DataFrame) -> bool:
-    """Whether any two different filters became one."""
+    """True where any cluster has several filters."""
     return bool((frame["together"] & (frame["filter"] != frame["other"])).any())
 
 
 def correlation_alt(frame: pd.DataFrame) -> str:
-    """The chart in words."""
+    """Alternative text of the chart."""
     return f"Correlation matrix of {frame['filter'].nunique()} filters, ordered by cluster. {correlation_title(frame)}."
 
 
 def tree_data(found: BlockFilters) -> pd.DataFrame:
-    """Four rows a merge, the corners of its bracket: `merge`, `x`, `height`, `filters`, share `lost`, `done`.
+    """Four rows per merge, the corners of its bracket: `merge`, `x`, `height`, `filters`, share `lost`, `done`.
 
-    `done` tells whether the run put all filters below into one. `cut` is the height of the run's cut, NaN without.
+    `done` is `yes` where all filters of the merge are in one cluster of the run. `cut` is the height of the run's cut,
+    NaN without one.
     """
     n, merges = len(found.labels), found.tree.merges
     spots = {int(leaf): (float(place), 0.0) for place, leaf in enumerate(found.tree.order)}
@@ -155,23 +155,20 @@ def tree_data(found: BlockFilters) -> pd.DataFrame:
 
 
 def tree_title(frame: pd.DataFrame) -> str:
-    """The finding: what the run's merges lost, or how evenly the filters differ."""
+    """The finding: variance lost by the run's merges, or the variance in the dendrogram."""
     merges = frame[frame["corner"] == 0]
     done = merges[merges["done"] == "yes"]
     if done.empty:
-        half = int((merges["lost"].cumsum() <= 0.5).sum())
-        return (
-            f"No filters of this tree were merged; its {half} cheapest of {len(merges)} merges would lose half of "
-            "what sets the filters apart"
-        )
+        half = f"{int((merges['lost'].cumsum() <= 0.5).sum())} lowest of {len(merges)} merges"
+        return f"No filters were merged; the {half} would lose half of the filters' variance"
     return (
-        f"{len(done)} of the tree's {fmt.plural(len(merges), 'merge')} lie within one cluster of this run and lose "
-        f"{fmt.percent(done['lost'].sum())} of what sets the filters apart"
+        f"{len(done)} of {fmt.plural(len(merges), 'merge')} are within one cluster of this run and lose "
+        f"{fmt.percent(done['lost'].sum())} of the filters' variance"
     )
 
 
 def tree_chart(frame: pd.DataFrame) -> Drawing:
-    """The tree, merges that the run made thick and blue, the cut as a dashed line; hover a node for what it loses."""
+    """The dendrogram: the run's merges thick and blue, its cut as a dashed line, the loss of a merge as tooltip."""
     made = alt.Scale(domain=["yes", "no"], range=[palette.BLUE, palette.GREY])
     x = alt.X("x:Q", axis=None)
     y = alt.Y("height:Q", title="distance at the merge (Ward)")
@@ -201,18 +198,22 @@ def tree_chart(frame: pd.DataFrame) -> Drawing:
 
 
 def tree_alt(frame: pd.DataFrame) -> str:
-    """The chart in words."""
+    """Alternative text of the chart."""
     return f"Dendrogram of {frame['merge'].nunique() + 1} filters. {tree_title(frame)}."
 
 
 def _cut(found: BlockFilters) -> float:
-    """Between the last merge that was made and the first that was not; NaN where the clusters are no cut."""
+    """Height between the last merge of the run and the next one; NaN where the clusters are not a cut."""
     heights, kept = found.tree.merges[:, 2], int(found.labels.max()) + 1
     made = len(found.labels) - kept
     if not found.cut or not 0 < made < len(found.labels):
         return float("nan")
     above = heights[made] if made < len(heights) else heights[-1] * 1.05
     return float((heights[made - 1] + above) / 2)
+
+
+def _counts_words(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {'kept' if fate == 'stays' else fate}" for fate, count in counts.items() if count)
 
 
 def _into(found: BlockFilters, each: int) -> str:
@@ -225,8 +226,10 @@ def _into(found: BlockFilters, each: int) -> str:
 
 def _lost_words(found: BlockFilters, each: int) -> str:
     label = int(found.labels[each])
-    if label < 0 or found.fates[each] == "stays":
-        if found.losses is None or found.fates[each] == "stays":
-            return "nothing" if found.fates[each] == "stays" else "not stored by this run"
-        return f"{fmt.percent(float(found.losses[each]), 2)} of what the block adds"
-    return f"{fmt.percent(float(found.cluster_lost[label]), 2)} of what sets the filters apart, by the whole cluster"
+    if found.fates[each] == "stays":
+        return "nothing"
+    if label < 0:
+        if found.losses is None:
+            return "not stored by this run"
+        return f"{fmt.percent(float(found.losses[each]), 2)} of the block's residual"
+    return f"{fmt.percent(float(found.cluster_lost[label]), 2)} of the filters' variance, by the whole cluster"

@@ -1,4 +1,4 @@
-"""What each layer costs, dense against pruned."""
+"""Parameters and MACs per layer, dense against pruned."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from roboreg_core.charts.base import Drawing
 from roboreg_core.runs.metric_pairs import layer_rows
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt
+from roboreg_core.wording.run_metrics import METRICS
 
-WORDS = {"parameters": "parameters", "macs": "MACs"}
+WORDS = {field: METRICS[field].label for field in ("parameters", "macs")}
 
 
 def layers_data(record: Record, baseline: Record | None = None) -> pd.DataFrame:
-    """A row a layer: its parameters and MACs in the dense and in the pruned network, and the share that stays.
+    """One row per layer: parameters and MACs of the dense and of the pruned network, and the share kept.
 
-    Where another run is the baseline, `parameters_baseline` and `macs_baseline` are its pruned network's.
+    `parameters_baseline` and `macs_baseline` are those of the pruned network of a `baseline` run.
     """
     frame = pd.DataFrame(layer_rows(record))
     if baseline is not None:
@@ -28,18 +29,18 @@ def layers_data(record: Record, baseline: Record | None = None) -> pd.DataFrame:
 
 
 def layers_title(frame: pd.DataFrame, field: str) -> str:
-    """The finding: what is left, and which layer holds most of it."""
+    """The finding: the share kept, and the largest layer."""
     kept = frame[field].sum() / frame[f"{field}_dense"].sum()
     top = frame.iloc[int(frame[field].argmax())]
     share = top[field] / frame[field].sum()
     return (
-        f"{fmt.percent(kept)} of the {WORDS[field]} are left; {top['layer']} has the most, "
+        f"{fmt.percent(kept)} of the {WORDS[field]} are kept; {top['layer']} has the most, "
         f"{fmt.percent(share, 0)} of the pruned network's"
     )
 
 
 def layers_chart(frame: pd.DataFrame, field: str = "parameters") -> Drawing:
-    """A bar a layer: an outline as long as the dense layer, filled as far as the pruned one."""
+    """One bar per layer: the dense layer as outline, the pruned one filled."""
     order = list(frame["layer"])
     base = alt.Chart(frame).encode(
         y=alt.Y("layer:N", sort=order, title=None),
@@ -63,5 +64,5 @@ def layers_chart(frame: pd.DataFrame, field: str = "parameters") -> Drawing:
 
 
 def layers_alt(frame: pd.DataFrame, field: str) -> str:
-    """The chart in words."""
+    """Alternative text of the chart."""
     return f"Bars of {WORDS[field]} for each of {len(frame)} layers, dense and pruned. {layers_title(frame, field)}."

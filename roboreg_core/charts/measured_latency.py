@@ -1,4 +1,4 @@
-"""How long the dense and the pruned network take, as measured: latency of one image, throughput of a batch."""
+"""Measured latency of one image and throughput of a batch, dense against pruned."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ NETWORKS = {"dense": "dense", "final": "pruned"}
 
 
 def latency_data(record: Record, speeds: Mapping[int, tuple[Speed, Speed]] | None = None) -> pd.DataFrame:
-    """A row a network and batch: milliseconds a batch and images a second, each median, 10th and 90th percentile.
+    """One row per network and batch size: milliseconds per batch and images per second, median and percentiles.
 
-    The networks are the run's `dense` and `pruned` ones; with `speeds`, batch -> (this run, another), they are
-    `baseline` and `this run`.
+    The networks are the run's `dense` and `pruned` ones or, with `speeds` (batch -> this run, baseline), `baseline`
+    and `this run`.
     """
     if speeds is None:
         timed = [(key.split("_", 1)[0], Speed.of(timing)) for key, timing in record.result["latency"].items()]
@@ -33,32 +33,29 @@ def latency_data(record: Record, speeds: Mapping[int, tuple[Speed, Speed]] | Non
 
 
 def latency_title(frame: pd.DataFrame) -> str:
-    """The finding: how much faster, one image at a time and in batches, and whether the spreads overlap."""
+    """The finding: the speed-up for each batch size, where the spreads do not overlap."""
     first, second = _networks(frame)
     parts = []
     for batch, rows in frame.groupby("batch"):
         before, now = (rows[rows["network"] == name].iloc[0] for name in (first, second))
-        what = "one image" if batch == 1 else f"a batch of {batch}"
+        size = "one image" if batch == 1 else f"batch of {batch}"
         ratio = before["milliseconds"] / now["milliseconds"]
         apart = (
             now["milliseconds_high"] < before["milliseconds_low"]
             or before["milliseconds_high"] < now["milliseconds_low"]
         )
-        if not apart:
-            parts.append(f"{what} takes no measurably other time than before: the spreads overlap")
-        else:
-            parts.append(f"{what} is {ratio:.2f} times as fast as {'dense' if first == 'dense' else f'the {first}'}")
-    text = "; ".join(parts)
-    return text[:1].upper() + text[1:]
+        change = f"{ratio:.2f} times as fast as the {'dense network' if first == 'dense' else first}"
+        parts.append(f"{size}: {change if apart else 'no measurable latency change (the spreads overlap)'}")
+    return fmt.sentence_case("; ".join(parts))
 
 
 def latency_chart(frame: pd.DataFrame, batch: int = 1) -> Drawing:
-    """A point a network at its median with a line from the 10th to the 90th percentile, for one size of batch."""
+    """One bar per network at its median, with a line from the 10th to the 90th percentile, for one batch size."""
     field = "milliseconds" if batch == 1 else "images_per_second"
     title = (
-        "latency of one image, ms (less is better)"
+        "latency of one image, ms (lower is better)"
         if batch == 1
-        else f"images a second, batch {batch} (more is better)"
+        else f"images per second, batch of {batch} (higher is better)"
     )
     base = alt.Chart(frame[frame["batch"] == batch]).encode(
         y=alt.Y("network:N", sort=_networks(frame), title=None),
@@ -82,7 +79,7 @@ def latency_chart(frame: pd.DataFrame, batch: int = 1) -> Drawing:
 
 
 def latency_depends(frame: pd.DataFrame) -> str:
-    """What the timings depend on."""
+    """Conditions of the timings: device, threads, precision, repeats."""
     row = frame.iloc[0]
     repeats = " and ".join(f"{int(each)}" for each in dict.fromkeys(frame["repeats"]))
     return (
@@ -92,5 +89,5 @@ def latency_depends(frame: pd.DataFrame) -> str:
 
 
 def _networks(frame: pd.DataFrame) -> list[str]:
-    """The network to compare with, then the run's."""
+    """The baseline, then the run's network."""
     return sorted(frame["network"].unique())

@@ -1,84 +1,95 @@
-"""Colours and markers that are told apart with every common colour blindness, on white and on the dark theme alike.
+"""Colours and markers, distinguishable with every common colour blindness on the light and the dark theme.
 
-A run gets its colour from its identity, so that it looks the same on every page.
+A run's colour follows from its id, so it is the same on every page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from roboreg_core.store.records import Record
 
+
+class Theme(NamedTuple):
+    """Colours of pages and reports; `gain` and `loss` are text colours with a contrast of at least 4.5 to `paper`."""
+
+    paper: str
+    ink: str
+    soft: str
+    line: str
+    panel: str
+    gain: str
+    loss: str
+
+
+# As in .streamlit/config.toml.
+LIGHT = Theme("#FFFFFF", "#1B2733", "#55626F", "#CBD5DF", "#F3F6F9", "#00609A", "#A84A00")
+DARK = Theme("#12181F", "#E8EDF2", "#A9B6C3", "#3A4755", "#1D2630", "#7CC4EE", "#FFA469")
+WHITE, INK = LIGHT.paper, LIGHT.ink
 # Mid tones after Okabe and Ito, each with a contrast of at least 3 to 1 to both backgrounds.
 BLUE, ORANGE, GREY = "#2B83BF", "#C97B00", "#7C8894"
 RUN_COLOURS = (BLUE, ORANGE, "#00916A", "#D55E00", "#B5628E", "#7A7A00", "#5C6BC0", "#A0522D")
-# One a colour, so that the first eight runs are told apart without colours too.
-RUN_MARKERS = (
-    "circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-left", "triangle-right",
-)  # fmt: skip
+# Filled and hollow character of each marker; one marker per colour, so that eight runs differ in greyscale too.
+MARKER_CHARACTERS = {
+    "circle": "\u25cf\u25cb",
+    "square": "\u25a0\u25a1",
+    "triangle-up": "\u25b2\u25b3",
+    "diamond": "\u25c6\u25c7",
+    "cross": "\u271a\u2719",
+    "triangle-down": "\u25bc\u25bd",
+    "triangle-left": "\u25c0\u25c1",
+    "triangle-right": "\u25b6\u25b7",
+}
+RUN_MARKERS = tuple(MARKER_CHARACTERS)
 GAIN, LOSS = BLUE, ORANGE
-# Behind a figure that may be chance.
-NOISE = "#E4E7EA"
-# Light and dark in turn, so that neighbours differ in greyscale.
+# Cells of a matrix: full depth, not significant, and text on the latter.
+CELL, NOISE, NOISE_INK = "#1E6DA8", "#E4E7EA", "#59636E"
+# Alternately light and dark, so that neighbours differ in greyscale.
 BAND_COLOURS = {
     "kept": "#D3DAE0",
     "recovered": "#9CCBEA",
     "lost": "#A34A00",
     "broken": "#F2A33A",
-    "gained": "#1E6DA8",
+    "gained": CELL,
     "passing": "#E3CFA0",
-    "never": "#59636E",
+    "never": NOISE_INK,
 }
-BAND_INKS = {**dict.fromkeys(BAND_COLOURS, "#1B2733"), **dict.fromkeys(("lost", "gained", "never"), "#FFFFFF")}
+BAND_INKS = {**dict.fromkeys(BAND_COLOURS, INK), **dict.fromkeys(("lost", "gained", "never"), WHITE)}
 STAGE_COLOURS = {"dense": GREY, "baseline": GREY, "pruned": ORANGE, "tuned": BLUE}
 STAGE_MARKERS = {"dense": "diamond", "baseline": "square", "pruned": "triangle-down", "tuned": "circle"}
 
 
 class Style(NamedTuple):
-    """How a run is drawn, on every page."""
+    """Colour and marker of a run."""
 
     colour: str
     marker: str
 
 
 def styles(records: Sequence[Record]) -> dict[str, Style]:
-    """Style of each run by its id; pass all runs there are, so that a filter changes no run's style."""
+    """Style of each run by its id; pass all runs, so that a filter changes no style."""
     return run_styles([record.id for record in sorted(records, key=lambda each: (each.created, each.id))])
 
 
 def run_styles(runs: Sequence[str]) -> dict[str, Style]:
-    """Colour and marker for each of these runs' ids, given oldest first: all runs there are, whatever is shown.
+    """Style by run id; ids are given oldest first. Up to 64 runs differ, and a new run changes no older style.
 
-    Up to 64 runs differ; a new run changes no older one's style.
+    A run takes the colour of its id's hash, or the next unused one; after eight runs all colours are unused again.
     """
     found: dict[str, Style] = {}
-    used = dict.fromkeys(RUN_COLOURS, 0)
-    for run, colour in run_colours(runs).items():
-        place = RUN_COLOURS.index(colour) + used[colour]
-        found[run] = Style(colour, RUN_MARKERS[place % len(RUN_MARKERS)])
-        used[colour] += 1
+    unused: list[int] = []
+    for number, run in enumerate(runs):
+        unused = unused or list(range(len(RUN_COLOURS)))
+        wanted = _hash(run) % len(RUN_COLOURS)
+        place = min(unused, key=lambda each: (each - wanted) % len(RUN_COLOURS))
+        unused.remove(place)
+        marker = RUN_MARKERS[(place + number // len(RUN_COLOURS)) % len(RUN_MARKERS)]
+        found[run] = Style(RUN_COLOURS[place], marker)
     return found
 
 
-def run_colours(runs: Iterable[str]) -> dict[str, str]:
-    """A colour for each of these runs' ids, given oldest first.
-
-    Each takes the colour that its id asks for, or the next that is still free; once all are taken they are given out
-    anew. So up to eight runs differ, and a new run changes no older one's colour.
-    """
-    colours: dict[str, str] = {}
-    free: list[str] = []
-    for run in runs:
-        free = free or list(RUN_COLOURS)
-        wanted = _number(run) % len(RUN_COLOURS)
-        turned = RUN_COLOURS[wanted:] + RUN_COLOURS[:wanted]
-        colours[run] = next(colour for colour in turned if colour in free)
-        free.remove(colours[run])
-    return colours
-
-
-def _number(run: str) -> int:
+def _hash(run: str) -> int:
     try:
         return int(run[:8], 16)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Precision, recall and F1 of each class, dense against a later stage."""
+"""Precision, recall and F1 per class, of a stage against the baseline."""
 
 from __future__ import annotations
 
@@ -9,45 +9,47 @@ import altair as alt
 import pandas as pd
 
 from roboreg_core.charts import palette
-from roboreg_core.charts.base import Drawing
+from roboreg_core.charts.base import PERCENT_AXIS, Drawing
+from roboreg_core.runs import metric_pairs
 from roboreg_core.runs.summary import Summary
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts
+from roboreg_core.wording.verdicts import verdict_words
 
-MEASURES = ("precision", "recall", "f1")
+MEASURES = metric_pairs.MEASURES
 
 
 def changes_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """The rows of `runs.figures.report_rows` as a table, each measure's change to the baseline beside it."""
+    """The rows of `metric_pairs.report_rows` as a table, each metric followed by its change."""
     beside = [column for measure in MEASURES for column in (measure, f"{measure}_change")]
     return pd.DataFrame(rows)[["name", *beside, "support"]].rename(columns={"name": "class"})
 
 
 def verdicts_table(summary: Summary, stage: str) -> pd.DataFrame:
-    """The report as scikit-learn lays it out, with changes, and the paired verdict on accuracy and on each recall.
+    """The classification report in scikit-learn's layout, with changes and verdicts of the paired test.
 
-    Accuracy stands in the column of F1. Precision, F1 and the averages are not tested: their verdict is empty.
+    The accuracy is in the column of F1. Verdicts are on accuracy and on each class's recall.
     """
     paired = summary.paired[stage]
     table = changes_table(summary.reports[stage])
-    table["verdict"] = [*(each.verdict.words for each in paired.per_class), "", ""]
+    table["verdict"] = [*(verdict_words(each.verdict) for each in paired.per_class), "", ""]
     now = run_facts.report_of(summary.record, stage)
-    whole: dict[str, Any] = {
+    overall: dict[str, Any] = {
         "class": "accuracy", "f1": now["accuracy"], "f1_change": paired.verdict.difference,
-        "support": now["images"], "verdict": paired.verdict.words,
+        "support": now["images"], "verdict": verdict_words(paired.verdict),
     }  # fmt: skip
     classes = len(summary.classes)
-    return pd.concat([table[:classes], pd.DataFrame([whole]), table[classes:]], ignore_index=True)[table.columns]
+    return pd.concat([table[:classes], pd.DataFrame([overall]), table[classes:]], ignore_index=True)[table.columns]
 
 
 def classes_data(record: Record, stage: str, baseline: dict[str, Any] | None = None) -> pd.DataFrame:
-    """A row a class and stage (dense and `stage`): `class`, `stage`, `recall`, and its `change` from the first on.
+    """One row per class and network: `class`, `stage`, `recall`, and the `change` from the first network.
 
-    `baseline` is the report of another network to begin with in place of the dense one.
+    The networks are `stage` and before it the dense one, or `baseline`, another network's report.
     """
     reports = {"dense" if baseline is None else "baseline": baseline or run_facts.report_of(record, "dense")}
     reports[stage] = run_facts.report_of(record, stage)
-    before, chosen = (next(iter(reports.values()))["per_class"], reports[stage]["per_class"])
+    before, chosen = next(iter(reports.values()))["per_class"], reports[stage]["per_class"]
     change = {row["name"]: row["recall"] - old["recall"] for old, row in zip(before, chosen, strict=True)}
     return pd.DataFrame(
         {"class": row["name"], "stage": each, "recall": row["recall"], "change": change[row["name"]]}
@@ -57,22 +59,22 @@ def classes_data(record: Record, stage: str, baseline: dict[str, Any] | None = N
 
 
 def classes_title(frame: pd.DataFrame) -> str:
-    """The finding: which class lost most, and which is hardest."""
+    """The finding: the class with the lowest recall, and the largest loss."""
     last = frame[frame["stage"] == frame["stage"].iloc[-1]]
-    hardest = last.iloc[int(last["recall"].argmin())]
-    worst = f"{str(hardest['class']).capitalize()} is the hardest class, {fmt.percent(hardest['recall'])} recalled"
+    worst = last.iloc[int(last["recall"].argmin())]
+    lowest = f"{str(worst['class']).capitalize()} has the lowest recall, {fmt.percent(worst['recall'])}"
     lost = last.iloc[int(last["change"].argmin())]
     if lost["change"] >= 0:
-        return f"{worst}; no class lost recall"
-    return f"{worst}; {lost['class']} changed most for the worse, {fmt.signed_points(lost['change'])}"
+        return f"{lowest}; no class lost recall"
+    return f"{lowest}; {lost['class']} lost most, {fmt.signed_points(lost['change'])}"
 
 
 def classes_chart(frame: pd.DataFrame) -> Drawing:
-    """A line a class from its dense recall to the chosen stage's."""
+    """One line per class from the first network's recall to the second's."""
     stages = list(dict.fromkeys(frame["stage"]))
     order = list(dict.fromkeys(frame["class"]))
     y = alt.Y("class:N", sort=order, title=None)
-    x = alt.X("recall:Q", title="recall: share of the class found", axis=alt.Axis(format=".0%", tickMinStep=0.01))
+    x = alt.X("recall:Q", title="recall", axis=PERCENT_AXIS)
     base = alt.Chart(frame)
     lines = base.mark_line(color=palette.GREY, strokeWidth=2, opacity=0.6).encode(x=x, y=y, detail="class:N")
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
@@ -91,8 +93,8 @@ def classes_chart(frame: pd.DataFrame) -> Drawing:
 
 
 def classes_alt(frame: pd.DataFrame) -> str:
-    """The chart in words."""
-    return f"Recall of each of the ten classes, {' and '.join(dict.fromkeys(frame['stage']))}. {classes_title(frame)}."
+    """Alternative text of the chart."""
+    return f"Recall per class, {' and '.join(dict.fromkeys(frame['stage']))}. {classes_title(frame)}."
 
 
 def _scale(channel: Any, stages: list[str], table: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Pictures as data addresses, which a chart or a page carries with it."""
+"""Images as `data:` URLs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 
 def png_address(picture: np.ndarray, scale: int = 1) -> str:
-    """A uint8 picture (height, width, 3) as a PNG in a `data:` address, each pixel `scale` pixels wide and high."""
+    """A uint8 image (height, width, 3) as a PNG in a `data:` URL, enlarged by an integer `scale`."""
     height, width = picture.shape[:2]
     image = Image.fromarray(picture)
     if scale > 1:

@@ -1,4 +1,4 @@
-"""Measured points by any two of their variables: what a cell of the correlations is made of."""
+"""Scatter of measured points over two variables, the data behind one correlation."""
 
 from __future__ import annotations
 
@@ -14,25 +14,23 @@ from roboreg_core.charts.correlation_heatmap import KIND_WORDS
 from roboreg_core.correlation.correlations import KINDS, Correlation
 from roboreg_core.correlation.variables import BLOCK_NAMES, STAGE_NAMES, WORDS, columns
 from roboreg_core.wording import fmt
-from roboreg_core.wording.correlation_findings import ACCURACY_WORDS, told
+from roboreg_core.wording.correlation_findings import ACCURACY_WORDS, with_interval
+from roboreg_core.wording.run_metrics import METRICS
 
-# Name of the selection; its field is `record`, the record that a point was read from.
+# Name of the selection; its field is `record`, the id of the point's record.
 SELECTION = "point"
 AXES: dict[str, tuple[str, str]] = {
-    **{name: (f"width of stage {stage} ({name}), quarters", "~g") for stage, name in enumerate(STAGE_NAMES, start=1)},
-    **{name: (f"clusters in {name}", "d") for name in BLOCK_NAMES},
-    "pruned validation": ("accuracy after pruning, validation images", ".0%"),
-    "pruned test": ("accuracy after pruning, test images", ".0%"),
-    "tuned validation": ("accuracy after fine-tuning, validation images", ".0%"),
-    "tuned test": ("accuracy after fine-tuning, test images", ".0%"),
-    "parameters": ("parameters", "~s"),
-    "macs": ("MACs an image", "~s"),
+    **{name: (f"width of stage {stage} ({name}) in quarters", "~g") for stage, name in enumerate(STAGE_NAMES, start=1)},
+    **{name: (f"filters kept in {name}", "d") for name in BLOCK_NAMES},
+    **{name: (words, ".0%") for name, words in ACCURACY_WORDS.items()},
+    "parameters": (METRICS["parameters"].axis, "~s"),
+    "macs": (METRICS["macs"].axis, "~s"),
     "latency": ("latency of a batch, seconds", "~g"),
 }
 
 
 def scatter_points_data(table: pd.DataFrame, one: str, other: str, variables: str = "") -> pd.DataFrame:
-    """A row a point of `analysis.points.frame` that has both: `x` (one), `y` (other), seed, schedule and record."""
+    """One row per point that has both variables: `x` (one), `y` (other), seed, schedule, record."""
     points = columns(table, variables)
     frame = pd.DataFrame(
         {"x": points[one], "y": points[other], **{name: points[name] for name in ("seed", "schedule", "record")}}
@@ -44,12 +42,13 @@ def scatter_points_title(found: Correlation, one: str, other: str) -> str:
     """The finding: both correlations with their intervals."""
     cells = {kind: found.cells[kind][one][other] for kind in KINDS}
     values = " and ".join(
-        f"{KIND_WORDS[kind]} {told(cell)}{'' if cell.is_clear else ', unclear'}" for kind, cell in cells.items()
+        f"{KIND_WORDS[kind]} {with_interval(cell)}{'' if cell.is_clear else ', not significant'}"
+        for kind, cell in cells.items()
     )
     n = cells[KINDS[0]].n
-    held = f"; {WORDS[found.given]} held equal there, not in the points" if found.given else ""
-    names = f"{_spoken(one)} and {_spoken(other)}"
-    return f"{names[:1].upper()}{names[1:]}: {values}, from {fmt.plural(n, 'schedule')}{held}"
+    control = f", controlling for {WORDS[found.given]}, unlike the points" if found.given else ""
+    names = fmt.sentence_case(f"{_words(one)} and {_words(other)}")
+    return f"{names}: {values}, n = {fmt.plural(n, 'schedule')}{control}"
 
 
 def scatter_points_chart(
@@ -58,11 +57,11 @@ def scatter_points_chart(
     other: str,
     dense: Mapping[str, float] | None = None,
     chosen: Chosen = (),
-    ink: str = "#1B2733",
+    ink: str = palette.INK,
 ) -> Drawing:
-    """Points to click (selection `point`, field `record`), with the dense network's accuracy where an axis has one.
+    """Points to click (selection `point`, field `record`), with the dense network's accuracy as a rule.
 
-    `dense` gives the dense network's accuracy by column, e.g. `pruned test`.
+    `dense` has that accuracy by variable, e.g. `pruned test`.
     """
     titles = {"x": AXES[one], "y": AXES[other]}
     base = alt.Chart(frame).encode(
@@ -85,11 +84,11 @@ def scatter_points_chart(
 
 
 def scatter_points_alt(frame: pd.DataFrame, one: str, other: str) -> str:
-    """The chart in words."""
+    """Alternative text of the chart."""
     return f"Scatter of {AXES[other][0]} against {AXES[one][0]}: {fmt.plural(len(frame), 'point')}."
 
 
-def _spoken(name: str) -> str:
+def _words(name: str) -> str:
     return ACCURACY_WORDS.get(name, WORDS[name])
 
 
@@ -100,7 +99,7 @@ def _axis(kind: Any, field: str, title: str, form: str) -> Any:
 
 
 def _fine(form: str) -> str:
-    """The format of a value where there is room for it."""
+    """The format of a value in a tooltip."""
     return {".0%": ".2%", "~s": ","}.get(form, ".4~g")
 
 

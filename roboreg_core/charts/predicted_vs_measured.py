@@ -1,4 +1,4 @@
-"""Predicted against measured: how far predictions lie off, and whether their intervals held."""
+"""Predicted against measured accuracy, and the coverage of the prediction intervals."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from roboreg_core.charts import palette
-from roboreg_core.charts.base import Drawing
+from roboreg_core.charts.base import PERCENT_AXIS, Drawing
 from roboreg_core.prediction.accuracy_predictor import LEVEL
 from roboreg_core.prediction.forecast import PredictionScore, ScoredPrediction
 from roboreg_core.wording import fmt
@@ -16,14 +16,14 @@ from roboreg_core.wording import fmt
 COLUMNS = [
     "schedule", "stage", "images", "predicted", "low", "high", "measured", "error", "held", "kind", "record", "reason",
 ]  # fmt: skip
-# Names of the selection by click; its field is `record`.
+# Name of the selection; its field is `record`.
 SELECTION = "scored"
-HELD, MISSED = "interval held", "interval missed"
+HELD, MISSED = "inside the interval", "outside the interval"
 _MARKS = {"run": "circle", "point": "diamond"}
 
 
 def prediction_data(rows: Sequence[ScoredPrediction]) -> pd.DataFrame:
-    """A row a scored prediction, see `explore.forecast.ScoredPrediction`; `kind` tells runs from other points."""
+    """One row per scored prediction; `kind` is `run` or `point`."""
     return pd.DataFrame(
         [
             {
@@ -47,48 +47,47 @@ def prediction_data(rows: Sequence[ScoredPrediction]) -> pd.DataFrame:
 
 
 def prediction_title(frame: pd.DataFrame) -> str:
-    """The finding: the mean error, and how often the interval held."""
+    """The finding: mean error and coverage of the intervals."""
     if frame.empty:
         return "No prediction has been measured yet"
     held = int((frame["held"] == HELD).sum())
     return (
-        f"Predictions were off by {100 * frame['error'].abs().mean():.1f}{fmt.NBSP}points on average; "
-        f"the {fmt.percent(LEVEL, 0)} interval held in {held} of {len(frame)}"
+        f"Mean error {fmt.points(frame['error'].abs().mean())}; {held} of {len(frame)} intervals "
+        f"({fmt.percent(LEVEL, 0)}) contained the measured value"
     )
 
 
 def score_words(score: PredictionScore | None) -> str:
-    """The same of a score, in a sentence for beside a prediction."""
+    """Mean error and coverage so far, shown beside a prediction."""
     if score is None:
         return "No prediction of this kind has been measured yet"
     return (
-        f"So far off by {100 * score.mean_error:.1f}{fmt.NBSP}points on average, interval held in "
-        f"{fmt.percent(score.held, 0)} of {score.n}"
+        f"Mean error so far {fmt.points(score.mean_error)}; {fmt.percent(score.held, 0)} of {score.n} intervals "
+        "contained the measured value"
     )
 
 
 def prediction_words(mean: float, low: float, high: float) -> str:
-    """`86.2 % (83.9 to 88.1)`."""
+    """`86.2 % (83.9 to 88.1)`: a prediction with its interval."""
     return f"{fmt.percent(mean)} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def prediction_chart(frame: pd.DataFrame) -> Drawing:
-    """A mark a prediction with its interval, on the line where it was right; orange where the interval missed.
+    """One mark per prediction with its interval, orange outside of it; the diagonal is a perfect prediction.
 
-    Circles are runs, diamonds points that are none. A click is the selection `scored` by `record`.
+    Circles are runs, diamonds other points. A click is the selection `scored` by `record`.
     """
     low, high = _range(frame)
     scale = alt.Scale(domain=[low, high], nice=False)
-    axis = alt.Axis(format=".0%", tickMinStep=0.01)
-    x = alt.X("predicted:Q", title="predicted accuracy", scale=scale, axis=axis)
-    y = alt.Y("measured:Q", title="measured accuracy", scale=scale, axis=axis)
+    x = alt.X("predicted:Q", title="predicted accuracy", scale=scale, axis=PERCENT_AXIS)
+    y = alt.Y("measured:Q", title="measured accuracy", scale=scale, axis=PERCENT_AXIS)
     colour = alt.Color(
         "held:N",
         scale=alt.Scale(domain=[HELD, MISSED], range=[palette.BLUE, palette.ORANGE]),
         legend=alt.Legend(title=None, orient="top", symbolOpacity=1),
     )
-    right = alt.Chart(pd.DataFrame({"predicted": [low, high], "measured": [low, high]}))
-    line = right.mark_line(color=palette.GREY, strokeDash=[6, 4]).encode(x=x, y=y)
+    diagonal = alt.Chart(pd.DataFrame({"predicted": [low, high], "measured": [low, high]}))
+    line = diagonal.mark_line(color=palette.GREY, strokeDash=[6, 4]).encode(x=x, y=y)
     base = alt.Chart(frame).encode(y=y, color=colour)
     bars = base.mark_rule(opacity=0.35, strokeWidth=1.5).encode(
         x=alt.X("low:Q", title="predicted accuracy"), x2="high:Q"
@@ -106,7 +105,7 @@ def prediction_chart(frame: pd.DataFrame) -> Drawing:
 
 
 def prediction_alt(frame: pd.DataFrame) -> str:
-    """The chart in words."""
+    """Alternative text of the chart."""
     stages = " and ".join(sorted(frame["stage"].unique())) or "no"
     return f"Predicted against measured accuracy of {len(frame)} {stages} networks. {prediction_title(frame)}."
 

@@ -1,4 +1,4 @@
-"""Each class's recall from the baseline to each compared run, one little slope a run."""
+"""Recall per class, from the baseline to each compared run."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import altair as alt
 import pandas as pd
 
 from roboreg_core.charts import palette
-from roboreg_core.charts.base import Drawing
+from roboreg_core.charts.base import RATE, Drawing
 from roboreg_core.runs.comparison import Comparison
 from roboreg_core.wording import fmt, run_facts
+from roboreg_core.wording.verdicts import verdict_words
 
 SIDES = ("baseline", "run")
 
 
 def slopes_data(comparison: Comparison, styles: Mapping[str, palette.Style] | None = None) -> pd.DataFrame:
-    """Two rows a run and class: `run`, `label`, `class`, `side`, `recall`, `change`, `verdict`, `colour`, `marker`."""
+    """Two rows per run and class, one per `side`: `recall`, its `change` and `verdict`, and the run's style."""
     records = [row.record for row in comparison.rows]
     styles, labels = styles or palette.styles(records), run_facts.labels(records)
     return pd.DataFrame(
@@ -27,50 +28,45 @@ def slopes_data(comparison: Comparison, styles: Mapping[str, palette.Style] | No
             "side": side,
             "recall": pair.value if side == "run" else pair.baseline,
             "change": pair.difference,
-            "verdict": flips.verdict.words,
+            "verdict": verdict_words(flips.verdict),
             "is_real": flips.verdict.is_real,
             "colour": styles[row.record.id].colour,
             "marker": styles[row.record.id].marker,
         }
         for row in comparison.rows
-        if row.record.id != comparison.baseline  # it stands on the left of every other
+        if row.record.id != comparison.baseline
         for name, pair, flips in zip(comparison.classes, row.recalls, row.paired.per_class, strict=True)
         for side in SIDES
     )
 
 
 def slopes_title(frame: pd.DataFrame) -> str:
-    """The finding: which class really lost most, and in how many runs it did."""
+    """The finding: the class with the largest significant loss, and the number of runs that have one."""
     ends = frame[frame["side"] == "run"]
     lost = ends[ends["is_real"] & (ends["change"] < 0)]
     if lost.empty:
-        return "No class lost more recall than noise in any run"
+        return "No class lost recall significantly in any run"
     worst = lost.iloc[int(lost["change"].argmin())]
     runs, hit = ends["run"].nunique(), lost.loc[lost["class"] == worst["class"], "run"].nunique()
     return (
-        f"{str(worst['class']).capitalize()} lost most, {fmt.signed_points(worst['change'])} in {worst['label']}, "
-        f"and really lost in {hit} of {fmt.plural(runs, 'run')}"
+        f"{str(worst['class']).capitalize()} lost most recall, {fmt.signed_points(worst['change'])} in "
+        f"{worst['label']}; its loss is significant in {hit} of {fmt.plural(runs, 'run')}"
     )
 
 
 def slopes_chart(frame: pd.DataFrame, with_legend: bool = True) -> Drawing:
-    """For each class a line a run: the baseline's recall on the left, the run's on the right, where its marker is.
+    """For each class one line per run: the baseline's recall on the left, the run's recall and marker on the right.
 
-    Without a legend where the page tells the runs beside the chart.
+    `with_legend` is False where the page has a legend of its own.
     """
     order = list(dict.fromkeys(frame["class"]))
     legend = alt.Legend(title=None, orient="top", columns=3, labelLimit=260) if with_legend else None
-    # The legend takes part of it.
+    # With three entries per row of the legend.
     height = 340 + (24 * -(-frame["run"].nunique() // 3) if with_legend else 0)
     base = alt.Chart(frame).encode(
         x=alt.X("class:N", sort=order, title=None, axis=alt.Axis(labelAngle=0), scale=alt.Scale(paddingInner=0.35)),
         xOffset=alt.XOffset("side:N", sort=list(SIDES)),
-        y=alt.Y(
-            "recall:Q",
-            title="recall",
-            axis=alt.Axis(format=".0%", tickMinStep=0.01),
-            scale=alt.Scale(zero=False, nice=True),
-        ),
+        y=alt.Y("recall:Q", title="recall", **RATE),
         color=alt.Color("label:N", scale=_scale(frame, "colour"), legend=legend),
     )
     lines = base.mark_line(strokeWidth=2, opacity=0.8).encode(detail=["run:N", "class:N"])
@@ -92,9 +88,9 @@ def slopes_chart(frame: pd.DataFrame, with_legend: bool = True) -> Drawing:
 
 
 def slopes_alt(frame: pd.DataFrame) -> str:
-    """The chart in words."""
-    runs = frame["run"].nunique()
-    return f"Recall of the ten classes, from the baseline to {fmt.plural(runs, 'run')}. {slopes_title(frame)}."
+    """Alternative text of the chart."""
+    classes, runs = frame["class"].nunique(), fmt.plural(frame["run"].nunique(), "run")
+    return f"Recall of {classes} classes, from the baseline to {runs}. {slopes_title(frame)}."
 
 
 def _scale(frame: pd.DataFrame, column: str) -> alt.Scale:

@@ -1,8 +1,8 @@
-"""Every two of up to six variables: scatters below the diagonal, Pearson's correlations above it."""
+"""Scatter matrix of up to six variables, with Pearson's correlations above the diagonal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import altair as alt
 import pandas as pd
@@ -15,17 +15,17 @@ from roboreg_core.correlation.correlations import PEARSON, Correlation
 from roboreg_core.correlation.variables import ACCURACIES, WORDS, columns, settings_of
 from roboreg_core.errors import SpecError
 from roboreg_core.wording import fmt
-from roboreg_core.wording.correlation_findings import number, told
+from roboreg_core.wording.correlation_findings import number, with_interval
 
 MOST = 6
-# More points are drawn evenly thinned: fifteen scatters of them would be slow and black.
+# More points are thinned evenly: 15 panels of them would be slow to draw and hard to read.
 MOST_POINTS = 400
 _MARGIN = 0.09
 _PARTS = ["part", "x", "y", "text", "row", "column", "schedule", "record"]
 
 
 def shown_names(found: Correlation) -> tuple[str, ...]:
-    """The variables to begin with: the three widths that move with accuracy most, that accuracy, parameters, MACs."""
+    """Default variables: the three widths that correlate most with accuracy, that accuracy, parameters, MACs."""
     settings = list(settings_of(found.names))
     if found.accuracy:
         cells = found.cells[PEARSON]
@@ -38,13 +38,22 @@ def shown_names(found: Correlation) -> tuple[str, ...]:
 def scatter_matrix_data(
     table: pd.DataFrame, found: Correlation, names: Sequence[str], variables: str = ""
 ) -> pd.DataFrame:
-    """What is drawn, a row a mark: `part` is `point` (below the diagonal), `name` (on it) or `value` (above it).
+    """One row per mark: `part` is `point` (below the diagonal), `name` (on it) or `value` (above it).
 
-    `x` and `y` count panels from the upper left corner. `table` is what `found` was computed from. Raises `SpecError`
-    for fewer than two or more than six variables, or those that `found` has not.
+    Arguments:
+        table: the points from which `found` was computed.
+        found: the correlations.
+        names: 2 to 6 variables of `found`.
+        variables: `stages` or `blocks`, see `correlation.variables.columns`.
+
+    Returns:
+        A frame whose `x` and `y` are in panels, from the upper left corner.
+
+    Raises:
+        SpecError: too few or too many variables, or unknown ones.
     """
-    strange = [name for name in names if name not in found.names]
-    if not 2 <= len(set(names)) == len(names) <= MOST or strange:
+    unknown = set(names) - set(found.names)
+    if not 2 <= len(set(names)) == len(names) <= MOST or unknown:
         raise SpecError(f"a scatter matrix needs 2..{MOST} different variables of {found.names}, got {tuple(names)}")
     points = _thinned(columns(table, variables).sort_values(["schedule", "seed", "record"]))
     places = {name: _placed(points[name]) for name in names}
@@ -67,13 +76,15 @@ def scatter_matrix_data(
                 ).dropna(subset=["x", "y"])
             )
             cell = found.cells[PEARSON][down][across]
-            text = number(cell.value) if cell.is_clear else "unclear"
-            parts.append(_text("value", column, row, text, across, down, told(cell)))
+            text = number(cell.value) if cell.is_clear else "not\nsignificant"
+            parts.append(_text("value", column, row, text, across, down, with_interval(cell)))
     return pd.concat(parts, ignore_index=True)[_PARTS]
 
 
-def scatter_matrix_chart(frame: pd.DataFrame, ink: str = "#1B2733", chosen: Chosen = (), alt_text: str = "") -> Drawing:
-    """Points to click (selection `point`, field `record`): the one that is chosen stands out in every panel."""
+def scatter_matrix_chart(
+    frame: pd.DataFrame, ink: str = palette.INK, chosen: Chosen = (), alt_text: str = ""
+) -> Drawing:
+    """Points to click (selection `point`, field `record`), highlighted in every panel."""
     panels = int((frame["part"] == "name").sum())
     domain = [0, panels]
     base = alt.Chart(frame).encode(
@@ -89,14 +100,14 @@ def scatter_matrix_chart(frame: pd.DataFrame, ink: str = "#1B2733", chosen: Chos
             size=alt.condition(point, alt.value(90), alt.value(28), empty=False),
             tooltip=[
                 alt.Tooltip("schedule:N"),
-                alt.Tooltip("column:N", title="across"),
-                alt.Tooltip("row:N", title="up"),
+                alt.Tooltip("column:N", title="x axis"),
+                alt.Tooltip("row:N", title="y axis"),
             ],
         )
         .add_params(point)
     )
     names = base.transform_filter(alt.datum["part"] == "name").mark_text(lineBreak="\n", fontSize=11, color=ink, dy=-6)
-    values = base.transform_filter(alt.datum["part"] == "value").mark_text(fontSize=13, color=ink)
+    values = base.transform_filter(alt.datum["part"] == "value").mark_text(lineBreak="\n", fontSize=13, color=ink)
     tooltip = [
         alt.Tooltip("column:N", title="of"),
         alt.Tooltip("row:N", title="with"),
@@ -108,7 +119,7 @@ def scatter_matrix_chart(frame: pd.DataFrame, ink: str = "#1B2733", chosen: Chos
 
 
 def scatter_matrix_alt(frame: pd.DataFrame, found: Correlation) -> str:
-    """The chart in words."""
+    """Alternative text of the chart."""
     panels = int((frame["part"] == "name").sum())
     return (
         f"Scatters of every two of {fmt.plural(panels, 'variable')}, with Pearson's correlations above the diagonal. "
@@ -122,34 +133,31 @@ def _thinned(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _placed(values: pd.Series[float]) -> pd.Series[float]:
-    """Where in its panel each value stands, lowest to highest, within the margins."""
+    """Position of each value in its panel, 0..1, within the margins."""
     spread = values.max() - values.min()
     return _MARGIN + (1 - 2 * _MARGIN) * (values - values.min()) / (spread or 1)
 
 
-def _text(part: str, row: int, column: int, text: str, down: str, across: str, spoken: str = "") -> pd.DataFrame:
-    """One text in the middle of a panel."""
-    facts = {"row": WORDS[down], "column": WORDS[across], "schedule": spoken, "record": ""}
+def _text(part: str, row: int, column: int, text: str, down: str, across: str, interval: str = "") -> pd.DataFrame:
+    """A text in the middle of a panel."""
+    facts = {"row": WORDS[down], "column": WORDS[across], "schedule": interval, "record": ""}
     return pd.DataFrame([{"part": part, "x": column + 0.5, "y": row + 0.5, "text": text, **facts}])
 
 
 def _range(values: pd.Series[float], name: str) -> str:
-    low, high = (_short(name)(float(value)) for value in (values.min(), values.max()))
-    return f"{low} to {high}"
+    return f"{_short(float(values.min()), name)} to {_short(float(values.max()), name)}"
 
 
-def _short(name: str) -> Callable[[float], str]:
+def _short(value: float, name: str) -> str:
     if name in ACCURACIES:
-        return lambda value: fmt.percent(value, 0)
+        return fmt.percent(value, 0)
     if name == "parameters":
-        return lambda value: f"{value / 1e3:.0f}{fmt.NBSP}k"
-    if name == "macs":
-        return fmt.millions
-    return lambda value: f"{value:.3g}"
+        return f"{value / 1e3:.0f}{fmt.NBSP}k"
+    return fmt.millions(value) if name == "macs" else f"{value:.3g}"
 
 
 def _lines(panels: int) -> Drawing:
-    """The edges of the panels."""
+    """Edges of the panels."""
     edges = alt.Chart(pd.DataFrame({"edge": range(panels + 1)}))
     marks = edges.mark_rule(color=palette.GREY, opacity=0.35)
     return alt.layer(marks.encode(x=alt.X("edge:Q", axis=None)), marks.encode(y=alt.Y("edge:Q", axis=None)))

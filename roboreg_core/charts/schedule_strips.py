@@ -1,10 +1,11 @@
-"""Schedules as strips of nine columns: how many filters each run keeps in each block, and where runs differ."""
+"""Schedules as strips: filters kept per run and block, and the blocks where runs differ."""
 
 from __future__ import annotations
 
 import altair as alt
 import pandas as pd
 
+from roboreg_core.charts import palette
 from roboreg_core.charts.base import Drawing
 from roboreg_core.runs.comparison import Comparison
 from roboreg_core.schedules.schedule import BOUNDS
@@ -12,7 +13,7 @@ from roboreg_core.wording import fmt, run_facts
 
 
 def strip_data(comparison: Comparison) -> pd.DataFrame:
-    """A row a run and block: `run` (id), `label`, `block`, filters `kept` of `bound`, their `share`, and `differs`."""
+    """One row per run and block: `run` (id), `label`, `block`, filters `kept` of `bound`, `share`, and `differs`."""
     labels = run_facts.labels([row.record for row in comparison.rows])
     return pd.DataFrame(
         {
@@ -32,19 +33,19 @@ def strip_data(comparison: Comparison) -> pd.DataFrame:
 
 
 def strip_title(frame: pd.DataFrame) -> str:
-    """The finding: in which blocks the schedules differ."""
+    """The finding: the blocks where the schedules differ."""
     blocks = [int(block) for block in frame.loc[frame["differs"], "block"].unique()]
     runs = fmt.plural(frame["run"].nunique(), "run")
     if not blocks:
         return f"All {runs} have the same schedule"
     if len(blocks) == len(BOUNDS):
         return f"The schedules of {runs} differ in every block"
-    named = f"{', '.join(map(str, blocks[:-1]))} and {blocks[-1]}" if len(blocks) > 1 else str(blocks[0])
+    named = fmt.enumeration([str(block) for block in blocks])
     return f"The schedules of {runs} differ in block{'s' if len(blocks) > 1 else ''} {named} only"
 
 
-def strip_chart(frame: pd.DataFrame, only_differing: bool = True, ink: str = "#1B2733") -> Drawing:
-    """A row a run, a column a block, deeper for a larger share kept; columns where all agree are left out or dimmed."""
+def strip_chart(frame: pd.DataFrame, only_differing: bool = True, ink: str = palette.INK) -> Drawing:
+    """Runs by blocks, deeper for a larger share kept; blocks where all runs agree are omitted or dimmed."""
     shown = frame[frame["differs"]] if only_differing and frame["differs"].any() else frame
     order = list(dict.fromkeys(frame["label"]))
     base = alt.Chart(shown).encode(
@@ -58,7 +59,7 @@ def strip_chart(frame: pd.DataFrame, only_differing: bool = True, ink: str = "#1
             alt.Tooltip("share:Q", format=".0%"),
         ],
     )
-    cells = base.mark_rect(color="#1E6DA8", stroke="#FFFFFF").encode(
+    cells = base.mark_rect(color=palette.CELL, stroke=palette.WHITE).encode(
         opacity=alt.condition(
             alt.datum["differs"],
             alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.08, 0.95]), legend=None),
@@ -67,13 +68,14 @@ def strip_chart(frame: pd.DataFrame, only_differing: bool = True, ink: str = "#1
     )
     text = base.mark_text(fontSize=12).encode(
         text="kept:Q",
-        color=alt.condition((alt.datum["share"] >= 0.55) & alt.datum["differs"], alt.value("#FFFFFF"), alt.value(ink)),
+        color=alt.condition(
+            (alt.datum["share"] >= 0.55) & alt.datum["differs"], alt.value(palette.WHITE), alt.value(ink)
+        ),
     )
-    # Axis and title take part of it.
-    height = 30 * len(order) + 80
+    height = 30 * len(order) + 80  # with the axis
     return alt.layer(cells, text).properties(height=height, description=strip_alt(frame))
 
 
 def strip_alt(frame: pd.DataFrame) -> str:
-    """The chart in words."""
-    return f"Filters kept in each of nine blocks, a row a run. {strip_title(frame)}."
+    """Alternative text of the chart."""
+    return f"Filters kept per run in each of {len(BOUNDS)} blocks. {strip_title(frame)}."

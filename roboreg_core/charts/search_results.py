@@ -1,4 +1,4 @@
-"""What a search found: accuracy against MACs, its front and answers beside uniform schedules; answers as strips."""
+"""Results of a schedule search: accuracy against MACs, the Pareto front, and uniform schedules for comparison."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import altair as alt
 import pandas as pd
 
 from roboreg_core.charts import palette
-from roboreg_core.charts.base import Chosen, Drawing, clickable
+from roboreg_core.charts.base import RATE, Chosen, Drawing, clickable
 from roboreg_core.datasets.images import CLASSES
 from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.wording import fmt
+from roboreg_core.wording.run_metrics import METRICS
 
 if TYPE_CHECKING:
     from roboreg_core.search.best_schedules import Candidate
 
-# The selection of a mark by click; its field is `schedule`.
+# Name of the selection; its field is `schedule`.
 SELECTION = "answer"
-ANSWER, FRONT, UNIFORM, TRIED = "answer", "front", "uniform", "tried"
+RESULT, FRONT, UNIFORM, TRIED = "result", "front", "uniform", "tried"
 COLUMNS = [
     "schedule", "label", "kind", "number", "macs", "share", "parameters", "size_bytes", "accuracy", "low", "high",
     "drop", "worst_class", "worst_drop", "latency", "how",
@@ -27,23 +28,23 @@ COLUMNS = [
 
 
 def search_data(
-    answers: Sequence[Candidate],
+    results: Sequence[Candidate],
     front: Sequence[Candidate] = (),
     uniform: Sequence[Candidate] = (),
     tried: Sequence[Candidate] = (),
 ) -> pd.DataFrame:
-    """A row a schedule and kind: `answer` (with its `number`), `front`, `uniform`, `tried`; within one smallest first.
+    """One row per schedule and kind: `result` (with its `number`), `front`, `uniform`, `tried`; each by MACs.
 
-    Accuracies are those that candidates are ranked by, `low` to `high` what is likely of the loss against dense; `drop`
-    and `worst_drop` shares; `latency` seconds for a batch of 256 images, measured before estimated; `how` says measured
-    or predicted.
+    `accuracy` is the one that candidates are ranked by, with its interval `low` to `high`; `drop` and `worst_drop` are
+    losses against the dense network as shares; `latency` is in seconds per batch of 256, measured if possible, else
+    estimated; `how` is `measured` or `predicted`.
     """
-    numbered = [(ANSWER, number, each) for number, each in enumerate(answers, start=1)]
+    numbered = [(RESULT, number, each) for number, each in enumerate(results, start=1)]
     others = [
         (kind, 0, each) for kind, several in ((FRONT, front), (UNIFORM, uniform), (TRIED, tried)) for each in several
     ]
     frame = pd.DataFrame([_row(*each) for each in (*numbered, *others)], columns=COLUMNS)
-    order = {kind: place for place, kind in enumerate((ANSWER, FRONT, UNIFORM, TRIED))}
+    order = {kind: place for place, kind in enumerate((RESULT, FRONT, UNIFORM, TRIED))}
     return frame.sort_values(
         ["kind", "macs"],
         key=lambda column: column.map(order) if column.name == "kind" else column,
@@ -53,38 +54,32 @@ def search_data(
 
 
 def search_title(frame: pd.DataFrame) -> str:
-    """The finding: what the best answer reaches, and the best uniform schedule that costs no more."""
-    answers = frame[frame["kind"] == ANSWER]
-    if answers.empty:
-        return "No schedule that was looked at keeps the limits"
-    best = answers.sort_values("number").iloc[0]
-    told = f"{_percent(best['share'])} of the MACs: {_percent(best['accuracy'])} {best['how']}"
+    """The finding: accuracy of the best schedule, and of the best uniform one at its cost."""
+    results = frame[frame["kind"] == RESULT]
+    if results.empty:
+        return "No schedule within the limits was found"
+    best = results.sort_values("number").iloc[0]
+    text = f"{fmt.percent(best['share'])} of the MACs: {fmt.percent(best['accuracy'])} {best['how']}"
     uniform = frame[(frame["kind"] == UNIFORM) & (frame["macs"] <= best["macs"])]
     if uniform.empty:
-        return told
+        return text
     rival = uniform.sort_values("accuracy").iloc[-1]
     ahead = float(best["accuracy"] - rival["accuracy"])
     if round(1_000 * ahead) == 0:
-        return f"{told}, as the uniform schedule at that cost"
-    sign = "more" if ahead > 0 else "fewer"
-    return f"{told}, {100 * abs(ahead):.1f} points {sign} than the best uniform schedule at that cost"
+        return f"{text}, equal to the best uniform schedule at that cost"
+    return f"{text}, {fmt.points(ahead)} {'more' if ahead > 0 else 'less'} than the best uniform schedule at that cost"
 
 
 def search_chart(frame: pd.DataFrame, chosen: Chosen = ()) -> Drawing:
-    """Numbered answers to click, the front as a stepped line, uniform schedules as a dashed line, others as dots."""
+    """Numbered results to click, the Pareto front as a stepped line, uniform schedules dotted, others as triangles."""
     base = alt.Chart(frame).encode(
         x=alt.X(
             "macs:Q",
-            title="MACs an image",
+            title=METRICS["macs"].axis,
             axis=alt.Axis(format="~s", tickCount=8),
             scale=alt.Scale(zero=False, padding=12),
         ),
-        y=alt.Y(
-            "accuracy:Q",
-            title="validation accuracy, pruned",
-            axis=alt.Axis(format=".0%", tickMinStep=0.01),
-            scale=alt.Scale(zero=False, nice=True),
-        ),
+        y=alt.Y("accuracy:Q", title="validation accuracy before fine-tuning", **RATE),
         tooltip=_tooltip(),
     )
 
@@ -98,23 +93,23 @@ def search_chart(frame: pd.DataFrame, chosen: Chosen = ()) -> Drawing:
     front = of(FRONT).mark_line(
         color=palette.BLUE, strokeDash=[6, 3], interpolate="step-after", point={"size": 20, "color": palette.BLUE}
     )
-    bars = of(ANSWER).mark_rule(color=palette.BLUE, opacity=0.5).encode(y="low:Q", y2="high:Q")
-    answers = of(ANSWER).mark_point(
+    bars = of(RESULT).mark_rule(color=palette.BLUE, opacity=0.5).encode(y="low:Q", y2="high:Q")
+    results = of(RESULT).mark_point(
         filled=True, size=230, opacity=1, color=palette.BLUE, shape="circle", cursor="pointer"
     )
-    answers = answers.add_params(clickable(SELECTION, ("schedule",), chosen))
-    numbers = of(ANSWER).mark_text(fontSize=11, fontWeight="bold", color="#FFFFFF").encode(text="number:Q")
-    return alt.layer(uniform, tried, front, bars, answers, numbers).properties(
+    results = results.add_params(clickable(SELECTION, ("schedule",), chosen))
+    numbers = of(RESULT).mark_text(fontSize=11, fontWeight="bold", color=palette.WHITE).encode(text="number:Q")
+    return alt.layer(uniform, tried, front, bars, results, numbers).properties(
         height=360, description=search_alt(frame)
     )
 
 
 def search_alt(frame: pd.DataFrame) -> str:
-    """The chart in words."""
-    answers = fmt.plural(int((frame["kind"] == ANSWER).sum()), "answer")
+    """Alternative text of the chart."""
+    results = fmt.plural(int((frame["kind"] == RESULT).sum()), "schedule")
     return (
-        f"Accuracy against MACs: {answers} as numbered circles with 95 % intervals, the front as a stepped line, "
-        f"uniform schedules as a dotted line. {search_title(frame)}."
+        f"Accuracy against MACs: {results} as numbered circles with 95 % intervals, the Pareto front as a stepped "
+        f"line, uniform schedules as a dotted line. {search_title(frame)}."
     )
 
 
@@ -149,11 +144,7 @@ def _tooltip() -> list[alt.Tooltip]:
         alt.Tooltip("how:N"),
         alt.Tooltip("macs:Q", format=",", title="MACs"),
         alt.Tooltip("parameters:Q", format=","),
-        alt.Tooltip("drop:Q", format=".2%", title="lost"),
-        alt.Tooltip("worst_class:N", title="class that loses most"),
-        alt.Tooltip("worst_drop:Q", format=".1%", title="that class loses"),
+        alt.Tooltip("drop:Q", format=".2%", title="accuracy lost"),
+        alt.Tooltip("worst_class:N", title="class with the largest loss"),
+        alt.Tooltip("worst_drop:Q", format=".1%", title="its loss"),
     ]
-
-
-def _percent(share: float) -> str:
-    return fmt.percent(float(share))

@@ -1,7 +1,7 @@
-"""A block's sensitivity as a strip of HTML that fits under its slider: the same counts from left to right.
+"""A block's sensitivity curve as a strip of HTML under its slider, over the same counts from left to right.
 
-No chart of Altair's: nine of them would be drawn again by the browser with every count that moves. The curve is an
-image because pages strip SVG out of their HTML.
+Not an Altair chart, since the browser would redraw one per block on every change. The curve is an image because
+Streamlit removes SVG elements from HTML.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from roboreg_core.prediction.sensitivity import SensitivityCurve, SensitivityCur
 from roboreg_core.wording import fmt
 
 HEIGHT = 24
-# Above and below the curve, so that line and mark are not cut off.
+# Above and below the curve, in pixels.
 _MARGIN = 4
 _SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 {height}" preserveAspectRatio="none">'
@@ -32,12 +32,12 @@ _MARK = (
 
 
 def lowest(curves: SensitivityCurves) -> float:
-    """The lowest accuracy of any curve: where all nine strips end, so that they compare."""
+    """The lowest accuracy of any curve, the common lower end of all strips."""
     return min(curve.accuracy(count) for curve in curves for count in curve.counts)
 
 
 def sparkline(curve: SensitivityCurve, count: int, floor: float) -> str:
-    """The strip as HTML: accuracy from `floor` to the best measured, dense dashed, `count` marked."""
+    """The strip as HTML: accuracy from `floor` to the best measured one, dense dashed, `count` marked."""
     ceiling = max(curve.accuracy(each) for each in curve.counts)
     known = range(curve.lowest, curve.bound + 1)
     points = " L".join(
@@ -55,31 +55,31 @@ def sparkline(curve: SensitivityCurve, count: int, floor: float) -> str:
     if curve.covers(count):
         top = _down(curve.accuracy(count), floor, ceiling)
         mark = _MARK.format(left=_across(curve, count), top=top, colour=palette.ORANGE)
-    said = html.escape(sparkline_words(curve, count))
+    text = html.escape(sparkline_words(curve, count))
     style = f"position:relative;height:{HEIGHT}px"
-    image = f'<img alt="{said}" src="data:image/svg+xml,{quote(drawn)}" style="{_IMAGE}">'
-    return f'<div title="{said}" style="{style}">{image}{mark}</div>'
+    image = f'<img alt="{text}" src="data:image/svg+xml,{quote(drawn)}" style="{_IMAGE}">'
+    return f'<div title="{text}" style="{style}">{image}{mark}</div>'
 
 
 def sparkline_words(curve: SensitivityCurve, count: int) -> str:
-    """What the count costs while the other blocks are dense."""
+    """The change of accuracy at this count with the other blocks dense."""
     name = f"Block {curve.block}"
     if len(curve.measured) == 1:
         return f"{name}: not measured"
     if count == curve.bound:
-        return f"{name}: all {curve.bound} filters, so it costs nothing"
+        return f"{name}: all {curve.bound} filters, no loss"
     if not curve.covers(count):
-        return f"{name}: not measured so far down"
-    cost = fmt.signed_points(-curve.loss(count))
-    return f"{name} alone at {count} of {curve.bound}: {cost} ({fmt.percent(curve.accuracy(count))})"
+        return f"{name}: not measured at so few filters"
+    change = fmt.signed_points(-curve.loss(count))
+    return f"{name} alone at {count} of {curve.bound}: {change} ({fmt.percent(curve.accuracy(count))})"
 
 
 def _across(curve: SensitivityCurve, count: int) -> float:
-    """Where a count stands, in percent of the slider's way."""
+    """Position of a count in percent of the slider's length."""
     return 100 * (count - 1) / (curve.bound - 1)
 
 
 def _down(accuracy: float, floor: float, ceiling: float) -> float:
-    """How far below the strip's upper edge an accuracy lies, in pixels."""
+    """Distance of an accuracy from the strip's upper edge, in pixels."""
     share = (ceiling - accuracy) / (ceiling - floor) if ceiling > floor else 0.0
     return _MARGIN + share * (HEIGHT - 2 * _MARGIN)

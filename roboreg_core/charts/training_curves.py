@@ -1,4 +1,4 @@
-"""The curves of a training: loss, accuracy and learning rate by epoch, with the dense accuracy for reference."""
+"""Training curves: loss, accuracy and learning rate by epoch, with the dense accuracy for reference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from roboreg_core.charts import palette
-from roboreg_core.charts.base import Drawing
+from roboreg_core.charts.base import PERCENT_AXIS, Drawing
 from roboreg_core.wording import fmt
 
 SETS = ("training", "validation")
@@ -18,7 +18,7 @@ COLUMNS = ["epoch", "measure", "images", "value"]
 
 
 def history_data(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """A row an epoch, measure (`loss`, `accuracy`, `learning rate`) and set of images, from `EpochRecord`s as JSON."""
+    """One row per epoch, metric (`loss`, `accuracy`, `learning rate`) and image set, from `EpochRecord`s as JSON."""
     rows = [
         {"epoch": int(each["epoch"]), "measure": measure, "images": images, "value": each.get(field)}
         for each in history
@@ -34,7 +34,7 @@ def history_data(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 
 def history_title(frame: pd.DataFrame) -> str:
-    """The finding: where validation accuracy ended, and whether it was still rising."""
+    """The finding: validation accuracy after the first and the last epoch."""
     curve = frame[(frame["measure"] == "accuracy") & (frame["images"] == "validation")]
     if curve.empty:
         return "No epoch is finished yet"
@@ -50,13 +50,13 @@ def history_title(frame: pd.DataFrame) -> str:
 def history_chart(
     frame: pd.DataFrame, measure: str = "accuracy", dense: float | None = None, baseline: float | None = None
 ) -> Drawing:
-    """One measure by epoch; `dense` draws the dense network's test accuracy as a dashed line, `baseline` another's."""
+    """One metric by epoch; `dense` and `baseline` are test accuracies to draw as dashed lines."""
     chosen = frame[frame["measure"] == measure]
     percent = measure == "accuracy"
     y = alt.Y(
         "value:Q",
         title={"loss": "loss (cross-entropy, nats)"}.get(measure, measure),
-        axis=alt.Axis(format=".0%", tickMinStep=0.01) if percent else alt.Axis(format="~g"),
+        axis=PERCENT_AXIS if percent else alt.Axis(format="~g"),
         scale=alt.Scale(zero=measure == "learning rate", nice=True),
     )
     last = int(chosen["epoch"].max()) if len(chosen) else 1
@@ -71,8 +71,10 @@ def history_chart(
     lines = base.mark_line(strokeWidth=2.5, color=palette.GREY)
     points = base.mark_point(filled=True, size=50, opacity=1, color=palette.GREY).encode(tooltip=tooltip)
     if measure != "learning rate":
-        lines = lines.encode(color=_colour(), strokeDash=_dash())
-        points = points.encode(color=_colour(), shape=_shape())
+        legend = alt.Legend(orient="top")
+        colour = _by_images(alt.Color, [palette.ORANGE, palette.BLUE], title=None, legend=legend)
+        lines = lines.encode(color=colour, strokeDash=_by_images(alt.StrokeDash, [[5, 3], [1, 0]], legend=None))
+        points = points.encode(color=colour, shape=_by_images(alt.Shape, ["square", "circle"], title=None))
     layers: list[Drawing] = [lines, points]
     if percent and dense is not None:
         layers.insert(0, _line("dense", dense))
@@ -82,7 +84,7 @@ def history_chart(
 
 
 def history_alt(frame: pd.DataFrame, measure: str, dense: float | None = None) -> str:
-    """The chart in words."""
+    """Alternative text of the chart."""
     reference = f" The dense network's test accuracy is {fmt.percent(dense)}." if dense is not None else ""
     return f"{measure.capitalize()} by epoch. {history_title(frame)}.{reference}"
 
@@ -97,18 +99,6 @@ def _line(name: str, accuracy: float) -> Drawing:
     return alt.layer(rule, text)
 
 
-def _colour() -> alt.Color:
-    return alt.Color(
-        "images:N",
-        title=None,
-        legend=alt.Legend(orient="top"),
-        scale=alt.Scale(domain=list(SETS), range=[palette.ORANGE, palette.BLUE]),
-    )
-
-
-def _shape() -> alt.Shape:
-    return alt.Shape("images:N", title=None, scale=alt.Scale(domain=list(SETS), range=["square", "circle"]))
-
-
-def _dash() -> alt.StrokeDash:
-    return alt.StrokeDash("images:N", legend=None, scale=alt.Scale(domain=list(SETS), range=[[5, 3], [1, 0]]))
+def _by_images(channel: Any, values: list[Any], **options: Any) -> Any:
+    """An encoding of the training and the validation images by two values."""
+    return channel("images:N", scale=alt.Scale(domain=list(SETS), range=values), **options)

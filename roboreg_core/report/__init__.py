@@ -1,1 +1,1 @@
-"""Reports: one HTML file that holds a run, or several beside each other, and needs nothing else to be read."""
+"""Reports on one run or several, each a self-contained HTML file."""

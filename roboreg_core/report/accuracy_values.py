@@ -1,6 +1,6 @@
-"""Accuracy, damage, per-class metrics and confusion matrices of a run, for the report.
+"""Accuracy, changed predictions, per-class metrics and confusion matrices of a run, for the report.
 
-Every number and verdict is the `Summary`'s, which `runs show RUN --json` prints.
+Numbers and verdicts are those of `Summary`, as printed by `runs show RUN --json`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from roboreg_core.report.svg import INK, figure
 from roboreg_core.report.values import Cell, Number, Rows, count, count_table, decimal, percent, points
 from roboreg_core.runs.metric_pairs import MEASURES
 from roboreg_core.runs.summary import Summary
-from roboreg_core.wording import run_facts
+from roboreg_core.wording import fmt, run_facts
+from roboreg_core.wording.verdicts import verdict_words
 
 
 def accuracy_rows(found: Summary, stage_names: dict[str, str]) -> Rows:
-    """Accuracy and loss of each stage, and its paired comparison with the baseline."""
+    """Accuracy and loss per stage, and the paired comparison with the baseline."""
     return [[name, *_accuracy_cells(found, stage)] for stage, name in stage_names.items() if stage in found.paired]
 
 
@@ -27,43 +28,44 @@ def _accuracy_cells(found: Summary, stage: str) -> list[Cell]:
     if stage == found.baseline.stage and found.baseline.record is found.record:
         return [*cells, "", "", "", "", ""]
     verdict = paired.verdict
-    margin = Number(value=verdict.margin, text=f"±{verdict.margin * 100:.2f} points")
+    margin = Number(value=verdict.margin, text=f"±{verdict.margin * 100:.2f}{fmt.NBSP}pp")
     flips = (count(paired.flips.lost), count(paired.flips.gained))
-    return [*cells, points(verdict.difference, 2, verdict.kind), margin, *flips, verdict.words]
+    return [*cells, points(verdict.difference, 2, verdict.kind), margin, *flips, verdict_words(verdict)]
 
 
-def damage_values(found: Summary) -> dict[str, Any]:
-    """Test images followed from the dense to the pruned to the fine-tuned network: `figure`, `bands`, `by_class`."""
-    frame, followed = changed_predictions.damage_data(found), found.damage
+def changed_prediction_values(found: Summary) -> dict[str, Any]:
+    """Predictions compared across the dense, pruned and fine-tuned network: `figure`, `bands`, `by_class`."""
+    frame, changes = changed_predictions.damage_data(found), found.damage
     bands = [
-        [changed_predictions.BAND_WORDS[band], text, count(followed.count(band))]
-        for band, text in followed.meanings.items()
+        [changed_predictions.BAND_WORDS[band], text, count(changes.count(band))]
+        for band, text in changes.meanings.items()
     ]
-    chart = figure(changed_predictions.damage_chart(frame), "damage", changed_predictions.damage_title(frame))
+    chart = figure(changed_predictions.damage_chart(frame), "changes", changed_predictions.damage_title(frame))
     return {"figure": chart, "bands": bands, "by_class": count_table("class", changed_predictions.damage_table(frame))}
 
 
 def class_values(found: Summary) -> dict[str, Any]:
-    """Per-class metrics with changes and verdicts: `figure`, `rows`, and `worst`, the class of the lowest recall."""
+    """Per-class metrics with changes and verdicts: `figure`, `rows`, and `worst`, the class with the lowest recall."""
     frame = per_class_metrics.classes_data(found.record, found.final)
     worst = found.worst_class()
+    verdict = found.paired[found.final].per_class[found.classes.index(worst["name"])].verdict
     return {
         "figure": figure(per_class_metrics.classes_chart(frame), "classes", per_class_metrics.classes_title(frame)),
         "rows": [_class_row(found, place) for place in range(len(found.reports[found.final]))],
-        "worst": {"name": worst["name"], "recall": percent(worst["recall"]), "verdict": worst["verdict"]["words"]},
+        "worst": {"name": worst["name"], "recall": percent(worst["recall"]), "verdict": verdict_words(verdict)},
     }
 
 
 def _class_row(found: Summary, place: int) -> list[Cell]:
     row, per_class = found.reports[found.final][place], found.paired[found.final].per_class
-    # Averages follow the classes, and have no test.
+    # The averages after the classes are not tested.
     verdict = per_class[place].verdict if place < len(per_class) else None
     cells: list[Cell] = [row["name"]]
     for measure in MEASURES:
         tested = verdict if measure == "recall" else None
         change = tested.difference if tested else row[f"{measure}_change"]
         cells += [percent(row[measure]), points(change, verdict=tested.kind if tested else "")]
-    return [*cells, count(row["support"]), verdict.words if verdict else ""]
+    return [*cells, count(row["support"]), verdict_words(verdict) if verdict else ""]
 
 
 def confusion_values(found: Summary, against: str) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def confusion_values(found: Summary, against: str) -> dict[str, Any]:
         "change_table": count_table(corner, confusion_difference.difference_table(change)),
         "significant": [
             [
-                f"{row['true']} taken for {row['predicted']}",
+                f"{row['true']} predicted as {row['predicted']}",
                 row["before"],
                 row["after"],
                 row["signed"],

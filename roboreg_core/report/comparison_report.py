@@ -1,6 +1,6 @@
 """The report on several runs side by side.
 
-Every number and verdict is the `Comparison`'s, which `compare RUN RUN --json` prints.
+Numbers and verdicts are those of `Comparison`, as printed by `compare RUN RUN --json`.
 """
 
 from __future__ import annotations
@@ -17,41 +17,47 @@ from roboreg_core.charts import (
     shared_error_matrix,
     tradeoff_scatter,
 )
+from roboreg_core.evaluation.paired_tests import ALPHA
 from roboreg_core.report import provenance
 from roboreg_core.report.jinja_environment import render
 from roboreg_core.report.svg import INK, Figure, figure
-from roboreg_core.report.values import Cell, Number, RunName, count, decimal, millions, percent, points, relative
+from roboreg_core.report.values import Cell, Number, RunName, count, decimal, percent
 from roboreg_core.runs.comparison import ComparedRun, Comparison
 from roboreg_core.runs.metric_pairs import COSTS
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.schedules.schedule import N_BLOCKS
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts
+from roboreg_core.wording.run_metrics import METRICS, worst_class
+from roboreg_core.wording.verdicts import verdict_words
 
 Names = Mapping[str, RunName]
 Styles = Mapping[str, palette.Style]
 
 
 def comparison_html(found: Comparison, styles: Styles) -> str:
-    """Render the report on a comparison; `styles` has a style for each run's id, see `palette.styles`."""
+    """Render the report on a comparison; `styles` are by run id, see `palette.styles`."""
     records = [row.record for row in found.rows]
     names = {run: RunName.of(label, styles[run]) for run, label in run_facts.labels(records).items()}
     title = comparison_table.comparison_title(found)
     return render(
         "comparison.html.j2",
         name=f"{len(records)} runs",
-        finding=f"{title[:1].upper()}{title[1:]}.",
-        lead=[f"{len(records)} runs; every change is against {_baseline(found)}."],
-        unlike=found.unlike,
+        finding=f"{fmt.sentence_case(title)}.",
+        lead=[f"{len(records)} runs. Baseline: {_baseline(found)}."],
+        mismatches=found.unlike,
+        test_images=records[0].result["images"]["test"],
+        alpha=ALPHA,
         accuracy=[[names[row.record.id], *_accuracy_cells(found, row)] for row in found.rows],
         depends_on=sorted({run_facts.depends_on(record) for record in records}),
+        cost_columns=[column for cost in COSTS for column in (METRICS[cost].label, "change")],
         costs=[[names[row.record.id], *_cost_cells(found, row)] for row in found.rows],
         blocks=[f"block {block}" for block in range(1, N_BLOCKS + 1)],
         schedules=_schedules(found, names),
         tradeoffs=[_tradeoff(records, cost, styles) for cost in COSTS],
         class_names=list(found.classes),
         classes=_classes(found, names, styles),
-        overlap=_overlap(found),
+        shared_errors=_shared_errors(found),
         settings=[[names[record.id], *_settings(record)] for record in records],
         checksums=_checksums(records, names),
         runs=[{"label": run_facts.label(record), "command": record.result["command"]} for record in records],
@@ -61,32 +67,37 @@ def comparison_html(found: Comparison, styles: Styles) -> str:
 
 def _baseline(found: Comparison) -> str:
     if found.baseline == DENSE:
-        return "the dense network that the run started from"
+        return "the dense network of each run"
     return f"{run_facts.label(found.rows[0].baseline.record)} (run {found.baseline})"
 
 
 def _accuracy_cells(found: Comparison, row: ComparedRun) -> list[Cell]:
-    worst = min(range(len(row.recalls)), key=lambda place: row.recalls[place].value)
-    cells: list[Cell] = [found.classes[worst], percent(row.recalls[worst].value)]
-    accuracy = percent(row.accuracy.value, 2)
+    accuracy, accuracy_change = _metric_cells(found, row, "accuracy")
+    recall, recall_change = _metric_cells(found, row, "worst")
+    worst = found.classes[worst_class(row)]
     if row.record.id == found.baseline:
-        return [accuracy, "baseline", *cells, "", ""]
-    verdict, recall = row.paired.verdict, row.paired.per_class[worst].verdict
-    change = points(verdict.difference, 2, verdict.kind)
-    return [accuracy, change, *cells, points(recall.difference, verdict=recall.kind), verdict.words]
+        return [accuracy, "baseline", worst, recall, "", ""]
+    return [accuracy, accuracy_change, worst, recall, recall_change, verdict_words(row.paired.verdict)]
 
 
 def _cost_cells(found: Comparison, row: ComparedRun) -> list[Cell]:
-    pairs = [row.counts[cost] for cost in COSTS]
-    values = (count(int(pairs[0].value)), millions(pairs[1].value), decimal(pairs[2].value, ".2f"))
-    cells: list[Cell] = []
-    for value, pair in zip(values, pairs, strict=True):
-        cells += [value, "" if row.record.id == found.baseline else relative(pair.relative)]
-    return [*cells, ", ".join(tradeoff_scatter.COST_WORDS[cost] for cost in COSTS if row.front[cost])]
+    cells = [cell for cost in COSTS for cell in _metric_cells(found, row, cost)]
+    return [*cells, ", ".join(METRICS[cost].label for cost in COSTS if row.front[cost])]
+
+
+def _metric_cells(found: Comparison, row: ComparedRun, name: str) -> tuple[Cell, Cell]:
+    """A metric and its change; the baseline's own change is empty."""
+    metric = METRICS[name]
+    change, verdict = metric.change(row), metric.verdict(row) if metric.verdict else None
+    value = Number(value=change.value, text=metric.text(change.value))
+    if row.record.id == found.baseline:
+        return value, ""
+    amount = verdict.difference if verdict else change.relative
+    return value, Number(value=amount, text=metric.change_text(change), verdict=verdict.kind if verdict else "")
 
 
 def _schedules(found: Comparison, names: Names) -> dict[str, Any]:
-    """Filters kept per block; a block where all runs agree is dimmed."""
+    """Filters kept per block: `figure`, `rows`; blocks where all runs agree are dimmed."""
     frame = schedule_strips.strip_data(found)
     chart = figure(schedule_strips.strip_chart(frame, ink=INK), "strip", schedule_strips.strip_title(frame))
     rows = [[names[row.record.id], *_filter_cells(found, row)] for row in found.rows]
@@ -113,7 +124,7 @@ def _classes(found: Comparison, names: Names, styles: Styles) -> dict[str, Any]:
 
 
 def _recall_cells(found: Comparison, row: ComparedRun) -> list[Cell]:
-    """The baseline's recalls, or another run's changes to them in points, without the unit."""
+    """The baseline's recalls, or another run's changes in percentage points, without the unit."""
     if row.record.id == found.baseline:
         return [percent(pair.value) for pair in row.recalls]
     verdicts = [flips.verdict for flips in row.paired.per_class]
@@ -122,11 +133,11 @@ def _recall_cells(found: Comparison, row: ComparedRun) -> list[Cell]:
     ]
 
 
-def _overlap(found: Comparison) -> dict[str, Any]:
-    """Test images that two runs lose alike: `figure`, and `rows` of each pair, the most alike first."""
+def _shared_errors(found: Comparison) -> dict[str, Any]:
+    """Test images that two runs both lose: `figure`, and `rows` of pairs, the largest share first."""
     frame = shared_error_matrix.overlap_data(found)
     chart = figure(
-        shared_error_matrix.overlap_chart(frame, ink=INK), "overlap", shared_error_matrix.overlap_title(frame)
+        shared_error_matrix.overlap_chart(frame, ink=INK), "shared-errors", shared_error_matrix.overlap_title(frame)
     )
     pairs = frame[frame["run_id"] < frame["other_id"]].sort_values("jaccard", ascending=False)
     rows = [
@@ -150,7 +161,7 @@ def _settings(record: Record) -> list[Cell]:
 
 def _checksums(records: Sequence[Record], names: Names) -> dict[str, str]:
     return {
-        f"{names[record.id].text}: {name}" if name == provenance.OWN_WEIGHTS else name: digest
+        f"{names[record.id].text}: {name}" if name == provenance.RUN_WEIGHTS else name: digest
         for record in records
         for name, digest in provenance.checksums(record).items()
     }

@@ -1,10 +1,11 @@
-"""Parameters and MACs per layer, measured speed and fine-tuning curves of a run, for the report."""
+"""Parameters and MACs per layer, measured latency and fine-tuning curves of a run, for the report."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from roboreg_core.charts import layer_costs, measured_latency, training_curves
+from roboreg_core.models.costs import IMAGE_SIZE
 from roboreg_core.report.svg import HALF_WIDTH, figure
 from roboreg_core.report.values import Cell, count, decimal, percent
 from roboreg_core.runs.metric_pairs import BATCHES
@@ -13,7 +14,7 @@ from roboreg_core.wording import fmt, run_facts
 
 
 def layer_values(record: Record) -> dict[str, Any]:
-    """Parameters and MACs of each layer and their sum, dense against pruned: `figure`, `rows`, `file_size`."""
+    """Parameters and MACs per layer and in total, dense against pruned: `figure`, `rows`, `file_size`, `image_size`."""
     frame = layer_costs.layers_data(record)
     chart = figure(layer_costs.layers_chart(frame), "layers", layer_costs.layers_title(frame, "parameters"))
     rows = [
@@ -22,7 +23,12 @@ def layer_values(record: Record) -> dict[str, Any]:
     ]
     total = frame[[f"{field}{which}" for field in layer_costs.WORDS for which in ("", "_dense")]].sum().to_dict()
     rows.append(["whole network", "", "", *_counts(total)])
-    return {"figure": chart, "rows": rows, "file_size": fmt.kilobytes(record.result["file_bytes"])}
+    return {
+        "figure": chart,
+        "rows": rows,
+        "file_size": fmt.kilobytes(record.result["file_bytes"]),
+        "image_size": IMAGE_SIZE,
+    }
 
 
 def _counts(row: dict[Any, Any]) -> list[Cell]:
@@ -33,7 +39,7 @@ def _counts(row: dict[Any, Any]) -> list[Cell]:
 def speed_values(record: Record) -> dict[str, Any]:
     """Latency and throughput, dense against pruned: `finding`, `figures`, `rows`, `depends_on`."""
     frame = measured_latency.latency_data(record)
-    titles = {batch: "One image at a time" if batch == 1 else f"In batches of {batch}" for batch in BATCHES}
+    titles = {batch: "One image" if batch == 1 else f"Batch of {batch}" for batch in BATCHES}
     return {
         "finding": measured_latency.latency_title(frame),
         "figures": [
@@ -51,7 +57,9 @@ def _speed_row(row: dict[Any, Any]) -> list[Cell]:
 
 
 def history_values(record: Record) -> dict[str, Any]:
-    """Accuracy, loss and learning rate of each epoch of fine-tuning: `finding`, `figures`, `rows`."""
+    """Accuracy, loss and learning rate per fine-tuning epoch: `finding`, `figures`, `rows`, `validation_images`."""
+    from roboreg_core.datasets.images import CLASSES, VALIDATION_PER_CLASS  # imports torch
+
     epochs = record.result["history"]
     frame = training_curves.history_data(epochs)
     lines = {"accuracy": run_facts.accuracy(record, "dense"), "loss": None}
@@ -67,6 +75,7 @@ def history_values(record: Record) -> dict[str, Any]:
             for measure, dense in lines.items()
         ],
         "rows": [_epoch_row(epoch) for epoch in epochs],
+        "validation_images": fmt.count(len(CLASSES) * VALIDATION_PER_CLASS),
     }
 
 

@@ -1,4 +1,4 @@
-"""The report on one run, or on several side by side, as the text of an HTML file."""
+"""The report on one run, or on several side by side, as HTML."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from roboreg_core.store.store import Store
 
 
 def report_html(records: Sequence[Record], store: Store, baseline: Record | None = None) -> str:
-    """Render the report on one run, or on 2 to 16, against `baseline` (None: the dense network); takes seconds.
+    """Render the report on one run or on several; takes seconds. The same runs give the same text.
 
-    The same runs give the same text.
+    Arguments:
+        records: one run, or as many as `compare_runs` accepts.
+        store: holds their logits.
+        baseline: the run to compare with; None: the dense network.
 
     Raises:
-        SpecError: another number of runs, or one twice.
-        StoreError: logits of a run are missing from the store.
+        SpecError: wrong number of runs, or duplicates.
+        StoreError: logits are missing from the store.
     """
     if len(records) == 1:
         return run_html(summary(records[0], store, baseline))
-    # Runs have the colours that the pages give them among all runs.
-    everything = {record.id: record for record in [*store.list_records(KIND), *records]}
-    return comparison_html(compare_runs(records, store, baseline), palette.styles(list(everything.values())))
+    # Colours are assigned among all runs, as on the pages.
+    known = {record.id: record for record in [*store.list_records(KIND), *records]}
+    return comparison_html(compare_runs(records, store, baseline), palette.styles(list(known.values())))

@@ -1,4 +1,4 @@
-"""Checksums of the weights, images and logits behind a report, and its commands' baseline option."""
+"""Checksums of the weights, images and logits behind a report, and the baseline option of its commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
 from roboreg_core.wording import run_facts
 
-OWN_WEIGHTS = "weights of this network (.safetensors)"
+RUN_WEIGHTS = "weights of this network (.safetensors)"
 
 
 def baseline_option(baseline: str) -> str:
@@ -19,24 +19,24 @@ def baseline_option(baseline: str) -> str:
 
 
 def checksums(record: Record) -> dict[str, str]:
-    """SHA-256 of the weights and the images of a run, by name."""
-    from roboreg_core.datasets.cifar_batches import CONTENT_SHA256  # imports torch
+    """SHA-256 of a run's weights and images, by name."""
+    from roboreg_core.datasets.cifar_batches import CONTENT_SHA256, PER_FILE, TRAIN_FILES  # imports torch
 
     training = (
-        {"all 50,000 training images": CONTENT_SHA256["train"]}
+        {f"all {len(TRAIN_FILES) * PER_FILE:,} training images": CONTENT_SHA256["train"]}
         if record.spec["training_set"] == "full"
         else {"manifest of the bundled images": _manifest_sha256()}
     )
     return {
-        OWN_WEIGHTS: record.result["artifacts"].get("weights", "none kept"),
+        RUN_WEIGHTS: record.result["artifacts"].get("weights", "none kept"),
         f"weights of the dense network, {run_facts.dense_name(record.spec)}": record.spec["dense_sha256"],
-        "10,000 test images": CONTENT_SHA256["test"],
+        record.result["images"]["test"]: CONTENT_SHA256["test"],
         **training,
     }
 
 
 def logits_checksums(record: Record) -> dict[str, str]:
-    """SHA-256 of each stage's logits, by name."""
+    """SHA-256 of the logits of each stage, by name."""
     return {
         f"logits, {name.removeprefix('logits_')} (.npy)": digest
         for name, digest in record.result["artifacts"].items()

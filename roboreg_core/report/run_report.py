@@ -1,17 +1,21 @@
-"""The report on one run beside its baseline."""
+"""The report on one run against its baseline."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from roboreg_core.evaluation.paired_tests import compare
+from roboreg_core.evaluation.paired_tests import ALPHA, compare
 from roboreg_core.report import accuracy_values, cost_values, provenance
 from roboreg_core.report.jinja_environment import render
-from roboreg_core.report.values import Number, Rows, count, millions, percent, points, relative
+from roboreg_core.report.values import Number, Rows, percent, points
+from roboreg_core.runs.metric_pairs import MetricChange
 from roboreg_core.runs.summary import DENSE, Summary
 from roboreg_core.schedules.schedule import N_BLOCKS
 from roboreg_core.store.records import Record
-from roboreg_core.wording import fmt, run_facts, run_settings
+from roboreg_core.wording import baseline_changes, fmt, run_facts, run_settings
+from roboreg_core.wording.run_metrics import METRICS
+from roboreg_core.wording.verdicts import verdict_words
 
 STAGE_NAMES = {"dense": "dense", "pruned": "pruned", "tuned": "fine-tuned"}
 
@@ -19,7 +23,7 @@ STAGE_NAMES = {"dense": "dense", "pruned": "pruned", "tuned": "fine-tuned"}
 def run_html(found: Summary) -> str:
     """Render the report on a run."""
     record, fine_tuned = found.record, bool(found.record.result["history"])
-    against = "dense" if found.baseline.name == DENSE else "baseline"
+    against = baseline_changes.short_name(found)
     return render(
         "run.html.j2",
         record=record,
@@ -30,7 +34,9 @@ def run_html(found: Summary) -> str:
         tiles=_tiles(found, against),
         accuracy=accuracy_values.accuracy_rows(found, STAGE_NAMES),
         accuracy_depends_on=run_facts.depends_on(record),
-        damage=accuracy_values.damage_values(found),
+        class_names=found.classes,
+        alpha=ALPHA,
+        changes=accuracy_values.changed_prediction_values(found),
         schedule=run_facts.schedule_of(record),
         blocks=[f"block {block}" for block in range(1, N_BLOCKS + 1)],
         filters=_filter_rows(record),
@@ -48,7 +54,7 @@ def run_html(found: Summary) -> str:
 
 
 def _finding(found: Summary) -> str:
-    """One sentence on the run; its accuracy is compared with the run's own dense network."""
+    """One sentence on the run against its dense network, whatever the baseline."""
     record, predicted = found.record, found.predictions
     verdict = compare(found.labels, predicted[DENSE].classes, predicted[found.final].classes).verdict
     return run_facts.finding(
@@ -61,46 +67,44 @@ def _lead(found: Summary) -> list[str]:
     baseline = found.baseline
     against = "Against the dense network"
     if baseline.name != DENSE:
-        against = f"That is against the dense network. Against the baseline, {run_facts.label(baseline.record)} (run "
-        against += f"{baseline.name})"
-    origin = "recorded, ships with RoboReg" if record.recorded else "own"
+        other = f"{run_facts.label(baseline.record)} (run {baseline.name})"
+        against = f"The finding above is against the dense network; the baseline is {other}. Against it"
+    origin = f"{run_facts.origin_words(record)}, ships with RoboReg" if record.recorded else "yours"
     return [
-        f"{against}, on the same {len(found.labels):,} test images: {verdict.words}; the change in accuracy is "
-        f"{fmt.signed(verdict.difference * 100, 2)} ± {verdict.margin * 100:.2f} points.",
+        f"{against}, on the same {len(found.labels):,} test images: {verdict_words(verdict)}; the change of accuracy "
+        f"is {fmt.signed(verdict.difference * 100, 2)} ± {verdict.margin * 100:.2f}{fmt.NBSP}pp.",
         f"{run_facts.label(record)}. Run {record.id} ({origin}), {fmt.moment(record.created)} UTC.",
-        *(f"Not like for like. {each.words}." for each in found.unlike),
+        *(f"Not directly comparable. {each.words}." for each in found.unlike),
     ]
 
 
 def _tiles(found: Summary, against: str) -> list[dict[str, Any]]:
-    """The main figures, each with its change to the baseline and the baseline's figure."""
-    before, last, worst = found.baseline.report, found.paired[found.final], found.worst_class()
-    place, parameters, flops = found.classes.index(worst["name"]), found.counts["parameters"], found.counts["flops"]
-    accuracy = run_facts.judged(run_facts.accuracy(found.record), before["accuracy"], last.verdict)
-    recall = run_facts.judged(worst["recall"], before["per_class"][place]["recall"], last.per_class[place].verdict)
+    """The main metrics, each with its change and the baseline's value."""
+    worst, recall = baseline_changes.worst_class(found)
     return [
-        _rate_tile("Test accuracy", accuracy, against),
-        _rate_tile(f"Recall of the worst class, {worst['name']}", recall, against),
-        _count_tile("Parameters", count(int(parameters.value)), count(int(parameters.baseline)), against),
-        _count_tile("FLOPs an image", millions(flops.value), millions(flops.baseline), against),
+        _rate_tile("Test accuracy", baseline_changes.accuracy(found), against),
+        _rate_tile(f"Worst-class recall ({worst})", recall, against),
+        _count_tile("Parameters", found.counts["parameters"], METRICS["parameters"].text, against),
+        _count_tile("FLOPs per image", found.counts["flops"], fmt.millions, against),
     ]
 
 
 def _rate_tile(label: str, rate: run_facts.JudgedChange, against: str) -> dict[str, Any]:
     change = points(rate.difference, verdict=rate.verdict)
-    beside = f"{rate.verdict}; {against} {fmt.percent(rate.dense)}"
+    beside = f"{rate.words}; {against} {fmt.percent(rate.dense)}"
     return {"label": label, "value": percent(rate.value), "change": change, "against": beside}
 
 
-def _count_tile(label: str, now: Number, before: Number, against: str) -> dict[str, Any]:
-    change = run_facts.counted(now.value, before.value)
-    shown = relative(change.relative, change.verdict)
-    return {"label": label, "value": now, "change": shown, "against": f"{against} {before.text}"}
+def _count_tile(label: str, pair: MetricChange, text: Callable[[float], str], against: str) -> dict[str, Any]:
+    verdict = run_facts.counted(pair.value, pair.baseline).verdict
+    change = Number(value=pair.relative, text=fmt.signed_percent(pair.relative), verdict=verdict)
+    value = Number(value=pair.value, text=text(pair.value))
+    return {"label": label, "value": value, "change": change, "against": f"{against} {text(pair.baseline)}"}
 
 
 def _filter_rows(record: Record) -> Rows:
-    """Filters per block: of the dense network, of the schedule, and kept."""
-    fields = {"dense": "before", "asked": "asked", "kept": "kept"}
+    """Filters per block: dense, requested and kept."""
+    fields = {"dense": "before", "requested": "asked", "kept": "kept"}
     return [
         [name, *(int(block[field]) for block in record.result["pruning"]["blocks"])] for name, field in fields.items()
     ]

@@ -1,4 +1,4 @@
-"""Charts as inline SVG: rendered without a browser, reduced to shapes and text, in the page's text colour."""
+"""Charts as inline SVG: rendered without a browser, reduced to shapes and text, in the text colour of the page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from roboreg_core.charts.base import Drawing, specification
 from roboreg_core.errors import ReportError
 from roboreg_core.report.jinja_environment import replace_invalid
 
-# Text and axes take the colour of the surrounding text, so that one drawing serves light, dark and paper.
+# Text and axes have the colour of the surrounding text, for the light theme, the dark theme and print.
 INK = "currentColor"
 _CONFIG: dict[str, Any] = {
     "background": None,
@@ -28,9 +28,9 @@ _CONFIG: dict[str, Any] = {
     },
     "legend": {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "symbolSize": 90},
 }
-# Pixels; the width of a chart beside another one is the second.
+# Pixels; `HALF_WIDTH` is for two charts side by side.
 WIDTH, HALF_WIDTH = 640, 340
-# Only a name can be longer, and takes seconds to measure. Its end is kept too: there the id tells equal names apart.
+# Longer texts, which are names, take seconds to measure. Their end has the id that makes equal names unique.
 LONGEST_TEXT, HEAD, TAIL = 1_000, 80, 20
 _SVG = "http://www.w3.org/2000/svg"
 _ELEMENTS = {
@@ -42,32 +42,32 @@ _ATTRIBUTES = {
     "stroke-dashoffset", "stroke-linecap", "stroke-linejoin", "stroke-miterlimit", "stroke-opacity", "stroke-width",
     "text-anchor", "transform", "viewBox", "width", "x", "x1", "x2", "y", "y1", "y2",
 }  # fmt: skip
-_WITHIN = re.compile(r"url\(#([\w-]+)\)")
+_LOCAL_REFERENCE = re.compile(r"url\(#([\w-]+)\)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A chart as `<svg>` element under its title."""
+    """A chart as an `<svg>` element, and its title."""
 
     title: str
     svg: Markup
 
 
 def figure(chart: Drawing, name: str, title: str, width: int = WIDTH) -> Figure:
-    """Render a chart; its `description` becomes the text alternative.
+    """Render a chart; its `description` becomes the alternative text.
 
     Arguments:
         chart: the Altair chart.
-        name: prefix of the drawing's ids, unique in the page.
-        title: the finding above it.
+        name: prefix of the element ids, unique in the page.
+        title: the finding, shown above the chart.
         width: in pixels.
 
     Raises:
-        ReportError: the drawing has anything but shapes and text.
+        ReportError: the drawing contains anything but shapes and text.
     """
     import vl_convert
 
-    # A character that XML cannot hold would end the process there.
+    # vl-convert aborts the process on a character that is invalid in XML.
     spec = {**specification(chart), "width": width}
     svg = vl_convert.vegalite_to_svg(_valid(spec), config=_CONFIG, allowed_base_urls=[])
     return Figure(title=title, svg=_sanitized(svg, name, spec["description"]))
@@ -84,27 +84,27 @@ def _valid(value: Any) -> Any:
 
 def _sanitized(svg: str, name: str, alt: str) -> Markup:
     root = ET.fromstring(replace_invalid(svg))
-    # Renumbered: vl-convert counts on from one chart to the next.
+    # Renumbered, since vl-convert numbers ids across charts.
     found = (element.attrib["id"] for element in root.iter() if "id" in element.attrib)
     ids = {value: str(number) for number, value in enumerate(found)}
     for element in root.iter():
         space, _, local = element.tag[1:].partition("}")
         if space != _SVG or local not in _ELEMENTS:
-            raise ReportError(f"a chart must be shapes and text alone, got <{local or element.tag}>; leave it out")
+            raise ReportError(f"a chart must contain only shapes and text, got <{local or element.tag}>; leave it out")
         element.tag = local
         kept = {key: value for key, value in element.attrib.items() if key in _ATTRIBUTES}
         element.attrib.clear()
-        element.attrib.update({key: _own(key, value, name, ids) for key, value in kept.items()})
+        element.attrib.update({key: _localized(key, value, name, ids) for key, value in kept.items()})
     root.attrib.update({"xmlns": _SVG, "role": "img", "aria-label": alt})
-    # The only text that reaches a template as markup.
+    # The only value that templates do not escape.
     return Markup(ET.tostring(root, encoding="unicode"))
 
 
-def _own(key: str, value: str, name: str, ids: Mapping[str, str]) -> str:
-    """Prefix ids and references to them with the chart's name; refuse every other reference."""
+def _localized(key: str, value: str, name: str, ids: Mapping[str, str]) -> str:
+    """Prefix ids and references to them with the chart's name; reject any other reference."""
     if key == "id":
         return f"{name}-{ids[value]}"
-    renamed = _WITHIN.sub(lambda found: f"url(#{name}-{ids.get(found[1], found[1])})", value)
-    if "url(" in _WITHIN.sub("", value) or "javascript:" in value.lower():
-        raise ReportError(f"a chart must refer to its own parts alone, got {value[:60]!r}; leave it out")
+    renamed = _LOCAL_REFERENCE.sub(lambda found: f"url(#{name}-{ids.get(found[1], found[1])})", value)
+    if "url(" in _LOCAL_REFERENCE.sub("", value) or "javascript:" in value.lower():
+        raise ReportError(f"a chart must refer only to its own elements, got {value[:60]!r}; leave it out")
     return renamed

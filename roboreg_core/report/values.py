@@ -1,4 +1,4 @@
-"""Values that the report's templates show: numbers with their text, run names, tables of varying width."""
+"""Values for the report's templates: numbers with their text, run names, tables."""
 
 from __future__ import annotations
 
@@ -10,22 +10,16 @@ import pandas as pd
 from roboreg_core.charts import palette
 from roboreg_core.wording import fmt
 
-# Chart markers as characters, so that runs differ in tables by more than colour.
-MARKERS = {
-    "circle": "\u25cf", "square": "\u25a0", "triangle-up": "\u25b2", "diamond": "\u25c6", "cross": "\u271a",
-    "triangle-down": "\u25bc", "triangle-left": "\u25c0", "triangle-right": "\u25b6",
-}  # fmt: skip
-
 
 @dataclass(frozen=True, kw_only=True)
 class Number:
-    """A number as text, beside its unrounded value.
+    """A number as text, with its unrounded value.
 
     Attributes:
         value: the unrounded number.
         text: the number as shown.
-        verdict: `gain`, `loss`, `within noise` or `no change` for a change, else empty; sets the colour.
-        dimmed: True where the number repeats the other rows'.
+        verdict: kind of a change, `gain` and `loss` in colour; empty for other numbers.
+        dimmed: True for a faint number.
     """
 
     value: float
@@ -36,7 +30,7 @@ class Number:
 
 @dataclass(frozen=True, kw_only=True)
 class RunName:
-    """A run's name after its chart marker in its colour (`#rrggbb`)."""
+    """A run's label with its marker in its colour (`#rrggbb`)."""
 
     text: str
     marker: str
@@ -44,8 +38,8 @@ class RunName:
 
     @classmethod
     def of(cls, label: str, style: palette.Style) -> RunName:
-        """Name a run that charts draw in this style."""
-        return cls(text=label, marker=MARKERS[style.marker], colour=style.colour)
+        """Label a run that charts draw in this style."""
+        return cls(text=label, marker=palette.MARKER_CHARACTERS[style.marker][0], colour=style.colour)
 
 
 Cell = str | int | Number | RunName
@@ -54,14 +48,14 @@ Rows = Sequence[Sequence[Cell]]
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table whose columns depend on the data; the first cell of a row is its heading."""
+    """A table; the first cell of a row is its heading."""
 
     columns: Sequence[str]
     rows: Rows
 
 
 def count_table(corner: str, frame: pd.DataFrame) -> Table:
-    """Turn a frame of counts into a table; `corner` heads the column of the frame's index."""
+    """Turn a frame of counts into a table; `corner` is the heading of the index column."""
     rows: Rows = [[str(name), *map(int, counts)] for name, counts in zip(frame.index, frame.to_numpy(), strict=True)]
     return Table(columns=[corner, *map(str, frame.columns)], rows=rows)
 
@@ -69,11 +63,6 @@ def count_table(corner: str, frame: pd.DataFrame) -> Table:
 def count(value: int) -> Number:
     """A count with thousands separators."""
     return Number(value=value, text=fmt.count(value))
-
-
-def millions(value: float) -> Number:
-    """A count in millions."""
-    return Number(value=value, text=fmt.millions(value))
 
 
 def decimal(value: float, spec: str) -> Number:
@@ -89,8 +78,3 @@ def percent(share: float, digits: int = 1) -> Number:
 def points(difference: float, digits: int = 1, verdict: str = "") -> Number:
     """A difference of two shares in percentage points."""
     return Number(value=difference, text=fmt.signed_points(difference, digits), verdict=verdict)
-
-
-def relative(change: float, verdict: str = "") -> Number:
-    """A relative change in percent."""
-    return Number(value=change, text=fmt.signed_percent(change), verdict=verdict)

@@ -1,4 +1,4 @@
-"""A run against its baseline, dense network or other run, in changes that are judged and in sentences."""
+"""A run against its baseline, the dense network or another run: judged changes and sentences."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pandas as pd
 
 from roboreg_core.runs.summary import DENSE, Summary
 from roboreg_core.wording import fmt, run_facts
+from roboreg_core.wording.verdicts import verdict_words
 
 
 def is_dense(summary: Summary) -> bool:
@@ -19,60 +20,60 @@ def short_name(summary: Summary) -> str:
 
 
 def long_name(summary: Summary) -> str:
-    """The baseline in a sentence: `the dense network`, or `the run` and its label."""
+    """The baseline in a sentence: `the dense network`, or `the run` with its label."""
     return "the dense network" if is_dense(summary) else f"the run {run_facts.label(summary.baseline.record)}"
 
 
 def accuracy(summary: Summary) -> run_facts.JudgedChange:
-    """Test accuracy of the last stage against the baseline's, as the paired test judges it."""
+    """Change of the last stage's test accuracy."""
     value = run_facts.accuracy(summary.record, summary.final)
     return run_facts.judged(value, summary.baseline.report["accuracy"], summary.paired[summary.final].verdict)
 
 
 def worst_class(summary: Summary) -> tuple[str, run_facts.JudgedChange]:
-    """The class with the lowest recall, and that recall against the baseline's for the same class."""
+    """The class with the lowest recall, and the change of its recall."""
     row = summary.worst_class()
     place = summary.classes.index(row["name"])
     before = summary.baseline.report["per_class"][place]["recall"]
-    return row["name"], run_facts.judged(row["recall"], before, summary.paired[summary.final].per_class[place].verdict)
+    verdict = summary.paired[summary.final].per_class[place].verdict
+    return row["name"], run_facts.judged(row["recall"], before, verdict)
 
 
 def counted(summary: Summary, field: str) -> run_facts.JudgedChange:
-    """`parameters`, `macs`, `flops` or `size_bytes` against the baseline's; fewer is a gain."""
+    """Change of `parameters`, `macs`, `flops` or `size_bytes`, where less is better."""
     pair = summary.counts[field]
     return run_facts.counted(pair.value, pair.baseline)
 
 
 def finding(summary: Summary) -> str:
-    """One sentence: what the run keeps, and what that costs against the baseline."""
+    """One sentence: filters and parameters kept, and the change of accuracy."""
     change = accuracy(summary)
     if is_dense(summary):
         return run_facts.finding(summary.record, change)
     parameters = summary.counts["parameters"]
     size = "as many parameters"
     if parameters.difference:
-        more = "more" if parameters.difference > 0 else "fewer"
-        size = f"{fmt.percent(abs(parameters.relative))} {more} parameters"
+        size = f"{fmt.percent(abs(parameters.relative))} {'more' if parameters.difference > 0 else 'fewer'} parameters"
     kept = run_facts.schedule_words(run_facts.schedule_of(summary.record))
     return f"{kept} {run_facts.accuracy_words(change)} against {long_name(summary)}, with {size}."
 
 
 def evidence(summary: Summary, stage: str | None = None) -> str:
-    """The verdict on the accuracy, the images that it rests on, and its margin."""
+    """The verdict on the accuracy, the changed predictions behind it, and its margin."""
     paired = summary.paired[stage or summary.final]
-    flips, verdict = paired.flips, paired.verdict
+    flips, margin = paired.flips, paired.verdict.margin * 100
     other = "the dense network" if is_dense(summary) else "the baseline"
-    sentence = verdict.words[:1].upper() + verdict.words[1:]
     return (
-        f"{sentence}: of {flips.images:,} test images {flips.lost:,} are right only in {other} and {flips.gained:,} "
-        f"only here (exact McNemar test; 95 % margin ±{verdict.margin * 100:.1f} points)."
+        f"{fmt.sentence_case(verdict_words(paired.verdict))}: of {flips.images:,} test images, {flips.lost:,} are "
+        f"correct only in {other} and {flips.gained:,} only in this run (exact McNemar test; 95 % margin "
+        f"±{margin:.1f}{fmt.NBSP}pp)."
     )
 
 
 def verdicts(summary: Summary) -> pd.DataFrame:
-    """The paired test over all classes and for each: `class`, shares right, `change`, flips, `p`, `verdict`.
+    """The paired test over all classes and per class: `class`, accuracies, `change`, flips, `p`, `verdict`.
 
-    p of the classes is Holm-corrected over the ten. Shares and the change are 0..1.
+    Accuracies and changes are shares, 0..1. p is Holm-corrected over the classes.
     """
     paired = summary.paired[summary.final]
     rows = [("all classes", paired.flips, paired.verdict)]
@@ -86,7 +87,7 @@ def verdicts(summary: Summary) -> pd.DataFrame:
             "lost": flips.lost,
             "gained": flips.gained,
             "p": verdict.p,
-            "verdict": verdict.words,
+            "verdict": verdict_words(verdict),
         }
         for name, flips, verdict in rows
     )

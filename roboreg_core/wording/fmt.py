@@ -1,11 +1,14 @@
-"""Numbers and times as people read them: units, signs and a true minus."""
+"""Numbers, times and names as text, with units, signs and typographic minus."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 NBSP = "\u00a0"
 MINUS = "\u2212"
+# Between the parts of a label.
+SEPARATOR = " · "
 
 
 def count(value: int) -> str:
@@ -19,8 +22,13 @@ def millions(value: float) -> str:
 
 
 def kilobytes(value: int) -> str:
-    """`1,090 kB`, of a thousand bytes each."""
+    """`1,090 kB`, of 1,000 bytes each."""
     return f"{value / 1e3:,.0f}{NBSP}kB"
+
+
+def milliseconds(value: float) -> str:
+    """`1.25 ms`."""
+    return f"{value:.2f}{NBSP}ms"
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -29,7 +37,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """`+0.3`, `−2.1`, and `±0.0` where nothing is left after rounding."""
+    """`+0.3`, `−2.1`, and `±0.0` where the value rounds to zero."""
     text = f"{abs(value):,.{digits}f}"
     if float(text.replace(",", "")) == 0:
         return f"±{text}"
@@ -42,8 +50,14 @@ def signed_percent(share: float) -> str:
 
 
 def signed_points(share: float, digits: int = 1) -> str:
-    """`−2.1 points` for -0.021."""
-    return f"{signed(share * 100, digits)}{NBSP}points"
+    """`−2.1 pp` for -0.021: a difference of two shares in percentage points."""
+    return f"{signed(share * 100, digits)}{NBSP}pp"
+
+
+def points(share: float, digits: int = 1) -> str:
+    """`2.1 percentage points` for 0.021 or -0.021."""
+    text = f"{abs(share) * 100:.{digits}f}"
+    return f"{text}{NBSP}percentage point{'' if float(text) == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
@@ -59,11 +73,13 @@ def duration(seconds: float) -> str:
 
 
 def moment(iso: str) -> str:
-    """`2026-03-01 14:05` for a time in UTC, ISO 8601; the text itself where it is none."""
-    try:
-        return datetime.fromisoformat(iso).strftime("%Y-%m-%d %H:%M")
-    except ValueError:
-        return iso
+    """`2026-03-01 14:05` for an ISO 8601 time; any other text unchanged."""
+    return _time(iso, "%Y-%m-%d %H:%M")
+
+
+def clock(iso: str) -> str:
+    """`14:05:09` for an ISO 8601 time; any other text unchanged."""
+    return _time(iso, "%H:%M:%S")
 
 
 def plural(number: int, noun: str) -> str:
@@ -72,19 +88,29 @@ def plural(number: int, noun: str) -> str:
 
 
 def contained(text: str) -> str:
-    """A text of any length and direction that does no harm to the line that it stands in."""
+    """User text for use inside a line: shortened, and isolated where it may run right to left."""
     short = shortened(text)
     return short if short.isascii() else f"\u2068{short}\u2069"
 
 
 def shortened(text: str, longest: int = 60) -> str:
-    """The beginning of a text, with an ellipsis where it is longer."""
+    """A text of at most `longest` characters, the last one an ellipsis where it was cut."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-def clock(iso: str) -> str:
-    """`14:05:09` for a time in UTC, ISO 8601; the text itself where it is none."""
+def sentence_case(text: str) -> str:
+    """The text with its first letter in upper case and the others unchanged."""
+    return text[:1].upper() + text[1:]
+
+
+def enumeration(parts: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _time(iso: str, form: str) -> str:
     try:
-        return datetime.fromisoformat(iso).strftime("%H:%M:%S")
+        return datetime.fromisoformat(iso).strftime(form)
     except ValueError:
         return iso

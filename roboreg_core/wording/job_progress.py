@@ -1,4 +1,4 @@
-"""A job's progress in words, and what its events tell about the curves so far."""
+"""Labels, progress, logs and training curves of jobs, from their events."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from roboreg_core.wording import fmt, network_facts, run_facts
 STAGE_WORDS = {
     "load": "Loading images and the dense network",
     "dense": "Measuring the dense network",
-    "prune": "Merging filters",
+    "prune": "Pruning filters",
     "pruned": "Measuring the pruned network",
     "tune": "Fine-tuning",
     "tuned": "Measuring the fine-tuned network",
-    "time": "Timing both networks",
+    "time": "Measuring latency",
     "sweep": "Measuring schedules",
     "images": "Loading images",
     "train": "Training",
@@ -27,22 +27,22 @@ STARTING = "Starting a worker"
 
 
 def label(job: Job) -> str:
-    """What a job makes: a run's schedule and settings, or a network's name and how it comes to be."""
+    """Label of the run or network that a job makes."""
     return network_facts.job_label(job.spec) if job.kind == NETWORK else run_facts.spec_label(job.spec)
 
 
 def counted(jobs: Sequence[Job]) -> str:
-    """`2 runs`, or `2 jobs` where not all of them make runs."""
+    """`2 runs`, or `2 jobs` where some make networks."""
     return fmt.plural(len(jobs), "job" if any(job.kind == NETWORK for job in jobs) else "run")
 
 
 def fraction(job: Job) -> float:
-    """How much of a job is done, 0..1."""
+    """Progress of a job, 0..1."""
     return min(1.0, max(0.0, float(job.progress.get("fraction", 0.0))))
 
 
 def stage_words(payload: dict[str, Any]) -> str:
-    """What is being done, e.g. `Fine-tuning, epoch 2 of 5`."""
+    """The current stage, e.g. `Fine-tuning, epoch 2 of 5`."""
     text = STAGE_WORDS.get(payload.get("stage", ""), STARTING)
     if payload.get("stage") in ("tune", "train") and payload.get("epochs"):
         text += f", epoch {payload.get('epoch', 1)} of {payload['epochs']}"
@@ -52,20 +52,21 @@ def stage_words(payload: dict[str, Any]) -> str:
 
 
 def progress_words(job: Job) -> str:
-    """Stage, percent and time left of a running job."""
+    """Stage, progress and remaining time of a running job."""
     left = job.progress.get("remaining_seconds")
-    remaining = f" · about {fmt.duration(left)} left" if left is not None else ""
-    return f"{stage_words(job.progress)} · {fmt.percent(fraction(job), 0)}{remaining}"
+    remaining = [f"about {fmt.duration(left)} left"] if left is not None else []
+    return fmt.SEPARATOR.join([stage_words(job.progress), fmt.percent(fraction(job), 0), *remaining])
 
 
 def history(events: Sequence[Event]) -> list[dict[str, Any]]:
-    """The `EpochRecord`s told so far, one an epoch; an epoch done again after a resumption replaces the first."""
-    epochs = {each.payload["history"]["epoch"]: each.payload["history"] for each in events if "history" in each.payload}
+    """The `EpochRecord`s so far as JSON; an epoch repeated after a restart replaces the earlier one."""
+    records = [event.payload["history"] for event in events if "history" in event.payload]
+    epochs = {record["epoch"]: record for record in records}
     return [epochs[number] for number in sorted(epochs)]
 
 
 def accuracies(events: Sequence[Event]) -> dict[str, float]:
-    """Test accuracy of each stage measured so far."""
+    """Test accuracy by stage, of the stages measured so far."""
     found: dict[str, float] = {}
     for event in events:
         found |= event.payload.get("accuracy") or {}
@@ -73,11 +74,11 @@ def accuracies(events: Sequence[Event]) -> dict[str, float]:
 
 
 def log_lines(events: Sequence[Event]) -> str:
-    """The events as lines of text, a time first."""
-    return "\n".join(f"{fmt.clock(event.time)}  {_told(event.payload)}" for event in events)
+    """The events as lines of text, each with its time."""
+    return "\n".join(f"{fmt.clock(event.time)}  {_event_words(event.payload)}" for event in events)
 
 
-def _told(payload: dict[str, Any]) -> str:
+def _event_words(payload: dict[str, Any]) -> str:
     if "history" in payload:
         epoch = payload["history"]
         text = f"Epoch {epoch['epoch']} of {payload.get('epochs', '?')} done: loss {epoch['loss']:.4f}"

@@ -1,4 +1,4 @@
-"""What a run's record says, in figures and in sentences."""
+"""Metrics of a run's record, as numbers, judged changes, labels and sentences."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from roboreg_core.runs.results import STAGES, final_stage
 from roboreg_core.schedules.schedule import BOUNDS, Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt
+from roboreg_core.wording.network_facts import TRAINING_IMAGES
+from roboreg_core.wording.verdicts import kind_words
 
-# A run may be called the best only while it loses no more than this to the dense network.
+# Largest loss of accuracy, against the dense network, that the best run may have.
 BEST_LOSES_AT_MOST = 0.03
-_SEPARATOR = " · "
 
 SCHEDULE_WORDS = {
     "dense": "Keeping every filter",
@@ -36,12 +37,12 @@ SCHEDULE_WORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class JudgedChange:
-    """A figure beside the dense network's.
+    """A metric, its value for the baseline, and the verdict on the change.
 
     Attributes:
-        value, dense: the two figures.
-        margin: differences below it may be noise; 0 for what is counted exactly.
-        better: True where it is a gain, False where a loss, None where it is within the margin.
+        value, dense: the metric of the run and of the baseline.
+        margin: half the width of the difference's 95 % interval; 0 for exact counts.
+        better: True for a gain, False for a loss, None where the change is not significant.
     """
 
     value: float
@@ -51,63 +52,73 @@ class JudgedChange:
 
     @property
     def difference(self) -> float:
-        """Value minus dense."""
+        """Value minus baseline."""
         return self.value - self.dense
 
     @property
     def relative(self) -> float:
-        """The difference as a share of the dense figure, -1 and up; 0 where the dense figure is 0."""
+        """The difference as a share of the baseline, at least -1; 0 where the baseline is 0."""
         return self.difference / self.dense if self.dense else 0.0
 
     @property
     def verdict(self) -> str:
-        """`gain`, `loss`, `no change` or `within noise`."""
+        """The kind of the change: `gain`, `loss`, `no change` or `within noise`."""
         if self.better is None:
             return "within noise" if self.difference else "no change"
         return "gain" if self.better else "loss"
 
+    @property
+    def words(self) -> str:
+        """The kind of the change as text: `gain`, `loss`, `no change` or `not significant`."""
+        return kind_words(self.verdict)
+
+
+def origin_words(record: Record) -> str:
+    """`example` for a run that ships with RoboReg, `yours` for one of this installation."""
+    return "example" if record.recorded else "yours"
+
 
 def schedule_of(record: Record) -> Schedule:
-    """The schedule that was asked for."""
+    """The requested schedule."""
     return Schedule.from_json(record.spec["schedule"])
 
 
 def stages_of(record: Record) -> tuple[str, ...]:
-    """The stages that were measured, in order: dense, pruned and, after fine-tuning, tuned."""
+    """The measured stages in order: dense, pruned and, for a fine-tuned run, tuned."""
     return tuple(stage for stage in STAGES if stage in record.result["stages"])
 
 
 def report_of(record: Record, stage: str) -> dict[str, Any]:
-    """The report of a stage, see `evaluation.report.Report`."""
+    """The evaluation of a stage, an `evaluation.report.Report` as JSON."""
     report: dict[str, Any] = record.result["stages"][stage]
     return report
 
 
 def accuracy(record: Record, stage: str | None = None) -> float:
-    """Test accuracy, 0..1, of a stage (of the last one for None)."""
+    """Test accuracy, 0..1, of a stage; None: the last one."""
     return float(report_of(record, stage or final_stage(record))["accuracy"])
 
 
 def judged(value: float, baseline: float, verdict: Verdict) -> JudgedChange:
-    """An accuracy or recall beside the baseline's on the same images, as the paired test judges it."""
+    """A change of accuracy or recall on the same images, judged by the paired test."""
     better = None if not verdict.is_real else verdict.difference > 0
     return JudgedChange(value=value, dense=baseline, margin=verdict.margin, better=better)
 
 
 def counted(value: float, dense: float) -> JudgedChange:
-    """Two exact counts, of which fewer is better."""
+    """A change of an exact count, where less is better."""
     return JudgedChange(value=value, dense=dense, margin=0.0, better=None if value == dense else value < dense)
 
 
 def rates(value: float, dense: float, images: int) -> JudgedChange:
-    """Two shares of so many images each, with the 95 % margin of two independent samples."""
+    """A change of a rate, with the 95 % margin of two independent samples of `images` each."""
     margin = Z * math.sqrt((value * (1 - value) + dense * (1 - dense)) / images)
     better = None if abs(value - dense) <= margin else value > dense
     return JudgedChange(value=value, dense=dense, margin=margin, better=better)
 
 
 def best_run(records: Sequence[Record]) -> Record | None:
-    """The smallest network that loses at most `BEST_LOSES_AT_MOST`; where none does, the most accurate pruned one."""
+    """The smallest network that loses at most `BEST_LOSES_AT_MOST`; without one, the most accurate pruned network."""
     pruned = [record for record in records if not Schedule.from_json(record.result["schedule"]).is_dense]
     good = [record for record in pruned if _difference(record) >= -BEST_LOSES_AT_MOST]
     if good:
@@ -116,20 +127,20 @@ def best_run(records: Sequence[Record]) -> Record | None:
 
 
 def limit_words() -> str:
-    """`3 points`: how much of the accuracy the best run may lose."""
-    return fmt.NBSP.join((f"{BEST_LOSES_AT_MOST * 100:g}", "points"))
+    """`3 percentage points`: the largest loss of accuracy that the best run may have."""
+    return fmt.points(BEST_LOSES_AT_MOST, 0)
 
 
 def best_reason(record: Record) -> str:
-    """Why `best_run` chose this one."""
+    """The reason why `best_run` chose this run."""
     limit = limit_words()
     if _difference(record) >= -BEST_LOSES_AT_MOST:
-        return f"the smallest network that loses at most {limit} of accuracy to the dense one"
-    return f"the most accurate pruned network; none stays within {limit} of the dense one yet"
+        return f"the smallest network within {limit} of the dense network's accuracy"
+    return f"the most accurate pruned network; none is within {limit} of the dense network's accuracy yet"
 
 
 def finding(record: Record, change: JudgedChange) -> str:
-    """One sentence: what was kept, what that leaves, what it costs; `change` of accuracy against the dense network."""
+    """One sentence: filters and parameters kept, and the change of accuracy against the dense network."""
     schedule = schedule_of(record)
     share = record.result["cost"]["parameters"] / record.result["dense_cost"]["parameters"]
     epochs = record.spec["epochs"]
@@ -142,46 +153,44 @@ def finding(record: Record, change: JudgedChange) -> str:
 
 def schedule_words(schedule: Schedule) -> str:
     """A schedule as the beginning of a sentence."""
-    return SCHEDULE_WORDS.get(schedule.name or "", f"Keeping {sum(schedule)} of {sum(BOUNDS)} inner filters")
+    return SCHEDULE_WORDS.get(schedule.name or "", f"Keeping {sum(schedule)} of {sum(BOUNDS)} prunable filters")
 
 
 def accuracy_words(change: JudgedChange) -> str:
-    """`costs 2.1 points of accuracy`, `gains ...`, or that nothing can be told from noise."""
-    points = f"{abs(change.difference) * 100:.1f}"
+    """`costs 2.1 percentage points of accuracy`, `gains ...`, or `does not change accuracy significantly (−0.2 pp)`."""
     if change.better is None:
-        return f"changes accuracy by no more than noise ({fmt.signed_points(change.difference)})"
-    unit = "point" if points == "1.0" else "points"
-    return f"{'gains' if change.better else 'costs'} {points}{fmt.NBSP}{unit} of accuracy"
+        return f"does not change accuracy significantly ({fmt.signed_points(change.difference)})"
+    return f"{'gains' if change.better else 'costs'} {fmt.points(change.difference)} of accuracy"
 
 
 def label(record: Record) -> str:
-    """A run's name: its schedule and what else sets it apart from its neighbours."""
+    """A run's label: its schedule and its settings where they are not the default."""
     return spec_label(record.spec)
 
 
 def spec_label(spec: dict[str, Any]) -> str:
-    """The same for the spec of a run that is not finished."""
-    return _SEPARATOR.join(_parts(spec))
+    """`label` from the JSON spec of a run, finished or not."""
+    return fmt.SEPARATOR.join(_parts(spec))
 
 
 def labels(records: Sequence[Record]) -> dict[str, str]:
-    """Id -> what tells each run from these others: its schedule, and of the rest only what they do not all share.
+    """Short unique labels by id: the schedule and the settings that these runs do not share.
 
-    Where two would have the same, the beginning of the id sets them apart.
+    Equal labels get the beginning of the run's id.
     """
     parts = {record.id: _parts(record.spec) for record in records}
     same = set(shared(records))
     names = {
-        run: _SEPARATOR.join([first, *(part for part in rest if part not in same)])
+        run: fmt.SEPARATOR.join([first, *(part for part in rest if part not in same)])
         for run, (first, *rest) in parts.items()
     }
-    each = Counter(names.values())
+    times = Counter(names.values())
     digits = next(n for n in range(6, 65) if n == 64 or len({run[:n] for run in names}) == len(names))
-    return {run: name if each[name] == 1 else f"{name}{_SEPARATOR}{run[:digits]}" for run, name in names.items()}
+    return {run: name if times[name] == 1 else f"{name}{fmt.SEPARATOR}{run[:digits]}" for run, name in names.items()}
 
 
 def shared(records: Sequence[Record]) -> list[str]:
-    """What all of several runs have in common besides the schedule, as `label` says it; [] for fewer than two."""
+    """Parts of `label` after the schedule that all runs share; [] for fewer than two runs."""
     rests = [_parts(record.spec)[1:] for record in records]
     return [part for part in rests[0] if all(part in rest for rest in rests)] if len(rests) > 1 else []
 
@@ -198,19 +207,19 @@ def _parts(spec: dict[str, Any]) -> list[str]:
         parts.insert(1, f"method {fmt.contained(spec['method'])}")
     if spec["recalibrate"]:
         parts.append("recalibrated")
-    if spec["epochs"] and not spec.get("distil", False):  # stored before there was distillation
+    if spec["epochs"] and not spec.get("distil", False):  # older runs have no `distil`
         parts.append("not distilled")
     if spec["training_set"] == "full":
-        parts.append("48,000 images")
+        parts.append(TRAINING_IMAGES["full"])
     if (dense := dense_name(spec)) != SHIPPED:
         parts.append(f"from {dense}")
     return parts
 
 
 def dense_name(spec: dict[str, Any]) -> str:
-    """What the dense network is called that a run starts from.
+    """Name of the dense network that a run started from.
 
-    One that shipped as `dense` before another did is told by the name that it ships under now, else by its digest.
+    A network shipped as `dense` by an earlier version has its present name, or the beginning of its digest.
     """
     name, digest = spec["dense"], spec["dense_sha256"]
     if name != SHIPPED:
@@ -219,7 +228,7 @@ def dense_name(spec: dict[str, Any]) -> str:
 
 
 def depends_on(record: Record) -> str:
-    """What the accuracy figures depend on."""
+    """Conditions of the accuracy: images, seed, precision, device."""
     environment, images = record.result["environment"], record.result["images"]
     tuned = f", fine-tuned on {images['training']}" if record.spec["epochs"] else ""
     return (
@@ -229,35 +238,37 @@ def depends_on(record: Record) -> str:
 
 
 def best_epoch_words(record: Record) -> str:
-    """Which epoch is kept, and which was best on validation images, for a fine-tuned run."""
+    """The kept epoch of a fine-tuned run, and the best one on validation images."""
     best, last = record.result.get("best_epoch"), len(record.result["history"])
-    kept = f"Kept is the last epoch, {last} ({fmt.percent(accuracy(record), 2)} of the test images)"
-    if best is None:  # stored before the best epoch was
+    kept = f"The last epoch is kept: {last} (test accuracy {fmt.percent(accuracy(record), 2)})"
+    if best is None:  # older runs
         return f"{kept}."
     if best["epoch"] == last:
-        return f"{kept}; it was also the best on validation images."
-    reached = f"{fmt.percent(best['accuracy'], 2)} of the test images"
-    return f"{kept}; best on validation images was epoch {best['epoch']} ({reached})."
+        return f"{kept}, also the best on validation images."
+    return (
+        f"{kept}; the best on validation images was epoch {best['epoch']} "
+        f"(test accuracy {fmt.percent(best['accuracy'], 2)})."
+    )
 
 
 def preview_change(preview: Preview) -> JudgedChange:
-    """A preview's accuracy against the dense network's on the same images, see `rates`."""
+    """A preview's accuracy against the dense network's, judged by `rates`."""
     return rates(preview.accuracy, preview.dense_accuracy, preview.images)
 
 
 def preview_words(preview: Preview) -> str:
-    """`86.4 % ± 1.5`: the accuracy with the larger side of its 95 % interval, in points."""
+    """`86.4 % ± 1.5`: the accuracy and the larger side of its 95 % interval in percentage points."""
     low, high = wilson(preview.right, preview.images)
     side = max(preview.accuracy - low, high - preview.accuracy)
     return f"{fmt.percent(preview.accuracy)}{fmt.NBSP}±{fmt.NBSP}{side * 100:.1f}"
 
 
 def preview_depends_on(spec: PreviewSpec, preview: Preview) -> str:
-    """What a preview depends on."""
+    """Conditions of a preview: images, precision, method, seed, device."""
     method = f"{spec.method}, recalibrated" if spec.recalibrate else spec.method
-    run = f" (a run: {DEFAULT_CALIBRATION:,})" if preview.calibration != DEFAULT_CALIBRATION else ""
-    looked = f" on {preview.calibration:,} training images{run}" if preview.calibration else ""
+    in_run = f" ({DEFAULT_CALIBRATION:,} in a run)" if preview.calibration != DEFAULT_CALIBRATION else ""
+    calibration = f" with {preview.calibration:,} calibration images{in_run}" if preview.calibration else ""
     return (
-        f"{preview.images:,} validation images, {preview.precision}; {method}{looked}; one seed ({spec.seed}); "
+        f"{preview.images:,} validation images, {preview.precision}; {method}{calibration}; one seed ({spec.seed}); "
         f"{preview.device}, {fmt.plural(preview.threads, 'thread')}"
     )

@@ -1,4 +1,4 @@
-"""What a run was made with, as pairs of words: settings, images, machine and versions."""
+"""Settings, images, machine and versions of a run as text."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from roboreg_core.wording import fmt, run_facts
 
 
 def settings_of(record: Record) -> dict[str, str]:
-    """Every setting of a run with its value."""
+    """The value of each setting by its label."""
     spec = record.spec
     rows = {
         "schedule": str(run_facts.schedule_of(record)),
         "method": spec["method"],
         "batch norm recalibrated": "yes" if spec["recalibrate"] else "no",
         "calibration images": f"{spec.get('calibration', 1_000):,}",
-        "epochs of fine-tuning": spec["epochs"],
+        "fine-tuning epochs": spec["epochs"],
         "fine-tuning": _tuning_words(spec),
         "learning rate": f"{spec['learning_rate']:g}",
         "batch size": spec["batch_size"],
@@ -24,13 +24,13 @@ def settings_of(record: Record) -> dict[str, str]:
         "training images": record.result["images"]["training"],
         "test images": record.result["images"]["test"],
         "dense network": f"{run_facts.dense_name(spec)} ({spec['dense_sha256'][:12]})",
-        "took": fmt.duration(record.result["seconds"]["total"]),
+        "duration": fmt.duration(record.result["seconds"]["total"]),
         **record.result["environment"],
     }
     return {name: str(value) for name, value in rows.items()}
 
 
 def _tuning_words(spec: dict[str, Any]) -> str:
-    """The preset and what is learnt from; a run stored before there were presets learnt from labels."""
-    source = "distilled from the dense network" if spec.get("distil", False) else "labels alone"
-    return f"{spec['preset']}, {source}" if "preset" in spec else source
+    """Preset and targets; older runs have neither key and were trained on labels."""
+    targets = "distilled from the dense network" if spec.get("distil", False) else "labels only"
+    return f"{spec['preset']}, {targets}" if "preset" in spec else targets

@@ -1,4 +1,4 @@
-"""What a sweep asks for, in words, and how its schedules spread over costs."""
+"""Sweeps as text: grid, settings, cost range, progress."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from roboreg_core.sweeps.spec import SweepSpec
 from roboreg_core.sweeps.sweep_store import Sweep
 from roboreg_core.wording import fmt
 
-# A row of counts longer than this is told by its ends and its length.
+# Longer rows of counts are shortened to their ends and length.
 LONGEST_ROW = 6
 
 
 def grid_words(grid: Grid) -> str:
-    """`stages 4, 8, 12 x 8, 16, 24 x 16, 32, 48`, or how the schedules were chosen otherwise."""
+    """`stages 4, 8, 12 × 8, 16, 24 × 16, 32, 48`, or the description of another kind of grid."""
     if grid == SOURCE:
-        return "the source project's grid: a quarter, half and three quarters of each stage"
+        return "the original project's grid: a quarter, half and three quarters of each stage"
     if grid.kind == STAGES:
         return f"stages {' × '.join(map(row_words, grid.values))}"
     if grid.kind == BLOCKS:
         varied = [(block, counts) for block, counts in enumerate(grid.values, 1) if len(counts) > 1]
-        told = "; ".join(f"block {block}: {row_words(counts)}" for block, counts in varied)
-        return told or "one schedule"
+        return "; ".join(f"block {block}: {row_words(counts)}" for block, counts in varied) or "one schedule"
     if grid.kind == LIST:
         return f"a list of {fmt.plural(grid.size, 'schedule')}"
     low, high = (",".join(str(pair[end]) for pair in grid.values) for end in (0, 1))
@@ -32,7 +31,7 @@ def grid_words(grid: Grid) -> str:
 
 
 def row_words(counts: Sequence[int]) -> str:
-    """`4, 8, 12`, or the ends of a long row."""
+    """`4, 8, 12`, or `4 to 16 (7 counts)` for a long row."""
     if len(counts) <= LONGEST_ROW:
         return ", ".join(map(str, counts))
     return f"{counts[0]} to {counts[-1]} ({len(counts)} counts)"
@@ -41,17 +40,17 @@ def row_words(counts: Sequence[int]) -> str:
 def sweep_words(spec: SweepSpec) -> str:
     """Grid, method, seeds and fine-tuning of a sweep."""
     parts = [grid_words(spec.grid), f"method {spec.method}{', recalibrated' if spec.recalibrate else ''}"]
-    seeds = ", ".join(map(str, spec.seeds)) if len(spec.seeds) <= LONGEST_ROW else f"{len(spec.seeds)} of them"
+    seeds = ", ".join(map(str, spec.seeds)) if len(spec.seeds) <= LONGEST_ROW else f"({len(spec.seeds)})"
     parts.append(f"seed{'s' if len(spec.seeds) > 1 else ''} {seeds}")
     tuning = f"{fmt.plural(spec.epochs, 'epoch')} of fine-tuning ({spec.preset})"
     parts.append(tuning if spec.tuned else "no fine-tuning")
     if not (spec.test or spec.tuned):
         parts.append("test accuracy not measured")
-    return " · ".join(parts)
+    return fmt.SEPARATOR.join(parts)
 
 
 def range_words(grid: Grid) -> str:
-    """`25.8 % to 75.3 % of the dense network's MACs, 17.0 % to 76.1 % of its parameters`."""
+    """Cost range: `25.8 % to 75.3 % of the dense network's MACs, 17.0 % to 76.1 % of its parameters`."""
     counted = [cost(schedule) for schedule in grid.schedules()]
     parts = [
         f"{_range([getattr(each, name) / getattr(DENSE_COST, name) for each in counted])} {of}"
@@ -61,18 +60,18 @@ def range_words(grid: Grid) -> str:
 
 
 def suggested_name(grid: Grid, taken: Sequence[str]) -> str:
-    """A name for a new sweep that no standing one has."""
-    what = {STAGES: "stages", BLOCKS: "blocks", LIST: "list"}.get(grid.kind, "random")
-    first = "source grid" if grid == SOURCE else f"{grid.size} schedules, {what}"
-    known = {name.casefold() for name in taken}
-    names = [first, *(f"{first} {number}" for number in range(2, len(known) + 3))]
-    return next(name for name in names if name.casefold() not in known)
+    """An unused name for a new sweep; `taken` are the names in use."""
+    kind = {STAGES: "stages", BLOCKS: "blocks", LIST: "list"}.get(grid.kind, "random")
+    first = "source grid" if grid == SOURCE else f"{grid.size} schedules, {kind}"
+    used = {name.casefold() for name in taken}
+    names = [first, *(f"{first} {number}" for number in range(2, len(used) + 3))]
+    return next(name for name in names if name.casefold() not in used)
 
 
 def finding(found: Sequence[tuple[Sweep, SweepStatus]]) -> str:
-    """What there is and what is at work, in a sentence."""
+    """Number of sweeps and the running one, in a sentence."""
     if not found:
-        return "No sweep yet. Take the source project's 27 schedules below, or type your own, and start it."
+        return f"No sweep yet. Use the original project's grid ({SOURCE.size}) below, or define your own, and start it."
     for sweep, status in found:
         if status.state is SweepState.RUNNING:
             return f"“{fmt.contained(sweep.name)}” is running: {progress_words(status)}."
@@ -87,7 +86,7 @@ def progress_words(status: SweepStatus) -> str:
     text = f"{status.done:,} of {fmt.plural(status.total, 'point')}"
     if status.state is SweepState.RUNNING and status.remaining_seconds:
         return f"{text}, about {fmt.duration(status.remaining_seconds)} left"
-    return f"{text}; what is measured stays" if status.state is SweepState.STOPPED else text
+    return f"{text}; measured points are kept" if status.state is SweepState.STOPPED else text
 
 
 def _range(shares: Sequence[float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import Any
 
 import pytest
@@ -11,10 +12,12 @@ from roboreg_core.charts import (
     confusion_matrix,
     layer_costs,
     measured_latency,
+    palette,
     per_class_metrics,
     tradeoff_scatter,
     training_curves,
 )
+from roboreg_core.paths import PROJECT
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Event, Job
 from roboreg_core.wording import fmt, job_progress
@@ -38,8 +41,10 @@ def test_tradeoff_marks_the_front() -> None:
         ("b", "tuned", False),
         ("b", "pruned", False),
     ]
-    assert list(frame["origin"]) == ["recorded", "recorded", "own", "own"]
-    assert "No pruned network is within 3 points" in tradeoff_scatter.tradeoff_title(frame).replace("\u00a0", " ")
+    assert list(frame["origin"]) == ["example", "example", "yours", "yours"]
+    assert "No pruned network is within 3 percentage points" in tradeoff_scatter.tradeoff_title(frame).replace(
+        "\u00a0", " "
+    )
     drawn(tradeoff_scatter.tradeoff_chart(frame))
 
 
@@ -57,7 +62,7 @@ def test_confusion_keeps_every_count() -> None:
     assert frame["count"].sum() == 10_000
     assert confusion_matrix.confusion_table(frame, "count").to_numpy().tolist() == report["confusion"]
     assert frame.groupby("true")["share"].sum().to_list() == pytest.approx([1.0] * 10)
-    assert "take a cat for a deer" in confusion_matrix.confusion_title(frame)
+    assert "cat predicted as deer" in confusion_matrix.confusion_title(frame)
     for values in ("count", "share"):
         drawn(confusion_matrix.confusion_chart(frame, values))
 
@@ -66,7 +71,8 @@ def test_confusion_without_mistakes() -> None:
     report = make_report(1000)
     report["confusion"] = [[1000 * (row == column) for column in range(10)] for row in range(10)]
     assert (
-        confusion_matrix.confusion_title(confusion_matrix.confusion_data(report)) == "Every image is classified rightly"
+        confusion_matrix.confusion_title(confusion_matrix.confusion_data(report))
+        == "Every image is classified correctly"
     )
 
 
@@ -80,7 +86,7 @@ def test_classes_compare_each_class_with_itself() -> None:
     frame = per_class_metrics.classes_data(make_record(rights=(920, 500, 900)), "tuned")
     assert len(frame) == 20
     assert frame["change"].to_list() == pytest.approx([-0.02] * 20)
-    assert "Cat is the hardest class" in per_class_metrics.classes_title(frame)
+    assert "Cat has the lowest recall" in per_class_metrics.classes_title(frame)
     drawn(per_class_metrics.classes_chart(frame))
 
 
@@ -127,8 +133,8 @@ def test_latency_claims_nothing_within_the_spread() -> None:
     frame = measured_latency.latency_data(make_record())
     assert len(frame) == 4
     assert measured_latency.latency_title(frame) == (
-        "One image takes no measurably other time than before: the spreads overlap; "
-        "a batch of 256 is 2.00 times as fast as dense"
+        "One image: no measurable latency change (the spreads overlap); "
+        "batch of 256: 2.00 times as fast as the dense network"
     )
     assert frame.loc[frame["batch"] == 256, "images_per_second"].to_list() == pytest.approx([640, 1280])
     assert "CPU, 2\u00a0threads" in measured_latency.latency_depends(frame)
@@ -136,7 +142,7 @@ def test_latency_claims_nothing_within_the_spread() -> None:
         drawn(measured_latency.latency_chart(frame, batch))
 
 
-def told(number: int, **payload: Any) -> Event:
+def event(number: int, **payload: Any) -> Event:
     return Event(job="j", number=number, time="2026-01-02T03:04:05+00:00", payload=payload)
 
 
@@ -152,13 +158,24 @@ def test_progress_in_words() -> None:
 def test_events_make_curves_and_a_log() -> None:
     first, second = make_history(2)
     events = [
-        told(1, stage="dense", accuracy={"dense": 0.92}),
-        told(2, stage="tune", epochs=2, history=first),
-        told(3, stage="tune", epochs=2, history={**first, "loss": 9.0}),
-        told(4, stage="tune", epochs=2, history=second),
+        event(1, stage="dense", accuracy={"dense": 0.92}),
+        event(2, stage="tune", epochs=2, history=first),
+        event(3, stage="tune", epochs=2, history={**first, "loss": 9.0}),
+        event(4, stage="tune", epochs=2, history=second),
     ]
     assert [each["loss"] for each in job_progress.history(events)] == [9.0, 0.5]
     assert job_progress.accuracies(events) == {"dense": 0.92}
     lines = job_progress.log_lines(events).splitlines()
     assert lines[0].replace(fmt.NBSP, " ") == "03:04:05  Test accuracy, dense: 92.00 %"
     assert "Epoch 1 of 2 done" in lines[1]
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_themes_are_those_of_the_pages(name: str) -> None:
+    page = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text())["theme"][name]
+    theme = {"light": palette.LIGHT, "dark": palette.DARK}[name]
+    keys = {
+        "paper": "backgroundColor", "ink": "textColor", "line": "borderColor", "panel": "secondaryBackgroundColor",
+        "gain": "linkColor", "loss": "redTextColor",
+    }  # fmt: skip
+    assert {key: getattr(theme, key) for key in keys} == {key: page[option] for key, option in keys.items()}

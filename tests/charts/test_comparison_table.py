@@ -29,6 +29,7 @@ from roboreg_core.runs.summary import Summary, summary
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.wording import fmt, run_facts
+from roboreg_core.wording.verdicts import verdict_words
 from tests.charts.test_charts import drawn
 from tests.shipped_runs import shipped_run
 
@@ -65,7 +66,7 @@ def test_damage_shows_every_image(found: Summary) -> None:
         assert changed_predictions.SELECTION in selections(drawn(changed_predictions.damage_chart(frame, everything)))
     flips = changed_predictions.damage_data(found, found.flips)
     assert set(flips["band"]) == {"kept", "lost", "gained", "never"}
-    assert f"of {right:,} images that were right were lost" in changed_predictions.damage_title(flips)
+    assert f"of {right:,} correct predictions were lost" in changed_predictions.damage_title(flips)
 
 
 def test_difference_greys_noise_and_is_clickable(store: Store) -> None:
@@ -74,11 +75,13 @@ def test_difference_greys_noise_and_is_clickable(store: Store) -> None:
     frame = confusion_difference.difference_data(change, found.classes)
     assert frame["is_real"].sum() == change.is_real.sum() > 0
     assert np.array_equal(confusion_difference.difference_table(frame).to_numpy(), change.difference)
-    assert (frame.loc[~frame["is_real"], "verdict"].str.contains("noise|no change")).all()
+    assert (frame.loc[~frame["is_real"], "verdict"].str.contains("not significant|no change")).all()
     mistakes = frame[frame["is_real"] & (frame["true"] != frame["predicted"])]
     top = mistakes.loc[mistakes["difference"].abs().idxmax()]
     words_of_it = f"{abs(top['difference'])} {'more' if top['difference'] > 0 else 'fewer'} images of {top['true']}"
-    assert confusion_difference.difference_title(frame).startswith(f"{words_of_it} are taken for {top['predicted']}; ")
+    assert confusion_difference.difference_title(frame).startswith(
+        f"{words_of_it} are predicted as {top['predicted']}; "
+    )
     spec = drawn(confusion_difference.difference_chart(frame))
     assert confusion_matrix.SELECTION in selections(spec)
     colour = spec["layer"][0]["encoding"]["color"]
@@ -89,7 +92,7 @@ def test_difference_greys_noise_and_is_clickable(store: Store) -> None:
 def test_no_difference_at_all_is_said(record: Record, store: Store) -> None:
     same = summary(record, store, record)
     frame = confusion_difference.difference_data(same.paired["tuned"].confusion, same.classes)
-    assert confusion_difference.difference_title(frame, "itself") == "No cell differs from itself by more than noise"
+    assert confusion_difference.difference_title(frame, "itself") == "No cell differs significantly from itself"
     drawn(confusion_difference.difference_chart(frame))
 
 
@@ -119,7 +122,7 @@ def test_overlap_is_symmetric_and_says_which_runs_are_alike(compared: Comparison
     frame = shared_error_matrix.overlap_data(compared)
     matrix = frame.pivot_table(index="run_id", columns="other_id", values="both").to_numpy()
     assert np.array_equal(matrix, matrix.T)
-    assert "lose most alike" in shared_error_matrix.overlap_title(frame)
+    assert "Most shared errors" in shared_error_matrix.overlap_title(frame)
     drawn(shared_error_matrix.overlap_chart(frame))
 
 
@@ -160,7 +163,10 @@ def test_the_table_has_every_run_and_the_title_the_smallest_good_one(
     assert comparison_table.comparison_title(compared).startswith("minimal")
     far = compare_runs([record for record in records if "minimal" not in run_facts.label(record)], store)
     closest = max(far.rows, key=lambda row: row.paired.verdict.difference)
-    assert f"three-quarters comes closest: {closest.paired.verdict.words}" in comparison_table.comparison_title(far)
+    assert (
+        f"three-quarters comes closest: {verdict_words(closest.paired.verdict)}"
+        in comparison_table.comparison_title(far)
+    )
 
 
 def test_a_run_looks_the_same_whatever_else_is_shown(records: list[Record], store: Store) -> None:
@@ -211,7 +217,7 @@ def test_filters_of_a_block(records: list[Record], store: Store, block: int) -> 
         assert f"became {kept}" in filter_clusters.clusters_title(found)
         if each.spec["method"] == "source":
             assert 0 < found.cluster_lost.sum() < 1
-            assert "k-means made the clusters" in filter_clusters.clusters_notes(found)[1]
+            assert "k-means" in filter_clusters.clusters_notes(found)[1]
         else:
             assert found.fates.count("stays") == kept
     for chart in (filter_clusters.correlation_chart(pairs), filter_clusters.tree_chart(tree)):

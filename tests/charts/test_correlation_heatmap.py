@@ -39,15 +39,15 @@ def test_every_cell_says_what_it_rests_on_and_unclear_ones_are_blank(found: Corr
     data = correlation_heatmap.correlation_data(found, kind)
     assert len(data) == len(found.names) ** 2
     zero = (data["low"] <= 0) & (data["high"] >= 0)
-    assert (data.loc[zero, "look"] == "unclear").all()
+    assert (data.loc[zero, "look"] == "not significant").all()
     assert (data.loc[data["one"] == data["other"], "look"] == "itself").all()
-    assert (data["text"] != "").equals(data["look"] == "clear")
-    assert set(data["look"]) == {"clear", "unclear", "itself"}
+    assert (data["text"] != "").equals(data["look"] == "significant")
+    assert set(data["look"]) == {"significant", "not significant", "itself"}
     cell = data[(data["one"] == "k") & (data["other"] == "parameters")].iloc[0]
-    assert cell["told"].startswith(f"{cell['value']:.2f} (")
+    assert cell["with_interval"].startswith(f"{cell['value']:.2f} (")
     table = correlation_heatmap.correlation_table(data)
     assert list(table.index) == list(table.columns) == list(found.names)
-    assert table.loc["k", "parameters"] == table.loc["parameters", "k"] == cell["told"]
+    assert table.loc["k", "parameters"] == table.loc["parameters", "k"] == cell["with_interval"]
 
 
 def test_both_heatmaps_have_one_order_one_scale_and_cells_to_click(found: Correlation) -> None:
@@ -66,20 +66,20 @@ def test_both_heatmaps_have_one_order_one_scale_and_cells_to_click(found: Correl
 def test_titles_state_the_finding_and_the_note_its_limits(table: pd.DataFrame, found: Correlation) -> None:
     for kind in KINDS:
         title = correlation_heatmap.correlation_title(found, kind)
-        assert title.startswith(f"{kind.capitalize()}: stage 3's width moves with accuracy after fine-tuning")
+        assert title.startswith(f"{kind.capitalize()}: stage 3's width correlates most with accuracy after fine-tuning")
         unclear = sum(
             not found.cells[kind][one][other].is_clear
             for place, one in enumerate(found.names)
             for other in found.names[:place]
         )
         alt_text = correlation_heatmap.correlation_alt(found, kind).replace(fmt.NBSP, " ")
-        assert f"9 variables over 27 schedules; {unclear} of 36 pairs unclear. {title}." in alt_text
+        assert f"9 variables over 27 schedules; {unclear} of 36 pairs not significant. {title}." in alt_text
     note = correlation_heatmap.correlation_note(found).replace(fmt.NBSP, " ")
     assert note.startswith("n = 27 schedules. Not measured here, left out: latency. ")
     assert note.endswith(LIMITS)
     held = correlate(table, given="macs")
-    assert "what goes with MACs" in correlation_heatmap.correlation_note(held)
-    assert "MACs held equal" in correlation_heatmap.correlation_alt(held, PEARSON)
+    assert "controlling for MACs" in correlation_heatmap.correlation_note(held)
+    assert "controlling for MACs" in correlation_heatmap.correlation_alt(held, PEARSON)
 
 
 def test_blocks_are_drawn_without_numbers(found: Correlation) -> None:
@@ -104,7 +104,7 @@ def test_a_scatter_has_every_point_its_record_and_the_dense_line(table: pd.DataF
     assert len(drawn(point_scatter.scatter_points_chart(data, "k", "macs", dense))["layer"]) == 1
     title = point_scatter.scatter_points_title(found, "i", "tuned test")
     assert title.startswith("Stage 1 (i) and accuracy after fine-tuning (test images): Pearson ")
-    assert title.count(", unclear") == 2
+    assert title.count(", not significant") == 2
 
 
 def test_points_that_lack_a_variable_are_not_drawn(table: pd.DataFrame) -> None:
@@ -124,7 +124,7 @@ def test_a_scatter_matrix_has_each_pair_once_and_its_correlation(table: pd.DataF
     assert ((below[["x", "y"]] % 1) > 0).all(axis=None)
     value = data[(data["part"] == "value") & (data["row"] == WORDS["k"]) & (data["column"] == WORDS["parameters"])]
     assert value["text"].to_list() == ["0.97"]
-    assert "unclear" in set(data["text"])
+    assert "not\nsignificant" in set(data["text"])
     spec = drawn(scatter_matrix.scatter_matrix_chart(data, alt_text=scatter_matrix.scatter_matrix_alt(data, found)))
     assert scatter_matrix.SELECTION in selections(spec)
     assert "every two of 6" in spec["description"].replace(fmt.NBSP, " ")

@@ -1,4 +1,4 @@
-"""Charts of a search say what was found, and hold every answer, front and uniform schedule."""
+"""Charts of a search have its finding and every result, front and uniform schedule."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from roboreg_core.prediction.sensitivity import curves
 from roboreg_core.search.best_schedules import SearchResult, greedy
 from roboreg_core.search.limits import Limits
 from roboreg_core.search.surrogate import sums
+from roboreg_core.wording import fmt
 from tests.search.helpers import points_of_curves, seen_of
 
 
@@ -29,7 +30,7 @@ def frame(found: SearchResult) -> pd.DataFrame:
 def test_every_candidate_is_a_row_with_its_cost(found: SearchResult, frame: pd.DataFrame) -> None:
     counts = frame["kind"].value_counts()
     assert counts.to_dict() == {
-        "answer": len(found.answers), "front": len(found.front), "uniform": len(found.uniform)
+        "result": len(found.answers), "front": len(found.front), "uniform": len(found.uniform)
     }  # fmt: skip
     for _, rows in frame.groupby("kind"):
         assert rows["macs"].is_monotonic_increasing
@@ -44,12 +45,12 @@ def test_the_title_compares_with_the_best_uniform_schedule_of_that_cost(
 ) -> None:
     best = found.answers[0].accuracy
     cheaper = frame[(frame["kind"] == "uniform") & (frame["share"] <= 0.5)]["accuracy"].max()
-    assert f"{100 * (best - cheaper):.1f} points more than the best uniform schedule" in search_title(frame)
+    assert f"{fmt.points(best - cheaper)} more than the best uniform schedule" in search_title(frame)
     assert "predicted" in search_title(frame)
     assert search_title(frame) in search_alt(frame)
     alone = search_data([replace(found.answers[0], measured=seen_of(found.answers[0].schedule))])
     assert search_title(alone).endswith("measured")
-    assert search_title(search_data(())) == "No schedule that was looked at keeps the limits"
+    assert search_title(search_data(())) == "No schedule within the limits was found"
 
 
 def test_the_chart_draws_and_its_answers_are_clickable(found: SearchResult, frame: pd.DataFrame) -> None:

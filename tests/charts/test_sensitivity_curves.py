@@ -25,7 +25,9 @@ def test_curves_have_every_count_and_mark_what_was_measured_and_what_is_present(
     assert list(present["count"]) == list(PRESETS["moderate"])
     assert (frame["low"] <= frame["accuracy"]).all()
     assert (frame["accuracy"] <= frame["high"]).all()
-    assert "block 4 costs most, 8.5 points, and block 9 least" in plain(sensitivity_curves.sensitivity_title(frame))
+    assert "most in block 4, 8.5 percentage points, and least in block 9" in plain(
+        sensitivity_curves.sensitivity_title(frame)
+    )
     assert "72 networks" in drawn(sensitivity_curves.sensitivity_chart(frame))["description"]
 
 
@@ -33,7 +35,10 @@ def test_curves_stop_where_measuring_did() -> None:
     frame = sensitivity_curves.sensitivity_data(ONLY_BLOCK_4)
     assert frame.loc[frame["block"] == 4, "count"].min() == 8
     assert not frame["present"].any()
-    assert plain(sensitivity_curves.sensitivity_title(frame)) == "A quarter of block 4's filters costs 20.0 points"
+    assert (
+        plain(sensitivity_curves.sensitivity_title(frame))
+        == "Keeping a quarter of block 4's filters costs 20.0 percentage points of accuracy"
+    )
     drawn(sensitivity_curves.sensitivity_chart(frame))
     nothing = sensitivity_curves.sensitivity_data(curves([], seen(0.9)))
     assert "No block" in sensitivity_curves.sensitivity_title(nothing)
@@ -44,13 +49,13 @@ def test_an_exchange_keeps_its_order_and_says_what_is_not_known() -> None:
     frame = sensitivity_curves.exchange_data(exchange(CURVES, PRESETS["moderate"].replace(1, 1)))
     assert list(frame["per_mac"][:8]) == sorted(frame["per_mac"][:8])
     assert list(frame["block"])[-1] == 1
-    assert frame["says"].iloc[-1] == "One cluster is left: none can go"
-    assert f"cheapest in block {frame['block'][0]}" in sensitivity_curves.exchange_title(frame)
+    assert frame["says"].iloc[-1] == "One filter is left and cannot be removed"
+    assert f"least in block {frame['block'][0]}" in sensitivity_curves.exchange_title(frame)
     drawn(sensitivity_curves.exchange_chart(frame))
 
 
 def test_an_exchange_of_what_nobody_measured() -> None:
     frame = sensitivity_curves.exchange_data(exchange(curves([], seen(0.9)), PRESETS["moderate"]))
     assert all(says.endswith("was not measured") for says in frame["says"])
-    assert sensitivity_curves.exchange_title(frame) == "Nothing can go, or nobody measured what it costs"
+    assert sensitivity_curves.exchange_title(frame) == "No filter can be removed, or the cost was not measured"
     drawn(sensitivity_curves.exchange_chart(frame))

@@ -48,10 +48,10 @@ def test_strips_share_one_floor(world: SensitivityCurves) -> None:
 
 
 def test_words(world: SensitivityCurves) -> None:
-    assert sparkline_words(world[1], 16) == "Block 1: all 16 filters, so it costs nothing"
-    assert re.fullmatch(r"Block 1 alone at 4 of 16: \u2212\d\.\d\spoints \(\d\d\.\d\s%\)", sparkline_words(world[1], 4))
+    assert sparkline_words(world[1], 16) == "Block 1: all 16 filters, no loss"
+    assert re.fullmatch(r"Block 1 alone at 4 of 16: \u2212\d\.\d\spp \(\d\d\.\d\s%\)", sparkline_words(world[1], 4))
     seen = ClassCounts(right=(9,) * 10, images=(10,) * 10)
     half = SensitivityCurve(block=2, measured=((8, seen), (16, seen)))
-    assert sparkline_words(half, 4) == "Block 2: not measured so far down"
+    assert sparkline_words(half, 4) == "Block 2: not measured at so few filters"
     assert "rotate(45deg)" not in sparkline(half, 4, 0.0), "no mark where nothing is known"
     assert sparkline_words(SensitivityCurve(block=2, measured=((16, seen),)), 8) == "Block 2: not measured"

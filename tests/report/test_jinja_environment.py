@@ -1,4 +1,4 @@
-"""The templates escape every value, wherever it stands, and refuse a missing one."""
+"""The templates escape every value everywhere, and reject a missing one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TAGS = ["{{ 7 * 7 }}", "{% raw %}", "{% include 'report.css' %}", "{{ self }}", 
 
 
 def rendered(text: str, folded: bool) -> Reader:
-    """A table and a command with the text at every place that one can stand at."""
+    """A table and a command with the text in every place."""
     macros = environment().get_template("macros.html.j2").module
     cells = [text, 7, Number(value=1.5, text=text, verdict=text), Number(value=2.5, text=text, dimmed=True)]
     rows = [[text, *cells], [RunName(text=text, marker=text, colour="#123456"), *cells]]

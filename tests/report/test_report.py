@@ -1,4 +1,4 @@
-"""A report is complete, harmless whatever the names in it, and says what the record says."""
+"""A report is complete, harmless whatever the names in it, and has the figures of the record."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ import pandas as pd
 import pytest
 
 from roboreg_core import paths
+from roboreg_core.charts import palette
 from roboreg_core.errors import ReportError, SpecError
 from roboreg_core.report import svg
 from roboreg_core.report.html_report import report_html
-from roboreg_core.report.values import MARKERS
 from roboreg_core.runs.comparison import compare_runs
 from roboreg_core.runs.spec import KIND
-from roboreg_core.runs.summary import summary
+from roboreg_core.runs.summary import Summary, summary
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.wording import fmt
+from roboreg_core.wording.run_metrics import METRICS
+from roboreg_core.wording.verdicts import verdict_words
 from tests.charts.records import make_record
 from tests.report.reading import Reader
 
@@ -63,9 +65,14 @@ def compared(records: list[Record], store: Store) -> str:
 
 
 @pytest.fixture(scope="module")
-def printed(record: Record, store: Store) -> dict[str, Any]:
-    """What `runs show RUN --json` prints of it."""
-    return summary(record, store).to_json()
+def found(record: Record, store: Store) -> Summary:
+    return summary(record, store)
+
+
+@pytest.fixture(scope="module")
+def printed(found: Summary) -> dict[str, Any]:
+    """The output of `runs show RUN --json`."""
+    return found.to_json()
 
 
 def assert_complete_and_harmless(page: str) -> Reader:
@@ -120,7 +127,7 @@ def test_names_do_no_harm(record: Record, store: Store) -> None:
     assert shown in assert_complete_and_harmless(report_html([named, other], store)).text
 
 
-def test_every_figure_is_the_command_lines(record: Record, page: str, printed: dict[str, Any]) -> None:
+def test_every_figure_is_the_command_lines(record: Record, page: str, found: Summary, printed: dict[str, Any]) -> None:
     read, result = Reader(page), record.result
     stages = {row[0]: row for row in read.tables["On 10,000 test images"]}
     for stage, name in {"dense": "dense", "pruned": "pruned", "tuned": "fine-tuned"}.items():
@@ -129,8 +136,8 @@ def test_every_figure_is_the_command_lines(record: Record, page: str, printed: d
         if stage != "dense":
             assert stages[name][3] == fmt.signed_points(paired["verdict"]["difference"], 2)
             assert stages[name][5:7] == [f"{paired['flips'][each]:,}" for each in ("lost", "gained")]
-            assert stages[name][7] == paired["verdict"]["words"]
-    rows = {row[0]: row for row in read.tables["The fine-tuned network, class by class, against dense"]}
+            assert stages[name][7] == verdict_words(found.paired[stage].verdict)
+    rows = {row[0]: row for row in read.tables["Metrics per class of the fine-tuned network, against dense"]}
     for row in printed["report"]["tuned"]:
         shown = [
             text
@@ -138,27 +145,29 @@ def test_every_figure_is_the_command_lines(record: Record, page: str, printed: d
             for text in (fmt.percent(row[each]), fmt.signed_points(row[f"{each}_change"]))
         ]
         assert rows[row["name"]][1:8] == [*shown, f"{row['support']:,}"]
-    for name, flips in zip(printed["classes"], printed["paired"]["tuned"]["per_class"], strict=True):
-        assert rows[name][8] == flips["verdict"]["words"]
+    for name, flips in zip(printed["classes"], found.paired["tuned"].per_class, strict=True):
+        assert rows[name][8] == verdict_words(flips.verdict)
     confusion = printed["paired"]["tuned"]["confusion"]
     for caption, field in (("Confusion matrix as table", "after"), ("Difference as table", "difference")):
         assert [[int(each) for each in row[1:]] for row in read.tables[caption][1:]] == confusion[field]
     assert confusion["after"] == result["stages"]["tuned"]["confusion"]
-    assert len(read.tables["Cells that really changed"]) - 1 == sum(map(sum, confusion["is_real"]))
-    bands = [int(row[2].replace(",", "")) for row in read.tables["What became of the test images"][1:]]
+    assert len(read.tables["Significantly changed cells"]) - 1 == sum(map(sum, confusion["is_real"]))
+    bands = [int(row[2].replace(",", "")) for row in read.tables["Images by change of prediction"][1:]]
     assert bands == [band["images"] for band in printed["damage"].values()]
-    by_class = [[int(each) for each in row[1:]] for row in read.tables["What became of them, by class"][1:11]]
+    by_class = [
+        [int(each) for each in row[1:]] for row in read.tables["Images by change of prediction and class"][1:11]
+    ]
     assert [list(row) for row in zip(*by_class, strict=True)] == [
         band["per_class"] for band in printed["damage"].values()
     ]
-    layers = {row[0]: row for row in read.tables["Layer by layer"]}
+    layers = {row[0]: row for row in read.tables["Cost per layer"]}
     for layer in printed["layers"]:
         shown = [layers[layer["layer"]][place] for place in (2, 4, 7)]
         assert shown == [str(layer["filters"]), f"{layer['parameters']:,}", f"{layer['macs']:,}"]
-    assert [row[4] for row in read.tables["Epoch by epoch"][1:]] == [
+    assert [row[4] for row in read.tables["Fine-tuning epochs"][1:]] == [
         fmt.percent(each["validation_accuracy"], 2) for each in result["history"]
     ]
-    timed = {row[0]: row for row in read.tables["As measured"]}
+    timed = {row[0]: row for row in read.tables["Measured latency and throughput"]}
     assert timed["pruned, batch 1"][1] == f"{printed['speed']['1']['final']['milliseconds']:,.2f}"
 
 
@@ -190,18 +199,18 @@ def test_a_run_without_fine_tuning_has_no_curves(record: Record, store: Store) -
     result = {**record.result, "stages": stages, "history": [], "best_epoch": None}
     untuned = replace(record, spec={**record.spec, "epochs": 0}, result=result)
     read = assert_complete_and_harmless(report_html([untuned], store))
-    assert "Epoch by epoch" not in read.tables
+    assert "Fine-tuning epochs" not in read.tables
     assert "without fine-tuning" in read.text
 
 
 def test_a_run_is_shown_against_another(records: list[Record], store: Store) -> None:
     record, other = records[:2]
     text = report_html([record], store, other)
-    printed = summary(record, store, other).to_json()
+    found = summary(record, store, other)
     row = Reader(text).tables["On 10,000 test images"][-1]
-    assert row[7] == printed["paired"]["tuned"]["verdict"]["words"]
+    assert row[7] == verdict_words(found.paired["tuned"].verdict)
     assert f"--baseline {other.id}" in text
-    assert all(each["words"] in Reader(text).text for each in printed["unlike"])
+    assert all(each.words in Reader(text).text for each in found.unlike)
 
 
 @pytest.mark.parametrize("place", [None, 0, 2])
@@ -215,23 +224,28 @@ def test_every_figure_of_a_comparison_is_the_command_lines(
     figures = read.tables["Accuracy on 10,000 test images"][1:]
     costs, changes = (
         read.tables["Cost"][1:],
-        read.tables["Change of each class's recall in points; coloured where it is real"][1:],
+        read.tables["Change of recall per class in percentage points, coloured where significant"][1:],
     )
-    strips = read.tables["Block by block"][1:]
-    for run, row, cost, change, strip in zip(printed["runs"], figures, costs, changes, strips, strict=True):
-        assert row[0][0] in MARKERS.values()
+    strips = read.tables["Filters per block"][1:]
+    for run, compared, row, cost, change, strip in zip(
+        printed["runs"], found.rows, figures, costs, changes, strips, strict=True
+    ):
+        assert row[0][0] in {characters[0] for characters in palette.MARKER_CHARACTERS.values()}
         assert row[1] == fmt.percent(run["accuracy"]["value"], 2)
         assert [cost[1], cost[3]] == [
             f"{run['counts']['parameters']['value']:,}",
             fmt.millions(run["counts"]["macs"]["value"]),
         ]
-        assert cost[5] == f"{run['counts']['latency']['value']:.2f}"
+        assert cost[5] == METRICS["latency"].text(run["counts"]["latency"]["value"])
         assert cost[7].count(",") + bool(cost[7]) == sum(run["front"].values())
         assert strip[1:] == [str(count) for count in run["schedule"]]
         if run["run"] == printed["baseline"]:
             assert row[2] == "baseline"
             continue
-        assert [row[2], row[6]] == [fmt.signed_points(run["verdict"]["difference"], 2), run["verdict"]["words"]]
+        assert [row[2], row[6]] == [
+            fmt.signed_points(run["verdict"]["difference"], 2),
+            verdict_words(compared.paired.verdict),
+        ]
         assert cost[2] == fmt.signed_percent(run["counts"]["parameters"]["relative"])
         assert change[1:] == [fmt.signed(each["difference"] * 100) for each in run["recalls"]]
     pairs = {row[0]: row[1] for row in read.tables["Pairs of runs"][1:]}

@@ -1,4 +1,4 @@
-"""Figures, verdicts and sentences about a record."""
+"""Metrics, verdicts and sentences of a record."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ import pytest
 
 from roboreg_core import paths
 from roboreg_core.charts import palette
+from roboreg_core.datasets.sources import TRAINING_COUNTS
+from roboreg_core.evaluation.paired_tests import Verdict
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.store.records import Record
-from roboreg_core.wording import fmt, run_facts
+from roboreg_core.wording import fmt, run_facts, run_filter
+from roboreg_core.wording.network_facts import TRAINING_IMAGES
+from roboreg_core.wording.run_metrics import METRICS
+from roboreg_core.wording.verdicts import verdict_words
 from tests.charts.records import make_record
 
 
@@ -45,21 +50,21 @@ def test_finding_says_what_was_kept_and_what_it_costs() -> None:
     record = make_record(rights=(920, 500, 899))
     assert plain(run_facts.finding(record, change_of(record))) == (
         "Keeping half the filters in every block leaves 50.3 % of the parameters "
-        "and costs 2.1 points of accuracy after 3 epochs of fine-tuning."
+        "and costs 2.1 percentage points of accuracy after 3 epochs of fine-tuning."
     )
 
 
 def test_finding_without_fine_tuning_and_of_an_odd_schedule() -> None:
     record = make_record(Schedule((8, 8, 8, 16, 16, 16, 32, 32, 31)), rights=(920, 500))
     assert plain(run_facts.finding(record, change_of(record))) == (
-        "Keeping 167 of 336 inner filters leaves 49.9 % of the parameters "
-        "and costs 42.0 points of accuracy without fine-tuning."
+        "Keeping 167 of 336 prunable filters leaves 49.9 % of the parameters "
+        "and costs 42.0 percentage points of accuracy without fine-tuning."
     )
 
 
 def test_finding_within_noise_says_so() -> None:
     record = make_record(rights=(920, 500, 918))
-    assert "by no more than noise (−0.2 points)" in plain(run_facts.finding(record, change_of(record)))
+    assert "does not change accuracy significantly (−0.2 pp)" in plain(run_facts.finding(record, change_of(record)))
 
 
 def test_best_run_is_the_smallest_that_stays_close() -> None:
@@ -83,7 +88,7 @@ def test_labels_tell_runs_apart() -> None:
     )
 
 
-def test_compared_runs_are_called_by_what_tells_them_apart() -> None:
+def test_labels_of_compared_runs_have_only_what_differs() -> None:
     one, two = make_record(identity="a" * 16), make_record(PRESETS["quarter"], identity="b" * 16)
     assert run_facts.labels([one, two]) == {one.id: "moderate", two.id: "quarter"}
     assert [plain(part) for part in run_facts.shared([one, two])] == ["3 epochs", "seed 0"]
@@ -94,21 +99,21 @@ def test_compared_runs_are_called_by_what_tells_them_apart() -> None:
     assert len(set(run_facts.labels(twins).values())) == 3, "also where ids begin alike"
 
 
-def test_the_best_epoch_is_told_beside_the_one_that_is_kept() -> None:
+def test_the_best_epoch_is_named_beside_the_kept_one() -> None:
     record = make_record()
-    assert plain(run_facts.best_epoch_words(record)).endswith("it was also the best on validation images.")
+    assert plain(run_facts.best_epoch_words(record)).endswith("also the best on validation images.")
     record.result["best_epoch"] = {"epoch": 2, "accuracy": 0.905}
-    assert "Kept is the last epoch, 3 (89.00 % of the test images)" in plain(run_facts.best_epoch_words(record))
-    assert plain(run_facts.best_epoch_words(record)).endswith("was epoch 2 (90.50 % of the test images).")
+    assert "The last epoch is kept: 3 (test accuracy 89.00 %)" in plain(run_facts.best_epoch_words(record))
+    assert plain(run_facts.best_epoch_words(record)).endswith("was epoch 2 (test accuracy 90.50 %).")
 
 
-def test_runs_that_an_earlier_version_stored_are_still_described() -> None:
+def test_runs_stored_by_an_earlier_version_are_described() -> None:
     record = make_record()
     for name in ("distil", "preset", "calibration"):
         del record.spec[name]
     del record.result["best_epoch"]
     assert plain(run_facts.label(record)) == "moderate · 3 epochs · seed 0 · not distilled"
-    assert plain(run_facts.best_epoch_words(record)) == "Kept is the last epoch, 3 (89.00 % of the test images)."
+    assert plain(run_facts.best_epoch_words(record)) == "The last epoch is kept: 3 (test accuracy 89.00 %)."
 
 
 def test_figures_name_what_they_depend_on() -> None:
@@ -119,7 +124,7 @@ def test_figures_name_what_they_depend_on() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.02149, "+2.1 points"), (-0.0211, "−2.1 points"), (0.0, "±0.0 points"), (-0.0004, "±0.0 points")],
+    [(0.02149, "+2.1 pp"), (-0.0211, "−2.1 pp"), (0.0, "±0.0 pp"), (-0.0004, "±0.0 pp")],
 )
 def test_signs(value: float, text: str) -> None:
     assert plain(fmt.signed_points(value)) == text
@@ -133,12 +138,13 @@ def test_durations(seconds: float, text: str) -> None:
 
 
 def test_a_run_looks_the_same_everywhere_and_neighbours_differ() -> None:
-    runs = [f"{8 * number:08x}" for number in range(20)]  # all ask for the same colour
-    colours = palette.run_colours(runs)
-    assert set(list(colours.values())[:8]) == set(list(colours.values())[8:16]) == set(palette.RUN_COLOURS)
-    older = palette.run_colours(runs[:5])
-    assert older == {run: colours[run] for run in runs[:5]}, "a new run changes no older one's colour"
-    assert palette.run_colours(["not hexadecimal"])["not hexadecimal"] in palette.RUN_COLOURS
+    runs = [f"{8 * number:08x}" for number in range(20)]  # ids of one hash
+    styles = palette.run_styles(runs)
+    colours = [style.colour for style in styles.values()]
+    assert set(colours[:8]) == set(colours[8:16]) == set(palette.RUN_COLOURS)
+    older = palette.run_styles(runs[:5])
+    assert older == {run: styles[run] for run in runs[:5]}, "a new run changes no older style"
+    assert palette.run_styles(["not hexadecimal"])["not hexadecimal"].colour in palette.RUN_COLOURS
 
 
 def test_runs_from_other_dense_networks_are_told_apart() -> None:
@@ -155,3 +161,44 @@ def test_a_network_that_shipped_before_is_not_taken_for_the_one_that_ships() -> 
     assert run_facts.dense_name({**spec, "dense_sha256": teacher}) == "best-90-seed0"
     assert run_facts.dense_name({**spec, "dense_sha256": "e" * 64}) == "dense eeeeeeee"
     assert plain(run_facts.spec_label({**spec, "dense_sha256": "e" * 64})).endswith("seed 0 · from dense eeeeeeee")
+
+
+@pytest.mark.parametrize(
+    ("difference", "p", "text"),
+    [
+        (0.0, 1.0, "no change"),
+        (-0.021, 0.0001, "lost 2.1 percentage points, significant (p < 0.001)"),
+        (0.01, 0.003, "gained 1.0 percentage point, significant (p = 0.003)"),
+        (0.001, 0.62, "not significant (gained 0.1 percentage points, p = 0.62)"),
+        (-0.0003, 0.85, "not significant (lost less than 0.1 percentage points, p = 0.85)"),
+    ],
+)
+def test_verdicts_of_paired_tests_as_text(difference: float, p: float, text: str) -> None:
+    assert plain(verdict_words(Verdict(difference=difference, margin=0.01, p=p))) == text
+
+
+def test_the_best_value_of_every_metric_comes_first() -> None:
+    small = make_record(PRESETS["quarter"], rights=(920, 200, 850), identity="a" * 16)
+    large = make_record(PRESETS["minimal"], rights=(920, 900, 910), identity="b" * 16)
+    for name, metric in METRICS.items():
+        first = run_filter.chosen([small, large], run_filter.RunFilter(), name)[0]
+        best = (max if metric.higher_is_better else min)(metric.value(small), metric.value(large))
+        assert metric.value(first) == best
+    assert METRICS["macs"].text(METRICS["macs"].value(large)) == fmt.millions(large.result["cost"]["macs"])
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0212, "2.1 percentage points"), (-0.01, "1.0 percentage point"), (0.0, "0.0 percentage points")],
+)
+def test_percentage_points_have_no_sign(share: float, text: str) -> None:
+    assert plain(fmt.points(share)) == text
+
+
+@pytest.mark.parametrize(("parts", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")])
+def test_enumerations(parts: list[str], text: str) -> None:
+    assert fmt.enumeration(parts) == text
+
+
+def test_training_sets_have_their_numbers_of_images() -> None:
+    assert {name: f"{count:,} images" for name, count in TRAINING_COUNTS.items()} == TRAINING_IMAGES
