@@ -1,7 +1,7 @@
-"""The tensors of a residual block that depend on its width: what every step of pruning reads and makes anew.
+"""Tensors of a residual block that pruning replaces.
 
-A block computes `conv2(relu(bn1(conv1(x))))`. Filter `j` of conv1 has a weight row `w_j` and a batch norm
-`(gamma, beta, mu, var)_j`, and conv2 reads it through the slice `V_j`.
+A block computes `relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x))`. Pruning changes the width of conv1, bn1 and the
+input of conv2; filter `j` of conv1 is read by `conv2[:, j]`, its *slice*.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from roboreg_core.models.resnet import BasicBlock
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BlockTensors:
-    """The tensors of a block that depend on its width.
+    """conv1, bn1 and conv2 of a block.
 
     Attributes:
         conv1: (width, inputs, 3, 3).
-        gamma, beta, mean, var: batch norm, (width,).
+        gamma, beta, mean, var: weight, bias and running statistics of bn1, (width,).
         conv2: (outputs, width, 3, 3).
-        eps: added to `var` by batch norm.
+        eps: of bn1.
     """
 
     conv1: Tensor
@@ -36,63 +36,52 @@ class BlockTensors:
     @classmethod
     def of(cls, block: BasicBlock) -> BlockTensors:
         """Copies of a block's tensors."""
-        norm = block.bn1
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
+        gamma, beta, mean, var = (tensor.detach().clone() for tensor in _norm_tensors(block.bn1))
         return cls(
             conv1=block.conv1.weight.detach().clone(),
-            gamma=norm.weight.detach().clone(),
-            beta=norm.bias.detach().clone(),
-            mean=norm.running_mean.clone(),
-            var=norm.running_var.clone(),
+            gamma=gamma,
+            beta=beta,
+            mean=mean,
+            var=var,
             conv2=block.conv2.weight.detach().clone(),
-            eps=norm.eps,
+            eps=block.bn1.eps,
         )
 
     @torch.no_grad()
     def put_into(self, block: BasicBlock) -> None:
         """Copy the tensors into a block of this width."""
-        norm = block.bn1
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        pairs = (
-            (block.conv1.weight, self.conv1),
-            (norm.weight, self.gamma),
-            (norm.bias, self.beta),
-            (norm.running_mean, self.mean),
-            (norm.running_var, self.var),
-            (block.conv2.weight, self.conv2),
-        )
-        for target, value in pairs:
+        targets = (block.conv1.weight, *_norm_tensors(block.bn1), block.conv2.weight)
+        values = (self.conv1, self.gamma, self.beta, self.mean, self.var, self.conv2)
+        for target, value in zip(targets, values, strict=True):
             target.copy_(value)
 
     @property
     def width(self) -> int:
-        """How many filters there are."""
+        """Number of filters in conv1."""
         return len(self.conv1)
 
     @property
     def scale(self) -> Tensor:
-        """What batch norm multiplies each channel by, (width,)."""
+        """Factor that bn1 applies to each channel, (width,)."""
         return self.gamma / torch.sqrt(self.var + self.eps)
 
     @property
     def dead(self) -> Tensor:
-        """Bool (width,): filters whose channel is the same on every image."""
+        """Bool (width,): filters whose channel after bn1 is constant."""
         return (self.conv1.flatten(1).abs().amax(1) * self.gamma.abs()) == 0
 
     @property
-    def start(self) -> Tensor:
-        """conv1 and its bias, batch norm folded in, as unknowns: (9 * inputs + 1, width)."""
+    def folded_unknowns(self) -> Tensor:
+        """conv1 and its bias with bn1 folded in, as least-squares unknowns, (9 * inputs + 1, width)."""
         weight, bias = self.folded()
         return torch.cat([weight.flatten(1).T, bias[None]])
 
     def folded(self) -> tuple[Tensor, Tensor]:
-        """conv1's weights (width, inputs, 3, 3) and bias (width,) with batch norm folded into them."""
+        """conv1's weight (width, inputs, 3, 3) and bias (width,) with bn1 folded in."""
         return self.conv1 * self.scale.view(-1, 1, 1, 1), self.beta - self.mean * self.scale
 
     def take(self, filters: Tensor) -> BlockTensors:
-        """The block with only these filters, int (n,), and the slices that read them."""
+        """The tensors of some filters, int (n,), with their slices of conv2."""
         return replace(
             self,
             conv1=self.conv1[filters],
@@ -106,7 +95,7 @@ class BlockTensors:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OutputBatchNorm:
-    """The batch norm after conv2, whose size does not depend on the width: (outputs,) each."""
+    """Weight, bias and running statistics of bn2, (outputs,) each; pruning does not change their size."""
 
     gamma: Tensor
     beta: Tensor
@@ -117,38 +106,31 @@ class OutputBatchNorm:
     @classmethod
     def of(cls, block: BasicBlock) -> OutputBatchNorm:
         """Copies of a block's tensors."""
-        norm = block.bn2
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        return cls(
-            gamma=norm.weight.detach().clone(),
-            beta=norm.bias.detach().clone(),
-            mean=norm.running_mean.clone(),
-            var=norm.running_var.clone(),
-            eps=norm.eps,
-        )
+        gamma, beta, mean, var = (tensor.detach().clone() for tensor in _norm_tensors(block.bn2))
+        return cls(gamma=gamma, beta=beta, mean=mean, var=var, eps=block.bn2.eps)
 
     @torch.no_grad()
     def put_into(self, block: BasicBlock) -> None:
         """Copy the tensors into a block."""
-        norm = block.bn2
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        pairs = (
-            (norm.weight, self.gamma),
-            (norm.bias, self.beta),
-            (norm.running_mean, self.mean),
-            (norm.running_var, self.var),
-        )
-        for target, value in pairs:
+        for target, value in zip(_norm_tensors(block.bn2), (self.gamma, self.beta, self.mean, self.var), strict=True):
             target.copy_(value)
 
     @property
     def scale(self) -> Tensor:
-        """What batch norm multiplies each channel by, (outputs,)."""
+        """Factor that bn2 applies to each output, (outputs,)."""
         return self.gamma / torch.sqrt(self.var + self.eps)
 
-    def start(self, conv2: Tensor) -> Tensor:
-        """`conv2` (outputs, width, 3, 3) and a bias, batch norm folded in, as unknowns: (9 * width + 1, outputs)."""
-        weight = conv2 * self.scale.view(-1, 1, 1, 1)
-        return torch.cat([weight.flatten(1).T, (self.beta - self.mean * self.scale)[None]])
+    def folded(self, conv2: Tensor) -> tuple[Tensor, Tensor]:
+        """`conv2` (outputs, width, 3, 3) and a bias (outputs,) with bn2 folded in."""
+        return conv2 * self.scale.view(-1, 1, 1, 1), self.beta - self.mean * self.scale
+
+    def folded_unknowns(self, conv2: Tensor) -> Tensor:
+        """`conv2` and its bias with bn2 folded in, as least-squares unknowns, (9 * width + 1, outputs)."""
+        weight, bias = self.folded(conv2)
+        return torch.cat([weight.flatten(1).T, bias[None]])
+
+
+def _norm_tensors(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    return norm.weight, norm.bias, norm.running_mean, norm.running_var

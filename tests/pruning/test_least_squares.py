@@ -25,7 +25,7 @@ def problem(channels: int = 5, targets: int = 3, n: int = 400, seed: int = 0) ->
     return inputs, inputs @ weights + 0.5 + torch.randn(n, targets, generator=generator)
 
 
-def nothing(of: Moments) -> torch.Tensor:
+def zero_prior(of: Moments) -> torch.Tensor:
     return torch.zeros_like(of.cross)
 
 
@@ -53,7 +53,7 @@ def test_ridge_finds_the_least_squares_weights() -> None:
     best = torch.linalg.lstsq(with_one.double(), targets.double()).solution
     # The ridge moves each direction by its share of that direction's variance.
     pull = RIDGE * float(of.gram.diagonal().mean() / torch.linalg.eigvalsh(of.gram)[0])
-    assert float((ridge(of, nothing(of)) - best).norm()) <= pull * float(best.norm())
+    assert float((ridge(of, zero_prior(of)) - best).norm()) <= pull * float(best.norm())
     direct = float((with_one.double() @ best - targets).square().mean(0).sum())
     assert_same(error(of, best), direct, terms=len(inputs), dtype=inputs.dtype, scale=float(of.energy.norm()))
 
