@@ -1,4 +1,4 @@
-"""What of a recording a CPU can reach: everything but CUDA's own lines, which stand in `cuda_graph` and `warm_up`."""
+"""Capture and replay as far as a CPU can run them: all but the CUDA calls of `cuda_graph` and `warm_up`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from roboreg_core.datasets.augmentation import CROP_FLIP, SIX, Augmentation
+from roboreg_core.datasets.augmentation_settings import CROP_FLIP, SIX, Augmentation
 from roboreg_core.datasets.images import Images
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models.resnet import ResNet20

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from roboreg_core.datasets.augmentation import NONE, SIX
+from roboreg_core.datasets.augmentation_settings import NONE, SIX
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.models.resnet import ResNet20
@@ -163,7 +163,7 @@ def test_a_trapezoid_can_be_lengthened_before_it_decays(start: ResNet20, few_ima
 def test_a_trapezoid_cannot_be_lengthened_while_it_decays(start: ResNet20, few_images: Images) -> None:
     saved = SavedItem()
     fit(start, few_images, trapezoid(4), hooks=TrainingHooks(on_epoch=saved))
-    with pytest.raises(CheckpointError, match="begin it anew"):
+    with pytest.raises(CheckpointError, match="start it again"):
         fit(start, few_images, trapezoid(5), resume=saved.states[2])
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roboreg_core.datasets.augmentation import CROP_FLIP, SIX
+from roboreg_core.datasets.augmentation_settings import CROP_FLIP, SIX
 from roboreg_core.errors import SpecError
 from roboreg_core.training.fine_tuning_presets import tune_preset
 from roboreg_core.training.spec import RECIPES, TrainSpec, best, distilled, learning_rate, recipe, source
@@ -130,6 +130,8 @@ def test_settings_out_of_range(change: dict[str, object], message: str) -> None:
 def test_recipes() -> None:
     assert set(RECIPES) == {"best", "distilled", "source"}
     assert recipe("source") == source()
+    assert [each.spec.epochs for each in RECIPES.values()] == [160, 120, 200]
+    assert all(each.description.endswith(".") for each in RECIPES.values())
     assert recipe("best", 30, seed=4) == best(30, 4)
     assert source().augmentation == SIX
     assert (source().weight_decay, source().nesterov, source().epochs) == (1e-4, False, 200)
