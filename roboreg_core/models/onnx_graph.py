@@ -75,7 +75,7 @@ class _Graph:
 
         shape: list[str | int | None] = ["n", 3, IMAGE_SIZE, IMAGE_SIZE]
         images = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, shape, "RGB images, 0..255")
-        logits = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", classes], "one number a class")
+        logits = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", classes], "one number per class")
         return helper.make_graph(self._nodes, "ResNet-20", [images], [logits], self._constants)
 
 
