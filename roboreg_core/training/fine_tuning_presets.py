@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
 from roboreg_core.errors import SpecError
 from roboreg_core.training.spec import AVERAGE, CLIP, DISTIL_WEIGHT, TEMPERATURE, TrainSpec
 
@@ -50,14 +51,14 @@ DEFAULT_TUNE_PRESET = "quick"
 TUNE_PRESETS = {
     "quick": _preset(
         "quick",
-        "About a minute on two CPU cores with the 10,000 bundled images: a first look at a schedule.",
+        f"About a minute on two CPU cores with the {TRAINING_COUNTS['bundled']:,} bundled images: a first look.",
         epochs=4,
         learning_rate=0.01,
         warmup_epochs=0.5,
     ),
     "good": _preset(
         "good",
-        "About half an hour on two CPU cores with all 48,000 images: most of the accuracy that fine-tuning recovers.",
+        f"About half an hour on two CPU cores with all {TRAINING_COUNTS['full']:,} images: most of the recovery.",
         epochs=26,
         learning_rate=0.02,
         warmup_epochs=2.0,

@@ -19,7 +19,7 @@ class Source:
         self.go_on = threading.Event()
         self.began = 0
 
-    def __call__(self, place: Path, tell: download.Tell, should_stop: download.ShouldStop) -> None:
+    def __call__(self, place: Path, tell: download.OnProgress, should_stop: download.ShouldStop) -> None:
         self.began += 1
         tell(50, 100, "Downloading")
         while not self.go_on.wait(0.01):

@@ -24,19 +24,19 @@ from roboreg_core.errors import DataError
 from tests.datasets.conftest import Arrays, Little
 
 
-def fails(place: Path, tell: download.Tell, should_stop: download.ShouldStop) -> None:
+def fails(place: Path, tell: download.OnProgress, should_stop: download.ShouldStop) -> None:
     (place / cifar_batches.FOLDER).mkdir()
     (place / cifar_batches.FOLDER / "data_batch_1").write_bytes(b"half")
     raise OSError("no route\nto host")
 
 
-def interrupted(place: Path, tell: download.Tell, should_stop: download.ShouldStop) -> None:
+def interrupted(place: Path, tell: download.OnProgress, should_stop: download.ShouldStop) -> None:
     (place / cifar_batches.FOLDER).mkdir()
     raise KeyboardInterrupt
 
 
 def gives(little: Little) -> Callable[..., None]:
-    def write(place: Path, tell: download.Tell, should_stop: download.ShouldStop) -> None:
+    def write(place: Path, tell: download.OnProgress, should_stop: download.ShouldStop) -> None:
         little.write_full(place)
 
     return write
