@@ -14,22 +14,12 @@ from typing import Literal, get_args
 import numpy as np
 
 from roboreg_core import paths
-from roboreg_core.datasets import bundled, cifar_batches
-from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
+from roboreg_core.datasets import bundled, cifar10, cifar_batches
 from roboreg_core.datasets.images import Images, validation_rows
 from roboreg_core.errors import DataError
 
-__all__ = [
-    "TRAINING_COUNTS",
-    "TrainingSet",
-    "full_is_present",
-    "resolve_training_set",
-    "test_images",
-    "training_images",
-    "validation_images",
-]
-
 TrainingSet = Literal["auto", "bundled", "full"]
+TRAINING_COUNTS = cifar10.TRAINING_COUNTS
 
 
 def full_is_present() -> bool:

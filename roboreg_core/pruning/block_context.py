@@ -17,11 +17,11 @@ from torch import Tensor
 
 from roboreg_core.models.resnet import BasicBlock
 from roboreg_core.pruning.backward_elimination import BackwardElimination
-from roboreg_core.pruning.block_tensors import BlockTensors, OutputBatchNorm
+from roboreg_core.pruning.block_tensors import BlockTensors, NormTensors
 from roboreg_core.pruning.calibration import Batches, DenseActivations
 from roboreg_core.pruning.features import ROWS, filter_rows
 from roboreg_core.pruning.filter_mixing import OutputPatches
-from roboreg_core.pruning.least_squares import Moments, channel_rows, moments
+from roboreg_core.pruning.least_squares import Moments, channel_rows, moments, to_unknowns
 from roboreg_core.pruning.methods import RESPONSES, Method
 from roboreg_core.pruning.patches import convolve, patches, values
 from roboreg_core.pruning.refit import refit_conv1
@@ -73,9 +73,9 @@ class BlockContext:
         return BlockTensors.of(self.block)
 
     @cached_property
-    def output_norm(self) -> OutputBatchNorm:
+    def output_norm(self) -> NormTensors:
         """bn2 before pruning."""
-        return OutputBatchNorm.of(self.block)
+        return NormTensors.of(self.block.bn2)
 
     @property
     def refits(self) -> bool:
@@ -109,7 +109,7 @@ class BlockContext:
         conv2 = self.refitted_block.conv2
         # The slices of equal filters are added to the first of them; the others stay zero.
         summed = torch.zeros_like(conv2).index_add_(1, self.first_equal, conv2)
-        prior, rows = self.output_norm.folded_unknowns(summed), channel_rows(self.distinct_filters)
+        prior, rows = to_unknowns(*self.output_norm.fold(summed)), channel_rows(self.distinct_filters)
         return self.channel_moments.take(rows), prior[torch.cat([rows, torch.tensor([len(prior) - 1])])]
 
     @cached_property

@@ -23,7 +23,7 @@ def geometric_median(tensors: BlockTensors) -> Tensor:
 
 def batch_norm_scale(tensors: BlockTensors) -> Tensor:
     """Magnitude of gamma (Liu et al. 2017, Network Slimming)."""
-    return tensors.gamma.abs()
+    return tensors.norm.gamma.abs()
 
 
 # Functions of a block's tensors and a generator; they return (width,). Filters with higher scores are kept.

@@ -20,7 +20,7 @@ def filter_rows(tensors: BlockTensors) -> Tensor:
 
     Filters of a block with equal rows have equal running statistics, and so equal channels on every image.
     """
-    return torch.cat([raw_rows(tensors), tensors.gamma[:, None], tensors.beta[:, None]], dim=1)
+    return torch.cat([raw_rows(tensors), tensors.norm.gamma[:, None], tensors.norm.beta[:, None]], dim=1)
 
 
 def folded_rows(tensors: BlockTensors) -> Tensor:

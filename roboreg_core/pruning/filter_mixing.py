@@ -162,8 +162,8 @@ def mixed(tensors: BlockTensors, kept: BlockTensors, mixtures: Tensor, patches: 
     weight, bias = (part.double() for part in tensors.folded())
     centres = patches.channels[:, TAPS // 2].double()
     given = Moments(gram=centres.T @ centres / len(centres), cross=centres.new_empty(0), energy=centres.new_empty(0))
-    new = unfold(mixtures.double().T, given, kept.scale, kept.eps)
+    mixing, norm = unfold(mixtures.double().T, given, kept.norm)
     # The mixed channels include their bias; conv1's output does not.
-    mean = new.mean - new.weight @ bias.float()
-    conv1 = (new.weight.double() @ weight.flatten(1)).float().view_as(kept.conv1)
-    return replace(kept, conv1=conv1.contiguous(), gamma=new.gamma, beta=new.beta, mean=mean, var=new.var)
+    norm = replace(norm, mean=norm.mean - mixing @ bias.float())
+    conv1 = (mixing.double() @ weight.flatten(1)).float().view_as(kept.conv1)
+    return replace(kept, conv1=conv1.contiguous(), norm=norm)

@@ -11,6 +11,7 @@ from roboreg_core.pruning.backward_elimination import BackwardElimination, excha
 from roboreg_core.pruning.block_context import BlockContext
 from roboreg_core.pruning.clustering import cluster
 from roboreg_core.pruning.criteria import SCORES, medoids, top_k, top_of_each
+from roboreg_core.pruning.least_squares import to_unknowns
 from roboreg_core.pruning.methods import NO_CLUSTERS, Method
 from roboreg_core.seeding import derive, torch_generator
 
@@ -45,7 +46,7 @@ def select_filters(context: BlockContext, k: int) -> FilterSelection:
     if method.keep == "medoid":
         kept = medoids(context.feature_rows.double(), labels)
     elif method.keep == "loss":
-        prior = context.output_norm.folded_unknowns(context.refitted_block.conv2)
+        prior = to_unknowns(*context.output_norm.fold(context.refitted_block.conv2))
         remaining = BackwardElimination(context.channel_moments, prior, labels).down_to(found.count)
         kept = remaining[labels[remaining].argsort()]
     else:

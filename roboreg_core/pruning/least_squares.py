@@ -89,6 +89,11 @@ def channel_rows(channels: Tensor) -> Tensor:
     return (channels[:, None] * TAPS + torch.arange(TAPS)).reshape(-1)
 
 
+def to_unknowns(weight: Tensor, bias: Tensor) -> Tensor:
+    """Weight (n_targets, channels, 3, 3) and bias (n_targets,) as unknowns, (9 * channels + 1, n_targets)."""
+    return torch.cat([weight.flatten(1).T, bias[None]])
+
+
 def ridge(given: Moments, prior: Tensor) -> Tensor:
     """Ridge regression with the penalty on the distance from `prior` in place of zero.
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from roboreg_core.pruning.block_tensors import BlockTensors
+from roboreg_core.pruning.block_tensors import BlockTensors, NormTensors
 
 # The merged channel is divided by its scale, and a dead filter's gamma may be zero.
 SMALLEST_GAMMA = 1e-3
@@ -22,15 +22,15 @@ def merge_source(tensors: BlockTensors, labels: Tensor) -> BlockTensors:
 
     A cluster of `n` equal filters keeps one `n`-th of its contribution.
     """
-    return BlockTensors(
-        conv1=_means(tensors.conv1, labels),
-        gamma=_means(tensors.gamma, labels),
-        beta=_means(tensors.beta, labels),
-        mean=_means(tensors.mean, labels),
-        var=_means(tensors.var, labels),
-        conv2=_means(tensors.conv2.transpose(0, 1), labels).transpose(0, 1).contiguous(),
-        eps=tensors.eps,
+    norm = tensors.norm
+    merged_norm = NormTensors(
+        gamma=_means(norm.gamma, labels),
+        beta=_means(norm.beta, labels),
+        mean=_means(norm.mean, labels),
+        var=_means(norm.var, labels),
+        eps=norm.eps,
     )
+    return BlockTensors(conv1=_means(tensors.conv1, labels), norm=merged_norm, conv2=_mean_slices(tensors, labels))
 
 
 def merge_folded(tensors: BlockTensors, labels: Tensor) -> BlockTensors:
@@ -39,18 +39,15 @@ def merge_folded(tensors: BlockTensors, labels: Tensor) -> BlockTensors:
     bn1 gets the mean variance and mean |gamma| of the members and conv1 is divided by that scale, so that weights keep
     their magnitude and a given learning rate its effect.
     """
-    folded = tensors.conv1 * tensors.scale.view(-1, 1, 1, 1)
-    gamma = _means(tensors.gamma.abs(), labels).clamp_min(SMALLEST_GAMMA)
-    var = _means(tensors.var, labels)
-    scale = gamma / torch.sqrt(var + tensors.eps)
+    norm = tensors.norm
+    gamma = _means(norm.gamma.abs(), labels).clamp_min(SMALLEST_GAMMA)
+    var = _means(norm.var, labels)
+    scale = gamma / torch.sqrt(var + norm.eps)
+    mean = _means(norm.mean * norm.scale, labels) / scale
     return BlockTensors(
-        conv1=_means(folded, labels) / scale.view(-1, 1, 1, 1),
-        gamma=gamma,
-        beta=_means(tensors.beta, labels),
-        mean=_means(tensors.mean * tensors.scale, labels) / scale,
-        var=var,
-        conv2=_means(tensors.conv2.transpose(0, 1), labels).transpose(0, 1).contiguous(),
-        eps=tensors.eps,
+        conv1=_means(tensors.folded()[0], labels) / scale.view(-1, 1, 1, 1),
+        norm=NormTensors(gamma=gamma, beta=_means(norm.beta, labels), mean=mean, var=var, eps=norm.eps),
+        conv2=_mean_slices(tensors, labels),
     )
 
 
@@ -75,9 +72,13 @@ def correct_variance(merged: BlockTensors, tensors: BlockTensors, labels: Tensor
     size = same.sum(1)
     rho = ((cosines * same).sum(1) - 1) / (size - 1).clamp_min(1)
     variance = ((1 + (size - 1) * rho) / size).clamp_min(1 / size**2)
-    factor = _means(variance.rsqrt(), labels).to(merged.gamma.dtype)
+    factor = _means(variance.rsqrt(), labels).to(merged.norm.gamma.dtype)
     # beta is the channel's mean, which averaging preserves.
-    return replace(merged, gamma=merged.gamma * factor)
+    return replace(merged, norm=replace(merged.norm, gamma=merged.norm.gamma * factor))
+
+
+def _mean_slices(tensors: BlockTensors, labels: Tensor) -> Tensor:
+    return _means(tensors.conv2.transpose(0, 1), labels).transpose(0, 1).contiguous()
 
 
 def _sums(values: Tensor, labels: Tensor) -> Tensor:

@@ -212,7 +212,7 @@ class Pruner:
         small.load_state_dict(same, strict=False)
         for block, pruned in zip(small.blocks, self._pruned, strict=True):
             pruned.tensors.put_into(block)
-            pruned.output_norm.put_into(block)
+            pruned.output_norm.put_into(block.bn2)
         if "refit" in self.method.repair and self._pruned[-1].changed:
             self._refit_linear(small)
         return small

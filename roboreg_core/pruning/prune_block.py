@@ -9,11 +9,11 @@ from torch import Tensor
 
 from roboreg_core.pruning import merging
 from roboreg_core.pruning.block_context import BlockContext
-from roboreg_core.pruning.block_tensors import BlockTensors, OutputBatchNorm
+from roboreg_core.pruning.block_tensors import BlockTensors, NormTensors
 from roboreg_core.pruning.calibration import Batches
 from roboreg_core.pruning.filter_mixing import mix_filters, mixed, unmixed
 from roboreg_core.pruning.filter_selection import is_exact, select_filters, sums_slices
-from roboreg_core.pruning.least_squares import channel_rows, error
+from roboreg_core.pruning.least_squares import channel_rows, error, to_unknowns
 from roboreg_core.pruning.patches import convolve
 from roboreg_core.pruning.refit import refit_conv2
 
@@ -60,7 +60,7 @@ class PrunedBlock:
     """
 
     tensors: BlockTensors
-    output_norm: OutputBatchNorm
+    output_norm: NormTensors
     report: BlockReport
     changed: bool
     channels: Batches = ()
@@ -86,7 +86,7 @@ def prune_block(context: BlockContext, k: int) -> PrunedBlock:
         else:
             given = context.channel_moments.take(channel_rows(kept))
             tensors, output_norm = refit_conv2(tensors, output_norm, given)
-            lowest = error(given, output_norm.folded_unknowns(tensors.conv2).double())
+            lowest = error(given, to_unknowns(*output_norm.fold(tensors.conv2)).double())
             tensors, output_norm, channels = _mix(context, tensors, output_norm, kept, lowest)
     report = BlockReport(
         block=context.number,
@@ -102,8 +102,8 @@ def prune_block(context: BlockContext, k: int) -> PrunedBlock:
 
 
 def _mix(
-    context: BlockContext, tensors: BlockTensors, output_norm: OutputBatchNorm, kept: Tensor, lowest: float
-) -> tuple[BlockTensors, OutputBatchNorm, Batches]:
+    context: BlockContext, tensors: BlockTensors, output_norm: NormTensors, kept: Tensor, lowest: float
+) -> tuple[BlockTensors, NormTensors, Batches]:
     """Alternate between mixing filters and fitting conv2 for the method's rounds, while the error falls below `lowest`.
 
     Returns:
@@ -112,12 +112,12 @@ def _mix(
     channels: Batches = ()
     mixtures = unmixed(kept, context.tensors.width)
     for _ in range(context.method.rounds):
-        mixtures = mix_filters(context.output_patches, mixtures, output_norm.folded_unknowns(tensors.conv2))
+        mixtures = mix_filters(context.output_patches, mixtures, to_unknowns(*output_norm.fold(tensors.conv2)))
         new = mixed(context.refitted_block, tensors, mixtures, context.output_patches)
         statistics = context.statistics_of_mixed(new, mixtures)
         new, new_norm = refit_conv2(new, output_norm, statistics.moments)
         # Mixtures are fitted at a few sampled pixels; this error counts all of them.
-        reached = error(statistics.moments, new_norm.folded_unknowns(new.conv2).double())
+        reached = error(statistics.moments, to_unknowns(*new_norm.fold(new.conv2)).double())
         if not reached < lowest:
             break
         tensors, output_norm, lowest, channels = new, new_norm, reached, statistics.channels
@@ -128,7 +128,7 @@ def advance(context: BlockContext, pruned: PrunedBlock) -> Batches:
     """Output of the pruned block on the context's inputs, (n, outputs, h, w); overwrites `pruned.channels`."""
     assert context.inputs is not None
     block, conv1 = context.block, pruned.tensors.folded()
-    conv2 = pruned.output_norm.folded(pruned.tensors.conv2)
+    conv2 = pruned.output_norm.fold(pruned.tensors.conv2)
     channels = pruned.channels or (convolve(x, *conv1, block.conv1.stride[0]) for x in context.inputs)
     return tuple(
         block.add_shortcut(convolve(before.relu_(), *conv2), x).relu_()

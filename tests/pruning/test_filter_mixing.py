@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roboreg_core.pruning.block_tensors import BlockTensors
+from roboreg_core.pruning.block_tensors import BlockTensors, NormTensors
 from roboreg_core.pruning.filter_mixing import OutputPatches, mix_filters, mixed, unmixed
 from roboreg_core.pruning.least_squares import TAPS
 from roboreg_core.pruning.patches import patches
@@ -68,8 +68,10 @@ def test_one_place_or_channels_without_variance_give_finite_mixtures(channels: t
 def test_mixed_filters_answer_the_mixture_and_normalise_it() -> None:
     x = draw(40, 3, 6, 6)
     tensors = BlockTensors(
-        conv1=draw(5, 3, 3, 3), gamma=draw(5, seed=1), beta=draw(5, seed=2), mean=draw(5, seed=3),
-        var=draw(5, seed=4).abs() + 0.5, conv2=draw(4, 5, 3, 3), eps=1e-5,
+        conv1=draw(5, 3, 3, 3),
+        norm=NormTensors(gamma=draw(5, seed=1), beta=draw(5, seed=2), mean=draw(5, seed=3),
+                         var=draw(5, seed=4).abs() + 0.5, eps=1e-5),
+        conv2=draw(4, 5, 3, 3),
     )  # fmt: skip
     weight, bias = tensors.folded()
     channels = torch.nn.functional.conv2d(x, weight, bias, padding=1)
@@ -83,8 +85,8 @@ def test_mixed_filters_answer_the_mixture_and_normalise_it() -> None:
     assert_same(found, wanted, terms=3 * TAPS, depth=3)
     raw = torch.nn.functional.conv2d(x, small.conv1, padding=1)
     spread, samples = raw.var((0, 2, 3), correction=0), x[:, 0].numel()
-    assert_same(raw.mean((0, 2, 3)), small.mean, terms=samples, depth=2, scale=float(spread.sqrt().norm()))
-    assert_same(spread, small.var, terms=samples, depth=2)
+    assert_same(raw.mean((0, 2, 3)), small.norm.mean, terms=samples, depth=2, scale=float(spread.sqrt().norm()))
+    assert_same(spread, small.norm.var, terms=samples, depth=2)
 
 
 def test_patches_are_zero_outside_of_the_image_the_constant_too() -> None:

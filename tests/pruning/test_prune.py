@@ -9,7 +9,7 @@ from roboreg_core.evaluation.logits import logits
 from roboreg_core.models.checkpoints import to_bytes
 from roboreg_core.models.costs import cost
 from roboreg_core.models.resnet import ResNet20
-from roboreg_core.pruning.block_tensors import BlockTensors
+from roboreg_core.pruning.block_tensors import BlockTensors, NormTensors
 from roboreg_core.pruning.calibration import PLACES
 from roboreg_core.pruning.criteria import SCORES
 from roboreg_core.pruning.features import ROWS, filter_rows, folded_rows, raw_rows
@@ -260,13 +260,14 @@ def test_merges_follow_their_formulas() -> None:
         return torch.randn(*shape, generator=generator)
 
     tensors = BlockTensors(
-        conv1=draw(3, 2, 3, 3), gamma=draw(3), beta=draw(3), mean=draw(3), var=draw(3).abs() + 0.5,
-        conv2=draw(4, 3, 3, 3), eps=1e-5,
+        conv1=draw(3, 2, 3, 3),
+        norm=NormTensors(gamma=draw(3), beta=draw(3), mean=draw(3), var=draw(3).abs() + 0.5, eps=1e-5),
+        conv2=draw(4, 3, 3, 3),
     )  # fmt: skip
     labels = torch.tensor([0, 1, 0])
     source, folded = merge_source(tensors, labels), merge_folded(tensors, labels)
     torch.testing.assert_close(source.conv1[0], (tensors.conv1[0] + tensors.conv1[2]) / 2)
-    torch.testing.assert_close(source.var[0], (tensors.var[0] + tensors.var[2]) / 2)
+    torch.testing.assert_close(source.norm.var[0], (tensors.norm.var[0] + tensors.norm.var[2]) / 2)
     torch.testing.assert_close(source.conv2[:, 0], (tensors.conv2[:, 0] + tensors.conv2[:, 2]) / 2)
     torch.testing.assert_close(folded.conv2[:, 0], (tensors.conv2[:, 0] + tensors.conv2[:, 2]) / 2)
     torch.testing.assert_close(summed_slices(tensors, labels)[:, 0], tensors.conv2[:, 0] + tensors.conv2[:, 2])
@@ -287,21 +288,26 @@ def test_merges_follow_their_formulas() -> None:
     far = (tensors.conv1[1] - tensors.conv1[0]).norm() + (tensors.conv1[1] - tensors.conv1[2]).norm()
     assert_same(SCORES["fpgm"](tensors, generator)[1], far, terms=size)
     # Two opposite or uncorrelated members lose variance, equal ones none.
-    raised = correct_variance(folded, tensors, labels).gamma / folded.gamma
+    raised = correct_variance(folded, tensors, labels).norm.gamma / folded.norm.gamma
     row = tensors.folded()[0].flatten(1)
     rho = torch.cosine_similarity(row[0], row[2], dim=0)
     assert_same(raised[0], torch.sqrt(2 / (1 + rho)), terms=size, depth=3)
     assert_same(raised[1], torch.tensor(1.0), terms=size, depth=3)
     # A filter alone in its cluster keeps its weights' size (its sign goes with gamma's), whatever its batch norm.
-    torch.testing.assert_close(folded.conv1[1], tensors.conv1[1] * tensors.gamma[1].sign())
-    torch.testing.assert_close(folded.var[1], tensors.var[1])
+    torch.testing.assert_close(folded.conv1[1], tensors.conv1[1] * tensors.norm.gamma[1].sign())
+    torch.testing.assert_close(folded.norm.var[1], tensors.norm.var[1])
 
 
 def test_a_merge_of_dead_filters_is_dead_and_finite() -> None:
     tensors = BlockTensors(
-        conv1=torch.zeros(2, 1, 3, 3), gamma=torch.zeros(2), beta=torch.tensor([0.5, 0.7]), mean=torch.ones(2),
-        var=torch.zeros(2), conv2=torch.ones(1, 2, 3, 3), eps=1e-5,
+        conv1=torch.zeros(2, 1, 3, 3),
+        norm=NormTensors(gamma=torch.zeros(2), beta=torch.tensor([0.5, 0.7]), mean=torch.ones(2), var=torch.zeros(2),
+                         eps=1e-5),
+        conv2=torch.ones(1, 2, 3, 3),
     )  # fmt: skip
     merged = merge_folded(tensors, torch.tensor([0, 0]))
     torch.testing.assert_close(folded_rows(merged)[0], torch.tensor([0.0] * 9 + [0.6]))
-    assert all(bool(torch.isfinite(getattr(merged, name)).all()) for name in ("conv1", "gamma", "mean", "var"))
+    assert all(
+        bool(torch.isfinite(part).all())
+        for part in (merged.conv1, merged.norm.gamma, merged.norm.mean, merged.norm.var)
+    )

@@ -8,7 +8,7 @@ from roboreg_core.datasets.images import Images
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.block_context import BlockContext
 from roboreg_core.pruning.calibration import PLACES, dense_reference
-from roboreg_core.pruning.least_squares import TAPS, error
+from roboreg_core.pruning.least_squares import TAPS, error, to_unknowns
 from roboreg_core.pruning.methods import parse
 from roboreg_core.pruning.prune_block import advance, prune_block
 from roboreg_core.schedules.schedule import BOUNDS
@@ -42,7 +42,7 @@ def test_refit_is_never_worse_on_its_images_than_the_merge_it_starts_from(
         errors = [
             error(
                 context.statistics(block.tensors).moments,
-                block.output_norm.folded_unknowns(block.tensors.conv2).double(),
+                to_unknowns(*block.output_norm.fold(block.tensors.conv2)).double(),
             )
             for context, block in zip(contexts, (before, after), strict=True)
         ]
