@@ -18,12 +18,12 @@ from torch import Tensor
 from roboreg_core.models.resnet import BasicBlock
 from roboreg_core.pruning.backward_elimination import BackwardElimination
 from roboreg_core.pruning.block_tensors import BlockTensors, NormTensors
-from roboreg_core.pruning.calibration import Batches, DenseActivations
+from roboreg_core.pruning.calibration import ActivationBatches, DenseActivations
 from roboreg_core.pruning.features import ROWS, filter_rows
 from roboreg_core.pruning.filter_mixing import OutputPatches
 from roboreg_core.pruning.least_squares import Moments, channel_rows, moments, to_unknowns
 from roboreg_core.pruning.methods import RESPONSES, Method
-from roboreg_core.pruning.patches import convolve, patches, values
+from roboreg_core.pruning.patches import convolve, patches, pixel_values
 from roboreg_core.pruning.refit import refit_conv1
 
 # Activations per channel that are clustered; more do not change the clusters.
@@ -43,7 +43,7 @@ class ChannelStatistics(NamedTuple):
 
     moments: Moments
     patches: OutputPatches | None = None
-    channels: Batches = ()
+    channels: ActivationBatches = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class BlockContext:
     block: BasicBlock
     method: Method
     seed: int
-    inputs: Batches | None = None
+    inputs: ActivationBatches | None = None
     dense: DenseActivations | None = None
     upstream_changed: bool = False
 
@@ -88,7 +88,7 @@ class BlockContext:
         if not (self.refits and self.upstream_changed):
             return self.tensors
         stride = self.block.conv1.stride[0]
-        given = moments((patches(x, dense.places, stride), dense.channels) for x, dense in self._batches())
+        given = moments((patches(x, dense.pixels, stride), dense.channels) for x, dense in self._batches())
         return refit_conv1(self.tensors, given.by_channel())
 
     @cached_property
@@ -178,13 +178,13 @@ class BlockContext:
             before = convolve(x, weight, bias, stride) if channels is None else next(channels)
             if keep_channels:
                 kept_channels.append(before)
-            rows = patches(before, dense.places)
-            targets = dense.outputs - values(self.block.shortcut(x), dense.places)
+            rows = patches(before, dense.pixels)
+            targets = dense.outputs - pixel_values(self.block.shortcut(x), dense.pixels)
             if keep_patches:
-                few = dense.places[:, : self.method.places]
+                few = dense.pixels[:, : self.method.pixels_per_image]
                 inside = patches(torch.ones_like(before[:, :1]), few)
                 some_rows, some_targets = (
-                    part.view(*dense.places.shape, -1)[:, : few.shape[1]].flatten(0, 1) for part in (rows, targets)
+                    part.view(*dense.pixels.shape, -1)[:, : few.shape[1]].flatten(0, 1) for part in (rows, targets)
                 )
                 kept_patches.append(OutputPatches.of(some_rows, inside, some_targets))
             return rows.relu_(), targets

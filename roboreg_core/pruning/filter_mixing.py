@@ -88,37 +88,40 @@ def mix_filters(patches: OutputPatches, mixtures: Tensor, weights: Tensor) -> Te
     return mixtures
 
 
+@dataclass
 class _Residual:
-    """Error of the block's output at the sampled pixels, updated filter by filter."""
+    """Error of the block's output at the sampled pixels, updated filter by filter; all tensors are contiguous.
 
-    def __init__(self, channels: Tensor, before: Tensor, hidden: Tensor, slices: Tensor, residual: Tensor) -> None:
-        """Start from the given mixtures.
+    Attributes:
+        channels: (n, 9, size).
+        before, hidden: mixed channels before and after their ReLU, (k, n, 9).
+        slices: conv2 by channel, (k, 9, outputs).
+        residual: targets less outputs, (n, outputs).
+    """
 
-        Args:
-            channels: (n, 9, size), contiguous like all arguments.
-            before: mixed channels before their ReLU, (k, n, 9).
-            hidden: mixed channels after it.
-            slices: conv2 by channel, (k, 9, outputs).
-            residual: targets less outputs, (n, outputs).
-        """
-        self._channels, self._before, self._hidden, self._slices = channels, before, hidden, slices
-        self._residual = residual
-        self._error = _sum_of_squares(residual)
+    channels: Tensor
+    before: Tensor
+    hidden: Tensor
+    slices: Tensor
+    residual: Tensor
+
+    def __post_init__(self) -> None:
+        self.error = _sum_of_squares(self.residual)
 
     def right_hand_side(self, index: int) -> Tensor:
         """Right-hand side of a filter's normal equations, (size,)."""
-        weights = (self._residual @ self._slices[index].T) * (self._hidden[index] > 0)
-        return weights.view(-1) @ self._channels.flatten(0, 1)
+        weights = (self.residual @ self.slices[index].T) * (self.hidden[index] > 0)
+        return weights.view(-1) @ self.channels.flatten(0, 1)
 
     def try_step(self, index: int, step: Tensor) -> bool:
         """Change a filter's mixture by `step` (size,) if that lowers the error; return True if it does."""
-        change = (self._channels.flatten(0, 1) @ step).view_as(self._before[index])
-        hidden_change = (self._before[index] + change).relu_() - self._hidden[index]
-        residual = torch.addmm(self._residual, hidden_change, self._slices[index], alpha=-1)
+        change = (self.channels.flatten(0, 1) @ step).view_as(self.before[index])
+        hidden_change = (self.before[index] + change).relu_() - self.hidden[index]
+        residual = torch.addmm(self.residual, hidden_change, self.slices[index], alpha=-1)
         error = _sum_of_squares(residual)
-        lower = error < self._error
+        lower = error < self.error
         if lower:
-            self._residual, self._error = residual, error
+            self.residual, self.error = residual, error
         return lower
 
 

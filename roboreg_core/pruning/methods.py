@@ -48,7 +48,7 @@ REPAIRS = {
 }
 # Rounds of mixing filters and fitting conv2, and sampled pixels per image to which mixtures are fitted.
 ROUNDS = {"blend": 1, "blend-more": 5}
-PLACES = {"blend": 2, "blend-more": 4}
+PIXELS_PER_IMAGE = {"blend": 2, "blend-more": 4}
 
 
 def _one_of(name: str, value: str, choices: Mapping[str, object]) -> None:
@@ -98,9 +98,9 @@ class Method:
         return max((ROUNDS.get(part, 0) for part in self.repair), default=0)
 
     @property
-    def places(self) -> int:
+    def pixels_per_image(self) -> int:
         """Sampled pixels per image to which mixtures are fitted."""
-        return max((PLACES.get(part, 0) for part in self.repair), default=0)
+        return max((PIXELS_PER_IMAGE.get(part, 0) for part in self.repair), default=0)
 
     @property
     def needs_images(self) -> bool:

@@ -14,7 +14,7 @@ from roboreg_core.device import keep_freed_memory
 from roboreg_core.errors import ScheduleError, SpecError
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.block_context import BlockContext
-from roboreg_core.pruning.calibration import Batches, DenseReference, dense_reference
+from roboreg_core.pruning.calibration import ActivationBatches, DenseReference, dense_reference
 from roboreg_core.pruning.last_layer import fit_last_layer
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD, Method, parse
 from roboreg_core.pruning.prune_block import BlockReport, PrunedBlock, advance, prune_block
@@ -121,7 +121,7 @@ class Pruner:
         self._contexts: dict[int, BlockContext] = {}
         self._pruned: list[PrunedBlock] = []
         # Output of the last pruned block on the calibration images; None before the first, and without images.
-        self._outputs: Batches | None = None
+        self._outputs: ActivationBatches | None = None
 
     def warm(self) -> None:
         """Compute the dense network's activations, which every schedule needs."""

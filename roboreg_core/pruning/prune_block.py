@@ -10,7 +10,7 @@ from torch import Tensor
 from roboreg_core.pruning import merging
 from roboreg_core.pruning.block_context import BlockContext
 from roboreg_core.pruning.block_tensors import BlockTensors, NormTensors
-from roboreg_core.pruning.calibration import Batches
+from roboreg_core.pruning.calibration import ActivationBatches
 from roboreg_core.pruning.filter_mixing import mix_filters, mixed, unmixed
 from roboreg_core.pruning.filter_selection import is_exact, select_filters, sums_slices
 from roboreg_core.pruning.least_squares import channel_rows, error, to_unknowns
@@ -63,7 +63,7 @@ class PrunedBlock:
     output_norm: NormTensors
     report: BlockReport
     changed: bool
-    channels: Batches = ()
+    channels: ActivationBatches = ()
 
 
 def prune_block(context: BlockContext, k: int) -> PrunedBlock:
@@ -75,7 +75,7 @@ def prune_block(context: BlockContext, k: int) -> PrunedBlock:
     tensors = context.refitted_block if keeps_all else _merge(context, labels, kept)
     output_norm = context.output_norm
     changed = context.upstream_changed or not (keeps_all or is_exact(context, labels))
-    channels: Batches = ()
+    channels: ActivationBatches = ()
     if context.refits and changed:
         if keeps_all:
             statistics = context.statistics_of_all()
@@ -103,13 +103,13 @@ def prune_block(context: BlockContext, k: int) -> PrunedBlock:
 
 def _mix(
     context: BlockContext, tensors: BlockTensors, output_norm: NormTensors, kept: Tensor, lowest: float
-) -> tuple[BlockTensors, NormTensors, Batches]:
+) -> tuple[BlockTensors, NormTensors, ActivationBatches]:
     """Alternate between mixing filters and fitting conv2 for the method's rounds, while the error falls below `lowest`.
 
     Returns:
         The tensors, and the channels before their ReLU, empty if no filter was mixed.
     """
-    channels: Batches = ()
+    channels: ActivationBatches = ()
     mixtures = unmixed(kept, context.tensors.width)
     for _ in range(context.method.rounds):
         mixtures = mix_filters(context.output_patches, mixtures, to_unknowns(*output_norm.fold(tensors.conv2)))
@@ -124,7 +124,7 @@ def _mix(
     return tensors, output_norm, channels
 
 
-def advance(context: BlockContext, pruned: PrunedBlock) -> Batches:
+def advance(context: BlockContext, pruned: PrunedBlock) -> ActivationBatches:
     """Output of the pruned block on the context's inputs, (n, outputs, h, w); overwrites `pruned.channels`."""
     assert context.inputs is not None
     block, conv1 = context.block, pruned.tensors.folded()

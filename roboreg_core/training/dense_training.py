@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import torch
-
 from roboreg_core.datasets import sources
 from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.errors import CheckpointError
@@ -20,7 +18,7 @@ from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.models.resnet import ResNet20, initialise
 from roboreg_core.paths import SHIPPED
 from roboreg_core.seeding import torch_generator
-from roboreg_core.training.loop import EpochRecord, StepProgress, TrainingHooks, TrainingResult, fit
+from roboreg_core.training.loop import EpochRecord, StepProgress, TrainingHooks, fit
 from roboreg_core.training.spec import TrainSpec
 
 
@@ -79,9 +77,15 @@ def train_dense(
     Raises:
         CheckpointError: a state exists and `job.resume` is False, or the state does not fit the job.
     """
-    device, resume = choose_device(job.device), _resumable(job)
-    images = sources.training_images(job.training_set)
-    teacher = _teacher(job)
+    device, resume = choose_device(job.device), _state_to_resume(job)
+    images, test = sources.training_images(job.training_set), sources.test_images()
+    teacher = (job.teacher or checkpoints.load(SHIPPED)) if job.spec.distil_weight else None
+
+    def save_state(record: EpochRecord, state: Callable[[], bytes]) -> None:
+        job.state.parent.mkdir(parents=True, exist_ok=True)
+        checkpoints.write_whole(job.state, state())
+        on_epoch(record)
+
     result = fit(
         untrained(job.spec.seed),
         images,
@@ -89,41 +93,29 @@ def train_dense(
         device=device,
         validation=sources.validation_images(),
         teacher=teacher.model if teacher is not None else None,
-        hooks=_hooks(job, on_epoch, on_step),
+        hooks=TrainingHooks(on_epoch=save_state, on_step=on_step),
         resume=resume,
     )
-    return _finish(job, result, images.name, device, teacher)
-
-
-def _hooks(
-    job: DenseJob, on_epoch: Callable[[EpochRecord], None], on_step: Callable[[StepProgress], None] | None
-) -> TrainingHooks:
-    def save_state(record: EpochRecord, state: Callable[[], bytes]) -> None:
-        job.state.parent.mkdir(parents=True, exist_ok=True)
-        checkpoints.write_whole(job.state, state())
-        on_epoch(record)
-
-    return TrainingHooks(on_epoch=save_state, on_step=on_step)
-
-
-def _teacher(job: DenseJob) -> Checkpoint | None:
-    if not job.spec.distil_weight:
-        return None
-    return job.teacher or checkpoints.load(SHIPPED)
-
-
-def _finish(
-    job: DenseJob, result: TrainingResult, images: str, device: torch.device, teacher: Checkpoint | None
-) -> Report:
-    test = sources.test_images()
     test_report = report(logits(result.model, test, device=device), test.labels)
-    surroundings = {
-        **environment(device),
-        "precision": computed_in(job.spec.precision, device),
-        # All epochs, including those before a resume.
-        "seconds": sum(epoch.seconds for epoch in result.history),
-    }
-    _save(job, result, test_report, images, surroundings, teacher)
+    checkpoints.save(
+        job.out,
+        result.model,
+        name=job.out.stem,
+        recipe=job.spec.to_json(),
+        seed=job.spec.seed,
+        images=images.name,
+        accuracy={"test": test_report.accuracy, "images": test_report.images, "precision": "float32", "epoch": "last"},
+        reproduce=job.command(teacher),
+        environment={
+            **environment(device),
+            "precision": computed_in(job.spec.precision, device),
+            # All epochs, including those before a resume.
+            "seconds": sum(epoch.seconds for epoch in result.history),
+        },
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        history=[asdict(record) for record in result.history],
+        **({} if teacher is None else {"teacher": teacher.mention}),
+    )
     job.state.unlink(missing_ok=True)
     return test_report
 
@@ -135,7 +127,7 @@ def untrained(seed: int) -> ResNet20:
     return model
 
 
-def _resumable(job: DenseJob) -> bytes | None:
+def _state_to_resume(job: DenseJob) -> bytes | None:
     if not job.state.exists():
         if job.resume:
             raise CheckpointError(f"a training to resume must have saved {job.state}, found none; leave --resume out")
@@ -143,27 +135,3 @@ def _resumable(job: DenseJob) -> bytes | None:
     if not job.resume:
         raise CheckpointError(f"{job.state} holds an unfinished training; add --resume to continue, or delete it")
     return job.state.read_bytes()
-
-
-def _save(
-    job: DenseJob,
-    result: TrainingResult,
-    test_report: Report,
-    images: str,
-    surroundings: dict[str, object],
-    teacher: Checkpoint | None,
-) -> None:
-    checkpoints.save(
-        job.out,
-        result.model,
-        name=job.out.stem,
-        recipe=job.spec.to_json(),
-        seed=job.spec.seed,
-        images=images,
-        accuracy={"test": test_report.accuracy, "images": test_report.images, "precision": "float32", "epoch": "last"},
-        reproduce=job.command(teacher),
-        environment=surroundings,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        history=[asdict(record) for record in result.history],
-        **({} if teacher is None else {"teacher": teacher.mention}),
-    )

@@ -75,8 +75,8 @@ def test_mixed_filters_answer_the_mixture_and_normalise_it() -> None:
     )  # fmt: skip
     weight, bias = tensors.folded()
     channels = torch.nn.functional.conv2d(x, weight, bias, padding=1)
-    places = torch.arange(36).expand(40, -1)
-    patched = OutputPatches.of(patches(channels, places), patches(torch.ones(40, 1, 6, 6), places), draw(40 * 36, 4))
+    pixels = torch.arange(36).expand(40, -1)
+    patched = OutputPatches.of(patches(channels, pixels), patches(torch.ones(40, 1, 6, 6), pixels), draw(40 * 36, 4))
     mixtures = draw(2, 6, seed=5)
     small = mixed(tensors, tensors.take(torch.tensor([0, 3])), mixtures, patched)
     new_weight, new_bias = small.folded()

@@ -14,7 +14,7 @@ from roboreg_core.pruning.least_squares import (
     moments,
     ridge,
 )
-from roboreg_core.pruning.patches import draw_places, patches, values
+from roboreg_core.pruning.patches import draw_pixels, patches, pixel_values
 from tests.tolerance import assert_same
 
 
@@ -76,9 +76,9 @@ def test_what_images_do_not_determine_stays_where_it_was() -> None:
 def test_patches_times_weights_is_the_convolution(stride: int) -> None:
     generator = torch.Generator().manual_seed(0)
     x, weight = torch.randn(3, 4, 8, 8, generator=generator), torch.randn(5, 4, 3, 3, generator=generator)
-    places = draw_places(3, 8 // stride, 6, generator)
-    expected = values(F.conv2d(x, weight, stride=stride, padding=1), places)
-    rows = patches(x, places, stride)
+    pixels = draw_pixels(3, 8 // stride, 6, generator)
+    expected = pixel_values(F.conv2d(x, weight, stride=stride, padding=1), pixels)
+    rows = patches(x, pixels, stride)
     # Tap by tap: (9, channels), not (channels, 9).
     assert_same(rows @ weight.flatten(2).permute(2, 1, 0).reshape(36, 5), expected, terms=rows.shape[1])
     of = moments([(rows, expected)]).by_channel()
@@ -86,12 +86,12 @@ def test_patches_times_weights_is_the_convolution(stride: int) -> None:
     assert_same(of.cross[:-1], answers, terms=len(rows), depth=2, dtype=rows.dtype)
 
 
-def test_places_are_different_and_all_of_a_small_map() -> None:
+def test_pixels_are_different_and_all_of_a_small_map() -> None:
     generator = torch.Generator().manual_seed(0)
-    places = draw_places(4, 8, 10, generator)
-    assert places.shape == (4, 10)
-    assert all(len(row.unique()) == 10 for row in places)
-    assert draw_places(2, 4, 16, generator).tolist() == [list(range(16))] * 2
+    pixels = draw_pixels(4, 8, 10, generator)
+    assert pixels.shape == (4, 10)
+    assert all(len(row.unique()) == 10 for row in pixels)
+    assert draw_pixels(2, 4, 16, generator).tolist() == [list(range(16))] * 2
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -99,7 +99,7 @@ def test_places_are_different_and_all_of_a_small_map() -> None:
 def test_patches_are_the_windows_of_unfold(stride: int, channels: int, size: int) -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(3, channels, size, size, generator=generator)
-    places = draw_places(3, size // stride, 100, generator)  # all of them: every edge and corner
+    pixels = draw_pixels(3, size // stride, 100, generator)  # all of them: every edge and corner
     windows = F.unfold(x, 3, padding=1, stride=stride).view(3, channels, TAPS, -1)
-    expected = windows.permute(0, 3, 2, 1)[torch.arange(3)[:, None], places]
-    assert torch.equal(patches(x, places, stride), expected.reshape(-1, TAPS * channels))
+    expected = windows.permute(0, 3, 2, 1)[torch.arange(3)[:, None], pixels]
+    assert torch.equal(patches(x, pixels, stride), expected.reshape(-1, TAPS * channels))

@@ -10,7 +10,7 @@ from roboreg_core.models.checkpoints import to_bytes
 from roboreg_core.models.costs import cost
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.block_tensors import BlockTensors, NormTensors
-from roboreg_core.pruning.calibration import PLACES
+from roboreg_core.pruning.calibration import PIXELS_PER_IMAGE
 from roboreg_core.pruning.criteria import SCORES
 from roboreg_core.pruning.features import ROWS, filter_rows, folded_rows, raw_rows
 from roboreg_core.pruning.merging import correct_variance, merge_folded, merge_source, summed_slices
@@ -181,7 +181,7 @@ def test_order_of_filters_does_not_matter(make_network: Make, images: Images, me
     assert torch.equal(one[order] >= 0, other >= 0)
     found, wanted = (logits(each.model, images) for each in (second, first))
     if "refit" in method:
-        samples = len(images) * max(PLACES)
+        samples = len(images) * max(PIXELS_PER_IMAGE)
         assert_same(found, wanted, terms=samples, depth=LAYERS, scale=PREDICTED * float(wanted.norm()))
     else:
         assert_same_logits(found, wanted)
@@ -248,7 +248,7 @@ def test_a_refitted_network_normalises_its_calibration_images(make_network: Make
     norm = pruned.blocks[4].bn1
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    # Sampled places of the same images: statistics agree, not exactly.
+    # Sampled pixels of the same images: statistics agree, not exactly.
     assert float((seen[0].mean((0, 2, 3)) - norm.running_mean).abs().max()) < 0.3 * float(seen[0].std())
     torch.testing.assert_close(seen[0].var((0, 2, 3)), norm.running_var, rtol=0.3, atol=1e-3)
 

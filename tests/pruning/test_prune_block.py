@@ -7,7 +7,7 @@ import torch
 from roboreg_core.datasets.images import Images
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.block_context import BlockContext
-from roboreg_core.pruning.calibration import PLACES, dense_reference
+from roboreg_core.pruning.calibration import PIXELS_PER_IMAGE, dense_reference
 from roboreg_core.pruning.least_squares import TAPS, error, to_unknowns
 from roboreg_core.pruning.methods import parse
 from roboreg_core.pruning.prune_block import advance, prune_block
@@ -93,7 +93,7 @@ def test_channels_mixed_from_kept_ones_are_those_of_the_new_filters(
     computed = prune_block(again, 5)
     assert mixed.channels
     assert mixed.report.labels == computed.report.labels
-    samples = len(few_images) * max(PLACES)
+    samples = len(few_images) * max(PIXELS_PER_IMAGE)
     weights, output = computed.tensors.conv2, torch.cat(advance(again, computed))
     assert_same(mixed.tensors.conv2, weights, terms=samples, scale=SOLVED * float(weights.norm()))
     found = torch.cat(advance(known, mixed))

@@ -83,7 +83,7 @@ def test_another_teacher_cannot_take_over(
     start: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
 ) -> None:
     with pytest.raises(
-        CheckpointError, match=r"must resume with the teacher that it began with, SHA-256 [0-9a-f]{12},"
+        CheckpointError, match=r"must resume with its teacher, SHA-256 [0-9a-f]{12},"
     ):
         fit(start, few_images, FULL, teacher=start, resume=uninterrupted[1].states[0])
 
