@@ -51,7 +51,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     ("count", "name", "expected"),
     [(0, "auto", "cpu"), (1, "auto", "cuda"), (1, "cuda", "cuda"), (2, "cuda:1", "cuda:1"), (2, "cpu", "cpu")],
 )
-def test_a_device_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch, count: int, name: str, expected: str) -> None:
+def test_a_present_device_is_chosen(monkeypatch: pytest.MonkeyPatch, count: int, name: str, expected: str) -> None:
     seen(monkeypatch, count)
     assert choose_device(name) == torch.device(expected)
 
@@ -65,9 +65,7 @@ def test_a_device_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch, count:
         (1, "nonsense", "device must be auto, cpu or cuda, got 'nonsense'"),
     ],
 )
-def test_a_device_that_is_not_there_is_refused(
-    monkeypatch: pytest.MonkeyPatch, count: int, name: str, reason: str
-) -> None:
+def test_an_absent_device_is_refused(monkeypatch: pytest.MonkeyPatch, count: int, name: str, reason: str) -> None:
     seen(monkeypatch, count)
     with pytest.raises(SpecError, match=reason):
         choose_device(name)

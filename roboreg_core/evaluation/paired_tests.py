@@ -143,7 +143,13 @@ class ConfusionChange:
 
     def to_json(self) -> dict[str, Any]:
         """JSON object of nested lists."""
-        return {name: value.tolist() for name, value in vars(self).items()}
+        return {
+            "before": self.before.tolist(),
+            "after": self.after.tolist(),
+            "difference": self.difference.tolist(),
+            "p": self.p.tolist(),
+            "is_real": self.is_real.tolist(),
+        }
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -110,7 +110,7 @@ class Method:
 
     @property
     def spelled(self) -> str:
-        """Name, or `features/clusters/keep/repair+repair`; `parse` reads both."""
+        """Notation for `parse`: the name, or `features/clusters/keep/repair+repair`."""
         return self.name or "/".join([self.features, self.clusters, self.keep, "+".join(self.repair) or "none"])
 
     def to_json(self) -> dict[str, Any]:
@@ -159,14 +159,14 @@ WEIGHTS = "weights"
 WEIGHTS_MEANING = "set single weights to zero by magnitude; the network keeps its size and latency"
 
 
-def parse(spelled: str) -> Method:
-    """Method from its name or its `Method.spelled` form. Raises `SpecError` with the choices."""
-    if spelled in METHODS:
-        return METHODS[spelled]
-    parts = spelled.split("/")
+def parse(text: str) -> Method:
+    """Method from its name or notation. Raises `SpecError` with the choices."""
+    if text in METHODS:
+        return METHODS[text]
+    parts = text.split("/")
     if len(parts) != 4:
         raise SpecError(
-            f"method must be one of {', '.join(METHODS)}, or features/clusters/keep/repair, got {spelled!r}"
+            f"method must be one of {', '.join(METHODS)}, or features/clusters/keep/repair, got {text!r}"
         )
     features, clusters, keep, repair = parts
     return named(Method(features=features, clusters=clusters, keep=keep, repair=_repairs(repair)))
@@ -212,14 +212,14 @@ class WeightsSpec:
 
     @property
     def spelled(self) -> str:
-        """`weights`, `weights:sparsity=0.9` or `weights:threshold=0.01`; `parse_weights` reads all three."""
+        """Notation for `parse_weights`: `weights`, `weights:sparsity=0.9` or `weights:threshold=0.01`."""
         given = {"sparsity": self.sparsity, "threshold": self.threshold}
         return ":".join([WEIGHTS, *(f"{name}={value!r}" for name, value in given.items() if value is not None)])
 
 
-def parse_weights(spelled: str) -> WeightsSpec | None:
-    """`WeightsSpec` from its `spelled` form; None for other methods. Raises `SpecError` if settings are invalid."""
-    name, _, setting = spelled.partition(":")
+def parse_weights(text: str) -> WeightsSpec | None:
+    """`WeightsSpec` from its notation; None for other methods. Raises `SpecError` if settings are invalid."""
+    name, _, setting = text.partition(":")
     if name != WEIGHTS:
         return None
     key, _, value = setting.partition("=")
@@ -230,7 +230,7 @@ def parse_weights(spelled: str) -> WeightsSpec | None:
             return WeightsSpec(**{key: float(value)})
     except ValueError:
         pass
-    raise SpecError(f"method {WEIGHTS} takes :sparsity=SHARE or :threshold=SIZE, got {spelled!r}")
+    raise SpecError(f"method {WEIGHTS} takes :sparsity=SHARE or :threshold=SIZE, got {text!r}")
 
 
 def _repairs(text: str) -> tuple[str, ...]:

@@ -7,31 +7,12 @@ with those of the end of training (Le and Hua 2021, Network Pruning That Matters
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
 from roboreg_core.errors import SpecError
-from roboreg_core.training.spec import AVERAGE, CLIP, DISTIL_WEIGHT, TEMPERATURE, TrainSpec
+from roboreg_core.training.spec import AVERAGE, CLIP, DISTIL_WEIGHT, TEMPERATURE, Recipe, TrainSpec
 
 
-@dataclass(frozen=True, kw_only=True)
-class FineTuningPreset:
-    """A named fine-tuning with knowledge distillation.
-
-    Attributes:
-        label: for users.
-        description: one sentence for users: duration and purpose.
-        spec: settings with seed 0; its `recipe` is the name.
-    """
-
-    label: str
-    description: str
-    spec: TrainSpec
-
-
-def _preset(
-    name: str, description: str, *, epochs: int, learning_rate: float, warmup_epochs: float
-) -> FineTuningPreset:
+def _preset(name: str, description: str, *, epochs: int, learning_rate: float, warmup_epochs: float) -> Recipe:
     spec = TrainSpec(
         recipe=name,
         epochs=epochs,
@@ -43,38 +24,37 @@ def _preset(
         average=AVERAGE,
         clip=CLIP,
     )
-    return FineTuningPreset(label=name.capitalize(), description=description, spec=spec)
+    return Recipe(description=description, spec=spec)
 
 
 # Durations: two CPU cores trained schedule moderate at 700 images per second, teacher included.
-DEFAULT_TUNE_PRESET = "quick"
-TUNE_PRESETS = {
-    "quick": _preset(
-        "quick",
-        f"About a minute on two CPU cores with the {TRAINING_COUNTS['bundled']:,} bundled images: a first look.",
-        epochs=4,
-        learning_rate=0.01,
-        warmup_epochs=0.5,
-    ),
-    "good": _preset(
-        "good",
-        f"About half an hour on two CPU cores with all {TRAINING_COUNTS['full']:,} images: most of the recovery.",
-        epochs=26,
-        learning_rate=0.02,
-        warmup_epochs=2.0,
-    ),
-    "full": _preset(
-        "full",
-        "120 epochs with all images, for a GPU or overnight: figures to report.",
-        epochs=120,
-        learning_rate=0.02,
-        warmup_epochs=5.0,
-    ),
-}
+QUICK = _preset(
+    "quick",
+    f"About a minute on two CPU cores with the {TRAINING_COUNTS['bundled']:,} bundled images, for a first look.",
+    epochs=4,
+    learning_rate=0.01,
+    warmup_epochs=0.5,
+)
+GOOD = _preset(
+    "good",
+    f"About half an hour on two CPU cores with all {TRAINING_COUNTS['full']:,} images, for most of the recovery.",
+    epochs=26,
+    learning_rate=0.02,
+    warmup_epochs=2.0,
+)
+FULL = _preset(
+    "full",
+    "With all images on a GPU or overnight, for figures to report.",
+    epochs=120,
+    learning_rate=0.02,
+    warmup_epochs=5.0,
+)
+TUNE_PRESETS = {each.spec.recipe: each for each in (QUICK, GOOD, FULL)}
+DEFAULT_TUNE_PRESET = QUICK.spec.recipe
 
 
 def tune_preset(name: str, seed: int = 0) -> TrainSpec:
     """Settings of a preset by name; they need a teacher. Raises `SpecError` on an unknown name."""
     if name not in TUNE_PRESETS:
         raise SpecError(f"fine-tuning preset must be one of {', '.join(TUNE_PRESETS)}, got {name!r}")
-    return replace(TUNE_PRESETS[name].spec, seed=seed)
+    return TUNE_PRESETS[name](seed=seed)

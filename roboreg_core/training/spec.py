@@ -141,7 +141,7 @@ def learning_rate(spec: TrainSpec, epoch: float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A named training of a dense network from scratch.
+    """A named training: of a dense network from scratch, or a fine-tuning after pruning.
 
     Attributes:
         description: for users, a sentence or two.
@@ -150,6 +150,11 @@ class Recipe:
 
     description: str
     spec: TrainSpec
+
+    @property
+    def label(self) -> str:
+        """Name for users."""
+        return self.spec.recipe.capitalize()
 
     def __call__(self, epochs: int | None = None, seed: int = 0) -> TrainSpec:
         """Settings for another number of epochs; a short training has a shorter warm-up and decay."""

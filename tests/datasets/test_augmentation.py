@@ -83,7 +83,7 @@ def test_images_of_a_batch_have_their_own_parameters(few_images: Images) -> None
     assert len({image.numpy().tobytes() for image in augment(batch, SIX, torch_generator(0))}) == 64
 
 
-def test_nothing_asked_nothing_done(few_images: Images) -> None:
+def test_without_changes_images_are_unchanged(few_images: Images) -> None:
     out = augment(few_images.pixels, NONE, torch_generator(0))
     assert out.dtype == torch.uint8
     assert torch.equal(out, few_images.pixels)

@@ -16,11 +16,11 @@ from roboreg_core.errors import DataError
 from tests.datasets.conftest import BUNDLED_PER_CLASS, Little
 
 
-def test_what_ships_is_whole() -> None:
+def test_shipped_files_are_complete() -> None:
     assert bundled.verify(paths.bundled_data()) == []
 
 
-def test_what_ships_is_small() -> None:
+def test_shipped_files_are_small() -> None:
     assert sum(path.stat().st_size for path in paths.bundled_data().iterdir()) < 60 * 2**20
 
 

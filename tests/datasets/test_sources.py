@@ -21,7 +21,7 @@ def test_validation_has_200_images_a_class() -> None:
     assert validation.name == "2,000 validation images"
 
 
-def test_validation_is_the_same_for_good() -> None:
+def test_the_validation_split_is_pinned() -> None:
     # The digests of the first 200 images a class among all 50,000, in the original order.
     validation = sources.validation_images()
     indices = hashlib.sha256(validation.indices.numpy().tobytes()).hexdigest()
@@ -81,7 +81,7 @@ def test_full_and_bundled_images_agree(little: Little, tmp_path: Path, monkeypat
     assert torch.equal(sources.training_images("bundled").pixels, small[0].pixels)
 
 
-def test_an_own_folder_comes_first(little: Little, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_folder_comes_first(little: Little, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROBOREG_DATA", str(little.write_full(tmp_path / "elsewhere")))
     assert sources.resolve_training_set("auto") == "full"
     assert len(sources.test_images()) == len(little.test[1])

@@ -83,13 +83,13 @@ def test_a_file_that_computes_something_else_is_not_offered(
         onnx_export.export_onnx(network, few_images)
 
 
-def test_what_is_no_onnx_file_is_refused() -> None:
+def test_an_invalid_onnx_file_is_refused() -> None:
     with pytest.raises(CheckpointError, match="must load in onnxruntime"):
         onnx_forward(b"nothing")
 
 
 @pytest.mark.slow
-def test_a_stranger_gets_the_recorded_accuracy_from_the_file_alone(tmp_path: Path) -> None:
+def test_the_file_alone_gives_the_recorded_accuracy(tmp_path: Path) -> None:
     store = Store(paths.home(), shipped=paths.recorded())
     record = next(each for each in store.list_records(KIND) if each.result["cost"]["parameters"] == 68_770)
     file = tmp_path / "network.onnx"

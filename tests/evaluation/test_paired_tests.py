@@ -64,7 +64,7 @@ def test_paired_counts_partition_the_images_and_give_the_difference(n: int, seed
 
 
 @given(sizes, seeds)
-def test_swapping_the_two_flips_the_signs_and_nothing_else(n: int, seed: int) -> None:
+def test_swapping_the_networks_only_changes_signs(n: int, seed: int) -> None:
     labels, before, after = predictions(n, seed)
     there, back = compare(labels, before, after), compare(labels, after, before)
     assert there.verdict.difference == -back.verdict.difference

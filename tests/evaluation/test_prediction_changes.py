@@ -51,7 +51,7 @@ def test_two_stages_have_four_bands() -> None:
     assert (found.count("recovered"), len(found.images("recovered"))) == (0, 0)
 
 
-def test_what_cannot_be_followed_is_refused() -> None:
+def test_invalid_stages_and_bands_are_refused() -> None:
     labels, stages = staged(10, 3, 0)
     with pytest.raises(DataError, match="two or three stages"):
         follow(labels, stages[:1])

@@ -42,7 +42,7 @@ def test_exchange_never_makes_it_worse_and_keeps_as_many(seed: int, k: int) -> N
     assert subset_error(of, swapped) <= subset_error(of, kept) * (1 + 10 * RIDGE)
 
 
-def test_the_first_to_leave_is_the_cheapest_one() -> None:
+def test_the_first_dropped_channel_is_the_cheapest() -> None:
     of = problem(2)
     costs = [subset_error(of, [each for each in range(CHANNELS) if each != one]) for one in range(CHANNELS)]
     assert int(torch.tensor(costs).argmin()) not in BackwardElimination(of, zero_prior(of)).down_to(CHANNELS - 1)

@@ -38,7 +38,7 @@ def test_mixing_never_makes_the_output_worse(seed: int, size: float) -> None:
     assert error(patched, after, weights) <= error(patched, before, weights) * (1 + 1e-5)
 
 
-def test_mixtures_that_were_there_are_found_again() -> None:
+def test_known_mixtures_are_recovered() -> None:
     # A block that already computed with mixtures: one that starts at plain filters comes close to it in a few rounds.
     patched, kept = seen(n=2_000), torch.tensor([1, 4])
     weights, right = draw(2 * TAPS + 1, 4), unmixed(kept, 6) + 0.3 * draw(2, 7, seed=3)
@@ -50,7 +50,7 @@ def test_mixtures_that_were_there_are_found_again() -> None:
     torch.testing.assert_close(mixtures, right, rtol=0.1, atol=0.1)
 
 
-def test_a_block_that_already_answers_right_keeps_its_filters() -> None:
+def test_a_block_without_error_keeps_its_filters() -> None:
     patched, kept = seen(), torch.tensor([3, 1])
     weights = draw(2 * TAPS + 1, 4)
     patched = OutputPatches(channels=patched.channels, targets=answer(patched, unmixed(kept, 6), weights))
@@ -65,7 +65,7 @@ def test_one_place_or_channels_without_variance_give_finite_mixtures(channels: t
     assert torch.isfinite(mix_filters(patched, mixtures, draw(2 * TAPS + 1, 2))).all()
 
 
-def test_mixed_filters_answer_the_mixture_and_normalise_it() -> None:
+def test_mixed_filters_compute_the_mixture_and_normalise_it() -> None:
     x = draw(40, 3, 6, 6)
     tensors = BlockTensors(
         conv1=draw(5, 3, 3, 3),

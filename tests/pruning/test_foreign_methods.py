@@ -57,7 +57,7 @@ def test_the_same_weights_are_pruned_alike_under_both_names(method: str, public:
     assert ours["blocks"] == theirs["blocks"]
 
 
-def test_single_weights_of_public_weights_too(public: Path) -> None:
+def test_weight_pruning_of_public_weights(public: Path) -> None:
     found = prune("--method", "weights", "--sparsity", "0.9", "--from", public)
     assert found["nonzeros"] == pytest.approx(found["weights"] / 10, abs=1)
     assert (found["parameters"], found["macs"]) == (cost(PRESETS["dense"]).parameters, cost(PRESETS["dense"]).macs)

@@ -59,13 +59,13 @@ def test_ridge_finds_the_least_squares_weights() -> None:
 
 
 @given(st.integers(0, 50), st.floats(0.1, 10))
-def test_ridge_is_never_worse_than_where_it_started(seed: int, size: float) -> None:
+def test_ridge_is_never_worse_than_its_prior(seed: int, size: float) -> None:
     of = moments([problem(seed=seed, n=60)])
     start = torch.randn(of.cross.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * size
     assert error(of, ridge(of, start)) <= error(of, start) + 1e-9
 
 
-def test_what_images_do_not_determine_stays_where_it_was() -> None:
+def test_undetermined_weights_keep_their_prior() -> None:
     inputs, targets = problem(n=3)
     of = moments([(torch.zeros_like(inputs), targets)])
     start = torch.randn(of.cross.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -131,7 +131,7 @@ def test_same_seed_same_bytes(make_network: Make, images: Images, method: str) -
     assert to_bytes(first) == to_bytes(second)
 
 
-def test_filters_are_physically_gone(make_network: Make) -> None:
+def test_filters_are_physically_removed(make_network: Make) -> None:
     schedule = Schedule((3, 16, 1, 5, 32, 9, 64, 1, 40))
     pruned = prune(make_network(), schedule, PruneSpec(method="merge")).model
     expected = cost(schedule)
@@ -198,7 +198,7 @@ def test_another_schedule_costs_only_what_differs_and_gives_the_same(make_networ
     assert to_bytes(again.model) == to_bytes(prune(make_network(), wanted, spec, calibration=few_images).model)
 
 
-def test_what_is_not_kept_for_later_is_pruned_again(make_network: Make, few_images: Images) -> None:
+def test_state_outside_the_branches_is_recomputed(make_network: Make, few_images: Images) -> None:
     spec, visited = PruneSpec(seed=1), []
     pruner = Pruner(make_network(), spec, calibration=few_images)
     for at, first in ((9, 1), (5, 4), (2, 1), (4, 1)):

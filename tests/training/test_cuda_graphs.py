@@ -100,7 +100,7 @@ def test_every_call_does_its_work_once() -> None:
     assert recorder.replays == 10 - WARM_UP
 
 
-def test_inputs_of_another_shape_are_worked_on_as_they_come() -> None:
+def test_inputs_of_another_shape_are_passed_directly() -> None:
     recorder, total = Recorder(), torch.zeros(())
     repeated = RepeatedStep(lambda value: total.add_(value.sum()), record=recorder)
     for size in (2, 2, 3, 2, 2, 1, 2):
@@ -109,7 +109,7 @@ def test_inputs_of_another_shape_are_worked_on_as_they_come() -> None:
     assert (total.item(), recorder.replays, repeated.failure) == (16.0, 2, None)
 
 
-def test_a_failed_recording_says_why_and_goes_on() -> None:
+def test_a_failed_capture_is_reported_and_work_continues() -> None:
     total = torch.zeros(())
     repeated = RepeatedStep(total.add_, record=refuses)
     for _ in range(6):
@@ -143,7 +143,7 @@ def test_a_replayed_training_is_the_same(
     assert recorder.recordings == 1
 
 
-def test_where_recording_fails_the_training_is_the_same_and_says_so(
+def test_with_a_failed_capture_the_training_is_the_same_and_warns(
     start: ResNet20, few_images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = fit(start, few_images, SPEC)
@@ -153,7 +153,7 @@ def test_where_recording_fails_the_training_is_the_same_and_says_so(
     assert same(again.model.state_dict(), plain.model.state_dict())
 
 
-def test_only_a_gpu_records() -> None:
+def test_only_a_gpu_captures() -> None:
     assert cuda_graphs.recorder(torch.device("cpu")) is None
     assert cuda_graphs.recorder(torch.device("cuda")) is cuda_graphs.cuda_graph
 
@@ -181,7 +181,7 @@ def test_no_step_waits_for_the_device(
     assert waiting.found == []
 
 
-def test_the_watch_sees_what_waits() -> None:
+def test_device_synchronisation_is_detected() -> None:
     waiting = Waiting()
     values = torch.arange(4.0)
     with waiting:

@@ -84,7 +84,7 @@ def test_a_network_is_its_own_perfect_teacher(network: ResNet20, few_images: Ima
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_the_teacher_says_what_its_evaluation_says(teacher: ResNet20, few_images: Images, precision: str) -> None:
+def test_the_teachers_logits_are_those_of_its_evaluation(teacher: ResNet20, few_images: Images, precision: str) -> None:
     spec = replace(SPEC, distil_weight=0.5, precision=precision)
     prepared = prepare_teacher(teacher, spec, CPU)
     assert prepared is not None

@@ -13,7 +13,7 @@ from roboreg_core.training.spec import learning_rate
 
 
 @pytest.mark.parametrize("name", TUNE_PRESETS)
-def test_a_preset_says_what_it_is(name: str) -> None:
+def test_a_preset_has_name_label_and_description(name: str) -> None:
     preset = TUNE_PRESETS[name]
     assert preset.spec.recipe == name
     assert preset.description.endswith(".")
