@@ -107,5 +107,5 @@ def test_kept_memory_is_returned_to_the_system() -> None:
 
 
 def resident() -> int:
-    """Bytes of this process in memory."""
+    """Resident memory of this process in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

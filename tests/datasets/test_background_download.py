@@ -12,7 +12,7 @@ from tests.jobs.helpers import until
 
 
 class Source:
-    """A source that waits half way until it is let go on, or is told to stop."""
+    """A source that waits half way until `go_on` is set or it is stopped."""
 
     def __init__(self, little: Little) -> None:
         self.little = little

@@ -36,7 +36,7 @@ def test_the_shipped_images(split: str, per_class: int) -> None:
 
 
 def test_the_shipped_test_images_are_the_originals() -> None:
-    # The sum that the pickles of the original data set are checked against.
+    # The checksum of the original data set.
     images = bundled.read(paths.bundled_data(), "test")
     digest = hashlib.sha256(images.pixels.contiguous().numpy().tobytes())
     digest.update(images.labels.to(torch.uint8).numpy().tobytes())

@@ -114,7 +114,7 @@ def test_a_half_copied_folder_is_replaced(little: Little, monkeypatch: pytest.Mo
 
 @pytest.fixture
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A folder, and the address under which its files are served."""
+    """A folder and the URL of a server of its files."""
     folder = tmp_path_factory.mktemp("web")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -131,7 +131,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def archive(little: Little, web: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The archive that torchvision fetches, in small, on a server of the test's own."""
+    """A small version of torchvision's archive on a local server."""
     folder, address = web
     little.write_full(folder)
     names = [*cifar_batches.TRAIN_FILES, *cifar_batches.TEST_FILES, cifar_batches.META_FILE]
@@ -259,7 +259,7 @@ def test_another_package_is_refused_unread(little: Little, tmp_path: Path) -> No
 
 
 def fake_package(little: Little, path: Path) -> Path:
-    """The npm package's layout: a PNG a batch with an image a row, labels as JSON (`lables` is how it spells them)."""
+    """Layout of the npm package: one PNG per batch with one image per row, labels as JSON (named `lables` there)."""
     with tarfile.open(path, "w:gz") as package:
         for number in range(5):
             rows = slice(60 * number, 60 * (number + 1))

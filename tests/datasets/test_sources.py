@@ -22,7 +22,7 @@ def test_validation_has_200_images_a_class() -> None:
 
 
 def test_the_validation_split_is_pinned() -> None:
-    # The digests of the first 200 images a class among all 50,000, in the original order.
+    # Digests of the first 200 images per class of the original training images.
     validation = sources.validation_images()
     indices = hashlib.sha256(validation.indices.numpy().tobytes()).hexdigest()
     pixels = hashlib.sha256(validation.pixels.permute(0, 2, 3, 1).contiguous().numpy().tobytes()).hexdigest()
@@ -77,7 +77,7 @@ def test_full_and_bundled_images_agree(little: Little, tmp_path: Path, monkeypat
     assert len(large[0]) == 10 * (TRAIN_PER_CLASS - VALIDATION_PER_CLASS)
     assert set(small[0].indices.tolist()) < set(large[0].indices.tolist())
     assert not set(large[0].indices.tolist()) & set(large[1].indices.tolist())
-    # Asked for by name, the bundled images stay available.
+    # The bundled images stay available by name.
     assert torch.equal(sources.training_images("bundled").pixels, small[0].pixels)
 
 

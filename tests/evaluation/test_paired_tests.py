@@ -1,4 +1,4 @@
-"""The paired test: against scipy, by hand, and by its properties."""
+"""McNemar's test against scipy, by hand and by its properties."""
 
 import math
 
@@ -38,7 +38,7 @@ def test_p_by_hand() -> None:
 
 
 def test_holm_by_hand() -> None:
-    # Holm's own arithmetic: sorted 0.005, 0.01, 0.03, 0.04 times 4, 3, 2, 1, never falling.
+    # Holm's procedure: sorted 0.005, 0.01, 0.03, 0.04 times 4, 3, 2, 1, never falling.
     assert holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 

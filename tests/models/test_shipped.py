@@ -1,4 +1,4 @@
-"""The networks that ship fit their cards, and what the cards name is there."""
+"""Shipped networks match their cards, and the files that cards name exist."""
 
 from __future__ import annotations
 

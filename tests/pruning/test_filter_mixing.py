@@ -39,7 +39,7 @@ def test_mixing_never_makes_the_output_worse(seed: int, size: float) -> None:
 
 
 def test_known_mixtures_are_recovered() -> None:
-    # A block that already computed with mixtures: one that starts at plain filters comes close to it in a few rounds.
+    # Targets computed with mixtures: from unmixed filters a few rounds come close to them.
     patched, kept = seen(n=2_000), torch.tensor([1, 4])
     weights, right = draw(2 * TAPS + 1, 4), unmixed(kept, 6) + 0.3 * draw(2, 7, seed=3)
     patched = OutputPatches(channels=patched.channels, targets=answer(patched, right, weights))

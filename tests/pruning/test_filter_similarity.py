@@ -1,4 +1,4 @@
-"""Filters looked at: trees, correlations and pictures by their definitions."""
+"""Dendrograms, correlations and pictures of filters by their definitions."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Every method on weights as other projects publish them, and on our own, through the command line."""
+"""Every method on public and on our weights through the command line."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def small_sets(images: Images, few_images: Images, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(scope="module")
 def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Our dense network as the widespread option-A ResNet-20 is published: wrapped, prefixed, head `linear`."""
+    """Our dense network in the format of public option-A ResNet-20 weights: `state_dict` wrapper, `module.` prefix."""
     state = checkpoints.load("dense").model.state_dict()
     named = {f"module.{name}": value for name, value in state.items() if "num_batches" not in name}
     path = tmp_path_factory.mktemp("public") / "resnet20-12fca82f.th"

@@ -54,7 +54,7 @@ def test_parts_replace_those_of_the_method() -> None:
 
 def test_a_composition_that_has_a_name_gets_it() -> None:
     assert compose("source", features="filter", keep="centroid", repair="sum").spelled == "merge"
-    # Without clusters the features are not looked at.
+    # Without clusters the features are ignored.
     assert compose("refit", features="raw").spelled == "refit"
 
 

@@ -22,7 +22,7 @@ from tests.tolerance import LAYERS, PREDICTED, assert_same, assert_same_logits
 
 Make = Callable[..., ResNet20]
 
-# Every part at least once, and the combinations whose parts meet in the code.
+# Every part at least once, and combinations of parts that interact.
 COMPOSED = (
     *METHODS,
     "raw/ward/centroid/sum",
@@ -217,7 +217,7 @@ def test_state_outside_the_branches_is_recomputed(make_network: Make, few_images
 def test_a_refitted_block_that_keeps_all_filters_does_not_depend_on_earlier_schedules(
     make_network: Make, few_images: Images
 ) -> None:
-    # Behind block 5, which first loses filters and then keeps all; blocks behind it never lost any.
+    # Block 5 first loses filters, then keeps all; later blocks keep all.
     before, wanted = (PRESETS["dense"].replace(2, 4).replace(5, k) for k in (9, 32))
     pruner = Pruner(make_network(), PruneSpec(), calibration=few_images)
     pruner.prune(before)
@@ -282,7 +282,7 @@ def test_merges_follow_their_formulas() -> None:
     assert {name: rows(tensors, responses).shape for name, rows in ROWS.items()} == {
         "raw": (3, 18), "filter": (3, 20), "folded": (3, 19), "joint": (3, 54), "responses": (3, 50)
     }  # fmt: skip
-    # Scores of filters by hand.
+    # Scores of filters.
     size = tensors.conv1[1].numel()
     assert_same(SCORES["l1"](tensors, generator)[1], tensors.conv1[1].abs().sum(), terms=size)
     far = (tensors.conv1[1] - tensors.conv1[0]).norm() + (tensors.conv1[1] - tensors.conv1[2]).norm()

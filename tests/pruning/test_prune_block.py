@@ -38,7 +38,7 @@ def test_refit_is_never_worse_on_its_images_than_the_merge_it_starts_from(
             for name in (plain, solved)
         ]
         before, after = (prune_block(context, k) for context in contexts)
-        # conv1 is solved as well where the inputs have changed, so that each is measured on its own channels.
+        # With changed inputs conv1 is fitted too, so each error is of the block's own channels.
         errors = [
             error(
                 context.statistics(block.tensors).moments,
@@ -98,5 +98,5 @@ def test_channels_mixed_from_kept_ones_are_those_of_the_new_filters(
     assert_same(mixed.tensors.conv2, weights, terms=samples, scale=SOLVED * float(weights.norm()))
     found = torch.cat(advance(known, mixed))
     assert_same(found, output, terms=samples, scale=PREDICTED * float(output.norm()))
-    # Not only alike: what was mixed is what the new filters answer.
+    # The mixed channels are those of the new filters.
     assert_same(found, torch.cat(advance(known, replace(mixed, channels=()))), terms=PRODUCTS, depth=3)

@@ -21,8 +21,8 @@ from roboreg_core.training.cuda_graphs import WARM_UP, RepeatedStep
 from roboreg_core.training.loop import StepProgress, TrainingHooks, fit
 from tests.training.helpers import SPEC, same, without_times
 
-# What reads a number from the device, has a shape that depends on one, or brings a new constant there: each of them
-# makes a GPU and its processor wait for each other, and none may be in a recording.
+# Operations that read from the device, have data-dependent shapes or copy a constant there: each synchronises CPU and
+# GPU, and none may be in a capture.
 WAITS = (
     "_local_scalar_dense",
     "is_nonzero",
@@ -37,7 +37,7 @@ WAITS = (
 
 
 class Waiting(TorchDispatchMode):
-    """Notes operations that would hold up a GPU."""
+    """Records operations that would stall a GPU."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Waiting(TorchDispatchMode):
 
 
 class Recorder:
-    """In place of CUDA's: keeps the work and does it again when told, after noting that the recording did nothing."""
+    """Stand-in for `cuda_graph`: records the capture and returns a function that runs the work."""
 
     def __init__(self) -> None:
         self.recordings = self.replays = 0
@@ -169,7 +169,7 @@ def test_no_step_waits_for_the_device(
     steps: list[StepProgress] = []
 
     def within(progress: StepProgress) -> None:
-        # The first step of all makes constants that stay; between epochs sums are read and the network validated.
+        # The first step creates cached constants; between epochs totals are read and the network is validated.
         steps.append(progress)
         waiting.on = progress.step < progress.steps
 

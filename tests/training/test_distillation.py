@@ -90,7 +90,7 @@ def test_the_teachers_logits_are_those_of_its_evaluation(teacher: ResNet20, few_
     assert prepared is not None
     said = prepared.logits(few_images.pixels)
     assert (said.dtype, said.requires_grad) == (torch.float32, False)
-    # The same pass, so the same roundings where it is bfloat16.
+    # The same precision, so the same rounding.
     assert_same_logits(said, evaluate(teacher, few_images, precision=computed_in(spec.precision, CPU)))
     with torch.no_grad():
         plain = fold_batch_norm(teacher)(teacher.prepare(few_images.pixels))

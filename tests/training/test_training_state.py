@@ -15,7 +15,7 @@ from roboreg_core.training.loop import EpochRecord, TrainingHooks, TrainingResul
 from roboreg_core.training.training_state import TrainingState
 from tests.training.helpers import SPEC, STEPS, SavedItem, content, same, without_times
 
-# Everything that a state has to carry.
+# Settings that use every part of a state.
 FULL = replace(SPEC, rate="triangular", warmup_epochs=1.0, distil_weight=0.9, average=0.9)
 
 
