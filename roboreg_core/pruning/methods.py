@@ -165,9 +165,7 @@ def parse(text: str) -> Method:
         return METHODS[text]
     parts = text.split("/")
     if len(parts) != 4:
-        raise SpecError(
-            f"method must be one of {', '.join(METHODS)}, or features/clusters/keep/repair, got {text!r}"
-        )
+        raise SpecError(f"method must be one of {', '.join(METHODS)}, or features/clusters/keep/repair, got {text!r}")
     features, clusters, keep, repair = parts
     return named(Method(features=features, clusters=clusters, keep=keep, repair=_repairs(repair)))
 
