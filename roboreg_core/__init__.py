@@ -1,6 +1,6 @@
-"""Pruning ResNet-20 on CIFAR-10 by merging filters: the library behind the RoboReg dashboard.
+"""Filter pruning of ResNet-20 on CIFAR-10: the library of the RoboReg dashboard.
 
-Importing this package reads no file, starts no thread and loads no torch.
+Importing this package reads no file, starts no thread and imports no torch.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`python -m roboreg_core VERB`: everything that the dashboard does, without a browser."""
+"""Command line: `python -m roboreg_core VERB`."""
 
 from roboreg_core.cli import main
 

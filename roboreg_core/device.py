@@ -1,4 +1,4 @@
-"""Which device work runs on, and what a record says about the machine."""
+"""Choice of the device and precision, memory settings, and the environment stored in records."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ LARGEST_TRIM, LARGEST_MMAP = 2**31 - 1, 2**25
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """`auto` takes a CUDA device where there is one, else the CPU; any other name is torch's own.
+    """Device by torch's name; `auto` is a CUDA device if present, else the CPU.
 
-    Raises `SpecError` where the device is unknown or absent.
+    Raises `SpecError` if the device is unknown or absent.
     """
     import torch
 
@@ -46,18 +46,18 @@ def choose_device(name: str = "auto") -> torch.device:
         raise SpecError(f"device {name} must be present, found no CUDA device; use --device cpu")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise SpecError(
-            f"device {name} must be present, found {torch.cuda.device_count()} that this process may see, counted "
-            f"from cuda:0; see CUDA_VISIBLE_DEVICES"
+            f"device {name} must be present, found {torch.cuda.device_count()} visible, numbered from cuda:0; see "
+            "CUDA_VISIBLE_DEVICES"
         )
     return device
 
 
 @contextmanager
 def working_on(device: torch.device, *, same_shapes: bool = False) -> Iterator[None]:
-    """Context with the settings for work on `device`.
+    """Context with settings for computation on `device`.
 
-    On a CPU freed memory is kept for later allocations. On a GPU float32 convolutions do not use TF32, since figures
-    are reported as float32; with `same_shapes` cuDNN benchmarks its kernels at the first batch and keeps the fastest.
+    On a CPU freed memory is kept for later allocations. On a GPU float32 convolutions do not use TF32, because results
+    are reported as float32; `same_shapes` enables cuDNN's benchmark mode.
     """
     import torch
 
@@ -71,10 +71,10 @@ def working_on(device: torch.device, *, same_shapes: bool = False) -> Iterator[N
 
 @lru_cache(maxsize=1)
 def keep_freed_memory() -> bool:
-    """Set glibc's malloc to keep freed memory for later allocations; return whether it is set (glibc alone has it).
+    """Set glibc's malloc to keep freed memory for later allocations; return False without glibc.
 
-    A forward pass frees and allocates the same few hundred MB at every batch. Returned to the system in between, each
-    page of them is a page fault of the next batch: a tenth of a sweep's time on two cores.
+    Each batch of a forward pass frees and allocates a few hundred MB; returned to the system in between, they cost page
+    faults that take a tenth of a sweep's time on two cores.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
@@ -83,13 +83,13 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_memory() -> bool:
-    """Return freed memory that malloc kept to the system; return whether there was any."""
+    """Return freed memory from malloc to the system; return False if there was none."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     return trim is not None and bool(trim(0))
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is computed natively on `device`; elsewhere it is emulated, on a CPU 10 to 20 times slower."""
+    """True if `device` computes bfloat16 natively; emulation on a CPU is 10 to 20 times slower."""
     if device.type == "cuda":
         import torch
 
@@ -99,11 +99,10 @@ def has_bfloat16(device: torch.device) -> bool:
 
 @lru_cache(maxsize=1)
 def cpu_has_bfloat16() -> bool:
-    """Whether this CPU has bfloat16 instructions: AVX-512's, AMX's or Arm's bfloat16 extension.
+    """True if this CPU has bfloat16 instructions (extensions of AVX-512, AMX or Arm), by `/proc/cpuinfo`.
 
-    With plain AVX-512 oneDNN converts to float32 and back, at half of float32's speed. Read from Linux's list of CPU
-    features, without torch; False on systems without that list, and where `ATEN_CPU_CAPABILITY` or
-    `ONEDNN_MAX_CPU_ISA` limits the instruction set.
+    False without that file, or if `ATEN_CPU_CAPABILITY` or `ONEDNN_MAX_CPU_ISA` limits the instruction set. With plain
+    AVX-512 oneDNN converts to float32 and back, at half the speed of float32. Without torch.
     """
     if os.environ.get("ATEN_CPU_CAPABILITY", "").lower() in ("default", "avx2") or "ONEDNN_MAX_CPU_ISA" in os.environ:
         return False
@@ -116,12 +115,12 @@ def cpu_has_bfloat16() -> bool:
 
 
 def computed_in(precision: Precision, device: torch.device) -> Precision:
-    """The precision in which work that may be done in `precision` is done: float32 where bfloat16 would be slower."""
+    """Precision to compute in: float32 instead of bfloat16 on devices that emulate bfloat16."""
     return "bfloat16" if precision == "bfloat16" and has_bfloat16(device) else "float32"
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """What a measured figure depends on beside its own settings: device, threads, versions."""
+    """Device, threads and versions, for records of measurements."""
     import torch
 
     return {
@@ -135,7 +134,7 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def device_name(device: torch.device | str) -> str:
-    """A name for people: the card's, or `CPU`."""
+    """Name for users: of the GPU, or `CPU`."""
     import torch
 
     device = torch.device(device)

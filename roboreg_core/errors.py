@@ -1,24 +1,23 @@
-"""The one family of errors that RoboReg raises on purpose.
+"""Exceptions for users.
 
-Every message names the rule, the value that broke it and the remedy, on one line, so that a page or the command line
-can show it unchanged.
+Each message is one line with the rule, the offending value and the remedy; pages and command line show it unchanged.
 """
 
 
 class RoboRegError(Exception):
-    """Base of every error that a person can act on."""
+    """Base class of errors for users."""
 
 
 class ScheduleError(RoboRegError):
-    """A schedule breaks a bound or cannot be read."""
+    """A schedule is out of bounds or cannot be read."""
 
 
 class CheckpointError(RoboRegError):
-    """A weights file is missing, damaged, unsafe or of another network."""
+    """A weights file is missing, damaged, unsafe or for another network."""
 
 
 class DataError(RoboRegError):
-    """Images are missing, damaged or could not be fetched."""
+    """Images are missing or damaged, or their download failed."""
 
 
 class SpecError(RoboRegError):
@@ -26,12 +25,12 @@ class SpecError(RoboRegError):
 
 
 class StoreError(RoboRegError):
-    """A record is unknown, or the store cannot be opened."""
+    """A record does not exist, or the store cannot be opened."""
 
 
 class JobError(RoboRegError):
-    """A job cannot be submitted, cancelled or resumed as asked."""
+    """A job cannot be submitted, cancelled or resumed."""
 
 
 class ReportError(RoboRegError):
-    """A report cannot be made of what was given."""
+    """A report cannot be generated."""

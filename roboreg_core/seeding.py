@@ -1,4 +1,4 @@
-"""Random generators made from one seed. Nothing in RoboReg draws from a global generator."""
+"""Independent random generators derived from one seed, instead of global generators."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 
 
 def derive(seed: int, *parts: str | int) -> int:
-    """A 63-bit seed for one purpose, e.g. `derive(0, "epoch", 3)`; different parts give independent streams."""
+    """63-bit seed for one purpose, e.g. `derive(0, "epoch", 3)`; different parts give independent streams."""
     text = "/".join(str(part) for part in (seed, *parts))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def torch_generator(seed: int, *parts: str | int, device: str | torch.device = "cpu") -> torch.Generator:
-    """A torch generator on `device`, seeded by `derive`."""
+    """Torch generator on `device`, seeded by `derive`."""
     import torch
 
     return torch.Generator(device=device).manual_seed(derive(seed, *parts))
 
 
 def numpy_generator(seed: int, *parts: str | int) -> np.random.Generator:
-    """A numpy generator, seeded by `derive`."""
+    """Numpy generator, seeded by `derive`."""
     import numpy as np
 
     return np.random.default_rng(derive(seed, *parts))

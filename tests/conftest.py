@@ -1,4 +1,4 @@
-"""Small networks and images that many tests share, and a home of their own for all of them."""
+"""Shared fixtures: small networks and images, and an empty `ROBOREG_HOME` per test."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.seeding import torch_generator
 from tests.command_line import CommandLine
 
-# The networks are tiny: one thread is as fast as many, and does not suffer from what else the machine does.
+# For tiny networks one thread is as fast as many, and independent of the machine's load.
 torch.set_num_threads(1)
-# The same examples on every run, none kept: what fails here fails everywhere.
+# Reproducible examples.
 settings.register_profile("roboreg", deadline=None, derandomize=True, database=None, max_examples=50)
 settings.load_profile("roboreg")
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty `ROBOREG_HOME`: no test reads or writes the user's."""
+    """An empty `ROBOREG_HOME`, so that no test uses the user's."""
     folder = tmp_path / "roboreg-home"
     monkeypatch.setenv("ROBOREG_HOME", str(folder))
     for name in ("ROBOREG_DATA", "ROBOREG_SCHEDULER"):
@@ -36,26 +36,26 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def images() -> Images:
-    """300 bundled training images, 30 a class; read-only."""
-    everything = sources.training_images("bundled")
-    return everything.take(first_of_each_class(everything.labels.numpy(), 30), "300 training images")
+    """300 bundled training images, 30 per class; read-only."""
+    bundled = sources.training_images("bundled")
+    return bundled.take(first_of_each_class(bundled.labels.numpy(), 30), "300 training images")
 
 
 @pytest.fixture(scope="session")
 def few_images(images: Images) -> Images:
-    """50 of them, five a class; read-only."""
+    """50 of them, five per class; read-only."""
     return images.take(first_of_each_class(images.labels.numpy(), 5), "50 training images")
 
 
 @pytest.fixture(scope="session")
 def make_network() -> Callable[..., ResNet20]:
-    """`make_network(schedule, seed=0)`: random weights, and batch norms that do something, in eval mode."""
+    """`make_network(schedule, seed=0)`: random weights and batch-norm tensors, in eval mode."""
     return random_network
 
 
 @pytest.fixture
 def network() -> ResNet20:
-    """A small network of its own for each test: schedule `aggressive`, random weights."""
+    """Small network with random weights, schedule `aggressive`."""
     return random_network(PRESETS["aggressive"])
 
 
@@ -78,6 +78,6 @@ def random_network(schedule: Schedule = PRESETS["dense"], seed: int = 0) -> ResN
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first, each file in its own order: shared out among processes, none is left to the end."""
+    """Run files with slow tests first, so that parallel processes end together."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)

@@ -51,7 +51,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     ("count", "name", "expected"),
     [(0, "auto", "cpu"), (1, "auto", "cuda"), (1, "cuda", "cuda"), (2, "cuda:1", "cuda:1"), (2, "cpu", "cpu")],
 )
-def test_a_device_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch, count: int, name: str, expected: str) -> None:
+def test_a_present_device_is_chosen(monkeypatch: pytest.MonkeyPatch, count: int, name: str, expected: str) -> None:
     seen(monkeypatch, count)
     assert choose_device(name) == torch.device(expected)
 
@@ -60,14 +60,12 @@ def test_a_device_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch, count:
     ("count", "name", "reason"),
     [
         (0, "cuda", "found no CUDA device; use --device cpu"),
-        (1, "cuda:1", "found 1 that this process may see, counted from cuda:0; see CUDA_VISIBLE_DEVICES"),
+        (1, "cuda:1", "found 1 visible, numbered from cuda:0; see CUDA_VISIBLE_DEVICES"),
         (1, "mps", "device must be auto, cpu or cuda, got 'mps'"),
         (1, "nonsense", "device must be auto, cpu or cuda, got 'nonsense'"),
     ],
 )
-def test_a_device_that_is_not_there_is_refused(
-    monkeypatch: pytest.MonkeyPatch, count: int, name: str, reason: str
-) -> None:
+def test_an_absent_device_is_refused(monkeypatch: pytest.MonkeyPatch, count: int, name: str, reason: str) -> None:
     seen(monkeypatch, count)
     with pytest.raises(SpecError, match=reason):
         choose_device(name)
@@ -89,7 +87,7 @@ def test_a_cpu_needs_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("fast", [True, False])
-def test_bfloat16_is_computed_in_where_it_is_fast(monkeypatch: pytest.MonkeyPatch, *, fast: bool) -> None:
+def test_bfloat16_is_used_if_it_is_native(monkeypatch: pytest.MonkeyPatch, *, fast: bool) -> None:
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: fast)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: fast and not including_emulation)
     for name in ("cpu", "cuda"):
@@ -99,7 +97,7 @@ def test_bfloat16_is_computed_in_where_it_is_fast(monkeypatch: pytest.MonkeyPatc
         assert computed_in("float32", on) == "float32"
 
 
-def test_memory_that_was_kept_is_given_back() -> None:
+def test_kept_memory_is_returned_to_the_system() -> None:
     keep_freed_memory()
     held = [torch.ones(2**20) for _ in range(64)]  # 4 MB each: malloc keeps them all when they are freed
     del held
@@ -109,5 +107,5 @@ def test_memory_that_was_kept_is_given_back() -> None:
 
 
 def resident() -> int:
-    """Bytes of this process in memory."""
+    """Resident memory of this process in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

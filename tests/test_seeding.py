@@ -6,7 +6,7 @@ from roboreg_core.seeding import derive, numpy_generator, torch_generator
 
 
 def test_a_seed_is_pinned() -> None:
-    # Every recorded run depends on this number.
+    # Every recorded run depends on this value.
     assert derive(0, "epoch", 1) == 123735704575244949
 
 

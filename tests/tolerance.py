@@ -1,13 +1,13 @@
-"""How far two computations of one value may differ by rounding alone, whatever the processor.
+"""Tolerances for rounding errors, independent of the processor.
 
 Processors add in different orders, in different numbers of accumulators, with and without fused multiply-add. In any
 order a sum of n products has an error of at most n u times the sum of their absolute values, where u = eps / 2 is the
 unit roundoff (Higham 2002, *Accuracy and Stability of Numerical Algorithms*, sections 3.1 and 4.2). Independent errors
 of mean zero add up like a random walk: sqrt(n) takes the place of n (Higham and Mary 2019, *A New Approach to
-Probabilistic Rounding Error Analysis*, theorem 2.4). Layers on top of each other are more such errors: sqrt(n d) for d
-layers. Two computations of one value, each within u sqrt(n d) of the exact one, are within eps sqrt(n d) of each other.
+Probabilistic Rounding Error Analysis*, theorem 2.4). With d
+layers it is sqrt(n d). Two computations, each within u sqrt(n d) of the exact value, differ by at most eps sqrt(n d).
 
-All of it is relative to norms. An element near zero, where large products cancel, has the error of its neighbours.
+Tolerances are relative to norms: an element near zero, where large products cancel, has the error of its neighbours.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from roboreg_core.models.costs import DENSE_COST
 from roboreg_core.pruning.least_squares import RIDGE, TAPS
 from roboreg_core.schedules.schedule import BOUNDS
 
-# Of a whole network: its layers, and the products in the longest sum of one.
+# Of a whole network: number of layers, and products in the longest sum.
 LAYERS, PRODUCTS = len(DENSE_COST.layers), TAPS * max(BOUNDS)
-# A ridge solve makes an error of its moments so many times as large in what the weights predict, and in the weights:
-# the norms of (X'X + r)^-1 X' and of (X'X + r)^-1 for an X of norm one.
+# Amplification of errors of the moments by a ridge solve, in predictions and in weights: the norms of
+# (X'X + r)^-1 X' and of (X'X + r)^-1 for X of norm one.
 PREDICTED, SOLVED = 0.5 / math.sqrt(RIDGE), 1 / RIDGE
 
 
@@ -46,14 +46,14 @@ def assert_same(
     dtype: torch.dtype | None = None,
     scale: float | None = None,
 ) -> None:
-    """Assert that two tensors, arrays, numbers, or dicts of them differ by no more than rounding explains.
+    """Assert that two tensors, arrays, numbers, or dicts of them differ by rounding only.
 
     Args:
         actual, expected: of the same shape.
         terms: products in the longest sum.
-        depth: sums on top of each other.
-        dtype: in which they were computed; the less precise one of the two where left out.
-        scale: norm of what is added up, where it is larger than the norm of `expected` because terms cancel.
+        depth: number of successive sums.
+        dtype: of the computation; default is the less precise of the two.
+        scale: norm of the terms, if it exceeds the norm of `expected` because terms cancel.
     """
     if isinstance(expected, Mapping):
         assert actual.keys() == expected.keys()
@@ -65,21 +65,18 @@ def assert_same(
     eps = rounding(terms, dtype or _less_precise(found, wanted), depth)
     size = float(wanted.double().norm()) if scale is None else scale
     difference = float((found.double() - wanted.double()).norm())
-    # Written so that NaN fails as well.
+    # NaN must fail as well.
     assert difference <= eps * size, f"must differ by at most {eps:.3g} * {size:.3g} (norm), got {difference:.3g}"
 
 
 def assert_same_logits(actual: Any, expected: Any, *, dtype: torch.dtype = torch.float32) -> None:
-    """`assert_same` of a whole network's logits.
-
-    Half precisions round two factors of each product, the layer's input and its weight; sums are float32.
-    """
+    """`assert_same` for logits of a whole network; half precision rounds both factors of a product, not the sums."""
     terms = PRODUCTS if dtype == torch.float32 else 2
     assert_same(actual, expected, terms=terms, depth=LAYERS, dtype=dtype)
 
 
 def assert_same_loss(actual: float | None, logits: Tensor, labels: Tensor) -> None:
-    """`assert_same` of a recorded mean cross-entropy: it moves by as much as the largest of the logits may."""
+    """`assert_same` for a mean cross-entropy, whose error is at most that of the largest logit."""
     expected = F.cross_entropy(logits, labels).item()
     assert_same(actual, expected, terms=PRODUCTS, depth=LAYERS, dtype=logits.dtype, scale=float(logits.abs().max()))
 
@@ -91,6 +88,6 @@ def _tensor(value: Any) -> Tensor:
 
 
 def _less_precise(*values: Tensor) -> torch.dtype:
-    """Whole numbers must be equal: float64's rounding of them is less than one."""
+    """Less precise floating-point dtype; integers count as float64, so they must be equal."""
     kinds = [value.dtype if value.is_floating_point() else torch.float64 for value in values]
     return max(kinds, key=lambda kind: torch.finfo(kind).eps)

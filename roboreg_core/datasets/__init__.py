@@ -1,1 +1,1 @@
-"""CIFAR-10 in memory: sources, splits, readers and batched augmentation."""
+"""CIFAR-10: files, splits, download and data augmentation."""

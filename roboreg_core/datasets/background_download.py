@@ -1,7 +1,4 @@
-"""A fetch of all of CIFAR-10 that goes on by itself: started, watched and stopped by whoever asks, one a folder.
-
-It outlives what started it, e.g. one rerun of a page. Importing this loads nothing heavy and starts no thread.
-"""
+"""Download of CIFAR-10 in a background thread, one per folder, which outlives the page run that started it."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
+from roboreg_core.datasets.cifar10 import ALL_TRAINING_IMAGES
 from roboreg_core.errors import RoboRegError
 
 STOPPED = "Stopped: nothing of the download was kept"
@@ -20,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class DownloadStatus(StrEnum):
-    """Where a fetch stands; `idle` is one that nobody has started, or that was stopped."""
+    """Status of a download; `idle` before a start and after a stop."""
 
     IDLE = "idle"
     RUNNING = "running"
@@ -30,14 +28,14 @@ class DownloadStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class DownloadState:
-    """A fetch as it stands now.
+    """State of a download.
 
     Attributes:
         status: see `DownloadStatus`.
-        done, total: bytes of the download; `total` is 0 where it is not known, e.g. while what came is checked.
-        words: what is being done, where it came from, or that it was stopped.
-        reason: why it failed and what to do; empty else.
-        stopping: whether it was told to stop and has not yet.
+        done, total: bytes; `total` is 0 if it is unknown.
+        words: current step, or the result, for users.
+        reason: error and remedy of a failed download, else empty.
+        stopping: True between `cancel` and the end of the download.
     """
 
     status: DownloadStatus = DownloadStatus.IDLE
@@ -49,15 +47,15 @@ class DownloadState:
 
     @property
     def share(self) -> float | None:
-        """How much of the download is done, 0..1; None where that is not known."""
+        """Completed share, 0..1; None if it is unknown."""
         return min(1.0, self.done / self.total) if self.total else None
 
 
 class BackgroundDownload:
-    """The fetch into one folder. Every method may be called from any thread."""
+    """Download into one folder; thread-safe."""
 
     def __init__(self, root: Path) -> None:
-        """`root` is the folder that will hold `cifar-10-batches-py`."""
+        """`root` is the folder for `cifar-10-batches-py`."""
         self.root = root
         self._lock = threading.Lock()
         self._state = DownloadState()
@@ -65,28 +63,28 @@ class BackgroundDownload:
         self._thread: threading.Thread | None = None
 
     def now(self) -> DownloadState:
-        """Where it stands."""
+        """Current state."""
         return self._state
 
     def start(self) -> None:
-        """Begin in a thread of its own; nothing where it is under way already."""
+        """Start a thread, unless one is running."""
         with self._lock:
             if self._state.status is DownloadStatus.RUNNING:
                 return
             self._stop = threading.Event()
-            self._state = DownloadState(status=DownloadStatus.RUNNING, words="Beginning")
+            self._state = DownloadState(status=DownloadStatus.RUNNING, words="Starting")
             self._thread = threading.Thread(target=self._run, args=(self._stop,), name="roboreg-fetch", daemon=True)
             self._thread.start()
 
     def cancel(self) -> None:
-        """Tell it to stop; it then becomes idle, at once or after 20 s without an answer, and leaves nothing behind."""
+        """Request a stop; takes effect within the connection timeout and leaves no files."""
         with self._lock:
             if self._state.status is DownloadStatus.RUNNING:
                 self._stop.set()
                 self._state = replace(self._state, stopping=True)
 
     def wait(self, timeout: float | None = None) -> DownloadState:
-        """Wait until it is no longer under way, or for so many seconds."""
+        """Wait for the end of the download, at most `timeout` seconds."""
         thread = self._thread
         if thread is not None:
             thread.join(timeout)
@@ -96,25 +94,28 @@ class BackgroundDownload:
         from roboreg_core.datasets.download import DownloadStopped, fetch
 
         try:
-            source = fetch(self.root, self._tell, stop.is_set)
-            ended = DownloadState(status=DownloadStatus.DONE, words=f"All 50,000 training images are here ({source})")
+            source = fetch(self.root, self._on_progress, stop.is_set)
+            ended = DownloadState(
+                status=DownloadStatus.DONE,
+                words=f"All {ALL_TRAINING_IMAGES:,} training images are on this machine ({source})",
+            )
         except DownloadStopped:
             ended = DownloadState(words=STOPPED)
         except RoboRegError as error:
             ended = DownloadState(status=DownloadStatus.FAILED, reason=str(error))
         except Exception as error:
-            log.exception("the fetch of CIFAR-10 failed")
-            reason = f"CIFAR-10 could not be fetched ({type(error).__name__}: {error}): see the log of the app"
+            log.exception("the download of CIFAR-10 failed")
+            reason = f"CIFAR-10 could not be downloaded ({type(error).__name__}: {error}): see the log of the app"
             ended = DownloadState(status=DownloadStatus.FAILED, reason=reason)
         with self._lock:
             self._state = ended
 
-    def _tell(self, done: int, total: int, words: str) -> None:
+    def _on_progress(self, done: int, total: int, words: str) -> None:
         with self._lock:
             self._state = replace(self._state, done=done, total=total, words=words)
 
 
 @lru_cache(maxsize=8)
 def fetching(root: Path) -> BackgroundDownload:
-    """The one fetch into this folder that this process knows of."""
+    """This process's download into a folder."""
     return BackgroundDownload(root)

@@ -1,7 +1,6 @@
-"""The part of CIFAR-10 that ships with the project: lossless WebP mosaics, labels and checksums.
+"""The part of CIFAR-10 that ships with the project, as lossless WebP mosaics of up to 1,000 images in rows of 40.
 
-A mosaic holds up to 1,000 images in rows of 40. `manifest.json` lists the files with their SHA-256 sums, the labels,
-and each training image's place among the original 50,000.
+`manifest.json` lists files with SHA-256 sums, labels, and indices in the original training or test set.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ SIZE = 32
 
 
 def read(folder: Path, split: str) -> Images:
-    """Read and check the bundled `train` (12,000) or `test` (10,000) images.
+    """Read the bundled `train` (validation split included) or `test` images.
 
-    Raises `DataError` naming the file that is missing or differs from its checksum.
+    Raises `DataError` if a file is missing or differs from its checksum.
     """
     manifest = read_manifest(folder)
     entry = manifest["splits"][split]
@@ -36,7 +35,7 @@ def read(folder: Path, split: str) -> Images:
 
 
 def verify(folder: Path) -> list[str]:
-    """What is wrong with the bundle, a line a file; empty when all is well."""
+    """Errors of the bundle, one line per file."""
     try:
         manifest = read_manifest(folder)
     except DataError as error:

@@ -1,7 +1,6 @@
-"""Reads and writes `cifar-10-batches-py`, the folder of pickles that torchvision uses.
+"""Reading and writing of `cifar-10-batches-py`, torchvision's folder of pickles.
 
-A pickle can run code when it is loaded. These are read by an unpickler that knows how to build a numpy array and
-nothing else, and the pixels are then checked against the sums of the original data set.
+Pickles can run code when loaded, so the unpickler only builds numpy arrays. The content is checked by SHA-256.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ META_FILE = "batches.meta"
 PER_FILE = 10_000
 REMEDY = "fetch the images again: python -m roboreg_core data fetch"
 
-# SHA-256 over the uint8 pixels in the original order (image, channel, row, column), then over the labels as uint8.
+# SHA-256 of the uint8 pixels (n, 3, 32, 32) in the original order, then of the labels as uint8.
 CONTENT_SHA256 = {
     "train": "1e91790dbaf241617ca1f29a9aba08eb9a62df84cc90676b47edd05ad2ab3c94",
     "test": "9a4c74f5c8b6f2c4e13d3a1dfb43a5a8cda8a9da515e99fd620d2013a1a6287a",
@@ -44,20 +43,19 @@ class _ArrayUnpickler(pickle.Unpickler):
         if (module, name) not in _ALLOWED:
             raise pickle.UnpicklingError(f"{module}.{name} is not allowed")
         if name == "_reconstruct":
-            module = "numpy._core.multiarray"  # where numpy 2 keeps it; older files name numpy.core
+            module = "numpy._core.multiarray"  # its module in numpy 2; older files name numpy.core
         return super().find_class(module, name)
 
 
 def present(root: Path) -> bool:
-    """True where `root` holds a whole `cifar-10-batches-py`."""
+    """True if `root` has a complete `cifar-10-batches-py`."""
     return all((root / FOLDER / name).is_file() for name in (*TRAIN_FILES, *TEST_FILES))
 
 
 def read(root: Path, split: str) -> Images:
-    """Read all 50,000 `train` or 10,000 `test` images from `root/cifar-10-batches-py`.
+    """Read all `train` or `test` images from `root/cifar-10-batches-py`.
 
-    Raises `DataError` when a file is missing, damaged or holds anything but arrays, or when the content is not
-    CIFAR-10.
+    Raises `DataError` if a file is missing, damaged or has other objects than arrays, or the content is not CIFAR-10.
     """
     entries = [_read_file(root / FOLDER / name) for name in (TRAIN_FILES if split == "train" else TEST_FILES)]
     pixels = np.concatenate([entry[0] for entry in entries])
@@ -68,7 +66,7 @@ def read(root: Path, split: str) -> Images:
 
 
 def write(root: Path, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> None:
-    """Write `(pixels, labels)` pairs, pixels uint8 (n, 3, 32, 32), as torchvision's files under `root`."""
+    """Write pixels, uint8 (n, 3, 32, 32), and labels as torchvision's files under `root`."""
     folder = root / FOLDER
     folder.mkdir(parents=True)
     for number, name in enumerate(TRAIN_FILES):
@@ -80,7 +78,7 @@ def write(root: Path, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarr
 
 
 def content_sha256(pixels: np.ndarray, labels: np.ndarray) -> str:
-    """Digest of uint8 pixels (n, 3, 32, 32) and their labels."""
+    """SHA-256 of uint8 pixels (n, 3, 32, 32) and labels."""
     digest = hashlib.sha256(np.ascontiguousarray(pixels, dtype=np.uint8).data)
     digest.update(np.asarray(labels, dtype=np.uint8).tobytes())
     return digest.hexdigest()
@@ -91,7 +89,7 @@ def _read_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
         entry = _ArrayUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
         pixels = np.asarray(entry["data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
         labels = np.asarray(entry["labels"], dtype=np.int64)
-    except Exception as error:  # whatever a damaged pickle raises
+    except Exception as error:  # damaged pickles raise various errors
         raise DataError(
             f"{path} must be a batch file of CIFAR-10, got {type(error).__name__}: {error}; {REMEDY}"
         ) from None

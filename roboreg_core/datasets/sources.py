@@ -1,7 +1,7 @@
-"""Which CIFAR-10 images there are, and the three sets everything else asks for: training, validation, test.
+"""Training, validation and test images, from a local `cifar-10-batches-py` or else from the bundled part.
 
-A local `cifar-10-batches-py` comes first, the bundled part second. The validation split is the same 2,000 images either
-way and never among the training images. Loaded sets stay in memory, shared by all callers: treat them as read-only.
+The validation split is the same for both and disjoint from the training images. Loaded images are cached and shared:
+treat them as read-only.
 """
 
 from __future__ import annotations
@@ -14,47 +14,47 @@ from typing import Literal, get_args
 import numpy as np
 
 from roboreg_core import paths
-from roboreg_core.datasets import bundled, cifar_batches
+from roboreg_core.datasets import bundled, cifar10, cifar_batches
 from roboreg_core.datasets.images import Images, validation_rows
 from roboreg_core.errors import DataError
 
 TrainingSet = Literal["auto", "bundled", "full"]
-TRAINING_COUNTS = {"bundled": 10_000, "full": 48_000}
+TRAINING_COUNTS = cifar10.TRAINING_COUNTS
 
 
 def full_is_present() -> bool:
-    """True where all 50,000 training images are on this machine."""
+    """True if all of CIFAR-10 is on this machine."""
     return cifar_batches.present(paths.local_data())
 
 
 def resolve_training_set(choice: str) -> str:
-    """`bundled` or `full`; `auto` means full where it is present. Raises `DataError` on an unknown or absent choice."""
+    """Resolve `auto` to `full` if present, else `bundled`. Raises `DataError` on an unknown or absent choice."""
     if choice not in get_args(TrainingSet):
         raise DataError(f"training images must be one of {', '.join(get_args(TrainingSet))}, got {choice!r}")
     if choice == "auto":
         return "full" if full_is_present() else "bundled"
     if choice == "full" and not full_is_present():
         raise DataError(
-            f"all 48,000 training images need {paths.local_data() / cifar_batches.FOLDER}, which is absent; "
-            "run: python -m roboreg_core data fetch"
+            f"all {TRAINING_COUNTS['full']:,} training images need {paths.local_data() / cifar_batches.FOLDER}, "
+            "which is absent; run: python -m roboreg_core data fetch"
         )
     return choice
 
 
 def training_images(choice: str = "auto") -> Images:
-    """The training images, validation split taken out: 48,000 (`full`) or 10,000 (`bundled`)."""
+    """Training images without the validation split."""
     name = resolve_training_set(choice)
     return _training(name, _folder(name))
 
 
 def validation_images() -> Images:
-    """The 2,000 validation images, 200 a class, which nothing trains on."""
+    """Validation images, for all choices."""
     name = resolve_training_set("auto")
     return _validation(name, _folder(name))
 
 
 def test_images() -> Images:
-    """All 10,000 test images: for the report only, they choose nothing."""
+    """Test images, for reports only."""
     name = resolve_training_set("auto")
     return _load(name, _folder(name), "test")
 
@@ -65,16 +65,16 @@ def _folder(source: str) -> Path:
 
 @lru_cache(maxsize=2)
 def _training(source: str, folder: Path) -> Images:
-    everything = _load(source, folder, "train")
-    rest = np.setdiff1d(np.arange(len(everything)), validation_rows(everything.labels.numpy()))
-    return everything.take(rest, f"{len(rest):,} training images ({source})")
+    original = _load(source, folder, "train")
+    rest = np.setdiff1d(np.arange(len(original)), validation_rows(original.labels.numpy()))
+    return original.take(rest, f"{len(rest):,} training images ({source})")
 
 
 @lru_cache(maxsize=2)
 def _validation(source: str, folder: Path) -> Images:
-    everything = _load(source, folder, "train")
-    rows = validation_rows(everything.labels.numpy())
-    return everything.take(rows, f"{len(rows):,} validation images")
+    original = _load(source, folder, "train")
+    rows = validation_rows(original.labels.numpy())
+    return original.take(rows, f"{len(rows):,} validation images")
 
 
 @lru_cache(maxsize=4)

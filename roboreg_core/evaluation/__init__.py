@@ -1,1 +1,1 @@
-"""Logits once, then every figure read from them; and how long the network takes."""
+"""Evaluation from logits: metrics, paired comparison, changed predictions; latency and ONNX export."""

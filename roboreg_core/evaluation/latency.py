@@ -1,4 +1,4 @@
-"""How long a network takes: latency for one image, throughput for a batch; warmed up, median and spread."""
+"""Latency of a forward pass."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 
 from roboreg_core.device import device_name, working_on
 from roboreg_core.evaluation.logits import inference_model
+from roboreg_core.models.costs import IMAGE_SIZE
 from roboreg_core.models.resnet import ResNet20
 
 WARM_UP = 5
@@ -19,9 +20,12 @@ BATCH = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """Seconds a batch: the median of `repeats` calls, and the 10th and 90th percentile.
+    """Seconds per batch in float32 with batch norm folded.
 
-    float32, batch norm folded; `threads` is torch's count on a CPU.
+    Attributes:
+        batch: images per batch.
+        median, low, high: median, 10th and 90th percentile of `repeats` calls.
+        threads: of torch on the CPU.
     """
 
     batch: int
@@ -35,13 +39,13 @@ class Timing:
 
 @torch.inference_mode()
 def time_network(model: ResNet20, batch: int = 1, *, device: torch.device | str = "cpu", repeats: int = 30) -> Timing:
-    """Time the forward pass of one batch, after `WARM_UP` calls that do not count."""
+    """Time the forward pass of one batch after `WARM_UP` untimed calls."""
     device = torch.device(device)
     seconds = []
-    # A CPU is timed with the process's own malloc settings, which `working_on` would change.
+    # On a CPU `working_on` would change malloc's settings for the whole process.
     with working_on(device) if device.type == "cuda" else nullcontext():
         network = inference_model(model, device)
-        images = torch.zeros(batch, 3, 32, 32, device=device).to(memory_format=torch.channels_last)
+        images = torch.zeros(batch, 3, IMAGE_SIZE, IMAGE_SIZE, device=device).to(memory_format=torch.channels_last)
         for call in range(WARM_UP + repeats):
             started = time.perf_counter()
             network(images)

@@ -1,4 +1,4 @@
-"""One pass over a set of images. Everything that is reported about a network is computed from these logits."""
+"""Logits of a set of images, from which all metrics are computed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from roboreg_core.evaluation.onnx_runtime import onnx_forward
 from roboreg_core.models.onnx_graph import onnx_model
 from roboreg_core.models.resnet import ResNet20
 
-# Large enough to fill two cores, small enough that activations stay in the cache.
+# Large enough for two cores, small enough for activations to stay in the cache.
 BATCH_SIZE = 250
-# Large enough that a GPU works longer on a batch than its launches take.
+# Large enough for computation to take longer than kernel launches.
 GPU_BATCH_SIZE = 2_000
 
 
@@ -31,15 +31,15 @@ def logits(
     batch_size: int | None = None,
     on_batch: Callable[[float], None] | None = None,
 ) -> Tensor:
-    """Logits (n, 10), float32, on the CPU.
+    """Logits of all images, float32 (n, classes) on the CPU.
 
     Args:
-        model: not changed; batch norm uses its running statistics, whatever mode the model is in.
-        images: what to run through it.
-        device: where to run.
-        precision: `float32` for what is reported, `bfloat16` for a quick look where the device has it.
-        batch_size: images at once; `BATCH_SIZE`, on a GPU `GPU_BATCH_SIZE`, where left out.
-        on_batch: told the share done, 0..1, after each batch; a GPU is still at work on it then.
+        model: evaluated in eval mode, whatever its mode.
+        images: inputs.
+        device: for the forward passes.
+        precision: `float32` for reported metrics, `bfloat16` for previews on devices that have it.
+        batch_size: images per batch; default `BATCH_SIZE`, on a GPU `GPU_BATCH_SIZE`.
+        on_batch: called with the completed share, 0..1, after each batch is launched.
     """
     device = torch.device(device)
     on_cpu = device.type == "cpu"
@@ -48,18 +48,18 @@ def logits(
     with working_on(device):
         forward = _forward(model, device, dtype)
         pixels = images.pixels.to(device)
-        # Answers stay on the device until the last one: to fetch each would make a GPU wait for the processor.
+        # Logits stay on the device until the end: a copy per batch would stall a GPU.
         out = torch.empty(len(images), model.linear.out_features, device=device)
         for start in range(0, len(images), size):
-            part = pixels[start : start + size]
-            out[start : start + len(part)] = forward(part)
+            batch = pixels[start : start + size]
+            out[start : start + len(batch)] = forward(batch)
             if on_batch is not None:
-                on_batch(min(1.0, (start + len(part)) / len(images)))
+                on_batch(min(1.0, (start + len(batch)) / len(images)))
         return out.cpu()
 
 
 def _forward(model: ResNet20, device: torch.device, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """The fastest forward pass from raw images (n, 3, 32, 32), uint8, to logits: onnxruntime's for float32 on a CPU."""
+    """Fastest forward pass from raw uint8 images (n, 3, 32, 32) to logits: onnxruntime for float32 on a CPU."""
     if device.type == "cpu" and dtype == torch.float32:
         run = onnx_forward(onnx_model(fold_batch_norm(model), {}).SerializeToString())
         return lambda pixels: torch.from_numpy(run(pixels.numpy()))
@@ -68,12 +68,12 @@ def _forward(model: ResNet20, device: torch.device, dtype: torch.dtype) -> Calla
 
 
 def inference_model(model: ResNet20, device: torch.device, dtype: torch.dtype = torch.float32) -> ResNet20:
-    """A copy of `model` for inference: batch norms folded, on `device`, in `dtype`, channels last."""
+    """Copy of `model` with batch norm folded, on `device`, in `dtype` and channels-last format."""
     return fold_batch_norm(model).to(device, dtype).to(memory_format=torch.channels_last)
 
 
 def fold_batch_norm(model: ResNet20) -> ResNet20:
-    """A copy in eval mode whose batch norms are folded into the convolutions before them; its outputs are the same."""
+    """Copy in eval mode with each batch norm folded into the convolution before it."""
     folded = copy.deepcopy(model).eval()
     for module in (folded, *folded.blocks):
         for conv, norm in (("conv1", "bn1"), ("conv2", "bn2")):

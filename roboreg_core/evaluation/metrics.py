@@ -1,4 +1,4 @@
-"""Every figure about accuracy, computed from logits by scikit-learn."""
+"""Accuracy metrics from logits, computed by scikit-learn."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from roboreg_core.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassFigures:
-    """One row of the per-class report. `accuracy` of a class is its recall."""
+class ClassMetrics:
+    """Metrics of one class, or an average over classes."""
 
     name: str
     precision: float
@@ -28,47 +28,46 @@ class ClassFigures:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """How a network did on a set of images.
+    """Metrics of a network on a set of images.
 
     Attributes:
-        accuracy: share of images classified rightly, 0..1.
-        loss: mean cross-entropy, nats.
-        images: how many.
-        confusion: rows true class, columns predicted class, counts.
+        accuracy: share of correct predictions, 0..1.
+        loss: mean cross-entropy in nats.
+        images: number of images.
+        confusion: counts by true class (rows) and predicted class (columns).
         per_class: in the order of `CLASSES`.
-        macro, weighted: averages over classes, plain and weighted by support.
+        macro, weighted: averages over classes, unweighted and weighted by support.
     """
 
     accuracy: float
     loss: float
     images: int
     confusion: tuple[tuple[int, ...], ...]
-    per_class: tuple[ClassFigures, ...]
-    macro: ClassFigures
-    weighted: ClassFigures
+    per_class: tuple[ClassMetrics, ...]
+    macro: ClassMetrics
+    weighted: ClassMetrics
 
     def to_json(self) -> dict[str, Any]:
-        """The same figures as a JSON object."""
-        plain: dict[str, Any] = asdict(self)
+        """JSON object."""
         return {
-            **plain,
+            **asdict(self),
             "confusion": [list(row) for row in self.confusion],
             "per_class": [asdict(row) for row in self.per_class],
         }
 
 
 def report(logits: Tensor, labels: Tensor) -> Report:
-    """Read every figure from logits (n, 10) and labels (n,).
+    """Compute all metrics from logits (n, classes) and labels (n,).
 
-    Raises `DataError` where n is zero or the two differ in length.
+    Raises `DataError` if lengths differ or are zero.
     """
     if len(logits) != len(labels) or len(labels) == 0:
-        raise DataError(f"a report needs one label a row of logits, got {len(labels)} and {len(logits)}")
+        raise DataError(f"a report needs one label per row of logits, got {len(labels)} and {len(logits)}")
     true, predicted = labels.cpu().numpy(), logits.argmax(1).cpu().numpy()
-    classes = list(range(len(CLASSES)))
+    classes = range(len(CLASSES))
     precision, recall, f1, support = precision_recall_fscore_support(true, predicted, labels=classes, zero_division=0)
     per_class = tuple(
-        ClassFigures(name=name, precision=float(p), recall=float(r), f1=float(f), support=int(s))
+        ClassMetrics(name=name, precision=float(p), recall=float(r), f1=float(f), support=int(s))
         for name, p, r, f, s in zip(CLASSES, precision, recall, f1, support, strict=True)
     )
     matrix = confusion_matrix(true, predicted, labels=classes)
@@ -83,11 +82,10 @@ def report(logits: Tensor, labels: Tensor) -> Report:
     )
 
 
-def _average(true: np.ndarray, predicted: np.ndarray, how: str) -> ClassFigures:
-    classes = list(range(len(CLASSES)))
+def _average(true: np.ndarray, predicted: np.ndarray, how: str) -> ClassMetrics:
     precision, recall, f1, _ = precision_recall_fscore_support(
-        true, predicted, labels=classes, average=how, zero_division=0
+        true, predicted, labels=range(len(CLASSES)), average=how, zero_division=0
     )
-    return ClassFigures(
+    return ClassMetrics(
         name=f"{how} average", precision=float(precision), recall=float(recall), f1=float(f1), support=len(true)
     )

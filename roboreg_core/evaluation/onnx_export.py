@@ -1,4 +1,4 @@
-"""A network as an ONNX file, offered only after onnxruntime gave the same logits as ours."""
+"""ONNX export, checked against torch's logits before it is offered."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from roboreg_core.models.onnx_graph import INPUT, OUTPUT, onnx_model
 from roboreg_core.models.resnet import ResNet20
 
 TOLERANCE = 1e-4
-# Enough to see every class a hundred times, and checked within two seconds on one core.
+# About a hundred per class, checked within two seconds on one core.
 CHECKED_IMAGES = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxExport:
-    """An ONNX file that passed the check.
+    """ONNX file that passed the check.
 
     Attributes:
-        content: the bytes of the file.
-        difference: the largest difference between onnxruntime's logits and ours.
-        images: how many images were compared.
+        content: bytes of the file.
+        difference: largest absolute difference of logits between onnxruntime and torch.
+        images: number of images compared.
     """
 
     content: bytes
@@ -37,14 +37,20 @@ class OnnxExport:
 
 
 def export_onnx(model: ResNet20, images: Images, **facts: Any) -> OnnxExport:
-    """Make the file and compare logits on `images`; `facts` go into its metadata, as JSON where they are no text.
+    """Export a network and compare its logits on `images`.
 
-    Metadata always has: `network`, `input`, `output`, `classes` (in the order of the logits), `normalisation` (which
-    the graph does itself) and `schedule`. Raises `CheckpointError` where logits differ by more than `TOLERANCE`.
+    Args:
+        model: to export.
+        images: for the comparison.
+        **facts: added to the metadata `network`, `input`, `output`, `classes`, `normalisation` and `schedule`; as JSON
+            if they are not strings.
+
+    Raises:
+        CheckpointError: logits differ by more than `TOLERANCE`.
     """
     content = onnx_bytes(model, **facts)
     difference = largest_difference(content, model, images)
-    # Written so that NaN fails as well.
+    # NaN must fail as well.
     if not difference <= TOLERANCE:
         raise CheckpointError(
             f"an ONNX file's logits must be within {TOLERANCE:g} of the network's, got {difference:.2g} on "
@@ -54,33 +60,33 @@ def export_onnx(model: ResNet20, images: Images, **facts: Any) -> OnnxExport:
 
 
 def onnx_bytes(model: ResNet20, **facts: Any) -> bytes:
-    """The ONNX file of a network with batch norm folded, not yet compared with it; `model` is not changed."""
+    """ONNX file of a network with batch norm folded, without the comparison."""
     import onnx
 
-    described = {
+    facts = {
         "network": "ResNet-20 option A, CIFAR-10",
         "input": f"{INPUT}: uint8 RGB, 0..255, (n, 3, 32, 32); the graph scales and normalises by itself",
-        "output": f"{OUTPUT}: float32, (n, {len(CLASSES)}), one number a class; the largest is the prediction",
+        "output": f"{OUTPUT}: float32, (n, {len(CLASSES)}), one number per class; the largest is the prediction",
         "classes": list(CLASSES),
         "normalisation": asdict(model.normalisation),
         "schedule": model.schedule.to_json(),
         **facts,
     }
-    metadata = {name: value if isinstance(value, str) else json.dumps(value) for name, value in described.items()}
+    metadata = {name: value if isinstance(value, str) else json.dumps(value) for name, value in facts.items()}
     proto = onnx_model(fold_batch_norm(model), metadata)
     onnx.checker.check_model(proto, full_check=True)
     return proto.SerializeToString()
 
 
 def checked_images(images: Images) -> Images:
-    """The images that an export is compared on: `CHECKED_IMAGES`, evenly spaced."""
+    """`CHECKED_IMAGES` evenly spaced images for the comparison."""
     rows = torch.arange(0, len(images), max(1, len(images) // CHECKED_IMAGES))
     return images.take(rows, f"{len(rows):,} of {images.name}")
 
 
 @torch.inference_mode()
 def largest_difference(content: bytes, model: ResNet20, images: Images) -> float:
-    """The largest difference between the file's logits in onnxruntime and torch's; NaN where one is NaN."""
+    """Largest absolute difference of logits between the file in onnxruntime and torch; NaN if a logit is NaN."""
     network, forward = inference_model(model, torch.device("cpu")), onnx_forward(content)
     batches = images.pixels.split(BATCH_SIZE)
     differences = [np.abs(forward(part.numpy()) - network(network.prepare(part)).numpy()).max() for part in batches]

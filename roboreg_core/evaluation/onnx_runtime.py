@@ -1,4 +1,4 @@
-"""Runs a network's ONNX file on the CPU with onnxruntime, on as many threads as torch has."""
+"""Inference of ONNX files on the CPU by onnxruntime, with the number of threads of torch."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from roboreg_core.models.onnx_graph import INPUT, OUTPUT
 
 
 def onnx_forward(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
-    """The forward pass of an ONNX file: uint8 images (n, 3, 32, 32) -> float32 logits (n, 10).
+    """Forward pass of an ONNX file: uint8 images (n, 3, 32, 32) -> float32 logits (n, classes).
 
-    Raises `CheckpointError` where onnxruntime cannot load it.
+    Raises `CheckpointError` if onnxruntime cannot load it.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors alone
+    options.log_severity_level = 3  # errors only
     options.intra_op_num_threads = torch.get_num_threads()
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises many kinds, all its own
+    except Exception as error:  # onnxruntime has its own error classes
         message = " ".join(str(error).split())[:160]
         raise CheckpointError(f"an ONNX file must load in onnxruntime, got {message}; export it again") from None
 

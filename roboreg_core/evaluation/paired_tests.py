@@ -1,8 +1,7 @@
-"""Two networks on the same images: which images flipped between right and wrong, and whether that is more than chance.
+"""Exact McNemar test of two networks on the same images: overall, per class and per cell of the confusion matrix.
 
-The test is McNemar's, exact: where both networks are equally good, each image that only one of them has right is a fair
-coin. The two-sided p is twice the smaller tail of a binomial with one half, at most 1. No approximation is used, so it
-holds for three flips as for three thousand. Images that both have right or both have wrong tell nothing.
+Only discordant images count, those that one of the two networks classifies correctly. If both are equally accurate,
+each is a fair coin, so the two-sided p-value is twice the smaller tail of a binomial distribution, at most 1.
 """
 
 from __future__ import annotations
@@ -16,20 +15,20 @@ from scipy.special import bdtr
 
 from roboreg_core.errors import DataError
 from roboreg_core.evaluation.wilson_interval import Z
+from roboreg_core.models.costs import N_CLASSES
 
-# A change with a smaller p, corrected where several are looked at, is called real.
+# Significance level, for p-values corrected over all changes in a table.
 ALPHA = 0.05
-CLASSES = 10
 
 
 def mcnemar(lost: Any, gained: Any) -> np.ndarray:
-    """Exact two-sided p of `lost` against `gained` flips, element by element; 1 where there are none."""
+    """Exact two-sided p-values of discordant counts, element by element; 1 without discordant images."""
     lost, gained = np.asarray(lost, dtype=np.int64), np.asarray(gained, dtype=np.int64)
     return np.asarray(np.minimum(1.0, 2 * bdtr(np.minimum(lost, gained), lost + gained, 0.5)))
 
 
 def holm(p: Any) -> np.ndarray:
-    """P-values (m,) corrected for being m (Holm 1979): at 0.05, one such family in twenty raises a false alarm."""
+    """P-values (m,) with Holm's correction for multiple tests (Holm 1979)."""
     p = np.asarray(p, dtype=np.float64)
     order = np.argsort(p, kind="stable")
     adjusted = np.empty_like(p)
@@ -38,13 +37,13 @@ def holm(p: Any) -> np.ndarray:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flips:
-    """What became of images between a baseline and another network.
+class PairedCounts:
+    """Contingency table of a baseline and another network.
 
     Attributes:
-        kept: right in both.
-        lost: right in the baseline only.
-        gained: right in the other only.
+        kept: images correct in both.
+        lost: correct in the baseline only.
+        gained: correct in the other only.
         wrong: wrong in both.
     """
 
@@ -55,31 +54,31 @@ class Flips:
 
     @property
     def images(self) -> int:
-        """How many there are."""
+        """Number of images."""
         return self.kept + self.lost + self.gained + self.wrong
 
     @property
     def difference(self) -> float:
-        """The other's accuracy minus the baseline's, -1..1; 0 for no images."""
+        """Accuracy of the other network minus that of the baseline, -1..1; 0 without images."""
         return (self.gained - self.lost) / self.images if self.images else 0.0
 
     @property
     def margin(self) -> float:
-        """Half the width of the difference's 95 % interval, from the variance of paired differences."""
+        """Half-width of the 95 % interval of the difference, from the variance of paired differences."""
         if not self.images:
             return 0.0
-        changed, net = self.gained + self.lost, self.gained - self.lost
-        return Z * math.sqrt(max(changed - net**2 / self.images, 0.0)) / self.images
+        discordant, net = self.gained + self.lost, self.gained - self.lost
+        return Z * math.sqrt(max(discordant - net**2 / self.images, 0.0)) / self.images
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Whether a change is real.
+    """Significance of a change.
 
     Attributes:
         difference: of accuracy or recall, -1..1.
-        margin: half the width of its 95 % interval, of this one change alone.
-        p: McNemar's, corrected where several changes are looked at.
+        margin: half-width of its 95 % interval, uncorrected.
+        p: McNemar's p-value, Holm-corrected if it is one of several.
     """
 
     difference: float
@@ -88,7 +87,7 @@ class Verdict:
 
     @property
     def is_real(self) -> bool:
-        """True where p is below `ALPHA`."""
+        """True if the change is significant at level `ALPHA`."""
         return self.p < ALPHA
 
     @property
@@ -100,38 +99,40 @@ class Verdict:
 
     @property
     def words(self) -> str:
-        """`lost 0.4 points, real (p = 0.003)` or `within noise (gained 0.1 points, p = 0.62)`."""
+        """`lost 0.4 pp, significant (p = 0.003)` or `not significant (gained 0.1 pp, p = 0.62)`."""
         if not self.difference:
             return "no change"
         points = f"{abs(self.difference) * 100:.1f}"
-        points = "less than 0.1" if points == "0.0" else points
-        text = f"{'gained' if self.difference > 0 else 'lost'} {points} point{'' if points == '1.0' else 's'}"
-        return f"{text}, real ({p_words(self.p)})" if self.is_real else f"within noise ({text}, {p_words(self.p)})"
+        text = f"{'gained' if self.difference > 0 else 'lost'} {'less than 0.1' if points == '0.0' else points} pp"
+        return (
+            f"{text}, significant ({p_words(self.p)})"
+            if self.is_real
+            else f"not significant ({text}, {p_words(self.p)})"
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as a JSON object."""
+        """JSON object."""
         return {**asdict(self), "is_real": self.is_real, "kind": self.kind, "words": self.words}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassFlips:
-    """One class: its flips, McNemar's `p` by itself, and the verdict with p corrected over all classes."""
+class ClassChange:
+    """Change of one class; `p` is uncorrected, the verdict Holm-corrected over the classes."""
 
-    flips: Flips
+    flips: PairedCounts
     p: float
     verdict: Verdict
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ConfusionChange:
-    """How a confusion matrix differs from the baseline's; all arrays (10, 10), rows true, columns predicted.
+    """Difference of two confusion matrices, arrays (classes, classes) with rows true and columns predicted.
 
     Attributes:
         before, after, difference: counts, and after minus before.
-        p: corrected. An image counts as entering a cell or leaving it, which McNemar's test compares. The ten cells of
-            the diagonal are the classes' recalls and are corrected among themselves, as those are; so are the 90
-            kinds of mistake.
-        is_real: p below `ALPHA`; every other cell is within noise.
+        p: McNemar's p-values of images that leave or enter a cell, Holm-corrected over the diagonal (the classes'
+            recalls) and over all other cells (kinds of error) separately.
+        is_real: True for significant cells, p below `ALPHA`.
     """
 
     before: np.ndarray
@@ -141,21 +142,27 @@ class ConfusionChange:
     is_real: np.ndarray
 
     def to_json(self) -> dict[str, Any]:
-        """The arrays as nested lists."""
-        return {name: value.tolist() for name, value in vars(self).items()}
+        """JSON object of nested lists."""
+        return {
+            "before": self.before.tolist(),
+            "after": self.after.tolist(),
+            "difference": self.difference.tolist(),
+            "p": self.p.tolist(),
+            "is_real": self.is_real.tolist(),
+        }
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Paired:
-    """A network against a baseline on the same images, overall, by class and by cell of the confusion matrix."""
+    """Comparison of a network with a baseline on the same images."""
 
-    flips: Flips
+    flips: PairedCounts
     verdict: Verdict
-    per_class: tuple[ClassFlips, ...]
+    per_class: tuple[ClassChange, ...]
     confusion: ConfusionChange
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as a JSON object."""
+        """JSON object."""
         return {
             "flips": asdict(self.flips),
             "verdict": self.verdict.to_json(),
@@ -167,9 +174,15 @@ class Paired:
 
 
 def compare(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> Paired:
-    """Compare the classes (n,) that two networks predicted for the images with these labels (n,).
+    """Compare the predicted classes of two networks.
 
-    Raises `DataError` where the three do not have one entry an image, or there is no image.
+    Args:
+        labels: true classes, int (n,).
+        before: predicted by the baseline, int (n,).
+        after: predicted by the other network, int (n,).
+
+    Raises:
+        DataError: lengths differ or are zero.
     """
     if not len(labels) == len(before) == len(after) or not len(labels):
         raise DataError(
@@ -177,13 +190,13 @@ def compare(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> Paired
             "predictions; choose runs with the same test images"
         )
     was, now = before == labels, after == labels
-    # Rows kept, lost, gained, wrong; a column a class.
-    counts = np.stack([_by_class(labels[mask]) for mask in (was & now, was & ~now, ~was & now, ~was & ~now)])
-    overall = _flips(counts.sum(1))
+    # Rows kept, lost, gained, wrong; one column per class.
+    counts = np.stack([_per_class(labels[mask]) for mask in (was & now, was & ~now, ~was & now, ~was & ~now)])
+    overall = _paired_counts(counts.sum(1))
     p = mcnemar(counts[1], counts[2])
     per_class = tuple(
-        ClassFlips(flips=flips, p=float(alone), verdict=_verdict(flips, corrected))
-        for flips, alone, corrected in zip(map(_flips, counts.T), p, holm(p), strict=True)
+        ClassChange(flips=flips, p=float(uncorrected), verdict=_verdict(flips, corrected))
+        for flips, uncorrected, corrected in zip(map(_paired_counts, counts.T), p, holm(p), strict=True)
     )
     return Paired(
         flips=overall,
@@ -194,13 +207,13 @@ def compare(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> Paired
 
 
 def confusion_change(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> ConfusionChange:
-    """The difference of two confusion matrices, each cell tested; see `ConfusionChange`."""
+    """Difference of two confusion matrices with a test of each cell; arguments as of `compare`."""
     moved = before != after
     left, entered = (_cells(labels[moved], each[moved]) for each in (before, after))
-    alone = mcnemar(left, entered)
-    diagonal = np.eye(CLASSES, dtype=bool)
-    p = np.empty_like(alone)
-    p[diagonal], p[~diagonal] = holm(alone[diagonal]), holm(alone[~diagonal])
+    uncorrected = mcnemar(left, entered)
+    diagonal = np.eye(N_CLASSES, dtype=bool)
+    p = np.empty_like(uncorrected)
+    p[diagonal], p[~diagonal] = holm(uncorrected[diagonal]), holm(uncorrected[~diagonal])
     counts_before, counts_after = _cells(labels, before), _cells(labels, after)
     return ConfusionChange(
         before=counts_before, after=counts_after, difference=counts_after - counts_before, p=p, is_real=p < ALPHA
@@ -216,18 +229,18 @@ def p_words(p: float) -> str:
     return f"p = {p:.2f}" if p < 0.995 else "p = 1"
 
 
-def _flips(counts: np.ndarray) -> Flips:
+def _paired_counts(counts: np.ndarray) -> PairedCounts:
     kept, lost, gained, wrong = (int(each) for each in counts)
-    return Flips(kept=kept, lost=lost, gained=gained, wrong=wrong)
+    return PairedCounts(kept=kept, lost=lost, gained=gained, wrong=wrong)
 
 
-def _verdict(flips: Flips, p: Any) -> Verdict:
+def _verdict(flips: PairedCounts, p: Any) -> Verdict:
     return Verdict(difference=flips.difference, margin=flips.margin, p=float(p))
 
 
-def _by_class(labels: np.ndarray) -> np.ndarray:
-    return np.bincount(labels, minlength=CLASSES)
+def _per_class(labels: np.ndarray) -> np.ndarray:
+    return np.bincount(labels, minlength=N_CLASSES)
 
 
 def _cells(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    return np.bincount(labels * CLASSES + predicted, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+    return np.bincount(labels * N_CLASSES + predicted, minlength=N_CLASSES**2).reshape(N_CLASSES, N_CLASSES)

@@ -1,4 +1,4 @@
-"""Which networks no other one beats."""
+"""Pareto front of cost and accuracy."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 
 def pareto_front(costs: Sequence[float], accuracies: Sequence[float]) -> np.ndarray:
-    """Bool (n,): True where no other costs at most as much and is at least as accurate, one of both strictly."""
+    """Bool (n,): True for Pareto-optimal networks, those that no other dominates in cost and accuracy."""
     cost, accuracy = np.asarray(costs, dtype=np.float64), np.asarray(accuracies, dtype=np.float64)
-    no_worse = (cost[:, None] <= cost) & (accuracy[:, None] >= accuracy)
+    not_worse = (cost[:, None] <= cost) & (accuracy[:, None] >= accuracy)
     better = (cost[:, None] < cost) | (accuracy[:, None] > accuracy)
-    return np.asarray(~(no_worse & better).any(0))
+    return np.asarray(~(not_worse & better).any(0))

@@ -1,4 +1,7 @@
-"""Every image followed through a run's stages: which were kept, lost, recovered, gained. The bands part the images."""
+"""Changed predictions of a run: test images grouped by the stages (dense, pruned, fine-tuned) that are correct.
+
+The groups are called bands: kept, recovered, lost, broken, gained and so on; every image is in exactly one.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,26 @@ from typing import Any
 import numpy as np
 
 from roboreg_core.errors import DataError
-from roboreg_core.evaluation.paired_tests import CLASSES
+from roboreg_core.models.costs import N_CLASSES
 
-# Band -> what it holds. The order is that of charts and tables.
+# Descriptions of the bands, in the order of charts and tables.
 BANDS = {
-    "kept": "right at every stage",
-    "recovered": "right when dense, wrong when pruned, right again when tuned",
-    "lost": "right when dense, wrong when pruned and when tuned",
-    "broken": "right when dense and when pruned, wrong when tuned",
-    "gained": "wrong when dense, right in the end",
-    "passing": "wrong when dense, right when pruned, wrong again when tuned",
-    "never": "wrong at every stage",
+    "kept": "correct in all three networks",
+    "recovered": "correct in the dense network, wrong when pruned, correct again when fine-tuned",
+    "lost": "correct in the dense network, wrong when pruned and when fine-tuned",
+    "broken": "correct in the dense network and when pruned, wrong when fine-tuned",
+    "gained": "wrong in the dense network, correct when fine-tuned",
+    "passing": "wrong in the dense network, correct when pruned, wrong when fine-tuned",
+    "never": "wrong in all three networks",
 }
-# The same where there are two stages only: a baseline and another network.
+# Descriptions for two networks only, e.g. without fine-tuning.
 BANDS_OF_TWO = {
-    "kept": "right before and after",
-    "lost": "right before, wrong after",
-    "gained": "wrong before, right after",
+    "kept": "correct before and after",
+    "lost": "correct before, wrong after",
+    "gained": "wrong before, correct after",
     "never": "wrong before and after",
 }
-# Right or wrong at the first stage, the second, the third.
+# Correct at the first, second and third stage.
 _OF_THREE = {
     (True, True, True): "kept",
     (True, False, True): "recovered",
@@ -44,12 +47,12 @@ _OF_TWO = {(True, True): "kept", (True, False): "lost", (False, True): "gained",
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PredictionChanges:
-    """Which band each image is in.
+    """Band of each image.
 
     Attributes:
-        bands: the names that can occur, in the order of `BANDS`.
-        band: int (n,), each image's place in `bands`.
-        labels: int (n,), true classes.
+        bands: names of the possible bands, in the order of `BANDS`.
+        band: index into `bands` per image, int (n,).
+        labels: true classes, int (n,).
     """
 
     bands: tuple[str, ...]
@@ -58,21 +61,21 @@ class PredictionChanges:
 
     @property
     def meanings(self) -> dict[str, str]:
-        """What each band that can occur holds."""
+        """Description of each possible band."""
         return {name: (BANDS if len(self.bands) == len(BANDS) else BANDS_OF_TWO)[name] for name in self.bands}
 
     @property
     def counts(self) -> np.ndarray:
-        """Images by band and class, (n_bands, 10)."""
-        cells = np.bincount(self.band * CLASSES + self.labels, minlength=len(self.bands) * CLASSES)
-        return cells.reshape(len(self.bands), CLASSES)
+        """Number of images per band and class, (n_bands, classes)."""
+        cells = np.bincount(self.band * N_CLASSES + self.labels, minlength=len(self.bands) * N_CLASSES)
+        return cells.reshape(len(self.bands), N_CLASSES)
 
     def count(self, band: str) -> int:
-        """How many images are in a band; 0 for one that cannot occur."""
+        """Number of images in a band; 0 if the band is not possible."""
         return int((self.band == self.bands.index(band)).sum()) if band in self.bands else 0
 
     def images(self, band: str, label: int | None = None) -> np.ndarray:
-        """Places of a band's images among the test images, ascending; of one class where `label` is given.
+        """Indices of a band's images, ascending; of one class if `label` is given.
 
         Raises `DataError` on an unknown band.
         """
@@ -84,7 +87,7 @@ class PredictionChanges:
         return np.flatnonzero(chosen if label is None else chosen & (self.labels == label))
 
     def to_json(self) -> dict[str, Any]:
-        """Counts by band, overall and by class, with the meaning of each band."""
+        """JSON object: description of each band and its counts, overall and per class."""
         return {
             name: {"meaning": meaning, "images": int(row.sum()), "per_class": row.tolist()}
             for (name, meaning), row in zip(self.meanings.items(), self.counts, strict=True)
@@ -92,21 +95,26 @@ class PredictionChanges:
 
 
 def follow(labels: np.ndarray, stages: Sequence[np.ndarray]) -> PredictionChanges:
-    """Follow images with `labels` (n,) through the classes (n,) that two or three stages predicted, in order.
+    """Assign images to bands.
 
-    Raises `DataError` on another number of stages, or where lengths differ.
+    Args:
+        labels: true classes, int (n,).
+        stages: predicted classes of two or three networks in order, int (n,) each.
+
+    Raises:
+        DataError: the number of stages is another, or lengths differ.
     """
     if len(stages) not in (2, 3) or any(len(each) != len(labels) for each in stages):
         raise DataError(
-            f"images are followed through two or three stages with one prediction an image, got {len(stages)} stages "
-            f"of {[len(each) for each in stages]} predictions for {len(labels)} images"
+            f"changed predictions need two or three stages with one prediction per image, got {len(stages)} stages of "
+            f"{[len(each) for each in stages]} predictions for {len(labels)} images"
         )
     patterns: dict[Any, str] = dict(_OF_THREE) if len(stages) == 3 else dict(_OF_TWO)
     bands = tuple(name for name in BANDS if name in patterns.values())
     code = np.zeros(len(labels), dtype=np.int64)
     for predicted in stages:
         code = 2 * code + (predicted == labels)
-    places = np.zeros(2 ** len(stages), dtype=np.int64)
+    band_of_code = np.zeros(2 ** len(stages), dtype=np.int64)
     for pattern, name in patterns.items():
-        places[sum(2**i for i, right in enumerate(reversed(pattern)) if right)] = bands.index(name)
-    return PredictionChanges(bands=bands, band=places[code], labels=np.asarray(labels))
+        band_of_code[sum(2**i for i, correct in enumerate(reversed(pattern)) if correct)] = bands.index(name)
+    return PredictionChanges(bands=bands, band=band_of_code[code], labels=np.asarray(labels))

@@ -1,4 +1,4 @@
-"""Which images several networks lose alike."""
+"""Shared errors: images that several networks lose."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SharedErrors:
-    """How far networks lose the same images; all arrays (n_networks, n_networks).
+    """Shared errors of pairs of networks, arrays (n_networks, n_networks).
 
     Attributes:
-        counts: images lost by both; the diagonal tells how many each loses.
-        jaccard: images lost by both as a share of those lost by either, 0..1; 0 where neither loses any.
-        by_chance: images that both would lose if they lost as many, independently, of all that could be lost.
+        counts: number of images that both lose; on the diagonal, that one loses.
+        jaccard: Jaccard index of the lost images, 0..1; 0 if neither loses any.
+        by_chance: expected count if both lost images independently.
     """
 
     counts: np.ndarray
@@ -23,12 +23,12 @@ class SharedErrors:
     by_chance: np.ndarray
 
     def to_json(self) -> dict[str, Any]:
-        """The arrays as nested lists."""
+        """JSON object of nested lists."""
         return {name: value.tolist() for name, value in vars(self).items()}
 
 
 def overlap(lost: np.ndarray, could_be_lost: int) -> SharedErrors:
-    """Compare sets of lost images, bool (n_networks, n_images), out of so many that could be lost."""
+    """Compare sets of lost images, bool (n_networks, n_images), of `could_be_lost` images that were correct before."""
     sets = lost.astype(np.float64)
     counts = (sets @ sets.T).astype(np.int64)
     each = counts.diagonal()

@@ -1,1 +1,1 @@
-"""ResNet-20 for a schedule, its costs, checkpoints, weights from other projects, and its ONNX graph."""
+"""ResNet-20, its costs, checkpoints and ONNX graph."""

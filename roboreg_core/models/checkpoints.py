@@ -1,8 +1,7 @@
-"""Networks on disk: safetensors with a JSON card beside them, and foreign PyTorch weights read safely.
+"""Checkpoints: safetensors files with a JSON card, and PyTorch weights of other projects.
 
-A weights file carries its schedule and normalisation in its own header, so that it can be rebuilt without its card.
-Nothing here ever runs code from a file: safetensors holds only numbers, and PyTorch files are read with
-`weights_only=True`.
+The header of a safetensors file holds schedule and normalisation, so the network can be rebuilt without the card. No
+code from a file is ever run: PyTorch files are read with `weights_only=True`.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ class Checkpoint:
     """A network read from a file.
 
     Attributes:
-        name: the file's stem, or what the caller named it.
+        name: stem of the file name, or given by the caller.
         model: in eval mode, float32, on the CPU.
-        content: the same network as the bytes of a safetensors file.
-        card: the JSON beside the file; {} where there is none.
-        notes: what a person should know, e.g. an assumed normalisation.
+        content: the network as bytes of a safetensors file.
+        card: JSON object beside the file, or {}.
+        notes: assumptions, in words, e.g. about the normalisation.
     """
 
     name: str
@@ -53,12 +52,12 @@ class Checkpoint:
 
     @property
     def mention(self) -> dict[str, str]:
-        """Name and SHA-256, as the card of a network that it taught tells them."""
+        """Name and SHA-256, for the card of a network distilled from this one."""
         return {"name": self.name, "sha256": self.sha256}
 
     @property
     def sha256(self) -> str:
-        """Digest of `content`, the network's identity."""
+        """SHA-256 of `content`, the network's identity."""
         return hashlib.sha256(self.content).hexdigest()
 
 
@@ -68,9 +67,9 @@ def names() -> list[str]:
 
 
 def load(where: str | Path) -> Checkpoint:
-    """Read a network: a path, or the name of one in `checkpoints/` or its `others/`.
+    """Read a network from a path, or by name from `checkpoints/` or `checkpoints/others/`.
 
-    Raises `CheckpointError` where there is none, it is damaged, differs from its card, or is no ResNet-20 (option A).
+    Raises `CheckpointError` if it is missing, damaged, differs from its card, or is not an option-A ResNet-20.
     """
     path = _find(where)
     content = _read(path)
@@ -83,21 +82,15 @@ def load(where: str | Path) -> Checkpoint:
 
 
 def dense_from_bytes(content: bytes, sha256: str, name: str = "dense") -> Checkpoint:
-    """The dense network in the bytes of a safetensors file, which must have this digest.
-
-    Raises:
-        SpecError: it has another.
-    """
+    """Dense network from bytes of a safetensors file. Raises `SpecError` if its SHA-256 is not `sha256`."""
     found = from_bytes(content, name)
     if found.sha256 != sha256:
-        raise SpecError(
-            f"the dense network must have SHA-256 {sha256[:12]}, got {found.sha256[:12]}; hand that one over"
-        )
+        raise SpecError(f"the dense network must have SHA-256 {sha256[:12]}, got {found.sha256[:12]}; provide that one")
     return found
 
 
 def from_bytes(content: bytes, name: str = "network", card: dict[str, Any] | None = None) -> Checkpoint:
-    """Rebuild a network from the bytes of a safetensors file."""
+    """Network from bytes of a safetensors file."""
     try:
         state = safetensors.torch.load(content)
         header = _header(content)
@@ -106,7 +99,7 @@ def from_bytes(content: bytes, name: str = "network", card: dict[str, Any] | Non
             f"{name} must be a safetensors file, got {_short(error)}; save or download it again"
         ) from None
     if header is None:
-        return _built(to_our_names(state, name), IMAGENET, name, ("ImageNet normalisation assumed",))
+        return _checkpoint(to_our_names(state, name), IMAGENET, name, ("ImageNet normalisation assumed",))
     try:
         normalisation = Normalisation(**{key: tuple(value) for key, value in header["normalisation"].items()})
     except (KeyError, TypeError, AttributeError):
@@ -116,46 +109,36 @@ def from_bytes(content: bytes, name: str = "network", card: dict[str, Any] | Non
 
 
 def from_foreign(content: bytes, name: str) -> Checkpoint:
-    """Read a PyTorch state dict of the common option-A ResNet-20, with `weights_only=True`.
-
-    It may lie inside `{"state_dict": ...}`, its keys may begin with `module.`, its head may be named `linear` or `fc`.
-    """
+    """Network from a PyTorch file with a state dict, see `foreign_weights.to_our_names`."""
     try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds on damaged or unsafe files
+    except Exception as error:  # torch raises various errors for damaged or unsafe files
         raise CheckpointError(
             f"{name} must be a plain PyTorch state dict, readable with weights_only=True, got {_unreadable(error)}; "
             "save it with torch.save(model.state_dict(), file)"
         ) from None
     note = "ImageNet normalisation assumed, as in the common public option-A weights"
-    return _built(to_our_names(loaded, name), IMAGENET, name, (note,))
+    return _checkpoint(to_our_names(loaded, name), IMAGENET, name, (note,))
 
 
 def to_bytes(model: ResNet20) -> bytes:
-    """The network as a safetensors file with schedule and normalisation in its header."""
-    header = {
-        "network": "ResNet-20 option A, CIFAR-10",
-        "schedule": model.schedule.to_json(),
-        "normalisation": asdict(model.normalisation),
-    }
+    """Safetensors file of a network with schedule and normalisation in its header."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    return safetensors.torch.save(state, metadata={HEADER_KEY: json.dumps(header)})
+    return safetensors.torch.save(state, metadata={HEADER_KEY: json.dumps(_describe(model))})
 
 
 def make_card(model: ResNet20, content: bytes, **facts: Any) -> dict[str, Any]:
-    """A card for `content`: what rebuilds and identifies it, and the caller's facts (recipe, data, accuracy...)."""
+    """Card of a network with bytes `content`, with further `facts` such as recipe, data and accuracy."""
     return {
         "format": CARD_FORMAT,
-        "network": "ResNet-20 option A, CIFAR-10",
-        "schedule": model.schedule.to_json(),
-        "normalisation": asdict(model.normalisation),
+        **_describe(model),
         "sha256": hashlib.sha256(content).hexdigest(),
         **facts,
     }
 
 
 def save(path: Path, model: ResNet20, **facts: Any) -> Path:
-    """Write `path` (.safetensors) and its card, each whole or not at all; returns the path of the weights."""
+    """Write a .safetensors file and its card, each atomically; return the path of the weights."""
     path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
     content = to_bytes(model)
     card = make_card(model, content, **facts)
@@ -169,12 +152,12 @@ def save(path: Path, model: ResNet20, **facts: Any) -> Path:
 
 
 def card_path(path: Path) -> Path:
-    """Where the card of a weights file lies."""
+    """Path of the card of a weights file."""
     return path.with_suffix(".json")
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name and rename it, so that it is never seen half written."""
+    """Write a file atomically, by renaming a temporary file."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -186,7 +169,17 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
-def _built(state: dict[str, Tensor], normalisation: Normalisation, name: str, notes: tuple[str, ...]) -> Checkpoint:
+def _describe(model: ResNet20) -> dict[str, Any]:
+    return {
+        "network": "ResNet-20 option A, CIFAR-10",
+        "schedule": model.schedule.to_json(),
+        "normalisation": asdict(model.normalisation),
+    }
+
+
+def _checkpoint(
+    state: dict[str, Tensor], normalisation: Normalisation, name: str, notes: tuple[str, ...]
+) -> Checkpoint:
     model = _model(state, normalisation, name)
     return Checkpoint(name=name, model=model, content=to_bytes(model), notes=notes)
 
@@ -194,9 +187,9 @@ def _built(state: dict[str, Tensor], normalisation: Normalisation, name: str, no
 def _model(state: dict[str, Tensor], normalisation: Normalisation, name: str) -> ResNet20:
     schedule: Schedule = infer_schedule(state, name)
     model = ResNet20(schedule, normalisation)
-    wanted = model.state_dict()
-    counters = {key: value for key, value in wanted.items() if key.endswith("num_batches_tracked")}
-    for key, tensor in wanted.items():
+    expected = model.state_dict()
+    counters = {key: value for key, value in expected.items() if key.endswith("num_batches_tracked")}
+    for key, tensor in expected.items():
         if key in counters:
             continue
         if key not in state:
@@ -205,7 +198,7 @@ def _model(state: dict[str, Tensor], normalisation: Normalisation, name: str) ->
             raise CheckpointError(f"{name}: {key} must have shape {tuple(tensor.shape)}, got {tuple(state[key].shape)}")
         if not torch.isfinite(state[key]).all():
             raise CheckpointError(f"{name}: {key} must hold finite numbers, got NaN or infinity")
-    unexpected = sorted(set(state) - set(wanted))
+    unexpected = sorted(set(state) - set(expected))
     if unexpected:
         raise CheckpointError(f"{name} must hold a ResNet-20 with option-A shortcuts only, got also {unexpected[0]}")
     model.load_state_dict({**counters, **state})
@@ -228,7 +221,7 @@ def _read(path: Path) -> bytes:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise CheckpointError(
-            f"{path.name} must be at most {MAX_BYTES >> 20} MB, got {size >> 20} MB; it is no ResNet-20"
+            f"{path.name} must be at most {MAX_BYTES >> 20} MB, got {size >> 20} MB; it is not a ResNet-20"
         )
     try:
         return path.read_bytes()
@@ -253,7 +246,7 @@ def _header(content: bytes) -> dict[str, Any] | None:
 
 
 def _unreadable(error: Exception) -> str:
-    """Why torch would not read a file. Its own words are long and advise to read it unsafely."""
+    """Cause of a load error; torch's own message is long and recommends unsafe loading."""
     text = str(error)
     named = re.search(r"GLOBAL ([\w.]+)", text)
     if named is not None:

@@ -1,7 +1,7 @@
-"""What a schedule costs, in closed form: parameters and multiply-accumulates (MACs) at 32x32. No torch needed.
+"""Parameters, multiply-accumulates (MACs) and size of a schedule's network in closed form. Without torch.
 
-A block with `i` inputs, `o` outputs and `k` clusters has `9ik + 2k + 9ko + 2o` parameters and `(9ik + 9ko) * h * w`
-MACs, h x w being its output size. MACs count convolutions and the linear layer; FLOPs are twice the MACs.
+A block with `i` inputs, `k` filters, `o` outputs and output size h x w has `9ik + 2k + 9ko + 2o` parameters and
+`(9ik + 9ko) * h * w` MACs. MACs count convolutions and the linear layer; FLOPs are twice the MACs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, PRESETS, STAGE_WIDTHS, Schedule
 
+# Of CIFAR-10: height and width of an image, and number of classes.
 IMAGE_SIZE = 32
 N_CLASSES = 10
 BYTES_PER_FLOAT = 4
@@ -17,7 +18,7 @@ BYTES_PER_FLOAT = 4
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCost:
-    """One row of the table: a convolution with its batch norm, or the linear layer."""
+    """Costs of a convolution with its batch norm, or of the linear layer."""
 
     name: str
     inputs: int
@@ -28,13 +29,13 @@ class LayerCost:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Counts for a whole network.
+    """Costs of a network.
 
     Attributes:
-        parameters: trainable numbers, batch norm's scale and shift included.
-        macs: multiply-accumulates for one 32x32 image.
-        size_bytes: the float32 tensors of a weights file (batch norm's running statistics included), without header.
-        layers: the same parameters and MACs, a row a layer.
+        parameters: trainable parameters.
+        macs: multiply-accumulates per image.
+        size_bytes: float32 tensors of a weights file, batch norm's running statistics included, without its header.
+        layers: per layer.
     """
 
     parameters: int
@@ -44,31 +45,31 @@ class Cost:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations for one image: two a multiply-accumulate."""
+        """Floating-point operations per image, two per MAC."""
         return 2 * self.macs
 
 
 def cost(schedule: Schedule) -> Cost:
-    """Count a schedule's network without building it."""
+    """Costs of a schedule's network, without building it."""
     layers = tuple(_layers(schedule))
     channels = sum(layer.outputs for layer in layers if layer.name != "linear")
     parameters = sum(layer.parameters for layer in layers)
     return Cost(
         parameters=parameters,
         macs=sum(layer.macs for layer in layers),
-        # Running mean and variance are saved beside the parameters.
+        # Batch norm also saves running mean and variance.
         size_bytes=BYTES_PER_FLOAT * (parameters + 2 * channels),
         layers=layers,
     )
 
 
 def block_parameters(schedule: Schedule) -> tuple[int, ...]:
-    """Parameters of each of the nine blocks."""
+    """Parameters per block."""
     return _per_block(schedule, "parameters")
 
 
 def block_macs(schedule: Schedule) -> tuple[int, ...]:
-    """MACs of each of the nine blocks."""
+    """MACs per block."""
     return _per_block(schedule, "macs")
 
 

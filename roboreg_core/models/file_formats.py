@@ -1,7 +1,7 @@
-"""Which weights files are read, known without loading torch."""
+"""Suffixes and size limit of weights files. Without torch."""
 
 SUFFIX = ".safetensors"
 FOREIGN_SUFFIXES = (".th", ".pt", ".pth")
 SUFFIXES = (SUFFIX, *FOREIGN_SUFFIXES)
-# A ResNet-20 takes 1.1 MB, with an optimiser's state 3.3 MB; what is far larger is another network.
+# A ResNet-20 takes 1.1 MB, with optimiser state 3.3 MB.
 MAX_BYTES = 64 * 2**20

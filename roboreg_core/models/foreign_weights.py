@@ -1,4 +1,4 @@
-"""Recognises the tensors of a ResNet-20 (option A), under the names that other projects give them."""
+"""State dicts of option-A ResNet-20 networks from other projects."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from roboreg_core.errors import CheckpointError, ScheduleError
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, N_BLOCKS, STAGE_WIDTHS, Schedule
 
 _BLOCK = re.compile(r"layer([1-3])\.(\d+)\.")
-# The largest tensor of a ResNet-20 has 36,864.
-_MOST_NUMBERS = 2**24
+# The largest tensor of a ResNet-20 has 36,864 elements.
+_MAX_ELEMENTS = 2**24
 
 
 def to_our_names(loaded: Any, name: str) -> dict[str, Tensor]:
-    """The state dict inside `loaded`, keys as ours: no wrapper, no `module.`, head `linear`.
+    """State dict in `loaded` with our keys: no `state_dict` wrapper, no `module.` prefix, head `linear` not `fc`.
 
-    Raises `CheckpointError` where it holds no tensors, or blocks of a deeper network or of option B.
+    Raises `CheckpointError` if it is not a state dict, or of a deeper network or one with option-B shortcuts.
     """
     if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
         loaded = loaded["state_dict"]
@@ -29,7 +29,7 @@ def to_our_names(loaded: Any, name: str) -> dict[str, Tensor]:
     for key, value in loaded.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise CheckpointError(f"{name} must map names to tensors, got {key!r}: {type(value).__name__}")
-        if value.numel() > _MOST_NUMBERS:  # before a copy is made: a view of one number may claim to be any size
+        if value.numel() > _MAX_ELEMENTS:  # before it is copied: an expanded view has any shape
             raise CheckpointError(
                 f"{name} must hold a ResNet-20, got {key} of shape {tuple(value.shape)}: it is another network"
             )
@@ -40,7 +40,7 @@ def to_our_names(loaded: Any, name: str) -> dict[str, Tensor]:
 
 
 def infer_schedule(state: dict[str, Tensor], name: str) -> Schedule:
-    """The schedule that the shapes of the blocks' first convolutions tell."""
+    """Schedule from the shapes of the blocks' first convolutions."""
     counts = []
     for block in range(N_BLOCKS):
         stage, position = divmod(block, BLOCKS_PER_STAGE)

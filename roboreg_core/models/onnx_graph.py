@@ -1,7 +1,6 @@
-"""ResNet-20 as an ONNX graph, node by node: raw images in, logits out, nothing else needed to run it.
+"""ResNet-20 as an ONNX graph from raw images to logits.
 
-The graph is fixed but for its widths, so it is written out here, with operators that every runtime since 2021 has, and
-needs no exporter.
+Only the widths vary, so the graph is written node by node, with operators that runtimes have had since 2021.
 """
 
 from __future__ import annotations
@@ -17,16 +16,21 @@ from roboreg_core.models.resnet import BasicBlock, ResNet20
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-# The oldest that has every operator in the form used here; older runtimes read older files only.
+# The oldest versions with all operators used, for the widest choice of runtimes.
 OPSET, IR_VERSION = 13, 7
 INPUT, OUTPUT = "images", "logits"
 
 
 def onnx_model(folded: ResNet20, metadata: dict[str, str]) -> ModelProto:
-    """The graph of a network whose batch norm is folded into its convolutions.
+    """ONNX model of a network with batch norm folded.
 
-    Its input `images` is uint8 RGB (n, 3, 32, 32), its output `logits` float32 (n, 10); n is free. Scaling and
-    normalisation are the graph's first two steps. `metadata` goes into the file as it is.
+    Args:
+        folded: see `evaluation.logits.fold_batch_norm`.
+        metadata: stored in the file.
+
+    Returns:
+        Model with input `images`, uint8 RGB (n, 3, 32, 32), and output `logits`, float32 (n, classes); it scales and
+        normalises images itself.
     """
     from onnx import helper
 
@@ -51,7 +55,7 @@ def onnx_model(folded: ResNet20, metadata: dict[str, str]) -> ModelProto:
 
 
 class _Graph:
-    """Nodes and constants as they are added; a node's name is also that of its output."""
+    """Builder of a graph; the output of a node has the node's name."""
 
     def __init__(self) -> None:
         self._nodes: list[Any] = []
@@ -75,14 +79,14 @@ class _Graph:
 
         shape: list[str | int | None] = ["n", 3, IMAGE_SIZE, IMAGE_SIZE]
         images = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, shape, "RGB images, 0..255")
-        logits = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", classes], "one number a class")
+        logits = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", classes], "one number per class")
         return helper.make_graph(self._nodes, "ResNet-20", [images], [logits], self._constants)
 
 
 def _normalised(graph: _Graph, network: ResNet20) -> str:
     from onnx import TensorProto
 
-    # In float32 and in this order, as `resnet.normalise` does it.
+    # Same precision and order of operations as `resnet.normalise`.
     mean = np.array(network.normalisation.mean, np.float32).reshape(1, 3, 1, 1) * np.float32(255)
     scale = 1 / (np.array(network.normalisation.std, np.float32).reshape(1, 3, 1, 1) * np.float32(255))
     x = graph.node("Cast", "as_floats", INPUT, to=TensorProto.FLOAT)
@@ -91,23 +95,23 @@ def _normalised(graph: _Graph, network: ResNet20) -> str:
 
 
 def _block(graph: _Graph, name: str, x: str, block: BasicBlock) -> str:
-    inner = graph.node("Relu", f"{name}.relu1", _convolution(graph, f"{name}.conv1", x, block.conv1))
-    outer = _convolution(graph, f"{name}.conv2", inner, block.conv2)
-    added = graph.node("Add", f"{name}.add", outer, _shortcut(graph, f"{name}.shortcut", x, block))
+    hidden = graph.node("Relu", f"{name}.relu1", _convolution(graph, f"{name}.conv1", x, block.conv1))
+    out = _convolution(graph, f"{name}.conv2", hidden, block.conv2)
+    added = graph.node("Add", f"{name}.add", out, _shortcut(graph, f"{name}.shortcut", x, block))
     return graph.node("Relu", f"{name}.relu2", added)
 
 
 def _shortcut(graph: _Graph, name: str, x: str, block: BasicBlock) -> str:
-    """Option A: every second pixel, zero channels on both sides; nothing where shapes are the same."""
+    """Option-A shortcut: subsampling and zero channels on both sides; identity if shapes are equal."""
     extra = block.conv2.out_channels - block.conv1.in_channels
     if extra == 0:
         return x
     ends = np.array([np.iinfo(np.int64).max] * 2)
     parts = {"starts": np.array([0, 0]), "ends": ends, "axes": np.array([2, 3]), "steps": np.array([2, 2])}
     given = [graph.constant(f"{name}.{part}", value.astype(np.int64)) for part, value in parts.items()]
-    thinned = graph.node("Slice", f"{name}.thinned", x, *given)
+    subsampled = graph.node("Slice", f"{name}.thinned", x, *given)
     pads = np.array([0, extra // 2, 0, 0, 0, extra // 2, 0, 0], np.int64)
-    return graph.node("Pad", f"{name}.padded", thinned, graph.constant(f"{name}.pads", pads), mode="constant")
+    return graph.node("Pad", f"{name}.padded", subsampled, graph.constant(f"{name}.pads", pads), mode="constant")
 
 
 def _convolution(graph: _Graph, name: str, x: str, conv: nn.Conv2d) -> str:

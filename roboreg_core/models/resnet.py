@@ -1,6 +1,6 @@
-"""ResNet-20 for CIFAR-10 with option-A shortcuts (He et al. 2015, section 4.2), built for any schedule.
+"""ResNet-20 for CIFAR-10 with option-A shortcuts (He et al. 2015, section 4.2) for any schedule.
 
-Only the width between the two convolutions of a block depends on the schedule; a block's input and output do not.
+The schedule gives the width between the two convolutions of each block; inputs and outputs of blocks are fixed.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roboreg_core.errors import CheckpointError
+from roboreg_core.models.costs import N_CLASSES
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, PRESETS, STAGE_WIDTHS, Schedule
-
-N_CLASSES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class Normalisation:
-    """Channel means and standard deviations of RGB / 255; a network is only right with the one it was trained with.
+    """Means and standard deviations of RGB / 255 that a network was trained with.
 
-    Raises `CheckpointError` where one is not three finite numbers, or a deviation not above 0.
+    Raises `CheckpointError` unless both are three finite numbers, and deviations positive.
     """
 
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
@@ -36,7 +35,7 @@ class Normalisation:
                 above = " above 0" if name == "std" else ""
                 raise CheckpointError(
                     f"a normalisation's {name} must be three finite numbers{above}, got {list(values)!r:.60}; "
-                    "save the network with the one it was trained with"
+                    "save the network with the normalisation of its training"
                 )
 
 
@@ -44,7 +43,7 @@ IMAGENET = Normalisation()
 
 
 class LambdaLayer(nn.Module):
-    """Option-A shortcut: every second pixel, new channels zero-padded evenly on both sides. It has no parameters."""
+    """Option-A shortcut: every second pixel, zero channels on both sides, no parameters."""
 
     def __init__(self, extra_channels: int) -> None:
         super().__init__()
@@ -56,7 +55,7 @@ class LambdaLayer(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions with batch norm round a shortcut; `width` filters in the first one."""
+    """Residual block of two 3x3 convolutions with batch norm; the first has `width` filters."""
 
     def __init__(self, inputs: int, width: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -69,26 +68,26 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, inputs, h, w) -> (n, outputs, h / stride, w / stride)."""
-        # In place where batch norm's output is nobody else's: a training step is bound by memory.
+        # In place, since training is limited by memory bandwidth.
         out = F.relu(self.bn1(self.conv1(x)), inplace=True)
         return F.relu(self.add_shortcut(self.bn2(self.conv2(out)), x), inplace=True)
 
     def add_shortcut(self, out: Tensor, x: Tensor) -> Tensor:
-        """`out` (n, outputs, h / stride, w / stride) plus the shortcut of `x`, in place."""
+        """Add the shortcut of `x` to `out` (n, outputs, h / stride, w / stride) in place."""
         if torch.is_grad_enabled() or not isinstance(self.shortcut, LambdaLayer):
             out += self.shortcut(x)
         else:
-            # Adding zeros takes as long as adding numbers, and making them longer. Autograd would copy the slice.
+            # Faster than padding; with autograd the slice would be copied.
             out[:, self.shortcut.pad : self.shortcut.pad + x.shape[1]] += x[:, :, ::2, ::2]
         return out
 
 
 class ResNet20(nn.Module):
-    """Stem, nine `BasicBlock`s in three stages, average pool, linear layer.
+    """Stem, nine `BasicBlock`s in three stages, average pooling and a linear layer.
 
     Attributes:
-        schedule: the widths that it was built for.
-        normalisation: what `prepare` applies to raw images.
+        schedule: widths of the blocks.
+        normalisation: applied by `prepare`.
     """
 
     def __init__(self, schedule: Schedule = PRESETS["dense"], normalisation: Normalisation = IMAGENET) -> None:
@@ -112,12 +111,12 @@ class ResNet20(nn.Module):
 
     @property
     def blocks(self) -> list[BasicBlock]:
-        """The nine residual blocks, first one first."""
+        """The residual blocks in order."""
         stages = (self.layer1, self.layer2, self.layer3)
         return [block for stage in stages for block in stage if isinstance(block, BasicBlock)]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalised images (n, 3, 32, 32) -> logits (n, 10)."""
+        """Normalised images (n, 3, 32, 32) -> logits (n, classes)."""
         return self.head(self.through(self.stem(x)))
 
     def stem(self, x: Tensor) -> Tensor:
@@ -125,13 +124,13 @@ class ResNet20(nn.Module):
         return F.relu(self.bn1(self.conv1(x)))
 
     def through(self, x: Tensor, first: int = 0, end: int | None = None) -> Tensor:
-        """Output of the block before `end` for `x` as input of block `first`, both counted from 0."""
+        """Apply blocks `first` to `end` (exclusive, from 0) to `x`."""
         for block in self.blocks[first:end]:
             x = block(x)
         return x
 
     def head(self, x: Tensor) -> Tensor:
-        """Output of the last block (n, 64, 8, 8) -> logits (n, 10)."""
+        """Output of the last block (n, 64, 8, 8) -> logits (n, classes)."""
         logits: Tensor = self.linear(x.mean(dim=(2, 3)))
         return logits
 
@@ -149,14 +148,14 @@ def normalise(images: Tensor, normalisation: Normalisation, dtype: torch.dtype =
 
 @lru_cache(maxsize=16)
 def _mean_and_scale(normalisation: Normalisation, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Kept on the device: to bring them there with every batch would hold up a GPU, and cannot be in a recording."""
+    """Cached on the device: a copy per batch would stall a GPU and cannot be captured in a CUDA graph."""
     with torch.inference_mode(False):
         mean = torch.tensor(normalisation.mean, device=device).view(1, 3, 1, 1) * 255
         return mean, 1 / (torch.tensor(normalisation.std, device=device).view(1, 3, 1, 1) * 255)
 
 
 def initialise(model: ResNet20, generator: torch.Generator) -> None:
-    """Fill a new network's weights in place: Kaiming normal (He et al. 2015b), batch norm at one and zero."""
+    """Draw the weights in place: Kaiming normal (He et al. 2015, Delving Deep into Rectifiers), zero bias."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, generator=generator)

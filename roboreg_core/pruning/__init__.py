@@ -1,1 +1,1 @@
-"""From filters to clusters to a smaller network."""
+"""Structured pruning: filter selection, merging and least-squares reconstruction."""

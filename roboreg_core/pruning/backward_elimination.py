@@ -1,6 +1,6 @@
-"""Which channels of a convolution to keep, so that what is solved from them errs least.
+"""Choice of the input channels of a convolution whose least-squares fit has the lowest error.
 
-Unknowns are ordered and regularised as in `least_squares`; nothing here looks at an image.
+Backward elimination, then exchanges of single channels, both on the normal equations of `least_squares`.
 """
 
 from __future__ import annotations
@@ -10,147 +10,142 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from roboreg_core.pruning.least_squares import TAPS, Moments, channel_rows, inverse_of, regularised
+from roboreg_core.pruning.least_squares import TAPS, Moments, channel_rows, inverse, normal_equations
 
-# A channel that may not be dropped costs this much.
-NEVER = float("inf")
-# Exchanges are tried with so many candidates a round; most rounds end at the first.
+# Candidates per round of exchanges; most rounds end at the first.
 CANDIDATES = 3
-# Shares of the error: less is rounding.
+# Smallest gain of an exchange as a share of the error; less is rounding.
 SMALLEST_GAIN = 1e-9
 
 
-def eliminate(of: Moments, start: Tensor, k: int, labels: Tensor | None = None) -> Tensor:
-    """The `k` channels that stay when, one at a time, the cheapest one leaves and the others are fitted again.
-
-    Optimal brain surgeon (Hassibi and Stork 1993) with whole channels in place of weights.
-
-    Args:
-        of: moments of all channels.
-        start: weights before, (n_inputs + 1, n_targets), what ridge pulls towards.
-        k: how many stay.
-        labels: (n_channels,); where given, the last channel of a cluster never leaves.
-
-    Returns:
-        int (k,), ascending.
-    """
-    return BackwardElimination(of, start, labels).down_to(k)
-
-
 class BackwardElimination:
-    """What `eliminate` does, step by step: for another `k` it goes on from where it was."""
+    """Drop the channel whose removal raises the refitted error least, one after the other.
 
-    def __init__(self, of: Moments, start: Tensor, labels: Tensor | None = None) -> None:
-        """Begin with all channels; see `eliminate` for the arguments."""
-        regular, right = regularised(of, start)
-        self._inverse = inverse_of(regular)
+    Optimal brain surgeon (Hassibi and Stork 1993) with whole channels in place of single weights. The state is kept, so
+    a smaller `k` continues from a larger one.
+    """
+
+    def __init__(self, given: Moments, prior: Tensor, labels: Tensor | None = None) -> None:
+        """Start from all channels.
+
+        Args:
+            given: moments of all channels.
+            prior: weights that the ridge penalty pulls towards, (n_inputs + 1, n_targets).
+            labels: cluster of each channel, int (n_channels,); if given, the last channel of a cluster is kept.
+        """
+        matrix, right = normal_equations(given, prior)
+        self._inverse = inverse(matrix)
         self._weights = self._inverse @ right
-        self._n = (len(regular) - 1) // TAPS
+        self._n = (len(matrix) - 1) // TAPS
         self._rows = channel_rows(torch.arange(self._n)).view(self._n, TAPS)
         self._labels = labels
-        self._left: list[int] = []
+        self._dropped: list[int] = []
 
     def down_to(self, k: int) -> Tensor:
-        """The `k` channels that stay, ascending."""
-        while len(self._left) < self._n - k:
-            self._step()
-        return self._staying(self._n - k)
+        """The `k` remaining channels, int (k,), ascending."""
+        while len(self._dropped) < self._n - k:
+            self._drop_one()
+        return self._remaining(self._n - k)
 
-    def _staying(self, steps: int) -> Tensor:
-        stays = torch.ones(self._n, dtype=torch.bool)
-        stays[self._left[:steps]] = False
-        return stays.nonzero().squeeze(1)
+    def _remaining(self, n_dropped: int) -> Tensor:
+        remains = torch.ones(self._n, dtype=torch.bool)
+        remains[self._dropped[:n_dropped]] = False
+        return remains.nonzero().squeeze(1)
 
-    def _step(self) -> None:
-        alive, labels = self._staying(len(self._left)), self._labels
-        rows = self._rows[alive]
-        costs = _costs(self._inverse[rows[:, :, None], rows[:, None, :]], self._weights[rows])
+    def _drop_one(self) -> None:
+        channels, labels = self._remaining(len(self._dropped)), self._labels
+        rows = self._rows[channels]
+        costs = _removal_costs(self._inverse[rows[:, :, None], rows[:, None, :]], self._weights[rows])
         if labels is not None:
-            costs[torch.bincount(labels[alive], minlength=int(labels.max()) + 1)[labels[alive]] == 1] = NEVER
-        leaves = alive[costs.argmin()]
-        gone = self._rows[leaves]
-        columns = self._inverse[:, gone]
-        update = torch.linalg.solve(columns[gone], columns.T)
-        self._weights.addmm_(update.T, self._weights[gone], alpha=-1)
+            costs[torch.bincount(labels[channels], minlength=int(labels.max()) + 1)[labels[channels]] == 1] = torch.inf
+        dropped = channels[costs.argmin()]
+        rows = self._rows[dropped]
+        columns = self._inverse[:, rows]
+        update = torch.linalg.solve(columns[rows], columns.T)
+        self._weights.addmm_(update.T, self._weights[rows], alpha=-1)
         self._inverse.addmm_(columns, update, alpha=-1)
-        self._left.append(int(leaves))
+        self._dropped.append(int(dropped))
 
 
 class KeptChannels(NamedTuple):
-    """Channels that stay, int (k,), ascending, and what is lost without each of the others.
+    """Kept channels, and the gain of keeping each of the others as well.
 
-    `regrets` (n,), float64: how much the error would fall were one channel more kept and all fitted again, as a share
-    of the targets' variance; 0 for the kept ones.
+    Attributes:
+        kept: int (k,), ascending.
+        marginal_gains: float64 (n,): decrease of the refitted error with one channel more, as a share of the targets'
+            variance; 0 for kept channels.
     """
 
     kept: Tensor
-    regrets: Tensor
+    marginal_gains: Tensor
 
 
-def exchange(of: Moments, start: Tensor, kept: Tensor) -> KeptChannels:
-    """Swap a kept channel for a dropped one as long as that lowers the error.
+def exchange(given: Moments, prior: Tensor, kept: Tensor) -> KeptChannels:
+    """Swap a kept channel for a dropped one while that lowers the error.
 
-    Elimination never takes a decision back; this does. See `eliminate` for the arguments; `kept` (k,).
+    Args:
+        given: as in `BackwardElimination`.
+        prior: as in `BackwardElimination`.
+        kept: channels to start from, int (k,).
     """
-    regular, right = regularised(of, start)
-    fit = _Fit(regular, right, kept.tolist())
-    # Every swap lowers the error, so this ends; the bound only limits the time.
+    matrix, right = normal_equations(given, prior)
+    fit = _SubsetFit(matrix, right, kept.tolist())
+    # Every swap lowers the error, so the loop ends; the bound only limits its time.
     for _ in range(fit.n):
-        better = fit.better()
+        better = fit.improving_swap()
         if better is None:
             break
-        fit = _Fit(regular, right, better)
-    regrets = torch.zeros(fit.n, dtype=torch.float64)
-    variance = float((of.energy - of.cross[-1].square()).sum())
-    regrets[torch.tensor(fit.others, dtype=torch.long)] = fit.gains.clamp_min(0) / max(variance, 1e-12)
-    return KeptChannels(kept=torch.tensor(sorted(fit.chosen)), regrets=regrets)
+        fit = _SubsetFit(matrix, right, better)
+    gains = torch.zeros(fit.n, dtype=torch.float64)
+    variance = float((given.energy - given.cross[-1].square()).sum())
+    gains[torch.tensor(fit.others, dtype=torch.long)] = fit.gains.clamp_min(0) / max(variance, 1e-12)
+    return KeptChannels(kept=torch.tensor(sorted(fit.kept)), marginal_gains=gains)
 
 
-class _Fit:
-    """The least-squares fit of some channels, and what each of the others would add to it.
+class _SubsetFit:
+    """Least-squares fit of some channels, and the decrease of its error with each of the other channels.
 
-    With one channel more, the inverse and the weights change by its nine columns alone (block inversion), so no matrix
-    is inverted anew for a candidate.
+    A candidate's decrease follows from the Schur complement of its nine unknowns, without another inversion of the
+    whole matrix.
     """
 
-    def __init__(self, regular: Tensor, right: Tensor, chosen: list[int]) -> None:
-        self.n = (len(regular) - 1) // TAPS
-        self.chosen = chosen
-        self.others = [channel for channel in range(self.n) if channel not in chosen]
-        have = torch.cat([channel_rows(torch.tensor(chosen)), torch.tensor([len(regular) - 1])])
-        inverse = inverse_of(regular[have][:, have])
-        self._weights = inverse @ right[have]
-        self._lowest = -float((self._weights * right[have]).sum())
-        kept = torch.arange(len(chosen) * TAPS).view(-1, TAPS)
-        self._own = inverse[kept[:, :, None], kept[:, None, :]]
+    def __init__(self, matrix: Tensor, right: Tensor, kept: list[int]) -> None:
+        self.n = (len(matrix) - 1) // TAPS
+        self.kept = kept
+        self.others = [channel for channel in range(self.n) if channel not in kept]
+        fitted = torch.cat([channel_rows(torch.tensor(kept)), torch.tensor([len(matrix) - 1])])
+        inverted = inverse(matrix[fitted][:, fitted])
+        self._weights = inverted @ right[fitted]
+        self._explained = float((self._weights * right[fitted]).sum())
+        blocks = torch.arange(len(kept) * TAPS).view(-1, TAPS)
+        self._diagonal_blocks = inverted[blocks[:, :, None], blocks[:, None, :]]
         rows = channel_rows(torch.tensor(self.others, dtype=torch.long)).view(len(self.others), TAPS)
-        beside = regular[have][:, rows.reshape(-1)]
-        across = (inverse @ beside).view(len(have), *rows.shape).transpose(0, 1)
-        beside = beside.view(len(have), *rows.shape).permute(1, 2, 0)
-        self._across = across
-        self._schur = regular[rows[:, :, None], rows[:, None, :]] - beside @ across
-        residual = right[rows] - beside @ self._weights
+        cross = matrix[fitted][:, rows.reshape(-1)]
+        projected = (inverted @ cross).view(len(fitted), *rows.shape).transpose(0, 1)
+        cross = cross.view(len(fitted), *rows.shape).permute(1, 2, 0)
+        self._projected = projected
+        self._schur = matrix[rows[:, :, None], rows[:, None, :]] - cross @ projected
+        residual = right[rows] - cross @ self._weights
         self._added = torch.linalg.solve(self._schur, residual)
         self.gains = (residual * self._added).sum((1, 2))
 
-    def better(self) -> list[int] | None:
+    def improving_swap(self) -> list[int] | None:
         """The channels after the first swap found that lowers the error."""
         for candidate in self.gains.argsort(descending=True, stable=True)[:CANDIDATES].tolist():
-            through = self._across[candidate][:-1].view(len(self.chosen), TAPS, TAPS)
-            own = self._own + through @ torch.linalg.inv(self._schur[candidate]) @ through.transpose(1, 2)
-            weights = self._weights[:-1].view(len(self.chosen), TAPS, -1) - through @ self._added[candidate]
-            costs = _costs(own, weights)
-            if float(self.gains[candidate] - costs.min()) > SMALLEST_GAIN * abs(self._lowest):
-                leaves = int(costs.argmin())
-                stay = [channel for place, channel in enumerate(self.chosen) if place != leaves]
-                return [*stay, self.others[candidate]]
+            projected = self._projected[candidate][:-1].view(len(self.kept), TAPS, TAPS)
+            blocks = self._diagonal_blocks + projected @ torch.linalg.inv(self._schur[candidate]) @ projected.mT
+            weights = self._weights[:-1].view(len(self.kept), TAPS, -1) - projected @ self._added[candidate]
+            costs = _removal_costs(blocks, weights)
+            if float(self.gains[candidate] - costs.min()) > SMALLEST_GAIN * abs(self._explained):
+                dropped = int(costs.argmin())
+                return [*self.kept[:dropped], *self.kept[dropped + 1 :], self.others[candidate]]
         return None
 
 
-def _costs(own: Tensor, weights: Tensor) -> Tensor:
-    """How much the error grows without each channel, (n,).
+def _removal_costs(blocks: Tensor, weights: Tensor) -> Tensor:
+    """Increase of the error without each channel, (n,): w' [H^-1]^-1 w for its block of H^-1 and its weights w.
 
-    `own` (n, 9, 9) are the channels' blocks of the inverse of the normal equations, `weights` (n, 9, n_targets).
+    `blocks` (n, 9, 9) are diagonal blocks of the inverse of the normal equations, `weights` (n, 9, n_targets).
     """
-    # Nine by nine: inverting them takes a third of the time of solving with as many right sides as there are targets.
-    return (weights * (torch.linalg.inv(own) @ weights)).sum((1, 2))
+    # Inverting 9 x 9 blocks takes a third of the time of solving for as many right-hand sides as targets.
+    return (weights * (torch.linalg.inv(blocks) @ weights)).sum((1, 2))

@@ -1,6 +1,6 @@
-"""A block where it is to be pruned: behind blocks that are pruned already, with all that is known whatever `k`.
+"""Pruning state of one block: inputs from the pruned blocks before it, targets from the dense network.
 
-What a site knows does not depend on `k`, so another `k` for the same block costs little more than a solve.
+Everything here is independent of `k` and cached, so another `k` for the same block costs little more than a solve.
 """
 
 from __future__ import annotations
@@ -17,191 +17,196 @@ from torch import Tensor
 
 from roboreg_core.models.resnet import BasicBlock
 from roboreg_core.pruning.backward_elimination import BackwardElimination
-from roboreg_core.pruning.block_tensors import BlockTensors, OutputBatchNorm
-from roboreg_core.pruning.calibration import DenseActivations, Parts
+from roboreg_core.pruning.block_tensors import BlockTensors, NormTensors
+from roboreg_core.pruning.calibration import ActivationBatches, DenseActivations
 from roboreg_core.pruning.features import ROWS, filter_rows
 from roboreg_core.pruning.filter_mixing import OutputPatches
-from roboreg_core.pruning.least_squares import Moments, channel_rows, moments
+from roboreg_core.pruning.least_squares import Moments, channel_rows, moments, to_unknowns
 from roboreg_core.pruning.methods import RESPONSES, Method
-from roboreg_core.pruning.patches import convolve, patches, values
+from roboreg_core.pruning.patches import convolve, patches, pixel_values
 from roboreg_core.pruning.refit import refit_conv1
 
-# Responses that are clustered, a channel: more change nothing.
+# Activations per channel that are clustered; more do not change the clusters.
 N_RESPONSES = 4_096
-# Channels of this size are kept to be mixed; larger ones are sooner computed again than written and read.
+# Channels up to this size are kept for mixing; larger ones are faster to compute again than to write and read.
 KEPT_BYTES = 2**26
 
 
-class _ChannelMoments(NamedTuple):
-    """Moments and patches of all channels, and the channels themselves where they are small enough to keep."""
+class ChannelStatistics(NamedTuple):
+    """Results of one pass over the calibration images.
 
-    everything: Moments
-    around: OutputPatches | None = None
-    channels: tuple[Tensor, ...] = ()
+    Attributes:
+        moments: of a block's channels after their ReLU (inputs) and the targets of conv2.
+        patches: inputs and targets of conv2 at a few pixels, if requested.
+        channels: channels before their ReLU, if requested.
+    """
+
+    moments: Moments
+    patches: OutputPatches | None = None
+    channels: ActivationBatches = ()
 
 
 @dataclass(frozen=True, eq=False)
 class BlockContext:
-    """A block of the network to be pruned, behind the blocks before it.
+    """A block of the network to be pruned, and its inputs and targets.
 
     Attributes:
         number: 1..9.
-        block: as it was.
+        block: before pruning.
         method, seed: how to prune.
-        inputs: what the pruned blocks before it answer to the calibration images, in parts; None without.
-        answers: what the dense network answers to them; None without.
-        mended: whether the blocks before it have changed, so that there is something to mend.
+        inputs: output of the pruned blocks before it on the calibration images; None without images.
+        dense: activations of the dense block on them; None without images.
+        upstream_changed: True if an earlier block computes another function than before.
     """
 
     number: int
     block: BasicBlock
     method: Method
     seed: int
-    inputs: Parts | None = None
-    answers: DenseActivations | None = None
-    mended: bool = False
+    inputs: ActivationBatches | None = None
+    dense: DenseActivations | None = None
+    upstream_changed: bool = False
 
     @cached_property
-    def inner(self) -> BlockTensors:
-        """The block's tensors as they were."""
+    def tensors(self) -> BlockTensors:
+        """The block's tensors before pruning."""
         return BlockTensors.of(self.block)
 
     @cached_property
-    def outer(self) -> OutputBatchNorm:
-        """The batch norm behind conv2 as it was."""
-        return OutputBatchNorm.of(self.block)
+    def output_norm(self) -> NormTensors:
+        """bn2 before pruning."""
+        return NormTensors.of(self.block.bn2)
 
     @property
     def refits(self) -> bool:
-        """True where convolutions are solved."""
+        """True if convolutions are reconstructed by least squares."""
         return "refit" in self.method.repair
 
     @cached_property
-    def straight(self) -> BlockTensors:
-        """The block with conv1 solved for the inputs that it really gets; as it was where these have not changed."""
-        if not (self.refits and self.mended):
-            return self.inner
+    def refitted_block(self) -> BlockTensors:
+        """The tensors with conv1 fitted to the dense channels on the pruned network's inputs, if those have changed."""
+        if not (self.refits and self.upstream_changed):
+            return self.tensors
         stride = self.block.conv1.stride[0]
-        of = moments((patches(x, answers.places, stride), answers.channels) for x, answers in self.parts())
-        return refit_conv1(self.inner, of.by_channel())
+        given = moments((patches(x, dense.pixels, stride), dense.channels) for x, dense in self._batches())
+        return refit_conv1(self.tensors, given.by_channel())
 
     @cached_property
-    def elimination(self) -> BackwardElimination:
-        """Which distinct filters leave one after the other; another `k` goes on from the one before."""
-        return BackwardElimination(*self.of_distinct)
-
-    @cached_property
-    def copies(self) -> Tensor:
-        """Int (width,): for each filter the first one that equals it."""
-        rows = filter_rows(self.inner).numpy()
+    def first_equal(self) -> Tensor:
+        """Index of the first filter equal to each filter, int (width,)."""
+        rows = filter_rows(self.tensors).numpy()
         _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
         return torch.from_numpy(first[inverse.reshape(-1)])
 
     @cached_property
-    def firsts(self) -> Tensor:
-        """Int (distinct,), ascending: the first filter of each kind."""
-        return self.copies.unique()
-
-    @property
-    def distinct(self) -> int:
-        """How many filters are different."""
-        return len(self.firsts)
+    def distinct_filters(self) -> Tensor:
+        """Indices of the first of each set of equal filters, ascending, int (n_distinct,)."""
+        return self.first_equal.unique()
 
     @cached_property
-    def of_distinct(self) -> tuple[Moments, Tensor]:
-        """Moments of distinct filters' channels, and conv2 as unknowns with equal filters' slices summed."""
-        # Equal filters' slices go into the first of them, the others are left zero.
-        conv2 = torch.zeros_like(self.straight.conv2).index_add_(1, self.copies, self.straight.conv2)
-        start, rows = self.outer.start(conv2), channel_rows(self.firsts)
-        return self.everything.take(rows), start[torch.cat([rows, torch.tensor([len(start) - 1])])]
-
-    def parts(self) -> Iterator[tuple[Tensor, DenseActivations]]:
-        """The inputs and the dense network's answers, a few images at a time."""
-        assert self.inputs is not None
-        assert self.answers is not None
-        start = 0
-        for x in self.inputs:
-            yield x, self.answers.take(slice(start, start + len(x)))
-            start += len(x)
-
-    @property
-    def everything(self) -> Moments:
-        """Moments of all channels and what is wanted of them."""
-        return self._seen.everything
-
-    def unmixed(self, kept: list[Tensor]) -> Moments:
-        """`everything` for a block that keeps all filters, without what mixing needs.
-
-        `kept` gets the channels before their ReLU, unless the moments are known already.
-        """
-        return self.everything if "_seen" in vars(self) else self.moments_of(self.straight, kept=kept)
-
-    @property
-    def around(self) -> OutputPatches:
-        """All channels around a few places; only where the method blends."""
-        around = self._seen.around
-        assert around is not None
-        return around
+    def distinct_problem(self) -> tuple[Moments, Tensor]:
+        """Moments of the distinct filters' channels, and conv2 with the slices of equal filters summed, as unknowns."""
+        conv2 = self.refitted_block.conv2
+        # The slices of equal filters are added to the first of them; the others stay zero.
+        summed = torch.zeros_like(conv2).index_add_(1, self.first_equal, conv2)
+        prior, rows = to_unknowns(*self.output_norm.fold(summed)), channel_rows(self.distinct_filters)
+        return self.channel_moments.take(rows), prior[torch.cat([rows, torch.tensor([len(prior) - 1])])]
 
     @cached_property
-    def _seen(self) -> _ChannelMoments:
-        """What needs all channels on all images, which are computed once."""
-        assert self.inputs is not None
+    def elimination(self) -> BackwardElimination:
+        """Backward elimination over the distinct filters, continued by each smaller `k`."""
+        return BackwardElimination(*self.distinct_problem)
+
+    @property
+    def channel_moments(self) -> Moments:
+        """Moments of all channels of `refitted_block` and the targets of conv2."""
+        return self._all_channels.moments
+
+    @property
+    def output_patches(self) -> OutputPatches:
+        """Inputs and targets of conv2 at a few pixels; only for methods that mix filters."""
+        found = self._all_channels.patches
+        assert found is not None
+        return found
+
+    @cached_property
+    def _all_channels(self) -> ChannelStatistics:
         if not self.method.rounds:
-            return _ChannelMoments(self.moments_of(self.straight))
-        parts: list[OutputPatches] = []
+            return self.statistics(self.refitted_block)
+        assert self.inputs is not None
         pixels = sum(x[:, 0].numel() for x in self.inputs) // self.block.conv1.stride[0] ** 2
-        small = 4 * self.straight.width * pixels <= KEPT_BYTES
-        kept: list[Tensor] | None = [] if small else None
-        of = self.moments_of(self.straight, around=parts, kept=kept)
-        return _ChannelMoments(of, OutputPatches.joined(parts), tuple(kept or ()))
+        small = 4 * self.refitted_block.width * pixels <= KEPT_BYTES
+        return self.statistics(self.refitted_block, keep_patches=True, keep_channels=small)
 
-    def moments_of_mixed(self, inner: BlockTensors, mixtures: Tensor, kept: list[Tensor]) -> Moments:
-        """`moments_of` the block `inner` whose filters are `mixtures` (k, width + 1) of all of them."""
-        known = self._seen.channels
+    def statistics_of_all(self) -> ChannelStatistics:
+        """`channel_moments`, and the channels if they are computed for them now."""
+        if "_all_channels" in vars(self):
+            return ChannelStatistics(self.channel_moments)
+        return self.statistics(self.refitted_block, keep_channels=True)
+
+    def statistics_of_mixed(self, tensors: BlockTensors, mixtures: Tensor) -> ChannelStatistics:
+        """`statistics` with channels of the block `tensors`, whose filters are `mixtures` (k, width + 1) of all."""
+        known = self._all_channels.channels
         if not known:
-            return self.moments_of(inner, kept=kept)
-        device = known[0].device
-        weight, bias = mixtures[:, :-1, None, None].to(device), mixtures[:, -1].to(device)
-        return self.moments_of(inner, kept=kept, known=(F.conv2d(channels, weight, bias) for channels in known))
+            return self.statistics(tensors, keep_channels=True)
+        weight, bias = mixtures[:, :-1, None, None].to(known[0].device), mixtures[:, -1].to(known[0].device)
+        mixed = (F.conv2d(channels, weight, bias) for channels in known)
+        return self.statistics(tensors, keep_channels=True, channels=mixed)
 
-    def moments_of(
+    def statistics(
         self,
-        inner: BlockTensors,
+        tensors: BlockTensors,
         *,
-        around: list[OutputPatches] | None = None,
-        kept: list[Tensor] | None = None,
-        known: Iterator[Tensor] | None = None,
-    ) -> Moments:
-        """Moments of the channels of `inner` and what is wanted of them.
+        keep_patches: bool = False,
+        keep_channels: bool = False,
+        channels: Iterator[Tensor] | None = None,
+    ) -> ChannelStatistics:
+        """Statistics of the block with other tensors.
 
-        Where they are given, `around` and `kept` get what is around a few places, and the channels before their ReLU;
-        `known` are these channels where they need not be computed.
+        Args:
+            tensors: give the channels.
+            keep_patches: also return patches.
+            keep_channels: also return channels.
+            channels: the channels before their ReLU, batch by batch, if they are known.
         """
-        weight, bias = inner.folded()
+        kept_patches: list[OutputPatches] = []
+        kept_channels: list[Tensor] = []
+        weight, bias = tensors.folded()
         stride = self.block.conv1.stride[0]
 
-        def part(x: Tensor, answers: DenseActivations) -> tuple[Tensor, Tensor]:
-            channels = convolve(x, weight, bias, stride) if known is None else next(known)
-            if kept is not None:
-                kept.append(channels)
-            rows = patches(channels, answers.places)
-            wanted = answers.outputs - values(self.block.shortcut(x), answers.places)
-            if around is not None:
-                some = answers.places[:, : self.method.places]
-                inside = patches(torch.ones_like(channels[:, :1]), some)
-                seen, aim = (part.view(*answers.places.shape, -1)[:, : some.shape[1]] for part in (rows, wanted))
-                around.append(OutputPatches.of(seen.flatten(0, 1), inside, aim.flatten(0, 1)))
-            return rows.relu_(), wanted
+        def batch(x: Tensor, dense: DenseActivations) -> tuple[Tensor, Tensor]:
+            before = convolve(x, weight, bias, stride) if channels is None else next(channels)
+            if keep_channels:
+                kept_channels.append(before)
+            rows = patches(before, dense.pixels)
+            targets = dense.outputs - pixel_values(self.block.shortcut(x), dense.pixels)
+            if keep_patches:
+                few = dense.pixels[:, : self.method.pixels_per_image]
+                inside = patches(torch.ones_like(before[:, :1]), few)
+                some_rows, some_targets = (
+                    part.view(*dense.pixels.shape, -1)[:, : few.shape[1]].flatten(0, 1) for part in (rows, targets)
+                )
+                kept_patches.append(OutputPatches.of(some_rows, inside, some_targets))
+            return rows.relu_(), targets
 
-        return moments(part(x, answers) for x, answers in self.parts()).by_channel()
+        found = moments(batch(x, dense) for x, dense in self._batches()).by_channel()
+        joined = OutputPatches.concatenate(kept_patches) if keep_patches else None
+        return ChannelStatistics(found, joined, tuple(kept_channels))
 
     @cached_property
-    def rows(self) -> Tensor:
-        """What is clustered, (width, n_features)."""
+    def feature_rows(self) -> Tensor:
+        """Features by which filters are clustered, (width, n_features)."""
         responses = torch.empty(0)
         if self.method.features == RESPONSES:
-            assert self.answers is not None
-            channels = self.answers.channels
+            assert self.dense is not None
+            channels = self.dense.channels
             responses = channels[:: max(1, len(channels) // N_RESPONSES)].relu().T.cpu()
-        return ROWS[self.method.features](self.inner, responses)
+        return ROWS[self.method.features](self.tensors, responses)
+
+    def _batches(self) -> Iterator[tuple[Tensor, DenseActivations]]:
+        assert self.inputs is not None
+        assert self.dense is not None
+        start = 0
+        for x in self.inputs:
+            yield x, self.dense.take(slice(start, start + len(x)))
+            start += len(x)

@@ -1,4 +1,4 @@
-"""Groups a block's filters by one feature row a filter: k-means, or Ward's linkage cut at `k`."""
+"""Clustering of a block's filters by k-means, or by Ward's linkage cut at `k`."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from sklearn.cluster import KMeans
 
 from roboreg_core.errors import SpecError
 
-# Starts of k-means; the best one counts. Ten make the result depend little on the seed.
+# k-means restarts; with ten the result hardly depends on the seed.
 STARTS = 10
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Clusters:
-    """Which cluster each filter is in.
+    """Clusters of filters.
 
     Attributes:
         labels: int (n_filters,), clusters numbered from 0 in the order of their first filter.
-        count: how many clusters there are; fewer than asked for where fewer filters are distinct.
-        distinct: how many different feature rows there are.
+        count: number of clusters; fewer than requested if fewer filters are distinct.
+        distinct: number of distinct feature rows.
     """
 
     labels: np.ndarray
@@ -32,16 +32,16 @@ class Clusters:
 
 
 def cluster(features: np.ndarray, k: int, seed: int, how: str = "kmeans") -> Clusters:
-    """Group filters into at most `k` clusters.
+    """Group filters into at most `k` clusters, independently of the order of the filters.
 
     Args:
         features: (n_filters, n_features), finite.
-        k: 1..n_filters. As many as there are filters keeps each by itself, duplicates too.
-        seed: of k-means. The order of the filters does not matter.
-        how: `kmeans` or `ward`, see `CLUSTERINGS`.
+        k: 1..n_filters; with n_filters each filter is a cluster, duplicates too.
+        seed: of k-means.
+        how: a key of `CLUSTERINGS`.
 
     Raises:
-        SpecError: where `k` is out of bounds or a feature is not finite.
+        SpecError: `k` is out of bounds, or a feature is not finite.
     """
     n = len(features)
     if not 1 <= k <= n:
@@ -55,7 +55,7 @@ def cluster(features: np.ndarray, k: int, seed: int, how: str = "kmeans") -> Clu
     elif len(rows) <= k:
         labels = inverse
     else:
-        # Sorted and weighted distinct rows: neither the order of filters nor a copy of one steers the random starts.
+        # Sorted, weighted distinct rows: neither the order of filters nor duplicates affect the random starts.
         labels = CLUSTERINGS[how](rows, np.bincount(inverse), k, seed)[inverse]
     labels = _in_order(labels)
     return Clusters(labels=labels, count=int(labels.max()) + 1, distinct=len(rows))
@@ -66,19 +66,19 @@ def _kmeans(rows: np.ndarray, weights: np.ndarray, k: int, seed: int) -> np.ndar
 
 
 def _ward(rows: np.ndarray, weights: np.ndarray, k: int, _: int) -> np.ndarray:
-    # Copies are merged at height zero first, so that each counts: one more cluster splits exactly one of those before.
+    # Duplicates merge at height zero, so every filter has its weight, and k + 1 clusters split one of k clusters.
     copies = np.repeat(np.arange(len(rows)), weights)
     points = rows[copies].astype(np.float64)
-    labels = cut_tree(_dendrogram(points.tobytes(), points.shape[1]), n_clusters=[k])[:, 0]
+    labels = cut_tree(_linkage(points.tobytes(), points.shape[1]), n_clusters=[k])[:, 0]
     return labels[np.searchsorted(copies, np.arange(len(rows)))]
 
 
 @lru_cache(maxsize=32)
-def _dendrogram(points: bytes, width: int) -> np.ndarray:
-    """Ward's linkage of float64 rows; kept for the blocks of the last networks, whatever `k`."""
-    tree = ward(np.frombuffer(points).reshape(-1, width))
-    tree.setflags(write=False)
-    return tree
+def _linkage(points: bytes, width: int) -> np.ndarray:
+    """Ward's linkage of float64 rows of length `width`; cached because it is the same for every `k`."""
+    linkage = ward(np.frombuffer(points).reshape(-1, width))
+    linkage.setflags(write=False)
+    return linkage
 
 
 CLUSTERINGS: dict[str, Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]] = {"kmeans": _kmeans, "ward": _ward}

@@ -1,4 +1,4 @@
-"""What of a filter is clustered: one row of numbers a filter, from its weights or from what it answers to images."""
+"""Feature vectors by which a block's filters are clustered."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from torch import Tensor
 from roboreg_core.pruning.block_tensors import BlockTensors
 
 
-def raw_rows(inner: BlockTensors) -> Tensor:
+def raw_rows(tensors: BlockTensors) -> Tensor:
     """conv1's weights, (width, 9 * inputs): the source project's features."""
-    return inner.conv1.flatten(1)
+    return tensors.conv1.flatten(1)
 
 
-def filter_rows(inner: BlockTensors) -> Tensor:
-    """All that makes a channel what it is: conv1's weights with gamma and beta beside them, (width, 9 * inputs + 2).
+def filter_rows(tensors: BlockTensors) -> Tensor:
+    """conv1's weights, gamma and beta, (width, 9 * inputs + 2).
 
-    Two filters of a block with equal rows give equal channels on every image: their statistics are then equal too.
+    Filters of a block with equal rows have equal running statistics, and so equal channels on every image.
     """
-    return torch.cat([raw_rows(inner), inner.gamma[:, None], inner.beta[:, None]], dim=1)
+    return torch.cat([raw_rows(tensors), tensors.norm.gamma[:, None], tensors.norm.beta[:, None]], dim=1)
 
 
-def folded_rows(inner: BlockTensors) -> Tensor:
-    """conv1's weights and bias with batch norm folded into them, (width, 9 * inputs + 1)."""
-    weight, bias = inner.folded()
+def folded_rows(tensors: BlockTensors) -> Tensor:
+    """conv1's weights and bias with bn1 folded in, (width, 9 * inputs + 1)."""
+    weight, bias = tensors.folded()
     return torch.cat([weight.flatten(1), bias[:, None]], dim=1)
 
 
-def joint_rows(inner: BlockTensors) -> Tensor:
-    """What a channel sees and what is made of it: conv1's row beside conv2's slice, each scaled to length one."""
-    reads = inner.conv2.transpose(0, 1).flatten(1)
-    return torch.cat([_unit(raw_rows(inner)), _unit(reads)], dim=1)
+def joint_rows(tensors: BlockTensors) -> Tensor:
+    """conv1's weights and the conv2 slice that reads the channel, each scaled to unit length."""
+    slices = tensors.conv2.transpose(0, 1).flatten(1)
+    return torch.cat([_unit(raw_rows(tensors)), _unit(slices)], dim=1)
 
 
 def response_rows(responses: Tensor) -> Tensor:
-    """A channel's responses, centred and scaled to length one: their distance says how correlated they are."""
+    """Activations of each channel, centred and scaled to unit length: squared distances are 2 - 2 * correlation."""
     return _unit(responses - responses.mean(1, keepdim=True))
 
 
@@ -44,11 +44,11 @@ def _unit(rows: Tensor) -> Tensor:
     return rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12)
 
 
-# From a block's tensors and its channels' responses (width, n) to (width, n_features).
+# Functions of a block's tensors and its channels' activations (width, n); they return (width, n_features).
 ROWS: dict[str, Callable[[BlockTensors, Tensor], Tensor]] = {
-    "raw": lambda inner, _: raw_rows(inner),
-    "filter": lambda inner, _: filter_rows(inner),
-    "folded": lambda inner, _: folded_rows(inner),
-    "joint": lambda inner, _: joint_rows(inner),
+    "raw": lambda tensors, _: raw_rows(tensors),
+    "filter": lambda tensors, _: filter_rows(tensors),
+    "folded": lambda tensors, _: folded_rows(tensors),
+    "joint": lambda tensors, _: joint_rows(tensors),
     "responses": lambda _, responses: response_rows(responses),
 }

@@ -1,4 +1,4 @@
-"""Which filters of a block stay, and what becomes of the others."""
+"""Selection of the filters that a block keeps, and of the cluster that each filter belongs to."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from roboreg_core.pruning.backward_elimination import eliminate, exchange
+from roboreg_core.pruning.backward_elimination import BackwardElimination, exchange
 from roboreg_core.pruning.block_context import BlockContext
 from roboreg_core.pruning.clustering import cluster
-from roboreg_core.pruning.criteria import SCORES, best, best_of_each, medoids
+from roboreg_core.pruning.criteria import SCORES, medoids, top_k, top_of_each
+from roboreg_core.pruning.least_squares import to_unknowns
 from roboreg_core.pruning.methods import NO_CLUSTERS, Method
 from roboreg_core.seeding import derive, torch_generator
 
 
 class FilterSelection(NamedTuple):
-    """What `choose` found.
+    """Result of `select_filters`.
 
     Attributes:
-        labels: int (width,), for each filter the one after that it goes into; -1 where it is dropped.
-        kept: int (n_kept,), which filters stay; None where means of clusters do.
-        distinct: how many different filters there are.
+        labels: index after pruning of the filter that each filter becomes or joins, int (width,); -1 if dropped.
+        kept: indices of the kept filters, int (n_kept,); None if cluster means replace them.
+        distinct: number of distinct filters.
         losses: see `BlockReport.losses`.
     """
 
@@ -31,64 +32,64 @@ class FilterSelection(NamedTuple):
     losses: tuple[float, ...] = ()
 
 
-def choose(site: BlockContext, k: int) -> FilterSelection:
-    """Which filters of a block stay where at most `k` may."""
-    width, method = site.inner.width, site.method
+def select_filters(context: BlockContext, k: int) -> FilterSelection:
+    """Select at most `k` filters of a block by its method."""
+    width, method = context.tensors.width, context.method
     if k == width:
-        return FilterSelection(torch.arange(width), torch.arange(width), site.distinct)
+        return FilterSelection(torch.arange(width), torch.arange(width), len(context.distinct_filters))
     if method.clusters == NO_CLUSTERS:
-        return _by_loss(site, k) if method.keep == "loss" else _by_score(site, k)
-    found = cluster(site.rows.numpy(), k, derive(site.seed, "cluster", site.number), method.clusters)
+        return _by_reconstruction_error(context, k) if method.keep == "loss" else _by_score(context, k)
+    found = cluster(context.feature_rows.numpy(), k, derive(context.seed, "cluster", context.number), method.clusters)
     labels = torch.from_numpy(found.labels)
     if method.keep in ("centroid", "average"):
         return FilterSelection(labels, None, found.distinct)
     if method.keep == "medoid":
-        kept = medoids(site.rows.double(), labels)
+        kept = medoids(context.feature_rows.double(), labels)
     elif method.keep == "loss":
-        start = site.outer.start(site.straight.conv2)
-        alive = eliminate(site.everything, start, found.count, labels)
-        # In the order of the labels, which number the clusters by their first filter.
-        kept = alive[labels[alive].argsort()]
+        prior = to_unknowns(*context.output_norm.fold(context.refitted_block.conv2))
+        remaining = BackwardElimination(context.channel_moments, prior, labels).down_to(found.count)
+        kept = remaining[labels[remaining].argsort()]
     else:
-        kept = best_of_each(_scores(site), labels)
+        kept = top_of_each(_scores(context), labels)
     return FilterSelection(labels, kept, found.distinct)
 
 
-def _by_loss(site: BlockContext, k: int) -> FilterSelection:
-    """Of equal filters only the first may stay; a copy goes with its original."""
-    firsts, losses = site.firsts, torch.zeros(site.inner.width, dtype=torch.float64)
-    kept = firsts
-    if len(firsts) > k:
-        selection = exchange(*site.of_distinct, site.elimination.down_to(k))
-        kept, losses[firsts] = firsts[selection.kept], selection.regrets
-    return FilterSelection(_numbered(site, kept)[site.copies], kept, site.distinct, tuple(losses.tolist()))
+def _by_reconstruction_error(context: BlockContext, k: int) -> FilterSelection:
+    """Backward elimination and exchanges over distinct filters; duplicates share the fate of the first."""
+    distinct, losses = context.distinct_filters, torch.zeros(context.tensors.width, dtype=torch.float64)
+    kept = distinct
+    if len(distinct) > k:
+        selection = exchange(*context.distinct_problem, context.elimination.down_to(k))
+        kept, losses[distinct] = distinct[selection.kept], selection.marginal_gains
+    labels = _number(context, kept)[context.first_equal]
+    return FilterSelection(labels, kept, len(distinct), tuple(losses.tolist()))
 
 
-def _by_score(site: BlockContext, k: int) -> FilterSelection:
-    kept = best(_scores(site), k)
-    return FilterSelection(_numbered(site, kept), kept, site.distinct)
+def _by_score(context: BlockContext, k: int) -> FilterSelection:
+    kept = top_k(_scores(context), k)
+    return FilterSelection(_number(context, kept), kept, len(context.distinct_filters))
 
 
-def _numbered(site: BlockContext, kept: Tensor) -> Tensor:
-    """Labels that number the kept filters and drop all others."""
-    labels = torch.full((site.inner.width,), -1)
+def _number(context: BlockContext, kept: Tensor) -> Tensor:
+    """Labels that number the kept filters; -1 for all others."""
+    labels = torch.full((context.tensors.width,), -1)
     labels[kept] = torch.arange(len(kept))
     return labels
 
 
-def is_exact(site: BlockContext, labels: Tensor) -> bool:
-    """True where only equal filters went together, and conv2's slices were summed."""
-    pairs = torch.stack([labels, site.copies]).unique(dim=1)
-    alone = bool((labels >= 0).all()) and pairs.shape[1] == int(labels.max()) + 1
-    return alone and sums_slices(site.method)
+def is_exact(context: BlockContext, labels: Tensor) -> bool:
+    """True if only equal filters are merged and their slices are summed, so that the block's function is unchanged."""
+    pairs = torch.stack([labels, context.first_equal]).unique(dim=1)
+    only_equal = bool((labels >= 0).all()) and pairs.shape[1] == int(labels.max()) + 1
+    return only_equal and sums_slices(context.method)
 
 
 def sums_slices(method: Method) -> bool:
-    """Whether conv2's slices of filters that go together are summed."""
-    # Filters that are equal are one filter to the least-squares choice, whatever else is repaired.
+    """True if conv2's slices of merged filters are summed."""
+    # The selection by reconstruction error always treats equal filters as one.
     return "sum" in method.repair or (method.clusters == NO_CLUSTERS and method.keep == "loss")
 
 
-def _scores(site: BlockContext) -> Tensor:
-    generator = torch_generator(site.seed, "score", site.number)
-    return SCORES[site.method.keep](site.inner, generator)
+def _scores(context: BlockContext) -> Tensor:
+    generator = torch_generator(context.seed, "score", context.number)
+    return SCORES[context.method.keep](context.tensors, generator)

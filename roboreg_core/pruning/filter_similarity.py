@@ -1,6 +1,6 @@
-"""A block's filters looked at: how alike they are, the tree of their likeness, and how they look as pictures.
+"""Similarity of a block's filters: correlations, Ward's dendrogram, and filters as pictures.
 
-Computed from the dense weights alone, so it takes milliseconds; what images would be needed for is left out.
+Computed in milliseconds from the dense weights, without images.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.block_tensors import BlockTensors
-from roboreg_core.pruning.criteria import SCORES, best_of_each, medoids
+from roboreg_core.pruning.criteria import SCORES, medoids, top_of_each
 from roboreg_core.pruning.features import ROWS
 from roboreg_core.pruning.methods import NO_CLUSTERS, RESPONSES, Method
 from roboreg_core.seeding import torch_generator
@@ -23,13 +23,13 @@ from roboreg_core.seeding import torch_generator
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WardTree:
-    """Ward's linkage of a block's filters: `n - 1` merges, the cheapest first.
+    """Ward's linkage of a block's n filters.
 
     Attributes:
-        merges: scipy's linkage matrix (n - 1, 4); leaves are filters, node `n + i` is made by merge `i`.
-        order: int (n,), the filters from left to right so that no branches cross and neighbours are alike.
-        lost: (n - 1,), what each merge loses: the share of the filters' variance about their mean that is given up when
-            both groups are replaced by their mean. The shares of all merges add up to one.
+        merges: scipy's linkage matrix (n - 1, 4); leaves are filters, merge `i` makes node `n + i`.
+        order: leaves from left to right in optimal leaf ordering, int (n,).
+        lost: share of the filters' variance that each merge removes by replacing both groups by their mean, (n - 1,);
+            the sum is 1.
     """
 
     merges: np.ndarray
@@ -37,7 +37,7 @@ class WardTree:
     lost: np.ndarray
 
     def members(self, node: int) -> list[int]:
-        """The filters below a node, ascending."""
+        """Filters below a node, ascending."""
         n = len(self.order)
         if node < n:
             return [node]
@@ -46,17 +46,17 @@ class WardTree:
 
 
 def rows_of(model: ResNet20, block: int, method: Method) -> tuple[np.ndarray, str]:
-    """One row a filter, float64 (n_filters, n_features), and the name of these features.
+    """Features of a block's filters, float64 (n_filters, n_features), and their key in `FEATURES`.
 
-    The features that the method clusters; conv1's raw weights where it clusters none, or clusters responses to images.
+    The method's features, or `raw` if it clusters none or clusters activations on images.
     """
-    looked_at = method.features if method.clusters != NO_CLUSTERS and method.features != RESPONSES else "raw"
-    rows = ROWS[looked_at](BlockTensors.of(model.blocks[block - 1]), torch.empty(0))
-    return rows.double().numpy(), looked_at
+    features = method.features if method.clusters != NO_CLUSTERS and method.features != RESPONSES else "raw"
+    rows = ROWS[features](BlockTensors.of(model.blocks[block - 1]), torch.empty(0))
+    return rows.double().numpy(), features
 
 
 def correlations(rows: np.ndarray) -> np.ndarray:
-    """Pearson correlation of each two rows, (n, n); 0 where one is constant, 1 on the diagonal."""
+    """Pearson correlations of rows, (n, n); 0 for constant rows, 1 on the diagonal."""
     centred = rows - rows.mean(1, keepdims=True)
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
     matrix = np.clip(unit @ unit.T, -1.0, 1.0)
@@ -65,18 +65,24 @@ def correlations(rows: np.ndarray) -> np.ndarray:
 
 
 def tree(rows: np.ndarray) -> WardTree:
-    """Ward's linkage of rows (n, n_features), n at least 2."""
+    """Ward's linkage of `rows` (n, n_features), n at least 2."""
     merges = optimal_leaf_ordering(ward(rows), rows)
-    # Ward's height squared is twice what the merge adds to the sum of squares about the groups' means.
+    # Half the squared height is the increase of the within-cluster sum of squares.
     added = merges[:, 2] ** 2 / 2
     return WardTree(merges=merges, order=leaves_list(merges), lost=added / max(added.sum(), 1e-300))
 
 
 def stays(model: ResNet20, block: int, method: Method, labels: np.ndarray, seed: int) -> np.ndarray | None:
-    """Bool (n_filters,), which filters are kept as they are; None where only images could tell.
+    """Filters that pruning kept unchanged, bool (n_filters,); None if that depends on images.
 
-    `labels` are those of `BlockReport`. Means of clusters keep the filters that are alone in theirs; without clusters
-    equal filters go together, and the first of them stays.
+    With cluster means these are the filters alone in their cluster; without clusters, the first of equal filters.
+
+    Args:
+        model: the dense network.
+        block: 1..9.
+        method: of the pruning.
+        labels: as in `BlockReport`, int (n_filters,).
+        seed: of the pruning.
     """
     found = torch.from_numpy(labels)
     count = int(labels.max()) + 1
@@ -88,23 +94,22 @@ def stays(model: ResNet20, block: int, method: Method, labels: np.ndarray, seed:
         return np.asarray(alone)
     if method.keep == "loss" or method.features == RESPONSES:
         return None
-    inner = BlockTensors.of(model.blocks[block - 1])
-    rows = ROWS[method.features](inner, torch.empty(0))
+    tensors = BlockTensors.of(model.blocks[block - 1])
+    rows = ROWS[method.features](tensors, torch.empty(0))
     scores = SCORES.get(method.keep)
     generator = torch_generator(seed, "score", block)
-    kept = medoids(rows.double(), found) if scores is None else best_of_each(scores(inner, generator), found)
+    kept = medoids(rows.double(), found) if scores is None else top_of_each(scores(tensors, generator), found)
     return np.isin(np.arange(len(labels)), kept.numpy())
 
 
 def pictures(model: ResNet20, block: int) -> np.ndarray:
-    """Each filter as a picture, uint8 (n_filters, height, width, 3), mid grey for a weight of zero.
+    """Filters as RGB pictures, uint8 (n_filters, height, width, 3); zero is mid grey, the largest weight full scale.
 
-    Block 1's filters read the stem's 16 channels, not colours. They are drawn 5 x 5 over RGB as the stem and the filter
-    act together where every ReLU between them is open. Later filters are drawn as a square of their 3 x 3 kernels, one
-    an input channel. The scale is the block's largest weight.
+    Filters of block 1 are convolved with the stem, as if no ReLU were between them, to 5 x 5 kernels over RGB. Filters
+    of later blocks are shown as a square of their 3 x 3 kernels, one per input channel, in grey.
     """
-    inner = BlockTensors.of(model.blocks[block - 1])
-    tiles = _over_rgb(model, inner.conv1) if block == 1 else _kernels(inner.conv1)
+    tensors = BlockTensors.of(model.blocks[block - 1])
+    tiles = _over_rgb(model, tensors.conv1) if block == 1 else _kernels(tensors.conv1)
     scaled = 127.5 + 127.5 * tiles / tiles.abs().max().clamp_min(1e-12)
     return scaled.round().clamp(0, 255).to(torch.uint8).numpy()
 
@@ -115,15 +120,15 @@ def _over_rgb(model: ResNet20, conv1: Tensor) -> Tensor:
     assert norm.running_var is not None
     stem = model.conv1.weight * (norm.weight / torch.sqrt(norm.running_var + norm.eps)).view(-1, 1, 1, 1)
     std = torch.tensor(model.normalisation.std).view(1, 3, 1, 1)
-    # Filters that follow each other are one filter: the full convolution of their kernels.
-    both = F.conv_transpose2d(conv1, stem / std)
-    return both.permute(0, 2, 3, 1)
+    # Two successive convolutions are one with the full convolution of their kernels.
+    composed = F.conv_transpose2d(conv1, stem / std)
+    return composed.permute(0, 2, 3, 1)
 
 
 def _kernels(conv1: Tensor) -> Tensor:
     n, inputs = conv1.shape[:2]
-    across = int(np.ceil(np.sqrt(inputs)))
+    side = int(np.ceil(np.sqrt(inputs)))
     padded = F.pad(conv1, (0, 1, 0, 1, 0, 0, 0, 0))
-    padded = torch.cat([padded, padded.new_zeros(n, across * across - inputs, 4, 4)], 1)
-    square = padded.view(n, across, across, 4, 4).transpose(2, 3).reshape(n, across * 4, across * 4)
+    padded = torch.cat([padded, padded.new_zeros(n, side * side - inputs, 4, 4)], 1)
+    square = padded.view(n, side, side, 4, 4).transpose(2, 3).reshape(n, side * 4, side * 4)
     return square[:, :-1, :-1, None].expand(-1, -1, -1, 3)

@@ -1,7 +1,8 @@
-"""Ridge least squares over the channels of a convolution: the weights that fit best.
+"""Ridge regression over the channels of a 3x3 convolution, from second moments of its inputs and targets.
 
-Everything is computed from second moments, so that another choice of channels costs a solve and no pass over images.
-Unknowns are ordered as `weight.flatten(1)` orders them, channel by channel, with one constant at the end.
+With the moments, another set of channels costs a solve and no pass over images (compare He et al. 2017, Channel
+Pruning, and Luo et al. 2017, ThiNet). Unknowns are ordered like `weight.flatten(1)`, channel by channel, then the
+intercept.
 """
 
 from __future__ import annotations
@@ -13,22 +14,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Taps of a 3x3 convolution: unknowns a channel.
+# Taps of a 3x3 convolution: unknowns per channel.
 TAPS = 9
-# Added to the diagonal of the Gram matrix, as a share of its mean: what is not determined stays where it was.
+# Ridge penalty as a share of the mean of the Gram matrix's diagonal.
 RIDGE = 1e-4
-# A Gram matrix is symmetric: computed in so many bands, each from its diagonal on, two fifths of the work fall away.
+# Bands in which a Gram matrix is computed; with six its symmetry saves two fifths of the work.
 BANDS = 6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Moments:
-    """Second moments of inputs with a constant at their end, and of targets, as means over samples, in float64.
+    """Second moments of inputs (with an intercept last) and targets, as float64 means over samples.
 
     Attributes:
-        gram: (n_inputs + 1, n_inputs + 1).
-        cross: (n_inputs + 1, n_targets).
-        energy: (n_targets,), mean squares of the targets.
+        gram: X'X / n, (n_inputs + 1, n_inputs + 1).
+        cross: X'Y / n, (n_inputs + 1, n_targets).
+        energy: mean squares of the targets, (n_targets,).
     """
 
     gram: Tensor
@@ -36,43 +37,43 @@ class Moments:
     energy: Tensor
 
     def by_channel(self) -> Moments:
-        """The same with the inputs of a convolution put from tap by tap into channel by channel."""
+        """Reorder the inputs of a convolution from tap by tap (as `patches` gives them) to channel by channel."""
         size = len(self.gram) - 1
         return self.take(torch.arange(size).view(TAPS, -1).T.reshape(-1))
 
-    def take(self, rows: Tensor) -> Moments:
-        """The moments of some inputs; `rows` (n,) without the constant, which stays."""
-        rows = torch.cat([rows, torch.tensor([len(self.gram) - 1])])
+    def take(self, inputs: Tensor) -> Moments:
+        """Moments of some inputs, int (n,), and the intercept."""
+        rows = torch.cat([inputs, torch.tensor([len(self.gram) - 1])])
         return Moments(gram=self.gram[rows][:, rows], cross=self.cross[rows], energy=self.energy)
 
 
-def moments(parts: Iterable[tuple[Tensor, Tensor]]) -> Moments:
-    """Moments of `parts` of inputs (n, n_inputs) and targets (n, n_targets), float32, summed up in float64."""
+def moments(batches: Iterable[tuple[Tensor, Tensor]]) -> Moments:
+    """Moments of float32 batches of inputs (n, n_inputs) and targets (n, n_targets), accumulated in float64."""
     totals: list[Tensor] = []
     count = 0
-    for inputs, targets in parts:
+    for inputs, targets in batches:
         products = [inputs.T @ targets, *gram_bands(inputs)]
         products += [inputs.sum(0), targets.sum(0), targets.square().sum(0)]
         totals = totals or [torch.zeros_like(each, dtype=torch.float64) for each in products]
         for total, each in zip(totals, products, strict=True):
             total.add_(each)
         count += len(inputs)
-    cross, *bands, sums, wanted, energy = (total.cpu().div_(count) for total in totals)
-    gram = sums.new_ones(len(sums) + 1, len(sums) + 1)
+    cross, *bands, input_means, target_means, energy = (total.cpu().div_(count) for total in totals)
+    gram = input_means.new_ones(len(input_means) + 1, len(input_means) + 1)
     gram_of(bands, out=gram[:-1, :-1])
-    gram[-1, :-1] = gram[:-1, -1] = sums
-    return Moments(gram=gram, cross=torch.cat([cross, wanted[None]]), energy=energy)
+    gram[-1, :-1] = gram[:-1, -1] = input_means
+    return Moments(gram=gram, cross=torch.cat([cross, target_means[None]]), energy=energy)
 
 
 def gram_bands(rows: Tensor) -> list[Tensor]:
-    """The Gram matrix of `rows` (n, size) as bands of its lines, each from the diagonal on; they may be summed up."""
+    """Bands of the upper triangle of X'X for `rows` X (n, size); bands of several batches may be added."""
     size = rows.shape[1]
     cuts = [size * band // BANDS for band in range(BANDS + 1)]
     return [rows[:, start:end].T @ rows[:, start:] for start, end in itertools.pairwise(cuts)]
 
 
 def gram_of(bands: Sequence[Tensor], out: Tensor | None = None) -> Tensor:
-    """The Gram matrix (size, size) whose bands `gram_bands` computed, in `out` where that is given."""
+    """The symmetric matrix (size, size) with the bands of `gram_bands`, written to `out` if given."""
     size = bands[0].shape[1]
     gram = bands[0].new_empty(size, size) if out is None else out
     for band in bands:
@@ -84,43 +85,52 @@ def gram_of(bands: Sequence[Tensor], out: Tensor | None = None) -> Tensor:
 
 
 def channel_rows(channels: Tensor) -> Tensor:
-    """The unknowns of these channels: (n,) -> (n * 9,)."""
+    """Indices of the unknowns of some channels: (n,) -> (n * 9,)."""
     return (channels[:, None] * TAPS + torch.arange(TAPS)).reshape(-1)
 
 
-def ridge(of: Moments, start: Tensor) -> Tensor:
-    """The weights (n_inputs + 1, n_targets), float64, with the least squared error, pulled towards `start`.
+def to_unknowns(weight: Tensor, bias: Tensor) -> Tensor:
+    """Weight (n_targets, channels, 3, 3) and bias (n_targets,) as unknowns, (9 * channels + 1, n_targets)."""
+    return torch.cat([weight.flatten(1).T, bias[None]])
 
-    `start` has the same shape; its constant is not pulled. The error never exceeds that of `start`.
+
+def ridge(given: Moments, prior: Tensor) -> Tensor:
+    """Ridge regression with the penalty on the distance from `prior` in place of zero.
+
+    Args:
+        given: moments of inputs and targets.
+        prior: weights, (n_inputs + 1, n_targets); the intercept is not penalised.
+
+    Returns:
+        Weights, float64, of the shape of `prior`; their error is at most that of `prior`.
     """
-    regular, right = regularised(of, start)
-    return solved(regular, right)
+    return solve(*normal_equations(given, prior))
 
 
-def error(of: Moments, weights: Tensor) -> float:
+def error(given: Moments, weights: Tensor) -> float:
     """Mean squared error of `weights`, summed over targets."""
-    residual = of.energy - 2 * (weights * of.cross).sum(0) + (weights * (of.gram @ weights)).sum(0)
+    residual = given.energy - 2 * (weights * given.cross).sum(0) + (weights * (given.gram @ weights)).sum(0)
     return float(residual.sum())
 
 
-def inverse_of(regular: Tensor) -> Tensor:
-    """The inverse of a regularised Gram matrix, by Cholesky's factors in two thirds of the general way's time."""
-    factor, failed = torch.linalg.cholesky_ex(regular)
-    return torch.linalg.inv(regular) if failed else torch.cholesky_inverse(factor)
+def normal_equations(given: Moments, prior: Tensor) -> tuple[Tensor, Tensor]:
+    """Matrix and right-hand side of the normal equations of `ridge`."""
+    size = len(given.gram) - 1
+    # The constant keeps the matrix regular if every channel is zero on all images.
+    penalty = RIDGE * float(given.gram.diagonal()[:size].mean()) + 1e-12
+    matrix, right = given.gram.clone(), given.cross.clone()
+    matrix.diagonal()[:size] += penalty
+    right[:size] += penalty * prior[:size].double()
+    return matrix, right
 
 
-def solved(regular: Tensor, right: Tensor) -> Tensor:
-    """The solution of equations with a regularised Gram matrix, by Cholesky's factors in half of the general way."""
-    factor, failed = torch.linalg.cholesky_ex(regular)
-    return torch.linalg.solve(regular, right) if failed else torch.cholesky_solve(right, factor)
+def inverse(matrix: Tensor) -> Tensor:
+    """Inverse of a symmetric positive definite matrix, by Cholesky if rounding permits."""
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    return torch.linalg.inv(matrix) if failed else torch.cholesky_inverse(factor)
 
 
-def regularised(of: Moments, start: Tensor) -> tuple[Tensor, Tensor]:
-    """Both sides of the regularised normal equations."""
-    size = len(of.gram) - 1
-    # Never nothing: with channels that are zero on every image the equations would have no single solution.
-    weight = RIDGE * float(of.gram.diagonal()[:size].mean()) + 1e-12
-    regular, right = of.gram.clone(), of.cross.clone()
-    regular.diagonal()[:size] += weight
-    right[:size] += weight * start[:size].double()
-    return regular, right
+def solve(matrix: Tensor, right: Tensor) -> Tensor:
+    """Solution of equations with a symmetric positive definite matrix, by Cholesky if rounding permits."""
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    return torch.linalg.solve(matrix, right) if failed else torch.cholesky_solve(right, factor)

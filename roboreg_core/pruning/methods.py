@@ -1,6 +1,7 @@
-"""A pruning method as a composition: what is clustered, how, what of a cluster stays, what repairs.
+"""Pruning methods as compositions of features, clustering, selection (`keep`) and repairs.
 
-Names and meanings only; `features`, `cluster`, `keep`, `merge` and `refit` hold what they stand for.
+Names and descriptions only, without torch; `features`, `clustering`, `criteria`, `merging`, `refit` and `filter_mixing`
+implement them.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from typing import Any
 from roboreg_core.errors import SpecError
 
 NO_CLUSTERS = "none"
-# Training images that pruning looks at. Fewer lose more accuracy, more take longer than one likes to wait.
+# Calibration images: with fewer the pruned network loses accuracy, with more pruning takes longer.
 DEFAULT_CALIBRATION = 3_000
 RESPONSES = "responses"
 FEATURES = {
-    "raw": "conv1's weights alone",
-    "filter": "conv1's weights with gamma and beta beside them",
-    "folded": "conv1's weights with batch norm folded into them",
-    "joint": "conv1's weights beside the slice of conv2 that reads the channel",
-    RESPONSES: "what the channels answer to calibration images",
+    "raw": "conv1's weights",
+    "filter": "conv1's weights, gamma and beta",
+    "folded": "conv1's weights and bias with batch norm folded in",
+    "joint": "conv1's weights and the slice of conv2 that reads the channel",
+    RESPONSES: "activations of the channels on calibration images",
 }
 CLUSTERS = {
     "kmeans": "k-means with ten seeded starts",
@@ -30,41 +31,44 @@ CLUSTERS = {
 }
 KEEPS = {
     "centroid": "the mean of the cluster's filters, batch norm folded in",
-    "average": "the mean of the cluster's raw filters and statistics, as the source project has it",
+    "average": "the mean of the cluster's raw filters and statistics, as in the source project",
     "medoid": "the filter nearest to the cluster's mean",
-    "loss": "the filters without which the block's output can be restored worst (optimal brain surgeon)",
+    "loss": "the filters with the lowest least-squares error of the block's output (optimal brain surgeon)",
     "l1": "filters with the largest L1 norm",
     "fpgm": "filters farthest from the geometric median",
     "bn-scale": "filters with the largest batch-norm scale",
-    "random": "filters that the seed draws",
+    "random": "filters drawn at random by the seed",
 }
 REPAIRS = {
     "sum": "conv2's slices of a cluster are summed",
-    "variance": "gamma restores the variance that averaging took, without images",
-    "refit": "conv1, conv2 and the last layer are solved by ridge least squares for the dense network's outputs",
-    "blend": "each filter that stays becomes the mixture of all filters of its block that serves the output best",
-    "blend-more": "the same in five rounds, conv2 solved after each",
+    "variance": "gamma restores the variance that averaging reduced, without images",
+    "refit": "least-squares reconstruction of conv1, conv2 and the last layer from the dense network's activations",
+    "blend": "each kept filter becomes the mixture of all filters of its block with the lowest error of the output",
+    "blend-more": "the same in five rounds, with conv2 fitted after each",
 }
-# How often filters are mixed and conv2 is solved, in turns, and at how many places of each image mixtures are solved.
+# Rounds of mixing filters and fitting conv2, and sampled pixels per image to which mixtures are fitted.
 ROUNDS = {"blend": 1, "blend-more": 5}
-PLACES = {"blend": 2, "blend-more": 4}
+PIXELS_PER_IMAGE = {"blend": 2, "blend-more": 4}
 
 
-def _one_of(what: str, value: str, choices: Mapping[str, object]) -> None:
+def _one_of(name: str, value: str, choices: Mapping[str, object]) -> None:
     if value not in choices:
-        raise SpecError(f"{what} must be one of {', '.join(choices)}, got {value!r}")
+        raise SpecError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A way to prune a block.
+    """Composition of a pruning method.
 
     Attributes:
-        features: one of `FEATURES`; not looked at without clusters.
-        clusters: one of `CLUSTERS`.
-        keep: one of `KEEPS`. Without clusters the best filters of the block stay, with them the best of each cluster.
-        repair: some of `REPAIRS`.
+        features: key of `FEATURES`; ignored without clusters.
+        clusters: key of `CLUSTERS`.
+        keep: key of `KEEPS`: selection in the whole block, or with clusters in each cluster.
+        repair: keys of `REPAIRS`.
         name, meaning: of a named composition; empty for others.
+
+    Raises:
+        SpecError: a key is unknown, or the parts exclude each other.
     """
 
     features: str = "filter"
@@ -85,32 +89,32 @@ class Method:
         if "variance" in self.repair and self.keep != "centroid":
             raise SpecError(f"repair variance is for keep centroid, got {self.keep}; leave it out")
         if self.rounds and ("refit" not in self.repair or self.keep in ("centroid", "average")):
-            raise SpecError(f"blending needs repair refit and filters that stay, got keep {self.keep}; leave it out")
+            raise SpecError(f"repair blend needs repair refit and kept filters, got keep {self.keep}; leave it out")
         object.__setattr__(self, "repair", tuple(part for part in REPAIRS if part in self.repair))
 
     @property
     def rounds(self) -> int:
-        """How often filters are mixed."""
+        """Rounds of mixing filters; 0 without mixing."""
         return max((ROUNDS.get(part, 0) for part in self.repair), default=0)
 
     @property
-    def places(self) -> int:
-        """At how many places of each image mixtures are solved: they have few unknowns."""
-        return max((PLACES.get(part, 0) for part in self.repair), default=0)
+    def pixels_per_image(self) -> int:
+        """Sampled pixels per image to which mixtures are fitted."""
+        return max((PIXELS_PER_IMAGE.get(part, 0) for part in self.repair), default=0)
 
     @property
     def needs_images(self) -> bool:
-        """True where pruning looks at calibration images."""
-        looks = self.clusters != NO_CLUSTERS and self.features == RESPONSES
-        return looks or self.keep == "loss" or "refit" in self.repair
+        """True if the method needs calibration images."""
+        clusters_responses = self.clusters != NO_CLUSTERS and self.features == RESPONSES
+        return clusters_responses or self.keep == "loss" or "refit" in self.repair
 
     @property
     def spelled(self) -> str:
-        """The name, or `features/clusters/keep/repair+repair`; `parse` reads both."""
+        """Notation for `parse`: the name, or `features/clusters/keep/repair+repair`."""
         return self.name or "/".join([self.features, self.clusters, self.keep, "+".join(self.repair) or "none"])
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object for people and programs."""
+        """JSON object with the composition."""
         parts = {"features": self.features, "clusters": self.clusters, "keep": self.keep, "repair": list(self.repair)}
         return {"name": self.spelled, "meaning": self.meaning, **parts, "needs_images": self.needs_images}
 
@@ -120,26 +124,26 @@ METHODS = {
     for method in (
         Method(
             name="refit",
-            meaning="keep the filters that the block's output misses most, mix the others into them by least squares",
+            meaning="keep the filters with the lowest reconstruction error, mix the others into them by least squares",
             keep="loss",
             repair=("refit", "blend"),
         ),
         Method(
             name="refit-plus",
-            meaning="refit with five rounds of mixing in place of one: better and slower",
+            meaning="refit with five rounds of mixing instead of one: more accurate and slower",
             keep="loss",
             repair=("refit", "blend-more"),
         ),
         Method(
             name="merge",
-            meaning="cluster the filters with their gamma and beta, average each cluster folded, sum what reads it",
+            meaning="cluster filters with gamma and beta, average each cluster, sum the slices of conv2 that read it",
             clusters="kmeans",
             keep="centroid",
             repair=("sum",),
         ),
         Method(
             name="source",
-            meaning="the source project's arithmetic: cluster raw weights, average everything",
+            meaning="the source project's method: cluster raw weights, average all tensors",
             features="raw",
             clusters="kmeans",
             keep="average",
@@ -147,29 +151,27 @@ METHODS = {
         Method(name="l1", meaning="drop the filters with the smallest L1 norm", keep="l1"),
         Method(name="fpgm", meaning="drop the filters nearest to the geometric median", keep="fpgm"),
         Method(name="bn-scale", meaning="drop the filters with the smallest batch-norm scale", keep="bn-scale"),
-        Method(name="random", meaning="drop filters at random: what any method must beat", keep="random"),
+        Method(name="random", meaning="drop filters at random: the baseline for any method", keep="random"),
     )
 }
 DEFAULT_METHOD = "refit"
 WEIGHTS = "weights"
-WEIGHTS_MEANING = "set single weights to zero by magnitude: the network stays as large and as slow as it was"
+WEIGHTS_MEANING = "set single weights to zero by magnitude; the network keeps its size and latency"
 
 
-def parse(spelled: str) -> Method:
-    """A method from its name or from what `Method.spelled` wrote. Raises `SpecError` with the choices."""
-    if spelled in METHODS:
-        return METHODS[spelled]
-    parts = spelled.split("/")
+def parse(text: str) -> Method:
+    """Method from its name or notation. Raises `SpecError` with the choices."""
+    if text in METHODS:
+        return METHODS[text]
+    parts = text.split("/")
     if len(parts) != 4:
-        raise SpecError(
-            f"method must be one of {', '.join(METHODS)}, or features/clusters/keep/repair, got {spelled!r}"
-        )
+        raise SpecError(f"method must be one of {', '.join(METHODS)}, or features/clusters/keep/repair, got {text!r}")
     features, clusters, keep, repair = parts
     return named(Method(features=features, clusters=clusters, keep=keep, repair=_repairs(repair)))
 
 
 def compose(base: str, *, features: str = "", clusters: str = "", keep: str = "", repair: str = "") -> Method:
-    """`base` with other parts put in its place; an empty part stays. `repair` is a list joined by commas or plus."""
+    """Replace parts of the method `base`; empty parts are kept. `repair` is a list joined by commas or plus signs."""
     method = parse(base)
     parts: dict[str, Any] = {"features": features, "clusters": clusters, "keep": keep}
     changes = {name: value for name, value in parts.items() if value}
@@ -179,7 +181,7 @@ def compose(base: str, *, features: str = "", clusters: str = "", keep: str = ""
 
 
 def named(method: Method) -> Method:
-    """The named composition with the same parts, where there is one."""
+    """The named method with the same parts, else `method` itself."""
     parts = (method.features if method.clusters != NO_CLUSTERS else "", method.clusters, method.keep, method.repair)
     for known in METHODS.values():
         features = known.features if known.clusters != NO_CLUSTERS else ""
@@ -190,9 +192,9 @@ def named(method: Method) -> Method:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsSpec:
-    """Which weights become zero: the smallest `sparsity` of all (0 to below 1), or those up to `threshold` in size.
+    """Settings of weight pruning: zeros for a share `sparsity` of the weights, or for magnitudes up to `threshold`.
 
-    Without either as many stay as the run's schedule keeps parameters. Raises `SpecError` on both, or out of bounds.
+    Without either the run's schedule gives the sparsity. Raises `SpecError` if both are given or one is out of bounds.
     """
 
     sparsity: float | None = None
@@ -208,14 +210,14 @@ class WeightsSpec:
 
     @property
     def spelled(self) -> str:
-        """`weights`, `weights:sparsity=0.9` or `weights:threshold=0.01`; `parse_weights` reads all three."""
+        """Notation for `parse_weights`: `weights`, `weights:sparsity=0.9` or `weights:threshold=0.01`."""
         given = {"sparsity": self.sparsity, "threshold": self.threshold}
         return ":".join([WEIGHTS, *(f"{name}={value!r}" for name, value in given.items() if value is not None)])
 
 
-def parse_weights(spelled: str) -> WeightsSpec | None:
-    """What `WeightsSpec.spelled` wrote; None for another method. Raises `SpecError` on what is neither."""
-    name, _, setting = spelled.partition(":")
+def parse_weights(text: str) -> WeightsSpec | None:
+    """`WeightsSpec` from its notation; None for other methods. Raises `SpecError` if settings are invalid."""
+    name, _, setting = text.partition(":")
     if name != WEIGHTS:
         return None
     key, _, value = setting.partition("=")
@@ -226,7 +228,7 @@ def parse_weights(spelled: str) -> WeightsSpec | None:
             return WeightsSpec(**{key: float(value)})
     except ValueError:
         pass
-    raise SpecError(f"method {WEIGHTS} takes :sparsity=SHARE or :threshold=SIZE, got {spelled!r}")
+    raise SpecError(f"method {WEIGHTS} takes :sparsity=SHARE or :threshold=SIZE, got {text!r}")
 
 
 def _repairs(text: str) -> tuple[str, ...]:

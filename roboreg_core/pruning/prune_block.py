@@ -1,4 +1,4 @@
-"""Prunes one residual block: which filters stay, what becomes of the others, and what is solved anew."""
+"""Pruning of one residual block: selection of filters, merging and least-squares reconstruction."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from torch import Tensor
 
 from roboreg_core.pruning import merging
 from roboreg_core.pruning.block_context import BlockContext
-from roboreg_core.pruning.block_tensors import BlockTensors, OutputBatchNorm
-from roboreg_core.pruning.calibration import Parts
-from roboreg_core.pruning.filter_mixing import blend, mixed, pure
-from roboreg_core.pruning.filter_selection import choose, is_exact, sums_slices
-from roboreg_core.pruning.least_squares import channel_rows, error
+from roboreg_core.pruning.block_tensors import BlockTensors, NormTensors
+from roboreg_core.pruning.calibration import ActivationBatches
+from roboreg_core.pruning.filter_mixing import mix_filters, mixed, unmixed
+from roboreg_core.pruning.filter_selection import is_exact, select_filters, sums_slices
+from roboreg_core.pruning.least_squares import channel_rows, error, to_unknowns
 from roboreg_core.pruning.patches import convolve
 from roboreg_core.pruning.refit import refit_conv2
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlockReport:
-    """What became of one block's filters.
+    """Filters of one block before and after pruning.
 
     Attributes:
         block: 1..9.
-        before, asked, kept: filters before, filters asked for, filters kept.
-        distinct: different filters before.
-        dead: filters whose channel was constant before.
-        labels: for each filter before, the filter after that it went into; -1 where it was dropped.
-        losses: where filters are chosen by the loss without clusters: for each filter before, how much the block's
-            error would fall had it been kept as well, as a share of the variance of what the block adds; 0 for kept.
+        before, asked, kept: number of filters before, requested, and kept.
+        distinct: number of distinct filters before.
+        dead: number of filters with a constant channel before.
+        labels: index after pruning of the filter that each filter became or joined; -1 if dropped.
+        losses: marginal loss of each dropped filter, 0 for kept ones: decrease of the block's reconstruction error with
+            this filter kept as well, as a share of the variance of the block's targets. Only for selection by `loss`
+            without clusters.
     """
 
     block: int
@@ -42,106 +43,107 @@ class BlockReport:
     losses: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The same as a JSON object."""
+        """JSON object."""
         return {**asdict(self), "labels": list(self.labels), "losses": list(self.losses)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PrunedBlock:
-    """A block's new tensors, and how they came about.
+    """A pruned block.
 
     Attributes:
-        inner, outer: the tensors.
-        report: what became of its filters.
-        changed: whether the network up to here computes another thing.
-        channels: its channels before their ReLU on the calibration images, where they were computed on the way;
-            `advance` takes them, and nothing else should keep them.
+        tensors, output_norm: of the pruned block.
+        report: its filters before and after.
+        changed: True if the network up to this block computes another function than before.
+        channels: its channels before their ReLU on the calibration images, if they were computed; `advance` overwrites
+            them.
     """
 
-    inner: BlockTensors
-    outer: OutputBatchNorm
+    tensors: BlockTensors
+    output_norm: NormTensors
     report: BlockReport
     changed: bool
-    channels: Parts = ()
+    channels: ActivationBatches = ()
 
 
-def prune_block(site: BlockContext, k: int) -> PrunedBlock:
-    """Keep at most `k` filters of a block. Where all stay and nothing is to mend, it stays as it is."""
-    labels, kept, distinct, losses = choose(site, k)
-    width = site.inner.width
+def prune_block(context: BlockContext, k: int) -> PrunedBlock:
+    """Keep at most `k` filters of a block; unchanged if it keeps all and no earlier block has changed."""
+    labels, kept, distinct, losses = select_filters(context, k)
+    width = context.tensors.width
     count = int(labels.max()) + 1
-    if count == width:
-        inner, outer = site.straight, site.outer
-    else:
-        inner, outer = _merge(site, labels, kept), site.outer
-    changed = site.mended or not (count == width or is_exact(site, labels))
-    channels: Parts = ()
-    if site.refits and changed and count == width:
-        passed: list[Tensor] = []
-        inner, outer = refit_conv2(inner, outer, site.unmixed(passed))
-        channels = tuple(passed)
-    elif site.refits and changed:
-        of = site.moments_of(inner) if kept is None else site.everything.take(channel_rows(kept))
-        inner, outer = refit_conv2(inner, outer, of)
-        if kept is not None:
-            inner, outer, channels = _blend(site, inner, outer, kept, error(of, outer.start(inner.conv2).double()))
+    keeps_all = count == width
+    tensors = context.refitted_block if keeps_all else _merge(context, labels, kept)
+    output_norm = context.output_norm
+    changed = context.upstream_changed or not (keeps_all or is_exact(context, labels))
+    channels: ActivationBatches = ()
+    if context.refits and changed:
+        if keeps_all:
+            statistics = context.statistics_of_all()
+            tensors, output_norm = refit_conv2(tensors, output_norm, statistics.moments)
+            channels = statistics.channels
+        elif kept is None:
+            tensors, output_norm = refit_conv2(tensors, output_norm, context.statistics(tensors).moments)
+        else:
+            given = context.channel_moments.take(channel_rows(kept))
+            tensors, output_norm = refit_conv2(tensors, output_norm, given)
+            lowest = error(given, to_unknowns(*output_norm.fold(tensors.conv2)).double())
+            tensors, output_norm, channels = _mix(context, tensors, output_norm, kept, lowest)
     report = BlockReport(
-        block=site.number,
+        block=context.number,
         before=width,
         asked=k,
         kept=count,
         distinct=distinct,
-        dead=int(site.inner.dead.sum()),
+        dead=int(context.tensors.dead.sum()),
         labels=tuple(labels.tolist()),
-        losses=losses if count < width else (),
+        losses=() if keeps_all else losses,
     )
-    return PrunedBlock(inner=inner, outer=outer, report=report, changed=changed, channels=channels)
+    return PrunedBlock(tensors=tensors, output_norm=output_norm, report=report, changed=changed, channels=channels)
 
 
-def _blend(
-    site: BlockContext, inner: BlockTensors, outer: OutputBatchNorm, kept: Tensor, lowest: float
-) -> tuple[BlockTensors, OutputBatchNorm, Parts]:
-    """Filters mixed and conv2 solved in turns, as often as the method says and as long as the error falls.
+def _mix(
+    context: BlockContext, tensors: BlockTensors, output_norm: NormTensors, kept: Tensor, lowest: float
+) -> tuple[BlockTensors, NormTensors, ActivationBatches]:
+    """Alternate between mixing filters and fitting conv2 for the method's rounds, while the error falls below `lowest`.
 
-    With them their channels before the ReLU, which were computed on the way; none where nothing was mixed.
+    Returns:
+        The tensors, and the channels before their ReLU, empty if no filter was mixed.
     """
-    channels: Parts = ()
-    mixtures = pure(kept, site.inner.width)
-    for _ in range(site.method.rounds):
-        mixtures = blend(site.around, mixtures, outer.start(inner.conv2))
-        new = mixed(site.straight, inner, mixtures, site.around)
-        passed: list[Tensor] = []
-        of = site.moments_of_mixed(new, mixtures, passed)
-        solved = refit_conv2(new, outer, of)
-        reached = error(of, solved[1].start(solved[0].conv2).double())
-        # Mixtures look at some of the places; here all of them count.
+    channels: ActivationBatches = ()
+    mixtures = unmixed(kept, context.tensors.width)
+    for _ in range(context.method.rounds):
+        mixtures = mix_filters(context.output_patches, mixtures, to_unknowns(*output_norm.fold(tensors.conv2)))
+        new = mixed(context.refitted_block, tensors, mixtures, context.output_patches)
+        statistics = context.statistics_of_mixed(new, mixtures)
+        new, new_norm = refit_conv2(new, output_norm, statistics.moments)
+        # Mixtures are fitted at a few sampled pixels; this error counts all of them.
+        reached = error(statistics.moments, to_unknowns(*new_norm.fold(new.conv2)).double())
         if not reached < lowest:
             break
-        (inner, outer), lowest, channels = solved, reached, tuple(passed)
-    return inner, outer, channels
+        tensors, output_norm, lowest, channels = new, new_norm, reached, statistics.channels
+    return tensors, output_norm, channels
 
 
-def advance(site: BlockContext, pruned: PrunedBlock) -> Parts:
-    """Output of the pruned block for the site's inputs, (n, outputs, h, w) in all; `pruned.channels` are rectified."""
-    assert site.inputs is not None
-    block, outer = site.block, pruned.outer
-    conv1, bias1 = pruned.inner.folded()
-    conv2, bias2 = pruned.inner.conv2 * outer.scale.view(-1, 1, 1, 1), outer.beta - outer.mean * outer.scale
-    channels = pruned.channels or (convolve(x, conv1, bias1, block.conv1.stride[0]) for x in site.inputs)
+def advance(context: BlockContext, pruned: PrunedBlock) -> ActivationBatches:
+    """Output of the pruned block on the context's inputs, (n, outputs, h, w); overwrites `pruned.channels`."""
+    assert context.inputs is not None
+    block, conv1 = context.block, pruned.tensors.folded()
+    conv2 = pruned.output_norm.fold(pruned.tensors.conv2)
+    channels = pruned.channels or (convolve(x, *conv1, block.conv1.stride[0]) for x in context.inputs)
     return tuple(
-        block.add_shortcut(convolve(before.relu_(), conv2, bias2), x).relu_()
-        for x, before in zip(site.inputs, channels, strict=True)
+        block.add_shortcut(convolve(before.relu_(), *conv2), x).relu_()
+        for x, before in zip(context.inputs, channels, strict=True)
     )
 
 
-def _merge(site: BlockContext, labels: Tensor, kept: Tensor | None) -> BlockTensors:
-    method, straight = site.method, site.straight
+def _merge(context: BlockContext, labels: Tensor, kept: Tensor | None) -> BlockTensors:
+    method, tensors = context.method, context.refitted_block
     if kept is not None:
-        small = straight.take(kept)
-        return replace(small, conv2=merging.summed_slices(straight, labels)) if sums_slices(method) else small
-    small = (
-        merging.merge_source(straight, labels) if method.keep == "average" else merging.merge_folded(straight, labels)
-    )
+        merged = tensors.take(kept)
+    elif method.keep == "average":
+        merged = merging.merge_source(tensors, labels)
+    else:
+        merged = merging.merge_folded(tensors, labels)
     if "variance" in method.repair:
-        small = merging.correct_variance(small, straight, labels)
-    return replace(small, conv2=merging.summed_slices(straight, labels)) if sums_slices(method) else small
+        merged = merging.correct_variance(merged, tensors, labels)
+    return replace(merged, conv2=merging.summed_slices(tensors, labels)) if sums_slices(method) else merged

@@ -1,4 +1,4 @@
-"""Batch-norm recalibration: running statistics estimated anew on a few images, without labels or gradients."""
+"""Batch-norm recalibration: new running statistics from a forward pass over a few images."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ BATCH_SIZE = 250
 
 @torch.no_grad()
 def recalibrate(model: ResNet20, images: Images, *, device: torch.device | str = "cpu") -> ResNet20:
-    """A copy whose batch norms hold the cumulative statistics of `images` as they pass through the copy."""
+    """Copy of `model` whose batch norms have the cumulative mean and variance of `images`."""
     fresh = copy.deepcopy(model).to(device).to(memory_format=torch.channels_last)
     norms = [module for module in fresh.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # torch then averages over all batches alike
+        norm.momentum = None  # cumulative average over batches
     fresh.train()
-    for part in images.pixels.split(BATCH_SIZE):
-        fresh(fresh.prepare(part.to(device)))
+    for batch in images.pixels.split(BATCH_SIZE):
+        fresh(fresh.prepare(batch.to(device)))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     return fresh.eval().cpu()

@@ -1,57 +1,58 @@
-"""Solves a block's convolutions so that they answer as the dense network's do, behind blocks that are already pruned.
+"""Least-squares reconstruction of a block's convolutions on the inputs that the pruned network gives it.
 
-conv1 is fitted to the dense network's channels before their ReLU, conv2 to the dense block's output before its ReLU,
-both on the inputs that the pruned network really has there: each block mends what the blocks before it did wrong.
-Batch norms then hold the statistics of these images, so that fine-tuning starts from the same function.
+conv1 is fitted to the dense network's channels before their ReLU, conv2 to the dense block's output before its ReLU
+less the shortcut, so errors of earlier blocks are compensated (as in He et al. 2017, Channel Pruning). The batch norms
+take the fitted outputs' statistics, so that fine-tuning in training mode starts from the same function.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from roboreg_core.pruning.block_tensors import BlockTensors, OutputBatchNorm
-from roboreg_core.pruning.least_squares import Moments, ridge
+from roboreg_core.pruning.block_tensors import BlockTensors, NormTensors
+from roboreg_core.pruning.least_squares import Moments, ridge, to_unknowns
 
-# A channel whose batch norm scales it by less cannot hold a fitted weight: it gets a scale of one.
+# A smaller batch-norm scale is replaced by one, because weights are divided by it.
 SMALLEST_SCALE = 1e-4
 
 
-def refit_conv1(inner: BlockTensors, of: Moments) -> BlockTensors:
-    """The block with conv1 and its batch norm solved; `of` are moments of its inputs and the dense channels."""
-    new = split(ridge(of, inner.start), of, inner.scale, inner.eps)
-    conv1 = new.weight.view_as(inner.conv1)
-    return replace(inner, conv1=conv1, gamma=new.gamma, beta=new.beta, mean=new.mean, var=new.var)
+def refit_conv1(tensors: BlockTensors, given: Moments) -> BlockTensors:
+    """Fit conv1 and bn1; `given` are moments of the block's inputs and the dense channels."""
+    weight, norm = unfold(ridge(given, to_unknowns(*tensors.folded())), given, tensors.norm)
+    return replace(tensors, conv1=weight.view_as(tensors.conv1), norm=norm)
 
 
-def refit_conv2(inner: BlockTensors, outer: OutputBatchNorm, of: Moments) -> tuple[BlockTensors, OutputBatchNorm]:
-    """The block with conv2 and the batch norm behind it solved; `of` are moments of its channels and what is wanted."""
-    solved = ridge(of, outer.start(inner.conv2))
-    new = split(solved, of, outer.scale, outer.eps)
-    conv2 = new.weight.view_as(inner.conv2).contiguous()
-    return replace(inner, conv2=conv2), replace(outer, gamma=new.gamma, beta=new.beta, mean=new.mean, var=new.var)
+def refit_conv2(tensors: BlockTensors, output_norm: NormTensors, given: Moments) -> tuple[BlockTensors, NormTensors]:
+    """Fit conv2 and bn2; `given` are moments of the channels after their ReLU and the targets of the block."""
+    weight, norm = unfold(ridge(given, to_unknowns(*output_norm.fold(tensors.conv2))), given, output_norm)
+    return replace(tensors, conv2=weight.view_as(tensors.conv2).contiguous()), norm
 
 
-class Split(NamedTuple):
-    """A convolution's weight (n_targets, n_inputs) and the batch norm behind it, (n_targets,) each."""
+def unfold(solved: Tensor, given: Moments, norm: NormTensors) -> tuple[Tensor, NormTensors]:
+    """Split solved unknowns into a convolution and a batch norm with the scale of `norm` and the statistics of `given`.
 
-    weight: Tensor
-    gamma: Tensor
-    beta: Tensor
-    mean: Tensor
-    var: Tensor
+    Args:
+        solved: weights and intercept, (n_inputs + 1, n_targets).
+        given: moments of the inputs.
+        norm: batch norm before.
 
-
-def split(solved: Tensor, of: Moments, scale: Tensor, eps: float) -> Split:
-    """Solved unknowns as a convolution of the same scale as before and a batch norm with true statistics."""
-    scale = torch.where(scale.abs() < SMALLEST_SCALE, torch.ones_like(scale), scale).double()
-    weight, constant = solved[:-1], solved[-1]
-    centre = of.gram[-1, :-1]
-    covariance = of.gram[:-1, :-1] - centre[:, None] * centre
+    Returns:
+        Weight (n_targets, n_inputs) and batch norm.
+    """
+    scale = torch.where(norm.scale.abs() < SMALLEST_SCALE, torch.ones_like(norm.scale), norm.scale).double()
+    weight, intercept = solved[:-1], solved[-1]
+    centre = given.gram[-1, :-1]
+    covariance = given.gram[:-1, :-1] - centre[:, None] * centre
     mean = weight.T @ centre
     var = ((weight * (covariance @ weight)).sum(0) / scale**2).clamp_min(0)
-    parts = ((weight / scale).T, scale * torch.sqrt(var + eps), constant + mean, mean / scale, var)
-    return Split(*(part.float() for part in parts))
+    new_norm = NormTensors(
+        gamma=(scale * torch.sqrt(var + norm.eps)).float(),
+        beta=(intercept + mean).float(),
+        mean=(mean / scale).float(),
+        var=var.float(),
+        eps=norm.eps,
+    )
+    return (weight / scale).T.float(), new_norm

@@ -1,6 +1,6 @@
-"""Individual weights set to zero by magnitude (Han et al. 2015), for comparison with pruning whole filters.
+"""Unstructured magnitude pruning of single weights (Han et al. 2015), for comparison with filter pruning.
 
-Nothing becomes smaller by it: the network keeps its parameters, its counts and its time; only a sparse file shrinks.
+The network keeps its shapes, parameter count and latency; only a sparse or compressed file becomes smaller.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
-from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.models.costs import BYTES_PER_FLOAT, DENSE_COST, cost
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.methods import WeightsSpec
 from roboreg_core.schedules.schedule import Schedule
@@ -24,12 +24,11 @@ from roboreg_core.schedules.schedule import Schedule
 
 @dataclass(frozen=True, kw_only=True)
 class WeightSparsity:
-    """How many weights of a network are zero, and what that is worth in a file.
+    """Zeros among the weights of convolutions and the linear layer, and the sizes of files of these weights.
 
     Attributes:
-        weights: how many weights of convolutions and of the linear layer there are; nothing else is looked at.
-        nonzeros: how many of them are not zero.
-        plain_bytes: the weights as they are in memory and in a weights file, float32.
+        weights, nonzeros: number of weights, and of those that are not zero.
+        plain_bytes: as float32.
         dense_bytes, sparse_bytes: as a compressed file of dense arrays, and of compressed sparse rows.
     """
 
@@ -40,14 +39,14 @@ class WeightSparsity:
     sparse_bytes: int
 
     def to_json(self) -> dict[str, Any]:
-        """The same as a JSON object."""
+        """JSON object."""
         sizes = {"plain": self.plain_bytes, "dense": self.dense_bytes, "sparse": self.sparse_bytes}
         return {"weights": self.weights, "nonzeros": self.nonzeros, "file_bytes": sizes}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WeightPruned:
-    """A network with zeros in it, as large as before: weights up to `threshold` in size became zero."""
+    """A network whose weights of magnitude up to `threshold` are zero; `seconds` is the time of pruning."""
 
     model: ResNet20
     threshold: float
@@ -56,13 +55,13 @@ class WeightPruned:
 
 @torch.no_grad()
 def prune_weights(model: ResNet20, spec: WeightsSpec, schedule: Schedule) -> WeightPruned:
-    """Set the smallest weights of all layers together to zero; `model` is not changed.
+    """Set the smallest weights of all layers together to zero in a copy of `model`.
 
     Args:
-        model: any.
-        spec: which.
-        schedule: where `spec` does not say: that share of the weights becomes zero that the schedule saves of the dense
-            network's parameters.
+        model: any network.
+        spec: sparsity or threshold.
+        schedule: without either, the sparsity is the share of parameters that this schedule removes from the dense
+            network.
     """
     started = time.perf_counter()
     sparsity, threshold = spec.sparsity, spec.threshold
@@ -70,10 +69,10 @@ def prune_weights(model: ResNet20, spec: WeightsSpec, schedule: Schedule) -> Wei
         sparsity = 1 - cost(schedule).parameters / DENSE_COST.parameters
     pruned = copy.deepcopy(model).eval()
     layers = _layers(pruned)
-    sizes = torch.cat([layer.abs().flatten() for layer in layers])
+    magnitudes = torch.cat([layer.abs().flatten() for layer in layers])
     if sparsity is not None:
-        zeros = round(sparsity * len(sizes))
-        threshold = float(sizes.kthvalue(zeros).values) if zeros else -1.0
+        zeros = round(sparsity * len(magnitudes))
+        threshold = float(magnitudes.kthvalue(zeros).values) if zeros else -1.0
     assert threshold is not None
     for layer in layers:
         layer[layer.abs() <= threshold] = 0
@@ -82,13 +81,13 @@ def prune_weights(model: ResNet20, spec: WeightsSpec, schedule: Schedule) -> Wei
 
 @torch.no_grad()
 def count_zeros(model: ResNet20) -> WeightSparsity:
-    """How many weights are zero, and how large the weights are in files of three kinds."""
+    """Count zero weights and measure the weights' size in three file formats."""
     layers = [layer.detach() for layer in _layers(model)]
     weights = sum(layer.numel() for layer in layers)
     return WeightSparsity(
         weights=weights,
         nonzeros=sum(int(layer.count_nonzero()) for layer in layers),
-        plain_bytes=4 * weights,
+        plain_bytes=BYTES_PER_FLOAT * weights,
         dense_bytes=_dense_bytes(layers),
         sparse_bytes=_sparse_bytes(layers),
     )
@@ -105,9 +104,8 @@ def _dense_bytes(layers: list[Tensor]) -> int:
 
 
 def _sparse_bytes(layers: list[Tensor]) -> int:
-    """All layers as one block-diagonal matrix of compressed sparse rows, as scipy saves it."""
+    """Size of all layers as one block-diagonal CSR matrix in scipy's file format."""
     buffer = io.BytesIO()
-    sparse.save_npz(
-        buffer, sparse.block_diag([sparse.csr_matrix(layer.flatten(1).numpy()) for layer in layers]).tocsr()
-    )
+    blocks = [sparse.csr_matrix(layer.flatten(1).numpy()) for layer in layers]
+    sparse.save_npz(buffer, sparse.block_diag(blocks).tocsr())
     return buffer.tell()

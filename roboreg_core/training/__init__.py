@@ -1,1 +1,1 @@
-"""The training loop and the recipes."""
+"""Training loop, recipes, fine-tuning presets and knowledge distillation."""

@@ -1,8 +1,7 @@
-"""Work that is done again and again on tensors of one shape: on a GPU recorded once and then replayed as a graph.
+"""Capture and replay of a repeated training step as a CUDA graph.
 
-A training step of a small network is hundreds of short kernels; to launch them one by one takes a processor longer than
-a GPU needs to run them. Only `cuda_graph` and `warm_up` below are CUDA's own lines: a CPU, and a GPU where recording
-fails, call the same function on the same tensors.
+A training step of a small network is hundreds of short kernels, which a CPU launches more slowly than a GPU runs them.
+On a CPU, and if the capture fails, the step is called directly.
 """
 
 from __future__ import annotations
@@ -14,22 +13,21 @@ import torch
 from torch import Tensor
 
 Work = Callable[..., None]
-# Takes a function without arguments; records what it does, without doing it, and returns what does it.
+# Captures a function without arguments, without running it, and returns a function that replays it.
 Record = Callable[[Callable[[], None]], Callable[[], None]]
-# cuDNN chooses its kernels, cuBLAS takes its memory and the optimiser makes its buffers in the first calls. torch's
-# documentation asks for a few of them, on another stream, before a recording.
+# Calls on a side stream before the capture, as torch's documentation requires: in them cuDNN chooses its kernels, and
+# cuBLAS and the optimiser allocate their buffers.
 WARM_UP = 3
 
 
 class RepeatedStep:
-    """A function of tensors that returns nothing, called often.
+    """A repeatedly called function of tensors without a return value.
 
-    With `record`, inputs are copied into buffers of its own; after `WARM_UP` calls it is recorded and then replayed.
-    Every call does its work once: the first ones are ordinary calls, and to record does nothing. Inputs of other
-    shapes, and all of them after a recording that failed, are worked on as they come.
+    With `record`, inputs are copied into static buffers; after `WARM_UP` ordinary calls the function is captured, then
+    replayed. Inputs of other shapes, and all inputs after a failed capture, are passed to the function directly.
 
     Attributes:
-        failure: why there is no recording although one was tried; None otherwise.
+        failure: error of a failed capture, else None.
     """
 
     def __init__(self, work: Work, *, record: Record | None = None) -> None:
@@ -41,20 +39,20 @@ class RepeatedStep:
         self._replay: Callable[[], None] | None = None
 
     def __call__(self, *inputs: Tensor) -> None:
-        """Do the work once on `inputs`."""
-        if self._record is None or not self._filled(inputs):
+        """Run the function once on `inputs`."""
+        if self._record is None or not self._fill_buffers(inputs):
             self._work(*inputs)
             return
         if self._replay is None and self._calls == WARM_UP:
-            self._replay = self._recorded(self._record)
+            self._replay = self._capture(self._record)
         self._calls += 1
         if self._replay is not None:
             self._replay()
         else:
             warm_up(lambda: self._work(*self._buffers))
 
-    def _filled(self, inputs: tuple[Tensor, ...]) -> bool:
-        """Copy `inputs` into the buffers, which the first ones shape; False where they do not fit."""
+    def _fill_buffers(self, inputs: tuple[Tensor, ...]) -> bool:
+        """Copy `inputs` into the buffers, made for the first call; return False if shapes or dtypes differ."""
         if not self._buffers:
             self._buffers = tuple(torch.empty_like(value) for value in inputs)
         pairs = tuple(zip(self._buffers, inputs, strict=True))
@@ -64,24 +62,24 @@ class RepeatedStep:
             buffer.copy_(value)
         return True
 
-    def _recorded(self, record: Record) -> Callable[[], None] | None:
+    def _capture(self, record: Record) -> Callable[[], None] | None:
         try:
             return record(lambda: self._work(*self._buffers))
-        except RuntimeError as error:  # what torch raises where CUDA or a kernel refuses
+        except RuntimeError as error:  # from torch, if an operation cannot be captured
             self.failure = str(error).partition("\n")[0] or type(error).__name__
             self._record = None
             return None
 
 
 def recorder(device: torch.device) -> Record | None:
-    """How work on `device` is recorded; None on a CPU."""
+    """Capture function for `device`; None on a CPU."""
     return cuda_graph if device.type == "cuda" else None
 
 
 def cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
-    """Record `work` as a CUDA graph. Raises `RuntimeError` where it does what a graph cannot hold."""
+    """Capture `work` as a CUDA graph. Raises `RuntimeError` if an operation cannot be captured."""
     graph = torch.cuda.CUDAGraph()
-    # Other threads of this process may ask for memory meanwhile.
+    # Other threads of this process may allocate memory meanwhile.
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         work()
     replay: Callable[[], None] = graph.replay
@@ -89,18 +87,18 @@ def cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
 
 
 def warm_up(work: Callable[[], None]) -> None:
-    """Do `work` now; on a CUDA device on a stream beside the current one, as a recording wants its first calls."""
+    """Run `work`; on a CUDA device on a side stream, as required before a capture."""
     if not torch.cuda.is_available():
         work()
         return
-    beside = _stream_beside(torch.cuda.current_device())
-    beside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(beside):
+    side = _side_stream(torch.cuda.current_device())
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
         work()
-    torch.cuda.current_stream().wait_stream(beside)
+    torch.cuda.current_stream().wait_stream(side)
 
 
 @lru_cache(maxsize=8)
-def _stream_beside(device: int) -> torch.cuda.Stream:
-    """One for each device: torch keeps freed memory for the stream that it was taken on."""
+def _side_stream(device: int) -> torch.cuda.Stream:
+    """One stream per device, because torch reuses freed memory only on its stream."""
     return torch.cuda.Stream(device)

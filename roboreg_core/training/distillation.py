@@ -1,7 +1,4 @@
-"""Distillation: while a network is trained or fine-tuned, a teacher shows it more of each image than its label says.
-
-The source of the loss is Hinton, Vinyals and Dean 2015, "Distilling the knowledge in a neural network", section 2.
-"""
+"""Knowledge distillation (Hinton, Vinyals and Dean 2015, Distilling the Knowledge in a Neural Network, section 2)."""
 
 from __future__ import annotations
 
@@ -22,35 +19,35 @@ from roboreg_core.training.spec import TrainSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Teacher:
-    """A network that is asked, never changed.
+    """A frozen teacher network.
 
     Attributes:
-        network: a copy with batch norm folded, on the training's device, channels last, in `dtype`.
+        network: copy with batch norm folded, on the training's device, in channels-last format and `dtype`.
         dtype: the training's precision.
-        sha256: of the network's weights as safetensors, before folding.
+        sha256: of the weights as safetensors, before folding.
     """
 
     network: ResNet20
     dtype: torch.dtype
     sha256: str
 
-    @torch.no_grad()  # not inference_mode: the loss's backward pass reads what comes out
+    @torch.no_grad()  # not inference_mode: the backward pass reads these logits
     def logits(self, pixels: Tensor) -> Tensor:
-        """Raw images (n, 3, 32, 32), uint8 or floats in 0..255 -> float32 logits (n, 10), in one forward pass."""
+        """Raw images (n, 3, 32, 32), uint8 or floats in 0..255 -> float32 logits (n, classes)."""
         logits: Tensor = self.network(self.network.prepare(pixels, self.dtype))
         return logits.float()
 
 
 def prepare_teacher(model: ResNet20 | None, spec: TrainSpec, device: torch.device) -> Teacher | None:
-    """The teacher that `spec` asks for, made from a copy of `model`; None where `distil_weight` is 0.
+    """Teacher from a copy of `model`; None if `spec.distil_weight` is 0.
 
-    Raises `SpecError` where the spec asks for a teacher and there is no `model`.
+    Raises `SpecError` if the spec needs a teacher and `model` is None.
     """
     if spec.distil_weight == 0:
         return None
     if model is None:
         raise SpecError(
-            f"distil weight must be 0 where there is no teacher, got {spec.distil_weight}; give fit a teacher network"
+            f"distil weight must be 0 without a teacher, got {spec.distil_weight}; provide a teacher network"
         )
     dtype = torch.bfloat16 if computed_in(spec.precision, device) == "bfloat16" else torch.float32
     network = inference_model(model, device, dtype)
@@ -58,21 +55,20 @@ def prepare_teacher(model: ResNet20 | None, spec: TrainSpec, device: torch.devic
     return Teacher(network=network.requires_grad_(False), dtype=dtype, sha256=digest)
 
 
-def distilled(cross_entropy: Tensor, logits: Tensor, wanted: Tensor, spec: TrainSpec) -> Tensor:
-    """The loss to minimise, `(1 - weight) * cross_entropy + weight * T^2 * KL(teacher || student)`, in nats.
+def distilled(cross_entropy: Tensor, logits: Tensor, targets: Tensor, spec: TrainSpec) -> Tensor:
+    """Loss `(1 - weight) * cross_entropy + weight * T^2 * KL(teacher || student)` in nats.
 
-    The divergence is a mean over images. T^2 keeps its gradient's size while the temperature T changes, since softened
-    probabilities change by 1/T with a logit, and so does their difference from the teacher's.
+    The factor T^2 makes the magnitude of the gradient independent of the temperature T.
 
     Args:
-        cross_entropy: of the student's logits with the labels, a scalar.
-        logits: (n, 10), the student's.
-        wanted: the teacher's, of the same shape.
-        spec: says weight and temperature.
+        cross_entropy: of the student's logits and the labels, a scalar.
+        logits: of the student, (n, classes).
+        targets: logits of the teacher, (n, classes).
+        spec: gives weight and temperature.
     """
     divergence = F.kl_div(
         F.log_softmax(logits / spec.temperature, dim=-1),
-        F.log_softmax(wanted / spec.temperature, dim=-1),
+        F.log_softmax(targets / spec.temperature, dim=-1),
         reduction="batchmean",
         log_target=True,
     )

@@ -1,36 +1,21 @@
-"""Fine-tuning by the time that it may take: three named settings for after pruning.
+"""Named settings of fine-tuning after pruning, by the time that they take. Without torch.
 
-Temperature 4 and nine tenths of the loss from the teacher are what Zagoruyko and Komodakis 2017 distil with on CIFAR. A
-rate that falls linearly to zero makes the most of a fixed budget (Li, Yumer and Ramanan 2020), and pruned networks
-recover best from rates above those that fine-tuning used to have (Le and Hua 2021).
+Distillation as in Zagoruyko and Komodakis 2017; a learning rate that falls linearly to zero is best for a fixed number
+of epochs (Li, Yumer and Ramanan 2020, Budgeted Training); pruned networks recover better with high learning rates than
+with those of the end of training (Le and Hua 2021, Network Pruning That Matters).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
 from roboreg_core.errors import SpecError
-from roboreg_core.training.spec import AVERAGE, CLIP, DISTIL_WEIGHT, TEMPERATURE, TrainSpec
+from roboreg_core.training.spec import AVERAGE, CLIP, DISTIL_WEIGHT, TEMPERATURE, Recipe, TrainSpec
 
 
-@dataclass(frozen=True, kw_only=True)
-class FineTuningPreset:
-    """Settings of fine-tuning under a name.
-
-    Attributes:
-        meaning: one sentence: how long it takes, and what for.
-        spec: every setting, with seed 0; its `recipe` is the preset's name.
-    """
-
-    meaning: str
-    spec: TrainSpec
-
-
-def _preset(name: str, meaning: str, *, epochs: int, learning_rate: float, warmup_epochs: float) -> FineTuningPreset:
+def _preset(name: str, description: str, *, epochs: int, learning_rate: float, warmup_epochs: float) -> Recipe:
     spec = TrainSpec(
         recipe=name,
         epochs=epochs,
-        batch_size=128,
         rate="triangular",
         learning_rate=learning_rate,
         warmup_epochs=warmup_epochs,
@@ -39,37 +24,37 @@ def _preset(name: str, meaning: str, *, epochs: int, learning_rate: float, warmu
         average=AVERAGE,
         clip=CLIP,
     )
-    return FineTuningPreset(meaning=meaning, spec=spec)
+    return Recipe(description=description, spec=spec)
 
 
-# Times are from two CPU cores: at moderate they trained at 700 images a second, teacher included.
-TUNE_PRESETS = {
-    "quick": _preset(
-        "quick",
-        "About a minute on two CPU cores with the 10,000 bundled images, to see whether a schedule is worth more.",
-        epochs=4,
-        learning_rate=0.01,
-        warmup_epochs=0.5,
-    ),
-    "good": _preset(
-        "good",
-        "About half an hour on two CPU cores with 48,000 images, for most of what fine-tuning can win back.",
-        epochs=26,
-        learning_rate=0.02,
-        warmup_epochs=2.0,
-    ),
-    "full": _preset(
-        "full",
-        "120 epochs, on all images for a GPU or a night, for figures to report.",
-        epochs=120,
-        learning_rate=0.02,
-        warmup_epochs=5.0,
-    ),
-}
+# Durations: two CPU cores trained schedule moderate at 700 images per second, teacher included.
+QUICK = _preset(
+    "quick",
+    f"About a minute on two CPU cores with the {TRAINING_COUNTS['bundled']:,} bundled images, for a first look.",
+    epochs=4,
+    learning_rate=0.01,
+    warmup_epochs=0.5,
+)
+GOOD = _preset(
+    "good",
+    f"About half an hour on two CPU cores with all {TRAINING_COUNTS['full']:,} images, for most of the recovery.",
+    epochs=26,
+    learning_rate=0.02,
+    warmup_epochs=2.0,
+)
+FULL = _preset(
+    "full",
+    "With all images on a GPU or overnight, for figures to report.",
+    epochs=120,
+    learning_rate=0.02,
+    warmup_epochs=5.0,
+)
+TUNE_PRESETS = {each.spec.recipe: each for each in (QUICK, GOOD, FULL)}
+DEFAULT_TUNE_PRESET = QUICK.spec.recipe
 
 
 def tune_preset(name: str, seed: int = 0) -> TrainSpec:
-    """Settings of fine-tuning by name, `quick`, `good` or `full`; needs a teacher. Raises `SpecError` on others."""
+    """Settings of a preset by name; they need a teacher. Raises `SpecError` on an unknown name."""
     if name not in TUNE_PRESETS:
         raise SpecError(f"fine-tuning preset must be one of {', '.join(TUNE_PRESETS)}, got {name!r}")
-    return replace(TUNE_PRESETS[name].spec, seed=seed)
+    return TUNE_PRESETS[name](seed=seed)

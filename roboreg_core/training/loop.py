@@ -1,7 +1,7 @@
-"""The training loop: one function from a network and a spec to a trained copy, with progress, stop and resume.
+"""Training loop with progress, early stop and resume.
 
-Every epoch draws its order of images and its augmentation from a generator seeded by (seed, epoch), so a training that
-is stopped and resumed gives the same weights as one that was not.
+The order of images and the augmentation of an epoch come from a generator seeded by (seed, epoch), so a resumed
+training gives the same weights as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["EpochRecord", "StepProgress", "TrainingHooks", "TrainingResult", "fi
 
 @dataclass(frozen=True, kw_only=True)
 class StepProgress:
-    """Where a training is, after each step; `seconds` since the epoch began. No loss: reading it holds up a GPU."""
+    """Progress after a step; `seconds` since the start of the epoch. Without the loss: reading it would stall a GPU."""
 
     epoch: int
     epochs: int
@@ -42,18 +42,18 @@ class StepProgress:
 
     @property
     def fraction(self) -> float:
-        """Done share of the whole training, 0..1."""
+        """Completed share of the training, 0..1."""
         return (self.epoch - 1 + self.step / self.steps) / self.epochs
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingHooks:
-    """What a caller wants to hear and say while a training runs. Each may be left out.
+    """Optional callbacks of a training.
 
     Attributes:
-        on_epoch: called after each epoch with its record and a function that makes the resumable state as bytes.
+        on_epoch: called after each epoch with its record and a function that returns the state for `resume`.
         on_step: called after each step.
-        should_stop: asked before each step; True ends the training with what the last whole epoch left.
+        should_stop: called before each step; True ends the training with the state of the last complete epoch.
     """
 
     on_epoch: Callable[[EpochRecord, Callable[[], bytes]], None] | None = None
@@ -63,15 +63,15 @@ class TrainingHooks:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """What a training made. Both networks are on the CPU, in eval mode.
+    """Result of a training; networks are on the CPU in eval mode, with averaged weights if the spec averages them.
 
     Attributes:
-        model: the network after the last whole epoch: the averaged one where the spec averages weights.
-        best: the same after the epoch of the highest validation accuracy, the last of equals; None where nothing was
-            validated. For a figure to report, read the test images through one of the two, decided beforehand.
-        best_epoch: which epoch that was, counted from 1.
-        history: the log of all epochs.
-        stopped: whether it was stopped before the last one.
+        model: after the last complete epoch.
+        best: after the epoch with the highest validation accuracy (of equals, the last); None without validation.
+            Decide before testing which of the two is reported.
+        best_epoch: its number, from 1.
+        history: one record per epoch.
+        stopped: True if it was stopped before the last epoch.
     """
 
     model: ResNet20
@@ -97,20 +97,20 @@ def fit(
     """Train a copy of `model` on `images`.
 
     Args:
-        model: where to start from; not changed.
-        images: what to train on.
-        spec: every setting.
-        device: where to run.
-        validation: images to report on after each epoch, and to choose the best one by.
-        teacher: network to distil from; not changed, and not looked at where `distil_weight` is 0.
-        keep_zeros: whether weights of convolutions and of the linear layer that are zero in `model` stay zero.
-        hooks: progress, state and stop.
-        resume: state that an earlier call with the same spec handed to `on_epoch`.
-        capture: whether steps are replayed as a graph, see `capture.RepeatedStep`; a CPU has none.
+        model: initial weights.
+        images: training images.
+        spec: settings.
+        device: for all computation.
+        validation: images evaluated after each epoch, which choose the best epoch.
+        teacher: network for distillation; ignored if `spec.distil_weight` is 0.
+        keep_zeros: keep zero weights of convolutions and the linear layer at zero.
+        hooks: callbacks.
+        resume: state that an earlier call with the same spec passed to `on_epoch`.
+        capture: on a GPU, replay steps as a CUDA graph, see `cuda_graphs.RepeatedStep`.
 
     Raises:
-        CheckpointError: where `resume` is of another spec or teacher.
-        SpecError: where the spec asks for a teacher and there is none.
+        CheckpointError: `resume` is from another spec or teacher.
+        SpecError: the spec needs a teacher and there is none.
     """
     device = torch.device(device)
     with working_on(device, same_shapes=True):
@@ -133,10 +133,10 @@ def _fit(
     capture: bool,
 ) -> TrainingResult:
     device = images.pixels.device
-    sums = EpochTotals.zeros(device)
-    repeated = RepeatedStep(partial(step, state, spec, sums), record=recorder(device) if capture else None)
+    totals = EpochTotals.zeros(device)
+    repeated = RepeatedStep(partial(step, state, spec, totals), record=recorder(device) if capture else None)
 
-    def change(pixels: Tensor, labels: Tensor, rate: float) -> None:
+    def run_step(pixels: Tensor, labels: Tensor, rate: float) -> None:
         state.rate.fill_(rate)
         repeated(pixels, labels)
         if state.average is not None:
@@ -147,20 +147,20 @@ def _fit(
         before = snapshot(state, spec) if hooks.should_stop is not None else None
         batches = Batches(images, spec, epoch)
         state.model.train()
-        sums.clear()
-        if not _run_epoch(batches, change, spec, epoch, hooks) and before is not None:
+        totals.clear()
+        if not _run_epoch(batches, run_step, spec, epoch, hooks) and before is not None:
             restore(state, spec, before)
-            return _fitted(state, stopped=True)
-        state.add(_record(state.result, sums.means(batches), spec, epoch, validation, started))
+            return _result(state, stopped=True)
+        state.add(_record(state.result, totals.means(batches), spec, epoch, validation, started))
         if hooks.on_epoch is not None:
             hooks.on_epoch(state.history[-1], lambda: snapshot(state, spec))
     if repeated.failure is not None:
         warnings.warn(f"training steps were launched one by one: {repeated.failure}", RuntimeWarning, stacklevel=2)
-    return _fitted(state, stopped=False)
+    return _result(state, stopped=False)
 
 
 def _start(model: ResNet20, teacher: ResNet20 | None, spec: TrainSpec, device: torch.device) -> TrainingState:
-    """A training of a copy of `model` before its first epoch."""
+    """State before the first epoch."""
     trained = copy.deepcopy(model).to(device).to(memory_format=torch.channels_last)
     rate = torch.zeros((), device=device)
     return TrainingState(
@@ -180,13 +180,12 @@ def _start(model: ResNet20, teacher: ResNet20 | None, spec: TrainSpec, device: t
 
 
 def _masks(model: ResNet20) -> tuple[tuple[Tensor, Tensor], ...]:
-    """Weights of convolutions and of the linear layer, and where they are not zero."""
+    """Weights of convolutions and the linear layer, and masks of their nonzeros."""
     layers = [module.weight for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     return tuple((weight.detach(), weight.detach() != 0) for weight in layers)
 
 
-def _fitted(state: TrainingState, *, stopped: bool) -> TrainingResult:
-    """What a training hands back."""
+def _result(state: TrainingState, *, stopped: bool) -> TrainingResult:
     return TrainingResult(
         model=state.result.eval().to("cpu"),
         best=state.best_network(),
@@ -197,14 +196,18 @@ def _fitted(state: TrainingState, *, stopped: bool) -> TrainingResult:
 
 
 def _run_epoch(
-    batches: Batches, change: Callable[[Tensor, Tensor, float], None], spec: TrainSpec, epoch: int, hooks: TrainingHooks
+    batches: Batches,
+    run_step: Callable[[Tensor, Tensor, float], None],
+    spec: TrainSpec,
+    epoch: int,
+    hooks: TrainingHooks,
 ) -> bool:
-    """Run the steps of an epoch: `change` takes pixels, labels and the rate. False where the hook ended it early."""
+    """Run the steps of an epoch; `run_step` gets pixels, labels and learning rate. Return False if stopped."""
     started, steps = time.perf_counter(), len(batches)
     for number, (pixels, labels) in enumerate(batches):
         if hooks.should_stop is not None and hooks.should_stop():
             return False
-        change(pixels, labels, learning_rate(spec, epoch - 1 + number / steps))
+        run_step(pixels, labels, learning_rate(spec, epoch - 1 + number / steps))
         if hooks.on_step is not None:
             seconds = time.perf_counter() - started
             hooks.on_step(StepProgress(epoch=epoch, epochs=spec.epochs, step=number + 1, steps=steps, seconds=seconds))
@@ -214,13 +217,13 @@ def _run_epoch(
 @torch.inference_mode()
 def _record(
     model: ResNet20,
-    sums: tuple[float, float],
+    means: tuple[float, float],
     spec: TrainSpec,
     epoch: int,
     validation: Images | None,
     started: float,
 ) -> EpochRecord:
-    """The log of an epoch that began at `started`; `sums` are its mean loss and accuracy. Validates `model`."""
+    """Validate `model` and log an epoch; `means` are its training loss and accuracy, `started` its start time."""
     loss = accuracy = None
     if validation is not None:
         model.eval()
@@ -229,8 +232,8 @@ def _record(
         accuracy = (logits.argmax(1) == validation.labels).float().mean().item()
     return EpochRecord(
         epoch=epoch,
-        loss=sums[0],
-        accuracy=sums[1],
+        loss=means[0],
+        accuracy=means[1],
         learning_rate=learning_rate(spec, epoch - 1),
         seconds=time.perf_counter() - started,
         validation_loss=loss,

@@ -1,4 +1,4 @@
-"""How a network is trained: every setting of the loop as one frozen value, and the named recipes."""
+"""Settings of the training loop as one frozen value, and named recipes for training from scratch. Without torch."""
 
 from __future__ import annotations
 
@@ -6,20 +6,34 @@ import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-from roboreg_core.datasets.augmentation import CROP_FLIP, SIX, Augmentation
+from roboreg_core.datasets.augmentation_settings import CROP_FLIP, SIX, Augmentation
 from roboreg_core.device import Precision
 from roboreg_core.errors import SpecError
 
-# With a teacher: nine tenths of the loss, softened by 4, is what Zagoruyko and Komodakis 2017 distil with on CIFAR.
+# Knowledge distillation on CIFAR as in Zagoruyko and Komodakis 2017 (Paying More Attention to Attention).
 DISTIL_WEIGHT = 0.9
 TEMPERATURE = 4.0
-# An average over a thousand steps at the most: not three epochs of all images.
+# The moving average covers about 1,000 steps, less than three epochs of the full training images.
 AVERAGE = 0.999
-# A teacher's gradient is many times its later size while a network knows little, and unclipped steps lose it.
+# The distillation gradient is many times larger in the first steps; without clipping training may diverge.
 CLIP = 5.0
+# Epochs at first on the Train page: minutes on a CPU with the bundled images, fewer than any recipe's default.
+SHORT_EPOCHS = 20
 
 Rate = Literal["cosine", "multistep", "trapezoid", "triangular"]
 MAX_EPOCHS = 1_000
+
+
+def _check(name: str, value: float, low: float, high: float, *, whole: bool = False) -> None:
+    right_type = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if not right_type or not low <= value <= high:
+        raise SpecError(f"{name} must be {'a whole number ' if whole else ''}{low}..{high}, got {value!r}")
+
+
+def _known(name: str, value: dict[str, Any], cls: type) -> None:
+    unknown = set(value) - {field.name for field in fields(cls)}
+    if unknown:
+        raise SpecError(f"{name} must be known ones, got {', '.join(sorted(unknown))}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,22 +41,26 @@ class TrainSpec:
     """Settings of one training.
 
     Attributes:
-        recipe: the name under which it is shown.
+        recipe: name of the recipe or fine-tuning preset.
         epochs: passes over the training images, 1..1000.
-        batch_size: images a step, 1..4096.
-        rate: `cosine` falls from `learning_rate` to zero; `multistep` multiplies by `gamma` at each milestone (an
-            epoch); `trapezoid` stays at `learning_rate` and falls linearly to zero over the last `decay_epochs`;
-            `triangular` falls linearly to zero from the end of the warm-up on.
-        learning_rate, momentum, nesterov, weight_decay: of SGD.
-        warmup_epochs: the rate rises linearly from zero for so long.
+        batch_size: images per step, 1..4096.
+        rate: learning-rate schedule. `cosine` falls to zero; `multistep` multiplies by `gamma` at each milestone;
+            `trapezoid` is constant, then falls linearly to zero over the last `decay_epochs`; `triangular` falls
+            linearly to zero after the warm-up.
+        learning_rate, momentum, nesterov, weight_decay: of SGD; `learning_rate` is the highest.
+        warmup_epochs: linear rise of the learning rate from zero.
+        milestones: epochs of `multistep`.
         label_smoothing: probability spread over all classes.
-        distil_weight: share of the loss, 0..1, that asks for a teacher's softened probabilities in place of the
-            labels, see `distil.distilled`; 0 asks for labels alone and needs no teacher.
-        temperature: what both networks' logits are divided by before they are compared, 1..100.
-        clip: largest norm of the gradient of all weights together, 0..1000; a longer one is scaled down. 0 is none.
-        average: largest decay of the weights' moving average per step, 0..0.99999 (`WeightAverage`); 0 for none.
-        precision: `bfloat16` autocast where the device is faster in it (`device.computed_in`), or `float32`.
-        seed: of the order of images, the augmentation and, in a training from scratch, the weights.
+        distil_weight: weight of the distillation loss, 0..1 (`distillation.distilled`); 0 needs no teacher.
+        temperature: divisor of the logits in the distillation loss, 1..100.
+        clip: largest norm of the gradient, 0..1000; 0 for no clipping.
+        average: largest decay of the moving average of the weights per step, 0..0.99999 (`WeightAverage`); 0 for none.
+        augmentation: random changes of the training images.
+        precision: `bfloat16` autocast if the device has it natively (`device.computed_in`), or `float32`.
+        seed: of the order of images, the augmentation and, from scratch, the initial weights.
+
+    Raises:
+        SpecError: a setting is out of range.
     """
 
     recipe: str
@@ -87,14 +105,14 @@ class TrainSpec:
                 raise SpecError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` makes an equal spec."""
+        """JSON object that `from_json` reads."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> TrainSpec:
-        """Read what `to_json` wrote. Raises `SpecError` on unknown settings."""
+        """Spec from a JSON object. Raises `SpecError` on unknown settings."""
         if "recipe" not in value or "epochs" not in value:
-            raise SpecError("training settings must name a recipe and its epochs, got neither or one of them")
+            raise SpecError(f"training settings must have recipe and epochs, got {', '.join(value) or 'neither'}")
         _known("training settings", value, cls)
         _known("augmentation settings", value.get("augmentation") or {}, Augmentation)
         augmentation = dict(value.get("augmentation") or {})
@@ -107,7 +125,7 @@ class TrainSpec:
 
 
 def learning_rate(spec: TrainSpec, epoch: float) -> float:
-    """The rate after `epoch` epochs (fractions count), 0 <= epoch <= spec.epochs."""
+    """Learning rate after `epoch` epochs, a fraction in 0..spec.epochs."""
     if epoch < spec.warmup_epochs:
         return spec.learning_rate * epoch / spec.warmup_epochs
     if spec.rate == "multistep":
@@ -121,75 +139,80 @@ def learning_rate(spec: TrainSpec, epoch: float) -> float:
     return spec.learning_rate * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
 
 
-def best(epochs: int = 160, seed: int = 0) -> TrainSpec:
-    """Our recipe from scratch: crop and flip only, Nesterov, a trapezoid rate.
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A named training: of a dense network from scratch, or a fine-tuning after pruning.
 
-    A trapezoid can be made longer later: every training that has not begun to decay is the beginning of a longer one.
+    Attributes:
+        description: for users, a sentence or two.
+        spec: settings with the default number of epochs and seed 0; its `recipe` is the name.
     """
-    return TrainSpec(
-        recipe="best",
-        epochs=epochs,
-        rate="trapezoid",
-        warmup_epochs=min(2.0, epochs / 10),
-        decay_epochs=min(24, math.ceil(epochs / 2)),
-        seed=seed,
-    )
+
+    description: str
+    spec: TrainSpec
+
+    @property
+    def label(self) -> str:
+        """Name for users."""
+        return self.spec.recipe.capitalize()
+
+    def __call__(self, epochs: int | None = None, seed: int = 0) -> TrainSpec:
+        """Settings for another number of epochs; a short training has a shorter warm-up and decay."""
+        if epochs is None:
+            return replace(self.spec, seed=seed)
+        return replace(
+            self.spec,
+            epochs=epochs,
+            warmup_epochs=min(self.spec.warmup_epochs, epochs / 10),
+            decay_epochs=min(self.spec.decay_epochs, math.ceil(epochs / 2)),
+            seed=seed,
+        )
 
 
-def distilled(epochs: int = 120, seed: int = 0) -> TrainSpec:
-    """Our recipe from scratch with a teacher: a dense network's answers beside the labels (Hinton et al. 2015).
-
-    A student of a teacher's own size may come out better than it (Furlanello et al. 2018).
-    """
-    return TrainSpec(
+best = Recipe(
+    description="Crop and flip, SGD with Nesterov momentum, constant then decaying learning rate. The teacher of the "
+    "example dense network was trained with it.",
+    # Any training that has not begun to decay can be continued with more epochs.
+    spec=TrainSpec(recipe="best", epochs=160, rate="trapezoid", warmup_epochs=2.0, decay_epochs=24),
+)
+# A student as large as its teacher may become more accurate than it (Furlanello et al. 2018, Born-Again Networks).
+distilled = Recipe(
+    description="Knowledge distillation from the example dense network, with a learning rate that falls linearly. The "
+    "example dense network itself was trained with it, from another teacher.",
+    spec=TrainSpec(
         recipe="distilled",
-        epochs=epochs,
+        epochs=120,
         rate="triangular",
-        warmup_epochs=min(2.0, epochs / 10),
+        warmup_epochs=2.0,
         distil_weight=DISTIL_WEIGHT,
         temperature=TEMPERATURE,
         clip=CLIP,
         average=AVERAGE,
-        seed=seed,
-    )
-
-
-def source(epochs: int = 200, seed: int = 0) -> TrainSpec:
-    """The source project's recipe: six augmentations, SGD, the rate divided by ten at epochs 100 and 150."""
-    return TrainSpec(
+    ),
+)
+source = Recipe(
+    description="Settings of the source project, for comparison with its figures: six augmentations, SGD with "
+    "momentum, learning rate divided by ten at epochs 100 and 150.",
+    spec=TrainSpec(
         recipe="source",
-        epochs=epochs,
+        epochs=200,
         rate="multistep",
         milestones=(100, 150),
         nesterov=False,
         weight_decay=1e-4,
         augmentation=SIX,
-        seed=seed,
-    )
-
-
-RECIPES = {"best": best, "distilled": distilled, "source": source}
+    ),
+)
+RECIPES = {each.spec.recipe: each for each in (best, distilled, source)}
 
 
 def recipe(name: str, epochs: int | None = None, seed: int = 0, decay_epochs: int | None = None) -> TrainSpec:
-    """A recipe from scratch by name, `best`, `distilled` or `source`; `decay_epochs` is for `best` alone."""
+    """Settings of a recipe by name; `decay_epochs` is for a `trapezoid` learning rate only."""
     if name not in RECIPES:
         raise SpecError(f"recipe must be one of {', '.join(RECIPES)}, got {name!r}")
-    spec = RECIPES[name](seed=seed) if epochs is None else RECIPES[name](epochs, seed)
+    spec = RECIPES[name](epochs, seed)
     if decay_epochs is None:
         return spec
     if spec.rate != "trapezoid":
         raise SpecError(f"decay epochs must be left out for recipe {name}, got {decay_epochs}")
     return replace(spec, decay_epochs=decay_epochs)
-
-
-def _check(name: str, value: float, low: float, high: float, *, whole: bool = False) -> None:
-    right_type = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-    if not right_type or not low <= value <= high:
-        raise SpecError(f"{name} must be {'a whole number ' if whole else ''}{low}..{high}, got {value!r}")
-
-
-def _known(what: str, value: dict[str, Any], cls: type) -> None:
-    unknown = set(value) - {field.name for field in fields(cls)}
-    if unknown:
-        raise SpecError(f"{what} must be known ones, got {', '.join(sorted(unknown))}")

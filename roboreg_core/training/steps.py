@@ -1,6 +1,6 @@
-"""What an epoch is made of: batches in an order of their own, and the step that each of them makes.
+"""Augmented batches of an epoch, and one optimiser step.
 
-Nothing here reads a number from the device: on a GPU the processor runs ahead until the epoch's sums are asked for.
+Nothing here reads a value from the device before the end of the epoch, so that the CPU can run ahead of a GPU.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from roboreg_core.training.training_state import TrainingState
 
 
 class Batches:
-    """The augmented batches of one epoch, in the order that seed and epoch decide; all of one size. Read them once."""
+    """Augmented batches of one epoch, all of one size, in an order given by seed and epoch. Iterate once."""
 
     def __init__(self, images: Images, spec: TrainSpec, epoch: int) -> None:
         device = images.pixels.device
         self._images, self._spec = images, spec
         self._generator = torch_generator(spec.seed, "epoch", epoch, device=device)
         order = torch.randperm(len(images), generator=self._generator, device=device)
-        # A last small batch would disturb batch norm; its images come again in another epoch.
+        # A small last batch would disturb batch norm and is dropped.
         self._rows = [rows for rows in order.split(spec.batch_size) if len(rows) == spec.batch_size] or [order]
 
     def __len__(self) -> int:
         return len(self._rows)
 
     @property
-    def seen(self) -> int:
-        """Images in all batches."""
+    def n_images(self) -> int:
+        """Number of images in all batches."""
         return sum(len(rows) for rows in self._rows)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -49,47 +49,47 @@ class Batches:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochTotals:
-    """Sums over an epoch's steps, scalars on the device: `loss` in float32, `right` (correct predictions) in int64."""
+    """Sums over an epoch, scalars on the device: float32 cross-entropy and int64 number of correct predictions."""
 
     loss: Tensor
-    right: Tensor
+    correct: Tensor
 
     @classmethod
     def zeros(cls, device: torch.device) -> EpochTotals:
-        """Before the first step."""
-        return cls(loss=torch.zeros((), device=device), right=torch.zeros((), dtype=torch.long, device=device))
+        """Zeros on `device`."""
+        return cls(loss=torch.zeros((), device=device), correct=torch.zeros((), dtype=torch.long, device=device))
 
     def clear(self) -> None:
-        """Begin an epoch, in place."""
+        """Reset to zero in place."""
         self.loss.zero_()
-        self.right.zero_()
+        self.correct.zero_()
 
     def means(self, batches: Batches) -> tuple[float, float]:
-        """Mean cross-entropy and accuracy; waits for the device."""
-        return self.loss.item() / len(batches), self.right.item() / batches.seen
+        """Mean cross-entropy and accuracy; synchronises with the device."""
+        return self.loss.item() / len(batches), self.correct.item() / batches.n_images
 
 
-def step(state: TrainingState, spec: TrainSpec, sums: EpochTotals, pixels: Tensor, labels: Tensor) -> None:
-    """Change the network once, at the rate that `state.rate` holds, and add to `sums`."""
-    # Before the student's pass, so that the activations of both are never in memory together.
-    wanted = state.teacher.logits(pixels) if state.teacher is not None else None
+def step(state: TrainingState, spec: TrainSpec, totals: EpochTotals, pixels: Tensor, labels: Tensor) -> None:
+    """One optimiser step at learning rate `state.rate`; add its loss and correct predictions to `totals`."""
+    # Before the student's forward pass, so that only one network's activations are in memory.
+    targets = state.teacher.logits(pixels) if state.teacher is not None else None
     with precision_of(spec, pixels.device):
         logits = state.model(state.model.prepare(pixels))
     logits = logits.float()
     cross_entropy = F.cross_entropy(logits, labels, label_smoothing=spec.label_smoothing)
-    loss = cross_entropy if wanted is None else distilled(cross_entropy, logits, wanted, spec)
+    loss = cross_entropy if targets is None else distilled(cross_entropy, logits, targets, spec)
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     if spec.clip:
         torch.nn.utils.clip_grad_norm_(state.model.parameters(), spec.clip, foreach=True)
     state.optimiser.step()
-    for weight, kept in state.masks:
-        weight.mul_(kept)
-    sums.loss.add_(cross_entropy.detach())
-    sums.right.add_((logits.detach().argmax(1) == labels).sum())
+    for weight, mask in state.masks:
+        weight.mul_(mask)
+    totals.loss.add_(cross_entropy.detach())
+    totals.correct.add_((logits.detach().argmax(1) == labels).sum())
 
 
 def precision_of(spec: TrainSpec, device: torch.device) -> torch.autocast:
-    """The context of a forward pass. Casts are not kept between layers: no weight is read twice in a step."""
+    """Autocast context of a forward pass, without a cache of casts because no weight is used twice in a step."""
     enabled = computed_in(spec.precision, device) == "bfloat16"
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)

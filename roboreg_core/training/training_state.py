@@ -1,4 +1,4 @@
-"""What a training has reached, and how it becomes bytes and is taken up again."""
+"""State of a training, and its serialisation for resuming."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from roboreg_core.training.distillation import Teacher
 from roboreg_core.training.spec import TrainSpec, learning_rate
 from roboreg_core.training.weight_average import WeightAverage
 
-# 2: the average, the best epoch and the teacher's SHA-256 came in.
+# Format 2 added the moving average, the best epoch and the teacher's SHA-256.
 STATE_FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class EpochRecord:
-    """What one epoch did. Losses are mean cross-entropies in nats; `seconds` include the validation.
+    """Log of one epoch.
 
-    `loss` leaves a teacher out, so that it means the same in every training. Validation is of the averaged network
-    where weights are averaged.
+    Losses are mean cross-entropies with the labels in nats, without distillation; `seconds` include validation.
+    Averaged weights, if any, are validated.
     """
 
     epoch: int
@@ -40,16 +40,17 @@ class EpochRecord:
 
 @dataclass(kw_only=True)
 class TrainingState:
-    """A training after some whole epochs, or within one.
+    """A training in progress.
 
     Attributes:
-        model: the network that the optimiser changes.
-        rate: the optimiser's learning rate, a float32 scalar on the device: a step reads it there, also a recorded one.
-        average: of its weights, where the spec asks for it.
-        teacher: where the spec asks for one.
+        model: trained by the optimiser.
+        rate: learning rate, a float32 scalar on the device, where a captured CUDA graph can read it.
+        average: moving average of the weights, if any.
+        teacher: for distillation, if any.
+        history: one record per epoch.
         best: weights of the best epoch, on the CPU; None before the first validation.
-        best_epoch: which one that was, counted from 1.
-        masks: weights (the model's own tensors) and where they may differ from zero; not saved, made from the start.
+        best_epoch: its number, from 1.
+        masks: tensors of the model that keep zeros, and masks of their nonzeros; not saved.
     """
 
     model: ResNet20
@@ -64,21 +65,18 @@ class TrainingState:
 
     @property
     def result(self) -> ResNet20:
-        """The network that counts: the average, or the model where nothing is averaged."""
+        """The averaged network if weights are averaged, else the model."""
         return self.model if self.average is None else self.average.network
 
     def add(self, record: EpochRecord) -> None:
-        """Log an epoch, and keep its weights where no epoch before had a higher validation accuracy.
-
-        Of equals the later one stays: it has trained for longer, at a lower rate.
-        """
+        """Log an epoch; keep its weights if its validation accuracy is the highest, or equals the highest."""
         self.history.append(record)
         if record.validation_accuracy is not None and record.validation_accuracy >= self._best_accuracy():
             self.best = {name: value.detach().cpu().clone() for name, value in self.result.state_dict().items()}
             self.best_epoch = record.epoch
 
     def best_network(self) -> ResNet20 | None:
-        """The best epoch's network on the CPU, in eval mode."""
+        """Network of the best epoch, on the CPU in eval mode."""
         if self.best is None:
             return None
         network = copy.deepcopy(self.result).to("cpu").eval()
@@ -91,7 +89,7 @@ class TrainingState:
 
 
 def snapshot(state: TrainingState, spec: TrainSpec) -> bytes:
-    """Everything from which `restore` goes on as if nothing had happened."""
+    """Serialise a training for `restore`."""
     average = state.average
     content = {
         "format": STATE_FORMAT,
@@ -105,31 +103,31 @@ def snapshot(state: TrainingState, spec: TrainSpec) -> bytes:
         "history": [asdict(record) for record in state.history],
     }
     buffer = io.BytesIO()
-    torch.save(_without_neighbours(content), buffer)
+    torch.save(_compact(content), buffer)
     return buffer.getvalue()
 
 
-def _without_neighbours(value: Any) -> Any:
-    """The same with views copied out: torch would save all of the memory that a view looks into."""
+def _compact(value: Any) -> Any:
+    """Copy views of larger storages, which torch would save whole."""
     if isinstance(value, dict):
-        return {key: _without_neighbours(inner) for key, inner in value.items()}
+        return {key: _compact(entry) for key, entry in value.items()}
     if isinstance(value, Tensor) and value.untyped_storage().nbytes() > value.nbytes:
         return value.clone()
     return value
 
 
 def restore(state: TrainingState, spec: TrainSpec, saved: bytes) -> None:
-    """Set `state`, which was made for `spec`, to what `snapshot` wrote.
+    """Set `state`, made for `spec`, to a snapshot.
 
-    Raises `CheckpointError` where that is damaged, of an older format, of other settings or of another teacher.
+    Raises `CheckpointError` if the snapshot is damaged or from an older format, other settings or another teacher.
     """
     try:
         content: dict[str, Any] = torch.load(io.BytesIO(saved), weights_only=True, map_location="cpu")
-    except Exception as error:  # torch raises many kinds on damaged files
+    except Exception as error:  # torch raises various errors for damaged files
         raise CheckpointError(
-            f"a training must resume from a state that it saved, got {type(error).__name__}; begin it anew"
+            f"a training must resume from a state that it saved, got {type(error).__name__}; start it again"
         ) from None
-    _refuse_others(content, state, spec)
+    _check_origin(content, state, spec)
     state.model.load_state_dict(content["model"])
     state.optimiser.load_state_dict(content["optimiser"])
     for group in state.optimiser.param_groups:
@@ -141,20 +139,20 @@ def restore(state: TrainingState, spec: TrainSpec, saved: bytes) -> None:
     state.history[:] = [EpochRecord(**record) for record in content["history"]]
 
 
-def _refuse_others(content: dict[str, Any], state: TrainingState, spec: TrainSpec) -> None:
+def _check_origin(content: dict[str, Any], state: TrainingState, spec: TrainSpec) -> None:
     if content.get("format") != STATE_FORMAT:
         raise CheckpointError(
-            f"a training must resume from a state of format {STATE_FORMAT}, got {content.get('format')}; begin it anew"
+            f"a training must resume from a state of format {STATE_FORMAT}, got {content.get('format')}; start it again"
         )
     done = len(content["history"])
-    if not _same_past(TrainSpec.from_json(content["spec"]), spec, done):
+    if not _same_epochs(TrainSpec.from_json(content["spec"]), spec, done):
         raise CheckpointError(
-            f"a training must resume with the settings of its first {done} epochs, got others; begin it anew"
+            f"a training must resume with the settings of its first {done} epochs, got others; start it again"
         )
     if content["teacher"] != _sha256(state):
         raise CheckpointError(
-            f"a training must resume with the teacher that it began with, SHA-256 {content['teacher'][:12]}, "
-            f"got another; give it that one, or begin it anew"
+            f"a training must resume with its teacher, SHA-256 {content['teacher'][:12]}, got another; "
+            f"provide that one or start it again"
         )
 
 
@@ -162,8 +160,8 @@ def _sha256(state: TrainingState) -> str | None:
     return None if state.teacher is None else state.teacher.sha256
 
 
-def _same_past(old: TrainSpec, new: TrainSpec, done: int) -> bool:
-    """True where the first `done` epochs of both specs are the same; only length and decay may differ."""
+def _same_epochs(old: TrainSpec, new: TrainSpec, done: int) -> bool:
+    """True if the first `done` epochs of both specs are equal; only their length and decay may differ."""
     if replace(old, epochs=new.epochs, decay_epochs=new.decay_epochs) != new:
         return False
     times = [quarter / 4 for quarter in range(4 * done)]

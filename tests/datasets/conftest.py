@@ -1,4 +1,4 @@
-"""A CIFAR-10 in small: the real code, other numbers, images made of noise."""
+"""A small CIFAR-10 of random images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Arrays = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Little:
-    """All of a little CIFAR-10: `(pixels, labels)` of both splits, pixels uint8 (n, 3, 32, 32)."""
+    """Small CIFAR-10: `(pixels, labels)` of both splits, pixels uint8 (n, 3, 32, 32)."""
 
     train: Arrays
     test: Arrays
@@ -48,7 +48,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Little:
 
 @pytest.fixture
 def little(made: Little, monkeypatch: pytest.MonkeyPatch) -> Iterator[Little]:
-    """300 training and 50 test images; the modules expect just these while the test runs."""
+    """300 training and 50 test images, with checksums and split sizes patched to match."""
     monkeypatch.setattr(cifar_batches, "PER_FILE", 60)
     sums = {"train": cifar_batches.content_sha256(*made.train), "test": cifar_batches.content_sha256(*made.test)}
     monkeypatch.setattr(cifar_batches, "CONTENT_SHA256", sums)

@@ -1,4 +1,4 @@
-"""Writes a bundle in the format that `data.bundle` reads."""
+"""Writes a bundle in the format of `datasets.bundled`."""
 
 from __future__ import annotations
 

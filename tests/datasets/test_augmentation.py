@@ -17,12 +17,12 @@ from roboreg_core.seeding import torch_generator
 from tests.tolerance import assert_same
 
 STILL = Augmentation(pad=0, flip=False)
-# The draws are fixed by the seed: a test at this level fails for good or never.
+# Draws are fixed by the seed, so a test at this level is reproducible.
 UNLIKELY = 1e-3
 
 
 def every_crop_and_flip(image: np.ndarray, pad: int, reflect: bool) -> dict[bytes, tuple[int, int, bool]]:
-    """What an image (3, h, w) can become, and by which top, left and flip: one explicit loop."""
+    """All crops and flips of an image (3, h, w) with their top, left and flip."""
     _, height, width = image.shape
     padded = np.pad(image, ((0, 0), (pad, pad), (pad, pad)), mode="reflect" if reflect else "constant")
     found = {}
@@ -58,7 +58,7 @@ def test_every_crop_and_flip_is_as_likely() -> None:
 
 
 def test_the_draws_of_crop_and_flip_are_pinned() -> None:
-    # Networks that ship with the project were trained with these very draws.
+    # The shipped networks were trained with these draws.
     batch = (torch.arange(8 * 3 * 32 * 32) % 251).to(torch.uint8).view(8, 3, 32, 32)
     out = augment(batch, CROP_FLIP, torch_generator(0, "golden")).permute(0, 2, 3, 1).contiguous()
     digest = hashlib.sha256(out.numpy().tobytes()).hexdigest()
@@ -83,7 +83,7 @@ def test_images_of_a_batch_have_their_own_parameters(few_images: Images) -> None
     assert len({image.numpy().tobytes() for image in augment(batch, SIX, torch_generator(0))}) == 64
 
 
-def test_nothing_asked_nothing_done(few_images: Images) -> None:
+def test_without_changes_images_are_unchanged(few_images: Images) -> None:
     out = augment(few_images.pixels, NONE, torch_generator(0))
     assert out.dtype == torch.uint8
     assert torch.equal(out, few_images.pixels)

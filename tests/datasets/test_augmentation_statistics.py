@@ -1,7 +1,6 @@
-"""Our augmentation against torchvision's own transforms: what is drawn, where pixels go, what colours become.
+"""Our augmentation against torchvision's transforms: distributions of parameters, positions of pixels, colours.
 
-Parameters are compared with those that torchvision's transforms draw, by two-sample tests; chains of maps with
-torchvision's functions at equal parameters, by bright dots; whole chains by where dots land.
+Parameters are compared by two-sample tests, chains of maps at equal parameters by the positions of bright dots.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from roboreg_core.datasets.images import Images
 from roboreg_core.seeding import torch_generator
 
 DRAWS = 3_000
-# The draws are fixed by the seed: a test at this level fails for good or never.
+# Draws are fixed by the seed, so a test at this level is reproducible.
 UNLIKELY = 1e-3
 BILINEAR = v2.InterpolationMode.BILINEAR
 COLOURS = ("brightness", "contrast", "saturation")
@@ -33,7 +32,7 @@ FRACTION = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Maps:
-    """What maps are made of, a number an image; the names and signs are torchvision's."""
+    """Parameters of affine maps, one per image, with the names and signs of torchvision."""
 
     angle: Tensor
     shear: Tensor
@@ -63,7 +62,7 @@ def taken_apart(matrices: Tensor) -> Maps:
 
 
 def theirs(transform: v2.Transform, *names: str) -> np.ndarray:
-    """What a transform of torchvision draws under the names, (DRAWS, names)."""
+    """Parameters drawn by a torchvision transform, (DRAWS, names)."""
     image = torch.zeros(3, 32, 32)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -145,14 +144,14 @@ def dot(x: float, y: float) -> Tensor:
 
 
 def positions(images: Tensor) -> Tensor:
-    """Where the dot of each image (n, 3, 32, 32) is: (n, 2), x and y from the centre, in pixels."""
+    """Position of the dot in each image (n, 3, 32, 32): x and y from the centre in pixels, (n, 2)."""
     light, place = images[:, 0].double(), torch.arange(32, dtype=torch.double) - 15.5
     total = light.sum((1, 2))
     return torch.stack([(light.sum(1) * place).sum(1) / total, (light.sum(2) * place).sum(1) / total], dim=1)
 
 
 def chained(image: Tensor, maps: Maps, number: int) -> Tensor:
-    """The maps one after the other by torchvision's functions, each a resampling of its own."""
+    """Apply the maps one after the other by torchvision's functions, with one resampling each."""
     pad = SIX.pad
     image = tvf.pad(image.float(), [pad] * 4)
     image = tvf.crop(image, round(maps.top[number].item()), round(maps.left[number].item()), 32, 32)
@@ -189,7 +188,7 @@ def test_a_wrong_order_of_maps_would_be_seen() -> None:
 
 
 def test_dots_land_where_torchvisions_own_chain_puts_them() -> None:
-    """The transforms as the source project writes them, drawing for themselves, with bilinear resampling."""
+    """The source project's transforms with bilinear resampling."""
     chain = v2.Compose(
         [
             v2.RandomCrop(32, padding=SIX.pad),
@@ -225,7 +224,7 @@ def test_colours_become_torchvisions_within_one_of_255(
     plain = torch.tensor([[250, 10, 90], [7, 130, 200], [128, 128, 128]], dtype=torch.uint8)
     batch = torch.cat([plain[:, :, None, None].expand(3, 3, 32, 32), few_images.pixels])
     found = augment(batch, spec, torch_generator(4))
-    # Crop and flip draw first, whether or not they do something.
+    # Crop and flip always draw first.
     generator = torch_generator(4)
     augment(batch, NONE, generator)
     factors, order = jitter_parameters(len(batch), spec, generator)

@@ -12,14 +12,14 @@ from tests.jobs.helpers import until
 
 
 class Source:
-    """A source that waits half way until it is let go on, or is told to stop."""
+    """A source that waits half way until `go_on` is set or it is stopped."""
 
     def __init__(self, little: Little) -> None:
         self.little = little
         self.go_on = threading.Event()
         self.began = 0
 
-    def __call__(self, place: Path, tell: download.Tell, should_stop: download.ShouldStop) -> None:
+    def __call__(self, place: Path, tell: download.OnProgress, should_stop: download.ShouldStop) -> None:
         self.began += 1
         tell(50, 100, "Downloading")
         while not self.go_on.wait(0.01):
@@ -39,7 +39,7 @@ def half(found: BackgroundDownload) -> bool:
     return found.now().share == 0.5
 
 
-def test_it_goes_on_by_itself_until_the_images_are_here(source: Source, tmp_path: Path) -> None:
+def test_it_runs_in_the_background_until_it_is_done(source: Source, tmp_path: Path) -> None:
     found = BackgroundDownload(tmp_path)
     assert (found.now().status, found.now().share) == (DownloadStatus.IDLE, None)
     found.start()
@@ -56,7 +56,7 @@ def test_it_goes_on_by_itself_until_the_images_are_here(source: Source, tmp_path
     assert "already there" in found.wait(60).words
 
 
-def test_it_can_be_stopped_and_begun_again(source: Source, tmp_path: Path) -> None:
+def test_it_can_be_stopped_and_restarted(source: Source, tmp_path: Path) -> None:
     found = BackgroundDownload(tmp_path)
     found.cancel()
     assert found.now().status is DownloadStatus.IDLE
@@ -71,7 +71,7 @@ def test_it_can_be_stopped_and_begun_again(source: Source, tmp_path: Path) -> No
     assert found.wait(60).status is DownloadStatus.DONE
 
 
-def test_without_a_network_it_says_so_and_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_unreachable_network_is_reported_with_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def offline(*how: object) -> None:
         raise OSError("Network is unreachable")
 
@@ -86,7 +86,7 @@ def test_without_a_network_it_says_so_and_what_to_do(monkeypatch: pytest.MonkeyP
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     found = BackgroundDownload(tmp_path / "file" / "data")
     found.start()
@@ -95,6 +95,6 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert "must be writable" in ended.reason
 
 
-def test_a_folder_has_one_fetch(tmp_path: Path) -> None:
+def test_a_folder_has_one_download(tmp_path: Path) -> None:
     assert fetching(tmp_path) is fetching(tmp_path)
     assert fetching(tmp_path) is not fetching(tmp_path / "other")

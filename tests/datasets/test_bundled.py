@@ -16,11 +16,11 @@ from roboreg_core.errors import DataError
 from tests.datasets.conftest import BUNDLED_PER_CLASS, Little
 
 
-def test_what_ships_is_whole() -> None:
+def test_shipped_files_are_complete() -> None:
     assert bundled.verify(paths.bundled_data()) == []
 
 
-def test_what_ships_is_small() -> None:
+def test_shipped_files_are_small() -> None:
     assert sum(path.stat().st_size for path in paths.bundled_data().iterdir()) < 60 * 2**20
 
 
@@ -36,7 +36,7 @@ def test_the_shipped_images(split: str, per_class: int) -> None:
 
 
 def test_the_shipped_test_images_are_the_originals() -> None:
-    # The sum that the pickles of the original data set are checked against.
+    # The checksum of the original data set.
     images = bundled.read(paths.bundled_data(), "test")
     digest = hashlib.sha256(images.pixels.contiguous().numpy().tobytes())
     digest.update(images.labels.to(torch.uint8).numpy().tobytes())

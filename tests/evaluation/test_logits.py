@@ -40,7 +40,7 @@ def test_progress_ends_at_one(network: ResNet20, few_images: Images) -> None:
     assert told == pytest.approx([0.4, 0.8, 1.0])
 
 
-def test_timing_says_what_it_measured(network: ResNet20) -> None:
+def test_a_timing_records_its_settings(network: ResNet20) -> None:
     timing = time_network(network, 4, repeats=5)
     assert (timing.batch, timing.repeats, timing.device) == (4, 5, "CPU")
     assert 0 < timing.low <= timing.median <= timing.high

@@ -34,5 +34,5 @@ def test_a_class_never_predicted_or_never_true_gives_zero_not_nan() -> None:
 
 @pytest.mark.parametrize("shape", [(0, 0), (3, 2)])
 def test_labels_must_match(shape: tuple[int, int]) -> None:
-    with pytest.raises(DataError, match="one label a row"):
+    with pytest.raises(DataError, match="one label per row"):
         report(torch.zeros(shape[0], 10), torch.zeros(shape[1], dtype=torch.long))

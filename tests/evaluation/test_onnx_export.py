@@ -56,7 +56,7 @@ def test_the_file_is_as_small_as_the_pruned_network_and_says_what_it_is(network:
     assert to_bytes(network) == before
     weights = [each for each in proto.graph.initializer if each.data_type == onnx.TensorProto.FLOAT]
     counted = cost(network.schedule)
-    # Folded: a bias takes the place of each batch norm's scale and shift; normalisation is six numbers more.
+    # Folded: a bias replaces scale and shift of each batch norm; normalisation adds six numbers.
     channels = sum(layer.outputs for layer in counted.layers if layer.name != "linear")
     assert sum(int(np.prod(each.dims)) for each in weights) == counted.parameters - channels + 6
     assert "BatchNormalization" not in {node.op_type for node in proto.graph.node}
@@ -83,18 +83,18 @@ def test_a_file_that_computes_something_else_is_not_offered(
         onnx_export.export_onnx(network, few_images)
 
 
-def test_what_is_no_onnx_file_is_refused() -> None:
+def test_an_invalid_onnx_file_is_refused() -> None:
     with pytest.raises(CheckpointError, match="must load in onnxruntime"):
         onnx_forward(b"nothing")
 
 
 @pytest.mark.slow
-def test_a_stranger_gets_the_recorded_accuracy_from_the_file_alone(tmp_path: Path) -> None:
+def test_the_file_alone_gives_the_recorded_accuracy(tmp_path: Path) -> None:
     store = Store(paths.home(), shipped=paths.recorded())
     record = next(each for each in store.list_records(KIND) if each.result["cost"]["parameters"] == 68_770)
     file = tmp_path / "network.onnx"
     file.write_bytes(onnx_for(record, store).content)
-    # -I: neither this folder nor PYTHONPATH is searched, so nothing of ours can be imported.
+    # -I ignores this folder and PYTHONPATH, so roboreg_core cannot be imported.
     command = [sys.executable, "-I", str(OUTSIDE), str(file), str(paths.bundled_data())]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True)
     found = json.loads(done.stdout)

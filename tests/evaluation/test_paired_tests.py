@@ -1,4 +1,4 @@
-"""The paired test: against scipy, by hand, and by its properties."""
+"""McNemar's test against scipy, by hand and by its properties."""
 
 import math
 
@@ -38,7 +38,7 @@ def test_p_by_hand() -> None:
 
 
 def test_holm_by_hand() -> None:
-    # Holm's own arithmetic: sorted 0.005, 0.01, 0.03, 0.04 times 4, 3, 2, 1, never falling.
+    # Holm's procedure: sorted 0.005, 0.01, 0.03, 0.04 times 4, 3, 2, 1, never falling.
     assert holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
@@ -53,7 +53,7 @@ def test_holm_keeps_the_order_and_never_lowers(p: list[float]) -> None:
 
 
 @given(sizes, seeds)
-def test_flips_part_the_images_and_tell_the_difference(n: int, seed: int) -> None:
+def test_paired_counts_partition_the_images_and_give_the_difference(n: int, seed: int) -> None:
     labels, before, after = predictions(n, seed)
     found = compare(labels, before, after)
     assert found.flips.images == n
@@ -64,7 +64,7 @@ def test_flips_part_the_images_and_tell_the_difference(n: int, seed: int) -> Non
 
 
 @given(sizes, seeds)
-def test_swapping_the_two_flips_the_signs_and_nothing_else(n: int, seed: int) -> None:
+def test_swapping_the_networks_only_changes_signs(n: int, seed: int) -> None:
     labels, before, after = predictions(n, seed)
     there, back = compare(labels, before, after), compare(labels, after, before)
     assert there.verdict.difference == -back.verdict.difference
@@ -100,7 +100,7 @@ def test_confusion_difference_keeps_each_class_and_its_diagonal_is_the_class(n: 
     assert found.confusion.p.diagonal().tolist() == [each.verdict.p for each in found.per_class]
 
 
-def test_a_cell_is_real_only_by_the_images_that_move() -> None:
+def test_a_cell_is_significant_only_by_images_that_move() -> None:
     labels = np.repeat(np.arange(10), 100)
     before = labels.copy()
     after = labels.copy()
@@ -110,17 +110,17 @@ def test_a_cell_is_real_only_by_the_images_that_move() -> None:
     real = list(zip(*(axis.tolist() for axis in np.nonzero(found.confusion.is_real)), strict=True))
     assert real == [(0, 0), (0, 3)]
     assert found.confusion.p[0, 3] == pytest.approx(90 * 2 / 2**20)
-    assert found.per_class[0].verdict.words == "lost 20.0 points, real (p < 0.001)"
-    assert found.per_class[1].verdict.words == "within noise (lost 2.0 points, p = 1)"
+    assert found.per_class[0].verdict.words == "lost 20.0 pp, significant (p < 0.001)"
+    assert found.per_class[1].verdict.words == "not significant (lost 2.0 pp, p = 1)"
 
 
 @pytest.mark.parametrize(
     ("difference", "p", "words"),
     [
-        (-0.004, 0.0031, "lost 0.4 points, real (p = 0.003)"),
-        (0.01, 0.0001, "gained 1.0 point, real (p < 0.001)"),
-        (0.001, 0.62, "within noise (gained 0.1 points, p = 0.62)"),
-        (-0.0003, 0.85, "within noise (lost less than 0.1 points, p = 0.85)"),
+        (-0.004, 0.0031, "lost 0.4 pp, significant (p = 0.003)"),
+        (0.01, 0.0001, "gained 1.0 pp, significant (p < 0.001)"),
+        (0.001, 0.62, "not significant (gained 0.1 pp, p = 0.62)"),
+        (-0.0003, 0.85, "not significant (lost less than 0.1 pp, p = 0.85)"),
         (0.0, 1.0, "no change"),
     ],
 )

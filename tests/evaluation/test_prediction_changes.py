@@ -1,4 +1,4 @@
-"""Bands part the images; the front and the overlap do what their definitions say."""
+"""Bands partition the images; Pareto front and shared errors follow their definitions."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def staged(n: int, stages: int, seed: int) -> tuple[np.ndarray, list[np.ndarray]
 
 
 @given(st.integers(0, 300), st.sampled_from([2, 3]), st.integers(0, 10_000))
-def test_bands_part_the_images(n: int, count: int, seed: int) -> None:
+def test_bands_partition_the_images(n: int, count: int, seed: int) -> None:
     labels, stages = staged(n, count, seed)
     found = follow(labels, stages)
     everything = np.concatenate([found.images(band) for band in BANDS])
@@ -32,7 +32,7 @@ def test_bands_part_the_images(n: int, count: int, seed: int) -> None:
 
 
 @given(st.integers(1, 300), st.integers(0, 10_000))
-def test_bands_say_which_stages_were_right(n: int, seed: int) -> None:
+def test_bands_follow_the_correct_stages(n: int, seed: int) -> None:
     labels, stages = staged(n, 3, seed)
     found = follow(labels, stages)
     dense, pruned, tuned = ((each == labels) for each in stages)
@@ -51,11 +51,11 @@ def test_two_stages_have_four_bands() -> None:
     assert (found.count("recovered"), len(found.images("recovered"))) == (0, 0)
 
 
-def test_what_cannot_be_followed_is_refused() -> None:
+def test_invalid_stages_and_bands_are_refused() -> None:
     labels, stages = staged(10, 3, 0)
     with pytest.raises(DataError, match="two or three stages"):
         follow(labels, stages[:1])
-    with pytest.raises(DataError, match="one prediction an image"):
+    with pytest.raises(DataError, match="one prediction per image"):
         follow(labels[:5], stages)
     with pytest.raises(DataError, match="a band must be one of kept, recovered"):
         follow(labels, stages).images("forgotten")
@@ -65,7 +65,7 @@ points = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1,
 
 
 @given(points)
-def test_the_front_is_what_no_other_beats(networks: list[tuple[int, int]]) -> None:
+def test_the_front_is_not_dominated(networks: list[tuple[int, int]]) -> None:
     front = pareto_front(*zip(*networks, strict=True))
     for place, (cost, accuracy) in enumerate(networks):
         beaten = any(other != (cost, accuracy) and other[0] <= cost and other[1] >= accuracy for other in networks)

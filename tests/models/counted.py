@@ -1,4 +1,4 @@
-"""What a network costs, counted on the network itself: the check on the closed form of `cost.py`."""
+"""Costs counted on a network, to check the closed form of `models.costs`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from roboreg_core.models.costs import IMAGE_SIZE
 
 @torch.no_grad()
 def count(model: nn.Module) -> tuple[int, int]:
-    """Parameters, and multiply-accumulates (MACs) for one 32x32 image, of a network as it is built.
+    """Parameters and MACs per image of a network.
 
     MACs are half of what torch's own counter finds in the operations of a forward pass. That pass runs on the meta
     device: shapes alone, no arithmetic. `model` is not changed.

@@ -87,7 +87,7 @@ def broken(state: dict[str, torch.Tensor]) -> list[tuple[str, dict[str, torch.Te
 
 
 @pytest.mark.parametrize("case", range(7))
-def test_another_network_is_told_apart(make_network: Make, tmp_path: Path, case: int) -> None:
+def test_a_different_network_is_detected(make_network: Make, tmp_path: Path, case: int) -> None:
     _, state, reason = broken(make_network().state_dict())[case]
     torch.save(state, tmp_path / "other.pt")
     with pytest.raises(CheckpointError, match=reason):

@@ -87,7 +87,7 @@ def test_layers_and_blocks_add_up(schedule: Schedule) -> None:
 
 
 @given(schedules)
-def test_one_cluster_more_always_costs_more(schedule: Schedule) -> None:
+def test_one_filter_more_always_costs_more(schedule: Schedule) -> None:
     for block, (kept, bound) in enumerate(zip(schedule, BOUNDS, strict=True), start=1):
         less, more = schedule.replace(block, min(kept, bound - 1)), schedule.replace(block, min(kept + 1, bound))
         assert cost(more).parameters > cost(less).parameters

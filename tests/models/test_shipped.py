@@ -1,4 +1,4 @@
-"""The networks that ship fit their cards, and what the cards name is there."""
+"""Shipped networks match their cards, and the files that cards name exist."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_network_fits_its_card(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_teacher_ships_too_and_the_command_names_it(file: Path) -> None:
+def test_the_teacher_is_shipped_and_named_by_the_command(file: Path) -> None:
     card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
     command = shlex.split(card["reproduce"])
     assert ("--teacher" in command) == ("teacher" in card)

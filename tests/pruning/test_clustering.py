@@ -20,14 +20,14 @@ def same_groups(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 @given(st.integers(1, 16), st.integers(0, 5))
-def test_labels_name_exactly_k_clusters_in_order_of_their_first_filter(k: int, seed: int) -> None:
+def test_there_are_k_labels_in_order_of_their_first_filter(k: int, seed: int) -> None:
     found = cluster(rows(16, seed), k, seed)
     _, first = np.unique(found.labels, return_index=True)
     assert found.count == k
     assert (np.diff(first) > 0).all()
 
 
-def test_as_many_clusters_as_filters_keeps_each_by_itself_even_duplicates() -> None:
+def test_with_as_many_clusters_as_filters_each_filter_is_a_cluster() -> None:
     features = np.repeat(rows(4), 2, axis=0)
     assert cluster(features, 8, 0).labels.tolist() == list(range(8))
 

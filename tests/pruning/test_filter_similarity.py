@@ -1,4 +1,4 @@
-"""Filters looked at: trees, correlations and pictures by their definitions."""
+"""Dendrograms, correlations and pictures of filters by their definitions."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ def test_each_merge_loses_what_its_mean_gives_up(n: int, seed: int) -> None:
         assert found.lost[number] * total == pytest.approx(spread(found.members(n + number)) - parts, abs=1e-9)
 
 
-def test_the_tree_cut_is_wards_clustering() -> None:
+def test_the_cut_dendrogram_is_the_clustering() -> None:
     rows = np.random.default_rng(0).normal(size=(16, 5))
     found, clusters = filter_similarity.tree(rows), cluster(rows, 6, 0, "ward")
     made = [set(found.members(16 + number)) for number in range(10)]
@@ -77,7 +77,7 @@ def test_later_pictures_hold_every_kernel_once(make_network: Make) -> None:
     np.testing.assert_allclose(pictures[0, :3, :3, 0], first, atol=0.51)
 
 
-def test_which_filters_stay(make_network: Make) -> None:
+def test_kept_filters(make_network: Make) -> None:
     model = make_network(PRESETS["quarter"])
     labels = np.array([0, 1, 1, -1])
     assert filter_similarity.stays(model, 1, parse("refit"), labels, 0).tolist() == [True, True, False, False]
@@ -89,7 +89,7 @@ def test_which_filters_stay(make_network: Make) -> None:
     assert filter_similarity.stays(model, 1, parse("raw/kmeans/loss/refit"), together, 0) is None
 
 
-def test_a_report_tells_what_each_dropped_filter_would_have_saved(make_network: Make, images: Images) -> None:
+def test_a_report_has_the_marginal_loss_of_each_dropped_filter(make_network: Make, images: Images) -> None:
     model = make_network(PRESETS["quarter"])
     small = prune(model, Schedule((2, 4, 3, 4, 8, 2, 3, 4, 16)), PruneSpec(calibration=100), calibration=images)
     for report in small.blocks:

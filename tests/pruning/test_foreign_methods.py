@@ -1,4 +1,4 @@
-"""Every method on weights as other projects publish them, and on our own, through the command line."""
+"""Every method on public and on our weights through the command line."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def small_sets(images: Images, few_images: Images, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(scope="module")
 def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Our dense network as the widespread option-A ResNet-20 is published: wrapped, prefixed, head `linear`."""
+    """Our dense network in the format of public option-A ResNet-20 weights: `state_dict` wrapper, `module.` prefix."""
     state = checkpoints.load("dense").model.state_dict()
     named = {f"module.{name}": value for name, value in state.items() if "num_batches" not in name}
     path = tmp_path_factory.mktemp("public") / "resnet20-12fca82f.th"
@@ -57,7 +57,7 @@ def test_the_same_weights_are_pruned_alike_under_both_names(method: str, public:
     assert ours["blocks"] == theirs["blocks"]
 
 
-def test_single_weights_of_public_weights_too(public: Path) -> None:
+def test_weight_pruning_of_public_weights(public: Path) -> None:
     found = prune("--method", "weights", "--sparsity", "0.9", "--from", public)
     assert found["nonzeros"] == pytest.approx(found["weights"] / 10, abs=1)
     assert (found["parameters"], found["macs"]) == (cost(PRESETS["dense"]).parameters, cost(PRESETS["dense"]).macs)

@@ -15,7 +15,7 @@ def divergence(features: torch.Tensor, wanted: torch.Tensor, weights: torch.Tens
     return float(F.kl_div(found, wanted.log_softmax(1), reduction="batchmean", log_target=True))
 
 
-def test_probabilities_are_nearer_than_with_logits_fitted_alone() -> None:
+def test_probabilities_are_closer_than_after_fitting_logits_only() -> None:
     features, start = draw(500, 6), draw(7, 10, seed=1)
     wanted = features @ start[:-1] + 2 * draw(500, 10, seed=2)
     solved = fit_last_layer(features, wanted, start)
@@ -24,7 +24,7 @@ def test_probabilities_are_nearer_than_with_logits_fitted_alone() -> None:
     assert divergence(features, wanted, solved) < divergence(features, wanted, start)
 
 
-def test_a_layer_that_already_answers_right_stays() -> None:
+def test_a_layer_without_error_is_unchanged() -> None:
     features, start = draw(500, 6), draw(7, 10, seed=1)
     wanted = features @ start[:-1] + start[-1]
     assert_same(fit_last_layer(features, wanted, start), start, terms=len(features))

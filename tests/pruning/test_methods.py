@@ -25,7 +25,7 @@ from roboreg_core.pruning.prune import PruneSpec, prune
 from roboreg_core.schedules.schedule import PRESETS
 
 
-def test_every_name_stands_for_something() -> None:
+def test_every_name_has_an_implementation() -> None:
     assert set(FEATURES) == set(ROWS)
     assert set(CLUSTERS) == {*CLUSTERINGS, NO_CLUSTERS}
     assert set(SCORES) < set(KEEPS)
@@ -33,19 +33,19 @@ def test_every_name_stands_for_something() -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_named_method_is_spelled_by_its_name_and_has_a_meaning(name: str) -> None:
+def test_the_notation_of_a_named_method_is_its_name(name: str) -> None:
     assert parse(name).spelled == name
     assert METHODS[name].meaning
 
 
-def test_a_composition_is_read_as_it_is_spelled() -> None:
+def test_a_composition_is_parsed_from_its_notation() -> None:
     method = Method(features="joint", clusters="ward", keep="medoid", repair=("refit", "sum"))
     assert method.spelled == "joint/ward/medoid/sum+refit"
     assert parse(method.spelled) == method
     assert method.needs_images
 
 
-def test_parts_take_the_place_of_a_methods_own() -> None:
+def test_parts_replace_those_of_the_method() -> None:
     assert compose("merge", clusters="ward").spelled == "filter/ward/centroid/sum"
     assert compose("merge", features="responses", repair="none").spelled == "responses/kmeans/centroid/none"
     assert compose("l1", repair="refit").spelled == "filter/none/l1/refit"
@@ -54,7 +54,7 @@ def test_parts_take_the_place_of_a_methods_own() -> None:
 
 def test_a_composition_that_has_a_name_gets_it() -> None:
     assert compose("source", features="filter", keep="centroid", repair="sum").spelled == "merge"
-    # Without clusters the features are not looked at.
+    # Without clusters the features are ignored.
     assert compose("refit", features="raw").spelled == "refit"
 
 
@@ -74,7 +74,7 @@ def test_a_method_needs_images_where_its_result_depends_on_them(
 
 
 @pytest.mark.parametrize(
-    ("spelled", "reason"),
+    ("text", "reason"),
     [
         ("magic", "method must be one of refit, refit-plus, merge"),
         ("a/b", "features/clusters/keep/repair"),
@@ -82,12 +82,12 @@ def test_a_method_needs_images_where_its_result_depends_on_them(
         ("raw/tree/centroid/sum", "clusters must be one of kmeans"),
         ("raw/kmeans/best/sum", "keep must be one of centroid"),
         ("raw/kmeans/centroid/glue", "repair must be one of sum"),
-        ("raw/kmeans/centroid/refit+blend", "blending needs repair refit and filters that stay"),
-        ("raw/kmeans/medoid/blend", "blending needs repair refit and filters that stay"),
+        ("raw/kmeans/centroid/refit+blend", "repair blend needs repair refit and kept filters"),
+        ("raw/kmeans/medoid/blend", "repair blend needs repair refit and kept filters"),
         ("raw/none/centroid/sum", "keep centroid needs clusters"),
         ("raw/kmeans/medoid/variance", "variance is for keep centroid"),
     ],
 )
-def test_what_does_not_go_together_is_refused(spelled: str, reason: str) -> None:
+def test_incompatible_parts_are_refused(text: str, reason: str) -> None:
     with pytest.raises(SpecError, match=reason):
-        parse(spelled)
+        parse(text)

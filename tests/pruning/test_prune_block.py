@@ -7,8 +7,8 @@ import torch
 from roboreg_core.datasets.images import Images
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.block_context import BlockContext
-from roboreg_core.pruning.calibration import PLACES, reference
-from roboreg_core.pruning.least_squares import TAPS, error
+from roboreg_core.pruning.calibration import PIXELS_PER_IMAGE, dense_reference
+from roboreg_core.pruning.least_squares import TAPS, error, to_unknowns
 from roboreg_core.pruning.methods import parse
 from roboreg_core.pruning.prune_block import advance, prune_block
 from roboreg_core.schedules.schedule import BOUNDS
@@ -17,7 +17,7 @@ from tests.tolerance import PREDICTED, PRODUCTS, SOLVED, assert_same
 Make = Callable[..., ResNet20]
 
 
-@pytest.mark.parametrize("mended", [False, True])
+@pytest.mark.parametrize("upstream_changed", [False, True])
 @pytest.mark.parametrize(("plain", "solved"), [
     ("merge", "filter/kmeans/centroid/sum+refit"),
     ("filter/kmeans/medoid/sum", "filter/kmeans/medoid/sum+refit"),
@@ -27,45 +27,50 @@ Make = Callable[..., ResNet20]
     ("refit", "refit-plus"),
 ])  # fmt: skip
 def test_refit_is_never_worse_on_its_images_than_the_merge_it_starts_from(
-    make_network: Make, few_images: Images, plain: str, solved: str, mended: bool
+    make_network: Make, few_images: Images, plain: str, solved: str, upstream_changed: bool
 ) -> None:
     model = make_network()
-    dense = reference(model, few_images, 0)
-    inputs = tuple(x + 0.1 for x in dense.inputs) if mended else dense.inputs
+    dense = dense_reference(model, few_images, 0)
+    inputs = tuple(x + 0.1 for x in dense.inputs) if upstream_changed else dense.inputs
     for k in (2, 9):
-        sites = [
-            BlockContext(1, model.blocks[0], parse(name), 0, inputs, dense.blocks[0], mended)
+        contexts = [
+            BlockContext(1, model.blocks[0], parse(name), 0, inputs, dense.blocks[0], upstream_changed)
             for name in (plain, solved)
         ]
-        before, after = (prune_block(site, k) for site in sites)
-        # conv1 is solved as well where the inputs have changed, so that each is measured on its own channels.
+        before, after = (prune_block(context, k) for context in contexts)
+        # With changed inputs conv1 is fitted too, so each error is of the block's own channels.
         errors = [
-            error(site.moments_of(block.inner), block.outer.start(block.inner.conv2).double())
-            for site, block in zip(sites, (before, after), strict=True)
+            error(
+                context.statistics(block.tensors).moments,
+                to_unknowns(*block.output_norm.fold(block.tensors.conv2)).double(),
+            )
+            for context, block in zip(contexts, (before, after), strict=True)
         ]
         assert errors[1] <= errors[0] * (1 + 1e-3)
 
 
-def test_a_block_that_keeps_all_mends_what_came_before(make_network: Make, few_images: Images) -> None:
+def test_a_block_that_keeps_all_filters_compensates_errors_of_earlier_blocks(
+    make_network: Make, few_images: Images
+) -> None:
     model = make_network()
-    dense = reference(model, few_images, 0)
+    dense = dense_reference(model, few_images, 0)
     wrong = tuple(x * 0.8 for x in dense.inputs)
-    sites = [
+    contexts = [
         BlockContext(1, model.blocks[0], parse(name), 0, wrong, dense.blocks[0], True) for name in ("merge", "refit")
     ]
-    as_it_was, mended = (torch.cat(advance(site, prune_block(site, 16))) for site in sites)
+    merged, refitted = (torch.cat(advance(context, prune_block(context, 16))) for context in contexts)
     right = BlockContext(1, model.blocks[0], parse("merge"), 0, dense.inputs, dense.blocks[0])
     wanted = torch.cat(advance(right, prune_block(right, 16)))
-    assert float((mended - wanted).square().mean()) < float((as_it_was - wanted).square().mean()) / 4
+    assert float((refitted - wanted).square().mean()) < float((merged - wanted).square().mean()) / 4
 
 
 def test_advancing_is_the_block_in_eval_mode(make_network: Make, few_images: Images) -> None:
     model = make_network()
-    dense = reference(model, few_images, 0)
-    site = BlockContext(1, model.blocks[0], parse("merge"), 0, dense.inputs, dense.blocks[0])
+    dense = dense_reference(model, few_images, 0)
+    context = BlockContext(1, model.blocks[0], parse("merge"), 0, dense.inputs, dense.blocks[0])
     with torch.no_grad():
         expected = model.blocks[0](torch.cat(dense.inputs))
-    assert_same(torch.cat(advance(site, prune_block(site, 16))), expected, terms=TAPS * BOUNDS[0], depth=2)
+    assert_same(torch.cat(advance(context, prune_block(context, 16))), expected, terms=TAPS * BOUNDS[0], depth=2)
 
 
 @pytest.mark.parametrize("number", [1, 4, 9])
@@ -73,7 +78,7 @@ def test_channels_mixed_from_kept_ones_are_those_of_the_new_filters(
     make_network: Make, few_images: Images, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     model = make_network()
-    dense = reference(model, few_images, 0)
+    dense = dense_reference(model, few_images, 0)
     with torch.no_grad():
         whole = torch.cat(dense.inputs)
         for block in model.blocks[:1] if number == 1 else model.blocks[: number - 1]:
@@ -88,10 +93,10 @@ def test_channels_mixed_from_kept_ones_are_those_of_the_new_filters(
     computed = prune_block(again, 5)
     assert mixed.channels
     assert mixed.report.labels == computed.report.labels
-    samples = len(few_images) * max(PLACES)
-    weights, output = computed.inner.conv2, torch.cat(advance(again, computed))
-    assert_same(mixed.inner.conv2, weights, terms=samples, scale=SOLVED * float(weights.norm()))
+    samples = len(few_images) * max(PIXELS_PER_IMAGE)
+    weights, output = computed.tensors.conv2, torch.cat(advance(again, computed))
+    assert_same(mixed.tensors.conv2, weights, terms=samples, scale=SOLVED * float(weights.norm()))
     found = torch.cat(advance(known, mixed))
     assert_same(found, output, terms=samples, scale=PREDICTED * float(output.norm()))
-    # Not only alike: what was mixed is what the new filters answer.
+    # The mixed channels are those of the new filters.
     assert_same(found, torch.cat(advance(known, replace(mixed, channels=()))), terms=PRODUCTS, depth=3)

@@ -34,14 +34,14 @@ def test_exactly_the_smallest_weights_become_zero(make_network: Make, sparsity: 
     assert torch.equal(after, before * (before.abs() > pruned.threshold) if sparsity else before)
 
 
-def test_a_schedule_says_how_many_weights_stay_where_nothing_else_does(make_network: Make) -> None:
+def test_without_settings_the_schedule_gives_the_sparsity(make_network: Make) -> None:
     found = count_zeros(prune_weights(make_network(), WeightsSpec(), HALF).model)
     assert found.nonzeros / found.weights == pytest.approx(
         cost(HALF).parameters / cost(PRESETS["dense"]).parameters, abs=1e-5
     )
 
 
-def test_nothing_becomes_smaller_but_a_compressed_or_sparse_file(make_network: Make) -> None:
+def test_only_compressed_and_sparse_files_become_smaller(make_network: Make) -> None:
     model = pruned_to(make_network(), 0.9)
     full, thin = count_zeros(make_network()), count_zeros(model)
     expected = cost(PRESETS["dense"])
@@ -57,7 +57,7 @@ def test_a_threshold_of_zero_changes_nothing(make_network: Make, few_images: Ima
     assert torch.equal(logits(model, few_images), logits(pruned.model, few_images))
 
 
-def test_fine_tuning_leaves_zeros_where_they_are(make_network: Make, few_images: Images) -> None:
+def test_fine_tuning_keeps_zeros(make_network: Make, few_images: Images) -> None:
     spec = TrainSpec(recipe="test", epochs=2, batch_size=25, learning_rate=0.01, average=0.9)
     start = pruned_to(make_network(PRESETS["quarter"]), 0.8)
     kept = fit(start, few_images, spec, keep_zeros=True).model
@@ -69,17 +69,17 @@ def test_fine_tuning_leaves_zeros_where_they_are(make_network: Make, few_images:
 
 
 @pytest.mark.parametrize("spec", [WeightsSpec(), WeightsSpec(sparsity=0.9), WeightsSpec(threshold=0.0125)])
-def test_a_spec_is_read_back_from_its_spelling(spec: WeightsSpec) -> None:
+def test_a_spec_is_parsed_from_its_notation(spec: WeightsSpec) -> None:
     assert parse_weights(spec.spelled) == spec
 
 
-@pytest.mark.parametrize("spelled", ["weights:sparsity=2", "weights:sparsity=x", "weights:0.5", "weights:threshold=-1"])
-def test_a_spelling_that_means_nothing_is_refused(spelled: str) -> None:
+@pytest.mark.parametrize("text", ["weights:sparsity=2", "weights:sparsity=x", "weights:0.5", "weights:threshold=-1"])
+def test_invalid_notation_is_refused(text: str) -> None:
     with pytest.raises(SpecError, match="got"):
-        parse_weights(spelled)
+        parse_weights(text)
 
 
-def test_other_methods_are_not_of_single_weights() -> None:
+def test_other_methods_are_not_weight_pruning() -> None:
     assert parse_weights("refit") is None
 
 

@@ -1,4 +1,4 @@
-"""What the tests of a training share: short settings, hooks that keep everything, and comparisons."""
+"""Shared by tests of training: short settings, recording hooks and comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a recording a CPU can reach: everything but CUDA's own lines, which stand in `cuda_graph` and `warm_up`."""
+"""Capture and replay as far as a CPU can run them: all but the CUDA calls of `cuda_graph` and `warm_up`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from roboreg_core.datasets.augmentation import CROP_FLIP, SIX, Augmentation
+from roboreg_core.datasets.augmentation_settings import CROP_FLIP, SIX, Augmentation
 from roboreg_core.datasets.images import Images
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models.resnet import ResNet20
@@ -21,8 +21,8 @@ from roboreg_core.training.cuda_graphs import WARM_UP, RepeatedStep
 from roboreg_core.training.loop import StepProgress, TrainingHooks, fit
 from tests.training.helpers import SPEC, same, without_times
 
-# What reads a number from the device, has a shape that depends on one, or brings a new constant there: each of them
-# makes a GPU and its processor wait for each other, and none may be in a recording.
+# Operations that read from the device, have data-dependent shapes or copy a constant there: each synchronises CPU and
+# GPU, and none may be in a capture.
 WAITS = (
     "_local_scalar_dense",
     "is_nonzero",
@@ -37,7 +37,7 @@ WAITS = (
 
 
 class Waiting(TorchDispatchMode):
-    """Notes operations that would hold up a GPU."""
+    """Records operations that would stall a GPU."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Waiting(TorchDispatchMode):
 
 
 class Recorder:
-    """In place of CUDA's: keeps the work and does it again when told, after noting that the recording did nothing."""
+    """Stand-in for `cuda_graph`: records the capture and returns a function that runs the work."""
 
     def __init__(self) -> None:
         self.recordings = self.replays = 0
@@ -100,7 +100,7 @@ def test_every_call_does_its_work_once() -> None:
     assert recorder.replays == 10 - WARM_UP
 
 
-def test_inputs_of_another_shape_are_worked_on_as_they_come() -> None:
+def test_inputs_of_another_shape_are_passed_directly() -> None:
     recorder, total = Recorder(), torch.zeros(())
     repeated = RepeatedStep(lambda value: total.add_(value.sum()), record=recorder)
     for size in (2, 2, 3, 2, 2, 1, 2):
@@ -109,7 +109,7 @@ def test_inputs_of_another_shape_are_worked_on_as_they_come() -> None:
     assert (total.item(), recorder.replays, repeated.failure) == (16.0, 2, None)
 
 
-def test_a_failed_recording_says_why_and_goes_on() -> None:
+def test_a_failed_capture_is_reported_and_work_continues() -> None:
     total = torch.zeros(())
     repeated = RepeatedStep(total.add_, record=refuses)
     for _ in range(6):
@@ -143,7 +143,7 @@ def test_a_replayed_training_is_the_same(
     assert recorder.recordings == 1
 
 
-def test_where_recording_fails_the_training_is_the_same_and_says_so(
+def test_with_a_failed_capture_the_training_is_the_same_and_warns(
     start: ResNet20, few_images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = fit(start, few_images, SPEC)
@@ -153,7 +153,7 @@ def test_where_recording_fails_the_training_is_the_same_and_says_so(
     assert same(again.model.state_dict(), plain.model.state_dict())
 
 
-def test_only_a_gpu_records() -> None:
+def test_only_a_gpu_captures() -> None:
     assert cuda_graphs.recorder(torch.device("cpu")) is None
     assert cuda_graphs.recorder(torch.device("cuda")) is cuda_graphs.cuda_graph
 
@@ -169,7 +169,7 @@ def test_no_step_waits_for_the_device(
     steps: list[StepProgress] = []
 
     def within(progress: StepProgress) -> None:
-        # The first step of all makes constants that stay; between epochs sums are read and the network validated.
+        # The first step creates cached constants; between epochs totals are read and the network is validated.
         steps.append(progress)
         waiting.on = progress.step < progress.steps
 
@@ -181,7 +181,7 @@ def test_no_step_waits_for_the_device(
     assert waiting.found == []
 
 
-def test_the_watch_sees_what_waits() -> None:
+def test_device_synchronisation_is_detected() -> None:
     waiting = Waiting()
     values = torch.arange(4.0)
     with waiting:

@@ -22,7 +22,7 @@ SHORT = replace(SPEC, epochs=2, batch_size=25, learning_rate=1e-3)
 
 @pytest.fixture(autouse=True)
 def few(few_images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fifty images in every role: what is trained here is of no use."""
+    """Fifty images as training, validation and test images."""
     for name in ("validation_images", "test_images"):
         monkeypatch.setattr(sources, name, lambda: few_images)
     monkeypatch.setattr(sources, "training_images", lambda name: few_images)
@@ -66,7 +66,7 @@ def test_an_interrupted_training_resumes_to_the_same_network(tmp_path: Path) -> 
     job = jobs(tmp_path)[0]
     with pytest.raises(KeyboardInterrupt):
         train_dense(job, on_epoch=interrupt)
-    with pytest.raises(CheckpointError, match="add --resume to go on"):
+    with pytest.raises(CheckpointError, match="add --resume"):
         train_dense(job)
     train_dense(replace(job, resume=True))
     whole = replace(job, out=tmp_path / "whole.safetensors")

@@ -84,13 +84,13 @@ def test_a_network_is_its_own_perfect_teacher(network: ResNet20, few_images: Ima
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_the_teacher_says_what_its_evaluation_says(teacher: ResNet20, few_images: Images, precision: str) -> None:
+def test_the_teachers_logits_are_those_of_its_evaluation(teacher: ResNet20, few_images: Images, precision: str) -> None:
     spec = replace(SPEC, distil_weight=0.5, precision=precision)
     prepared = prepare_teacher(teacher, spec, CPU)
     assert prepared is not None
     said = prepared.logits(few_images.pixels)
     assert (said.dtype, said.requires_grad) == (torch.float32, False)
-    # The same pass, so the same roundings where it is bfloat16.
+    # The same precision, so the same rounding.
     assert_same_logits(said, evaluate(teacher, few_images, precision=computed_in(spec.precision, CPU)))
     with torch.no_grad():
         plain = fold_batch_norm(teacher)(teacher.prepare(few_images.pixels))
@@ -138,7 +138,7 @@ def test_without_a_weight_a_teacher_changes_nothing(network: ResNet20, teacher: 
 
 
 def test_a_weight_without_a_teacher_is_refused(network: ResNet20, few_images: Images) -> None:
-    with pytest.raises(SpecError, match=r"distil weight must be 0 where there is no teacher, got 0\.9; give fit"):
+    with pytest.raises(SpecError, match=r"distil weight must be 0 without a teacher, got 0\.9"):
         fit(network, few_images, replace(ONE_EPOCH, distil_weight=0.9))
 
 

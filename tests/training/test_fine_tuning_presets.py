@@ -13,11 +13,12 @@ from roboreg_core.training.spec import learning_rate
 
 
 @pytest.mark.parametrize("name", TUNE_PRESETS)
-def test_a_preset_says_what_it_is(name: str) -> None:
+def test_a_preset_has_name_label_and_description(name: str) -> None:
     preset = TUNE_PRESETS[name]
     assert preset.spec.recipe == name
-    assert preset.meaning.endswith(".")
-    assert preset.meaning.count(". ") == 0
+    assert preset.description.endswith(".")
+    assert preset.description.count(". ") == 0
+    assert preset.label.casefold() == name
 
 
 @pytest.mark.parametrize("name", TUNE_PRESETS)
@@ -49,7 +50,7 @@ def test_the_rate_rises_to_its_peak_and_falls_to_zero(name: str) -> None:
 
 @pytest.mark.parametrize("name", TUNE_PRESETS)
 def test_a_preset_needs_a_teacher(network: ResNet20, few_images: Images, name: str) -> None:
-    with pytest.raises(SpecError, match="where there is no teacher"):
+    with pytest.raises(SpecError, match="without a teacher"):
         fit(network, few_images, tune_preset(name))
 
 

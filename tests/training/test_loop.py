@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from roboreg_core.datasets.augmentation import NONE, SIX
+from roboreg_core.datasets.augmentation_settings import NONE, SIX
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.models.resnet import ResNet20
@@ -79,7 +79,7 @@ def test_a_stopped_training_keeps_its_last_whole_epoch(
     assert not fitted.model.training
 
 
-def test_a_training_that_is_not_stopped_says_so(uninterrupted: tuple[TrainingResult, SavedItem]) -> None:
+def test_an_unstopped_training_is_not_marked_stopped(uninterrupted: tuple[TrainingResult, SavedItem]) -> None:
     assert not uninterrupted[0].stopped
 
 
@@ -103,7 +103,7 @@ def test_without_validation_there_is_none(start: ResNet20, few_images: Images) -
     assert record.validation_accuracy is None
 
 
-def test_steps_are_told(start: ResNet20, few_images: Images) -> None:
+def test_steps_are_reported(start: ResNet20, few_images: Images) -> None:
     told: list[StepProgress] = []
     fit(start, few_images, SPEC, hooks=TrainingHooks(on_step=told.append))
     assert [(progress.epoch, progress.step) for progress in told] == [
@@ -163,12 +163,12 @@ def test_a_trapezoid_can_be_lengthened_before_it_decays(start: ResNet20, few_ima
 def test_a_trapezoid_cannot_be_lengthened_while_it_decays(start: ResNet20, few_images: Images) -> None:
     saved = SavedItem()
     fit(start, few_images, trapezoid(4), hooks=TrainingHooks(on_epoch=saved))
-    with pytest.raises(CheckpointError, match="begin it anew"):
+    with pytest.raises(CheckpointError, match="start it again"):
         fit(start, few_images, trapezoid(5), resume=saved.states[2])
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_it_learns(network: ResNet20, few_images: Images, precision: str) -> None:
+def test_training_reduces_the_loss(network: ResNet20, few_images: Images, precision: str) -> None:
     # At the recipe's own rate so few images decide by their roundings how far it comes; 20 epochs do not always do.
     spec = replace(best(40), batch_size=25, augmentation=NONE, precision=precision, learning_rate=0.02)
     fitted = fit(network, few_images, spec, validation=few_images)

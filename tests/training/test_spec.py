@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roboreg_core.datasets.augmentation import CROP_FLIP, SIX
+from roboreg_core.datasets.augmentation_settings import CROP_FLIP, SIX
 from roboreg_core.errors import SpecError
 from roboreg_core.training.fine_tuning_presets import tune_preset
 from roboreg_core.training.spec import RECIPES, TrainSpec, best, distilled, learning_rate, recipe, source
@@ -27,7 +27,7 @@ def test_cosine_after_a_warmup() -> None:
     assert rates(spec, 0, 0.5, 1, 2, 6, 10) == [0.0, 0.05, 0.1, 0.2, 0.1, 0.0]
 
 
-def test_multistep_steps_where_the_source_says() -> None:
+def test_multistep_steps_at_the_milestones_of_the_source_project() -> None:
     spec = source()
     assert rates(spec, 0, 99.99, 100, 149.99, 150, 199.9) == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
 
@@ -83,11 +83,11 @@ def test_rates_stay_in_range_and_end_at_zero(make: object, epochs: int, share: f
     [best(), distilled(9), source(7, seed=3), best(3), tune_preset("good", 4)],
     ids=lambda spec: spec.recipe,
 )
-def test_json_gives_it_back(spec: TrainSpec) -> None:
+def test_json_round_trip(spec: TrainSpec) -> None:
     assert TrainSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
-def test_json_from_before_there_were_teachers_and_averages_reads_as_without() -> None:
+def test_older_json_without_teacher_and_average_is_read() -> None:
     old = best(2).to_json()
     for name in ("distil_weight", "temperature", "average"):
         del old[name]
@@ -130,6 +130,8 @@ def test_settings_out_of_range(change: dict[str, object], message: str) -> None:
 def test_recipes() -> None:
     assert set(RECIPES) == {"best", "distilled", "source"}
     assert recipe("source") == source()
+    assert [each.spec.epochs for each in RECIPES.values()] == [160, 120, 200]
+    assert all(each.description.endswith(".") for each in RECIPES.values())
     assert recipe("best", 30, seed=4) == best(30, 4)
     assert source().augmentation == SIX
     assert (source().weight_decay, source().nesterov, source().epochs) == (1e-4, False, 200)
@@ -156,6 +158,6 @@ def test_settings_that_do_not_fit_together(change: dict[str, object], reason: st
 @pytest.mark.parametrize(
     "value", [{"epochs": 3}, {"recipe": "x"}, {"recipe": "x", "epochs": 3, "augmentation": {"pda": 4}}]
 )
-def test_json_that_is_no_spec_is_refused(value: dict[str, object]) -> None:
+def test_invalid_json_is_refused(value: dict[str, object]) -> None:
     with pytest.raises(SpecError, match="must"):
         TrainSpec.from_json(value)

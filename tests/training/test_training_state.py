@@ -15,7 +15,7 @@ from roboreg_core.training.loop import EpochRecord, TrainingHooks, TrainingResul
 from roboreg_core.training.training_state import TrainingState
 from tests.training.helpers import SPEC, STEPS, SavedItem, content, same, without_times
 
-# Everything that a state has to carry.
+# Settings that use every part of a state.
 FULL = replace(SPEC, rate="triangular", warmup_epochs=1.0, distil_weight=0.9, average=0.9)
 
 
@@ -51,7 +51,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(
     assert without_times(resumed) == without_times(whole)
 
 
-def test_the_best_survives_a_worse_rest(
+def test_the_best_epoch_is_kept_after_worse_ones(
     start: ResNet20, teacher: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
 ) -> None:
     _, saved = uninterrupted
@@ -79,19 +79,17 @@ def test_a_stopped_training_forgets_its_broken_epoch(
     assert (fitted.best_epoch, fitted.stopped) == (1, True)
 
 
-def test_another_teacher_cannot_take_over(
+def test_another_teacher_is_refused(
     start: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
 ) -> None:
-    with pytest.raises(
-        CheckpointError, match=r"must resume with the teacher that it began with, SHA-256 [0-9a-f]{12},"
-    ):
+    with pytest.raises(CheckpointError, match=r"must resume with its teacher, SHA-256 [0-9a-f]{12},"):
         fit(start, few_images, FULL, teacher=start, resume=uninterrupted[1].states[0])
 
 
 def test_states_of_an_older_format_are_refused(start: ResNet20, few_images: Images) -> None:
     buffer = io.BytesIO()
     torch.save({"format": 1, "spec": SPEC.to_json(), "history": []}, buffer)
-    with pytest.raises(CheckpointError, match="must resume from a state of format 2, got 1; begin it anew"):
+    with pytest.raises(CheckpointError, match="must resume from a state of format 2, got 1"):
         fit(start, few_images, SPEC, resume=buffer.getvalue())
 
 
@@ -149,7 +147,7 @@ def test_the_best_network_is_as_good_as_its_record(
     assert accuracies[fitted.best_epoch - 1] == max(accuracies)
 
 
-def test_the_best_is_no_other_name_for_the_last(few_images: Images, network: ResNet20) -> None:
+def test_best_and_last_network_may_differ(few_images: Images, network: ResNet20) -> None:
     fitted = fit(network, few_images, replace(SPEC, epochs=1), validation=few_images)
     assert fitted.best is not None
     assert same(fitted.best.state_dict(), fitted.model.state_dict())

@@ -21,7 +21,7 @@ AVERAGED = replace(SPEC, average=0.5)
 
 
 def by_hand(start: dict[str, Tensor], steps: list[dict[str, Tensor]], decay: float) -> dict[str, Tensor]:
-    """The average in float64; whole numbers are the last step's."""
+    """The average in float64; integers are those of the last step."""
     average = {name: value.double() for name, value in start.items()}
     for count, step in enumerate(steps, start=1):
         now = min(decay, (1 + count) / (10 + count))
@@ -62,7 +62,7 @@ def test_an_average_of_equals_is_that_network(network: ResNet20) -> None:
 
 def test_a_training_averages_every_step(network: ResNet20, few_images: Images) -> None:
     saved = SavedItem()
-    # One step an epoch, so that the states hold the weights after every step.
+    # One step per epoch, so that states have the weights after every step.
     spec = replace(AVERAGED, epochs=4, batch_size=64)
     fitted = fit(network, few_images, spec, hooks=TrainingHooks(on_epoch=saved))
     expected = by_hand(network.state_dict(), [weights(state) for state in saved.states], 0.5)
