@@ -9,7 +9,6 @@ from roboreg_core.runs.metric_pairs import COSTS
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.wording import fmt, run_facts
 from roboreg_core.wording.run_metrics import worst_class
-from roboreg_core.wording.verdicts import verdict_words
 
 
 def comparison_data(comparison: Comparison) -> pd.DataFrame:
@@ -32,11 +31,11 @@ def comparison_data(comparison: Comparison) -> pd.DataFrame:
                 "accuracy": row.accuracy.value,
                 "accuracy_change": row.accuracy.difference,
                 "kind": row.paired.verdict.kind,
-                "verdict": verdict_words(row.paired.verdict),
+                "verdict": row.paired.verdict.words,
                 "worst_class": comparison.classes[worst],
                 "worst_recall": row.recalls[worst].value,
                 "worst_recall_change": row.recalls[worst].difference,
-                "worst_verdict": verdict_words(row.paired.per_class[worst].verdict),
+                "worst_verdict": row.paired.per_class[worst].verdict.words,
                 **counts,
                 **{f"front_{cost}": row.front[cost] for cost in COSTS},
                 "method": row.record.spec["method"],
@@ -56,14 +55,14 @@ def comparison_title(comparison: Comparison) -> str:
     good = [row for row in others if row.paired.verdict.kind != "loss"]
     if len(others) == 1:
         (only,) = others
-        return f"{labels[only.record.id]}: {verdict_words(only.paired.verdict)}, {_size(only)} of {baseline}"
+        return f"{labels[only.record.id]}: {only.paired.verdict.words}, {_size(only)} of {baseline}"
     if good:
         best = min(good, key=lambda row: (row.counts["parameters"].value, -row.accuracy.value))
         return f"{labels[best.record.id]} is the smallest run with no significant loss, {_size(best)} of {baseline}"
     best = max(others, key=lambda row: row.accuracy.value)
     return (
         f"Every run is significantly worse than {baseline}; {labels[best.record.id]} comes closest: "
-        f"{verdict_words(best.paired.verdict)}"
+        f"{best.paired.verdict.words}"
     )
 
 

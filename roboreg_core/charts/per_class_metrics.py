@@ -14,7 +14,6 @@ from roboreg_core.runs import metric_pairs
 from roboreg_core.runs.summary import Summary
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts
-from roboreg_core.wording.verdicts import verdict_words
 
 MEASURES = metric_pairs.MEASURES
 
@@ -32,11 +31,11 @@ def verdicts_table(summary: Summary, stage: str) -> pd.DataFrame:
     """
     paired = summary.paired[stage]
     table = changes_table(summary.reports[stage])
-    table["verdict"] = [*(verdict_words(each.verdict) for each in paired.per_class), "", ""]
+    table["verdict"] = [*(each.verdict.words for each in paired.per_class), "", ""]
     now = run_facts.report_of(summary.record, stage)
     overall: dict[str, Any] = {
         "class": "accuracy", "f1": now["accuracy"], "f1_change": paired.verdict.difference,
-        "support": now["images"], "verdict": verdict_words(paired.verdict),
+        "support": now["images"], "verdict": paired.verdict.words,
     }  # fmt: skip
     classes = len(summary.classes)
     return pd.concat([table[:classes], pd.DataFrame([overall]), table[classes:]], ignore_index=True)[table.columns]

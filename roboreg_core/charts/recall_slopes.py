@@ -11,7 +11,6 @@ from roboreg_core.charts import palette
 from roboreg_core.charts.base import RATE, Drawing
 from roboreg_core.runs.comparison import Comparison
 from roboreg_core.wording import fmt, run_facts
-from roboreg_core.wording.verdicts import verdict_words
 
 SIDES = ("baseline", "run")
 
@@ -28,7 +27,7 @@ def slopes_data(comparison: Comparison, styles: Mapping[str, palette.Style] | No
             "side": side,
             "recall": pair.value if side == "run" else pair.baseline,
             "change": pair.difference,
-            "verdict": verdict_words(flips.verdict),
+            "verdict": flips.verdict.words,
             "is_real": flips.verdict.is_real,
             "colour": styles[row.record.id].colour,
             "marker": styles[row.record.id].marker,

@@ -14,7 +14,6 @@ from roboreg_core.report.values import Cell, Number, Rows, count, count_table, d
 from roboreg_core.runs.metric_pairs import MEASURES
 from roboreg_core.runs.summary import Summary
 from roboreg_core.wording import fmt, run_facts
-from roboreg_core.wording.verdicts import verdict_words
 
 
 def accuracy_rows(found: Summary, stage_names: dict[str, str]) -> Rows:
@@ -30,7 +29,7 @@ def _accuracy_cells(found: Summary, stage: str) -> list[Cell]:
     verdict = paired.verdict
     margin = Number(value=verdict.margin, text=f"±{verdict.margin * 100:.2f}{fmt.NBSP}pp")
     flips = (count(paired.flips.lost), count(paired.flips.gained))
-    return [*cells, points(verdict.difference, 2, verdict.kind), margin, *flips, verdict_words(verdict)]
+    return [*cells, points(verdict.difference, 2, verdict.kind), margin, *flips, verdict.words]
 
 
 def changed_prediction_values(found: Summary) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def class_values(found: Summary) -> dict[str, Any]:
     return {
         "figure": figure(per_class_metrics.classes_chart(frame), "classes", per_class_metrics.classes_title(frame)),
         "rows": [_class_row(found, place) for place in range(len(found.reports[found.final]))],
-        "worst": {"name": worst["name"], "recall": percent(worst["recall"]), "verdict": verdict_words(verdict)},
+        "worst": {"name": worst["name"], "recall": percent(worst["recall"]), "verdict": verdict.words},
     }
 
 
@@ -65,7 +64,7 @@ def _class_row(found: Summary, place: int) -> list[Cell]:
         tested = verdict if measure == "recall" else None
         change = tested.difference if tested else row[f"{measure}_change"]
         cells += [percent(row[measure]), points(change, verdict=tested.kind if tested else "")]
-    return [*cells, count(row["support"]), verdict_words(verdict) if verdict else ""]
+    return [*cells, count(row["support"]), verdict.words if verdict else ""]
 
 
 def confusion_values(found: Summary, against: str) -> dict[str, Any]:

@@ -29,7 +29,6 @@ from roboreg_core.schedules.schedule import N_BLOCKS
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts
 from roboreg_core.wording.run_metrics import METRICS, worst_class
-from roboreg_core.wording.verdicts import verdict_words
 
 Names = Mapping[str, RunName]
 Styles = Mapping[str, palette.Style]
@@ -77,7 +76,7 @@ def _accuracy_cells(found: Comparison, row: ComparedRun) -> list[Cell]:
     worst = found.classes[worst_class(row)]
     if row.record.id == found.baseline:
         return [accuracy, "baseline", worst, recall, "", ""]
-    return [accuracy, accuracy_change, worst, recall, recall_change, verdict_words(row.paired.verdict)]
+    return [accuracy, accuracy_change, worst, recall, recall_change, row.paired.verdict.words]
 
 
 def _cost_cells(found: Comparison, row: ComparedRun) -> list[Cell]:

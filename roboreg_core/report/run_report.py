@@ -15,7 +15,6 @@ from roboreg_core.schedules.schedule import N_BLOCKS
 from roboreg_core.store.records import Record
 from roboreg_core.wording import baseline_changes, fmt, run_facts, run_settings
 from roboreg_core.wording.run_metrics import METRICS
-from roboreg_core.wording.verdicts import verdict_words
 
 STAGE_NAMES = {"dense": "dense", "pruned": "pruned", "tuned": "fine-tuned"}
 
@@ -71,7 +70,7 @@ def _lead(found: Summary) -> list[str]:
         against = f"The finding above is against the dense network; the baseline is {other}. Against it"
     origin = f"{run_facts.origin_words(record)}, ships with RoboReg" if record.recorded else "yours"
     return [
-        f"{against}, on the same {len(found.labels):,} test images: {verdict_words(verdict)}; the change of accuracy "
+        f"{against}, on the same {len(found.labels):,} test images: {verdict.words}; the change of accuracy "
         f"is {fmt.signed(verdict.difference * 100, 2)} ± {verdict.margin * 100:.2f}{fmt.NBSP}pp.",
         f"{run_facts.label(record)}. Run {record.id} ({origin}), {fmt.moment(record.created)} UTC.",
         *(f"Not directly comparable. {each.words}." for each in found.unlike),

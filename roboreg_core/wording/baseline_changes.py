@@ -6,7 +6,6 @@ import pandas as pd
 
 from roboreg_core.runs.summary import DENSE, Summary
 from roboreg_core.wording import fmt, run_facts
-from roboreg_core.wording.verdicts import verdict_words
 
 
 def is_dense(summary: Summary) -> bool:
@@ -64,7 +63,7 @@ def evidence(summary: Summary, stage: str | None = None) -> str:
     flips, margin = paired.flips, paired.verdict.margin * 100
     other = "the dense network" if is_dense(summary) else "the baseline"
     return (
-        f"{fmt.sentence_case(verdict_words(paired.verdict))}: of {flips.images:,} test images, {flips.lost:,} are "
+        f"{fmt.sentence_case(paired.verdict.words)}: of {flips.images:,} test images, {flips.lost:,} are "
         f"correct only in {other} and {flips.gained:,} only in this run (exact McNemar test; 95 % margin "
         f"±{margin:.1f}{fmt.NBSP}pp)."
     )
@@ -87,7 +86,7 @@ def verdicts(summary: Summary) -> pd.DataFrame:
             "lost": flips.lost,
             "gained": flips.gained,
             "p": verdict.p,
-            "verdict": verdict_words(verdict),
+            "verdict": verdict.words,
         }
         for name, flips, verdict in rows
     )

@@ -20,7 +20,6 @@ from roboreg_core.schedules.schedule import BOUNDS, Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt
 from roboreg_core.wording.network_facts import TRAINING_IMAGES
-from roboreg_core.wording.verdicts import kind_words
 
 # Largest loss of accuracy, against the dense network, that the best run may have.
 BEST_LOSES_AT_MOST = 0.03
@@ -70,7 +69,7 @@ class JudgedChange:
     @property
     def words(self) -> str:
         """The kind of the change as text: `gain`, `loss`, `no change` or `not significant`."""
-        return kind_words(self.verdict)
+        return "not significant" if self.verdict == "within noise" else self.verdict
 
 
 def origin_words(record: Record) -> str:

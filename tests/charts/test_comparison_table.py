@@ -29,7 +29,6 @@ from roboreg_core.runs.summary import Summary, summary
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.wording import fmt, run_facts
-from roboreg_core.wording.verdicts import verdict_words
 from tests.charts.test_charts import drawn
 from tests.shipped_runs import shipped_run
 
@@ -163,10 +162,7 @@ def test_the_table_has_every_run_and_the_title_the_smallest_good_one(
     assert comparison_table.comparison_title(compared).startswith("minimal")
     far = compare_runs([record for record in records if "minimal" not in run_facts.label(record)], store)
     closest = max(far.rows, key=lambda row: row.paired.verdict.difference)
-    assert (
-        f"three-quarters comes closest: {verdict_words(closest.paired.verdict)}"
-        in comparison_table.comparison_title(far)
-    )
+    assert f"three-quarters comes closest: {closest.paired.verdict.words}" in comparison_table.comparison_title(far)
 
 
 def test_a_run_looks_the_same_whatever_else_is_shown(records: list[Record], store: Store) -> None:

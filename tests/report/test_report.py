@@ -22,7 +22,6 @@ from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.wording import fmt
 from roboreg_core.wording.run_metrics import METRICS
-from roboreg_core.wording.verdicts import verdict_words
 from tests.charts.records import make_record
 from tests.report.reading import Reader
 
@@ -136,7 +135,7 @@ def test_every_figure_is_the_command_lines(record: Record, page: str, found: Sum
         if stage != "dense":
             assert stages[name][3] == fmt.signed_points(paired["verdict"]["difference"], 2)
             assert stages[name][5:7] == [f"{paired['flips'][each]:,}" for each in ("lost", "gained")]
-            assert stages[name][7] == verdict_words(found.paired[stage].verdict)
+            assert stages[name][7] == found.paired[stage].verdict.words
     rows = {row[0]: row for row in read.tables["Metrics per class of the fine-tuned network, against dense"]}
     for row in printed["report"]["tuned"]:
         shown = [
@@ -146,7 +145,7 @@ def test_every_figure_is_the_command_lines(record: Record, page: str, found: Sum
         ]
         assert rows[row["name"]][1:8] == [*shown, f"{row['support']:,}"]
     for name, flips in zip(printed["classes"], found.paired["tuned"].per_class, strict=True):
-        assert rows[name][8] == verdict_words(flips.verdict)
+        assert rows[name][8] == flips.verdict.words
     confusion = printed["paired"]["tuned"]["confusion"]
     for caption, field in (("Confusion matrix as table", "after"), ("Difference as table", "difference")):
         assert [[int(each) for each in row[1:]] for row in read.tables[caption][1:]] == confusion[field]
@@ -208,7 +207,7 @@ def test_a_run_is_shown_against_another(records: list[Record], store: Store) -> 
     text = report_html([record], store, other)
     found = summary(record, store, other)
     row = Reader(text).tables["On 10,000 test images"][-1]
-    assert row[7] == verdict_words(found.paired["tuned"].verdict)
+    assert row[7] == found.paired["tuned"].verdict.words
     assert f"--baseline {other.id}" in text
     assert all(each.words in Reader(text).text for each in found.unlike)
 
@@ -244,7 +243,7 @@ def test_every_figure_of_a_comparison_is_the_command_lines(
             continue
         assert [row[2], row[6]] == [
             fmt.signed_points(run["verdict"]["difference"], 2),
-            verdict_words(compared.paired.verdict),
+            compared.paired.verdict.words,
         ]
         assert cost[2] == fmt.signed_percent(run["counts"]["parameters"]["relative"])
         assert change[1:] == [fmt.signed(each["difference"] * 100) for each in run["recalls"]]

@@ -16,7 +16,6 @@ from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts, run_filter
 from roboreg_core.wording.network_facts import TRAINING_IMAGES
 from roboreg_core.wording.run_metrics import METRICS
-from roboreg_core.wording.verdicts import verdict_words
 from tests.charts.records import make_record
 
 
@@ -167,14 +166,14 @@ def test_a_network_that_shipped_before_is_not_taken_for_the_one_that_ships() -> 
     ("difference", "p", "text"),
     [
         (0.0, 1.0, "no change"),
-        (-0.021, 0.0001, "lost 2.1 percentage points, significant (p < 0.001)"),
-        (0.01, 0.003, "gained 1.0 percentage point, significant (p = 0.003)"),
-        (0.001, 0.62, "not significant (gained 0.1 percentage points, p = 0.62)"),
-        (-0.0003, 0.85, "not significant (lost less than 0.1 percentage points, p = 0.85)"),
+        (-0.021, 0.0001, "lost 2.1 pp, significant (p < 0.001)"),
+        (0.01, 0.003, "gained 1.0 pp, significant (p = 0.003)"),
+        (0.001, 0.62, "not significant (gained 0.1 pp, p = 0.62)"),
+        (-0.0003, 0.85, "not significant (lost less than 0.1 pp, p = 0.85)"),
     ],
 )
 def test_verdicts_of_paired_tests_as_text(difference: float, p: float, text: str) -> None:
-    assert plain(verdict_words(Verdict(difference=difference, margin=0.01, p=p))) == text
+    assert plain(Verdict(difference=difference, margin=0.01, p=p).words) == text
 
 
 def test_the_best_value_of_every_metric_comes_first() -> None:
