@@ -10,29 +10,23 @@ ICON = Path(__file__).parent / "docs" / "images" / "icon.png"
 
 
 def main() -> None:
-    """Show the page that the address names."""
-    streamlit_timers.mend()
-    # A picture of our own: the browser would fetch a Material icon, or an emoji, from another server.
+    """Show the page of the address."""
+    streamlit_timers.patch_timer_clicks()
+    # A local picture: a Material icon or emoji would be fetched from another server.
     st.set_page_config(page_title="RoboReg", page_icon=str(ICON), layout="wide")
     page = st.navigation(
         [
-            st.Page("pages/overview.py", title="Overview", icon=":material/insights:", default=True),
-            st.Page("pages/design.py", title="Design", icon=":material/tune:"),
-            st.Page("pages/schedules.py", title="Schedules", icon=":material/bookmarks:"),
-            st.Page("pages/jobs.py", title="Jobs", icon=":material/monitoring:"),
-            st.Page("pages/inspect.py", title="Inspect", icon=":material/query_stats:"),
-            st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
-            st.Page("pages/explore.py", title="Explore", icon=":material/explore:"),
-            st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
+            st.Page(f"pages/{name}.py", title=title, icon=icon, default=name == "overview")
+            for name, (title, icon) in navigation.PAGES.items()
         ],
         position="top",
     )
-    navigation.through_navigation()
+    navigation.open_requested_page()
     page.run()
-    shared_state.machinery()
-    streamlit_timers.forget_left_page()
+    shared_state.backend()
+    streamlit_timers.drop_requests_of_left_page()
 
 
-# The job engine's worker processes import this file: only a visitor's script may run it.
+# The job engine's worker processes import this file: only Streamlit's script run may start the app.
 if __name__ == "__main__":
     main()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import random
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from roboreg_core.schedules.schedule import BOUNDS, Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui import keys
+from roboreg_core.ui.navigation import PAGES
 
 # Pages that show something else without a query are opened with one; the rest as they are.
 MOST_COMPARED = 16
@@ -65,14 +65,11 @@ def _counts(record: Record) -> Sequence[int]:
 
 
 def navigation() -> list[str]:
-    """Names of the files in `pages/` that `app.py` puts into its navigation, in order, so that none is forgotten."""
-    calls = [node for node in ast.walk(ast.parse((paths.PROJECT / "app.py").read_text())) if isinstance(node, ast.Call)]
-    named = [node.args[0] for node in calls if ast.unparse(node.func) == "st.Page"]
-    found = [Path(ast.literal_eval(name)).stem for name in named]
+    """Names of the pages, in the order of the menu."""
     on_disk = {path.stem for path in (paths.PROJECT / "pages").glob("*.py")}
-    if set(found) != on_disk:
-        raise RuntimeError(f"app.py must name every file of pages/, got {sorted(found)} for {sorted(on_disk)}")
-    return found
+    if set(PAGES) != on_disk:
+        raise RuntimeError(f"the navigation must name every file of pages/, got {sorted(PAGES)} for {sorted(on_disk)}")
+    return list(PAGES)
 
 
 def tab_key(page: str) -> str:

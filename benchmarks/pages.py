@@ -84,7 +84,7 @@ def _measure(size: int, chosen: Any) -> list[Timing]:
         store = homes.open_store(Path(home))
         recorded = [record.id for record in store.list_records(KIND)]
         runs = [*homes.add_runs(store, max(0, size - len(recorded))), *recorded][:size]
-        shared_state.machinery().loaded.wait()
+        shared_state.backend().loaded.wait()
         views = [view for page in homes.navigation() if chosen.only in (None, page) for view in _views(page, runs)]
         found = [_time(page, query, size, chosen) for page, query in views]
         st.cache_resource.clear()

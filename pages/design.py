@@ -1,4 +1,4 @@
-"""Design: nine counts, what they cost at once, what they leave of the accuracy, and one button that starts a run."""
+"""Design: filters kept per block, their cost and accuracy, and a button that starts a run."""
 
 import streamlit as st
 
@@ -21,34 +21,33 @@ navigation.enter("design")
 @st.fragment(key=keys.WORKBENCH_PART)
 def workbench() -> None:
     """The schedule on the left, its cost and the start on the right; only parts of this rerun when a slider moves."""
-    editing_session.problem_shown()
+    editing_session.show_problem()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         toolbar.presets()
-        with st.container(horizontal=True, width="content"):  # on a narrow screen these go below as one
+        with st.container(horizontal=True, width="content"):  # wraps as one on a narrow screen
             schedule_picker.picker(editing_session.choose)
             schedule_picker.save(editing_session.schedule)
             json_files.panel()
     left, right = st.columns([3, 2], gap="large")
     with right:
-        known, measured, start, exchange = (st.container() for _ in range(4))
-    with start:  # drawn first: what is foretold and measured depends on the settings
+        costs, measured, start, removal = (st.container() for _ in range(4))
+    with start:  # drawn first: predictions and preview depend on its settings
         st.subheader("Prune and fine-tune")
         launcher.panel(editing_session.schedule)
-    with known:
+    with costs:
         live_costs.live(editing_session.schedule)
     with left:
         toolbar.bar()
         block_rows.rows()
-    with exchange:
-        predictions.exchanged()
+    with removal:
+        predictions.removal_table()
     with measured:
         preview_panel.panel(editing_session.schedule)
 
 
 panels.heading(
-    "Design a schedule",
-    "How many filters does each block keep? The others are dropped or merged, and what stays is adjusted. "
-    "The counts follow live, the accuracy right after pruning within seconds.",
+    "Choose how many filters each block keeps. Costs follow immediately, the accuracy right after pruning within "
+    "seconds."
 )
 with panels.errors_shown():
     editing_session.open_address()

@@ -1,4 +1,4 @@
-"""Explore: many schedules measured, what they tell together, and which to take."""
+"""Explore: sweeps over schedules, their correlations, sensitivity, search and predictions."""
 
 from roboreg_core.ui import navigation, panels
 from roboreg_core.ui.explore import tabs
@@ -6,8 +6,7 @@ from roboreg_core.ui.explore import tabs
 navigation.enter("explore")
 
 panels.heading(
-    "Explore schedules",
-    "Measure many schedules at once, see what goes with what, and find the one that fits your limits.",
+    "Measure many schedules at once, see what correlates with accuracy, and find schedules within your limits."
 )
 with panels.errors_shown():
     tabs.show()

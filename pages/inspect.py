@@ -1,13 +1,13 @@
-"""Inspect: one run against the dense network that it came from, or against another run."""
+"""Inspect: one run against its dense network or another run."""
 
 from roboreg_core.ui import navigation, panels, run_deletion, run_metrics_cache
 from roboreg_core.ui.inspect import header, inspected_run, predicted_accuracy, tabs
 
 navigation.enter("inspect")
 
-panels.heading("Inspect a run")
+panels.heading()
 with panels.errors_shown():
-    run_deletion.undo_bar()
+    run_deletion.DELETED.undo_bar()
     chosen = inspected_run.pick()
     if chosen is not None:
         with panels.errors_shown():

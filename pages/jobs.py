@@ -1,10 +1,10 @@
-"""Jobs: what runs, what waits, what has ended. Closing the page changes nothing."""
+"""Jobs: queued, running and finished jobs."""
 
 from roboreg_core.ui import navigation, panels
 from roboreg_core.ui.jobs import job_list
 
 navigation.enter("jobs")
 
-panels.heading("Jobs", "Runs and trainings go on while this page, or every page, is closed.")
+panels.heading("Runs and trainings continue while the pages are closed.")
 with panels.errors_shown():
     job_list.everything()

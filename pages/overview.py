@@ -5,9 +5,9 @@ from roboreg_core.ui.overview import sections
 
 navigation.enter("overview")
 
-panels.heading("RoboReg", "What happens to a ResNet-20 on CIFAR-10 when it keeps fewer filters?")
+panels.heading("How accurate is a ResNet-20 on CIFAR-10 with fewer filters?")
 with panels.errors_shown():
-    run_deletion.undo_bar()
+    run_deletion.DELETED.undo_bar()
     runs = shared_state.runs()
     if not runs:
         sections.empty()
@@ -16,4 +16,4 @@ with panels.errors_shown():
             sections.best(runs)
         sections.all_runs(runs)
     sections.presets(runs)
-    run_deletion.BIN.listed()
+    run_deletion.DELETED.show_list()

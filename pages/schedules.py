@@ -1,12 +1,10 @@
-"""Schedules: what was saved, to be opened, renamed, copied, deleted, and taken from one machine to another."""
+"""Schedules: saved schedules to open, edit, copy, delete, import and export."""
 
 from roboreg_core.ui import navigation, panels
 from roboreg_core.ui.schedules import schedule_list
 
 navigation.enter("schedules")
 
-panels.heading(
-    "Saved schedules", "Nine counts under a name: kept from the Design page, opened there again by one click."
-)
+panels.heading("Saved filter counts per block: save them on Design, and open them there again.")
 with panels.errors_shown():
     schedule_list.everything()

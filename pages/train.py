@@ -1,4 +1,4 @@
-"""Train: the dense networks that runs start from; more are trained here or uploaded."""
+"""Dense networks: the networks that runs start from; train or upload more."""
 
 from roboreg_core.ui import navigation, panels
 from roboreg_core.ui.train import sections
@@ -6,9 +6,8 @@ from roboreg_core.ui.train import sections
 navigation.enter("train")
 
 panels.heading(
-    "Dense networks",
-    "Every run starts from a dense network, one that keeps all its filters. Take the one that ships with the project, "
-    "train another, or upload your own: it can then be chosen on the Design and Explore pages.",
+    "Every run starts from a dense network, which has all its filters. Use the shipped one, train another, or upload "
+    "yours; choose it on Design and Explore."
 )
 with panels.errors_shown():
     sections.everything()

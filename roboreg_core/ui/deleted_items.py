@@ -1,4 +1,4 @@
-"""The bin of one kind of thing: the bar that undoes the last deletion of a visit, and the list to restore from."""
+"""Deleted items of one kind: a bar that undoes the last deletion of this visit, and a list to restore from."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from roboreg_core.store.records import BIN_DAYS
 from roboreg_core.ui import keys, panels
 
 SHOWN = 25
-# Id of a deleted thing, its row of the list as HTML, the text of the bar.
+# Id of a deleted item, its row of the list as HTML, the text of the undo bar.
 Entry = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bin:
-    """The deleted things of one kind.
+class DeletedItems:
+    """Deleted items of one kind.
 
     Attributes:
-        title: of the list, e.g. `Deleted runs`; also the name of the last deletion in the session.
-        entries: those that can be restored, last one first.
-        restore: brings one back by its id.
-        errors: under which `panels.kept_error` finds what a restoration raised.
+        title: of the list, e.g. `Deleted runs`; also the session's key of the last deletion.
+        entries: returns the items that can be restored, last deleted first.
+        restore: restores an item by its id.
+        errors: name under which `panels.kept_messages` shows errors of `restore`.
     """
 
     title: str
@@ -32,21 +32,22 @@ class Bin:
     restore: Callable[[str], object]
     errors: str
 
-    def note(self, deleted: str) -> None:
-        """Remember what this visit has just deleted, so that the bar offers to undo it."""
+    def remember(self, deleted: str) -> None:
+        """Offer to undo this deletion for the rest of the visit."""
         st.session_state[self.title] = deleted
 
     def undo_bar(self) -> None:
-        """The last deletion of this visit, to be undone at once."""
+        """Show messages, and the last deletion of this visit with a button to undo it."""
+        panels.kept_messages(self.errors)
         last = st.session_state.get(self.title)
-        for found, _, text in self.entries() if last else ():
-            if found == last:
+        for item, _, text in self.entries() if last else ():
+            if item == last:
                 with st.container(horizontal=True, vertical_alignment="center", key=keys.UNDO_BAR):
                     st.info(panels.escape(text), icon=":material/delete:", width="stretch")
-                    self.button(last, keys.UNDO, "Undo", type="primary")
+                    self.restore_button(last, keys.UNDO, "Undo", type="primary")
 
-    def listed(self) -> None:
-        """The deleted things that can still be restored; nothing where there are none."""
+    def show_list(self) -> None:
+        """List the items that can be restored; nothing if there are none."""
         entries = self.entries()
         if not entries:
             return
@@ -55,12 +56,12 @@ class Bin:
             for deleted, row, _ in entries[:SHOWN]:
                 with st.container(horizontal=True, vertical_alignment="center"):
                     st.html(row, width="stretch")
-                    self.button(deleted, keys.of("restore", deleted))
+                    self.restore_button(deleted, keys.of("restore", deleted))
             if len(entries) > SHOWN:
-                st.caption(f"And {len(entries) - SHOWN} older, which the command line restores.")
+                st.caption(f"{len(entries) - SHOWN} older ones can be restored on the command line.")
 
-    def button(self, deleted: str, key: str, label: str = "Restore", **options: Any) -> None:
-        """Restores one."""
+    def restore_button(self, deleted: str, key: str, label: str = "Restore", **options: Any) -> None:
+        """Button that restores an item; `options` as `st.button`'s."""
         panels.action(label, key, "undo", lambda: self._restore(deleted), self.errors, **options)
 
     def _restore(self, deleted: str) -> None:

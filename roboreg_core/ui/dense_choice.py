@@ -1,6 +1,6 @@
-"""Which dense network pages start from: one choice for a visit, shown where there is more than one network.
+"""Choice of the dense network that pages start from: one per visit, shown where there is more than one network.
 
-The choice stands in the address as `?dense=<name>`. A name that nobody has is said, and the shipped network stands in.
+The address keeps it as `?dense=<name>`. For an unknown name, a message is shown and the shipped network is used.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ _PROBLEM = "dense-problem"
 
 
 def pick(on_change: Callable[[], None] | None = None) -> None:
-    """The list of dense networks, where there is more than one; then `state.baseline()` is the chosen one.
+    """Message and list of dense networks; `shared_state.baseline()` then returns the chosen one.
 
-    `on_change` is called behind a change, to draw again what depends on it.
+    Args:
+        on_change: callback after a change, to redraw what depends on it.
     """
-    told()
+    open_address()
     field(on_change)
 
 
-def told() -> None:
-    """Take the choice from an address that was opened; a name that nobody has is said."""
-    known = _known()
-    _take_address(known)
-    if st.session_state[keys.BASELINE_NETWORK] not in known:  # renamed or deleted meanwhile
+def open_address() -> None:
+    """Take the network from an opened address; show a message if the name is unknown."""
+    networks = _by_name()
+    _take_address(networks)
+    if st.session_state[keys.BASELINE_NETWORK] not in networks:  # renamed or deleted meanwhile
         st.session_state[keys.BASELINE_NETWORK] = shared_state.DENSE
     problem = st.session_state.get(_PROBLEM)
     if problem:
@@ -39,53 +40,52 @@ def told() -> None:
 
 
 def field(on_change: Callable[[], None] | None = None, width: int | Literal["stretch"] = "stretch") -> None:
-    """The list alone, behind `told`."""
-    known = _known()
-    if len(known) > 1:
+    """The list alone; call `open_address` first."""
+    networks = _by_name()
+
+    def chosen() -> None:
+        st.session_state.pop(_PROBLEM, None)
+        if on_change is not None:
+            on_change()
+
+    if len(networks) > 1:
         st.selectbox(
             "Dense network",
-            list(known),
+            list(networks),
             key=keys.BASELINE_NETWORK,
-            format_func=lambda name: network_facts.choice_words(known[name]) if name in known else name,
-            on_change=_chosen,
-            args=(on_change,),
+            format_func=lambda name: network_facts.choice_words(networks[name]) if name in networks else name,
+            on_change=chosen,
             persist_state="session",
             width=width,
-            help="What is pruned, and what every figure is set against. Train another or upload one on the Train page.",
+            help="The network to prune, and the baseline of all figures. Train or upload one under Dense networks.",
         )
-    url_settings.follow([_setting(known)])
-
-
-def _known() -> dict[str, DenseNetwork]:
-    return {each.name: each for each in shared_state.networks()}
+    url_settings.follow([_setting(networks)])
 
 
 def query(sha256: str) -> dict[str, str]:
-    """What an address needs so that a page starts from the network with these weights; {} where there is no choice."""
-    known = shared_state.networks()
-    found = [each.name for each in known if each.sha256 == sha256] if len(known) > 1 else []
+    """Query parameters of a page that starts from the network with these weights; {} if there is no choice."""
+    networks = shared_state.networks()
+    found = [each.name for each in networks if each.sha256 == sha256] if len(networks) > 1 else []
     return {keys.BASELINE_NETWORK: found[0]} if found else {}
 
 
-def _setting(known: dict[str, DenseNetwork]) -> UrlSetting:
-    return UrlSetting(key=keys.BASELINE_NETWORK, default=shared_state.DENSE, read=url_settings.one_of(*known))
+def _by_name() -> dict[str, DenseNetwork]:
+    return {each.name: each for each in shared_state.networks()}
 
 
-def _take_address(known: dict[str, DenseNetwork]) -> None:
+def _setting(networks: dict[str, DenseNetwork]) -> UrlSetting:
+    return UrlSetting(key=keys.BASELINE_NETWORK, default=shared_state.DENSE, read=url_settings.one_of(*networks))
+
+
+def _take_address(networks: dict[str, DenseNetwork]) -> None:
     wanted = url_settings.opened(keys.BASELINE_NETWORK)
     if wanted is not None:
         st.session_state.pop(_PROBLEM, None)
-        if wanted not in known:
-            there = ", ".join(fmt.contained(name) for name in list(known)[:5])
+        if wanted not in networks:
+            names = ", ".join(fmt.contained(name) for name in list(networks)[:5])
             st.session_state[_PROBLEM] = (
-                f"No dense network is called {fmt.contained(wanted)!r} here; there is {there}. "
-                f"Starting from {fmt.contained(shared_state.DENSE)} instead."
+                f"No dense network is named {fmt.contained(wanted)!r}. Available: {names}. "
+                f"Using {fmt.contained(shared_state.DENSE)} instead."
             )
             st.session_state[keys.BASELINE_NETWORK] = shared_state.DENSE
-    url_settings.restore([_setting(known)])
-
-
-def _chosen(on_change: Callable[[], None] | None) -> None:
-    st.session_state.pop(_PROBLEM, None)
-    if on_change is not None:
-        on_change()
+    url_settings.restore([_setting(networks)])

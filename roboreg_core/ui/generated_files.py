@@ -1,4 +1,4 @@
-"""Files of runs that take seconds to make: each is made once, when it is asked for, and then offered."""
+"""Files of runs that take seconds to make: made on request, once, and then offered for download."""
 
 from __future__ import annotations
 
@@ -14,89 +14,80 @@ from roboreg_core.ui import keys, panels, shared_state
 
 
 @dataclass(frozen=True, kw_only=True)
-class _GeneratedFile:
-    content: bytes
-    note: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Kind:
-    """A kind of file: its words, how it is made of runs (ids) against a baseline, and how the browser takes it."""
+    """A kind of file; `make(runs, baseline)` takes ids (None: dense network), returns content and a note."""
 
     name: str
     label: str
-    meaning: str
-    make: Callable[[tuple[str, ...], str | None], _GeneratedFile]
+    help: str
+    make: Callable[[tuple[str, ...], str | None], tuple[bytes | str, str]]
     suffix: str
     mime: str
 
 
 def of_run(record: Record, baseline: Record | None) -> None:
-    """The network as ONNX and the report against `baseline` (the dense network for None), each behind a button."""
+    """Buttons for the network as ONNX and the report against `baseline` (the dense network for None)."""
     for kind in (ONNX, REPORT):
         _one([record], baseline, kind)
 
 
 def of_comparison(records: Sequence[Record], baseline: Record | None) -> None:
-    """The report of these runs side by side, behind a button."""
+    """Button for the report of these runs side by side."""
     _one(records, baseline, REPORT)
 
 
 def _one(records: Sequence[Record], baseline: Record | None, kind: _Kind) -> None:
     runs, against = tuple(record.id for record in records), baseline.id if baseline is not None else None
-    asked = f"asked-{kind.name}-{runs}-{against}"
-    if st.session_state.get(asked):
+    requested = f"asked-{kind.name}-{runs}-{against}"
+    if st.session_state.get(requested):
         _offer(runs, against, kind)
         return
     st.button(
         f"Make {kind.label}",
-        key=keys.make_file(kind.name),
+        key=keys.of("make", kind.name),
         icon=":material/build:",
         on_click=st.session_state.__setitem__,
-        args=(asked, True),
-        help=kind.meaning,
+        args=(requested, True),
+        help=kind.help,
     )
 
 
 def _offer(runs: tuple[str, ...], against: str | None, kind: _Kind) -> None:
-    with panels.errors_shown(), st.spinner(f"Making {kind.label}: some seconds"):
-        made = kind.make(runs, against)
-        st.download_button(
+    with panels.errors_shown(), st.spinner(f"Making {kind.label}: a few seconds"):
+        content, note = kind.make(runs, against)
+        panels.download(
             f"{kind.label[:1].upper()}{kind.label[1:]}",
-            made.content,
+            content,
             f"roboreg-{runs[0] if len(runs) == 1 else 'comparison'}{kind.suffix}",
+            keys.of("download-made", kind.name),
             kind.mime,
-            key=keys.download_made(kind.name),
-            icon=":material/download:",
-            on_click="ignore",
         )
-        st.caption(panels.escape(made.note))
+        st.caption(panels.escape(note))
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _onnx(runs: tuple[str, ...], against: str | None) -> _GeneratedFile:
-    del against  # a network is what it is
+def _onnx(runs: tuple[str, ...], against: str | None) -> tuple[bytes | str, str]:
+    del against  # the network does not depend on it
     export = onnx_for(shared_state.find_run(runs[0]), shared_state.store())
     note = (
-        f"onnxruntime's logits are within {export.difference:.1e} of this network's on {export.images:,} test images."
+        f"Logits of onnxruntime differ from this network's by at most {export.difference:.1e} on {export.images:,} "
+        "test images."
     )
-    return _GeneratedFile(content=export.content, note=note)
+    return export.content, note
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _report(runs: tuple[str, ...], against: str | None) -> _GeneratedFile:
+def _report(runs: tuple[str, ...], against: str | None) -> tuple[bytes | str, str]:
     records = [shared_state.find_run(run) for run in runs]
     baseline = shared_state.find_run(against) if against is not None else None
-    return _GeneratedFile(
-        content=report_html(records, shared_state.store(), baseline).encode(),
-        note="One file with charts, tables, checksums and commands; it loads nothing and runs nothing.",
-    )
+    note = "One file with charts, tables, checksums and commands. It loads nothing and contains no scripts."
+    return report_html(records, shared_state.store(), baseline), note
 
 
 ONNX = _Kind(
     name="onnx",
     label="ONNX file",
-    meaning="The network for other programs: raw images in, logits out. It is compared with onnxruntime first.",
+    help="The network for other programs: raw images in, logits out. Checked against onnxruntime first.",
     make=_onnx,
     suffix=".onnx",
     mime="application/octet-stream",
@@ -104,7 +95,7 @@ ONNX = _Kind(
 REPORT = _Kind(
     name="report",
     label="report (HTML)",
-    meaning="All that is shown here in one file, to read offline or to print.",
+    help="Everything on this page in one file, to read offline or to print.",
     make=_report,
     suffix=".html",
     mime="text/html",

@@ -1,4 +1,4 @@
-"""Small pieces of HTML that show a run as it looks in every chart, and a signed change in its colour."""
+"""HTML for a run's marker, as in the charts, and for a signed change in its colour."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import streamlit as st
 
 from roboreg_core.charts.palette import Style
 
-# Colours of text with a contrast of at least 4.5 to 1, as in the theme.
+# Text colours with a contrast of at least 4.5 to 1, as in the theme.
 _INKS = {
     "light": {"gain": "#00609A", "loss": "#A84A00"},
     "dark": {"gain": "#7CC4EE", "loss": "#FFA469"},
 }
-# Filled and hollow signs of the charts' markers; drawings are not allowed in a page's HTML.
+# Filled and hollow characters for the charts' markers; SVG is not allowed in a page's HTML.
 _SIGNS = {
     "circle": "\u25cf\u25cb",
     "square": "\u25a0\u25a1",
@@ -27,7 +27,7 @@ _SIGNS = {
 
 
 def marker(style: Style, *, hollow: bool) -> str:
-    """A run's marker: its colour and shape; hollow for a recorded run, as in the charts."""
+    """Marker of a run in its colour and shape; hollow for an example run, as in the charts."""
     sign = _SIGNS[style.marker][int(hollow)]
     return (
         f'<span aria-hidden="true" style="color:{style.colour};font-size:1.15em;display:inline-block;width:1.2em">'
@@ -36,12 +36,12 @@ def marker(style: Style, *, hollow: bool) -> str:
 
 
 def signed(text: str, verdict: str) -> str:
-    """A signed change: blue for a gain, orange for a loss, faint for neither; `verdict` is that of `facts.Change`."""
+    """Signed change: blue for a gain, orange for a loss, faint otherwise; `verdict` as in `run_facts.JudgedChange`."""
     inks = _INKS["dark" if st.context.theme.type == "dark" else "light"]
     style = f"color:{inks[verdict]};font-weight:600" if verdict in inks else "opacity:.75"
     return f'<span style="{style};white-space:nowrap">{html.escape(text)}</span>'
 
 
 def background() -> str:
-    """The colour of the page in the visitor's theme."""
+    """Background colour of the visitor's theme."""
     return "#12181F" if st.context.theme.type == "dark" else "#FFFFFF"

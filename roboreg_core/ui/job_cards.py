@@ -1,4 +1,4 @@
-"""Parts of a job's card that Jobs, Train and Design share: heading, progress, buttons; and the cards that follow it."""
+"""Cards of jobs, shared by Jobs, Dense networks and Design: heading, progress, buttons, and their refresh."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ BADGES = {
 def unfinished(
     jobs: Callable[[], Sequence[Job]], card: Callable[[Job], None], lead: Callable[[Sequence[Job]], object]
 ) -> bool:
-    """Draw a card for each unfinished job, running ones first; return whether there was one.
-
-    Drawn again every second, and all of the page where one began or ended.
+    """Draw a card per unfinished job, running ones first, every second; the whole page when one starts or ends.
 
     Args:
         jobs: reads the jobs from the store.
-        card: draws what is inside one job's card.
-        lead: draws what stands above the cards, from the unfinished jobs.
+        card: draws the content of a job's card.
+        lead: draws the text above the cards from the unfinished jobs.
+
+    Returns:
+        True if a job is unfinished.
     """
     drawn = [job.id for job in _active(jobs())]
 
@@ -52,17 +53,17 @@ def unfinished(
 
 
 def boxed(job: Job) -> st.delta_generator.DeltaGenerator:
-    """The container of a job's card."""
+    """Container of a job's card."""
     return st.container(border=True, key=keys.of("job", job.id))
 
 
 def heading(job: Job, note: str = "") -> None:
-    """The job's label, a badge for its status, and a note."""
+    """Label of the job, a badge for its status, and a note."""
     panels.card_heading(job_progress.label(job), BADGES[job.status], note)
 
 
 def progress_bar(job: Job) -> None:
-    """How far a job is that is queued or running."""
+    """Progress of a queued or running job."""
     if job.status is JobStatus.QUEUED:
         st.progress(0.0, text=_queue_words(job))
     else:
@@ -70,23 +71,23 @@ def progress_bar(job: Job) -> None:
 
 
 def cancel_button(job: Job, errors: str) -> None:
-    """Cancels a job; `errors` is the name for `panels.kept_error`, here and below."""
+    """Button that cancels a job; `errors` is the name for `panels.kept_messages`, here and below."""
     panels.action(
-        "Cancel", keys.of("cancel", job.id), "stop", lambda: shared_state.machinery().engine().cancel(job.id), errors
+        "Cancel", keys.of("cancel", job.id), "stop", lambda: shared_state.backend().engine().cancel(job.id), errors
     )
 
 
 def resume_button(label: str, key: str, job: Job, errors: str, **options: Any) -> None:
-    """Queues an ended job again."""
-    panels.action(label, key, "replay", lambda: shared_state.machinery().engine().resume(job.id), errors, **options)
+    """Button that queues a finished job again."""
+    panels.action(label, key, "replay", lambda: shared_state.backend().engine().resume(job.id), errors, **options)
 
 
-def ended_buttons(job: Job, errors: str) -> None:
-    """Resumes an ended job where that is possible, or forgets it."""
+def finished_buttons(job: Job, errors: str) -> None:
+    """Buttons that resume a job, where possible, and remove it from the list."""
     if job.status.can_resume:
         resume_button("Resume" if job.state else "Try again", keys.of("resume", job.id), job, errors)
-    forget = partial(shared_state.store().delete_job, job.id)
-    panels.action("Forget", keys.of("forget", job.id), "delete", forget, errors, type="tertiary")
+    remove = partial(shared_state.store().delete_job, job.id)
+    panels.action("Remove from list", keys.of("forget", job.id), "delete", remove, errors, type="tertiary")
 
 
 def _active(jobs: Sequence[Job]) -> list[Job]:

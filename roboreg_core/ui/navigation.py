@@ -1,22 +1,33 @@
-"""Sends a first visit that opened a page by its address through the app's navigation.
+"""The app's pages, links between them, and the redirect of a first visit through `app.py`.
 
-A fresh server does not know the navigation until `app.py` ran once: it then runs the page's file alone, without title,
-layout or menu. Each page therefore begins with `enter`.
+A fresh server learns the navigation only when `app.py` runs: a visit that opens another address first runs that page's
+file alone, without title, layout or menu. Each page therefore begins with `enter`.
 """
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import streamlit as st
 
 from roboreg_core.ui import url_settings
 
+# File in pages/ -> name in the menu, icon.
+PAGES = {
+    "overview": ("Overview", ":material/insights:"),
+    "design": ("Design", ":material/tune:"),
+    "schedules": ("Schedules", ":material/bookmarks:"),
+    "jobs": ("Jobs", ":material/monitoring:"),
+    "inspect": ("Inspect", ":material/query_stats:"),
+    "compare": ("Compare", ":material/compare_arrows:"),
+    "explore": ("Explore", ":material/explore:"),
+    "train": ("Dense networks", ":material/model_training:"),
+}
 _ENTERED, _WANTED, _PAGE = "guard-entered", "guard-wanted", "guard-page"
 
 
-def through_navigation() -> None:
-    """Called by `app.py` once the navigation is known: goes on to the page that was asked for by its address."""
+def open_requested_page() -> None:
+    """Switch to the page requested by `enter` or `go`; called by `app.py` once the navigation is registered."""
     st.session_state[_ENTERED] = True
     wanted = st.session_state.pop(_WANTED, None)
     if wanted is not None:
@@ -25,7 +36,7 @@ def through_navigation() -> None:
 
 
 def enter(page: str) -> None:
-    """Called by the page `pages/<page>.py` first: sends a visit that has not been through `app.py` there."""
+    """Redirect a visit that has not run `app.py` yet; first call of every page `pages/<page>.py`."""
     if _ENTERED not in st.session_state:
         query = {name: st.query_params.get_all(name) for name in st.query_params}
         st.session_state[_WANTED] = (f"pages/{page}.py", query)
@@ -36,12 +47,23 @@ def enter(page: str) -> None:
 
 
 def go(page: str, query: dict[str, str] | None = None) -> NoReturn:
-    """Open the page `pages/<page>.py`, also from within a fragment, where `st.switch_page` does nothing."""
+    """Open a page, also from within a fragment, where `st.switch_page` has no effect."""
     st.session_state[_WANTED] = (f"pages/{page}.py", query or {})
     st.rerun()
 
 
-def page() -> str | None:
-    """The page that is open, as `pages/<page>.py`."""
-    name: str | None = st.session_state.get(_PAGE)
+def link(page: str, label: str, query: dict[str, str] | None = None) -> None:
+    """Link to a page, with the page's icon."""
+    st.page_link(f"pages/{page}.py", label=label, icon=PAGES[page][1], query_params=query)
+
+
+def button(label: str, key: str, page: str, query: dict[str, str] | None = None, **options: Any) -> None:
+    """Button that opens a page, with the page's icon; `options` are those of `st.button`."""
+    if st.button(label, key=key, icon=PAGES[page][1], **options):
+        go(page, query)
+
+
+def page() -> str:
+    """Name of the open page, a key of `PAGES`."""
+    name: str = st.session_state[_PAGE]
     return name

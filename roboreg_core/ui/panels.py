@@ -1,9 +1,9 @@
-"""Panels that pages put together: tiles, charts with their table, errors."""
+"""Panels shared by the pages: tiles, charts with their table, notices and errors."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,14 +14,15 @@ from streamlit.errors import StreamlitAPIException
 
 from roboreg_core.charts import base
 from roboreg_core.errors import RoboRegError
-from roboreg_core.ui import navigation, presentation
+from roboreg_core.ui import navigation, presentation, shared_state
 from roboreg_core.wording import fmt
 from roboreg_core.wording.run_facts import JudgedChange
 
-VERDICT_COLOURS = {"gain": "blue", "loss": "orange", "within noise": "gray", "no change": "gray"}
+# Of a verdict; any other verdict is gray.
+VERDICT_COLOURS = {"gain": "blue", "loss": "orange"}
 NOISE_HELP = (
-    "Both networks saw the same images. Gain or loss: more images changed one way than the other than chance would do "
-    "(exact McNemar test, p below 0.05). Within noise: chance may have done it."
+    "Both networks classified the same images. Gain or loss: significant in the exact McNemar test (p < 0.05). "
+    "Otherwise the change is not significant."
 )
 
 # Streamlit leaves six rem above the title, and lets columns that may not wrap grow out of a narrow screen.
@@ -39,19 +40,19 @@ _STYLE = """<style>
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """A chart and what goes with it.
+    """A chart with its title, table and caption.
 
     Attributes:
         name: unique on the page; part of the keys of its widgets.
         title: the finding, one sentence.
-        chart: draws `frame`; called only where the same chart was not drawn before.
-        frame: the chart's data.
-        alt_text: the chart in words.
-        depends: what the figures depend on.
-        table: what the table and the CSV show, where that is not `frame`.
-        variant: whatever else changes the drawing, e.g. the theme.
-        on_select: `rerun`, or what is to be called, to hear of clicks.
-        key: of the chart, where it is not `chart-<name>`.
+        chart: draws `frame`; the drawing is cached by frame, name and variant.
+        frame: data of the chart.
+        alt_text: text alternative of the chart.
+        depends: caption: conditions of the figures and how to read the chart.
+        table: data of the table and the CSV; `frame` where None.
+        variant: anything else that changes the drawing, e.g. the theme.
+        on_select: `rerun`, `ignore` or a callback for clicks.
+        key: of the chart; `chart-<name>` where None.
     """
 
     name: str
@@ -65,46 +66,72 @@ class Panel:
     on_select: Literal["rerun", "ignore"] | Callable[[], None] = "ignore"
     key: str | None = None
 
+    def show(self) -> Any:
+        """Draw the panel; returns the selection where `on_select` is `rerun`."""
+        st.markdown(f"**{escape(self.title[:1].upper() + self.title[1:])}**")
+        state = st.vega_lite_chart(
+            spec=drawn(self.frame, self.name, self.chart, self.variant),
+            width="stretch",
+            key=self.key or f"chart-{self.name}",
+            on_select=self.on_select,
+            alt=self.alt_text,
+        )
+        if self.depends:
+            st.caption(escape(self.depends))
+        as_table(self.name, self.frame if self.table is None else self.table)
+        return state
 
-def show(panel: Panel) -> Any:
-    """A chart under its finding, with its table and CSV; returns the selection where `on_select` is `rerun`."""
-    st.markdown(f"**{escape(panel.title[:1].upper() + panel.title[1:])}**")
-    state = st.vega_lite_chart(
-        spec=drawn(panel.frame, panel.name, panel.chart, panel.variant),
-        width="stretch",
-        key=panel.key or f"chart-{panel.name}",
-        on_select=panel.on_select,
-        alt=panel.alt_text,
-    )
-    if panel.depends:
-        st.caption(escape(panel.depends))
-    as_table(panel.name, panel.frame if panel.table is None else panel.table)
-    return state
+
+def tabs(drawings: dict[str, Callable[..., None]], key: str, *args: Any) -> None:
+    """Tabs by name, whose name is kept in the address; only the open one is drawn, as `drawings[name](*args)`."""
+    for tab, draw in zip(
+        st.tabs(list(drawings), key=key, on_change="rerun", bind="query-params"), drawings.values(), strict=True
+    ):
+        if tab.open:
+            with tab, errors_shown():
+                draw(*args)
 
 
-def as_table(name: str, frame: pd.DataFrame, **options: Any) -> None:
-    """`Show as table`: the data, and the same as CSV to keep."""
+def some_first(items: Sequence[Any], draw: Callable[[Any], None], shown: int) -> None:
+    """Draw the first items, and the others in an expander."""
+    for item in items[:shown]:
+        draw(item)
+    if len(items) > shown:
+        with st.expander(f"{len(items) - shown} older"):
+            for item in items[shown:]:
+                draw(item)
+
+
+def some_at_a_time(items: Sequence[Any], draw: Callable[[Any], None], step: int, key: str) -> None:
+    """Draw `step` items, and more of them with each press of a button."""
+    shown = st.session_state.get(f"shown-{key}", step)
+    for item in items[:shown]:
+        draw(item)
+    if len(items) > shown:
+        more = {f"shown-{key}": shown + step}
+        st.button(f"Show more of {len(items)}", key=key, on_click=st.session_state.update, args=(more,))
+
+
+def as_table(name: str, frame: pd.DataFrame) -> None:
+    """Expander with the data as a table and as a CSV download."""
     named = not isinstance(frame.index, pd.RangeIndex)
     with st.expander("Show as table", icon=":material/table:", key=f"table-{name}"):
-        st.dataframe(frame, hide_index=not named, height="auto", **options)
-        st.download_button(
-            "Download CSV",
-            frame.to_csv(index=named),
-            f"{name}.csv",
-            "text/csv",
-            key=f"csv-{name}",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        st.dataframe(frame, hide_index=not named, height="auto")
+        download("Download CSV", frame.to_csv(index=named), f"{name}.csv", f"csv-{name}")
+
+
+def download(label: str, data: Any, file: str, key: str, mime: str = "text/csv") -> None:
+    """Button that downloads a file; `data` is its content or a function that returns it."""
+    st.download_button(label, data, file, mime, key=key, icon=":material/download:", on_click="ignore")
 
 
 def tile(label: str, value: str, change: str, verdict: str, **options: Any) -> None:
-    """A figure with its signed change; blue is a gain, orange a loss, grey neither."""
+    """A figure with its signed change: blue for a gain, orange for a loss, gray otherwise."""
     st.metric(
         label,
         value,
         delta=change,
-        delta_color=VERDICT_COLOURS[verdict],  # type: ignore[arg-type]
+        delta_color=VERDICT_COLOURS.get(verdict, "gray"),  # type: ignore[arg-type]
         delta_arrow="off",
         border=True,
         **options,
@@ -112,16 +139,26 @@ def tile(label: str, value: str, change: str, verdict: str, **options: Any) -> N
 
 
 def accuracy_tile(label: str, change: JudgedChange, baseline: str = "dense", **options: Any) -> None:
-    """An accuracy or recall, 0..1, with its change in points and the verdict."""
+    """An accuracy or recall, 0..1, with its change in percentage points and the verdict."""
     tile(
         label,
         fmt.percent(change.value),
         fmt.signed_points(change.difference),
         change.verdict,
-        delta_description=f"{change.verdict}; {baseline} {fmt.percent(change.dense)}",
-        help=f"{NOISE_HELP} Margin here: ±{change.margin * 100:.1f} points.",
+        delta_description=f"{verdict_words(change)}; {baseline} {fmt.percent(change.dense)}",
+        help=f"{NOISE_HELP} {margin_words(change)}",
         **options,
     )
+
+
+def verdict_words(change: JudgedChange) -> str:
+    """`gain`, `loss`, `no change` or `not significant`."""
+    return "not significant" if change.verdict == "within noise" else change.verdict
+
+
+def margin_words(change: JudgedChange) -> str:
+    """Margin of a change, as a sentence."""
+    return f"95 % margin: ±{change.margin * 100:.1f} percentage points."
 
 
 def cost_tile(
@@ -130,26 +167,36 @@ def cost_tile(
     shown: Callable[[Any], str],
     note: str = "",
     baseline: str = "dense",
-    **options: Any,
+    less: str = "fewer",
 ) -> None:
-    """An exact count with its change in percent; `shown` writes the count, `note` explains it."""
-    fewer = "fewer" if change.difference < 0 else "more"
-    absolute = f"{shown(abs(change.difference))} {fewer} than {baseline}." if change.difference else "No difference."
+    """An exact cost with its change in percent.
+
+    Args:
+        label: of the tile.
+        change: the cost beside the baseline's.
+        shown: formats the cost.
+        note: explanation for the tooltip.
+        baseline: name of the baseline.
+        less: `fewer` for a count, `less` for an amount.
+    """
+    direction = less if change.difference < 0 else "more"
+    absolute = f"{shown(abs(change.difference))} {direction} than {baseline}."
     tile(
         label,
         shown(change.value),
         fmt.signed_percent(change.relative),
         change.verdict,
         delta_description=f"{baseline} {shown(change.dense)}",
-        help=f"{absolute} {note}".strip(),
-        **options,
+        help=f"{absolute if change.difference else 'No difference.'} {note}".strip(),
     )
 
 
-def heading(title: str, lead: str = "") -> None:
-    """The page's title and one line on what it is for; the switch for presenting on pages that can be presented."""
+def heading(lead: str = "") -> None:
+    """Title of the open page, as in the menu, and its purpose; on pages that can be presented, the switch for that."""
     st.html(_STYLE)
-    if navigation.page() in presentation.PAGES:
+    page = navigation.page()
+    title = navigation.PAGES[page][0]
+    if page in presentation.PAGES:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.title(title, anchor=False)
             presentation.switch()
@@ -160,31 +207,63 @@ def heading(title: str, lead: str = "") -> None:
         st.markdown(lead)
 
 
+@st.fragment(run_every=0.5)
+def loading(what: str = "the dense network and the job engine", note: str = "") -> None:
+    """Notice until torch, the dense network and the job engine are loaded; then the page is drawn again."""
+    if shared_state.backend().loaded.is_set():
+        st.rerun()
+    st.info(f"Loading {what}: a few seconds. {note}".strip(), icon="spinner")
+
+
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Shows a `RoboRegError` as a message instead of letting it end the page."""
+    """Show a `RoboRegError` as a message instead of ending the page."""
     try:
         yield
     except RoboRegError as error:
-        st.error(escape(sentence(error)), icon=":material/error:")
+        show_error(error)
 
 
 @contextmanager
 def errors_kept(name: str) -> Iterator[None]:
-    """For callbacks, which cannot show anything: keeps a `RoboRegError` for `kept_error(name)` to show in the page."""
+    """For callbacks, which cannot draw: keep a `RoboRegError` for `kept_messages(name)`."""
     try:
         yield
     except RoboRegError as error:
         st.session_state[f"kept-error-{name}"] = sentence(error)
 
 
+def has_kept_error(name: str) -> bool:
+    """Return True while an error of `errors_kept(name)` is not shown yet."""
+    return f"kept-error-{name}" in st.session_state
+
+
+def keep_success(name: str, message: str) -> None:
+    """For callbacks: keep a message for `kept_messages(name)`."""
+    st.session_state[f"kept-success-{name}"] = message
+
+
+def kept_messages(name: str) -> None:
+    """Show the error and the success message kept under `name`, once."""
+    show_error(st.session_state.pop(f"kept-error-{name}", ""))
+    success = st.session_state.pop(f"kept-success-{name}", "")
+    if success:
+        st.success(escape(success), icon=":material/check:")
+
+
+def show_error(error: Exception | str) -> None:
+    """Show an error as a sentence; nothing for an empty text."""
+    if str(error):
+        st.error(escape(sentence(error)), icon=":material/error:")
+
+
 def action(label: str, key: str, icon: str, act: Callable[[], Any], errors: str, **options: Any) -> bool:
-    """A button that calls `act`, whose `RoboRegError` is kept for `kept_error(errors)`; `options` are `st.button`'s."""
+    """A button that calls `act`; its `RoboRegError` is kept for `kept_messages(errors)`; `options` as `st.button`'s."""
     return st.button(label, key=key, icon=f":material/{icon}:", on_click=errors_kept(errors)(act), **options)
 
 
 def card_heading(title: str, badge: tuple[str, str | None, str], note: str = "") -> None:
-    """A card's title, a badge (text, icon, colour) and a note."""
+    """Title of a card, a badge (text, icon, colour) and a note."""
     text, icon, colour = badge
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{escape(title)}**", width="content")
@@ -194,7 +273,7 @@ def card_heading(title: str, badge: tuple[str, str | None, str], note: str = "")
 
 
 def redraw(*parts: str) -> None:
-    """For callbacks: draw only the fragments with these keys again; where one is not on the page, all of it is drawn.
+    """For callbacks: rerun only the fragments with these keys; the whole page where one of them is missing.
 
     A change may arrive together with a step to another page, or before a part was drawn for the first time.
     """
@@ -202,43 +281,36 @@ def redraw(*parts: str) -> None:
         st.rerun(scope=list(parts))
 
 
-def kept_error(name: str) -> None:
-    """Show what `errors_kept(name)` kept, once."""
-    message = st.session_state.pop(f"kept-error-{name}", None)
-    if message:
-        st.error(escape(message), icon=":material/error:")
-
-
 def sentence(error: Exception | str) -> str:
-    """A message with a capital and a full stop."""
+    """A message with a capital letter and a full stop."""
     text = str(error).strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def as_json(value: Any) -> str:
-    """A JSON file's text."""
+    """Text of a JSON file."""
     return json.dumps(value, indent=1) + "\n"
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows as it is: names and addresses may hold anything."""
+    """Escape Markdown: names and addresses may contain anything."""
     return "".join(f"\\{char}" if char in "\\`*_{}[]<>#|~$:" else char for char in text)
 
 
 def ink() -> str:
-    """The colour of text in the visitor's theme."""
+    """Text colour of the visitor's theme."""
     return "#E8EDF2" if st.context.theme.type == "dark" else "#1B2733"
 
 
 def drawn(frame: pd.DataFrame, name: str, chart: Callable[[pd.DataFrame], Any], variant: str = "") -> dict[str, Any]:
-    """The specification of `chart(frame)`, drawn once for each frame, name and variant."""
+    """Vega-Lite specification of `chart(frame)`, cached by frame, name and variant."""
     spec = _spec(frame, name, variant, chart)
-    # Streamlit takes the words beside the chart; twice would be once too often.
-    spoken = {key: value for key, value in spec.items() if key != "description"}
-    return presentation.enlarged(spoken) if presentation.is_on() else spoken
+    # Streamlit gets the text alternative as `alt`: without this, screen readers would read it twice.
+    spec = {key: value for key, value in spec.items() if key != "description"}
+    return presentation.enlarged(spec) if presentation.is_on() else spec
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
 def _spec(frame: pd.DataFrame, name: str, variant: str, _chart: Callable[[pd.DataFrame], Any]) -> dict[str, Any]:
-    del name, variant  # only parts of the key under which the drawing is kept
+    del name, variant  # only parts of the cache key
     return base.specification(_chart(frame))

@@ -1,7 +1,7 @@
-"""What the store's points foretell, as the pages ask for it: learnt by a thread, so that no page waits for it.
+"""Accuracy predictors fitted in the background and shared by all visitors, so that no page waits for a fit.
 
-Learning imports scikit-learn, which takes a second, and fits in a tenth of one; to predict a schedule takes less than a
-millisecond. Where the store has changed, what was learnt before holds until the new is there.
+Importing scikit-learn takes a second, a fit a tenth of one, a prediction less than a millisecond. When the store has
+changed, the previous fit is used until the new one is ready.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from roboreg_core.prediction.forecast import PRUNED, Forecast, PredictionScore, 
 from roboreg_core.store.store import Store
 from roboreg_core.ui import shared_state
 
-LOOK_AGAIN_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ScoredForecast:
-    """What is known under one setting.
+    """A forecast and its predictions scored against measurements.
 
     Attributes:
-        forecast: curves and predictor, or what is missing.
-        scored: what was predicted and measured.
-        score: of those right after pruning; None where there are none.
+        forecast: sensitivity curves and predictor, or what is missing.
+        scored: predictions beside measurements.
+        score: summary of those right after pruning; None where there are none.
     """
 
     forecast: Forecast
@@ -36,62 +36,62 @@ class ScoredForecast:
     score: PredictionScore | None = None
 
 
-class BackgroundLearner:
-    """Keeps an outlook for each setting that was asked for, and learns it anew where the store has changed."""
+class PredictorCache:
+    """One fit per prediction settings, refitted in a thread when the store has changed."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._known: dict[PredictionSettings, tuple[int, ScoredForecast]] = {}
-        self._under_way: dict[PredictionSettings, threading.Thread] = {}
+        self._fits: dict[PredictionSettings, tuple[int, ScoredForecast]] = {}
+        self._threads: dict[PredictionSettings, threading.Thread] = {}
 
-    def outlook(self, asked: PredictionSettings) -> ScoredForecast | None:
-        """What is known by now; None until something is. Never waits."""
+    def get(self, settings: PredictionSettings) -> ScoredForecast | None:
+        """Return the latest fit, None before the first is ready; starts a fit where it is outdated, never waits."""
         version = self._store.version()
         with self._lock:
-            known = self._known.get(asked)
-            if (known is None or known[0] != version) and asked not in self._under_way:
-                thread = threading.Thread(target=self._learn, args=(asked, version), daemon=True)
-                self._under_way[asked] = thread
+            cached = self._fits.get(settings)
+            if (cached is None or cached[0] != version) and settings not in self._threads:
+                thread = threading.Thread(target=self._refit, args=(settings, version), daemon=True)
+                self._threads[settings] = thread
                 thread.start()
-        return known[1] if known else None
+        return cached[1] if cached else None
 
     def wait(self) -> None:
-        """Until all that was asked for is learnt."""
-        for thread in list(self._under_way.values()):
+        """Wait for all fits that were started."""
+        for thread in list(self._threads.values()):
             thread.join()
 
-    def _learn(self, asked: PredictionSettings, version: int) -> None:
-        shared_state.machinery().loaded.wait()  # torch and the engine first: more depends on them
-        first = not self._known
+    def _refit(self, settings: PredictionSettings, version: int) -> None:
+        shared_state.backend().loaded.wait()  # torch and the engine first: more depends on them
+        first = not self._fits
         try:
-            outlook = learnt(self._store, asked)
-        except Exception as error:  # said on the page; a thread has nobody to raise to
-            outlook = ScoredForecast(forecast=Forecast(points=(), missing=f"nothing could be learnt: {error}"))
-        if first:  # scikit-learn stays, and need not be looked at in each collection
+            result = fit(self._store, settings)
+        except Exception as error:  # shown on the page: nothing catches what a thread raises
+            result = ScoredForecast(forecast=Forecast(points=(), missing=f"the predictor could not be fitted: {error}"))
+        if first:  # exempts scikit-learn, which stays loaded, from garbage collection
             gc.freeze()
         with self._lock:
-            self._known[asked] = (version, outlook)
-            del self._under_way[asked]
+            self._fits[settings] = (version, result)
+            del self._threads[settings]
 
 
-def learnt(store: Store, asked: PredictionSettings) -> ScoredForecast:
-    """The outlook as the store is now; takes as long as it takes."""
-    asked = forecasts.learnable(store, asked)
-    forecast = forecasts.forecast(store, asked)
+def fit(store: Store, settings: PredictionSettings) -> ScoredForecast:
+    """Fit and score on the current content of the store."""
+    settings = forecasts.learnable(store, settings)
+    forecast = forecasts.forecast(store, settings)
     for curve in forecast.curves or ():
-        _ = curve.rising, curve.accuracy(curve.bound)  # kept by the curve from the first look on
-    scored = tuple(forecasts.scores(store, asked))
+        _ = curve.rising, curve.accuracy(curve.bound)  # the curve caches both
+    scored = tuple(forecasts.scores(store, settings))
     score = forecasts.score(row for row in scored if row.stage == PRUNED)
     return ScoredForecast(forecast=forecast, scored=scored, score=score)
 
 
-def learner() -> BackgroundLearner:
-    """The one that all visitors share."""
-    return _learner(str(paths.home()), str(paths.recorded()))
+def shared() -> PredictorCache:
+    """Cache of all visitors."""
+    return _shared(str(paths.home()), str(paths.recorded()))
 
 
 @st.cache_resource(show_spinner=False)
-def _learner(home: str, recorded: str) -> BackgroundLearner:
-    del home, recorded  # only the key under which it is kept
-    return BackgroundLearner(shared_state.store())
+def _shared(home: str, recorded: str) -> PredictorCache:
+    del home, recorded  # only the cache key
+    return PredictorCache(shared_state.store())

@@ -1,7 +1,7 @@
-"""Presenting: a switch that hides what is operated and enlarges what is read, on the pages that are shown in meetings.
+"""Presentation mode: hide controls and enlarge findings and charts on the pages shown in meetings.
 
-Whatever stands in a container whose key begins with `controls` is hidden, and so is every widget of the kinds below.
-Widgets are hidden by style and not left out, so that their settings stay in force.
+Hidden by CSS: containers whose key begins with `controls`, and the widgets listed below. The widgets stay on the page,
+so their settings stay in effect.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from roboreg_core.ui import keys, navigation, url_settings
 
 PAGES = ("overview", "inspect", "compare")
 LARGER, TALLER = 1.45, 1.35
-# What Vega-Lite draws texts with where a chart says nothing, in pixels.
+# Font sizes in pixels that replace Vega-Lite's defaults.
 _FONTS = {
     "axis": {"labelFontSize": 16, "titleFontSize": 17, "labelLimit": 380},
     "legend": {"labelFontSize": 16, "titleFontSize": 17, "symbolSize": 160},
@@ -35,7 +35,7 @@ _STYLE = """<style>
 
 
 def switch() -> None:
-    """The switch in the page's header; `present=1` in the address turns it on, and it stays on over page changes."""
+    """Switch in the page's header; `present=1` in the address turns it on, and it stays on across pages."""
     text = url_settings.opened(keys.PRESENT)
     if text is not None:
         st.session_state[keys.PRESENT] = text == "1"
@@ -45,24 +45,24 @@ def switch() -> None:
         key=keys.PRESENT,
         persist_state="session",
         width="content",
-        help="For a meeting: hides controls and tables, enlarges the finding and the charts.",
+        help="Presentation mode: hides controls and tables, enlarges the finding and the charts.",
     )
     url_settings.write(keys.PRESENT, "1" if st.session_state[keys.PRESENT] else None)
 
 
 def is_on() -> bool:
-    """Whether the page that is open is being presented."""
+    """Return True while the open page is presented."""
     return bool(st.session_state.get(keys.PRESENT)) and navigation.page() in PAGES
 
 
 def style() -> None:
-    """Hides and enlarges, where the page is being presented."""
+    """Add the style sheet of presentation mode while it is on."""
     if is_on():
         st.html(_STYLE)
 
 
 def enlarged(spec: dict[str, Any]) -> dict[str, Any]:
-    """A chart's specification, taller and with larger texts; the one given is not changed."""
+    """Copy of a chart's specification, taller and with larger text."""
     config = spec.get("config", {})
     larger = {name: {**fonts, **config.get(name, {})} for name, fonts in _FONTS.items()}
     grown = {key: value if key in ("datasets", "config") else _grown(value) for key, value in spec.items()}
@@ -72,7 +72,6 @@ def enlarged(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _grown(part: Any) -> Any:
-    """The part with each font size larger."""
     if isinstance(part, list):
         return [_grown(each) for each in part]
     if not isinstance(part, dict):

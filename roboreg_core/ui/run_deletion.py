@@ -1,4 +1,4 @@
-"""Deleting own runs, and bringing them back: nothing goes for good before a month has passed."""
+"""Deletion of the user's runs, and their restoration within a month."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.saved_schedules import using
 from roboreg_core.store.records import BIN_DAYS, Record
 from roboreg_core.ui import keys, navigation, panels, schedule_html, shared_state
-from roboreg_core.ui.deleted_items import Bin, Entry
+from roboreg_core.ui.deleted_items import DeletedItems, Entry
 from roboreg_core.wording import fmt, run_facts
 
 _ERRORS = "run-removal"
+_LONGEST_ID = 60
 
 
 def _deleted() -> list[Entry]:
@@ -24,59 +25,62 @@ def _deleted() -> list[Entry]:
     ]
 
 
-BIN = Bin(
+DELETED = DeletedItems(
     title="Deleted runs", entries=_deleted, restore=lambda run: shared_state.store().restore_record(run), errors=_ERRORS
 )
 
 
 def button(record: Record) -> None:
-    """Deletes an own run, after a question; a recorded one has no such button."""
+    """Button that deletes a run after confirmation; example runs have none."""
     if record.recorded:
         return
     if st.button("Delete this run", key=keys.DELETE_RUN, icon=":material/delete:", type="tertiary"):
-        _ask(record)
+        _confirm(record)
 
 
-def undo_bar() -> None:
-    """The last deletion of this visit, to be undone at once."""
-    panels.kept_error(_ERRORS)
-    BIN.undo_bar()
+def explain_missing(wanted: str, note: str) -> None:
+    """Explain that a run of the address is missing; a deleted one can be restored.
 
-
-def explained(wanted: str) -> bool:
-    """Where an address names a deleted run: says so, offers to restore it, and returns True."""
+    Args:
+        wanted: id of the run, or any text.
+        note: what to do or what is shown instead, one sentence.
+    """
     found = shared_state.store().list_binned(KIND, wanted.strip()) if wanted.strip() else []
     for each in found[:1]:
         label, when = run_facts.label(each.record), fmt.moment(each.deleted)
         st.warning(panels.escape(f"The run {label} was deleted {when} UTC."), icon=":material/delete:")
-        BIN.button(each.record.id, keys.of("restore", each.record.id))
-    return bool(found)
+        DELETED.restore_button(each.record.id, keys.of("restore", each.record.id))
+    if not found:
+        panels.show_error(
+            f"No run here has the id {wanted[:_LONGEST_ID]!r}. It may be on another machine or permanently deleted. "
+            f"{note}"
+        )
 
 
 def consequences(record: Record) -> list[str]:
-    """What else is concerned when this run goes, a sentence each."""
+    """Consequences of deleting a run, a sentence each."""
     names = [schedule_html.isolated(each.name) for each in using(shared_state.saved(), record)]
     others = (
         sum(str(run_facts.schedule_of(each)) == str(run_facts.schedule_of(record)) for each in shared_state.runs()) - 1
     )
-    told = []
+    sentences = []
     if names:
         left = fmt.plural(others, "run") if others else "no run"
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-        told.append(f"Its schedule is saved as {shown}; it stays saved, with {left} left.")
-    told.append("A comparison that includes it, and every link to it, says that it was deleted.")
-    told.append(f"It can be restored for {BIN_DAYS} days, then its files go.")
-    return told
+        sentences.append(f"Its schedule stays saved as {shown}, with {left} left.")
+    sentences.append("Comparisons and links that include it will report it as deleted.")
+    sentences.append(f"It can be restored for {BIN_DAYS} days; then its files are removed.")
+    return sentences
 
 
 @st.dialog("Delete this run?")
-def _ask(record: Record) -> None:
+def _confirm(record: Record) -> None:
     if shared_state.store().get_record(record.id) is None:
         navigation.go("overview")
     st.markdown(f"**{panels.escape(run_facts.label(record))}**, {fmt.percent(run_facts.accuracy(record))}")
     for sentence in consequences(record):
         st.markdown(f"- {panels.escape(sentence)}")
-    panels.kept_error(_ERRORS)
+    panels.kept_messages(_ERRORS)
     with st.container(horizontal=True):
         panels.action("Delete", keys.CONFIRM_DELETE, "delete", lambda: _delete(record.id), _ERRORS, type="primary")
         if st.button("Keep", key=keys.KEEP_RUN):
@@ -85,4 +89,4 @@ def _ask(record: Record) -> None:
 
 def _delete(run: str) -> None:
     shared_state.store().bin_record(run)
-    BIN.note(run)
+    DELETED.remember(run)

@@ -1,27 +1,30 @@
-"""Widgets that choose which runs a page shows; the address keeps them, and everything on the page follows them."""
+"""Filters for the runs that a page shows, kept in the address."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 import streamlit as st
 
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.records import Record
-from roboreg_core.ui import keys, panels, shared_state, url_settings
+from roboreg_core.ui import keys, shared_state, url_settings
 from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 from roboreg_core.wording import run_filter
 from roboreg_core.wording.run_filter import RunFilter
 
-ORIGINS = {"recorded": "Recorded", "own": "Own"}
+ORIGINS = {"recorded": "Example", "own": "Yours"}
 MOST_TEXT = 100
-_PERCENTS = (keys.LEAST_ACCURACY, keys.LEAST_WORST, keys.MOST_PARAMETERS)
+_PERCENTS = {
+    keys.LEAST_ACCURACY: "Accuracy at least, %",
+    keys.LEAST_WORST: "Worst-class recall at least, %",
+    keys.MOST_PARAMETERS: "Parameters at most, %",
+}
 
 
 def overview(runs: Sequence[Record]) -> RunFilter:
-    """Text, method, origin and schedule."""
+    """Fields for text, schedule, method and origin."""
     methods, presets = _methods(runs), sorted({run_filter.preset_of(record) for record in runs})
     settings = [
         UrlSetting(key=keys.FIND, default="", read=lambda text: text[:MOST_TEXT]),
@@ -35,7 +38,7 @@ def overview(runs: Sequence[Record]) -> RunFilter:
             "Find", key=keys.FIND, placeholder="schedule, id, saved name", max_chars=MOST_TEXT, width=260,
             persist_state="session",
         )  # fmt: skip
-        _select("Schedule", presets, keys.SHOW_PRESET)
+        _select("Schedule", presets, keys.SHOW_PRESET, tip="A preset, or Other for any other schedule.")
         _select("Method", methods, keys.SHOW_METHOD)
         _select("Origin", list(ORIGINS), keys.SHOW_ORIGIN, ORIGINS)
     url_settings.follow(settings)
@@ -49,7 +52,7 @@ def overview(runs: Sequence[Record]) -> RunFilter:
 
 
 def comparison(runs: Sequence[Record]) -> tuple[RunFilter, str]:
-    """Method, origin, what a run must reach, and the order."""
+    """Fields for order, method, origin and thresholds; returns the filter and the order."""
     methods = _methods(runs)
     settings = [
         UrlSetting(key=keys.SORT, default="chosen", read=one_of(*run_filter.ORDERS)),
@@ -69,35 +72,41 @@ def comparison(runs: Sequence[Record]) -> tuple[RunFilter, str]:
         )
         _select("Method", methods, keys.ONLY_METHOD)
         _select("Origin", list(ORIGINS), keys.ONLY_ORIGIN, ORIGINS)
-        _percent("Accuracy at least, %", keys.LEAST_ACCURACY)
-        _percent("Worst class at least, %", keys.LEAST_WORST)
-        _percent("Parameters at most, %", keys.MOST_PARAMETERS)
+        for key, label in _PERCENTS.items():
+            st.number_input(
+                label, 0.0, 100.0, None, step=1.0, format="%.1f", key=key, placeholder="any", width=190,
+                persist_state="session",
+            )  # fmt: skip
     url_settings.follow(settings)
     value = st.session_state
-    shares = {key: None if value[key] is None else value[key] / 100 for key in _PERCENTS}
+    accuracy, worst, parameters = (None if value[key] is None else value[key] / 100 for key in _PERCENTS)
     conditions = RunFilter(
         method=value[keys.ONLY_METHOD],
         origin=value[keys.ONLY_ORIGIN],
-        accuracy=shares[keys.LEAST_ACCURACY],
-        worst=shares[keys.LEAST_WORST],
-        parameters=shares[keys.MOST_PARAMETERS],
+        accuracy=accuracy,
+        worst=worst,
+        parameters=parameters,
     )
     return conditions, value[keys.SORT]
 
 
-def clear() -> None:
-    """For callbacks: every filter of both pages lets all runs pass again."""
-    for key in (keys.SHOW_METHOD, keys.SHOW_ORIGIN, keys.SHOW_PRESET, keys.ONLY_METHOD, keys.ONLY_ORIGIN, *_PERCENTS):
-        st.session_state[key] = None
-    st.session_state[keys.FIND] = ""
+def clear_button() -> None:
+    """Button that clears the filters of both pages."""
+    st.button("Clear the filters", key=keys.CLEAR_FILTERS, icon=":material/filter_alt_off:", on_click=_clear)
 
 
 def saved_names() -> dict[Schedule, list[str]]:
-    """The names that schedules are saved under."""
+    """Names under which each schedule is saved."""
     names: dict[Schedule, list[str]] = {}
     for saved in shared_state.saved():
         names.setdefault(saved.schedule, []).append(saved.name)
     return names
+
+
+def _clear() -> None:
+    for key in (keys.SHOW_METHOD, keys.SHOW_ORIGIN, keys.SHOW_PRESET, keys.ONLY_METHOD, keys.ONLY_ORIGIN, *_PERCENTS):
+        st.session_state[key] = None
+    st.session_state[keys.FIND] = ""
 
 
 def _methods(runs: Sequence[Record]) -> list[str]:
@@ -105,7 +114,7 @@ def _methods(runs: Sequence[Record]) -> list[str]:
 
 
 def _restore(settings: Sequence[UrlSetting]) -> None:
-    """As `address.restore`; what an earlier choice of runs left behind and no run has any more is dropped."""
+    """As `url_settings.restore`; values that no run has any more are reset."""
     url_settings.restore(settings)
     for setting in settings:
         value = st.session_state[setting.key]
@@ -115,7 +124,9 @@ def _restore(settings: Sequence[UrlSetting]) -> None:
                 st.session_state[setting.key] = setting.read(value)
 
 
-def _select(label: str, options: Sequence[str], key: str, words: dict[str, str] | None = None) -> None:
+def _select(
+    label: str, options: Sequence[str], key: str, words: dict[str, str] | None = None, tip: str | None = None
+) -> None:
     st.selectbox(
         label,
         options,
@@ -125,10 +136,5 @@ def _select(label: str, options: Sequence[str], key: str, words: dict[str, str] 
         placeholder="All",
         width=170,
         persist_state="session",
-        help=None if label != "Schedule" else panels.escape("A preset, or other for any other nine counts."),
+        help=tip,
     )
-
-
-def _percent(label: str, key: str) -> None:
-    options: dict[str, Any] = {"min_value": 0.0, "max_value": 100.0, "step": 1.0, "format": "%.1f"}
-    st.number_input(label, value=None, key=key, placeholder="any", width=190, persist_state="session", **options)

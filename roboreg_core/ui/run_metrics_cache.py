@@ -1,4 +1,4 @@
-"""Figures that are read from a run's logits, kept between reruns: a run or several against a baseline."""
+"""Figures computed from the logits of runs, cached for all visitors."""
 
 from __future__ import annotations
 
@@ -13,57 +13,48 @@ from roboreg_core.runs.summary import Summary, summary
 from roboreg_core.store.records import Record
 from roboreg_core.ui import shared_state
 
-# A run's id and when it was made: together they name what never changes.
-Made = tuple[str, str]
+# Home, example runs, then id and time of creation of each run: together they identify its content.
+_Key = tuple[str | None, ...]
 
 
 def summary_of(record: Record, other: Record | None = None) -> Summary:
-    """Every figure of a run against its dense network or another run; shared by all visitors.
+    """Figures of a run against its dense network, or against another run.
 
-    Raises `StoreError` where logits are missing, `DataError` where the runs saw other images.
+    Raises:
+        StoreError: logits are missing.
+        DataError: the runs were evaluated on different images.
     """
-    keys = tuple((each.id, each.created) for each in (record, other) if each is not None)
-    return _summary(str(paths.home()), str(paths.recorded()), keys, record, other)
+    return _summary(_key(record, other), record, other)
 
 
 def filters_of(record: Record, block: int) -> BlockFilters:
-    """What became of the filters of a block, 1..9, in a run; shared by all visitors."""
-    return _filters(str(paths.home()), str(paths.recorded()), (record.id, record.created), block, record)
+    """Kept, merged and dropped filters of a block, 1..9, of a run."""
+    return _filters(_key(record), block, record)
 
 
 def comparison_of(records: Sequence[Record], baseline: Record | None = None) -> Comparison:
-    """Runs side by side. Raises as `runs.compare.compare_runs`."""
-    runs = tuple(map(_made, records))
-    against = None if baseline is None else _made(baseline)
-    return _comparison(str(paths.home()), str(paths.recorded()), runs, against, tuple(records), baseline)
+    """Runs side by side. Raises as `runs.comparison.compare_runs`."""
+    return _comparison(_key(baseline, *records), tuple(records), baseline)
 
 
-def _made(record: Record) -> Made:
-    return record.id, record.created
+def _key(*records: Record | None) -> _Key:
+    ids = (part for each in records for part in ((each.id, each.created) if each else (None,)))
+    return (str(paths.home()), str(paths.recorded()), *ids)
 
 
 @st.cache_resource(show_spinner=False, max_entries=128)
-def _summary(
-    home: str, recorded: str, key: tuple[tuple[str, str], ...], _record: Record, _other: Record | None
-) -> Summary:
-    del home, recorded, key  # only what the figures are kept under
+def _summary(key: _Key, _record: Record, _other: Record | None) -> Summary:
+    del key
     return summary(_record, shared_state.store(), _other)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _filters(home: str, recorded: str, key: tuple[str, str], block: int, _record: Record) -> BlockFilters:
-    del home, recorded, key  # only what they are kept under
+def _filters(key: _Key, block: int, _record: Record) -> BlockFilters:
+    del key
     return clusters_of(_record, block, shared_state.store())
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _comparison(
-    home: str,
-    recorded: str,
-    runs: tuple[Made, ...],
-    against: Made | None,
-    _records: tuple[Record, ...],
-    _baseline: Record | None,
-) -> Comparison:
-    del home, recorded, runs, against  # only the key under which the figures are kept
+def _comparison(key: _Key, _records: tuple[Record, ...], _baseline: Record | None) -> Comparison:
+    del key
     return compare_runs(_records, shared_state.store(), _baseline)

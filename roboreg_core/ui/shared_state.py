@@ -1,7 +1,4 @@
-"""What all visitors share: the store, the records read from it, and the parts that take seconds to load.
-
-torch, the dense network and the job engine are loaded by a thread, so that the first page does not wait for them.
-"""
+"""State shared by all visitors: the store, records read from it, and the backend that takes seconds to load."""
 
 from __future__ import annotations
 
@@ -30,16 +27,16 @@ if TYPE_CHECKING:
     from roboreg_core.runs.preview import Preview, PreviewSpec
 
 DENSE = "dense"
-# The first page gets the processor to itself for so long.
+# Delay before loading begins, so that the first page gets the processor to itself.
 HEAD_START_SECONDS = 1.5
 
 
-class Machinery:
-    """torch, the dense network and the engine, loaded in the background.
+class Backend:
+    """torch, the dense network and the job engine, loaded by a thread so that the first page does not wait for them.
 
     Attributes:
-        loaded: set once loading ended, well or not.
-        full_images: True where all 50,000 training images are on this machine.
+        loaded: set when loading has ended, successfully or not.
+        full_images: True if all training images of CIFAR-10 are on this machine.
     """
 
     def __init__(self, store: Store, delay: float) -> None:
@@ -55,7 +52,7 @@ class Machinery:
         self._timer.start()
 
     def engine(self) -> Engine:
-        """The job engine; waits until it is loaded. Raises `JobError` where it cannot start."""
+        """Return the job engine, once it is loaded. Raises `JobError` if it cannot start."""
         self.loaded.wait()
         with self._lock:
             if self._engine is None:
@@ -65,7 +62,7 @@ class Machinery:
             return self._engine
 
     def dense(self) -> Checkpoint:
-        """The dense network; waits until it is loaded. Raises `CheckpointError` where there is none."""
+        """Return the shipped dense network, once it is loaded. Raises `CheckpointError` if it cannot be read."""
         self.loaded.wait()
         with self._lock:
             if self._dense is None:
@@ -85,8 +82,8 @@ class Machinery:
         finally:
             _exempt_from_collection()
             self.loaded.set()
-        with suppress(RoboRegError):  # said where pictures are asked for
-            sources.test_images()  # keeps them, so that the first picture need not wait
+        with suppress(RoboRegError):  # reported by the page that needs the images
+            sources.test_images()  # cached, so that the first gallery need not wait
 
     def _start_engine(self) -> None:
         try:
@@ -104,17 +101,17 @@ class Machinery:
 
 
 def _exempt_from_collection() -> None:
-    """Let the garbage collector pass over what was loaded.
+    """Exempt the loaded modules from garbage collection.
 
-    torch and dask bring hundreds of thousands of objects, which all stay; to look at each again takes a full
-    collection 0.3 s on two CPU cores, and nothing else moves meanwhile, a slider's counts included.
+    torch and dask create hundreds of thousands of permanent objects; a full collection that visits them blocks every
+    page for 0.3 s on two CPU cores.
     """
     gc.collect()
     gc.freeze()
 
 
 def start_engine(store: Store) -> Engine:
-    """A new engine on `store`, its workers starting: the one for runs and the light one for previews."""
+    """Start a job engine on `store`, with its worker for runs and the light one for previews."""
     from roboreg_core.jobs.engine import Engine
 
     engine = Engine(store)
@@ -124,80 +121,80 @@ def start_engine(store: Store) -> Engine:
 
 
 def read_dense() -> Checkpoint:
-    """The dense network that ships with the project."""
+    """Read the shipped dense network."""
     from roboreg_core.models import checkpoints
 
     return checkpoints.load(DENSE)
 
 
 def store() -> Store:
-    """The store in `ROBOREG_HOME`, in front of the recorded runs."""
+    """Store in `ROBOREG_HOME`, with the example runs."""
     return _store(str(paths.home()), str(paths.recorded()))
 
 
-def machinery() -> Machinery:
-    """The parts that load in the background; the first call begins to load them."""
-    return _machinery(str(paths.home()), str(paths.recorded()))
+def backend() -> Backend:
+    """Backend of all visitors; the first call starts loading it."""
+    return _backend(str(paths.home()), str(paths.recorded()))
 
 
 def networks() -> list[DenseNetwork]:
-    """All dense networks: those that ship with the project first, then own ones, newest first."""
+    """All dense networks: the shipped ones first, then the user's, newest first."""
     return _networks(str(paths.home()), str(paths.recorded()), store().version())
 
 
 def baseline() -> Checkpoint:
-    """The dense network chosen in this visit, else the shipped one; waits until the machinery is loaded.
+    """Dense network chosen in this visit, else the shipped one; waits until the backend is loaded.
 
     Raises:
         CheckpointError, StoreError: it cannot be read.
     """
     name = st.session_state.get(keys.BASELINE_NETWORK, DENSE)
     found = next((each for each in networks() if each.name == name), None) if name != DENSE else None
-    return network(found.sha256) if found is not None else machinery().dense()
+    return network(found.sha256) if found is not None else backend().dense()
 
 
 def network(sha256: str) -> Checkpoint:
-    """The dense network with these weights, under its name of now; waits until the machinery is loaded.
+    """Dense network with these weights, under its current name; waits until the backend is loaded.
 
     Raises:
-        CheckpointError, StoreError: it is not here, or cannot be read.
+        CheckpointError, StoreError: it is missing or cannot be read.
     """
-    with suppress(CheckpointError):  # an own network needs no shipped one
-        if machinery().dense().sha256 == sha256:
-            return machinery().dense()
+    with suppress(CheckpointError):  # the user's networks do not need the shipped one
+        if backend().dense().sha256 == sha256:
+            return backend().dense()
     found = registry.find(store(), sha256)
     return _network(str(paths.home()), found.sha256, found.name, found)
 
 
 def runs() -> list[Record]:
-    """All runs, own and recorded, newest first."""
+    """The user's runs and the example runs, newest first."""
     return _runs(str(paths.home()), str(paths.recorded()), store().version())
 
 
 def find_run(prefix: str) -> Record:
-    """The run whose id is, or alone begins with, `prefix`. Raises `StoreError` where there is none."""
+    """Return the run whose id is `prefix` or the only one that begins with it. Raises `StoreError` if there is none."""
     return store().find_record(prefix)
 
 
 def saved() -> list[SavedSchedule]:
-    """The saved schedules, in the order they were saved."""
+    """Saved schedules, in the order they were saved."""
     return _saved(str(paths.home()), str(paths.recorded()), store().version())
 
 
 def jobs() -> list[Job]:
-    """All jobs that make runs or networks, newest first."""
+    """Jobs that produce runs or networks, newest first."""
     shared = store()
     return sorted(shared.list_jobs(KIND) + shared.list_jobs(NETWORK), key=lambda job: job.created, reverse=True)
 
 
 def previews() -> dict[PreviewSpec, Preview]:
-    """The previews that were measured since the app started, for all visitors; a few hundred bytes each."""
+    """Previews measured since the app started."""
     return _previews(str(paths.home()), str(paths.recorded()))
 
 
 def position(job: Job) -> int | None:
-    """How many jobs are ahead of a queued one; None where it is not known."""
-    shared = machinery()
+    """Number of jobs ahead of a queued one; None while it is unknown."""
+    shared = backend()
     try:
         return shared.engine().position(job.id) if shared.loaded.is_set() else None
     except RoboRegError:
@@ -211,35 +208,35 @@ def _store(home: str, recorded: str) -> Store:
 
 
 @st.cache_resource(show_spinner=False)
-def _machinery(home: str, recorded: str) -> Machinery:
-    return Machinery(_store(home, recorded), HEAD_START_SECONDS)
+def _backend(home: str, recorded: str) -> Backend:
+    return Backend(_store(home, recorded), HEAD_START_SECONDS)
 
 
 @st.cache_resource(show_spinner=False)
 def _previews(home: str, recorded: str) -> dict[PreviewSpec, Preview]:
-    del home, recorded  # only the key under which they are kept
+    del home, recorded  # only the cache key
     return {}
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _networks(home: str, recorded: str, version: int) -> list[DenseNetwork]:
-    del version  # only the key under which the list is kept
+    del version  # only part of the cache key
     return registry.baselines(_store(home, recorded))
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _network(home: str, sha256: str, name: str, _found: DenseNetwork) -> Checkpoint:
-    del home, sha256, name  # only the key under which it is kept
+    del home, sha256, name  # only the cache key
     return registry.checkpoint_of(_found, store())
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _runs(home: str, recorded: str, version: int) -> list[Record]:
-    del version  # only the key under which the list is kept
+    del version  # only part of the cache key
     return _store(home, recorded).list_records(KIND)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _saved(home: str, recorded: str, version: int) -> list[SavedSchedule]:
-    del version  # only the key under which the list is kept
+    del version  # only part of the cache key
     return saved_schedules(_store(home, recorded))

@@ -1,8 +1,8 @@
-"""Mends two faults of Streamlit 1.67 round `run_every`, whose timers ask for a fragment while a person clicks.
+"""Workarounds for two faults of Streamlit 1.67 in `run_every`, whose timers rerun a fragment while a person clicks.
 
-A click stays in the browser for some milliseconds before it is sent; a timer that fires meanwhile sends it too, and its
-callback runs twice. And a timer's request that waits while another page is drawn is answered in the name of the page
-before: the browser takes that for a step back, clears the page, and nothing is drawn any more.
+A click stays in the browser for some milliseconds before it is sent; a timer that fires meanwhile sends it too, so its
+callback runs twice. And a timer's request that waits while another page is drawn is handled under the previous page's
+name: the browser takes that for a step back, clears the page, and nothing is drawn any more.
 """
 
 from __future__ import annotations
@@ -14,45 +14,45 @@ from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequestType
 
-# What a widget's state is called where it stands for one event, like a click, and not for a value.
+# Fields of a widget's state that stand for one event, such as a click, and not for a value.
 _EVENTS = frozenset({"trigger_value", "string_trigger_value", "chat_input_value", "json_trigger_value"})
-_MENDED = "_roboreg_mended"
+_PATCHED = "_roboreg_patched"
 
 
-def mend() -> None:
-    """Called by `app.py` first: from now on a timer's request carries no click; the click's own request does."""
-    plain = AppSession.request_rerun
-    if hasattr(plain, _MENDED):
+def patch_timer_clicks() -> None:
+    """Remove clicks from the requests of timers; first call in `app.py`, idempotent."""
+    original = AppSession.request_rerun
+    if hasattr(original, _PATCHED):
         return
 
-    @functools.wraps(plain)
+    @functools.wraps(original)
     def request_rerun(session: AppSession, client_state: ClientState | None) -> None:
-        plain(session, without_events(client_state) if client_state and client_state.is_auto_rerun else client_state)
+        original(session, without_events(client_state) if client_state and client_state.is_auto_rerun else client_state)
 
-    setattr(request_rerun, _MENDED, True)
+    setattr(request_rerun, _PATCHED, True)
     AppSession.request_rerun = request_rerun  # type: ignore[method-assign, assignment]
 
 
 def without_events(state: ClientState) -> ClientState:
-    """The same state of a browser without its clicks."""
+    """The browser's state without its clicks; `state` is not changed."""
     kept = [widget for widget in state.widget_states.widgets if widget.WhichOneof("value") not in _EVENTS]
     if len(kept) == len(state.widget_states.widgets):
         return state
-    plain = ClientState()
-    plain.CopyFrom(state)
-    plain.widget_states.ClearField("widgets")
-    plain.widget_states.widgets.extend(kept)
-    return plain
+    copy = ClientState()
+    copy.CopyFrom(state)
+    copy.widget_states.ClearField("widgets")
+    copy.widget_states.widgets.extend(kept)
+    return copy
 
 
-def forget_left_page() -> None:
-    """Called by `app.py` last: forget what a timer of the page that was just left still asks for."""
+def drop_requests_of_left_page() -> None:
+    """Drop a pending timer request of the page that was just left; last call in `app.py`."""
     context = get_script_run_ctx()
     if context is None or context.script_requests is None:
         return
     requests = context.script_requests
     with requests._lock:
-        asked = requests._rerun_data
-        of_other = asked.page_script_hash not in ("", context.page_script_hash)
-        if requests._state is ScriptRequestType.RERUN and asked.fragment_id_queue and of_other:
+        pending = requests._rerun_data
+        of_other = pending.page_script_hash not in ("", context.page_script_hash)
+        if requests._state is ScriptRequestType.RERUN and pending.fragment_id_queue and of_other:
             requests._state, requests._rerun_data = ScriptRequestType.CONTINUE, RerunData()

@@ -1,4 +1,4 @@
-"""Curves of a training, finished or so far."""
+"""Training curves of a finished or running training."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import streamlit as st
 
 from roboreg_core.charts import training_curves
 from roboreg_core.networks.registry import SHIPPED
+from roboreg_core.sweeps.time_estimate import VALIDATION_IMAGES
 from roboreg_core.ui import panels, shared_state
 
 
 def pair(frame: pd.DataFrame, name: str, key: str, dense: float | None) -> None:
-    """Accuracy and loss by epoch side by side; `dense` is the accuracy of a network for reference."""
+    """Accuracy and loss per epoch side by side; `dense` is a reference accuracy, 0..1."""
     for column, measure in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         reference = dense if measure == "accuracy" else None
         draw = partial(training_curves.history_chart, measure=measure, dense=reference)
@@ -29,7 +30,7 @@ def pair(frame: pd.DataFrame, name: str, key: str, dense: float | None) -> None:
 
 
 def show(epochs: Sequence[dict[str, Any]], key: str) -> None:
-    """A training from scratch, from `EpochRecord`s as JSON, beside the shipped network; `key` is unique on the page."""
+    """Curves of a training from scratch, from `EpochRecord`s as JSON; `key` is unique on the page."""
     if not epochs:
         return
     frame = training_curves.history_data(epochs)
@@ -37,6 +38,6 @@ def show(epochs: Sequence[dict[str, Any]], key: str) -> None:
     shipped = next((each.accuracy for each in shared_state.networks() if each.origin == SHIPPED), None)
     pair(frame, "chart-network", key, shipped)
     st.caption(
-        "Training figures are on augmented images, validation on 2,000 images that nothing trains on. Dashed: the "
-        "network that ships with the project, on test images."
+        f"Training: augmented images. Validation: {VALIDATION_IMAGES:,} images that are never trained on. Dashed: test "
+        "accuracy of the shipped network."
     )

@@ -1,6 +1,6 @@
-"""Settings that the page's address carries: an opened address sets them, and the address follows them.
+"""Widget values kept in the page's address: an opened address sets them, and later changes are written to it.
 
-Only what differs from the default stands in the address. Junk in it is ignored, so the default holds.
+Values equal to their default are left out. Invalid values are ignored.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class UrlSetting:
     """A widget's value in the address.
 
     Attributes:
-        key: of the widget, and the name in the address.
-        default: the value that is left out.
-        read: makes the value from the address's text; raises `ValueError` on junk.
+        key: of the widget, and the name of the query parameter.
+        default: value that is left out of the address.
+        read: parses the parameter; raises `ValueError` if it is invalid.
     """
 
     key: str
@@ -31,7 +31,7 @@ class UrlSetting:
 
 
 def within(low: float, high: float, kind: Callable[[str], Any] = int) -> Callable[[str], Any]:
-    """Reads a number of this kind between two bounds, both included."""
+    """Parser of a number between two bounds, both included."""
 
     def read(text: str) -> Any:
         value = kind(text)
@@ -43,7 +43,7 @@ def within(low: float, high: float, kind: Callable[[str], Any] = int) -> Callabl
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Reads one of these words."""
+    """Parser of one of these words."""
 
     def read(text: str) -> str:
         if text not in choices:
@@ -54,26 +54,26 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def flag(text: str) -> bool:
-    """Reads `true` or `false`."""
+    """Parse `true` or `false`."""
     return one_of("true", "false")(text) == "true"
 
 
 def new_visit() -> None:
-    """Called when a page is opened: whatever the address says now was opened, not written by the page."""
+    """Treat every parameter as opened by the visitor; called when a page is opened."""
     st.session_state[_WRITTEN] = {}
 
 
 def opened(name: str) -> str | None:
-    """What the address was opened with under `name`; None where there is nothing or the page wrote it itself.
+    """Parameter `name` of the address that was opened; None if it is absent or was written by the page itself.
 
-    A browser tells the address as it was when it sent its last change, so what the page wrote comes back late.
+    The browser sends the address as it was when it sent its last change, so values written here come back late.
     """
     text = st.query_params.get(name)
     return None if text in _written(name) else text
 
 
 def write(name: str, text: str | None) -> None:
-    """Put `text` into the address under `name`; None takes the name out. What stands there is no longer news."""
+    """Set parameter `name` of the address; None removes it."""
     _written(name).update((text, st.query_params.get(name)))
     if text is None:
         if name in st.query_params:
@@ -83,7 +83,7 @@ def write(name: str, text: str | None) -> None:
 
 
 def restore(settings: Sequence[UrlSetting]) -> None:
-    """Before the widgets: give them what an opened address says, else what they had, else the default."""
+    """Before the widgets are drawn: set them from an opened address, else keep their value, else the default."""
     for setting in settings:
         text = opened(setting.key)
         if text is not None:
@@ -93,7 +93,7 @@ def restore(settings: Sequence[UrlSetting]) -> None:
 
 
 def follow(settings: Sequence[UrlSetting]) -> None:
-    """After the widgets: write into the address what differs from the default."""
+    """After the widgets are drawn: write the values that differ from their default into the address."""
     for setting in settings:
         value = st.session_state.get(setting.key, setting.default)
         write(setting.key, None if value in (setting.default, None) else _text(value))

@@ -18,7 +18,7 @@ HALF, QUARTERS, MINIMAL, QUARTER = map(shipped_run, ("moderate", "three-quarters
 
 def figures(page: Page, run: str) -> str:
     """The row of a run in the table of figures."""
-    row = page.locator(".st-key-compared tr").filter(has=page.locator("th", has_text=re.compile(rf"\b{run} recorded")))
+    row = page.locator(".st-key-compared tr").filter(has=page.locator("th", has_text=re.compile(rf"\b{run} example")))
     expect(row).to_be_visible()
     return row.inner_text().replace("\u00a0", " ")
 

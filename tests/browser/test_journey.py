@@ -104,7 +104,7 @@ def test_the_whole_journey(page: Page, browser: Browser, app: App, tmp_path: Pat
 def read_result(page: Page, accuracy: str, result: dict) -> None:  # type: ignore[type-arg]
     expect(page.get_by_text(accuracy).first).to_be_visible()
     macro = result["stages"]["tuned"]["macro"]
-    expect(page.get_by_text("worst class", exact=False).first).to_be_visible()
+    expect(page.get_by_text("Worst-class recall", exact=False).first).to_be_visible()
     assert 0 < macro["f1"] < 1
     page.get_by_role("tab", name="Confusion").or_(page.get_by_text("Confusion", exact=True)).first.click()
     expect(page.get_by_text("The commonest mistake").first).to_be_visible()

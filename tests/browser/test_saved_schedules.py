@@ -83,11 +83,11 @@ def test_the_life_of_a_saved_schedule(page: Page, app: App, tmp_path: Path) -> N
     page.keyboard.press("Escape")  # a download may close the menu by itself
     expect(page.locator("[class*='st-key-delete-'] button")).to_have_count(0)
     menu(page, OTHER, "delete")
-    expect(page.get_by_text("Nothing is saved yet")).to_be_visible()
+    expect(page.get_by_text("No saved schedules yet")).to_be_visible()
     page.locator(".st-key-undo button").click()
     expect(listed(page, OTHER)).to_be_visible()
     menu(page, OTHER, "delete")
-    expect(page.get_by_text("Nothing is saved yet")).to_be_visible()
+    expect(page.get_by_text("No saved schedules yet")).to_be_visible()
 
     # Import it in a fresh visit; a bad file says why and changes nothing.
     page.goto(f"{app.address}/schedules")

@@ -116,7 +116,7 @@ def open_page(engine: FakeEngine) -> Callable[..., AppTest]:
 
 
 def wait_loaded() -> bool:
-    return shared_state.machinery().loaded.wait(60)
+    return shared_state.backend().loaded.wait(60)
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def cells(app: AppTest) -> dict[str, list[str]]:
     body = next(text for text in (each.proto.body for each in app.get("html")) if "<table" in text)
     rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr[^>]*>(.*?)</tr>", body)]
     plain = [[" ".join(escaping.unescape(re.sub("<[^>]*>", " ", cell)).split()) for cell in row] for row in rows[1:]]
-    return {re.sub(r"^\W+|( recorded| own)$", "", row[0]): row[1:] for row in plain}
+    return {re.sub(r"^\W+|( example| yours)$", "", row[0]): row[1:] for row in plain}
 
 
 def frames(app: AppTest) -> dict[str, object]:
@@ -148,14 +148,14 @@ def test_another_baseline_turns_the_signs(open_page: Open, three: list[Record]) 
 
 def test_a_filter_and_an_order_hold_for_every_chart(open_page: Open, three: list[Record]) -> None:
     app = open_page("compare", runs=ids(three), sort="accuracy", **{"only-method": "refit"})
-    assert "The filters show 2 of 3 runs" in said(app)
+    assert "Showing 2 of 3 runs" in said(app)
     order = [three[0].id, three[1].id]
     for key, frame in frames(app).items():
         column = "run_id" if key.startswith("run,other") else "run"
         found = list(dict.fromkeys(frame[column]))  # type: ignore[index]
         assert sorted(found) == sorted(order) if "accuracy" in key or "stage" in key else found == order
     app.number_input(key="least-accuracy").set_value(90.0).run()
-    assert "leave 1 run of 3" in said(app)
+    assert "1 of 3 runs pass the filters" in said(app)
     click(app, "clear-filters")
     assert len(cells(app)) == 4
     assert "only-method" not in app.query_params
@@ -194,16 +194,16 @@ def test_a_deleted_run_is_said_and_comes_back(open_page: Open, three: list[Recor
 
 def test_too_few_and_too_many(open_page: Open, put: Put) -> None:
     put(rights=(920, 500, 900), identity="a" * 16)
-    assert "only one run yet" in said(open_page("compare"))
+    assert "Only one run yet" in said(open_page("compare"))
     runs = [put(identity=f"{number:016x}") for number in range(18)]
     app = open_page("compare", runs=ids(runs))
-    assert "At most 16 runs are compared; 2 runs more are left out" in said(app)
+    assert "At most 16 runs can be compared; 2 runs omitted" in said(app)
     assert len(cells(app)) == 17
 
 
 def test_a_comparison_can_be_begun_by_one_click(open_page: Open, three: list[Record]) -> None:
     app = open_page("compare")
-    assert "Choose the runs to compare" in said(app)
+    assert "Choose 2 to 16 runs to compare" in said(app)
     click(app, "compare-start-newest")
     assert len(cells(app)) == 4
     app.multiselect(key="compare-runs").set_value([three[0].id, three[2].id]).run()
@@ -220,9 +220,9 @@ def test_overview_finds_runs_by_saved_names(open_page: Open, three: list[Record]
 def test_overview_filters_chart_and_table(open_page: Open, three: list[Record]) -> None:
     app = open_page("overview", **{"show-method": "refit", "show-preset": "moderate", "show-origin": "own"})
     assert [len(frame) for frame in (each.value for each in app.dataframe)] == [2, 1]
-    assert "The filters show 1 of 3 runs" in said(app)
+    assert "Showing 1 of 3 runs" in said(app)
     app.selectbox(key="show-origin").set_value("recorded").run()
-    assert "None of 3 runs meets these filters" in said(app)
+    assert "None of 3 runs passes these filters" in said(app)
     click(app, "clear-filters")
     assert len(app.dataframe[-1].value) == 3
 

@@ -39,7 +39,7 @@ def test_a_locked_block_stays_and_the_page_says_so(open_page: Open) -> None:
     assert slider(app, 2).disabled
     assert not slider(app, 1).disabled
     click(app, "preset-quarter")
-    assert "Block 2 is locked and stays as it is" in app.toast[0].value
+    assert "Locked, so not changed: block 2" in app.toast[0].value
     app.run()
     assert standing(app) == [4, 8, 4, 8, 8, 8, 16, 16, 16]
     app.button(key="scale-all").click().run()

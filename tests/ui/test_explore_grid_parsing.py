@@ -45,7 +45,7 @@ def test_bounds_hold_for_every_draw() -> None:
     [
         (BLOCKS, EVERY, "at most 5,000 schedules, got 35,184,372,088,832"),
         (STAGES, ["", "8", "8"], "stage 1 of the grid must have a count, got none"),
-        (STAGES, ["12-4", "8", "8"], "stage 1: a range must run upwards, got 12-4; write 4-12"),
+        (STAGES, ["12-4", "8", "8"], "stage 1: a range must ascend, got 12-4; write 4-12"),
         (STAGES, ["17", "8", "8"], "stage 1: numbers must be 1..16, got 17"),
         (STAGES, ["half", "8", "8"], "stage 1: numbers must be whole, 1..16, got 'half'"),
         (STAGES, ["\u0664", "8", "8"], "stage 1: numbers must be whole"),

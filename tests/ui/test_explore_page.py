@@ -72,10 +72,10 @@ def put_measured(store: Store, sweep: Sweep, schedules: list[Schedule] | None = 
 def test_nothing_measured_yet_every_tab_says_what_to_do(open_page: Open) -> None:
     expected = {
         "Sweeps": "No sweep yet. Take the source project's 27 schedules below",
-        "Correlation": "No sweep has measured a point yet. Start one under Sweeps",
-        "Sensitivity": "No block's sensitivity has been measured by this method yet",
-        "Search": "A search needs the sensitivity of all nine blocks",
-        "Prediction": "Nothing can be predicted by this method yet",
+        "Correlation": "No measured points yet. Start a sweep under Sweeps",
+        "Sensitivity": "Sensitivity is not measured with this method yet",
+        "Search": "A search needs the sensitivity of all blocks",
+        "Prediction": "No predictions for this method yet",
     }
     assert set(expected) == set(TABS)
     for tab, text in expected.items():
@@ -130,7 +130,7 @@ def test_a_sweep_is_renamed(open_page: Open, store: Store, source: Sweep) -> Non
     app.text_input(key=f"name-{source.id}").set_value("for Monday")
     click(app, f"rename-{source.id}")
     assert [sweep.name for sweep in sweep_store.sweeps(store)] == ["for Monday"]
-    assert "This very sweep is there already, as “for Monday”" in said(app)
+    assert "This sweep already exists, as “for Monday”" in said(app)
     app.text_input(key=f"name-{source.id}").set_value(" ")
     click(app, f"rename-{source.id}")
     assert "must have 1..80" in app.error[0].value
@@ -139,7 +139,7 @@ def test_a_sweep_is_renamed(open_page: Open, store: Store, source: Sweep) -> Non
 
 def test_a_sweep_is_deleted_and_brought_back(open_page: Open, store: Store, source: Sweep) -> None:
     app = open_page("explore")
-    assert "This very sweep is there already, as “the grid”" in said(app)
+    assert "This sweep already exists, as “the grid”" in said(app)
     click(app, f"delete-{source.id}")
     assert sweep_store.sweeps(store) == []
     click(app, "undo")
@@ -165,7 +165,7 @@ def test_an_extended_sweep_keeps_its_name_its_settings_and_what_is_measured(
     app = extended(open_page, sweep, "4, 8, 12, 16")
     assert app.selectbox(key="sweep-method").disabled
     assert "Extends “the grid”" in said(app)
-    assert "27 of its points are measured already" in said(app)
+    assert "27 of the points are measured already" in said(app)
     assert app.button(key="sweep-start").label == "Extend the sweep"
     click(app, "sweep-start")
     (job,) = store.list_jobs(SWEEP_PART)
@@ -177,7 +177,7 @@ def test_an_extended_sweep_keeps_its_name_its_settings_and_what_is_measured(
 
 def test_an_extended_sweep_may_lose_no_point(open_page: Open, store: Store, source: Sweep) -> None:
     app = extended(open_page, source, "4, 8")
-    assert "9 points of the sweep are not among these" in said(app)
+    assert "all points of the sweep; missing: 9" in said(app)
     assert button(app, "sweep-start") is None
     click(app, "sweep-extend-leave")
     assert not app.selectbox(key="sweep-method").disabled
@@ -251,7 +251,7 @@ def test_search_answers_at_once_and_opens_in_design(open_page: Open, store: Stor
     put_points(store, [*plan().schedules(), *RANDOM], asked)
     app = open_page("explore", **{"explore-tab": "Search", "limit-macs": "40"})
     assert "With at most 16,220,416 MACs" in said(app)
-    assert "test images choose nothing" in said(app)
+    assert "Test images are not used" in said(app)
     assert store.list_jobs() == []
     assert button(app, "card-design-answer-1")
     click(app, "card-run-answer-1")
@@ -266,7 +266,7 @@ def test_a_search_is_refined_as_a_job_and_its_answers_are_measured(
 ) -> None:
     put_points(store, [*plan().schedules(), *RANDOM], asked)
     app = open_page("explore", **{"explore-tab": "Search", "trials": "12"})
-    assert "up to 12 schedules on 2,000 validation images" in said(app)
+    assert "up to 12 promising schedules on 2,000 validation images" in said(app)
     click(app, "refine")
     (job,) = store.list_jobs(SEARCH)
     assert job.spec["trials"] == 12
@@ -306,14 +306,14 @@ def test_prediction_shows_its_score(open_page: Open, store: Store, asked: Predic
     put_points(store, [*plan().schedules(), *RANDOM], asked)
     app = open_page("explore", **{"explore-tab": "Prediction"})
     assert "Predictions were off by" in said(app)
-    assert {metric.label for metric in app.metric} == {"Mean error", "Interval held", "Predictions scored"}
+    assert {metric.label for metric in app.metric} == {"Mean absolute error", "Interval coverage", "Scored predictions"}
     assert app.metric[2].value == str(len(RANDOM))
 
 
 def test_points_of_another_setting_are_not_mixed_in(open_page: Open, store: Store, asked: PredictionSettings) -> None:
     put_points(store, plan().schedules(), replace(asked, calibration=17))
     app = open_page("explore", **{"explore-tab": "Sensitivity"})
-    assert "No block's sensitivity has been measured by this method yet" in said(app)
+    assert "Sensitivity is not measured with this method yet" in said(app)
     assert len(store.list_records(POINT)) == plan().size
 
 

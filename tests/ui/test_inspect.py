@@ -75,7 +75,7 @@ def test_finding_and_tiles_are_the_paired_ones(open_page: Open, figures: dict[st
     accuracy, parameters, flops, recall = app.metric[:4]
     assert f"{paired['flips']['lost']} are right only in the dense network" in said(app)
     assert accuracy.delta == fmt.signed_points(paired["verdict"]["difference"])
-    assert f"worst class, {worst['name']}" in recall.label
+    assert f"({worst['name']})" in recall.label
     assert recall.delta == fmt.signed_points(worst["verdict"]["difference"])
     assert parameters.value == fmt.count(figures["counts"]["parameters"]["value"])
     assert flops.delta == fmt.signed_percent(figures["counts"]["flops"]["relative"])
@@ -109,11 +109,11 @@ def test_confusion(open_page: Open, figures: dict[str, Any], stage: str) -> None
     app = open_page("inspect", run=RUN, tab="Confusion", stage=stage, **cell)
     assert table(app, "cat", "dog").to_numpy().tolist() == matrix["after"]
     number = matrix["after"][3][5]
-    assert f"Cat taken for dog: {number} images, 1–{min(number, PER_PAGE)}" in said(app)
+    assert f"Cat predicted as dog: {number} images, 1–{min(number, PER_PAGE)}" in said(app)
     assert pictures(app) == min(number, PER_PAGE)
     app.segmented_control(key="confusion-values").set_value("difference").run()
     assert table(app, "cat", "dog").to_numpy().tolist() == matrix["difference"]
-    came, went = (int(each) for each in re.findall(r"(\d+) came into this cell and (\d+) left", said(app))[0])
+    came, went = (int(each) for each in re.findall(r"(\d+) images added, (\d+) removed", said(app))[0])
     assert came - went == matrix["difference"][3][5]
     app.segmented_control(key="confusion-values").set_value("share").run()
     shares = table(app, "cat", "dog").to_numpy()
@@ -121,7 +121,7 @@ def test_confusion(open_page: Open, figures: dict[str, Any], stage: str) -> None
 
 
 def test_report(open_page: Open, figures: dict[str, Any]) -> None:
-    app = open_page("inspect", run=RUN, tab="Report", stage="pruned")
+    app = open_page("inspect", run=RUN, tab="Per-class metrics", stage="pruned")
     shown = table(app, "precision", "recall_change", "verdict").set_index("class")
     for row in figures["report"]["pruned"]:
         for measure in ("precision", "recall", "f1", "precision_change", "recall_change", "f1_change", "support"):
@@ -129,7 +129,7 @@ def test_report(open_page: Open, figures: dict[str, Any]) -> None:
     verdict = figures["paired"]["pruned"]["verdict"]
     assert shown.loc["accuracy", "f1_change"] == verdict["difference"]
     assert shown.loc["accuracy", "verdict"] == verdict["words"]
-    assert f"Worst class: **{figures['worst_class']['pruned']['name']}**" in said(app)
+    assert f"(**{figures['worst_class']['pruned']['name']}**)" in said(app)
 
 
 def test_clusters(open_page: Open, store: Store) -> None:
@@ -180,7 +180,7 @@ def test_another_run_as_baseline(open_page: Open, store: Store) -> None:
 
 @pytest.mark.parametrize("junk", ["zzzz", "<b>x</b>", "[a](http://x)"])
 def test_an_unknown_baseline_is_said_and_dense_is_shown(open_page: Open, junk: str) -> None:
-    app = open_page("inspect", run=RUN, baseline=junk, block="44", band="x", true="y", tab="Damage")
+    app = open_page("inspect", run=RUN, baseline=junk, block="44", band="x", true="y", tab="Changed predictions")
     assert any("No run here has the id" in error.value for error in app.error)
     assert "right only in the dense network" in said(app)
     assert "<b>" not in said(app).replace("\\<b\\>", "")

@@ -91,7 +91,7 @@ def test_a_finished_one_leads_to_design_under_its_present_name(open_page: Open, 
     assert link.proto.query_string == "dense=yours"
     management.delete(store, find(store, "yours"))
     app.run()
-    assert "Its network was deleted." in said(app)
+    assert "The network was deleted." in said(app)
 
 
 def test_networks_alone_are_counted_as_jobs(open_page: Open, store: Store) -> None:

@@ -59,7 +59,7 @@ def test_a_page_is_short_guards_its_address_and_computes_nothing(page: str) -> N
     path = paths.PROJECT / "pages" / f"{page}.py"
     text = path.read_text()
     assert len(text.splitlines()) <= 100
-    assert f'guard.enter("{page}")' in text
+    assert f'navigation.enter("{page}")' in text
     imported = {
         f"{node.module}" for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom) and node.module
     }
@@ -70,11 +70,11 @@ def test_a_page_is_short_guards_its_address_and_computes_nothing(page: str) -> N
 def test_without_any_run_each_page_says_what_to_do(open_page: Open, page: str) -> None:
     text = said(open_page(page))
     expected = {
-        "overview": "There is no run yet",
-        "design": "Design a schedule",
-        "jobs": "No run of yours has ended yet",
-        "inspect": "There is no run to inspect yet",
-        "compare": "There is no run to compare yet",
+        "overview": "No runs yet",
+        "design": "Choose how many filters each block keeps",
+        "jobs": "No finished jobs yet",
+        "inspect": "No runs to inspect yet",
+        "compare": "No runs to compare yet",
         "explore": "No sweep yet",
         "train": "One dense network so far",
     }
@@ -119,7 +119,7 @@ def test_design_takes_the_schedule_from_the_address(open_page: Open) -> None:
 def test_design_answers_junk_with_a_message_and_the_default(open_page: Open, junk: str) -> None:
     app = open_page("design", s=junk)
     assert len(app.error) == 1
-    assert "The address holds no valid schedule" in app.error[0].value
+    assert "The schedule in the address is invalid" in app.error[0].value
     assert counts(app)[0] == f"{cost(PRESETS['moderate']).parameters:,}"
     click(app, "preset-quarter")
     assert not app.error
@@ -172,7 +172,7 @@ def test_a_finished_run_is_opened_instead(open_page: Open, store: Store, put: Pu
     store.update_job(job.id, status=JobStatus.FINISHED)
     put(replace(make_record(), id=job.key))
     app.run()
-    assert "This very run is finished" in said(app)
+    assert "This run already exists" in said(app)
     assert button(app, "open-run") is not None
 
 
@@ -229,7 +229,7 @@ def test_inspect_states_the_finding(open_page: Open, put: Put) -> None:
 def test_inspect_shows_the_stage_of_the_address(open_page: Open, put: Put, stage: str) -> None:
     put(identity="a" * 16)
     shown = {"dense": "91.00 %", "pruned": "49.00 %"}.get(stage, "89.00 %")
-    assert f"**{shown}**" in said(open_page("inspect", run="a" * 16, tab="Report", stage=stage))
+    assert f"**{shown}**" in said(open_page("inspect", run="a" * 16, tab="Per-class metrics", stage=stage))
 
 
 @pytest.mark.parametrize("tab", [*TABS, "Nonsense"])
@@ -281,7 +281,7 @@ def test_a_preset_of_fine_tuning_sets_epochs_and_rate(open_page: Open) -> None:
     ("content", "message"),
     [
         (b"\xff", "must be JSON"),
-        (b"{}", "must hold `schedule`"),
+        (b"{}", "must contain `schedule`"),
         (b"[1, 2]", "9 cluster counts"),
         (b'{"schedule": "moderate"}', "list of 9 integers"),
         (b"[8, 8, 8, 16, 16, 16, 32, 32, 65]", "block 9 must be 1..64, got 65"),

@@ -1,4 +1,4 @@
-"""What is foretold on Design and Inspect, from points of a made-up world whose accuracies are known."""
+"""Predictions on Design and Inspect, from synthetic points with known accuracies."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from roboreg_core.store.store import Store
 from roboreg_core.sweeps.grid import Grid
 from roboreg_core.sweeps.spec import point_record
 from roboreg_core.ui import predictor_cache
+from roboreg_core.ui.design import predictions
 from roboreg_core.ui.inspect import predicted_accuracy
 from roboreg_core.wording import fmt
 from tests.charts.records import make_record
@@ -46,19 +47,19 @@ def fill(store: Store, dense: Checkpoint) -> Fill:
 
 
 def known(app: AppTest) -> AppTest:
-    """The page once all is learnt that it asked for."""
-    predictor_cache.learner().wait()
+    """The page once its predictors are fitted."""
+    predictor_cache.shared().wait()
     app.run()
     assert not app.exception, app.exception[0].message
     return app
 
 
 def predicted(app: AppTest) -> tuple[str, str]:
-    metric = next(each for each in app.metric if each.label == "Predicted, pruned")
+    metric = next(each for each in app.metric if each.label == predictions.TITLE)
     return metric.value.replace(fmt.NBSP, " "), metric.delta
 
 
-def test_design_foretells_any_schedule(open_page: Open, fill: Fill) -> None:
+def test_design_predicts_any_schedule(open_page: Open, fill: Fill) -> None:
     fill([*plan(4).schedules(), *RANDOM])
     app = known(open_page("design", s="moderate"))
     share, between = predicted(app)
@@ -76,62 +77,62 @@ def test_design_foretells_any_schedule(open_page: Open, fill: Fill) -> None:
     assert "A million MACs are cheapest in block" in said(app)
 
 
-def test_a_guess_far_from_what_was_measured_says_so(open_page: Open, fill: Fill) -> None:
+def test_an_extrapolation_is_marked(open_page: Open, fill: Fill) -> None:
     fill([*plan(4).schedules(), *RANDOM])
     app = known(open_page("design", s="1,1,1,1,1,1,1,1,2"))
-    metric = next(each for each in app.metric if each.label == "Predicted, pruned")
-    assert metric.proto.delta_description == "a guess"
-    assert "The prediction is a guess: no measured schedule is near it." in said(app)
+    metric = next(each for each in app.metric if each.label == predictions.TITLE)
+    assert metric.proto.delta_description == "extrapolated"
+    assert "The prediction is an extrapolation: no measured schedule is near it." in said(app)
 
 
 def test_without_enough_points_the_tile_says_what_is_missing(open_page: Open, fill: Fill) -> None:
     app = known(open_page("design", s="moderate"))
-    assert predicted(app) == ("…", "too little measured")
+    assert predicted(app) == ("…", "too few measurements")
     assert "data:image" not in html(app)
     fill(list(plan(3).schedules()))
     app.run()
     app = known(app)
-    assert predicted(app) == ("…", "too little measured")
+    assert predicted(app) == ("…", "too few measurements")
     assert len(re.findall(r"src=.data:image/svg", html(app))) == 9, "curves need no schedules that cut several blocks"
 
 
-def test_another_method_is_another_question(open_page: Open, fill: Fill) -> None:
+def test_another_method_needs_its_own_measurements(open_page: Open, fill: Fill) -> None:
     fill([*plan(4).schedules(), *RANDOM])
     app = known(open_page("design", s="moderate", method="source"))
-    assert predicted(app) == ("…", "too little measured")
+    assert predicted(app) == ("…", "too few measurements")
 
 
-def test_the_learner_learns_again_where_the_store_has_changed(open_page: Open, fill: Fill, dense: Checkpoint) -> None:
+def test_the_cache_refits_where_the_store_has_changed(open_page: Open, fill: Fill, dense: Checkpoint) -> None:
     open_page("design")
     fill([*plan(4).schedules(), *RANDOM[:30]])
-    asked, learner = (
+    settings, cache = (
         PredictionSettings.of(spec_for(PRESETS["moderate"], dense, "bundled", epochs=7)),
-        predictor_cache.learner(),
+        predictor_cache.shared(),
     )
-    assert learner.outlook(asked) is None, "it never waits"
-    learner.wait()
-    first = learner.outlook(asked)
+    assert cache.get(settings) is None, "it never waits"
+    cache.wait()
+    first = cache.get(settings)
     assert first is not None
-    assert learner.outlook(asked) is first
+    assert cache.get(settings) is first
     assert first.score is not None
     assert first.score.n == 30
     fill(RANDOM[30:])
-    assert learner.outlook(asked) is first, "what is known holds until the new is there"
-    learner.wait()
-    again = learner.outlook(asked)
+    assert cache.get(settings) is first, "the previous fit is used until the new one is ready"
+    cache.wait()
+    again = cache.get(settings)
     assert again is not None
     assert again.score is not None
     assert again.score.n == 40
 
 
-def test_what_cannot_be_learnt_is_said(open_page: Open, dense: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_fit_is_shown(open_page: Open, dense: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*arguments: object) -> None:
         raise OSError("the disk is gone")
 
     monkeypatch.setattr(predictor_cache.forecasts, "forecast", broken)
     app = known(open_page("design"))
-    metric = next(each for each in app.metric if each.label == "Predicted, pruned")
-    assert "Nothing could be learnt\\: the disk is gone." in metric.proto.help
+    metric = next(each for each in app.metric if each.label == predictions.TITLE)
+    assert "The predictor could not be fitted\\: the disk is gone." in metric.proto.help
 
 
 def test_inspect_shows_predicted_beside_measured(open_page: Open, put: Put, fill: Fill) -> None:
@@ -141,8 +142,8 @@ def test_inspect_shows_predicted_beside_measured(open_page: Open, put: Put, fill
     fill([*plan(4).schedules(), *RANDOM], spec)
     app = known(open_page("inspect", run=run.id))
     assert re.search(
-        r"Predicted without this run's figures\\: right after pruning [\d.]+ % \([\d.]+ to [\d.]+\), "
-        r"measured 79.0 % of the test images",
+        r"Predicted without this run's measurement\\: right after pruning [\d.]+ % \([\d.]+ to [\d.]+\), "
+        r"measured 79.0 % on the test images",
         said(app),
     )
 
@@ -153,7 +154,7 @@ def test_predicted_against_measured_in_words() -> None:
         measured=0.884, record="a", run=True,
     )  # fmt: skip
     assert predicted_accuracy.text([row]).replace(fmt.NBSP, " ") == (
-        "Predicted without this run's figures: after fine-tuning 88.1 % (86.0 to 90.0), measured 88.4 % of the "
+        "Predicted without this run's measurement: after fine-tuning 88.1 % (86.0 to 90.0), measured 88.4 % on the "
         "validation images."
     )
     assert predicted_accuracy.text([]) == ""

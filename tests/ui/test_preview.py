@@ -1,4 +1,4 @@
-"""The preview on the Design page: asked for by itself, greyed while it is measured anew, shown when it is there."""
+"""The preview on the Design page: requested automatically, greyed while pending, shown once measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from roboreg_core.jobs.request_queue import PendingRequest, RequestStatus
 from roboreg_core.runs.preview import Preview
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.store import Store
-from roboreg_core.ui.design.preview_panel import look_again_seconds
+from roboreg_core.ui.design.preview_panel import TITLE, poll_seconds
 from tests.ui.conftest import FakeEngine
 from tests.ui.test_pages import button, click, said, slider
 
@@ -32,7 +32,7 @@ def answer(asked: PendingRequest, right: int) -> None:
 
 
 def figure(app: AppTest) -> tuple[str, str]:
-    (tile,) = [metric for metric in app.metric if metric.label == "Pruned, not tuned"]
+    (tile,) = [metric for metric in app.metric if metric.label == TITLE]
     return tile.value.replace("\u00a0", " "), tile.delta.replace("\u00a0", " ")
 
 
@@ -108,5 +108,5 @@ def test_a_failure_is_said_and_may_be_tried_again(open_page: Open, engine: FakeE
 @pytest.mark.parametrize(("took", "seconds"), [(0.3, 0.2), (2.0, 0.6), (6.0, 1.0)])
 def test_a_slow_machine_is_asked_less_often(took: float, seconds: float) -> None:
     before = Preview(right=1_742, **{**MEASURED, "seconds": took})  # type: ignore[arg-type]
-    assert look_again_seconds(before) == pytest.approx(seconds)
-    assert look_again_seconds(None) == 0.5
+    assert poll_seconds(before) == pytest.approx(seconds)
+    assert poll_seconds(None) == 0.5

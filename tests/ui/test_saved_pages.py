@@ -38,7 +38,7 @@ def opened(app: AppTest, saved: str) -> AppTest:
 
 
 def test_without_any_the_page_says_what_to_do(open_page: Open) -> None:
-    assert "Nothing is saved yet" in said(open_page("schedules"))
+    assert "No saved schedules yet" in said(open_page("schedules"))
 
 
 def test_saving_from_design_and_loading_again(open_page: Open, store: Store) -> None:
@@ -103,7 +103,7 @@ def test_the_list_shows_figures_order_and_tag(open_page: Open, store: Store, put
     assert "the smallest, \u201c\u2068small\u2069\u201d, keeps 25.5 % of the parameters" in said(app)
     assert html(app).index("small") < html(app).index("half"), "newest first"
     assert "135,754 parameters" in html(app)
-    assert "Not run yet" in said(app)
+    assert "No run yet" in said(app)
     assert app.get("page_link")[-1].proto.label.replace("\u00a0", " ") == "89.0 %, best of 1 run"
     app = open_page("schedules", order="name", tag="meeting")
     assert button(app, f"design-{first}") is not None
@@ -147,7 +147,7 @@ def test_an_upload_adds_or_says_what_is_wrong(open_page: Open, store: Store) -> 
     app.file_uploader(key="import").set_value(
         ("a.json", schedule_file.write([HALF, SMALL]).encode(), "application/json")
     ).run()
-    assert "Imported 1 schedule. Already there\\: 1." in said(app)
+    assert "Imported 1 schedule. Skipped 1 existing." in said(app)
     app.file_uploader(key="import").set_value(("b.json", b'{"x": 1}', "application/json")).run()
     assert "must be an object with" in app.error[0].value
     assert names(store) == ["half", "small"]
@@ -155,7 +155,7 @@ def test_an_upload_adds_or_says_what_is_wrong(open_page: Open, store: Store) -> 
 
 def test_design_reads_a_file_with_one_saved_schedule() -> None:
     assert json_files.read_schedule(schedule_file.write([SMALL]).encode()) == PRESETS["quarter"]
-    with pytest.raises(saved_schedules.ScheduleError, match="holds 2 saved schedules"):
+    with pytest.raises(saved_schedules.ScheduleError, match="contains 2 saved schedules"):
         json_files.read_schedule(schedule_file.write([SMALL, HALF]).encode())
 
 
@@ -168,12 +168,12 @@ def test_deleting_a_run_says_what_uses_it_and_can_be_undone(
     add_job("j", JobStatus.FINISHED, key=run.id)
     app = open_page("inspect", run=run.id)
     click(app, "delete-run")
-    assert "Its schedule is saved as \u201c\u2068half\u2069\u201d; it stays saved, with 1 run left" in said(app)
-    assert "A comparison that includes it" in said(app)
+    assert "Its schedule stays saved as \u201c\u2068half\u2069\u201d, with 1 run left" in said(app)
+    assert "Comparisons and links that include it" in said(app)
     click(app, "confirm-delete")
     assert store.get_record(run.id) is None
     assert "Deleted the run" in said(app)
-    assert "Its run was deleted" in said(open_page("jobs"))
+    assert "The run was deleted" in said(open_page("jobs"))
     app = open_page("inspect", run=run.id)
     assert "was deleted" in app.warning[0].value
     click(app, f"restore-{run.id}")

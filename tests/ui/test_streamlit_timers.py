@@ -23,11 +23,11 @@ def browser_state(*, auto: bool) -> ClientState:
 
 
 def heard(state: ClientState | None, monkeypatch: pytest.MonkeyPatch) -> ClientState | None:
-    """What Streamlit is told of `state` once `mend` was called twice, as two visitors do."""
+    """What Streamlit is told of `state` once `patch_timer_clicks` was called twice, as two visitors do."""
     told: list[ClientState | None] = []
     monkeypatch.setattr(AppSession, "request_rerun", lambda _, client_state: told.append(client_state))
-    streamlit_timers.mend()
-    streamlit_timers.mend()
+    streamlit_timers.patch_timer_clicks()
+    streamlit_timers.patch_timer_clicks()
     AppSession.request_rerun(SimpleNamespace(), state)  # type: ignore[arg-type]
     (only,) = told
     return only
@@ -58,7 +58,7 @@ def requests_at(page: str, monkeypatch: pytest.MonkeyPatch) -> ScriptRequests:
 def test_a_timer_of_the_page_before_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     requests = requests_at(HERE, monkeypatch)
     requests.request_rerun(RerunData(page_script_hash=BEFORE, fragment_id="awaited", is_auto_rerun=True))
-    streamlit_timers.forget_left_page()
+    streamlit_timers.drop_requests_of_left_page()
     assert requests.on_scriptrunner_ready().type is ScriptRequestType.STOP  # nothing is left to do
 
 
@@ -66,19 +66,19 @@ def test_a_timer_of_the_page_before_is_forgotten(monkeypatch: pytest.MonkeyPatch
 def test_a_timer_of_this_page_is_answered(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     requests = requests_at(HERE, monkeypatch)
     requests.request_rerun(RerunData(page_script_hash=page, fragment_id="awaited", is_auto_rerun=True))
-    streamlit_timers.forget_left_page()
+    streamlit_timers.drop_requests_of_left_page()
     assert requests.on_scriptrunner_ready().rerun_data.fragment_id_queue == ["awaited"]
 
 
 def test_a_step_to_another_page_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     requests = requests_at(HERE, monkeypatch)
     requests.request_rerun(RerunData(page_script_hash=BEFORE))
-    streamlit_timers.forget_left_page()
+    streamlit_timers.drop_requests_of_left_page()
     assert requests.on_scriptrunner_ready().rerun_data.page_script_hash == BEFORE
 
 
 def test_a_stop_stays_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     requests = requests_at(HERE, monkeypatch)
     requests.request_stop()
-    streamlit_timers.forget_left_page()
+    streamlit_timers.drop_requests_of_left_page()
     assert requests.on_scriptrunner_ready().type is ScriptRequestType.STOP

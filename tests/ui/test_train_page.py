@@ -21,6 +21,7 @@ from roboreg_core.runs.spec import KIND
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui import keys, panels
+from roboreg_core.ui.design import launcher
 from roboreg_core.ui.train import dataset_download
 from roboreg_core.wording import fmt, network_facts
 from tests import hostile_text
@@ -108,13 +109,13 @@ def test_own_networks_are_renamed_deleted_and_brought_back(open_page: Open, stor
 
 def test_the_estimate_stands_before_anything_starts(open_page: Open, store: Store) -> None:
     app = open_page("train", **CHOSEN)
-    expected = f"Takes about {fmt.duration(estimate_seconds(SPEC, []))} by the usual speed of two CPU cores"
+    expected = f"Takes about {fmt.duration(estimate_seconds(SPEC, []))} at the typical speed of two CPU cores"
     assert expected.replace(fmt.NBSP, " ") in said(app)
     assert store.list_jobs(NETWORK) == []
     click(app, keys.TRAIN_START)
     (job,) = store.list_jobs(NETWORK)
     assert (job.key, job.spec["name"]) == (SPEC.id, "best-2-epochs-seed-7")
-    assert "This very training is under way" in said(app)
+    assert "This training is already queued or running" in said(app)
     assert button(app, keys.TRAIN_START) is None
 
 
@@ -130,7 +131,7 @@ def test_a_name_that_is_taken_is_refused(open_page: Open, store: Store) -> None:
 def test_a_finished_training_is_opened_and_not_repeated(open_page: Open, store: Store) -> None:
     trained(store)
     app = open_page("train", **CHOSEN)
-    assert "This very training is finished" in said(app)
+    assert "This network already exists" in said(app)
     assert button(app, keys.TRAIN_START) is None
     assert links(app).count("dense=mine") == 2
 
@@ -187,7 +188,7 @@ def test_an_upload_is_refused_with_the_reason(
     app = open_page("train")
     upload(app, name, content)
     assert reason in said(app)
-    assert "Nothing was kept of it" in said(app)
+    assert "The file was not stored" in said(app)
     assert button(app, keys.TRAIN_UPLOAD) is None
     assert store.list_jobs(NETWORK) == []
 
@@ -232,7 +233,7 @@ def test_a_network_that_is_not_there_is_said_and_the_shipped_one_taken(
 ) -> None:
     keep_network(store, "mine")
     app = open_page(page, dense=junk)
-    assert "No dense network is called" in said(app)
+    assert "No dense network is named" in said(app)
     assert app.selectbox(key=keys.BASELINE_NETWORK).value == "dense"
 
 
@@ -275,7 +276,7 @@ class FakeFetching:
 @pytest.mark.parametrize(
     ("now", "expected"),
     [
-        (DownloadState(), "10,000 of CIFAR-10's training images ship with RoboReg"),
+        (DownloadState(), launcher.IMAGES_WORDS["bundled"]),
         (DownloadState(words=STOPPED), "nothing of the download was kept"),
         (
             DownloadState(status=DownloadStatus.FAILED, reason="CIFAR-10 must be reachable"),
@@ -307,6 +308,6 @@ def test_a_fetch_shows_how_far_it_is_and_then_offers_the_images(
     assert fetch.called == ["cancel"]
     fetch.state = DownloadState(status=DownloadStatus.DONE)
     app.run()
-    assert "All of CIFAR-10 is here" in said(app)
+    assert launcher.IMAGES_WORDS["full"] in said(app)
     (choice,) = [each for each in app.button_group if each.key == keys.TRAIN_IMAGES]
     assert len(choice.options) == 2

@@ -1,4 +1,4 @@
-"""The compared runs as a table: every figure with its signed change against the baseline and its verdict."""
+"""Table of the compared runs: metrics, their changes against the baseline, and verdicts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from roboreg_core.runs.comparison import ComparedRun, Comparison
 from roboreg_core.runs.metric_pairs import MetricChange
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
-from roboreg_core.ui import html_marks, keys, panels, presentation, schedule_html
-from roboreg_core.wording import fmt, run_facts
+from roboreg_core.sweeps.time_estimate import TEST_IMAGES
+from roboreg_core.ui import html_marks, keys, panels, presentation, run_filters, schedule_html
+from roboreg_core.wording import fmt, run_facts, run_filter
 
-COLUMNS = ("Run", "Test accuracy", "Verdict", "Worst class", "Parameters", "MACs", "Latency", "No other beats it in")
+COLUMNS = (
+    "Run", "Test accuracy", "Verdict", "Worst-class recall", "Parameters", "MACs", "Latency", "On the Pareto front for"
+)  # fmt: skip
 _TABLE = "border-collapse:collapse;width:100%;min-width:58rem;font-size:.9rem"
 _CELL = (
     "padding:.45em .7em;vertical-align:top;border-bottom:1px solid color-mix(in srgb, currentColor 18%, transparent)"
@@ -30,7 +33,7 @@ _SHOWN: dict[str, Callable[[Any], str]] = {
 
 
 def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
-    """The table, what it depends on, and the same as data."""
+    """Table, caption, and the same figures as data."""
     labels = run_facts.labels([row.record for row in found.rows])
     rows = [_row(row, found, labels[row.record.id], styles[row.record.id]) for row in found.rows]
     if found.baseline == DENSE and len({row.record.spec["dense_sha256"] for row in found.rows}) == 1:
@@ -46,7 +49,7 @@ def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
 
 
 def legend(records: Sequence[Record], styles: Mapping[str, palette.Style]) -> None:
-    """The runs with their markers, in lines as wide as the screen; for charts, on which a legend does not wrap."""
+    """Legend of runs and markers that wraps to the width of the screen, unlike that of a chart."""
     labels = run_facts.labels(list(records))
     runs = [
         f'<span style="white-space:nowrap;margin-right:1.4em">'
@@ -76,18 +79,18 @@ def _dense_row(row: ComparedRun, classes: tuple[str, ...]) -> str:
     worst = f"{html.escape(classes[place])} {fmt.percent(row.recalls[place].baseline)}"
     counts = [_SHOWN[name](row.counts[name].baseline) for name in ("parameters", "macs")]
     cells = [
-        fmt.percent(row.accuracy.baseline, 2), "<em>baseline</em>", worst, *counts, "timed beside each run", "–"
+        fmt.percent(row.accuracy.baseline, 2), "<em>baseline</em>", worst, *counts, "timed with each run", "–"
     ]  # fmt: skip
     name = run_facts.dense_name(row.record.spec)
-    own = f", {schedule_html.text(name)}" if name != SHIPPED else ""
-    return _line(f"<strong>Dense network{own}</strong>", cells, strong=True)
+    suffix = f", {schedule_html.text(name)}" if name != SHIPPED else ""
+    return _line(f"<strong>Dense network{suffix}</strong>", cells, strong=True)
 
 
 def _name(row: ComparedRun, label: str, style: palette.Style) -> str:
-    """Marker and label; the label leads to the run."""
+    """Marker, label with a link to the run, and origin."""
     query = f"run={row.record.id}" + ("&present=1" if presentation.is_on() else "")
     link = f'<a href="inspect?{html.escape(query)}" target="_self">{schedule_html.text(label)}</a>'
-    origin = "recorded" if row.record.recorded else "own"
+    origin = run_filters.ORIGINS[run_filter.origin_of(row.record)].lower()
     return f'{html_marks.marker(style, hollow=row.record.recorded)}{link} <span style="opacity:.75">{origin}</span>'
 
 
@@ -104,7 +107,7 @@ def _count(name: str, pair: MetricChange, *, itself: bool) -> str:
     if itself:
         return _figure(shown, "")
     change = run_facts.counted(pair.value, pair.baseline)
-    # A timing is measured, not counted: its change is told without a colour.
+    # Latency is measured without a significance test: no colour.
     verdict = "" if name == "latency" else change.verdict
     return _figure(shown, html_marks.signed(fmt.signed_percent(change.relative), verdict))
 
@@ -119,21 +122,21 @@ def _figure(shown: str, change: str) -> str:
 
 def _line(name: str, cells: list[str], *, strong: bool) -> str:
     back = f"color-mix(in srgb, currentColor {6 if strong else 0}%, {html_marks.background()})"
-    # On a narrow screen the figures pass under the runs' names.
-    stuck = f"position:sticky;left:0;max-width:16em;min-width:9em;background:{back}"
-    head = f'<th scope="row" style="{_CELL};text-align:left;font-weight:400;{stuck}">{name}</th>'
+    # On a narrow screen the figures scroll below the names of the runs.
+    sticky = f"position:sticky;left:0;max-width:16em;min-width:9em;background:{back}"
+    head = f'<th scope="row" style="{_CELL};text-align:left;font-weight:400;{sticky}">{name}</th>'
     figures = "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells)
     return f'<tr style="background:{back}">{head}{figures}</tr>'
 
 
 def _depends(found: Comparison) -> str:
-    same = run_facts.shared([row.record for row in found.rows])
-    alike = f"All runs: {', '.join(same)}. " if same else ""
+    shared = run_facts.shared([row.record for row in found.rows])
+    lead = f"All runs: {', '.join(shared)}. " if shared else ""
     timed = sorted({_timed(row) for row in found.rows})
     return (
-        f"{alike}Last network of each run on 10,000 test images, one seed a run. Changes are against "
-        f"{comparison_table.baseline_label(found)}; verdicts: McNemar test on the same images, Holm-corrected over "
-        f"the classes. Latency: median of one image at a time, {'; '.join(timed)}. A click on a run inspects it."
+        f"{lead}Final network of each run on {TEST_IMAGES:,} test images, one seed per run. Changes, in percentage "
+        f"points or percent, are against {comparison_table.baseline_label(found)}; verdicts: exact McNemar test, "
+        f"Holm-corrected over the classes. Latency: median for one image, {'; '.join(timed)}. Click a run to open it."
     )
 
 

@@ -1,4 +1,4 @@
-"""Which runs are compared with what: from the address, from Overview, or chosen on the page."""
+"""Choice of the compared runs and their baseline: from the address, from Overview, or on the page."""
 
 from __future__ import annotations
 
@@ -13,23 +13,22 @@ from roboreg_core.runs.comparison import FEWEST, MOST
 from roboreg_core.runs.spec import KIND
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
-from roboreg_core.ui import keys, panels, run_deletion, shared_state, url_settings
+from roboreg_core.ui import keys, run_deletion, shared_state, url_settings
 from roboreg_core.wording import fmt, run_facts
 
 RUNS, BASELINE = "runs", "baseline"
-SHOWN_TEXT = 60
 _WANTED, _AGAINST = "compare-wanted", "compare-against"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedSelection:
-    """What is compared.
+    """Compared runs and baseline.
 
     Attributes:
         records: the runs, in the order they were chosen.
-        baseline: the run that they are compared with; None for the dense network of each.
-        missing: what was asked for and is not there, ids or any text.
-        dropped: how many were asked for beyond the most that are compared.
+        baseline: run that they are compared with; None for each run's dense network.
+        missing: requested ids, or any text, without a run.
+        dropped: number of requested runs beyond the limit.
     """
 
     records: tuple[Record, ...]
@@ -39,17 +38,17 @@ class ComparedSelection:
 
 
 def choice() -> ComparedSelection:
-    """What the address asks for; without an address, what was chosen last."""
+    """Selection of the address, else the last one of this visit."""
     _open_address()
     wanted: list[str] = st.session_state.setdefault(_WANTED, [])
     found = {text: _find(text) for text in wanted}
-    known = {record.id: record for record in found.values() if record is not None}
+    by_id = {record.id: record for record in found.values() if record is not None}
     against = st.session_state.setdefault(_AGAINST, DENSE)
     baseline = None if against == DENSE else _find(against)
-    missing = [_binned(text) for text, record in found.items() if record is None]
+    missing = [_full_id(text) for text, record in found.items() if record is None]
     if against != DENSE and baseline is None:
-        missing.append(_binned(against))
-    records = tuple(known.values())
+        missing.append(_full_id(against))
+    records = tuple(by_id.values())
     return ComparedSelection(
         records=records[:MOST],
         baseline=baseline,
@@ -59,29 +58,24 @@ def choice() -> ComparedSelection:
 
 
 def write_address() -> None:
-    """The choice as it stands, into the address."""
+    """Write the selection into the address."""
     wanted, against = st.session_state[_WANTED], st.session_state[_AGAINST]
     url_settings.write(RUNS, ",".join(wanted) or None)
     url_settings.write(BASELINE, None if against == DENSE else against)
 
 
 def notices(chosen: ComparedSelection) -> None:
-    """What was asked for and is not shown, and why."""
+    """Notices for requested runs that are not shown."""
     for text in chosen.missing[:MOST]:
-        if not run_deletion.explained(text):
-            st.error(
-                f"No run here has the id {panels.escape(repr(text[:SHOWN_TEXT]))}. It may have been made on another "
-                "machine or deleted for good. The others are shown.",
-                icon=":material/error:",
-            )
+        run_deletion.explain_missing(text, "The others are shown.")
     if chosen.dropped:
-        st.warning(f"At most {MOST} runs are compared; {fmt.plural(chosen.dropped, 'run')} more are left out.")
+        st.warning(f"At most {MOST} runs can be compared; {fmt.plural(chosen.dropped, 'run')} omitted.")
 
 
 def widgets(chosen: ComparedSelection) -> None:
-    """The list of runs and the baseline."""
+    """Fields for the runs and the baseline."""
     runs = shared_state.runs()
-    labels = names(runs)
+    labels = _names(runs)
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     st.session_state[keys.COMPARE_RUNS] = [record.id for record in chosen.records]
     left.multiselect(
@@ -97,7 +91,7 @@ def widgets(chosen: ComparedSelection) -> None:
     against = [DENSE, *(record.id for record in ([chosen.baseline] if chosen.baseline else []) + others)]
     st.session_state[keys.COMPARE_BASELINE] = DENSE if chosen.baseline is None else chosen.baseline.id
     right.selectbox(
-        "Baseline of every change",
+        "Baseline",
         against,
         format_func=lambda run: "Dense network" if run == DENSE else labels.get(run, run),
         key=keys.COMPARE_BASELINE,
@@ -106,26 +100,25 @@ def widgets(chosen: ComparedSelection) -> None:
 
 
 def starters() -> None:
-    """Buttons that begin a comparison with a group of runs."""
+    """Buttons that compare a group of runs."""
     runs = shared_state.runs()
     groups = {
-        "front": ("The runs that no other beats", _on_front(runs)),
-        "recorded": ("The recorded runs", [record.id for record in runs if record.recorded]),
-        "newest": ("The newest four", [record.id for record in runs[:4]]),
+        "front": ("Pareto-optimal runs", _on_front(runs)),
+        "recorded": ("Example runs", [record.id for record in runs if record.recorded]),
+        "newest": ("Newest four", [record.id for record in runs[:4]]),
     }
     with st.container(horizontal=True, key="controls-starters"):
         for name, (label, ids) in groups.items():
             if len(ids) >= FEWEST:
-                st.button(label, key=keys.compare_start(name), on_click=choose, args=(ids[:MOST],))
+                st.button(label, key=keys.of("compare-start", name), on_click=_choose, args=(ids[:MOST],))
 
 
-def choose(ids: Sequence[str]) -> None:
-    """For callbacks and other pages: compare these runs with the dense network."""
+def _choose(ids: Sequence[str]) -> None:
     st.session_state[_WANTED], st.session_state[_AGAINST] = list(ids), DENSE
 
 
-def names(runs: Sequence[Record]) -> dict[str, str]:
-    """Id -> what the list calls a run, unique among `runs`."""
+def _names(runs: Sequence[Record]) -> dict[str, str]:
+    """Id -> unique label of a run."""
     return {
         record.id: f"{run_facts.label(record)} — {fmt.percent(run_facts.accuracy(record))} · {record.id[:8]}"
         for record in runs
@@ -143,9 +136,9 @@ def _open_address() -> None:
 
 
 def _find(text: str) -> Record | None:
-    known = next((record for record in shared_state.runs() if record.id == text), None)
-    if known is not None:
-        return known
+    exact = next((record for record in shared_state.runs() if record.id == text), None)
+    if exact is not None:
+        return exact
     try:
         record = shared_state.find_run(text)
     except StoreError:
@@ -153,8 +146,8 @@ def _find(text: str) -> Record | None:
     return record if record.kind == KIND else None
 
 
-def _binned(text: str) -> str:
-    """The whole id where a deleted run is meant, so that nothing is said twice."""
+def _full_id(text: str) -> str:
+    """Complete id of a deleted run, so that one run gives one notice; other text as it is."""
     found = shared_state.store().list_binned(KIND, text)
     return found[0].record.id if found else text
 
@@ -167,7 +160,7 @@ def _on_front(runs: Sequence[Record]) -> list[str]:
 def _picked() -> None:
     st.session_state[_WANTED] = list(st.session_state[keys.COMPARE_RUNS])
     if st.session_state[_AGAINST] != DENSE and _find(st.session_state[_AGAINST]) is None:
-        st.session_state[_AGAINST] = DENSE  # said often enough that it is not there
+        st.session_state[_AGAINST] = DENSE  # its absence was reported already
 
 
 def _rebased() -> None:

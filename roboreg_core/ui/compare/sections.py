@@ -1,4 +1,4 @@
-"""The comparison: its finding first, then what is compared, the figures, and a chart for each question."""
+"""Content of the Compare page: finding, fields, table and charts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from roboreg_core.charts import (
     shared_error_matrix,
     tradeoff_scatter,
 )
-from roboreg_core.runs.comparison import FEWEST, Comparison
+from roboreg_core.runs.comparison import FEWEST, MOST, Comparison
 from roboreg_core.runs.metric_pairs import COSTS
 from roboreg_core.store.records import Record
 from roboreg_core.ui import (
@@ -26,19 +26,18 @@ from roboreg_core.ui import (
     run_filters,
     run_metrics_cache,
     shared_state,
-    url_settings,
 )
 from roboreg_core.ui.compare import metrics_table, run_choice
-from roboreg_core.ui.url_settings import UrlSetting, one_of
-from roboreg_core.wording import fmt, run_filter
+from roboreg_core.ui.inspect import controls
+from roboreg_core.wording import run_filter
 
-# A dense network may have a name of any length.
+# Names of dense networks have any length.
 MOST_TEXT = 400
-_METRIC_WORDS = {"parameters": "Parameters", "macs": "MACs", "latency": "Latency"}
+_COST_WORDS = {"parameters": "Parameters", "macs": "MACs", "latency": "Latency"}
 
 
 def everything() -> None:
-    """The whole page under its heading."""
+    """Everything below the heading."""
     chosen = run_choice.choice()
     finding = st.container(key=keys.FINDING)
     run_choice.notices(chosen)
@@ -47,8 +46,8 @@ def everything() -> None:
         return
     if len(chosen.records) < FEWEST:
         finding.info(
-            "Choose the runs to compare: two to sixteen, here, or by ticking them on the Overview. "
-            "Each is set against the dense network, or against one of them."
+            f"Choose {FEWEST} to {MOST} runs to compare, here or by ticking them on Overview. The baseline is the "
+            "dense network or one of the runs."
         )
     controls = st.container(key="controls-compare")
     with controls:
@@ -63,30 +62,32 @@ def everything() -> None:
     if len(shown) < FEWEST:
         _filtered_away(finding, len(shown), len(chosen.records))
         return
-    _told(finding, run_metrics_cache.comparison_of(shown, chosen.baseline), len(chosen.records), chosen.baseline)
+    _comparison(finding, run_metrics_cache.comparison_of(shown, chosen.baseline), len(chosen.records), chosen.baseline)
 
 
 def _nothing_to_compare(there: int) -> None:
     st.info(
-        "There is only one run yet. Design another schedule and start it: it can be compared when it has finished."
+        "Only one run yet. Start a run of another schedule to compare them."
         if there
-        else "There is no run to compare yet. Design two schedules and start them: they appear here when finished."
+        else "No runs to compare yet. Start runs of two schedules: they appear here when finished."
     )
-    st.page_link("pages/design.py", label="Design a schedule", icon=":material/tune:")
+    navigation.link("design", "Design a schedule")
 
 
 def _filtered_away(finding: st.delta_generator.DeltaGenerator, left: int, of: int) -> None:
     finding.warning(
-        f"The filters leave {fmt.plural(left, 'run')} of {of}; a comparison takes at least two. Loosen or clear them."
+        f"{left} of {of} runs pass the filters; a comparison needs at least {FEWEST}. Relax or clear the filters."
     )
-    st.button("Clear the filters", key=keys.CLEAR_FILTERS, icon=":material/filter_alt_off:", on_click=run_filters.clear)
+    run_filters.clear_button()
 
 
-def _told(finding: st.delta_generator.DeltaGenerator, found: Comparison, of: int, baseline: Record | None) -> None:
+def _comparison(
+    finding: st.delta_generator.DeltaGenerator, found: Comparison, of: int, baseline: Record | None
+) -> None:
     finding.markdown(f"### {panels.escape(panels.sentence(comparison_table.comparison_title(found)))}")
     if len(found.rows) < of:
-        finding.caption(f"The filters show {len(found.rows)} of {of} runs, here and in every chart.")
-    _unlike(finding, found)
+        finding.caption(f"Showing {len(found.rows)} of {of} runs in the table and all charts.")
+    _mismatches(finding, found)
     styles = palette.styles(shared_state.runs())
     metrics_table.show(found, styles)
     left, right = st.columns(2, gap="large")
@@ -95,48 +96,39 @@ def _told(finding: st.delta_generator.DeltaGenerator, found: Comparison, of: int
     with right:
         _strip(found)
     _slopes(found, styles)
-    _overlap(found)
+    _shared_errors(found)
     with st.container(key="controls-report"):
         generated_files.of_comparison([row.record for row in found.rows], baseline)
 
 
-def _unlike(where: st.delta_generator.DeltaGenerator, found: Comparison) -> None:
-    """What makes the runs differ beside the schedule: a warning where accuracy is concerned, a note where timing is."""
+def _mismatches(where: st.delta_generator.DeltaGenerator, found: Comparison) -> None:
+    """Settings other than the schedule that differ: a warning if they affect accuracy, a note if latency."""
     for concerns, show, icon in (
         ("accuracy", where.warning, ":material/balance:"),
         ("latency", where.info, ":material/timer:"),
     ):
-        told = [each.words for each in found.unlike if each.concerns == concerns]
-        if told:
-            lead = f"Not like for like, so {concerns} may differ for that reason alone."
-            show("\n".join([lead, "", *(f"- {panels.escape(text[:MOST_TEXT])}." for text in told)]), icon=icon)
+        texts = [each.words for each in found.unlike if each.concerns == concerns]
+        if texts:
+            lead = f"The runs are not directly comparable: differences in {concerns} may have other causes."
+            show("\n".join([lead, "", *(f"- {panels.escape(text[:MOST_TEXT])}." for text in texts)]), icon=icon)
 
 
 def _tradeoff(records: Sequence[Record], styles: Mapping[str, palette.Style]) -> None:
-    setting = UrlSetting(key=keys.METRIC, default=COSTS[0], read=one_of(*COSTS))
-    url_settings.restore([setting])
     with st.container(key="controls-metric"):
-        st.segmented_control(
-            "Accuracy against", COSTS, key=keys.METRIC, required=True, format_func=_METRIC_WORDS.__getitem__,
-            persist_state="session",
-        )  # fmt: skip
-    url_settings.follow([setting])
-    cost = st.session_state[keys.METRIC]
+        cost = controls.segment("Accuracy against", keys.METRIC, _COST_WORDS, COSTS[0])
     frame = tradeoff_scatter.tradeoff_data(records, cost, styles)
-    clicked = panels.show(
-        panels.Panel(
-            name=keys.TRADEOFF,
-            title=tradeoff_scatter.tradeoff_title(frame, cost),
-            chart=partial(tradeoff_scatter.tradeoff_chart, cost=cost),
-            frame=frame,
-            alt_text=tradeoff_scatter.tradeoff_alt(frame, cost),
-            table=frame.drop(columns=["colour", "marker"]),
-            variant=cost,
-            on_select="rerun",
-            depends="Markers as in the table; small dots: before fine-tuning. Dashed: the dense network; dotted: the "
-            "front that no other of these networks beats. Click a point to inspect its run.",
-        )
-    )
+    clicked = panels.Panel(
+        name=keys.TRADEOFF,
+        title=tradeoff_scatter.tradeoff_title(frame, cost),
+        chart=partial(tradeoff_scatter.tradeoff_chart, cost=cost),
+        frame=frame,
+        alt_text=tradeoff_scatter.tradeoff_alt(frame, cost),
+        table=frame.drop(columns=["colour", "marker"]),
+        variant=cost,
+        on_select="rerun",
+        depends="Markers as in the table; small dots: before fine-tuning. Dashed: dense network; dotted: Pareto "
+        "front of these runs. Click a point to inspect its run.",
+    ).show()
     run = picked(clicked, tradeoff_scatter.SELECTION)
     if run:
         navigation.go("inspect", {"run": run[0]})
@@ -144,59 +136,52 @@ def _tradeoff(records: Sequence[Record], styles: Mapping[str, palette.Style]) ->
 
 def _strip(found: Comparison) -> None:
     frame, ink = schedule_strips.strip_data(found), panels.ink()
-    if frame["differs"].any():
-        note = (
-            "Filters kept in each block; blocks where all agree are faint. Deeper: a larger share of the block stays."
-        )
-    else:
-        note = "Filters kept in each block. The runs differ in something else, see above."
-    panels.show(
-        panels.Panel(
-            name="strip",
-            title=schedule_strips.strip_title(frame),
-            chart=partial(schedule_strips.strip_chart, only_differing=False, ink=ink),
-            frame=frame,
-            alt_text=schedule_strips.strip_alt(frame),
-            variant=ink,
-            depends=note,
-        )
+    note = (
+        "Filters kept per block; faint where all runs agree. Darker: a larger share of the block."
+        if frame["differs"].any()
+        else "Filters kept per block. The runs differ in other settings, see above."
     )
+    panels.Panel(
+        name="strip",
+        title=schedule_strips.strip_title(frame),
+        chart=partial(schedule_strips.strip_chart, only_differing=False, ink=ink),
+        frame=frame,
+        alt_text=schedule_strips.strip_alt(frame),
+        variant=ink,
+        depends=note,
+    ).show()
 
 
 def _slopes(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
     frame = recall_slopes.slopes_data(found, styles)
     metrics_table.legend([row.record for row in found.rows], styles)
-    panels.show(
-        panels.Panel(
-            name="slopes",
-            title=recall_slopes.slopes_title(frame),
-            chart=partial(recall_slopes.slopes_chart, with_legend=False),
-            frame=frame,
-            alt_text=recall_slopes.slopes_alt(frame),
-            table=frame[frame["side"] == "run"].drop(columns=["side", "colour", "marker"]),
-            depends=f"In each class from {comparison_table.baseline_label(found)} (left end) to the run (marker). "
-            "Recall: share of a class's test images classified correctly; verdicts are Holm-corrected.",
-        )
-    )
+    panels.Panel(
+        name="slopes",
+        title=recall_slopes.slopes_title(frame),
+        chart=partial(recall_slopes.slopes_chart, with_legend=False),
+        frame=frame,
+        alt_text=recall_slopes.slopes_alt(frame),
+        table=frame[frame["side"] == "run"].drop(columns=["side", "colour", "marker"]),
+        depends=f"Recall per class of {comparison_table.baseline_label(found)} (left end) and of the run (marker): "
+        "share of the class's test images classified correctly. Verdicts are Holm-corrected.",
+    ).show()
 
 
-def _overlap(found: Comparison) -> None:
+def _shared_errors(found: Comparison) -> None:
     frame, ink = shared_error_matrix.overlap_data(found), panels.ink()
-    panels.show(
-        panels.Panel(
-            name="overlap",
-            title=shared_error_matrix.overlap_title(frame),
-            chart=partial(shared_error_matrix.overlap_chart, ink=ink),
-            frame=frame,
-            alt_text=shared_error_matrix.overlap_alt(frame),
-            variant=ink,
-            depends="Lost: right in the dense network that a run started from, wrong in the run, whatever the baseline "
-            "above is. On the diagonal all that a run loses; elsewhere what two lose alike.",
-        )
-    )
+    panels.Panel(
+        name="overlap",
+        title=shared_error_matrix.overlap_title(frame),
+        chart=partial(shared_error_matrix.overlap_chart, ink=ink),
+        frame=frame,
+        alt_text=shared_error_matrix.overlap_alt(frame),
+        variant=ink,
+        depends="Images that the dense network of a run classifies correctly and the run does not, whatever the "
+        "baseline above. Diagonal: all such images of a run; other cells: images that two runs share.",
+    ).show()
 
 
 def picked(state: object, selection: str) -> list[str]:
-    """The runs of a chart's selection."""
+    """Ids of the runs in a chart's selection."""
     chosen = (state or {}).get("selection", {}).get(selection) or []  # type: ignore[attr-defined]
     return [each["run"] for each in chosen if each.get("run")]

@@ -1,8 +1,7 @@
-"""The rows of the editor, a block each under a heading a stage: lock, slider, number field, bar.
+"""Rows of the schedule editor, one per block, under a heading per stage: lock, slider, number field, bar.
 
-Under the slider stand the block's sensitivity and the ticks, under the bar what one cluster fewer would do.
-
-A slider and its number field are two views of the same count.
+Below the slider: the block's sensitivity and ticks; below the bar: the cost of removing one filter. A slider and its
+number field show the same count.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from roboreg_core.ui.design import editing_session, predictions, slider_ticks
 _MOUNTS = "schedule-mounts"
 _DENSE_BLOCKS = block_parameters(PRESETS["dense"])
 _STAGE_SIZES = ("32 x 32", "16 x 16", "8 x 8")
-# Block and lock, slider, number field, bar; they stay side by side on a telephone.
+# Widths of lock, slider, number field, bar; side by side even on a telephone.
 _WIDTHS = (1.6, 4.8, 2.4, 2.0)
-# The figure goes below its bar where there is no room beside it.
+# On a narrow screen the figure wraps below its bar.
 _BAR = (
-    '<div role="img" aria-label="{share:.0f}% of its parameters stay" '
+    '<div role="img" aria-label="{share:.0f}% of its parameters kept" '
     'style="display:flex;flex-wrap:wrap;align-items:center;gap:0 .5em">'
     '<span style="flex:1 1 2.5em;height:6px;border-radius:3px;background:linear-gradient(to right, '
     '#1F7CB6 {share:.1f}%, color-mix(in srgb, currentColor 12%, transparent) {share:.1f}%)"></span>'
@@ -33,7 +32,7 @@ _BAR = (
 
 
 def rows() -> None:
-    """A row a block, grouped by stage."""
+    """One row per block, grouped by stage."""
     with st.container(key=keys.SCHEDULE_ROWS):
         for stage in range(1, len(STAGE_WIDTHS) + 1):
             st.fragment(_heading, key=keys.stage_part(stage))(stage)
@@ -43,39 +42,39 @@ def rows() -> None:
 
 
 def _heading(stage: int) -> None:
-    linked = stage in editing_session.sketch().linked
+    linked = stage in editing_session.current().linked
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         width, size = STAGE_WIDTHS[stage - 1], _STAGE_SIZES[stage - 1]
-        st.markdown(f"**Stage {stage}** :gray[· {width} filters a block, {size} pixels]", width="content")
+        st.markdown(f"**Stage {stage}** :gray[· {width} filters per block, {size} pixels]", width="content")
         st.button(
             "Linked" if linked else "Link",
-            key=keys.link(stage),
+            key=keys.of("link", stage),
             icon=":material/link:" if linked else ":material/link_off:",
             type="tertiary",
             on_click=_link,
             args=(stage,),
-            help="Its blocks move by the same count. Press to let them go."
+            help="The blocks of this stage change by the same count. Press to unlink."
             if linked
-            else "Let its three blocks move by the same count.",
+            else "Link: the blocks of this stage change by the same count.",
         )
 
 
 def _row(block: int) -> None:
     bound, count = BOUNDS[block - 1], editing_session.schedule().clusters[block - 1]
-    locked = block in editing_session.sketch().locked
+    locked = block in editing_session.current().locked
     share = block_parameters(editing_session.schedule())[block - 1] / _DENSE_BLOCKS[block - 1]
-    label = f"Clusters kept in block {block}, 1 to {bound}{', locked' if locked else ''}"
+    label = f"Filters kept in block {block}, 1 to {bound}{', locked' if locked else ''}"
     name, slide, field, bar = st.columns(_WIDTHS, gap="small", vertical_alignment="center", wrap=False)
     with name:
         _lock(block, locked)
     options: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _moved, "disabled": locked}
-    with slide.container(key=(one := keys.slider(block)), gap=None):
+    with slide.container(key=(one := keys.of("slider", block)), gap=None):
         key, value = _mounted(one, count)
         st.slider(label, 1, bound, value, key=key, args=(block, one, key), **options)
         st.html(
             f'<div style="margin:0 {slider_ticks.INSET}px">{predictions.strip(block)}{slider_ticks.strip(block)}</div>'
         )
-    with field.container(key=(one := keys.number(block))):
+    with field.container(key=(one := keys.of("number", block))):
         key, value = _mounted(one, count)
         st.number_input(label, 1, bound, value, key=key, args=(block, one, key), **options)
     bar.html(_BAR.format(share=100 * share) + predictions.one_fewer(block))
@@ -84,21 +83,22 @@ def _row(block: int) -> None:
 def _lock(block: int, locked: bool) -> None:
     st.button(
         f"Block {block}",
-        key=keys.lock(block),
+        key=keys.of("lock", block),
         icon=":material/lock:" if locked else ":material/lock_open_right:",
         type="tertiary",
         on_click=_toggle,
         args=(block,),
-        help=f"Unlock block {block}." if locked else f"Lock block {block}: nothing moves it then.",
+        help=f"Unlock block {block}." if locked else f"Lock block {block} against all changes.",
     )
 
 
 def _mounted(name: str, count: int) -> tuple[str, int]:
-    """Key and first value of a widget that shows `count`.
+    """Key and initial value of a widget that shows `count`.
 
-    A browser sends the values of all widgets with every change, so right after a slider moved its number field still
-    tells the old count. Were the field merely given the new value, that echo would pass for an edit and move the slider
-    back. So a widget that holds another count is replaced by one with a new key, and echoes of the old one are ignored.
+    A browser sends the values of all widgets with every change, so right after a slider moved, its number field still
+    sends the old count. If the field was only set to the new value, that echo would count as an edit and move the
+    slider back. A widget with another count is therefore replaced by one with a new key, and echoes of the old key are
+    ignored.
     """
     mounts: dict[str, tuple[int, int]] = st.session_state.setdefault(_MOUNTS, {})
     number, first = mounts.setdefault(name, (0, count))
@@ -112,15 +112,15 @@ def _key(name: str) -> str:
 
 
 def _moved(block: int, name: str, key: str) -> None:
-    """A slider or number field was set; an echo of one that was replaced meanwhile says nothing."""
+    """Callback of a slider or number field; ignores the echo of a replaced one."""
     count = st.session_state.get(key)
     if count is not None and key == _key(name):
-        editing_session.change(editing_session.sketch().move(block, int(count)))
+        editing_session.change(editing_session.current().move(block, int(count)))
 
 
 def _toggle(block: int) -> None:
-    editing_session.change(editing_session.sketch().toggle_lock(block))
+    editing_session.change(editing_session.current().toggle_lock(block))
 
 
 def _link(stage: int) -> None:
-    editing_session.change(editing_session.sketch().toggle_link(stage))
+    editing_session.change(editing_session.current().toggle_link(stage))

@@ -1,7 +1,6 @@
-"""The sketch on the Design page: it lives in the session with its history; the address `?s=` follows its schedule.
+"""Edited schedule of the Design page, kept in the session with its history; the address `?s=` follows it.
 
-An address that was opened sets the schedule exactly. Locks and links stay in the session: they are of the work, not of
-the schedule.
+An opened address sets the schedule, regardless of locks. Locks and links are kept in the session only.
 """
 
 from __future__ import annotations
@@ -19,91 +18,88 @@ _HISTORY, _PROBLEM, _STAYED = "sketch-history", "schedule-problem", "sketch-stay
 
 
 def open_address() -> None:
-    """Take the schedule from an address that was opened; junk leaves the default and a message."""
+    """Take the schedule from an opened address; an invalid one gives the default and a message."""
     text = url_settings.opened(ADDRESS)
-    if text is None:  # the page is drawn again, or come back to: nothing has changed, so a message stands
+    if text is None:  # a rerun, or a return to the page: keep the schedule and its message
         return url_settings.write(ADDRESS, str(schedule()))
     try:
         _open(Schedule.parse(text))
     except ScheduleError as error:
         _open(DEFAULT)
-        problem(f"The address holds no valid schedule: {error}. Showing {DEFAULT.label} instead.")
+        set_problem(f"The schedule in the address is invalid: {error}. Showing {DEFAULT.label} instead.")
 
 
 def history() -> EditHistory:
-    """The sketch with all that was done to it in this visit."""
+    """Edited schedule with the edits of this visit."""
     value: EditHistory = st.session_state.get(_HISTORY) or EditHistory(now=EditedSchedule(schedule=DEFAULT))
     return value
 
 
-def sketch() -> EditedSchedule:
-    """The sketch as it stands."""
+def current() -> EditedSchedule:
+    """Edited schedule with its locks and links."""
     return history().now
 
 
 def schedule() -> Schedule:
-    """The schedule as it stands."""
-    return sketch().schedule
+    """Current schedule."""
+    return current().schedule
 
 
-def problem(message: str) -> None:
-    """Keep what was wrong with an address or a file, for `problem_shown`."""
+def set_problem(message: str) -> None:
+    """Keep an error in an address or a file for `show_problem`."""
     st.session_state[_PROBLEM] = message
 
 
-def problem_shown() -> None:
-    """Say what was wrong with an address or a file, until the next change."""
-    message = st.session_state.get(_PROBLEM)
-    if message:
-        st.error(panels.escape(message), icon=":material/error:")
+def show_problem() -> None:
+    """Show an error in an address or a file, until the next change."""
+    panels.show_error(st.session_state.get(_PROBLEM, ""))
 
 
-def stayed_shown() -> None:
-    """Say once which locked blocks a schedule left as they were; callbacks may not show anything themselves."""
+def show_locked_note() -> None:
+    """Show once which locked blocks the last change did not apply to."""
     message = st.session_state.pop(_STAYED, None)
     if message:
         st.toast(message, icon=":material/lock:")
 
 
 def change(after: EditedSchedule) -> None:
-    """For callbacks: go on with another sketch, and draw again what shows it."""
+    """For callbacks: apply an edit and redraw the parts that show it."""
     _go(history().do(after))
 
 
 def undo() -> None:
-    """For callbacks: one step back."""
+    """For callbacks: undo the last edit."""
     _go(history().undo())
 
 
 def redo() -> None:
-    """For callbacks: one step forward again."""
+    """For callbacks: redo the last undone edit."""
     _go(history().redo())
 
 
 def take(value: Schedule) -> None:
-    """For callbacks: another schedule as a whole; locked blocks stay, and that is said."""
-    _note_what_stays(value)
-    change(sketch().take(value))
+    """For callbacks: replace the schedule except for its locked blocks."""
+    _note_locked(value)
+    change(current().take(value))
 
 
 def choose(value: Schedule) -> None:
-    """The same for what the workbench itself holds, like the list of saved schedules: all of it is drawn again."""
-    _note_what_stays(value)
-    _put(history().do(sketch().take(value)))
+    """As `take`, for widgets outside the parts, such as the list of saved schedules: redraws the whole workbench."""
+    _note_locked(value)
+    _put(history().do(current().take(value)))
     panels.redraw(keys.WORKBENCH_PART)
 
 
-def _note_what_stays(value: Schedule) -> None:
-    kept = sketch().kept_from(value)
+def _note_locked(value: Schedule) -> None:
+    kept = current().kept_from(value)
     if kept:
         blocks = named_blocks(kept)
-        stay = "is locked and stays as it is" if len(kept) == 1 else "are locked and stay as they are"
-        st.session_state[_STAYED] = f"{blocks[:1].upper()}{blocks[1:]} {stay}."
+        st.session_state[_STAYED] = f"Locked, so not changed: {blocks}."
 
 
 def _open(value: Schedule) -> None:
     if _HISTORY in st.session_state:
-        return _put(history().do(sketch().open(value)))
+        return _put(history().do(current().open(value)))
     return _put(EditHistory(now=EditedSchedule(schedule=value)))
 
 
@@ -114,14 +110,14 @@ def _put(value: EditHistory) -> None:
 
 
 def _go(after: EditHistory) -> None:
-    """Keep it, and draw again only what shows the difference; the page's other rows stay as they are."""
-    before, stale = sketch(), _PROBLEM in st.session_state
+    """Keep the history and redraw only the parts that differ."""
+    before, stale = current(), _PROBLEM in st.session_state
     _put(after)
     panels.redraw(*([keys.WORKBENCH_PART] if stale else _parts(before, after.now)))
 
 
 def _parts(before: EditedSchedule, after: EditedSchedule) -> list[str]:
-    """The fragments that differ, in the order in which they are watched for."""
+    """Fragments that differ, the most watched ones first."""
     moved = before.schedule != after.schedule
     rows = [keys.row_part(block) for block in changed_blocks(before, after)]
     stages = [keys.stage_part(n) for n in range(1, N_STAGES + 1) if n in before.linked ^ after.linked]

@@ -1,4 +1,4 @@
-"""Schedules as JSON files on the Design page: take one home, or bring one."""
+"""Import and export of a schedule as a JSON file."""
 
 from __future__ import annotations
 
@@ -8,25 +8,23 @@ import streamlit as st
 
 from roboreg_core.errors import ScheduleError
 from roboreg_core.schedules import schedule_file
-from roboreg_core.schedules.schedule import Schedule
+from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 from roboreg_core.ui import keys, panels
 from roboreg_core.ui.design import editing_session
 
 
 def panel() -> None:
-    """Take a schedule home as JSON, or bring one."""
+    """Download the current schedule, or upload one."""
     with st.popover("Import or export", icon=":material/swap_vert:"):
-        st.download_button(
+        panels.download(
             "Download this schedule (JSON)",
             json.dumps({"schedule": editing_session.schedule().to_json()}),
             "schedule.json",
+            keys.DOWNLOAD_SCHEDULE,
             "application/json",
-            key=keys.DOWNLOAD_SCHEDULE,
-            icon=":material/download:",
-            on_click="ignore",
         )
         st.file_uploader(
-            "Load a schedule (JSON): a list of nine counts, or an object with one under `schedule`",
+            f"Load a schedule (JSON): a list of {N_BLOCKS} counts, or an object with such a list under `schedule`",
             type="json",
             key=keys.UPLOAD_SCHEDULE,
             on_change=_uploaded,
@@ -34,16 +32,18 @@ def panel() -> None:
 
 
 def read_schedule(content: bytes) -> Schedule:
-    """A schedule from an uploaded file. Raises `ScheduleError` saying what is wrong with it."""
+    """Parse the content of an uploaded file. Raises `ScheduleError` if it is invalid."""
     value = schedule_file.read_json(content)
     if schedule_file.is_ours(value):
         drafts = schedule_file.read(content)
         if len(drafts) > 1:
-            raise ScheduleError(f"this file holds {len(drafts)} saved schedules, not one: import it under Schedules")
+            raise ScheduleError(f"this file contains {len(drafts)} saved schedules: import it on the Schedules page")
         return drafts[0].schedule
     if isinstance(value, dict):
         if "schedule" not in value:
-            raise ScheduleError(f"a schedule file must hold `schedule`, got {', '.join(list(value)[:5]) or 'nothing'}")
+            raise ScheduleError(
+                f"a schedule file must contain `schedule`, got {', '.join(list(value)[:5]) or 'nothing'}"
+            )
         value = value["schedule"]
     return Schedule.from_json(value)
 
@@ -55,4 +55,4 @@ def _uploaded() -> None:
     try:
         editing_session.choose(read_schedule(file.getvalue()))
     except ScheduleError as error:
-        editing_session.problem(f"{panels.sentence(error)} The schedule stays as it was.")
+        editing_session.set_problem(f"{panels.sentence(error)} The schedule was not changed.")

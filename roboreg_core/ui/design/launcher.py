@@ -1,4 +1,4 @@
-"""How to prune and fine-tune, how long it takes, and the one button that starts it."""
+"""Pruning and fine-tuning settings, their estimated time, and the button that starts a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import streamlit as st
 
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.runs.execute import task_for
-from roboreg_core.runs.spec import DEFAULT_EPOCHS, DEFAULT_PRESET, RunSpec, estimate_seconds, of_preset, spec_for
+from roboreg_core.runs.spec import DEFAULT_PRESET, RunSpec, estimate_seconds, of_preset, spec_for
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.ui import (
@@ -26,24 +26,23 @@ from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 from roboreg_core.wording import baseline_changes, fmt, job_progress
 
 METHOD_WORDS = {
-    "refit": "Keeps the filters that the block's output misses most, mixes the dropped ones into them, and solves the "
-    "weights by least squares so that every block answers as before. Recommended; takes a few seconds.",
-    "refit-plus": "The same with five rounds of mixing and solving in place of one: loses least, takes longer.",
-    "merge": "Clusters the filters with their batch norm, averages each cluster and adds up what reads it: exact where "
-    "the filters of a cluster are equal.",
-    "source": "The source project's arithmetic, for comparison: clusters raw weights and averages everything.",
-    "l1": "Drops the filters with the smallest weights, the commonest criterion; for comparison.",
-    "fpgm": "Drops the filters nearest to the geometric median of all, the most replaceable ones; for comparison.",
+    "refit": "Keeps the filters that the block's output depends on most and solves the remaining weights by least "
+    "squares, so that the block's output changes least. Recommended; takes a few seconds.",
+    "refit-plus": "As refit, with five rounds of selection and solving: loses least, takes longer.",
+    "merge": "Clusters the filters with their batch norm, averages each cluster and adds up the weights that read it: "
+    "exact where the filters of a cluster are equal.",
+    "source": "The original project's method, for comparison: clusters raw weights and averages everything.",
+    "l1": "Drops the filters with the smallest L1 norm, the most common criterion; for comparison.",
+    "fpgm": "Drops the filters nearest to the geometric median of all filters; for comparison.",
     "bn-scale": "Drops the filters with the smallest batch-norm scale; for comparison.",
-    "random": "Drops filters at random: what any method must beat.",
+    "random": "Drops random filters: the baseline for every method.",
 }
 PRESET_WORDS = {"quick": "Quick", "good": "Good", "full": "Full"}
 IMAGES_WORDS = {"bundled": "10,000 (bundled)", "full": "48,000 (all of CIFAR-10)"}
-LOOK_AGAIN_SECONDS = 1.0
+REFRESH_SECONDS = 1.0
 MAX_EPOCHS, MAX_SEED = 200, 2**31 - 1
 RATES, BATCHES = (0.0001, 1.0), (16, 1024)
-TUNE = ":material/tune:"
-# What a spec calls a setting, and the widget that holds it.
+# Field of a `RunSpec` -> widget.
 FIELDS = {
     "epochs": keys.EPOCHS,
     "seed": keys.SEED,
@@ -55,34 +54,25 @@ FIELDS = {
     "learning_rate": keys.LEARNING_RATE,
     "batch_size": keys.BATCH_SIZE,
 }
+_WIDE: dict[str, Any] = {"type": "primary", "width": "stretch"}
 
 
 @st.fragment(key=keys.LAUNCH_PART)
 def panel(schedule: Callable[[], Schedule]) -> None:
-    """Recipe and start, once torch and the dense network are loaded; until then it says so and looks again."""
-    if shared_state.machinery().loaded.is_set():
+    """Settings and start button, once the backend is loaded."""
+    if shared_state.backend().loaded.is_set():
         with panels.errors_shown():
             _panel(schedule())
     else:
-        _waiting()
-
-
-@st.fragment(run_every=0.5)
-def _waiting() -> None:
-    if shared_state.machinery().loaded.is_set():
-        st.rerun()
-    st.info(
-        "Loading the dense network and the job engine, a few seconds. The counts above are live already.",
-        icon="spinner",
-    )
+        panels.loading(note="The costs above are available already.")
 
 
 def _panel(schedule: Schedule) -> None:
     dense_choice.pick(_pruning_changed)
     dense = shared_state.baseline()
-    settings = _recipe()
+    settings = _settings_fields()
     if schedule.is_dense:
-        st.info("This schedule keeps every filter, so there is nothing to prune. Lower a block, or take a preset.")
+        st.info("This schedule keeps all filters: nothing to prune. Reduce a block or choose a preset.")
         return
     spec = spec_for(schedule, dense, settings.pop("training_set"), **settings)
     record = shared_state.store().get_record(spec.id)
@@ -90,14 +80,49 @@ def _panel(schedule: Schedule) -> None:
     if record is not None:
         _finished(record)
     elif job is not None:
-        _under_way(job.id)
+        _active(job.id)
     else:
         _start(spec)
 
 
-def _recipe() -> dict[str, Any]:
-    full = shared_state.machinery().full_images
-    settings = _settings("full" if full else "bundled")
+def images_setting(key: str) -> UrlSetting:
+    """Setting of a `training_images` field; the default is all images where they are on this machine."""
+    known = list(IMAGES_WORDS) if shared_state.backend().full_images else ["bundled"]
+    return UrlSetting(key=key, default=known[-1], read=one_of(*known))
+
+
+def method_field(key: str, **options: Any) -> None:
+    """Field for the pruning method; `options` as `st.selectbox`'s."""
+    tip = METHOD_WORDS[st.session_state[key]]
+    st.selectbox("Method", list(METHOD_WORDS), key=key, help=tip, persist_state="session", **options)
+
+
+def recalibrate_field(key: str, **options: Any) -> None:
+    """Switch for batch-norm recalibration; `options` as `st.toggle`'s."""
+    tip = (
+        f"Re-estimates the batch-norm statistics on {DEFAULT_CALIBRATION:,} training images right after pruning, "
+        "without labels. Recovers much of the accuracy that merging and dropping lose; refit does not need it."
+    )
+    st.toggle("Recalibrate batch norm", key=key, help=tip, persist_state="session", **options)
+
+
+def training_images(key: str, on_change: Callable[[], None] | None = None) -> None:
+    """Field for the training images."""
+    full = shared_state.backend().full_images
+    st.segmented_control(
+        "Training images",
+        list(IMAGES_WORDS) if full else ["bundled"],
+        required=True,
+        format_func=IMAGES_WORDS.__getitem__,
+        key=key,
+        on_change=on_change,
+        persist_state="session",
+        help=None if full else f"{IMAGES_WORDS['full']} can be downloaded under Dense networks.",
+    )
+
+
+def _settings_fields() -> dict[str, Any]:
+    settings = _url_settings()
     url_settings.restore(settings)
     st.segmented_control(
         "Fine-tuning",
@@ -108,17 +133,18 @@ def _recipe() -> dict[str, Any]:
         persist_state="session",
         on_change=_take_preset,
         help="Sets epochs and learning rate. Quick: about a minute on two CPU cores with the bundled images. Good: "
-        "about half an hour with all of them. Full: 120 epochs, for a GPU or a night.",
+        "about half an hour with all images. "
+        f"Full: {of_preset('full')['epochs']} epochs, for a GPU or overnight.",
     )
     left, right = st.columns(2, vertical_alignment="top")
     left.number_input(
-        "Epochs of fine-tuning",
+        "Fine-tuning epochs",
         0,
         MAX_EPOCHS,
         key=keys.EPOCHS,
         on_change=_tuning_changed,
         persist_state="session",
-        help="Passes over the training images after pruning. 0 prunes only, which takes seconds.",
+        help="Passes over the training images after pruning. 0: pruning only, in seconds.",
     )
     right.number_input(
         "Seed",
@@ -127,36 +153,28 @@ def _recipe() -> dict[str, Any]:
         key=keys.SEED,
         on_change=_pruning_changed,
         persist_state="session",
-        help="Of clustering, calibration images and fine-tuning. The same seed gives the same run.",
+        help="Seed of clustering, calibration images and fine-tuning. The same seed gives the same run.",
     )
-    st.segmented_control(
-        "Training images",
-        ["bundled", "full"] if full else ["bundled"],
-        required=True,
-        format_func=IMAGES_WORDS.__getitem__,
-        key=keys.IMAGES,
-        on_change=_pruning_changed,
-        persist_state="session",
-        help=None if full else "All 48,000 can be fetched on the Train page.",
-    )
-    with st.expander(f"Method ({st.session_state[keys.METHOD]}) and advanced settings", key="advanced", icon=TUNE):
+    training_images(keys.IMAGES, _pruning_changed)
+    title = f"Method ({st.session_state[keys.METHOD]}) and advanced settings"
+    with st.expander(title, key="advanced", icon=":material/tune:"):
         _advanced()
     url_settings.follow(settings)
     return settings_chosen()
 
 
 def is_set() -> bool:
-    """Whether `panel` was drawn in this visit, so that settings are chosen."""
+    """Return True once `panel` has been drawn in this visit, so that settings exist."""
     return all(key in st.session_state for key in FIELDS.values())
 
 
 def settings_chosen() -> dict[str, Any]:
-    """All settings chosen on the page, as `RunSpec` names them; known behind `panel`."""
+    """All settings chosen on the page, named as in `RunSpec`; call after `panel`."""
     return {name: st.session_state[key] for name, key in FIELDS.items()}
 
 
 def pruning() -> dict[str, Any]:
-    """The settings chosen on the page that determine a pruning, as `RunSpec` names them; known behind `panel`."""
+    """Settings chosen on the page that affect pruning, named as in `RunSpec`; call after `panel`."""
     return {name: st.session_state[FIELDS[name]] for name in ("training_set", "method", "recalibrate", "seed")}
 
 
@@ -186,21 +204,12 @@ def _advanced() -> None:
         format_func=lambda name: f"{name} (recommended)" if name == DEFAULT_METHOD else name,
         captions=list(METHOD_WORDS.values()),
     )
+    recalibrate_field(keys.RECALIBRATE, on_change=_pruning_changed)
     st.toggle(
-        "Recalibrate batch norm",
-        key=keys.RECALIBRATE,
-        on_change=_pruning_changed,
-        persist_state="session",
-        help=f"Estimates batch norm's statistics anew on {DEFAULT_CALIBRATION:,} training images right after pruning; "
-        "no labels are used. "
-        "Repairs much of what the merging and dropping methods break; refit needs none.",
-    )
-    st.toggle(
-        "Learn from the dense network",
+        "Knowledge distillation",
         key=keys.DISTIL,
         persist_state="session",
-        help="Fine-tuning then follows the dense network's answers (distillation) and not the labels alone, which wins "
-        "back more.",
+        help="Fine-tuning on the dense network's predictions as well as the labels; recovers more accuracy.",
     )
     left, right = st.columns(2)
     left.number_input(
@@ -209,61 +218,54 @@ def _advanced() -> None:
     right.number_input("Batch size", *BATCHES, step=16, key=keys.BATCH_SIZE, persist_state="session")
 
 
-def _settings(images: str) -> tuple[UrlSetting, ...]:
-    known = ("bundled", "full") if images == "full" else ("bundled",)
+def _url_settings() -> tuple[UrlSetting, ...]:
+    preset = of_preset(DEFAULT_PRESET)
     return (
-        UrlSetting(key=keys.EPOCHS, default=DEFAULT_EPOCHS, read=within(0, MAX_EPOCHS)),
+        UrlSetting(key=keys.EPOCHS, default=preset["epochs"], read=within(0, MAX_EPOCHS)),
         UrlSetting(key=keys.SEED, default=0, read=within(0, MAX_SEED)),
-        UrlSetting(key=keys.IMAGES, default=images, read=one_of(*known)),
+        images_setting(keys.IMAGES),
         UrlSetting(key=keys.METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
         UrlSetting(key=keys.RECALIBRATE, default=False, read=url_settings.flag),
         UrlSetting(key=keys.TUNE_PRESET, default=DEFAULT_PRESET, read=one_of(*PRESET_WORDS)),
         UrlSetting(key=keys.DISTIL, default=True, read=url_settings.flag),
-        UrlSetting(key=keys.LEARNING_RATE, default=0.01, read=within(*RATES, float)),
-        UrlSetting(key=keys.BATCH_SIZE, default=128, read=within(*BATCHES)),
+        UrlSetting(key=keys.LEARNING_RATE, default=preset["learning_rate"], read=within(*RATES, float)),
+        UrlSetting(key=keys.BATCH_SIZE, default=preset["batch_size"], read=within(*BATCHES)),
     )
 
 
 def _start(spec: RunSpec) -> None:
     seconds = estimate_seconds(spec, shared_state.runs())
-    ahead = [job for job in shared_state.jobs() if not job.status.is_ended and job.lane == "device"]
-    wait = f", after {job_progress.counted(ahead)} under way" if ahead else ""
     label = "Prune and fine-tune" if spec.epochs else "Prune"
-    look = {"type": "primary", "width": "stretch"}
-    panels.action(label, keys.START, "play_arrow", lambda: submit(spec), keys.START, **look)
-    st.caption(f"Takes about {fmt.duration(seconds)}{wait}. Moving a slider starts nothing.")
-    panels.kept_error(keys.START)
+    panels.action(label, keys.START, "play_arrow", lambda: submit(spec), keys.START, **_WIDE)
+    ahead = [job for job in shared_state.jobs() if not job.status.is_ended and job.lane == "device"]
+    wait = f", after {job_progress.counted(ahead)} in the queue" if ahead else ""
+    st.caption(f"Takes about {fmt.duration(seconds)}{wait}. Moving a slider does not start a run.")
+    panels.kept_messages(keys.START)
 
 
 def submit(spec: RunSpec) -> None:
     """Queue a run."""
-    shared_state.machinery().engine().submit(
+    shared_state.backend().engine().submit(
         task_for(spec, shared_state.network(spec.dense_sha256), shared_state.store())
     )
 
 
 def _finished(record: Record) -> None:
     change = baseline_changes.accuracy(run_metrics_cache.summary_of(record))
-    whose = "It ships with the project" if record.recorded else "You have run it"
+    whose = "an example run" if record.recorded else "one of your runs"
     st.success(
-        f"This very run is finished: {fmt.percent(change.value)} accuracy, "
-        f"{fmt.signed_points(change.difference)} to dense ({change.verdict}). {whose}.",
+        f"This run already exists ({whose}): accuracy {fmt.percent(change.value)}, "
+        f"{fmt.signed_points(change.difference)} from the dense network ({panels.verdict_words(change)}).",
         icon=":material/check_circle:",
     )
-    if st.button(
-        "Open the finished run", key=keys.OPEN_RUN, type="primary", icon=":material/query_stats:", width="stretch"
-    ):
-        navigation.go("inspect", {"run": record.id})
+    navigation.button("Open the run", keys.OPEN_RUN, "inspect", {"run": record.id}, **_WIDE)
 
 
-@st.fragment(run_every=LOOK_AGAIN_SECONDS)
-def _under_way(job_id: str) -> None:
+@st.fragment(run_every=REFRESH_SECONDS)
+def _active(job_id: str) -> None:
     job = shared_state.store().get_job(job_id)
     if job is None or job.status.is_ended:
         st.rerun()
     job_cards.progress_bar(job)
-    if st.button(
-        "Show progress", key=keys.SHOW_PROGRESS, type="primary", icon=":material/monitoring:", width="stretch"
-    ):
-        navigation.go("jobs")
-    st.caption("You may go on designing, or close the page: the run goes on.")
+    navigation.button("Show progress", keys.SHOW_PROGRESS, "jobs", **_WIDE)
+    st.caption("The run continues while you keep designing or close the page.")

@@ -1,4 +1,4 @@
-"""The live figures of a schedule: parameters, MACs and size against the dense network, and the predicted accuracy."""
+"""Live figures of a schedule: parameters, MACs and size against the dense network, and predicted accuracy."""
 
 from __future__ import annotations
 
@@ -15,26 +15,20 @@ from roboreg_core.wording import fmt, run_facts
 
 @st.fragment(key=keys.COUNTS_PART)
 def live(schedule: Callable[[], Schedule]) -> None:
-    """Four tiles: three counted in closed form, without building a network, and one predicted."""
+    """Four tiles: three exact costs and the predicted accuracy."""
     now = cost(schedule())
-    flops = f"Multiply-accumulates, counted at 32 x 32; twice as many FLOPs: {fmt.millions(now.flops)}."
+    flops = f"Multiply-accumulates at 32 x 32 pixels; {fmt.millions(now.flops)} FLOPs."
     counted = (
-        ("Parameters", now.parameters, DENSE_COST.parameters, fmt.count, ""),
-        ("MACs an image", now.macs, DENSE_COST.macs, fmt.millions, flops),
-        (
-            "Size on disk",
-            now.size_bytes,
-            DENSE_COST.size_bytes,
-            fmt.kilobytes,
-            "Tensors in float32, without header.",
-        ),
+        ("Parameters", now.parameters, DENSE_COST.parameters, fmt.count, "", "fewer"),
+        ("MACs per image", now.macs, DENSE_COST.macs, fmt.millions, flops, "fewer"),
+        ("Size on disk", now.size_bytes, DENSE_COST.size_bytes, fmt.kilobytes, "float32, without header.", "less"),
     )
     with st.container(key=keys.COUNTS):
         columns = [*st.columns(2), *st.columns(2)]
-        for column, (label, value, dense, shown, note) in zip(columns, counted, strict=False):
+        for column, (label, value, dense, shown, note, less) in zip(columns, counted, strict=False):
             with column:
-                panels.cost_tile(label, run_facts.counted(value, dense), shown, note=note)
+                panels.cost_tile(label, run_facts.counted(value, dense), shown, note, less=less)
         with columns[-1], panels.errors_shown():
             predictions.tile(schedule())
-        exact = "Exact counts of the network with its filters removed, not of masked zeros."
+        exact = "Exact counts of the network with its filters removed, not masked."
         st.caption(f"{exact} {predictions.sentences(schedule())}".strip())

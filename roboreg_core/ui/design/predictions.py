@@ -1,4 +1,4 @@
-"""What is foretold on Design: the predicted accuracy, each block's sensitivity, and what one cluster fewer would do."""
+"""Predictions on the Design page: accuracy, sensitivity per block, and the cost of removing one filter."""
 
 from __future__ import annotations
 
@@ -22,70 +22,70 @@ if TYPE_CHECKING:
     from roboreg_core.prediction.accuracy_predictor import PredictedAccuracies
     from roboreg_core.ui.predictor_cache import ScoredForecast
 
-PREDICTED = "Predicted, pruned"
+TITLE = "Predicted accuracy"
 _CELL = "padding:.15rem .6rem .15rem 0;text-align:right;font-variant-numeric:tabular-nums"
 _HEAD = f"{_CELL};font-weight:600;border-bottom:1px solid color-mix(in srgb, currentColor 30%, transparent)"
 
 
-def now() -> ScoredForecast | None:
-    """What is known under the settings chosen on the page; None until torch, the launcher and the learner are there."""
-    if not shared_state.machinery().loaded.is_set() or not launcher.is_set():
+def current() -> ScoredForecast | None:
+    """Forecast under the settings chosen on the page; None while the backend, the settings or the fit are missing."""
+    if not shared_state.backend().loaded.is_set() or not launcher.is_set():
         return None
     try:
         dense = shared_state.baseline()
     except RoboRegError:
-        return None  # the launcher says why
-    return predictor_cache.learner().outlook(
+        return None  # the launcher shows the error
+    return predictor_cache.shared().get(
         PredictionSettings.of(spec_for(editing_session.DEFAULT, dense, **launcher.settings_chosen()))
     )
 
 
 def tile(schedule: Schedule) -> None:
-    """The predicted accuracy right after pruning with its interval; what it rests on is in its help."""
-    known = now()
-    if known is None:
-        _nothing("not known yet", "Learnt from measured schedules, once scikit-learn is loaded.")
+    """Predicted accuracy right after pruning, with its interval; the tooltip describes the predictor."""
+    found = current()
+    if found is None:
+        _empty_tile("not available yet", "Fitted to measured schedules, once scikit-learn is loaded.")
         if launcher.is_set():
-            st.fragment(_awaited, run_every=predictor_cache.LOOK_AGAIN_SECONDS)()
+            st.fragment(_wait, run_every=predictor_cache.POLL_SECONDS)()
         return
-    predictor = known.forecast.predictor
+    predictor = found.forecast.predictor
     if predictor is None:
-        _nothing("too little measured", f"{panels.sentence(known.forecast.missing)} Sweeps are on Explore.")
+        _empty_tile("too few measurements", f"{panels.sentence(found.forecast.missing)} Run a sweep on Explore.")
         return
-    found = predictor.predict([schedule])
-    reason = found.reasons[0]
+    predicted = predictor.predict([schedule])
+    reason = predicted.reasons[0]
     panels.tile(
-        PREDICTED,
-        fmt.percent(found.mean[0]),
-        _range(found),
+        TITLE,
+        fmt.percent(predicted.mean[0]),
+        _range(predicted),
         "loss" if reason else "no change",
-        delta_description="a guess" if reason else f"{fmt.percent(LEVEL, 0)} interval",
-        help=_rests_on(known),
+        delta_description="extrapolated" if reason else f"{fmt.percent(LEVEL, 0)} interval",
+        help=_predictor_words(found),
     )
 
 
 def sentences(schedule: Schedule) -> str:
-    """Why the prediction is a guess, where it is one, and what fine-tuning as it is chosen would make of it."""
-    known = now()
-    predictor = known.forecast.predictor if known else None
+    """Reason for an extrapolated prediction, and the accuracy predicted after the chosen fine-tuning."""
+    found = current()
+    predictor = found.forecast.predictor if found else None
     if predictor is None:
         return ""
     reason = predictor.predict([schedule]).reasons[0]
-    told = [f"The prediction is a guess: {reason}."] if reason else []
+    parts = [f"The prediction is an extrapolation: {reason}."] if reason else []
     tuned = predictor.predict_tuned([schedule]) if st.session_state[keys.EPOCHS] else None
     if tuned is not None:
         after = tuned.reasons[0]
-        guess = f", a guess: {after}" if after and after != reason else ""
-        told.append(f"Predicted after this fine-tuning: {fmt.percent(tuned.mean[0])} ({_range(tuned)}){guess}.")
-    return " ".join(told)
+        note = f", an extrapolation: {after}" if after and after != reason else ""
+        parts.append(f"Predicted after this fine-tuning: {fmt.percent(tuned.mean[0])} ({_range(tuned)}){note}.")
+    return " ".join(parts)
 
 
 def strip(block: int) -> str:
-    """The block's sensitivity as HTML under its slider; as high while it is awaited, empty where nobody measured it."""
-    known = now()
-    if known is None:
+    """Sensitivity of a block, 1..9, as HTML; a blank of the same height while loading, empty if not measured."""
+    found = current()
+    if found is None:
         return f'<div style="height:{sensitivity_sparkline.HEIGHT}px"></div>'
-    curves = known.forecast.curves
+    curves = found.forecast.curves
     if curves is None:
         return ""
     return sensitivity_sparkline.sparkline(
@@ -94,8 +94,8 @@ def strip(block: int) -> str:
 
 
 def one_fewer(block: int) -> str:
-    """What one cluster fewer in the block saves and costs, as HTML; empty where nothing is known of it."""
-    row = next((each for each in _exchange() if each.block == block), None)
+    """MACs saved and accuracy lost by removing one filter of a block, 1..9, as HTML; empty if unknown."""
+    row = next((each for each in _removal_costs() if each.block == block), None)
     if row is None or row.at_one:
         return ""
     saved = f"{fmt.signed(-row.macs / 1e6, 2)}{fmt.NBSP}M"
@@ -104,39 +104,39 @@ def one_fewer(block: int) -> str:
 
 
 def legend() -> str:
-    """What the strips, ticks and bars of the rows say."""
-    ticks = "Ticks: presets (grey) and saved schedules (orange). Bars: share of the block's parameters that stay"
-    if not _exchange():
+    """Legend of the curves, ticks and bars of the rows."""
+    ticks = "Ticks: presets (gray) and saved schedules (orange). Bars: share of the block's parameters kept"
+    if not _removal_costs():
         return f"{ticks}."
     return (
-        f"Curves: validation accuracy with this block alone pruned, the dense network's dashed. {ticks}; below them, "
-        "what one cluster fewer changes in MACs and in points of accuracy."
+        f"Curves: validation accuracy with only this block pruned; dashed: dense network. {ticks}; below them, change "
+        "in MACs and accuracy (percentage points) when one more filter is removed."
     )
 
 
 @st.fragment(key=keys.EXCHANGE_PART)
-def exchanged() -> None:
-    """What one cluster fewer in each block saves and costs, the cheapest saving first."""
-    rows = _exchange()
+def removal_table() -> None:
+    """Table of the cost of removing one filter per block, least costly first."""
+    rows = _removal_costs()
     if not rows:
         return
-    st.subheader("One cluster fewer")
+    st.subheader("Cost of removing one filter")
     st.markdown(panels.escape(f"{sensitivity_curves.exchange_title(sensitivity_curves.exchange_data(rows))}."))
     st.html(_table(rows))
     st.caption(
-        "By each block's curve on the validation images, all other blocks dense. Where others are cut as well, "
-        "a cluster costs more; the order is a good guide."
+        "From each block's sensitivity curve on the validation images, with all other blocks dense. If other blocks "
+        "are pruned too, a filter costs more; the order is a good guide."
     )
 
 
-def _exchange() -> list[RemovalCost]:
-    known = now()
-    curves = known.forecast.curves if known else None
+def _removal_costs() -> list[RemovalCost]:
+    found = current()
+    curves = found.forecast.curves if found else None
     return exchange(curves, editing_session.schedule()) if curves else []
 
 
 def _table(rows: list[RemovalCost]) -> str:
-    heads = ("block", "keeps", "saves, MACs", "costs, points", "for 1 M MACs")
+    heads = ("block", "filters kept", "MACs saved", "accuracy lost, pp", "pp per million MACs")
     head = "".join(f'<th scope="col" style="{_HEAD}">{each}</th>' for each in heads)
     body = "".join(
         "<tr>" + "".join(f'<td style="{_CELL}">{each}</td>' for each in _cells(row)) + "</tr>" for row in rows
@@ -146,38 +146,37 @@ def _table(rows: list[RemovalCost]) -> str:
 
 def _cells(row: RemovalCost) -> tuple[str, ...]:
     if row.at_one:
-        return (str(row.block), "1", "none can go", "", "")
+        return (str(row.block), "1", "none left to remove", "", "")
     cost = (f"{100 * row.loss:.2f}", f"{100 * row.loss_per_million_macs:.2f}") if row.known else ("not measured", "")
     return (str(row.block), str(row.count), fmt.count(row.macs), *cost)
 
 
-def _awaited() -> None:
-    """Draw the page once more as soon as something is known; until then there is nothing to see."""
-    if now() is not None:
+def _wait() -> None:
+    if current() is not None:
         st.rerun()
 
 
-def _nothing(why: str, note: str) -> None:
-    panels.tile(PREDICTED, "…", why, "no change", help=panels.escape(note))
+def _empty_tile(why: str, note: str) -> None:
+    panels.tile(TITLE, "…", why, "no change", help=panels.escape(note))
 
 
-def _range(found: PredictedAccuracies) -> str:
-    return f"{100 * found.low[0]:.1f} to {100 * found.high[0]:.1f}"
+def _range(predicted: PredictedAccuracies) -> str:
+    return f"{100 * predicted.low[0]:.1f} to {100 * predicted.high[0]:.1f}"
 
 
-def _rests_on(known: ScoredForecast) -> str:
-    predictor, score = known.forecast.predictor, known.score
-    learnt = f"Validation accuracy right after pruning, learnt from {len(predictor.schedules) if predictor else 0:,} "
-    right = (
-        f" {score.n:,} predictions made without their own measurement were off by "
-        f"{100 * score.mean_error:.1f} percentage points on average; {fmt.percent(score.held, 0)} of the intervals "
-        f"contained the measured value."
+def _predictor_words(found: ScoredForecast) -> str:
+    predictor, score = found.forecast.predictor, found.score
+    errors = (
+        f" Mean absolute error of {score.n:,} predictions made without their own measurement: "
+        f"{100 * score.mean_error:.1f} percentage points; {fmt.percent(score.held, 0)} of the intervals contained the "
+        "measured value."
         if score
         else ""
     )
-    sets = {point.training_set for point in known.forecast.points}
-    images = " and ".join(launcher.IMAGES_WORDS[name] for name in launcher.IMAGES_WORDS if name in sets)
+    sets = {point.training_set for point in found.forecast.points}
+    images = " and ".join(words for name, words in launcher.IMAGES_WORDS.items() if name in sets)
     return (
-        f"{learnt}schedules that were measured with this method and {images} training images.{right} No image is "
-        "looked at; the preview does that."
+        "Validation accuracy right after pruning, before fine-tuning, predicted without evaluating the network. "
+        f"Fitted to {len(predictor.schedules) if predictor else 0:,} schedules measured with this method and {images} "
+        f"training images.{errors}"
     )

@@ -1,7 +1,6 @@
-"""The preview: pruned accuracy of the schedule on the sliders, not yet tuned, shown as soon as it is measured.
+"""Preview: accuracy of the current schedule right after pruning, measured by the engine's light worker.
 
-The engine's light worker measures it; a change asks anew and supersedes what was asked before. While an answer is
-awaited a fragment looks for it, and only then.
+A change sends a new request, which supersedes the previous one. A fragment polls only while a request is pending.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import streamlit as st
 from roboreg_core.errors import RoboRegError
 from roboreg_core.runs.preview import Preview, PreviewSpec, preview_request
 from roboreg_core.runs.spec import spec_for
-from roboreg_core.schedules.schedule import Schedule
+from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 from roboreg_core.ui import keys, panels, shared_state
 from roboreg_core.ui.design import launcher
 from roboreg_core.wording import fmt, run_facts
@@ -24,125 +23,126 @@ from roboreg_core.wording import fmt, run_facts
 if TYPE_CHECKING:
     from roboreg_core.jobs.request_queue import PendingRequest
 
-# How often an answer is looked for: every look draws the page in the browser, which a slow machine's cores feel.
-LOOK_AGAIN_SHARE, LOOK_AGAIN_SECONDS, UNKNOWN_SECONDS = 0.3, (0.2, 1.0), 0.5
-# A worker that has measured before says what it does sooner.
+TITLE = "Measured accuracy (before fine-tuning)"
+# Poll interval: a share of the last preview's duration, within bounds. Every poll redraws the page in the browser.
+POLL_SHARE, POLL_BOUNDS, FIRST_POLL_SECONDS = 0.3, (0.2, 1.0), 0.5
+# After this time without progress, the worker is taken to load the method's data.
 STARTING_SECONDS = 3.0
 _CHANNEL, _ASKED, _SHOWN = "preview-channel", "preview-asked", "preview-shown"
-_DOING = {"prune": "pruning block {block} of 9", "evaluate": "evaluating"}
+_STAGES = {"prune": f"pruning block {{block}} of {N_BLOCKS}", "evaluate": "evaluating"}
 
 
 @st.fragment(key=keys.PREVIEW_PART)
 def panel(schedule: Callable[[], Schedule]) -> None:
-    """The figure for `schedule()` and the method chosen on the page; place it behind the launcher, which knows that."""
-    if not shared_state.machinery().loaded.is_set():
-        _figure(None, old=True)
+    """Accuracy of `schedule()` with the chosen pruning settings; draw it after the launcher."""
+    if not shared_state.backend().loaded.is_set():
+        _tile(None, old=True)
         _note("Starts once the dense network and the job engine are loaded.")
         return
     try:
         dense = shared_state.baseline()
     except RoboRegError:
-        return  # the launcher says why
+        return  # the launcher shows the error
     with panels.errors_shown():
         _panel(PreviewSpec.of(spec_for(schedule(), dense, **launcher.pruning())))
 
 
 def _panel(spec: PreviewSpec) -> None:
-    known = shared_state.previews().get(spec)
-    if known is not None:
+    preview = shared_state.previews().get(spec)
+    if preview is not None:
         before = st.session_state.pop(_ASKED, None)
         if before is not None and not before[1].is_ended:
-            shared_state.machinery().engine().withdraw(_channel())
-        _show(spec, known)
+            shared_state.backend().engine().withdraw(_channel())
+        _show(spec, preview)
         return
-    asked = _asked(spec)
-    if asked.is_ended and asked.error:
-        _failed(asked)
+    request = _request(spec)
+    if request.is_ended and request.error:
+        _failed(request)
     else:
-        st.fragment(_awaited, run_every=look_again_seconds(st.session_state.get(_SHOWN)))(spec, asked)
+        st.fragment(_poll, run_every=poll_seconds(st.session_state.get(_SHOWN)))(spec, request)
 
 
-def look_again_seconds(before: Preview | None) -> float:
-    """After what time to look for an answer again: three tenths of what the one before took, within bounds."""
+def poll_seconds(before: Preview | None) -> float:
+    """Seconds between polls for a preview, from the duration of the previous one."""
     if before is None:
-        return UNKNOWN_SECONDS
-    least, most = LOOK_AGAIN_SECONDS
-    return min(max(LOOK_AGAIN_SHARE * before.seconds, least), most)
+        return FIRST_POLL_SECONDS
+    least, most = POLL_BOUNDS
+    return min(max(POLL_SHARE * before.seconds, least), most)
 
 
-def _asked(spec: PreviewSpec) -> PendingRequest:
-    """The open question for `spec`; what was asked for another is superseded."""
+def _request(spec: PreviewSpec) -> PendingRequest:
+    """Pending request for `spec`; supersedes one for another spec."""
     before = st.session_state.get(_ASKED)
     if before is None or before[0] != spec:
-        question = preview_request(spec, shared_state.network(spec.dense_sha256), _channel())
-        asked = shared_state.machinery().engine().ask(question)
-        st.session_state[_ASKED] = before = (spec, asked)
+        request = preview_request(spec, shared_state.network(spec.dense_sha256), _channel())
+        pending = shared_state.backend().engine().ask(request)
+        st.session_state[_ASKED] = before = (spec, pending)
     found: PendingRequest = before[1]
     return found
 
 
 def _channel() -> str:
-    """This visit's own: two visitors do not supersede each other."""
+    """Channel of this visit: requests of two visitors do not supersede each other."""
     channel: str = st.session_state.setdefault(_CHANNEL, uuid.uuid4().hex)
     return channel
 
 
-def _awaited(spec: PreviewSpec, asked: PendingRequest) -> None:
-    """The figure before, greyed, until the new one is there; then that, and no more looking."""
-    if asked.is_ended:
-        if not asked.error:
-            shared_state.previews()[spec] = preview = Preview(**asked.result)
+def _poll(spec: PreviewSpec, request: PendingRequest) -> None:
+    """Show the previous figure greyed until the new one is measured."""
+    if request.is_ended:
+        if not request.error:
+            shared_state.previews()[spec] = preview = Preview(**request.result)
             _show(spec, preview)
         st.rerun()
-    _figure(st.session_state.get(_SHOWN), old=True)
-    _note(_doing(asked))
+    _tile(st.session_state.get(_SHOWN), old=True)
+    _note(_progress(request))
 
 
-def _doing(asked: PendingRequest) -> str:
-    stage = asked.progress.get("stage")
-    if stage in _DOING:
-        return f"Measuring: {_DOING[stage].format(**asked.progress)}."
-    if _SHOWN in st.session_state and time.monotonic() - asked.since < STARTING_SECONDS:
+def _progress(request: PendingRequest) -> str:
+    stage = request.progress.get("stage")
+    if stage in _STAGES:
+        return f"Measuring: {_STAGES[stage].format(**request.progress)}."
+    if _SHOWN in st.session_state and time.monotonic() - request.since < STARTING_SECONDS:
         return "Measuring."
-    return "Preparing: the first preview of a method takes some seconds more."
+    return "Preparing: the first preview of a method takes a few seconds more."
 
 
 def _show(spec: PreviewSpec, preview: Preview) -> None:
     st.session_state[_SHOWN] = preview
-    _figure(preview, old=False)
+    _tile(preview, old=False)
     _note(panels.escape(run_facts.preview_depends_on(spec, preview)))
 
 
 def _note(text: str) -> None:
-    """Below the figure, as high as two lines whatever it says, so that what is below does not jump."""
+    """Caption of constant height, so that the page below does not jump."""
     with st.container(key=keys.PREVIEW_NOTE):
         st.caption(text)
 
 
-def _figure(preview: Preview | None, *, old: bool) -> None:
+def _tile(preview: Preview | None, *, old: bool) -> None:
     with st.container(key=keys.PREVIEW_OLD if old else keys.PREVIEW):
         if preview is None:
-            panels.tile("Pruned, not tuned", "…", "not measured yet", "no change")
+            panels.tile(TITLE, "…", "not measured yet", "no change")
             return
         change = run_facts.preview_change(preview)
         panels.tile(
-            "Pruned, not tuned",
+            TITLE,
             run_facts.preview_words(preview),
             fmt.signed_points(change.difference),
             change.verdict,
-            delta_description=f"{change.verdict}; dense {fmt.percent(change.dense)}",
-            help=f"Accuracy on the {preview.images:,} validation images right after pruning, before any fine-tuning, "
-            f"computed in {preview.precision}: a quick look. ± is the 95 % interval of a sample of that size (Wilson), "
-            f"its larger side. {panels.NOISE_HELP} Margin here: ±{change.margin * 100:.1f} points.",
+            delta_description=f"{panels.verdict_words(change)}; dense {fmt.percent(change.dense)}",
+            help=f"Accuracy on the {preview.images:,} validation images right after pruning, before fine-tuning, "
+            f"computed in {preview.precision}. ± is the larger side of the 95 % Wilson interval. The change is a gain "
+            f"or loss if it exceeds the margin of two independent samples. {panels.margin_words(change)}",
         )
 
 
-def _failed(asked: PendingRequest) -> None:
-    _figure(st.session_state.get(_SHOWN), old=True)
-    st.error(f"No preview: {panels.escape(panels.sentence(asked.error))}", icon=":material/error:")
-    st.button("Measure again", key=keys.PREVIEW_AGAIN, icon=":material/replay:", on_click=_ask_again)
+def _failed(request: PendingRequest) -> None:
+    _tile(st.session_state.get(_SHOWN), old=True)
+    st.error(f"No preview: {panels.escape(panels.sentence(request.error))}", icon=":material/error:")
+    st.button("Measure again", key=keys.PREVIEW_AGAIN, icon=":material/replay:", on_click=_retry)
 
 
-def _ask_again() -> None:
+def _retry() -> None:
     st.session_state.pop(_ASKED, None)
     panels.redraw(keys.PREVIEW_PART)

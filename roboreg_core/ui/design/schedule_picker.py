@@ -1,4 +1,4 @@
-"""Saved schedules on the Design page: save the one that stands there, load another."""
+"""Saved schedules on the Design page: load one, save the current one."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _SAVED = "saved-as"
 
 
 def picker(take: Callable[[Schedule], None]) -> None:
-    """A list of the saved schedules; choosing one hands it to `take` at once."""
-    known = {each.id: each for each in shared_state.saved()}
-    if not known:
+    """List of the saved schedules; `take` is called with the chosen one."""
+    by_id = {each.id: each for each in shared_state.saved()}
+    if not by_id:
         return
 
     def chosen() -> None:
-        saved = known.get(st.session_state[keys.LOAD_SAVED])
-        st.session_state[keys.LOAD_SAVED] = None  # the list offers, it does not say what stands in the sliders
+        saved = by_id.get(st.session_state[keys.LOAD_SAVED])
+        st.session_state[keys.LOAD_SAVED] = None  # the sliders may differ from it at any time
         if saved is not None:
             st.toast(panels.escape(f"Loaded {schedule_html.isolated(saved.name)}"), icon=":material/bookmark:")
             take(saved.schedule)
 
     st.selectbox(
         "Load a saved schedule",
-        list(known),
+        list(by_id),
         index=None,
-        format_func=lambda each: known[each].name,
+        format_func=lambda each: by_id[each].name,
         key=keys.LOAD_SAVED,
         placeholder="Load a saved schedule",
         label_visibility="collapsed",
@@ -42,20 +42,16 @@ def picker(take: Callable[[Schedule], None]) -> None:
 
 
 def save(schedule: Callable[[], Schedule]) -> None:
-    """A form that keeps the schedule of this moment under a name."""
+    """Form that saves the current schedule under a name."""
     with st.popover("Save", icon=":material/bookmark_add:", key=keys.SAVE_PANEL):
         with st.form(keys.SAVE_FORM, border=False):
             st.text_input("Name", key=keys.SAVE_NAME, placeholder="e.g. half, for the meeting")
             st.text_area("Note", key=keys.SAVE_NOTE, height=80)
-            st.text_input("Tags", key=keys.SAVE_TAGS, placeholder="joined by commas")
-            st.checkbox("Replace a saved schedule of this name", key=keys.SAVE_OVER)
+            st.text_input("Tags", key=keys.SAVE_TAGS, placeholder="comma-separated")
+            st.checkbox("Replace a saved schedule with this name", key=keys.SAVE_OVER)
             st.form_submit_button("Save this schedule", key=keys.SAVE, type="primary", on_click=_save, args=(schedule,))
-        panels.kept_error(_SAVED)
-        done = st.session_state.pop(_SAVED, None)
-        if done:
-            st.success(panels.escape(done), icon=":material/check:")
-        if st.button("All saved schedules", key=keys.ALL_SAVED, icon=":material/bookmarks:", type="tertiary"):
-            navigation.go("schedules")
+        panels.kept_messages(_SAVED)
+        navigation.button("All saved schedules", keys.ALL_SAVED, "schedules", type="tertiary")
 
 
 def _save(schedule: Callable[[], Schedule]) -> None:
@@ -72,7 +68,7 @@ def _save(schedule: Callable[[], Schedule]) -> None:
             saved = saved_schedules.edit(store, saved_schedules.find(store, draft.name).id, draft)
         else:
             saved = saved_schedules.save(store, draft)
-        fields[_SAVED] = f"Saved {schedule_html.isolated(saved.name)}: {saved.schedule}"
+        panels.keep_success(_SAVED, f"Saved {schedule_html.isolated(saved.name)}: {saved.schedule}")
         for key in (keys.SAVE_NAME, keys.SAVE_NOTE, keys.SAVE_TAGS):
             fields[key] = ""
         fields[keys.SAVE_OVER] = False

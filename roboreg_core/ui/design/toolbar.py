@@ -1,4 +1,4 @@
-"""What changes several blocks at once on the Design page: presets, undo, redo, scale, unlock, reset."""
+"""Controls that change several blocks at once: presets, undo, redo, scale, reset, unlock."""
 
 from __future__ import annotations
 
@@ -16,34 +16,38 @@ _HALF = 50.0
 
 @st.fragment(key=keys.PRESETS_PART)
 def presets() -> None:
-    """A button a preset, the one in force filled."""
+    """A button per preset; that of the current schedule is filled."""
     name = editing_session.schedule().name
     with st.container(horizontal=True, gap="xsmall"):
         for preset, value in PRESETS.items():
             kind: Literal["primary", "secondary"] = "primary" if preset == name else "secondary"
             st.button(
-                preset.capitalize(), key=keys.preset(preset), on_click=editing_session.take, args=(value,), type=kind
+                preset.capitalize(),
+                key=keys.of("preset", preset),
+                on_click=editing_session.take,
+                args=(value,),
+                type=kind,
             )
 
 
 @st.fragment(key=keys.TOOLS_PART)
 def bar() -> None:
-    """Undo, redo, scale, reset and, where a block is locked, unlock; which locked blocks were left as they were."""
-    editing_session.stayed_shown()
+    """Undo, redo, scale, reset and, if a block is locked, unlock."""
+    editing_session.show_locked_note()
     with st.container(horizontal=True, vertical_alignment="center", key=keys.TOOLS_BAR):
         _steps()
         with st.popover("Scale", icon=":material/percent:", key=keys.SCALE_PANEL, type="tertiary"):
             _scale()
         st.button(
-            "Reset",
+            f"Reset to {editing_session.DEFAULT.label.capitalize()}",
             key=keys.RESET,
             icon=":material/restart_alt:",
             on_click=editing_session.take,
             args=(editing_session.DEFAULT,),
             type="tertiary",
-            help=f"Back to {editing_session.DEFAULT.label}; locked blocks stay.",
+            help="Locked blocks keep their filters.",
         )
-        locked = editing_session.sketch().locked
+        locked = editing_session.current().locked
         if locked:
             st.button(
                 "Unlock all",
@@ -51,7 +55,7 @@ def bar() -> None:
                 icon=":material/lock_open:",
                 on_click=_unlock,
                 type="tertiary",
-                help=f"Locked: {named_blocks(sorted(locked))}. Presets, loading, Scale and linked blocks leave them.",
+                help=f"Locked: {named_blocks(sorted(locked))}. Presets, loading, Scale and links do not change them.",
             )
 
 
@@ -67,7 +71,7 @@ def _steps() -> None:
         type="tertiary",
         disabled=not last,
         shortcut="Alt+Z",
-        help=f"Take back: {last}." if last else "Nothing to take back yet.",
+        help=f"Undo: {last}." if last else "Nothing to undo.",
     )
     st.button(
         "Redo",
@@ -77,27 +81,27 @@ def _steps() -> None:
         type="tertiary",
         disabled=not following,
         shortcut="Alt+Shift+Z",
-        help=f"Do again: {following}." if following else "Nothing was taken back.",
+        help=f"Redo: {following}." if following else "Nothing to redo.",
     )
 
 
 def _scale() -> None:
     st.number_input(
-        "Percent of what each block keeps now",
+        "Percent of the filters kept now",
         float(SCALES[0]),
         float(SCALES[1]),
         _HALF,
         step=5.0,
         format="%.0f",
         key=keys.SCALE,
-        help="Rounded, at least 1 and at most all filters of a block. Locked blocks stay.",
+        help="Rounded, at least 1 filter per block. Locked blocks keep their filters.",
     )
     st.button("Scale all blocks", key=keys.SCALE_ALL, type="primary", on_click=_scale_all)
 
 
 def _scale_all() -> None:
-    editing_session.change(editing_session.sketch().scale(st.session_state[keys.SCALE]))
+    editing_session.change(editing_session.current().scale(st.session_state[keys.SCALE]))
 
 
 def _unlock() -> None:
-    editing_session.change(editing_session.sketch().unlock())
+    editing_session.change(editing_session.current().unlock())

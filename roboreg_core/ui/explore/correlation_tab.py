@@ -1,4 +1,4 @@
-"""Correlation: what moves with what within a sweep, as two heatmaps, a scatter of a cell, and a card of a point."""
+"""Correlation tab: two heatmaps of a sweep, scatter plot of a cell, card of a point, scatter matrix."""
 
 from __future__ import annotations
 
@@ -22,12 +22,16 @@ from roboreg_core.wording import correlation_findings
 
 _VARIABLES = {STAGES: "Three stages", BLOCKS: "Nine blocks"}
 _GIVEN = {"": "Nothing", "parameters": "Parameters", "macs": "MACs"}
+_GIVEN_HELP = (
+    "Partial correlation: the linear effect of the number of parameters, or of MACs, is removed from both variables. "
+    "Stage 3 has three quarters of the parameters, which explains much of its high correlation."
+)
 _PAIR = {"one": keys.ONE, "other": keys.OTHER}
 _POINT = {"record": keys.POINT}
 
 
 def show() -> None:
-    """The tab."""
+    """Draw the tab."""
     finding = st.container(key="correlation-finding")
     sweep = sweep_choice.pick()
     if sweep is None:
@@ -35,7 +39,7 @@ def show() -> None:
     table = cache.table_of(sweep)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         variables = _variables(table)
-        given = controls.segment("Hold equal", keys.GIVEN, _GIVEN, "", help=_given_help())
+        given = controls.segment("Control for", keys.GIVEN, _GIVEN, "", help=_GIVEN_HELP)
     plain = cache.correlation_of(sweep, variables, "")
     with finding:
         st.markdown(f"### {panels.escape(panels.sentence(correlation_findings.lead(plain)))}")
@@ -47,13 +51,6 @@ def show() -> None:
     _matrix(sweep, table, found, variables)
 
 
-def _given_help() -> str:
-    return (
-        "Partial correlation: what is left of each correlation where a straight line takes away what goes with the "
-        "parameters, or the MACs. Stage 3 holds three quarters of the parameters, which is much of its lead."
-    )
-
-
 def _variables(table: pd.DataFrame) -> str:
     if kind_of(table) == BLOCKS:
         return BLOCKS  # schedules whose blocks differ within a stage have no i, j, k
@@ -61,7 +58,7 @@ def _variables(table: pd.DataFrame) -> str:
 
 
 def _finding(sweep: Sweep, plain: Correlation, variables: str) -> str:
-    """The same with parameters held equal, where that can be told, and what it does not say."""
+    """Finding with parameters controlled for, where that is possible, and its limits."""
     try:
         text = correlation_findings.finding(plain, cache.correlation_of(sweep, variables, "parameters"))
     except RoboRegError:
@@ -82,26 +79,22 @@ def _heatmaps(found: Correlation, variant: str) -> None:
         alt_text = correlation_heatmap.correlation_alt(found, kind)
         marks = controls.marks(name, _chosen(), variant)
         with column:
-            panels.show(
-                panels.Panel(
-                    name=name,
-                    key=marks.key,
-                    title=correlation_heatmap.correlation_title(found, kind),
-                    frame=frame,
-                    chart=partial(
-                        correlation_heatmap.correlation_chart, ink=ink, chosen=marks.chosen, alt_text=alt_text
-                    ),
-                    alt_text=alt_text,
-                    variant=f"{ink} {marks.chosen}",
-                    table=correlation_heatmap.correlation_table(frame),
-                    on_select=partial(controls.clicked, name, marks.key, correlation_heatmap.SELECTION, variant, _PAIR),
-                )
-            )
+            panels.Panel(
+                name=name,
+                key=marks.key,
+                title=correlation_heatmap.correlation_title(found, kind),
+                frame=frame,
+                chart=partial(correlation_heatmap.correlation_chart, ink=ink, chosen=marks.chosen, alt_text=alt_text),
+                alt_text=alt_text,
+                variant=f"{ink} {marks.chosen}",
+                table=correlation_heatmap.correlation_table(frame),
+                on_select=partial(controls.clicked, name, marks.key, correlation_heatmap.SELECTION, variant, _PAIR),
+            ).show()
     st.caption(panels.escape(correlation_heatmap.correlation_note(found)))
 
 
 def _first_pair(found: Correlation) -> dict[str, str]:
-    """The last width with the accuracy that is spoken of, to begin with."""
+    """Initial cell: the last width and the accuracy of the finding."""
     settings = settings_of(found.names)
     one = settings[-1] if settings else found.names[0]
     other = next((name for name in (found.accuracy, *found.names) if name and name != one), one)
@@ -114,7 +107,7 @@ def _chosen() -> Chosen:
 
 
 def _per_mac(sweep: Sweep, variables: str) -> None:
-    st.subheader("What a million MACs buy")
+    st.subheader("Accuracy gained per million MACs")
     with panels.errors_shown():
         found = cache.per_mac_of(sweep, variables)
         st.markdown(panels.escape(f"{correlation_findings.bought(found)}."))
@@ -123,8 +116,8 @@ def _per_mac(sweep: Sweep, variables: str) -> None:
         rows = [
             {
                 "width": WORDS[slope.name],
-                "points a million MACs": slope.value,
-                "95 % from": slope.low,
+                "pp per million MACs": slope.value,
+                "95 % interval from": slope.low,
                 "to": slope.high,
             }
             for slope in found.slopes
@@ -133,11 +126,11 @@ def _per_mac(sweep: Sweep, variables: str) -> None:
 
 
 def _cell(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: str) -> None:
-    st.subheader("The points of a cell")
+    st.subheader("Points of a cell")
     options = {name: WORDS[name] for name in found.names}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        one = controls.choice("Across", keys.ONE, options, "Choose")
-        other = controls.choice("Up", keys.OTHER, options, "Choose")
+        one = controls.choice("x axis", keys.ONE, options, "Choose")
+        other = controls.choice("y axis", keys.OTHER, options, "Choose")
     if one is None or other is None:
         st.caption("Click a cell of a heatmap, or choose two variables.")
         return
@@ -149,7 +142,7 @@ def _cell(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: str)
         _scatter(found, frame, (one, other), sweep)
     with right:
         labels = {record: f"{point.schedule} (seed {point.seed})" for record, point in points.items()}
-        record = controls.choice("Point", keys.POINT, labels, "Click a point, or choose its schedule")
+        record = controls.choice("Point", keys.POINT, labels, "Click a point, or choose a schedule")
         if record is not None:
             schedule_card.show("point", points[record])
 
@@ -158,21 +151,19 @@ def _scatter(found: Correlation, frame: pd.DataFrame, pair: tuple[str, str], swe
     one, other = pair
     variant, ink, dense = f"{sweep.id} {one} {other}", panels.ink(), _dense(sweep)
     marks = controls.marks("scatter", _chosen_point(list(frame["record"])), variant)
-    panels.show(
-        panels.Panel(
-            name="scatter",
-            key=marks.key,
-            title=point_scatter.scatter_points_title(found, one, other),
-            frame=frame,
-            chart=partial(
-                point_scatter.scatter_points_chart, one=one, other=other, dense=dense, chosen=marks.chosen, ink=ink
-            ),
-            alt_text=point_scatter.scatter_points_alt(frame, one, other),
-            variant=f"{variant} {ink} {marks.chosen} {dense}",
-            depends="A point a schedule and seed. Dashed: the dense network. Click a point for its figures and run.",
-            on_select=partial(controls.clicked, "scatter", marks.key, point_scatter.SELECTION, variant, _POINT),
-        )
-    )
+    panels.Panel(
+        name="scatter",
+        key=marks.key,
+        title=point_scatter.scatter_points_title(found, one, other),
+        frame=frame,
+        chart=partial(
+            point_scatter.scatter_points_chart, one=one, other=other, dense=dense, chosen=marks.chosen, ink=ink
+        ),
+        alt_text=point_scatter.scatter_points_alt(frame, one, other),
+        variant=f"{variant} {ink} {marks.chosen} {dense}",
+        depends="One point per schedule and seed. Dashed: dense network. Click a point for its figures and run.",
+        on_select=partial(controls.clicked, "scatter", marks.key, point_scatter.SELECTION, variant, _POINT),
+    ).show()
 
 
 def _chosen_point(points: Collection[str]) -> Chosen:
@@ -181,7 +172,7 @@ def _chosen_point(points: Collection[str]) -> Chosen:
 
 
 def _dense(sweep: Sweep) -> dict[str, float]:
-    """The dense network's test accuracy, from a run that began with it."""
+    """Test accuracy of the dense network, from a run that started from it."""
     wanted = sweep.spec.dense_sha256
     run = next((each for each in shared_state.runs() if each.spec["dense_sha256"] == wanted), None)
     if run is None:
@@ -191,29 +182,23 @@ def _dense(sweep: Sweep) -> dict[str, float]:
 
 
 def _matrix(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: str) -> None:
-    setting = url_settings.UrlSetting(key=keys.MATRIX, default=False, read=url_settings.flag)
-    url_settings.restore([setting])
-    st.toggle("Show the scatter matrix", key=keys.MATRIX, persist_state="session")
-    url_settings.follow([setting])
     names = scatter_matrix.shown_names(found)
-    if not st.session_state[keys.MATRIX] or len(names) < 2:
+    if not controls.toggle("Show the scatter matrix", keys.MATRIX) or len(names) < 2:
         return
     frame = scatter_matrix.scatter_matrix_data(table, found, names, variables)
     alt_text, ink = scatter_matrix.scatter_matrix_alt(frame, found), panels.ink()
     variant = f"{sweep.id} {names} {found.given}"
     marks = controls.marks("matrix", _chosen_point(set(frame["record"])), variant)
-    panels.show(
-        panels.Panel(
-            name="matrix",
-            key=marks.key,
-            title=correlation_heatmap.correlation_title(found, KINDS[0]),
-            frame=frame,
-            chart=partial(scatter_matrix.scatter_matrix_chart, ink=ink, chosen=marks.chosen, alt_text=alt_text),
-            alt_text=alt_text,
-            variant=f"{variant} {ink} {marks.chosen}",
-            depends="Below the diagonal the points, above it Pearson's correlations. Click a point: it stands out in "
-            "every panel, and its figures are shown above.",
-            table=table,
-            on_select=partial(controls.clicked, "matrix", marks.key, point_scatter.SELECTION, variant, _POINT),
-        )
-    )
+    panels.Panel(
+        name="matrix",
+        key=marks.key,
+        title=correlation_heatmap.correlation_title(found, KINDS[0]),
+        frame=frame,
+        chart=partial(scatter_matrix.scatter_matrix_chart, ink=ink, chosen=marks.chosen, alt_text=alt_text),
+        alt_text=alt_text,
+        variant=f"{variant} {ink} {marks.chosen}",
+        depends="Below the diagonal: points; above: Pearson correlations. Click a point to highlight it in every "
+        "panel and show its figures above.",
+        table=table,
+        on_select=partial(controls.clicked, "matrix", marks.key, point_scatter.SELECTION, variant, _POINT),
+    ).show()

@@ -1,30 +1,29 @@
-"""The fields that a grid is typed into: a text a stage, a text a block, a list, or bounds for random draws."""
+"""Fields for a grid of schedules: counts per stage, counts per block, a list, or bounds for random draws."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, BOUNDS, STAGE_WIDTHS
+from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, BOUNDS, N_BLOCKS, PRESETS, STAGE_WIDTHS
 from roboreg_core.sweeps.grid import BLOCKS, LIST, MAX_SCHEDULES, RANDOM, SOURCE, STAGES, Grid
 from roboreg_core.ui import keys, url_settings
 from roboreg_core.ui.explore import grid_parsing
 from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 
-KIND_WORDS = {STAGES: "Grid of stages", BLOCKS: "Grid of blocks", LIST: "List", RANDOM: "Random"}
+KIND_WORDS = {STAGES: "Grid by stage", BLOCKS: "Grid by block", LIST: "List", RANDOM: "Random"}
 KIND_HELP = {
-    STAGES: "Every combination of the counts below; the three blocks of a stage get the same count.",
-    BLOCKS: "Every combination of the counts below, a list for each block. One count holds a block still.",
-    LIST: "These schedules and no others: nine counts a line, or a preset's name.",
-    RANDOM: "Each block's count is drawn evenly between two bounds. The same seed draws the same schedules.",
+    STAGES: "Every combination of the counts below; all blocks of a stage get the same count.",
+    BLOCKS: "Every combination of the counts below, one list per block. A single count keeps a block fixed.",
+    LIST: f"One schedule per line: {N_BLOCKS} counts or the name of a preset.",
+    RANDOM: "Each block's count is drawn uniformly between two bounds. The same seed draws the same schedules.",
 }
-HOW = "Counts joined by commas; 4-12 means all from 4 to 12, and 4-12:4 every fourth of them."
+HOW = "Comma-separated counts; 4-12 means all from 4 to 12, 4-12:4 every fourth of them."
 MOST_TEXT, DEFAULT_DRAWS = 400, 20
 _FIELD = {STAGES: "stage", BLOCKS: "block", RANDOM: "bounds"}
-_MODERATE = tuple(bound // 2 for bound in BOUNDS)
 
 
-def settings() -> list[UrlSetting]:
-    """What the address keeps of a grid; a list may be longer than an address and is left out."""
+def _settings() -> list[UrlSetting]:
+    """Settings kept in the address; a list is left out, since it may be longer than an address."""
     texts = [
         UrlSetting(key=keys.sweep_field(_FIELD[kind], place), default=text, read=lambda value: value[:MOST_TEXT])
         for kind in _FIELD
@@ -39,9 +38,9 @@ def settings() -> list[UrlSetting]:
 
 
 def show() -> None:
-    """The widgets, restored from the address before and followed by it."""
-    known = settings()
-    url_settings.restore(known)
+    """Draw the fields."""
+    settings = _settings()
+    url_settings.restore(settings)
     st.session_state.setdefault(keys.SWEEP_LIST, "")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
@@ -53,21 +52,21 @@ def show() -> None:
             persist_state="session",
         )
         st.button(
-            "The source's 27",
+            f"Original project's grid ({SOURCE.size})",
             key=keys.SWEEP_SOURCE,
             icon=":material/grid_view:",
             on_click=take,
             args=(SOURCE,),
-            help="The source project's study: a quarter, a half and three quarters of each stage's filters.",
+            help="A quarter, a half and three quarters of each stage's filters.",
         )
     kind = st.session_state[keys.SWEEP_KIND]
     st.caption(KIND_HELP[kind])
     {STAGES: _stages, BLOCKS: _blocks, LIST: _list, RANDOM: _random}[kind]()
-    url_settings.follow(known)
+    url_settings.follow(settings)
 
 
 def read() -> Grid:
-    """The grid as it stands in the fields. Raises `SpecError` with the reason where it is none."""
+    """Parse the fields. Raises `SpecError` if they are invalid."""
     kind = st.session_state[keys.SWEEP_KIND]
     if kind == LIST:
         return grid_parsing.grid(kind, [st.session_state[keys.SWEEP_LIST] or ""])
@@ -77,7 +76,7 @@ def read() -> Grid:
 
 
 def take(grid: Grid) -> None:
-    """For callbacks: puts a grid into the fields."""
+    """For callbacks: copy a grid into the fields."""
     st.session_state[keys.SWEEP_KIND] = grid.kind
     if grid.kind == LIST:
         st.session_state[keys.SWEEP_LIST] = "\n".join(grid_parsing.written(counts) for counts in grid.values)
@@ -95,7 +94,7 @@ def _places(kind: str) -> int:
 
 _DEFAULTS = {
     STAGES: tuple(map(grid_parsing.written, SOURCE.values)),
-    BLOCKS: tuple(map(str, _MODERATE)),
+    BLOCKS: tuple(map(str, PRESETS["moderate"])),
     RANDOM: tuple(f"{bound // 4}-{bound}" for bound in BOUNDS),
 }
 
@@ -108,17 +107,17 @@ def _stages() -> None:
 
 
 def _blocks() -> None:
-    _nine("block", HOW)
+    _per_block("block", HOW)
 
 
 def _random() -> None:
-    _nine("bounds", "Lowest and highest count, e.g. 4-16; both may be drawn. One number holds a block still.")
+    _per_block("bounds", "Lowest and highest count, both included, e.g. 4-16. A single number keeps a block fixed.")
     left, right, _ = st.columns(3)
-    left.number_input("How many", 1, MAX_SCHEDULES, key=keys.SWEEP_DRAWS, persist_state="session")
+    left.number_input("Number of schedules", 1, MAX_SCHEDULES, key=keys.SWEEP_DRAWS, persist_state="session")
     right.number_input("Seed of the draw", 0, grid_parsing.MOST_SEED, key=keys.SWEEP_DRAW_SEED, persist_state="session")
 
 
-def _nine(kind: str, how: str) -> None:
+def _per_block(kind: str, how: str) -> None:
     for row in range(0, len(BOUNDS), BLOCKS_PER_STAGE):
         for block, column in enumerate(st.columns(BLOCKS_PER_STAGE), row + 1):
             _text(column, f"Block {block}, 1 to {BOUNDS[block - 1]}", keys.sweep_field(kind, block), how)
@@ -130,7 +129,7 @@ def _text(column: st.delta_generator.DeltaGenerator, label: str, key: str, how: 
 
 def _list() -> None:
     st.text_area(
-        "Schedules, one a line",
+        "Schedules, one per line",
         key=keys.SWEEP_LIST,
         height=160,
         placeholder="8,8,8,16,16,16,32,32,32\nmoderate\n16,16,16,32,32,32,24,24,24",

@@ -1,4 +1,4 @@
-"""Reads what a person types for a grid: counts, bounds and schedules, one text a stage, block or line."""
+"""Parser of typed grids: counts, bounds and schedules, one text per stage, block or line."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ _JOINED = re.compile(r"\s*([-\u2013:])\s*")
 
 
 def grid(kind: str, texts: Sequence[str], n: int = 0, seed: int = 0) -> Grid:
-    """The grid that was typed.
-
-    Raises `SpecError` with the reason where it is none.
+    """Parse a grid.
 
     Args:
-        kind: `stages` (three texts of counts), `blocks` (nine), `list` (one text, a schedule a line), `random` (nine
-            texts of bounds, e.g. `4-16`).
-        texts: what was typed.
-        n: of `random`, how many.
-        seed: of `random`.
+        kind: `stages` (counts per stage), `blocks` (counts per block), `list` (one text, a schedule per line) or
+            `random` (bounds per block, e.g. `4-16`).
+        texts: typed texts.
+        n: number of random schedules.
+        seed: of the random draw.
+
+    Raises:
+        SpecError: a text is invalid.
     """
     if kind == LIST:
         return Grid(kind=kind, values=schedules(texts[0]))
@@ -42,7 +43,7 @@ def grid(kind: str, texts: Sequence[str], n: int = 0, seed: int = 0) -> Grid:
 
 
 def counts(text: str, what: str, most: int, least: int = 1) -> tuple[int, ...]:
-    """Reads `4, 8, 12`, `4-12`, or `4-12:4` for every fourth. Raises `SpecError`, which begins with `what`."""
+    """Parse `4, 8, 12`, `4-12`, or `4-12:4` for every fourth. Raises `SpecError`; its message begins with `what`."""
     found: list[int] = []
     for part in re.split(r"[,;\s]+", _JOINED.sub(r"\1", text)):
         if part:
@@ -51,7 +52,7 @@ def counts(text: str, what: str, most: int, least: int = 1) -> tuple[int, ...]:
 
 
 def seeds(text: str) -> tuple[int, ...]:
-    """Reads seeds as `counts` does, each once. Raises `SpecError` where there are none or too many."""
+    """Parse seeds as `counts` does, without duplicates. Raises `SpecError` for none or too many."""
     found = tuple(dict.fromkeys(counts(text, "seeds", MOST_SEED, least=0)))
     if not 1 <= len(found) <= MAX_SEEDS:
         raise SpecError(f"there must be 1..{MAX_SEEDS} seeds, got {len(found)}; write 0, or 0-4")
@@ -59,10 +60,10 @@ def seeds(text: str) -> tuple[int, ...]:
 
 
 def schedules(text: str) -> tuple[tuple[int, ...], ...]:
-    """Reads a schedule a line: nine counts or a preset's name. Raises `SpecError` naming the line."""
+    """Parse one schedule per line, counts or a preset's name. Raises `SpecError` with the line number."""
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if len(lines) > MAX_SCHEDULES:
-        raise SpecError(f"a list may hold at most {MAX_SCHEDULES:,} schedules, got {len(lines):,}; take fewer lines")
+        raise SpecError(f"a list may contain at most {MAX_SCHEDULES:,} schedules, got {len(lines):,}; take fewer lines")
     found = []
     for number, line in lines:
         try:
@@ -73,7 +74,7 @@ def schedules(text: str) -> tuple[tuple[int, ...], ...]:
 
 
 def written(values: Sequence[int]) -> str:
-    """Counts as `counts` reads them; long even rows as a range."""
+    """Format counts for `counts`; long evenly spaced ones as a range."""
     steps = {after - before for before, after in itertools.pairwise(values)}
     if len(values) > LONGEST_ROW and len(steps) == 1 and min(steps) > 0:
         return f"{values[0]}-{values[-1]}" + (f":{min(steps)}" if steps != {1} else "")
@@ -92,16 +93,16 @@ def _bounds(text: str, block: int, most: int) -> tuple[int, ...]:
 
 
 def _part(part: str, what: str, least: int, most: int) -> Sequence[int]:
-    spread = _RANGE.fullmatch(part)
-    if spread is None:
+    match = _RANGE.fullmatch(part)
+    if match is None:
         return [_number(part, what, least, most)]
-    low, high = (_number(each, what, least, most) for each in spread.groups()[:2])
+    low, high = (_number(each, what, least, most) for each in match.groups()[:2])
     if low > high:
-        raise SpecError(f"{what}: a range must run upwards, got {part}; write {high}-{low}")
-    step = int((spread.group(3) or "1")[:9])
+        raise SpecError(f"{what}: a range must ascend, got {part}; write {high}-{low}")
+    step = int((match.group(3) or "1")[:9])
     found = range(low, high + 1, max(1, step))
     if len(found) > MAX_SCHEDULES:
-        raise SpecError(f"{what}: a range may hold at most {MAX_SCHEDULES:,} numbers, got {len(found):,}; narrow it")
+        raise SpecError(f"{what}: a range may contain at most {MAX_SCHEDULES:,} numbers, got {len(found):,}; narrow it")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The limits of a search: a switch and a number for each, kept by the address."""
+"""Fields for the limits of a search: a switch and a number per limit, kept in the address."""
 
 from __future__ import annotations
 
@@ -12,17 +12,8 @@ from roboreg_core.ui.url_settings import UrlSetting, within
 
 
 @dataclass(frozen=True, kw_only=True)
-class LimitField:
-    """How a limit is typed.
-
-    Attributes:
-        switch: what the switch is called.
-        label: of the number.
-        default: the number to begin with.
-        low, high: its bounds.
-        divisor: by which it is divided to get the limit.
-        help: what it means.
-    """
+class _LimitField:
+    """A limit's switch and number field; the limit is the number divided by `divisor`."""
 
     switch: str
     label: str
@@ -34,54 +25,54 @@ class LimitField:
 
 
 FIELDS = {
-    "macs": LimitField(
+    "macs": _LimitField(
         switch="Limit MACs", label="MACs, % of dense at most",
         default=50.0, low=0.1, high=100.0, divisor=100.0,
-        help="Multiply-accumulates of an image, half its FLOPs.",
+        help="Multiply-accumulates per image; FLOPs are twice as many.",
     ),
-    "parameters": LimitField(
+    "parameters": _LimitField(
         switch="Limit parameters", label="Parameters, % of dense at most",
         default=50.0, low=0.1, high=100.0, divisor=100.0,
-        help="Trained numbers.",
+        help="Weights and biases, batch norm included.",
     ),
-    "size_bytes": LimitField(
+    "size_bytes": _LimitField(
         switch="Limit size", label="Size, % of dense at most",
         default=50.0, low=0.1, high=100.0, divisor=100.0,
         help="Bytes of the weights file.",
     ),
-    "latency": LimitField(
-        switch="Limit latency", label="Latency, ms a batch of 256 at most",
+    "latency": _LimitField(
+        switch="Limit latency", label="Latency, ms per batch of 256 at most",
         default=100.0, low=0.001, high=1e6, divisor=1000.0,
         help="As measured on this machine.",
     ),
-    "drop": LimitField(
-        switch="Limit the loss of accuracy", label="Accuracy, points lost at most",
+    "drop": _LimitField(
+        switch="Limit the accuracy loss", label="Accuracy, percentage points lost at most",
         default=3.0, low=0.0, high=99.0, divisor=100.0,
-        help="Largest loss of accuracy against the dense network, right after pruning, on validation images.",
+        help="Loss of accuracy against the dense network, right after pruning, on validation images.",
     ),
-    "class_drop": LimitField(
-        switch="Limit the loss in any class", label="Worst class, points lost at most",
+    "class_drop": _LimitField(
+        switch="Limit the recall loss per class", label="Recall of any class, percentage points lost at most",
         default=5.0, low=0.0, high=99.0, divisor=100.0,
-        help="Largest loss of recall in any of the ten classes, right after pruning, on validation images.",
+        help="Largest loss of recall of any class, right after pruning, on validation images.",
     ),
 }  # fmt: skip
 ON_AT_FIRST = "macs"
 
 
 def show() -> None:
-    """The widgets, restored from the address before and followed by it."""
-    known = _settings()
-    url_settings.restore(known)
+    """Draw the fields."""
+    settings = _settings()
+    url_settings.restore(settings)
     for place, (name, field) in enumerate(FIELDS.items()):
         if place % 3 == 0:
             columns = st.columns(3)
         with columns[place % 3]:
             _limit(name, field)
-    url_settings.follow(known)
+    url_settings.follow(settings)
 
 
 def read() -> Limits:
-    """The limits that are switched on. Raises `SpecError` with the reason where nothing can meet them."""
+    """Limits that are switched on. Raises `SpecError` if no schedule can meet them."""
     values = {name: st.session_state[keys.limit(name)] for name in FIELDS if st.session_state[keys.limit_on(name)]}
     return Limits(**{name: value / FIELDS[name].divisor for name, value in values.items() if value is not None})
 
@@ -97,7 +88,7 @@ def _settings() -> list[UrlSetting]:
     return [*switches, *numbers]
 
 
-def _limit(name: str, field: LimitField) -> None:
+def _limit(name: str, field: _LimitField) -> None:
     st.toggle(field.switch, key=keys.limit_on(name), persist_state="session")
     if not st.session_state[keys.limit_on(name)]:
         return

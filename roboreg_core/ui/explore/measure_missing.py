@@ -1,4 +1,4 @@
-"""Measures what a tab lacks: a sweep of its own with its estimate, its progress and a way to stop it."""
+"""Sweep over the points that a tab is missing: estimate, start, progress and stop."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from roboreg_core.sweeps import control
 from roboreg_core.sweeps.control import SweepState
 from roboreg_core.sweeps.grid import Grid
 from roboreg_core.sweeps.spec import SweepSpec, sweep_for
+from roboreg_core.sweeps.time_estimate import VALIDATION_IMAGES
 from roboreg_core.ui import keys, panels, shared_state
 from roboreg_core.ui.explore import cache
 from roboreg_core.wording import fmt, sweep_facts
@@ -17,34 +18,38 @@ from roboreg_core.wording import fmt, sweep_facts
 REFRESH_SECONDS = 1.0
 
 
-def panel(name: str, grid: Grid, asked: PredictionSettings, what: str) -> None:
-    """What of `grid` is not measured under a setting, and how long it takes; nothing where all is.
+def panel(name: str, grid: Grid, settings: PredictionSettings, what: str) -> None:
+    """Button and estimate for the missing points of `grid`; nothing if there are none.
 
-    `what` completes "Measure ...", and `name` is the sweep's and part of the widgets' keys.
+    Args:
+        name: of the sweep; part of the widgets' keys.
+        grid: schedules to measure.
+        settings: pruning settings.
+        what: object of "Measure ..." on the button.
     """
-    spec = _spec(name, grid, asked)
+    spec = _spec(name, grid, settings)
     left, seconds = cache.estimate(spec)
-    panels.kept_error(f"measuring-{name}")
+    panels.kept_messages(f"measuring-{name}")
     if not left:
         return
-    standing = next((each for each in cache.sweeps() if each.id == spec.id), None)
-    if standing is not None and cache.status(standing).state in (SweepState.RUNNING, SweepState.STOPPING):
-        _under_way(name, spec.id)
+    existing = next((each for each in cache.sweeps() if each.id == spec.id), None)
+    if existing is not None and cache.status(existing).state in (SweepState.RUNNING, SweepState.STOPPING):
+        _progress(name, spec.id)
         return
     key = keys.of_measuring("measure", name)
     panels.action(f"Measure {what}", key, "play_arrow", lambda: _start(spec), f"measuring-{name}", type="primary")
     done = len(spec.points()) - left
-    there = f"{done:,} of {fmt.plural(len(spec.points()), 'network')} are measured. " if done else ""
+    existing_words = f"{done:,} of {fmt.plural(len(spec.points()), 'schedule')} are measured already. " if done else ""
     st.caption(
         panels.escape(
-            f"{there}{fmt.plural(left, 'network')} to prune and measure on 2,000 validation images, about "
-            f"{fmt.duration(seconds)}. It goes on while this page is closed, and is listed under Sweeps."
+            f"{existing_words}{fmt.plural(left, 'schedule')} to prune and evaluate on {VALIDATION_IMAGES:,} validation "
+            f"images: about {fmt.duration(seconds)}. Continues while this page is closed; listed under Sweeps."
         )
     )
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
-def _under_way(name: str, sweep_id: str) -> None:
+def _progress(name: str, sweep_id: str) -> None:
     sweep = next((each for each in cache.sweeps() if each.id == sweep_id), None)
     status = cache.status(sweep) if sweep is not None else None
     if sweep is None or status is None or status.state not in (SweepState.RUNNING, SweepState.STOPPING):
@@ -54,17 +59,17 @@ def _under_way(name: str, sweep_id: str) -> None:
         "Stop", key=keys.of_measuring("measure-stop", name), icon=":material/stop:"
     ):
         with panels.errors_shown():
-            control.stop(shared_state.machinery().engine(), sweep)
+            control.stop(shared_state.backend().engine(), sweep)
 
 
-def _spec(name: str, grid: Grid, asked: PredictionSettings) -> SweepSpec:
-    dense = shared_state.network(asked.dense_sha256)
-    setting = {name: getattr(asked, name) for name in ("method", "recalibrate", "calibration")}
-    title = f"{name}, {asked.method}{', recalibrated' if asked.recalibrate else ''}"
-    if dense.name != shared_state.DENSE:  # names of sweeps are unique
+def _spec(name: str, grid: Grid, settings: PredictionSettings) -> SweepSpec:
+    dense = shared_state.network(settings.dense_sha256)
+    pruning = {name: getattr(settings, name) for name in ("method", "recalibrate", "calibration")}
+    title = f"{name}, {settings.method}{', recalibrated' if settings.recalibrate else ''}"
+    if dense.name != shared_state.DENSE:  # names of sweeps must be unique
         title += f", from {dense.name}"
-    return sweep_for(title[:LONGEST_NAME], grid, dense, asked.training_set, test=False, **setting)
+    return sweep_for(title[:LONGEST_NAME], grid, dense, settings.training_set, test=False, **pruning)
 
 
 def _start(spec: SweepSpec) -> None:
-    control.start(shared_state.machinery().engine(), spec, shared_state.network(spec.dense_sha256))
+    control.start(shared_state.backend().engine(), spec, shared_state.network(spec.dense_sha256))

@@ -1,4 +1,4 @@
-"""A schedule's card: its figures, and what can be done with it: open its run, open it in Design, make a run of it."""
+"""Card of a measured schedule: its figures, and buttons to inspect its run, open it in Design or run it."""
 
 from __future__ import annotations
 
@@ -16,56 +16,64 @@ from roboreg_core.ui.design import launcher
 from roboreg_core.wording import fmt
 
 _ERRORS = "card"
-# What a run has in common with the pruning of a point.
+# Fields of a run's spec that determine its pruning.
 _SETTING = ("method", "recalibrate", "calibration", "seed", "training_set", "dense_sha256")
 
 
 def show(where: str, point: Point, text: str = "") -> None:
-    """The card; `where` tells the cards of a page apart, `text` takes the place of what was measured."""
+    """Draw the card.
+
+    Args:
+        where: unique among the cards of a page.
+        point: schedule and measurements.
+        text: figures to show instead of the measurements.
+    """
     with st.container(border=True, key=keys.of("card", where)):
         st.html(f'<div style="overflow-x:auto">{schedule_html.strip(point.schedule)}</div>')
         st.markdown(panels.escape(text or figures(point)))
-        panels.kept_error(_ERRORS)
+        panels.kept_messages(_ERRORS)
         with st.container(horizontal=True, vertical_alignment="center"):
-            actions(where, point)
+            _buttons(where, point)
 
 
-def actions(where: str, point: Point) -> None:
-    """Its run, where it or one that begins with it is there; Design; and a run of it."""
-    known = runs_of(point, shared_state.runs())
-    if known and st.button("Inspect its run", key=keys.of("card-inspect", where), icon=":material/query_stats:"):
-        navigation.go("inspect", {"run": known[0].id})
-    if st.button("Open in Design", key=keys.of("card-design", where), icon=":material/tune:"):
-        navigation.go("design", design_query(point))
-    if not known and not point.schedule.is_dense:
-        _make_run(where, point)
+def _buttons(where: str, point: Point) -> None:
+    runs = _runs_of(point, shared_state.runs())
+    if runs:
+        navigation.button("Inspect its run", keys.of("card-inspect", where), "inspect", {"run": runs[0].id})
+    navigation.button("Open in Design", keys.of("card-design", where), "design", design_query(point))
+    if not runs and not point.schedule.is_dense:
+        _run_button(where, point)
 
 
 def figures(point: Point) -> str:
-    """What was measured of a point, in a sentence or two."""
+    """Cost and measured accuracy of a point, in a sentence or two."""
     counted = cost(point.kept)
-    cut = f"{counted.parameters:,} parameters ({fmt.percent(counted.parameters / DENSE_COST.parameters)} of dense), "
-    cut += f"{fmt.millions(counted.macs)} MACs ({fmt.percent(counted.macs / DENSE_COST.macs)})."
-    seen = [
+    size = f"{counted.parameters:,} parameters ({fmt.percent(counted.parameters / DENSE_COST.parameters)} of dense), "
+    size += f"{fmt.millions(counted.macs)} MACs ({fmt.percent(counted.macs / DENSE_COST.macs)})."
+    measured = (
         (point.validation, "pruned", "validation"),
         (point.test, "pruned", "test"),
         (point.tuned_test, "fine-tuned", "test"),
+    )
+    parts = [
+        f"{stage} {fmt.percent(counts.accuracy)} on {counts.total:,} {split} images"
+        for counts, stage, split in measured
+        if counts
     ]
-    told = [f"{stage} {fmt.percent(s.accuracy)} on {s.total:,} {split} images" for s, stage, split in seen if s]
-    if told and point.test is None and point.tuned_test is None:
-        told.append("not measured on test images")
-    return f"{cut} Accuracy: {', '.join(told) or 'not measured yet'}."
+    if parts and point.test is None and point.tuned_test is None:
+        parts.append("not measured on test images")
+    return f"{size} Accuracy: {', '.join(parts) or 'not measured yet'}."
 
 
-def runs_of(point: Point, runs: Sequence[Record]) -> list[Record]:
-    """The runs that begin with this very pruning, the point's own first."""
+def _runs_of(point: Point, runs: Sequence[Record]) -> list[Record]:
+    """Runs with the pruning of this point, the point's own run first."""
     wanted = {name: getattr(point, name) for name in _SETTING} | {"schedule": point.schedule.to_json()}
     found = [run for run in runs if all(run.spec.get(name) == value for name, value in wanted.items())]
     return sorted(found, key=lambda run: run.id != point.record)
 
 
 def design_query(point: Point) -> dict[str, str]:
-    """What opens a point's schedule and setting in Design."""
+    """Query parameters that open a point's schedule and settings in Design."""
     query = {"s": str(point.schedule), keys.METHOD: point.method, keys.SEED: str(point.seed)}
     query |= dense_choice.query(point.dense_sha256)
     return {name: value for name, value in query.items() if value} | (
@@ -73,8 +81,8 @@ def design_query(point: Point) -> dict[str, str]:
     )
 
 
-def _make_run(where: str, point: Point) -> None:
-    if not shared_state.machinery().loaded.is_set():
+def _run_button(where: str, point: Point) -> None:
+    if not shared_state.backend().loaded.is_set():
         return
     try:
         spec = _spec(point)
@@ -82,19 +90,19 @@ def _make_run(where: str, point: Point) -> None:
         return  # its dense network was deleted
     job = shared_state.store().active_job_for(spec.id)
     if job is not None:
-        st.page_link("pages/jobs.py", label="Its run is under way", icon=":material/monitoring:")
+        navigation.link("jobs", "Its run is queued or running")
         return
-    explained = (
-        f"Prunes, fine-tunes for {fmt.plural(spec.epochs, 'epoch')} and measures everything that Inspect shows; "
+    tip = (
+        f"Prunes, fine-tunes for {fmt.plural(spec.epochs, 'epoch')} and evaluates for Inspect; "
         f"about {fmt.duration(estimate_seconds(spec, shared_state.runs()))}."
     )
     panels.action(
-        "Make it a run",
+        "Run it",
         keys.of("card-run", where),
         "play_arrow",
         lambda: launcher.submit(spec),
         _ERRORS,
-        help=panels.escape(explained),
+        help=panels.escape(tip),
     )
 
 

@@ -1,4 +1,4 @@
-"""Refines a search by measuring: the job with its estimate, its progress and a way to stop it, and what it found."""
+"""Search refined by measurement: start with an estimate, progress, stop, and results."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from roboreg_core.search.execute import task_for
 from roboreg_core.search.limits import Limits
 from roboreg_core.search.spec import SEARCH, SearchSpec, estimate_seconds, latency_fields
 from roboreg_core.store.records import Job, JobStatus, Record
+from roboreg_core.sweeps.time_estimate import VALIDATION_IMAGES
 from roboreg_core.ui import keys, panels, shared_state, url_settings
 from roboreg_core.ui.explore import cache
 from roboreg_core.wording import fmt, job_progress
@@ -20,96 +21,83 @@ _ERRORS = "refine"
 _TRIALS = url_settings.UrlSetting(key=keys.TRIALS, default=DEFAULT, read=url_settings.within(FEWEST, MOST))
 
 
-def spec_of(asked: PredictionSettings, limits: Limits) -> SearchSpec:
-    """The search that would measure within these limits; so many schedules as the number field says."""
-    setting = cache.setting_of(asked)
-    latency = latency_fields(cache.searchable(asked).latency) if limits.latency is not None else ()
+def spec_of(settings: PredictionSettings, limits: Limits) -> SearchSpec:
+    """Search under these limits with the number of trials chosen on the page."""
+    latency = latency_fields(cache.searchable(settings).latency) if limits.latency is not None else ()
     url_settings.restore([_TRIALS])
     trials = int(st.session_state[keys.TRIALS] or DEFAULT)
-    dense = shared_state.network(asked.dense_sha256).name
+    dense = shared_state.network(settings.dense_sha256).name
+    setting = cache.setting_of(settings)
     return SearchSpec(limits=limits, setting=setting, trials=trials, latency=latency, dense=dense)
 
 
-def trials() -> None:
-    """How many schedules the job is to measure."""
-    st.number_input(
-        "Schedules to measure",
-        FEWEST,
-        MOST,
-        step=6,
-        key=keys.TRIALS,
-        persist_state="session",
-        width=220,
-        help="More find better ones, and take longer. What the first ones reach tells where to look next.",
-    )
-    url_settings.follow([_TRIALS])
+def results(record: Record | None, key: str) -> list[Candidate]:
+    """Schedules measured by a search; [] for no record.
 
-
-def found(record: Record) -> list[Candidate]:
-    """The answers of a search that measured, the best first."""
-    return [Candidate.from_json(each) for each in record.result["answers"]]
-
-
-def closest(record: Record) -> list[Candidate]:
-    """What comes closest to the limits, where nothing that was measured keeps them."""
-    return [Candidate.from_json(each) for each in record.result.get("closest", ())]
-
-
-def tried(record: Record | None) -> list[Candidate]:
-    """Everything that a search measured; none before it did."""
-    return [Candidate.from_json(each) for each in record.result.get("candidates", ())] if record is not None else []
+    Args:
+        record: of the finished search.
+        key: `answers` (within the limits, best first), `closest` (to the limits, if none is within them) or
+            `candidates` (all).
+    """
+    return [Candidate.from_json(each) for each in record.result.get(key, ())] if record is not None else []
 
 
 def panel(spec: SearchSpec) -> None:
-    """The button with its estimate, or how far the job is; nothing where the search is finished."""
-    panels.kept_error(_ERRORS)
+    """Start button with its estimate, or the progress of the job; nothing if the search is finished."""
+    panels.kept_messages(_ERRORS)
     if shared_state.store().get_record(spec.id) is not None:
         return
     if shared_state.store().active_job_for(spec.id) is not None:
-        _under_way(spec)
+        _progress(spec)
         return
-    broken = _broken_off(spec)
+    stopped = _stopped(spec)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        trials()
-        label = "Go on measuring" if broken else "Refine by measuring"
-        panels.action(label, keys.REFINE, "play_arrow", lambda: _start(spec, broken), _ERRORS, type="primary")
-    if broken is not None and broken.error:
-        st.error(panels.escape(panels.sentence(broken.error)), icon=":material/error:")
+        st.number_input(
+            "Schedules to measure",
+            FEWEST,
+            MOST,
+            step=6,
+            key=keys.TRIALS,
+            persist_state="session",
+            width=220,
+            help="More schedules give better results and take longer. Each result guides the choice of the next ones.",
+        )
+        url_settings.follow([_TRIALS])
+        label = "Resume" if stopped else "Refine by measuring"
+        panels.action(label, keys.REFINE, "play_arrow", lambda: _start(spec, stopped), _ERRORS, type="primary")
+    panels.show_error(stopped.error or "" if stopped else "")
     st.caption(
         panels.escape(
-            f"Prunes and measures up to {fmt.plural(spec.trials, 'schedule')} on 2,000 validation images, the ones "
-            f"that promise most, about {fmt.duration(estimate_seconds(spec))}; the answers are then measured, not "
-            "predicted. It goes on while this page is closed."
+            f"Prunes and evaluates up to {fmt.plural(spec.trials, 'promising schedule')} on {VALIDATION_IMAGES:,} "
+            f"validation images: about {fmt.duration(estimate_seconds(spec))}. The results are then measured, not "
+            "predicted. Continues while this page is closed."
         )
     )
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
-def _under_way(spec: SearchSpec) -> None:
+def _progress(spec: SearchSpec) -> None:
     job = shared_state.store().active_job_for(spec.id)
     if job is None:
         st.rerun()
-    done = f"{job.progress.get('done', 0)} of {fmt.plural(spec.trials, 'schedule')} measured"
-    best = job.progress.get("best")
-    left = job.progress.get("remaining_seconds")
-    text = done + (f", the best right on {fmt.percent(best)}" if best is not None else "")
+    best, left = job.progress.get("best"), job.progress.get("remaining_seconds")
+    text = f"{job.progress.get('done', 0)} of {fmt.plural(spec.trials, 'schedule')} measured"
+    text += f", best accuracy {fmt.percent(best)}" if best is not None else ""
     text += f", about {fmt.duration(left)} left" if left is not None else ""
-    waiting = job.status is JobStatus.QUEUED
-    st.progress(
-        0.0 if waiting else job_progress.fraction(job), text=panels.escape("Waiting its turn" if waiting else text)
-    )
-    panels.action("Stop", keys.REFINE_STOP, "stop", lambda: shared_state.machinery().engine().cancel(job.id), _ERRORS)
+    queued = job.status is JobStatus.QUEUED
+    st.progress(0.0 if queued else job_progress.fraction(job), text=panels.escape("Queued" if queued else text))
+    panels.action("Stop", keys.REFINE_STOP, "stop", lambda: shared_state.backend().engine().cancel(job.id), _ERRORS)
 
 
-def _broken_off(spec: SearchSpec) -> Job | None:
-    """The newest job of this search, where it ended without an answer and can go on."""
+def _stopped(spec: SearchSpec) -> Job | None:
+    """Newest job of this search, if it can be resumed."""
     jobs = [job for job in shared_state.store().list_jobs(SEARCH) if job.key == spec.id]
     return jobs[0] if jobs and jobs[0].status.can_resume else None
 
 
-def _start(spec: SearchSpec, broken: Job | None) -> None:
-    engine = shared_state.machinery().engine()
-    if broken is not None:
-        engine.resume(broken.id)
+def _start(spec: SearchSpec, stopped: Job | None) -> None:
+    engine = shared_state.backend().engine()
+    if stopped is not None:
+        engine.resume(stopped.id)
     else:
         engine.submit(task_for(spec, shared_state.network(spec.setting.dense_sha256), shared_state.store()))

@@ -1,4 +1,4 @@
-"""Search: limits typed, an answer at once from what is measured, and a job that makes it better by measuring."""
+"""Search tab: limits, immediate results from predictions, and a job that refines them by measurement."""
 
 from __future__ import annotations
 
@@ -11,110 +11,100 @@ from roboreg_core.charts import search_results
 from roboreg_core.datasets.images import CLASSES
 from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.prediction.forecast import PredictionSettings
-from roboreg_core.prediction.sensitivity import plan
 from roboreg_core.search.best_schedules import Candidate
 from roboreg_core.search.limits import Limits
 from roboreg_core.sweeps.points import Point
+from roboreg_core.sweeps.time_estimate import VALIDATION_IMAGES
 from roboreg_core.ui import panels, shared_state
 from roboreg_core.ui.explore import (
     cache,
     limit_fields,
-    measure_missing,
     prune_settings,
     schedule_card,
     search_refinement,
+    sensitivity_tab,
 )
 from roboreg_core.wording import fmt
 
-# Uniform schedules are drawn from so much to so much of the answers' MACs.
+# MACs of the uniform schedules in the chart, relative to the results.
 NEAR = (0.7, 1.3)
 
 
 def show() -> None:
-    """The tab."""
+    """Draw the tab."""
     finding = st.container()
     with st.container(border=True):
         limit_fields.show()
-    asked = prune_settings.pick()
-    if asked is None:
+    settings = prune_settings.pick()
+    if settings is None:
         return
-    forecast = cache.forecast_of(asked)
+    forecast = cache.forecast_of(settings)
     if forecast.curves is None or forecast.curves.unmeasured:
-        finding.info("A search needs the sensitivity of all nine blocks, which is not measured by this method yet.")
-        measure_missing.panel("sensitivity", plan(), asked, "nine blocks, eight counts each")
+        finding.info("A search needs the sensitivity of all blocks, which is not measured with this method yet.")
+        sensitivity_tab.measure(settings)
         return
     with panels.errors_shown():
-        wanted = limit_fields.read()
-        spec = search_refinement.spec_of(asked, wanted)
+        limits = limit_fields.read()
+        spec = search_refinement.spec_of(settings, limits)
         record = shared_state.store().get_record(spec.id)
-        measured = search_refinement.found(record) if record is not None else []
-        closest = search_refinement.closest(record) if record is not None else []
-        greedy = cache.greedy_of(asked, wanted)
-        answers = measured or closest or list(greedy.answers)
-        finding.markdown(f"### {panels.escape(_finding(wanted, answers[0]))}")
-        _chart(
-            search_results.search_data(
-                answers, greedy.front, _near(greedy.uniform, answers), search_refinement.tried(record)
-            ),
-            asked,
+        measured, closest, tried = (
+            search_refinement.results(record, key) for key in ("answers", "closest", "candidates")
         )
+        greedy = cache.greedy_of(settings, limits)
+        results = measured or closest or list(greedy.answers)
+        finding.markdown(f"### {panels.escape(_finding(limits, results[0]))}")
+        _chart(search_results.search_data(results, greedy.front, _near(greedy.uniform, results), tried), settings)
         if closest and not measured:
-            st.warning("None of the schedules that were measured keeps these limits; these come closest.")
+            st.warning("No measured schedule is within the limits; these come closest.")
         elif record is None and greedy.doubtful:
-            st.warning(
-                "These are predicted to miss a limit on losses, by no more than predictions are off: measuring tells."
-            )
-        _answers(answers, asked)
+            st.warning("Predicted to miss a limit on losses by less than the prediction error: refine by measuring.")
+        _results(results, settings)
         if record is None:
             search_refinement.panel(spec)
 
 
-def _finding(wanted: Limits, best: Candidate) -> str:
+def _finding(limits: Limits, best: Candidate) -> str:
     counted = cost(best.schedule)
     how = "measured" if best.measured is not None else "predicted"
-    text = f"With {wanted.words}: {fmt.percent(best.accuracy)} {how}, {fmt.signed_points(-best.drop)} to dense, "
+    text = f"With {limits.words}: {fmt.percent(best.accuracy)} {how} ({fmt.signed_points(-best.drop)} from dense), "
     return text + f"with {fmt.percent(counted.macs / DENSE_COST.macs)} of the MACs."
 
 
-def _near(uniform: Sequence[Candidate], answers: Sequence[Candidate]) -> list[Candidate]:
-    """The uniform schedules about as large as the answers: all of them would press the answers into one spot."""
-    macs = [cost(each.schedule).macs for each in answers]
+def _near(uniform: Sequence[Candidate], results: Sequence[Candidate]) -> list[Candidate]:
+    """Uniform schedules of about the results' size: all of them would compress the results into one spot."""
+    macs = [cost(each.schedule).macs for each in results]
     return [each for each in uniform if NEAR[0] * min(macs) <= cost(each.schedule).macs <= NEAR[1] * max(macs)]
 
 
-def _chart(frame: pd.DataFrame, asked: PredictionSettings) -> None:
-    panels.show(
-        panels.Panel(
-            name="search",
-            title=search_results.search_title(frame),
-            frame=frame,
-            chart=search_results.search_chart,
-            alt_text=search_results.search_alt(frame),
-            depends=f"Pruned by {asked.method}, no fine-tuning; 2,000 validation images. Numbered: the answers below, "
-            "with 95 % intervals; stepped: what no schedule that was looked at beats; dotted: the same share of every "
-            "block; triangles: measured on the way.",
-        )
-    )
+def _chart(frame: pd.DataFrame, settings: PredictionSettings) -> None:
+    panels.Panel(
+        name="search",
+        title=search_results.search_title(frame),
+        frame=frame,
+        chart=search_results.search_chart,
+        alt_text=search_results.search_alt(frame),
+        depends=f"Pruned by {settings.method}, no fine-tuning; {VALIDATION_IMAGES:,} validation images. Numbered: "
+        "results below, with 95 % intervals; stepped: Pareto front of all schedules considered; dotted: the same "
+        "share of every block; triangles: measured during the search.",
+    ).show()
 
 
-def _answers(answers: Sequence[Candidate], asked: PredictionSettings) -> None:
-    st.subheader(f"The best {len(answers)}" if len(answers) > 1 else "The best")
-    measured = "Measured there" if answers[0].measured is not None else "Predicted from what was measured"
-    st.caption(
-        f"Found on validation images, right after pruning, without fine-tuning; test images choose nothing. {measured}."
-    )
-    for place, candidate in enumerate(answers, 1):
-        schedule_card.show(f"answer-{place}", _point(candidate, asked), figures(candidate))
+def _results(results: Sequence[Candidate], settings: PredictionSettings) -> None:
+    st.subheader(f"Best {len(results)} schedules" if len(results) > 1 else "Best schedule")
+    how = "Measured" if results[0].measured is not None else "Predicted"
+    st.caption(f"{how} on validation images right after pruning, before fine-tuning. Test images are not used.")
+    for place, candidate in enumerate(results, 1):
+        schedule_card.show(f"answer-{place}", _point(candidate, settings), _figures(candidate))
 
 
-def figures(candidate: Candidate) -> str:
-    """A candidate in figures: cost, accuracy, its loss with a margin, and the class that loses most."""
+def _figures(candidate: Candidate) -> str:
+    """Cost, accuracy, loss with its margin, and the class that loses most."""
     counted = cost(candidate.schedule)
     how = "measured" if candidate.measured is not None else "predicted"
     text = (
         f"{fmt.percent(counted.macs / DENSE_COST.macs)} of the MACs, "
         f"{fmt.percent(counted.parameters / DENSE_COST.parameters)} of the parameters. "
-        f"Accuracy {how}: {fmt.percent(candidate.accuracy)} ({fmt.signed_points(-candidate.drop)} to dense, "
+        f"Accuracy {how}: {fmt.percent(candidate.accuracy)} ({fmt.signed_points(-candidate.drop)} from dense, "
         f"± {100 * candidate.margin:.1f})"
     )
     if candidate.class_drops:
@@ -123,14 +113,14 @@ def figures(candidate: Candidate) -> str:
     return f"{text}."
 
 
-def _point(candidate: Candidate, asked: PredictionSettings) -> Point:
+def _point(candidate: Candidate, settings: PredictionSettings) -> Point:
     return Point(
         schedule=candidate.schedule,
         kept=candidate.schedule,
         validation=candidate.measured,
-        method=asked.method,
-        recalibrate=asked.recalibrate,
-        calibration=asked.calibration,
-        training_set=asked.training_set,
-        dense_sha256=asked.dense_sha256,
+        method=settings.method,
+        recalibrate=settings.recalibrate,
+        calibration=settings.calibration,
+        training_set=settings.training_set,
+        dense_sha256=settings.dense_sha256,
     )

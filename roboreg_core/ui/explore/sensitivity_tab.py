@@ -1,4 +1,4 @@
-"""Sensitivity: what each block costs alone, as nine curves, and what one cluster fewer saves and costs now."""
+"""Sensitivity tab: accuracy with one block pruned alone, and the cost of removing one more filter."""
 
 from __future__ import annotations
 
@@ -9,89 +9,91 @@ from roboreg_core.charts import sensitivity_curves
 from roboreg_core.errors import ScheduleError
 from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.prediction.sensitivity import SensitivityCurves, exchange, plan
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
+from roboreg_core.sweeps.time_estimate import VALIDATION_IMAGES
 from roboreg_core.ui import keys, panels, url_settings
 from roboreg_core.ui.design.editing_session import schedule as designed
 from roboreg_core.ui.explore import cache, measure_missing, prune_settings
 
 MOST_TEXT = 100
-# Nine small charts are wider than a telephone: they are moved sideways there, and the page is not.
+# The small charts are wider than a telephone: scroll them, not the page.
 _STYLE = "<style>.st-key-chart-sensitivity { overflow-x: auto; }</style>"
 
 
 def show() -> None:
-    """The tab."""
+    """Draw the tab."""
     finding = st.container()
-    asked = prune_settings.pick()
-    if asked is None:
+    settings = prune_settings.pick()
+    if settings is None:
         return
     schedule = _schedule()
-    curves = cache.forecast_of(asked).curves
-    if curves is None or len(curves.unmeasured) == len(PRESETS["dense"].clusters):
-        finding.info("No block's sensitivity has been measured by this method yet. It takes a minute or two.")
-        measure_missing.panel("sensitivity", plan(), asked, "nine blocks, eight counts each")
+    curves = cache.forecast_of(settings).curves
+    if curves is None or len(curves.unmeasured) == N_BLOCKS:
+        finding.info("Sensitivity is not measured with this method yet. It takes a minute or two.")
+        measure(settings)
         return
     frame = sensitivity_curves.sensitivity_data(curves, schedule)
     finding.markdown(f"### {panels.escape(panels.sentence(sensitivity_curves.sensitivity_title(frame)))}")
-    measure_missing.panel("sensitivity", plan(), asked, "what is missing")
+    measure(settings, "the missing points")
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _curves(frame, asked, schedule)
+        _curves(frame, settings, schedule)
     with right:
         _exchange(curves, schedule)
 
 
+def measure(settings: PredictionSettings, what: str = "the sensitivity of all blocks") -> None:
+    """Button that measures missing sensitivities."""
+    measure_missing.panel("sensitivity", plan(), settings, what)
+
+
 def _schedule() -> Schedule:
-    """The schedule whose counts are marked: Design's, unless another one is typed."""
-    known_setting = url_settings.UrlSetting(key=keys.AT, default="", read=lambda text: text[:MOST_TEXT])
-    url_settings.restore([known_setting])
+    """Schedule marked in the charts: that of Design, unless another one is typed."""
+    setting = url_settings.UrlSetting(key=keys.AT, default="", read=lambda text: text[:MOST_TEXT])
+    url_settings.restore([setting])
     now = designed()
     st.text_input(
-        "At the schedule",
+        "Schedule",
         key=keys.AT,
-        placeholder=f"{now} (as on Design)",
+        placeholder=f"{now} (from Design)",
         max_chars=MOST_TEXT,
         persist_state="session",
-        help="Nine counts or a preset's name. Its counts are marked in the curves, and the exchange begins there.",
+        help=f"{N_BLOCKS} counts or a preset's name. Marked in the curves, and the start for removing one filter.",
     )
-    url_settings.follow([known_setting])
+    url_settings.follow([setting])
     text = st.session_state[keys.AT].strip()
     try:
         return Schedule.parse(text) if text else now
     except ScheduleError as error:
-        st.error(panels.escape(panels.sentence(error)), icon=":material/error:")
+        panels.show_error(error)
         return now
 
 
-def _curves(frame: pd.DataFrame, asked: PredictionSettings, schedule: Schedule) -> None:
+def _curves(frame: pd.DataFrame, settings: PredictionSettings, schedule: Schedule) -> None:
     st.html(_STYLE)
-    panels.show(
-        panels.Panel(
-            name="sensitivity",
-            title="Accuracy as one block loses clusters, the other eight dense",
-            frame=frame,
-            chart=sensitivity_curves.sensitivity_chart,
-            alt_text=sensitivity_curves.sensitivity_alt(frame),
-            variant=str(schedule),
-            depends=f"Right after pruning by {asked.method}, no fine-tuning; 2,000 validation images, float32. Dots: "
-            "measured; band: 95 % interval; dashed: the dense network; diamond: the schedule above.",
-        )
-    )
+    panels.Panel(
+        name="sensitivity",
+        title="Accuracy by filters kept in one block, all other blocks dense",
+        frame=frame,
+        chart=sensitivity_curves.sensitivity_chart,
+        alt_text=sensitivity_curves.sensitivity_alt(frame),
+        variant=str(schedule),
+        depends=f"Right after pruning by {settings.method}, no fine-tuning; {VALIDATION_IMAGES:,} validation "
+        "images, float32. Dots: measured; band: 95 % interval; dashed: dense network; diamond: the schedule above.",
+    ).show()
 
 
 def _exchange(curves: SensitivityCurves, schedule: Schedule) -> None:
     frame = sensitivity_curves.exchange_data(exchange(curves, schedule))
-    panels.show(
-        panels.Panel(
-            name="exchange",
-            title=sensitivity_curves.exchange_title(frame),
-            frame=frame,
-            chart=sensitivity_curves.exchange_chart,
-            alt_text=sensitivity_curves.exchange_alt(frame),
-            table=frame.drop(columns=["says"]),
-            depends="Cheapest first. The curves' slopes, with all other blocks dense: where several blocks are cut, "
-            "losses add up otherwise, which Prediction learns.",
-        )
-    )
+    panels.Panel(
+        name="exchange",
+        title=sensitivity_curves.exchange_title(frame),
+        frame=frame,
+        chart=sensitivity_curves.exchange_chart,
+        alt_text=sensitivity_curves.exchange_alt(frame),
+        table=frame.drop(columns=["says"]),
+        depends="Least costly first. Slopes of the curves, with all other blocks dense; losses of several pruned "
+        "blocks do not simply add up, see Prediction.",
+    ).show()
     pairs = zip(frame["block"], frame["says"], strict=True)
     st.markdown("\n".join(f"- **Block {block}**: {panels.escape(says)}." for block, says in pairs))

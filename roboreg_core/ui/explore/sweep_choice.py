@@ -1,4 +1,4 @@
-"""Which sweep a tab looks at; the address keeps it under `sweep`."""
+"""Choice of a sweep; the address keeps it as `?sweep=`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from roboreg_core.wording import fmt
 
 
 def pick() -> Sweep | None:
-    """The sweep that is chosen, see `_first` for the one to begin with; None where there is none with any."""
+    """Draw the list of sweeps with measured points; None if there are none."""
     found = [each for each in cache.sweeps() if cache.points_of(each)]
     if not found:
-        st.info("No sweep has measured a point yet. Start one under Sweeps: the source project's 27 are ready there.")
+        st.info(
+            f"No measured points yet. Start a sweep under Sweeps, e.g. the original project's grid ({SOURCE.size})."
+        )
         return None
     by_id = {each.id: each for each in found}
     setting = url_settings.UrlSetting(key=keys.SWEEP, default=_first(found).id, read=url_settings.one_of(*by_id))
@@ -32,18 +34,18 @@ def pick() -> Sweep | None:
 
 
 def take(sweep: str) -> None:
-    """For callbacks: looks at a sweep on the Correlation tab."""
+    """For callbacks: open a sweep on the Correlation tab."""
     st.session_state.update({keys.SWEEP: sweep, keys.EXPLORE_TAB: "Correlation"})
 
 
 def _first(found: Sequence[Sweep]) -> Sweep:
-    """The newest own one that is complete, else the source project's grid, else the newest."""
+    """Initial choice: the user's newest complete sweep, else the original project's grid, else the newest."""
     complete = [each for each in found if cache.progress_of(each).complete]
-    own = [each for each in complete if not each.recorded]
-    return (own or [each for each in complete if each.spec.grid == SOURCE] or list(found))[0]
+    users = [each for each in complete if not each.recorded]
+    return (users or [each for each in complete if each.spec.grid == SOURCE] or list(found))[0]
 
 
 def _label(sweep: Sweep) -> str:
     progress = cache.progress_of(sweep)
     measured = fmt.plural(progress.total, "point") if progress.complete else f"{progress.done} of {progress.total}"
-    return f"{fmt.contained(sweep.name)} — {measured}{' (recorded)' if sweep.recorded else ''}"
+    return f"{fmt.contained(sweep.name)} — {measured}{' (example)' if sweep.recorded else ''}"

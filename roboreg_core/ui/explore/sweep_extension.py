@@ -1,6 +1,6 @@
-"""Extending a sweep: its settings stay, its points stay, more are added under its name.
+"""Extension of a sweep by more points, with the same settings and name.
 
-Of a sweep that ships with the project another one is made, under the same settings.
+An example sweep is not changed: a new sweep with its settings is made instead.
 """
 
 from __future__ import annotations
@@ -21,50 +21,50 @@ _EXTENDED = "sweep-extended"
 
 
 def begin(sweep: Sweep) -> None:
-    """For callbacks: from now on the fields are about this sweep."""
+    """For callbacks: use the form to extend this sweep."""
     st.session_state[_EXTENDED] = sweep.id
 
 
 def leave() -> None:
-    """For callbacks: the fields are about a sweep of its own again."""
+    """For callbacks: use the form for a new sweep again."""
     st.session_state.pop(_EXTENDED, None)
 
 
 def extended() -> Sweep | None:
-    """The sweep that is being extended; None where there is none, or where it was deleted meanwhile."""
+    """Sweep to extend; None if there is none or it was deleted."""
     chosen = st.session_state.get(_EXTENDED)
     return next((each for each in cache.sweeps() if each.id == chosen), None)
 
 
 def spec(sweep: Sweep, name: str, grid: Grid, seeds: tuple[int, ...]) -> SweepSpec:
-    """What the fields ask for, all else as the sweep has it."""
+    """Spec of the extended sweep: grid and seeds of the form, everything else from `sweep`."""
     return replace(sweep.spec, name=name if sweep.recorded else sweep.name, grid=grid, seeds=seeds)
 
 
-def told(sweep: Sweep) -> None:
-    """What is being extended, and the way out of it."""
-    what = "A wider one is made beside it" if sweep.recorded else "Its points stay; what you add is measured"
+def notice(sweep: Sweep) -> None:
+    """Name of the sweep to extend, and a button to leave."""
+    what = "A new sweep is made" if sweep.recorded else "Its points are kept; only added ones are measured"
     with st.container(key=keys.SWEEP_EXTENDED):
-        st.markdown(panels.escape(f"Extends “{fmt.contained(sweep.name)}”. {what}, under the same settings."))
-        st.button("Start a sweep of its own instead", key=keys.SWEEP_LEAVE, on_click=_left, type="tertiary")
+        st.markdown(panels.escape(f"Extends “{fmt.contained(sweep.name)}”. {what}, with the same settings."))
+        st.button("Define a new sweep instead", key=keys.SWEEP_LEAVE, on_click=_left, type="tertiary")
 
 
 def refused(sweep: Sweep, wider: SweepSpec) -> bool:
-    """Says which of the sweep's points the wider one lacks; False where it has them all."""
+    """Show a warning and return True if `wider` lacks points of `sweep`."""
     lost = len(set(sweep.spec.points()) - set(wider.points()))
     if sweep.recorded or not lost:
         return False
     st.warning(
-        f"{fmt.plural(lost, 'point')} of the sweep {'is' if lost == 1 else 'are'} not among these: an extended sweep "
-        "holds all that it had. Widen the fields, or start a sweep of its own.",
+        f"An extended sweep must contain all points of the sweep; missing: {lost}. Widen the fields, or define a new "
+        "sweep.",
         icon=":material/warning:",
     )
     return True
 
 
 def submit(sweep: Sweep, wider: SweepSpec) -> None:
-    """Extend it, or where it ships with the project start the wider one."""
-    engine, dense = shared_state.machinery().engine(), shared_state.network(wider.dense_sha256)
+    """Extend the sweep; for an example sweep, start the wider one."""
+    engine, dense = shared_state.backend().engine(), shared_state.network(wider.dense_sha256)
     if sweep.recorded:
         control.start(engine, wider, dense)
     else:

@@ -1,4 +1,4 @@
-"""Defines a sweep: the grid, how to prune, and what that will take, before anything starts."""
+"""Form for a new sweep: grid, pruning settings, estimated time and start button."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from roboreg_core.sweeps.spec import SweepSpec, sweep_for
 from roboreg_core.sweeps.sweep_store import Sweep
 from roboreg_core.sweeps.time_estimate import TEST_IMAGES, VALIDATION_IMAGES
 from roboreg_core.ui import dense_choice, keys, panels, shared_state, url_settings
-from roboreg_core.ui.design.launcher import IMAGES_WORDS, METHOD_WORDS, PRESET_WORDS
+from roboreg_core.ui.design.launcher import (
+    IMAGES_WORDS,
+    METHOD_WORDS,
+    PRESET_WORDS,
+    method_field,
+    recalibrate_field,
+)
 from roboreg_core.ui.explore import cache, grid_fields, grid_parsing, sweep_extension
 from roboreg_core.ui.url_settings import UrlSetting, one_of
 from roboreg_core.wording import fmt, sweep_facts
@@ -21,26 +27,26 @@ from roboreg_core.wording import fmt, sweep_facts
 NO_TUNING = "none"
 TUNE_WORDS = {NO_TUNING: "None"} | PRESET_WORDS
 ERRORS = "sweep-start"
-# Ids of the sweeps that the whole page was drawn with.
+# Session key: ids of the sweeps when the whole page was last drawn.
 DRAWN = "sweeps-drawn"
 
 
 @st.fragment(key=keys.SWEEP_FORM_PART)
 def show(start: Callable[[SweepSpec], None]) -> None:
-    """The fields on the left, what they ask for on the right; `start` is called for the one button."""
+    """Fields on the left, size, estimate and button on the right; the button calls `start`."""
     if [each.id for each in cache.sweeps()] != st.session_state[DRAWN]:
-        st.rerun()  # one was started: the list is drawn again too
+        st.rerun()  # one was started: redraw the list too
     st.subheader("New sweep")
     left, right = st.columns([3, 2], gap="large")
     with left:
         grid_fields.show()
         _pruning()
     with right, st.container(key=keys.SWEEP_COST, border=True), panels.errors_shown():
-        _asked(grid_fields.read(), start)
+        _summary(grid_fields.read(), start)
 
 
 def take(sweep: Sweep) -> None:
-    """For callbacks: puts a sweep into the fields, to be extended."""
+    """For callbacks: copy a sweep into the fields, to extend it."""
     spec = sweep.spec
     sweep_extension.begin(sweep)
     grid_fields.take(spec.grid)
@@ -57,7 +63,7 @@ def take(sweep: Sweep) -> None:
 
 def _pruning() -> None:
     fixed = sweep_extension.extended() is not None
-    if not fixed:  # what is extended keeps its network
+    if not fixed:  # an extended sweep keeps its network
         dense_choice.pick()
     settings = [
         UrlSetting(key=keys.SWEEP_METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
@@ -67,21 +73,16 @@ def _pruning() -> None:
     ]
     url_settings.restore(settings)
     left, middle, right = st.columns([4, 3, 5])
-    method = st.session_state[keys.SWEEP_METHOD]
-    left.selectbox(
-        "Method",
-        list(METHOD_WORDS),
-        key=keys.SWEEP_METHOD,
-        help=METHOD_WORDS[method],
-        persist_state="session",
-        disabled=fixed,
-    )
+    with left:
+        method_field(keys.SWEEP_METHOD, disabled=fixed)
+        recalibrate_field(keys.SWEEP_RECALIBRATE, disabled=fixed)
     middle.text_input(
         "Seeds",
         key=keys.SWEEP_SEEDS,
         max_chars=grid_fields.MOST_TEXT,
         persist_state="session",
-        help="Every schedule is measured once with each: 0, or 0-4 for five. Several show what chance alone does.",
+        help="Every schedule is measured once per seed, e.g. 0, or 0-4 for five seeds. Several seeds show "
+        "the variation due to chance.",
     )
     right.segmented_control(
         "Fine-tuning",
@@ -91,39 +92,32 @@ def _pruning() -> None:
         format_func=TUNE_WORDS.__getitem__,
         persist_state="session",
         disabled=fixed,
-        help="None measures right after pruning, a second or so a schedule. Else every schedule becomes a run of "
-        "minutes or more.",
-    )
-    left.toggle(
-        "Recalibrate batch norm",
-        key=keys.SWEEP_RECALIBRATE,
-        persist_state="session",
-        disabled=fixed,
-        help="Estimates batch norm's statistics anew right after pruning; refit needs none.",
+        help="None: measured right after pruning, about a second per schedule. Otherwise every schedule becomes a run "
+        "that takes minutes or more.",
     )
     url_settings.follow(settings)
 
 
-def _asked(grid: Grid, start: Callable[[SweepSpec], None]) -> None:
-    """What the fields ask for, what it takes, and the one button."""
+def _summary(grid: Grid, start: Callable[[SweepSpec], None]) -> None:
+    """Number of points, estimated time and start button."""
     seeds = grid_parsing.seeds(st.session_state[keys.SWEEP_SEEDS] or "")
-    standing = cache.sweeps()
-    if not shared_state.machinery().loaded.is_set():
+    sweeps = cache.sweeps()
+    if not shared_state.backend().loaded.is_set():
         _count(grid, seeds)
-        _waiting()
+        panels.loading()
         return
-    names = [each.name for each in standing]
+    names = [each.name for each in sweeps]
     name = st.session_state.get(keys.SWEEP_NAME, "").strip() or sweep_facts.suggested_name(grid, names)
-    wide = sweep_extension.extended()
-    if wide is not None:
-        sweep_extension.told(wide)
-    spec = _spec(name, grid, seeds) if wide is None else sweep_extension.spec(wide, name, grid, seeds)
-    same = next((each for each in standing if each.id == spec.id), None)
+    extended = sweep_extension.extended()
+    if extended is not None:
+        sweep_extension.notice(extended)
+    spec = _spec(name, grid, seeds) if extended is None else sweep_extension.spec(extended, name, grid, seeds)
+    existing = next((each for each in sweeps if each.id == spec.id), None)
     _count(grid, seeds)
-    if same is not None:
-        _there(same)
-    elif wide is None or not sweep_extension.refused(wide, spec):
-        _ready(spec, name, wide, start)
+    if existing is not None:
+        _existing(existing)
+    elif extended is None or not sweep_extension.refused(extended, spec):
+        _ready(spec, name, extended, start)
 
 
 def _spec(name: str, grid: Grid, seeds: tuple[int, ...]) -> SweepSpec:
@@ -149,27 +143,19 @@ def _count(grid: Grid, seeds: tuple[int, ...]) -> None:
     st.caption(panels.escape(text))
 
 
-@st.fragment(run_every=0.5)
-def _waiting() -> None:
-    if shared_state.machinery().loaded.is_set():
-        st.rerun()
-    st.info("Loading the dense network and the job engine, a few seconds.", icon="spinner")
-
-
-def _there(same: Sweep) -> None:
-    progress = cache.progress_of(same)
-    how = "It ships with the project" if same.recorded else "It is in the list"
+def _existing(sweep: Sweep) -> None:
+    progress = cache.progress_of(sweep)
     left = "" if progress.complete else f", {progress.done:,} of {progress.total:,} points measured"
     st.success(
-        panels.escape(f"This very sweep is there already, as “{fmt.contained(same.name)}”{left}. {how}."),
+        panels.escape(f"This sweep already exists, as “{fmt.contained(sweep.name)}”{left}."),
         icon=":material/check_circle:",
     )
 
 
-def _ready(spec: SweepSpec, name: str, wide: Sweep | None, start: Callable[[SweepSpec], None]) -> None:
+def _ready(spec: SweepSpec, name: str, extended: Sweep | None, start: Callable[[SweepSpec], None]) -> None:
     left, seconds = cache.estimate(spec)
     done = len(spec.points()) - left
-    new = wide is None or wide.recorded
+    new = extended is None or extended.recorded
     if new:
         st.text_input("Name", key=keys.SWEEP_NAME, max_chars=LONGEST_NAME, placeholder=name, persist_state="session")
     st.button(
@@ -181,19 +167,15 @@ def _ready(spec: SweepSpec, name: str, wide: Sweep | None, start: Callable[[Swee
         on_click=start,
         args=(spec,),
     )
-    panels.kept_error(ERRORS)
-    there = f"{done:,} of its points are measured already and are not measured again. " if done else ""
+    panels.kept_messages(ERRORS)
+    existing = f"{done:,} of the points are measured already. " if done else ""
     if not left:
-        st.caption(panels.escape(f"{there}Nothing is left to measure: it is ready at once."))
+        st.caption(panels.escape(f"{existing}Nothing is left to measure."))
         return
-    images = told_images(spec)
-    st.caption(panels.escape(f"{there}Takes about {fmt.duration(seconds)} on this machine. {images}"))
-
-
-def told_images(spec: SweepSpec) -> str:
-    """Which images it is measured on, and which it is pruned with."""
-    tested = f", and {TEST_IMAGES:,} test images, to report" if spec.test else "; test accuracy is not measured"
-    return (
-        f"Measured on {VALIDATION_IMAGES:,} validation images, to choose by{tested}. Pruned with "
-        f"{IMAGES_WORDS[spec.training_set]} training images."
+    test = f", reported on {TEST_IMAGES:,} test images" if spec.test else "; test accuracy is not measured"
+    st.caption(
+        panels.escape(
+            f"{existing}Takes about {fmt.duration(seconds)} on this machine. Compared on {VALIDATION_IMAGES:,} "
+            f"validation images{test}. Pruned with {IMAGES_WORDS[spec.training_set]} training images."
+        )
     )

@@ -1,4 +1,4 @@
-"""Sweeps: those that there are, how far each is and what may be done with it; and the fields that define another."""
+"""Sweeps tab: a card per sweep with progress and actions, and the form for a new one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from roboreg_core.sweeps.control import SweepState, SweepStatus
 from roboreg_core.sweeps.spec import SweepSpec
 from roboreg_core.sweeps.sweep_store import Sweep
 from roboreg_core.ui import keys, panels, schedule_html, shared_state
-from roboreg_core.ui.deleted_items import Bin, Entry
+from roboreg_core.ui.deleted_items import DeletedItems, Entry
 from roboreg_core.ui.explore import cache, sweep_choice, sweep_extension, sweep_form
 from roboreg_core.wording import fmt, sweep_facts
 
@@ -24,33 +24,27 @@ BADGES = {
     SweepState.STOPPED: ("stopped", ":material/pause:", "orange"),
     SweepState.COMPLETE: ("complete", ":material/check:", "green"),
 }
-_AT_WORK = (SweepState.RUNNING, SweepState.STOPPING)
+_ACTIVE_STATES = (SweepState.RUNNING, SweepState.STOPPING)
 _RENAMED, _ACTIVE, _ERRORS = "sweep-renamed", "sweeps-active", "sweeps"
 
 
 def show() -> None:
-    """The tab."""
-    panels.kept_error(_ERRORS)
-    BIN.undo_bar()
-    active = [sweep.id for sweep, status in _found() if status.state in _AT_WORK]
+    """Draw the tab."""
+    DELETED.undo_bar()
+    active = [sweep.id for sweep, status in _found() if status.state in _ACTIVE_STATES]
     st.session_state.update({_ACTIVE: active, sweep_form.DRAWN: [each.id for each in cache.sweeps()]})
     st.fragment(_list, key=keys.SWEEP_LIST_PART, run_every=REFRESH_SECONDS if active else None)()
     sweep_form.show(_start)
-    BIN.listed()
+    DELETED.show_list()
 
 
 def _list() -> None:
     found = _found()
-    active = [sweep.id for sweep, status in found if status.state in _AT_WORK]
+    active = [sweep.id for sweep, status in found if status.state in _ACTIVE_STATES]
     if active != st.session_state[_ACTIVE] or [sweep.id for sweep, _ in found] != st.session_state[sweep_form.DRAWN]:
-        st.rerun()  # one began, ended or was deleted: the page looks again only while one is at work, and has the bin
+        st.rerun()  # one started, finished or was deleted: the whole page depends on that
     st.markdown(panels.escape(sweep_facts.finding(found)))
-    for sweep, status in found[:SHOWN]:
-        _card(sweep, status)
-    if len(found) > SHOWN:
-        with st.expander(f"{len(found) - SHOWN} older"):
-            for sweep, status in found[SHOWN:]:
-                _card(sweep, status)
+    panels.some_first(found, lambda each: _card(*each), SHOWN)
 
 
 def _found() -> list[tuple[Sweep, SweepStatus]]:
@@ -72,7 +66,7 @@ def _card(sweep: Sweep, status: SweepStatus) -> None:
 
 
 def _heading(sweep: Sweep, status: SweepStatus) -> None:
-    made = "recorded, ships with the project" if sweep.recorded else f"made {fmt.moment(sweep.created)} UTC"
+    made = "example, ships with the project" if sweep.recorded else f"made {fmt.moment(sweep.created)} UTC"
     panels.card_heading(fmt.contained(sweep.name), BADGES[status.state], made)
 
 
@@ -87,7 +81,7 @@ def _progress(status: SweepStatus) -> None:
 
 def _actions(sweep: Sweep, status: SweepStatus) -> None:
     if status.state is SweepState.RUNNING:
-        _button("Stop", "stop", sweep, "stop", lambda: control.stop(shared_state.machinery().engine(), sweep))
+        _button("Stop", "stop", sweep, "stop", lambda: control.stop(shared_state.backend().engine(), sweep))
     if status.state is SweepState.STOPPED:
         _button("Resume", "resume", sweep, "replay", lambda: _resume(sweep), type="primary")
     if status.done:
@@ -99,11 +93,10 @@ def _actions(sweep: Sweep, status: SweepStatus) -> None:
 
 
 def _more(sweep: Sweep) -> None:
-    """What is seldom done."""
     with st.form(keys.of("edit", sweep.id), border=False):
         st.text_input("Name", sweep.name, key=keys.of("name", sweep.id))
         st.form_submit_button("Rename", key=keys.of("rename", sweep.id), on_click=_rename, args=(sweep,))
-    if st.session_state.pop(_RENAMED, False) or f"kept-error-{_ERRORS}" in st.session_state:
+    if st.session_state.pop(_RENAMED, False) or panels.has_kept_error(_ERRORS):
         st.rerun()
     _button("Delete", "delete", sweep, "delete", lambda: _delete(sweep), whole=True, type="tertiary")
 
@@ -111,36 +104,35 @@ def _more(sweep: Sweep) -> None:
 def _button(
     label: str, action: str, sweep: Sweep, icon: str, act: Callable[[], object], *, whole: bool = False, **options: Any
 ) -> None:
-    """A button of a card; `whole` draws the whole page again and not the list alone."""
+    """Button of a card; `whole` redraws the whole page, not only the list."""
     pressed = panels.action(label, keys.of(action, sweep.id), icon, act, _ERRORS, **options)
-    if pressed and (whole or f"kept-error-{_ERRORS}" in st.session_state):
+    if pressed and (whole or panels.has_kept_error(_ERRORS)):
         st.rerun()
 
 
 def _start(spec: SweepSpec) -> None:
-    """For callbacks."""
     with panels.errors_kept(sweep_form.ERRORS):
-        wide = sweep_extension.extended()
-        if wide is None:
-            control.start(shared_state.machinery().engine(), spec, shared_state.network(spec.dense_sha256))
+        extended = sweep_extension.extended()
+        if extended is None:
+            control.start(shared_state.backend().engine(), spec, shared_state.network(spec.dense_sha256))
         else:
-            sweep_extension.submit(wide, spec)
+            sweep_extension.submit(extended, spec)
         st.session_state[keys.SWEEP_NAME] = ""
 
 
 def _resume(sweep: Sweep) -> None:
-    control.resume(shared_state.machinery().engine(), sweep, shared_state.network(sweep.spec.dense_sha256))
+    control.resume(shared_state.backend().engine(), sweep, shared_state.network(sweep.spec.dense_sha256))
 
 
 def _rename(sweep: Sweep) -> None:
     with panels.errors_kept(_ERRORS):
         control.rename(shared_state.store(), sweep, st.session_state[keys.of("name", sweep.id)])
-        st.session_state[_RENAMED] = True  # all of the page names it, and not the list alone
+        st.session_state[_RENAMED] = True  # redraw the whole page, which contains the name
 
 
 def _delete(sweep: Sweep) -> None:
     control.delete(shared_state.store(), sweep)
-    BIN.note(sweep.id)
+    DELETED.remember(sweep.id)
 
 
 def _deleted() -> list[Entry]:
@@ -149,13 +141,13 @@ def _deleted() -> list[Entry]:
         (
             sweep,
             schedule_html.text(f"{name} · {sweep_facts.sweep_words(spec)}"),
-            f"Deleted the sweep “{name}”; its points stay.",
+            f"Deleted the sweep “{name}”; its measured points are kept.",
         )
         for sweep, name, spec in found
     ]
 
 
-BIN = Bin(
+DELETED = DeletedItems(
     title="Deleted sweeps",
     entries=_deleted,
     restore=lambda sweep: control.restore(shared_state.store(), sweep),

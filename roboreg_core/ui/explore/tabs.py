@@ -1,8 +1,6 @@
-"""The tabs of Explore; only the open one is drawn, and the address keeps which."""
+"""Tabs of Explore; only the open one is drawn, and the address keeps its name."""
 
 from __future__ import annotations
-
-import streamlit as st
 
 from roboreg_core.ui import keys, panels
 from roboreg_core.ui.explore import correlation_tab, prediction_tab, search_tab, sensitivity_tab, sweeps_tab
@@ -17,9 +15,5 @@ TABS = {
 
 
 def show() -> None:
-    """All tabs."""
-    drawn = st.tabs(list(TABS), key=keys.EXPLORE_TAB, on_change="rerun", bind="query-params")
-    for tab, draw in zip(drawn, TABS.values(), strict=True):
-        if tab.open:
-            with tab, panels.errors_shown():
-                draw()
+    """Draw the tabs."""
+    panels.tabs(TABS, keys.EXPLORE_TAB)

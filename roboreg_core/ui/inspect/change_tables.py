@@ -1,29 +1,37 @@
-"""Tables of changes with their verdicts, and downloads."""
+"""Tables of changes with their verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from roboreg_core.charts import palette
+from roboreg_core.evaluation.paired_tests import ALPHA
 from roboreg_core.runs.summary import Summary
+from roboreg_core.ui import panels
 from roboreg_core.wording import baseline_changes, fmt
 
 
 def show(frame: pd.DataFrame, judged: list[str], formats: dict[str, Any], names: dict[str, str], alt: str) -> None:
-    """A table whose columns `judged` have the colour of the row's `verdict`: blue a gain, orange a loss.
+    """Draw a table of changes.
 
-    `formats` write columns, `names` are their headings where those differ; what is missing is left empty.
+    Args:
+        frame: one row per class, with a column `verdict`.
+        judged: columns coloured by a significant verdict: blue for a gain, orange for a loss.
+        formats: of the columns, as for `pandas.Styler.format`; missing values are left empty.
+        names: headings that differ from the columns' names.
+        alt: text alternative.
     """
 
     def colours(row: pd.Series) -> list[str]:
         verdict = str(row["verdict"])
         colour = palette.GAIN if verdict.startswith("gained") else palette.LOSS
-        real = not pd.isna(row["verdict"]) and ", real" in verdict
-        return [f"color: {colour}; font-weight: bold" if real and name in judged else "" for name in frame.columns]
+        significant = verdict.startswith(("gained", "lost"))
+        return [
+            f"color: {colour}; font-weight: bold" if significant and name in judged else "" for name in frame.columns
+        ]
 
     styled = frame.style.apply(colours, axis=1).format(formats, na_rep="")
     widths = {"class": st.column_config.TextColumn(width=130), "verdict": st.column_config.TextColumn(width=300)}
@@ -37,35 +45,33 @@ def percent(share: float) -> str:
 
 
 def points(change: float) -> str:
-    """`−3.1`, in points."""
+    """`−3.1`, in percentage points."""
     return fmt.signed(change * 100)
 
 
 def verdicts(summary: Summary) -> None:
-    """The paired test of the final network, over all classes and for each."""
+    """Paired test of the final network, over all classes and per class."""
     name = baseline_changes.short_name(summary)
     frame = baseline_changes.verdicts(summary)
-    st.markdown(f"**Is the change against {'the dense network' if name == 'dense' else 'the baseline'} real?**")
+    against = "the dense network" if name == "dense" else "the baseline"
+    st.markdown(f"**Significance of the change against {against}**")
     show(
         frame,
         ["change", "verdict"],
         {name: percent, "this run": percent, "change": points, "lost": "{:,}", "gained": "{:,}", "p": "{:.3f}"},
         {
-            name: f"right in {name}",
-            "this run": "right in this run",
-            "change": "change, points",
-            "lost": f"right in {name} only",
-            "gained": "right in this run only",
+            name: f"accuracy, {name}",
+            "this run": "accuracy, this run",
+            "change": "Δ (pp)",
+            "lost": f"correct in {name} only",
+            "gained": "correct in this run only",
         },
-        "Paired test over all classes and for each",
+        "Paired test over all classes and per class",
     )
     st.caption(
-        "Exact McNemar test of the images that only one of the two networks has right. The p of the ten classes is "
-        "Holm-corrected, so that chance alone calls any of them real once in twenty times."
+        "Exact McNemar test on the images that only one of the two networks classifies correctly. Significant: p < "
+        f"{ALPHA}; p of the classes is Holm-corrected over the {len(summary.classes)} classes. Accuracy of a class: "
+        "recall."
     )
-    download("Download verdicts (CSV)", frame.to_csv(index=False), f"verdicts-{summary.record.id}.csv", "csv-verdicts")
-
-
-def download(label: str, data: str | Callable[[], str | bytes], file: str, key: str, mime: str = "text/csv") -> None:
-    """A button that gives a file."""
-    st.download_button(label, data, file, mime, key=key, icon=":material/download:", on_click="ignore")
+    file = f"verdicts-{summary.record.id}.csv"
+    panels.download("Download verdicts (CSV)", frame.to_csv(index=False), file, "csv-verdicts")

@@ -1,4 +1,4 @@
-"""Clusters: a block's filters as pictures, how alike they are, the tree, and which merged, stayed and went."""
+"""Clusters tab: filters of a block as pictures, their correlations and dendrogram, and which were kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from roboreg_core.schedules.schedule import BOUNDS
 from roboreg_core.ui import keys, panels, run_metrics_cache
 from roboreg_core.ui.inspect import controls
 
-# Frames tell by colour and by line what the caption says in words.
+# Outlines repeat the caption by colour and line style.
 _STYLE = f"""<style>
 .filters {{ display: flex; flex-wrap: wrap; gap: 0.75rem 0.5rem; }}
 .filters figure {{ margin: 0; width: 4.25rem; }}
@@ -26,9 +26,9 @@ _STYLE = f"""<style>
 
 
 def show(summary: Summary) -> None:
-    """The tab."""
+    """Draw the tab."""
     if parse_weights(summary.record.spec["method"]) is not None:
-        st.info("This run set single weights to zero: every filter stays, so there are no clusters to show.")
+        st.info("This run set single weights to zero and kept all filters: there are no clusters.")
         return
     blocks = {str(block): f"{block}" for block in range(1, len(BOUNDS) + 1)}
     block = int(controls.segment("Block", keys.BLOCK, blocks, "1"))
@@ -47,19 +47,16 @@ def show(summary: Summary) -> None:
 def _tiles(found: BlockFilters) -> None:
     frame = filter_clusters.tiles_data(found)
     st.markdown(f"**{panels.escape(filter_clusters.tiles_alt(frame))}**")
-    st.html(tiles(frame))
-    order = "They stand as in the tree" if found.clustered == NO_CLUSTERS else "Filters that became one stand together"
-    st.caption(
-        f"{order}, and so they do in the matrix below. Point at one to read what became of it and what that lost; the "
-        "table has the same."
-    )
+    st.html(_figures(frame))
+    order = "as in the dendrogram" if found.clustered == NO_CLUSTERS else "by cluster"
+    st.caption(f"Order here and in the matrix: {order}. Hover a filter for its cluster and error, also in the table.")
     panels.as_table("filters", frame.drop(columns=["tile"]))
 
 
-def tiles(frame: pd.DataFrame) -> str:
-    """The filters as HTML: unlike a chart they go into further rows on a narrow screen."""
+def _figures(frame: pd.DataFrame) -> str:
+    """Filters as HTML, which wraps on a narrow screen unlike a chart."""
     figures = "".join(
-        f'<figure class="{row.fate}" title="filter {row.filter} {row.fate}; becomes: {row.into}; lost: {row.lost}">'
+        f'<figure class="{row.fate}" title="filter {row.filter} {row.fate}; becomes: {row.into}; error: {row.lost}">'
         f'<img src="{row.tile}" alt="filter {row.filter}, {row.fate}" width="56" height="56">'
         f"<figcaption>{row.filter} {row.fate}</figcaption></figure>"
         for row in frame.itertuples()
@@ -69,30 +66,26 @@ def tiles(frame: pd.DataFrame) -> str:
 
 def _correlations(found: BlockFilters) -> None:
     frame = filter_clusters.correlation_data(found)
-    panels.show(
-        panels.Panel(
-            name="correlations",
-            title=filter_clusters.correlation_title(frame),
-            frame=frame,
-            chart=filter_clusters.correlation_chart,
-            alt_text=filter_clusters.correlation_alt(frame),
-            depends="Framed: different filters that became one." if filter_clusters.merged(frame) else "",
-        )
-    )
+    panels.Panel(
+        name="correlations",
+        title=filter_clusters.correlation_title(frame),
+        frame=frame,
+        chart=filter_clusters.correlation_chart,
+        alt_text=filter_clusters.correlation_alt(frame),
+        depends="Outlined: different filters merged into one." if filter_clusters.merged(frame) else "",
+    ).show()
 
 
 def _tree(found: BlockFilters) -> None:
     frame = filter_clusters.tree_data(found)
     merges = frame[frame["corner"] == 0].drop(columns=["corner", "x", "cut"])
-    panels.show(
-        panels.Panel(
-            name="tree",
-            title=filter_clusters.tree_title(frame),
-            frame=frame,
-            chart=filter_clusters.tree_chart,
-            alt_text=filter_clusters.tree_alt(frame),
-            depends="Point at a node to read which filters merge there and how much of what sets all filters apart is "
-            "lost; the table has every merge.",
-            table=merges.rename(columns={"height": "distance", "done": "made by the run"}),
-        )
-    )
+    panels.Panel(
+        name="tree",
+        title=filter_clusters.tree_title(frame),
+        frame=frame,
+        chart=filter_clusters.tree_chart,
+        alt_text=filter_clusters.tree_alt(frame),
+        depends="Hover a node for the filters that merge there and the share of variance lost. The table has all "
+        "merges.",
+        table=merges.rename(columns={"height": "distance", "done": "made by the run"}),
+    ).show()

@@ -1,4 +1,4 @@
-"""Confusion: counts, shares or the difference to the baseline; a cell opens exactly its images."""
+"""Confusion tab: counts, row percentages or the difference to the baseline; a cell opens its images."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from roboreg_core.ui import keys, panels, url_settings
 from roboreg_core.ui.inspect import controls, gallery
 from roboreg_core.wording import baseline_changes, fmt, run_facts
 
-_VALUES = {"count": "Images", "share": "Percent of row", "difference": "Difference"}
+_VALUES = {"count": "Images", "share": "Row percentages", "difference": "Difference"}
 _FIELDS = {"true": keys.TRUE, "predicted": keys.PREDICTED}
 
 
 def show(summary: Summary) -> None:
-    """The tab."""
+    """Draw the tab."""
     with st.container(horizontal=True):
         stage = controls.stage(summary.record)
         values = controls.segment("Cells show", keys.CONFUSION_VALUES, _VALUES, "count")
@@ -34,40 +34,36 @@ def _counts(summary: Summary, stage: str, values: str) -> None:
     ink, variant = panels.ink(), f"{stage} {values}"
     frame = confusion_matrix.confusion_data(run_facts.report_of(summary.record, stage))
     marks = controls.marks("confusion", _chosen(), variant)
-    panels.show(
-        panels.Panel(
-            name="confusion",
-            key=marks.key,
-            title=confusion_matrix.confusion_title(frame),
-            frame=frame,
-            chart=partial(confusion_matrix.confusion_chart, values=values, ink=ink, chosen=marks.chosen),
-            alt_text=confusion_matrix.confusion_alt(frame),
-            variant=f"{values} {ink} {marks.chosen}",
-            depends=f"Click a cell to see its images. {_network(stage)}, {run_facts.depends_on(summary.record)}",
-            table=confusion_matrix.confusion_table(frame, values),
-            on_select=partial(controls.clicked, "confusion", marks.key, confusion_matrix.SELECTION, variant, _FIELDS),
-        )
-    )
+    panels.Panel(
+        name="confusion",
+        key=marks.key,
+        title=confusion_matrix.confusion_title(frame),
+        frame=frame,
+        chart=partial(confusion_matrix.confusion_chart, values=values, ink=ink, chosen=marks.chosen),
+        alt_text=confusion_matrix.confusion_alt(frame),
+        variant=f"{values} {ink} {marks.chosen}",
+        depends=f"Click a cell to see its images. {_network(stage)}, {run_facts.depends_on(summary.record)}",
+        table=confusion_matrix.confusion_table(frame, values),
+        on_select=partial(controls.clicked, "confusion", marks.key, confusion_matrix.SELECTION, variant, _FIELDS),
+    ).show()
 
 
 def _difference(summary: Summary, stage: str) -> None:
     variant, name = f"{stage} difference", baseline_changes.long_name(summary)
     frame = confusion_difference.difference_data(summary.paired[stage].confusion, summary.classes)
     marks = controls.marks("confusion", _chosen(), variant)
-    panels.show(
-        panels.Panel(
-            name="confusion",
-            key=marks.key,
-            title=confusion_difference.difference_title(frame, name),
-            frame=frame,
-            chart=partial(confusion_difference.difference_chart, chosen=marks.chosen),
-            alt_text=confusion_difference.difference_alt(frame, name),
-            variant=f"difference {marks.chosen}",
-            depends=f"{_network(stage)} minus {name}; click a cell to see its images. {confusion_difference.RULE}",
-            table=confusion_difference.difference_table(frame),
-            on_select=partial(controls.clicked, "confusion", marks.key, confusion_matrix.SELECTION, variant, _FIELDS),
-        )
-    )
+    panels.Panel(
+        name="confusion",
+        key=marks.key,
+        title=confusion_difference.difference_title(frame, name),
+        frame=frame,
+        chart=partial(confusion_difference.difference_chart, chosen=marks.chosen),
+        alt_text=confusion_difference.difference_alt(frame, name),
+        variant=f"difference {marks.chosen}",
+        depends=f"{_network(stage)} minus {name}; click a cell to see its images. {confusion_difference.RULE}",
+        table=confusion_difference.difference_table(frame),
+        on_select=partial(controls.clicked, "confusion", marks.key, confusion_matrix.SELECTION, variant, _FIELDS),
+    ).show()
 
 
 def _network(stage: str) -> str:
@@ -85,21 +81,17 @@ def _pictures(summary: Summary, stage: str, values: str) -> None:
         true = controls.choice("True class", keys.TRUE, options, "Choose a row")
         predicted = controls.choice("Predicted class", keys.PREDICTED, options, "Choose a column")
     if true is None or predicted is None:
-        st.caption("No images are shown yet: click a cell, or choose its true and its predicted class.")
+        st.caption("Click a cell, or choose a true and a predicted class, to see its images.")
         return
-    row, column, look = (
-        summary.classes.index(true),
-        summary.classes.index(predicted),
-        gallery.GalleryPredictions.of(summary),
-    )
-    what = f"{true.capitalize()} taken for {predicted}" if row != column else f"{true.capitalize()}, recognised"
+    row, column = summary.classes.index(true), summary.classes.index(predicted)
+    predictions = gallery.GalleryPredictions.of(summary)
+    title = f"{true.capitalize()} predicted as {predicted}" if row != column else f"{true.capitalize()}, correct"
     if values != "difference":
-        gallery.show("cell", summary.confused(stage, row, column), what, look)
+        gallery.show("cell", summary.confused(stage, row, column), title, predictions)
         return
     entered, left = summary.moved(stage, row, column)
-    st.markdown(
-        f"**{what}**: {len(entered):,} came into this cell and {len(left):,} left it, "
-        f"{fmt.signed(len(entered) - len(left), 0)} in all."
-    )
-    gallery.show("entered", entered, f"Not with {baseline_changes.short_name(summary)}, but now", look)
-    gallery.show("left", left, f"With {baseline_changes.short_name(summary)}, but not now", look)
+    baseline = baseline_changes.short_name(summary)
+    change = fmt.signed(len(entered) - len(left), 0)
+    st.markdown(f"**{title}**: {len(entered):,} images added, {len(left):,} removed, net change {change}.")
+    gallery.show("entered", entered, f"Added against {baseline}", predictions)
+    gallery.show("left", left, f"Removed against {baseline}", predictions)

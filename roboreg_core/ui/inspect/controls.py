@@ -1,4 +1,4 @@
-"""Choices inside the tabs that the address keeps: the stage, and marks of a chart that a click or a list chooses."""
+"""Fields inside tabs, kept in the address, and chart marks chosen by a click or by a list."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ STAGE_WORDS = {"dense": "Dense", "pruned": "Pruned", "tuned": "Fine-tuned"}
 
 
 def stage(record: Record) -> str:
-    """The stage that a tab shows."""
+    """Field for the stage that a tab shows."""
     stages = run_facts.stages_of(record)
     return segment("Network", keys.STAGE, {each: STAGE_WORDS[each] for each in stages}, final_stage(record))
 
 
 def segment(label: str, key: str, options: dict[str, str], default: str, **how: Any) -> str:
-    """One of a few options, value -> words."""
+    """Segmented control over options, value -> label."""
     setting = UrlSetting(key=key, default=default, read=one_of(*options))
     url_settings.restore([setting])
     if st.session_state[key] not in options:
@@ -38,8 +38,17 @@ def segment(label: str, key: str, options: dict[str, str], default: str, **how: 
     return chosen
 
 
+def toggle(label: str, key: str) -> bool:
+    """Toggle, off by default."""
+    setting = UrlSetting(key=key, default=False, read=url_settings.flag)
+    url_settings.restore([setting])
+    st.toggle(label, key=key, persist_state="session")
+    url_settings.follow([setting])
+    return bool(st.session_state[key])
+
+
 def choice(label: str, key: str, options: dict[str, str], placeholder: str) -> str | None:
-    """One of a list of options, value -> words, or none."""
+    """Select box over options, value -> label; None for no choice."""
     setting = optional(key, options)
     url_settings.restore([setting])
     if st.session_state[key] not in options:
@@ -59,28 +68,23 @@ def choice(label: str, key: str, options: dict[str, str], placeholder: str) -> s
 
 
 def optional(key: str, options: Sequence[str] | dict[str, str]) -> UrlSetting:
-    """A setting that may be none of the options."""
+    """Setting with these options and the default None."""
     return UrlSetting(key=key, default=None, read=one_of(*options))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Marks:
-    """How a clickable chart is to be drawn.
-
-    Attributes:
-        key: of the chart.
-        chosen: marks that are chosen from the beginning.
-    """
+    """Key of a clickable chart and its initially chosen marks."""
 
     key: str
     chosen: Chosen
 
 
 def marks(chart: str, chosen: Chosen, variant: str = "") -> Marks:
-    """Keeps a chart in step with choices that were not made by clicking it: from a list, or from an address.
+    """Keep a chart in sync with choices made by a list or an address.
 
-    A browser keeps what was clicked by itself. Only where something else was chosen, or the chart looks different
-    (`variant`), a new chart takes its place that begins with `chosen`; a click draws nothing anew.
+    The browser itself keeps a clicked mark. Only if another mark was chosen otherwise, or the chart's `variant`
+    changed, the chart gets a new key and starts with `chosen`; a click does not redraw it.
     """
     kept = st.session_state.setdefault(_memory(chart), {"turn": 0, "shown": ((), variant), "begun": ()})
     now = (_plain(chosen), variant)
@@ -91,7 +95,7 @@ def marks(chart: str, chosen: Chosen, variant: str = "") -> Marks:
 
 
 def clicked(chart: str, key: str, selection: str, variant: str, fields: dict[str, str]) -> None:
-    """Callback of a chart that `marks` keeps: puts the mark that was clicked into widgets, field -> widget's key."""
+    """Callback of a chart with `marks`: copy the clicked mark into widgets, field -> widget key."""
     state: Any = st.session_state.get(key) or {}
     found = (state.get("selection") or {}).get(selection) or []
     chosen = ({field: str(found[-1].get(field)) for field in fields},) if found else ()

@@ -1,4 +1,4 @@
-"""Cost: exact counts, the file, measured speed, and a row a layer."""
+"""Cost tab: exact counts, file size, measured latency, and costs per layer."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from roboreg_core.wording import baseline_changes, fmt
 
 
 def show(summary: Summary) -> None:
-    """The tab."""
+    """Draw the tab."""
     _tiles(summary)
     _speed(summary)
     other = None if baseline_changes.is_dense(summary) else summary.baseline.record
     frame = layer_costs.layers_data(summary.record, other)
     for column, field in zip(st.columns(2, gap="large"), ("parameters", "macs"), strict=True):
         with column:
-            panels.show(_layer_panel(frame, field))
+            _layer_panel(frame, field).show()
 
 
 def _tiles(summary: Summary) -> None:
@@ -30,18 +30,17 @@ def _tiles(summary: Summary) -> None:
     with first:
         panels.cost_tile("Parameters", baseline_changes.counted(summary, "parameters"), fmt.count, baseline=baseline)
     with second:
-        panels.cost_tile("MACs an image", baseline_changes.counted(summary, "macs"), fmt.millions, baseline=baseline)
+        panels.cost_tile("MACs per image", baseline_changes.counted(summary, "macs"), fmt.millions, baseline=baseline)
     with third:
-        panels.cost_tile(
-            "Tensors on disk", baseline_changes.counted(summary, "size_bytes"), fmt.kilobytes, baseline=baseline
-        )
+        size = baseline_changes.counted(summary, "size_bytes")
+        panels.cost_tile("Size on disk", size, fmt.kilobytes, "float32, without header.", baseline, "less")
     with fourth:
         st.metric(
             "Weights file",
             fmt.kilobytes(summary.record.result["file_bytes"]),
             border=True,
             height="stretch",
-            help="As measured, header included: the .safetensors file under Files.",
+            help="The .safetensors file under Files, header included.",
         )
 
 
@@ -68,5 +67,5 @@ def _layer_panel(frame: pd.DataFrame, field: str) -> panels.Panel:
         variant=field,
         chart=partial(layer_costs.layers_chart, field=field),
         alt_text=layer_costs.layers_alt(frame, field),
-        depends="Counted exactly; batch norm belongs to its convolution.",
+        depends="Exact counts; batch norm is added to its convolution.",
     )

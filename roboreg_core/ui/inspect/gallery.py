@@ -1,4 +1,4 @@
-"""Test images as pictures, each with its true class and what every network took it for, a page at a time."""
+"""Gallery of test images with their true class and the prediction of each network, a page at a time."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from roboreg_core.ui import keys
 from roboreg_core.wording import baseline_changes, fmt
 
 PER_PAGE = 48
-NETWORK_WORDS = {"dense": "dense", "pruned": "pruned", "tuned": "tuned"}
-# Three screen pixels for each of the image's 32, with sharp edges: smoothing would invent what is not there.
+NETWORK_WORDS = {"dense": "dense", "pruned": "pruned", "tuned": "fine-tuned"}
+# Three screen pixels per image pixel, without smoothing.
 _STYLE = """<style>
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: 1rem 0.75rem; }
 .pictures figure { margin: 0; }
@@ -29,12 +29,12 @@ _STYLE = """<style>
 
 @dataclass(frozen=True, kw_only=True)
 class GalleryPredictions:
-    """What every network said to the images.
+    """Predictions of several networks on the test images.
 
     Attributes:
         classes: names of the classes.
-        labels: int64 (n,), true classes of all test images.
-        networks: name -> what it predicted, in the order of the captions.
+        labels: true classes of all test images, int64 (n,).
+        networks: name -> predictions, in the order of the captions.
     """
 
     classes: tuple[str, ...]
@@ -43,52 +43,54 @@ class GalleryPredictions:
 
     @classmethod
     def of(cls, summary: Summary) -> GalleryPredictions:
-        """The run's networks, and the baseline's where that is another run."""
+        """Predictions of a run's networks, and of the baseline if that is another run."""
         networks = {NETWORK_WORDS[stage]: each for stage, each in summary.predictions.items()}
         if not baseline_changes.is_dense(summary):
             networks["baseline"] = summary.baseline.predictions
         return cls(classes=summary.classes, labels=summary.labels, networks=networks)
 
 
-def show(name: str, places: np.ndarray, title: str, look: GalleryPredictions) -> None:
-    """The test images at `places` under a title that tells how many they are; `name` is unique on the page."""
-    with st.container(key=keys.pictures(name)):
+def show(name: str, places: np.ndarray, title: str, predictions: GalleryPredictions) -> None:
+    """Draw test images.
+
+    Args:
+        name: unique on the page.
+        places: indices of the test images (n,).
+        title: shown with their number.
+        predictions: for the captions.
+    """
+    with st.container(key=keys.of("pictures", name)):
         if not len(places):
-            st.markdown(f"**{title}: no image**")
+            st.markdown(f"**{title}: no images**")
             return
         pages = -(-len(places) // PER_PAGE)
         with st.container(horizontal=True, vertical_alignment="center"):
             place = st.empty()
-            # Named after its images, so that another choice begins on its first page.
+            # A key per selection of images, so that another one starts on its first page.
             key = f"page-{name}-{len(places)}-{int(places[0])}-{int(places[-1])}"
             page = st.pagination(pages, key=key, max_visible_pages=5) if pages > 1 else 1
         start = (page - 1) * PER_PAGE
         shown = places[start : start + PER_PAGE]
         place.markdown(f"**{title}: {fmt.plural(len(places), 'image')}, {start + 1:,}–{start + len(shown):,}**")
-        st.html(grid(shown, look))
+        st.html(_grid(shown, predictions))
 
 
-def grid(places: np.ndarray, look: GalleryPredictions) -> str:
-    """The pictures as HTML."""
+def _grid(places: np.ndarray, predictions: GalleryPredictions) -> str:
     pixels = sources.test_images().pixels[places.tolist()].permute(0, 2, 3, 1).numpy()
-    figures = "".join(_figure(int(place), picture, look) for place, picture in zip(places, pixels, strict=True))
+    figures = "".join(_figure(int(place), picture, predictions) for place, picture in zip(places, pixels, strict=True))
     return f'{_STYLE}<div class="pictures">{figures}</div>'
 
 
-def _figure(place: int, picture: np.ndarray, look: GalleryPredictions) -> str:
-    true = html.escape(look.classes[look.labels[place]])
-    said = "<br>".join(
-        _line(name, look, int(each.classes[place]), float(each.confidence[place]), place)
-        for name, each in look.networks.items()
-    )
+def _figure(place: int, picture: np.ndarray, predictions: GalleryPredictions) -> str:
+    label = predictions.labels[place]
+    true = html.escape(predictions.classes[label])
+    lines = []
+    for name, each in predictions.networks.items():
+        predicted = each.classes[place]
+        text = f"{name}: {html.escape(predictions.classes[predicted])} {fmt.percent(float(each.confidence[place]), 0)}"
+        lines.append(f"✓ {text}" if predicted == label else f'<span class="wrong">✗ {text}</span>')
     address = png_address(np.ascontiguousarray(picture))
     return (
         f'<figure><img src="{address}" alt="{true}, test image {place}" title="test image {place}" width="96" '
-        f'height="96"><figcaption><strong>{true}</strong><br>{said}</figcaption></figure>'
+        f'height="96"><figcaption><strong>{true}</strong><br>{"<br>".join(lines)}</figcaption></figure>'
     )
-
-
-def _line(name: str, look: GalleryPredictions, predicted: int, confidence: float, place: int) -> str:
-    right = predicted == look.labels[place]
-    text = f"{name}: {html.escape(look.classes[predicted])} {fmt.percent(confidence, 0)}"
-    return f"✓ {text}" if right else f'<span class="wrong">✗ {text}</span>'

@@ -1,4 +1,4 @@
-"""What is found about a run, before any tab: a sentence, its evidence, four tiles; and what the run was made with."""
+"""Above the tabs of a run: finding, evidence and tiles; below them: its settings."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ _BLOCK_COLUMNS = ["block", "before", "asked", "kept", "distinct", "dead"]
 
 
 def finding(summary: Summary) -> None:
-    """The finding as a sentence, how sure it is, and what makes the two runs unlike."""
+    """Finding, its evidence, and differences between the runs other than the schedule."""
     record = summary.record
     with st.container(key=keys.FINDING):
         st.markdown(f"### {panels.escape(baseline_changes.finding(summary))}")
-    origin = "Recorded run, ships with the project" if record.recorded else "Own run"
+    origin = "Example run" if record.recorded else "Your run"
     st.caption(
         f"{panels.escape(baseline_changes.evidence(summary))} {origin} `{panels.escape(record.id)}` · "
         f"{fmt.moment(record.created)} UTC."
     )
     if summary.unlike:
-        lines = [f"{fmt.shortened(each.words, 300)} (concerns {each.concerns})." for each in summary.unlike]
-        told = "".join(f"\n- {panels.escape(line)}" for line in lines)
-        st.warning(f"**Not like for like: part of a change may come from this.**{told}", icon=":material/warning:")
+        lines = [f"{fmt.shortened(each.words, 300)} (affects {each.concerns})." for each in summary.unlike]
+        items = "".join(f"\n- {panels.escape(line)}" for line in lines)
+        st.warning(f"**The runs are not directly comparable.**{items}", icon=":material/warning:")
 
 
 def tiles(summary: Summary) -> None:
-    """Accuracy, parameters, FLOPs, worst class: each against the baseline."""
+    """Accuracy, parameters, FLOPs and worst-class recall against the baseline."""
     baseline = baseline_changes.short_name(summary)
     name, worst = baseline_changes.worst_class(summary)
     first, second, third, fourth = st.columns(4)
@@ -40,26 +40,26 @@ def tiles(summary: Summary) -> None:
         panels.cost_tile("Parameters", baseline_changes.counted(summary, "parameters"), fmt.count, baseline=baseline)
     with third:
         flops = baseline_changes.counted(summary, "flops")
-        panels.cost_tile("FLOPs an image", flops, fmt.millions, "Two a multiply-accumulate.", baseline)
+        panels.cost_tile("FLOPs per image", flops, fmt.millions, "Two per multiply-accumulate.", baseline)
     with fourth:
-        panels.accuracy_tile(f"Recall of the worst class, {name}", worst, baseline)
+        panels.accuracy_tile(f"Worst-class recall ({name})", worst, baseline)
     st.caption(
-        panels.escape(
-            f"Accuracy: {run_facts.depends_on(summary.record)}. FLOPs are twice the MACs, counted at 32 x 32."
-        )
+        panels.escape(f"Accuracy: {run_facts.depends_on(summary.record)}. FLOPs: twice the MACs, at 32 x 32 pixels.")
     )
 
 
 def made_with(record: Record) -> None:
-    """Every setting and version, and what became of each block's filters."""
-    with st.expander("What this run was made with", icon=":material/info:"):
+    """Settings and versions of a run, and filters per block."""
+    with st.expander("Settings and versions of this run", icon=":material/info:"):
         left, right = st.columns(2)
         rows = run_settings.settings_of(record)
         table = pd.DataFrame({"setting": list(rows), "value": list(rows.values())})
         left.dataframe(table, hide_index=True, height="content")
-        # None where single weights were pruned.
+        # Without rows where single weights were pruned.
         blocks = pd.DataFrame(record.result["pruning"]["blocks"], columns=_BLOCK_COLUMNS)
-        right.dataframe(blocks.rename(columns={"before": "filters"}), hide_index=True, height="content")
+        right.dataframe(
+            blocks.rename(columns={"before": "filters", "asked": "requested"}), hide_index=True, height="content"
+        )
         for note in record.result["pruning"]["notes"]:
             right.warning(panels.escape(panels.sentence(note)))
-        right.caption("Distinct: different filters before merging. Dead: filters whose channel never changed.")
+        right.caption("distinct: different filters before merging; dead: filters with a constant output channel.")

@@ -1,4 +1,4 @@
-"""History: loss, accuracy and rate by epoch of fine-tuning."""
+"""History tab: loss, accuracy and learning rate per epoch of fine-tuning."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ import streamlit as st
 
 from roboreg_core.charts import training_curves
 from roboreg_core.runs.summary import Summary
+from roboreg_core.sweeps.time_estimate import VALIDATION_IMAGES
 from roboreg_core.ui import panels
 from roboreg_core.wording import baseline_changes, run_facts
 
 
 def show(summary: Summary) -> None:
-    """The tab."""
+    """Draw the tab."""
     record = summary.record
     if not record.result["history"]:
-        st.info(
-            "This run was not fine-tuned, so there are no curves. Set epochs above 0 on the Design page to get some."
-        )
+        st.info("This run was not fine-tuned, so there are no curves. For curves, set the epochs on Design above 0.")
         return
     frame = training_curves.history_data(record.result["history"])
     st.markdown(f"**{panels.escape(training_curves.history_title(frame))}**")
@@ -27,8 +26,8 @@ def show(summary: Summary) -> None:
             _curve(summary, measure)
     st.caption(
         panels.escape(
-            f"Training figures are on augmented {record.result['images']['training']}, validation on 2,000 images that "
-            f"nothing trains on; {run_facts.depends_on(record)}. {run_facts.best_epoch_words(record)}"
+            f"Training: augmented {record.result['images']['training']}. Validation: {VALIDATION_IMAGES:,} images that "
+            f"are never trained on. {run_facts.depends_on(record)}. {run_facts.best_epoch_words(record)}"
         )
     )
     panels.as_table("history", frame)

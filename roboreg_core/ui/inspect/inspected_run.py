@@ -1,4 +1,4 @@
-"""Which run is inspected and what it is compared with; the address keeps both."""
+"""Choice of the inspected run and its baseline; the address keeps both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from roboreg_core.paths import SHIPPED
 from roboreg_core.runs.spec import KIND
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
-from roboreg_core.ui import keys, panels, run_deletion, shared_state, url_settings
+from roboreg_core.ui import keys, navigation, run_deletion, shared_state, url_settings
 from roboreg_core.wording import fmt, run_facts
 
 RUN, BASELINE = "run", "baseline"
@@ -19,13 +19,11 @@ _CHOSEN = {RUN: "inspect-run", BASELINE: "inspect-baseline"}
 
 
 def pick() -> tuple[Record, Record | None] | None:
-    """The run and, where that is not the dense network, its baseline; None where there is no run to show."""
+    """Draw the lists; return the run and its baseline (None for the dense network), or None if there is no run."""
     runs = shared_state.runs()
     if not runs:
-        st.info(
-            "There is no run to inspect yet. Design a schedule and start one: it appears here when it has finished."
-        )
-        st.page_link("pages/design.py", label="Design a schedule", icon=":material/tune:")
+        st.info("No runs to inspect yet. Design a schedule and start a run: it appears here when finished.")
+        navigation.link("design", "Design a schedule")
         return None
     chosen = _addressed_run(runs)
     other = _addressed_baseline(chosen) if chosen is not None else None
@@ -35,16 +33,11 @@ def pick() -> tuple[Record, Record | None] | None:
         _picker("Run", RUN, keys.RUN_PICKER, [*labels], labels.__getitem__, chosen.id if chosen else None)
     with right:
         names = [DENSE, *(run for run in labels if chosen is None or run != chosen.id)]
-        labels[DENSE] = "The dense network that it was pruned from" + _own_dense(chosen)
+        dense = run_facts.dense_name(chosen.spec) if chosen is not None else SHIPPED
+        labels[DENSE] = "Its dense network" + (f", {dense}" if dense != SHIPPED else "")
         current = other.id if other else DENSE
-        _picker("Compared with", BASELINE, keys.BASELINE_PICKER, names, labels.__getitem__, current)
+        _picker("Baseline", BASELINE, keys.BASELINE_PICKER, names, labels.__getitem__, current)
     return None if chosen is None else (chosen, other)
-
-
-def _own_dense(chosen: Record | None) -> str:
-    """What it is called, where it is not the one that ships."""
-    name = run_facts.dense_name(chosen.spec) if chosen is not None else SHIPPED
-    return f", {name}" if name != SHIPPED else ""
 
 
 def _picker(
@@ -103,7 +96,7 @@ def _found(wanted: str) -> Record | None:
     except StoreError:
         found = None
     if found is None or found.kind != KIND:
-        _unknown(wanted)
+        run_deletion.explain_missing(wanted, "Choose one below.")
         return None
     return found
 
@@ -113,16 +106,6 @@ def _choose(name: str, run: str) -> None:
     url_settings.write(name, None if (name, run) == (BASELINE, DENSE) else run)
 
 
-def _unknown(wanted: str) -> None:
-    if run_deletion.explained(wanted):
-        return
-    st.error(
-        f"No run here has the id {panels.escape(repr(wanted[:60]))}. It may have been made on another machine or "
-        "deleted; choose one below.",
-        icon=":material/error:",
-    )
-
-
 def _picker_label(record: Record) -> str:
-    mark = "recorded" if record.recorded else fmt.moment(record.created)
+    mark = "example" if record.recorded else fmt.moment(record.created)
     return f"{run_facts.label(record)} — {fmt.percent(run_facts.accuracy(record))} ({mark})"

@@ -1,4 +1,4 @@
-"""Report: precision, recall, F1 and support, as scikit-learn gives them, with the changes to the baseline."""
+"""Per-class metrics tab: precision, recall, F1 and support as in scikit-learn, with changes to the baseline."""
 
 from __future__ import annotations
 
@@ -12,36 +12,33 @@ from roboreg_core.wording import baseline_changes, fmt, run_facts
 
 
 def show(summary: Summary) -> None:
-    """The tab."""
+    """Draw the tab."""
     stage = controls.stage(summary.record)
     _words(summary, stage)
     other = None if baseline_changes.is_dense(summary) else summary.baseline.report
     frame = per_class_metrics.classes_data(summary.record, stage, other)
     _table(summary, stage)
-    panels.show(
-        panels.Panel(
-            name="classes",
-            title=per_class_metrics.classes_title(frame),
-            chart=per_class_metrics.classes_chart,
-            frame=frame,
-            alt_text=per_class_metrics.classes_alt(frame),
-            depends=run_facts.depends_on(summary.record),
-        )
-    )
+    panels.Panel(
+        name="classes",
+        title=per_class_metrics.classes_title(frame),
+        chart=per_class_metrics.classes_chart,
+        frame=frame,
+        alt_text=per_class_metrics.classes_alt(frame),
+        depends=run_facts.depends_on(summary.record),
+    ).show()
 
 
 def _words(summary: Summary, stage: str) -> None:
     report = run_facts.report_of(summary.record, stage)
-    place = summary.worst_class(stage)
-    verdict = place["verdict"]["words"]
+    worst = summary.worst_class(stage)
     st.markdown(
-        f"The {controls.STAGE_WORDS[stage].lower()} network is right on **{fmt.percent(report['accuracy'], 2)}** of "
-        f"{report['images']:,} test images (loss {report['loss']:.4f} nats). "
+        f"Accuracy of the {controls.STAGE_WORDS[stage].lower()} network **{fmt.percent(report['accuracy'], 2)}** "
+        f"({report['images']:,} test images), cross-entropy {report['loss']:.4f}. "
         + panels.escape(baseline_changes.evidence(summary, stage))
     )
     st.info(
-        f"Worst class: **{place['name']}**. {fmt.percent(place['recall'])} of them are found; against "
-        f"{panels.escape(baseline_changes.long_name(summary))}: {panels.escape(verdict)}.",
+        f"Worst-class recall (**{worst['name']}**): {fmt.percent(worst['recall'])}. Against "
+        f"{panels.escape(baseline_changes.long_name(summary))}: {panels.escape(worst['verdict']['words'])}.",
         icon=":material/priority_high:",
     )
 
@@ -49,22 +46,24 @@ def _words(summary: Summary, stage: str) -> None:
 def _table(summary: Summary, stage: str) -> None:
     table = per_class_metrics.verdicts_table(summary, stage)
     changes = {f"{measure}_change": measure for measure in per_class_metrics.MEASURES}
-    st.markdown("**Precision, recall and F1 of each class**")
+    st.markdown("**Precision, recall and F1 per class**")
     change_tables.show(
         table,
         ["recall_change", "verdict"],
         dict.fromkeys(per_class_metrics.MEASURES, change_tables.percent)
         | dict.fromkeys(changes, change_tables.points)
         | {"support": "{:,}"},
-        {"f1": "F1"} | dict.fromkeys(changes, "±"),
-        f"Report of the {stage} network with changes",
+        {"f1": "F1"} | dict.fromkeys(changes, "Δ (pp)"),
+        f"Per-class metrics of the {stage} network with changes",
     )
     st.caption(
         f"Δ: change against {panels.escape(baseline_changes.long_name(summary))} in percentage points. "
-        "Verdicts: exact McNemar test of recall, "
-        "Holm-corrected over the classes, and of accuracy, which stands under F1 as in scikit-learn. "
-        "Precision and F1 are not tested."
+        "Verdicts: exact McNemar test of recall, Holm-corrected over the classes, and of accuracy, listed under F1 as "
+        "in scikit-learn. Precision and F1 are not tested."
     )
-    change_tables.download(
-        "Download report (CSV)", table.to_csv(index=False), f"report-{summary.record.id}-{stage}.csv", "download-report"
+    panels.download(
+        "Download metrics (CSV)",
+        table.to_csv(index=False),
+        f"report-{summary.record.id}-{stage}.csv",
+        "download-report",
     )

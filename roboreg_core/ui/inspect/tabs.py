@@ -1,8 +1,6 @@
-"""The tabs of a run; only the open one is drawn, and the address keeps which."""
+"""Tabs of a run; only the open one is drawn, and the address keeps its name."""
 
 from __future__ import annotations
-
-import streamlit as st
 
 from roboreg_core.runs.summary import Summary
 from roboreg_core.ui import keys, panels
@@ -17,9 +15,9 @@ from roboreg_core.ui.inspect import (
 )
 
 TABS = {
-    "Damage": changed_predictions_tab.show,
+    "Changed predictions": changed_predictions_tab.show,
     "Confusion": confusion_tab.show,
-    "Report": metrics_tab.show,
+    "Per-class metrics": metrics_tab.show,
     "Clusters": clusters_tab.show,
     "Cost": cost_tab.show,
     "History": history_tab.show,
@@ -28,9 +26,5 @@ TABS = {
 
 
 def show(summary: Summary) -> None:
-    """All tabs."""
-    drawn = st.tabs(list(TABS), key=keys.TAB, on_change="rerun", bind="query-params")
-    for tab, draw in zip(drawn, TABS.values(), strict=True):
-        if tab.open:
-            with tab, panels.errors_shown():
-                draw(summary)
+    """Draw the tabs."""
+    panels.tabs(TABS, keys.TAB, summary)

@@ -1,4 +1,4 @@
-"""The overview: the best run in one sentence, the presets, all runs as a chart and as a table."""
+"""Sections of Overview: the best run, presets, and all runs as a chart and a table."""
 
 from __future__ import annotations
 
@@ -13,40 +13,41 @@ from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.runs.comparison import FEWEST, MOST
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Record
+from roboreg_core.sweeps.time_estimate import TEST_IMAGES
 from roboreg_core.ui import keys, navigation, panels, run_filters, run_metrics_cache, schedule_html
 from roboreg_core.ui.compare import metrics_table, run_choice
 from roboreg_core.ui.compare.sections import picked
 from roboreg_core.ui.inspect import header
 from roboreg_core.wording import baseline_changes, fmt, run_facts, run_filter
 
-# The source project's three schedules and the network that all start from.
+# The dense network and the original project's three schedules.
 SHOWN_PRESETS = {
-    "dense": "Every filter: the network that all runs start from.",
-    "minimal": "The source project's mildest: one filter fewer a block.",
-    "moderate": "The source project's middle: half the filters.",
-    "aggressive": "The source project's harshest: two filters a block.",
+    "dense": "All filters: the network that every run starts from.",
+    "minimal": "Original project, least pruned: one filter fewer per block.",
+    "moderate": "Original project: half the filters.",
+    "aggressive": "Original project, most pruned: two filters per block.",
 }
 
 
 def empty() -> None:
-    """What to do where there is no run at all."""
+    """First steps, where there is no run."""
     st.info(
-        "There is no run yet. RoboReg merges similar filters of a trained ResNet-20, so that the network gets smaller, "
-        "and measures what that costs on CIFAR-10."
+        "No runs yet. RoboReg removes filters of a trained ResNet-20, fine-tunes the smaller network and measures its "
+        "accuracy on CIFAR-10."
     )
     st.markdown(
-        "1. **Design**: choose how many filters each of the nine blocks keeps, and see at once what that saves.\n"
-        "2. **Start**: one button prunes, fine-tunes and measures; it takes a few minutes on two processor cores.\n"
-        "3. **Inspect**: accuracy, classes, confusion matrix, cost and files of the finished run."
+        "1. **Design**: choose how many filters each block keeps; the savings are shown as you change them.\n"
+        "2. **Start**: one button prunes, fine-tunes and evaluates, in a few minutes on two CPU cores.\n"
+        "3. **Inspect**: accuracy, per-class metrics, confusion matrix, cost and files of the finished run."
     )
-    st.page_link("pages/design.py", label="Design a schedule", icon=":material/tune:")
+    navigation.link("design", "Design a schedule")
 
 
 def best(runs: Sequence[Record]) -> None:
-    """The best run: its finding, its tiles, the way to it."""
+    """Finding, tiles and link of the best run."""
     record = run_facts.best_run(runs)
     if record is None:
-        st.info("No pruned run yet, only dense ones. Lower a block on the Design page.")
+        st.info("No pruned runs yet. Reduce the filters of a block on the Design page.")
         return
     summary = run_metrics_cache.summary_of(record)
     with st.container(key=keys.BEST):
@@ -54,45 +55,37 @@ def best(runs: Sequence[Record]) -> None:
         st.caption(panels.escape(f"The best run so far is {run_facts.label(record)}: {run_facts.best_reason(record)}."))
         header.tiles(summary)
         with st.container(horizontal=True):
-            st.page_link(
-                "pages/inspect.py",
-                label="Inspect this run",
-                icon=":material/query_stats:",
-                query_params={"run": record.id},
-            )
-            st.page_link("pages/design.py", label="Design another", icon=":material/tune:")
+            navigation.link("inspect", "Inspect this run", {"run": record.id})
+            navigation.link("design", "Design another")
 
 
 def presets(runs: Sequence[Record]) -> None:
-    """Four schedules to begin with, each with its best run where there is one."""
+    """Four preset schedules, each with the accuracy of its best run."""
     with st.container(key=f"controls-{keys.PRESETS}"):
-        st.subheader("Schedules to begin with")
+        st.subheader("Preset schedules")
         for column, (name, meaning) in zip(st.columns(len(SHOWN_PRESETS)), SHOWN_PRESETS.items(), strict=True):
             with column:
                 _preset(name, meaning, [each for each in runs if run_filter.preset_of(each) == name])
 
 
 def scatter(runs: Sequence[Record], shown: Sequence[Record]) -> list[str]:
-    """The trade-off of the runs shown; a click on a point opens its run, clicks with the shift key are returned."""
+    """Accuracy against parameters; a click opens a run, runs picked with the shift key are returned."""
     styles = palette.styles(runs)
-    if len(shown) <= MOST:  # beyond that a legend is longer than the chart; a point tells its name when pointed at
+    if len(shown) <= MOST:  # a longer legend would outgrow the chart; a tooltip names each point
         metrics_table.legend(shown, styles)
     frame = tradeoff_scatter.tradeoff_data(shown, styles=styles)
-    state = panels.show(
-        panels.Panel(
-            name=keys.TRADEOFF,
-            title=tradeoff_scatter.tradeoff_title(frame),
-            chart=tradeoff_scatter.tradeoff_chart,
-            frame=frame,
-            alt_text=tradeoff_scatter.tradeoff_alt(frame),
-            table=frame.drop(columns=["colour", "marker"]),
-            on_select="rerun",
-            depends="A colour and marker a run. Hollow: recorded, ships with the project; filled: your own; small "
-            "dots: before fine-tuning. Dashed: the dense network; dotted: the front that no smaller network beats. "
-            "10,000 test images, one seed a run. Click a point to inspect its run, several with the shift key to "
-            "compare them.",
-        )
-    )
+    state = panels.Panel(
+        name=keys.TRADEOFF,
+        title=tradeoff_scatter.tradeoff_title(frame),
+        chart=tradeoff_scatter.tradeoff_chart,
+        frame=frame,
+        alt_text=tradeoff_scatter.tradeoff_alt(frame),
+        table=frame.drop(columns=["colour", "marker"]),
+        on_select="rerun",
+        depends="One colour and marker per run. Hollow: example run; filled: your run; small dots: before "
+        f"fine-tuning. Dashed: dense network; dotted: Pareto front. {TEST_IMAGES:,} test images, one seed per run. "
+        "Click a point to inspect its run; shift-click several to compare them.",
+    ).show()
     clicked = picked(state, tradeoff_scatter.SELECTION)
     if clicked:
         navigation.go("inspect", {"run": clicked[0]})
@@ -100,8 +93,8 @@ def scatter(runs: Sequence[Record], shown: Sequence[Record]) -> list[str]:
 
 
 def table(shown: Sequence[Record]) -> list[str]:
-    """The runs shown; returns those whose rows are ticked."""
-    # Ticks are places in the table: another list of runs begins without any.
+    """Table of the runs; returns the ids of the ticked rows."""
+    # Streamlit stores ticks as row numbers: another list of runs gets another key.
     digest = hashlib.sha256(" ".join(record.id for record in shown).encode()).hexdigest()[:12]
     with st.container(key=keys.RUNS_TABLE):
         state = st.dataframe(
@@ -122,74 +115,73 @@ def table(shown: Sequence[Record]) -> list[str]:
 
 
 def all_runs(runs: Sequence[Record]) -> None:
-    """Filters, and what they show as a chart and a table, with what to do with the runs that are picked there."""
-    st.subheader(f"All {fmt.plural(len(runs), 'run')}" if len(runs) > 1 else "One run")
+    """Filters, chart and table of all runs, with actions on the picked ones."""
+    st.subheader(f"All {fmt.plural(len(runs), 'run')}" if len(runs) > 1 else "1 run")
     shown = run_filter.chosen(runs, run_filters.overview(runs), names=run_filters.saved_names())
     if not shown:
-        st.info(f"None of {fmt.plural(len(runs), 'run')} meets these filters.")
-        st.button(
-            "Clear the filters", key=keys.CLEAR_FILTERS, icon=":material/filter_alt_off:", on_click=run_filters.clear
-        )
+        st.info(f"None of {fmt.plural(len(runs), 'run')} passes these filters.")
+        run_filters.clear_button()
         return
     if len(shown) < len(runs):
-        st.caption(f"The filters show {len(shown):,} of {fmt.plural(len(runs), 'run')}, in the chart and the table.")
+        st.caption(f"Showing {len(shown):,} of {fmt.plural(len(runs), 'run')} in the chart and the table.")
     clicked = scatter(runs, shown)
     bar = st.container(key=f"controls-{keys.PICKED}")
     ticked = table(shown)
-    known = {record.id: record for record in shown}
+    by_id = {record.id: record for record in shown}
     with bar:
-        _picked([known[run] for run in dict.fromkeys([*clicked, *ticked]) if run in known])
+        _picked([by_id[run] for run in dict.fromkeys([*clicked, *ticked]) if run in by_id])
     with st.container(key="controls-ticks"):
-        st.caption("Accuracy on 10,000 test images. Tick rows to compare their runs, or one to inspect it.")
+        st.caption(f"Accuracy on {TEST_IMAGES:,} test images. Tick a row to inspect its run, several to compare them.")
 
 
 def _preset(name: str, meaning: str, runs: Sequence[Record]) -> None:
     schedule = PRESETS[name]
     share = fmt.percent(cost(schedule).parameters / DENSE_COST.parameters)
     most = max(runs, key=run_facts.accuracy, default=None)
-    reached = f"best run {fmt.percent(run_facts.accuracy(most))}" if most else "not run yet"
-    told = f"{share} of the parameters" + ("" if schedule.is_dense else f"; {reached}")
+    best_accuracy = f"best run {fmt.percent(run_facts.accuracy(most))}" if most else "no run yet"
+    facts = f"{share} of the parameters" + ("" if schedule.is_dense else f"; {best_accuracy}")
     st.markdown(f"**{name.capitalize()}**")
     st.html(f'<div style="overflow-x:auto">{schedule_html.strip(schedule)}</div>')
-    st.caption(panels.escape(f"{meaning} {told}."))
-    st.page_link("pages/design.py", label=f"Design from {name}", icon=":material/tune:", query_params={"s": name})
+    st.caption(panels.escape(f"{meaning} {facts}."))
+    navigation.link("design", f"Design from {name}", {"s": name})
 
 
 def _picked(records: Sequence[Record]) -> None:
-    """What can be done with the runs that are picked, named."""
+    """Names of the picked runs, with buttons to inspect or compare them."""
     if not records:
         return
     named = ", ".join(run_facts.label(record) for record in records[:4])
     more = f" and {len(records) - 4} more" if len(records) > 4 else ""
     with st.container(horizontal=True, vertical_alignment="center", key=keys.PICKED):
         st.markdown(panels.escape(f"{fmt.plural(len(records), 'run')} picked: {named}{more}."), width="stretch")
-        if len(records) == 1 and st.button("Inspect this run", key=keys.INSPECT_THIS, icon=":material/query_stats:"):
-            navigation.go("inspect", {"run": records[0].id})
+        if len(records) == 1:
+            navigation.button("Inspect this run", keys.INSPECT_THIS, "inspect", {"run": records[0].id})
         if len(records) < FEWEST:
-            st.caption("Pick another to compare them.")
+            st.caption("Pick another run to compare.")
         elif len(records) > MOST:
-            st.caption(f"At most {MOST} are compared: untick {len(records) - MOST}.")
-        elif st.button("Compare these", key=keys.COMPARE_THESE, icon=":material/compare_arrows:", type="primary"):
-            navigation.go("compare", {run_choice.RUNS: ",".join(record.id for record in records)})
+            st.caption(f"At most {MOST} runs can be compared: untick {len(records) - MOST}.")
+        else:
+            query = {run_choice.RUNS: ",".join(record.id for record in records)}
+            navigation.button("Compare these", keys.COMPARE_THESE, "compare", query, type="primary")
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
 def _frame(runs: tuple[tuple[str, str], ...], _records: Sequence[Record]) -> pd.DataFrame:
-    del runs  # only the key under which the table is kept
+    del runs  # only the cache key
     return pd.DataFrame(_row(record) for record in _records)
 
 
 def _row(record: Record) -> dict[str, object]:
-    measured_at = {stage: run_facts.accuracy(record, stage) for stage in run_facts.stages_of(record)}
+    accuracy = {stage: run_facts.accuracy(record, stage) for stage in run_facts.stages_of(record)}
     counted = record.result["cost"]
     return {
         "run": run_facts.label(record),
-        "dense": measured_at["dense"],
-        "pruned": measured_at["pruned"],
-        "fine-tuned": measured_at.get("tuned"),
+        "dense": accuracy["dense"],
+        "pruned": accuracy["pruned"],
+        "fine-tuned": accuracy.get("tuned"),
         "parameters": counted["parameters"],
         "of dense": counted["parameters"] / record.result["dense_cost"]["parameters"],
         "MACs": counted["macs"],
-        "origin": run_filter.origin_of(record),
+        "origin": run_filters.ORIGINS[run_filter.origin_of(record)].lower(),
         "made (UTC)": fmt.moment(record.created),
     }

@@ -1,1 +1,1 @@
-"""The Train page: dense networks that there are, new ones trained or uploaded, and the images to train on."""
+"""The Dense networks page: networks to start from, training, upload, and training images."""

@@ -1,4 +1,4 @@
-"""Trainings and uploads under way, with their curves so far, and those that were stopped and may go on."""
+"""Queued and running trainings and uploads with their curves, and stopped ones that can be resumed."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ ERRORS = "train-jobs"
 
 
 def active() -> None:
-    """What is under way; looks again every second while something is, and only then."""
-    panels.kept_error(ERRORS)
+    """Queued and running jobs; refreshed every second while there are any."""
+    panels.kept_messages(ERRORS)
     job_cards.unfinished(
-        lambda: shared_state.store().list_jobs(NETWORK), _active_card, lambda _: st.subheader("Under way")
+        lambda: shared_state.store().list_jobs(NETWORK), _active_card, lambda _: st.subheader("Running")
     )
 
 
-def broken_off() -> None:
-    """What was stopped or failed, with the ways to go on."""
-    waiting = stopped()
-    if waiting:
+def unfinished() -> None:
+    """Stopped and failed jobs that can be resumed."""
+    jobs = _stopped()
+    if jobs:
         st.subheader("Not finished")
-    for job in waiting:
+    for job in jobs:
         with job_cards.boxed(job):
             _stopped_card(job)
 
 
-def stopped() -> list[Job]:
-    """The newest job of each network that is neither there, nor deleted, nor being made."""
+def _stopped() -> list[Job]:
+    """Newest job of each network that does not exist, if it can be resumed."""
     newest: dict[str, Job] = {}
     for job in shared_state.store().list_jobs(NETWORK):
         newest.setdefault(job.key, job)
@@ -47,7 +47,7 @@ def _active_card(job: Job) -> None:
         training_curves_panel.show(job_progress.history(shared_state.store().list_events(job.id)), job.id)
     with st.container(horizontal=True, vertical_alignment="center"):
         job_cards.cancel_button(job, ERRORS)
-        st.caption("It goes on while this page is closed. What is cancelled can be resumed.")
+        st.caption("Continues while this page is closed. Can be resumed after cancelling.")
 
 
 def _stopped_card(job: Job) -> None:
@@ -56,7 +56,6 @@ def _stopped_card(job: Job) -> None:
     text = network_facts.stopped_words(job.spec, job.status.value, len(epochs), resumable=job.state is not None)
     st.markdown(panels.escape(text))
     training_curves_panel.show(epochs, job.id)
-    if job.error:
-        st.error(panels.escape(panels.sentence(fmt.shortened(job.error, 600))), icon=":material/error:")
+    panels.show_error(fmt.shortened(job.error or "", 600))
     with st.container(horizontal=True):
-        job_cards.ended_buttons(job, ERRORS)
+        job_cards.finished_buttons(job, ERRORS)

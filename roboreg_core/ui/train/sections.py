@@ -1,4 +1,4 @@
-"""The Train page from top to bottom."""
+"""Content of the Dense networks page."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from roboreg_core.wording import network_facts
 
 
 def everything() -> None:
-    """What there is, what is under way, and how to get more."""
-    network_cards.undo_bar()
-    known = shared_state.networks()
-    st.markdown(panels.escape(network_facts.summary(known)))
+    """Networks, running trainings, and the forms to train or upload another."""
+    network_cards.DELETED.undo_bar()
+    networks = shared_state.networks()
+    st.markdown(panels.escape(network_facts.summary(networks)))
     active_trainings.active()
     st.subheader("Networks to start from")
-    network_cards.show(known)
-    active_trainings.broken_off()
+    network_cards.show(networks)
+    active_trainings.unfinished()
     left, right = st.columns(2, gap="large")
     with left, st.container(key=keys.TRAIN_NEW), panels.errors_shown():
         training_form.show()
@@ -26,4 +26,4 @@ def everything() -> None:
             upload_form.show()
         with st.container(key=keys.TRAIN_IMAGES_PART), panels.errors_shown():
             dataset_download.show()
-    network_cards.BIN.listed()
+    network_cards.DELETED.show_list()

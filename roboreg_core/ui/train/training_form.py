@@ -1,4 +1,4 @@
-"""A new training: recipe, epochs, seed and images, how long it takes, and the one button that starts it."""
+"""Form for a new training: recipe, epochs, seed, images, estimated time and start button."""
 
 from __future__ import annotations
 
@@ -7,23 +7,30 @@ from typing import Any
 import streamlit as st
 
 from roboreg_core.networks import management, start
-from roboreg_core.networks.spec import NETWORK, TrainingSpec, estimate_seconds, measured_speeds
-from roboreg_core.store.records import LONGEST_NAME, Record
+from roboreg_core.networks.spec import (
+    DEFAULT_BATCH,
+    DEFAULT_RECIPE,
+    NETWORK,
+    TrainingSpec,
+    estimate_seconds,
+    measured_speeds,
+)
+from roboreg_core.store.records import LONGEST_NAME
 from roboreg_core.ui import job_cards, keys, panels, schedule_html, shared_state, url_settings
-from roboreg_core.ui.design.launcher import IMAGES_WORDS, MAX_SEED
+from roboreg_core.ui.design.launcher import MAX_SEED, images_setting, training_images
 from roboreg_core.ui.train import active_trainings, network_cards
 from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 from roboreg_core.wording import fmt, network_facts
 
 RECIPE_WORDS = {
-    "best": "Crop and flip, Nesterov momentum, a rate that holds and then falls to zero. The "
-    "network that taught the shipped one was trained so.",
-    "distilled": "The shipped network's answers beside the labels, and a rate that falls all the way. The shipped "
-    "network was itself trained so, taught by an earlier one.",
-    "source": "The source project's: six augmentations, plain momentum, the rate divided by ten at epochs 100 and 150. "
-    "For comparison with its figures.",
+    "best": "Crop and flip, Nesterov momentum; learning rate: constant, then decay to zero. Used for the shipped "
+    "network's teacher.",
+    "distilled": "Distilled from the shipped network; learning rate: decay from the start. The shipped network was "
+    "trained this way from an earlier one.",
+    "source": "The original project's recipe: six augmentations, plain momentum; learning rate divided by ten at "
+    "epochs 100 and 150. For comparison with its figures.",
 }
-# As the recipes say.
+# Epochs of the recipes in `training.spec`.
 RECIPE_EPOCHS = {"best": 160, "distilled": 120, "source": 200}
 EPOCHS, BATCHES = (1, 1000), (16, 1024)
 DEVICE_WORDS = {"cuda": "GPU", "cpu": "Processor"}
@@ -32,30 +39,13 @@ ERRORS = "train-start"
 
 
 def show() -> None:
-    """The fields, the estimate and the button; or the network, where this very training is there or under way."""
-    st.subheader("Train a new one")
-    if not shared_state.machinery().loaded.is_set():
-        _waiting()
+    """Fields, estimate and button; a link instead where this training exists."""
+    st.subheader("Train a new network")
+    if not shared_state.backend().loaded.is_set():
+        panels.loading()
         return
-    full = shared_state.machinery().full_images
-    settings = _settings("full" if full else "bundled")
+    settings = _settings()
     url_settings.restore(settings)
-    _recipe()
-    _numbers(full=full)
-    url_settings.follow(settings)
-    panels.kept_error(ERRORS)
-    with panels.errors_shown():
-        _ready(_spec())
-
-
-@st.fragment(run_every=0.5)
-def _waiting() -> None:
-    if shared_state.machinery().loaded.is_set():
-        st.rerun()
-    st.info("Loading torch and the job engine, a few seconds.", icon="spinner")
-
-
-def _recipe() -> None:
     st.radio(
         "Recipe",
         list(RECIPE_WORDS),
@@ -63,16 +53,23 @@ def _recipe() -> None:
         persist_state="session",
         captions=list(RECIPE_WORDS.values()),
     )
+    _numbers()
+    training_images(keys.TRAIN_IMAGES)
+    _device()
+    url_settings.follow(settings)
+    panels.kept_messages(ERRORS)
+    with panels.errors_shown():
+        _ready(_spec())
 
 
-def _numbers(*, full: bool) -> None:
+def _numbers() -> None:
     left, middle, right = st.columns(3)
     left.number_input(
         "Epochs",
         *EPOCHS,
         key=keys.TRAIN_EPOCHS,
         persist_state="session",
-        help="Passes over the training images. The recipe's own number, for figures to report, is "
+        help="Passes over the training images. For figures to report, this recipe uses "
         f"{RECIPE_EPOCHS[st.session_state[keys.TRAIN_RECIPE]]}.",
     )
     middle.number_input(
@@ -81,18 +78,12 @@ def _numbers(*, full: bool) -> None:
         MAX_SEED,
         key=keys.TRAIN_SEED,
         persist_state="session",
-        help="Of the first weights, the order of the images and their augmentation.",
+        help="Seed of the initial weights, the order of the images and their augmentation.",
     )
     right.number_input("Batch size", *BATCHES, step=16, key=keys.TRAIN_BATCH, persist_state="session")
-    st.segmented_control(
-        "Training images",
-        ["bundled", "full"] if full else ["bundled"],
-        required=True,
-        format_func=IMAGES_WORDS.__getitem__,
-        key=keys.TRAIN_IMAGES,
-        persist_state="session",
-        help=None if full else "All 48,000 can be fetched on this page.",
-    )
+
+
+def _device() -> None:
     if _has_gpu():
         st.segmented_control(
             "Train on",
@@ -109,14 +100,13 @@ def _suggested() -> str:
     return management.unused_name(shared_state.store(), network_facts.suggested_name(*chosen))
 
 
-def _settings(images: str) -> tuple[UrlSetting, ...]:
-    known = ("bundled", "full") if images == "full" else ("bundled",)
+def _settings() -> tuple[UrlSetting, ...]:
     return (
-        UrlSetting(key=keys.TRAIN_RECIPE, default="best", read=one_of(*RECIPE_WORDS)),
+        UrlSetting(key=keys.TRAIN_RECIPE, default=DEFAULT_RECIPE, read=one_of(*RECIPE_WORDS)),
         UrlSetting(key=keys.TRAIN_EPOCHS, default=DEFAULT_EPOCHS, read=within(*EPOCHS)),
         UrlSetting(key=keys.TRAIN_SEED, default=0, read=within(0, MAX_SEED)),
-        UrlSetting(key=keys.TRAIN_BATCH, default=128, read=within(*BATCHES)),
-        UrlSetting(key=keys.TRAIN_IMAGES, default=images, read=one_of(*known)),
+        UrlSetting(key=keys.TRAIN_BATCH, default=DEFAULT_BATCH, read=within(*BATCHES)),
+        images_setting(keys.TRAIN_IMAGES),
         UrlSetting(key=keys.TRAIN_DEVICE, default="cuda", read=one_of(*DEVICE_WORDS)),
     )
 
@@ -134,25 +124,25 @@ def _spec() -> TrainingSpec:
 
 
 def _ready(spec: TrainingSpec) -> None:
-    """What can be done with these settings: start, watch, resume, restore or use."""
-    standing, halted = start.existing(shared_state.store(), spec), start.unfinished(shared_state.store(), spec)
-    if standing is not None:
+    """Offer to start, resume, restore or use the training with these settings."""
+    existing, job = start.existing(shared_state.store(), spec), start.unfinished(shared_state.store(), spec)
+    if existing is not None:
         st.success(
             panels.escape(
-                f"This very training is finished: {schedule_html.isolated(standing.name)}, right on "
-                f"{network_facts.accuracy_words(standing)}."
+                f"This network already exists: {schedule_html.isolated(existing.name)}, "
+                f"{network_facts.accuracy_words(existing)}."
             ),
             icon=":material/check_circle:",
         )
-        network_cards.use_link(standing.name, keys.TRAIN_USE)
+        network_cards.use_link(existing.name, keys.TRAIN_USE)
     elif any(each.record.id == spec.id for each in management.deleted(shared_state.store())):
-        st.info("This very training was finished, and its network deleted. It need not be done again.")
-        network_cards.BIN.button(spec.id, keys.of("restore-training", spec.id))
-    elif halted is not None and not halted.status.is_ended:
-        st.info("This very training is under way, see above.", icon=":material/hourglass_top:")
-    elif halted is not None:
-        st.info("This very training was stopped, see above. It can go on from there.", icon=":material/pause:")
-        job_cards.resume_button("Resume it", keys.TRAIN_RESUME, halted, active_trainings.ERRORS, type="primary")
+        st.info("This network was trained and deleted. It can be restored instead of trained again.")
+        network_cards.DELETED.restore_button(spec.id, keys.of("restore-training", spec.id))
+    elif job is not None and not job.status.is_ended:
+        st.info("This training is already queued or running, see above.", icon=":material/hourglass_top:")
+    elif job is not None:
+        st.info("This training was stopped, see above, and can be resumed.", icon=":material/pause:")
+        job_cards.resume_button("Resume", keys.TRAIN_RESUME, job, active_trainings.ERRORS, type="primary")
     else:
         _start(spec)
 
@@ -161,25 +151,19 @@ def _start(spec: TrainingSpec) -> None:
     st.text_input(
         "Name", key=keys.TRAIN_NAME, max_chars=LONGEST_NAME, placeholder=_suggested(), persist_state="session"
     )
-    records = _own()
-    seconds = estimate_seconds(spec, records)
-    known = measured_speeds(records) is not None
+    records = [*shared_state.store().list_records(NETWORK), *shared_state.runs()]
+    records.sort(key=lambda record: record.created, reverse=True)
+    seconds, measured = estimate_seconds(spec, records), measured_speeds(records) is not None
     ahead = sum(not job.status.is_ended for job in shared_state.store().list_jobs() if job.lane == "device")
-    wait = f", after {fmt.plural(ahead, 'job')} under way" if ahead else ""
-    where = "on this machine" if known else "by the usual speed of two CPU cores, as nothing was trained here yet"
+    wait = f", after {fmt.plural(ahead, 'job')} in the queue" if ahead else ""
+    where = "on this machine" if measured else "at the typical speed of two CPU cores (nothing was trained here yet)"
     st.caption(f"Takes about {fmt.duration(seconds)} {where}{wait}. It can be cancelled and resumed.")
-    look = {"type": "primary", "width": "stretch"}
-    panels.action("Train", keys.TRAIN_START, "play_arrow", lambda: _submit(spec), ERRORS, **look)
-
-
-def _own() -> list[Record]:
-    """What may tell this machine's speed, newest first."""
-    own = [*shared_state.store().list_records(NETWORK), *shared_state.runs()]
-    return sorted(own, key=lambda record: record.created, reverse=True)
+    options: dict[str, Any] = {"type": "primary", "width": "stretch"}
+    panels.action("Train", keys.TRAIN_START, "play_arrow", lambda: _submit(spec), ERRORS, **options)
 
 
 def _submit(spec: TrainingSpec) -> None:
-    start.start(shared_state.machinery().engine(), spec)
+    start.start(shared_state.backend().engine(), spec)
     st.session_state[keys.TRAIN_NAME] = ""
 
 
