@@ -14,7 +14,7 @@ from streamlit.errors import StreamlitAPIException
 
 from roboreg_core.charts import base
 from roboreg_core.errors import RoboRegError
-from roboreg_core.ui import navigation, presentation, shared_state
+from roboreg_core.ui import html_marks, navigation, presentation, shared_state
 from roboreg_core.wording import fmt
 from roboreg_core.wording.run_facts import JudgedChange
 
@@ -145,15 +145,10 @@ def accuracy_tile(label: str, change: JudgedChange, baseline: str = "dense", **o
         fmt.percent(change.value),
         fmt.signed_points(change.difference),
         change.verdict,
-        delta_description=f"{verdict_words(change)}; {baseline} {fmt.percent(change.dense)}",
+        delta_description=f"{change.words}; {baseline} {fmt.percent(change.dense)}",
         help=f"{NOISE_HELP} {margin_words(change)}",
         **options,
     )
-
-
-def verdict_words(change: JudgedChange) -> str:
-    """`gain`, `loss`, `no change` or `not significant`."""
-    return "not significant" if change.verdict == "within noise" else change.verdict
 
 
 def margin_words(change: JudgedChange) -> str:
@@ -299,7 +294,7 @@ def escape(text: str) -> str:
 
 def ink() -> str:
     """Text colour of the visitor's theme."""
-    return "#E8EDF2" if st.context.theme.type == "dark" else "#1B2733"
+    return html_marks.theme().ink
 
 
 def drawn(frame: pd.DataFrame, name: str, chart: Callable[[pd.DataFrame], Any], variant: str = "") -> dict[str, Any]:

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from roboreg_core.charts import comparison_table, palette, tradeoff_scatter
+from roboreg_core.charts import comparison_table, palette
 from roboreg_core.paths import SHIPPED
 from roboreg_core.runs.comparison import ComparedRun, Comparison
 from roboreg_core.runs.metric_pairs import MetricChange
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
 from roboreg_core.sweeps.time_estimate import TEST_IMAGES
-from roboreg_core.ui import html_marks, keys, panels, presentation, run_filters, schedule_html
-from roboreg_core.wording import fmt, run_facts, run_filter
+from roboreg_core.ui import html_marks, keys, panels, presentation, schedule_html
+from roboreg_core.wording import fmt, run_facts
+from roboreg_core.wording.run_metrics import METRICS, worst_class
 
-COLUMNS = (
-    "Run", "Test accuracy", "Verdict", "Worst-class recall", "Parameters", "MACs", "Latency", "On the Pareto front for"
-)  # fmt: skip
 _TABLE = "border-collapse:collapse;width:100%;min-width:58rem;font-size:.9rem"
 _CELL = (
     "padding:.45em .7em;vertical-align:top;border-bottom:1px solid color-mix(in srgb, currentColor 18%, transparent)"
 )
-_SHOWN: dict[str, Callable[[Any], str]] = {
-    "parameters": fmt.count,
-    "macs": fmt.millions,
-    "latency": lambda value: f"{value:.2f}{fmt.NBSP}ms",
-}
+_COSTS = tuple(name for name, metric in METRICS.items() if metric.verdict is None)
+_HEADINGS = {name: fmt.sentence_case(metric.label) for name, metric in METRICS.items()}
+COLUMNS = (
+    "Run",
+    _HEADINGS["accuracy"],
+    "Verdict",
+    _HEADINGS["worst"],
+    *(_HEADINGS[cost] for cost in _COSTS),
+    "On the Pareto front for",
+)
 
 
 def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
@@ -63,12 +65,12 @@ def legend(records: Sequence[Record], styles: Mapping[str, palette.Style]) -> No
 def _row(row: ComparedRun, found: Comparison, label: str, style: palette.Style) -> str:
     itself = row.record.id == found.baseline
     accuracy = run_facts.judged(row.accuracy.value, row.accuracy.baseline, row.paired.verdict)
-    fronts = [tradeoff_scatter.COST_WORDS[cost] for cost, best in row.front.items() if best]
+    fronts = [METRICS[cost].label for cost, best in row.front.items() if best]
     cells = [
         _figure(fmt.percent(accuracy.value, 2), "" if itself else _points(accuracy)),
         "<em>baseline</em>" if itself else html.escape(row.paired.verdict.words),
         _worst(row, found.classes, itself=itself),
-        *(_count(name, row.counts[name], itself=itself) for name in _SHOWN),
+        *(_count(name, row.counts[name], itself=itself) for name in _COSTS),
         html.escape(", ".join(fronts) or "–"),
     ]
     return _line(_name(row, label, style), cells, strong=itself)
@@ -77,7 +79,7 @@ def _row(row: ComparedRun, found: Comparison, label: str, style: palette.Style) 
 def _dense_row(row: ComparedRun, classes: tuple[str, ...]) -> str:
     place = min(range(len(row.recalls)), key=lambda each: row.recalls[each].baseline)
     worst = f"{html.escape(classes[place])} {fmt.percent(row.recalls[place].baseline)}"
-    counts = [_SHOWN[name](row.counts[name].baseline) for name in ("parameters", "macs")]
+    counts = [METRICS[name].text(row.counts[name].baseline) for name in ("parameters", "macs")]
     cells = [
         fmt.percent(row.accuracy.baseline, 2), "<em>baseline</em>", worst, *counts, "timed with each run", "–"
     ]  # fmt: skip
@@ -90,12 +92,12 @@ def _name(row: ComparedRun, label: str, style: palette.Style) -> str:
     """Marker, label with a link to the run, and origin."""
     query = f"run={row.record.id}" + ("&present=1" if presentation.is_on() else "")
     link = f'<a href="inspect?{html.escape(query)}" target="_self">{schedule_html.text(label)}</a>'
-    origin = run_filters.ORIGINS[run_filter.origin_of(row.record)].lower()
+    origin = run_facts.origin_words(row.record)
     return f'{html_marks.marker(style, hollow=row.record.recorded)}{link} <span style="opacity:.75">{origin}</span>'
 
 
 def _worst(row: ComparedRun, classes: tuple[str, ...], *, itself: bool) -> str:
-    place = min(range(len(row.recalls)), key=lambda each: row.recalls[each].value)
+    place = worst_class(row)
     pair = row.recalls[place]
     change = run_facts.judged(pair.value, pair.baseline, row.paired.per_class[place].verdict)
     shown = f"{classes[place]} {fmt.percent(pair.value)}"
@@ -103,13 +105,13 @@ def _worst(row: ComparedRun, classes: tuple[str, ...], *, itself: bool) -> str:
 
 
 def _count(name: str, pair: MetricChange, *, itself: bool) -> str:
-    shown = _SHOWN[name](pair.value)
+    shown = METRICS[name].text(pair.value)
     if itself:
         return _figure(shown, "")
     change = run_facts.counted(pair.value, pair.baseline)
     # Latency is measured without a significance test: no colour.
     verdict = "" if name == "latency" else change.verdict
-    return _figure(shown, html_marks.signed(fmt.signed_percent(change.relative), verdict))
+    return _figure(shown, html_marks.signed(METRICS[name].change_text(pair), verdict))
 
 
 def _points(change: run_facts.JudgedChange) -> str:
@@ -121,7 +123,7 @@ def _figure(shown: str, change: str) -> str:
 
 
 def _line(name: str, cells: list[str], *, strong: bool) -> str:
-    back = f"color-mix(in srgb, currentColor {6 if strong else 0}%, {html_marks.background()})"
+    back = f"color-mix(in srgb, currentColor {6 if strong else 0}%, {html_marks.theme().paper})"
     # On a narrow screen the figures scroll below the names of the runs.
     sticky = f"position:sticky;left:0;max-width:16em;min-width:9em;background:{back}"
     head = f'<th scope="row" style="{_CELL};text-align:left;font-weight:400;{sticky}">{name}</th>'

@@ -29,11 +29,12 @@ from roboreg_core.ui import (
 )
 from roboreg_core.ui.compare import metrics_table, run_choice
 from roboreg_core.ui.inspect import controls
-from roboreg_core.wording import run_filter
+from roboreg_core.wording import fmt, run_filter
+from roboreg_core.wording.run_metrics import METRICS
 
 # Names of dense networks have any length.
 MOST_TEXT = 400
-_COST_WORDS = {"parameters": "Parameters", "macs": "MACs", "latency": "Latency"}
+_COST_WORDS = {cost: fmt.sentence_case(METRICS[cost].label) for cost in COSTS}
 
 
 def everything() -> None:

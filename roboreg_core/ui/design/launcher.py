@@ -7,11 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD
+from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
+from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD, METHODS
 from roboreg_core.runs.execute import task_for
 from roboreg_core.runs.spec import DEFAULT_PRESET, RunSpec, estimate_seconds, of_preset, spec_for
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 from roboreg_core.store.records import Record
+from roboreg_core.training.fine_tuning_presets import TUNE_PRESETS
 from roboreg_core.ui import (
     dense_choice,
     job_cards,
@@ -25,20 +27,12 @@ from roboreg_core.ui import (
 from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 from roboreg_core.wording import baseline_changes, fmt, job_progress
 
-METHOD_WORDS = {
-    "refit": "Keeps the filters that the block's output depends on most and solves the remaining weights by least "
-    "squares, so that the block's output changes least. Recommended; takes a few seconds.",
-    "refit-plus": "As refit, with five rounds of selection and solving: loses least, takes longer.",
-    "merge": "Clusters the filters with their batch norm, averages each cluster and adds up the weights that read it: "
-    "exact where the filters of a cluster are equal.",
-    "source": "The original project's method, for comparison: clusters raw weights and averages everything.",
-    "l1": "Drops the filters with the smallest L1 norm, the most common criterion; for comparison.",
-    "fpgm": "Drops the filters nearest to the geometric median of all filters; for comparison.",
-    "bn-scale": "Drops the filters with the smallest batch-norm scale; for comparison.",
-    "random": "Drops random filters: the baseline for every method.",
+METHOD_WORDS = {name: f"{fmt.sentence_case(method.meaning)}." for name, method in METHODS.items()}
+PRESET_WORDS = {name: preset.label for name, preset in TUNE_PRESETS.items()}
+IMAGES_WORDS = {
+    "bundled": f"{TRAINING_COUNTS['bundled']:,} (bundled)",
+    "full": f"{TRAINING_COUNTS['full']:,} (all of CIFAR-10)",
 }
-PRESET_WORDS = {"quick": "Quick", "good": "Good", "full": "Full"}
-IMAGES_WORDS = {"bundled": "10,000 (bundled)", "full": "48,000 (all of CIFAR-10)"}
 REFRESH_SECONDS = 1.0
 MAX_EPOCHS, MAX_SEED = 200, 2**31 - 1
 RATES, BATCHES = (0.0001, 1.0), (16, 1024)
@@ -255,7 +249,7 @@ def _finished(record: Record) -> None:
     whose = "an example run" if record.recorded else "one of your runs"
     st.success(
         f"This run already exists ({whose}): accuracy {fmt.percent(change.value)}, "
-        f"{fmt.signed_points(change.difference)} from the dense network ({panels.verdict_words(change)}).",
+        f"{fmt.signed_points(change.difference)} from the dense network ({change.words}).",
         icon=":material/check_circle:",
     )
     navigation.button("Open the run", keys.OPEN_RUN, "inspect", {"run": record.id}, **_WIDE)

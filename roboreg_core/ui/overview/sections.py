@@ -182,6 +182,6 @@ def _row(record: Record) -> dict[str, object]:
         "parameters": counted["parameters"],
         "of dense": counted["parameters"] / record.result["dense_cost"]["parameters"],
         "MACs": counted["macs"],
-        "origin": run_filters.ORIGINS[run_filter.origin_of(record)].lower(),
+        "origin": run_facts.origin_words(record),
         "made (UTC)": fmt.moment(record.created),
     }

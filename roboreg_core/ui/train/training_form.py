@@ -16,25 +16,15 @@ from roboreg_core.networks.spec import (
     measured_speeds,
 )
 from roboreg_core.store.records import LONGEST_NAME
+from roboreg_core.training.spec import RECIPES, SHORT_EPOCHS
 from roboreg_core.ui import job_cards, keys, panels, schedule_html, shared_state, url_settings
 from roboreg_core.ui.design.launcher import MAX_SEED, images_setting, training_images
 from roboreg_core.ui.train import active_trainings, network_cards
 from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 from roboreg_core.wording import fmt, network_facts
 
-RECIPE_WORDS = {
-    "best": "Crop and flip, Nesterov momentum; learning rate: constant, then decay to zero. Used for the shipped "
-    "network's teacher.",
-    "distilled": "Distilled from the shipped network; learning rate: decay from the start. The shipped network was "
-    "trained this way from an earlier one.",
-    "source": "The original project's recipe: six augmentations, plain momentum; learning rate divided by ten at "
-    "epochs 100 and 150. For comparison with its figures.",
-}
-# Epochs of the recipes in `training.spec`.
-RECIPE_EPOCHS = {"best": 160, "distilled": 120, "source": 200}
 EPOCHS, BATCHES = (1, 1000), (16, 1024)
 DEVICE_WORDS = {"cuda": "GPU", "cpu": "Processor"}
-DEFAULT_EPOCHS = 20
 ERRORS = "train-start"
 
 
@@ -48,10 +38,10 @@ def show() -> None:
     url_settings.restore(settings)
     st.radio(
         "Recipe",
-        list(RECIPE_WORDS),
+        list(RECIPES),
         key=keys.TRAIN_RECIPE,
         persist_state="session",
-        captions=list(RECIPE_WORDS.values()),
+        captions=[recipe.description for recipe in RECIPES.values()],
     )
     _numbers()
     training_images(keys.TRAIN_IMAGES)
@@ -70,7 +60,7 @@ def _numbers() -> None:
         key=keys.TRAIN_EPOCHS,
         persist_state="session",
         help="Passes over the training images. For figures to report, this recipe uses "
-        f"{RECIPE_EPOCHS[st.session_state[keys.TRAIN_RECIPE]]}.",
+        f"{RECIPES[st.session_state[keys.TRAIN_RECIPE]].spec.epochs}.",
     )
     middle.number_input(
         "Seed",
@@ -102,8 +92,8 @@ def _suggested() -> str:
 
 def _settings() -> tuple[UrlSetting, ...]:
     return (
-        UrlSetting(key=keys.TRAIN_RECIPE, default=DEFAULT_RECIPE, read=one_of(*RECIPE_WORDS)),
-        UrlSetting(key=keys.TRAIN_EPOCHS, default=DEFAULT_EPOCHS, read=within(*EPOCHS)),
+        UrlSetting(key=keys.TRAIN_RECIPE, default=DEFAULT_RECIPE, read=one_of(*RECIPES)),
+        UrlSetting(key=keys.TRAIN_EPOCHS, default=SHORT_EPOCHS, read=within(*EPOCHS)),
         UrlSetting(key=keys.TRAIN_SEED, default=0, read=within(0, MAX_SEED)),
         UrlSetting(key=keys.TRAIN_BATCH, default=DEFAULT_BATCH, read=within(*BATCHES)),
         images_setting(keys.TRAIN_IMAGES),
