@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from roboreg_core.charts import layer_costs, measured_latency, training_curves
+from roboreg_core.datasets.cifar10 import VALIDATION_IMAGES
 from roboreg_core.models.costs import IMAGE_SIZE
 from roboreg_core.report.svg import HALF_WIDTH, figure
 from roboreg_core.report.values import Cell, count, decimal, percent
@@ -58,8 +59,6 @@ def _speed_row(row: dict[Any, Any]) -> list[Cell]:
 
 def history_values(record: Record) -> dict[str, Any]:
     """Accuracy, loss and learning rate per fine-tuning epoch: `finding`, `figures`, `rows`, `validation_images`."""
-    from roboreg_core.datasets.images import CLASSES, VALIDATION_PER_CLASS  # imports torch
-
     epochs = record.result["history"]
     frame = training_curves.history_data(epochs)
     lines = {"accuracy": run_facts.accuracy(record, "dense"), "loss": None}
@@ -75,7 +74,7 @@ def history_values(record: Record) -> dict[str, Any]:
             for measure, dense in lines.items()
         ],
         "rows": [_epoch_row(epoch) for epoch in epochs],
-        "validation_images": fmt.count(len(CLASSES) * VALIDATION_PER_CLASS),
+        "validation_images": fmt.count(VALIDATION_IMAGES),
     }
 
 
