@@ -75,7 +75,7 @@ def test_it_refuses_with_the_reason(known: Store) -> None:
     for arguments, reason in {
         ("--max-macs", "0.01"): "limit macs must be at least 1,936,000",
         (): "a search needs a limit",
-        ("--max-macs", "0.1", "--max-drop", "0.001"): "no schedule is predicted to keep these limits",
+        ("--max-macs", "0.1", "--max-drop", "0.001"): "no schedule is predicted to meet these limits",
         ("--max-latency", "30"): "limit latency",
     }.items():
         with pytest.raises(SpecError, match=reason):
