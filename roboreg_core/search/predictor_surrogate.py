@@ -44,7 +44,7 @@ class PredictorSurrogate:
 
     def accuracy(self, counts: np.ndarray) -> np.ndarray:
         """See `Surrogate`."""
-        predicted = self.predictor.expected(counts)
+        predicted = self.predictor.predict_mean(counts)
         if self.sample is None:
             return predicted
         total = self.dense.total

@@ -140,7 +140,7 @@ def _fit_power(surrogate: AdditiveSurrogate, points: Iterable[Point]) -> Additiv
     rows = [
         (point.kept.clusters, point.validation)
         for point in points
-        if point.validation is not None and sum(k < b for k, b in zip(point.kept, BOUNDS, strict=True)) > 1
+        if point.validation is not None and point.kept.n_pruned > 1
     ]
     if len(rows) < MIN_POINTS_FOR_POWER:
         return surrogate

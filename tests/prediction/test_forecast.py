@@ -29,7 +29,7 @@ def test_what_is_missing_is_said_until_it_is_there(store: Store) -> None:
     alone = forecast(store, ASKED)
     assert alone.curves is not None
     assert alone.predictor is None
-    assert "20 measured schedules that cut several blocks" in alone.missing
+    assert "20 measured schedules that prune several blocks" in alone.missing
     assert scores(store, ASKED) == []
     put_points(store, RANDOM)
     found = forecast(store, ASKED)
