@@ -215,8 +215,8 @@ def _fisher(values: Matrix, is_partial: bool) -> tuple[Matrix, Matrix, Matrix]:
 def bootstrap(values: Matrix, *, seed: int = 0, resamples: int = RESAMPLES) -> tuple[Matrix, Matrix, Matrix]:
     """Spearman correlations of columns with 95 % bootstrap intervals over rows.
 
-    Intervals are bias-corrected and accelerated (BCa, Efron 1987) up to 1,000 rows, else percentiles, and always contain
-    the value. The interval of a correlation of 1 or -1 is that value. It is -1 to 1 if most resamples have a constant
+    Intervals are bias-corrected and accelerated (BCa, Efron 1987) up to 1,000 rows, else percentiles. They always
+    contain the value, and equal it for a correlation of 1 or -1. They are -1 to 1 if most resamples have a constant
     column or the corrections are undefined.
 
     Args:

@@ -56,7 +56,7 @@ def test_predict_needs_points_then_answers_with_interval_and_score(
     app(["predict", "moderate", *SETTING], standalone_mode=False)
     said = capsys.readouterr().out
     assert f"pruned  {found['pruned']['accuracy']:.1%} ({low:.1%} to {high:.1%})\n" in said
-    assert "not enough runs: 0 were fine-tuned so" in said
+    assert "runs fine-tuned with these settings, got 0" in said
 
 
 @pytest.mark.slow

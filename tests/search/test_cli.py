@@ -61,7 +61,7 @@ def test_it_answers_from_sensitivity(known: Store) -> None:
     assert len(found["uniform"]) == 64
     text = run("--max-macs", "0.5")[0]
     assert "at most 20,275,520 MACs; predicted from sensitivity, not measured" in text
-    assert "on 2,000 validation images a loss is known to" in text
+    assert "pp on 2,000 validation images" in text
 
 
 def test_it_measures_when_asked(known: Store) -> None:
