@@ -1,4 +1,4 @@
-"""`python -m roboreg_core VERB`: everything that the dashboard does, without a browser."""
+"""Command line: `python -m roboreg_core` is the same as the command `roboreg`."""
 
 from roboreg_core.cli import main
 
