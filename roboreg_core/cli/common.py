@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +14,15 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
 from roboreg_core import paths
+from roboreg_core.errors import CheckpointError, RoboRegError, StoreError
+from roboreg_core.networks.registry import checkpoint_of, find
+from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.schedule import N_BLOCKS
+from roboreg_core.store.store import Store
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
     from roboreg_core.store.records import Record
-    from roboreg_core.store.store import Store
 
 stderr = Console(stderr=True, highlight=False)
 
@@ -38,8 +42,6 @@ Deleted = Annotated[bool, typer.Option(help="List deleted items, which can be re
 
 def measure(model: Any, device: Any, precision: Any = "float32") -> tuple[dict[str, Any], float]:
     """Evaluate a network on the test images: the report as JSON, and the seconds of the forward pass."""
-    import time
-
     from roboreg_core.datasets.sources import test_images
     from roboreg_core.evaluation.logits import logits
     from roboreg_core.evaluation.metrics import report
@@ -53,8 +55,6 @@ def measure(model: Any, device: Any, precision: Any = "float32") -> tuple[dict[s
 
 def open_store() -> Store:
     """The user's store, including the example runs."""
-    from roboreg_core.store.store import Store
-
     return Store(paths.home(), shipped=paths.recorded())
 
 
@@ -64,9 +64,7 @@ def load_network(source: str) -> Checkpoint:
     Raises:
         CheckpointError: no network matches, or the file does not hold a ResNet-20.
     """
-    from roboreg_core.errors import CheckpointError
     from roboreg_core.models import checkpoints
-    from roboreg_core.networks.registry import checkpoint_of, find
 
     if source in checkpoints.names() or Path(source).expanduser().is_file():
         return checkpoints.load(source)
@@ -83,9 +81,6 @@ def find_run(store: Store, prefix: str) -> Record:
     Raises:
         StoreError: no run or several match.
     """
-    from roboreg_core.errors import StoreError
-    from roboreg_core.runs.spec import KIND
-
     record = store.find_record(prefix)
     if record.kind != KIND:
         raise StoreError(f"record {record.id} must be a run, got a {record.kind}: list the runs to see their ids")
@@ -114,7 +109,6 @@ def write_file(path: Path, content: bytes) -> None:
     Raises:
         RoboRegError: the file is not writable.
     """
-    from roboreg_core.errors import RoboRegError
     from roboreg_core.models.checkpoints import write_whole
 
     try:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from roboreg_core.cli.common import Json, open_store, print_notes, print_result
+from roboreg_core.errors import SpecError
+from roboreg_core.sweeps.points import frame
+from roboreg_core.sweeps.sweep_store import find_sweep, points_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +30,6 @@ def correlate_verb(
 ) -> None:
     """Correlate filter counts, accuracy and costs of a sweep's points, with 95 % intervals and accuracy per MAC."""
     from roboreg_core.correlation.correlations import correlate
-    from roboreg_core.sweeps.points import frame
-    from roboreg_core.sweeps.sweep_store import find_sweep, points_of
     from roboreg_core.wording.correlation_findings import bought, finding
 
     store = open_store()
@@ -53,7 +54,6 @@ def correlate_verb(
 def _controlled(table: pd.DataFrame, variables: str) -> Correlation | None:
     """Correlations controlled for parameters, where possible."""
     from roboreg_core.correlation.correlations import correlate
-    from roboreg_core.errors import SpecError
 
     try:
         return correlate(table, variables=variables, given=PARAMETERS)
@@ -65,7 +65,6 @@ def _per_mac(table: pd.DataFrame, variables: str) -> tuple[AccuracyPerMac | None
     """Accuracy per MAC, or the reason for its absence."""
     from roboreg_core.correlation.accuracy_per_mac import per_mac
     from roboreg_core.correlation.variables import kind_of
-    from roboreg_core.errors import SpecError
 
     try:
         return per_mac(table, by=variables or kind_of(table)), ""

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from roboreg_core.cli.common import Device, Json, load_network, measure, print_notes, print_result
+from roboreg_core.errors import SpecError
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -19,7 +20,6 @@ def evaluate_verb(
 ) -> None:
     """Evaluate a network on the test images: accuracy, confusion matrix and per-class metrics."""
     from roboreg_core.device import choose_device, environment
-    from roboreg_core.errors import SpecError
 
     if precision not in PRECISIONS:
         raise SpecError(f"precision must be {' or '.join(PRECISIONS)}, got {precision!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,8 +23,6 @@ def export_verb(
     as_json: Json = False,
 ) -> None:
     """Export a network as ONNX, after comparing onnxruntime's logits with PyTorch's on test images."""
-    import hashlib
-
     made = _export(network)
     write_file(onnx, made.content)
     values = {

@@ -17,6 +17,10 @@ from roboreg_core.cli.common import (
     progress_bar,
     stderr,
 )
+from roboreg_core.errors import CheckpointError
+from roboreg_core.networks import management
+from roboreg_core.networks.registry import baselines, find, of_record
+from roboreg_core.networks.spec import UploadSpec
 
 if TYPE_CHECKING:
     from roboreg_core.networks.registry import DenseNetwork
@@ -26,9 +30,6 @@ Network = Annotated[str, typer.Argument(metavar="NETWORK", help="Name, or first 
 
 def networks_list(deleted: Deleted = False, as_json: Json = False) -> None:
     """List dense networks: shipped, trained and uploaded."""
-    from roboreg_core.networks import management
-    from roboreg_core.networks.registry import baselines, of_record
-
     store = open_store()
     found = [of_record(each.record) for each in management.deleted(store)] if deleted else baselines(store)
     lines = "\n".join(map(_line, found)) or "no deleted networks"
@@ -41,12 +42,10 @@ def networks_add(
     as_json: Json = False,
 ) -> None:
     """Check, evaluate and store a dense network from a weights file. No code in the file is executed."""
-    from roboreg_core.networks.management import unused_name
-    from roboreg_core.networks.spec import UploadSpec
     from roboreg_core.networks.start import existing, make
 
     store, content = open_store(), _content(file)
-    spec = UploadSpec.of(content, file.name, unused_name(store, file.stem) if name is None else name)
+    spec = UploadSpec.of(content, file.name, management.unused_name(store, file.stem) if name is None else name)
     known = existing(store, spec)
     if known is not None:
         stderr.print(f"note: this network already exists as {known.name!r}", markup=False)
@@ -60,9 +59,6 @@ def networks_rename(
     network: Network, name: Annotated[str, typer.Argument(metavar="NAME", help="New name.")], as_json: Json = False
 ) -> None:
     """Rename a trained or uploaded network."""
-    from roboreg_core.networks import management
-    from roboreg_core.networks.registry import find
-
     store = open_store()
     renamed = management.rename(store, find(store, network), name)
     print_result(as_json, renamed.to_json(), f"renamed: {_line(renamed)}")
@@ -70,9 +66,6 @@ def networks_rename(
 
 def networks_delete(network: Network, as_json: Json = False) -> None:
     """Delete a trained or uploaded network, which `networks restore` undoes for 30 days. Its runs are kept."""
-    from roboreg_core.networks import management
-    from roboreg_core.networks.registry import find
-
     store = open_store()
     found = find(store, network)
     management.delete(store, found)
@@ -85,8 +78,6 @@ def networks_restore(
     as_json: Json = False,
 ) -> None:
     """Restore a deleted network."""
-    from roboreg_core.networks import management
-
     store = open_store()
     restored = management.restore(store, management.find_deleted(store, network).id)
     print_result(as_json, restored.to_json(), f"restored: {_line(restored)}")
@@ -94,7 +85,6 @@ def networks_restore(
 
 def _content(file: Path) -> bytes:
     """Read a file after checking its name and size."""
-    from roboreg_core.errors import CheckpointError
     from roboreg_core.networks.uploaded_weights import check_size, check_suffix
 
     try:

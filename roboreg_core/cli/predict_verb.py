@@ -10,13 +10,13 @@ from roboreg_core.cli.common import Json, ScheduleArgument, load_network, open_s
 from roboreg_core.cli.prune_options import PruneOptions, with_prune_options
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
+from roboreg_core.prediction import forecast as forecasts
+from roboreg_core.prediction.forecast import PRUNED, TUNED, PredictionScore, PredictionSettings
+from roboreg_core.prediction.sensitivity import SETTING
 from roboreg_core.schedules.schedule import Schedule
 
 if TYPE_CHECKING:
     from roboreg_core.prediction.accuracy_predictor import PredictedAccuracies
-    from roboreg_core.prediction.forecast import PredictionScore, PredictionSettings
-
-_SETTINGS = ("dense_sha256", "training_set", "method", "recalibrate", "calibration", "preset", "epochs")
 
 
 @with_prune_options
@@ -27,11 +27,9 @@ def predict_verb(
     as_json: Json = False,
 ) -> None:
     """Predict accuracy after pruning and after fine-tuning from the points in the store, without measuring."""
-    from roboreg_core.prediction.forecast import forecast
-
     parsed = Schedule.parse(schedule)
     settings = pruning.prediction_settings(load_network(pruning.start))
-    predictor = (found := forecast(open_store(), settings)).predictor
+    predictor = (found := forecasts.forecast(open_store(), settings)).predictor
     if predictor is None:
         raise SpecError(found.missing)
     pruned, tuned = predictor.predict([parsed]), predictor.predict_tuned([parsed])
@@ -41,7 +39,7 @@ def predict_verb(
         "schedule": parsed.to_json(),
         "parameters": counted.parameters,
         "macs": counted.macs,
-        "setting": {name: getattr(settings, name) for name in _SETTINGS},
+        "setting": {name: getattr(settings, name) for name in (*SETTING, "preset", "epochs")},
         "images": "validation",
         "points": len(predictor.schedules),
         "tuned_runs": len(predictor.tuned_runs),
@@ -83,13 +81,11 @@ def _too_few(runs: int) -> str:
 
 def _scores(settings: PredictionSettings) -> dict[str, PredictionScore | None]:
     """Scores of points after pruning, and of runs after pruning and after fine-tuning."""
-    from roboreg_core.prediction.forecast import PRUNED, TUNED, score, scores
-
-    rows = scores(open_store(), settings)
+    rows = forecasts.scores(open_store(), settings)
     return {
-        "points pruned": score(row for row in rows if not row.run),
-        "runs pruned": score(row for row in rows if row.run and row.stage == PRUNED),
-        "runs tuned": score(row for row in rows if row.run and row.stage == TUNED),
+        "points pruned": forecasts.score(row for row in rows if not row.run),
+        "runs pruned": forecasts.score(row for row in rows if row.run and row.stage == PRUNED),
+        "runs tuned": forecasts.score(row for row in rows if row.run and row.stage == TUNED),
     }
 
 

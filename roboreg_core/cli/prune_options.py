@@ -11,11 +11,19 @@ import typer
 
 from roboreg_core.cli.common import Device, From, Seed, TrainingImages, open_store
 from roboreg_core.errors import SpecError
-from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD
+from roboreg_core.prediction.forecast import PredictionSettings, learnable
+from roboreg_core.pruning.methods import (
+    DEFAULT_CALIBRATION,
+    DEFAULT_METHOD,
+    WEIGHTS,
+    WeightsSpec,
+    compose,
+    parse_weights,
+)
+from roboreg_core.runs.spec import DEFAULT_PRESET, of_preset
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
-    from roboreg_core.prediction.forecast import PredictionSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +64,6 @@ class PruneOptions:
         Raises:
             SpecError: options are incompatible.
         """
-        from roboreg_core.pruning.methods import WEIGHTS, WeightsSpec, compose, parse_weights
-
         given = self.sparsity is not None or self.threshold is not None
         single = parse_weights(self.method)
         if single is not None:
@@ -89,9 +95,6 @@ class PruneOptions:
             SpecError: the method removes no filters.
         """
         from roboreg_core.datasets.sources import resolve_training_set
-        from roboreg_core.prediction.forecast import PredictionSettings, learnable
-        from roboreg_core.pruning.methods import parse_weights
-        from roboreg_core.runs.spec import DEFAULT_PRESET, of_preset
 
         method, recalibrate = self.composed()
         if parse_weights(method) is not None:

@@ -23,6 +23,8 @@ from roboreg_core.cli.common import (
     stderr,
 )
 from roboreg_core.cli.prune_options import PruneOptions, with_prune_options
+from roboreg_core.runs.spec import DEFAULT_PRESET, KIND, of_preset, spec_for
+from roboreg_core.schedules.saved_schedules import saved_schedules, using
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 
 if TYPE_CHECKING:
@@ -43,8 +45,6 @@ def run_verb(
     as_json: Json = False,
 ) -> None:
     """Prune, evaluate, fine-tune, evaluate, and store the run; a run that already exists is shown."""
-    from roboreg_core.runs.spec import DEFAULT_PRESET, of_preset, spec_for
-
     parsed = Schedule.parse(schedule)
     loaded = load_network(pruning.start)
     print_notes(loaded.notes)
@@ -72,8 +72,6 @@ def run_verb(
 
 def runs_list(as_json: Json = False) -> None:
     """List all runs, newest first."""
-    from roboreg_core.runs.spec import KIND
-
     records = open_store().list_records(KIND)
     lines = "\n".join(_record_line(record) for record in records) or "no runs yet: python -m roboreg_core run moderate"
     print_result(as_json, {"runs": [_summary(record) for record in records]}, lines)
@@ -126,9 +124,6 @@ def runs_delete(
     as_json: Json = False,
 ) -> None:
     """Delete one of your runs, which `runs restore` undoes for 30 days; then its files are removed."""
-    from roboreg_core.runs.spec import KIND
-    from roboreg_core.schedules.saved_schedules import saved_schedules, using
-
     store = open_store()
     # A prefix selects a deleted run only if no other run has it.
     exists = any(record.id.startswith(run) for record in store.list_records(KIND))

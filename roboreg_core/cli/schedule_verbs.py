@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,9 @@ from roboreg_core.cli.common import (
     write_file,
 )
 from roboreg_core.errors import ScheduleError
+from roboreg_core.models.costs import cost
+from roboreg_core.schedules import saved_schedules as schedules
+from roboreg_core.schedules import schedule_file
 from roboreg_core.schedules.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -34,9 +38,7 @@ def schedules_list(
     as_json: Json = False,
 ) -> None:
     """List saved schedules."""
-    from roboreg_core.schedules.saved_schedules import saved_schedules
-
-    found = [each for each in saved_schedules(open_store(), deleted=deleted) if not tag or tag in each.tags]
+    found = [each for each in schedules.saved_schedules(open_store(), deleted=deleted) if not tag or tag in each.tags]
     nothing = "no saved schedules: python -m roboreg_core schedules save NAME SCHEDULE"
     lines = "\n".join(_line(each) for each in found) or nothing
     print_result(as_json, {"schedules": [_facts(each) for each in found]}, lines)
@@ -44,9 +46,7 @@ def schedules_list(
 
 def schedules_show(name: Name, as_json: Json = False) -> None:
     """Show a saved schedule and its cost."""
-    from roboreg_core.schedules.saved_schedules import find
-
-    saved = find(open_store(), name)
+    saved = schedules.find(open_store(), name)
     print_result(as_json, _facts(saved), "\n".join(part for part in (_line(saved), saved.note) if part))
 
 
@@ -54,8 +54,6 @@ def schedules_save(
     name: Name, schedule: ScheduleArgument, note: Note = "", tag: Tags = None, as_json: Json = False
 ) -> None:
     """Save a schedule under a name."""
-    from roboreg_core.schedules import saved_schedules as schedules
-
     draft = schedules.ScheduleDraft(name=name, schedule=Schedule.parse(schedule), note=note, tags=tuple(tag or ()))
     _print(schedules.save(open_store(), draft), "saved", as_json)
 
@@ -85,16 +83,12 @@ def schedules_edit(
 
 def schedules_duplicate(name: Name, as_json: Json = False) -> None:
     """Copy a saved schedule under the next free name."""
-    from roboreg_core.schedules import saved_schedules as schedules
-
     store = open_store()
     _print(schedules.duplicate(store, schedules.find(store, name)), "saved", as_json)
 
 
 def schedules_delete(name: Name, as_json: Json = False) -> None:
     """Delete a saved schedule, which `schedules restore` undoes for 30 days."""
-    from roboreg_core.schedules import saved_schedules as schedules
-
     store = open_store()
     deleted = schedules.delete(store, schedules.find(store, name).id)
     print_undo(f"schedules restore {deleted.id}")
@@ -103,8 +97,6 @@ def schedules_delete(name: Name, as_json: Json = False) -> None:
 
 def schedules_restore(name: Name, as_json: Json = False) -> None:
     """Restore a deleted schedule."""
-    from roboreg_core.schedules import saved_schedules as schedules
-
     store = open_store()
     _print(schedules.restore(store, schedules.find(store, name, deleted=True).id), "restored", as_json)
 
@@ -116,9 +108,6 @@ def schedules_export(
     out: Annotated[Path | None, typer.Option(help="File to write; standard output if omitted.")] = None,
 ) -> None:
     """Export saved schedules as JSON."""
-    from roboreg_core.schedules import saved_schedules as schedules
-    from roboreg_core.schedules import schedule_file
-
     store = open_store()
     found = [schedules.find(store, name) for name in names] if names else schedules.saved_schedules(store)
     if not found:
@@ -136,9 +125,6 @@ def schedules_import(
     as_json: Json = False,
 ) -> None:
     """Import all schedules of a file, skipping those already saved; an invalid entry refuses the whole file."""
-    from roboreg_core.schedules import saved_schedules as schedules
-    from roboreg_core.schedules import schedule_file
-
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -151,10 +137,6 @@ def schedules_import(
 
 
 def _edit(name: str, as_json: bool, /, **changes: Any) -> None:
-    from dataclasses import replace
-
-    from roboreg_core.schedules import saved_schedules as schedules
-
     store = open_store()
     saved = schedules.find(store, name)
     _print(schedules.edit(store, saved.id, replace(saved.draft, **changes)), "changed", as_json)
@@ -165,8 +147,6 @@ def _print(saved: SavedSchedule, done: str, as_json: bool) -> None:
 
 
 def _facts(saved: SavedSchedule) -> dict[str, Any]:
-    from roboreg_core.models.costs import cost
-
     counted = cost(saved.schedule)
     return {**saved.to_json(), "parameters": counted.parameters, "macs": counted.macs}
 

@@ -16,13 +16,22 @@ from roboreg_core.cli.common import (
     stderr,
 )
 from roboreg_core.cli.prune_options import PruneOptions, with_prune_options
+from roboreg_core.prediction.sensitivity import (
+    SETTING,
+    RemovalCost,
+    SensitivityCurve,
+    SensitivityCurves,
+    curves,
+    exchange,
+    plan,
+)
 from roboreg_core.schedules.schedule import Schedule
+from roboreg_core.sweeps.spec import POINT, SweepSpec, renamed
+from roboreg_core.sweeps.sweep_store import missing, points, sweeps
+from roboreg_core.sweeps.time_estimate import estimate_seconds
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
-    from roboreg_core.prediction.sensitivity import RemovalCost, SensitivityCurve, SensitivityCurves
-
-_SETTINGS = ("dense_sha256", "training_set", "method", "recalibrate", "calibration")
 
 
 @with_prune_options
@@ -36,14 +45,11 @@ def sensitivity_verb(
     as_json: Json = False,
 ) -> None:
     """Measure accuracy with one block pruned at a time, and report the cost of removing one filter."""
-    from roboreg_core.prediction.sensitivity import curves, exchange
-    from roboreg_core.sweeps.sweep_store import points
-
     parsed = Schedule.parse(schedule)
     loaded = load_network(pruning.start)
     print_notes(loaded.notes)
     settings = pruning.prediction_settings(loaded)
-    selected = {name: getattr(settings, name) for name in _SETTINGS}
+    selected = {name: getattr(settings, name) for name in SETTING}
     _measure_missing(values, selected, pruning, loaded)
     found = curves(points(open_store(), seed=pruning.seed, **selected))
     rows = exchange(found, parsed)
@@ -62,11 +68,7 @@ def sensitivity_verb(
 
 def _measure_missing(values: int, settings: dict[str, Any], pruning: PruneOptions, loaded: Checkpoint) -> None:
     """Measure the schedules of the plan that the store lacks, as a sweep."""
-    from roboreg_core.prediction.sensitivity import plan
     from roboreg_core.sweeps.local import sweep_here
-    from roboreg_core.sweeps.spec import POINT, SweepSpec, renamed
-    from roboreg_core.sweeps.sweep_store import missing, sweeps
-    from roboreg_core.sweeps.time_estimate import estimate_seconds
 
     store = open_store()
     spec = SweepSpec(

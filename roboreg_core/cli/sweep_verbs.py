@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,11 @@ from roboreg_core.cli.common import (
 from roboreg_core.cli.grid_options import GRIDS, GridOptions, parse_integers
 from roboreg_core.cli.prune_options import PruneOptions, with_prune_options
 from roboreg_core.errors import JobError
+from roboreg_core.runs.spec import KIND
+from roboreg_core.sweeps.points import to_json
+from roboreg_core.sweeps.spec import POINT, sweep_for
+from roboreg_core.sweeps.sweep_store import binned_sweeps, find_sweep, missing, points_of, sweeps
+from roboreg_core.sweeps.time_estimate import estimate_seconds
 
 if TYPE_CHECKING:
     from roboreg_core.jobs.engine import Engine
@@ -102,8 +108,6 @@ def sweep_verb(
 
 def sweeps_list(deleted: Deleted = False, as_json: Json = False) -> None:
     """List all sweeps, newest first."""
-    from roboreg_core.sweeps.sweep_store import binned_sweeps, sweeps
-
     store = open_store()
     found = [_facts(each, store) for each in (binned_sweeps(store) if deleted else sweeps(store))]
     nothing = "no sweeps yet: python -m roboreg_core sweep --grid source"
@@ -112,8 +116,6 @@ def sweeps_list(deleted: Deleted = False, as_json: Json = False) -> None:
 
 def sweeps_show(name: Name, as_json: Json = False) -> None:
     """Show a sweep with its measured points."""
-    from roboreg_core.sweeps.sweep_store import find_sweep
-
     store = open_store()
     found = find_sweep(store, name)
     facts = {**_facts(found, store), "spec": found.spec.to_json(), "points": _points_json(found, store)}
@@ -127,7 +129,6 @@ def sweeps_rename(
 ) -> None:
     """Rename one of your sweeps."""
     from roboreg_core.sweeps import control
-    from roboreg_core.sweeps.sweep_store import find_sweep
 
     store = open_store()
     facts = _facts(control.rename(store, find_sweep(store, sweep), name), store)
@@ -137,7 +138,6 @@ def sweeps_rename(
 def sweeps_delete(name: Name, as_json: Json = False) -> None:
     """Delete a sweep, which `sweeps restore` undoes for 30 days. Its points are kept."""
     from roboreg_core.sweeps import control
-    from roboreg_core.sweeps.sweep_store import find_sweep
 
     store = open_store()
     found = find_sweep(store, name)
@@ -168,8 +168,6 @@ def sweeps_record(as_json: Json = False) -> None:
 def _spec(
     named: tuple[str, Grid], name: str, seeds: str, test: bool, pruning: PruneOptions, loaded: Checkpoint
 ) -> SweepSpec:
-    from roboreg_core.sweeps.spec import sweep_for
-
     method, recalibrate = pruning.composed()
     return sweep_for(
         name or named[0][:80],
@@ -189,11 +187,6 @@ def _spec(
 
 def _plan(spec: SweepSpec, store: Store) -> dict[str, Any]:
     """Number of points, and the estimated time for those not measured yet."""
-    from roboreg_core.runs.spec import KIND
-    from roboreg_core.sweeps.spec import POINT
-    from roboreg_core.sweeps.sweep_store import missing
-    from roboreg_core.sweeps.time_estimate import estimate_seconds
-
     left = missing(store, spec)
     total = len(spec.points())
     records = store.list_records(KIND if spec.tuned else POINT)
@@ -217,8 +210,6 @@ def _plan_line(plan: dict[str, Any]) -> str:
 
 def _measure(spec: SweepSpec, loaded: Checkpoint, store: Store) -> Sweep:
     """Measure all points of a sweep, in this process or on the cluster given by ROBOREG_SCHEDULER."""
-    import os
-
     from roboreg_core.sweeps.local import sweep_here
 
     with schedule_progress(spec.name) as on_report:
@@ -284,8 +275,6 @@ def _line(facts: dict[str, Any]) -> str:
 
 
 def _lines(sweep: Sweep, store: Store) -> str:
-    from roboreg_core.sweeps.sweep_store import points_of
-
     return "\n".join([_line(_facts(sweep, store)), *map(_point_line, points_of(store, sweep))])
 
 
@@ -304,9 +293,6 @@ def _point_line(point: Point) -> str:
 
 
 def _points_json(sweep: Sweep, store: Store) -> list[dict[str, Any]]:
-    from roboreg_core.sweeps.points import to_json
-    from roboreg_core.sweeps.sweep_store import points_of
-
     return [
         {
             **to_json(point),

@@ -22,6 +22,7 @@ from roboreg_core.cli.common import (
     stderr,
 )
 from roboreg_core.cli.grid_options import parse_integers
+from roboreg_core.errors import SpecError
 
 if TYPE_CHECKING:
     from roboreg_core.evaluation.metrics import Report
@@ -51,7 +52,6 @@ def train_verb(
     as_json: Json = False,
 ) -> None:
     """Train a dense network from scratch. Training can be interrupted (Ctrl-C) and resumed."""
-    from roboreg_core.errors import SpecError
     from roboreg_core.training import spec as specs
     from roboreg_core.training.dense_training import DenseJob
 

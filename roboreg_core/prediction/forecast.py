@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import SpecError
+from roboreg_core.prediction.sensitivity import SETTING, SensitivityCurves, curves
 from roboreg_core.runs.spec import TUNING
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps import sweep_store
 
 if TYPE_CHECKING:
     from roboreg_core.prediction.accuracy_predictor import PredictedAccuracies, Predictor
-    from roboreg_core.prediction.sensitivity import SensitivityCurves
     from roboreg_core.store.store import Store
     from roboreg_core.sweeps.points import Point
 
@@ -78,7 +78,7 @@ def forecast(store: Store, settings: PredictionSettings) -> Forecast:
 
 
 def _points(store: Store, settings: PredictionSettings) -> list[Point]:
-    selected = {name: getattr(settings, name) for name in _PRUNING}
+    selected = {name: getattr(settings, name) for name in SETTING}
     return sweep_store.points(store, tuning={name: getattr(settings, name) for name in TUNING}, **selected)
 
 
@@ -86,7 +86,6 @@ def _points(store: Store, settings: PredictionSettings) -> list[Point]:
 def learnt(points: tuple[Point, ...]) -> Forecast:
     """Fit to points of one setting."""
     from roboreg_core.prediction.accuracy_predictor import fit
-    from roboreg_core.prediction.sensitivity import curves
 
     found = None
     try:
@@ -140,7 +139,7 @@ class PredictionScore:
     Attributes:
         n: number of predictions.
         mean_error: mean absolute error, as a share.
-        held: share of intervals that contain the measured accuracy.
+        covered: share of intervals that contain the measured accuracy.
     """
 
     n: int
@@ -219,6 +218,3 @@ def _corrected(share: float, validation: float, test: float) -> float:
         return share
     odds = share / (1 - share) * (test / (1 - test)) / (validation / (1 - validation))
     return odds / (1 + odds)
-
-
-_PRUNING = ("dense_sha256", "training_set", "method", "recalibrate", "calibration")

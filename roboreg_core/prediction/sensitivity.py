@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 DENSE = PRESETS["dense"]
+# Fields of a point that must be equal in all points of a fit.
+SETTING = ("dense_sha256", "training_set", "method", "recalibrate", "calibration")
 # Largest measured share of a block's filters; the curves are flat above it.
 LARGEST_SHARE = 7 / 8
 
@@ -222,7 +224,7 @@ def pooled(several: Sequence[ClassCounts]) -> ClassCounts:
 
 def check_one_setting(points: Sequence[Point]) -> None:
     """Raise `SpecError` if points differ in more than schedule and seed: method, images or dense network."""
-    for name in ("method", "recalibrate", "calibration", "training_set", "dense_sha256"):
+    for name in SETTING:
         values = {str(getattr(point, name)) for point in points}
         if len(values) > 1:
             raise SpecError(f"points must agree in {name}, got {', '.join(sorted(values))}: choose one")

@@ -99,7 +99,7 @@ class KnownPoints:
 
     Attributes:
         points: points with validation accuracy.
-        outlook: surrogate fitted to `points`.
+        surrogate: fitted to `points`.
         latency: fitted to timed runs; None without any.
     """
 

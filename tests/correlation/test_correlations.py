@@ -184,7 +184,7 @@ def test_what_follows_from_what_is_held_equal_is_said_not_computed() -> None:
     assert "block 9 is determined by MACs, which are controlled for, left out" in found.notes
     with pytest.raises(SpecError, match="must vary to be controlled for"):
         correlate(frame(points(_same_macs())), given="macs")
-    with pytest.raises(SpecError, match=r"needs two variables, got 0 \(.*pruned test follows from MACs"):
+    with pytest.raises(SpecError, match=r"needs two variables, got 0 \(.*pruned test is determined by MACs"):
         correlate(frame(points(schedules, lambda schedule: schedule.clusters[8] / 80, noise=0)), given="macs")
 
 

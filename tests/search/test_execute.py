@@ -137,7 +137,7 @@ def test_nonsense_is_refused_before_anything_starts(spec: SearchSpec, store: Sto
         replace(spec, trials=0)
     with pytest.raises(SpecError, match="limit latency needs networks that were timed"):
         replace(spec, limits=Limits(latency=0.1))
-    with pytest.raises(SpecError, match="a search begins with the sensitivity of each block"):
+    with pytest.raises(SpecError, match="a search needs the sensitivity of each block"):
         known(store, replace(spec.setting, method="random"))
 
 
