@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 from rich.console import Console
@@ -38,6 +40,33 @@ Seed = Annotated[int, typer.Option(help="Random seed.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 TrainingImages = Annotated[str, typer.Option("--images", help="Training images: auto, bundled or full.")]
 Deleted = Annotated[bool, typer.Option(help="List deleted items, which can be restored.")]
+
+
+def with_options(verb: Callable[..., None]) -> Callable[..., None]:
+    """Replace each dataclass parameter of a verb by one command-line option per field."""
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, tuple[Callable[..., Any], list[str]]] = {}
+    for each in inspect.signature(verb, eval_str=True).parameters.values():
+        if is_dataclass(each.annotation):
+            hints = get_type_hints(each.annotation, include_extras=True)
+            own = {field.name: field.default for field in fields(each.annotation)}
+            groups[each.name] = (each.annotation, list(own))
+            parameters += [_keyword(name, default, hints[name]) for name, default in own.items()]
+        else:
+            parameters.append(_keyword(each.name, each.default, each.annotation))
+
+    def expanded(**values: Any) -> None:
+        options = {name: kind(**{own: values.pop(own) for own in names}) for name, (kind, names) in groups.items()}
+        verb(**options, **values)
+
+    expanded.__doc__ = verb.__doc__
+    expanded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return expanded
+
+
+def _keyword(name: str, default: Any, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def measure(model: Any, device: Any, precision: Any = "float32") -> tuple[dict[str, Any], float]:

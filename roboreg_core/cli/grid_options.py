@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from roboreg_core.errors import ScheduleError, SpecError
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, N_BLOCKS, STAGE_WIDTHS, Schedule
@@ -20,15 +22,24 @@ GRIDS = {"source": ("source grid", grids.SOURCE)}
 class GridOptions:
     """Alternative ways to select schedules; `low`, `high` and `random_seed` belong to `random`."""
 
-    schedules: tuple[str, ...] = ()
-    grid: str = ""
-    stages: str = ""
-    blocks: str = ""
-    file: Path | None = None
-    random: int = 0
-    low: str = "quarter"
-    high: str = "dense"
-    random_seed: int = 0
+    schedules: Annotated[
+        list[str] | None, typer.Argument(metavar="[SCHEDULE]...", help="Schedules to measure, in place of a grid.")
+    ] = None
+    grid: Annotated[str, typer.Option(help=f"Named grid: {', '.join(GRIDS)}.")] = ""
+    stages: Annotated[
+        str, typer.Option(metavar="COUNTS", help="All combinations of counts per stage, e.g. 4,8,12/8,16,24/16,32,48.")
+    ] = ""
+    blocks: Annotated[
+        str, typer.Option(metavar="COUNTS", help="All combinations of counts per block: lists joined by slashes.")
+    ] = ""
+    file: Annotated[
+        Path | None,
+        typer.Option("--list", metavar="FILE", help="File with one schedule per line, or from `schedules export`."),
+    ] = None
+    random: Annotated[int, typer.Option(metavar="N", help="Number of random schedules.")] = 0
+    low: Annotated[str, typer.Option(help="Lowest counts of random schedules: a schedule or preset.")] = "quarter"
+    high: Annotated[str, typer.Option(help="Highest counts of random schedules: a schedule or preset.")] = "dense"
+    random_seed: Annotated[int, typer.Option(help="Seed of the random schedules.")] = 0
 
     def named(self) -> tuple[str, Grid]:
         """Default name of the sweep, and the grid.
@@ -37,7 +48,7 @@ class GridOptions:
             SpecError: not exactly one way is used.
         """
         ways: dict[str, tuple[Any, Callable[[], tuple[str, Grid]]]] = {
-            "schedules": (self.schedules, lambda: ("list", _parse_list(self.schedules))),
+            "schedules": (self.schedules, lambda: ("list", _parse_list(self.schedules or ()))),
             "--grid": (self.grid, lambda: _named_grid(self.grid)),
             "--stages": (self.stages, lambda: (f"stages {self.stages}", _product(self.stages, grids.STAGES))),
             "--blocks": (self.blocks, lambda: (f"blocks {self.blocks}", _product(self.blocks, grids.BLOCKS))),

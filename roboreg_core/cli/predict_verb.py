@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roboreg_core.cli.common import Json, ScheduleArgument, load_network, open_store, print_result
-from roboreg_core.cli.prune_options import PruneOptions, with_prune_options
+from roboreg_core.cli.common import Json, ScheduleArgument, load_network, open_store, print_result, with_options
+from roboreg_core.cli.prune_options import PruneOptions
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
 from roboreg_core.prediction import forecast as forecasts
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from roboreg_core.prediction.accuracy_predictor import PredictedAccuracies
 
 
-@with_prune_options
+@with_options
 def predict_verb(
     schedule: ScheduleArgument,
     pruning: PruneOptions,

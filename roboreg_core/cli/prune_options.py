@@ -1,11 +1,9 @@
-"""Pruning options shared by several verbs: a dataclass that fills one parameter of a verb."""
+"""Options of pruning and fine-tuning, shared by several verbs."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -108,27 +106,3 @@ class PruneOptions:
             **of_preset(self.preset or DEFAULT_PRESET),
         )
         return learnable(open_store(), settings) if self.images == "auto" else settings
-
-
-def with_prune_options(verb: Callable[..., None]) -> Callable[..., None]:
-    """Replace the parameter `pruning` of a verb by one option per field of `PruneOptions`."""
-    hints = get_type_hints(PruneOptions, include_extras=True)
-    shared = [
-        inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
-        )
-        for field in fields(PruneOptions)
-    ]
-    own = inspect.signature(verb, eval_str=True).parameters.values()
-    kept = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own if each.name != "pruning"]
-
-    def with_options(**values: Any) -> None:
-        options = PruneOptions(**{parameter.name: values.pop(parameter.name) for parameter in shared})
-        verb(pruning=options, **values)
-
-    # The schedule comes first, --json last, as in every verb.
-    parameters = [*kept[:1], *shared, *kept[1:]]
-    with_options.__doc__ = verb.__doc__
-    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return with_options

@@ -16,8 +16,9 @@ from roboreg_core.cli.common import (
     print_notes,
     print_result,
     progress_bar,
+    with_options,
 )
-from roboreg_core.cli.prune_options import PruneOptions, with_prune_options
+from roboreg_core.cli.prune_options import PruneOptions
 from roboreg_core.models.costs import cost
 from roboreg_core.schedules.schedule import Schedule
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from roboreg_core.training.spec import TrainSpec
 
 
-@with_prune_options
+@with_options
 def prune_verb(
     schedule: ScheduleArgument,
     pruning: PruneOptions,

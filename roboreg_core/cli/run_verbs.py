@@ -21,8 +21,9 @@ from roboreg_core.cli.common import (
     print_undo,
     progress_bar,
     stderr,
+    with_options,
 )
-from roboreg_core.cli.prune_options import PruneOptions, with_prune_options
+from roboreg_core.cli.prune_options import PruneOptions
 from roboreg_core.runs.spec import DEFAULT_PRESET, KIND, of_preset, spec_for
 from roboreg_core.schedules.saved_schedules import saved_schedules, using
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.")]
 
 
-@with_prune_options
+@with_options
 def run_verb(
     schedule: ScheduleArgument,
     pruning: PruneOptions,

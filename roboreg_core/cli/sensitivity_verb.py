@@ -14,8 +14,9 @@ from roboreg_core.cli.common import (
     print_result,
     schedule_progress,
     stderr,
+    with_options,
 )
-from roboreg_core.cli.prune_options import PruneOptions, with_prune_options
+from roboreg_core.cli.prune_options import PruneOptions
 from roboreg_core.prediction.sensitivity import (
     SETTING,
     RemovalCost,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
 
 
-@with_prune_options
+@with_options
 def sensitivity_verb(
     schedule: Annotated[
         str, typer.Option(metavar="SCHEDULE", help="Schedule for the cost of removing one filter: counts, or a preset.")

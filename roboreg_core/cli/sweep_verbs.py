@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,9 +19,10 @@ from roboreg_core.cli.common import (
     print_undo,
     schedule_progress,
     stderr,
+    with_options,
 )
-from roboreg_core.cli.grid_options import GRIDS, GridOptions, parse_integers
-from roboreg_core.cli.prune_options import PruneOptions, with_prune_options
+from roboreg_core.cli.grid_options import GridOptions, parse_integers
+from roboreg_core.cli.prune_options import PruneOptions
 from roboreg_core.errors import JobError
 from roboreg_core.runs.spec import KIND
 from roboreg_core.sweeps.points import to_json
@@ -44,28 +44,10 @@ POLL_SECONDS = 0.5
 Name = Annotated[str, typer.Argument(metavar="SWEEP", help="Name or first digits of the id of a sweep.")]
 
 
-@with_prune_options
+@with_options
 def sweep_verb(
-    schedules: Annotated[
-        list[str] | None, typer.Argument(metavar="[SCHEDULE]...", help="Schedules to measure, in place of a grid.")
-    ] = None,
-    *,
+    grid: GridOptions,
     pruning: PruneOptions,
-    grid: Annotated[str, typer.Option(help=f"Named grid: {', '.join(GRIDS)}.")] = "",
-    stages: Annotated[
-        str, typer.Option(metavar="COUNTS", help="All combinations of counts per stage, e.g. 4,8,12/8,16,24/16,32,48.")
-    ] = "",
-    blocks: Annotated[
-        str, typer.Option(metavar="COUNTS", help="All combinations of counts per block: lists joined by slashes.")
-    ] = "",
-    list_file: Annotated[
-        Path | None,
-        typer.Option("--list", metavar="FILE", help="File with one schedule per line, or from `schedules export`."),
-    ] = None,
-    random: Annotated[int, typer.Option(metavar="N", help="Number of random schedules.")] = 0,
-    low: Annotated[str, typer.Option(help="Lowest counts of random schedules: a schedule or preset.")] = "quarter",
-    high: Annotated[str, typer.Option(help="Highest counts of random schedules: a schedule or preset.")] = "dense",
-    random_seed: Annotated[int, typer.Option(help="Seed of the random schedules.")] = 0,
     name: Annotated[str, typer.Option(help="Unique name of the sweep.")] = "",
     seeds: Annotated[
         str, typer.Option(metavar="0,1,2", help="Measure every schedule with each seed; replaces --seed.")
@@ -80,19 +62,8 @@ def sweep_verb(
 
     Runs on the cluster given by ROBOREG_SCHEDULER, if set.
     """
-    options = GridOptions(
-        schedules=tuple(schedules or ()),
-        grid=grid,
-        stages=stages,
-        blocks=blocks,
-        file=list_file,
-        random=random,
-        low=low,
-        high=high,
-        random_seed=random_seed,
-    )
     loaded = load_network(pruning.start)
-    spec = _spec(options.named(), name, seeds, test, pruning, loaded)
+    spec = _spec(grid.named(), name, seeds, test, pruning, loaded)
     print_notes(loaded.notes)
     store = open_store()
     plan = _plan(spec, store)

@@ -1,4 +1,4 @@
-"""What a million MACs buy: exact on a plane, wider than least squares where points bend, refused where untold."""
+"""Accuracy per MAC: exact for linear data, HC3 intervals, refused for collinear MACs."""
 
 from __future__ import annotations
 

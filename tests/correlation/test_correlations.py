@@ -1,4 +1,4 @@
-"""Correlations: exact where arithmetic is exact, scipy's values, and what holds whatever the points are."""
+"""Correlations: exact cases, agreement with scipy, and invariances."""
 
 from __future__ import annotations
 

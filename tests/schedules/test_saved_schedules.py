@@ -1,4 +1,4 @@
-"""What can be done with saved schedules, whatever their names."""
+"""Operations on saved schedules, with arbitrary names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A search keeps its limits exactly, is never worse than a uniform schedule, and does not depend on chance or order."""
+"""Greedy search: within limits, never worse than uniform schedules, independent of order."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_wider_limit_never_gives_a_worse_answer(surrogate: AdditiveSurrogate, 
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
-def test_where_losses_add_up_the_answer_is_close_to_the_best_there_is(
+def test_with_additive_losses_the_result_is_close_to_the_optimum(
     budget: float, surrogate: AdditiveSurrogate, by_macs: CandidatePool
 ) -> None:
     limits = Limits(macs=budget)
@@ -135,7 +135,7 @@ def test_where_losses_add_up_the_answer_is_close_to_the_best_there_is(
 
 
 def least_lost(surrogate: AdditiveSurrogate, cap: float) -> float:
-    """The least sum of losses within so many MACs, by dynamic programming over the greatest common divisor."""
+    """Smallest sum of losses within a MAC budget, by dynamic programming in units of the greatest common divisor."""
     line = linear_cost("macs")
     unit = int(np.gcd.reduce(line.each.astype(np.int64)))
     prices, room = (line.each // unit).astype(int), int((cap - line.base) // unit)
@@ -152,7 +152,9 @@ def least_lost(surrogate: AdditiveSurrogate, cap: float) -> float:
     return float(best[-1])
 
 
-def test_the_answer_depends_on_no_chance_and_no_order(surrogate: AdditiveSurrogate, by_macs: CandidatePool) -> None:
+def test_the_result_is_deterministic_and_independent_of_order(
+    surrogate: AdditiveSurrogate, by_macs: CandidatePool
+) -> None:
     limits = Limits(macs=0.4, class_drop=0.1)
     shuffled = np.random.default_rng(1).permutation(len(by_macs.counts))
     other = CandidatePool(counts=by_macs.counts[shuffled], accuracy=by_macs.accuracy[shuffled])
@@ -179,7 +181,7 @@ def test_impossible_limits_together_are_refused_with_what_would_do(
     assert greedy(Limits(macs=0.1, class_drop=enough), surrogate, pool=by_macs).answers
 
 
-def test_limits_that_are_missed_by_less_than_predictions_are_off_are_doubtful(
+def test_limits_missed_by_less_than_the_prediction_error_are_doubtful(
     surrogate: AdditiveSurrogate, by_macs: CandidatePool
 ) -> None:
     with pytest.raises(SpecError) as refused:
@@ -222,7 +224,7 @@ def test_candidates_survive_json_and_say_their_noise(surrogate: AdditiveSurrogat
     assert first.to_json()["macs"] == cost(first.schedule).macs
 
 
-def test_only_what_was_measured_within_the_limits_is_an_answer(surrogate: AdditiveSurrogate) -> None:
+def test_best_measured_are_within_the_limits(surrogate: AdditiveSurrogate) -> None:
     counts = np.array([PRESETS[name].clusters for name in ("quarter", "moderate", "three-quarters", "dense")])
     bare = best_schedules.candidates(counts, surrogate)
     measured = [replace(each, measured=seen) for each, seen in zip(bare, _seen_of(bare), strict=True)]

@@ -1,4 +1,4 @@
-"""The verb `search`: answers at once from what the store knows, measures on request, refuses what cannot be."""
+"""The verb `search`: predicted, measured with --refine, and refused limits."""
 
 from __future__ import annotations
 

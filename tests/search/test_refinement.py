@@ -1,4 +1,4 @@
-"""A search that measures keeps the limits, goes on after a break as without it, and learns from what it measured."""
+"""Search by measurement: within limits, continues after an interruption, updates the surrogate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from roboreg_core.search.surrogate_update import updated_surrogates
 from roboreg_core.sweeps.points import ClassCounts
 from tests.search.helpers import WEIGHTS, accuracy_of, points_of_curves, seen_of
 
-# What the network does in truth: block 7 matters far less than its curve says, block 3 more.
+# True losses: block 7 loses far less than its curve predicts, block 3 more.
 TRUTH = WEIGHTS * np.array([1, 1, 2.0, 1, 1, 1, 0.2, 1, 1])
 HALF = Limits(macs=0.5)
 Measure = Callable[[Sequence[Schedule]], list[ClassCounts]]
@@ -47,7 +47,7 @@ def test_so_many_different_schedules_are_measured_all_within_the_limits(trials: 
     assert trials[0].class_counts == measure([trials[0].schedule])[0]
 
 
-def test_measuring_finds_what_the_curves_do_not_know(surrogate: AdditiveSurrogate, trials: list[Trial]) -> None:
+def test_measuring_finds_better_schedules_than_the_curves(surrogate: AdditiveSurrogate, trials: list[Trial]) -> None:
     def truth(schedule: Schedule) -> float:
         return float(accuracy_of(np.array([schedule.clusters]), TRUTH)[0])
 
@@ -85,7 +85,7 @@ def test_the_smallest_within_losses_is_found_and_truly_keeps_them(surrogate: Add
     assert cost(best.schedule).macs < 0.6 * cost(PRESETS["dense"]).macs
 
 
-def test_an_outlook_learns_how_much_each_block_counts(surrogate: AdditiveSurrogate) -> None:
+def test_an_update_finds_the_factor_of_each_block(surrogate: AdditiveSurrogate) -> None:
     drawn = np.random.default_rng(0).integers([2, 2, 2, 4, 4, 4, 8, 8, 8], [17] * 3 + [33] * 3 + [65] * 3, size=(60, 9))
     schedules = [Schedule(tuple(row)) for row in drawn.tolist()]
     measured = list(zip(schedules, measure(schedules), strict=True))
