@@ -45,7 +45,7 @@ Deleted = Annotated[bool, typer.Option(help="List deleted items, which can be re
 def with_options(verb: Callable[..., None]) -> Callable[..., None]:
     """Replace each dataclass parameter of a verb by one command-line option per field."""
     parameters: list[inspect.Parameter] = []
-    groups: dict[str, tuple[Callable[..., Any], list[str]]] = {}
+    groups: dict[str, tuple[Any, list[str]]] = {}
     for each in inspect.signature(verb, eval_str=True).parameters.values():
         if is_dataclass(each.annotation):
             hints = get_type_hints(each.annotation, include_extras=True)
