@@ -139,7 +139,7 @@ class PredictionScore:
     Attributes:
         n: number of predictions.
         mean_error: mean absolute error, as a share.
-        covered: share of intervals that contain the measured accuracy.
+        held: share of intervals that contain the measured accuracy.
     """
 
     n: int
