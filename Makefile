@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
+# Adds the command `roboreg` to .venv/bin. Needs no network: setuptools comes with torch.
+INSTALL_COMMAND := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-isa lint type check ci
@@ -46,13 +48,15 @@ check: lint type test ## lint, type and test
 ci: ## What the build machine runs: a checked environment, no caches, then check
 	.ci/run
 
-$(VENV)/.installed: requirements.txt | $(VENV)/bin/pip
+$(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/pip
 	$(PIP) install -r requirements.txt
+	$(INSTALL_COMMAND)
 	@touch $@
 
 # The second file includes the first, so both stamps are true after it.
-$(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(VENV)/bin/pip
+$(VENV)/.installed-dev: requirements.txt requirements-dev.txt pyproject.toml | $(VENV)/bin/pip
 	$(PIP) install -r requirements-dev.txt
+	$(INSTALL_COMMAND)
 	@touch $(VENV)/.installed $@
 
 $(VENV)/bin/pip:

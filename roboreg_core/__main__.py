@@ -1,4 +1,4 @@
-"""Command line: `python -m roboreg_core VERB`."""
+"""Command line: `python -m roboreg_core` is the same as the command `roboreg`."""
 
 from roboreg_core.cli import main
 

@@ -1,4 +1,4 @@
-"""The command line as tests call it."""
+"""Run the command line in tests."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from roboreg_core.cli import main
 
 @dataclass
 class CommandLine:
-    """The command line in this process: starting another one takes seconds."""
+    """The command line in this process, because starting another one takes seconds."""
 
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
 
     def __call__(self, *arguments: str | Path, code: int = 0) -> tuple[str, str]:
-        """What it writes to standard output and to standard error, ending with this code."""
+        """Standard output and standard error of a command that must end with `code`."""
         self.monkeypatch.setattr(sys, "argv", ["roboreg", *map(str, arguments)])
         self.capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
@@ -31,9 +31,9 @@ class CommandLine:
         return out, error
 
     def answer(self, *arguments: str | Path) -> Any:
-        """The JSON object that it answers."""
+        """The command's JSON result."""
         return json.loads(self(*arguments, "--json")[0])
 
     def refusal(self, *arguments: str | Path) -> str:
-        """What it says where it ends with code 2."""
+        """Standard error of a command that must end with code 2."""
         return self(*arguments, code=2)[1]

@@ -1,12 +1,16 @@
 import json
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 import torch
 
+from roboreg_core.cli import main
 from roboreg_core.datasets import sources
+from roboreg_core.paths import PROJECT
 from roboreg_core.schedules.schedule import PRESETS
 from tests.command_line import CommandLine
 
@@ -22,7 +26,7 @@ TABLE = {
 
 @pytest.fixture
 def fewer_test_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first 2,000: where what is asked for does not hang on the last of 10,000."""
+    """Use only the first 2,000 test images, for speed."""
     some = sources.test_images().take(torch.arange(2_000), "2,000 test images")
     monkeypatch.setattr(sources, "test_images", lambda: some)
 
@@ -39,6 +43,12 @@ def test_the_command_runs_and_ends_as_a_process_of_its_own() -> None:
     assert refused.returncode == 2
     assert "block 1 must be 1..16, got 0" in refused.stderr
     assert refused.stdout == ""
+
+
+def test_the_console_command_runs_the_same_function() -> None:
+    scripts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["scripts"]
+    command = EntryPoint(name="roboreg", value=scripts["roboreg"], group="console_scripts")
+    assert command.load() is main
 
 
 @pytest.mark.parametrize("name", TABLE)

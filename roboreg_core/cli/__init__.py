@@ -1,8 +1,9 @@
-"""The command line. `--json` prints one JSON object on standard output; all else goes to standard error.
+"""Command line of RoboReg: prune, fine-tune, evaluate, sweep and search without a browser.
 
-Bad input ends with exit code 2 and a one-line reason. Heavy modules are imported by the verbs that need them, so that
-`cost` answers at once.
+Errors in the input end with exit code 2 and one line on standard error.
 """
+
+# Verbs import torch and other heavy modules when called, so that light verbs start at once.
 
 from __future__ import annotations
 
@@ -13,42 +14,47 @@ import typer
 
 from roboreg_core.cli import (
     correlate_verb,
-    cost_evaluate_train_verbs,
+    cost_verb,
     data_verbs,
-    export_report_verbs,
+    evaluate_verb,
+    export_verb,
+    methods_verb,
     networks_verbs,
-    prune_methods_verbs,
+    predict_verb,
+    prune_verb,
+    report_verb,
     run_verbs,
     schedule_verbs,
     search_verb,
-    sensitivity_predict_verbs,
+    sensitivity_verb,
     sweep_verbs,
+    train_verb,
 )
-from roboreg_core.cli.common import say
+from roboreg_core.cli.common import stderr
 from roboreg_core.errors import RoboRegError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-runs_app = typer.Typer(no_args_is_help=True, help="Finished runs in the store.")
-schedules_app = typer.Typer(no_args_is_help=True, help="Schedules saved under a name.")
-sweeps_app = typer.Typer(no_args_is_help=True, help="Sweeps: many schedules measured under one setting.")
-networks_app = typer.Typer(no_args_is_help=True, help="Dense networks that runs may start from.")
-data_app = typer.Typer(no_args_is_help=True, help="The CIFAR-10 images on this machine.")
+runs_app = typer.Typer(no_args_is_help=True, help="List, show, delete and restore runs.")
+schedules_app = typer.Typer(no_args_is_help=True, help="Manage saved schedules.")
+sweeps_app = typer.Typer(no_args_is_help=True, help="Manage sweeps: many schedules measured with one setting.")
+networks_app = typer.Typer(no_args_is_help=True, help="Manage dense networks.")
+data_app = typer.Typer(no_args_is_help=True, help="Inspect, download and verify the CIFAR-10 images.")
 
-# A schedule may begin with a minus sign: an error that says why is better than an unknown option.
+# ignore_unknown_options: a schedule with a minus sign is reported as an invalid schedule, not as an unknown option.
 app.command("compare")(run_verbs.compare_verb)
 app.command("correlate")(correlate_verb.correlate_verb)
-app.command("cost", context_settings={"ignore_unknown_options": True})(cost_evaluate_train_verbs.cost_verb)
-app.command("evaluate")(cost_evaluate_train_verbs.evaluate_verb)
-app.command("export")(export_report_verbs.export_verb)
-app.command("methods")(prune_methods_verbs.methods_verb)
-app.command("predict", context_settings={"ignore_unknown_options": True})(sensitivity_predict_verbs.predict_verb)
-app.command("prune")(prune_methods_verbs.prune_verb)
-app.command("report")(export_report_verbs.report_verb)
+app.command("cost", context_settings={"ignore_unknown_options": True})(cost_verb.cost_verb)
+app.command("evaluate")(evaluate_verb.evaluate_verb)
+app.command("export")(export_verb.export_verb)
+app.command("methods")(methods_verb.methods_verb)
+app.command("predict", context_settings={"ignore_unknown_options": True})(predict_verb.predict_verb)
+app.command("prune")(prune_verb.prune_verb)
+app.command("report")(report_verb.report_verb)
 app.command("run")(run_verbs.run_verb)
 app.command("search")(search_verb.search_verb)
-app.command("sensitivity")(sensitivity_predict_verbs.sensitivity_verb)
+app.command("sensitivity")(sensitivity_verb.sensitivity_verb)
 app.command("sweep", context_settings={"ignore_unknown_options": True})(sweep_verbs.sweep_verb)
-app.command("train")(cost_evaluate_train_verbs.train_verb)
+app.command("train")(train_verb.train_verb)
 app.add_typer(runs_app, name="runs")
 runs_app.command("list")(run_verbs.runs_list)
 runs_app.command("show")(run_verbs.runs_show)
@@ -86,14 +92,14 @@ data_app.command("verify")(data_verbs.data_verify)
 
 
 def main() -> None:
-    """Run the command line; errors that a person can act on become one line and exit code 2."""
-    # torch comments on files that are then refused in one line.
+    """Run the command line; a `RoboRegError` becomes one line on standard error and exit code 2."""
+    # torch warns about files that are then refused.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.")
     try:
         app(standalone_mode=True)
     except RoboRegError as error:
-        say.print(f"error: {error}", markup=False, soft_wrap=True)
+        stderr.print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        say.print("stopped")
+        stderr.print("stopped")
         sys.exit(130)

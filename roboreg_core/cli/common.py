@@ -1,40 +1,76 @@
-"""What the verbs share: their options, and how they answer. Standard output is for answers, all else goes beside it."""
+"""Options and output shared by the verbs. Results go to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
 from roboreg_core import paths
+from roboreg_core.errors import CheckpointError, RoboRegError, StoreError
+from roboreg_core.networks.registry import checkpoint_of, find
+from roboreg_core.runs.spec import KIND
+from roboreg_core.schedules.schedule import N_BLOCKS
+from roboreg_core.store.store import Store
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
     from roboreg_core.store.records import Record
-    from roboreg_core.store.store import Store
 
-say = Console(stderr=True, highlight=False)
+stderr = Console(stderr=True, highlight=False)
 
-ScheduleArgument = Annotated[str, typer.Argument(metavar="SCHEDULE", help="Nine counts joined by commas, or a preset.")]
 DENSE = "dense"
-Baseline = Annotated[str, typer.Option(metavar="RUN|dense", help="What to compare with: a run's id, or dense.")]
+ScheduleArgument = Annotated[
+    str,
+    typer.Argument(metavar="SCHEDULE", help=f"Filters kept in each of {N_BLOCKS} blocks, or a preset."),
+]
+Baseline = Annotated[str, typer.Option(metavar="RUN|dense", help="Baseline: a run's id, or dense.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-From = Annotated[str, typer.Option("--from", metavar="CHECKPOINT", help="Network: a file, a name or SHA-256.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+From = Annotated[str, typer.Option("--from", metavar="CHECKPOINT", help="Dense network: a file, name or SHA-256.")]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-TrainingImages = Annotated[str, typer.Option("--images", help="auto, bundled (10,000) or full (48,000).")]
+TrainingImages = Annotated[str, typer.Option("--images", help="Training images: auto, bundled or full.")]
+Deleted = Annotated[bool, typer.Option(help="List deleted items, which can be restored.")]
+
+
+def with_options(verb: Callable[..., None]) -> Callable[..., None]:
+    """Replace each dataclass parameter of a verb by one command-line option per field."""
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, tuple[Any, list[str]]] = {}
+    for each in inspect.signature(verb, eval_str=True).parameters.values():
+        if is_dataclass(each.annotation):
+            hints = get_type_hints(each.annotation, include_extras=True)
+            own = {field.name: field.default for field in fields(each.annotation)}
+            groups[each.name] = (each.annotation, list(own))
+            parameters += [_keyword(name, default, hints[name]) for name, default in own.items()]
+        else:
+            parameters.append(_keyword(each.name, each.default, each.annotation))
+
+    def expanded(**values: Any) -> None:
+        options = {name: kind(**{own: values.pop(own) for own in names}) for name, (kind, names) in groups.items()}
+        verb(**options, **values)
+
+    expanded.__doc__ = verb.__doc__
+    expanded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return expanded
+
+
+def _keyword(name: str, default: Any, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def measure(model: Any, device: Any, precision: Any = "float32") -> tuple[dict[str, Any], float]:
-    """Report on all test images as JSON, and how many seconds the pass took."""
-    import time
-
+    """Evaluate a network on the test images: the report as JSON, and the seconds of the forward pass."""
     from roboreg_core.datasets.sources import test_images
     from roboreg_core.evaluation.logits import logits
     from roboreg_core.evaluation.metrics import report
@@ -47,51 +83,80 @@ def measure(model: Any, device: Any, precision: Any = "float32") -> tuple[dict[s
 
 
 def open_store() -> Store:
-    """The user's store, with the recorded runs."""
-    from roboreg_core.store.store import Store
-
+    """The user's store, including the example runs."""
     return Store(paths.home(), shipped=paths.recorded())
 
 
-def load_network(where: str) -> Checkpoint:
-    """A network by its file, its name, or the first digits of its SHA-256; own ones are found as those that ship.
+def load_network(source: str) -> Checkpoint:
+    """Load a network by its file, its name, or the first digits of its SHA-256.
 
-    Raises `CheckpointError` where there is none, or the file is no ResNet-20.
+    Raises:
+        CheckpointError: no network matches, or the file does not hold a ResNet-20.
     """
-    from roboreg_core.errors import CheckpointError
     from roboreg_core.models import checkpoints
-    from roboreg_core.networks.registry import checkpoint_of, find
 
-    if where in checkpoints.names() or Path(where).expanduser().is_file():
-        return checkpoints.load(where)
+    if source in checkpoints.names() or Path(source).expanduser().is_file():
+        return checkpoints.load(source)
     store = open_store()
     try:
-        return checkpoint_of(find(store, where), store)
+        return checkpoint_of(find(store, source), store)
     except CheckpointError as error:
-        raise CheckpointError(f"{error}, or name a weights file that is there") from None
+        raise CheckpointError(f"{error}, or give an existing weights file") from None
 
 
-def say_notes(notes: tuple[str, ...]) -> None:
-    """Print notes beside the answer."""
+def find_run(store: Store, prefix: str) -> Record:
+    """Find a run by its id or first digits.
+
+    Raises:
+        StoreError: no run or several match.
+    """
+    record = store.find_record(prefix)
+    if record.kind != KIND:
+        raise StoreError(f"record {record.id} must be a run, got a {record.kind}: list the runs to see their ids")
+    return record
+
+
+def print_notes(notes: tuple[str, ...]) -> None:
+    """Print notes to standard error."""
     for note in notes:
-        say.print(f"note: {note}", markup=False)
+        stderr.print(f"note: {note}", markup=False)
 
 
-def answer(as_json: bool, facts: dict[str, Any], line: str) -> None:
-    """Print what a verb found: JSON for programs, or a line for people."""
-    print(json.dumps(facts) if as_json else line)
+def print_undo(command: str) -> None:
+    """Print the command that undoes a deletion to standard error."""
+    stderr.print(f"undo: python -m roboreg_core {command}", markup=False)
+
+
+def print_result(as_json: bool, values: dict[str, Any], text: str) -> None:
+    """Print a result as JSON or as text."""
+    print(json.dumps(values) if as_json else text)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file atomically, making its folder.
+
+    Raises:
+        RoboRegError: the file is not writable.
+    """
+    from roboreg_core.models.checkpoints import write_whole
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+    except OSError as error:
+        raise RoboRegError(f"{path} must be writable, got {error.strerror}; choose another file") from None
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Any]:
-    """A progress bar on a terminal; yields a function that takes the share done and the stage."""
+def progress_bar(title: str) -> Iterator[Callable[..., None]]:
+    """Show a progress bar on a terminal; yields `advance(fraction, stage="")`."""
     columns = (
         "{task.description}",
         "{task.percentage:>3.0f}%",
         TimeRemainingColumn(),
         TextColumn("{task.fields[stage]}"),
     )
-    with Progress(*columns, console=say, transient=True, disable=not say.is_terminal) as progress:
+    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
         task = progress.add_task(title, total=1.0, stage="")
 
         def advance(fraction: float, stage: str = "") -> None:
@@ -100,12 +165,8 @@ def progress_bar(title: str) -> Iterator[Any]:
         yield advance
 
 
-def find_run(store: Store, prefix: str) -> Record:
-    """The run whose id is, or alone begins with, `prefix`. Raises `StoreError` where there is none."""
-    from roboreg_core.errors import StoreError
-    from roboreg_core.runs.spec import KIND
-
-    record = store.find_record(prefix)
-    if record.kind != KIND:
-        raise StoreError(f"record {record.id} must be a run, got a {record.kind}: list the runs to see their ids")
-    return record
+@contextmanager
+def schedule_progress(title: str) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Show a progress bar over schedules; yields a function of progress reports."""
+    with progress_bar(title) as advance:
+        yield lambda report: advance(report["fraction"], f"{report['done']} of {report['total']}")

@@ -1,51 +1,66 @@
-"""Which schedules a verb is to measure, as the command line spells it."""
+"""Options of the verb `sweep` that select schedules."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from roboreg_core.errors import ScheduleError, SpecError
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, N_BLOCKS, STAGE_WIDTHS, Schedule
 from roboreg_core.sweeps import grid as grids
 from roboreg_core.sweeps.grid import Grid
 
-# Name on the command line -> the sweep's usual name, and the grid.
+# Named grids: default name of the sweep, and the grid.
 GRIDS = {"source": ("source grid", grids.SOURCE)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class GridOptions:
-    """Ways to choose schedules, of which one must be given; `low`, `high` and `random_seed` are of `random`."""
+    """Alternative ways to select schedules; `low`, `high` and `random_seed` belong to `random`."""
 
-    schedules: tuple[str, ...] = ()
-    grid: str = ""
-    stages: str = ""
-    blocks: str = ""
-    file: Path | None = None
-    random: int = 0
-    low: str = "quarter"
-    high: str = "dense"
-    random_seed: int = 0
+    schedules: Annotated[
+        list[str] | None, typer.Argument(metavar="[SCHEDULE]...", help="Schedules to measure, in place of a grid.")
+    ] = None
+    grid: Annotated[str, typer.Option(help=f"Named grid: {', '.join(GRIDS)}.")] = ""
+    stages: Annotated[
+        str, typer.Option(metavar="COUNTS", help="All combinations of counts per stage, e.g. 4,8,12/8,16,24/16,32,48.")
+    ] = ""
+    blocks: Annotated[
+        str, typer.Option(metavar="COUNTS", help="All combinations of counts per block: lists joined by slashes.")
+    ] = ""
+    file: Annotated[
+        Path | None,
+        typer.Option("--list", metavar="FILE", help="File with one schedule per line, or from `schedules export`."),
+    ] = None
+    random: Annotated[int, typer.Option(metavar="N", help="Number of random schedules.")] = 0
+    low: Annotated[str, typer.Option(help="Lowest counts of random schedules: a schedule or preset.")] = "quarter"
+    high: Annotated[str, typer.Option(help="Highest counts of random schedules: a schedule or preset.")] = "dense"
+    random_seed: Annotated[int, typer.Option(help="Seed of the random schedules.")] = 0
 
     def named(self) -> tuple[str, Grid]:
-        """A name for want of another, and the grid. Raises `SpecError` unless one way of choosing is given."""
+        """Default name of the sweep, and the grid.
+
+        Raises:
+            SpecError: not exactly one way is used.
+        """
         ways: dict[str, tuple[Any, Callable[[], tuple[str, Grid]]]] = {
-            "schedules": (self.schedules, lambda: ("list", _of_texts(self.schedules))),
+            "schedules": (self.schedules, lambda: ("list", _parse_list(self.schedules or ()))),
             "--grid": (self.grid, lambda: _named_grid(self.grid)),
             "--stages": (self.stages, lambda: (f"stages {self.stages}", _product(self.stages, grids.STAGES))),
             "--blocks": (self.blocks, lambda: (f"blocks {self.blocks}", _product(self.blocks, grids.BLOCKS))),
-            "--list": (self.file, lambda: (self.file.stem if self.file else "", _of_file(self.file))),
-            "--random": (self.random, lambda: (f"{self.random} random schedules", self._drawn())),
+            "--list": (self.file, lambda: (self.file.stem if self.file else "", _read_list(self.file))),
+            "--random": (self.random, lambda: (f"{self.random} random schedules", self._random())),
         }
         given = [way for way, (value, _) in ways.items() if value]
         if len(given) != 1:
             raise SpecError(f"schedules must be chosen by one of {', '.join(ways)}, got {', '.join(given) or 'none'}")
         return ways[given[0]][1]()
 
-    def _drawn(self) -> Grid:
+    def _random(self) -> Grid:
         low, high = Schedule.parse(self.low), Schedule.parse(self.high)
         bounds = tuple(zip(low, high, strict=True))
         return Grid(kind=grids.RANDOM, values=bounds, n=self.random, seed=self.random_seed)
@@ -58,29 +73,29 @@ def _named_grid(name: str) -> tuple[str, Grid]:
 
 
 def _product(text: str, kind: str) -> Grid:
-    wanted, what = {grids.STAGES: (N_BLOCKS // BLOCKS_PER_STAGE, "stage"), grids.BLOCKS: (N_BLOCKS, "block")}[kind]
+    n, unit = {grids.STAGES: (N_BLOCKS // BLOCKS_PER_STAGE, "stage"), grids.BLOCKS: (N_BLOCKS, "block")}[kind]
     parts = text.split("/")
-    if len(parts) != wanted:
+    if len(parts) != n:
         example = "/".join(str(width // 2) for width in STAGE_WIDTHS)
         raise SpecError(
-            f"counts must be {wanted} lists joined by slashes, one a {what} (as in {example}), got {len(parts)}"
+            f"counts must be {n} lists joined by slashes, one per {unit} (as in {example}), got {len(parts)}"
         )
-    return Grid(kind=kind, values=tuple(integers(part, f"counts of a {what}") for part in parts))
+    return Grid(kind=kind, values=tuple(parse_integers(part, f"counts of a {unit}") for part in parts))
 
 
-def integers(text: str, what: str) -> tuple[int, ...]:
-    """Integers joined by commas; `what` they are is named in the error."""
+def parse_integers(text: str, name: str) -> tuple[int, ...]:
+    """Parse comma-separated integers; `name` is used in the error message."""
     try:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError:
-        raise SpecError(f"{what} must be integers joined by commas, got {text!r}") from None
+        raise SpecError(f"{name} must be integers joined by commas, got {text!r}") from None
 
 
-def _of_texts(texts: Iterable[str]) -> Grid:
+def _parse_list(texts: Iterable[str]) -> Grid:
     return grids.of_schedules([Schedule.parse(text) for text in texts])
 
 
-def _of_file(path: Path | None) -> Grid:
+def _read_list(path: Path | None) -> Grid:
     from roboreg_core.schedules import schedule_file
 
     assert path is not None
@@ -91,4 +106,4 @@ def _of_file(path: Path | None) -> Grid:
     if content.lstrip().startswith(b"{"):
         return grids.of_schedules([draft.schedule for draft in schedule_file.read(content)])
     lines = [line.partition("#")[0].strip() for line in content.decode(errors="replace").splitlines()]
-    return _of_texts([line for line in lines if line])
+    return _parse_list([line for line in lines if line])

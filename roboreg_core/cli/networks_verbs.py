@@ -1,96 +1,90 @@
-"""Verbs about dense networks to start from: list them, add one's own, rename, delete and restore those."""
+"""The verbs `networks list`, `add`, `rename`, `delete` and `restore`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roboreg_core.cli.common import Json, answer, open_store, progress_bar, say, say_notes
+from roboreg_core.cli.common import (
+    Deleted,
+    Json,
+    open_store,
+    print_notes,
+    print_result,
+    print_undo,
+    progress_bar,
+    stderr,
+)
+from roboreg_core.errors import CheckpointError
+from roboreg_core.networks import management
+from roboreg_core.networks.registry import baselines, find, of_record
+from roboreg_core.networks.spec import UploadSpec
 
 if TYPE_CHECKING:
     from roboreg_core.networks.registry import DenseNetwork
 
-Network = Annotated[str, typer.Argument(metavar="NETWORK", help="Its name, or the first digits of its SHA-256.")]
+Network = Annotated[str, typer.Argument(metavar="NETWORK", help="Name, or first digits of the SHA-256.")]
 
 
-def networks_list(
-    deleted: Annotated[bool, typer.Option(help="Those that were deleted and can be restored.")] = False,
-    as_json: Json = False,
-) -> None:
-    """The dense networks that runs may start from: shipped, trained and uploaded ones."""
-    from roboreg_core.networks import management
-    from roboreg_core.networks.registry import baselines, of_record
-
+def networks_list(deleted: Deleted = False, as_json: Json = False) -> None:
+    """List dense networks: shipped, trained and uploaded."""
     store = open_store()
     found = [of_record(each.record) for each in management.deleted(store)] if deleted else baselines(store)
     lines = "\n".join(map(_line, found)) or "no deleted networks"
-    answer(as_json, {"networks": [each.to_json() for each in found]}, lines)
+    print_result(as_json, {"networks": [each.to_json() for each in found]}, lines)
 
 
 def networks_add(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights: .safetensors, .pt, .pth or .th.")],
-    name: Annotated[str | None, typer.Option(help="What to call it; the file's name where none is given.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name; the file's name if omitted.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Check and measure a dense network in a file, and keep it; nothing in the file is ever run."""
-    from roboreg_core.networks.management import unused_name
-    from roboreg_core.networks.spec import UploadSpec
+    """Check, evaluate and store a dense network from a weights file. No code in the file is executed."""
     from roboreg_core.networks.start import existing, make
 
     store, content = open_store(), _content(file)
-    spec = UploadSpec.of(content, file.name, unused_name(store, file.stem) if name is None else name)
+    spec = UploadSpec.of(content, file.name, management.unused_name(store, file.stem) if name is None else name)
     known = existing(store, spec)
     if known is not None:
-        say.print(f"note: it is there already, as {known.name!r}", markup=False)
+        stderr.print(f"note: this network already exists as {known.name!r}", markup=False)
     with progress_bar(f"adding {file.name}") as advance:
-        made = make(store, spec, content, on_report=lambda told: advance(told["fraction"], told["stage"]))
-    say_notes(made.notes)
-    answer(as_json, made.to_json(), _line(made))
+        made = make(store, spec, content, on_report=lambda report: advance(report["fraction"], report["stage"]))
+    print_notes(made.notes)
+    print_result(as_json, made.to_json(), _line(made))
 
 
 def networks_rename(
-    network: Network,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it from now on.")],
-    as_json: Json = False,
+    network: Network, name: Annotated[str, typer.Argument(metavar="NAME", help="New name.")], as_json: Json = False
 ) -> None:
-    """Give an own network another name."""
-    from roboreg_core.networks import management
-    from roboreg_core.networks.registry import find
-
+    """Rename a trained or uploaded network."""
     store = open_store()
     renamed = management.rename(store, find(store, network), name)
-    answer(as_json, renamed.to_json(), f"renamed: {_line(renamed)}")
+    print_result(as_json, renamed.to_json(), f"renamed: {_line(renamed)}")
 
 
 def networks_delete(network: Network, as_json: Json = False) -> None:
-    """Delete an own network; `networks restore` brings it back within 30 days. Its runs stay whole."""
-    from roboreg_core.networks import management
-    from roboreg_core.networks.registry import find
-
+    """Delete a trained or uploaded network, which `networks restore` undoes for 30 days. Its runs are kept."""
     store = open_store()
     found = find(store, network)
     management.delete(store, found)
-    say.print(f"undo: python -m roboreg_core networks restore {found.to_json()['id']}", markup=False)
-    answer(as_json, {**found.to_json(), "deleted": True}, f"deleted: {_line(found)}")
+    print_undo(f"networks restore {found.to_json()['id']}")
+    print_result(as_json, {**found.to_json(), "deleted": True}, f"deleted: {_line(found)}")
 
 
 def networks_restore(
-    network: Annotated[str, typer.Argument(metavar="NETWORK", help="The deleted one's name, or its id.")],
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name or id of a deleted network.")],
     as_json: Json = False,
 ) -> None:
-    """Undo a deletion."""
-    from roboreg_core.networks import management
-
+    """Restore a deleted network."""
     store = open_store()
     restored = management.restore(store, management.find_deleted(store, network).id)
-    answer(as_json, restored.to_json(), f"restored: {_line(restored)}")
+    print_result(as_json, restored.to_json(), f"restored: {_line(restored)}")
 
 
 def _content(file: Path) -> bytes:
-    """The file's bytes; its size is looked at before they are read."""
-    from roboreg_core.errors import CheckpointError
+    """Read a file after checking its name and size."""
     from roboreg_core.networks.uploaded_weights import check_size, check_suffix
 
     try:
@@ -102,9 +96,9 @@ def _content(file: Path) -> bytes:
 
 
 def _line(network: DenseNetwork) -> str:
-    facts: list[Any] = [f"{network.name:<20}", f"{network.sha256[:12]}", f"{network.origin:<8}"]
+    facts = [f"{network.name:<20}", f"{network.sha256[:12]}", f"{network.origin:<8}"]
     if network.accuracy is not None:
-        facts.append(f"{network.accuracy:.2%} of {network.images:,} test images")
+        facts.append(f"{network.accuracy:.2%} on {network.images:,} test images")
     if network.recipe:
         facts.append(f"recipe {network.recipe}, {network.epochs} epochs, seed {network.seed}, {network.training_set}")
     return "  ".join(facts)

@@ -1,44 +1,55 @@
-"""The options that `prune` and `run` both take, written once: a dataclass that fills one parameter of a verb."""
+"""Options of pruning and fine-tuning, shared by several verbs."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Annotated, Any, get_type_hints
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roboreg_core.cli.common import Device, From, Seed, TrainingImages
+from roboreg_core.cli.common import Device, From, Seed, TrainingImages, open_store
 from roboreg_core.errors import SpecError
-from roboreg_core.pruning.methods import DEFAULT_CALIBRATION
+from roboreg_core.prediction.forecast import PredictionSettings, learnable
+from roboreg_core.pruning.methods import (
+    DEFAULT_CALIBRATION,
+    DEFAULT_METHOD,
+    WEIGHTS,
+    WeightsSpec,
+    compose,
+    parse_weights,
+)
+from roboreg_core.runs.spec import DEFAULT_PRESET, of_preset
+
+if TYPE_CHECKING:
+    from roboreg_core.models.checkpoints import Checkpoint
 
 
 @dataclass(frozen=True, kw_only=True)
 class PruneOptions:
-    """How to prune and from what, as the command line spells it; `preset` and `distil` are of fine-tuning."""
+    """Options of pruning and fine-tuning."""
 
-    method: Annotated[str, typer.Option(help="A named method; the verb `methods` lists them.")] = "refit"
-    features: Annotated[str, typer.Option(help="In place of the method's own: what is clustered.")] = ""
-    clusters: Annotated[str, typer.Option(help="In place of the method's own: kmeans, ward or none.")] = ""
-    keep: Annotated[str, typer.Option(help="In place of the method's own: which filter of a cluster stays.")] = ""
-    repair: Annotated[str, typer.Option(help="In place of the method's own, joined by commas; none for none.")] = ""
+    method: Annotated[str, typer.Option(help="Pruning method; `methods` lists them.")] = DEFAULT_METHOD
+    features: Annotated[str, typer.Option(help="Replace the method's features for clustering.")] = ""
+    clusters: Annotated[str, typer.Option(help="Replace the method's clustering: kmeans, ward or none.")] = ""
+    keep: Annotated[str, typer.Option(help="Replace the method's choice of the filter kept per cluster.")] = ""
+    repair: Annotated[str, typer.Option(help="Replace the method's repairs, joined by commas, or none.")] = ""
     recalibrate: Annotated[
-        bool, typer.Option("--recalibrate/--no-recalibrate", help="Estimate batch norm anew afterwards.")
+        bool, typer.Option("--recalibrate/--no-recalibrate", help="Recalibrate batch norm after pruning.")
     ] = False
-    calibration: Annotated[int, typer.Option(help="Training images that pruning looks at, without their labels.")] = (
-        DEFAULT_CALIBRATION
-    )
+    calibration: Annotated[int, typer.Option(help="Number of calibration images.")] = DEFAULT_CALIBRATION
     sparsity: Annotated[
         float | None,
-        typer.Option(help="For --method weights: share of zeros; left out, as many non-zeros as the schedule keeps."),
+        typer.Option(help="Method weights: share of zeros; if omitted, as many non-zeros as the schedule keeps."),
     ] = None
-    threshold: Annotated[float | None, typer.Option(help="For --method weights: zero up to this size.")] = None
+    threshold: Annotated[float | None, typer.Option(help="Method weights: largest magnitude that is set to zero.")] = (
+        None
+    )
     preset: Annotated[
-        str, typer.Option(help="Fine-tuning: quick, good or full. Left out, run takes quick and prune does without.")
+        str,
+        typer.Option(help="Fine-tuning: quick, good or full. If omitted, run uses quick and prune none."),
     ] = ""
     distil: Annotated[
-        bool, typer.Option("--distil/--no-distil", help="Fine-tune after the dense network's answers, or labels alone.")
+        bool, typer.Option("--distil/--no-distil", help="Fine-tune with knowledge distillation, or on labels alone.")
     ] = True
     start: From = "dense"
     seed: Seed = 0
@@ -46,12 +57,11 @@ class PruneOptions:
     device: Device = "auto"
 
     def composed(self) -> tuple[str, bool]:
-        """The method's spelling, and whether batch norm is recalibrated, which `--repair` may ask for as well.
+        """The composed method's name, and whether to recalibrate batch norm.
 
-        Raises `SpecError` where options do not go together.
+        Raises:
+            SpecError: options are incompatible.
         """
-        from roboreg_core.pruning.methods import WEIGHTS, WeightsSpec, compose, parse_weights
-
         given = self.sparsity is not None or self.threshold is not None
         single = parse_weights(self.method)
         if single is not None:
@@ -63,8 +73,8 @@ class PruneOptions:
                 raise SpecError(
                     f"sparsity or threshold must be given once, got {self.method} and an option; leave one out"
                 )
-            wanted = WeightsSpec(sparsity=self.sparsity, threshold=self.threshold) if given else single
-            return wanted.spelled, False
+            spec = WeightsSpec(sparsity=self.sparsity, threshold=self.threshold) if given else single
+            return spec.spelled, False
         if given:
             raise SpecError(
                 f"sparsity and threshold are for --method {WEIGHTS}, got them with {self.method}; leave them out"
@@ -76,26 +86,23 @@ class PruneOptions:
         method = compose(self.method, features=self.features, clusters=self.clusters, keep=self.keep, repair=others)
         return method.spelled, self.recalibrate or "recalibrate" in parts
 
+    def prediction_settings(self, dense: Checkpoint) -> PredictionSettings:
+        """Settings of sensitivity and prediction; fine-tuning defaults to that of `run`.
 
-def takes_pruning(verb: Callable[..., None]) -> Callable[..., None]:
-    """The verb with an option on the command line for each field of `PruneOptions`, its parameter `pruning`."""
-    hints = get_type_hints(PruneOptions, include_extras=True)
-    shared = [
-        inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        Raises:
+            SpecError: the method removes no filters.
+        """
+        from roboreg_core.datasets.sources import resolve_training_set
+
+        method, recalibrate = self.composed()
+        if parse_weights(method) is not None:
+            raise SpecError(f"the method must drop filters, got {method}, which keeps them all; choose another method")
+        settings = PredictionSettings(
+            dense_sha256=dense.sha256,
+            training_set=resolve_training_set(self.images),
+            method=method,
+            recalibrate=recalibrate,
+            calibration=self.calibration,
+            **of_preset(self.preset or DEFAULT_PRESET),
         )
-        for field in fields(PruneOptions)
-    ]
-    own = inspect.signature(verb, eval_str=True).parameters.values()
-    kept = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own if each.name != "pruning"]
-
-    def with_options(**values: Any) -> None:
-        options = PruneOptions(**{parameter.name: values.pop(parameter.name) for parameter in shared})
-        verb(pruning=options, **values)
-
-    # The schedule comes first, --json last, as in every verb.
-    parameters = [*kept[:1], *shared, *kept[1:]]
-    with_options.__doc__ = verb.__doc__
-    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return with_options
+        return learnable(open_store(), settings) if self.images == "auto" else settings

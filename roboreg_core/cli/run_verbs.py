@@ -1,4 +1,4 @@
-"""Verbs about runs: do one, list them, show one, make those that ship."""
+"""The verbs `run`, `compare`, and `runs list`, `show`, `record`, `delete` and `restore`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from roboreg_core.cli.common import (
     Baseline,
     Json,
     ScheduleArgument,
-    answer,
     find_run,
     load_network,
     open_store,
+    print_notes,
+    print_result,
+    print_undo,
     progress_bar,
-    say,
-    say_notes,
+    stderr,
+    with_options,
 )
-from roboreg_core.cli.prune_options import PruneOptions, takes_pruning
-from roboreg_core.schedules.schedule import Schedule
+from roboreg_core.cli.prune_options import PruneOptions
+from roboreg_core.runs.spec import DEFAULT_PRESET, KIND, of_preset, spec_for
+from roboreg_core.schedules.saved_schedules import saved_schedules, using
+from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 
 if TYPE_CHECKING:
     from roboreg_core.runs.spec import RunSpec
@@ -32,21 +36,19 @@ if TYPE_CHECKING:
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.")]
 
 
-@takes_pruning
+@with_options
 def run_verb(
     schedule: ScheduleArgument,
     pruning: PruneOptions,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of fine-tuning; 0 leaves it out.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Highest rate of fine-tuning.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of fine-tuning; 0 for none.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate of fine-tuning.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images per step.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Prune, evaluate, fine-tune, evaluate, and keep the run in the store. A run that is there already is shown."""
-    from roboreg_core.runs.spec import DEFAULT_PRESET, of_preset, spec_for
-
+    """Prune, evaluate, fine-tune, evaluate, and store the run; a run that already exists is shown."""
     parsed = Schedule.parse(schedule)
     loaded = load_network(pruning.start)
-    say_notes(loaded.notes)
+    print_notes(loaded.notes)
     method, recalibrate = pruning.composed()
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     settings = {
@@ -65,27 +67,27 @@ def run_verb(
     if record is None:
         record = _execute(spec, loaded.content, store)
     else:
-        say.print(f"run {spec.id} is in the store since {record.created}")
-    answer(as_json, _record_json(record), _record_line(record))
+        stderr.print(f"run {spec.id} already exists, created {record.created}")
+    print_result(as_json, _record_json(record), _record_line(record))
 
 
 def runs_list(as_json: Json = False) -> None:
-    """All runs, newest first."""
-    from roboreg_core.runs.spec import KIND
-
+    """List all runs, newest first."""
     records = open_store().list_records(KIND)
     lines = "\n".join(_record_line(record) for record in records) or "no runs yet: python -m roboreg_core run moderate"
-    answer(as_json, {"runs": [_summary(record) for record in records]}, lines)
+    print_result(as_json, {"runs": [_summary(record) for record in records]}, lines)
 
 
 def runs_show(
     run: Run,
     baseline: Baseline = DENSE,
-    images: Annotated[bool, typer.Option("--images", help="Tell each band's places among the test images.")] = False,
-    block: Annotated[int | None, typer.Option(help="Tell what became of this block's filters, 1 to 9.")] = None,
+    images: Annotated[bool, typer.Option("--images", help="Include the indices of the changed test images.")] = False,
+    block: Annotated[
+        int | None, typer.Option(help=f"Include the clusters of this block's filters, 1 to {N_BLOCKS}.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Everything that is known about one run, and how it differs from a baseline."""
+    """Show a run and its changes against a baseline."""
     from roboreg_core.runs.filter_groups import clusters_of
     from roboreg_core.runs.summary import summary
 
@@ -95,66 +97,65 @@ def runs_show(
     verdict = found.paired[found.final].verdict.words
     line = f"{_record_line(record)}\nagainst {found.baseline.name}: {verdict}"
     filters = {} if block is None else {"filters": clusters_of(record, block, store).to_json()}
-    answer(as_json, {**_record_json(record), **found.to_json(images=images), **filters}, line)
+    print_result(as_json, {**_record_json(record), **found.to_json(images=images), **filters}, line)
 
 
 def compare_verb(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN ...", help="2 to 16 ids, or their first digits.")],
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN RUN ...", help="Ids of 2 to 16 runs, or their first digits.")
+    ],
     baseline: Baseline = DENSE,
     as_json: Json = False,
 ) -> None:
-    """Runs side by side against a baseline: accuracy with verdicts, costs, classes, which images they lose alike."""
+    """Compare runs against a baseline: accuracy with significance, costs, per-class metrics and shared errors."""
     from roboreg_core.runs.comparison import compare_runs
 
     store = open_store()
     found = compare_runs([find_run(store, run) for run in runs], store, _baseline(store, baseline))
     lines = [f"{_record_line(row.record)}  {row.paired.verdict.words}" for row in found.rows]
     lines += [f"note: {each.words}" for each in found.unlike]
-    answer(as_json, found.to_json(), "\n".join(lines))
+    print_result(as_json, found.to_json(), "\n".join(lines))
 
 
 def runs_delete(
     run: Run,
     now: Annotated[
-        bool, typer.Option("--now", help="For good and at once, with its files; also of a deleted run.")
+        bool, typer.Option("--now", help="Delete permanently, including files; also for a run that is already deleted.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete an own run; `runs restore` brings it back within 30 days, then its files go."""
-    from roboreg_core.runs.spec import KIND
-    from roboreg_core.schedules.saved_schedules import saved_schedules, using
-
+    """Delete one of your runs, which `runs restore` undoes for 30 days; then its files are removed."""
     store = open_store()
-    # The bin only where nothing that stands is meant: an id's beginning that several share must not end one in the bin.
-    standing = any(record.id.startswith(run) for record in store.list_records(KIND))
-    in_bin = now and not standing and bool(store.list_binned(prefix=run))
-    record = store.find_binned(run) if in_bin else find_run(store, run)
+    # A prefix selects a deleted run only if no other run has it.
+    exists = any(record.id.startswith(run) for record in store.list_records(KIND))
+    deleted = now and not exists and bool(store.list_binned(prefix=run))
+    record = store.find_binned(run) if deleted else find_run(store, run)
     names = [each.name for each in using(saved_schedules(store), record)]
     if now:
         store.delete_record(record.id)
     else:
         store.bin_record(record.id)
-        say.print(f"undo: python -m roboreg_core runs restore {record.id}", markup=False)
+        print_undo(f"runs restore {record.id}")
     if names:
-        say.print(f"note: its schedule is saved as {', '.join(map(repr, names))}, and stays saved", markup=False)
-    facts = {"run": record.id, "deleted": True, "can_be_restored": not now, "saved_schedules": names}
-    answer(as_json, facts, f"deleted: {_record_line(record)}")
+        stderr.print(f"note: its schedule, saved as {', '.join(map(repr, names))}, is kept", markup=False)
+    values = {"run": record.id, "deleted": True, "can_be_restored": not now, "saved_schedules": names}
+    print_result(as_json, values, f"deleted: {_record_line(record)}")
 
 
 def runs_restore(run: Run, as_json: Json = False) -> None:
-    """Undo a deletion."""
+    """Restore a deleted run."""
     store = open_store()
     record = store.restore_record(store.find_binned(run).id)
-    answer(as_json, _summary(record), f"restored: {_record_line(record)}")
+    print_result(as_json, _summary(record), f"restored: {_record_line(record)}")
 
 
 def runs_record(
     times: Annotated[
-        bool, typer.Option("--times", help="Measure only the latency of those that are there anew, on a quiet machine.")
+        bool, typer.Option("--times", help="Only measure the latency of the existing ones again, on an idle machine.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make the six runs that ship with the project, and write them to checkpoints/recorded."""
+    """Make the example runs that ship with the project, and write them to checkpoints/recorded."""
     from roboreg_core import example_runs
 
     store = open_store()
@@ -162,7 +163,7 @@ def runs_record(
         ids = example_runs.time_again(store)
     else:
         ids = example_runs.make(store, lambda spec, content: _execute(spec, content, store))
-    answer(as_json, {"recorded": ids}, f"recorded {len(ids)} runs in {paths.recorded()}")
+    print_result(as_json, {"recorded": ids}, f"recorded {len(ids)} runs in {paths.recorded()}")
 
 
 def _baseline(store: Store, name: str) -> Record | None:

@@ -1,18 +1,34 @@
-"""Verbs about sweeps: measure many schedules, list and show what was measured, delete and restore."""
+"""The verbs `sweep`, and `sweeps list`, `show`, `rename`, `delete`, `restore` and `record`."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roboreg_core.cli.common import Json, answer, load_network, open_store, progress_bar, say, say_notes
-from roboreg_core.cli.grid_options import GRIDS, GridOptions, integers
-from roboreg_core.cli.prune_options import PruneOptions, takes_pruning
+from roboreg_core.cli.common import (
+    Deleted,
+    Json,
+    load_network,
+    open_store,
+    print_notes,
+    print_result,
+    print_undo,
+    schedule_progress,
+    stderr,
+    with_options,
+)
+from roboreg_core.cli.grid_options import GridOptions, parse_integers
+from roboreg_core.cli.prune_options import PruneOptions
 from roboreg_core.errors import JobError
+from roboreg_core.runs.spec import KIND
+from roboreg_core.sweeps.points import to_json
+from roboreg_core.sweeps.spec import POINT, sweep_for
+from roboreg_core.sweeps.sweep_store import binned_sweeps, find_sweep, missing, points_of, sweeps
+from roboreg_core.sweeps.time_estimate import estimate_seconds
 
 if TYPE_CHECKING:
     from roboreg_core.jobs.engine import Engine
@@ -23,145 +39,106 @@ if TYPE_CHECKING:
     from roboreg_core.sweeps.spec import SweepSpec
     from roboreg_core.sweeps.sweep_store import Sweep
 
-LOOK_AGAIN_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
-Name = Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep's name, or the first digits of its id.")]
+Name = Annotated[str, typer.Argument(metavar="SWEEP", help="Name or first digits of the id of a sweep.")]
 
 
-@takes_pruning
+@with_options
 def sweep_verb(
-    schedules: Annotated[
-        list[str] | None, typer.Argument(metavar="[SCHEDULE]...", help="Schedules to measure, where no grid is given.")
-    ] = None,
-    *,
+    grid: GridOptions,
     pruning: PruneOptions,
-    grid: Annotated[str, typer.Option(help=f"A named grid: {', '.join(GRIDS)}.")] = "",
-    stages: Annotated[
-        str, typer.Option(metavar="COUNTS", help="Every combination of counts a stage, e.g. 4,8,12/8,16,24/16,32,48.")
-    ] = "",
-    blocks: Annotated[
-        str, typer.Option(metavar="COUNTS", help="Every combination of counts a block: nine lists joined by slashes.")
-    ] = "",
-    list_file: Annotated[
-        Path | None, typer.Option("--list", metavar="FILE", help="A schedule a line, or what `schedules export` wrote.")
-    ] = None,
-    random: Annotated[int, typer.Option(metavar="N", help="So many schedules drawn at random.")] = 0,
-    low: Annotated[str, typer.Option(help="Of random schedules, the lowest counts: a schedule or preset.")] = "quarter",
-    high: Annotated[str, typer.Option(help="Of random schedules, the highest counts.")] = "dense",
-    random_seed: Annotated[int, typer.Option(help="Of random schedules, the seed that draws them.")] = 0,
-    name: Annotated[str, typer.Option(help="What to call the sweep; no two share a name.")] = "",
+    name: Annotated[str, typer.Option(help="Unique name of the sweep.")] = "",
     seeds: Annotated[
-        str, typer.Option(metavar="0,1,2", help="Measure every schedule with each; in place of --seed.")
+        str, typer.Option(metavar="0,1,2", help="Measure every schedule with each seed; replaces --seed.")
     ] = "",
-    test: Annotated[bool, typer.Option("--test/--no-test", help="Measure test images too, to report on.")] = True,
+    test: Annotated[bool, typer.Option("--test/--no-test", help="Also measure accuracy on test images.")] = True,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say how many there are and how long it takes.")
+        bool, typer.Option("--dry-run", help="Only print the number of points and the estimated time.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Prune and measure many schedules, what they share once; with --preset fine-tune each. Asked again it goes on.
+    """Prune and measure many schedules; with --preset also fine-tune each. Call again to continue a sweep.
 
-    With ROBOREG_SCHEDULER set it runs on that cluster.
+    Runs on the cluster given by ROBOREG_SCHEDULER, if set.
     """
-    chosen = GridOptions(
-        schedules=tuple(schedules or ()),
-        grid=grid,
-        stages=stages,
-        blocks=blocks,
-        file=list_file,
-        random=random,
-        low=low,
-        high=high,
-        random_seed=random_seed,
-    )
     loaded = load_network(pruning.start)
-    spec = _spec(chosen.named(), name, seeds, test, pruning, loaded)
-    say_notes(loaded.notes)
+    spec = _spec(grid.named(), name, seeds, test, pruning, loaded)
+    print_notes(loaded.notes)
     store = open_store()
     plan = _plan(spec, store)
     if dry_run:
-        answer(as_json, plan, _plan_line(plan))
+        print_result(as_json, plan, _plan_line(plan))
         return
-    say.print(_plan_line(plan), markup=False, soft_wrap=True)
+    stderr.print(_plan_line(plan), markup=False, soft_wrap=True)
     started = time.perf_counter()
-    found = _measured(spec, loaded, store)
+    found = _measure(spec, loaded, store)
     facts = {**_facts(found, store), "seconds": time.perf_counter() - started}
-    answer(as_json, {**facts, "points": _points_json(found, store)}, _lines(found, store))
+    print_result(as_json, {**facts, "points": _points_json(found, store)}, _lines(found, store))
 
 
-def sweeps_list(
-    deleted: Annotated[bool, typer.Option(help="Those that were deleted and can be restored.")] = False,
-    as_json: Json = False,
-) -> None:
-    """All sweeps, newest first."""
-    from roboreg_core.sweeps.sweep_store import binned_sweeps, sweeps
-
+def sweeps_list(deleted: Deleted = False, as_json: Json = False) -> None:
+    """List all sweeps, newest first."""
     store = open_store()
     found = [_facts(each, store) for each in (binned_sweeps(store) if deleted else sweeps(store))]
     nothing = "no sweeps yet: python -m roboreg_core sweep --grid source"
-    answer(as_json, {"sweeps": found}, "\n".join(map(_line, found)) or nothing)
+    print_result(as_json, {"sweeps": found}, "\n".join(map(_line, found)) or nothing)
 
 
 def sweeps_show(name: Name, as_json: Json = False) -> None:
-    """One sweep with every point that is measured."""
-    from roboreg_core.sweeps.sweep_store import find_sweep
-
+    """Show a sweep with its measured points."""
     store = open_store()
     found = find_sweep(store, name)
     facts = {**_facts(found, store), "spec": found.spec.to_json(), "points": _points_json(found, store)}
-    answer(as_json, facts, _lines(found, store))
+    print_result(as_json, facts, _lines(found, store))
 
 
 def sweeps_rename(
     sweep: Name,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it from now on.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="New name.")],
     as_json: Json = False,
 ) -> None:
-    """Give an own sweep another name."""
+    """Rename one of your sweeps."""
     from roboreg_core.sweeps import control
-    from roboreg_core.sweeps.sweep_store import find_sweep
 
     store = open_store()
     facts = _facts(control.rename(store, find_sweep(store, sweep), name), store)
-    answer(as_json, facts, f"renamed: {_line(facts)}")
+    print_result(as_json, facts, f"renamed: {_line(facts)}")
 
 
 def sweeps_delete(name: Name, as_json: Json = False) -> None:
-    """Delete a sweep; its points stay. `sweeps restore` brings it back within 30 days."""
+    """Delete a sweep, which `sweeps restore` undoes for 30 days. Its points are kept."""
     from roboreg_core.sweeps import control
-    from roboreg_core.sweeps.sweep_store import find_sweep
 
     store = open_store()
     found = find_sweep(store, name)
     control.delete(store, found)
-    say.print(f"undo: python -m roboreg_core sweeps restore {found.id}", markup=False)
-    answer(as_json, {"sweep": found.id, "name": found.name, "deleted": True}, f"deleted: {found.name}")
+    print_undo(f"sweeps restore {found.id}")
+    print_result(as_json, {"sweep": found.id, "name": found.name, "deleted": True}, f"deleted: {found.name}")
 
 
 def sweeps_restore(name: Name, as_json: Json = False) -> None:
-    """Undo a deletion."""
+    """Restore a deleted sweep."""
     from roboreg_core.sweeps import control
 
     store = open_store()
     facts = _facts(control.restore(store, name), store)
-    answer(as_json, facts, f"restored: {_line(facts)}")
+    print_result(as_json, facts, f"restored: {_line(facts)}")
 
 
 def sweeps_record(as_json: Json = False) -> None:
-    """Make the sweeps that ship with the project, and write them to checkpoints/recorded."""
+    """Make the example sweeps that ship with the project, and write them to checkpoints/recorded."""
     from roboreg_core import example_runs, paths
     from roboreg_core.models import checkpoints
 
     store, dense = open_store(), checkpoints.load("dense")
-    ids = example_runs.make_sweeps(store, lambda spec: _measured(spec, dense, store))
-    answer(as_json, {"recorded": ids}, f"recorded {len(ids)} sweeps in {paths.recorded()}")
+    ids = example_runs.make_sweeps(store, lambda spec: _measure(spec, dense, store))
+    print_result(as_json, {"recorded": ids}, f"recorded {len(ids)} sweeps in {paths.recorded()}")
 
 
 def _spec(
     named: tuple[str, Grid], name: str, seeds: str, test: bool, pruning: PruneOptions, loaded: Checkpoint
 ) -> SweepSpec:
-    from roboreg_core.sweeps.spec import sweep_for
-
     method, recalibrate = pruning.composed()
     return sweep_for(
         name or named[0][:80],
@@ -171,7 +148,7 @@ def _spec(
         method=method,
         recalibrate=recalibrate,
         calibration=pruning.calibration,
-        seeds=integers(seeds, "seeds") if seeds else (pruning.seed,),
+        seeds=parse_integers(seeds, "seeds") if seeds else (pruning.seed,),
         test=test,
         preset=pruning.preset,
         distil=pruning.distil,
@@ -180,12 +157,7 @@ def _spec(
 
 
 def _plan(spec: SweepSpec, store: Store) -> dict[str, Any]:
-    """How many points there are and how long the missing ones take."""
-    from roboreg_core.runs.spec import KIND
-    from roboreg_core.sweeps.spec import POINT
-    from roboreg_core.sweeps.sweep_store import missing
-    from roboreg_core.sweeps.time_estimate import estimate_seconds
-
+    """Number of points, and the estimated time for those not measured yet."""
     left = missing(store, spec)
     total = len(spec.points())
     records = store.list_records(KIND if spec.tuned else POINT)
@@ -203,51 +175,47 @@ def _plan(spec: SweepSpec, store: Store) -> dict[str, Any]:
 def _plan_line(plan: dict[str, Any]) -> str:
     return (
         f"{plan['name']}: {plan['schedules']:,} schedules x {len(plan['seeds'])} seeds = {plan['total']:,} points, "
-        f"{plan['measured']:,} measured already; about {_duration(plan['estimated_seconds'])} on one worker"
+        f"{plan['measured']:,} already measured; about {_duration(plan['estimated_seconds'])} on one worker"
     )
 
 
-def _measured(spec: SweepSpec, loaded: Checkpoint, store: Store) -> Sweep:
-    """The sweep, once all its points are measured: here, or on the cluster that ROBOREG_SCHEDULER names."""
-    import os
-
+def _measure(spec: SweepSpec, loaded: Checkpoint, store: Store) -> Sweep:
+    """Measure all points of a sweep, in this process or on the cluster given by ROBOREG_SCHEDULER."""
     from roboreg_core.sweeps.local import sweep_here
 
-    with progress_bar(spec.name) as advance:
-
-        def told(payload: dict[str, Any]) -> None:
-            advance(payload["fraction"], f"{payload['done']} of {payload['total']}")
-
+    with schedule_progress(spec.name) as on_report:
         if os.environ.get("ROBOREG_SCHEDULER"):
-            return _on_cluster(spec, loaded, store, told)
-        return sweep_here(spec, loaded, store, on_report=told)
+            return _measure_on_cluster(spec, loaded, store, on_report)
+        return sweep_here(spec, loaded, store, on_report=on_report)
 
 
-def _on_cluster(spec: SweepSpec, loaded: Checkpoint, store: Store, told: Callable[[dict[str, Any]], None]) -> Sweep:
+def _measure_on_cluster(
+    spec: SweepSpec, loaded: Checkpoint, store: Store, on_report: Callable[[dict[str, Any]], None]
+) -> Sweep:
     from roboreg_core.jobs.engine import Engine
     from roboreg_core.sweeps import control
 
     engine = Engine(store)
     try:
         sweep = control.start(engine, spec, loaded)
-        _wait(engine, sweep, told)
+        _wait(engine, sweep, on_report)
     finally:
         engine.close()
     return sweep
 
 
-def _wait(engine: Engine, sweep: Sweep, told: Callable[[dict[str, Any]], None]) -> None:
+def _wait(engine: Engine, sweep: Sweep, on_report: Callable[[dict[str, Any]], None]) -> None:
     from roboreg_core.sweeps.control import SweepState, status
 
     while True:
         found = status(engine.store, sweep)
-        told({"fraction": found.done / found.total, "done": found.done, "total": found.total})
+        on_report({"fraction": found.done / found.total, "done": found.done, "total": found.total})
         if found.state is SweepState.COMPLETE:
             return
         if not found.jobs:
-            why = found.error or "its jobs ended"
-            raise JobError(f"{found.done} of {found.total} points are measured ({why}): ask again to go on")
-        time.sleep(LOOK_AGAIN_SECONDS)
+            reason = found.error or "its jobs ended"
+            raise JobError(f"{found.done} of {found.total} points are measured ({reason}): call again to continue")
+        time.sleep(POLL_SECONDS)
 
 
 def _facts(sweep: Sweep, store: Store) -> dict[str, Any]:
@@ -278,8 +246,6 @@ def _line(facts: dict[str, Any]) -> str:
 
 
 def _lines(sweep: Sweep, store: Store) -> str:
-    from roboreg_core.sweeps.sweep_store import points_of
-
     return "\n".join([_line(_facts(sweep, store)), *map(_point_line, points_of(store, sweep))])
 
 
@@ -290,17 +256,14 @@ def _point_line(point: Point) -> str:
     }
     if point.tuned_test:
         stages |= {"tuned validation": point.tuned_validation, "tuned test": point.tuned_test.accuracy}
-    told = ", ".join(
+    accuracies = ", ".join(
         f"{stage} {accuracy:.2%}" if accuracy is not None else f"{stage} not measured"
         for stage, accuracy in stages.items()
     )
-    return f"  {point.schedule!s:<28} seed {point.seed}  {point.parameters:>7,} parameters  {told}"
+    return f"  {point.schedule!s:<28} seed {point.seed}  {point.parameters:>7,} parameters  {accuracies}"
 
 
 def _points_json(sweep: Sweep, store: Store) -> list[dict[str, Any]]:
-    from roboreg_core.sweeps.points import to_json
-    from roboreg_core.sweeps.sweep_store import points_of
-
     return [
         {
             **to_json(point),

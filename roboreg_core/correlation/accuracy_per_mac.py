@@ -1,8 +1,7 @@
-"""What multiply-accumulates buy: how much accuracy a million more of them are worth in each stage, or block.
+"""Accuracy per MAC: percentage points gained per million MACs in each stage or block.
 
-An ordinary least-squares plane of accuracy over the MACs of each stage. A slope is an average over what was measured:
-accuracy saturates, so the points do not lie on the plane, and the intervals are made for that (HC3; MacKinnon and
-White 1985) with Student's t.
+Ordinary least squares of accuracy on the MACs of each stage. A slope is an average over the measured schedules. As
+accuracy saturates, residuals are heteroscedastic: intervals use HC3 (MacKinnon and White 1985) and Student's t.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roboreg_core.correlation.variables import ACCURACIES, BLOCK_NAMES, STAGE_NAMES, by_schedule, columns, spoken_of
+from roboreg_core.correlation.variables import ACCURACIES, BLOCK_NAMES, STAGE_NAMES, by_schedule, columns, main_accuracy
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import block_macs
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, N_BLOCKS, Schedule
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MILLION = 1e6
-# Schedules more than there are slopes and a constant, so that an interval means something.
+# Residual degrees of freedom needed for an interval.
 _SPARE = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slope:
-    """Accuracy (points a million MACs) that MACs in one stage or block buy, and the ends of its 95 % interval."""
+    """Percentage points per million MACs in one stage or block, with the 95 % interval."""
 
     name: str
     value: float
@@ -38,23 +37,24 @@ class Slope:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval leaves out zero."""
+        """True where the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
     def to_json(self) -> dict[str, Any]:
-        """Its numbers and whether it is clear."""
+        """All values as JSON."""
         return {"value": self.value, "low": self.low, "high": self.high, "clear": self.is_clear}
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracyPerMac:
-    """A slope for each stage or block.
+    """Accuracy per MAC of each stage or block.
 
     Attributes:
-        accuracy: which, a column of `analysis.points.frame`.
-        explained: share of the accuracy's variance that the plane explains, 0..1 (R squared).
-        schedules: how many it rests on; seeds of a schedule are averaged.
-        notes: what was left out, and why.
+        accuracy: column of `sweeps.points.frame`.
+        slopes: one per stage or block with varying MACs.
+        explained: coefficient of determination (R squared), 0..1.
+        schedules: number of schedules; seeds are averaged.
+        notes: omitted stages or blocks, with the reason.
     """
 
     accuracy: str
@@ -64,7 +64,7 @@ class AccuracyPerMac:
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object; slopes are points of accuracy a million MACs."""
+        """All fields as JSON."""
         return {
             "accuracy": self.accuracy,
             "points_per_million_macs": {slope.name: slope.to_json() for slope in self.slopes},
@@ -75,30 +75,34 @@ class AccuracyPerMac:
 
 
 def per_mac(table: pd.DataFrame, *, by: str = STAGES) -> AccuracyPerMac:
-    """Accuracy that MACs buy, from `analysis.points.frame`.
+    """Regress the main accuracy on MACs.
 
-    `by` is `stages` or `blocks`; the accuracy is that of `variables.spoken_of`. MACs are those of the counts asked for.
-    Raises `SpecError` where the schedules cannot tell the stages' MACs apart.
+    Args:
+        table: points from `sweeps.points.frame`.
+        by: `stages` or `blocks`.
+
+    Raises:
+        SpecError: too few schedules, or collinear MACs.
     """
     if by not in (STAGES, BLOCKS):
-        raise SpecError(f"MACs can be spent by {STAGES} or {BLOCKS}, got {by!r}")
+        raise SpecError(f"accuracy per MAC is by {STAGES} or {BLOCKS}, got {by!r}")
     data = by_schedule(columns(table, BLOCKS))
-    name = spoken_of([each for each in ACCURACIES if data[each].notna().any()])
+    name = main_accuracy([each for each in ACCURACIES if data[each].notna().any()])
     if not name:
         raise SpecError(f"accuracy must be one of {', '.join(ACCURACIES)}, measured, got none")
     data = data[data[name].notna()]
-    macs, names, notes = _spent(data, by)
+    macs, names, notes = _macs(data, by)
     if len(data) < len(names) + 1 + _SPARE:
         raise SpecError(
             f"accuracy per MAC needs {len(names) + 1 + _SPARE} schedules for {len(names)} {by}, got {len(data)}; "
             "measure more"
         )
-    slopes, explained = _plane(macs / MILLION, 100 * data[name].to_numpy(), names)
+    slopes, explained = _regression(macs / MILLION, 100 * data[name].to_numpy(), names)
     return AccuracyPerMac(accuracy=name, slopes=slopes, explained=explained, schedules=len(data), notes=tuple(notes))
 
 
-def _spent(data: pd.DataFrame, by: str) -> tuple[NDArray[np.float64], list[str], list[str]]:
-    """MACs of each stage or block that varies, (n, v), their names, and a note on those that do not."""
+def _macs(data: pd.DataFrame, by: str) -> tuple[NDArray[np.float64], list[str], list[str]]:
+    """MACs (n, v) of each stage or block that varies, their names, and a note on the others."""
     counts = data[[*BLOCK_NAMES]].to_numpy().astype(int)
     macs = np.array([block_macs(Schedule(tuple(row))) for row in counts.tolist()], dtype=float).reshape(
         len(data), N_BLOCKS
@@ -112,29 +116,29 @@ def _spent(data: pd.DataFrame, by: str) -> tuple[NDArray[np.float64], list[str],
     return macs[:, varies], [name for name, each in zip(names, varies, strict=True) if each], notes
 
 
-def _plane(
+def _regression(
     macs: NDArray[np.float64], accuracy: NDArray[np.float64], names: list[str]
 ) -> tuple[tuple[Slope, ...], float]:
-    """Slopes of the plane of accuracy (n,) over MACs (n, v) with their intervals, and the share explained."""
+    """Slopes of accuracy (n,) over MACs (n, v) with HC3 intervals, and R squared."""
     from scipy import stats
 
     centred = macs - macs.mean(axis=0)
     if np.linalg.matrix_rank(centred) < centred.shape[1]:
         raise SpecError(
-            f"MACs of {', '.join(names)} must vary each by itself, but rise together here; measure a grid over them"
+            f"MACs of {', '.join(names)} must vary independently, but are collinear here; measure a grid over them"
         )
     inverse = np.linalg.inv(centred.T @ centred)
-    away = accuracy - accuracy.mean()
-    values = inverse @ centred.T @ away
-    wrong = away - centred @ values
-    pull = 1 / len(macs) + np.einsum("nv,vw,nw->n", centred, inverse, centred)
-    if (pull > 1 - 1e-9).any():
+    deviations = accuracy - accuracy.mean()
+    values = inverse @ centred.T @ deviations
+    residuals = deviations - centred @ values
+    leverage = 1 / len(macs) + np.einsum("nv,vw,nw->n", centred, inverse, centred)
+    if (leverage > 1 - 1e-9).any():
         raise SpecError("each stage's MACs must vary in more than one schedule to have an interval; measure more")
-    weighted = centred @ inverse * (wrong / (1 - pull))[:, None]
+    weighted = centred @ inverse * (residuals / (1 - leverage))[:, None]
     half = stats.t.ppf(0.975, len(macs) - len(names) - 1) * np.sqrt((weighted**2).sum(axis=0))
-    total = float(away @ away)
+    total = float(deviations @ deviations)
     slopes = tuple(
         Slope(name=name, value=float(value), low=float(value - each), high=float(value + each))
         for name, value, each in zip(names, values, half, strict=True)
     )
-    return slopes, 1 - float(wrong @ wrong) / total if total else 0.0
+    return slopes, 1 - float(residuals @ residuals) / total if total else 0.0

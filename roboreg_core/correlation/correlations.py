@@ -1,8 +1,8 @@
-"""How what was set and what was measured move together: Pearson's and Spearman's correlation with 95 % intervals.
+"""Pearson and Spearman correlations between settings and measurements, with 95 % intervals.
 
-Pearson's interval is Fisher's z (Fisher 1921), Spearman's a bootstrap over schedules (Efron 1987). Partial correlation
-holds one cost equal: it is that of what a straight line against the cost leaves, of values for Pearson and of ranks for
-Spearman, with Fisher's z and one degree of freedom less (Fisher 1924) for both.
+Pearson intervals use Fisher's z (Fisher 1921), Spearman intervals a bootstrap over schedules (Efron 1987). Partial
+correlations control for one cost: they are correlations of the residuals of a regression on the cost, of values for
+Pearson and of ranks for Spearman; both intervals use Fisher's z with one degree of freedom less (Fisher 1924).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roboreg_core.correlation.variables import by_schedule, columns, spoken_of
+from roboreg_core.correlation.variables import WORDS, by_schedule, columns, main_accuracy
 from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.wilson_interval import Z
 from roboreg_core.seeding import numpy_generator
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 PEARSON, SPEARMAN = "pearson", "spearman"
 KINDS = (PEARSON, SPEARMAN)
 CONTROLS = ("parameters", "macs")
-# Fisher's z divides by the root of n - 3, less one for what is held equal.
-LEAST = 4
-# What a straight line leaves of a variable's variance where it is one, but for rounding.
+# Schedules needed: Fisher's z divides by the root of n - 3, or of n - 4 for partial correlations.
+MIN_SCHEDULES = 4
+# Residual variance of an exact line, relative to the total, from rounding.
 _ROUNDING = 1e-10
 RESAMPLES = 2_000
-# Schedules up to which the bootstrap's interval is corrected for bias and acceleration, which fall as 1 / sqrt(n).
+# Above this many schedules the bootstrap's BCa corrections, which fall as 1 / sqrt(n), are negligible.
 _CORRECTED = 1_000
 # Ranks computed at a time, 8 bytes each.
 _BATCH = 500_000
@@ -40,7 +40,7 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One correlation: its value, the ends of its 95 % interval, and the schedules that it rests on."""
+    """One correlation with its 95 % interval and the number of schedules."""
 
     value: float
     low: float
@@ -49,24 +49,24 @@ class Cell:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval leaves out zero."""
+        """True where the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
     def to_json(self) -> dict[str, Any]:
-        """Its numbers and whether it is clear."""
+        """All values as JSON."""
         return {"value": self.value, "low": self.low, "high": self.high, "n": self.n, "clear": self.is_clear}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Correlation:
-    """Every two variables, both ways.
+    """Symmetric correlation matrices.
 
     Attributes:
-        names: of the variables, what was set first.
-        cells: by kind (`pearson`, `spearman`), one variable and the other.
-        given: the cost that is held equal, empty for none.
-        points, schedules: how many were looked at; seeds of a schedule are averaged.
-        notes: what was left out, and why.
+        names: variables, settings first.
+        cells: correlations by kind (`pearson`, `spearman`) and two variables.
+        given: cost controlled for, empty for none.
+        points, schedules: numbers of points and schedules; seeds are averaged.
+        notes: omitted variables, with the reason.
     """
 
     names: tuple[str, ...]
@@ -78,11 +78,11 @@ class Correlation:
 
     @property
     def accuracy(self) -> str:
-        """The accuracy to speak of; empty where none was measured."""
-        return spoken_of(self.names)
+        """The main accuracy; empty where none was measured."""
+        return main_accuracy(self.names)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object: facts, and each kind's cells by the names of two variables."""
+        """All fields as JSON."""
         kinds = {
             kind: {one: {other: cell.to_json() for other, cell in row.items()} for one, row in rows.items()}
             for kind, rows in self.cells.items()
@@ -92,22 +92,28 @@ class Correlation:
 
 
 def correlate(table: pd.DataFrame, *, variables: str = "", given: str = "") -> Correlation:
-    """Correlations of the points in `table` (`analysis.points.frame`).
+    """Correlate the variables of measured points.
 
-    `variables` is `stages` or `blocks`, or empty for stages where the schedules have them; `given` is `parameters` or
-    `macs`, held equal, or empty. What was not measured, does not vary or follows from what
-    is held equal is left out with a note. Raises `SpecError` where too few schedules were measured.
+    Variables that were not measured, do not vary or are determined by the controlled cost are omitted with a note.
+
+    Args:
+        table: points from `sweeps.points.frame`.
+        variables: `stages`, `blocks`, or empty for `kind_of(table)`.
+        given: cost to control for: `parameters`, `macs`, or empty.
+
+    Raises:
+        SpecError: too few schedules or variables.
     """
     if given and given not in CONTROLS:
-        raise SpecError(f"what is held equal must be {' or '.join(CONTROLS)}, or nothing, got {given!r}")
+        raise SpecError(f"the controlled cost must be {' or '.join(CONTROLS)}, or none, got {given!r}")
     points = columns(table, variables)
     data = by_schedule(points)
-    least = LEAST + bool(given)
+    least = MIN_SCHEDULES + bool(given)
     if len(data) < least:
-        held = f" with {_WORDS[given]} held equal" if given else ""
-        raise SpecError(f"a correlation{held} needs {least} different schedules, got {len(data)}; measure more")
-    if given and not _left(data[[given]].to_numpy(), None)[0]:
-        raise SpecError(f"{_WORDS[given]} must differ to be held equal, got the same in all points; hold nothing equal")
+        controlled = f" controlled for {WORDS[given]}" if given else ""
+        raise SpecError(f"a correlation{controlled} needs {least} different schedules, got {len(data)}; measure more")
+    if given and not _varies(data[[given]].to_numpy(), None)[0]:
+        raise SpecError(f"{WORDS[given]} must vary to be controlled for, got the same in all points; choose none")
     names, notes = _usable(data, given, least)
     if len(names) < 2:
         left_out = "; ".join(notes)
@@ -124,42 +130,39 @@ def correlate(table: pd.DataFrame, *, variables: str = "", given: str = "") -> C
     )
 
 
-_WORDS = {"parameters": "parameters", "macs": "MACs"}
-
-
 def _usable(data: pd.DataFrame, given: str, least: int) -> tuple[tuple[str, ...], list[str]]:
-    """The variables of which every two can be compared, and why the others cannot."""
+    """Variables that have a correlation with all others, and notes on the omitted ones."""
     times = {str(name): int(count) for name, count in data.notna().sum().items()}
     absent = [name for name, count in times.items() if not count]
     names = [name for name, count in times.items() if count and name != given]
     notes = [f"not measured here, left out: {', '.join(absent)}"] if absent else []
     kept: list[str] = []
-    # Those measured most often come first: of two that never meet, the rarer one goes.
+    # Most frequently measured first: of two that were never measured together, the rarer is omitted.
     for name in sorted(names, key=lambda name: (-times[name], names.index(name))):
-        why = next((why for other in (name, *kept) if (why := _why_not(data, name, other, given, least))), "")
-        if why:
-            notes.append(f"{name} {why}, left out")
+        obstacles = (_obstacle(data, name, other, given, least) for other in (name, *kept))
+        if obstacle := next(filter(None, obstacles), ""):
+            notes.append(f"{name} {obstacle}, left out")
         else:
             kept.append(name)
     return tuple(name for name in names if name in kept), notes
 
 
-def _why_not(data: pd.DataFrame, name: str, other: str, given: str, least: int) -> str:
-    """Why two variables (or one, with itself) have no correlation; empty where they have one."""
+def _obstacle(data: pd.DataFrame, name: str, other: str, given: str, least: int) -> str:
+    """Reason why two variables (or one with itself) have no correlation, else empty."""
     both = data[[name, other]].notna().all(axis=1)
     where = "" if name == other else f" where {other} is known"
     if both.sum() < least:
         return f"was measured for {int(both.sum())} schedules only{where}, {least} are needed"
     values = data.loc[both, [name, other]].to_numpy()
-    if not _left(values, None).all():
+    if not _varies(values, None).all():
         return f"does not vary{where}"
-    if given and not _left(values, data.loc[both, given].to_numpy()).all():
-        return f"follows from {_WORDS[given]}, which are held equal{where}"
+    if given and not _varies(values, data.loc[both, given].to_numpy()).all():
+        return f"is determined by {WORDS[given]}, which are controlled for{where}"
     return ""
 
 
-def _left(values: Matrix, control: Matrix | None) -> NDArray[np.bool_]:
-    """Whether anything of each column (n, v) is left beside a constant, and a straight line of the control (n,)."""
+def _varies(values: Matrix, control: Matrix | None) -> NDArray[np.bool_]:
+    """Mask of the columns (n, v) that vary, also after regression on the control (n,)."""
     centred = values - values.mean(axis=0)
     varies: NDArray[np.bool_] = (centred**2).sum(axis=0) > (1e-12 * np.abs(values).max(axis=0)) ** 2
     if control is None:
@@ -171,7 +174,7 @@ def _left(values: Matrix, control: Matrix | None) -> NDArray[np.bool_]:
 
 
 def _cells(data: pd.DataFrame, names: tuple[str, ...], given: str) -> dict[str, dict[str, dict[str, Cell]]]:
-    """Each pair over the schedules that both were measured for; pairs with the same schedules are computed together."""
+    """Correlate each pair over the schedules with both measurements, computing pairs with equal schedules together."""
     values = data[[*names]].to_numpy()
     known = ~np.isnan(values)
     both = known.T[:, None] & known.T[None]  # one variable, the other, the schedule
@@ -201,7 +204,7 @@ def _spearman(values: Matrix, control: Matrix | None) -> tuple[Matrix, Matrix, M
 
 
 def _fisher(values: Matrix, is_partial: bool) -> tuple[Matrix, Matrix, Matrix]:
-    """Correlations of columns (n, v) and their intervals by Fisher's z; at 1 or -1 the interval is the value."""
+    """Correlations of columns (n, v) with intervals by Fisher's z; at 1 or -1 the interval is the value."""
     value = pearson(values)
     half = Z / np.sqrt(len(values) - 3 - is_partial)
     with np.errstate(divide="ignore"):
@@ -210,17 +213,19 @@ def _fisher(values: Matrix, is_partial: bool) -> tuple[Matrix, Matrix, Matrix]:
 
 
 def bootstrap(values: Matrix, *, seed: int = 0, resamples: int = RESAMPLES) -> tuple[Matrix, Matrix, Matrix]:
-    """Spearman's correlations of columns and their 95 % bootstrap intervals over rows.
+    """Spearman correlations of columns with 95 % bootstrap intervals over rows.
+
+    Intervals are bias-corrected and accelerated (BCa, Efron 1987) up to 1,000 rows, else percentiles. They always
+    contain the value, and equal it for a correlation of 1 or -1. They are -1 to 1 if most resamples have a constant
+    column or the corrections are undefined.
 
     Args:
-        values: (n, v), a row for each schedule.
+        values: one row per schedule (n, v).
         seed: of the resamples.
-        resamples: how many.
+        resamples: number of resamples.
 
     Returns:
-        Correlations, lower and upper ends, (v, v) each. Bias-corrected and accelerated (BCa, Efron 1987) up to 1,000
-        rows, else percentiles; an interval always contains its value. The interval of a correlation of 1 or -1 is that
-        value. It is -1 to 1 where most resamples hold a constant column or the corrections do not exist.
+        Correlations, lower and upper ends, (v, v) each.
     """
     from scipy import stats
 
@@ -244,23 +249,23 @@ def bootstrap(values: Matrix, *, seed: int = 0, resamples: int = RESAMPLES) -> t
 
 
 def _rank_correlation(values: Matrix, rows: NDArray[np.int64]) -> Matrix:
-    """Spearman's correlation of the columns of `values` (n, v) over `rows` (..., n): (v, v, ...), 0 for constants."""
+    """Spearman correlation (v, v, ...) of the columns of `values` (n, v) over `rows` (..., n); 0 for constants."""
     ranks = np.moveaxis(_ranked(values[rows], axis=-2), -1, -2) - (rows.shape[-1] + 1) / 2
     products = ranks @ np.swapaxes(ranks, -1, -2)
     lengths = np.sqrt(np.diagonal(products, axis1=-2, axis2=-1))
     found = np.clip(products / (lengths[..., :, None] * lengths[..., None, :]), -1, 1)
-    # Equal orders are 1, not 1 less rounding.
+    # Exactly 1 for equal orders, despite rounding.
     found = np.where(1 - np.abs(found) < 1e-12, np.sign(found), np.nan_to_num(found))
     return np.moveaxis(found, (-2, -1), (0, 1))
 
 
 def pearson(values: Matrix) -> Matrix:
-    """Pearson's correlation of the columns of `values` (n, v): (v, v), symmetric, ones on the diagonal."""
+    """Pearson correlation matrix (v, v) of the columns of `values` (n, v)."""
     centred = values - values.mean(axis=0)
     unit = centred / np.sqrt((centred**2).sum(axis=0))
     found = unit.T @ unit
     found = np.clip((found + found.T) / 2, -1, 1)
-    # A straight line is 1, not 1 less rounding.
+    # Exactly 1 for a straight line, despite rounding.
     return np.where(1 - np.abs(found) < 1e-12, np.sign(found), found)
 
 
@@ -272,7 +277,7 @@ def _ranked(values: Matrix, axis: int = 0) -> Matrix:
 
 
 def _residuals(values: Matrix, control: Matrix) -> Matrix:
-    """What a straight line of the control (n,) leaves of each column (n, v); a constant control explains nothing."""
+    """Residuals of a linear regression of each column (n, v) on the control (n,)."""
     centred, held = values - values.mean(axis=0), control - control.mean()
     left: Matrix = centred - np.outer(held, held @ centred / (held @ held or 1.0))
     return left

@@ -1,4 +1,4 @@
-"""What the store's points foretell of other schedules under one setting, and how right that has been."""
+"""Predictions from the points of a store, and their accuracy so far."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import SpecError
+from roboreg_core.prediction.sensitivity import SETTING, SensitivityCurves, curves
 from roboreg_core.runs.spec import TUNING
-from roboreg_core.schedules.schedule import BOUNDS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps import sweep_store
 
 if TYPE_CHECKING:
     from roboreg_core.prediction.accuracy_predictor import PredictedAccuracies, Predictor
-    from roboreg_core.prediction.sensitivity import SensitivityCurves
     from roboreg_core.store.store import Store
     from roboreg_core.sweeps.points import Point
 
 PRUNED, TUNED = "pruned", "tuned"
-# Forecasts that are kept: those of the methods that somebody looks at in turn.
-KEPT = 8
+# Size of the cache of fitted forecasts.
+CACHE_SIZE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionSettings:
-    """Under which setting: see `runs.spec.RunSpec` for the fields. Seeds are pooled."""
+    """Settings that points are selected by; see `runs.spec.RunSpec` for the fields. Seeds are pooled."""
 
     dense_sha256: str
     training_set: str
@@ -40,30 +40,30 @@ class PredictionSettings:
 
     @classmethod
     def of(cls, run: Any) -> PredictionSettings:
-        """What a `RunSpec`, or anything else with these fields, asks for."""
+        """Take the fields from a `RunSpec` or any object with the same attributes."""
         return cls(**{name: getattr(run, name) for name in cls.__dataclass_fields__})
 
 
-def learnable(store: Store, asked: PredictionSettings) -> PredictionSettings:
-    """The same with the other training images where points were measured with those alone.
+def learnable(store: Store, settings: PredictionSettings) -> PredictionSettings:
+    """The settings, or those with another training set if only that one has points.
 
-    Pruning draws its calibration images from them; which ones it draws from changes an accuracy by tenths of a point.
+    The training set provides the calibration images; the choice changes accuracy by tenths of a percentage point.
     """
     from roboreg_core.datasets.sources import TRAINING_COUNTS
 
-    others = [replace(asked, training_set=name) for name in TRAINING_COUNTS if name != asked.training_set]
-    return next((each for each in (asked, *others) if _points(store, each)), asked)
+    others = [replace(settings, training_set=name) for name in TRAINING_COUNTS if name != settings.training_set]
+    return next((each for each in (settings, *others) if _points(store, each)), settings)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Forecast:
-    """What is known under one setting.
+    """Models fitted to the points of one setting.
 
     Attributes:
         points: all points.
-        curves: of sensitivity; None where the dense network is not among the points.
-        predictor: None where too little is known.
-        missing: why there is no predictor, else empty.
+        curves: sensitivity curves; None without the dense network among the points.
+        predictor: None for too few points.
+        missing: reason for the absence of a predictor, else empty.
     """
 
     points: tuple[Point, ...]
@@ -72,21 +72,20 @@ class Forecast:
     missing: str = ""
 
 
-def forecast(store: Store, asked: PredictionSettings) -> Forecast:
-    """Learn from the points that the store holds; what was learnt is kept until there are others."""
-    return learnt(tuple(_points(store, asked)))
+def forecast(store: Store, settings: PredictionSettings) -> Forecast:
+    """Fit to the points in the store; cached until they change."""
+    return learnt(tuple(_points(store, settings)))
 
 
-def _points(store: Store, asked: PredictionSettings) -> list[Point]:
-    setting = {name: getattr(asked, name) for name in _SETTING}
-    return sweep_store.points(store, tuning={name: getattr(asked, name) for name in TUNING}, **setting)
+def _points(store: Store, settings: PredictionSettings) -> list[Point]:
+    selected = {name: getattr(settings, name) for name in SETTING}
+    return sweep_store.points(store, tuning={name: getattr(settings, name) for name in TUNING}, **selected)
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=CACHE_SIZE)
 def learnt(points: tuple[Point, ...]) -> Forecast:
-    """The same from points of one setting."""
+    """Fit to points of one setting."""
     from roboreg_core.prediction.accuracy_predictor import fit
-    from roboreg_core.prediction.sensitivity import curves
 
     found = None
     try:
@@ -98,17 +97,17 @@ def learnt(points: tuple[Point, ...]) -> Forecast:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredPrediction:
-    """One schedule's prediction, made without its own figures, beside what was then measured.
+    """Leave-one-out prediction of one schedule, and its measurement.
 
     Attributes:
-        schedule: which.
+        schedule: filters kept per block.
         stage: `pruned` or `tuned`.
-        images: `validation`, or `test` where a run measured no others: the prediction is then moved by as much as the
-            dense network's accuracies on the two differ.
+        images: `validation`, or `test` for a run measured on test images only; the prediction is then corrected for the
+            difference between the dense network's two accuracies.
         predicted, low, high, measured: accuracies, 0..1.
-        record: id of the record that holds the measurement.
-        run: whether that is a run.
-        reason: why the prediction extrapolates, else empty.
+        record: id of the measurement's record.
+        run: True where the record is a run.
+        reason: reason for extrapolation, else empty.
     """
 
     schedule: Schedule
@@ -124,7 +123,7 @@ class ScoredPrediction:
 
     @property
     def held(self) -> bool:
-        """Whether the interval holds what was measured."""
+        """True where the interval contains the measured accuracy."""
         return self.low <= self.measured <= self.high
 
     @property
@@ -135,12 +134,12 @@ class ScoredPrediction:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionScore:
-    """How right predictions have been.
+    """Summary of scored predictions.
 
     Attributes:
-        n: how many there are.
+        n: number of predictions.
         mean_error: mean absolute error, as a share.
-        held: share of them whose interval held.
+        held: share of intervals that contain the measured accuracy.
     """
 
     n: int
@@ -148,20 +147,20 @@ class PredictionScore:
     held: float
 
 
-def scores(store: Store, asked: PredictionSettings) -> list[ScoredPrediction]:
-    """A row for each measured schedule that cuts several blocks and each stage; none where nothing can be predicted."""
-    found = forecast(store, asked)
+def scores(store: Store, settings: PredictionSettings) -> list[ScoredPrediction]:
+    """Score every measured schedule that prunes several blocks, per stage; empty without a predictor."""
+    found = forecast(store, settings)
     if found.predictor is None:
         return []
     rows: list[ScoredPrediction] = []
     for point in found.points:
-        if sum(count < bound for count, bound in zip(point.schedule, BOUNDS, strict=True)) > 1:
+        if point.schedule.n_pruned > 1:
             rows += [row for row in (_pruned(found.predictor, point, store), _tuned(found.predictor, point)) if row]
     return rows
 
 
 def score(rows: Iterable[ScoredPrediction]) -> PredictionScore | None:
-    """These rows in three figures; None for no rows."""
+    """Summarise scored predictions; None for no rows."""
     every = list(rows)
     if not every:
         return None
@@ -173,22 +172,22 @@ def score(rows: Iterable[ScoredPrediction]) -> PredictionScore | None:
 
 
 def _pruned(predictor: Predictor, point: Point, store: Store) -> ScoredPrediction | None:
-    found = predictor.predict_unseen(point.schedule)
+    found = predictor.predict_left_out(point.schedule)
     if point.validation is not None:
         return _row(point, PRUNED, "validation", found, point.validation.accuracy)
     dense = _dense_on_test(point, store)
     if point.test is None or dense is None:
         return None
     row = _row(point, PRUNED, "test", found, point.test.accuracy)
-    at = predictor.curves.dense.accuracy
-    mean, low, high = (_moved(share, at, dense) for share in (row.predicted, row.low, row.high))
+    validation = predictor.curves.dense.accuracy
+    mean, low, high = (_corrected(share, validation, dense) for share in (row.predicted, row.low, row.high))
     return replace(row, predicted=mean, low=low, high=high)
 
 
 def _tuned(predictor: Predictor, point: Point) -> ScoredPrediction | None:
     if point.tuned_validation is None:
         return None
-    found = predictor.predict_tuned_unseen(point.schedule)
+    found = predictor.predict_tuned_left_out(point.schedule)
     return _row(point, TUNED, "validation", found, point.tuned_validation) if found is not None else None
 
 
@@ -208,17 +207,14 @@ def _row(point: Point, stage: str, images: str, found: PredictedAccuracies, meas
 
 
 def _dense_on_test(point: Point, store: Store) -> float | None:
-    """The dense network's accuracy on test images, from the point's run."""
+    """Test accuracy of the dense network, from the point's run."""
     record = store.get_record(point.record) if point.run else None
     return float(record.result["stages"]["dense"]["accuracy"]) if record is not None else None
 
 
-def _moved(share: float, dense: float, other: float) -> float:
-    """An accuracy moved from where the dense network has `dense` to where it has `other`, by the ratio of odds."""
-    if not all(0 < each < 1 for each in (share, dense, other)):
+def _corrected(share: float, validation: float, test: float) -> float:
+    """Multiply an accuracy's odds by the odds ratio of the dense network's two accuracies."""
+    if not all(0 < each < 1 for each in (share, validation, test)):
         return share
-    odds = share / (1 - share) * (other / (1 - other)) / (dense / (1 - dense))
+    odds = share / (1 - share) * (test / (1 - test)) / (validation / (1 - validation))
     return odds / (1 + odds)
-
-
-_SETTING = ("dense_sha256", "training_set", "method", "recalibrate", "calibration")

@@ -1,7 +1,4 @@
-"""Latency estimated for schedules that were never timed, from networks that were: a straight line in each stage's MACs.
-
-It is an estimate of this machine's, as good as the timings are alike. What a search answers is timed before it is told.
-"""
+"""Latency model: a linear function of each stage's MACs, fitted to timed networks of one machine."""
 
 from __future__ import annotations
 
@@ -14,19 +11,19 @@ from roboreg_core.models.linear_costs import LinearCost, linear_cost
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, BOUNDS, N_BLOCKS, Schedule
 from roboreg_core.sweeps.points import Point
 
-# With fewer timed schedules the stages are not told apart, and with fewer than two nothing is said.
+# Timed schedules needed for a rate per stage, and for a fit at all.
 FEWEST_BY_STAGE = 8
 FEWEST = 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LatencyModel:
-    """Seconds for a batch of 256 images as a line, from `n` timed schedules.
+    """Seconds per batch of 256 images.
 
     Attributes:
-        line: what to estimate by.
-        n: how many schedules were timed.
-        error: mean relative error on each of them when it is left out; None where too few are left.
+        line: latency as a linear cost.
+        n: number of timed schedules.
+        error: mean relative leave-one-out error; None for too few schedules.
     """
 
     line: LinearCost
@@ -35,7 +32,7 @@ class LatencyModel:
 
 
 def fit_latency_model(points: Iterable[Point]) -> LatencyModel | None:
-    """A line through the latencies of points, several of a schedule by their median; None for too few schedules."""
+    """Fit to the median latency of each timed schedule; None for fewer than `FEWEST` schedules."""
     timed: dict[Schedule, list[float]] = {}
     for point in points:
         if point.latency is not None:
@@ -44,11 +41,11 @@ def fit_latency_model(points: Iterable[Point]) -> LatencyModel | None:
         return None
     counts = np.array([schedule.clusters for schedule in timed])
     seconds = np.array([float(np.median(several)) for several in timed.values()])
-    return LatencyModel(line=_line(counts, seconds), n=len(timed), error=_left_out(counts, seconds))
+    return LatencyModel(line=_fit(counts, seconds), n=len(timed), error=_leave_one_out_error(counts, seconds))
 
 
-def _line(counts: np.ndarray, seconds: np.ndarray) -> LinearCost:
-    """Least squares of relative errors with no coefficient below zero: more work never takes less time."""
+def _fit(counts: np.ndarray, seconds: np.ndarray) -> LinearCost:
+    """Non-negative least squares of relative errors."""
     from scipy.optimize import nnls
 
     groups = _groups(len(seconds))
@@ -62,19 +59,19 @@ def _line(counts: np.ndarray, seconds: np.ndarray) -> LinearCost:
 
 
 def _groups(n: int) -> Sequence[np.ndarray]:
-    """Which blocks share a rate, as masks (9,): those of a stage, or all where few schedules were timed."""
+    """Masks (9,) of the blocks that share a rate: those of a stage, or all for few timed schedules."""
     if n < FEWEST_BY_STAGE:
         return [np.ones(N_BLOCKS)]
     stage = np.arange(N_BLOCKS) // BLOCKS_PER_STAGE
     return [(stage == number).astype(float) for number in range(N_BLOCKS // BLOCKS_PER_STAGE)]
 
 
-def _left_out(counts: np.ndarray, seconds: np.ndarray) -> float | None:
+def _leave_one_out_error(counts: np.ndarray, seconds: np.ndarray) -> float | None:
     if len(seconds) <= FEWEST:
         return None
     errors = []
     for place in range(len(seconds)):
         others = np.arange(len(seconds)) != place
-        told = float(_line(counts[others], seconds[others])(counts[place][None])[0])
-        errors.append(abs(told / seconds[place] - 1))
+        estimate = float(_fit(counts[others], seconds[others])(counts[place][None])[0])
+        errors.append(abs(estimate / seconds[place] - 1))
     return float(np.mean(errors))

@@ -1,8 +1,4 @@
-"""Sensitivity: how accuracy falls as one block loses clusters while all others keep every filter.
-
-Nine curves, one a block. They say what a cluster is worth next to the dense network; in a schedule that cuts everywhere
-losses add up otherwise, which is what `prediction` learns.
-"""
+"""Sensitivity: accuracy against the filters kept in one block while all others are dense."""
 
 from __future__ import annotations
 
@@ -22,20 +18,23 @@ if TYPE_CHECKING:
     import numpy as np
 
 DENSE = PRESETS["dense"]
-# The largest share of a block's filters in the plan: the curves are flat above it.
+# Fields of a point that must be equal in all points of a fit.
+SETTING = ("dense_sha256", "training_set", "method", "recalibrate", "calibration")
+# Largest measured share of a block's filters; the curves are flat above it.
 LARGEST_SHARE = 7 / 8
 
 
 def plan(values_per_block: int = 8) -> Grid:
-    """The schedules that curves need: of each block in turn so many counts, all others dense; and the dense network.
+    """Schedules to measure for sensitivity curves: each block at `values_per_block` counts, and the dense network.
 
-    Counts are spread geometrically from 1 to `LARGEST_SHARE` of the block's filters, because the curves bend at few
-    clusters: 1, 2, 3, 6, 10, 18, 31, 56 of 64.
+    Counts form a geometric series from 1 to `LARGEST_SHARE` of the block's filters, because the curves bend at few
+    filters: 1, 2, 3, 6, 10, 18, 32, 56 of 64.
 
-    Raises `SpecError` where a block has no so many counts below its own.
+    Raises:
+        SpecError: a block does not have enough distinct counts.
     """
     if not 2 <= values_per_block < min(BOUNDS):
-        raise SpecError(f"values a block must be 2..{min(BOUNDS) - 1}, got {values_per_block}")
+        raise SpecError(f"values per block must be 2..{min(BOUNDS) - 1}, got {values_per_block}")
     cut = [
         DENSE.replace(block, count)
         for block, bound in enumerate(BOUNDS, start=1)
@@ -45,7 +44,7 @@ def plan(values_per_block: int = 8) -> Grid:
 
 
 def _spread(bound: int, values: int) -> list[int]:
-    """So many different counts from 1 to the largest share of `bound`, near a geometric series."""
+    """Distinct counts near a geometric series from 1 to `LARGEST_SHARE` of `bound`."""
     ratio = (bound * LARGEST_SHARE) ** (1 / (values - 1))
     counts: list[int] = []
     for place in range(values):
@@ -55,11 +54,11 @@ def _spread(bound: int, values: int) -> list[int]:
 
 @dataclass(frozen=True, kw_only=True)
 class SensitivityCurve:
-    """Accuracy on validation images against the clusters of one block, the others dense.
+    """Validation accuracy against the filters kept in one block.
 
     Attributes:
         block: 1..9.
-        measured: (count, what was seen) by rising count; the last is the dense network's, at the block's bound.
+        measured: (filters kept, correct images) in ascending order; the last is the dense network.
     """
 
     block: int
@@ -67,29 +66,35 @@ class SensitivityCurve:
 
     @property
     def bound(self) -> int:
-        """The block's number of filters."""
+        """Number of filters of the dense block."""
         return BOUNDS[self.block - 1]
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """The counts that were measured, rising; the last is the bound."""
+        """Measured counts in ascending order; the last is the bound."""
         return tuple(count for count, _ in self.measured)
 
     @property
     def lowest(self) -> int:
-        """The fewest clusters that were measured; below it nothing is known."""
+        """Lowest measured count."""
         return self.counts[0]
 
     def covers(self, count: int) -> bool:
-        """Whether a count lies between measured ones."""
+        """True for a count within the measured range."""
         return self.lowest <= count <= self.bound
 
     def accuracy(self, count: int) -> float:
-        """Accuracy at a count, 0..1: as measured, between by monotone cubics (PCHIP) over log count; else NaN."""
-        return float(self._as_measured[_within(count, self.bound) - 1])
+        """Accuracy, 0..1: measured, or interpolated by monotone cubics (PCHIP) over log count; NaN outside the range.
+
+        Raises:
+            SpecError: the count is not 1..bound.
+        """
+        if not 1 <= count <= self.bound:
+            raise SpecError(f"a count on this curve must be 1..{self.bound}, got {count}")
+        return float(self._interpolated[count - 1])
 
     def interval(self, count: int) -> tuple[float, float]:
-        """The 95 % interval of `accuracy` from the number of images alone (Wilson); NaN where nothing was measured."""
+        """The 95 % interval of `accuracy` for the number of images (Wilson); NaN outside the measured range."""
         import math
 
         share = self.accuracy(count)
@@ -100,13 +105,13 @@ class SensitivityCurve:
         return min(low, share), max(high, share)
 
     def loss(self, count: int) -> float:
-        """Accuracy lost against the dense network, as a share; 0 at the bound, NaN where nothing was measured."""
+        """Loss of accuracy against the dense network, as a share; 0 at the bound, NaN outside the measured range."""
         return self.measured[-1][1].accuracy - self.accuracy(count)
 
     def loss_interval(self, count: int) -> tuple[float, float]:
-        """The 95 % interval of `loss` as that of two independent shares (Newcombe 1998, method 10).
+        """The 95 % interval of `loss` for two independent shares (Newcombe 1998, method 10).
 
-        Both networks see the same images, so it is on the careful side.
+        Conservative, because both networks are measured on the same images.
         """
         if count == self.bound:
             return 0.0, 0.0
@@ -118,58 +123,46 @@ class SensitivityCurve:
         return dense - share - below, dense - share + above
 
     @cached_property
-    def _as_measured(self) -> np.ndarray:
-        return _interpolated(self, [seen.accuracy for _, seen in self.measured])
+    def _interpolated(self) -> np.ndarray:
+        import numpy as np
+        from scipy.interpolate import PchipInterpolator
+
+        accuracy = np.full(self.bound, np.nan)
+        known, values = np.array(self.counts), [each.accuracy for _, each in self.measured]
+        if len(known) > 1:
+            between = np.arange(self.lowest, self.bound + 1)
+            accuracy[between - 1] = PchipInterpolator(np.log(known), values)(np.log(between))
+        accuracy[known - 1] = values  # exact where measured
+        return accuracy
 
     @cached_property
     def rising(self) -> np.ndarray:
-        """Accuracy at 1..bound (bound,) without what noise bent: it rises with every cluster, to the dense network's.
+        """Smoothed accuracy at 1..bound filters (bound,), non-decreasing; NaN below the lowest measured count.
 
-        The loss is the sum of falling shapes that is nearest to the measured ones (non-negative least squares). NaN
-        below the lowest measured count.
+        The loss is the combination of falling basis functions nearest to the measurements (non-negative least squares).
         """
         import numpy as np
         from scipy.optimize import nnls
 
-        every, dense = np.full(self.bound, np.nan), self.measured[-1][1].accuracy
-        lost = np.array([dense - seen.accuracy for _, seen in self.measured])
-        shares, _ = nnls(_shapes(np.array(self.counts), self.bound), lost)
+        accuracy, dense = np.full(self.bound, np.nan), self.measured[-1][1].accuracy
+        lost = np.array([dense - each.accuracy for _, each in self.measured])
+        weights, _ = nnls(_basis(np.array(self.counts), self.bound), lost)
         between = np.arange(self.lowest, self.bound + 1)
-        every[between - 1] = dense - _shapes(between, self.bound) @ shares
-        return every
+        accuracy[between - 1] = dense - _basis(between, self.bound) @ weights
+        return accuracy
 
 
-def _shapes(counts: np.ndarray, bound: int) -> np.ndarray:
-    """Falling shapes at counts (n, 6), 1 at one cluster and 0 at the bound: straight over log count, or bent."""
+def _basis(counts: np.ndarray, bound: int) -> np.ndarray:
+    """Falling functions (n, 6) of the count, 1 at one filter and 0 at the bound: linear over log count, or curved."""
     import numpy as np
 
     x = np.log(bound / counts) / np.log(bound)
     return np.stack([x, x**2, x**4, x**8, 1 - (1 - x) ** 2, x**2 * (3 - 2 * x)], axis=1)
 
 
-def _interpolated(curve: SensitivityCurve, values: Sequence[float]) -> np.ndarray:
-    import numpy as np
-    from scipy.interpolate import PchipInterpolator
-
-    every = np.full(curve.bound, np.nan)
-    known = np.array(curve.counts)
-    if len(known) > 1:
-        between = np.arange(curve.lowest, curve.bound + 1)
-        every[between - 1] = PchipInterpolator(np.log(known), values)(np.log(between))
-    # Exactly, whatever the cubics round to.
-    every[known - 1] = values
-    return every
-
-
-def _within(count: int, bound: int) -> int:
-    if not 1 <= count <= bound:
-        raise SpecError(f"a count on this curve must be 1..{bound}, got {count}")
-    return count
-
-
 @dataclass(frozen=True, kw_only=True)
 class SensitivityCurves:
-    """Nine curves, first block first, and the dense network that all of them end in."""
+    """Sensitivity curves of all blocks, first block first."""
 
     each: tuple[SensitivityCurve, ...]
 
@@ -182,33 +175,34 @@ class SensitivityCurves:
 
     @property
     def dense(self) -> ClassCounts:
-        """What the dense network saw."""
+        """Correct validation images of the dense network."""
         return self.each[0].measured[-1][1]
 
     @property
     def unmeasured(self) -> tuple[int, ...]:
-        """The blocks of which nothing was measured beside the dense network."""
+        """Blocks with no measurement but the dense network."""
         return tuple(curve.block for curve in self.each if len(curve.measured) == 1)
 
 
 def curves(points: Iterable[Point], dense: ClassCounts | None = None) -> SensitivityCurves:
-    """Curves from those of these points that prune at most one block; several seeds of a count are pooled.
+    """Build curves from the points that prune at most one block; seeds are pooled.
 
     Args:
-        points: all under one setting but for the seed; those without validation images are passed over.
-        dense: what the dense network saw; without, it is taken from a point that keeps every filter.
+        points: points of one setting; those without validation accuracy are ignored.
+        dense: correct images of the dense network; if None, taken from a point of the dense schedule.
 
-    Raises `SpecError` where points are of several settings, saw another number of images, or the dense one is missing.
+    Raises:
+        SpecError: the points are of several settings or image counts, or the dense network is missing.
     """
-    seen = [point for point in points if point.validation is not None and _cut_blocks(point.schedule) <= 1]
-    check_one_setting(seen)
+    single = [point for point in points if point.validation is not None and point.schedule.n_pruned <= 1]
+    check_one_setting(single)
     if dense is None:
-        kept = [point.validation for point in seen if point.schedule.is_dense and point.validation]
+        kept = [point.validation for point in single if point.schedule.is_dense and point.validation]
         if not kept:
             raise SpecError("curves need the dense network's accuracy, got none: measure the schedule dense as well")
         dense = kept[0]
     found: dict[int, dict[int, list[ClassCounts]]] = {block: {} for block in range(1, len(BOUNDS) + 1)}
-    for point in seen:
+    for point in single:
         for block, (count, bound) in enumerate(zip(point.schedule, BOUNDS, strict=True), start=1):
             if count < bound and point.validation is not None:
                 found[block].setdefault(count, []).append(point.validation)
@@ -223,36 +217,32 @@ def curves(points: Iterable[Point], dense: ClassCounts | None = None) -> Sensiti
 
 
 def pooled(several: Sequence[ClassCounts]) -> ClassCounts:
-    """The mean of what several networks saw on the same images, rounded to whole images a class."""
-    right = (round(sum(counts) / len(several)) for counts in zip(*(seen.right for seen in several), strict=True))
+    """Mean of several networks' correct images, rounded to whole images per class."""
+    right = (round(sum(counts) / len(several)) for counts in zip(*(each.right for each in several), strict=True))
     return ClassCounts(right=tuple(right), images=several[0].images)
 
 
 def check_one_setting(points: Sequence[Point]) -> None:
-    """Raise `SpecError` where points differ in more than schedule and seed: method, images, dense network."""
-    for name in ("method", "recalibrate", "calibration", "training_set", "dense_sha256"):
+    """Raise `SpecError` if points differ in more than schedule and seed: method, images or dense network."""
+    for name in SETTING:
         values = {str(getattr(point, name)) for point in points}
         if len(values) > 1:
             raise SpecError(f"points must agree in {name}, got {', '.join(sorted(values))}: choose one")
     totals = {point.validation.total for point in points if point.validation}
     if len(totals) > 1:
-        raise SpecError(f"points must have seen as many validation images, got {sorted(totals)}: measure them alike")
-
-
-def _cut_blocks(schedule: Schedule) -> int:
-    return sum(count < bound for count, bound in zip(schedule, BOUNDS, strict=True))
+        raise SpecError(f"points must have the same number of validation images, got {sorted(totals)}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class RemovalCost:
-    """What one cluster fewer in a block saves and, by the block's curve, costs.
+    """Saving and loss of removing one filter from a block.
 
     Attributes:
         block: 1..9.
-        count: clusters that the schedule has there.
-        macs, parameters: saved; 0 at one cluster.
-        loss: accuracy lost as a share, with all other blocks dense; never negative. NaN where the curve was not
-            measured so far down, or at one cluster.
+        count: filters kept in the schedule.
+        macs, parameters: saved; 0 at one filter.
+        loss: loss of accuracy, as a share, with all other blocks dense; never negative. NaN outside the measured range
+            and at one filter.
     """
 
     block: int
@@ -263,30 +253,30 @@ class RemovalCost:
 
     @property
     def at_one(self) -> bool:
-        """Whether the block has one cluster, so that none can go."""
+        """True where only one filter remains, which cannot be removed."""
         return self.count == 1
 
     @property
     def known(self) -> bool:
-        """Whether the curve says what it costs."""
+        """True where the loss was measured."""
         return self.loss == self.loss
 
     @property
     def loss_per_million_macs(self) -> float:
-        """Accuracy lost for a million MACs saved, as a share; NaN where not known."""
+        """Loss of accuracy per million MACs saved, as a share; NaN where not measured."""
         return self.loss / (self.macs / 1e6) if self.macs else self.loss
 
 
 def exchange(curves: SensitivityCurves, schedule: Schedule) -> list[RemovalCost]:
-    """A row a block, the cheapest saving first; then those that nobody measured, and last those at one cluster.
+    """Removal cost of every block: least loss per MAC first, then unmeasured blocks, then blocks with one filter.
 
-    The loss is that of the curve without noise, so that no block is paid for losing a cluster.
+    Losses are those of the smoothed curve, so that none is negative.
     """
-    rows = [_exchanged(curve, schedule) for curve in curves]
+    rows = [_removal_cost(curve, schedule) for curve in curves]
     return sorted(rows, key=lambda row: (row.at_one, not row.known, row.loss_per_million_macs if row.known else 0.0))
 
 
-def _exchanged(curve: SensitivityCurve, schedule: Schedule) -> RemovalCost:
+def _removal_cost(curve: SensitivityCurve, schedule: Schedule) -> RemovalCost:
     count = schedule.clusters[curve.block - 1]
     if count == 1:
         return RemovalCost(block=curve.block, count=count, macs=0, parameters=0, loss=float("nan"))

@@ -1,4 +1,4 @@
-"""Notes and tags of saved schedules, cleaned."""
+"""Validation of the notes and tags of saved schedules."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _KEPT_IN_NOTES = "\n\t"
 
 
 def clean_note(text: str) -> str:
-    """The note, without spaces around it; it may have several lines, or none.
+    """Strip a note, which may have several lines.
 
     Raises:
-        ScheduleError: it is longer than `LONGEST_NOTE`, or it holds what cannot be shown.
+        ScheduleError: the note is longer than `LONGEST_NOTE` or contains unprintable characters.
     """
     note = composed(text.replace("\r\n", "\n").strip(), "a note", allowed=_KEPT_IN_NOTES, error=ScheduleError)
     if len(note) > LONGEST_NOTE:
@@ -24,22 +24,22 @@ def clean_note(text: str) -> str:
 
 
 def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """The tags in their order, each once whatever its letters' case.
+    """Clean tags and remove duplicates, ignoring case.
 
     Raises:
-        ScheduleError: one is empty, longer than `LONGEST_TAG` or holds a comma, or there are more than `MOST_TAGS`.
+        ScheduleError: a tag is empty, over `LONGEST_TAG` or contains a comma, or more than `MOST_TAGS` are given.
     """
     lines = [clean_name(tag, "a tag", longest=LONGEST_TAG, error=ScheduleError) for tag in tags]
     cleaned = {folded(tag): tag for tag in reversed(lines)}
     kept = tuple(reversed(cleaned.values()))
     for tag in kept:
         if "," in tag:
-            raise ScheduleError(f"a tag must have no comma, got {tag!r}: make two tags of it")
+            raise ScheduleError(f"a tag must have no comma, got {tag!r}: split it into two tags")
     if len(kept) > MOST_TAGS:
         raise ScheduleError(f"a schedule must have at most {MOST_TAGS} tags, got {len(kept)}: leave some out")
     return kept
 
 
 def split_tags(text: str) -> tuple[str, ...]:
-    """The tags in a text that joins them by commas."""
+    """Tags in a comma-separated text."""
     return clean_tags(part for part in text.split(",") if part.strip())

@@ -1,4 +1,4 @@
-"""Saved schedules: what one is, and what can be done with it."""
+"""Saved schedules: create, find, edit, delete and restore them in a store."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _NAMES_SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleDraft:
-    """A schedule with what a person calls it, not saved yet. Texts are cleaned, see `saved.texts`.
+    """An unsaved schedule with its name, note and tags, cleaned by `notes_and_tags`.
 
-    Raises `ScheduleError` where a text breaks a rule.
+    Raises:
+        ScheduleError: a text is invalid.
     """
 
     name: str
@@ -41,9 +42,9 @@ class SavedSchedule:
     """A saved schedule.
 
     Attributes:
-        id: stays when the name changes.
+        id: independent of the name.
         created, changed: UTC, ISO 8601.
-        deleted: since when it is in the bin; None where it stands.
+        deleted: time of deletion; None where it is not deleted.
     """
 
     id: str
@@ -57,30 +58,30 @@ class SavedSchedule:
 
     @property
     def draft(self) -> ScheduleDraft:
-        """The same as something to save anew or to export."""
+        """Copy to save again or export."""
         return ScheduleDraft(name=self.name, schedule=self.schedule, note=self.note, tags=self.tags)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything about it as JSON."""
+        """All fields as JSON."""
         return {**vars(self), "tags": list(self.tags), "schedule": self.schedule.to_json()}
 
 
 def saved_schedules(store: Store, *, deleted: bool = False) -> list[SavedSchedule]:
-    """The standing ones in the order they were saved, or the deleted ones, last one first."""
+    """Saved schedules, oldest first, or the deleted ones, last deleted first."""
     return [_of(item) for item in (store.saved.binned(KIND) if deleted else store.saved.standing(KIND))]
 
 
 def find(store: Store, text: str, *, deleted: bool = False) -> SavedSchedule:
-    """The saved schedule with this name (whatever its letters' case), or with this id or beginning of an id.
+    """Find a saved schedule by name (ignoring case), id, or first characters of an id (four or more).
 
     Raises:
-        ScheduleError: there is none, or several.
+        ScheduleError: none or several match.
     """
     known = saved_schedules(store, deleted=deleted)
     named = [each for each in known if each.id == text or folded(each.name) == folded(text)]
     found = named or [each for each in known if len(text) >= 4 and each.id.startswith(text)]
     if deleted:
-        found = found[:1]  # the one that was deleted last
+        found = found[:1]  # the last deleted
     if len(found) > 1:
         raise ScheduleError(f"{len(found)} saved schedules begin with {text!r}: give more of the id")
     if not found:
@@ -89,12 +90,12 @@ def find(store: Store, text: str, *, deleted: bool = False) -> SavedSchedule:
 
 
 def same_name(saved: SavedSchedule, draft: ScheduleDraft) -> bool:
-    """True where a person takes the two names for one."""
+    """True for equal names, ignoring case."""
     return folded(saved.name) == folded(draft.name)
 
 
 def save(store: Store, draft: ScheduleDraft) -> SavedSchedule:
-    """Keep a schedule under its name.
+    """Save a schedule.
 
     Raises:
         StoreError: the name is taken.
@@ -103,10 +104,10 @@ def save(store: Store, draft: ScheduleDraft) -> SavedSchedule:
 
 
 def edit(store: Store, schedule_id: str, draft: ScheduleDraft) -> SavedSchedule:
-    """Give a saved schedule what the draft says.
+    """Replace name, schedule, note and tags of a saved schedule.
 
     Raises:
-        StoreError: it is unknown, or the new name is taken.
+        StoreError: the id is unknown, or the new name is taken.
     """
     item = _item(draft)
     changes = {"name": item.name, "note": item.note, "tags": item.tags, "content": item.content}
@@ -114,42 +115,45 @@ def edit(store: Store, schedule_id: str, draft: ScheduleDraft) -> SavedSchedule:
 
 
 def duplicate(store: Store, saved: SavedSchedule) -> SavedSchedule:
-    """Save it once more under the next free name, e.g. `half (2)`."""
+    """Save a copy under the next free name, e.g. `half (2)`."""
     return _of(store.saved.add([_item(saved.draft)], number=True)[0])
 
 
 def delete(store: Store, schedule_id: str) -> SavedSchedule:
-    """Take it out of sight; `restore` brings it back for a month.
+    """Delete a schedule; it can be restored for a month.
 
     Raises:
-        StoreError: it is unknown.
+        StoreError: the id is unknown.
     """
     return _of(store.saved.delete(schedule_id))
 
 
 def restore(store: Store, schedule_id: str) -> SavedSchedule:
-    """Undo a deletion.
+    """Restore a deleted schedule.
 
     Raises:
-        StoreError: it is not among the deleted ones.
+        StoreError: no deleted schedule has this id.
     """
     return _of(store.saved.restore(schedule_id))
 
 
 def add_all(store: Store, drafts: Sequence[ScheduleDraft]) -> list[SavedSchedule]:
-    """Save all or none of them, except those that are there already, name, note, tags and counts alike.
+    """Save all drafts in one transaction, except those that are already saved with the same name, note and tags.
 
-    A name that is taken by something else gets a number. Returns what was added.
+    A number is appended to a name that is taken.
+
+    Returns:
+        The added schedules.
     """
     known = {each.draft for each in saved_schedules(store)}
-    fresh = [draft for draft in dict.fromkeys(drafts) if draft not in known]
-    return [_of(item) for item in store.saved.add([_item(draft) for draft in fresh], number=True)]
+    new = [draft for draft in dict.fromkeys(drafts) if draft not in known]
+    return [_of(item) for item in store.saved.add([_item(draft) for draft in new], number=True)]
 
 
 def using(saved: Sequence[SavedSchedule], record: Record) -> list[SavedSchedule]:
-    """Those whose schedule is the one that a run was asked for."""
-    wanted = Schedule.from_json(record.spec["schedule"])
-    return [each for each in saved if each.schedule == wanted]
+    """Saved schedules equal to that of a run."""
+    schedule = Schedule.from_json(record.spec["schedule"])
+    return [each for each in saved if each.schedule == schedule]
 
 
 def _item(draft: ScheduleDraft) -> SavedItem:
@@ -164,9 +168,8 @@ def _of(item: SavedItem) -> SavedSchedule:
     return SavedSchedule(**fields, schedule=Schedule.from_json(item.content["schedule"]))
 
 
-def _unknown(text: str, known: Sequence[SavedSchedule], which: str) -> str:
+def _unknown(text: str, known: Sequence[SavedSchedule], kind: str) -> str:
     shown = ", ".join(repr(each.name) for each in known[:_NAMES_SHOWN])
     more = " and more" if len(known) > _NAMES_SHOWN else ""
-    there = f"there are {shown}{more}" if known else "there is none at all"
-    asked = f"{text[:80]!r}{'...' if len(text) > 80 else ''}"
-    return f"no {which} schedule has the name or id {asked}: {there}"
+    existing = f"choose from {shown}{more}" if known else f"no schedule is {kind}"
+    return f"no {kind} schedule has the name or id {text[:80]!r}{'...' if len(text) > 80 else ''}: {existing}"

@@ -1,7 +1,7 @@
-"""A schedule: how many clusters of filters each of the nine residual blocks keeps.
+"""A schedule: the number of filters kept in each residual block.
 
-A block's input and output widths never change, only the width between its two convolutions does. So a schedule is nine
-integers, each between 1 and the block's own number of filters.
+Pruning changes the width between a block's two convolutions only. A schedule therefore holds one integer per block,
+between 1 and the block's number of filters.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ N_BLOCKS = len(BOUNDS)
 
 @dataclass(frozen=True)
 class Schedule:
-    """Nine cluster counts, first block first.
+    """Filters kept per block, first block first.
 
-    Raises `ScheduleError` when there are not nine, or when one is not an integer within its block's bounds.
+    Raises:
+        ScheduleError: a count is missing, or not an integer within its block's bounds.
     """
 
     clusters: tuple[int, ...]
@@ -40,7 +41,7 @@ class Schedule:
 
     @classmethod
     def parse(cls, text: str) -> Schedule:
-        """Read `8,8,8,16,16,16,32,32,32` or a preset's name."""
+        """Parse counts such as `8,8,8,16,16,16,32,32,32`, or a preset's name."""
         name = text.strip().lower()
         if name in PRESETS:
             return PRESETS[name]
@@ -49,18 +50,18 @@ class Schedule:
 
     @classmethod
     def from_json(cls, value: Any) -> Schedule:
-        """Read a JSON list of nine integers."""
+        """Inverse of `to_json`."""
         if not isinstance(value, list):
             raise ScheduleError(f"a schedule is a list of {N_BLOCKS} integers, got {type(value).__name__}")
         return cls(tuple(value))
 
     def to_json(self) -> list[int]:
-        """The nine counts as a JSON list."""
+        """The counts as a JSON list."""
         return list(self.clusters)
 
     @property
     def name(self) -> str | None:
-        """The preset's name where this is one, else None."""
+        """Name of the equal preset, else None."""
         return next((name for name, preset in PRESETS.items() if preset == self), None)
 
     @property
@@ -69,20 +70,25 @@ class Schedule:
         return self.clusters == BOUNDS
 
     @property
+    def n_pruned(self) -> int:
+        """Number of pruned blocks."""
+        return sum(count < bound for count, bound in zip(self, BOUNDS, strict=True))
+
+    @property
     def label(self) -> str:
         """The preset's name, else the counts joined by commas."""
         return self.name or str(self)
 
     def replace(self, block: int, count: int) -> Schedule:
-        """The same schedule with another count for `block` (1..9)."""
+        """Copy with another count for `block` (1..9)."""
         if not 1 <= block <= N_BLOCKS:
             raise ScheduleError(f"block must be 1..{N_BLOCKS}, got {block}")
         return Schedule((*self.clusters[: block - 1], count, *self.clusters[block:]))
 
     def shared_blocks(self, other: Schedule) -> int:
-        """Number of first blocks in which both keep the same counts."""
+        """Number of leading blocks with equal counts."""
         pairs = zip(self, other, strict=True)
-        return next((depth for depth, (mine, its) in enumerate(pairs) if mine != its), N_BLOCKS)
+        return next((depth for depth, (a, b) in enumerate(pairs) if a != b), N_BLOCKS)
 
     def __str__(self) -> str:
         return ",".join(str(count) for count in self.clusters)
@@ -92,7 +98,7 @@ class Schedule:
 
 
 def by_stage(counts: Iterable[int]) -> Schedule:
-    """The schedule that gives all blocks of a stage the same count, e.g. `by_stage((8, 16, 32))`."""
+    """Schedule with one count per stage, e.g. `by_stage((8, 16, 32))`."""
     return Schedule(tuple(count for count in counts for _ in range(BLOCKS_PER_STAGE)))
 
 
@@ -122,5 +128,5 @@ def _wrong_length(count: int) -> str:
         f"blocks {first + 1}-{first + BLOCKS_PER_STAGE}: 1..{BOUNDS[first]}"
         for first in range(0, N_BLOCKS, BLOCKS_PER_STAGE)
     )
-    where = f"block {count + 1} has none" if count < N_BLOCKS else f"there is no block {N_BLOCKS + 1}"
+    where = f"block {count + 1} has none" if count < N_BLOCKS else f"block {N_BLOCKS + 1} does not exist"
     return f"a schedule must have {N_BLOCKS} cluster counts ({stages}), got {count}: {where}"

@@ -1,9 +1,9 @@
-"""The file that saved schedules travel in: JSON with a format, a version and one entry a schedule.
+"""JSON file of saved schedules, with one entry per schedule.
 
     {"format": "roboreg-schedules", "version": 1,
      "schedules": [{"name": "half", "note": "", "tags": ["meeting"], "schedule": [8, 8, 8, 16, 16, 16, 32, 32, 32]}]}
 
-A file is read whole or not at all: one bad entry, and nothing is taken from it.
+One invalid entry makes the whole file invalid.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from roboreg_core.schedules.saved_schedules import ScheduleDraft
 from roboreg_core.schedules.schedule import Schedule
 
 FORMAT, VERSION = "roboreg-schedules", 1
-# Far more than a person makes; a larger file is something else.
 LARGEST_FILE, MOST_ENTRIES = 4_000_000, 1_000
 _FIELDS = ("name", "note", "tags", "schedule")
 
 
 def write(drafts: Sequence[ScheduleDraft]) -> str:
-    """The file's text."""
+    """Serialise schedules as the text of a file."""
     entries = [
         {"name": each.name, "note": each.note, "tags": list(each.tags), "schedule": each.schedule.to_json()}
         for each in drafts
@@ -34,10 +33,10 @@ def write(drafts: Sequence[ScheduleDraft]) -> str:
 
 
 def read(content: bytes) -> list[ScheduleDraft]:
-    """The schedules in a file.
+    """Parse the schedules in a file.
 
     Raises:
-        ScheduleError: it is no such file, or an entry breaks a rule; says which entry and which rule.
+        ScheduleError: the file or an entry is invalid.
     """
     value = read_json(content)
     if not is_ours(value):
@@ -57,10 +56,10 @@ def read(content: bytes) -> list[ScheduleDraft]:
 
 
 def read_json(content: bytes) -> Any:
-    """What a JSON file holds.
+    """Parse a JSON file.
 
     Raises:
-        ScheduleError: it is no JSON, or too large.
+        ScheduleError: the content is not JSON, or too large.
     """
     if len(content) > LARGEST_FILE:
         raise ScheduleError(f"a schedule file must be at most {LARGEST_FILE:,} bytes, got {len(content):,}")
@@ -71,12 +70,12 @@ def read_json(content: bytes) -> Any:
 
 
 def is_ours(value: Any) -> bool:
-    """True for what `write` made, good or bad."""
+    """True for the format of `write`, valid or not."""
     return isinstance(value, dict) and value.get("format") == FORMAT
 
 
 def file_name(drafts: Sequence[ScheduleDraft]) -> str:
-    """A name for the file that any system takes."""
+    """Portable file name for schedules."""
     if len(drafts) != 1:
         return "roboreg-schedules.json"
     plain = re.sub(r"[^a-z0-9]+", "-", drafts[0].name.lower()).strip("-")[:40].strip("-")
@@ -111,6 +110,6 @@ def _draft(entry: Any) -> ScheduleDraft:
 
 
 def _short(value: Any) -> str:
-    """A value as an error message quotes it."""
+    """Abbreviate a value for an error message."""
     text = ascii(value) if isinstance(value, (dict, list)) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

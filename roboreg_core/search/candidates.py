@@ -1,4 +1,4 @@
-"""Schedules that a search looks at, with what is predicted, measured and believed of each."""
+"""Candidates of a search: schedules with their predicted, measured and posterior accuracy."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from roboreg_core.sweeps.points import ClassCounts
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A schedule with what is known of it; right after pruning, on validation images.
+    """A schedule with its accuracy on validation images after pruning, before fine-tuning.
 
     Attributes:
-        predicted: accuracy, 0..1; None where nothing predicts.
-        predicted_recalls: of each class, 0..1.
-        measured: what was seen; None where it was not measured.
-        believed: accuracy by all that was measured in a search, see `mend.believed`; None where it was not measured.
-        dense: what the dense network saw.
-        latency: seconds for a batch of 256 images, estimated; None where nothing was timed.
-        timed: the same as measured; None where it was not.
-        front: whether no other candidate is as accurate for as few MACs.
+        schedule: filters kept per block.
+        dense: correct images of the dense network.
+        predicted: predicted accuracy, 0..1.
+        predicted_recalls: predicted recall per class, 0..1.
+        measured: correct images; None without a measurement.
+        posterior_accuracy: see `surrogate_update.posterior_accuracy`; None without a measurement.
+        latency: estimated seconds per batch of 256 images; None without timed networks.
+        timed: measured seconds per batch of 256 images; None without a measurement.
+        front: True for a Pareto-optimal candidate (accuracy against MACs).
     """
 
     schedule: Schedule
@@ -38,67 +39,67 @@ class Candidate:
     predicted: float | None = None
     predicted_recalls: tuple[float, ...] = ()
     measured: ClassCounts | None = None
-    believed: float | None = None
+    posterior_accuracy: float | None = None
     latency: float | None = None
     timed: float | None = None
     front: bool = False
 
     @property
     def accuracy(self) -> float:
-        """As measured, else as predicted."""
+        """Measured accuracy, else predicted."""
         if self.measured is not None:
             return self.measured.accuracy
         return self.predicted if self.predicted is not None else 0.0
 
     @property
     def standing(self) -> float:
-        """The accuracy that it is ranked by: as believed, else as measured, else as predicted."""
-        return self.believed if self.believed is not None else self.accuracy
+        """Accuracy for ranking: posterior, else measured, else predicted."""
+        return self.posterior_accuracy if self.posterior_accuracy is not None else self.accuracy
 
     @property
     def recalls(self) -> tuple[float, ...]:
-        """As measured, else as predicted."""
+        """Measured recall per class, else predicted."""
         return self.measured.recalls if self.measured is not None else self.predicted_recalls
 
     @property
     def drop(self) -> float:
-        """Accuracy lost against the dense network."""
+        """Loss of accuracy against the dense network."""
         return self.dense.accuracy - self.accuracy
 
     @property
     def class_drops(self) -> tuple[float, ...]:
-        """Recall lost in each class; empty where recalls are not known."""
+        """Loss of recall per class; empty without recalls."""
         return tuple(before - after for before, after in zip(self.dense.recalls, self.recalls, strict=False))
 
     @property
     def worst_class(self) -> int:
-        """The class that loses most, its place in `data.images.CLASSES`."""
+        """Index in `datasets.images.CLASSES` of the class that loses most."""
         return int(np.argmax(self.class_drops))
 
     @property
     def class_margin(self) -> float:
-        """Half the 95 % interval of the worst class's loss, as of two independent samples: on the careful side."""
+        """Half-width of the 95 % interval of the worst class's loss, for independent samples (conservative)."""
         return _margin(self.dense.recalls[self.worst_class], self.recalls[self.worst_class], min(self.dense.images))
 
     @property
     def margin(self) -> float:
-        """Half the 95 % interval of `drop`, as of two independent samples: on the careful side."""
+        """Half-width of the 95 % interval of `drop`, for independent samples (conservative)."""
         return _margin(self.dense.accuracy, self.accuracy, self.dense.total)
 
     def excess(self, limits: Limits) -> float:
-        """By how much it breaks the limits on losses, added up; 0 where it keeps them."""
+        """Total amount by which losses exceed their limits; 0 where all are met."""
         over = 0.0
         if limits.drop is not None:
-            # Neither by luck on these images nor by what the others let believe.
+            # Both the measured and the posterior accuracy must meet the limit.
             lost = max(self.drop, self.dense.accuracy - self.standing)
             over += max(0.0, lost - limits.drop)
         if limits.class_drop is not None:
             over += max(0.0, max(self.class_drops, default=1.0) - limits.class_drop)
-        # A whole image fewer is no less than a ten-thousandth: rounding breaks no limit.
+        # Smaller than one image: rounding only.
         return over if over > 1e-9 else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, with costs, as a JSON object; `from_json` reads it."""
+        """All fields and the costs as JSON."""
         counted = cost(self.schedule)
         return {
             "schedule": self.schedule.to_json(),
@@ -107,7 +108,7 @@ class Candidate:
             "predicted": self.predicted,
             "predicted_recalls": list(self.predicted_recalls),
             "measured": self.measured.to_json() if self.measured is not None else None,
-            "believed": self.believed,
+            "believed": self.posterior_accuracy,
             "accuracy": self.accuracy,
             "drop": self.drop,
             "margin": self.margin,
@@ -121,7 +122,7 @@ class Candidate:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Candidate:
-        """Read what `to_json` wrote."""
+        """Inverse of `to_json`."""
         measured = value["measured"]
         return cls(
             schedule=Schedule.from_json(value["schedule"]),
@@ -129,20 +130,20 @@ class Candidate:
             predicted=value["predicted"],
             predicted_recalls=tuple(value["predicted_recalls"]),
             measured=ClassCounts.from_json(measured) if measured is not None else None,
-            believed=value["believed"],
+            posterior_accuracy=value["believed"],
             latency=value["latency"],
             timed=value["timed"],
             front=value["front"],
         )
 
 
-def candidates(counts: np.ndarray, outlook: Surrogate, latency: LinearCost | None = None) -> tuple[Candidate, ...]:
-    """Candidates of schedules, rows of counts (n, 9), in their order, as predicted."""
-    accuracy, recalls = outlook.accuracy(counts), outlook.recalls(counts)
+def candidates(counts: np.ndarray, surrogate: Surrogate, latency: LinearCost | None = None) -> tuple[Candidate, ...]:
+    """Predicted candidates for schedules given as counts (n, 9), in the same order."""
+    accuracy, recalls = surrogate.accuracy(counts), surrogate.recalls(counts)
     return tuple(
         Candidate(
             schedule=Schedule(tuple(int(count) for count in row)),
-            dense=outlook.dense,
+            dense=surrogate.dense,
             predicted=float(accuracy[i]),
             predicted_recalls=tuple(float(each) for each in recalls[i]),
             latency=float(latency(row[None])[0]) if latency is not None else None,
@@ -152,7 +153,7 @@ def candidates(counts: np.ndarray, outlook: Surrogate, latency: LinearCost | Non
 
 
 def front(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """The same candidates, those marked that no other beats in accuracy and MACs."""
+    """The candidates with the Pareto-optimal ones (accuracy against MACs) marked."""
     macs = [cost(each.schedule).macs for each in found]
     marks = pareto_front(macs, [each.standing for each in found]) if found else np.empty(0, dtype=bool)
     return tuple(replace(each, front=bool(mark)) for each, mark in zip(found, marks, strict=True))

@@ -1,7 +1,7 @@
-"""Does a search that measures: in a worker as a job, or in the caller's own process.
+"""Execution of a search by measurement: as a job in a worker, or in the calling process.
 
-Every schedule that is measured is handed over as a point, so that it serves sweeps and predictions too, and none is
-measured twice. What was measured is the job's state: an interrupted search goes on where it was.
+Every measured schedule is stored as a point, which sweeps and predictions use too, and none is measured twice. The
+trials are the job's state, from which an interrupted search continues.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from roboreg_core.device import choose_device, environment
 from roboreg_core.jobs.task import Context, Output, Task
 from roboreg_core.runs.local import make_here
 from roboreg_core.schedules.schedule import Schedule
-from roboreg_core.search.spec import SEARCH, SearchSpec, estimate_seconds, known_points, outlook_of
+from roboreg_core.search.spec import SEARCH, SearchSpec, estimate_seconds, known_points, surrogate_from_points
 from roboreg_core.sweeps import points as points_json
 from roboreg_core.sweeps.execute import PartSpec, ScheduleProgress, lent_pruner
 from roboreg_core.sweeps.points import ClassCounts, Point
@@ -37,7 +37,7 @@ TIMED_REPEATS = 7
 
 
 def task_for(spec: SearchSpec, checkpoint: Checkpoint, store: Store) -> Task:
-    """What to hand to the job engine: the dense network and the known points go along."""
+    """The job's task, with the dense network and the known points as inputs."""
     inputs = {name: store.artifacts.put(content) for name, content in _inputs(spec, checkpoint, store).items()}
     return Task(kind=SEARCH, key=spec.id, function=FUNCTION, spec=spec.to_json(), inputs=inputs)
 
@@ -49,32 +49,35 @@ def search_here(
     *,
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
 ) -> Record:
-    """Search in this process and keep the record.
-
-    Points and the state of the search are kept as they come: an interrupted search, called again, goes on.
-    """
+    """Search in this process and store the record; an interrupted search continues when called again."""
     found = store.get_record(spec.id)
     if found is not None:
         return found
-
     inputs = _inputs(spec, checkpoint, store)
     return make_here(search, SEARCH, spec.id, spec.to_json(), inputs, store, on_report=on_report)
 
 
 def search(spec_json: dict[str, Any], context: Context) -> Output:
-    """Search. `context.inputs` holds `dense` (safetensors) and `points` (JSON lines of what is known).
+    """Run a search.
 
-    The result holds `answers` (`closest` where none keeps the limits) and all `candidates` (see
-    `analysis.candidates.Candidate.to_json`), `trials` with who proposed them, how many were `measured` now, and where.
+    Args:
+        spec_json: a `SearchSpec` as JSON.
+        context: its inputs are `dense` (safetensors) and `points` (known points as JSON lines).
 
-    Raises `Stopped` where the context says so, `RoboRegError` on bad input.
+    Returns:
+        A result with `answers` (`closest` if no candidate meets the limits), all `candidates` (see
+        `Candidate.to_json`), `trials`, the number `measured` now, `seconds` and `environment`.
+
+    Raises:
+        Stopped: the job was cancelled.
+        RoboRegError: an input is invalid.
     """
-    from roboreg_core.search.best_schedules import closest
+    from roboreg_core.search.best_schedules import closest_candidates
     from roboreg_core.search.refinement import SearchBudget, Trial, measured_candidates, refine
 
     spec = SearchSpec.from_json(spec_json)
     points = [points_json.from_json(json.loads(line)) for line in context.inputs["points"].decode().splitlines()]
-    outlook = outlook_of(points)
+    surrogate = surrogate_from_points(points)
     started, device = time.perf_counter(), choose_device(spec.device)
     state = json.loads(context.state or b"{}")
     earlier = [Trial.from_json(each) for each in state.get("trials", [])]
@@ -82,13 +85,13 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
     progress.begin("load")
     part = PartSpec(sweep=spec.id, setting=spec.setting, schedules=(), test=False, device=spec.device)
     with lent_pruner(part, context.inputs["dense"], device) as pruner:
-        measurer = _Measurer(spec, pruner, context, progress, _seen_before(spec, points, state))
+        measurer = _Measurer(spec, pruner, context, progress, _measured_before(spec, points, state))
         measurer.trials = list(earlier)
         progress.begin("search")
         trials = refine(
             spec.limits,
             measurer,
-            outlook,
+            surrogate,
             SearchBudget(trials=spec.trials, seed=spec.setting.seed),
             latency=spec.line,
             known=earlier,
@@ -96,12 +99,12 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
         )
     progress.done = spec.trials
     progress.begin("time")
-    candidates = measured_candidates(trials, outlook, spec.line)
-    best = _timed_answers(spec, candidates, progress, device)
+    candidates = measured_candidates(trials, surrogate, spec.line)
+    best = _timed(spec, candidates, progress, device)
     return Output(
         result={
             "answers": [each.to_json() for each in best],
-            "closest": [each.to_json() for each in closest(spec.limits, candidates)] if not best else [],
+            "closest": [each.to_json() for each in closest_candidates(spec.limits, candidates)] if not best else [],
             "candidates": [each.to_json() for each in candidates],
             "trials": [trial.to_json() for trial in trials],
             "measured": measurer.measured,
@@ -116,17 +119,19 @@ def _inputs(spec: SearchSpec, checkpoint: Checkpoint, store: Store) -> dict[str,
     return {"dense": checkpoint.content, "points": "\n".join(lines).encode()}
 
 
-def _seen_before(spec: SearchSpec, points: Sequence[Point], state: dict[str, Any]) -> dict[Schedule, ClassCounts]:
-    """What need not be measured: the seed's own points, and what an earlier attempt measured of its last batch."""
+def _measured_before(spec: SearchSpec, points: Sequence[Point], state: dict[str, Any]) -> dict[Schedule, ClassCounts]:
+    """Known points of the same seed, and those of an interrupted batch."""
     seed = spec.setting.seed
-    seen = {point.schedule: point.validation for point in points if point.seed == seed and point.validation is not None}
+    known = {
+        point.schedule: point.validation for point in points if point.seed == seed and point.validation is not None
+    }
     for counts, right in state.get("seen", []):
-        seen[Schedule.from_json(counts)] = ClassCounts.from_json(right)
-    return seen
+        known[Schedule.from_json(counts)] = ClassCounts.from_json(right)
+    return known
 
 
 class _Measurer:
-    """Measures batches of schedules, hands each over as a point, and saves what there is."""
+    """Measures batches of schedules, stores each as a point, and saves the job's state."""
 
     def __init__(
         self,
@@ -134,67 +139,67 @@ class _Measurer:
         pruner: Pruner,
         context: Context,
         progress: ScheduleProgress,
-        seen: dict[Schedule, ClassCounts],
+        known: dict[Schedule, ClassCounts],
     ) -> None:
-        self._spec, self._pruner, self._context, self._progress, self._seen = spec, pruner, context, progress, seen
-        self._fresh: dict[Schedule, ClassCounts] = {}
+        self._spec, self._pruner, self._context, self._progress, self._known = spec, pruner, context, progress, known
+        self._batch: dict[Schedule, ClassCounts] = {}
         self.trials: list[Trial] = []
         self.measured = 0
         self._best = 0.0
 
     def __call__(self, schedules: Sequence[Schedule]) -> list[ClassCounts]:
-        """What these see of the validation images."""
+        """Correct validation images of each schedule."""
         from roboreg_core.datasets import sources
         from roboreg_core.sweeps.shared_prefix import VALIDATION, walk
 
-        missing = [schedule for schedule in schedules if schedule not in self._seen]
+        missing = [schedule for schedule in schedules if schedule not in self._known]
         self._progress.done = len(self.trials) + len(schedules) - len(missing)
         images = {VALIDATION: sources.validation_images()}
         for point in walk(self._pruner, missing, images, on_block=self._progress.block) if missing else ():
             assert point.validation is not None
             self._context.put(*point_record(replace(point, **self._spec.setting.to_json())))
-            self._seen[point.schedule] = self._fresh[point.schedule] = point.validation
+            self._known[point.schedule] = self._batch[point.schedule] = point.validation
             self.measured += 1
             self._save()
             self._best = max(self._best, point.validation.accuracy)
             self._progress.measured(point, best=self._best)
-        return [self._seen[schedule] for schedule in schedules]
+        return [self._known[schedule] for schedule in schedules]
 
     def keep(self, trials: Sequence[Trial]) -> None:
-        """A batch is whole."""
-        self.trials, self._fresh = list(trials), {}
+        """Save the trials after a complete batch."""
+        self.trials, self._batch = list(trials), {}
         self._save()
         self._progress.done = len(trials)
 
     def _save(self) -> None:
         state = {
             "trials": [trial.to_json() for trial in self.trials],
-            "seen": [[schedule.to_json(), seen.to_json()] for schedule, seen in self._fresh.items()],
+            "seen": [[schedule.to_json(), counts.to_json()] for schedule, counts in self._batch.items()],
         }
         self._context.save(json.dumps(state).encode())
 
 
-def _timed_answers(
+def _timed(
     spec: SearchSpec, candidates: Sequence[Candidate], progress: ScheduleProgress, device: torch.device
 ) -> tuple[Candidate, ...]:
-    """The answers with their latency measured; where latency is limited, those that keep the limit in truth.
+    """The best candidates with measured latency; a limit on latency applies to the measured value.
 
-    Latency depends on a network's widths and not on its weights, so that none is pruned again for it.
+    Latency depends on a network's widths and not on its weights: randomly initialised networks are timed.
     """
     from roboreg_core.evaluation.latency import BATCH, time_network
     from roboreg_core.models.resnet import ResNet20
-    from roboreg_core.search.best_schedules import ANSWERS, answers
+    from roboreg_core.search.best_schedules import N_BEST, best_measured
 
     timed = []
-    for each in answers(spec.limits, candidates, 2 * ANSWERS if spec.limits.latency is not None else ANSWERS):
+    for each in best_measured(spec.limits, candidates, 2 * N_BEST if spec.limits.latency is not None else N_BEST):
         progress.block(0)
-        taken = time_network(ResNet20(each.schedule), BATCH, device=device, repeats=TIMED_REPEATS).median
-        timed.append(replace(each, timed=taken))
-    return answers(spec.limits, timed, ANSWERS)
+        seconds = time_network(ResNet20(each.schedule), BATCH, device=device, repeats=TIMED_REPEATS).median
+        timed.append(replace(each, timed=seconds))
+    return best_measured(spec.limits, timed)
 
 
 def _pace(spec: SearchSpec, before: int) -> Callable[[int], float]:
-    """Estimates the seconds left when so many schedules are measured, `before` of them by earlier attempts."""
+    """Remaining seconds as a function of finished trials, of which `before` were measured by earlier attempts."""
     started, expected = time.perf_counter(), estimate_seconds(spec) / spec.trials
 
     def remaining(done: int) -> float:

@@ -1,7 +1,4 @@
-"""What a schedule that is searched for must keep to: what it may cost, and what it may lose.
-
-Every cost is a straight line in each of the nine counts, so that the cost of many schedules is one product of matrices.
-"""
+"""Limits of a search: on costs and on the loss of accuracy."""
 
 from __future__ import annotations
 
@@ -31,16 +28,17 @@ _NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What an answer may cost and lose; None leaves a limit out.
-
-    Raises `SpecError` where no limit is given, where one is no share and no count, where the smallest network already
-    exceeds one, and where the dense network meets them all, so that there is nothing to search.
+    """Limits on costs and losses; None for no limit.
 
     Attributes:
-        parameters, macs, size_bytes: at most so many; up to 1 it is a share of the dense network's.
-        latency: seconds for a batch of 256 images.
-        drop: the largest loss of validation accuracy against the dense network, 0..1.
-        class_drop: the largest loss of recall in any class, 0..1.
+        parameters, macs, size_bytes: maximum; values up to 1 are a share of the dense network's.
+        latency: maximum seconds per batch of 256 images.
+        drop: maximum loss of validation accuracy against the dense network, 0..1.
+        class_drop: maximum loss of recall in any class, 0..1.
+
+    Raises:
+        SpecError: no limit is given, a value is out of range, the smallest network exceeds a limit, or the dense
+            network meets all of them.
     """
 
     parameters: float | None = None
@@ -64,31 +62,31 @@ class Limits:
             elif kind in COUNTED:
                 _check_counted(kind, value)
             elif value <= 0:
-                raise SpecError(f"limit {kind} must be more than 0 seconds for a batch of 256 images, got {value:g}")
+                raise SpecError(f"limit {kind} must be more than 0 seconds per batch of 256 images, got {value:g}")
         self._check_binds()
 
     @property
     def given(self) -> dict[str, float]:
-        """The limits that are set, as they were given."""
+        """The limits that are set."""
         return {kind: value for kind, value in asdict(self).items() if value is not None}
 
     @property
     def caps(self) -> dict[str, float]:
-        """The limits on costs as amounts: shares are turned into whole counts, rounded down."""
+        """The limits on costs as absolute amounts: shares become whole counts, rounded down."""
         return {kind: _amount(kind, value) for kind, value in self.given.items() if kind in COSTS}
 
     @property
     def has_drops(self) -> bool:
-        """Whether a loss is limited."""
+        """True where a loss is limited."""
         return self.drop is not None or self.class_drop is not None
 
     def to_json(self) -> dict[str, float]:
-        """A JSON object from which `from_json` makes equal limits."""
+        """The limits that are set, as JSON."""
         return self.given
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Limits:
-        """Read what `to_json` wrote. Raises `SpecError` on an unknown limit."""
+        """Inverse of `to_json`. Raises `SpecError` on an unknown limit."""
         unknown = set(value) - {*COSTS, *DROPS}
         if unknown:
             raise SpecError(f"a limit must be one of {', '.join((*COSTS, *DROPS))}, got {sorted(unknown)[0]!r}")
@@ -96,7 +94,7 @@ class Limits:
 
     @property
     def words(self) -> str:
-        """`at most 20,275,520 MACs, no class loses over 3 points`."""
+        """As text: `at most 20,275,520 MACs, no class loses over 3 points`."""
         parts = [f"at most {_cost_words(kind, cap)}" for kind, cap in self.caps.items()]
         if self.drop is not None:
             parts.append(f"at most {_points(self.drop)} lost")
@@ -116,13 +114,13 @@ class Limits:
 
 
 def tightened(limits: Limits, share: float) -> Limits:
-    """The same limits, those on losses at this share of themselves."""
+    """Limits with those on losses multiplied by `share`."""
     drops = {kind: value * share for kind, value in limits.given.items() if kind in DROPS}
     return replace(limits, **drops)
 
 
 def within(counts: np.ndarray, caps: Mapping[str, float], lines: Mapping[str, LinearCost]) -> np.ndarray:
-    """Bool (n,): which schedules, rows of counts (n, 9), cost no more than the caps."""
+    """Mask (n,) of the schedules, given as counts (n, 9), that meet the limits on costs."""
     fits = np.ones(len(counts), dtype=bool)
     for kind, cap in caps.items():
         fits &= lines[kind](counts) <= cap
@@ -130,7 +128,7 @@ def within(counts: np.ndarray, caps: Mapping[str, float], lines: Mapping[str, Li
 
 
 def uniform_counts() -> np.ndarray:
-    """Counts (n, 9) of every schedule that keeps the same share of each block, at least one; smallest first."""
+    """Counts (n, 9) of all schedules that keep the same share of every block, at least one filter; smallest first."""
     shares = np.arange(1, max(BOUNDS) + 1)[:, None] / max(BOUNDS)
     return np.maximum(1, np.floor(shares * np.array(BOUNDS) + 1e-9)).astype(np.int64)
 
@@ -154,16 +152,15 @@ def _check_counted(kind: str, value: float) -> None:
     if value <= 0 or (value > 1 and value != int(value)):
         raise SpecError(f"limit {kind} must be {how}, got {value:g}")
     if _amount(kind, value) < least:
-        # Rounded up, so that the share that is named is enough.
+        # Rounded up, so that the reported share is accepted.
         share = math.ceil(1e4 * least / dense) / 1e4
         raise SpecError(
-            f"limit {kind} must be at least {least:,} ({share:g} of the dense network's, {100 * share:g} %), what is "
-            f"left with one cluster a block, got {_said(value)}; raise it"
+            f"limit {kind} must be at least {least:,} ({share:g} of the dense network's, {100 * share:g} %), the "
+            f"cost of one filter per block, got {_with_percent(value)}; raise it"
         )
 
 
-def _said(value: float) -> str:
-    """A limit on a count as it was given: a share also in percent, as pages have it typed."""
+def _with_percent(value: float) -> str:
     return f"{value:g} ({100 * value:g} %)" if value <= 1 else f"{value:g}"
 
 

@@ -1,8 +1,7 @@
-"""A search that measures: what the outlook proposes is measured, and what was measured mends the outlook.
+"""Search by measurement: propose schedules with the surrogate, measure them, update the surrogate.
 
-Each block's losses count more or less than its curve says; by how much is learnt from what was measured (`mend`).
-Within a limit on a cost, exchanges of the schedule that is believed best come next; for limits on losses, the smallest
-schedules by factors drawn from what is believed.
+With a limit on a cost, the next proposals are exchanges of the schedule with the best posterior accuracy; with limits
+on losses alone, the smallest schedules according to surrogates drawn from the posterior.
 """
 
 from __future__ import annotations
@@ -16,61 +15,63 @@ import numpy as np
 from roboreg_core.errors import SpecError
 from roboreg_core.models.linear_costs import LinearCost
 from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS, Schedule
-from roboreg_core.search.best_schedules import broken, ranking, reachable
-from roboreg_core.search.candidate_pool import exchanges, gather
+from roboreg_core.search.best_schedules import checked_linear_costs, limit_violation, ranking_key
+from roboreg_core.search.candidate_pool import build_pool, exchanges
 from roboreg_core.search.candidates import Candidate, candidates, front
 from roboreg_core.search.limits import Limits, tightened, uniform_counts, within
 from roboreg_core.search.predictor_surrogate import PredictorSurrogate
 from roboreg_core.search.surrogate import AdditiveSurrogate
-from roboreg_core.search.surrogate_update import believed, mended
+from roboreg_core.search.surrogate_update import posterior_accuracy, updated_surrogates
 from roboreg_core.seeding import numpy_generator
 from roboreg_core.sweeps.points import ClassCounts
 
 MAX_TRIALS = 1_000
-# Measured together, so that they share their first blocks, and few, so that the outlook is mended often.
+# Schedules measured between two updates of the surrogate; together they share their first blocks.
 BATCH = 6
-# A proposal differs from all that was measured by so much, added up over blocks as shares of their filters.
-FRESH = 0.15
-# What is predicted to keep a limit on losses just so breaks it half of the time: within a batch, limits are tightened
-# down to this share of themselves.
+# Minimum distance of a proposal from all measured schedules: the sum over blocks of differences as shares of filters.
+MIN_DISTANCE = 0.15
+# A schedule predicted to meet a limit on losses exactly misses it half of the time: within a batch, these limits are
+# scaled down to this share.
 TIGHTEST = 0.5
-# So many of the best are looked through for one that is not close to a measured one.
+# Best-ranked schedules considered for a proposal.
 CONSIDERED = 4_000
-GREEDY, UNIFORM, EXCHANGE, MENDED = "greedy", "uniform", "exchange", "mended"
-_BOUNDS = np.array(BOUNDS)
+GREEDY, UNIFORM, EXCHANGE, UPDATED = "greedy", "uniform", "exchange", "mended"
 
 Measure = Callable[[Sequence[Schedule]], Sequence[ClassCounts]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A schedule that was measured in a search.
+    """A measured schedule of a search.
 
-    `source` is what proposed it, see `refine`; in searches of earlier versions also `sampler`.
+    Attributes:
+        schedule: filters kept per block.
+        class_counts: correct validation images.
+        source: `greedy`, `uniform`, `exchange` or `mended`; also `sampler` in records of earlier versions.
     """
 
     schedule: Schedule
-    seen: ClassCounts
+    class_counts: ClassCounts
     source: str
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` makes an equal trial."""
-        return {"schedule": self.schedule.to_json(), "seen": self.seen.to_json(), "source": self.source}
+        """All fields as JSON."""
+        return {"schedule": self.schedule.to_json(), "seen": self.class_counts.to_json(), "source": self.source}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Trial:
-        """Read what `to_json` wrote."""
-        seen = ClassCounts.from_json(value["seen"])
-        return cls(schedule=Schedule.from_json(value["schedule"]), seen=seen, source=value["source"])
+        """Inverse of `to_json`."""
+        class_counts = ClassCounts.from_json(value["seen"])
+        return cls(schedule=Schedule.from_json(value["schedule"]), class_counts=class_counts, source=value["source"])
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchBudget:
-    """How much is measured.
+    """Size of a search.
 
     Attributes:
-        trials: schedules in all, those of an earlier attempt included.
-        seed: of the factors that are drawn.
+        trials: number of measured schedules, including those of an interrupted attempt.
+        seed: of the surrogates drawn from the posterior.
     """
 
     trials: int
@@ -84,156 +85,164 @@ class SearchBudget:
 def refine(
     limits: Limits,
     measure: Measure,
-    outlook: AdditiveSurrogate | PredictorSurrogate,
-    effort: SearchBudget,
+    surrogate: AdditiveSurrogate | PredictorSurrogate,
+    budget: SearchBudget,
     *,
     latency: LinearCost | None = None,
     known: Sequence[Trial] = (),
     on_trials: Callable[[Sequence[Trial]], None] = lambda trials: None,
 ) -> list[Trial]:
-    """Measure schedules that promise most within the limits; all that were measured, in order.
+    """Measure the most promising schedules within the limits.
 
-    The first batch are the greedy search's and the largest uniform schedule; then `exchange` and `mended`.
-
-    An interrupted search that is handed what it had measured goes on as if it had not been.
+    The first batch holds the greedy search's schedules and the largest uniform one, later batches hold exchanges or
+    schedules from updated surrogates. A search continued from `known` gives the same trials as an uninterrupted one.
 
     Args:
-        limits: every schedule that is measured keeps those on costs; those on losses are constraints.
-        measure: what a few schedules see of the validation images.
-        outlook: what is believed before.
-        effort: how much.
-        latency: estimated seconds for a batch of 256 images, needed where they are limited.
-        known: what an earlier attempt measured.
-        on_trials: told all trials so far after each batch.
+        limits: all measured schedules meet those on costs; those on losses are constraints.
+        measure: counts correct validation images for a batch of schedules.
+        surrogate: predictions before the first measurement.
+        budget: number of trials, and the seed.
+        latency: estimated seconds per batch of 256 images, required with a limit on latency.
+        known: trials of an interrupted attempt.
+        on_trials: called with all trials so far after each batch.
 
-    Raises `SpecError` where no schedule can keep the limits on costs.
+    Returns:
+        All trials, in order of measurement.
+
+    Raises:
+        SpecError: no schedule can meet the limits on costs.
     """
-    proposer = _Proposer(limits, outlook, effort, latency)
+    proposer = _Proposer(limits, surrogate, budget, latency)
     trials = list(known)
-    while len(trials) < effort.trials:
-        batch = list(proposer.batch(trials))[: effort.trials - len(trials)]
+    while len(trials) < budget.trials:
+        batch = list(proposer.batch(trials))[: budget.trials - len(trials)]
         if not batch:
             break
-        # In the order of their counts, in which they share most.
+        # Sorted schedules share the most blocks.
         batch.sort(key=lambda each: each[0].clusters)
         found = measure([schedule for schedule, _ in batch])
         trials += [
-            Trial(schedule=schedule, seen=seen, source=source)
-            for (schedule, source), seen in zip(batch, found, strict=True)
+            Trial(schedule=schedule, class_counts=class_counts, source=source)
+            for (schedule, source), class_counts in zip(batch, found, strict=True)
         ]
         on_trials(trials)
     return trials
 
 
 def measured_candidates(
-    trials: Sequence[Trial], outlook: AdditiveSurrogate | PredictorSurrogate, latency: LinearCost | None = None
+    trials: Sequence[Trial], surrogate: AdditiveSurrogate | PredictorSurrogate, latency: LinearCost | None = None
 ) -> tuple[Candidate, ...]:
-    """The trials as candidates with what was predicted, seen and is believed; the front of them is marked."""
+    """The trials as candidates with predicted, measured and posterior accuracy; Pareto-optimal ones are marked."""
     if not trials:
         return ()
-    bare = candidates(np.array([trial.schedule.clusters for trial in trials]), outlook, latency)
-    believes = believed(outlook, [(trial.schedule, trial.seen) for trial in trials])
+    predicted = candidates(np.array([trial.schedule.clusters for trial in trials]), surrogate, latency)
+    posterior = posterior_accuracy(surrogate, _measurements(trials))
     return front(
         [
-            replace(each, measured=trial.seen, believed=float(share))
-            for each, trial, share in zip(bare, trials, believes, strict=True)
+            replace(each, measured=trial.class_counts, posterior_accuracy=float(accuracy))
+            for each, trial, accuracy in zip(predicted, trials, posterior, strict=True)
         ]
     )
 
 
 class _Proposer:
-    """Says what to measure next; all it knows of the past are the trials that it is handed."""
+    """Proposes the schedules to measure next, from the trials alone."""
 
     def __init__(
         self,
         limits: Limits,
-        outlook: AdditiveSurrogate | PredictorSurrogate,
-        effort: SearchBudget,
+        surrogate: AdditiveSurrogate | PredictorSurrogate,
+        budget: SearchBudget,
         latency: LinearCost | None,
     ) -> None:
-        self._limits, self._outlook, self._effort, self._latency = limits, outlook, effort, latency
-        self._lines = reachable(limits, latency)
-        self._priced = [self._lines[kind] for kind in limits.caps] or [self._lines["macs"]]
+        self._limits, self._surrogate, self._seed, self._latency = limits, surrogate, budget.seed, latency
+        self._costs = checked_linear_costs(limits, latency)
+        self._limited = [self._costs[kind] for kind in limits.caps] or [self._costs["macs"]]
 
     def batch(self, trials: Sequence[Trial]) -> Iterator[tuple[Schedule, str]]:
-        """Up to `BATCH` schedules that were not measured, each once, with who proposes it."""
-        there = {trial.schedule for trial in trials}
-        for schedule, source in self._proposed(trials):
-            if schedule not in there:
-                there.add(schedule)
+        """Up to `BATCH` distinct unmeasured schedules, each with its source."""
+        excluded = {trial.schedule for trial in trials}
+        for schedule, source in self._proposals(trials):
+            if schedule not in excluded:
+                excluded.add(schedule)
                 yield schedule, source
 
-    def _proposed(self, trials: Sequence[Trial]) -> Iterator[tuple[Schedule, str]]:
-        turn = len(trials) // BATCH
+    def _proposals(self, trials: Sequence[Trial]) -> Iterator[tuple[Schedule, str]]:
         if not trials:
-            counts = self._best(self._outlook, self._possible(self._outlook), np.empty((0, N_BLOCKS)), BATCH - 1)
+            pool = self._pool(self._surrogate)
+            counts = self._best(self._surrogate, pool, np.empty((0, N_BLOCKS)), BATCH - 1, self._limits)
             yield from ((_schedule(row), GREEDY) for row in counts)
             yield self._largest_uniform(), UNIFORM
-        elif self._limits.caps and (turn % 2 or not self._limits.has_drops):
-            yield from ((schedule, EXCHANGE) for schedule in self._exchanged(trials))
+        elif self._limits.caps and (len(trials) // BATCH % 2 or not self._limits.has_drops):
+            yield from ((schedule, EXCHANGE) for schedule in self._exchanges(trials))
         else:
-            yield from ((schedule, MENDED) for schedule in self._mended(trials))
+            yield from ((schedule, UPDATED) for schedule in self._posterior_samples(trials))
 
-    def _exchanged(self, trials: Sequence[Trial]) -> Iterator[Schedule]:
-        """Exchanges of the best so far within the limits on costs, those first that promise most."""
-        known = measured_candidates(trials, self._outlook, self._latency)
-        rank = ranking(self._limits)
-        best = min(known, key=lambda each: (each.excess(self._limits), *rank(each)))
+    def _exchanges(self, trials: Sequence[Trial]) -> Iterator[Schedule]:
+        """The most promising exchanges of the best trial within the limits on costs."""
+        key = ranking_key(self._limits)
+        tried = measured_candidates(trials, self._surrogate, self._latency)
+        best = min(tried, key=lambda each: (each.excess(self._limits), *key(each)))
         caps = np.array([list(self._limits.caps.values())])
-        counts = np.unique(exchanges(np.array([best.schedule.clusters]), caps, self._priced)[0], axis=0)
-        measured = [(each.schedule, each.seen) for each in trials]
-        [likely] = mended(self._outlook, measured, 1, numpy_generator(self._effort.seed, "search", len(trials)))
-        order = np.lexsort((-likely.accuracy(counts), broken(self._limits, likely, counts)))
-        there = {trial.schedule for trial in trials}
-        fresh = [each for each in map(_schedule, counts[order]) if each not in there][:BATCH]
-        # Where every exchange of the best was measured, look elsewhere.
-        yield from fresh or self._mended(trials)
+        counts = np.unique(exchanges(np.array([best.schedule.clusters]), caps, self._limited)[0], axis=0)
+        [updated] = updated_surrogates(self._surrogate, _measurements(trials), 1, self._generator(trials))
+        order = np.lexsort((-updated.accuracy(counts), limit_violation(self._limits, updated, counts)))
+        excluded = {trial.schedule for trial in trials}
+        unmeasured = [each for each in map(_schedule, counts[order]) if each not in excluded][:BATCH]
+        yield from unmeasured or self._posterior_samples(trials)
 
-    def _mended(self, trials: Sequence[Trial]) -> Iterator[Schedule]:
-        generator = numpy_generator(self._effort.seed, "search", len(trials))
+    def _posterior_samples(self, trials: Sequence[Trial]) -> Iterator[Schedule]:
+        """The best schedule of each surrogate drawn from the posterior."""
         taken = np.array([trial.schedule.clusters for trial in trials])
-        drawn = list(mended(self._outlook, [(each.schedule, each.seen) for each in trials], BATCH, generator))
-        # What is good by the likeliest factors, or close to it by exchanges, holds what is good by the drawn ones.
-        possible = self._possible(drawn[0])
-        for outlook, share in zip(drawn, np.linspace(1.0, TIGHTEST, len(drawn)), strict=True):
-            for row in self._best(outlook, possible, taken, 1, tightened(self._limits, float(share))):
+        drawn = list(updated_surrogates(self._surrogate, _measurements(trials), BATCH, self._generator(trials)))
+        # One pool serves all: the best schedules of the drawn surrogates are near those of the most likely one.
+        pool = self._pool(drawn[0])
+        for surrogate, share in zip(drawn, np.linspace(1.0, TIGHTEST, len(drawn)), strict=True):
+            for row in self._best(surrogate, pool, taken, 1, tightened(self._limits, float(share))):
                 taken = np.vstack([taken, row])
                 yield _schedule(row)
 
-    def _possible(self, outlook: AdditiveSurrogate | PredictorSurrogate) -> np.ndarray:
-        """Many schedules (n, 9) that keep the limits on costs."""
-        counts = gather(outlook, self._priced).counts
-        return counts[within(counts, self._limits.caps, self._lines)]
+    def _generator(self, trials: Sequence[Trial]) -> np.random.Generator:
+        return numpy_generator(self._seed, "search", len(trials))
+
+    def _pool(self, surrogate: AdditiveSurrogate | PredictorSurrogate) -> np.ndarray:
+        """Candidate pool (n, 9) within the limits on costs."""
+        counts = build_pool(surrogate, self._limited).counts
+        return counts[within(counts, self._limits.caps, self._costs)]
 
     def _best(
         self,
-        outlook: AdditiveSurrogate | PredictorSurrogate,
+        surrogate: AdditiveSurrogate | PredictorSurrogate,
         counts: np.ndarray,
         taken: np.ndarray,
         n: int,
-        limits: Limits | None = None,
+        limits: Limits,
     ) -> np.ndarray:
-        """The best `n` (n, 9) by an outlook of schedules (k, 9), none close to those taken (m, 9)."""
-        accuracy, macs = outlook.accuracy(counts), self._lines["macs"](counts)
-        over = broken(limits or self._limits, outlook, counts)
+        """The best `n` (n, 9) of schedules (k, 9) that are not close to those taken (m, 9)."""
+        accuracy, macs = surrogate.accuracy(counts), self._costs["macs"](counts)
+        over = limit_violation(limits, surrogate, counts)
         by = (macs, -accuracy) if self._limits.caps else (-accuracy, macs)
-        order = counts[np.lexsort((*counts.T[::-1], *by, over))[:CONSIDERED]]
+        ranked = counts[np.lexsort((*counts.T[::-1], *by, over))[:CONSIDERED]]
         chosen: list[np.ndarray] = []
-        far = np.ones(len(order), dtype=bool)
+        far = np.ones(len(ranked), dtype=bool)
         for row in taken:
-            far &= _apart(order, row)
+            far &= _is_far(ranked, row)
         while len(chosen) < n and far.any():
-            chosen.append(order[int(np.argmax(far))])
-            far &= _apart(order, chosen[-1])
+            chosen.append(ranked[int(np.argmax(far))])
+            far &= _is_far(ranked, chosen[-1])
         return np.array(chosen, dtype=np.int64).reshape(-1, N_BLOCKS)
 
     def _largest_uniform(self) -> Schedule:
         rows = uniform_counts()
-        return _schedule(rows[within(rows, self._limits.caps, self._lines)][-1])
+        return _schedule(rows[within(rows, self._limits.caps, self._costs)][-1])
 
 
-def _apart(counts: np.ndarray, row: np.ndarray) -> np.ndarray:
-    return np.asarray((np.abs(counts - row) / _BOUNDS).sum(1) >= FRESH)
+def _measurements(trials: Sequence[Trial]) -> list[tuple[Schedule, ClassCounts]]:
+    return [(trial.schedule, trial.class_counts) for trial in trials]
+
+
+def _is_far(counts: np.ndarray, row: np.ndarray) -> np.ndarray:
+    return np.asarray((np.abs(counts - row) / np.array(BOUNDS)).sum(1) >= MIN_DISTANCE)
 
 
 def _schedule(row: np.ndarray) -> Schedule:

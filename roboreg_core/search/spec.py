@@ -1,4 +1,4 @@
-"""What a search that measures is: everything that determines it, and what the store knows to begin with."""
+"""Specification of a search by measurement, and the points in the store that it starts from."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from roboreg_core.store.store import Store
 
 SEARCH = "search"
-# A point that shares some blocks with the one before, on two cores.
-SECONDS_A_TRIAL = 4.0
+# On two CPU cores; consecutive trials share some blocks.
+SECONDS_PER_TRIAL = 4.0
 SECONDS_BEFORE = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpec:
-    """A search that measures.
+    """A search by measurement.
 
     Attributes:
-        limits: what answers keep to.
-        setting: what schedules are pruned under; its seed is the search's as well.
-        trials: how many schedules are measured.
+        limits: on costs and losses.
+        setting: pruning settings; the seed is also that of the search.
+        trials: number of schedules to measure.
         dense: name of the dense network; not part of the identity.
         device: `auto`, `cpu` or `cuda`; not part of the identity.
-        latency: base and, for each block, seconds a cluster adds, as estimated; empty where nothing was timed.
+        latency: estimated base seconds and seconds per filter of each block (10 values); empty without timed networks.
     """
 
     limits: Limits
@@ -50,19 +50,16 @@ class SearchSpec:
     latency: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        from roboreg_core.search.best_schedules import reachable
+        from roboreg_core.search.best_schedules import checked_linear_costs
         from roboreg_core.search.refinement import SearchBudget
 
         SearchBudget(trials=self.trials)
         object.__setattr__(self, "latency", tuple(self.latency))
-        reachable(self.limits, self.line)
+        checked_linear_costs(self.limits, self.line)
 
     @property
     def id(self) -> str:
-        """Identity: the first 16 hex digits of the SHA-256 of limits, setting, trials and the method's version.
-
-        What was known before is left out: asked for again, a finished search is opened. Another seed searches anew.
-        """
+        """Identity: the first 16 hex digits of the SHA-256 of limits, setting, trials and the method's version."""
         determines = {
             "limits": self.limits.to_json(),
             "setting": self.setting.to_json(),
@@ -74,13 +71,13 @@ class SearchSpec:
 
     @property
     def line(self) -> LinearCost | None:
-        """Latency as a line."""
+        """Estimated latency as a linear cost."""
         import numpy as np
 
         return LinearCost(base=self.latency[0], each=np.array(self.latency[1:])) if self.latency else None
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` makes an equal spec."""
+        """All fields as JSON."""
         return {
             **asdict(self),
             "limits": self.limits.to_json(),
@@ -90,7 +87,7 @@ class SearchSpec:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> SearchSpec:
-        """Read what `to_json` wrote."""
+        """Inverse of `to_json`."""
         return cls(
             **{**value, "limits": Limits.from_json(value["limits"]), "setting": PruneSettings(**value["setting"])},
         )
@@ -98,12 +95,12 @@ class SearchSpec:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class KnownPoints:
-    """What the store knows of a setting, whatever the seed.
+    """Measurements of one setting (all seeds) and the models fitted to them.
 
     Attributes:
-        points: those with validation images.
-        outlook: what they let expect.
-        latency: estimated from timed runs; None without.
+        points: points with validation accuracy.
+        surrogate: fitted to `points`.
+        latency: fitted to timed runs; None without any.
     """
 
     points: tuple[Point, ...]
@@ -112,52 +109,57 @@ class KnownPoints:
 
 
 def known(store: Store, setting: PruneSettings) -> KnownPoints:
-    """What the store knows of a setting.
+    """Load the points of a setting and fit the models.
 
-    Raises `SpecError` where sensitivity was not measured under it.
+    Raises:
+        SpecError: the sensitivity was not measured under this setting.
     """
     measured = known_points(store, setting)
-    return KnownPoints(points=measured, outlook=outlook_of(measured), latency=_latency(store))
+    return KnownPoints(points=measured, outlook=surrogate_from_points(measured), latency=_latency(store))
 
 
 def known_points(store: Store, setting: PruneSettings) -> tuple[Point, ...]:
-    """Points of a setting with validation accuracy, whatever the seed."""
+    """Points of a setting with validation accuracy, of all seeds."""
     every = sweep_store.points(store, **{name: value for name, value in setting.to_json().items() if name != "seed"})
     return tuple(point for point in every if point.validation is not None)
 
 
-def outlook_of(points: Iterable[Point]) -> PredictorSurrogate | AdditiveSurrogate:
-    """What points of one setting let expect. Raises `SpecError` where they are too few for sensitivity curves."""
+def surrogate_from_points(points: Iterable[Point]) -> PredictorSurrogate | AdditiveSurrogate:
+    """Fit a surrogate to points of one setting.
+
+    Raises:
+        SpecError: the points are too few for sensitivity curves.
+    """
     from roboreg_core.search.predictor_surrogate import fit_predictor_surrogate
 
     every = list(points)
     if not every:
         raise SpecError(
-            "a search begins with the sensitivity of each block under its method, got no points: measure it first, "
+            "a search needs the sensitivity of each block under its method, got no points: measure it first, "
             "python -m roboreg_core sensitivity"
         )
     return fit_predictor_surrogate(every)
 
 
 def estimate_seconds(spec: SearchSpec) -> float:
-    """How long it takes on two CPU cores, measured points not counted off."""
-    return SECONDS_BEFORE + SECONDS_A_TRIAL * spec.trials
+    """Duration on two CPU cores if no schedule was measured before."""
+    return SECONDS_BEFORE + SECONDS_PER_TRIAL * spec.trials
 
 
 def latency_fields(estimate: LatencyModel | None) -> tuple[float, ...]:
-    """An estimate as the `latency` of a `SearchSpec`."""
+    """The `latency` field of a `SearchSpec`."""
     if estimate is None:
         return ()
     return (estimate.line.base, *(float(each) for each in estimate.line.each))
 
 
 def searches(store: Store) -> list[Record]:
-    """Finished searches that measured, newest first."""
+    """Finished searches by measurement, newest first."""
     return store.list_records(SEARCH)
 
 
 def _latency(store: Store) -> LatencyModel | None:
-    """From runs of this machine's own where they are enough, else from all there are."""
+    """Fit to runs timed on this machine if they are enough, else to all timed runs."""
     from roboreg_core.prediction.latency_model import FEWEST_BY_STAGE, fit_latency_model
 
     timed = [point for point in sweep_store.points(store) if point.latency is not None]

@@ -1,8 +1,7 @@
-"""An outlook mended by what was measured: how much each block's and each class's losses count.
+"""Bayesian update of a surrogate with the measurements of a search.
 
-The best of a hundred measured schedules is partly the luckiest on 2,000 images. So they are compared by what is
-believed of them once all are seen together: the mended outlook, and a smooth function for what it leaves (a Gaussian
-process).
+The best of a hundred measured schedules is partly the luckiest on the validation images. Schedules are therefore ranked
+by posterior accuracy: the updated surrogate plus a Gaussian process over its residuals.
 """
 
 from __future__ import annotations
@@ -14,97 +13,100 @@ import numpy as np
 
 from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS, Schedule
 from roboreg_core.search.predictor_surrogate import PredictorSurrogate
-from roboreg_core.search.surrogate import LARGEST, AdditiveSurrogate, log_odds, share_of
+from roboreg_core.search.surrogate import MAX_LOSS, AdditiveSurrogate, log_odds, share_of
 from roboreg_core.sweeps.points import N_CLASSES, ClassCounts
 
-# How far a block's losses may be from what its curve says: the deviation of a factor around one.
-SPREAD = 0.4
-# Deviations of measured log odds of 2,000 images, and of a class's 200, which every schedule sees alike.
+# Prior standard deviation of the factors on a block's or a class's losses, around one.
+FACTOR_DEVIATION = 0.4
+# Standard deviation of measured log odds: 2,000 images, and 200 images of one class.
 NOISE, CLASS_NOISE = 0.05, 0.16
-# How far sums are off beside, as a share of what is lost.
-ROUGH = 0.15
-# What the mended outlook leaves: its deviation, and over how many halvings of clusters it is alike.
-LEFT, ALIKE = 0.1, 1.5
-# No block is believed to lose nothing.
+# Error of summed losses, relative to the loss.
+RELATIVE_ERROR = 0.15
+# Standard deviation and length scale (in halvings of the filter counts) of the residuals' Gaussian process.
+RESIDUAL_DEVIATION, LENGTH_SCALE = 0.1, 1.5
 SMALLEST_FACTOR = 0.05
 
 
-def mended(
-    outlook: AdditiveSurrogate | PredictorSurrogate,
+def updated_surrogates(
+    surrogate: AdditiveSurrogate | PredictorSurrogate,
     measured: Sequence[tuple[Schedule, ClassCounts]],
     n: int,
     generator: np.random.Generator,
 ) -> Iterator[AdditiveSurrogate | PredictorSurrogate]:
-    """The outlook after what was measured, then `n - 1` that are about as likely, drawn around it."""
-    if isinstance(outlook, AdditiveSurrogate):
-        yield from _mended_sums(outlook, measured, n, generator)
+    """The most likely surrogate given the measurements, then `n - 1` draws from its posterior."""
+    if isinstance(surrogate, AdditiveSurrogate):
+        yield from _updated_additive(surrogate, measured, n, generator)
         return
-    learnt = outlook.with_measured(measured)
-    likely, *drawn = _mended_sums(outlook.sums, measured, n, generator)
-    yield replace(learnt, sums=likely)
-    yield from (replace(learnt, sums=likely, off=each) for each in drawn)
+    likely, *drawn = _updated_additive(surrogate.additive, measured, n, generator)
+    updated = replace(surrogate.with_measured(measured), additive=likely)
+    yield updated
+    yield from (replace(updated, sample=each) for each in drawn)
 
 
-def _mended_sums(
-    outlook: AdditiveSurrogate, measured: Sequence[tuple[Schedule, ClassCounts]], n: int, generator: np.random.Generator
+def _updated_additive(
+    surrogate: AdditiveSurrogate,
+    measured: Sequence[tuple[Schedule, ClassCounts]],
+    n: int,
+    generator: np.random.Generator,
 ) -> Iterator[AdditiveSurrogate]:
-    """The sums with the most likely factors for what was measured, then `n - 1` with factors drawn around them."""
+    """Rescale the losses of blocks and classes: Bayesian linear regression, then `n - 1` posterior draws."""
     counts = np.array([schedule.clusters for schedule, _ in measured])
-    told = outlook.losses[0][np.arange(N_BLOCKS), counts - 1]
-    lost = np.array([_lost(seen.accuracy, outlook.dense.accuracy, seen.total) for _, seen in measured])
-    unbent = (np.clip(lost, 1e-3, LARGEST) / outlook.scale) ** (1 / outlook.power)
-    # Where much is lost the sum is further off: what lies far from the answers must not decide.
-    sure = 1 / (NOISE**2 + (ROUGH * unbent) ** 2)
-    precision = (told.T * sure) @ told + np.eye(N_BLOCKS) / SPREAD**2
-    likely = np.linalg.solve(precision, (told.T * sure) @ unbent + np.ones(N_BLOCKS) / SPREAD**2)
-    around = np.linalg.inv(precision)
-    classes = _class_factors(_scaled(outlook, likely, np.ones(N_CLASSES)), counts, [seen for _, seen in measured])
-    yield _scaled(outlook, likely, classes)
-    for drawn in generator.multivariate_normal(likely, around, size=n - 1):
-        yield _scaled(outlook, drawn, classes)
+    predicted = surrogate.losses[0][np.arange(N_BLOCKS), counts - 1]
+    lost = np.array([_lost(each.accuracy, surrogate.dense.accuracy, each.total) for _, each in measured])
+    summed = (np.clip(lost, 1e-3, MAX_LOSS) / surrogate.scale) ** (1 / surrogate.power)
+    # Large losses are predicted less precisely and must not decide between good schedules.
+    weight = 1 / (NOISE**2 + (RELATIVE_ERROR * summed) ** 2)
+    precision = (predicted.T * weight) @ predicted + np.eye(N_BLOCKS) / FACTOR_DEVIATION**2
+    likely = np.linalg.solve(precision, (predicted.T * weight) @ summed + np.ones(N_BLOCKS) / FACTOR_DEVIATION**2)
+    covariance = np.linalg.inv(precision)
+    classes = _class_factors(_scaled(surrogate, likely, np.ones(N_CLASSES)), counts, [each for _, each in measured])
+    yield _scaled(surrogate, likely, classes)
+    for drawn in generator.multivariate_normal(likely, covariance, size=n - 1):
+        yield _scaled(surrogate, drawn, classes)
 
 
-def believed(
-    outlook: AdditiveSurrogate | PredictorSurrogate, measured: Sequence[tuple[Schedule, ClassCounts]]
+def posterior_accuracy(
+    surrogate: AdditiveSurrogate | PredictorSurrogate, measured: Sequence[tuple[Schedule, ClassCounts]]
 ) -> np.ndarray:
-    """Accuracy (n,) of measured schedules as all measurements together let believe: what was luck is taken off."""
+    """Posterior mean of the accuracy (n,) of measured schedules, given all measurements."""
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
     if not measured:
         return np.empty(0)
     counts = np.array([schedule.clusters for schedule, _ in measured])
-    if isinstance(outlook, PredictorSurrogate):
-        return outlook.with_measured(measured).accuracy(counts)
-    [likely] = _mended_sums(outlook, measured, 1, np.random.default_rng(0))
-    total, told = outlook.dense.total, likely.accuracy(counts)
-    seen = np.array([log_odds(each.accuracy, total) for _, each in measured])
-    expected = np.array([log_odds(share, total) for share in told])
-    place = np.log2(counts / np.array(BOUNDS))
-    kernel = ConstantKernel(LEFT**2, "fixed") * RBF(ALIKE, "fixed")
-    process = GaussianProcessRegressor(kernel, alpha=NOISE**2, optimizer=None).fit(place, seen - expected)
-    return share_of(expected + process.predict(place), total)
+    if isinstance(surrogate, PredictorSurrogate):
+        return surrogate.with_measured(measured).accuracy(counts)
+    [likely] = _updated_additive(surrogate, measured, 1, np.random.default_rng(0))
+    total = surrogate.dense.total
+    observed = np.array([log_odds(each.accuracy, total) for _, each in measured])
+    predicted = log_odds(likely.accuracy(counts), total)
+    inputs = np.log2(counts / np.array(BOUNDS))
+    kernel = ConstantKernel(RESIDUAL_DEVIATION**2, "fixed") * RBF(LENGTH_SCALE, "fixed")
+    process = GaussianProcessRegressor(kernel, alpha=NOISE**2, optimizer=None).fit(inputs, observed - predicted)
+    return share_of(predicted + process.predict(inputs), total)
 
 
-def _scaled(outlook: AdditiveSurrogate, blocks: np.ndarray, classes: np.ndarray) -> AdditiveSurrogate:
-    """Losses times a factor for each block (9,), and those of classes times one for each (10,)."""
+def _scaled(surrogate: AdditiveSurrogate, blocks: np.ndarray, classes: np.ndarray) -> AdditiveSurrogate:
+    """Multiply the losses by a factor per block (9,), and those of classes by a factor per class (10,)."""
     factors = np.concatenate([[1.0], classes])[:, None, None] * np.maximum(blocks, SMALLEST_FACTOR)[None, :, None]
-    return replace(outlook, losses=outlook.losses * factors)
+    return replace(surrogate, losses=surrogate.losses * factors)
 
 
-def _class_factors(outlook: AdditiveSurrogate, counts: np.ndarray, seen: Sequence[ClassCounts]) -> np.ndarray:
-    """How much more or less each class loses than the outlook says (10,), as sure as the images allow."""
+def _class_factors(surrogate: AdditiveSurrogate, counts: np.ndarray, measured: Sequence[ClassCounts]) -> np.ndarray:
+    """Measured loss of each class relative to the predicted one (10,), shrunk towards one."""
     factors = np.ones(N_CLASSES)
-    told = outlook.recalls(counts)
+    recalls = surrogate.recalls(counts)
+    prior = 1 / FACTOR_DEVIATION**2
     for label in range(N_CLASSES):
-        images, dense = outlook.dense.images[label], outlook.dense.recalls[label]
+        images, dense = surrogate.dense.images[label], surrogate.dense.recalls[label]
         if images:
-            believes = np.array([_lost(share, dense, images) for share in told[:, label]])
-            lost = np.array([_lost(each.recalls[label], dense, images) for each in seen])
-            sure = 1 / (CLASS_NOISE**2 + (ROUGH * believes) ** 2)
-            factors[label] = ((sure * believes) @ lost + 1 / SPREAD**2) / ((sure * believes) @ believes + 1 / SPREAD**2)
+            predicted = np.array([_lost(share, dense, images) for share in recalls[:, label]])
+            lost = np.array([_lost(each.recalls[label], dense, images) for each in measured])
+            weight = 1 / (CLASS_NOISE**2 + (RELATIVE_ERROR * predicted) ** 2)
+            factors[label] = ((weight * predicted) @ lost + prior) / ((weight * predicted) @ predicted + prior)
     return np.maximum(factors, SMALLEST_FACTOR)
 
 
-def _lost(share: float, dense: float, images: int) -> float:
+def _lost(share: float, dense: float, images: int) -> np.ndarray:
     return log_odds(dense, images) - log_odds(share, images)

@@ -1,4 +1,4 @@
-"""What a million MACs buy: exact on a plane, wider than least squares where points bend, refused where untold."""
+"""Accuracy per MAC: exact for linear data, HC3 intervals, refused for collinear MACs."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_order_of_points_and_seeds_of_a_schedule_change_nothing() -> None:
 
 def test_what_cannot_be_told_apart_is_refused() -> None:
     together = [by_stage((count, 2 * count, 4 * count)) for count in range(2, 16, 2)]
-    with pytest.raises(SpecError, match="rise together here"):
+    with pytest.raises(SpecError, match="are collinear here"):
         per_mac(frame(points(together)))
     with pytest.raises(SpecError, match="needs 6 schedules for 3 stages, got 5"):
         per_mac(frame([points()[place] for place in (0, 4, 8, 13, 26)]))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from roboreg_core.cli import app
+from roboreg_core.cli import app, correlate_verb
 from roboreg_core.errors import RoboRegError, SpecError
 from roboreg_core.schedules.schedule import BOUNDS
 from roboreg_core.sweeps.grid import Grid
@@ -22,11 +20,11 @@ Sweep = Callable[[list[Point]], None]
 
 @pytest.fixture
 def sweep(monkeypatch: pytest.MonkeyPatch) -> Sweep:
-    """`sweep(points)`: what the store's only sweep has measured."""
+    """`sweep(points)`: replace the points of every sweep."""
 
     def put(made: list[Point]) -> None:
-        kept = SimpleNamespace(find_sweep=lambda store, name: name, points_of=lambda store, name: made)
-        monkeypatch.setitem(sys.modules, "roboreg_core.sweeps.sweep_store", kept)
+        monkeypatch.setattr(correlate_verb, "find_sweep", lambda store, name: name)
+        monkeypatch.setattr(correlate_verb, "points_of", lambda store, name: made)
 
     return put
 

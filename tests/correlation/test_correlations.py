@@ -1,4 +1,4 @@
-"""Correlations: exact where arithmetic is exact, scipy's values, and what holds whatever the points are."""
+"""Correlations: exact cases, agreement with scipy, and invariances."""
 
 from __future__ import annotations
 
@@ -181,10 +181,10 @@ def test_what_follows_from_what_is_held_equal_is_said_not_computed() -> None:
     schedules = [PRESETS["dense"].replace(9, count) for count in range(4, 64, 6)]
     found = correlate(frame(points(schedules, noise=0.1)), given="macs")
     assert found.names == ("pruned validation", "pruned test")
-    assert "block 9 follows from MACs, which are held equal, left out" in found.notes
-    with pytest.raises(SpecError, match="must differ to be held equal"):
+    assert "block 9 is determined by MACs, which are controlled for, left out" in found.notes
+    with pytest.raises(SpecError, match="must vary to be controlled for"):
         correlate(frame(points(_same_macs())), given="macs")
-    with pytest.raises(SpecError, match=r"needs two variables, got 0 \(.*pruned test follows from MACs"):
+    with pytest.raises(SpecError, match=r"needs two variables, got 0 \(.*pruned test is determined by MACs"):
         correlate(frame(points(schedules, lambda schedule: schedule.clusters[8] / 80, noise=0)), given="macs")
 
 
@@ -257,7 +257,7 @@ def test_blocks_where_schedules_have_no_stages() -> None:
     found = correlate(table)
     assert found.names[:9] == tuple(f"block {block}" for block in range(1, 10))
     assert correlate(frame(points()), variables="blocks").names[:9] == found.names[:9]
-    with pytest.raises(SpecError, match="take the nine blocks"):
+    with pytest.raises(SpecError, match="use the blocks"):
         correlate(table, variables="stages")
 
 

@@ -1,4 +1,4 @@
-"""A store of made-up points and runs, under a setting that nobody measured."""
+"""Synthetic points and runs in a store, under settings that no shipped record has."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.charts.records import make_record
 from tests.sweeps.synthetic_points import made, true_accuracy
 
 RANDOM = Grid(kind="random", values=tuple((1, bound) for bound in BOUNDS), n=60, seed=1).schedules()
-# Nobody looks at so many, so nothing that ships with the project is under this setting.
+# No shipped record has this number of calibration images.
 CALIBRATION = 2_999
-ASKED = PredictionSettings(
+SETTINGS = PredictionSettings(
     dense_sha256="d" * 64,
     training_set="bundled",
     method="refit",
@@ -32,19 +32,21 @@ ASKED = PredictionSettings(
 RUNS = [PRESETS[name] for name in ("minimal", "three-quarters", "moderate", "quarter")]
 
 
-def put_points(store: Store, schedules: Iterable[Schedule], asked: PredictionSettings = ASKED) -> None:
-    """Keep a made-up point of each."""
-    setting = {name: getattr(asked, name) for name in ("dense_sha256", "training_set", "calibration", "method")}
+def put_points(store: Store, schedules: Iterable[Schedule], settings: PredictionSettings = SETTINGS) -> None:
+    """Store a synthetic point per schedule."""
+    setting = {name: getattr(settings, name) for name in ("dense_sha256", "training_set", "calibration", "method")}
     for schedule in schedules:
         kind, identity, spec, result = point_record(replace(made(schedule), **setting))
         created = "2026-01-02T03:04:05+00:00"
         store.put_record(Record(kind=kind, id=identity, created=created, spec=spec, result=result))
 
 
-def put_runs(store: Store, schedules: Iterable[Schedule] = RUNS, asked: PredictionSettings = ASKED) -> None:
-    """Keep a made-up run of each; fine-tuning wins some back."""
+def put_runs(store: Store, schedules: Iterable[Schedule] = RUNS, settings: PredictionSettings = SETTINGS) -> None:
+    """Store a synthetic run per schedule; fine-tuning recovers half of the loss."""
     for schedule in schedules:
         right = round(1_000 * true_accuracy(schedule))
         record = make_record(schedule, rights=(930, right, right + (940 - right) // 2))
-        spec = RunSpec.from_json({**record.spec, "calibration": asked.calibration, "dense_sha256": asked.dense_sha256})
+        spec = RunSpec.from_json(
+            {**record.spec, "calibration": settings.calibration, "dense_sha256": settings.dense_sha256}
+        )
         store.put_record(replace(record, id=spec.id, spec=spec.to_json()))

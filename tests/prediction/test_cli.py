@@ -1,4 +1,4 @@
-"""The verbs `sensitivity` and `predict`, on a store of made-up points under the shipped dense network."""
+"""The verbs `sensitivity` and `predict`, on synthetic points of the shipped dense network."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from roboreg_core.prediction.sensitivity import DENSE, plan
 from roboreg_core.schedules.schedule import BOUNDS
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps.sweep_store import sweeps
-from tests.prediction.synthetic_store import ASKED, CALIBRATION, RANDOM, put_points
+from tests.prediction.synthetic_store import CALIBRATION, RANDOM, SETTINGS, put_points
 
 SETTING = ("--images", "bundled", "--calibration", str(CALIBRATION))
 
 
 @pytest.fixture(scope="module")
-def asked() -> PredictionSettings:
-    return replace(ASKED, dense_sha256=checkpoints.load("dense").sha256)
+def settings() -> PredictionSettings:
+    return replace(SETTINGS, dense_sha256=checkpoints.load("dense").sha256)
 
 
 @pytest.fixture
@@ -39,11 +39,11 @@ def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any
 
 
 def test_predict_needs_points_then_answers_with_interval_and_score(
-    store: Store, asked: PredictionSettings, capsys: pytest.CaptureFixture[str]
+    store: Store, settings: PredictionSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SpecError, match="measure the schedule dense"):
         app(["predict", "moderate", *SETTING], standalone_mode=False)
-    put_points(store, [*plan(3).schedules(), *RANDOM], asked)
+    put_points(store, [*plan(3).schedules(), *RANDOM], settings)
     found = answer(capsys, "predict", "moderate", "--score")
     low, high = found["pruned"]["interval"]
     assert low < found["pruned"]["accuracy"] < high
@@ -56,15 +56,15 @@ def test_predict_needs_points_then_answers_with_interval_and_score(
     app(["predict", "moderate", *SETTING], standalone_mode=False)
     said = capsys.readouterr().out
     assert f"pruned  {found['pruned']['accuracy']:.1%} ({low:.1%} to {high:.1%})\n" in said
-    assert "not enough runs: 0 were fine-tuned so" in said
+    assert "runs fine-tuned with these settings, got 0" in said
 
 
 @pytest.mark.slow
 def test_sensitivity_measures_what_is_missing_and_prices_a_cluster(
-    store: Store, asked: PredictionSettings, capsys: pytest.CaptureFixture[str]
+    store: Store, settings: PredictionSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = DENSE.replace(9, 1)
-    put_points(store, [each for each in plan(3).schedules() if each != missing], asked)
+    put_points(store, [each for each in plan(3).schedules() if each != missing], settings)
     found = answer(capsys, "sensitivity", "--values", "3", "--schedule", "aggressive")
     assert [len(curve["measured"]) for curve in found["curves"]] == [4] * 9
     measured = found["curves"][8]["measured"][0]

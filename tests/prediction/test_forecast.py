@@ -1,4 +1,4 @@
-"""Forecasts from a store: what is learnt, what is missing, and how right it has been."""
+"""Predictions from the points of a store, missing points, and scores."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from roboreg_core import paths
 from roboreg_core.prediction.forecast import PRUNED, TUNED, PredictionSettings, forecast, learnable, score, scores
 from roboreg_core.prediction.sensitivity import plan
 from roboreg_core.store.store import Store
-from tests.prediction.synthetic_store import ASKED, RANDOM, RUNS, put_points, put_runs
+from tests.prediction.synthetic_store import RANDOM, RUNS, SETTINGS, put_points, put_runs
 
 SENSITIVITY = plan(3).schedules()
-OTHER_TUNINGS = [replace(ASKED, preset="full", epochs=80), replace(ASKED, distil=False), replace(ASKED, batch_size=64)]
+OTHER_TUNINGS = [
+    replace(SETTINGS, preset="full", epochs=80),
+    replace(SETTINGS, distil=False),
+    replace(SETTINGS, batch_size=64),
+]
 
 
 @pytest.fixture
@@ -21,42 +25,42 @@ def store(home: object) -> Store:
     return Store(paths.home())
 
 
-def test_what_is_missing_is_said_until_it_is_there(store: Store) -> None:
-    nothing = forecast(store, ASKED)
+def test_missing_points_are_named(store: Store) -> None:
+    nothing = forecast(store, SETTINGS)
     assert (nothing.curves, nothing.predictor) == (None, None)
     assert "measure the schedule dense" in nothing.missing
     put_points(store, SENSITIVITY)
-    alone = forecast(store, ASKED)
+    alone = forecast(store, SETTINGS)
     assert alone.curves is not None
     assert alone.predictor is None
-    assert "20 measured schedules that cut several blocks" in alone.missing
-    assert scores(store, ASKED) == []
+    assert "20 measured schedules that prune several blocks" in alone.missing
+    assert scores(store, SETTINGS) == []
     put_points(store, RANDOM)
-    found = forecast(store, ASKED)
+    found = forecast(store, SETTINGS)
     assert found.predictor is not None
     assert found.missing == ""
-    assert forecast(store, replace(ASKED, method="source")).predictor is None
+    assert forecast(store, replace(SETTINGS, method="source")).predictor is None
 
 
-def test_what_was_measured_with_other_training_images_stands_in(store: Store) -> None:
-    other = replace(ASKED, training_set="full" if ASKED.training_set == "bundled" else "bundled")
+def test_points_of_the_other_training_set_are_a_fallback(store: Store) -> None:
+    other = replace(SETTINGS, training_set="full" if SETTINGS.training_set == "bundled" else "bundled")
     assert learnable(store, other) == other
     put_points(store, SENSITIVITY)
-    assert learnable(store, other) == learnable(store, ASKED) == ASKED
+    assert learnable(store, other) == learnable(store, SETTINGS) == SETTINGS
     assert learnable(store, replace(other, method="source")) == replace(other, method="source")
 
 
-def test_a_forecast_is_learnt_once_and_anew_when_there_is_another_point(store: Store) -> None:
+def test_a_forecast_is_cached_until_points_change(store: Store) -> None:
     put_points(store, [*SENSITIVITY, *RANDOM[:30]])
-    first = forecast(store, ASKED)
-    assert forecast(store, ASKED) is first
+    first = forecast(store, SETTINGS)
+    assert forecast(store, SETTINGS) is first
     put_points(store, RANDOM[30:31])
-    assert forecast(store, ASKED) is not first
+    assert forecast(store, SETTINGS) is not first
 
 
 def test_every_point_is_scored_without_its_own_figures(store: Store) -> None:
     put_points(store, [*SENSITIVITY, *RANDOM])
-    rows = scores(store, ASKED)
+    rows = scores(store, SETTINGS)
     assert {row.schedule for row in rows} == set(RANDOM)
     assert {(row.stage, row.images, row.run) for row in rows} == {(PRUNED, "validation", False)}
     whole = score(rows)
@@ -70,7 +74,7 @@ def test_every_point_is_scored_without_its_own_figures(store: Store) -> None:
 def test_runs_are_scored_on_the_images_that_they_measured(store: Store) -> None:
     put_points(store, [*SENSITIVITY, *RANDOM, RUNS[2]])
     put_runs(store)
-    rows = [row for row in scores(store, ASKED) if row.run]
+    rows = [row for row in scores(store, SETTINGS) if row.run]
     pruned = {row.schedule: row for row in rows if row.stage == PRUNED}
     assert set(pruned) == set(RUNS)
     # A point of its own brings validation images; without, test images are what there is.
@@ -87,22 +91,22 @@ def test_runs_are_scored_on_the_images_that_they_measured(store: Store) -> None:
 def test_fine_tuning_is_scored_without_its_own_run(store: Store) -> None:
     put_points(store, [*SENSITIVITY, *RANDOM])
     put_runs(store, [*RUNS, RANDOM[0]])
-    predictor = forecast(store, ASKED).predictor
+    predictor = forecast(store, SETTINGS).predictor
     assert predictor is not None
     assert len(predictor.tuned_runs) == 5
-    tuned = [row for row in scores(store, ASKED) if row.stage == TUNED]
+    tuned = [row for row in scores(store, SETTINGS) if row.stage == TUNED]
     assert len(tuned) == 5
     assert {row.images for row in tuned} == {"validation"}
 
 
-@pytest.mark.parametrize("asked", OTHER_TUNINGS)
-def test_another_fine_tuning_is_another_question(store: Store, asked: PredictionSettings) -> None:
+@pytest.mark.parametrize("settings", OTHER_TUNINGS)
+def test_other_fine_tuning_settings_have_their_own_runs(store: Store, settings: PredictionSettings) -> None:
     put_points(store, [*SENSITIVITY, *RANDOM])
     put_runs(store, [*RUNS, RANDOM[0]])
-    other = forecast(store, asked).predictor
+    other = forecast(store, settings).predictor
     assert other is not None
     assert other.tuned_runs == ()
-    assert not any(row.stage == TUNED for row in scores(store, asked))
+    assert not any(row.stage == TUNED for row in scores(store, settings))
 
 
 def test_the_score_of_nothing_is_none() -> None:

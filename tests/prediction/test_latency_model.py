@@ -1,4 +1,4 @@
-"""Latency that is estimated from timed networks: exact where it is a line, never falling with more work."""
+"""Latency model: exact for linear latencies, never decreasing with more MACs."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def test_a_line_is_found_again() -> None:
     assert found.n == len(points)
     assert found.error is not None
     assert found.error < 1e-6
-    asked = drawn(40)[20:]
-    told = found.line(np.array([each.clusters for each in asked]))
-    assert told == pytest.approx([truth(each) for each in asked])
+    schedules = drawn(40)[20:]
+    told = found.line(np.array([each.clusters for each in schedules]))
+    assert told == pytest.approx([truth(each) for each in schedules])
 
 
 def test_few_schedules_give_one_rate_and_several_timings_of_one_count_by_their_median() -> None:

@@ -1,4 +1,4 @@
-"""Sensitivity: exact where it was measured, silent where it was not."""
+"""Sensitivity curves: exact at measured counts, NaN outside the measured range."""
 
 from __future__ import annotations
 

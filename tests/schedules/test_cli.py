@@ -86,7 +86,7 @@ def test_deleting_a_run_names_the_saved_schedules_that_it_has(home: Path) -> Non
     store.put_record(record)
     run("schedules", "save", "half", "moderate")
     done = run("runs", "delete", "aaaa")
-    assert "its schedule is saved as 'half'" in done.stderr
+    assert "its schedule, saved as 'half', is kept" in done.stderr
     assert "runs restore" in done.stderr
     assert store.get_record(record.id) is None
     assert answer("runs", "restore", "aaaa")["run"] == record.id

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from roboreg_core.errors import ScheduleError
 from roboreg_core.schedules.editing import (
-    LONGEST,
+    MAX_UNDO,
     SCALES,
     EditedSchedule,
     EditHistory,
@@ -20,7 +20,7 @@ from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from tests.schedules.test_schedule import schedules
 
 blocks = st.integers(1, 9)
-sketches = st.builds(
+edited_schedules = st.builds(
     EditedSchedule, schedule=schedules, locked=st.frozensets(blocks), linked=st.frozensets(st.integers(1, 3))
 )
 scales = st.floats(*SCALES)
@@ -34,48 +34,48 @@ def moves(draw: st.DrawFn) -> tuple[int, int]:
 
 
 steps = st.one_of(
-    moves().map(lambda move: lambda sketch: sketch.move(*move)),
-    scales.map(lambda percent: lambda sketch: sketch.scale(percent)),
-    schedules.map(lambda schedule: lambda sketch: sketch.take(schedule)),
-    schedules.map(lambda schedule: lambda sketch: sketch.open(schedule)),
-    blocks.map(lambda block: lambda sketch: sketch.toggle_lock(block)),
-    st.integers(1, 3).map(lambda stage: lambda sketch: sketch.toggle_link(stage)),
+    moves().map(lambda edit: lambda edited: edited.move(*edit)),
+    scales.map(lambda percent: lambda edited: edited.scale(percent)),
+    schedules.map(lambda schedule: lambda edited: edited.take(schedule)),
+    schedules.map(lambda schedule: lambda edited: edited.open(schedule)),
+    blocks.map(lambda block: lambda edited: edited.toggle_lock(block)),
+    st.integers(1, 3).map(lambda stage: lambda edited: edited.toggle_link(stage)),
 )
 
 
-@given(sketches, moves(), scales, schedules)
+@given(edited_schedules, moves(), scales, schedules)
 def test_a_locked_block_stays_whatever_moves(
-    sketch: EditedSchedule, move: tuple[int, int], percent: float, other: Schedule
+    edited: EditedSchedule, edit: tuple[int, int], percent: float, other: Schedule
 ) -> None:
-    for changed in (sketch.move(*move), sketch.scale(percent), sketch.take(other)):
-        assert changed.locked == sketch.locked
-        for block in sketch.locked:
-            assert changed.schedule.clusters[block - 1] == sketch.schedule.clusters[block - 1]
+    for changed in (edited.move(*edit), edited.scale(percent), edited.take(other)):
+        assert changed.locked == edited.locked
+        for block in edited.locked:
+            assert changed.schedule.clusters[block - 1] == edited.schedule.clusters[block - 1]
 
 
-@given(sketches, moves())
+@given(edited_schedules, moves())
 def test_a_linked_stage_moves_by_the_same_count_as_far_as_there_is_room(
-    sketch: EditedSchedule, move: tuple[int, int]
+    edited: EditedSchedule, edit: tuple[int, int]
 ) -> None:
-    block, count = move
-    after = sketch.move(block, count)
-    if block in sketch.locked:
-        assert after == sketch
+    block, count = edit
+    after = edited.move(block, count)
+    if block in edited.locked:
+        assert after == edited
         return
     assert after.schedule.clusters[block - 1] == count
-    step = count - sketch.schedule.clusters[block - 1]
+    step = count - edited.schedule.clusters[block - 1]
     for other in set(range(1, 10)) - {block}:
-        before, now = (each.schedule.clusters[other - 1] for each in (sketch, after))
-        moves_too = stage_of(other) == stage_of(block) and stage_of(block) in sketch.linked
-        if moves_too and other not in sketch.locked:
+        before, now = (each.schedule.clusters[other - 1] for each in (edited, after))
+        moves_too = stage_of(other) == stage_of(block) and stage_of(block) in edited.linked
+        if moves_too and other not in edited.locked:
             assert now == min(max(before + step, 1), BOUNDS[other - 1])
         else:
             assert now == before
 
 
 @given(schedules, moves())
-def test_equal_blocks_of_a_linked_stage_stay_equal(schedule: Schedule, move: tuple[int, int]) -> None:
-    block, count = move
+def test_equal_blocks_of_a_linked_stage_stay_equal(schedule: Schedule, edit: tuple[int, int]) -> None:
+    block, count = edit
     stage = stage_of(block)
     level = MODERATE.open(schedule)
     for other in blocks_of(stage):
@@ -84,20 +84,20 @@ def test_equal_blocks_of_a_linked_stage_stay_equal(schedule: Schedule, move: tup
     assert {after.schedule.clusters[other - 1] for other in blocks_of(stage)} == {count}
 
 
-@given(sketches, scales, scales)
-def test_scaling_stays_within_bounds_and_keeps_the_order(sketch: EditedSchedule, one: float, other: float) -> None:
-    less, more = (sketch.scale(percent).schedule for percent in sorted((one, other)))
+@given(edited_schedules, scales, scales)
+def test_scaling_stays_within_bounds_and_keeps_the_order(edited: EditedSchedule, one: float, other: float) -> None:
+    less, more = (edited.scale(percent).schedule for percent in sorted((one, other)))
     for low, high, bound in zip(less, more, BOUNDS, strict=True):
         assert 1 <= low <= high <= bound
-    assert sketch.scale(100) == sketch
+    assert edited.scale(100) == edited
 
 
 def test_scaling_halves_and_rounds_up_at_half() -> None:
     assert MODERATE.scale(50).schedule == PRESETS["quarter"]
-    sketch = MODERATE.open(Schedule((1, 3, 5, 7, 9, 11, 13, 64, 2)))
-    assert sketch.scale(50).schedule.to_json() == [1, 2, 3, 4, 5, 6, 7, 32, 1]
-    assert sketch.scale(1).schedule.to_json() == [1] * 9
-    assert sketch.scale(400).schedule.to_json() == [4, 12, 16, 28, 32, 32, 52, 64, 8]
+    edited = MODERATE.open(Schedule((1, 3, 5, 7, 9, 11, 13, 64, 2)))
+    assert edited.scale(50).schedule.to_json() == [1, 2, 3, 4, 5, 6, 7, 32, 1]
+    assert edited.scale(1).schedule.to_json() == [1] * 9
+    assert edited.scale(400).schedule.to_json() == [4, 12, 16, 28, 32, 32, 52, 64, 8]
 
 
 @pytest.mark.parametrize("percent", [0, -5, 400.5, float("nan"), float("inf")])
@@ -116,28 +116,28 @@ def test_what_is_not_there_is_refused(block: int) -> None:
         MODERATE.toggle_link(block)
 
 
-@given(sketches, schedules)
+@given(edited_schedules, schedules)
 def test_opening_gives_exactly_the_schedule_and_unlocks_what_it_changes(
-    sketch: EditedSchedule, schedule: Schedule
+    edited: EditedSchedule, schedule: Schedule
 ) -> None:
-    opened = sketch.open(schedule)
+    opened = edited.open(schedule)
     assert opened.schedule == schedule
-    assert opened.linked == sketch.linked
-    assert sketch.locked - opened.locked == set(sketch.kept_from(schedule))
+    assert opened.linked == edited.linked
+    assert edited.locked - opened.locked == set(edited.kept_from(schedule))
     assert opened.kept_from(schedule) == []
 
 
-@given(sketches, blocks, st.integers(1, 3))
-def test_toggling_twice_changes_nothing(sketch: EditedSchedule, block: int, stage: int) -> None:
-    assert sketch.toggle_lock(block) != sketch
-    assert sketch.toggle_lock(block).toggle_lock(block) == sketch
-    assert sketch.toggle_link(stage).toggle_link(stage) == sketch
-    assert sketch.unlock().locked == frozenset()
+@given(edited_schedules, blocks, st.integers(1, 3))
+def test_toggling_twice_changes_nothing(edited: EditedSchedule, block: int, stage: int) -> None:
+    assert edited.toggle_lock(block) != edited
+    assert edited.toggle_lock(block).toggle_lock(block) == edited
+    assert edited.toggle_link(stage).toggle_link(stage) == edited
+    assert edited.unlock().locked == frozenset()
 
 
-@given(sketches, st.lists(steps, max_size=12))
-def test_undo_takes_back_and_redo_does_again(sketch: EditedSchedule, changes: list) -> None:
-    history = EditHistory(now=sketch)
+@given(edited_schedules, st.lists(steps, max_size=12))
+def test_undo_takes_back_and_redo_does_again(edited: EditedSchedule, changes: list) -> None:
+    history = EditHistory(now=edited)
     for change in changes:
         done = history.do(change(history.now))
         if done.now == history.now:
@@ -151,7 +151,7 @@ def test_undo_takes_back_and_redo_does_again(sketch: EditedSchedule, changes: li
     back = history
     while back.past:
         back = back.undo()
-    assert back.now == sketch
+    assert back.now == edited
     assert back.undo() is back
     while back.future:
         back = back.redo()
@@ -161,18 +161,18 @@ def test_undo_takes_back_and_redo_does_again(sketch: EditedSchedule, changes: li
 
 def test_the_history_is_long_and_ends() -> None:
     history = EditHistory(now=MODERATE)
-    for step in range(LONGEST + 30):
+    for step in range(MAX_UNDO + 30):
         history = history.do(history.now.move(9, 1 + step % 2))
-    assert len(history.past) == LONGEST >= 50
+    assert len(history.past) == MAX_UNDO >= 50
 
 
-@given(sketches, steps)
-def test_what_changed_is_named(sketch: EditedSchedule, change) -> None:
-    after = change(sketch)
-    named = changed_blocks(sketch, after)
-    assert named == changed_blocks(after, sketch)
-    if sketch != after:
-        words = step_words(sketch, after)
+@given(edited_schedules, steps)
+def test_what_changed_is_named(edited: EditedSchedule, change) -> None:
+    after = change(edited)
+    named = changed_blocks(edited, after)
+    assert named == changed_blocks(after, edited)
+    if edited != after:
+        words = step_words(edited, after)
         assert all(str(block) in words or words.endswith("all blocks") for block in named)
 
 

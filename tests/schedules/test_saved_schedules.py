@@ -1,4 +1,4 @@
-"""What can be done with saved schedules, whatever their names."""
+"""Operations on saved schedules, with arbitrary names."""
 
 from __future__ import annotations
 
@@ -95,11 +95,11 @@ def test_save_edit_delete_restore(store: Store) -> None:
     assert (changed.id, changed.name, changed.schedule) == (saved.id, "other", PRESETS["moderate"])
     saved_schedules.delete(store, saved.id)
     assert saved_schedules.saved_schedules(store) == []
-    with pytest.raises(ScheduleError, match="no saved schedule has the name or id 'other': there is none"):
+    with pytest.raises(ScheduleError, match="no saved schedule has the name or id 'other': no schedule is saved"):
         saved_schedules.find(store, "other")
     assert saved_schedules.find(store, "OTHER", deleted=True).id == saved.id
     assert saved_schedules.restore(store, saved.id) == changed
-    with pytest.raises(ScheduleError, match="there are 'other'"):
+    with pytest.raises(ScheduleError, match="choose from 'other'"):
         saved_schedules.find(store, "x" * 10_000)
 
 

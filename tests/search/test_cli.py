@@ -1,4 +1,4 @@
-"""The verb `search`: answers at once from what the store knows, measures on request, refuses what cannot be."""
+"""The verb `search`: predicted, measured with --refine, and refused limits."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_it_answers_from_sensitivity(known: Store) -> None:
     assert len(found["uniform"]) == 64
     text = run("--max-macs", "0.5")[0]
     assert "at most 20,275,520 MACs; predicted from sensitivity, not measured" in text
-    assert "on 2,000 validation images a loss is known to" in text
+    assert "pp on 2,000 validation images" in text
 
 
 def test_it_measures_when_asked(known: Store) -> None:
@@ -75,7 +75,7 @@ def test_it_refuses_with_the_reason(known: Store) -> None:
     for arguments, reason in {
         ("--max-macs", "0.01"): "limit macs must be at least 1,936,000",
         (): "a search needs a limit",
-        ("--max-macs", "0.1", "--max-drop", "0.001"): "no schedule is predicted to keep these limits",
+        ("--max-macs", "0.1", "--max-drop", "0.001"): "no schedule is predicted to meet these limits",
         ("--max-latency", "30"): "limit latency",
     }.items():
         with pytest.raises(SpecError, match=reason):

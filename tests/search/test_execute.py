@@ -1,4 +1,4 @@
-"""A search as a job: it measures within the limits, hands its points over, and goes on after a break as without it."""
+"""A search as a job: measures within the limits, stores points, continues after an interruption."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LIMITS = Limits(macs=0.2)
 
 @pytest.fixture
 def dense(make_network: Callable[..., ResNet20]) -> Checkpoint:
-    """One with all its filters, so that any schedule can be pruned to."""
+    """A dense network with all filters."""
     return checkpoints.from_bytes(checkpoints.to_bytes(make_network(PRESETS["dense"])), "dense")
 
 
@@ -46,7 +46,7 @@ def setting(dense: Checkpoint) -> PruneSettings:
 
 @pytest.fixture
 def store(store: Store, setting: PruneSettings) -> Store:
-    """With the sensitivity of every block, as if measured."""
+    """A store with the sensitivity of every block."""
     for point in points_of_curves():
         put_point(store, replace(point, **setting.to_json()))
     return store
@@ -57,7 +57,7 @@ def spec(setting: PruneSettings) -> SearchSpec:
     return SearchSpec(limits=LIMITS, setting=setting, trials=9, device="cpu")
 
 
-def desk(spec: SearchSpec, dense: Checkpoint, store: Store, **settings: Any) -> RequestQueue:
+def job_context(spec: SearchSpec, dense: Checkpoint, store: Store, **settings: Any) -> RequestQueue:
     return RequestQueue(inputs=execute._inputs(spec, dense, store), **settings)
 
 
@@ -69,28 +69,28 @@ def test_it_measures_within_the_limits_and_hands_every_point_over(
     monkeypatch.setattr(
         Pruner, "prune", lambda self, schedule, **more: (pruned.append(schedule), prune(self, schedule, **more))[1]
     )
-    told = desk(spec, dense, store)
-    result = execute.search(spec.to_json(), told).result
+    context = job_context(spec, dense, store)
+    result = execute.search(spec.to_json(), context).result
     found = [Candidate.from_json(each) for each in result["candidates"]]
-    assert len(found) == result["measured"] == len(set(told.put_ids)) == 9
+    assert len(found) == result["measured"] == len(set(context.put_ids)) == 9
     assert all(each.measured is not None and cost(each.schedule).macs <= LIMITS.caps["macs"] for each in found)
-    assert {spec.setting.point_id(each.schedule) for each in found} == set(told.put_ids)
+    assert {spec.setting.point_id(each.schedule) for each in found} == set(context.put_ids)
     answers = [Candidate.from_json(each) for each in result["answers"]]
     assert answers
     assert len(pruned) == 9, "no answer is pruned again to be timed"
     assert all(each.timed is not None and each.timed > 0 for each in answers)
-    assert told.told[-1]["done"] == told.told[-1]["total"] == 9
-    shares = [each["fraction"] for each in told.told]
+    assert context.told[-1]["done"] == context.told[-1]["total"] == 9
+    shares = [each["fraction"] for each in context.told]
     assert shares == sorted(shares)
     assert shares[-1] < 1, "the answers are still to be timed"
 
 
 def test_one_that_was_stopped_goes_on_where_it_was(spec: SearchSpec, dense: Checkpoint, store: Store) -> None:
-    whole = execute.search(spec.to_json(), desk(spec, dense, store)).result
-    first = desk(spec, dense, store, stop_after=7)
+    whole = execute.search(spec.to_json(), job_context(spec, dense, store)).result
+    first = job_context(spec, dense, store, stop_after=7)
     with pytest.raises(Stopped):
         execute.search(spec.to_json(), first)
-    second = desk(spec, dense, store, state=first.state)
+    second = job_context(spec, dense, store, state=first.state)
     rest = execute.search(spec.to_json(), second).result
     assert len(first.put_ids) == 7
     assert rest["measured"] == len(second.put_ids) == 2
@@ -137,7 +137,7 @@ def test_nonsense_is_refused_before_anything_starts(spec: SearchSpec, store: Sto
         replace(spec, trials=0)
     with pytest.raises(SpecError, match="limit latency needs networks that were timed"):
         replace(spec, limits=Limits(latency=0.1))
-    with pytest.raises(SpecError, match="a search begins with the sensitivity of each block"):
+    with pytest.raises(SpecError, match="a search needs the sensitivity of each block"):
         known(store, replace(spec.setting, method="random"))
 
 

@@ -1,0 +1,42 @@
+"""The verb `evaluate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from roboreg_core.cli.common import Device, Json, load_network, measure, print_notes, print_result
+from roboreg_core.errors import SpecError
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+def evaluate_verb(
+    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="Network: a weights file, name or SHA-256.")],
+    precision: Annotated[str, typer.Option(help=f"{' or '.join(PRECISIONS)}.")] = PRECISIONS[0],
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Evaluate a network on the test images: accuracy, confusion matrix and per-class metrics."""
+    from roboreg_core.device import choose_device, environment
+
+    if precision not in PRECISIONS:
+        raise SpecError(f"precision must be {' or '.join(PRECISIONS)}, got {precision!r}")
+    chosen = choose_device(device)
+    loaded = load_network(checkpoint)
+    print_notes(loaded.notes)
+    report, seconds = measure(loaded.model, chosen, precision)
+    values = {
+        "checkpoint": loaded.name,
+        "sha256": loaded.sha256,
+        "schedule": loaded.model.schedule.to_json(),
+        **report,
+        "card_accuracy": loaded.card.get("accuracy", {}).get("test"),
+        "notes": list(loaded.notes),
+        "precision": precision,
+        "seconds": seconds,
+        "environment": environment(chosen),
+    }
+    text = f"{loaded.name}: accuracy {report['accuracy']:.2%} on {report['images']:,} test images ({precision})"
+    print_result(as_json, values, text)
