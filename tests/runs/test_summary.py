@@ -14,7 +14,7 @@ from sklearn.metrics import classification_report, confusion_matrix
 from roboreg_core import paths
 from roboreg_core.errors import DataError, SpecError, StoreError
 from roboreg_core.evaluation.prediction_changes import BANDS
-from roboreg_core.runs.comparability import unlike
+from roboreg_core.runs.comparability import mismatches
 from roboreg_core.runs.comparison import compare_runs
 from roboreg_core.runs.metric_pairs import COSTS
 from roboreg_core.runs.predicted_classes import labels_of, predictions, predictions_csv
@@ -159,7 +159,7 @@ def test_fronts_and_schedules(records: list[Record], store: Store) -> None:
 
 def test_what_is_not_alike_is_said(records: list[Record]) -> None:
     refits = [record for record in records if record.spec["method"] == "refit"]
-    assert unlike(refits) == ()
+    assert mismatches(refits) == ()
     assert [method_version(record) for record in refits] == [METHOD_VERSION] * len(refits)
     first = refits[0]
     other = replace(
@@ -172,7 +172,7 @@ def test_what_is_not_alike_is_said(records: list[Record]) -> None:
             "environment": {**first.result["environment"], "threads": 9},
         },
     )
-    found = {each.what: each for each in unlike([*refits, other])}
+    found = {each.what: each for each in mismatches([*refits, other])}
     assert set(found) == {
         "training images", "dense network", "fine-tuning", "seed", "version of the method", "machine",
     }  # fmt: skip
