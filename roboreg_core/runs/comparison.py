@@ -35,9 +35,9 @@ class ComparedRun:
         baseline: the run's dense network, or the chosen baseline run.
         accuracy: change against the baseline.
         paired: paired comparison with the baseline.
-        counts: changes of `metric_pairs.counts_of` against the baseline.
+        counts: changes of `counts_of` against the baseline.
         recalls: changes of the recall per class.
-        front: for each of `metric_pairs.COSTS`, True where the run is Pareto-optimal in the comparison.
+        front: for each of `COSTS`, True where the run is Pareto-optimal in the comparison.
     """
 
     record: Record

@@ -43,7 +43,7 @@ class RunBaseline:
 
     @property
     def network(self) -> str:
-        """`dense` or `final`, as in `metric_pairs.counts_of`."""
+        """`dense` or `final`, as in `counts_of`."""
         return DENSE if self.stage == DENSE else "final"
 
     @property
@@ -66,8 +66,8 @@ class Summary:
         paired: stage -> paired comparison with the baseline.
         damage: changed predictions from dense to pruned to fine-tuned.
         flips: changed predictions from the baseline to the run's final network.
-        reports: stage -> rows of the report with changes against the baseline, see `metric_pairs.report_rows`.
-        counts: changes of `metric_pairs.counts_of` against the baseline.
+        reports: stage -> rows of the report with changes against the baseline, see `report_rows`.
+        counts: changes of `counts_of` against the baseline.
         speeds: batch size -> (final network, baseline).
         unlike: further differences between the run and a baseline that is another run.
     """

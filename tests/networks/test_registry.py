@@ -71,9 +71,9 @@ def test_to_list_them_loads_no_torch(home: Path) -> None:
 import sys
 from pathlib import Path
 from roboreg_core.store.store import Store
-from roboreg_core.baselines import known, manage, spec, start, upload
-known.baselines(Store(Path(sys.argv[1])))
-upload.check_size(1)
+from roboreg_core.networks import management, registry, spec, start, uploaded_weights
+registry.find(Store(Path(sys.argv[1])), "dense")
+uploaded_weights.check_size(1)
 assert not {"torch", "numpy", "pandas", "sklearn"} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script, home], capture_output=True, text=True, check=False)
@@ -128,7 +128,7 @@ def test_the_bin_gives_back(store: Store, put: Put) -> None:
     assert management.find_deleted(store, "MINE").id == mine.record.id
     assert management.restore(store, mine.record.id) == mine
     assert checkpoint_of(find(store, "mine"), store).sha256 == mine.sha256
-    with pytest.raises(StoreError, match="no deleted network has the name or id 'mine': there are none"):
+    with pytest.raises(StoreError, match="no deleted network has the name or id 'mine'; deleted: none"):
         management.find_deleted(store, "mine")
 
 
@@ -144,7 +144,7 @@ def test_what_is_restored_gets_a_number_where_its_name_was_taken(store: Store, p
 def test_what_ships_is_left_alone(store: Store) -> None:
     (dense,) = baselines(store)
     for act in (lambda: management.delete(store, dense), lambda: management.rename(store, dense, "other")):
-        with pytest.raises(StoreError, match="ships with the project: only own networks can be changed"):
+        with pytest.raises(StoreError, match="ships with the project: only your networks can be changed"):
             act()
 
 

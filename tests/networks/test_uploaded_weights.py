@@ -191,7 +191,7 @@ def test_a_normalisation_that_is_none_is_refused(
 
 def test_a_pruned_network_is_told_what_to_do() -> None:
     content = checkpoints.to_bytes(random_network(PRESETS["moderate"]))
-    reason = "must hold a dense network, got one pruned to 8,8,8,16,16,16,32,32,32: pruning starts from a dense one"
+    reason = "must hold a dense network, got one pruned to 8,8,8,16,16,16,32,32,32: upload the network"
     with pytest.raises(CheckpointError, match=reason):
         uploaded_weights.read(content, "net.safetensors")
 

@@ -196,5 +196,5 @@ def test_a_run_of_single_weights_keeps_the_size_and_the_zeros(
 
 
 def test_single_weights_are_not_recalibrated(spec: RunSpec) -> None:
-    with pytest.raises(SpecError, match="takes no recalibration"):
+    with pytest.raises(SpecError, match="does not support recalibration"):
         replace(spec, method="weights", recalibrate=True)

@@ -195,7 +195,7 @@ def test_too_few_too_many_and_twice_are_refused(records: list[Record], store: St
 def test_a_run_without_its_logits_or_on_other_images_says_so(records: list[Record], store: Store) -> None:
     record = records[0]
     bare = replace(record, result={**record.result, "artifacts": {}})
-    with pytest.raises(StoreError, match="names no logits of its dense network"):
+    with pytest.raises(StoreError, match="has no logits of its dense network"):
         summary(bare, store)
     stages = {**record.result["stages"], "dense": {**record.result["stages"]["dense"], "images": 50}}
     with pytest.raises(DataError, match="must be measured on the 10,000 test images, got 50"):
