@@ -36,7 +36,9 @@ def check_suffix(file_name: str) -> str:
     """The suffix in lower case. Raises `CheckpointError` where it is not one of `SUFFIXES`."""
     suffix = PurePath(file_name).suffix.lower()
     if suffix not in SUFFIXES:
-        raise CheckpointError(f"a network's file must end in {', '.join(SUFFIXES)}, got {file_name[-80:]!r}: save its state dict as one")
+        raise CheckpointError(
+            f"a network's file must end in {', '.join(SUFFIXES)}, got {file_name[-80:]!r}: save its state dict as one"
+        )
     return suffix
 
 
@@ -59,7 +61,9 @@ def read(content: bytes, file_name: str) -> Checkpoint:
         raise
     except Exception as error:  # torch raises all kinds of exceptions on malformed tensors
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
-        raise CheckpointError(f"the file {name} must hold plain tensors of a ResNet-20, got {reason}: save its state dict again") from None
+        raise CheckpointError(
+            f"the file {name} must hold plain tensors of a ResNet-20, got {reason}: save its state dict again"
+        ) from None
     return replace(loaded, name=name)
 
 

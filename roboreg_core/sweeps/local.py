@@ -1,7 +1,4 @@
-"""A sweep in the caller's own process: how the command line does without an engine.
-
-Every point is kept as soon as it is there. So one that was interrupted, asked for again, goes on with what is missing.
-"""
+"""Execution of a sweep in the caller's process, without a job engine; used by the command line."""
 
 from __future__ import annotations
 
@@ -29,9 +26,13 @@ def sweep_here(
     *,
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
 ) -> Sweep:
-    """Measure what is missing of a sweep and return it, once all is there.
+    """Measure the missing points of a sweep and return it when it is complete.
 
-    `on_report` is told `fraction` (0..1), `done` and `total` of the whole sweep beside what a part or a run tells.
+    Args:
+        spec: the sweep.
+        checkpoint: its dense network.
+        store: receives each point as soon as it is measured.
+        on_report: called with the progress of a part or a run, with `fraction` (0..1), `done` and `total` of the sweep.
 
     Raises:
         StoreError: another sweep has its name.
@@ -43,25 +44,20 @@ def sweep_here(
     total = len(spec.points())
     if spec.tuned:
         for number, point in enumerate(left):
-            done = total - len(left) + number
-            run_here(
-                spec.run_spec(*point),
-                {"dense": checkpoint.content},
-                store,
-                on_report=_of_whole(done, 1, total, on_report),
-            )
+            report = _of_whole(total - len(left) + number, 1, total, on_report)
+            run_here(spec.run_spec(*point), {"dense": checkpoint.content}, store, on_report=report)
         return sweep
     done = total - len(left)
     for seed in spec.seeds:
         schedules = tuple(schedule for schedule, own in left if own == seed)
         if schedules:
-            told = _of_whole(done, len(schedules), total, on_report)
-            _part(spec, seed, schedules, checkpoint, store, told)
+            report = _of_whole(done, len(schedules), total, on_report)
+            _measure_part(spec, seed, schedules, checkpoint, store, report)
             done += len(schedules)
     return sweep
 
 
-def _part(
+def _measure_part(
     spec: SweepSpec,
     seed: int,
     schedules: tuple[Schedule, ...],
@@ -85,11 +81,11 @@ def _part(
 def _of_whole(
     before: int, own: int, total: int, on_report: Callable[[dict[str, Any]], None]
 ) -> Callable[[dict[str, Any]], None]:
-    """What tells the share of the whole sweep for a part of `own` points, behind `before` that are done."""
+    """Wrap `on_report` for a part of `own` points that follows `before` measured ones: report the whole sweep."""
 
-    def told(payload: dict[str, Any]) -> None:
+    def report(payload: dict[str, Any]) -> None:
         inside = payload["fraction"] * own
         whole = {"fraction": (before + inside) / total, "done": before + int(inside + 1e-9), "total": total}
         on_report({**payload, **whole})
 
-    return told
+    return report

@@ -129,9 +129,9 @@ def test_the_memory_is_given_back_unless_more_follows(dense: Checkpoint, monkeyp
     for part in (replace(one, go_on=True), replace(one, go_on=True)):
         measure(part.to_json(), RequestQueue(inputs={"dense": dense.content}))
     assert len(made) == 1
-    assert execute._BENCH._pruner is not None
+    assert execute._CACHE._pruner is not None
     measure(other.to_json(), RequestQueue(inputs={"dense": dense.content}))
-    assert execute._BENCH._pruner is None
+    assert execute._CACHE._pruner is None
 
 
 def test_another_dense_network_is_refused(dense: Checkpoint) -> None:

@@ -15,7 +15,7 @@ from roboreg_core.sweeps import control, local
 from roboreg_core.sweeps.grid import of_schedules
 from roboreg_core.sweeps.local import sweep_here
 from roboreg_core.sweeps.sweep_store import points_of, progress_of
-from roboreg_core.sweeps.time_estimate import speed
+from roboreg_core.sweeps.time_estimate import slowdown
 from tests.sweeps.helpers import GRID, point_of, put_point, put_run, seen, sweep_of
 
 pytestmark = pytest.mark.usefixtures("small_sets")
@@ -56,7 +56,7 @@ def test_the_dense_network_is_measured_once_whatever_the_method(dense: Checkpoin
         ("random", 1, seen(93)),
     ]
     assert not points_of(store, control.keep(store, odd)), "of another network nothing is known"
-    assert speed(lean.setting(0), store.list_records()) == 1.0, "a reused point says nothing of this machine's speed"
+    assert slowdown(lean.setting(0), store.list_records()) == 1.0, "a reused point says nothing of this machine's speed"
 
 
 def test_broken_off_it_goes_on_with_what_is_missing(dense: Checkpoint, store: Store, monkeypatch) -> None:

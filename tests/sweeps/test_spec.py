@@ -14,7 +14,7 @@ from roboreg_core.store.records import Record
 from roboreg_core.sweeps.grid import BLOCKS, RANDOM, SOURCE, Grid, of_schedules
 from roboreg_core.sweeps.points import from_json
 from roboreg_core.sweeps.spec import SweepSpec, cut, point_record, setting_of
-from roboreg_core.sweeps.time_estimate import Pace, estimate_seconds, shares, speed
+from roboreg_core.sweeps.time_estimate import Pace, estimate_seconds, expected_seconds, slowdown
 from tests.sweeps.helpers import point_of
 
 SHA = "ab" * 32
@@ -132,14 +132,14 @@ def test_what_is_shared_is_counted_once() -> None:
     alone = [estimate_seconds(spec(), only=[point]) for point in spec().points()]
     assert whole < sum(alone) / 2
     chain = Grid(kind=BLOCKS, values=((4,),) * 8 + ((1, 2, 3),))
-    first, *rest = shares(chain.schedules(), spec().setting(0), test=True)
+    first, *rest = expected_seconds(chain.schedules(), spec().setting(0), test=True)
     assert all(each < first / 4 for each in rest)
 
 
 def test_this_machines_own_points_tell_its_speed() -> None:
     def kept(recorded: bool) -> list[Record]:
         found = []
-        seconds = shares(SOURCE.schedules(), spec().setting(0), test=True)
+        seconds = expected_seconds(SOURCE.schedules(), spec().setting(0), test=True)
         for schedule, each in zip(SOURCE.schedules(), seconds, strict=True):
             kind, record_id, asked, result = point_record(point_of(spec(), schedule, seconds=each / 10))
             found.append(Record(kind=kind, id=record_id, created="", spec=asked, result=result, recorded=recorded))
@@ -153,12 +153,12 @@ def test_this_machines_own_points_tell_its_speed() -> None:
 def test_seeds_and_points_without_test_images_tell_the_same_speed() -> None:
     setting, found = spec().setting(0), []
     for seed, test in ((0, True), (1, True), (2, False)):
-        seconds = shares(SOURCE.schedules(), setting, test=test)
+        seconds = expected_seconds(SOURCE.schedules(), setting, test=test)
         for schedule, each in zip(SOURCE.schedules(), seconds, strict=True):
             point = point_of(spec(seeds=(seed,), test=test), schedule, seed=seed, seconds=3 * each)
             kind, record_id, asked, result = point_record(point)
             found.append(Record(kind=kind, id=record_id, created="", spec=asked, result=result))
-    assert speed(setting, found) == pytest.approx(3)
+    assert slowdown(setting, found) == pytest.approx(3)
 
 
 def test_the_time_left_shrinks_with_what_is_done() -> None:
