@@ -1,4 +1,4 @@
-"""Between the values that the store keeps and the rows of its tables; each function works inside a transaction."""
+"""Mapping between the store's values and the rows of its tables; every function runs inside a transaction."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ UNFINISHED = "status IN ('queued', 'running')"
 
 
 def now() -> str:
-    """The time in UTC, ISO 8601."""
+    """The current time in UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def bin_ends() -> str:
-    """What went to the bin before this time goes for good."""
+    """Items deleted before this time can no longer be restored."""
     return (datetime.now(UTC) - timedelta(days=BIN_DAYS)).isoformat(timespec="milliseconds")
 
 
 def insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
-    """Add one row; the names are the columns."""
+    """Insert one row from column names and values."""
     names = ", ".join(values)
     places = ", ".join(f":{name}" for name in values)
     db.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", values)
@@ -72,25 +72,25 @@ def text(value: dict[str, Any]) -> str:
     """The value as JSON.
 
     Raises:
-        StoreError: it holds something that JSON does not know.
+        StoreError: it is not serialisable.
     """
     try:
         return json.dumps(value)
     except (TypeError, ValueError) as error:
-        raise StoreError(f"only JSON can be kept ({error}): use numbers, texts, lists and objects") from error
+        raise StoreError(f"only JSON can be stored ({error}): use numbers, strings, lists and objects") from error
 
 
 def find_job(db: sqlite3.Connection, job_id: str) -> Job | None:
-    """The job with that id, None where there is none."""
+    """The job with this id, None where there is none."""
     row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
     return to_job(row) if row else None
 
 
 def known_job(db: sqlite3.Connection, job_id: str) -> Job:
-    """The job with that id.
+    """The job with this id.
 
     Raises:
-        StoreError: there is none.
+        StoreError: it is unknown.
     """
     job = find_job(db, job_id)
     if job is None:
@@ -105,7 +105,7 @@ def active(db: sqlite3.Connection, key: str) -> Job | None:
 
 
 def change_job(db: sqlite3.Connection, job_id: str, changes: Mapping[str, Any]) -> Job:
-    """Write the changed fields of a job; return it as it now is."""
+    """Write the changed fields of a job; return the changed job."""
     job = replace(known_job(db, job_id), **changes)
     values = {name: value for name, value in job_values(job).items() if name in changes}
     if values:
@@ -122,7 +122,7 @@ def delete_job(db: sqlite3.Connection, job_id: str) -> set[str]:
 
 
 def set_refs(db: sqlite3.Connection, holder: str, names: Iterable[str]) -> set[str]:
-    """Make `holder` refer to exactly these artefacts; return those that it did and no longer does."""
+    """Set the artefacts that `holder` refers to; return those that it no longer refers to."""
     wanted = set(names)
     before = drop_refs(db, holder)
     db.executemany("INSERT INTO refs VALUES (?, ?)", [(holder, name) for name in sorted(wanted)])
@@ -130,7 +130,7 @@ def set_refs(db: sqlite3.Connection, holder: str, names: Iterable[str]) -> set[s
 
 
 def drop_refs(db: sqlite3.Connection, holder: str) -> set[str]:
-    """Make `holder` refer to nothing; return the artefacts that it did."""
+    """Remove all references of `holder`; return the artefacts that it referred to."""
     names = {row["sha"] for row in db.execute("SELECT sha FROM refs WHERE holder = ?", (holder,))}
     db.execute("DELETE FROM refs WHERE holder = ?", (holder,))
     return names

@@ -233,7 +233,7 @@ def test_a_record_made_again_takes_the_place_of_the_deleted_one(store: Store) ->
 
 def test_shipped_records_cannot_go_to_the_bin(tmp_path: Path, shipped: Path) -> None:
     both = Store(tmp_path / "home", shipped)
-    with pytest.raises(StoreError, match="ships with the project and cannot be deleted: only own"):
+    with pytest.raises(StoreError, match="ships with the project and cannot be deleted: only your"):
         both.bin_record("old")
 
 

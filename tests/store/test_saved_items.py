@@ -90,7 +90,7 @@ def test_changes_are_kept_and_checked(store: Store) -> None:
         store.saved.change(second.id, name="a")
     with pytest.raises(StoreError, match="kind cannot be changed: only content, name, note, tags"):
         store.saved.change(second.id, kind="x")
-    with pytest.raises(StoreError, match="nothing saved has the id"):
+    with pytest.raises(StoreError, match="no saved item has the id"):
         store.saved.change("unknown", name="x")
     with pytest.raises(StoreError, match="may have been deleted"):
         store.saved.delete("unknown")
