@@ -142,8 +142,8 @@ def test_what_was_read_is_kept_until_it_changes(dense: Checkpoint, store: Store,
     put_point(store, point_of(sweep_of(dense), FIRST))
     before = points(store)
     read: list[Record] = []
-    parse = sweep_store._of_point
-    monkeypatch.setattr(sweep_store, "_of_point", lambda record: (read.append(record), parse(record))[1])
+    parse = sweep_store._from_point
+    monkeypatch.setattr(sweep_store, "_from_point", lambda record: (read.append(record), parse(record))[1])
     assert points(store) == before
     assert read == []
     put_point(store, point_of(sweep_of(dense), FIRST, right=60))
