@@ -12,7 +12,7 @@ from roboreg_core.store.record_store import RecordStore
 from roboreg_core.store.records import Event, Job, JobStatus, Record
 
 _CHANGEABLE = {"status", "progress", "error", "owner", "started", "ended", "attempts"}
-APP_ENDED = "the app ended before the job: resume it to go on from its last saved state"
+APP_ENDED = "the app ended before the job: resume it to continue from its last saved state"
 
 
 class JobStore(RecordStore):
