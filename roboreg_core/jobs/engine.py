@@ -52,7 +52,8 @@ class Engine:
     def start(self, lane: str = "device") -> None:
         """Start the worker of a lane ahead of its first job."""
         self._check_open()
-        self._dispatcher.prepare(_checked_lane(lane))
+        _check_lane(lane)
+        self._dispatcher.prepare(lane)
 
     def submit(self, task: Task) -> Job:
         """Queue a task and return its job.
@@ -64,9 +65,7 @@ class Engine:
             JobError: the lane or the function's name is invalid, or the engine is closed.
             StoreError: an input artefact is missing.
         """
-        self._check_open()
-        _checked_lane(task.lane)
-        _check_function(task.function)
+        self._check(task)
         done = self._finished_job(task)
         if done is not None:
             return done
@@ -85,9 +84,7 @@ class Engine:
         Raises:
             JobError: the lane or the function's name is invalid, or the engine is closed.
         """
-        self._check_open()
-        _checked_lane(question.lane)
-        _check_function(question.function)
+        self._check(question)
         pending = PendingRequest(question)
         self._dispatcher.put_request(question.channel, pending)
         return pending
@@ -164,6 +161,12 @@ class Engine:
         if self._closed:
             raise JobError("the engine is closed: make a new one")
 
+    def _check(self, work: Task | Request) -> None:
+        self._check_open()
+        _check_lane(work.lane)
+        if not all(work.function.partition(":")):
+            raise JobError(f"a task's function must be given as module:name, got {work.function!r}")
+
     def _known_job(self, job_id: str) -> Job:
         job = self.store.get_job(job_id)
         if job is None:
@@ -184,12 +187,6 @@ def _new_job(task: Task, owner: str | None) -> Job:
     return Job(id=uuid.uuid4().hex[:16], owner=owner, created=now(), **vars(task))
 
 
-def _check_function(function: str) -> None:
-    if not all(function.partition(":")):
-        raise JobError(f"a task's function must be given as module:name, got {function!r}")
-
-
-def _checked_lane(lane: str) -> str:
+def _check_lane(lane: str) -> None:
     if lane not in LANES:
         raise JobError(f"a task's lane must be one of {', '.join(LANES)}, got {lane!r}")
-    return lane

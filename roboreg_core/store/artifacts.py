@@ -91,18 +91,13 @@ class Artifacts:
         Files put less than `min_age` seconds ago are kept.
         """
         deleted = []
-        for path in self._own_files():
-            old = _age(path) >= min_age
-            if old and (path.name.startswith(_TEMPORARY) or path.name not in keep):
+        for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else []:
+            unused = path.name.startswith(_TEMPORARY) or (_NAME.fullmatch(path.name) and path.name not in keep)
+            if unused and _age(path) >= min_age:
                 with _store_errors(self.folder), suppress(FileNotFoundError):
                     path.unlink()
                     deleted.append(path.name)
         return deleted
-
-    def _own_files(self) -> list[Path]:
-        if not self.folder.is_dir():
-            return []
-        return sorted(path for path in self.folder.iterdir() if _is_ours(path.name))
 
     def _candidates(self, name: str) -> Iterator[Path]:
         yield self.folder / _checked(name)
@@ -115,11 +110,6 @@ def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise StoreError(f"an artefact's name must be 64 hexadecimal digits, got {name!r}")
     return name
-
-
-def _is_ours(name: str) -> bool:
-    """True for an artefact or a temporary file of one."""
-    return bool(_NAME.fullmatch(name)) or name.startswith(_TEMPORARY)
 
 
 def _write_whole(target: Path, content: bytes) -> None:

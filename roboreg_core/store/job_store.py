@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -156,7 +157,7 @@ class JobStore(RecordStore):
             query = "SELECT coalesce(max(number), 0) + 1 FROM events WHERE job = ?"
             number = int(db.execute(query, (job_id,)).fetchone()[0])
             event = Event(job=job_id, number=number, time=row_mapping.now(), payload=payload)
-            row_mapping.insert(db, "events", row_mapping.event_values(event))
+            row_mapping.insert(db, "events", {**vars(event), "payload": row_mapping.text(payload)})
             if progress:
                 row_mapping.change_job(db, job_id, {"progress": payload})
         return event
@@ -165,4 +166,4 @@ class JobStore(RecordStore):
         """The events of a job, oldest first."""
         with self._database.read() as db:
             found = db.execute("SELECT * FROM events WHERE job = ? ORDER BY number", (job_id,))
-            return [row_mapping.to_event(row) for row in found]
+            return [Event(**{**dict(row), "payload": json.loads(row["payload"])}) for row in found]

@@ -193,7 +193,8 @@ class RecordStore:
         names = artifact_names(record.result)
         self._check_artifacts(names, f"record {record.id}")
         db.execute("DELETE FROM records WHERE id = ?", (record.id,))
-        row_mapping.insert(db, "records", row_mapping.record_values(record))
+        texts = {"spec": row_mapping.text(record.spec), "result": row_mapping.text(record.result)}
+        row_mapping.insert(db, "records", {"id": record.id, "kind": record.kind, "created": record.created, **texts})
         return row_mapping.set_refs(db, f"record:{record.id}", names)
 
     def _not_own(self, record_id: str) -> str:

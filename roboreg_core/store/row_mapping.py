@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from roboreg_core.errors import StoreError
-from roboreg_core.store.records import BIN_DAYS, Event, Job, JobStatus, Record
+from roboreg_core.store.records import BIN_DAYS, Job, JobStatus, Record
 
 UNFINISHED = "status IN ('queued', 'running')"
 
@@ -38,34 +38,17 @@ def to_record(row: sqlite3.Row) -> Record:
     return Record(kind=row["kind"], id=row["id"], created=row["created"], spec=spec, result=result)
 
 
-def record_values(value: Record) -> dict[str, Any]:
-    """The row of `records` for a record."""
-    texts = {"spec": text(value.spec), "result": text(value.result)}
-    return {"id": value.id, "kind": value.kind, "created": value.created, **texts}
-
-
 def to_job(row: sqlite3.Row) -> Job:
     """The job in a row of `jobs`."""
-    fields = {name: row[name] for name in row.keys() if name != "number"}  # noqa: SIM118 (a Row iterates over its values)
+    fields = {name: value for name, value in dict(row).items() if name != "number"}
     parsed = {name: json.loads(fields[name]) for name in ("spec", "inputs", "progress")}
     return Job(**{**fields, **parsed, "status": JobStatus(fields["status"])})
 
 
 def job_values(value: Job) -> dict[str, Any]:
     """The row of `jobs` for a job."""
-    values = dict(vars(value))
-    texts = {name: text(values[name]) for name in ("spec", "inputs", "progress")}
-    return {**values, **texts, "status": JobStatus(value.status).value}
-
-
-def to_event(row: sqlite3.Row) -> Event:
-    """The event in a row of `events`."""
-    return Event(job=row["job"], number=row["number"], time=row["time"], payload=json.loads(row["payload"]))
-
-
-def event_values(value: Event) -> dict[str, Any]:
-    """The row of `events` for an event."""
-    return {"job": value.job, "number": value.number, "time": value.time, "payload": text(value.payload)}
+    texts = {name: text(getattr(value, name)) for name in ("spec", "inputs", "progress")}
+    return {**vars(value), **texts, "status": JobStatus(value.status).value}
 
 
 def text(value: dict[str, Any]) -> str:

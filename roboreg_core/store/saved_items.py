@@ -136,5 +136,5 @@ def _values(item: SavedItem) -> dict[str, Any]:
 
 
 def _to_saved(row: sqlite3.Row) -> SavedItem:
-    fields = {name: row[name] for name in row.keys() if name not in ("number", "folded")}  # noqa: SIM118
+    fields = {name: value for name, value in dict(row).items() if name not in ("number", "folded")}
     return SavedItem(**{**fields, "tags": tuple(json.loads(row["tags"])), "content": json.loads(row["content"])})

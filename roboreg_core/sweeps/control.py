@@ -11,36 +11,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from roboreg_core.errors import JobError, SpecError, StoreError
+from roboreg_core.runs.local import record_writer
 from roboreg_core.runs.spec import KIND
 from roboreg_core.store.names import folded, free_name
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.row_mapping import now
 from roboreg_core.store.store import Store
+from roboreg_core.sweeps import sweep_jobs, sweep_store
 from roboreg_core.sweeps.spec import POINT, SWEEP, SweepSpec, point_record, renamed
-from roboreg_core.sweeps.sweep_jobs import (
-    STOPPING,
-    delete_ended_jobs,
-    is_cancelled,
-    is_stopping,
-    jobs_of,
-    newest_error,
-    parts,
-    record_ids_of,
-    submit_part,
-    submit_runs,
-    unassigned_points,
-    unfinished_jobs,
-)
-from roboreg_core.sweeps.sweep_store import (
-    Sweep,
-    binned_sweeps,
-    dense_points,
-    find_sweep,
-    is_measured,
-    missing,
-    progress_of,
-    sweeps,
-)
+from roboreg_core.sweeps.sweep_store import Sweep, find_sweep, missing, sweeps
 from roboreg_core.sweeps.time_estimate import estimate_seconds
 
 if TYPE_CHECKING:
@@ -97,14 +76,12 @@ def keep(store: Store, spec: SweepSpec) -> Sweep:
 def _reuse_dense(store: Store, spec: SweepSpec) -> None:
     """Record the dense network's missing points: its accuracy is independent of the prune settings."""
     seeds = [seed for schedule, seed in missing(store, spec) if schedule.is_dense]
-    known = (point for point in dense_points(store, spec.dense_sha256) if is_measured(point, test=spec.test))
-    found = next(known, None) if seeds else None
+    known = sweep_store.dense_points(store, spec.dense_sha256) if seeds else []
+    found = next((point for point in known if sweep_store.is_measured(point, test=spec.test)), None)
     if found is not None:
+        put = record_writer(store)
         for seed in seeds:
-            kind, record_id, settings, result = point_record(
-                replace(found, **spec.setting(seed).to_json(), seconds=0.0)
-            )
-            store.complete_record(Record(kind=kind, id=record_id, created=now(), spec=settings, result=result))
+            put(*point_record(replace(found, **spec.setting(seed).to_json(), seconds=0.0)))
 
 
 def start(engine: Engine, spec: SweepSpec, checkpoint: Checkpoint) -> Sweep:
@@ -128,15 +105,15 @@ def resume(engine: Engine, sweep: Sweep, checkpoint: Checkpoint) -> list[Job]:
         SpecError: `checkpoint` is not the sweep's dense network.
     """
     check_network(sweep.spec, checkpoint)
-    if is_stopping(engine.store, sweep):
+    if sweep_jobs.is_stopping(engine.store, sweep):
         raise JobError(f"sweep {sweep.name!r} is still stopping: resume it in a few seconds")
-    left = unassigned_points(engine.store, sweep)
+    left = sweep_jobs.unassigned_points(engine.store, sweep)
     if sweep.spec.tuned:
-        return submit_runs(engine, sweep.spec, left, checkpoint)
-    delete_ended_jobs(engine.store, sweep)
+        return sweep_jobs.submit_runs(engine, sweep.spec, left, checkpoint)
+    sweep_jobs.delete_ended_jobs(engine.store, sweep)
     digest = engine.store.artifacts.put(checkpoint.content)
-    found = parts(sweep, left, engine.store, remote=engine.scheduler is not None)
-    return [submit_part(engine, part, digest) for part in found]
+    found = sweep_jobs.parts(sweep, left, engine.store, remote=engine.scheduler is not None)
+    return [sweep_jobs.submit_part(engine, part, digest) for part in found]
 
 
 def stop(engine: Engine, sweep: Sweep) -> None:
@@ -146,10 +123,10 @@ def stop(engine: Engine, sweep: Sweep) -> None:
         JobError: a job belongs to another running app; the others are cancelled.
     """
     refused = None
-    for job in jobs_of(engine.store, sweep)[::-1]:  # last in the queue first, so that none starts meanwhile
+    for job in sweep_jobs.jobs_of(engine.store, sweep)[::-1]:  # last in the queue first, so that none starts meanwhile
         try:
             engine.cancel(job.id)
-            STOPPING[job.id] = job.started
+            sweep_jobs.STOPPING[job.id] = job.started
         except JobError as error:
             current = engine.store.get_job(job.id)
             if current is not None and not current.status.is_ended:
@@ -195,13 +172,13 @@ def check_wider(spec: SweepSpec, wider: SweepSpec) -> None:
 
 def status(store: Store, sweep: Sweep) -> SweepStatus:
     """Progress of a sweep, and the jobs that measure its points."""
-    progress = progress_of(store, sweep)
+    progress = sweep_store.progress_of(store, sweep)
     if progress.complete:
         return SweepStatus(state=SweepState.COMPLETE, done=progress.done, total=progress.total, remaining_seconds=0.0)
-    jobs = sorted(unfinished_jobs(store, sweep), key=lambda job: job.status is not JobStatus.RUNNING)
+    jobs = sorted(sweep_jobs.unfinished_jobs(store, sweep), key=lambda job: job.status is not JobStatus.RUNNING)
     running = [job for job in jobs if job.status is JobStatus.RUNNING]
     state = SweepState.RUNNING if jobs else SweepState.STOPPED
-    if jobs and all(map(is_cancelled, jobs)):
+    if jobs and all(map(sweep_jobs.is_cancelled, jobs)):
         state = SweepState.STOPPING
     return SweepStatus(
         state=state,
@@ -209,7 +186,7 @@ def status(store: Store, sweep: Sweep) -> SweepStatus:
         total=progress.total,
         remaining_seconds=_remaining(store, sweep, running),
         jobs=tuple(jobs),
-        error="" if jobs else newest_error(store, sweep),
+        error="" if jobs else sweep_jobs.newest_error(store, sweep),
     )
 
 
@@ -221,7 +198,7 @@ def rename(store: Store, sweep: Sweep, name: str) -> Sweep:
         StoreError: the sweep ships with the project, or another sweep has the name.
     """
     if sweep.recorded:
-        raise StoreError(f"sweep {sweep.name!r} ships with the project and keeps its name: rename one of your own")
+        raise StoreError(f"sweep {sweep.name!r} ships with the project and keeps its name: rename one of your sweeps")
     spec = renamed(sweep.spec, name)
     _refuse_taken(store, spec)
     return _put(store, spec, sweep.created)
@@ -233,7 +210,7 @@ def delete(store: Store, sweep: Sweep) -> None:
     Raises:
         StoreError: it ships with the project, or has unfinished jobs.
     """
-    if jobs_of(store, sweep):
+    if sweep_jobs.jobs_of(store, sweep):
         raise StoreError(f"sweep {sweep.name!r} is running: stop it first, then delete it")
     store.bin_record(sweep.id)
 
@@ -244,7 +221,7 @@ def restore(store: Store, known: str) -> Sweep:
     Raises:
         StoreError: no deleted sweep matches, or several.
     """
-    deleted = binned_sweeps(store)
+    deleted = sweep_store.binned_sweeps(store)
     found = [each for each in deleted if folded(each.name) == folded(known)]
     found = found or [each for each in deleted if known and each.id.startswith(known)]
     if len({each.id for each in found}) > 1:
@@ -285,7 +262,7 @@ def _remaining(store: Store, sweep: Sweep, running: Sequence[Job]) -> float:
     """Remaining seconds: reported by the running jobs, and estimated for all other missing points."""
     spec = sweep.spec
     reporting = [job for job in running if job.progress.get("remaining_seconds") is not None]
-    covered = {record_id for job in reporting for record_id in record_ids_of(job)}
+    covered = {record_id for job in reporting for record_id in sweep_jobs.record_ids_of(job)}
     others = [point for point in missing(store, spec) if spec.record_id(*point) not in covered]
     rest = estimate_seconds(spec, store.list_records(KIND if spec.tuned else POINT), only=others) if others else 0.0
     return (sum(job.progress["remaining_seconds"] for job in reporting) + rest) / max(1, len(running))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,14 +18,14 @@ from roboreg_core.jobs.progress import ProgressReporter
 from roboreg_core.jobs.task import Context, Output, Task
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps.points import Point
-from roboreg_core.sweeps.spec import SWEEP_PART, PruneSettings, point_record
-from roboreg_core.sweeps.time_estimate import Pace
+from roboreg_core.sweeps.spec import SWEEP_PART, PruneSettings, SweepSpec, point_record
+from roboreg_core.sweeps.time_estimate import Pace, estimate_seconds
 
 if TYPE_CHECKING:
     import torch
 
-    from roboreg_core.datasets.images import Images
     from roboreg_core.pruning.prune import Pruner
+    from roboreg_core.store.records import Record
 
 FUNCTION = f"{__name__}:measure"
 
@@ -51,6 +51,28 @@ class PartSpec:
     device: str = "auto"
     go_on: bool = False
     seconds: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        sweep: SweepSpec,
+        seed: int,
+        schedules: Iterable[Schedule],
+        records: Sequence[Record],
+        *,
+        go_on: bool = False,
+    ) -> PartSpec:
+        """A part of a sweep; its duration is estimated from `records`."""
+        chosen = tuple(schedules)
+        return cls(
+            sweep=sweep.id,
+            setting=sweep.setting(seed),
+            schedules=chosen,
+            test=sweep.test,
+            device=sweep.device,
+            go_on=go_on,
+            seconds=estimate_seconds(sweep, records, only=[(schedule, seed) for schedule in chosen]),
+        )
 
     @property
     def ids(self) -> list[str]:
@@ -121,13 +143,15 @@ def _points(
     part: PartSpec, left: Sequence[Schedule], content: bytes, device: torch.device, progress: ScheduleProgress
 ) -> Iterator[Point]:
     """Measure schedules. A generator, so that no reference to the pruner remains when the cache drops it."""
+    from roboreg_core.datasets import sources
     from roboreg_core.sweeps.shared_prefix import walk
 
     progress.begin("load")
     pruner = _CACHE.pruner(part, content, device) if left else None
     progress.begin("sweep")
     if pruner is not None:
-        yield from walk(pruner, left, _images(part), on_block=progress.block)
+        sets = {"validation": sources.validation_images(), **({"test": sources.test_images()} if part.test else {})}
+        yield from walk(pruner, left, sets, on_block=progress.block)
 
 
 class _MeasuredSchedules:
@@ -157,13 +181,6 @@ def lent_pruner(part: PartSpec, content: bytes, device: torch.device) -> Iterato
         yield _CACHE.pruner(part, content, device)
 
 
-def _images(part: PartSpec) -> dict[str, Images]:
-    from roboreg_core.datasets import sources
-
-    found = {"validation": sources.validation_images()}
-    return {**found, "test": sources.test_images()} if part.test else found
-
-
 class _PrunerCache:
     """One pruner per process with the dense network's activations, kept between parts."""
 
@@ -184,6 +201,7 @@ class _PrunerCache:
 
     def pruner(self, part: PartSpec, content: bytes, device: torch.device) -> Pruner:
         """A pruner for the part's settings with the dense network's activations computed."""
+        from roboreg_core.datasets import sources
         from roboreg_core.models import checkpoints
         from roboreg_core.pruning.prune import Pruner
 
@@ -191,7 +209,9 @@ class _PrunerCache:
         if self._pruner is None or key != self._key:
             self.clear()
             dense = checkpoints.dense_from_bytes(content, part.setting.dense_sha256).model
-            pruner = Pruner(dense, part.setting.pruning(), calibration=_training(part), device=device)
+            spec = part.setting.pruning()
+            training = sources.training_images(part.setting.training_set) if spec.needs_images else None
+            pruner = Pruner(dense, spec, calibration=training, device=device)
             pruner.warm()
             self._key, self._pruner = key, pruner
         return self._pruner
@@ -200,13 +220,6 @@ class _PrunerCache:
         """Drop the pruner."""
         self._key, self._pruner = (), None
         give_back_memory()
-
-
-def _training(part: PartSpec) -> Images | None:
-    from roboreg_core.datasets import sources
-
-    needed = part.setting.pruning().needs_images
-    return sources.training_images(part.setting.training_set) if needed else None
 
 
 class ScheduleProgress(ProgressReporter):

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.jobs.task import LocalContext
 from roboreg_core.runs.local import record_writer, run_here
-from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps.control import check_network, keep
 from roboreg_core.sweeps.execute import PartSpec, measure
 from roboreg_core.sweeps.spec import POINT, SweepSpec
 from roboreg_core.sweeps.sweep_store import Sweep, missing
-from roboreg_core.sweeps.time_estimate import estimate_seconds
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
@@ -39,43 +37,22 @@ def sweep_here(
         SpecError: `checkpoint` is not the sweep's dense network.
     """
     check_network(spec, checkpoint)
-    sweep = keep(store, spec)
-    left = missing(store, sweep.spec)
-    total = len(spec.points())
-    if spec.tuned:
-        for number, point in enumerate(left):
-            report = _of_whole(total - len(left) + number, 1, total, on_report)
-            run_here(spec.run_spec(*point), {"dense": checkpoint.content}, store, on_report=report)
-        return sweep
+    sweep, inputs = keep(store, spec), {"dense": checkpoint.content}
+    left, total = missing(store, spec), len(spec.points())
     done = total - len(left)
+    if spec.tuned:
+        for point in left:
+            run_here(spec.run_spec(*point), inputs, store, on_report=_of_whole(done, 1, total, on_report))
+            done += 1
+        return sweep
     for seed in spec.seeds:
-        schedules = tuple(schedule for schedule, own in left if own == seed)
+        schedules = [schedule for schedule, each in left if each == seed]
         if schedules:
+            part = PartSpec.of(spec, seed, schedules, store.list_records(POINT))
             report = _of_whole(done, len(schedules), total, on_report)
-            _measure_part(spec, seed, schedules, checkpoint, store, report)
+            measure(part.to_json(), LocalContext(inputs=inputs, on_report=report, on_put=record_writer(store)))
             done += len(schedules)
     return sweep
-
-
-def _measure_part(
-    spec: SweepSpec,
-    seed: int,
-    schedules: tuple[Schedule, ...],
-    checkpoint: Checkpoint,
-    store: Store,
-    on_report: Callable[[dict[str, Any]], None],
-) -> None:
-    points = [(schedule, seed) for schedule in schedules]
-    part = PartSpec(
-        sweep=spec.id,
-        setting=spec.setting(seed),
-        schedules=schedules,
-        test=spec.test,
-        device=spec.device,
-        seconds=estimate_seconds(spec, store.list_records(POINT), only=points),
-    )
-    inputs = {"dense": checkpoint.content}
-    measure(part.to_json(), LocalContext(inputs=inputs, on_report=on_report, on_put=record_writer(store)))
 
 
 def _of_whole(

@@ -16,7 +16,6 @@ from roboreg_core.store.store import Store
 from roboreg_core.sweeps.execute import PartSpec, task_for
 from roboreg_core.sweeps.spec import POINT, SWEEP_PART, SweepSpec, cut
 from roboreg_core.sweeps.sweep_store import Sweep, missing, record_ids, sweeps
-from roboreg_core.sweeps.time_estimate import estimate_seconds
 
 if TYPE_CHECKING:
     from roboreg_core.jobs.engine import Engine
@@ -90,23 +89,13 @@ def unassigned_points(store: Store, sweep: Sweep) -> list[tuple[Schedule, int]]:
 
 def parts(sweep: Sweep, points: Sequence[tuple[Schedule, int]], store: Store, *, remote: bool) -> list[PartSpec]:
     """Divide points into parts: one per seed on this machine, several subtrees of schedules per seed on a cluster."""
-    spec = sweep.spec
-    count = -(-REMOTE_PARTS // len(spec.seeds)) if remote else 1
+    count = -(-REMOTE_PARTS // len(sweep.spec.seeds)) if remote else 1
     records = store.list_records(POINT)
-    found = []
-    for seed in spec.seeds:
-        for schedules in cut((schedule for schedule, each in points if each == seed), count):
-            part = PartSpec(
-                sweep=sweep.id,
-                setting=spec.setting(seed),
-                schedules=tuple(schedules),
-                test=spec.test,
-                device=spec.device,
-                go_on=remote,
-                seconds=estimate_seconds(spec, records, only=[(schedule, seed) for schedule in schedules]),
-            )
-            found.append(part)
-    return found
+    return [
+        PartSpec.of(sweep.spec, seed, schedules, records, go_on=remote)
+        for seed in sweep.spec.seeds
+        for schedules in cut((schedule for schedule, each in points if each == seed), count)
+    ]
 
 
 def submit_part(engine: Engine, part: PartSpec, dense: str) -> Job:
