@@ -212,8 +212,15 @@ class Connection:
 
     def workers(self) -> list[WorkerInfo]:
         """The workers that take jobs."""
-        info = self.client.scheduler_info(n_workers=-1)
-        found = [_worker_info(address, each) for address, each in info["workers"].items()]
+        found = [
+            WorkerInfo(
+                name=str(info["name"]),
+                address=address,
+                threads=int(info["nthreads"]),
+                lanes=tuple(lane for lane in LANES if info["resources"].get(lane)),
+            )
+            for address, info in self.client.scheduler_info(n_workers=-1)["workers"].items()
+        ]
         return [each for each in found if each.lanes]
 
     def end_worker(self, address: str, pid: int) -> None:
@@ -261,15 +268,6 @@ async def _close_nannies(cluster: Any) -> None:
 def _clear_topic(topic: str, dask_scheduler: Any = None) -> None:
     """Runs on the scheduler, which would keep the newest messages of a topic forever."""
     dask_scheduler._broker.truncate(topic)
-
-
-def _worker_info(address: str, info: dict[str, Any]) -> WorkerInfo:
-    return WorkerInfo(
-        name=str(info["name"]),
-        address=address,
-        threads=int(info["nthreads"]),
-        lanes=tuple(lane for lane in LANES if info["resources"].get(lane)),
-    )
 
 
 def in_thread(function: Callable[[], None], name: str) -> threading.Thread:

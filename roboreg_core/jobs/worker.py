@@ -72,7 +72,7 @@ def run_task(call_json: str, inputs: dict[str, bytes]) -> dict[str, Any]:
     send = _sender(worker, call)
     send(what="began", worker=worker.address, host=socket.gethostname(), pid=os.getpid())
     holder = _StateHolder(call.variable, client) if call.variable else None
-    put = _sender(client, call) if call.job else _ignore
+    put = _sender(client, call) if call.job else lambda **message: None
     context = WorkerContext(inputs, holder, send, put, _cancellation_check(worker), call.threads)
     try:
         outcome = _outcome(call, context)
@@ -242,10 +242,6 @@ def _sender(via: Any, call: Call) -> Callable[..., None]:
         via.log_event(call.topic, {"job": call.job, "token": call.token, **message})
 
     return send
-
-
-def _ignore(**message: Any) -> None:
-    """Replaces a sender whose messages are ignored."""
 
 
 def _cancellation_check(worker: Any) -> Callable[[], bool]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from roboreg_core.errors import StoreError
 from roboreg_core.networks.registry import DenseNetwork, baselines, of_record
-from roboreg_core.networks.spec import CALLED, NETWORK
+from roboreg_core.networks.spec import NAME_LABEL, NETWORK
 from roboreg_core.store.names import clean_name, folded, free_name
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def check_name(store: Store, name: str, but: str = "") -> str:
         SpecError: the name is invalid.
         StoreError: another network has it, or an unfinished job's network will.
     """
-    cleaned = clean_name(name, CALLED)
+    cleaned = clean_name(name, NAME_LABEL)
     if folded(cleaned) in taken_names(store, but):
         raise StoreError(f"the name {cleaned!r} is taken by another network: choose another name")
     return cleaned
@@ -30,7 +30,7 @@ def check_name(store: Store, name: str, but: str = "") -> str:
 
 def unused_name(store: Store, wanted: str) -> str:
     """A free name: `wanted`, with a number appended where necessary."""
-    return free_name(clean_name(wanted, CALLED), taken_names(store).__contains__)
+    return free_name(clean_name(wanted, NAME_LABEL), taken_names(store).__contains__)
 
 
 def taken_names(store: Store, but: str = "") -> set[str]:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
 from roboreg_core.errors import SpecError
-from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_SHARE, TEST_IMAGES, check_sources, digest, usual_speeds
+from roboreg_core.runs.spec import (
+    FIXED_SECONDS,
+    KIND,
+    TEACHER_FACTOR,
+    TEST_IMAGES,
+    check_sources,
+    digest,
+    typical_speeds,
+)
 from roboreg_core.store.names import clean_name
 
 if TYPE_CHECKING:
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
 # Kind of the job and of its record.
 NETWORK = "network"
 TRAINED, UPLOADED = "trained", "uploaded"
-CALLED = "a network's name"
+NAME_LABEL = "a network's name"
 # Part of every network's identity. Increment it where a change of the code changes results.
 VERSION = 1
 DEFAULT_RECIPE = "best"
@@ -51,7 +59,7 @@ class TrainingSpec:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", clean_name(self.name, CALLED))
+        object.__setattr__(self, "name", clean_name(self.name, NAME_LABEL))
         check_sources(self.training_set, self.device)
         self.training()
 
@@ -104,7 +112,7 @@ class UploadSpec:
     size: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", clean_name(self.name, CALLED))
+        object.__setattr__(self, "name", clean_name(self.name, NAME_LABEL))
 
     @property
     def id(self) -> str:
@@ -139,12 +147,12 @@ def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float
     """Estimate the duration in seconds from the speed in `records` (newest first), else that of two CPU cores."""
     from roboreg_core.datasets.sources import TRAINING_COUNTS
 
-    train, evaluate = measured_speeds(records) or usual_speeds()
+    train, evaluate = measured_speeds(records) or typical_speeds()
     measuring = FIXED_SECONDS / 3 + TEST_IMAGES / evaluate
     if isinstance(spec, UploadSpec):
         return measuring
     images = spec.epochs * TRAINING_COUNTS[spec.training_set]
-    return measuring + images / train * (TEACHER_SHARE if spec.training().distil_weight else 1)
+    return measuring + images / train * (TEACHER_FACTOR if spec.training().distil_weight else 1)
 
 
 def measured_speeds(records: Sequence[Record]) -> tuple[float, float] | None:
@@ -157,7 +165,7 @@ def measured_speeds(records: Sequence[Record]) -> tuple[float, float] | None:
         train = speed.get("train" if record.kind == NETWORK else "dense_equivalent")
         if record.kind in (NETWORK, KIND) and not record.recorded and train and speed.get("evaluate"):
             distilled = record.kind == NETWORK and "teacher" in record.result
-            return float(train) * (TEACHER_SHARE if distilled else 1), float(speed["evaluate"])
+            return float(train) * (TEACHER_FACTOR if distilled else 1), float(speed["evaluate"])
     return None
 
 

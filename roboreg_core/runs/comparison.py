@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roboreg_core.errors import DataError, SpecError
+from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.paired_tests import Paired, compare
 from roboreg_core.evaluation.pareto_front import pareto_front
 from roboreg_core.evaluation.shared_errors import SharedErrors, overlap
@@ -149,10 +149,6 @@ def _check(records: Sequence[Record]) -> None:
 
 def _row(record: Record, baseline: RunBaseline, store: Store, front: dict[str, bool]) -> ComparedRun:
     stage, labels = final_stage(record), labels_of(record)
-    if len(baseline.predictions.classes) != len(labels):
-        raise DataError(
-            f"runs {record.id} and {baseline.record.id} must be measured on the same images, got different ones"
-        )
     report = _report(record, stage)
     classes = zip(report["per_class"], baseline.report["per_class"], strict=True)
     return ComparedRun(
@@ -161,9 +157,7 @@ def _row(record: Record, baseline: RunBaseline, store: Store, front: dict[str, b
         baseline=baseline,
         accuracy=metric_pairs.MetricChange(value=report["accuracy"], baseline=baseline.report["accuracy"]),
         paired=compare(labels, baseline.predictions.classes, predictions(record, store)[stage].classes),
-        counts=metric_pairs.pairs(
-            metric_pairs.counts_of(record, "final"), metric_pairs.counts_of(baseline.record, baseline.network)
-        ),
+        counts=metric_pairs.count_changes(record, baseline.record, baseline.network),
         recalls=tuple(
             metric_pairs.MetricChange(value=row["recall"], baseline=before["recall"]) for row, before in classes
         ),

@@ -14,7 +14,7 @@ from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
 from roboreg_core.models.costs import Cost, cost
 from roboreg_core.runs.dense_network import shipped_content
-from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_SHARE, RunSpec, estimate_seconds
+from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_FACTOR, RunSpec, estimate_seconds
 from roboreg_core.runs.stage_progress import StageProgress, fit_hooks
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS
 
@@ -198,7 +198,7 @@ def _tune(
     if rates:
         share = cost(model.schedule).macs / cost(PRESETS["dense"]).macs
         median = sorted(rates)[len(rates) // 2]
-        teacher = TEACHER_SHARE if spec.distil else 1.0
+        teacher = TEACHER_FACTOR if spec.distil else 1.0
         speed = {"train": median, "dense_equivalent": median * (0.5 + 0.5 * share) * teacher}
     history = [asdict(record) for record in fitted.history]
     return {"model": fitted.model, "best": (fitted.best_epoch, fitted.best), "history": history, "speed": speed}

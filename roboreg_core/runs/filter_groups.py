@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +104,10 @@ def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
         features=features,
         clustered=method.clusters,
         labels=labels,
-        fates=tuple(map(_fate, labels, itertools.repeat(False) if stays is None else stays)),
+        fates=tuple(
+            "stays" if stays is not None and stays[index] else "merged" if label >= 0 else "dropped"
+            for index, label in enumerate(labels)
+        ),
         known=stays is not None,
         correlation=filter_similarity.correlations(rows),
         tree=linkage,
@@ -115,12 +117,6 @@ def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
         losses=np.array(losses) if losses else None,
         pictures=filter_similarity.pictures(model, block),
     )
-
-
-def _fate(label: int, stays: bool) -> str:
-    if stays:
-        return "stays"
-    return "merged" if label >= 0 else "dropped"
 
 
 def _by_cluster(labels: np.ndarray, leaves: np.ndarray) -> np.ndarray:

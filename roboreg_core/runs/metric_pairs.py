@@ -93,9 +93,12 @@ def counts_of(record: Record, network: str) -> dict[str, float]:
     }
 
 
-def pairs(values: dict[str, float], baseline: dict[str, float]) -> dict[str, MetricChange]:
-    """The change of each value against the baseline."""
-    return {name: MetricChange(value=value, baseline=baseline[name]) for name, value in values.items()}
+def count_changes(record: Record, baseline: Record, network: str) -> dict[str, MetricChange]:
+    """Changes of `counts_of` from a network of the run `baseline` to the final network of `record`."""
+    before = counts_of(baseline, network)
+    return {
+        name: MetricChange(value=value, baseline=before[name]) for name, value in counts_of(record, "final").items()
+    }
 
 
 def report_rows(report: dict[str, Any], baseline: dict[str, Any]) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ VALIDATION_IMAGES, TEST_IMAGES = 2_000, 10_000
 # The fine-tuning fields of a `RunSpec`.
 TUNING = ("preset", "epochs", "learning_rate", "batch_size", "distil")
 # Duration of a training step with a teacher's forward pass, relative to one without.
-TEACHER_SHARE = 1.25
+TEACHER_FACTOR = 1.25
 # Images per second (training, evaluation) on two CPU cores, for estimates before this machine has measured any.
 SPEEDS_WITH_BFLOAT16, SPEEDS_WITHOUT = (1_500.0, 3_500.0), (400.0, 1_500.0)
 FIXED_SECONDS = 15.0
@@ -204,7 +204,7 @@ def spec_for(schedule: Schedule, checkpoint: Checkpoint, training_set: str = "au
     )
 
 
-def usual_speeds() -> tuple[float, float]:
+def typical_speeds() -> tuple[float, float]:
     """Typical images per second (training without a teacher, evaluation) on two CPU cores of this kind."""
     return SPEEDS_WITH_BFLOAT16 if cpu_has_bfloat16() else SPEEDS_WITHOUT
 
@@ -216,7 +216,7 @@ def estimate_seconds(spec: RunSpec, records: Sequence[Record] = ()) -> float:
     """
     from roboreg_core.datasets.sources import TRAINING_COUNTS
 
-    train, evaluate = usual_speeds()
+    train, evaluate = typical_speeds()
     share = 1.0 if spec.weights() is not None else cost(spec.schedule).macs / cost(PRESETS["dense"]).macs
     results = [record.result for record in records if not record.recorded and record.kind == KIND]
     speed = next((result["speed"] for result in results if result.get("speed", {}).get("dense_equivalent")), None)
@@ -225,6 +225,6 @@ def estimate_seconds(spec: RunSpec, records: Sequence[Record] = ()) -> float:
     # Half of a step's time is independent of the widths: batch norm, additions, augmentation.
     tuning = spec.epochs * TRAINING_COUNTS[spec.training_set] / train * (0.5 + 0.5 * share)
     if spec.distil:
-        tuning *= TEACHER_SHARE
+        tuning *= TEACHER_FACTOR
     stages = 3 if spec.epochs else 2
     return FIXED_SECONDS + stages * TEST_IMAGES / evaluate + tuning

@@ -143,15 +143,17 @@ class Summary:
 
 
 def baseline_of(record: Record, store: Store, other: Record | None = None) -> RunBaseline:
-    """The dense network of `record`, or the final network of the run `other`."""
-    source = other or record
-    stage = final_stage(other) if other is not None else DENSE
-    return RunBaseline(
-        name=other.id if other is not None else DENSE,
-        record=source,
-        stage=stage,
-        predictions=predictions(source, store)[stage],
-    )
+    """The dense network of `record`, or the final network of the run `other`.
+
+    Raises:
+        StoreError: logits are missing from the store.
+        DataError: a run was measured on other images than the test images.
+    """
+    source, name, stage = (record, DENSE, DENSE) if other is None else (other, other.id, final_stage(other))
+    found = predictions(source, store)[stage]
+    if len(found.classes) != len(labels_of(record)):
+        raise DataError(f"runs {record.id} and {source.id} must be measured on the same images")
+    return RunBaseline(name=name, record=source, stage=stage, predictions=found)
 
 
 def summary(record: Record, store: Store, other: Record | None = None) -> Summary:
@@ -162,10 +164,6 @@ def summary(record: Record, store: Store, other: Record | None = None) -> Summar
         DataError: a run was measured on other images than the test images.
     """
     labels, found, baseline = labels_of(record), predictions(record, store), baseline_of(record, store, other)
-    if len(baseline.predictions.classes) != len(labels):
-        raise DataError(
-            f"runs {record.id} and {baseline.record.id} must be measured on the same images, got different ones"
-        )
     before, last = baseline.predictions.classes, final_stage(record)
     return Summary(
         record=record,
@@ -180,9 +178,7 @@ def summary(record: Record, store: Store, other: Record | None = None) -> Summar
             stage: metric_pairs.report_rows(record.result["stages"][stage], baseline.report)
             for stage in record.result["stages"]
         },
-        counts=metric_pairs.pairs(
-            metric_pairs.counts_of(record, "final"), metric_pairs.counts_of(baseline.record, baseline.network)
-        ),
+        counts=metric_pairs.count_changes(record, baseline.record, baseline.network),
         speeds={
             batch: (
                 metric_pairs.speed_of(record, "final", batch),

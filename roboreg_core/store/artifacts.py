@@ -40,7 +40,7 @@ class Artifacts:
         name = hashlib.sha256(content).hexdigest()
         target = self.folder / name
         with _store_errors(self.folder):
-            if _intact(target, name):
+            if _read(target) == content:
                 os.utime(target)  # protects it from `sweep`
             else:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -138,11 +138,6 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _intact(path: Path, name: str) -> bool:
-    content = _read(path)
-    return content is not None and hashlib.sha256(content).hexdigest() == name
 
 
 def _read(path: Path) -> bytes | None:

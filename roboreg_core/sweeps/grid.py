@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from roboreg_core.errors import SpecError
@@ -103,14 +104,6 @@ def _check_counts(grid: Grid, what: str, bounds: Sequence[int]) -> None:
             _check_count(count, f"cluster count for {what} {number}", bound)
 
 
-def _check_stages(grid: Grid) -> None:
-    _check_counts(grid, "stage", STAGE_WIDTHS)
-
-
-def _check_blocks(grid: Grid) -> None:
-    _check_counts(grid, "block", BOUNDS)
-
-
 def _check_list(grid: Grid) -> None:
     if not grid.values:
         raise SpecError("a list of schedules must hold one at least, got none")
@@ -135,7 +128,12 @@ def _check_count(count: object, what: str, bound: int) -> None:
         raise SpecError(f"{what} must be an integer 1..{bound}, got {count!r}")
 
 
-_CHECKS = {STAGES: _check_stages, BLOCKS: _check_blocks, LIST: _check_list, RANDOM: _check_random}
+_CHECKS: dict[str, Callable[[Grid], None]] = {
+    STAGES: partial(_check_counts, what="stage", bounds=STAGE_WIDTHS),
+    BLOCKS: partial(_check_counts, what="block", bounds=BOUNDS),
+    LIST: _check_list,
+    RANDOM: _check_random,
+}
 
 # The source project's grid: one, two or three quarters of the width for each stage.
 SOURCE = Grid(kind=STAGES, values=tuple(tuple(width // 4 * each for each in (1, 2, 3)) for width in STAGE_WIDTHS))

@@ -171,7 +171,7 @@ def sweep_for(name: str, grid: Grid, checkpoint: Checkpoint, training_set: str =
     )
 
 
-def cut(schedules: Iterable[Schedule], parts: int) -> list[list[Schedule]]:
+def split_by_prefix(schedules: Iterable[Schedule], parts: int) -> list[list[Schedule]]:
     """Split schedules into about `parts` lists of similar size whose schedules share their first blocks.
 
     Measuring a part costs as much as within the whole, except for the blocks that all of it share.

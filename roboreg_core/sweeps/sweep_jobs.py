@@ -14,7 +14,7 @@ from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.records import Job
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps.execute import PartSpec, task_for
-from roboreg_core.sweeps.spec import POINT, SWEEP_PART, SweepSpec, cut
+from roboreg_core.sweeps.spec import POINT, SWEEP_PART, SweepSpec, split_by_prefix
 from roboreg_core.sweeps.sweep_store import Sweep, missing, record_ids, sweeps
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def parts(sweep: Sweep, points: Sequence[tuple[Schedule, int]], store: Store, *,
     return [
         PartSpec.of(sweep.spec, seed, schedules, records, go_on=remote)
         for seed in sweep.spec.seeds
-        for schedules in cut((schedule for schedule, each in points if each == seed), count)
+        for schedules in split_by_prefix((schedule for schedule, each in points if each == seed), count)
     ]
 
 

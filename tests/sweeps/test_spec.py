@@ -13,7 +13,7 @@ from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.sweeps.grid import BLOCKS, RANDOM, SOURCE, Grid, of_schedules
 from roboreg_core.sweeps.points import from_json
-from roboreg_core.sweeps.spec import SweepSpec, cut, point_record, setting_of
+from roboreg_core.sweeps.spec import SweepSpec, point_record, setting_of, split_by_prefix
 from roboreg_core.sweeps.time_estimate import Pace, estimate_seconds, expected_seconds, slowdown
 from tests.sweeps.helpers import point_of
 
@@ -115,16 +115,16 @@ def test_names_are_one_line() -> None:
 
 @given(st.lists(schedules, max_size=40), st.integers(1, 15))
 def test_parts_hold_every_schedule_once_and_none_is_too_large(some: list[Schedule], parts: int) -> None:
-    found = cut(some, parts)
+    found = split_by_prefix(some, parts)
     assert sorted((each for part in found for each in part), key=str) == sorted(set(some), key=str)
     assert all(0 < len(part) <= max(1, -(-len(set(some)) // parts)) for part in found)
     assert [each for part in found for each in part] == sorted(set(some), key=lambda each: each.clusters)
 
 
 def test_parts_are_cut_where_schedules_branch() -> None:
-    assert [len(part) for part in cut(SOURCE.schedules(), 3)] == [9, 9, 9]
-    assert all(len({each.clusters[:3] for each in part}) == 1 for part in cut(SOURCE.schedules(), 3))
-    assert len(cut(SOURCE.schedules(), 12)) == 9, "three that differ in stage 3 alone stay together"
+    assert [len(part) for part in split_by_prefix(SOURCE.schedules(), 3)] == [9, 9, 9]
+    assert all(len({each.clusters[:3] for each in part}) == 1 for part in split_by_prefix(SOURCE.schedules(), 3))
+    assert len(split_by_prefix(SOURCE.schedules(), 12)) == 9, "three that differ in stage 3 alone stay together"
 
 
 def test_what_is_shared_is_counted_once() -> None:
