@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from roboreg_core.device import choose_device, environment, give_back_memory
 from roboreg_core.jobs.progress import ProgressReporter
 from roboreg_core.jobs.task import Context, Output, Task
+from roboreg_core.runs.spec import PruneSettings
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps.points import Point
-from roboreg_core.sweeps.spec import SWEEP_PART, PruneSettings, SweepSpec, point_record
+from roboreg_core.sweeps.spec import SWEEP_PART, SweepSpec, point_record
 from roboreg_core.sweeps.time_estimate import Pace, estimate_seconds
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from itertools import pairwise
 from roboreg_core.models.costs import block_macs
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, parse
 from roboreg_core.runs import spec as runs
-from roboreg_core.runs.spec import TEST_IMAGES, VALIDATION_IMAGES
+from roboreg_core.runs.spec import TEST_IMAGES, VALIDATION_IMAGES, PruneSettings
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.store.records import Record
-from roboreg_core.sweeps.spec import POINT, PruneSettings, SweepSpec
+from roboreg_core.sweeps.spec import POINT, SweepSpec
 
 # Defaults for two CPU cores, before this machine has measured any points: pruning one block with the default number of
 # calibration images or without images, the dense network's activations, evaluation, and the start of a process.
