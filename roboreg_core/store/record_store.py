@@ -115,7 +115,7 @@ class RecordStore:
             query = f"UPDATE records SET deleted = ? WHERE id = ? AND {_NOT_DELETED}"
             if not db.execute(query, (row_mapping.now(), record_id)).rowcount:
                 raise StoreError(self._not_own(record_id))
-            old = db.execute("SELECT id FROM records WHERE deleted < ?", (row_mapping.bin_ends(),)).fetchall()
+            old = db.execute("SELECT id FROM records WHERE deleted < ?", (row_mapping.restorable_since(),)).fetchall()
             dropped: set[str] = set().union(*(_delete(db, row["id"]) for row in old))
         self._discard(dropped)
 

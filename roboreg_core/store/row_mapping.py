@@ -20,8 +20,8 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def bin_ends() -> str:
-    """Items deleted before this time can no longer be restored."""
+def restorable_since() -> str:
+    """Time of deletion before which items can no longer be restored."""
     return (datetime.now(UTC) - timedelta(days=BIN_DAYS)).isoformat(timespec="milliseconds")
 
 

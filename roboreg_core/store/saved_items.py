@@ -67,7 +67,7 @@ class SavedItems:
         with self._database.write() as db:
             item = replace(_known(db, item_id), deleted=row_mapping.now())
             _update(db, item)
-            db.execute("DELETE FROM saved WHERE deleted < ?", (row_mapping.bin_ends(),))
+            db.execute("DELETE FROM saved WHERE deleted < ?", (row_mapping.restorable_since(),))
         return item
 
     def restore(self, item_id: str) -> SavedItem:
