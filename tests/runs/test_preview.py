@@ -1,4 +1,4 @@
-"""A preview is a plain prune and a plain evaluation, whatever was looked at before it."""
+"""A preview equals pruning and evaluation from scratch, whatever is cached."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ def test_estimates_grow_with_epochs_and_use_what_was_measured(spec: RunSpec) -> 
     assert estimate_seconds(spec, [fast]) < short
 
 
-def test_known_logits_stand_for_a_pass_of_the_dense_network(spec: RunSpec, dense: checkpoints.Checkpoint) -> None:
+def test_known_logits_replace_the_evaluation_of_the_dense_network(spec: RunSpec, dense: checkpoints.Checkpoint) -> None:
     plain = do(replace(spec, epochs=0), dense)
     context = Listener()
     context.inputs = {"dense": dense.content, "logits_dense": plain.artifacts["logits_dense"]}

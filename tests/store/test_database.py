@@ -1,4 +1,4 @@
-"""The file below the store: versions, several processes, and what goes wrong with disks."""
+"""The SQLite file: versions, concurrent processes, disk errors."""
 
 from __future__ import annotations
 

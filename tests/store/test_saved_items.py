@@ -1,4 +1,4 @@
-"""Things kept under names."""
+"""Items saved under names."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_changes_are_kept_and_checked(store: Store) -> None:
         store.saved.restore(second.id)
 
 
-def test_the_bin_is_emptied_after_a_month(store: Store) -> None:
+def test_items_deleted_for_a_month_are_removed(store: Store) -> None:
     store.saved.add([item("old"), item("new")])
     store.saved.delete("id of old")
     with sqlite3.connect(store.home / "roboreg.db") as db:

@@ -1,4 +1,4 @@
-"""The walk shares what schedules have in common, and nothing else: each is measured as if it were alone."""
+"""Measuring schedules with shared prefixes gives the same results as measuring each alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep is: its identity, its points, what it refuses, how it is cut."""
+"""Specification of a sweep: identity, points, refused settings, parts."""
 
 from __future__ import annotations
 
