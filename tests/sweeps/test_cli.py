@@ -62,7 +62,7 @@ def test_a_sweep_is_measured_shown_renamed_deleted_and_restored() -> None:
     assert "16 of 16 points, complete" in roboreg("sweeps", "list")
 
 
-def test_what_was_not_measured_is_called_so_and_is_no_zero() -> None:
+def test_unmeasured_values_are_named_and_not_zero() -> None:
     told = roboreg("sweep", "aggressive", "--name", "lean", "--no-test", *CHEAP)
     assert "test not measured" in told
     assert "test 0.00%" not in told
@@ -104,12 +104,12 @@ def test_schedules_may_be_named_listed_or_drawn(tmp_path: Path) -> None:
         (("--list", "/nowhere"), "name another file"),
     ],
 )
-def test_what_cannot_be_is_refused(arguments: tuple[str, ...], message: str) -> None:
+def test_invalid_settings_are_refused(arguments: tuple[str, ...], message: str) -> None:
     with pytest.raises(RoboRegError, match=message):
         roboreg("sweep", *arguments)
 
 
-def test_a_sweep_that_is_not_there_is_named_with_those_that_are() -> None:
+def test_an_unknown_sweep_is_an_error_that_lists_the_known_ones() -> None:
     roboreg("sweep", "quarter", "--name", "only one", *CHEAP)
     with pytest.raises(RoboRegError, match="'other'; there are: 'only one'"):
         roboreg("sweeps", "show", "other")

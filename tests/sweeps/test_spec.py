@@ -35,7 +35,7 @@ def test_json_gives_an_equal_one() -> None:
         assert SweepSpec.from_json(each.to_json()).id == each.id
 
 
-def test_the_identity_is_of_all_that_matters_and_of_nothing_else() -> None:
+def test_the_identity_depends_on_the_settings_only() -> None:
     same = {spec().id, spec(name="other").id, spec(dense="copy").id, spec(device="cpu").id}
     assert len(same) == 1
     others = [
@@ -68,7 +68,7 @@ def test_points_of_two_sweeps_under_one_setting_are_the_same() -> None:
     assert other.points() == [(PRESETS["moderate"], 0), (PRESETS["moderate"], 1)]
 
 
-def test_a_fine_tuned_point_is_the_run_that_anyone_would_ask_for() -> None:
+def test_a_fine_tuned_point_is_the_equal_run() -> None:
     run = spec(**TUNED).run_spec(PRESETS["moderate"], 3)
     assert (run.epochs, run.preset, run.seed, run.schedule) == (4, "quick", 3, PRESETS["moderate"])
     assert spec(**TUNED).record_id(PRESETS["moderate"], 3) == run.id
@@ -102,7 +102,7 @@ def test_a_point_comes_back_from_its_record() -> None:
         ({"seeds": tuple(range(20)), **TUNED}, "at most 500 fine-tuned points"),
     ],
 )
-def test_what_cannot_be_is_refused(changes, message: str) -> None:
+def test_invalid_settings_are_refused(changes, message: str) -> None:
     with pytest.raises(RoboRegError, match=message):
         spec(**changes)
 
@@ -121,13 +121,13 @@ def test_parts_hold_every_schedule_once_and_none_is_too_large(some: list[Schedul
     assert [each for part in found for each in part] == sorted(set(some), key=lambda each: each.clusters)
 
 
-def test_parts_are_cut_where_schedules_branch() -> None:
+def test_parts_are_split_where_schedules_branch() -> None:
     assert [len(part) for part in split_by_prefix(SOURCE.schedules(), 3)] == [9, 9, 9]
     assert all(len({each.clusters[:3] for each in part}) == 1 for part in split_by_prefix(SOURCE.schedules(), 3))
     assert len(split_by_prefix(SOURCE.schedules(), 12)) == 9, "three that differ in stage 3 alone stay together"
 
 
-def test_what_is_shared_is_counted_once() -> None:
+def test_shared_blocks_are_counted_once() -> None:
     whole = estimate_seconds(spec())
     alone = [estimate_seconds(spec(), only=[point]) for point in spec().points()]
     assert whole < sum(alone) / 2
@@ -136,7 +136,7 @@ def test_what_is_shared_is_counted_once() -> None:
     assert all(each < first / 4 for each in rest)
 
 
-def test_this_machines_own_points_tell_its_speed() -> None:
+def test_the_slowdown_follows_from_this_machines_points() -> None:
     def kept(recorded: bool) -> list[Record]:
         found = []
         seconds = expected_seconds(SOURCE.schedules(), spec().setting(0), test=True)
@@ -150,7 +150,7 @@ def test_this_machines_own_points_tell_its_speed() -> None:
     assert estimate_seconds(replace(spec(), method="l1"), kept(recorded=False)) == estimate_seconds(spec(method="l1"))
 
 
-def test_seeds_and_points_without_test_images_tell_the_same_speed() -> None:
+def test_the_slowdown_is_independent_of_seeds_and_test_images() -> None:
     setting, found = spec().setting(0), []
     for seed, test in ((0, True), (1, True), (2, False)):
         seconds = expected_seconds(SOURCE.schedules(), setting, test=test)
