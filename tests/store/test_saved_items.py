@@ -111,11 +111,11 @@ def test_items_deleted_for_a_month_are_removed(store: Store) -> None:
 ADDER = """
 import sys
 from pathlib import Path
-from roboreg_core.store.records import Saved
+from roboreg_core.store.records import SavedItem
 from roboreg_core.store.store import Store
 store = Store(Path(sys.argv[1]))
 for number in range(20):
-    store.saved.add([Saved(id=f"{sys.argv[2]} {number}", kind="test", name="same")], number=True)
+    store.saved.add([SavedItem(id=f"{sys.argv[2]} {number}", kind="test", name="same")], number=True)
 """
 
 

@@ -86,11 +86,11 @@ def test_a_point_comes_back_from_its_record() -> None:
     ("changes", "message"),
     [
         ({"seeds": ()}, "seeds must be at least one"),
-        ({"seeds": (1, 1)}, "each once"),
+        ({"seeds": (1, 1)}, "distinct"),
         ({"seeds": tuple(range(21))}, "at most 20 seeds"),
         ({"seeds": (-1,)}, "seed must be 0"),
         ({"method": "magic"}, "method must be one of"),
-        ({"method": "weights:sparsity=0.5"}, "take another method"),
+        ({"method": "weights:sparsity=0.5"}, "choose another method"),
         ({**TUNED, "preset": "fast"}, "preset|recipe"),
         ({"preset": "quick"}, "give both, or neither"),
         ({"epochs": 3}, "give both, or neither"),
