@@ -99,7 +99,7 @@ def _check_counts(grid: Grid, what: str, bounds: Sequence[int]) -> None:
         raise SpecError(f"a grid over {what}s must have {len(bounds)} lists of counts, got {len(grid.values)}")
     for number, (counts, bound) in enumerate(zip(grid.values, bounds, strict=True), start=1):
         if not counts:
-            raise SpecError(f"{what} {number} of the grid must have at least one count, got none")
+            raise SpecError(f"{what} {number} of the grid must have a count, got none")
         for count in counts:
             _check_count(count, f"cluster count for {what} {number}", bound)
 

@@ -99,8 +99,8 @@ def test_schedules_may_be_named_listed_or_drawn(tmp_path: Path) -> None:
         (("--stages", "/3/4"), "must have a count, got none"),
         (("--blocks", "/".join(["1,2,3,4,5,6"] * 9)), "at most 5,000 schedules, got 10,077,696"),
         (("--random", "3", "--low", "dense", "--high", "quarter"), "must be at most the highest, got 16 and 4"),
-        (("quarter", "--seeds", "1,1"), "each once"),
-        (("quarter", "--method", "weights"), "take another method"),
+        (("quarter", "--seeds", "1,1"), "distinct"),
+        (("quarter", "--method", "weights"), "choose another method"),
         (("--list", "/nowhere"), "name another file"),
     ],
 )
