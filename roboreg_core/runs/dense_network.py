@@ -28,8 +28,8 @@ def dense_content(record: Record, store: Store) -> bytes:
     if digest in store.artifacts:
         return store.artifacts.get(digest)
     raise StoreError(
-        f"run {record.id} started from the dense network {record.spec['dense']} ({digest[:12]}), which is not here any more: "
-        "put it back into checkpoints/, or add it to your networks again"
+        f"run {record.id} started from the dense network {record.spec['dense']} ({digest[:12]}), which is not here any "
+        "more: put it back into checkpoints/, or add it to your networks again"
     )
 
 
