@@ -46,7 +46,7 @@ class TrainingSpec:
         epochs: passes over the training images, 1..1000.
         seed: of the initial weights, the order of images and the augmentation.
         batch_size: images per step, 1..4096.
-        training_set: `bundled` (10,000 images) or `full` (48,000).
+        training_set: `bundled` or `full`, see `datasets.sources.TRAINING_COUNTS`.
         device: `auto`, `cpu` or `cuda`; not part of the identity.
     """
 

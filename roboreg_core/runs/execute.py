@@ -14,6 +14,7 @@ from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
 from roboreg_core.models.costs import Cost, cost
 from roboreg_core.runs.dense_network import shipped_content
+from roboreg_core.runs.metric_pairs import BATCHES
 from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_FACTOR, RunSpec, estimate_seconds
 from roboreg_core.runs.stage_progress import StageProgress, fit_hooks
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS
@@ -205,12 +206,12 @@ def _tune(
 
 
 def timings(dense: ResNet20, final: ResNet20, device: torch.device) -> dict[str, Any]:
-    """Measure the latency of both networks at batch sizes 1 and 256: the `latency` of a run's result."""
+    """Measure the latency of both networks at the batch sizes `BATCHES`: the `latency` of a run's result."""
     from roboreg_core.evaluation.latency import time_network
 
     out: dict[str, Any] = {}
     for name, model in (("dense", dense), ("final", final)):
-        for batch, repeats in ((1, 50), (256, 7)):
+        for batch, repeats in zip(BATCHES, (50, 7), strict=True):
             out[f"{name}_batch_{batch}"] = asdict(time_network(model, batch, device=device, repeats=repeats))
     return out
 

@@ -47,7 +47,7 @@ class PruneSettings:
         method, recalibrate, calibration: see `pruning.prune.PruneSpec`.
         seed: of clustering, calibration images and fine-tuning.
         dense_sha256: SHA-256 of the dense network's weights.
-        training_set: `bundled` (10,000 images) or `full` (48,000).
+        training_set: `bundled` or `full`, see `datasets.sources.TRAINING_COUNTS`.
     """
 
     method: str = DEFAULT_METHOD
