@@ -1,4 +1,4 @@
-"""The runs and sweeps that ship with the project, so that a first visit shows results: which, and how to make them."""
+"""The example runs and sweeps that ship with the project: their specs, and how to make them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from roboreg_core.sweeps.grid import RANDOM, SOURCE, Grid
 from roboreg_core.sweeps.spec import SweepSpec, sweep_for
 from roboreg_core.sweeps.sweep_store import Sweep, points_of
 
-# Schedule, method, epochs on the bundled images: every pruned preset, and the source's arithmetic at half size.
+# (schedule, method, epochs) on the bundled images: all pruned presets, and the source project's method.
 RECORDED = (
     ("minimal", "refit", 4),
     ("three-quarters", "refit", 4),
@@ -27,7 +27,7 @@ RECORDED = (
     ("moderate", "source", 4),
 )
 
-# Name, schedules, whether test images are measured too: what predictions and searches are learnt from needs none.
+# (name, grid, test): `test` is True where test images are measured, which predictions and searches do not need.
 SWEEPS = (
     ("source grid", SOURCE, True),
     ("sensitivity", sensitivity.plan(), False),
@@ -36,8 +36,8 @@ SWEEPS = (
 
 
 def specs() -> list[RunSpec]:
-    """The specs of the recorded runs, all from the shipped dense network and the bundled images."""
-    dense = checkpoints.load("dense")
+    """Specs of the example runs, all with the shipped dense network and the bundled images."""
+    dense = checkpoints.load(paths.SHIPPED)
     return [
         spec_for(PRESETS[schedule], dense, "bundled", method=method, distil=method != "source", epochs=epochs)
         for schedule, method, epochs in RECORDED
@@ -45,12 +45,12 @@ def specs() -> list[RunSpec]:
 
 
 def time_again(store: Store) -> list[str]:
-    """Measure the recorded runs' latency anew, on a quiet machine, and return their ids; nothing else changes."""
+    """Measure the latency of the example runs again, to be called on an idle machine; return their ids."""
     import torch
 
     from roboreg_core.runs.execute import timings
 
-    dense, ids = checkpoints.load("dense").model, []
+    dense, ids = checkpoints.load(paths.SHIPPED).model, []
     for spec in specs():
         record = store.find_record(spec.id)
         content = store.artifacts.get(record.result["artifacts"]["weights"])
@@ -61,11 +61,11 @@ def time_again(store: Store) -> list[str]:
 
 
 def make(store: Store, execute: Callable[[RunSpec, bytes], Record]) -> list[str]:
-    """Run what `store` does not hold yet, export all to `checkpoints/recorded`, and return their ids.
+    """Execute the example runs missing from `store`, export all to `checkpoints/recorded`, and return their ids.
 
-    What was recorded from another dense network goes.
+    Records of another dense network are deleted from that folder.
     """
-    dense, ids = checkpoints.load("dense"), []
+    dense, ids = checkpoints.load(paths.SHIPPED), []
     _drop_others(dense.sha256)
     for spec in specs():
         if store.get_record(spec.id) is None:
@@ -76,18 +76,18 @@ def make(store: Store, execute: Callable[[RunSpec, bytes], Record]) -> list[str]
 
 
 def sweep_specs() -> list[SweepSpec]:
-    """The specs of the recorded sweeps, by the default method from the shipped dense network and the bundled images."""
-    dense = checkpoints.load("dense")
+    """Specs of the example sweeps, with the default method, the shipped dense network and the bundled images."""
+    dense = checkpoints.load(paths.SHIPPED)
     return [sweep_for(name, grid, dense, "bundled", test=test) for name, grid, test in SWEEPS]
 
 
 def make_sweeps(store: Store, measure: Callable[[SweepSpec], Sweep]) -> list[str]:
-    """Measure what `store` does not hold yet, export sweeps and points, and return the sweeps' ids.
+    """Measure the points missing from `store`, export sweeps and points, and return the sweeps' ids.
 
-    What was recorded from another dense network goes.
+    Records of another dense network are deleted from that folder.
     """
     ids = []
-    _drop_others(checkpoints.load("dense").sha256)
+    _drop_others(checkpoints.load(paths.SHIPPED).sha256)
     for spec in sweep_specs():
         sweep = measure(spec)
         for record in (sweep.id, *(point.record for point in points_of(store, sweep))):

@@ -1,4 +1,4 @@
-"""The runs that ship with the project, found by what they are: their ids change with the dense network."""
+"""The example runs, found by schedule and method: their ids change with the dense network."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The engine that runs functions in worker processes, here or on a dask cluster. Knows no word of the domain."""
+"""Job engine: runs task functions in worker processes, local or on a dask cluster; independent of pruning."""

@@ -1,6 +1,6 @@
-"""One attempt at a job: sent to a worker, listened to, stopped or brought to its end in the store.
+"""One attempt at a job: send it to a worker, process its messages, stop it, and store its outcome.
 
-Only the engine's own thread calls these functions.
+Only the dispatcher's thread calls these functions.
 """
 
 from __future__ import annotations
@@ -21,23 +21,21 @@ from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.row_mapping import now
 from roboreg_core.store.store import Store
 
-# A result and the last events come by different ways; a worker that never began leaves no event at all.
+# Maximum delay of the last events, which are transferred independently of the result.
 LATE_SECONDS = 1.0
 GATHER_SECONDS = 60.0
 
-CONNECTION_LOST = "the connection to the scheduler was lost: resume the job to go on from its last saved state"
+CONNECTION_LOST = "the connection to the scheduler was lost: resume the job to continue from its last saved state"
 WORKER_DIED = (
     "the worker process died {deaths} times while running this job, perhaps for want of memory: "
-    "resume it to go on from its last saved state"
+    "resume it to continue from its last saved state"
 )
 
 log = logging.getLogger(__name__)
 
 
 def keep_record(store: Store, message: dict[str, Any]) -> None:
-    """Write the record that a worker's message of the kind `record` carries.
-
-    Two jobs may make the same record, the later one with less in it: what was known stays.
+    """Store the record in a worker's message of the kind `record`.
 
     Raises:
         StoreError: it cannot be written.
@@ -46,96 +44,96 @@ def keep_record(store: Store, message: dict[str, Any]) -> None:
 
 
 class Attempt:
-    """A job in the hands of the cluster.
+    """A job that was sent to the cluster.
 
     Attributes:
-        job: as it stood when it was sent.
-        token: unique to this attempt; its messages carry it.
-        begins: how often a worker began it; more than once where workers died.
-        address: the newest worker's, None before the first began.
-        missing_since: since when its lane has had no worker, on the monotonic clock.
-        missing_told: whether the job was told so.
+        job: as of the time it was sent.
+        token: identifies the attempt in its messages.
+        starts: number of times that a worker started it, more than one where workers died.
+        address: of the newest worker, None before the first start.
+        missing_since: start of the period without a worker for its lane, on the monotonic clock.
+        missing_reported: True where that was reported as an event.
     """
 
     def __init__(self, store: Store, connection: Connection, job: Job, *, grace: float) -> None:
         self.job = job
         self.token = uuid.uuid4().hex
-        self.begins = 0
+        self.starts = 0
         self.address: str | None = None
         self.missing_since: float | None = None
-        self.missing_told = False
+        self.missing_reported = False
         self._store = store
         self._connection = connection
         self._grace = grace
         self._future: Any = None
         self._pid = 0
         self._states = 0
-        self._heard_end = False
-        self._unkept = ""
+        self._has_ended = False
+        self._record_error = ""
         self._done_since: float | None = None
         self._stop_since: float | None = None
         self._killer: threading.Thread | None = None
 
     def send(self, wake: Callable[[], None]) -> None:
-        """Send it; `wake` is called, from another thread, when its task is done.
+        """Send the job; `wake` is called from another thread when its task is done.
 
         Raises:
-            StoreError: an artefact that it reads is missing or damaged.
+            StoreError: an input artefact is missing or damaged.
         """
         artifacts = self._store.artifacts
         inputs = {name: artifacts.get(sha) for name, sha in self.job.inputs.items()}
         self._future = self._connection.submit(self.job, self.token, inputs, self._saved_state())
         self._future.add_done_callback(lambda future: wake())
 
-    def told(self, message: dict[str, Any]) -> None:
-        """Take in one message of the worker's."""
+    def on_message(self, message: dict[str, Any]) -> None:
+        """Process a message from the worker."""
         what = message["what"]
         if what == "progress":
             self._store.add_event(self.job.id, json.loads(message["payload"]))
         elif what == "record":
-            self._keep_record(message)
+            self._store_record(message)
         elif what == "state":
-            self._keep_state(message["number"])
+            self._store_state(message["number"])
         elif what == "began":
-            self._begin(message)
+            self._start(message)
         elif what == "ended":
-            self._heard_end = True
+            self._has_ended = True
 
     def stop(self) -> None:
-        """Ask the function to stop; its worker is ended where it does not within the grace time."""
+        """Request the function to stop; its worker is ended after the grace period."""
         if self._stop_since is None and self._future.status == "pending":
             self._stop_since = time.monotonic()
             self._event({"cancel": "asked"})
             self._future.cancel()
 
-    def over(self) -> bool:
-        """Move on as far as possible; True once the job has ended in the store."""
+    def update(self) -> bool:
+        """Update the attempt; return True once the job has ended in the store."""
         if self._stop_since is not None:
-            return self._over_stopping(time.monotonic() - self._stop_since)
+            return self._update_stopping(time.monotonic() - self._stop_since)
         status = self._future.status
         if status == "finished":
-            return self._over_finished()
+            return self._update_finished()
         if status == "error":
             self._fail_of(self._future.exception())
         elif status != "pending":
             self.end(JobStatus.INTERRUPTED, CONNECTION_LOST)
-        elif self.begins > DEATHS:
+        elif self.starts > DEATHS:
             self.abandon()
             self.end(JobStatus.FAILED, WORKER_DIED.format(deaths=DEATHS))
-        return status != "pending" or self.begins > DEATHS
+        return status != "pending" or self.starts > DEATHS
 
     def end(self, status: JobStatus, error: str | None = None) -> None:
-        """Write how the job ended, and let go of what the cluster holds for it."""
+        """Store how the job ended, and release its resources on the cluster."""
         self._store.update_job(self.job.id, status=status, error=error, ended=now())
         self._connection.forget(self.token, self._future)
 
     def abandon(self) -> None:
-        """Let the cluster drop the task; its function is asked to stop, and nobody waits for it."""
-        with suppress(Exception):  # a connection that is gone has dropped it already
+        """Cancel the task without waiting for its function to stop."""
+        with suppress(Exception):  # the connection may be lost
             self._future.cancel()
 
     def _saved_state(self) -> bytes | None:
-        """The state to go on from; one that can no longer be read is told of, and the job begins anew."""
+        """The state to resume from; None, with an event, where it cannot be read."""
         if self.job.state is None:
             return None
         try:
@@ -144,42 +142,42 @@ class Attempt:
             self._event({"state": "lost", "error": str(error)})
             return None
 
-    def _begin(self, message: dict[str, Any]) -> None:
-        self.begins += 1
+    def _start(self, message: dict[str, Any]) -> None:
+        self.starts += 1
         self.address, self._pid = message["worker"], message["pid"]
-        if self.begins > 1:
-            self._event({"worker": "lost", "deaths": self.begins - 1})
+        if self.starts > 1:
+            self._event({"worker": "lost", "deaths": self.starts - 1})
         before = self._store.get_job(self.job.id)
         attempts = (before.attempts if before else 0) + 1
-        started = {"started": now()} if self.begins == 1 else {}
+        started = {"started": now()} if self.starts == 1 else {}
         self._store.update_job(self.job.id, status=JobStatus.RUNNING, attempts=attempts, **started)
         self._event({"worker": "began", "host": message["host"], "pid": self._pid, "attempt": attempts})
 
-    def _keep_state(self, number: int) -> None:
-        if number <= self._states:  # the one fetched before was already this one
+    def _store_state(self, number: int) -> None:
+        if number <= self._states:  # already fetched
             return
         try:
             self._states, state = self._connection.state(self.token)
             self._store.set_state(self.job.id, state)
         except StoreError as error:
-            log.warning("a state of job %s was not kept: %s", self.job.id, error)
+            log.warning("a state of job %s was not stored: %s", self.job.id, error)
             self._event({"state": "not kept", "error": str(error)})
 
-    def _keep_record(self, message: dict[str, Any]) -> None:
+    def _store_record(self, message: dict[str, Any]) -> None:
         try:
             keep_record(self._store, message)
         except StoreError as error:
-            self._unkept = str(error)
-            log.warning("a record of job %s was not kept: %s", self.job.id, error)
+            self._record_error = str(error)
+            log.warning("a record of job %s was not stored: %s", self.job.id, error)
 
-    def _over_finished(self) -> bool:
+    def _update_finished(self) -> bool:
         self._done_since = self._done_since or time.monotonic()
-        if not self._heard_end and time.monotonic() - self._done_since < LATE_SECONDS:
+        if not self._has_ended and time.monotonic() - self._done_since < LATE_SECONDS:
             return False
         try:
             outcome = Outcome(**self._future.result(timeout=GATHER_SECONDS))
         except TimeoutError:
-            return False  # its worker died with the result, and another makes it again
+            return False  # the worker died with the result: another one runs the task again
         except Exception as error:
             self._fail_of(error)
             return True
@@ -196,29 +194,29 @@ class Attempt:
             self.end(JobStatus.FAILED, outcome.error)
 
     def _finish(self, outcome: Outcome) -> None:
-        if self._unkept:
-            self.end(JobStatus.FAILED, f"a record made on the way could not be kept: {self._unkept}")
+        if self._record_error:
+            self.end(JobStatus.FAILED, f"a record could not be stored: {self._record_error}")
             return
         job = self.job
         record = Record(kind=job.kind, id=job.key, created=now(), spec=job.spec, result=outcome.result)
         try:
             self._store.finish_job(job.id, record, outcome.artifacts)
         except RoboRegError as error:
-            self.end(JobStatus.FAILED, f"the result could not be kept: {error}")
+            self.end(JobStatus.FAILED, f"the result could not be stored: {error}")
         else:
             self._connection.forget(self.token, self._future)
 
     def _fail_of(self, error: BaseException) -> None:
         if type(error).__name__ == "KilledWorker":
-            self._event({"worker": "lost", "deaths": max(DEATHS, self.begins)})
-            self.end(JobStatus.FAILED, WORKER_DIED.format(deaths=max(DEATHS, self.begins)))
+            self._event({"worker": "lost", "deaths": max(DEATHS, self.starts)})
+            self.end(JobStatus.FAILED, WORKER_DIED.format(deaths=max(DEATHS, self.starts)))
         else:
             self.end(JobStatus.FAILED, one_line(error))
 
-    def _over_stopping(self, waited: float) -> bool:
-        never_began = self.begins == 0 and waited > LATE_SECONDS
+    def _update_stopping(self, waited: float) -> bool:
+        never_started = self.starts == 0 and waited > LATE_SECONDS
         killed = self._killer is not None and not self._killer.is_alive()
-        if self._heard_end or never_began or killed:
+        if self._has_ended or never_started or killed:
             self.end(JobStatus.CANCELLED)
             return True
         if self._killer is None and waited > self._grace:
@@ -233,5 +231,5 @@ class Attempt:
             log.warning("the worker of job %s could not be ended: %s", self.job.id, one_line(error))
 
     def _event(self, payload: dict[str, Any]) -> None:
-        """Note what happened to the job, as opposed to what its function told."""
+        """Store an event of the engine, which is not progress of the function."""
         self._store.add_event(self.job.id, payload, progress=False)

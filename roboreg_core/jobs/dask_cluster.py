@@ -1,6 +1,6 @@
-"""The dask cluster behind the engine: worker processes on this machine, or a scheduler somewhere else.
+"""The dask cluster of the job engine: worker processes on this machine, or a remote scheduler.
 
-distributed is imported when a connection is opened, not before.
+distributed is imported when a connection is opened.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from roboreg_core.store.records import Job
 
 HOST = "127.0.0.1"
 LANES = ("device", "light")
-# After so many deaths of the worker under one job, the job is the likely cause.
+# Deaths of the worker during one job after which the job is considered the cause.
 DEATHS = 3
 CONNECT_SECONDS = 10.0
 CALL_SECONDS = 30.0
 
-# What the engine needs of dask, set for the whole process because nannies read it whenever they start a worker.
+# dask settings, process-wide because nannies read them whenever they start a worker.
 SETTINGS = {
     # Empty: workers keep the caller's thread and malloc settings, which dask would override.
     "distributed.nanny.pre-spawn-environ": {},
     # A daemonic process may not have children, e.g. those of a data loader.
     "distributed.worker.daemon": False,
-    # A machine that slept, or starts a process slowly, has lost nothing: the nanny knows when a worker really died.
+    # No timeouts for machines that slept or are slow: the nanny notices when a worker dies.
     "distributed.scheduler.worker-ttl": None,
     "distributed.deploy.lost-worker-timeout": "1 hour",
-    # Inputs and results of a few MB are meant to travel with the task.
+    # Inputs and results of a few MB are transferred with the task.
     "distributed.admin.large-graph-warning-threshold": "64 MiB",
-    # What dask measures about itself nobody reads here, yet it wakes every process up to a hundred times a second; and
-    # where each kind of job has one worker, nothing is to be moved from one to another.
+    # dask's own measurements are unused and wake every process up to 100 times per second; with one worker per lane
+    # there is nothing to rebalance.
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "10s",
@@ -52,7 +52,7 @@ SETTINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerInfo:
-    """One worker process, as the scheduler sees it; `lanes` are the kinds of job that it takes, `job` what it runs."""
+    """A worker process, the lanes of the jobs that it takes, and the id of the job that it runs."""
 
     name: str
     address: str
@@ -62,10 +62,10 @@ class WorkerInfo:
 
 
 def check_main_guard() -> None:
-    """Check that the running script can be imported: each worker process that is started here imports it again.
+    """Check that the running script has a main guard: worker processes import it again.
 
     Raises:
-        JobError: its top level has no `if __name__ == "__main__":`, so each worker would start workers of its own.
+        JobError: the script has no `if __name__ == "__main__":`, so that each worker would start further workers.
     """
     main = vars(sys.modules["__main__"])
     frame = sys._getframe().f_back
@@ -74,15 +74,15 @@ def check_main_guard() -> None:
         if at_top and "__file__" in main and "__main__" not in frame.f_code.co_consts:
             raise JobError(
                 f"a script that starts an engine must have a main guard, got none in {main['__file__']}: "
-                'move what it does under `if __name__ == "__main__":`'
+                'move its statements under `if __name__ == "__main__":`'
             )
         frame = frame.f_back
 
 
 def connect(scheduler: str | None, lane: str, listen: Callable[[dict[str, Any]], None]) -> Connection:
-    """Connect to the scheduler at this address, or for None start one here with a worker for `lane`.
+    """Connect to the scheduler at this address; for None, start one on this machine with a worker for `lane`.
 
-    `listen` is called, from a thread of dask's, with each message of the engine's own tasks.
+    `listen` is called from a thread of dask with each message of the tasks submitted here.
 
     Raises:
         JobError: the scheduler cannot be reached, or no worker process can be started.
@@ -91,7 +91,7 @@ def connect(scheduler: str | None, lane: str, listen: Callable[[dict[str, Any]],
     from distributed import Client
 
     dask.config.set(SETTINGS)
-    logging.getLogger("distributed").setLevel(logging.ERROR)  # what matters is told as events of the jobs
+    logging.getLogger("distributed").setLevel(logging.ERROR)  # relevant errors become events of jobs
     if scheduler:
         return _connect_remote(Client, scheduler, listen)
     try:
@@ -138,24 +138,24 @@ def _worker_spec(lane: str) -> dict[str, Any]:
         "silence_logs": logging.ERROR,
     }
     if lane != "device" and "OMP_NUM_THREADS" not in os.environ:
-        # Short work beside a training: a few threads answer sooner than many that fight for the same cores.
+        # Fewer threads are faster while a training uses the same cores.
         options["env"] = {"OMP_NUM_THREADS": str(threads(alone=False))}
     return {"cls": Nanny, "options": options}
 
 
 def threads(*, alone: bool) -> int:
-    """How many threads short work may use on this machine: all where it runs alone, else half."""
+    """Number of threads for a request on this machine: all if `alone`, else half."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    whole = int(given) if given.isdecimal() and int(given) else cores
-    return whole if alone else max(1, whole // 2)
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    available = int(setting) if setting.isdecimal() and int(setting) else cores
+    return available if alone else max(1, available // 2)
 
 
 class Connection:
-    """One client of one scheduler. Its calls block for a round trip; only the engine's own thread makes them."""
+    """A client of a scheduler. Calls block for a round trip; only the dispatcher's thread makes them."""
 
     def __init__(self, client: Any, cluster: Any | None, listen: Callable[[dict[str, Any]], None]) -> None:
-        """Listen to the messages of the tasks that are submitted here; `cluster` is None where it is not our own."""
+        """Subscribe `listen` to the messages of tasks; `cluster` is None for a remote scheduler."""
         self.client = client
         self.cluster = cluster
         self.topic = f"roboreg-{uuid.uuid4().hex}"
@@ -163,70 +163,71 @@ class Connection:
 
     @property
     def broken(self) -> bool:
-        """True where the scheduler can no longer be reached."""
+        """True where the connection to the scheduler is lost."""
         return bool(self.client.status != "running")
 
     def open_lane(self, lane: str) -> None:
-        """Start the worker for a lane where this machine has none yet; returns at once."""
+        """Start the worker of a lane on this machine without waiting for it, unless it runs."""
         if self.cluster is not None and lane not in self.cluster.worker_spec:
             self.cluster.worker_spec[lane] = _worker_spec(lane)
             self.cluster.scale(len(self.cluster.worker_spec))
 
     def submit(self, job: Job, token: str, inputs: dict[str, bytes], state: bytes | None) -> Any:
-        """Send an attempt at a job to the cluster and return its future; `state` is where it goes on from."""
+        """Submit an attempt at a job and return its future; `state` is the state to resume from."""
         from distributed import Variable
 
         Variable(token, client=self.client).set({"number": 0, "state": state or b""})
         call = Call(job=job.id, token=token, topic=self.topic, function=job.function, spec=job.spec, variable=token)
-        return self.client.submit(
-            run_task, json.dumps(vars(call)), inputs, key=f"job-{token}", resources={job.lane: 1}, pure=False
-        )
+        return self._run(call, f"job-{token}", inputs, job.lane)
 
-    def ask(self, question: Request, token: str, threads: int | None) -> Any:
-        """Send a question to the cluster and return its future."""
+    def submit_request(self, request: Request, token: str, threads: int | None) -> Any:
+        """Submit a request and return its future."""
         call = Call(
-            job="", token=token, topic=self.topic, function=question.function, spec=question.spec, threads=threads
+            job="", token=token, topic=self.topic, function=request.function, spec=request.spec, threads=threads
         )
-        return self.client.submit(
-            run_task,
-            json.dumps(vars(call)),
-            question.inputs,
-            key=f"question-{token}",
-            resources={question.lane: 1},
-            pure=False,
-        )
+        return self._run(call, f"request-{token}", request.inputs, request.lane)
 
-    def let_go(self, future: Any) -> None:
-        """Let the cluster forget a future's result."""
-        with suppress(Exception):  # a scheduler that is gone holds nothing
+    def _run(self, call: Call, key: str, inputs: dict[str, bytes], lane: str) -> Any:
+        return self.client.submit(run_task, json.dumps(vars(call)), inputs, key=key, resources={lane: 1}, pure=False)
+
+    def release(self, future: Any) -> None:
+        """Release a future's result on the cluster."""
+        with suppress(Exception):  # the connection may be lost
             future.release()
 
     def state(self, token: str) -> tuple[int, bytes]:
-        """The number and the bytes of the newest state that an attempt saved."""
+        """Number and bytes of the newest state saved by an attempt."""
         from distributed import Variable
 
         held = Variable(token, client=self.client).get(timeout=CALL_SECONDS)
         return int(held["number"]), bytes(held["state"])
 
     def forget(self, token: str, future: Any) -> None:
-        """Let go of everything that the cluster holds for an attempt."""
+        """Release everything that the cluster holds for an attempt."""
         from distributed import Variable
 
-        with suppress(Exception):  # a scheduler that is gone holds nothing
+        with suppress(Exception):  # the connection may be lost
             Variable(token, client=self.client).delete()
-        self.let_go(future)
+        self.release(future)
 
     def workers(self) -> list[WorkerInfo]:
         """The workers that take jobs."""
-        info = self.client.scheduler_info(n_workers=-1)
-        found = [_worker_info(address, each) for address, each in info["workers"].items()]
+        found = [
+            WorkerInfo(
+                name=str(info["name"]),
+                address=address,
+                threads=int(info["nthreads"]),
+                lanes=tuple(lane for lane in LANES if info["resources"].get(lane)),
+            )
+            for address, info in self.client.scheduler_info(n_workers=-1)["workers"].items()
+        ]
         return [each for each in found if each.lanes]
 
     def end_worker(self, address: str, pid: int) -> None:
-        """End a worker process at once; its nanny starts a fresh one.
+        """Kill a worker process; its nanny starts a new one.
 
         Raises:
-            JobError: it has no nanny that could.
+            JobError: it has no nanny.
         """
         if self.cluster is not None:
             self._kill_own(pid)
@@ -237,7 +238,7 @@ class Connection:
             raise JobError(f"the worker {address} cannot be restarted ({error}): restart it by hand") from error
 
     def close(self) -> None:
-        """Leave the scheduler; an own cluster ends with all its processes. Takes a few seconds at most."""
+        """Disconnect, and end a cluster on this machine with all its processes. Takes a few seconds at most."""
         with suppress(Exception):
             if not self.broken:
                 self.client.run_on_scheduler(_clear_topic, topic=self.topic)
@@ -250,7 +251,7 @@ class Connection:
                 self.cluster.close(timeout=10)
 
     def _kill_own(self, pid: int) -> None:
-        """Kill a worker only while its nanny still calls it its own: the number may have been given to another."""
+        """Kill a worker unless its nanny has replaced it: the process id may belong to another process."""
         for nanny in list(self.cluster.workers.values()):  # type: ignore[union-attr]
             if nanny.process is not None and nanny.process.pid == pid:
                 with suppress(ProcessLookupError):
@@ -258,28 +259,19 @@ class Connection:
 
 
 async def _close_nannies(cluster: Any) -> None:
-    """End the workers without waiting for what they are doing."""
+    """End the workers without waiting for their tasks."""
     import asyncio
 
     await asyncio.gather(*(nanny.close(timeout=0.5, reason="app-closes") for nanny in cluster.workers.values()))
 
 
 def _clear_topic(topic: str, dask_scheduler: Any = None) -> None:
-    """Runs on the scheduler, which would keep the newest messages of a topic for ever."""
+    """Runs on the scheduler, which would keep the newest messages of a topic forever."""
     dask_scheduler._broker.truncate(topic)
 
 
-def _worker_info(address: str, info: dict[str, Any]) -> WorkerInfo:
-    return WorkerInfo(
-        name=str(info["name"]),
-        address=address,
-        threads=int(info["nthreads"]),
-        lanes=tuple(lane for lane in LANES if info["resources"].get(lane)),
-    )
-
-
 def in_thread(function: Callable[[], None], name: str) -> threading.Thread:
-    """Run a function in a daemonic thread of that name."""
+    """Run a function in a daemon thread of this name."""
     thread = threading.Thread(target=function, name=name, daemon=True)
     thread.start()
     return thread

@@ -1,7 +1,6 @@
-"""The thread that talks to the cluster, and alone writes what happens to one engine's jobs.
+"""The dispatcher: a thread that communicates with the cluster and updates the jobs of one engine in the store.
 
-The queue is held here, not by dask: a job goes out only when a worker of its lane is free, first in first out, so a
-worker's death touches no job but the one that it ran.
+It holds the queue and sends a job only to a free worker of its lane, so that a worker's death affects one job only.
 """
 
 from __future__ import annotations
@@ -32,9 +31,10 @@ from roboreg_core.store.store import Store
 
 TICK_SECONDS = 0.25
 BEAT_SECONDS = 5.0
-# An owner in another place, e.g. a container that shares the folder, counts as gone after this silence.
+# An owner in another place, e.g. a container that shares the folder, is considered dead without a heartbeat for this
+# long.
 SILENCE_SECONDS = 60.0
-# A job that waits this long for a lane without any worker says so; an own cluster is given up after some more.
+# Waiting time for a lane without a worker after which an event is stored, and after which a local cluster is given up.
 MISSING_SECONDS = 10.0
 GIVE_UP_SECONDS = 90.0
 NO_WORKER = "no worker process could be started for the lane {lane}: see the log of the app, then resume the job"
@@ -45,7 +45,7 @@ _live: set[str] = set()  # the owners of the open engines in this process
 
 
 class Dispatcher:
-    """The queue of one engine, and the attempts that are out."""
+    """The queue of one engine, and its running attempts."""
 
     def __init__(self, store: Store, owner: str, *, scheduler: str | None, grace: float) -> None:
         self._store = store
@@ -56,13 +56,13 @@ class Dispatcher:
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._waiting: dict[str, deque[str]] = {lane: deque() for lane in LANES}
         self._attempts: dict[str, Attempt] = {}
-        self._desk = RequestQueue()
+        self._requests = RequestQueue()
         self._connection: Connection | None = None
         self._connecting: threading.Thread | None = None
         self._lanes: list[str] = []
         self._workers: list[WorkerInfo] = []
         self._due: dict[str, float] = {}
-        self._trouble = ""
+        self._last_error = ""
         self._thread: threading.Thread | None = None
         self._ended = False
         _live.add(owner)
@@ -71,7 +71,7 @@ class Dispatcher:
     # Called from any thread.
 
     def prepare(self, lane: str) -> None:
-        """Begin to start the worker of a lane."""
+        """Start the worker of a lane."""
         self._run_soon(partial(self._prepare, lane))
 
     def enqueue(self, job: Job) -> None:
@@ -81,12 +81,12 @@ class Dispatcher:
         self._run_soon(lambda: None)
 
     def cancel(self, job_id: str) -> None:
-        """Drop a waiting job, stop one that is out."""
+        """Remove a waiting job, or stop a running one."""
         self._run_soon(partial(self._cancel, job_id))
 
-    def ask(self, channel: str, asked: PendingRequest | None) -> None:
-        """Put a question in the place of the channel's own; None withdraws that."""
-        self._desk.put(channel, asked)
+    def put_request(self, channel: str, pending: PendingRequest | None) -> None:
+        """Replace the channel's request; None withdraws it."""
+        self._requests.put(channel, pending)
         self._run_soon(lambda: None)
 
     def position(self, job_id: str) -> int | None:
@@ -106,7 +106,7 @@ class Dispatcher:
             return [replace(worker, job=running.get(worker.address)) for worker in self._workers]
 
     def close(self) -> None:
-        """Interrupt what is unfinished, end the workers and the thread."""
+        """Interrupt unfinished jobs, end the workers and the thread."""
         connecting = self._connecting
         if connecting is not None:
             connecting.join(timeout=30)
@@ -116,7 +116,7 @@ class Dispatcher:
         _live.discard(self._owner)
 
     def _run_soon(self, action: Callable[[], None]) -> None:
-        """Hand an action to the thread, which is started with the first."""
+        """Pass an action to the thread, which is started with the first one."""
         with self._lock:
             if self._thread is None:
                 self._thread = in_thread(self._loop, "roboreg-jobs")
@@ -126,41 +126,37 @@ class Dispatcher:
 
     def _loop(self) -> None:
         while not self._ended:
-            busy = bool(self._attempts) or any(self._waiting.values()) or not self._desk.is_empty
+            busy = bool(self._attempts) or any(self._waiting.values()) or not self._requests.is_empty
             with suppress(queue.Empty):
                 self._survive(self._inbox.get(timeout=TICK_SECONDS if busy else BEAT_SECONDS))
-            self._look_after()
+            self._poll()
             self._survive(self._dispatch)
 
     def _survive(self, step: Callable[[], None]) -> None:
-        """Run a step; what goes wrong is logged once, and tried again at the next tick where it still matters."""
+        """Run a step and log its exceptions, repeated ones once; the next tick tries again."""
         try:
             step()
         except Exception as error:
-            trouble = one_line(error)
-            if trouble != self._trouble:
-                log.error("%s", trouble, exc_info=not isinstance(error, RoboRegError))
-            self._trouble = trouble
+            message = one_line(error)
+            if message != self._last_error:
+                log.error("%s", message, exc_info=not isinstance(error, RoboRegError))
+            self._last_error = message
 
     def _dispatch(self) -> None:
-        """Send out as many waiting jobs as there are free workers, oldest first."""
+        """Send waiting jobs to free workers, oldest first; then requests."""
         for lane, waiting in self._waiting.items():
             if waiting:
                 self._prepare(lane)
             while waiting and self._connection is not None and self._running(lane) < self._slots(lane):
                 self._send(waiting[0])
-        self._answer()
-
-    def _answer(self) -> None:
-        """Hand on questions; they leave the processor to the jobs."""
-        for lane in self._desk.lanes():
+        for lane in self._requests.lanes():
             self._prepare(lane)
         if self._connection is not None:
-            own = None if self._scheduler else threads(alone=not self._attempts)
-            self._desk.send(self._connection, self._free, own, wake=lambda: self._inbox.put(lambda: None))
+            count = None if self._scheduler else threads(alone=not self._attempts)
+            self._requests.send(self._connection, self._free, count, wake=lambda: self._inbox.put(lambda: None))
 
     def _free(self, lane: str) -> int:
-        return self._slots(lane) - self._running(lane) - self._desk.out(lane)
+        return self._slots(lane) - self._running(lane) - self._requests.running(lane)
 
     def _prepare(self, lane: str) -> None:
         if lane not in self._lanes:
@@ -171,13 +167,15 @@ class Dispatcher:
             self._connecting = in_thread(partial(self._connect, lane), "roboreg-connect")
 
     def _connect(self, lane: str) -> None:
-        """Runs in a thread of its own, because a first worker takes seconds."""
+        """Connect; runs in a separate thread, because the first worker takes seconds."""
         try:
-            connection = connect(self._scheduler, lane, lambda message: self._inbox.put(partial(self._told, message)))
+            connection = connect(
+                self._scheduler, lane, lambda message: self._inbox.put(partial(self._on_message, message))
+            )
         except Exception as error:
             self._inbox.put(partial(self._not_connected, one_line(error)))
         else:
-            # After dask was imported, so that this runs before dask's own handlers at exit.
+            # Registered after dask's import, so that this runs before dask's exit handlers.
             atexit.register(_close_at_exit, weakref.ref(self))
             self._inbox.put(partial(self._connected, connection))
 
@@ -191,7 +189,7 @@ class Dispatcher:
         self._drop_all(JobStatus.INTERRUPTED if self._scheduler else JobStatus.FAILED, reason)
 
     def _send(self, job_id: str) -> None:
-        """Move the first waiting job of a lane into the cluster's hands."""
+        """Send a waiting job to the cluster."""
         assert self._connection is not None
         job = self._store.get_job(job_id)
         wanted = job is not None and job.status is JobStatus.QUEUED and job.owner == self._owner
@@ -211,14 +209,14 @@ class Dispatcher:
             log.warning("the cluster did not take job %s: %s", job_id, error)
             self._lose(CONNECTION_LOST)
 
-    def _told(self, message: dict[str, Any]) -> None:
+    def _on_message(self, message: dict[str, Any]) -> None:
         attempt = self._attempts.get(message["job"])
         if attempt is not None and attempt.token == message["token"]:
-            attempt.told(message)
-        elif message["what"] == "record":  # late: its job has ended meanwhile, the work is done all the same
+            attempt.on_message(message)
+        elif message["what"] == "record":  # the job has ended meanwhile; the record is valid
             keep_record(self._store, message)
         elif attempt is None:
-            self._desk.told(message)
+            self._requests.on_message(message)
 
     def _cancel(self, job_id: str) -> None:
         if job_id in self._attempts:
@@ -226,25 +224,25 @@ class Dispatcher:
         elif self._drop_waiting(job_id):
             self._store.update_job(job_id, status=JobStatus.CANCELLED, ended=now())
 
-    def _look_after(self) -> None:
-        """Notice what nobody tells: lost connections, tasks that are done, workers that come and go."""
+    def _poll(self) -> None:
+        """Check for lost connections, finished tasks and changed workers."""
         if self._connection is not None and self._connection.broken:
             self._survive(partial(self._lose, CONNECTION_LOST))
         for attempt in list(self._attempts.values()):
-            self._survive(partial(self._look_after_one, attempt))
+            self._survive(partial(self._update, attempt))
         if self._connection is not None:
-            self._survive(partial(self._desk.look_after, self._connection))
+            self._survive(partial(self._requests.update, self._connection))
         if self._is_due("beat", BEAT_SECONDS):
             self._survive(self._beat)
         if self._connection is not None and self._is_due("workers", 1.0):
-            self._survive(partial(self._see_workers, self._connection))
+            self._survive(partial(self._update_workers, self._connection))
 
-    def _look_after_one(self, attempt: Attempt) -> None:
-        if attempt.over():
+    def _update(self, attempt: Attempt) -> None:
+        if attempt.update():
             self._forget(attempt.job.id)
 
     def _beat(self) -> None:
-        """Give a sign of life, and look for jobs whose app gave none."""
+        """Store a heartbeat, and mark the jobs of dead owners as interrupted."""
         self._store.beat(self._owner)
         self._store.mark_interrupted(self._owner_lives)
 
@@ -255,30 +253,30 @@ class Dispatcher:
             return silence is not None and silence < SILENCE_SECONDS
         return lives and (owner in _live or not same_process(owner, self._owner))
 
-    def _see_workers(self, connection: Connection) -> None:
+    def _update_workers(self, connection: Connection) -> None:
         found = connection.workers()
         with self._lock:
             self._workers = found
         for attempt in list(self._attempts.values()):
-            self._see_missing(attempt)
-        self._desk.miss({lane for worker in found for lane in worker.lanes})
+            self._check_lane(attempt)
+        self._requests.check_lanes({lane for worker in found for lane in worker.lanes})
 
-    def _see_missing(self, attempt: Attempt) -> None:
-        """Say so where a job waits for a lane that has no worker; give an own cluster up in the end."""
+    def _check_lane(self, attempt: Attempt) -> None:
+        """Store an event where a job's lane has no worker; give up a local cluster in the end."""
         lane = attempt.job.lane
         if any(lane in worker.lanes for worker in self._workers):
             attempt.missing_since = None
             return
         attempt.missing_since = attempt.missing_since or time.monotonic()
         waited = time.monotonic() - attempt.missing_since
-        if waited > MISSING_SECONDS and not attempt.missing_told:
-            attempt.missing_told = True
+        if waited > MISSING_SECONDS and not attempt.missing_reported:
+            attempt.missing_reported = True
             self._store.add_event(attempt.job.id, {"worker": "missing", "lane": lane}, progress=False)
         if waited > GIVE_UP_SECONDS and not self._scheduler:
             self._lose(NO_WORKER.format(lane=lane))
 
     def _lose(self, reason: str) -> None:
-        """End every job of this engine as interrupted; the next one that is submitted connects anew."""
+        """Interrupt all jobs of this engine; the next submitted job connects again."""
         connection, self._connection = self._connection, None
         self._drop_all(JobStatus.INTERRUPTED, reason)
         with self._lock:
@@ -287,7 +285,7 @@ class Dispatcher:
             in_thread(connection.close, "roboreg-disconnect")
 
     def _drop_all(self, status: JobStatus, reason: str) -> None:
-        self._desk.drop_all(reason)
+        self._requests.fail_all(reason)
         for job_id, attempt in list(self._attempts.items()):
             attempt.abandon()
             attempt.end(status, reason)
@@ -322,7 +320,7 @@ class Dispatcher:
         return sum(attempt.job.lane == lane for attempt in self._attempts.values())
 
     def _slots(self, lane: str) -> int:
-        """How many jobs of a lane may be out at once; one may always wait at the scheduler for its first worker."""
+        """Number of jobs of a lane that may be sent at once; at least one, which waits for the first worker."""
         return max(1, sum(lane in worker.lanes for worker in self._workers)) if self._scheduler else 1
 
     def _is_due(self, what: str, every: float) -> bool:

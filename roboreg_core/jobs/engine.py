@@ -1,6 +1,6 @@
-"""The engine: takes tasks, runs them one after another in worker processes, and keeps the store true.
+"""The job engine: runs tasks in worker processes and updates the store.
 
-What a page or a command calls here returns within milliseconds; the dispatcher's thread does the rest.
+Calls return within milliseconds; the dispatcher's thread does the work.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from roboreg_core.store.records import Job, JobStatus
 from roboreg_core.store.row_mapping import now
 from roboreg_core.store.store import Store
 
-# How long a cancelled function may take to stop by itself before its worker is ended.
+# Time for a cancelled function to stop before its worker is killed.
 GRACE_SECONDS = 10.0
 POLL_SECONDS = 0.05
 
 
 class Engine:
-    """Runs the jobs of one app; several engines, in several processes, may share a store.
+    """Runs the jobs of one app; several engines in several processes may share a store.
 
     Args:
-        store: where the truth is kept.
-        scheduler: address of a running dask scheduler, `ROBOREG_SCHEDULER` where None; processes of this machine
-            where neither is given.
-        grace: seconds that a cancelled function may take to stop before its worker is ended.
+        store: holds jobs and records.
+        scheduler: address of a dask scheduler, by default that in `ROBOREG_SCHEDULER`; without either, worker
+            processes are started on this machine.
+        grace: seconds for a cancelled function to stop before its worker is killed.
 
     Raises:
-        JobError: its workers would run the calling script again, see `cluster.check_main_guard`.
+        JobError: the calling script has no main guard, see `dask_cluster.check_main_guard`.
     """
 
     def __init__(self, store: Store, *, scheduler: str | None = None, grace: float = GRACE_SECONDS) -> None:
@@ -50,58 +50,52 @@ class Engine:
         self._closed = False
 
     def start(self, lane: str = "device") -> None:
-        """Begin to start the worker of a lane, so that its first job need not wait for it."""
+        """Start the worker of a lane ahead of its first job."""
         self._check_open()
-        self._dispatcher.prepare(_checked_lane(lane))
+        _check_lane(lane)
+        self._dispatcher.prepare(lane)
 
     def submit(self, task: Task) -> Job:
         """Queue a task and return its job.
 
-        An unfinished job for the same key is returned instead of a second one. Where the record exists already nothing
-        is run: the finished job that made it is returned or, where none did, a finished job that is not in the store.
+        Returns the unfinished job with the same key where there is one. Where the record exists, nothing is run and the
+        finished job that made it is returned, or an equivalent one that is not in the store.
 
         Raises:
-            JobError: the lane or the function's name is malformed, or the engine is closed.
-            StoreError: an artefact that it reads is not in the store.
+            JobError: the lane or the function's name is invalid, or the engine is closed.
+            StoreError: an input artefact is missing.
         """
-        self._check_open()
-        _checked_lane(task.lane)
-        _check_function(task.function)
+        self._check(task)
         done = self._finished_job(task)
         if done is not None:
             return done
-        mine = _new_job(task, self.owner)
-        job = self.store.add_job(mine)
-        if job.id == mine.id:
+        new = _new_job(task, self.owner)
+        job = self.store.add_job(new)
+        if job.id == new.id:
             self._dispatcher.enqueue(job)
         return job
 
     def ask(self, question: Request) -> PendingRequest:
-        """Have a short function answered by a worker, without a job, a record or an event; returns at once.
+        """Submit a request: a short call by a worker without a job, a record or an event.
 
-        What the question's channel asked before is superseded: its function is told to stop, its answer dropped. A
-        worker that dies is replaced and answers then. A question waits for no job of another lane, and is answered
-        with half of the threads while a job is under way.
+        It supersedes the pending request of the same channel, whose function is stopped. It is repeated if the worker
+        dies. It does not wait for jobs of other lanes, and uses half of the threads while a job runs.
 
         Raises:
-            JobError: the lane or the function's name is malformed, or the engine is closed.
+            JobError: the lane or the function's name is invalid, or the engine is closed.
         """
-        self._check_open()
-        _checked_lane(question.lane)
-        _check_function(question.function)
-        asked = PendingRequest(question)
-        self._dispatcher.ask(question.channel, asked)
-        return asked
+        self._check(question)
+        pending = PendingRequest(question)
+        self._dispatcher.put_request(question.channel, pending)
+        return pending
 
     def withdraw(self, channel: str) -> None:
-        """Let go of what a channel asked, where it is not answered yet."""
+        """Withdraw the pending request of a channel."""
         if not self._closed:
-            self._dispatcher.ask(channel, None)
+            self._dispatcher.put_request(channel, None)
 
     def cancel(self, job_id: str) -> None:
-        """Cancel a job: a queued one never runs, a running one is asked to stop and made to after the grace time.
-
-        Returns at once; the job's status tells when it has ended.
+        """Cancel a job without waiting for its end; a running one is stopped, and killed after the grace period.
 
         Raises:
             JobError: it is unknown, has ended, or belongs to another running app.
@@ -114,10 +108,10 @@ class Engine:
         self._dispatcher.cancel(job_id)
 
     def resume(self, job_id: str) -> Job:
-        """Queue a failed, cancelled or interrupted job again; it goes on from its last saved state.
+        """Queue a failed, cancelled or interrupted job again; it resumes from its last saved state.
 
         Raises:
-            JobError: it is unknown or in another status, its record exists, or another job is making it.
+            JobError: it is unknown or has another status, its record exists, or another job is making it.
         """
         self._check_open()
         if self.store.get_record(self._known_job(job_id).key) is not None:
@@ -130,14 +124,14 @@ class Engine:
         return job
 
     def position(self, job_id: str) -> int | None:
-        """How many of this engine's jobs are ahead of it in its lane, the running one included.
+        """Number of this engine's jobs before it in its lane, including the running one.
 
-        0 where it is in a worker's hands or about to be, None where it is not in this engine's queue.
+        0 for a job that was sent to a worker, None for a job that is not in this engine's queue.
         """
         return self._dispatcher.position(job_id)
 
     def workers(self) -> list[WorkerInfo]:
-        """The worker processes as seen about a second ago, with the job that each runs; [] before the first job."""
+        """The worker processes as of about a second ago; [] before the first job."""
         return self._dispatcher.workers()
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
@@ -145,7 +139,7 @@ class Engine:
 
         Raises:
             JobError: it is unknown.
-            TimeoutError: it has not ended within `timeout` seconds.
+            TimeoutError: it has not ended after `timeout` seconds.
         """
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
         job = self._known_job(job_id)
@@ -157,7 +151,7 @@ class Engine:
         return job
 
     def close(self) -> None:
-        """End the workers; unfinished jobs become interrupted. Takes a few seconds at most; may be called twice."""
+        """End the workers; unfinished jobs become interrupted. Takes a few seconds at most."""
         with self._lock:
             already, self._closed = self._closed, True
         if not already:
@@ -167,6 +161,12 @@ class Engine:
         if self._closed:
             raise JobError("the engine is closed: make a new one")
 
+    def _check(self, work: Task | Request) -> None:
+        self._check_open()
+        _check_lane(work.lane)
+        if not all(work.function.partition(":")):
+            raise JobError(f"a task's function must be given as module:name, got {work.function!r}")
+
     def _known_job(self, job_id: str) -> Job:
         job = self.store.get_job(job_id)
         if job is None:
@@ -174,7 +174,7 @@ class Engine:
         return job
 
     def _finished_job(self, task: Task) -> Job | None:
-        """A finished job where the task's record exists."""
+        """A finished job if the task's record exists."""
         record = self.store.get_record(task.key)
         if record is None:
             return None
@@ -187,12 +187,6 @@ def _new_job(task: Task, owner: str | None) -> Job:
     return Job(id=uuid.uuid4().hex[:16], owner=owner, created=now(), **vars(task))
 
 
-def _check_function(function: str) -> None:
-    if not all(function.partition(":")):
-        raise JobError(f"a task's function must be given as module:name, got {function!r}")
-
-
-def _checked_lane(lane: str) -> str:
+def _check_lane(lane: str) -> None:
     if lane not in LANES:
         raise JobError(f"a task's lane must be one of {', '.join(LANES)}, got {lane!r}")
-    return lane

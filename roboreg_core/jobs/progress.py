@@ -1,4 +1,4 @@
-"""Progress that every job reports while it runs: the stage, the fraction done, the seconds left."""
+"""Progress reported by running jobs: stage, fraction done, remaining seconds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class ProgressReporter:
     """Reports a job's progress to its context.
 
     Attributes:
-        context: where to.
-        stage: the part of the job that is under way.
+        context: receives the progress.
+        stage: current stage of the job.
     """
 
     def __init__(self, context: Context) -> None:
@@ -25,6 +25,6 @@ class ProgressReporter:
             raise Stopped
 
     def report(self, fraction: float, remaining_seconds: float, **more: Any) -> None:
-        """Report the fraction done, 0..1, and the seconds left, both of the whole job."""
+        """Report the fraction done, 0..1, and the remaining seconds of the whole job."""
         progress = {"stage": self.stage, "fraction": fraction, "remaining_seconds": remaining_seconds}
         self.context.report({**progress, **more})

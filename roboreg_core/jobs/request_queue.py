@@ -1,7 +1,6 @@
-"""Questions: short calls that a worker answers without a job, a record or an event in the store.
+"""Requests: short calls run by a worker without a job, a record or an event in the store.
 
-What a person asks while they move a control is worth an answer only until they move it again. So a channel, e.g. one
-visitor's page, holds one question at a time, and a new one supersedes it.
+A channel, e.g. the page of one session, has one request at a time; a new one supersedes it.
 """
 
 from __future__ import annotations
@@ -21,39 +20,41 @@ from roboreg_core.jobs.task import Request
 from roboreg_core.jobs.worker import Outcome, one_line
 
 GATHER_SECONDS = 5.0
-WORKER_DIED = f"the worker process died {DEATHS} times while answering, perhaps for want of memory: ask again"
-# A first worker takes seconds to start, some more on a busy machine.
+WORKER_DIED = (
+    f"the worker process died {DEATHS} times while running this request, perhaps for want of memory: try again"
+)
+# Time allowed for a worker to start on a busy machine.
 MISSING_SECONDS = 60.0
 NO_WORKER = "no worker takes the lane {lane}: start one with --resources {lane}=1, or see the log of the app"
-WITHDRAWN = "nobody waits for the answer any more"
+WITHDRAWN = "superseded or withdrawn"
 
 log = logging.getLogger(__name__)
 
 
 class RequestStatus(StrEnum):
-    """Where a question stands; `superseded` is one that was asked anew or withdrawn before its answer came."""
+    """Status of a request; `superseded` by the next one of its channel, or withdrawn."""
 
-    WAITING = "waiting"
-    ANSWERED = "answered"
+    PENDING = "pending"
+    ANSWERED = "finished"
     FAILED = "failed"
     SUPERSEDED = "superseded"
 
 
 class PendingRequest:
-    """A question and what became of it so far; it changes by itself, and may be read from any thread.
+    """A submitted request; updated by the dispatcher's thread, readable from any thread.
 
     Attributes:
-        question: what was asked.
+        question: the request.
         status: see `RequestStatus`.
-        progress: the newest that the function told, {} before.
-        result: what it returned, where it was answered.
-        error: one line, where it failed.
-        since: when it was asked, on the monotonic clock.
+        progress: newest progress reported by the function, {} before.
+        result: returned by the function, {} before.
+        error: one line where it failed or was superseded, else empty.
+        since: time of submission on the monotonic clock.
     """
 
-    def __init__(self, question: Request) -> None:
-        self.question = question
-        self.status = RequestStatus.WAITING
+    def __init__(self, request: Request) -> None:
+        self.question = request
+        self.status = RequestStatus.PENDING
         self.progress: dict[str, Any] = {}
         self.result: dict[str, Any] = {}
         self.error = ""
@@ -63,31 +64,31 @@ class PendingRequest:
 
     @property
     def is_ended(self) -> bool:
-        """True where nothing more happens to it."""
-        return self.status is not RequestStatus.WAITING
+        """True unless pending."""
+        return self.status is not RequestStatus.PENDING
 
     def end(self, status: RequestStatus, *, result: dict[str, Any] | None = None, error: str = "") -> None:
-        """Called by the engine's thread alone."""
+        """Set the outcome; called by the dispatcher's thread only."""
         self.result, self.error = result or {}, error
-        self.status = status  # last: whoever sees it finds the rest
+        self.status = status  # last, since other threads wait for it
 
 
 class RequestQueue:
-    """The open questions of one engine, first in first out. Only the engine's own thread calls it, but for `put`."""
+    """The pending requests of one engine, first in, first out. Only the dispatcher's thread uses it, except `put`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: dict[str, PendingRequest] = {}
+        self._pending: dict[str, PendingRequest] = {}
         self._dropped: list[PendingRequest] = []
-        # Lanes that questions wait for and no worker takes, and since when.
+        # Lanes of pending requests without a worker -> start of that period.
         self._missing: dict[str, float] = {}
 
-    def put(self, channel: str, asked: PendingRequest | None) -> None:
-        """Put a question in the place of the channel's own, or of nothing where it is withdrawn; from any thread."""
+    def put(self, channel: str, pending: PendingRequest | None) -> None:
+        """Replace the channel's request, or withdraw it for None; may be called from any thread."""
         with self._lock:
-            before = self._open.pop(channel, None)
-            if asked is not None:
-                self._open[channel] = asked
+            before = self._pending.pop(channel, None)
+            if pending is not None:
+                self._pending[channel] = pending
             if before is not None:
                 before.end(RequestStatus.SUPERSEDED, error=WITHDRAWN)
                 self._dropped.append(before)
@@ -96,85 +97,84 @@ class RequestQueue:
     def is_empty(self) -> bool:
         """True where nothing is left to do."""
         with self._lock:
-            return not (self._open or self._dropped)
+            return not (self._pending or self._dropped)
 
     def lanes(self) -> set[str]:
-        """Where questions wait to be sent."""
-        return {asked.question.lane for asked in self._all() if asked.future is None}
+        """Lanes of requests that are not sent yet."""
+        return {pending.question.lane for pending in self._all() if pending.future is None}
 
-    def out(self, lane: str) -> int:
-        """How many questions of a lane are in the cluster's hands."""
-        return sum(asked.question.lane == lane and asked.future is not None for asked in self._all())
+    def running(self, lane: str) -> int:
+        """Number of requests of a lane that were sent to the cluster."""
+        return sum(pending.question.lane == lane and pending.future is not None for pending in self._all())
 
     def send(
         self, connection: Connection, free: Callable[[str], int], threads: int | None, wake: Callable[[], None]
     ) -> None:
-        """Stop what nobody waits for; hand on as many questions as workers are free, oldest first."""
-        self._stop_dropped(connection)
-        for asked in self._all():
-            if asked.future is None and free(asked.question.lane) > 0:
-                asked.future = connection.ask(asked.question, asked.token, threads)
-                asked.future.add_done_callback(lambda future: wake())
+        """Cancel superseded requests; submit pending ones to free workers, oldest first."""
+        self._cancel_dropped(connection)
+        for pending in self._all():
+            if pending.future is None and free(pending.question.lane) > 0:
+                pending.future = connection.submit_request(pending.question, pending.token, threads)
+                pending.future.add_done_callback(lambda future: wake())
 
-    def told(self, message: dict[str, Any]) -> None:
-        """Take in one message of a worker's; those about jobs and about dropped questions are not meant."""
-        asked = next((each for each in self._all() if each.token == message["token"]), None)
-        if asked is not None and message["what"] == "progress":
-            asked.progress = loads(message["payload"])
-        elif asked is not None and message["what"] == "began":
-            asked.progress = {}
+    def on_message(self, message: dict[str, Any]) -> None:
+        """Process a message from a worker; messages of dropped requests are ignored."""
+        pending = next((each for each in self._all() if each.token == message["token"]), None)
+        if pending is not None and message["what"] == "progress":
+            pending.progress = loads(message["payload"])
+        elif pending is not None and message["what"] == "began":
+            pending.progress = {}
 
-    def look_after(self, connection: Connection) -> None:
-        """End what was answered or failed."""
-        for asked in self._all():
-            if asked.future is not None and asked.future.status != "pending":
-                self._settle(connection, asked)
+    def update(self, connection: Connection) -> None:
+        """End the requests whose tasks are done."""
+        for pending in self._all():
+            if pending.future is not None and pending.future.status != "pending":
+                self._settle(connection, pending)
 
-    def miss(self, lanes: set[str]) -> None:
-        """Fail what waits for a lane that no worker has taken for long: one that died is soon replaced."""
-        now, wanted = time.monotonic(), {asked.question.lane for asked in self._all()}
+    def check_lanes(self, lanes: set[str]) -> None:
+        """Fail requests whose lane has had no worker for `MISSING_SECONDS`; `lanes` are those with a worker."""
+        now, wanted = time.monotonic(), {pending.question.lane for pending in self._all()}
         self._missing = {lane: self._missing.get(lane, now) for lane in wanted - lanes}
-        for asked in self._all():
-            lane = asked.question.lane
+        for pending in self._all():
+            lane = pending.question.lane
             if now - self._missing.get(lane, now) > MISSING_SECONDS:
-                self._end(asked, RequestStatus.FAILED, error=NO_WORKER.format(lane=lane))
+                self._end(pending, RequestStatus.FAILED, error=NO_WORKER.format(lane=lane))
 
-    def drop_all(self, error: str) -> None:
-        """Fail every open question."""
-        for asked in self._all():
-            self._end(asked, RequestStatus.FAILED, error=error)
+    def fail_all(self, error: str) -> None:
+        """Fail all pending requests."""
+        for pending in self._all():
+            self._end(pending, RequestStatus.FAILED, error=error)
 
-    def _settle(self, connection: Connection, asked: PendingRequest) -> None:
+    def _settle(self, connection: Connection, pending: PendingRequest) -> None:
         try:
-            outcome = Outcome(**asked.future.result(timeout=GATHER_SECONDS))
+            outcome = Outcome(**pending.future.result(timeout=GATHER_SECONDS))
         except TimeoutError:
-            return  # its worker died with the answer, and another makes it again
+            return  # the worker died with the result: another one runs the task again
         except Exception as error:
             died = type(error).__name__ == "KilledWorker"
-            self._end(asked, RequestStatus.FAILED, error=WORKER_DIED if died else one_line(error))
+            self._end(pending, RequestStatus.FAILED, error=WORKER_DIED if died else one_line(error))
         else:
             if outcome.trace:
-                log.error("%s failed: %s", asked.question.function, outcome.trace)
-            answered = outcome.how == "finished"
-            status = RequestStatus.ANSWERED if answered else RequestStatus.FAILED
-            self._end(asked, status, result=outcome.result, error=outcome.error)
-        connection.let_go(asked.future)
+                log.error("%s failed: %s", pending.question.function, outcome.trace)
+            status = RequestStatus.ANSWERED if outcome.how == "finished" else RequestStatus.FAILED
+            self._end(pending, status, result=outcome.result, error=outcome.error)
+        connection.release(pending.future)
 
-    def _end(self, asked: PendingRequest, status: RequestStatus, **how: Any) -> None:
+    def _end(self, pending: PendingRequest, status: RequestStatus, **how: Any) -> None:
         with self._lock:
-            if self._open.get(asked.question.channel) is asked:
-                del self._open[asked.question.channel]
-                asked.end(status, **how)
+            if self._pending.get(pending.question.channel) is pending:
+                del self._pending[pending.question.channel]
+                pending.end(status, **how)
 
-    def _stop_dropped(self, connection: Connection) -> None:
+    def _cancel_dropped(self, connection: Connection) -> None:
         with self._lock:
             dropped, self._dropped = self._dropped, []
-        for asked in dropped:
-            if asked.future is not None:
-                with suppress(Exception):  # a connection that is gone has dropped it already
-                    asked.future.cancel()
-                connection.let_go(asked.future)
+        for pending in dropped:
+            if pending.future is not None:
+                with suppress(Exception):  # the connection may be lost
+                    pending.future.cancel()
+                connection.release(pending.future)
 
     def _all(self) -> list[PendingRequest]:
         with self._lock:
-            return list(self._open.values())
+            return list(self._pending.values())

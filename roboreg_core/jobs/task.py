@@ -1,4 +1,4 @@
-"""What passes between a caller, the engine and the function that a worker runs."""
+"""Values passed between callers, the job engine and task functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """Work to submit; see `store.records.Job` for the fields."""
+    """Work to submit to the engine; see `store.records.Job` for the fields."""
 
     kind: str
     key: str
@@ -21,14 +21,14 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A short call.
+    """A short call of a task function by a worker, without a job or a record.
 
     Attributes:
-        channel: whose question it is; the next one of the same channel supersedes it.
-        function: `module:name` of what a worker calls, a task function; its artefacts are not kept.
-        spec: its argument, a JSON object.
-        inputs: bytes that go along, by name.
-        lane: which worker may take it.
+        channel: identifies the caller; the next request of the same channel supersedes this one.
+        function: `module:name` of the task function; its artefacts are discarded.
+        spec: argument of the function, a JSON object.
+        inputs: bytes by name.
+        lane: kind of worker that runs it.
     """
 
     channel: str
@@ -40,9 +40,9 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """What a task function returns: a JSON object, and bytes to keep as artefacts.
+    """Return value of a task function: a JSON object, and bytes to store as artefacts.
 
-    The engine writes the bytes to the store and adds their names and SHA-256 sums to the result as `artifacts`.
+    The engine stores the bytes and adds their names and SHA-256 to the result as `artifacts`.
     """
 
     result: dict[str, Any]
@@ -50,49 +50,48 @@ class Output:
 
 
 class Stopped(Exception):
-    """Raised by a task function that was told to stop and did."""
+    """Raised by a task function when it stops on request."""
 
 
 class Context(Protocol):
-    """What a task function is handed beside its spec."""
+    """Context of a call of a task function."""
 
     @property
     def inputs(self) -> dict[str, bytes]:
-        """The artefacts that the task named, by name."""
+        """The input artefacts by name."""
         ...
 
     @property
     def state(self) -> bytes | None:
-        """The newest state saved by an earlier attempt at this job, None on the first."""
+        """The newest state saved by an earlier attempt, else None."""
         ...
 
     @property
     def threads(self) -> int | None:
-        """How many threads to compute with, so that other work is not disturbed; None: as the process is set."""
+        """Number of threads to use; None for the process's own setting."""
         ...
 
     def report(self, payload: dict[str, Any]) -> None:
-        """Tell progress: a small JSON object. Cheap; may be called every step (the engine thins it out)."""
+        """Report progress, a small JSON object. May be called at every step: reports are throttled."""
         ...
 
     def save(self, state: bytes) -> None:
-        """Keep a state to go on from if the worker or the app dies."""
+        """Save a state from which a later attempt resumes."""
         ...
 
     def put(self, kind: str, id: str, spec: dict[str, Any], result: dict[str, Any]) -> None:  # noqa: A002
-        """Hand over finished work on the way: a record that stays whatever becomes of the job; a question leaves none.
+        """Store a record without artefacts that is independent of the job's outcome; ignored in a request.
 
-        All are JSON and name no artefacts. Returns once the worker's death can no longer lose it, so that a state saved
-        afterwards may say that it is done. `id` determines the content: one that is kept already is written once
-        more, and keeps what is null in the new one.
+        Returns when the record survives the worker's death, so that a state saved afterwards may refer to it. A record
+        with the same `id` is replaced, except for values that are null in the new one.
 
         Raises:
-            JobError: it is not JSON.
+            JobError: an argument is not JSON.
         """
         ...
 
     def should_stop(self) -> bool:
-        """True once the job was cancelled; the function then raises `Stopped`."""
+        """True once the job is cancelled; the function must then raise `Stopped`."""
         ...
 
 
@@ -101,7 +100,7 @@ TaskFunction = Callable[[dict[str, Any], Context], Output]
 
 @dataclass(kw_only=True)
 class LocalContext:
-    """A context for a function that runs in the caller's own process, e.g. from the command line."""
+    """Context of a task function called in the caller's process, e.g. by the command line."""
 
     inputs: dict[str, bytes] = field(default_factory=dict)
     state: bytes | None = None
@@ -111,18 +110,18 @@ class LocalContext:
     on_put: Callable[[str, str, dict[str, Any], dict[str, Any]], None] = lambda *record: None
 
     def report(self, payload: dict[str, Any]) -> None:
-        """Hand the payload to `on_report`."""
+        """Call `on_report`."""
         self.on_report(payload)
 
     def save(self, state: bytes) -> None:
-        """Keep the state as the newest and hand it to `on_save`."""
+        """Keep the state and call `on_save`."""
         self.state = state
         self.on_save(state)
 
     def put(self, kind: str, id: str, spec: dict[str, Any], result: dict[str, Any]) -> None:  # noqa: A002
-        """Hand the record's parts to `on_put`."""
+        """Call `on_put`."""
         self.on_put(kind, id, spec, result)
 
     def should_stop(self) -> bool:
-        """Never: a person stops a local call by ending the process."""
+        """False: a local call is stopped by ending the process."""
         return False

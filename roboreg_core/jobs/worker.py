@@ -1,7 +1,7 @@
-"""What runs in a worker process: one task function with its context.
+"""Execution of a task function in a worker process.
 
-Nothing here writes to disk or knows the store: progress goes out as events of one topic, the newest resumable state is
-held by the scheduler in a variable, results go back as the task's value. Nothing but plain values crosses the wire.
+Workers do not access the store: progress is sent as events of a topic, the resumable state is held by the scheduler in
+a variable, and the result is the value of the dask task. Only plain values are transferred.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from typing import Any
 from roboreg_core.errors import JobError, RoboRegError
 from roboreg_core.jobs.task import Output, Stopped, TaskFunction
 
-# A person cannot read faster, and each event is a write to the store.
+# Minimum interval between progress events: each is a write to the store.
 REPORT_SECONDS = 0.2
 
-_WANTED = ("executing", "long-running")
+_ACTIVE_STATES = ("executing", "long-running")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One attempt at a job, or a question, as sent to a worker.
+    """An attempt at a job, or a request, as sent to a worker.
 
     Attributes:
-        job: the job's id; empty for a question.
-        token: unique to this attempt; every message carries it.
-        topic: where messages go.
+        job: the job's id; empty for a request.
+        token: identifies the attempt in every message.
+        topic: of the messages.
         function: `module:name`.
-        spec: the function's argument.
-        variable: the scheduler's variable that holds `{"number": int, "state": bytes}`; empty where no state is kept.
-        threads: how many the function should compute with; None where the worker's own setting holds.
+        spec: argument of the function.
+        variable: name of the scheduler's variable with `{"number": int, "state": bytes}`; empty for a request.
+        threads: number of threads for the function; None for the worker's own setting.
     """
 
     job: str
@@ -51,7 +51,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How the function ended: `finished` with a result, `stopped`, or `failed` with one line and a traceback."""
+    """Outcome of a call: `finished` with a result, `stopped`, or `failed` with a one-line error and a traceback."""
 
     how: str
     result: dict[str, Any] = field(default_factory=dict)
@@ -61,9 +61,9 @@ class Outcome:
 
 
 def run_task(call_json: str, inputs: dict[str, bytes]) -> dict[str, Any]:
-    """Run the function that the call names, on a worker; return the fields of its `Outcome`.
+    """Run a `Call` on a worker; return the fields of its `Outcome`.
 
-    Every exception of the function becomes an outcome: only the worker's death makes the task itself fail.
+    Exceptions of the function become outcomes: the dask task itself fails only when the worker dies.
     """
     from distributed import get_client, get_worker
 
@@ -72,8 +72,8 @@ def run_task(call_json: str, inputs: dict[str, bytes]) -> dict[str, Any]:
     send = _sender(worker, call)
     send(what="began", worker=worker.address, host=socket.gethostname(), pid=os.getpid())
     holder = _StateHolder(call.variable, client) if call.variable else None
-    put = _sender(client, call) if call.job else _ignore
-    context = WorkerContext(inputs, holder, send, put, _asker(worker), call.threads)
+    put = _sender(client, call) if call.job else lambda **message: None
+    context = WorkerContext(inputs, holder, send, put, _cancellation_check(worker), call.threads)
     try:
         outcome = _outcome(call, context)
     finally:
@@ -83,7 +83,7 @@ def run_task(call_json: str, inputs: dict[str, bytes]) -> dict[str, Any]:
 
 
 class WorkerContext:
-    """The context of a function on a worker; see `task.Context`."""
+    """Context of a task function on a worker; see `task.Context`."""
 
     def __init__(
         self,
@@ -104,32 +104,32 @@ class WorkerContext:
         self._reports = Throttle(lambda payload: send(what="progress", payload=payload))
 
     def report(self, payload: dict[str, Any]) -> None:
-        """Tell progress; of a quick succession only the newest is sent, but every one with `"milestone": true`.
+        """Report progress, throttled; payloads with `"milestone": true` are always sent.
 
         Raises:
-            JobError: the payload holds something that JSON does not know.
+            JobError: the payload is not JSON.
         """
         self._reports.add(_text(payload, "progress"), keep=payload.get("milestone") is True)
 
     def save(self, state: bytes) -> None:
-        """Put the state in place of the one before at the scheduler, and tell the app; nothing for a question."""
+        """Replace the state at the scheduler and notify the app; ignored in a request."""
         if self._holder is None:
             return
         number = self._holder.put(state)
         self._send(what="state", number=number)
 
     def put(self, kind: str, id: str, spec: dict[str, Any], result: dict[str, Any]) -> None:  # noqa: A002
-        """Send a record and wait until the scheduler has it; see `task.Context`."""
+        """Send a record and wait until the scheduler has it."""
         payload = {"kind": kind, "id": id, "spec": spec, "result": result}
         self._put(what="record", payload=_text(payload, f"record {id}"))
 
     def finish(self) -> None:
-        """Send what is still held back."""
+        """Send a pending report."""
         self._reports.close()
 
 
 class Throttle:
-    """Passes texts on, at most one in `REPORT_SECONDS` except for those to keep; the newest is never lost."""
+    """Sends at most one text per interval, dropping older ones, except those to keep; the newest is never lost."""
 
     def __init__(self, send: Callable[[str], None], interval: float = REPORT_SECONDS) -> None:
         self._send = send
@@ -140,17 +140,17 @@ class Throttle:
         self._timer: threading.Timer | None = None
 
     def add(self, text: str, *, keep: bool = False) -> None:
-        """Send now, or hold back until the interval is over."""
+        """Send now, or at the end of the interval."""
         with self._lock:
             wait = self._last + self._interval - time.monotonic()
             if keep or wait <= 0:
-                self._pass_on(text)
+                self._send_now(text)
             else:
                 self._pending = text
                 self._wake_in(wait)
 
     def close(self) -> None:
-        """Send what is held back."""
+        """Send a pending text."""
         self._flush()
 
     def _flush(self) -> None:
@@ -159,10 +159,10 @@ class Throttle:
                 self._timer.cancel()
                 self._timer = None
             if self._pending is not None:
-                self._pass_on(self._pending)
+                self._send_now(self._pending)
 
-    def _pass_on(self, text: str) -> None:
-        self._pending = None  # what was held back is older than this
+    def _send_now(self, text: str) -> None:
+        self._pending = None  # older than this text
         self._last = time.monotonic()
         self._send(text)
 
@@ -174,7 +174,7 @@ class Throttle:
 
 
 class _StateHolder:
-    """The newest state of one attempt, held by the scheduler: it outlives the worker, and there is but one."""
+    """The newest state of one attempt, held by the scheduler so that it survives the worker."""
 
     def __init__(self, name: str, client: Any) -> None:
         from distributed import Variable
@@ -206,7 +206,9 @@ def _resolve(function: str) -> TaskFunction:
     try:
         found: TaskFunction = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise JobError(f"the worker has no function {function} ({error}): install the same RoboReg there") from error
+        raise JobError(
+            f"the worker has no function {function} ({error}): install the same version of RoboReg there"
+        ) from error
     return found
 
 
@@ -224,37 +226,33 @@ def _text(value: dict[str, Any], what: str) -> str:
     try:
         return json.dumps(value)
     except (TypeError, ValueError) as error:
-        raise JobError(f"{what} must be a JSON object ({error}): use numbers, texts, lists and objects") from error
+        raise JobError(f"{what} must be a JSON object ({error}): use numbers, strings, lists and objects") from error
 
 
 def one_line(error: BaseException) -> str:
-    """What a person reads: RoboReg's own errors say it themselves, others are named too."""
+    """An error as one line: the message, preceded by the type except for `RoboRegError`."""
     text = " ".join(str(error).split())
     return text if isinstance(error, RoboRegError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
-def _sender(speaker: Any, call: Call) -> Callable[..., None]:
-    """Sends messages: at once and at no cost by a worker, and by a client such that they have arrived on return."""
+def _sender(via: Any, call: Call) -> Callable[..., None]:
+    """A function that sends messages: asynchronously via a worker, synchronously via a client."""
 
     def send(**message: Any) -> None:
-        speaker.log_event(call.topic, {"job": call.job, "token": call.token, **message})
+        via.log_event(call.topic, {"job": call.job, "token": call.token, **message})
 
     return send
 
 
-def _ignore(**message: Any) -> None:
-    """In the place of a sender where nothing is kept."""
+def _cancellation_check(worker: Any) -> Callable[[], bool]:
+    """A function that returns True once the current task is cancelled or its app has ended.
 
-
-def _asker(worker: Any) -> Callable[[], bool]:
-    """Asks this worker's own table, so at no cost, whether its task is still wanted.
-
-    It no longer is when the job was cancelled, and also when the app that submitted it is gone.
+    It reads the worker's own task table and is cheap.
     """
     key = worker.get_current_task()
 
     def should_stop() -> bool:
         task = worker.state.tasks.get(key)
-        return task is None or task.state not in _WANTED
+        return task is None or task.state not in _ACTIVE_STATES
 
     return should_stop

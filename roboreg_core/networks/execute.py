@@ -1,6 +1,6 @@
-"""Makes a network of one's own: trains it from scratch, or reads an uploaded file; then measures it.
+"""Make a dense network: train it from scratch or read an uploaded file, then evaluate it.
 
-`execute` knows nothing of where it runs: the job engine calls it in a worker, the command line in its own process.
+`execute` is called by the job engine in a worker and by the command line in its own process.
 """
 
 from __future__ import annotations
@@ -24,41 +24,47 @@ if TYPE_CHECKING:
     from roboreg_core.store.store import Store
 
 FUNCTION = f"{__name__}:execute"
-# The name under which an upload's bytes go to the worker.
+# Name of the task input that holds an upload's bytes.
 FILE = "file"
 READ_SECONDS = 2.0
 
 
 def task_for(spec: NetworkSpec, store: Store, content: bytes | None = None) -> Task:
-    """What to hand to the job engine; an upload's bytes, `content`, are put into the store for the worker.
+    """The task for the job engine; puts an upload's bytes, `content`, into the store for the worker.
 
     Raises:
-        SpecError: a training comes with bytes, or an upload without its own.
-        StoreError: the bytes cannot be kept.
+        SpecError: a training comes with bytes, or an upload without them.
+        StoreError: the bytes cannot be stored.
     """
     inputs, lane = {}, "device"
     if isinstance(spec, UploadSpec):
         if content is None:
             raise SpecError(f"an upload must come with its bytes, got none for {spec.file_name}")
         _check_bytes(spec, content)
-        # Seconds of work: it need not wait for the trainings that queue for the device.
+        # Takes seconds: not queued behind the trainings.
         inputs, lane = {FILE: store.artifacts.put(content)}, "light"
     elif content is not None:
-        raise SpecError("a training must come without a file, got one: leave it out")
+        raise SpecError("a training must come without a file, got one")
     return Task(kind=NETWORK, key=spec.id, function=FUNCTION, spec=spec.to_json(), inputs=inputs, lane=lane)
 
 
 def execute(spec_json: dict[str, Any], context: Context) -> Output:
-    """Make the network. Of an upload `context.inputs["file"]` holds the bytes.
+    """Task function: make the network and evaluate it on the test images.
 
-    The test images are read once, at the end. Returns accuracy, per-class figures, history and where it comes from,
-    with the weights as an artefact in our own safetensors format.
+    Args:
+        spec_json: a `NetworkSpec` as JSON.
+        context: its input `file` holds an upload's bytes.
 
-    Raises `Stopped` where the context says so, `RoboRegError` on bad input.
+    Returns:
+        Accuracy, metrics per class, history and origin, with the weights as a safetensors artefact.
+
+    Raises:
+        Stopped: the context requested it.
+        RoboRegError: the input is invalid.
     """
     spec = spec_of(spec_json)
-    training = isinstance(spec, TrainingSpec)
-    device = choose_device(spec.device if isinstance(spec, TrainingSpec) else "auto")
+    training = spec if isinstance(spec, TrainingSpec) else None
+    device = choose_device(training.device if training else "auto")
     progress = StageProgress(context, _weights(spec))
     made = _train(spec, device, context, progress) if isinstance(spec, TrainingSpec) else _read(spec, context, progress)
     figures, evaluated = _measure(made.model, device, progress)
@@ -67,9 +73,9 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "images": figures.images,
         "per_class": [asdict(row) for row in figures.per_class],
         "history": list(made.history),
-        "recipe": spec.recipe if isinstance(spec, TrainingSpec) else "",
-        "training_set": spec.training_set if isinstance(spec, TrainingSpec) else "",
-        "seed": spec.seed if isinstance(spec, TrainingSpec) else None,
+        "recipe": training.recipe if training else "",
+        "training_set": training.training_set if training else "",
+        "seed": training.seed if training else None,
         "seconds": sum(epoch["seconds"] for epoch in made.history) if training else progress.seconds()["total"],
         "speed": {**made.speed, "evaluate": evaluated},
         "notes": list(made.notes),
@@ -82,7 +88,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _NewNetwork:
-    """A network, and what is known of how it came to be."""
+    """A network and the facts of its training or upload."""
 
     model: ResNet20
     content: bytes
@@ -94,7 +100,7 @@ class _NewNetwork:
 
 
 def _weights(spec: NetworkSpec) -> dict[str, float]:
-    """Seconds that each stage is expected to take."""
+    """Expected seconds per stage."""
     measure = estimate_seconds(UploadSpec(name="any", sha256="", file_name="", size=0))
     if isinstance(spec, UploadSpec):
         return {"read": READ_SECONDS, "measure": measure}
@@ -146,7 +152,7 @@ def _read(spec: UploadSpec, context: Context, progress: StageProgress) -> _NewNe
 
 
 def _measure(model: ResNet20, device: torch.device, progress: StageProgress) -> tuple[Report, float]:
-    """The report on the test images in float32, and how many images a second that took."""
+    """The report on the test images in float32, and the evaluation speed in images per second."""
     import time
 
     from roboreg_core.datasets.sources import test_images
@@ -155,7 +161,6 @@ def _measure(model: ResNet20, device: torch.device, progress: StageProgress) -> 
 
     progress.begin("measure")
     test = test_images()
-
     started = time.perf_counter()
     values = logits(model, test, device=device, on_batch=progress.batch)
     rate = len(test) / (time.perf_counter() - started)

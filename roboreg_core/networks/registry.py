@@ -1,4 +1,4 @@
-"""The dense networks that there are: which, what is known of each, and its weights. Importing this loads no torch."""
+"""Registry of the dense networks: their facts and weights. Importing this module does not import torch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from roboreg_core.store.store import Store
 
 SHIPPED = "shipped"
-# Fewer digits of a digest would soon mean several networks.
+# Shortest prefix of a SHA-256 that identifies a network.
 FEWEST_DIGITS = 6
 _NAMES_SHOWN = 8
 
@@ -32,15 +32,15 @@ class DenseNetwork:
     """A dense network that runs may start from.
 
     Attributes:
-        name: unique among those there are, whatever the letters' case.
-        sha256: digest of its weights as our safetensors file.
+        name: unique, case-insensitive.
+        sha256: of its weights as a safetensors file.
         origin: `shipped`, `trained` or `uploaded`.
-        accuracy: share of the test images classified rightly; None where nobody noted it.
-        images: how many test images that was on.
+        accuracy: on the test images, 0..1; None where unknown.
+        images: number of test images.
         recipe, epochs, training_set, seed: of its training; empty or None where unknown.
         created: UTC, ISO 8601; empty where unknown.
-        notes: what a person should know, e.g. an assumed normalisation.
-        record: of an own one; None where it ships with the project.
+        notes: for the user, e.g. an assumed normalisation.
+        record: None where it ships with the project.
     """
 
     name: str
@@ -57,23 +57,23 @@ class DenseNetwork:
     record: Record | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the record's own JSON; `id` is the record's, None of a shipped one."""
+        """All fields but the record as a JSON object; `id` is the record's, None for a shipped network."""
         plain = {name: value for name, value in vars(self).items() if name != "record"}
         return {**plain, "notes": list(self.notes), "id": self.record.id if self.record else None}
 
 
 def baselines(store: Store) -> list[DenseNetwork]:
-    """All of them: the shipped ones first, then one's own, newest first.
+    """All dense networks: shipped ones, then your own, newest first.
 
-    Of two own ones that came to have one name, e.g. out of two trainings, the newer is told with ` (2)` behind it.
+    Where two have the same name, e.g. from two trainings, ` (2)` is appended to the newer one's.
     """
     shipped = _in(paths.checkpoints())
     own = [of_record(record) for record in store.list_records(NETWORK)]
-    return [*shipped, *_told_apart(own, shipped)]
+    return [*shipped, *_with_unique_names(own, shipped)]
 
 
 def of_record(record: Record) -> DenseNetwork:
-    """What a record of kind `NETWORK` says."""
+    """Read a record of kind `NETWORK`."""
     spec, result = record.spec, record.result
     return DenseNetwork(
         name=spec["name"],
@@ -92,60 +92,58 @@ def of_record(record: Record) -> DenseNetwork:
 
 
 def find(store: Store, text: str) -> DenseNetwork:
-    """The network of this name (whatever its letters' case), or whose SHA-256 begins with these digits, at least 6.
+    """Find a network by its name (case-insensitive), or by the first digits of its SHA-256, at least `FEWEST_DIGITS`.
 
-    One that ships in `others/` is found where none of `baselines` is meant.
+    The shipped networks in `others/` are searched last.
 
     Raises:
-        CheckpointError: there is none, or several.
+        CheckpointError: no network matches, or several.
     """
     known = baselines(store)
-    found = _meant(known, text) or _meant(_in(paths.others()), text)
+    found = _matching(known, text) or _matching(_in(paths.others()), text)
     if len({each.sha256 for each in found}) > 1:
         names = _some_names(found)
-        raise CheckpointError(f"{len(found)} networks' sums begin with {text!r} ({names}): give more digits, or a name")
+        raise CheckpointError(f"{len(found)} networks' SHA-256 begin with {text!r} ({names}): give more digits")
     if not found:
-        asked = f"{text[:80]!r}{'...' if len(text) > 80 else ''}"
-        raise CheckpointError(
-            f"no network has the name or SHA-256 {asked}: there are {_some_names(known)}; train or upload others"
-        )
+        shown = f"{text[:80]!r}{'...' if len(text) > 80 else ''}"
+        raise CheckpointError(f"no network has the name or SHA-256 {shown}: there are {_some_names(known)}")
     return found[0]
 
 
 @lru_cache(maxsize=64)
 def other_name(digest: str) -> str:
-    """The name of the network in `others/` with this SHA-256; empty where none has it."""
+    """The name of the network in `others/` with this SHA-256, else empty."""
     return next((each.name for each in _in(paths.others()) if each.sha256 == digest), "")
 
 
-def _meant(known: Sequence[DenseNetwork], text: str) -> list[DenseNetwork]:
+def _matching(known: Sequence[DenseNetwork], text: str) -> list[DenseNetwork]:
     found = [each for each in known if folded(each.name) == folded(text)]
     if not found and len(text) >= FEWEST_DIGITS:
         found = [each for each in known if each.sha256.startswith(text.lower())]
     return found
 
 
-def checkpoint_of(baseline: DenseNetwork, store: Store) -> Checkpoint:
-    """Its weights, with a card; shared between callers, so do not change the network.
+def checkpoint_of(network: DenseNetwork, store: Store) -> Checkpoint:
+    """The weights with a card; shared between callers, do not change the network.
 
     Raises:
-        CheckpointError: a shipped file is damaged or gone.
-        StoreError: the artefact is damaged or gone.
+        CheckpointError: a shipped file is damaged or missing.
+        StoreError: the artefact is damaged or missing.
     """
-    if baseline.record is None:
-        return _shipped_checkpoint(baseline.name, baseline.sha256)
+    if network.record is None:
+        return _shipped_checkpoint(network.name, network.sha256)
     from roboreg_core.models.checkpoints import make_card
 
-    loaded = _own_checkpoint(store.artifacts, baseline.sha256)
-    card = make_card(loaded.model, loaded.content, **_card_facts(baseline))
-    return replace(loaded, name=baseline.name, card=card, notes=baseline.notes)
+    loaded = _own_checkpoint(store.artifacts, network.sha256)
+    card = make_card(loaded.model, loaded.content, **_card_facts(network, network.record))
+    return replace(loaded, name=network.name, card=card, notes=network.notes)
 
 
 @lru_cache(maxsize=4)
 def _shipped_checkpoint(name: str, sha256: str) -> Checkpoint:
     from roboreg_core.models import checkpoints
 
-    del sha256  # only the key under which it is kept: another file of that name is read anew
+    del sha256  # part of the cache's key only
     return checkpoints.load(name)
 
 
@@ -157,39 +155,38 @@ def _own_checkpoint(artifacts: Artifacts, sha256: str) -> Checkpoint:
 
 
 def command_of(record: Record) -> str:
-    """The command line that trains the network of this record again; the record is of a training."""
+    """The command line that repeats a training, given its record."""
     spec = TrainingSpec.from_json(record.spec)
     return spec.command(record.result.get("teacher", {}).get("sha256", ""))
 
 
-def _card_facts(baseline: DenseNetwork) -> dict[str, Any]:
-    """What the card says beside the weights' own facts; the same fields as a training on the command line writes."""
-    assert baseline.record is not None
-    spec, result = baseline.record.spec, baseline.record.result
+def _card_facts(network: DenseNetwork, record: Record) -> dict[str, Any]:
+    """Fields of the card, the same as the verb `train` writes."""
+    spec, result = record.spec, record.result
     facts: dict[str, Any] = {
-        "name": baseline.name,
-        "accuracy": {"test": baseline.accuracy, "images": baseline.images, "precision": "float32", "epoch": "last"},
+        "name": network.name,
+        "accuracy": {"test": network.accuracy, "images": network.images, "precision": "float32", "epoch": "last"},
         "environment": result["environment"],
-        "created": baseline.created,
-        "notes": list(baseline.notes),
+        "created": network.created,
+        "notes": list(network.notes),
     }
-    if baseline.origin != TRAINED:
+    if network.origin != TRAINED:
         return {**facts, "uploaded": {"file_name": spec["file_name"]}}
     recipe = TrainingSpec.from_json(spec).training().to_json()
-    trained: dict[str, Any] = {"recipe": recipe, "reproduce": command_of(baseline.record)}
+    trained: dict[str, Any] = {"recipe": recipe, "reproduce": command_of(record)}
     trained |= {"teacher": result["teacher"]} if "teacher" in result else {}
-    return {**facts, **trained, "seed": baseline.seed, "images": baseline.training_set, "history": result["history"]}
+    return {**facts, **trained, "seed": network.seed, "images": network.training_set, "history": result["history"]}
 
 
 def _in(folder: Path) -> list[DenseNetwork]:
-    """Those in a folder, read from the cards; a file that has none is told with its digest alone."""
+    """The networks in a folder with the facts on their cards."""
     files = sorted(folder.glob("*.safetensors"))
     return [_of_file(path, _stamp(path), _stamp(path.with_suffix(".json"))) for path in files]
 
 
 @lru_cache(maxsize=16)
 def _of_file(path: Path, weights: tuple[int, int] | None, card_stamp: tuple[int, int] | None) -> DenseNetwork:
-    del weights, card_stamp  # only the key under which it is kept
+    del weights, card_stamp  # part of the cache's key only
     try:
         card: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -218,7 +215,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def _told_apart(own: Sequence[DenseNetwork], shipped: Iterable[DenseNetwork]) -> list[DenseNetwork]:
+def _with_unique_names(own: Sequence[DenseNetwork], shipped: Iterable[DenseNetwork]) -> list[DenseNetwork]:
     taken = {folded(each.name) for each in shipped}
     found = []
     for each in reversed(own):

@@ -1,9 +1,8 @@
-"""What a dense network of one's own is asked for as: a training from scratch, or a file that somebody uploads."""
+"""Specifications of a dense network to make: a training from scratch, or an uploaded file."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -12,38 +11,43 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
 from roboreg_core.errors import SpecError
-from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_SHARE, usual_speeds
+from roboreg_core.runs.spec import (
+    FIXED_SECONDS,
+    KIND,
+    TEACHER_FACTOR,
+    TEST_IMAGES,
+    check_sources,
+    digest,
+    typical_speeds,
+)
 from roboreg_core.store.names import clean_name
 
 if TYPE_CHECKING:
     from roboreg_core.store.records import Record
     from roboreg_core.training.spec import TrainSpec
 
-# Kind of the job and of the record that it makes.
+# Kind of the job and of its record.
 NETWORK = "network"
 TRAINED, UPLOADED = "trained", "uploaded"
-CALLED = "a network's name"
-# Part of every network's identity: raise it where a change of the code changes what a training or a reading gives.
+NAME_LABEL = "a network's name"
+# Part of every network's identity. Increment it where a change of the code changes results.
 VERSION = 1
 DEFAULT_RECIPE = "best"
 DEFAULT_BATCH = 128
-TEST_IMAGES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec:
-    """A training from scratch: everything that determines its result, and what it is to be called.
+    """A training from scratch. Raises `SpecError` where a value is invalid.
 
     Attributes:
-        name: what the network is called; not part of the identity.
+        name: of the network; not part of the identity.
         recipe: `best`, `distilled` (from the shipped network) or `source`, see `training.spec`.
         epochs: passes over the training images, 1..1000.
-        seed: of the weights, the order of images and the augmentation.
-        batch_size: images a step, 1..4096.
-        training_set: `bundled` (10,000 images) or `full` (48,000).
+        seed: of the initial weights, the order of images and the augmentation.
+        batch_size: images per step, 1..4096.
+        training_set: `bundled` or `full`, see `datasets.sources.TRAINING_COUNTS`.
         device: `auto`, `cpu` or `cuda`; not part of the identity.
-
-    Raises `SpecError` where one breaks its rule.
     """
 
     name: str
@@ -55,23 +59,20 @@ class TrainingSpec:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", clean_name(self.name, CALLED))
-        if self.training_set not in ("bundled", "full"):
-            raise SpecError(f"training images must be bundled or full, got {self.training_set!r}")
-        if self.device.partition(":")[0] not in ("auto", "cpu", "cuda"):
-            raise SpecError(f"device must be auto, cpu or cuda, got {self.device!r}")
+        object.__setattr__(self, "name", clean_name(self.name, NAME_LABEL))
+        check_sources(self.training_set, self.device)
         self.training()
 
     @property
     def id(self) -> str:
-        """Identity: the first 16 hex digits of the SHA-256 of everything that determines the result."""
+        """Identity: hash of everything that determines the result."""
         determines = self.to_json()
         del determines["name"], determines["device"]
         teacher = {"teacher": shipped_digest()} if self.training().distil_weight else {}
         return _identity({**determines, **teacher})
 
     def training(self) -> TrainSpec:
-        """Every setting of the training loop."""
+        """The settings of the training loop."""
         from roboreg_core.training.spec import recipe
 
         return replace(recipe(self.recipe, self.epochs, self.seed), batch_size=self.batch_size)
@@ -82,26 +83,26 @@ class TrainingSpec:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> TrainingSpec:
-        """Read what `to_json` wrote."""
+        """Inverse of `to_json`."""
         return cls(**_without_origin(value, TRAINED))
 
     def command(self, teacher: str = "") -> str:
-        """The command line that trains the same network into a file; `teacher` is the SHA-256 of what taught it."""
-        taught = f" --teacher {teacher[:12]}" if teacher else ""
+        """The command line that repeats the training; `teacher` is the SHA-256 of the distillation teacher."""
+        option = f" --teacher {teacher[:12]}" if teacher else ""
         return (
-            f"python -m roboreg_core train --recipe {self.recipe} --epochs {self.epochs}{taught} --seed {self.seed} "
+            f"python -m roboreg_core train --recipe {self.recipe} --epochs {self.epochs}{option} --seed {self.seed} "
             f"--batch-size {self.batch_size} --images {self.training_set}"
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class UploadSpec:
-    """A file that somebody uploads; its bytes alone determine the network.
+    """An uploaded file; its bytes alone determine the network.
 
     Attributes:
-        name: what the network is to be called; not part of the identity.
-        sha256: of the bytes as they were uploaded.
-        file_name: what the file was called; its suffix tells how it is read.
+        name: of the network; not part of the identity.
+        sha256: of the uploaded bytes.
+        file_name: name of the file; its suffix determines the format.
         size: in bytes.
     """
 
@@ -111,11 +112,11 @@ class UploadSpec:
     size: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", clean_name(self.name, CALLED))
+        object.__setattr__(self, "name", clean_name(self.name, NAME_LABEL))
 
     @property
     def id(self) -> str:
-        """Identity: the first 16 hex digits of a SHA-256 of the file's own."""
+        """Identity: hash of the file's SHA-256."""
         return _identity({"origin": UPLOADED, "sha256": self.sha256})
 
     def to_json(self) -> dict[str, Any]:
@@ -124,7 +125,7 @@ class UploadSpec:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> UploadSpec:
-        """Read what `to_json` wrote."""
+        """Inverse of `to_json`."""
         return cls(**_without_origin(value, UPLOADED))
 
     @classmethod
@@ -143,46 +144,45 @@ def spec_of(value: dict[str, Any]) -> NetworkSpec:
 
 
 def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float:
-    """How long it will take, from the speed of the newest own network or run (newest first), else of two CPU cores."""
+    """Estimate the duration in seconds from the speed in `records` (newest first), else that of two CPU cores."""
     from roboreg_core.datasets.sources import TRAINING_COUNTS
 
-    train, evaluate = measured_speeds(records) or usual_speeds()
+    train, evaluate = measured_speeds(records) or typical_speeds()
     measuring = FIXED_SECONDS / 3 + TEST_IMAGES / evaluate
     if isinstance(spec, UploadSpec):
         return measuring
     images = spec.epochs * TRAINING_COUNTS[spec.training_set]
-    return measuring + images / train * (TEACHER_SHARE if spec.training().distil_weight else 1)
+    return measuring + images / train * (TEACHER_FACTOR if spec.training().distil_weight else 1)
 
 
 def measured_speeds(records: Sequence[Record]) -> tuple[float, float] | None:
-    """Images a second of the newest own network or run that tells them, None where none does.
+    """Images per second (training without a teacher, evaluation) of the newest of your networks and runs.
 
-    Trained on without a teacher, with the validation of each epoch; and evaluated.
+    None where no record contains both.
     """
     for record in records:
         speed = record.result.get("speed") or {}
         train = speed.get("train" if record.kind == NETWORK else "dense_equivalent")
         if record.kind in (NETWORK, KIND) and not record.recorded and train and speed.get("evaluate"):
-            taught = record.kind == NETWORK and "teacher" in record.result
-            return float(train) * (TEACHER_SHARE if taught else 1), float(speed["evaluate"])
+            distilled = record.kind == NETWORK and "teacher" in record.result
+            return float(train) * (TEACHER_FACTOR if distilled else 1), float(speed["evaluate"])
     return None
 
 
 def shipped_digest() -> str:
-    """The SHA-256 of the weights of the network that ships; nothing where it is missing."""
+    """SHA-256 of the shipped network's weights; empty where its file is missing."""
     path = paths.checkpoints() / f"{paths.SHIPPED}.safetensors"
     return _digest(path, path.stat().st_mtime_ns) if path.exists() else ""
 
 
 @lru_cache(maxsize=2)
 def _digest(path: Path, changed: int) -> str:
-    del changed  # only the key under which it is kept
+    del changed  # part of the cache's key only
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _identity(determines: dict[str, Any]) -> str:
-    text = json.dumps({**determines, "kind": NETWORK, "version": VERSION}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return digest({**determines, "kind": NETWORK, "version": VERSION})
 
 
 def _without_origin(value: dict[str, Any], origin: str) -> dict[str, Any]:

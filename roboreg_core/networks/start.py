@@ -1,4 +1,4 @@
-"""Sets about making a network: as a job of the engine, or in the caller's own process."""
+"""Start making a network: as a job of the engine, or in the caller's process."""
 
 from __future__ import annotations
 
@@ -19,25 +19,29 @@ if TYPE_CHECKING:
 
 
 def existing(store: Store, spec: NetworkSpec) -> DenseNetwork | None:
-    """The network that this spec would make, where it is there; it may have another name."""
+    """The network that this spec would make, where it exists; its name may differ."""
     return next((each for each in baselines(store) if each.record is not None and each.record.id == spec.id), None)
 
 
 def unfinished(store: Store, spec: NetworkSpec) -> Job | None:
-    """The newest job for this very network that is under way, or was broken off and has a state to go on from."""
+    """The newest job for the same network that is unfinished, or that can resume from a saved state."""
     jobs = (job for job in store.list_jobs(NETWORK) if job.key == spec.id)
     return next((job for job in jobs if not job.status.is_ended or (job.status.can_resume and job.state)), None)
 
 
 def start(engine: Engine, spec: NetworkSpec, content: bytes | None = None) -> Job:
-    """Queue what makes the network; one that was broken off goes on from its last epoch, under the name it then had.
+    """Queue a job that makes the network; an interrupted one resumes from its last epoch under its own name.
 
-    A job under way for the same network is returned instead of a second one, and where it is there already, a finished
-    one. `content` are an upload's bytes.
+    Where a job for the same network is unfinished, or the network exists, the existing job is returned.
+
+    Args:
+        engine: runs the job.
+        spec: the network.
+        content: an upload's bytes.
 
     Raises:
-        StoreError: the name is taken, or the bytes cannot be kept.
-        CheckpointError: of an upload, where its size or suffix tells that it is no network.
+        StoreError: the name is taken, or the bytes cannot be stored.
+        CheckpointError: an upload's size or suffix is invalid.
     """
     store = engine.store
     if existing(store, spec) is None:
@@ -56,9 +60,13 @@ def make(
     *,
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
 ) -> DenseNetwork:
-    """Make the network in this process and keep it; one that is there already is returned as it is.
+    """Make and store the network in this process, unless it exists; an interrupted training resumes.
 
-    A training that was interrupted goes on from its last epoch. `on_report` is told what a job tells.
+    Args:
+        store: receives the network.
+        spec: the network.
+        content: an upload's bytes.
+        on_report: called with each progress payload.
 
     Raises:
         StoreError: the name is taken.

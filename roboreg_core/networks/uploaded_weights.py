@@ -1,6 +1,6 @@
-"""Reads an uploaded network safely: nothing in the file is ever run, and what is wrong with it is said.
+"""Safe reading of an uploaded network: no code in the file is executed.
 
-Importing this loads no torch, so that a page may refuse by size and suffix alone.
+Importing this module does not import torch, so that a page can check size and suffix cheaply.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ __all__ = ["MAX_BYTES", "SUFFIXES", "check_size", "check_suffix", "read"]
 
 
 def check_size(size: int) -> None:
-    """Refuse by the number of bytes, before any is read. Raises `CheckpointError` where they are none or too many."""
+    """Raise `CheckpointError` on an empty or too large file."""
     if size > MAX_BYTES:
         raise CheckpointError(
-            f"a network's file must be at most {MAX_BYTES >> 20} MB, got {size / 2**20:,.0f} MB: it is no ResNet-20; "
-            "upload the weights alone"
+            f"a network's file must be at most {MAX_BYTES >> 20} MB, got {size / 2**20:,.0f} MB: upload the "
+            "weights alone"
         )
     if size <= 0:
-        raise CheckpointError("a network's file must hold weights, got an empty one: save or download it again")
+        raise CheckpointError("a network's file must hold weights, got an empty one: download it again")
 
 
 def check_suffix(file_name: str) -> str:
-    """The suffix in small letters. Raises `CheckpointError` where it is none of `SUFFIXES`."""
+    """The suffix in lower case. Raises `CheckpointError` where it is not one of `SUFFIXES`."""
     suffix = PurePath(file_name).suffix.lower()
     if suffix not in SUFFIXES:
         raise CheckpointError(
@@ -43,13 +43,13 @@ def check_suffix(file_name: str) -> str:
 
 
 def read(content: bytes, file_name: str) -> Checkpoint:
-    """The dense network in an uploaded file, its `content` in our own format whatever the file's.
+    """Read the dense network in an uploaded file; its `content` is converted to safetensors.
 
-    Size and suffix are looked at first. safetensors hold only numbers; the others are read with `weights_only=True`.
+    Other formats than safetensors are read with `weights_only=True`.
 
     Raises:
-        CheckpointError: too large, of another suffix, damaged, unsafe, of another network, pruned, or with numbers that
-            no network has.
+        CheckpointError: the file is too large, damaged or unsafe, or holds another network, a pruned network or
+            negative variances.
     """
     check_size(len(content))
     suffix, name = check_suffix(file_name), PurePath(file_name).name
@@ -59,10 +59,10 @@ def read(content: bytes, file_name: str) -> Checkpoint:
         _refuse_negative_variances(loaded)
     except RoboRegError:
         raise
-    except Exception as error:  # tensors of strange kinds make torch raise what it likes
+    except Exception as error:  # torch raises all kinds of exceptions on malformed tensors
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
         raise CheckpointError(
-            f"the file {name} must hold plain tensors of a ResNet-20, got {reason}; save its state dict again"
+            f"the file {name} must hold plain tensors of a ResNet-20, got {reason}: save its state dict again"
         ) from None
     return replace(loaded, name=name)
 
@@ -78,14 +78,14 @@ def _loaded(content: bytes, suffix: str, name: str) -> Checkpoint:
 
 
 def _refuse_bomb(content: bytes, name: str) -> None:
-    """PyTorch files are zip archives: a compressed one may unpack to far more than it weighs."""
+    """Refuse a zip archive (the format of PyTorch files) that unpacks to more than `MAX_BYTES`."""
     if not zipfile.is_zipfile(io.BytesIO(content)):
         return
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise CheckpointError(f"{name} must be a whole file, got a damaged one ({error}): download it again") from None
+        raise CheckpointError(f"{name} is damaged ({error}): download it again") from None
     if unpacked > MAX_BYTES:
         raise CheckpointError(
             f"{name} must unpack to at most {MAX_BYTES >> 20} MB, got {unpacked / 2**20:,.0f} MB: it is no ResNet-20"
@@ -96,8 +96,8 @@ def _refuse_pruned(loaded: Checkpoint) -> None:
     schedule = loaded.model.schedule
     if schedule != PRESETS["dense"]:
         raise CheckpointError(
-            f"{loaded.name} must hold a dense network, got one pruned to {schedule}: pruning starts from a dense one; "
-            "upload the network that this one was made from"
+            f"{loaded.name} must hold a dense network, got one pruned to {schedule}: "
+            "upload the network that it was pruned from"
         )
 
 
@@ -105,5 +105,5 @@ def _refuse_negative_variances(loaded: Checkpoint) -> None:
     for key, tensor in loaded.model.state_dict().items():
         if key.endswith("running_var") and bool((tensor < 0).any()):
             raise CheckpointError(
-                f"{loaded.name}: {key} must hold variances of at least 0, got {tensor.min().item():g}; save it again"
+                f"{loaded.name}: {key} must hold variances of at least 0, got {tensor.min().item():g}"
             )

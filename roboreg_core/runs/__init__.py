@@ -1,1 +1,1 @@
-"""A run: a network pruned to a schedule, fine-tuned and measured."""
+"""Runs: a dense network pruned to a schedule, fine-tuned and evaluated."""

@@ -1,4 +1,4 @@
-"""Whether runs may be set side by side: what differs among them besides schedule and method."""
+"""Comparability of runs: differences between them besides schedule and method."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:
-    """One thing that is not the same in all runs.
+    """A property that differs between runs.
 
     Attributes:
-        what: e.g. `seed`.
-        concerns: `accuracy` or `latency`, what may therefore differ by itself.
-        values: what it is -> ids of the runs where it is so, in the order of the runs.
+        what: the property, e.g. `seed`.
+        concerns: the metric it influences, `accuracy` or `latency`.
+        values: value of the property -> ids of the runs that have it, in the order of the runs.
     """
 
     what: str
@@ -28,18 +28,18 @@ class Mismatch:
 
     @property
     def words(self) -> str:
-        """What differs and in how many runs, e.g. `The seed differs: 0 in 3 runs; 1 in 1 run`."""
+        """The difference as a sentence, e.g. `The seed differs: 0 in 3 runs; 1 in 1 run`."""
         parts = [f"{value} in {len(ids)} run{'' if len(ids) == 1 else 's'}" for value, ids in self.values.items()]
         verb = "differ" if self.what.endswith(" images") and not self.what.startswith("number") else "differs"
         return f"The {self.what} {verb}: {'; '.join(parts)}"
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as a JSON object."""
+        """The fields and `words` as a JSON object."""
         return {**asdict(self), "values": {value: list(ids) for value, ids in self.values.items()}, "words": self.words}
 
 
-def unlike(records: Sequence[Record]) -> tuple[Mismatch, ...]:
-    """What differs among runs, what concerns accuracy first; () where they are like for like."""
+def mismatches(records: Sequence[Record]) -> tuple[Mismatch, ...]:
+    """The differences between runs, those that influence accuracy first."""
     found = []
     for what, (concerns, read) in _READ.items():
         values: dict[str, list[str]] = {}
@@ -52,16 +52,16 @@ def unlike(records: Sequence[Record]) -> tuple[Mismatch, ...]:
 
 
 def tuning_words(spec: dict[str, Any]) -> str:
-    """How a run was fine-tuned: `4 epochs (quick), rate 0.01, batches of 128, distilled`."""
+    """A run's fine-tuning, e.g. `4 epochs (quick), rate 0.01, batches of 128, distilled`."""
     epochs = spec["epochs"]
     if not epochs:
         return "none"
-    # Runs stored before there were presets, or distillation, name neither.
+    # Older runs have no preset and no distillation.
     preset = f" ({spec['preset']})" if "preset" in spec else ""
-    learnt = "distilled" if spec.get("distil", False) else "from labels alone"
+    target = "distilled" if spec.get("distil", False) else "from labels alone"
     return (
         f"{epochs} epoch{'' if epochs == 1 else 's'}{preset}, rate {spec['learning_rate']:g}, "
-        f"batches of {spec['batch_size']}, {learnt}"
+        f"batches of {spec['batch_size']}, {target}"
     )
 
 

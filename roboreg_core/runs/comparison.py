@@ -1,4 +1,4 @@
-"""Several runs side by side against one baseline: what the Compare page shows and `compare RUN RUN` prints."""
+"""Comparison of several runs against one baseline, for the Compare page and the verb `compare`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roboreg_core.errors import DataError, SpecError
+from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.paired_tests import Paired, compare
 from roboreg_core.evaluation.pareto_front import pareto_front
 from roboreg_core.evaluation.shared_errors import SharedErrors, overlap
 from roboreg_core.runs import metric_pairs
-from roboreg_core.runs.comparability import Mismatch, unlike
+from roboreg_core.runs.comparability import Mismatch, mismatches
 from roboreg_core.runs.predicted_classes import labels_of, predictions
 from roboreg_core.runs.results import final_stage
 from roboreg_core.runs.summary import DENSE, RunBaseline, baseline_of
@@ -30,13 +30,14 @@ class ComparedRun:
     """One run of a comparison.
 
     Attributes:
-        record, stage: the run and its last stage, whose network is compared.
-        baseline: what it is compared with: its own dense network, or the chosen run.
-        accuracy: beside the baseline's.
-        paired: the paired comparison with the baseline.
-        counts: `figures.counts_of` beside the baseline's.
-        recalls: of the ten classes, beside the baseline's.
-        front: for each of `figures.COSTS`, whether no other run of the comparison beats it.
+        record: the run.
+        stage: its last stage, whose network is compared.
+        baseline: the run's dense network, or the chosen baseline run.
+        accuracy: change against the baseline.
+        paired: paired comparison with the baseline.
+        counts: changes of `counts_of` against the baseline.
+        recalls: changes of the recall per class.
+        front: for each of `COSTS`, True where the run is Pareto-optimal in the comparison.
     """
 
     record: Record
@@ -49,7 +50,7 @@ class ComparedRun:
     front: dict[str, bool]
 
     def to_json(self) -> dict[str, Any]:
-        """Every figure as a JSON object."""
+        """All figures as a JSON object."""
         spec = self.record.spec
         return {
             "run": self.record.id,
@@ -74,15 +75,15 @@ class ComparedRun:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison:
-    """Runs side by side.
+    """Several runs compared with a baseline.
 
     Attributes:
-        baseline: `dense`, each run against the network that it started from, or a run's id.
-        classes: names of the ten classes.
-        rows: a run each, as asked for.
-        differs: for each of the nine blocks, whether the schedules differ there.
-        overlap: of the images that each run loses to its dense network, in the order of `rows`.
-        unlike: what differs besides schedule and method.
+        baseline: `dense` for each run's own dense network, or a run's id.
+        classes: class names.
+        rows: one per run, in the given order.
+        differs: per block, True where the schedules differ.
+        overlap: shared errors among the images that each run loses against its dense network, in the order of `rows`.
+        unlike: differences besides schedule and method.
     """
 
     baseline: str
@@ -93,7 +94,7 @@ class Comparison:
     unlike: tuple[Mismatch, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Every figure as a JSON object."""
+        """All figures as a JSON object."""
         return {
             "baseline": self.baseline,
             "classes": list(self.classes),
@@ -105,12 +106,12 @@ class Comparison:
 
 
 def compare_runs(records: Sequence[Record], store: Store, baseline: Record | None = None) -> Comparison:
-    """Compare 2 to 16 runs with the dense networks that they started from, or with `baseline`, which may be among them.
+    """Compare runs with their dense networks, or with the run `baseline`, which may be one of them.
 
     Raises:
-        SpecError: there are too few runs or too many, or one is named twice.
+        SpecError: not `FEWEST` to `MOST` runs are given, or one is given twice.
         StoreError: logits are missing from the store.
-        DataError: a run was measured on other images than those that are here.
+        DataError: a run was measured on other images than the test images.
     """
     _check(records)
     costs = [metric_pairs.counts_of(record, "final") for record in records]
@@ -133,23 +134,21 @@ def compare_runs(records: Sequence[Record], store: Store, baseline: Record | Non
         rows=rows,
         differs=tuple((schedules != schedules[0]).any(0).tolist()),
         overlap=_overlap(records, store),
-        unlike=unlike(among),
+        unlike=mismatches(among),
     )
 
 
 def _check(records: Sequence[Record]) -> None:
     if not FEWEST <= len(records) <= MOST:
-        raise SpecError(f"a comparison takes {FEWEST} to {MOST} runs, got {len(records)}; choose others")
+        raise SpecError(f"a comparison takes {FEWEST} to {MOST} runs, got {len(records)}")
     ids = [record.id for record in records]
     twice = next((run for run in ids if ids.count(run) > 1), None)
     if twice is not None:
-        raise SpecError(f"a comparison takes each run once, got {twice} twice; leave one out")
+        raise SpecError(f"a comparison takes each run once, got {twice} twice")
 
 
 def _row(record: Record, baseline: RunBaseline, store: Store, front: dict[str, bool]) -> ComparedRun:
     stage, labels = final_stage(record), labels_of(record)
-    if len(baseline.predictions.classes) != len(labels):
-        raise DataError(f"runs {record.id} and {baseline.record.id} must be measured on the same images, got others")
     report = _report(record, stage)
     classes = zip(report["per_class"], baseline.report["per_class"], strict=True)
     return ComparedRun(
@@ -158,9 +157,7 @@ def _row(record: Record, baseline: RunBaseline, store: Store, front: dict[str, b
         baseline=baseline,
         accuracy=metric_pairs.MetricChange(value=report["accuracy"], baseline=baseline.report["accuracy"]),
         paired=compare(labels, baseline.predictions.classes, predictions(record, store)[stage].classes),
-        counts=metric_pairs.pairs(
-            metric_pairs.counts_of(record, "final"), metric_pairs.counts_of(baseline.record, baseline.network)
-        ),
+        counts=metric_pairs.count_changes(record, baseline.record, baseline.network),
         recalls=tuple(
             metric_pairs.MetricChange(value=row["recall"], baseline=before["recall"]) for row, before in classes
         ),
@@ -169,7 +166,7 @@ def _row(record: Record, baseline: RunBaseline, store: Store, front: dict[str, b
 
 
 def _overlap(records: Sequence[Record], store: Store) -> SharedErrors:
-    """Lost are the images that a run's dense network had right and its final network has wrong."""
+    """Shared errors among the images that each dense network classifies correctly and the final network does not."""
     lost, right = [], 0
     for record in records:
         labels, found = labels_of(record), predictions(record, store)

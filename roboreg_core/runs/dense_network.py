@@ -1,4 +1,4 @@
-"""The dense network that a run started from: among those that ship with the project, or in the store."""
+"""The dense network of a run, from the shipped checkpoints or the store."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 
 def dense_content(record: Record, store: Store) -> bytes:
-    """Its weights as the bytes of a safetensors file.
-
-    A run keeps a network that does not ship among its own artefacts, so that it outlives the network's record.
+    """The weights of a run's dense network as safetensors bytes.
 
     Raises:
         StoreError: it is neither in `checkpoints/` nor in the store.
@@ -36,7 +34,7 @@ def dense_content(record: Record, store: Store) -> bytes:
 
 
 def shipped_content(digest: str) -> bytes | None:
-    """The bytes of the network with this SHA-256 that ships with the project, None where none does."""
+    """The bytes of the shipped network with this SHA-256, None where none has it."""
     for path in sorted(file for folder in paths.networks() for file in folder.glob("*.safetensors")):
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() == digest:
@@ -45,7 +43,7 @@ def shipped_content(digest: str) -> bytes | None:
 
 
 def dense_network(record: Record, store: Store) -> ResNet20:
-    """The same as a network; shared, so do not change it."""
+    """The dense network of a run; shared between callers, do not change it."""
     return _network(dense_content(record, store))
 
 

@@ -1,6 +1,6 @@
-"""Does a run: prune a dense network to a schedule, fine-tune it, and measure it before, between and after.
+"""Execution of a run: prune a dense network to a schedule, fine-tune it, and evaluate it at each stage.
 
-`execute` knows nothing of where it runs: the job engine calls it in a worker, the command line in its own process.
+`execute` is called by the job engine in a worker and by the command line in its own process.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
 from roboreg_core.models.costs import Cost, cost
 from roboreg_core.runs.dense_network import shipped_content
-from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_SHARE, RunSpec, estimate_seconds
+from roboreg_core.runs.metric_pairs import BATCHES
+from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_FACTOR, RunSpec, estimate_seconds
 from roboreg_core.runs.stage_progress import StageProgress, fit_hooks
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS
 
@@ -31,20 +32,26 @@ FUNCTION = f"{__name__}:execute"
 
 
 def task_for(spec: RunSpec, checkpoint: Checkpoint, store: Store) -> Task:
-    """What to hand to the job engine; the dense network's bytes are put into the store for the worker."""
+    """The task for the job engine; puts the dense network's weights into the store for the worker."""
     digest = store.artifacts.put(checkpoint.content)
     return Task(kind=KIND, key=spec.id, function=FUNCTION, spec=spec.to_json(), inputs={"dense": digest})
 
 
 def execute(spec_json: dict[str, Any], context: Context) -> Output:
-    """Do a run. `context.inputs["dense"]` holds the dense network as safetensors.
+    """Task function: execute a run.
 
-    `logits_dense`, where a caller knows them (an .npy file of its logits on the test images), stand for a pass of it.
+    Args:
+        spec_json: a `RunSpec` as JSON.
+        context: its input `dense` is the dense network as safetensors; the optional input `logits_dense` (.npy), the
+            dense network's logits on the test images, saves their computation.
 
-    Returns a result whose `stages` hold the reports of the dense, the pruned and the tuned network (the last only where
-    fine-tuning was asked for), with weights and logits as artefacts; `zeros` counts them where single weights went.
+    Returns:
+        A result with the reports per stage (`dense`, `pruned` and, after fine-tuning, `tuned`), and weights and logits
+        as artefacts. `zeros` counts zero weights where the method sets single weights to zero.
 
-    Raises `Stopped` where the context says so, `RoboRegError` on bad input.
+    Raises:
+        Stopped: the context requested it.
+        RoboRegError: the input is invalid.
     """
     from roboreg_core.datasets import sources
     from roboreg_core.models import checkpoints
@@ -91,13 +98,13 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "command": spec.command(),
         "seconds": progress.seconds(),
     }
-    # Kept by the run itself, which can then be read when that network's own record is gone.
+    # Kept with the run, which outlives the network's own record.
     own = {} if shipped_content(dense.sha256) else {"dense": dense.content}
     return Output(result=result, artifacts={"weights": content, **own, **measured.artifacts})
 
 
 class _Measured:
-    """Collects the report and the logits of each stage."""
+    """Reports and logits of the stages measured so far."""
 
     def __init__(self, test: Images, device: torch.device, progress: StageProgress) -> None:
         self.test, self.device, self.progress = test, device, progress
@@ -107,7 +114,7 @@ class _Measured:
         self.best_epoch: dict[str, Any] | None = None
 
     def stage(self, name: str, model: ResNet20, known: bytes | None = None) -> None:
-        """Evaluate `model` on the test images in float32; `known` are its logits where there is nothing to compute."""
+        """Evaluate `model` on the test images in float32, or read its logits from `known`, an .npy file."""
         import numpy as np
         import torch
 
@@ -129,22 +136,20 @@ class _Measured:
         self.progress.inside(1.0, milestone=True, accuracy={name: figures.accuracy})
 
     def best(self, tuning: dict[str, Any]) -> None:
-        """Report on the epoch that was best on validation images, beside the last one, which is what is kept."""
+        """Evaluate the epoch with the best validation accuracy; the weights of the last epoch are kept."""
         from roboreg_core.evaluation.logits import logits
         from roboreg_core.evaluation.metrics import report
 
         epoch, model = tuning["best"]
         accuracy = self.reports["tuned"]["accuracy"]
         if epoch is not None and epoch < len(tuning["history"]):
-            figures = report(
-                logits(model, self.test, device=self.device, on_batch=self.progress.batch), self.test.labels
-            )
-            accuracy = figures.accuracy
+            values = logits(model, self.test, device=self.device, on_batch=self.progress.batch)
+            accuracy = report(values, self.test.labels).accuracy
         self.best_epoch = {"epoch": epoch, "accuracy": accuracy}
 
 
 def _weights(spec: RunSpec) -> dict[str, float]:
-    """Seconds that each stage is expected to take; fine-tuning gets what the others leave."""
+    """Expected seconds per stage."""
     tune = max(estimate_seconds(spec) - FIXED_SECONDS - 20, 0.0) if spec.epochs else 0.0
     tuned = 4.0 if spec.epochs else 0.0
     return {"load": 2.0, "dense": 4.0, "prune": 4.0, "pruned": 4.0, "tune": tune, "tuned": tuned, "time": 3.0}
@@ -193,20 +198,20 @@ def _tune(
     rates = [len(training) / epoch.seconds for epoch in fitted.history]
     if rates:
         share = cost(model.schedule).macs / cost(PRESETS["dense"]).macs
-        middle = sorted(rates)[len(rates) // 2]
-        teacher = TEACHER_SHARE if spec.distil else 1.0
-        speed = {"train": middle, "dense_equivalent": middle * (0.5 + 0.5 * share) * teacher}
+        median = sorted(rates)[len(rates) // 2]
+        teacher = TEACHER_FACTOR if spec.distil else 1.0
+        speed = {"train": median, "dense_equivalent": median * (0.5 + 0.5 * share) * teacher}
     history = [asdict(record) for record in fitted.history]
     return {"model": fitted.model, "best": (fitted.best_epoch, fitted.best), "history": history, "speed": speed}
 
 
 def timings(dense: ResNet20, final: ResNet20, device: torch.device) -> dict[str, Any]:
-    """The `latency` of a result: both networks at a batch of one image and of 256."""
+    """Measure the latency of both networks at the batch sizes `BATCHES`: the `latency` of a run's result."""
     from roboreg_core.evaluation.latency import time_network
 
     out: dict[str, Any] = {}
     for name, model in (("dense", dense), ("final", final)):
-        for batch, repeats in ((1, 50), (256, 7)):
+        for batch, repeats in zip(BATCHES, (50, 7), strict=True):
             out[f"{name}_batch_{batch}"] = asdict(time_network(model, batch, device=device, repeats=repeats))
     return out
 

@@ -1,4 +1,4 @@
-"""What became of one block's filters in a run: which merged, which stayed, which went, and how alike they were."""
+"""The filters of one block in a run: kept, merged or dropped, their clusters and correlations."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ FATES = ("stays", "merged", "dropped")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BlockFilters:
-    """One block's filters in a run.
+    """The n filters of one block in a run.
 
     Attributes:
         block: 1..9.
-        features: what the correlations and the tree are of, see `pruning.method.FEATURES`.
-        clustered: how the run clustered: `kmeans`, `ward`, or `none`.
-        labels: int (n,), the filter after pruning that each went into, -1 where it was dropped.
-        fates: for each filter one of `FATES`. In a cluster of several, the one that stays in the others' place stays
-            and the others are merged; where a mean takes their place, all are merged.
-        known: False where the record cannot tell which of a cluster stays; all of it then count as merged.
-        correlation: (n, n), of the filters' features.
-        tree: Ward's linkage of them.
-        order: the filters by cluster, inside a cluster and without clusters as the tree has them.
-        cut: whether the run's clusters are a cut of this very tree.
-        cluster_lost: for each filter after pruning, the share of the filters' variance that merging into it gave up.
-        losses: for each filter, how much the block's error would fall, as a share of what the block adds, had it been
-            kept as well; 0 for those that stay, None where the run did not store it.
-        pictures: uint8 (n, height, width, 3), see `pruning.anatomy.pictures`.
+        features: the features that `correlation` and `tree` are computed from, see `pruning.methods.FEATURES`.
+        clustered: clustering of the run: `kmeans`, `ward`, or `none`.
+        labels: int (n,), index of the pruned filter that each filter went into, -1 where it was dropped.
+        fates: one of `FATES` per filter. A cluster's representative stays and its other filters are merged; where
+            their mean represents the cluster, all are merged.
+        known: False where the representatives are unknown; all filters of a cluster then count as merged.
+        correlation: (n, n), between the filters' features.
+        tree: Ward linkage of the features.
+        order: the filters by cluster, then by leaf of the tree.
+        cut: True where the run's clusters are a cut of this tree.
+        cluster_lost: per pruned filter, share of the features' total variance lost by merging into it.
+        losses: per filter, decrease of the block's relative error had it been kept as well; 0 for those that stay,
+            None where the run did not store it.
+        pictures: uint8 (n, height, width, 3), see `pruning.filter_similarity.pictures`.
     """
 
     block: int
@@ -56,7 +56,7 @@ class BlockFilters:
     pictures: np.ndarray
 
     def to_json(self) -> dict[str, Any]:
-        """Every figure as a JSON object; pictures are drawn from weights and left out."""
+        """All figures as a JSON object, without the pictures."""
         return {
             "block": self.block,
             "features": self.features,
@@ -75,11 +75,11 @@ class BlockFilters:
 
 
 def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
-    """What became of the filters of `block`, 1..9, computed from the record's labels and the dense network's weights.
+    """The filters of a block, 1..9, from the record's labels and the dense network's weights.
 
     Raises:
-        SpecError: there is no such block, or the run pruned single weights.
-        StoreError: the dense network is not here, or the run stored no labels.
+        SpecError: the block does not exist, or the run set single weights to zero.
+        StoreError: the dense network is missing, or the run stored no labels.
     """
     import numpy as np
 
@@ -89,14 +89,12 @@ def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
     if not 1 <= block <= len(BOUNDS):
         raise SpecError(f"a block must be 1..{len(BOUNDS)}, got {block}")
     if parse_weights(record.spec["method"]) is not None:
-        raise SpecError(
-            f"clusters are of filters, got run {record.id}, which set single weights to zero: choose another"
-        )
+        raise SpecError(f"clusters are of filters, but run {record.id} set single weights to zero")
     model, method = dense_network(record, store), parse(record.spec["method"])
     report = record.result["pruning"]["blocks"][block - 1]
     labels = np.array(report["labels"], dtype=np.int64)
     if len(labels) != model.blocks[block - 1].conv1.out_channels:
-        raise StoreError(f"run {record.id} stored no labels for the filters of block {block}: do it again")
+        raise StoreError(f"run {record.id} stored no labels for the filters of block {block}: run it again")
     rows, features = filter_similarity.rows_of(model, block, method)
     linkage = filter_similarity.tree(rows)
     stays = filter_similarity.stays(model, block, method, labels, record.spec["seed"])
@@ -106,11 +104,14 @@ def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
         features=features,
         clustered=method.clusters,
         labels=labels,
-        fates=tuple(_fate(label, stay) for label, stay in zip(labels, _or_none(stays, labels), strict=True)),
+        fates=tuple(
+            "stays" if stays is not None and stays[index] else "merged" if label >= 0 else "dropped"
+            for index, label in enumerate(labels)
+        ),
         known=stays is not None,
         correlation=filter_similarity.correlations(rows),
         tree=linkage,
-        order=_order(labels, linkage.order, method.clusters == NO_CLUSTERS),
+        order=linkage.order if method.clusters == NO_CLUSTERS else _by_cluster(labels, linkage.order),
         cut=method.clusters == "ward" and method.features != RESPONSES,
         cluster_lost=_lost(rows, labels),
         losses=np.array(losses) if losses else None,
@@ -118,22 +119,10 @@ def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
     )
 
 
-def _or_none(stays: np.ndarray | None, labels: np.ndarray) -> list[bool]:
-    return [False] * len(labels) if stays is None else stays.tolist()
-
-
-def _fate(label: int, stays: bool) -> str:
-    if stays:
-        return "stays"
-    return "merged" if label >= 0 else "dropped"
-
-
-def _order(labels: np.ndarray, leaves: np.ndarray, no_clusters: bool) -> np.ndarray:
-    """The leaves' order; with clusters, those of a cluster side by side, clusters by their first leaf."""
+def _by_cluster(labels: np.ndarray, leaves: np.ndarray) -> np.ndarray:
+    """Leaves of the tree, grouped by cluster in the order of the clusters' first leaves."""
     import numpy as np
 
-    if no_clusters:
-        return leaves
     first = dict.fromkeys(labels[leaves].tolist())
     return np.concatenate([leaves[labels[leaves] == label] for label in first])
 

@@ -1,4 +1,4 @@
-"""A run in the caller's own process, kept in the store: how the command line does without an engine."""
+"""Execution of a run in the caller's process, without a job engine; used by the command line."""
 
 from __future__ import annotations
 
@@ -24,9 +24,13 @@ def run_here(
     *,
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
 ) -> Record:
-    """Do a run and keep it; one that was interrupted goes on from its last epoch when it is asked for again.
+    """Execute a run and store its record; an interrupted run resumes from its last epoch.
 
-    `inputs` and what `on_report` is told are those of `execute`.
+    Args:
+        spec: the run.
+        inputs: see `execute`.
+        store: receives the record and its artefacts.
+        on_report: called with each progress payload.
     """
     return make_here(execute, KIND, spec.id, spec.to_json(), inputs, store, on_report=on_report)
 
@@ -41,7 +45,7 @@ def make_here(
     *,
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
 ) -> Record:
-    """Call a task function and keep its record of this kind and id, going on from what an interrupted call saved."""
+    """Call a task function and store its record of this kind and id; resume from the state of an interrupted call."""
     from roboreg_core.models.checkpoints import write_whole
 
     unfinished = paths.home() / "unfinished" / key
@@ -55,20 +59,15 @@ def make_here(
     )
     output = function(spec, context)
     artifacts = {name: store.artifacts.put(part) for name, part in output.artifacts.items()}
-    record = Record(
-        kind=kind,
-        id=key,
-        created=now(),
-        spec=spec,
-        result={**output.result, "artifacts": artifacts},
-    )
+    result = {**output.result, "artifacts": artifacts}
+    record = Record(kind=kind, id=key, created=now(), spec=spec, result=result)
     store.put_record(record)
     unfinished.unlink(missing_ok=True)
     return record
 
 
 def record_writer(store: Store) -> Callable[[str, str, dict[str, Any], dict[str, Any]], None]:
-    """An `on_put` of a `LocalContext` that writes each record to the store."""
+    """The `on_put` callback of a `LocalContext` that writes each record to the store."""
 
     def put(kind: str, key: str, spec: dict[str, Any], result: dict[str, Any]) -> None:
         store.complete_record(Record(kind=kind, id=key, created=now(), spec=spec, result=result))

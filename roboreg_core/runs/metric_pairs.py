@@ -1,4 +1,4 @@
-"""Figures of a run beside a baseline's: exact counts, timings, rows of the report. Plain values, ready to be shown."""
+"""Changes of a run's metrics against a baseline: cost, latency, and rows of the classification report."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from roboreg_core.store.records import Record
 
 MEASURES = ("precision", "recall", "f1")
-# What can be set against accuracy; less is better.
+# Costs to compare with accuracy; lower is better.
 COSTS = ("parameters", "macs", "latency")
 BATCHES = (1, 256)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricChange:
-    """A figure and the baseline's."""
+    """A metric of a run and of its baseline."""
 
     value: float
     baseline: float
@@ -28,19 +28,19 @@ class MetricChange:
 
     @property
     def relative(self) -> float:
-        """The difference as a share of the baseline, -1 and up; 0 where the baseline is 0."""
+        """The difference relative to the baseline, at least -1; 0 where the baseline is 0."""
         return self.difference / self.baseline if self.baseline else 0.0
 
     def to_json(self) -> dict[str, float]:
-        """All four figures."""
+        """Value, baseline, difference and relative difference."""
         return {**asdict(self), "difference": self.difference, "relative": self.relative}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """A network's timing at one size of batch, as milliseconds a batch and as images a second.
+    """A network's latency (milliseconds per batch) and throughput (images per second) at one batch size.
 
-    Medians with 10th and 90th percentile; `low` is always the smaller number.
+    Medians with 10th and 90th percentile; `low` is the smaller number.
     """
 
     batch: int
@@ -56,7 +56,7 @@ class Speed:
 
     @classmethod
     def of(cls, timing: dict[str, Any]) -> Speed:
-        """Read a `Timing` as JSON."""
+        """Read the JSON of an `evaluation.latency.Timing`."""
         batch = timing["batch"]
         return cls(
             batch=batch,
@@ -72,17 +72,17 @@ class Speed:
         )
 
     def is_apart(self, other: Speed) -> bool:
-        """True where the spreads of the two do not overlap."""
+        """True where the intervals between the percentiles do not overlap."""
         return self.milliseconds_high < other.milliseconds_low or other.milliseconds_high < self.milliseconds_low
 
 
 def speed_of(record: Record, network: str, batch: int) -> Speed:
-    """The measured speed of a run's `dense` or `final` network at a batch of 1 or 256."""
+    """The measured speed of a run's `dense` or `final` network at a batch size of `BATCHES`."""
     return Speed.of(record.result["latency"][f"{network}_batch_{batch}"])
 
 
 def counts_of(record: Record, network: str) -> dict[str, float]:
-    """Parameters, MACs, FLOPs, bytes of tensors and milliseconds of latency of the `dense` or `final` network."""
+    """Parameters, MACs, FLOPs, size (bytes) and latency (ms, batch size 1) of a run's `dense` or `final` network."""
     cost = record.result["dense_cost" if network == "dense" else "cost"]
     return {
         "parameters": cost["parameters"],
@@ -93,13 +93,16 @@ def counts_of(record: Record, network: str) -> dict[str, float]:
     }
 
 
-def pairs(values: dict[str, float], baseline: dict[str, float]) -> dict[str, MetricChange]:
-    """The figures that both have, side by side."""
-    return {name: MetricChange(value=value, baseline=baseline[name]) for name, value in values.items()}
+def count_changes(record: Record, baseline: Record, network: str) -> dict[str, MetricChange]:
+    """Changes of `counts_of` from a network of the run `baseline` to the final network of `record`."""
+    before = counts_of(baseline, network)
+    return {
+        name: MetricChange(value=value, baseline=before[name]) for name, value in counts_of(record, "final").items()
+    }
 
 
 def report_rows(report: dict[str, Any], baseline: dict[str, Any]) -> list[dict[str, Any]]:
-    """The report as rows, a class each, then macro and weighted average, with each measure's change to the baseline."""
+    """Rows of the report per class, then macro and weighted average, with the change of each measure."""
     rows = zip(_rows(report), _rows(baseline), strict=True)
     return [
         {**row, **{f"{measure}_change": row[measure] - before[measure] for measure in MEASURES}} for row, before in rows
@@ -107,7 +110,7 @@ def report_rows(report: dict[str, Any], baseline: dict[str, Any]) -> list[dict[s
 
 
 def layer_rows(record: Record) -> list[dict[str, Any]]:
-    """A row a layer: filters, parameters and MACs, dense and pruned, and the share that stays."""
+    """One row per layer: filters, parameters and MACs, dense and pruned, and the share kept."""
     dense, pruned = record.result["dense_cost"]["layers"], record.result["cost"]["layers"]
     return [
         {

@@ -1,4 +1,4 @@
-"""Predictions of a run's networks on the test images, read from its logits once and kept."""
+"""Predictions of a run's networks on the test images, read from its stored logits and cached."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from roboreg_core.store.records import Record
     from roboreg_core.store.store import Store
 
-# Networks whose predictions stay in memory, at 120 kB each.
+# Networks in the cache, at 120 kB each.
 KEPT = 512
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PredictedClasses:
-    """One network on every test image; the arrays are shared, do not write to them.
+    """Predictions of one network on the n test images; the arrays are read-only.
 
     Attributes:
         classes: int64 (n,), the predicted class.
-        confidence: float32 (n,), its probability.
+        confidence: float32 (n,), its softmax probability.
     """
 
     classes: np.ndarray
@@ -36,7 +36,7 @@ class PredictedClasses:
 
 
 def predictions(record: Record, store: Store) -> dict[str, PredictedClasses]:
-    """Stage -> what its network predicted, dense first.
+    """Stage -> predictions of its network, dense first.
 
     Raises:
         StoreError: the run's logits are missing from the store.
@@ -45,7 +45,7 @@ def predictions(record: Record, store: Store) -> dict[str, PredictedClasses]:
     stages = [stage for stage in STAGES if stage in record.result["stages"]]
     for stage in stages:
         if f"logits_{stage}" not in named:
-            raise StoreError(f"run {record.id} names no logits of its {stage} network: do it again")
+            raise StoreError(f"run {record.id} has no logits of its {stage} network: run it again")
     return {stage: _read(store.artifacts, named[f"logits_{stage}"]) for stage in stages}
 
 
@@ -53,7 +53,7 @@ def labels_of(record: Record) -> np.ndarray:
     """True classes of the images that a run was measured on, int64 (n,).
 
     Raises:
-        DataError: it was measured on other images than are here.
+        DataError: it was measured on other images than the test images.
     """
     labels, images = manifest.test_labels(), record.result["stages"]["dense"]["images"]
     if images != len(labels):
@@ -62,7 +62,7 @@ def labels_of(record: Record) -> np.ndarray:
 
 
 def predictions_csv(record: Record, store: Store) -> str:
-    """Every test image with its true class and each stage's predicted class and confidence, as CSV."""
+    """CSV of the true class of every test image, and each stage's predicted class and confidence."""
     import pandas as pd
 
     from roboreg_core.datasets.images import CLASSES

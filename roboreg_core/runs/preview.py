@@ -1,18 +1,20 @@
-"""The preview: how a schedule does right after pruning, measured on validation images, in bfloat16 where that is fast.
+"""Preview: validation accuracy of a schedule right after pruning, in bfloat16 where the device computes it fast.
 
-It is a question to the job engine's light worker, not a run: nothing of it is recorded. The worker keeps what one
-schedule after another shares, so that a changed block costs no more than that block and those behind it.
+Previews are requests to the job engine's light worker and leave no record. The worker caches dense networks and
+pruners, so that changing a block costs that block and the ones behind it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.device import Precision, choose_device, computed_in, device_name
 from roboreg_core.jobs.task import Context, Output, Request, Stopped
+from roboreg_core.runs.spec import PruneSettings
 from roboreg_core.schedules.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -21,59 +23,48 @@ if TYPE_CHECKING:
 
     from roboreg_core.models.checkpoints import Checkpoint
     from roboreg_core.models.resnet import ResNet20
-    from roboreg_core.pruning.prune import Pruner, PruneSpec
+    from roboreg_core.pruning.prune import Pruner
     from roboreg_core.runs.spec import RunSpec
 
 FUNCTION = f"{__name__}:measure"
-# A run looks at more images; these are what can be waited for. See docs/decisions.md for what they cost.
+# Calibration images of a preview: fewer than a run's, for speed. See docs/decisions.md for the loss of accuracy.
 CALIBRATION = 1_500
-# Pruners and dense networks that are kept: those looked at now and those before.
+# Pruners and dense networks in the cache: the current one and the one before.
 KEPT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreviewSpec:
-    """All that determines a preview: the part of a `RunSpec` that says how to prune; see there for the fields."""
+class PreviewSpec(PruneSettings):
+    """Everything that determines a preview: prune settings and a schedule, filters kept per block."""
 
     schedule: Schedule
-    dense_sha256: str
-    training_set: str
-    method: str
-    recalibrate: bool
-    calibration: int
-    seed: int
 
     @classmethod
     def of(cls, run: RunSpec) -> PreviewSpec:
-        """What a run does before its fine-tuning, on at most `CALIBRATION` images."""
-        same = {name: getattr(run, name) for name in cls.__dataclass_fields__}
-        return cls(**{**same, "calibration": min(run.calibration, CALIBRATION)})
+        """The preview of a run, with at most `CALIBRATION` calibration images."""
+        settings = {**PruneSettings.to_json(run), "calibration": min(run.calibration, CALIBRATION)}
+        return cls(schedule=run.schedule, **settings)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` makes an equal spec."""
-        return {**asdict(self), "schedule": self.schedule.to_json()}
+        return {**super().to_json(), "schedule": self.schedule.to_json()}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> PreviewSpec:
-        """Read what `to_json` wrote."""
+        """Inverse of `to_json`."""
         return cls(**{**value, "schedule": Schedule.from_json(value["schedule"])})
-
-    def pruning(self) -> PruneSpec:
-        """The settings of pruning."""
-        from roboreg_core.pruning.prune import PruneSpec
-
-        return PruneSpec(method=self.method, recalibrate=self.recalibrate, calibration=self.calibration, seed=self.seed)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What was measured, and on what.
+    """A measured preview.
 
     Attributes:
-        right, dense_right: images that the pruned and the dense network classify rightly, of `images`.
-        calibration: how many training images pruning looked at; 0 where none.
-        device, threads, precision: where and in what it was computed.
-        seconds: what pruning and evaluation took, what was kept from before not counted.
+        right, dense_right: correct predictions of the pruned and of the dense network, of `images`.
+        images: validation images.
+        calibration: calibration images used; 0 for a method that needs none.
+        device, threads, precision: of the computation.
+        seconds: duration of pruning and evaluation, without cached work.
     """
 
     right: int
@@ -87,24 +78,31 @@ class Preview:
 
     @property
     def accuracy(self) -> float:
-        """Of the pruned network, 0..1."""
+        """Accuracy of the pruned network, 0..1."""
         return self.right / self.images
 
     @property
     def dense_accuracy(self) -> float:
-        """Of the dense network on the same images, in the same precision."""
+        """Accuracy of the dense network on the same images in the same precision, 0..1."""
         return self.dense_right / self.images
 
 
 def preview_request(spec: PreviewSpec, checkpoint: Checkpoint, channel: str) -> Request:
-    """What to ask the job engine; the dense network's bytes go along."""
+    """The request to the job engine, including the dense network's weights."""
     return Request(channel=channel, function=FUNCTION, spec=spec.to_json(), inputs={"dense": checkpoint.content})
 
 
 def measure(spec_json: dict[str, Any], context: Context) -> Output:
-    """Prune and evaluate. `context.inputs["dense"]` holds the dense network as safetensors.
+    """Task function: prune and evaluate.
 
-    Returns the fields of a `Preview`. Raises `Stopped` where the context says so, `RoboRegError` on bad input.
+    `context.inputs["dense"]` holds the dense network as safetensors.
+
+    Returns:
+        The fields of a `Preview`.
+
+    Raises:
+        Stopped: the context requested it.
+        RoboRegError: the input is invalid.
     """
     import time
 
@@ -114,27 +112,28 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
     if context.threads:
         torch.set_num_threads(context.threads)
 
-    def go_on(stage: str, **more: Any) -> None:
+    def report(stage: str, **more: Any) -> None:
         if context.should_stop():
             raise Stopped
         context.report({"stage": stage, **more})
 
-    with _BENCH.lock:
-        go_on("prepare")
-        dense = _BENCH.dense(spec.dense_sha256, context.inputs["dense"])
-        pruner = _BENCH.pruner(spec, dense.model)
+    with _STATE.lock:
+        report("prepare")
+        dense = _STATE.dense(spec.dense_sha256, context.inputs["dense"])
+        pruner = _STATE.pruner(spec, dense.model)
         started = time.perf_counter()
-        pruned = pruner.prune(spec.schedule, on_block=lambda number: go_on("prune", block=number))
-        right = _right(pruned.model, _BENCH.device, lambda share: go_on("evaluate"))
+        pruned = pruner.prune(spec.schedule, on_block=lambda number: report("prune", block=number))
+        right = _correct(pruned.model, lambda share: report("evaluate"))
         seconds = time.perf_counter() - started
+    device = choose_device()
     preview = Preview(
         right=int(right.sum()),
         dense_right=int(dense.right.sum()),
         images=len(right),
         calibration=len(pruner.images) if pruner.images is not None else 0,
-        device=device_name(_BENCH.device),
+        device=device_name(device),
         threads=torch.get_num_threads(),
-        precision=precision_on(_BENCH.device),
+        precision=precision_on(device),
         seconds=seconds,
     )
     return Output(result=asdict(preview))
@@ -142,24 +141,19 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Dense:
-    """A dense network and which validation images it gets right, bool (n,)."""
+    """A dense network and its correct predictions on the validation images, bool (n,)."""
 
     model: ResNet20
     right: Tensor
 
 
 class _PreviewState:
-    """What one process keeps between previews."""
+    """Dense networks and pruners that one process caches between previews."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self._dense: OrderedDict[str, _Dense] = OrderedDict()
         self._pruners: OrderedDict[tuple[Any, ...], Pruner] = OrderedDict()
-
-    @property
-    def device(self) -> torch.device:
-        """Where previews are computed."""
-        return choose_device()
 
     def dense(self, sha256: str, content: bytes) -> _Dense:
         """The dense network with this digest, evaluated."""
@@ -167,56 +161,52 @@ class _PreviewState:
             from roboreg_core.models import checkpoints
 
             model = checkpoints.dense_from_bytes(content, sha256).model
-            _keep(self._dense, sha256, _Dense(model=model, right=_right(model, self.device, lambda share: None)))
-        return _used(self._dense, sha256)
+            _add(self._dense, sha256, _Dense(model=model, right=_correct(model, lambda share: None)))
+        self._dense.move_to_end(sha256)
+        return self._dense[sha256]
 
     def pruner(self, spec: PreviewSpec, dense: ResNet20) -> Pruner:
-        """A pruner with the dense network's answers computed."""
-        key = (spec.dense_sha256, spec.training_set, spec.pruning())
+        """A pruner with the dense network's activations computed."""
+        pruning = spec.pruning()
+        key = (spec.dense_sha256, spec.training_set, pruning)
         if key not in self._pruners:
             from roboreg_core.datasets import sources
             from roboreg_core.pruning.prune import Pruner
 
-            training = sources.training_images(spec.training_set) if spec.pruning().needs_images else None
-            pruner = Pruner(dense, spec.pruning(), calibration=training, device=self.device)
+            training = sources.training_images(spec.training_set) if pruning.needs_images else None
+            pruner = Pruner(dense, pruning, calibration=training, device=choose_device())
             if pruner.method.needs_images:
                 self._drop_activations()
             pruner.warm()
-            _keep(self._pruners, key, pruner)
-        return _used(self._pruners, key)
+            _add(self._pruners, key, pruner)
+        self._pruners.move_to_end(key)
+        return self._pruners[key]
 
     def _drop_activations(self) -> None:
-        """Drop the pruner that holds activations, more than 1 GB, before another one does."""
+        """Drop the pruner that holds activations, over 1 GB, before another one allocates its own."""
         for key in [key for key, pruner in self._pruners.items() if pruner.method.needs_images]:
             del self._pruners[key]
 
 
-def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any) -> None:
-    kept[key] = value
-    while len(kept) > KEPT:
-        kept.popitem(last=False)
-
-
-def _used(kept: OrderedDict[Any, Any], key: Any) -> Any:
-    kept.move_to_end(key)
-    return kept[key]
+def _add(cache: OrderedDict[Any, Any], key: Any, value: Any) -> None:
+    cache[key] = value
+    while len(cache) > KEPT:
+        cache.popitem(last=False)
 
 
 def precision_on(device: torch.device) -> Precision:
-    """What previews are computed in there."""
+    """The precision of previews on this device."""
     return computed_in("bfloat16", device)
 
 
-def _right(model: ResNet20, device: torch.device, on_batch: Any) -> Tensor:
-    """Which validation images a network gets right, bool (n,)."""
+def _correct(model: ResNet20, on_batch: Callable[[float], None]) -> Tensor:
+    """Correct predictions on the validation images, bool (n,)."""
     from roboreg_core.datasets import sources
     from roboreg_core.evaluation.logits import logits
 
-    images = sources.validation_images()
-    return (
-        logits(model, images, device=device, precision=precision_on(device), on_batch=on_batch).argmax(1)
-        == images.labels
-    )
+    images, device = sources.validation_images(), choose_device()
+    values = logits(model, images, device=device, precision=precision_on(device), on_batch=on_batch)
+    return values.argmax(1) == images.labels
 
 
-_BENCH = _PreviewState()
+_STATE = _PreviewState()

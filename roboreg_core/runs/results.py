@@ -1,4 +1,4 @@
-"""Files made from a finished run's record: the card of its weights, its network as ONNX."""
+"""Files made from a finished run: the card of its weights, and its network as ONNX."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def card_for(record: Record, content: bytes) -> dict[str, Any]:
     from roboreg_core.models import checkpoints
 
     model = checkpoints.from_bytes(content).model
-    last = final_stage(record)
+    report = record.result["stages"][final_stage(record)]
     return checkpoints.make_card(
         model,
         content,
@@ -25,7 +25,7 @@ def card_for(record: Record, content: bytes) -> dict[str, Any]:
         run=record.id,
         spec=record.spec,
         images=record.result["images"],
-        accuracy={"test": record.result["stages"][last]["accuracy"], "images": 10_000, "precision": "float32"},
+        accuracy={"test": report["accuracy"], "images": report["images"], "precision": "float32"},
         history=record.result["history"],
         reproduce=record.result["command"],
         environment=record.result["environment"],
@@ -34,9 +34,9 @@ def card_for(record: Record, content: bytes) -> dict[str, Any]:
 
 
 def onnx_for(record: Record, store: Store) -> OnnxExport:
-    """A run's network as an ONNX file, compared with it on test images; about two seconds on one core.
+    """Export a run's network as ONNX and check its outputs on test images; about two seconds on one core.
 
-    Raises `CheckpointError` where the file does not compute what the network does.
+    Raises `CheckpointError` where the outputs differ.
     """
     from roboreg_core.datasets.sources import test_images
     from roboreg_core.evaluation.onnx_export import checked_images, export_onnx
@@ -56,5 +56,5 @@ def onnx_for(record: Record, store: Store) -> OnnxExport:
 
 
 def final_stage(record: Record) -> str:
-    """`tuned` where there was fine-tuning, else `pruned`."""
+    """`tuned` for a fine-tuned run, else `pruned`."""
     return "tuned" if "tuned" in record.result["stages"] else "pruned"

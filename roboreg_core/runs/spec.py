@@ -1,4 +1,4 @@
-"""What a run is: everything that determines its result, and how long it will take."""
+"""Specification of a run: everything that determines its result, its identity, and an estimate of its duration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from roboreg_core.device import cpu_has_bfloat16
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
-from roboreg_core.pruning.methods import DEFAULT_CALIBRATION
+from roboreg_core.paths import SHIPPED
+from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 
 if TYPE_CHECKING:
@@ -23,47 +24,72 @@ if TYPE_CHECKING:
     from roboreg_core.training.spec import TrainSpec
 
 KIND = "run"
-# Part of every run's identity: raise it where a change of the code changes results.
+# Part of every run's identity. Increment it where a change of the code changes results.
 METHOD_VERSION = 4
 DEFAULT_PRESET = "quick"
 DEFAULT_EPOCHS = 4
-# The fields of a `RunSpec` that say how it is fine-tuned.
+# Images of the fixed splits that every network is measured on.
+VALIDATION_IMAGES, TEST_IMAGES = 2_000, 10_000
+# The fine-tuning fields of a `RunSpec`.
 TUNING = ("preset", "epochs", "learning_rate", "batch_size", "distil")
-# What a step with a teacher takes, the teacher's pass included, in steps without.
-TEACHER_SHARE = 1.25
-# Images a second of two CPU cores, for estimates before anything was measured on this machine: (trained on, evaluated).
+# Duration of a training step with a teacher's forward pass, relative to one without.
+TEACHER_FACTOR = 1.25
+# Images per second (training, evaluation) on two CPU cores, for estimates before this machine has measured any.
 SPEEDS_WITH_BFLOAT16, SPEEDS_WITHOUT = (1_500.0, 3_500.0), (400.0, 1_500.0)
 FIXED_SECONDS = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSpec:
-    """All that determines a run's result.
+class PruneSettings:
+    """Settings under which a dense network is pruned to any schedule.
 
     Attributes:
-        schedule: clusters a block.
-        method, recalibrate, calibration: how to prune, see `pruning.prune.PruneSpec`; or single weights, see
-            `pruning.method.WeightsSpec`: the network then keeps all its filters.
-        preset: of fine-tuning, see `training.presets`; the settings below take the place of its own.
-        epochs: of fine-tuning; 0 leaves it out.
+        method, recalibrate, calibration: see `pruning.prune.PruneSpec`.
         seed: of clustering, calibration images and fine-tuning.
-        dense, dense_sha256: name and weights of the dense network.
-        training_set: `bundled` (10,000 images) or `full` (48,000).
+        dense_sha256: SHA-256 of the dense network's weights.
+        training_set: `bundled` or `full`, see `datasets.sources.TRAINING_COUNTS`.
+    """
+
+    method: str = DEFAULT_METHOD
+    recalibrate: bool = False
+    calibration: int = DEFAULT_CALIBRATION
+    seed: int = 0
+    dense_sha256: str
+    training_set: str
+
+    def point_id(self, schedule: Schedule) -> str:
+        """Identity of a schedule pruned under these settings."""
+        return digest({**PruneSettings.to_json(self), "schedule": schedule.to_json(), "version": METHOD_VERSION})
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object from which `PruneSettings(**value)` makes an equal value."""
+        return {name: getattr(self, name) for name in PruneSettings.__dataclass_fields__}
+
+    def pruning(self) -> PruneSpec:
+        """The settings of the pruning algorithm. Raises `SpecError` where one is invalid."""
+        from roboreg_core.pruning.prune import PruneSpec
+
+        return PruneSpec(method=self.method, recalibrate=self.recalibrate, calibration=self.calibration, seed=self.seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec(PruneSettings):
+    """Everything that determines a run's result. Raises `SpecError` where a value is invalid.
+
+    Attributes:
+        schedule: filters kept per block; of a method that zeroes single weights, the network keeps all filters.
+        dense: name of the dense network; not part of the identity.
+        preset: of fine-tuning, see `training.fine_tuning_presets`; the fields below replace its values.
+        epochs: of fine-tuning; 0 for none.
         learning_rate, batch_size: of fine-tuning.
-        distil: whether fine-tuning learns from the dense network's answers, or from the labels alone.
+        distil: True for knowledge distillation from the dense network, False to fine-tune on the labels alone.
         device: `auto`, `cpu` or `cuda`; not part of the identity.
     """
 
     schedule: Schedule
     dense: str
-    dense_sha256: str
-    training_set: str
-    method: str = "refit"
-    recalibrate: bool = False
-    calibration: int = DEFAULT_CALIBRATION
     preset: str = DEFAULT_PRESET
     epochs: int = DEFAULT_EPOCHS
-    seed: int = 0
     learning_rate: float = 0.01
     batch_size: int = 128
     distil: bool = True
@@ -75,17 +101,14 @@ class RunSpec:
         elif not 0 <= self.seed < 2**31:
             raise SpecError(f"seed must be 0..{2**31 - 1}, got {self.seed}")
         elif self.recalibrate:
-            raise SpecError(f"method {self.method} takes no recalibration, got some; leave it out")
-        if self.training_set not in ("bundled", "full"):
-            raise SpecError(f"training images must be bundled or full, got {self.training_set!r}")
-        if self.device.partition(":")[0] not in ("auto", "cpu", "cuda"):
-            raise SpecError(f"device must be auto, cpu or cuda, got {self.device!r}")
+            raise SpecError(f"method {self.method} does not support recalibration: leave it out")
+        check_sources(self.training_set, self.device)
         if self.epochs != 0:
             self.tuning()
 
     @property
     def id(self) -> str:
-        """Identity: the first 16 hex digits of the SHA-256 of everything that determines the result."""
+        """Identity: hash of everything that determines the result."""
         return identity(self.to_json(), METHOD_VERSION)
 
     def to_json(self) -> dict[str, Any]:
@@ -94,23 +117,17 @@ class RunSpec:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> RunSpec:
-        """Read what `to_json` wrote."""
+        """Inverse of `to_json`."""
         return cls(**{**value, "schedule": Schedule.from_json(value["schedule"])})
 
-    def pruning(self) -> PruneSpec:
-        """The settings of pruning, where it is not of single weights."""
-        from roboreg_core.pruning.prune import PruneSpec
-
-        return PruneSpec(method=self.method, recalibrate=self.recalibrate, calibration=self.calibration, seed=self.seed)
-
     def weights(self) -> WeightsSpec | None:
-        """Which single weights become zero, where the method is not one that drops filters."""
+        """The single weights to set to zero, None for a method that removes filters."""
         from roboreg_core.pruning.methods import parse_weights
 
         return parse_weights(self.method)
 
     def tuning(self) -> TrainSpec:
-        """The settings of fine-tuning, for `epochs` of at least 1."""
+        """The settings of fine-tuning; `epochs` must be at least 1."""
         from roboreg_core.training.fine_tuning_presets import tune_preset
 
         preset = tune_preset(self.preset, self.seed)
@@ -124,32 +141,45 @@ class RunSpec:
         )
 
     def command(self) -> str:
-        """The command line that repeats this run."""
+        """The command line that reproduces this run."""
         options = [f"--method {self.method}", "--recalibrate" if self.recalibrate else "--no-recalibrate"]
         options += [f"--calibration {self.calibration}", f"--seed {self.seed}", f"--images {self.training_set}"]
         options += [f"--preset {self.preset}", f"--epochs {self.epochs}", f"--learning-rate {self.learning_rate:g}"]
         options += [f"--batch-size {self.batch_size}", "--distil" if self.distil else "--no-distil"]
-        if self.dense != "dense":
+        if self.dense != SHIPPED:
             options.append(f"--from {shlex.quote(self.dense)}")
         return f"python -m roboreg_core run {self.schedule} {' '.join(options)}"
 
 
-def identity(spec: dict[str, Any], version: int) -> str:
-    """The identity of a run with this spec, as `RunSpec.to_json` wrote it, under a version of the method."""
-    determines = {**spec, "version": version}
-    del determines["device"], determines["dense"]
+def digest(determines: dict[str, Any]) -> str:
+    """The first 16 hex digits of the SHA-256 of a JSON object with sorted keys."""
     text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def identity(spec: dict[str, Any], version: int) -> str:
+    """The identity of a run with this `RunSpec.to_json` under a version of the method."""
+    determines = {**spec, "version": version}
+    del determines["device"], determines["dense"]
+    return digest(determines)
+
+
 def method_version(record: Record) -> int | None:
-    """The version under which a run was made: the one that gives its spec its identity; None where none does."""
+    """The version of the method that made a run, found by its identity; None where no version yields it."""
     versions = range(METHOD_VERSION, 0, -1)
     return next((version for version in versions if identity(record.spec, version) == record.id), None)
 
 
+def check_sources(training_set: str, device: str) -> None:
+    """Raise `SpecError` on unknown training images or an unknown device."""
+    if training_set not in ("bundled", "full"):
+        raise SpecError(f"training images must be bundled or full, got {training_set!r}")
+    if device.partition(":")[0] not in ("auto", "cpu", "cuda"):
+        raise SpecError(f"device must be auto, cpu or cuda, got {device!r}")
+
+
 def of_preset(name: str) -> dict[str, Any]:
-    """The fields of a `RunSpec` that a preset of fine-tuning sets. Raises `SpecError` on an unknown name."""
+    """The fields of a `RunSpec` set by a fine-tuning preset. Raises `SpecError` on an unknown name."""
     from roboreg_core.training.fine_tuning_presets import tune_preset
 
     preset = tune_preset(name)
@@ -162,7 +192,7 @@ def of_preset(name: str) -> dict[str, Any]:
 
 
 def spec_for(schedule: Schedule, checkpoint: Checkpoint, training_set: str = "auto", **settings: Any) -> RunSpec:
-    """A spec that starts from `checkpoint`; `training_set` may be `auto`."""
+    """Specify a run that starts from `checkpoint`; `training_set` may be `auto`."""
     from roboreg_core.datasets.sources import resolve_training_set
 
     return RunSpec(
@@ -174,24 +204,27 @@ def spec_for(schedule: Schedule, checkpoint: Checkpoint, training_set: str = "au
     )
 
 
-def usual_speeds() -> tuple[float, float]:
-    """Images a second that two CPU cores like this machine's train on, without a teacher, and evaluate."""
+def typical_speeds() -> tuple[float, float]:
+    """Typical images per second (training without a teacher, evaluation) on two CPU cores of this kind."""
     return SPEEDS_WITH_BFLOAT16 if cpu_has_bfloat16() else SPEEDS_WITHOUT
 
 
 def estimate_seconds(spec: RunSpec, records: Sequence[Record] = ()) -> float:
-    """How long a run will take, from the newest run's measured speed, scaled by MACs; else from two CPU cores."""
+    """Estimate a run's duration in seconds from the speed of the newest run among `records`, scaled by MACs.
+
+    Without a measured speed, that of two CPU cores is used.
+    """
     from roboreg_core.datasets.sources import TRAINING_COUNTS
 
-    train, evaluate = usual_speeds()
+    train, evaluate = typical_speeds()
     share = 1.0 if spec.weights() is not None else cost(spec.schedule).macs / cost(PRESETS["dense"]).macs
-    own = [record.result for record in records if not record.recorded and record.kind == KIND]
-    speed = next((result["speed"] for result in own if result.get("speed", {}).get("dense_equivalent")), None)
+    results = [record.result for record in records if not record.recorded and record.kind == KIND]
+    speed = next((result["speed"] for result in results if result.get("speed", {}).get("dense_equivalent")), None)
     if speed is not None:
         train, evaluate = speed["dense_equivalent"], speed["evaluate"]
-    # Half of a step's time does not shrink with the widths: batch norm, additions, augmentation.
+    # Half of a step's time is independent of the widths: batch norm, additions, augmentation.
     tuning = spec.epochs * TRAINING_COUNTS[spec.training_set] / train * (0.5 + 0.5 * share)
     if spec.distil:
-        tuning *= TEACHER_SHARE
+        tuning *= TEACHER_FACTOR
     stages = 3 if spec.epochs else 2
-    return FIXED_SECONDS + stages * 10_000 / evaluate + tuning
+    return FIXED_SECONDS + stages * TEST_IMAGES / evaluate + tuning

@@ -1,4 +1,4 @@
-"""Progress of a job that goes through stages, one of which may be a training."""
+"""Progress of a job with several stages, one of which may be a training."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 
 class StageProgress(ProgressReporter):
-    """Reports which stage a job is in, how far, and how long it will take."""
+    """Reports the current stage, the fraction done and the remaining time."""
 
     def __init__(self, context: Context, weights: Mapping[str, float]) -> None:
-        """`weights` are the seconds that each stage is expected to take, in any order."""
+        """`weights` are the expected seconds per stage."""
         super().__init__(context)
         self._weights = weights
         self._total = sum(weights.values())
         self._done = 0.0
         self._started = time.perf_counter()
-        # Seconds of work that an earlier attempt did: they were not spent since `_started`.
+        # Expected seconds of the work that an earlier attempt did.
         self._before = 0.0
         self._marks: dict[str, float] = {}
 
     def begin(self, stage: str) -> None:
-        """Enter a stage; stops here where the job was cancelled."""
+        """Enter a stage. Raises `Stopped` where the job was cancelled."""
         self.check()
         if self.stage:
             self._done += self._weights[self.stage]
@@ -38,11 +38,11 @@ class StageProgress(ProgressReporter):
         self.inside(0.0, milestone=True)
 
     def resumed(self, share: float) -> None:
-        """Note that an earlier attempt did this share of the stage, so that it is not taken for this one's speed."""
+        """Exclude a share of the stage that an earlier attempt did from the estimate of speed."""
         self._before = share * self._weights[self.stage]
 
     def inside(self, share: float, **more: Any) -> None:
-        """Report how much of the stage is done, 0..1."""
+        """Report the share of the stage done, 0..1."""
         done = self._done + share * self._weights[self.stage]
         fraction = min(0.999, done / self._total)
         here = (done - self._before) / self._total
@@ -55,7 +55,7 @@ class StageProgress(ProgressReporter):
         self.inside(share)
 
     def seconds(self) -> dict[str, float]:
-        """Seconds that each stage took, and the whole."""
+        """Duration of each stage and in total."""
         now = time.perf_counter()
         ends = [*list(self._marks.values())[1:], now]
         each = {stage: end - start for (stage, start), end in zip(self._marks.items(), ends, strict=True)}
@@ -63,7 +63,7 @@ class StageProgress(ProgressReporter):
 
 
 def fit_hooks(progress: StageProgress, epochs: int) -> TrainingHooks:
-    """Hooks of a training that report every step, report and save every epoch, and stop where it was cancelled."""
+    """Training hooks that report every step, report and save every epoch, and stop a cancelled job."""
     from roboreg_core.training.loop import TrainingHooks
 
     first = True
@@ -76,7 +76,7 @@ def fit_hooks(progress: StageProgress, epochs: int) -> TrainingHooks:
         progress.inside(step.fraction, epoch=step.epoch, epochs=step.epochs, step=step.step, steps=step.steps)
 
     def on_epoch(epoch: EpochRecord, state: Callable[[], bytes]) -> None:
-        # Reported before it is saved: killed in between, a worker's successor reports it again, and none is missing.
+        # Reported before saved: after a crash in between, the next worker reports the epoch again.
         ended = {"epoch": epoch.epoch, "epochs": epochs, "history": asdict(epoch)}
         progress.inside(epoch.epoch / epochs, milestone=True, **ended)
         progress.context.save(state())

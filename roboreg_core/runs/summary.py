@@ -1,6 +1,6 @@
-"""One run against a baseline, every figure: what the Inspect page shows and `runs show --json` prints.
+"""Summary of one run against a baseline, for the Inspect page and `runs show --json`.
 
-The baseline is the dense network that the run started from, or another run's final network.
+The baseline is the run's dense network, or another run's final network.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from roboreg_core.errors import DataError
 from roboreg_core.evaluation.paired_tests import Paired, compare
 from roboreg_core.evaluation.prediction_changes import PredictionChanges, follow
 from roboreg_core.runs import metric_pairs
-from roboreg_core.runs.comparability import Mismatch, unlike
+from roboreg_core.runs.comparability import Mismatch, mismatches
 from roboreg_core.runs.predicted_classes import PredictedClasses, labels_of, predictions
 from roboreg_core.runs.results import final_stage
 
@@ -27,13 +27,13 @@ DENSE = "dense"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunBaseline:
-    """What a run is compared with.
+    """The network that a run is compared with.
 
     Attributes:
         name: `dense`, or the other run's id.
-        record: the run whose figures these are.
+        record: the run that the network belongs to.
         stage: of that run.
-        predictions: of that network.
+        predictions: of the network.
     """
 
     name: str
@@ -43,12 +43,12 @@ class RunBaseline:
 
     @property
     def network(self) -> str:
-        """`dense` or `final`, see `figures`."""
+        """`dense` or `final`, as in `counts_of`."""
         return DENSE if self.stage == DENSE else "final"
 
     @property
     def report(self) -> dict[str, Any]:
-        """The network's report, see `evaluation.report.Report`."""
+        """The network's `evaluation.metrics.Report` as JSON."""
         report: dict[str, Any] = self.record.result["stages"][self.stage]
         return report
 
@@ -59,17 +59,17 @@ class Summary:
 
     Attributes:
         record: the run.
-        classes: names of the ten classes.
+        classes: class names.
         labels: int64 (n,), true classes of the test images.
-        predictions: stage -> what its network predicted.
-        baseline: what it is compared with.
-        paired: stage -> the paired comparison with the baseline.
-        damage: the run's own images, followed from dense to pruned to tuned.
-        flips: the images followed from the baseline to the run's final network.
-        reports: stage -> the report's rows with changes to the baseline, see `figures.report_rows`.
-        counts: `figures.counts_of` beside the baseline's.
-        speeds: batch -> (final network, baseline).
-        unlike: what else differs between run and baseline, where that is another run.
+        predictions: stage -> predictions of its network.
+        baseline: the network compared with.
+        paired: stage -> paired comparison with the baseline.
+        damage: changed predictions from dense to pruned to fine-tuned.
+        flips: changed predictions from the baseline to the run's final network.
+        reports: stage -> rows of the report with changes against the baseline, see `report_rows`.
+        counts: changes of `counts_of` against the baseline.
+        speeds: batch size -> (final network, baseline).
+        unlike: further differences between the run and a baseline that is another run.
     """
 
     record: Record
@@ -91,28 +91,28 @@ class Summary:
         return final_stage(self.record)
 
     def confused(self, stage: str, true: int, predicted: int) -> np.ndarray:
-        """Places of the test images of class `true` that a stage's network took for `predicted`: a cell's images."""
+        """Indices of the test images in a cell of a stage's confusion matrix."""
         found = (self.labels == true) & (self.predictions[stage].classes == predicted)
         return found.nonzero()[0]
 
     def moved(self, stage: str, true: int, predicted: int) -> tuple[np.ndarray, np.ndarray]:
-        """Places of the images that entered a cell since the baseline, and of those that left it.
+        """Indices of the test images that entered a cell since the baseline, and of those that left it.
 
-        The difference of the two counts is the cell of `paired[stage].confusion.difference`.
+        The difference of their numbers is the cell of `paired[stage].confusion.difference`.
         """
         now = (self.labels == true) & (self.predictions[stage].classes == predicted)
         before = (self.labels == true) & (self.baseline.predictions.classes == predicted)
         return (now & ~before).nonzero()[0], (before & ~now).nonzero()[0]
 
     def worst_class(self, stage: str | None = None) -> dict[str, Any]:
-        """The class with the lowest recall: its row of the report, and the verdict on its change."""
+        """The report row of the class with the lowest recall, with the verdict on its change."""
         stage = stage or self.final
         rows = self.reports[stage][: len(self.classes)]
-        place = min(range(len(rows)), key=lambda each: float(rows[each]["recall"]))
-        return {**rows[place], "verdict": self.paired[stage].per_class[place].verdict.to_json()}
+        index = min(range(len(rows)), key=lambda each: float(rows[each]["recall"]))
+        return {**rows[index], "verdict": self.paired[stage].per_class[index].verdict.to_json()}
 
     def to_json(self, *, images: bool = False) -> dict[str, Any]:
-        """Every figure as a JSON object; with `images`, each band's places among the test images too."""
+        """All figures as a JSON object; with `images`, also the indices of each band's test images."""
         damage, flips = self.damage.to_json(), self.flips.to_json()
         if images:
             for followed, bands in ((self.damage, damage), (self.flips, flips)):
@@ -143,27 +143,27 @@ class Summary:
 
 
 def baseline_of(record: Record, store: Store, other: Record | None = None) -> RunBaseline:
-    """The dense network that `record` started from, or the final network of `other`."""
-    source = other or record
-    stage = final_stage(other) if other is not None else DENSE
-    return RunBaseline(
-        name=other.id if other is not None else DENSE,
-        record=source,
-        stage=stage,
-        predictions=predictions(source, store)[stage],
-    )
-
-
-def summary(record: Record, store: Store, other: Record | None = None) -> Summary:
-    """Every figure of a run against its dense network, or against the final network of the run `other`.
+    """The dense network of `record`, or the final network of the run `other`.
 
     Raises:
         StoreError: logits are missing from the store.
-        DataError: a run was measured on other images than those that are here.
+        DataError: a run was measured on other images than the test images.
+    """
+    source, name, stage = (record, DENSE, DENSE) if other is None else (other, other.id, final_stage(other))
+    found = predictions(source, store)[stage]
+    if len(found.classes) != len(labels_of(record)):
+        raise DataError(f"runs {record.id} and {source.id} must be measured on the same images")
+    return RunBaseline(name=name, record=source, stage=stage, predictions=found)
+
+
+def summary(record: Record, store: Store, other: Record | None = None) -> Summary:
+    """Summarise a run against its dense network, or against the final network of the run `other`.
+
+    Raises:
+        StoreError: logits are missing from the store.
+        DataError: a run was measured on other images than the test images.
     """
     labels, found, baseline = labels_of(record), predictions(record, store), baseline_of(record, store, other)
-    if len(baseline.predictions.classes) != len(labels):
-        raise DataError(f"runs {record.id} and {baseline.record.id} must be measured on the same images, got others")
     before, last = baseline.predictions.classes, final_stage(record)
     return Summary(
         record=record,
@@ -178,9 +178,7 @@ def summary(record: Record, store: Store, other: Record | None = None) -> Summar
             stage: metric_pairs.report_rows(record.result["stages"][stage], baseline.report)
             for stage in record.result["stages"]
         },
-        counts=metric_pairs.pairs(
-            metric_pairs.counts_of(record, "final"), metric_pairs.counts_of(baseline.record, baseline.network)
-        ),
+        counts=metric_pairs.count_changes(record, baseline.record, baseline.network),
         speeds={
             batch: (
                 metric_pairs.speed_of(record, "final", batch),
@@ -188,5 +186,5 @@ def summary(record: Record, store: Store, other: Record | None = None) -> Summar
             )
             for batch in metric_pairs.BATCHES
         },
-        unlike=unlike([record, other]) if other is not None else (),
+        unlike=mismatches([record, other]) if other is not None else (),
     )

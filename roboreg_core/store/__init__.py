@@ -1,1 +1,1 @@
-"""What outlives the app: records of finished work, jobs and their events, artefact files. Domain-free."""
+"""Persistent storage of records, jobs, events and artefacts; independent of pruning."""

@@ -1,6 +1,6 @@
-"""Files named by the SHA-256 of their bytes.
+"""Content-addressed files, named by the SHA-256 of their bytes.
 
-A file appears under its name whole or not at all: it is written under a temporary name, forced to disk, then renamed.
+Writes are atomic: a file is written under a temporary name, flushed to disk, then renamed.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from roboreg_core.errors import StoreError
 _NAME = re.compile(r"[0-9a-f]{64}")
 _TEMPORARY = ".part-"
 
-# A file may be written a while before the record that refers to it: a sweep spares what is younger than this.
+# Age in seconds below which unreferenced files are kept: a record that refers to them may follow.
 SWEEP_AGE = 3600.0
 
 
 class Artifacts:
-    """A folder of files named by their content, in front of an optional second folder that is only read."""
+    """A folder of content-addressed files, with an optional read-only fallback folder."""
 
     def __init__(self, folder: Path, fallback: Path | None = None) -> None:
-        """Use `folder` (made at the first `put`) and read what it lacks from `fallback`."""
+        """Use `folder`, created by the first `put`; read files that it lacks from `fallback`."""
         self.folder = folder
         self.fallback = fallback
 
     def put(self, content: bytes) -> str:
-        """Keep the bytes and return their SHA-256; the same bytes are kept once.
+        """Store the bytes once and return their SHA-256.
 
         Raises:
-            StoreError: the folder cannot be written, e.g. because the disk is full.
+            StoreError: the folder cannot be written.
         """
         name = hashlib.sha256(content).hexdigest()
         target = self.folder / name
-        with _explained(self.folder):
-            if _intact(target, name):
-                os.utime(target)  # young again, so that a sweep spares it
+        with _store_errors(self.folder):
+            if _read(target) == content:
+                os.utime(target)  # protects it from `sweep`
             else:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 _write_whole(target, content)
@@ -51,7 +51,7 @@ class Artifacts:
         """The bytes whose SHA-256 is `name`.
 
         Raises:
-            StoreError: there is no such file, or its bytes no longer have that sum.
+            StoreError: the file is missing or damaged.
         """
         damaged: Path | None = None
         for path in self._candidates(name):
@@ -66,10 +66,10 @@ class Artifacts:
         raise StoreError(f"artefact {name} is missing from {self.folder}: make it again")
 
     def path(self, name: str) -> Path:
-        """Where the file lies, without reading it.
+        """Path of the file, which is not read.
 
         Raises:
-            StoreError: there is no such file.
+            StoreError: the file is missing.
         """
         for path in self._candidates(name):
             if path.is_file():
@@ -77,32 +77,27 @@ class Artifacts:
         raise StoreError(f"artefact {name} is missing from {self.folder}: make it again")
 
     def __contains__(self, name: str) -> bool:
-        """True where a file of that name lies in either folder; its bytes are not read."""
+        """True where either folder has the file, which is not read."""
         return any(path.is_file() for path in self._candidates(name))
 
     def discard(self, name: str) -> None:
-        """Delete the file where it lies in the own folder; the second folder is never touched."""
-        with _explained(self.folder), suppress(FileNotFoundError):
+        """Delete the file, but never from the fallback folder."""
+        with _store_errors(self.folder), suppress(FileNotFoundError):
             (self.folder / _checked(name)).unlink()
 
     def sweep(self, keep: set[str], *, min_age: float = SWEEP_AGE) -> list[str]:
-        """Delete the files that `keep` does not name, and temporary files left by a crash; return their names.
+        """Delete files not in `keep`, and temporary files left by a crash; return their names.
 
-        Only files last put more than `min_age` seconds ago go: a younger one may be about to be referred to.
+        Files put less than `min_age` seconds ago are kept.
         """
         deleted = []
-        for path in self._own_files():
-            old = _age(path) >= min_age
-            if old and (path.name.startswith(_TEMPORARY) or path.name not in keep):
-                with _explained(self.folder), suppress(FileNotFoundError):
+        for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else []:
+            unused = path.name.startswith(_TEMPORARY) or (_NAME.fullmatch(path.name) and path.name not in keep)
+            if unused and _age(path) >= min_age:
+                with _store_errors(self.folder), suppress(FileNotFoundError):
                     path.unlink()
                     deleted.append(path.name)
         return deleted
-
-    def _own_files(self) -> list[Path]:
-        if not self.folder.is_dir():
-            return []
-        return sorted(path for path in self.folder.iterdir() if _is_ours(path.name))
 
     def _candidates(self, name: str) -> Iterator[Path]:
         yield self.folder / _checked(name)
@@ -111,19 +106,14 @@ class Artifacts:
 
 
 def _checked(name: str) -> str:
-    """The name itself where it is a SHA-256 in hexadecimal: nothing else may become part of a path."""
+    """Validate a name before it becomes part of a path."""
     if not _NAME.fullmatch(name):
         raise StoreError(f"an artefact's name must be 64 hexadecimal digits, got {name!r}")
     return name
 
 
-def _is_ours(name: str) -> bool:
-    """True for an artefact and for what a crash left of one; other files in the folder are none of our business."""
-    return bool(_NAME.fullmatch(name)) or name.startswith(_TEMPORARY)
-
-
 def _write_whole(target: Path, content: bytes) -> None:
-    """Write under a temporary name, force to disk, rename; the temporary file goes if anything fails."""
+    """Write a file atomically."""
     handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=target.parent)
     temporary = Path(name)
     try:
@@ -141,18 +131,13 @@ def _write_whole(target: Path, content: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Force the new name to disk where the system can (not on Windows)."""
+    """Flush a rename to disk; not possible on Windows."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _intact(path: Path, name: str) -> bool:
-    content = _read(path)
-    return content is not None and hashlib.sha256(content).hexdigest() == name
 
 
 def _read(path: Path) -> bytes | None:
@@ -174,8 +159,8 @@ def _age(path: Path) -> float:
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """Turn the system's refusals into a `StoreError` that says what to do."""
+def _store_errors(folder: Path) -> Iterator[None]:
+    """Convert errors of the operating system into a `StoreError` with a remedy."""
     try:
         yield
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""One SQLite file that several threads and several processes read and write.
+"""One SQLite file shared by several threads and processes.
 
-Each call borrows a connection for itself; writes are serial (`BEGIN IMMEDIATE`) and whole or undone; every write raises
-a counter, so that a page can ask cheaply whether anything changed.
+Every call uses a pooled connection of its own. Writes are serialised transactions (`BEGIN IMMEDIATE`) and increment a
+counter, a cheap way to detect changes.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 
 from roboreg_core.errors import StoreError
 
-# A write lasts milliseconds; one that keeps others waiting this long means that a process hangs.
+# Timeout for locks: a write takes milliseconds.
 BUSY_SECONDS = 30.0
 
-# Each migration is the statements that lead from the version before it; never edit one that was released.
+# Each migration lists the statements that upgrade from the previous version; never edit a released one.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE records (
@@ -41,7 +41,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO counter VALUES (0)",
     ),
     (
-        # When a record went to the bin; NULL for one that stands.
+        # Time of deletion, NULL for a record that is not deleted.
         "ALTER TABLE records ADD COLUMN deleted TEXT",
         """CREATE TABLE saved (
             number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, name TEXT NOT NULL,
@@ -50,7 +50,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE UNIQUE INDEX one_saved_name ON saved (kind, folded) WHERE deleted IS NULL",
     ),
     (
-        # The modules of three task functions were renamed; unfinished jobs must still find them.
+        # The modules of three task functions were renamed; unfinished jobs refer to them.
         "UPDATE jobs SET function = 'roboreg_core.networks.execute:execute' "
         "WHERE function = 'roboreg_core.baselines.execute:execute'",
         "UPDATE jobs SET function = 'roboreg_core.sweeps.execute:measure' "
@@ -62,10 +62,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 
 class Database:
-    """The connections to one SQLite file, opened as needed and used again."""
+    """Connection pool of one SQLite file."""
 
     def __init__(self, path: Path, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS) -> None:
-        """Open the file, made where it is missing, and bring it to the newest version.
+        """Open or create the file and migrate it to the newest version.
 
         Raises:
             StoreError: it cannot be opened, is no database, or was made by a newer RoboReg.
@@ -82,7 +82,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection whose reads all see the same moment."""
+        """A connection with a consistent snapshot for reading."""
         with self._borrowed() as connection:
             connection.execute("BEGIN")
             try:
@@ -92,9 +92,9 @@ class Database:
 
     @contextmanager
     def write(self, *, quiet: bool = False) -> Iterator[sqlite3.Connection]:
-        """A connection inside a transaction that no other writer shares; undone if the body raises.
+        """A connection in an exclusive write transaction, rolled back if the body raises.
 
-        `quiet` leaves the change counter as it is.
+        `quiet` leaves the change counter unchanged.
         """
         with self._borrowed() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -108,12 +108,12 @@ class Database:
                 raise
 
     def version(self) -> int:
-        """A number that grows with every write by any process."""
+        """A number that increases with every write by any process."""
         with self.read() as connection:
             return int(connection.execute("SELECT value FROM counter").fetchone()[0])
 
     def close(self) -> None:
-        """Close the connections that no one is using; a later call opens new ones."""
+        """Close the idle connections; later calls open new ones."""
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:
@@ -121,7 +121,7 @@ class Database:
 
     @contextmanager
     def _borrowed(self) -> Iterator[sqlite3.Connection]:
-        with explained(self.path):
+        with _store_errors(self.path):
             connection = self._take()
             try:
                 yield connection
@@ -135,7 +135,7 @@ class Database:
 
     def _take(self) -> sqlite3.Connection:
         with self._lock:
-            if self._process != os.getpid():  # SQLite's connections must not cross a fork
+            if self._process != os.getpid():  # SQLite connections must not be used after a fork
                 self._idle, self._process = [], os.getpid()
             if self._idle:
                 return self._idle.pop()
@@ -145,7 +145,7 @@ class Database:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         _use_wal(connection)
-        connection.execute("PRAGMA synchronous = FULL")  # what was said to be kept is kept, even if the power fails
+        connection.execute("PRAGMA synchronous = FULL")  # durable after a power failure
         return connection
 
     def _migrate(self, migrations: tuple[tuple[str, ...], ...]) -> None:
@@ -153,7 +153,7 @@ class Database:
             if _user_version(connection, self.path, len(migrations)) == len(migrations):
                 return
             connection.execute("BEGIN IMMEDIATE")
-            current = _user_version(connection, self.path, len(migrations))  # another process may have been quicker
+            current = _user_version(connection, self.path, len(migrations))  # another process may have migrated it
             for statements in migrations[current:]:
                 for statement in statements:
                     connection.execute(statement)
@@ -162,7 +162,7 @@ class Database:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Let readers and the writer not wait for one another; SQLite does not wait by itself when two switch at once."""
+    """Switch to write-ahead logging; SQLite does not wait by itself when two processes switch at once."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -185,8 +185,8 @@ def _user_version(connection: sqlite3.Connection, path: Path, newest: int) -> in
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's refusals into a `StoreError` that says what to do; broken rules of the schema pass as they are."""
+def _store_errors(path: Path) -> Iterator[None]:
+    """Convert SQLite's errors into a `StoreError` with a remedy, except violated constraints."""
     try:
         yield
     except sqlite3.IntegrityError:
@@ -196,7 +196,6 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _remedy(message: str) -> str:
-    """What a person can do about it."""
     remedies = {
         "full": "free some space on its disk",
         "readonly": "make the file and its folder writable, or set ROBOREG_HOME",
@@ -206,5 +205,5 @@ def _remedy(message: str) -> str:
         "not a database": "move the file away; a new one is made",
         "disk i/o": "check its disk, or set ROBOREG_HOME",
     }
-    fitting = (remedy for sign, remedy in remedies.items() if sign in message.lower())
-    return next(fitting, "set ROBOREG_HOME to another folder")
+    matching = (remedy for pattern, remedy in remedies.items() if pattern in message.lower())
+    return next(matching, "set ROBOREG_HOME to another folder")

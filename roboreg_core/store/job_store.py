@@ -1,7 +1,8 @@
-"""The part of the store that keeps jobs and what they tell."""
+"""The part of the store that holds jobs and their events."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,22 +13,22 @@ from roboreg_core.store.record_store import RecordStore
 from roboreg_core.store.records import Event, Job, JobStatus, Record
 
 _CHANGEABLE = {"status", "progress", "error", "owner", "started", "ended", "attempts"}
-APP_ENDED = "the app ended before the job: resume it to go on from its last saved state"
+APP_ENDED = "the app ended before the job: resume it to continue from its last saved state"
 
 
 class JobStore(RecordStore):
-    """Jobs and their events beside the records that they make."""
+    """Jobs, their events, and the records that they make."""
 
     def add_job(self, job: Job) -> Job:
-        """Keep a job, unless an unfinished one has the same key; return the one that stands.
+        """Store a job and return it, or return the unfinished job with the same key.
 
         Raises:
-            StoreError: an artefact that it reads is not there.
+            StoreError: an input artefact is missing.
         """
         with self._database.write() as db:
-            standing = row_mapping.active(db, job.key)
-            if standing is not None:
-                return standing
+            active = row_mapping.active(db, job.key)
+            if active is not None:
+                return active
             self._check_artifacts(job.inputs.values(), f"job {job.id}")
             row_mapping.insert(db, "jobs", row_mapping.job_values(job))
             row_mapping.set_refs(db, f"inputs:{job.id}", job.inputs.values())
@@ -45,15 +46,15 @@ class JobStore(RecordStore):
             return [row_mapping.to_job(row) for row in found]
 
     def active_job_for(self, key: str) -> Job | None:
-        """The unfinished job that makes the record `key`; there is at most one."""
+        """The unfinished job that makes the record `key`."""
         with self._database.read() as db:
             return row_mapping.active(db, key)
 
     def update_job(self, job_id: str, **changes: Any) -> Job:
-        """Change some fields of a job: status, progress, error, owner, started, ended, attempts.
+        """Change fields of a job: status, progress, error, owner, started, ended, attempts.
 
         Raises:
-            StoreError: the job is unknown, or a field is not one of these.
+            StoreError: the job is unknown, or another field is given.
         """
         unknown = ", ".join(sorted(set(changes) - _CHANGEABLE))
         if unknown:
@@ -62,10 +63,10 @@ class JobStore(RecordStore):
             return row_mapping.change_job(db, job_id, changes)
 
     def claim_job(self, job_id: str, owner: str) -> Job:
-        """Queue an ended job again for `owner`; its state and events stay.
+        """Queue an ended job again for `owner`, with its state and events.
 
         Raises:
-            StoreError: it is unknown or cannot be resumed, or another job for the same record is under way.
+            StoreError: it is unknown or cannot be resumed, or another job for the same record is unfinished.
         """
         with self._database.write() as db:
             job = row_mapping.known_job(db, job_id)
@@ -73,25 +74,25 @@ class JobStore(RecordStore):
                 raise StoreError(
                     f"job {job_id} is {job.status}: only failed, cancelled or interrupted jobs can be resumed"
                 )
-            standing = row_mapping.active(db, job.key)
-            if standing is not None:
-                raise StoreError(f"job {standing.id} is already making the same record: wait for it, or cancel it")
+            active = row_mapping.active(db, job.key)
+            if active is not None:
+                raise StoreError(f"job {active.id} is already making the same record: wait for it, or cancel it")
             fresh = {"status": JobStatus.QUEUED, "owner": owner, "error": None, "started": None, "ended": None}
             return row_mapping.change_job(db, job_id, fresh)
 
     def finish_job(self, job_id: str, record: Record, artifacts: Mapping[str, bytes] | None = None) -> Record:
-        """Mark a job finished and keep its record, both or neither; its resumable state is no longer needed and goes.
+        """Mark a job finished, store its record and delete its state, in one transaction; return the stored record.
 
-        `artifacts` are kept too, and their sums added to the record's result as `artifacts`; return the record as kept.
+        `artifacts` are stored, and their SHA-256 added to the record's result as `artifacts`.
 
         Raises:
-            StoreError: the job is unknown, or the disk is full; the job then stands as before.
+            StoreError: the job is unknown, or the disk is full; nothing is changed.
         """
         with self._database.write() as db:
             row_mapping.known_job(db, job_id)
-            kept = {name: self.artifacts.put(content) for name, content in (artifacts or {}).items()}
-            if kept:
-                named = {**(record.result.get("artifacts") or {}), **kept}
+            added = {name: self.artifacts.put(content) for name, content in (artifacts or {}).items()}
+            if added:
+                named = {**(record.result.get("artifacts") or {}), **added}
                 record = replace(record, result={**record.result, "artifacts": named})
             dropped = self._write_record(db, record)
             dropped |= row_mapping.drop_refs(db, f"state:{job_id}")
@@ -101,10 +102,10 @@ class JobStore(RecordStore):
         return replace(record, recorded=False)
 
     def delete_job(self, job_id: str) -> None:
-        """Forget an ended job with its events and saved state; its record stays.
+        """Delete an ended job with its events and state; its record stays.
 
         Raises:
-            StoreError: it is unknown or under way.
+            StoreError: it is unknown or unfinished.
         """
         with self._database.write() as db:
             job = row_mapping.known_job(db, job_id)
@@ -114,7 +115,7 @@ class JobStore(RecordStore):
         self._discard(dropped)
 
     def set_state(self, job_id: str, state: bytes) -> str:
-        """Keep a job's newest resumable state in place of the one before; return its SHA-256.
+        """Replace a job's resumable state; return its SHA-256.
 
         Raises:
             StoreError: the job is unknown, or the disk is full.
@@ -128,7 +129,7 @@ class JobStore(RecordStore):
         return name
 
     def mark_interrupted(self, owner_alive: Callable[[str], bool]) -> list[Job]:
-        """Mark the unfinished jobs whose owner is gone as interrupted, and return them."""
+        """Mark unfinished jobs without a living owner as interrupted, and return them."""
         with self._database.read() as db:
             found = db.execute(f"SELECT * FROM jobs WHERE {row_mapping.UNFINISHED}").fetchall()
         orphans = [job for job in map(row_mapping.to_job, found) if job.owner is None or not owner_alive(job.owner)]
@@ -146,7 +147,7 @@ class JobStore(RecordStore):
     # Events
 
     def add_event(self, job_id: str, payload: dict[str, Any], *, progress: bool = True) -> Event:
-        """Keep one thing that a job told; it becomes the job's `progress` unless `progress` is False.
+        """Store an event of a job; its payload becomes the job's progress unless `progress` is False.
 
         Raises:
             StoreError: the job is unknown.
@@ -156,13 +157,13 @@ class JobStore(RecordStore):
             query = "SELECT coalesce(max(number), 0) + 1 FROM events WHERE job = ?"
             number = int(db.execute(query, (job_id,)).fetchone()[0])
             event = Event(job=job_id, number=number, time=row_mapping.now(), payload=payload)
-            row_mapping.insert(db, "events", row_mapping.event_values(event))
+            row_mapping.insert(db, "events", {**vars(event), "payload": row_mapping.text(payload)})
             if progress:
                 row_mapping.change_job(db, job_id, {"progress": payload})
         return event
 
     def list_events(self, job_id: str) -> list[Event]:
-        """What a job told, oldest first."""
+        """The events of a job, oldest first."""
         with self._database.read() as db:
             found = db.execute("SELECT * FROM events WHERE job = ? ORDER BY number", (job_id,))
-            return [row_mapping.to_event(row) for row in found]
+            return [Event(**{**dict(row), "payload": json.loads(row["payload"])}) for row in found]

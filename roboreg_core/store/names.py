@@ -1,4 +1,4 @@
-"""Names that people give: cleaned, compared, made unique. Any language is welcome; control characters are not."""
+"""Names given by users, in any language: cleaned, compared, made unique."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from itertools import chain, count
 from roboreg_core.errors import RoboRegError, SpecError
 from roboreg_core.store.records import LONGEST_NAME
 
-# Marks that turn the direction of everything after them, so that a name could rearrange the page around it.
-_TURNING = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
+# Unicode marks that change the text direction of everything after them.
+_DIRECTION_MARKS = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
 _NUMBERED = re.compile(r"(.+) \(([0-9]{1,6})\)")
 
 
 def folded(name: str) -> str:
-    """Key that is equal for names which differ only in Unicode form, case and spaces."""
+    """Key for comparing names regardless of Unicode form, case and spaces."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def clean_name(text: str, what: str, *, longest: int = LONGEST_NAME, error: type[RoboRegError] = SpecError) -> str:
-    """The name in one line and in Unicode's composed form.
+    """Clean a name: one line, Unicode normal form.
 
     Args:
-        text: as it was typed.
-        what: what is named, for error messages.
-        longest: most characters.
+        text: as typed.
+        what: subject of error messages, e.g. `a network's name`.
+        longest: maximum number of characters.
         error: the class to raise.
 
     Raises:
-        error: nothing visible is left, it is longer than `longest`, or it holds control characters.
+        error: it is empty or longer than `longest`, or contains control characters.
     """
     name = composed(" ".join(text.split()), what, error=error)
     if all(unicodedata.category(char)[0] in "CZ" for char in name):
@@ -41,25 +41,25 @@ def clean_name(text: str, what: str, *, longest: int = LONGEST_NAME, error: type
 
 
 def composed(text: str, what: str, *, allowed: str = "", error: type[RoboRegError] = SpecError) -> str:
-    """The text in Unicode's composed form.
+    """The text in Unicode normal form NFC.
 
     Raises:
-        error: it holds control characters other than those `allowed`.
+        error: it contains control characters that are not `allowed`.
     """
     for place, char in enumerate(text, start=1):
-        hidden = unicodedata.category(char) in ("Cc", "Cs") or char in _TURNING
+        hidden = unicodedata.category(char) in ("Cc", "Cs") or char in _DIRECTION_MARKS
         if hidden and char not in allowed:
             raise error(f"{what} must hold no control characters, got U+{ord(char):04X} at {place}: remove it")
     return unicodedata.normalize("NFC", text)
 
 
 def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
-    """The name, else the first free one of `name (2)`, `name (3)` ...; `is_taken` gets each in its folded form."""
+    """The first free name of `name`, `name (2)`, `name (3)` ...; `is_taken` receives folded names."""
     return next(each for each in chain([name], _numbered(name)) if not is_taken(folded(each)))
 
 
 def _numbered(name: str) -> Iterator[str]:
-    """`name (2)`, `name (3)` ..., shortened to `LONGEST_NAME`; a number at the end of the name is counted on."""
+    """`name (2)`, `name (3)` ..., shortened to `LONGEST_NAME`; continues a number at the end of the name."""
     found = _NUMBERED.fullmatch(name)
     stem, first = (found[1], int(found[2]) + 1) if found else (name, 2)
     for number in count(first):

@@ -1,4 +1,4 @@
-"""Who runs a job: a name for a process that no later process can have, and whether that process still lives."""
+"""Owners of jobs: unique names of processes, and a test whether a process is alive."""
 
 from __future__ import annotations
 
@@ -11,30 +11,29 @@ _SEPARATOR = "/"
 
 
 def new_owner() -> str:
-    """A name for one engine in this process: place, process, start time, and a part of its own.
+    """A unique name for one engine in this process: place, process id, start time and a random part.
 
-    The place is the host, its boot and its space of process numbers; the start time tells the process from a later one
-    with the same number.
+    The place is the host, its boot id and its PID namespace; the start time distinguishes processes with the same id.
     """
     pid = os.getpid()
     return _SEPARATOR.join([_place(), str(pid), str(_start_time(pid)), uuid.uuid4().hex[:12]])
 
 
 def process_lives(owner: str) -> bool | None:
-    """True where the process named by `owner` lives, False where it is gone, None where it ran in another place.
+    """True where the process of `owner` is alive, False where it has ended, None where it ran in another place.
 
-    A process of this host from before its last start is gone.
+    Processes from before this host's last boot have ended.
     """
     place, pid, started = _parts(owner)
     if place == _place():
         return pid > 0 and _start_time(pid) == started
-    there, here = place.split("|"), _place().split("|")
-    rebooted = len(there) == 3 and there[0] == here[0] and there[1] != here[1]
+    parts, here = place.split("|"), _place().split("|")
+    rebooted = len(parts) == 3 and parts[0] == here[0] and parts[1] != here[1]
     return False if rebooted else None
 
 
 def same_process(one: str, other: str) -> bool:
-    """True where both owners are, or were, in the same process."""
+    """True where both owners belong to the same process."""
     return one.rpartition(_SEPARATOR)[0] == other.rpartition(_SEPARATOR)[0]
 
 
@@ -46,18 +45,18 @@ def _parts(owner: str) -> tuple[str, int, str]:
 
 
 def _place() -> str:
-    """Host, boot and space of process numbers, e.g. that of a container."""
-    return "|".join([socket.gethostname().replace(_SEPARATOR, "_"), _boot(), _process_space()])
+    """Host, boot id and PID namespace, e.g. that of a container."""
+    return "|".join([socket.gethostname().replace(_SEPARATOR, "_"), _boot(), _pid_namespace()])
 
 
 def _boot() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
-        return ""  # elsewhere the time since boot drifts with the clock; the start time has to do
+        return ""  # other systems: identified by the start time alone
 
 
-def _process_space() -> str:
+def _pid_namespace() -> str:
     try:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
@@ -65,19 +64,19 @@ def _process_space() -> str:
 
 
 def _start_time(pid: int) -> str:
-    """When the process started, in the system's own unit; "" where there is none of that number."""
+    """Start time of a process in the system's unit, empty where no such process runs."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except FileNotFoundError:
         return "" if Path("/proc/self/stat").exists() else _start_time_elsewhere(pid)
     except OSError:
         return ""
-    fields = stat.rpartition(b")")[2].split()  # the name before it may hold spaces and brackets
+    fields = stat.rpartition(b")")[2].split()  # the name before it may contain spaces and brackets
     return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
 
 
 def _start_time_elsewhere(pid: int) -> str:
-    """The start time where there is no `/proc`."""
+    """Start time on systems without `/proc`."""
     import psutil  # type: ignore[import-untyped]
 
     try:

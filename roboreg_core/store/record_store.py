@@ -1,4 +1,4 @@
-"""The part of the store that keeps records: put, found, binned, deleted."""
+"""The part of the store that holds records."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from roboreg_core.store.records import BIN_DAYS, DeletedRecord, Record
 from roboreg_core.store.shipped import ARTIFACTS, ShippedRecords, artifact_names, export
 
 DATABASE = "roboreg.db"
-_STANDS = "deleted IS NULL"
+_NOT_DELETED = "deleted IS NULL"
 
 
 class RecordStore:
-    """Records with their artefacts under one folder, and the shipped records beside it."""
+    """Your records with their artefacts under one folder, and the shipped records in another."""
 
     def __init__(self, home: Path, shipped: Path | None = None) -> None:
-        """Open the store in `home` (made where it is missing), in front of the shipped ones in the folder `shipped`.
+        """Open or create the store in `home`, in front of the shipped records in the folder `shipped`.
 
         Raises:
             StoreError: it cannot be opened, or was made by a newer RoboReg.
@@ -31,53 +31,53 @@ class RecordStore:
         self.artifacts = Artifacts(home / ARTIFACTS, shipped / ARTIFACTS if shipped else None)
         self._database = Database(home / DATABASE)
         self._shipped = ShippedRecords(shipped)
-        # Row -> what was read from it: a row's record never changes, and to read a thousand again takes half a second.
+        # Row number -> parsed record. Rows are immutable; parsing a thousand takes 0.5 s.
         self._parsed: dict[int, Record] = {}
 
     def close(self) -> None:
-        """Close the idle connections; the store may still be used."""
+        """Close the idle connections; the store remains usable."""
         self._database.close()
 
     def version(self) -> int:
-        """A number that grows with every change by any process; cheap enough to ask every second."""
+        """A number that increases with every change by any process; cheap to poll."""
         return self._database.version()
 
     def put_record(self, record: Record) -> None:
-        """Keep a record in place of the own one with the same id.
+        """Store a record, replacing yours with the same id.
 
         Raises:
-            StoreError: an artefact that its result names is not there.
+            StoreError: an artefact named by its result is missing.
         """
         with self._database.write() as db:
             dropped = self._write_record(db, record)
         self._discard(dropped)
 
     def complete_record(self, record: Record) -> None:
-        """Keep a record in place of the one with the same id; what its result leaves null stays as that one has it.
+        """Store a record; null values of its result are taken from the record with the same id.
 
         Raises:
-            StoreError: an artefact that its result names is not there.
+            StoreError: an artefact named by its result is missing.
         """
         with self._database.write() as db:
-            row = db.execute(f"SELECT * FROM records WHERE id = ? AND {_STANDS}", (record.id,)).fetchone()
-            standing = row_mapping.to_record(row) if row else self._shipped.records().get(record.id)
-            if standing is not None:
-                known = {name: value for name, value in standing.result.items() if record.result.get(name) is None}
+            row = db.execute(f"SELECT * FROM records WHERE id = ? AND {_NOT_DELETED}", (record.id,)).fetchone()
+            before = row_mapping.to_record(row) if row else self._shipped.records().get(record.id)
+            if before is not None:
+                known = {name: value for name, value in before.result.items() if record.result.get(name) is None}
                 record = replace(record, result={**record.result, **known})
             dropped = self._write_record(db, record)
         self._discard(dropped)
 
     def get_record(self, record_id: str) -> Record | None:
-        """The record with that id, the own one before a shipped one."""
+        """The record with this id, None where there is none; yours precede shipped ones."""
         with self._database.read() as db:
-            row = db.execute(f"SELECT * FROM records WHERE id = ? AND {_STANDS}", (record_id,)).fetchone()
+            row = db.execute(f"SELECT * FROM records WHERE id = ? AND {_NOT_DELETED}", (record_id,)).fetchone()
         return row_mapping.to_record(row) if row else self._shipped.records().get(record_id)
 
     def find_record(self, prefix: str) -> Record:
-        """The record whose id is, or alone begins with, `prefix`.
+        """Find a record by its id or a unique prefix of it.
 
         Raises:
-            StoreError: there is none, or several.
+            StoreError: no record matches, or several.
         """
         exact = self.get_record(prefix)
         if exact is not None:
@@ -85,7 +85,7 @@ class RecordStore:
         if not prefix:
             raise StoreError("a record's id must have at least one character, got none")
         with self._database.read() as db:
-            query = f"SELECT id FROM records WHERE substr(id, 1, ?) = ? AND {_STANDS}"
+            query = f"SELECT id FROM records WHERE substr(id, 1, ?) = ? AND {_NOT_DELETED}"
             found = db.execute(query, (len(prefix), prefix)).fetchall()
         ids = {row["id"] for row in found} | {each for each in self._shipped.records() if each.startswith(prefix)}
         if len(ids) > 1:
@@ -97,7 +97,7 @@ class RecordStore:
         return record
 
     def list_records(self, kind: str | None = None) -> list[Record]:
-        """The records of a kind (of every kind for None), own and shipped, newest first; do not write to them."""
+        """All records of a kind (None for all kinds), newest first; do not modify them."""
         with self._database.read() as db:
             own = self._own(db)
         known = {record.id for record in own}
@@ -106,24 +106,24 @@ class RecordStore:
         return oldest_first[::-1]
 
     def bin_record(self, record_id: str) -> None:
-        """Take an own record out of sight; `restore_record` brings it back for `BIN_DAYS` days. Older ones go for good.
+        """Delete one of your records; `restore_record` undoes it for `BIN_DAYS` days, then it is deleted for good.
 
         Raises:
             StoreError: it is unknown, or ships with the project.
         """
         with self._database.write() as db:
-            query = f"UPDATE records SET deleted = ? WHERE id = ? AND {_STANDS}"
+            query = f"UPDATE records SET deleted = ? WHERE id = ? AND {_NOT_DELETED}"
             if not db.execute(query, (row_mapping.now(), record_id)).rowcount:
                 raise StoreError(self._not_own(record_id))
-            old = db.execute("SELECT id FROM records WHERE deleted < ?", (row_mapping.bin_ends(),)).fetchall()
+            old = db.execute("SELECT id FROM records WHERE deleted < ?", (row_mapping.restorable_since(),)).fetchall()
             dropped: set[str] = set().union(*(_delete(db, row["id"]) for row in old))
         self._discard(dropped)
 
     def restore_record(self, record_id: str) -> Record:
-        """Bring a record back from the bin.
+        """Restore a deleted record.
 
         Raises:
-            StoreError: it is not there.
+            StoreError: it is not among the deleted records.
         """
         with self._database.write() as db:
             query = "UPDATE records SET deleted = NULL WHERE id = ? AND deleted IS NOT NULL"
@@ -132,7 +132,7 @@ class RecordStore:
             return row_mapping.to_record(db.execute("SELECT * FROM records WHERE id = ?", (record_id,)).fetchone())
 
     def list_binned(self, kind: str | None = None, prefix: str = "") -> list[DeletedRecord]:
-        """The records in the bin of a kind (of every kind for None) whose ids begin with `prefix`, last one first."""
+        """Deleted records of a kind (None for all kinds) whose ids begin with `prefix`, last deleted first."""
         query = """SELECT * FROM records WHERE deleted IS NOT NULL AND (? IS NULL OR kind = ?)
             AND substr(id, 1, ?) = ? ORDER BY deleted DESC, number DESC"""
         with self._database.read() as db:
@@ -140,10 +140,10 @@ class RecordStore:
             return [DeletedRecord(record=row_mapping.to_record(row), deleted=row["deleted"]) for row in found]
 
     def find_binned(self, prefix: str) -> Record:
-        """The record in the bin whose id is, or alone begins with, `prefix`.
+        """Find a deleted record by its id or a unique prefix of it.
 
         Raises:
-            StoreError: there is none, or several.
+            StoreError: no record matches, or several.
         """
         found = [each.record for each in self.list_binned(prefix=prefix)]
         exact = [record for record in found if record.id == prefix]
@@ -154,7 +154,7 @@ class RecordStore:
         return (exact or found)[0]
 
     def delete_record(self, record_id: str) -> None:
-        """Delete an own record for good, the finished jobs that made it, and the artefacts that nothing else refers to.
+        """Delete one of your records for good, with the finished jobs that made it and unreferenced artefacts.
 
         Raises:
             StoreError: it is unknown, or ships with the project.
@@ -177,31 +177,29 @@ class RecordStore:
         export(record, self.artifacts, folder)
 
     def _own(self, db: sqlite3.Connection) -> list[Record]:
-        """The own records that stand, oldest row first; only rows that are new since the last call are parsed."""
-        numbers = [row["number"] for row in db.execute(f"SELECT number FROM records WHERE {_STANDS} ORDER BY number")]
+        """Your records, oldest row first; parses only rows that are new since the last call."""
+        numbers = [
+            row["number"] for row in db.execute(f"SELECT number FROM records WHERE {_NOT_DELETED} ORDER BY number")
+        ]
+        query = "SELECT * FROM records WHERE number = ?"
         known, found = self._parsed, {}
         for number in numbers:
-            record = known.get(number)
-            if record is None:
-                record = row_mapping.to_record(
-                    db.execute("SELECT * FROM records WHERE number = ?", (number,)).fetchone()
-                )
-            found[number] = record
-        self._parsed = found  # at once, so that other threads see the old or the new
+            found[number] = known.get(number) or row_mapping.to_record(db.execute(query, (number,)).fetchone())
+        self._parsed = found  # one assignment: other threads see the old or the new dictionary
         return list(found.values())
 
     def _write_record(self, db: sqlite3.Connection, record: Record) -> set[str]:
-        """Insert or replace the record; return the artefacts that it no longer refers to."""
+        """Insert or replace a record; return the artefacts that it no longer refers to."""
         names = artifact_names(record.result)
         self._check_artifacts(names, f"record {record.id}")
         db.execute("DELETE FROM records WHERE id = ?", (record.id,))
-        row_mapping.insert(db, "records", row_mapping.record_values(record))
+        texts = {"spec": row_mapping.text(record.spec), "result": row_mapping.text(record.result)}
+        row_mapping.insert(db, "records", {"id": record.id, "kind": record.kind, "created": record.created, **texts})
         return row_mapping.set_refs(db, f"record:{record.id}", names)
 
     def _not_own(self, record_id: str) -> str:
-        """Why there is nothing to delete."""
         if record_id in self._shipped.records():
-            return f"record {record_id} ships with the project and cannot be deleted: only own records can"
+            return f"record {record_id} ships with the project and cannot be deleted: only your records can"
         return _no_record(record_id)
 
     def _check_artifacts(self, names: Iterable[str], holder: str) -> None:
@@ -210,7 +208,7 @@ class RecordStore:
                 raise StoreError(f"{holder} names artefact {name}, which is missing: put it first")
 
     def _discard(self, names: set[str]) -> None:
-        """Delete the files that nothing refers to any more; under the write lock, so that no one begins to."""
+        """Delete unreferenced artefacts; under the write lock, so that no new reference can appear."""
         if not names:
             return
         with self._database.write(quiet=True) as db:

@@ -1,4 +1,4 @@
-"""The values that the store keeps."""
+"""The values held by the store."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-# What was deleted can be brought back for so long.
+# Deleted items can be restored for this many days.
 BIN_DAYS = 30
 LONGEST_NAME = 80
 
 
 class JobStatus(StrEnum):
-    """Where a job stands.
+    """Status of a job.
 
-    `interrupted` is a job whose app ended before it did: it may be resumed. `failed` and `cancelled` may be tried
-    again; all three go on from the last saved state where there is one.
+    `interrupted` is a job whose app ended before it did. Failed, cancelled and interrupted jobs can be resumed, from
+    the last saved state where there is one.
     """
 
     QUEUED = "queued"
@@ -27,23 +27,25 @@ class JobStatus(StrEnum):
 
     @property
     def is_ended(self) -> bool:
-        """True where nothing more happens to it by itself."""
+        """True unless queued or running."""
         return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
 
     @property
     def can_resume(self) -> bool:
-        """True where it may be queued again."""
+        """True where the job can be queued again."""
         return self in (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.INTERRUPTED)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """Finished work: what was asked (`spec`), what came out (`result`), both JSON objects.
+    """Finished work.
 
     Attributes:
-        kind: a word of the caller's, e.g. `run`.
-        id: hash of what determines the result.
+        kind: chosen by the caller, e.g. `run`.
+        id: hash of everything that determines the result.
         created: UTC, ISO 8601.
+        spec: specification, a JSON object.
+        result: a JSON object.
         recorded: True where it ships with the project; such records are read-only.
     """
 
@@ -57,20 +59,23 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One piece of work handed to the engine.
+    """Work for the job engine.
 
     Attributes:
         id: unique.
-        kind, key: of the record that it makes when it ends well; `key` is the record's id.
-        function: `module:name` of what a worker calls.
-        spec: its argument, a JSON object.
-        inputs: name -> SHA-256 of the artefacts that it reads.
-        lane: which worker may take it, `device` or `light`.
-        progress: the newest event's payload, {} before the first.
-        state: SHA-256 of the newest resumable state, None before the first.
-        error: one line, where it failed.
-        owner: the process that runs it.
+        kind: of the record that it makes.
+        key: id of the record that it makes.
+        function: `module:name` of the task function.
+        spec: argument of the function, a JSON object.
+        inputs: name -> SHA-256 of an artefact that it reads.
+        lane: kind of worker that runs it, `device` or `light`.
+        status: see `JobStatus`.
+        progress: payload of the newest event, {} before the first.
+        state: SHA-256 of the resumable state, None before the first.
+        error: one line, for a failed or interrupted job.
+        owner: process that runs it, see `store.owners`.
         created, started, ended: UTC, ISO 8601.
+        attempts: number of times that a worker started it.
     """
 
     id: str
@@ -93,7 +98,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One thing that a job told, in the order told (`number` counts from 1 in each job)."""
+    """An event of a job; `number` counts from 1 within the job."""
 
     job: str
     number: int
@@ -103,7 +108,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class DeletedRecord:
-    """A record in the bin, and since when (UTC, ISO 8601)."""
+    """A deleted record and the time of its deletion (UTC, ISO 8601)."""
 
     record: Record
     deleted: str
@@ -111,15 +116,16 @@ class DeletedRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class SavedItem:
-    """Something that a person kept under a name.
+    """An item saved by a user under a name.
 
     Attributes:
-        id: unique; stays when the name changes.
-        kind: a word of the caller's, e.g. `schedule`.
-        name: unique among the kind's standing ones, whatever the letters' case; at most `LONGEST_NAME` characters.
-        content: what was kept, a JSON object.
+        id: unique, independent of the name.
+        kind: chosen by the caller, e.g. `schedule`.
+        name: unique (case-insensitive) among the kind's items that are not deleted; at most `LONGEST_NAME` characters.
+        note, tags: set by the user.
+        content: a JSON object.
         created, changed: UTC, ISO 8601.
-        deleted: since when it is in the bin; None where it stands.
+        deleted: time of deletion; None where it is not deleted.
     """
 
     id: str

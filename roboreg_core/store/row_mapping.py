@@ -1,4 +1,4 @@
-"""Between the values that the store keeps and the rows of its tables; each function works inside a transaction."""
+"""Mapping between the store's values and the rows of its tables; every function runs inside a transaction."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from roboreg_core.errors import StoreError
-from roboreg_core.store.records import BIN_DAYS, Event, Job, JobStatus, Record
+from roboreg_core.store.records import BIN_DAYS, Job, JobStatus, Record
 
 UNFINISHED = "status IN ('queued', 'running')"
 
 
 def now() -> str:
-    """The time in UTC, ISO 8601."""
+    """The current time in UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def bin_ends() -> str:
-    """What went to the bin before this time goes for good."""
+def restorable_since() -> str:
+    """Time of deletion before which items can no longer be restored."""
     return (datetime.now(UTC) - timedelta(days=BIN_DAYS)).isoformat(timespec="milliseconds")
 
 
 def insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
-    """Add one row; the names are the columns."""
+    """Insert one row from column names and values."""
     names = ", ".join(values)
     places = ", ".join(f":{name}" for name in values)
     db.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", values)
@@ -38,59 +38,42 @@ def to_record(row: sqlite3.Row) -> Record:
     return Record(kind=row["kind"], id=row["id"], created=row["created"], spec=spec, result=result)
 
 
-def record_values(value: Record) -> dict[str, Any]:
-    """The row of `records` for a record."""
-    texts = {"spec": text(value.spec), "result": text(value.result)}
-    return {"id": value.id, "kind": value.kind, "created": value.created, **texts}
-
-
 def to_job(row: sqlite3.Row) -> Job:
     """The job in a row of `jobs`."""
-    fields = {name: row[name] for name in row.keys() if name != "number"}  # noqa: SIM118 (a Row iterates over its values)
+    fields = {name: value for name, value in dict(row).items() if name != "number"}
     parsed = {name: json.loads(fields[name]) for name in ("spec", "inputs", "progress")}
     return Job(**{**fields, **parsed, "status": JobStatus(fields["status"])})
 
 
 def job_values(value: Job) -> dict[str, Any]:
     """The row of `jobs` for a job."""
-    values = dict(vars(value))
-    texts = {name: text(values[name]) for name in ("spec", "inputs", "progress")}
-    return {**values, **texts, "status": JobStatus(value.status).value}
-
-
-def to_event(row: sqlite3.Row) -> Event:
-    """The event in a row of `events`."""
-    return Event(job=row["job"], number=row["number"], time=row["time"], payload=json.loads(row["payload"]))
-
-
-def event_values(value: Event) -> dict[str, Any]:
-    """The row of `events` for an event."""
-    return {"job": value.job, "number": value.number, "time": value.time, "payload": text(value.payload)}
+    texts = {name: text(getattr(value, name)) for name in ("spec", "inputs", "progress")}
+    return {**vars(value), **texts, "status": JobStatus(value.status).value}
 
 
 def text(value: dict[str, Any]) -> str:
     """The value as JSON.
 
     Raises:
-        StoreError: it holds something that JSON does not know.
+        StoreError: it is not serialisable.
     """
     try:
         return json.dumps(value)
     except (TypeError, ValueError) as error:
-        raise StoreError(f"only JSON can be kept ({error}): use numbers, texts, lists and objects") from error
+        raise StoreError(f"only JSON can be stored ({error}): use numbers, strings, lists and objects") from error
 
 
 def find_job(db: sqlite3.Connection, job_id: str) -> Job | None:
-    """The job with that id, None where there is none."""
+    """The job with this id, None where there is none."""
     row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
     return to_job(row) if row else None
 
 
 def known_job(db: sqlite3.Connection, job_id: str) -> Job:
-    """The job with that id.
+    """The job with this id.
 
     Raises:
-        StoreError: there is none.
+        StoreError: it is unknown.
     """
     job = find_job(db, job_id)
     if job is None:
@@ -105,7 +88,7 @@ def active(db: sqlite3.Connection, key: str) -> Job | None:
 
 
 def change_job(db: sqlite3.Connection, job_id: str, changes: Mapping[str, Any]) -> Job:
-    """Write the changed fields of a job; return it as it now is."""
+    """Write the changed fields of a job; return the changed job."""
     job = replace(known_job(db, job_id), **changes)
     values = {name: value for name, value in job_values(job).items() if name in changes}
     if values:
@@ -122,7 +105,7 @@ def delete_job(db: sqlite3.Connection, job_id: str) -> set[str]:
 
 
 def set_refs(db: sqlite3.Connection, holder: str, names: Iterable[str]) -> set[str]:
-    """Make `holder` refer to exactly these artefacts; return those that it did and no longer does."""
+    """Set the artefacts that `holder` refers to; return those that it no longer refers to."""
     wanted = set(names)
     before = drop_refs(db, holder)
     db.executemany("INSERT INTO refs VALUES (?, ?)", [(holder, name) for name in sorted(wanted)])
@@ -130,7 +113,7 @@ def set_refs(db: sqlite3.Connection, holder: str, names: Iterable[str]) -> set[s
 
 
 def drop_refs(db: sqlite3.Connection, holder: str) -> set[str]:
-    """Make `holder` refer to nothing; return the artefacts that it did."""
+    """Remove all references of `holder`; return the artefacts that it referred to."""
     names = {row["sha"] for row in db.execute("SELECT sha FROM refs WHERE holder = ?", (holder,))}
     db.execute("DELETE FROM refs WHERE holder = ?", (holder,))
     return names

@@ -1,4 +1,4 @@
-"""The part of the store that keeps things under names, e.g. schedules: named, renamed, binned, brought back."""
+"""The part of the store that holds items saved under a name, e.g. schedules."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ _CHANGEABLE = {"name", "note", "tags", "content"}
 
 
 class SavedItems:
-    """Named things, each of a kind. Of the standing ones of a kind no two share a name, whatever its letters' case."""
+    """Named items of several kinds; names are unique per kind (case-insensitive) among items that are not deleted."""
 
     def __init__(self, database: Database) -> None:
-        """Keep them in `database`."""
+        """Use the table `saved` of `database`."""
         self._database = database
 
     def standing(self, kind: str) -> list[SavedItem]:
-        """Those of a kind that are not deleted, in the order they were made."""
+        """The items of a kind that are not deleted, oldest first."""
         return self._list("WHERE kind = ? AND deleted IS NULL ORDER BY number", kind)
 
     def binned(self, kind: str) -> list[SavedItem]:
-        """Those of a kind that are deleted and can be restored, last one first."""
+        """The deleted items of a kind, last deleted first."""
         return self._list("WHERE kind = ? AND deleted IS NOT NULL ORDER BY deleted DESC, number DESC", kind)
 
     def add(self, items: Sequence[SavedItem], *, number: bool = False) -> list[SavedItem]:
-        """Keep all of them or none; return them as kept.
+        """Save all items or none; return the saved items.
 
-        Where `number` is True a name that is taken gets ` (2)`, ` (3)` ... behind it.
+        With `number`, ` (2)`, ` (3)` ... is appended to a name that is taken.
 
         Raises:
             StoreError: a name is taken.
@@ -44,10 +44,10 @@ class SavedItems:
             return [self._add(db, item, number) for item in items]
 
     def change(self, item_id: str, **changes: Any) -> SavedItem:
-        """Change some of name, note, tags and content of a standing one; return it as it now is.
+        """Change name, note, tags or content of an item; return the changed item.
 
         Raises:
-            StoreError: it is unknown or in the bin, its new name is taken, or a field is not one of these.
+            StoreError: it is unknown or deleted, the new name is taken, or another field is given.
         """
         unknown = ", ".join(sorted(set(changes) - _CHANGEABLE))
         if unknown:
@@ -59,27 +59,27 @@ class SavedItems:
         return changed
 
     def delete(self, item_id: str) -> SavedItem:
-        """Put a standing one into the bin for `BIN_DAYS` days; what lay there longer goes for good.
+        """Delete an item; it can be restored for `BIN_DAYS` days.
 
         Raises:
-            StoreError: it is unknown or in the bin already.
+            StoreError: it is unknown or deleted already.
         """
         with self._database.write() as db:
             item = replace(_known(db, item_id), deleted=row_mapping.now())
             _update(db, item)
-            db.execute("DELETE FROM saved WHERE deleted < ?", (row_mapping.bin_ends(),))
+            db.execute("DELETE FROM saved WHERE deleted < ?", (row_mapping.restorable_since(),))
         return item
 
     def restore(self, item_id: str) -> SavedItem:
-        """Bring one back from the bin; its name gets a number where another has taken it meanwhile.
+        """Restore a deleted item; a number is appended to its name where that is taken.
 
         Raises:
-            StoreError: it is not in the bin.
+            StoreError: it is not among the deleted items.
         """
         with self._database.write() as db:
             row = db.execute("SELECT * FROM saved WHERE id = ? AND deleted IS NOT NULL", (item_id,)).fetchone()
             if row is None:
-                raise StoreError(f"nothing deleted has the id {item_id!r}: it can be restored for {BIN_DAYS} days")
+                raise StoreError(f"no deleted item has the id {item_id!r}: items can be restored for {BIN_DAYS} days")
             item = _to_saved(row)
             restored = replace(item, name=_free_name(db, item), deleted=None)
             _update(db, restored)
@@ -104,7 +104,7 @@ def _free_name(db: sqlite3.Connection, item: SavedItem) -> str:
 
 
 def _is_taken(db: sqlite3.Connection, item: SavedItem, name: str) -> bool:
-    """Whether another standing one of the kind has this folded name."""
+    """True where another item of the kind has this folded name."""
     query = "SELECT 1 FROM saved WHERE kind = ? AND folded = ? AND deleted IS NULL AND id != ?"
     return db.execute(query, (item.kind, name, item.id)).fetchone() is not None
 
@@ -117,7 +117,7 @@ def _refuse_taken(db: sqlite3.Connection, item: SavedItem) -> None:
 def _known(db: sqlite3.Connection, item_id: str) -> SavedItem:
     row = db.execute("SELECT * FROM saved WHERE id = ? AND deleted IS NULL", (item_id,)).fetchone()
     if row is None:
-        raise StoreError(f"nothing saved has the id {item_id!r}: it may have been deleted meanwhile")
+        raise StoreError(f"no saved item has the id {item_id!r}: it may have been deleted meanwhile")
     return _to_saved(row)
 
 
@@ -136,5 +136,5 @@ def _values(item: SavedItem) -> dict[str, Any]:
 
 
 def _to_saved(row: sqlite3.Row) -> SavedItem:
-    fields = {name: row[name] for name in row.keys() if name not in ("number", "folded")}  # noqa: SIM118
+    fields = {name: value for name, value in dict(row).items() if name not in ("number", "folded")}
     return SavedItem(**{**fields, "tags": tuple(json.loads(row["tags"])), "content": json.loads(row["content"])})

@@ -1,4 +1,4 @@
-"""Records that ship with the project: a JSON file and a folder of artefacts, read in place, never changed by a run."""
+"""Records that ship with the project: a JSON file and a folder of artefacts, read-only for the store."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ ARTIFACTS = "artifacts"
 
 
 class ShippedRecords:
-    """The records in a folder, read again when its file changes."""
+    """The records in a folder, re-read when its file changes."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Read `folder`; None stands for no shipped records."""
+        """Use `folder`; None for no shipped records."""
         self.folder = folder
         self._stamp: tuple[int, int] | None = None
         self._records: dict[str, Record] = {}
@@ -29,7 +29,7 @@ class ShippedRecords:
         """The records by id, each with `recorded=True`; {} where the folder has none.
 
         Raises:
-            StoreError: the file is no list of records.
+            StoreError: the file is not a list of records.
         """
         if self.folder is None:
             return {}
@@ -45,7 +45,7 @@ class ShippedRecords:
 
 
 def export(record: Record, artifacts: Artifacts, folder: Path) -> None:
-    """Write the record and its artefacts into a folder of shipped records, in place of one with the same id.
+    """Write a record and its artefacts into a folder of shipped records, replacing one with the same id.
 
     Raises:
         StoreError: an artefact is missing, or the folder cannot be written.
@@ -61,7 +61,7 @@ def export(record: Record, artifacts: Artifacts, folder: Path) -> None:
 
 
 def drop(folder: Path, unwanted: Callable[[Record], bool]) -> None:
-    """Take records out of a folder of shipped records, and the artefacts that no other record names.
+    """Delete records from a folder of shipped records, and unreferenced artefacts.
 
     Raises:
         StoreError: the folder cannot be read or written.
@@ -96,7 +96,7 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     temporary = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A record a line: hundreds of points stay small, and a change shows which record it is of.
+        # One line per record, for small files and readable diffs.
         lines = ",\n".join(json.dumps(row, sort_keys=True, separators=(",", ":")) for row in rows)
         temporary.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
         temporary.replace(path)

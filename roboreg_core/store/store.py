@@ -1,7 +1,7 @@
-"""The store: records, jobs, events, artefacts and what people saved, safe for several threads and several processes.
+"""The store: records, jobs, events, artefacts and saved items, safe for several threads and processes.
 
-What it promises: a write is whole or it did not happen; a finished job and its record appear together; an artefact that
-something refers to is never deleted; shipped records are read in place and never changed.
+Guarantees: writes are atomic; a finished job and its record appear together; a referenced artefact is never deleted;
+shipped records are never changed.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from roboreg_core.store.saved_items import SavedItems
 
 
 class Store(JobStore):
-    """Everything kept under one folder, and the shipped records beside it.
+    """All data under one folder, and the shipped records.
 
     Attributes:
-        saved: things kept under names.
+        saved: items saved under names.
     """
 
     def __init__(self, home: Path, shipped: Path | None = None) -> None:
-        """Open the store in `home` (made where it is missing), in front of the shipped records in `shipped`.
+        """Open or create the store in `home`, in front of the shipped records in the folder `shipped`.
 
         Raises:
             StoreError: it cannot be opened, or was made by a newer RoboReg.
@@ -30,18 +30,18 @@ class Store(JobStore):
         self.saved = SavedItems(self._database)
 
     def beat(self, owner: str) -> None:
-        """Note that `owner` lives; the change counter stays."""
+        """Record a heartbeat of `owner`, without changing the change counter."""
         with self._database.write(quiet=True) as db:
             db.execute("INSERT OR REPLACE INTO owners VALUES (?, ?)", (owner, time.time()))
             db.execute("DELETE FROM owners WHERE seen < ?", (time.time() - 86400,))
 
     def last_beat(self, owner: str) -> float | None:
-        """Seconds since `owner` last gave a sign of life, None where it never did."""
+        """Seconds since the last heartbeat of `owner`, None without any."""
         with self._database.read() as db:
             row = db.execute("SELECT seen FROM owners WHERE owner = ?", (owner,)).fetchone()
         return max(0.0, time.time() - row["seen"]) if row else None
 
     def sweep(self) -> list[str]:
-        """Delete old artefact files that nothing refers to, e.g. left by a crash; return their names."""
-        with self._database.write(quiet=True) as db:  # no one may begin to refer to a file meanwhile
+        """Delete old unreferenced artefacts, e.g. left by a crash; return their names."""
+        with self._database.write(quiet=True) as db:  # locks out new references
             return self.artifacts.sweep({row["sha"] for row in db.execute("SELECT sha FROM refs")})

@@ -1,47 +1,25 @@
-"""Sweeps as jobs: started, stopped, resumed, extended, and how far they are.
+"""Control of sweeps as jobs: start, stop, resume, extend, rename, delete, status.
 
-A sweep's truth is its points in the store. Its jobs are only the way there: each stands for points that are missing,
-and one that is gone is replaced by another for what is missing then.
+The state of a sweep is the set of its points in the store. Its jobs measure missing points and can be replaced.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from roboreg_core.errors import JobError, SpecError, StoreError
+from roboreg_core.runs.local import record_writer
 from roboreg_core.runs.spec import KIND
 from roboreg_core.store.names import folded, free_name
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.row_mapping import now
 from roboreg_core.store.store import Store
+from roboreg_core.sweeps import sweep_jobs, sweep_store
 from roboreg_core.sweeps.spec import POINT, SWEEP, SweepSpec, point_record, renamed
-from roboreg_core.sweeps.sweep_jobs import (
-    STOPPING,
-    is_stopping,
-    jobs_at,
-    makes,
-    newest_error,
-    own_jobs,
-    parts,
-    stops,
-    submit_part,
-    submit_runs,
-    tidy,
-    unattended,
-)
-from roboreg_core.sweeps.sweep_store import (
-    Sweep,
-    binned_sweeps,
-    dense_points,
-    enough,
-    find_sweep,
-    missing,
-    progress_of,
-    sweeps,
-)
+from roboreg_core.sweeps.sweep_store import Sweep, find_sweep, missing, sweeps
 from roboreg_core.sweeps.time_estimate import estimate_seconds
 
 if TYPE_CHECKING:
@@ -50,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class SweepState(StrEnum):
-    """Where a sweep stands; `stopped` is one that lacks points and that no job works on."""
+    """State of a sweep; `stopped` means that points are missing and no job measures them."""
 
     RUNNING = "running"
     STOPPING = "stopping"
@@ -60,14 +38,14 @@ class SweepState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class SweepStatus:
-    """How far a sweep is.
+    """Status of a sweep.
 
     Attributes:
-        state: see there.
-        done, total: points that are measured, and all.
-        remaining_seconds: until all are, on the workers that are at it; on one where none is.
-        jobs: unfinished ones that measure its points, running ones first.
-        error: why the newest of its jobs failed, where it is stopped and one did.
+        state: see `SweepState`.
+        done, total: number of measured points, and of all.
+        remaining_seconds: estimate for the workers that run its jobs, or for one worker.
+        jobs: unfinished jobs that measure its points, running ones first.
+        error: error of the newest job of a stopped sweep, else empty.
     """
 
     state: SweepState
@@ -79,12 +57,12 @@ class SweepStatus:
 
 
 def keep(store: Store, spec: SweepSpec) -> Sweep:
-    """Put a sweep into the store and return it; one with the same points and settings stands for itself.
+    """Store a sweep, unless one with the same points and settings exists, and return the stored one.
 
-    The dense network's point is recorded at once where its accuracy is known from another setting.
+    The dense network's points are recorded at once where they were measured under other prune settings.
 
     Raises:
-        StoreError: another one has its name.
+        StoreError: another sweep has its name.
     """
     sweep = next((each for each in sweeps(store) if each.id == spec.id), None)
     if sweep is None:
@@ -96,21 +74,21 @@ def keep(store: Store, spec: SweepSpec) -> Sweep:
 
 
 def _reuse_dense(store: Store, spec: SweepSpec) -> None:
-    """Record the dense network's missing points: its accuracy depends on its weights alone, not on how others prune."""
-    lacking = [point for point in missing(store, spec) if point[0].is_dense]
-    known = (point for point in dense_points(store, spec.dense_sha256) if enough(point, test=spec.test))
-    found = next(known, None) if lacking else None
+    """Record the dense network's missing points: its accuracy is independent of the prune settings."""
+    seeds = [seed for schedule, seed in missing(store, spec) if schedule.is_dense]
+    known = sweep_store.dense_points(store, spec.dense_sha256) if seeds else []
+    found = next((point for point in known if sweep_store.is_measured(point, test=spec.test)), None)
     if found is not None:
-        for _, seed in lacking:
-            kind, record, asked, result = point_record(replace(found, **spec.setting(seed).to_json(), seconds=0.0))
-            store.complete_record(Record(kind=kind, id=record, created=now(), spec=asked, result=result))
+        put = record_writer(store)
+        for seed in seeds:
+            put(*point_record(replace(found, **spec.setting(seed).to_json(), seconds=0.0)))
 
 
 def start(engine: Engine, spec: SweepSpec, checkpoint: Checkpoint) -> Sweep:
-    """Keep a sweep and begin to measure what is missing; one that is there already goes on.
+    """Store a sweep, unless it exists, and queue jobs for its missing points.
 
     Raises:
-        StoreError: another one has its name.
+        StoreError: another sweep has its name.
         SpecError: `checkpoint` is not the sweep's dense network.
     """
     check_network(spec, checkpoint)
@@ -120,35 +98,35 @@ def start(engine: Engine, spec: SweepSpec, checkpoint: Checkpoint) -> Sweep:
 
 
 def resume(engine: Engine, sweep: Sweep, checkpoint: Checkpoint) -> list[Job]:
-    """Begin to measure what no record holds and no job is at; return the jobs that do.
+    """Queue and return jobs for the missing points that no job measures.
 
     Raises:
-        JobError: it is being stopped right now.
+        JobError: the sweep is stopping.
         SpecError: `checkpoint` is not the sweep's dense network.
     """
     check_network(sweep.spec, checkpoint)
-    if is_stopping(engine.store, sweep):
+    if sweep_jobs.is_stopping(engine.store, sweep):
         raise JobError(f"sweep {sweep.name!r} is still stopping: resume it in a few seconds")
-    left = unattended(engine.store, sweep)
+    left = sweep_jobs.unassigned_points(engine.store, sweep)
     if sweep.spec.tuned:
-        return submit_runs(engine, sweep.spec, left, checkpoint)
-    tidy(engine.store, sweep)
+        return sweep_jobs.submit_runs(engine, sweep.spec, left, checkpoint)
+    sweep_jobs.delete_ended_jobs(engine.store, sweep)
     digest = engine.store.artifacts.put(checkpoint.content)
-    found = parts(sweep, left, engine.store, remote=engine.scheduler is not None)
-    return [submit_part(engine, part, digest) for part in found]
+    found = sweep_jobs.parts(sweep, left, engine.store, remote=engine.scheduler is not None)
+    return [sweep_jobs.submit_part(engine, part, digest) for part in found]
 
 
 def stop(engine: Engine, sweep: Sweep) -> None:
-    """Cancel the sweep's jobs, queued and running; points that are measured stay. Returns at once.
+    """Cancel the sweep's queued and running jobs without waiting for them; measured points stay.
 
     Raises:
-        JobError: one of them belongs to another running app; the others are cancelled all the same.
+        JobError: a job belongs to another running app; the others are cancelled.
     """
     refused = None
-    for job in own_jobs(engine.store, sweep)[::-1]:  # the last in the queue first, so that none begins meanwhile
+    for job in sweep_jobs.jobs_of(engine.store, sweep)[::-1]:  # last in the queue first, so that none starts meanwhile
         try:
             engine.cancel(job.id)
-            STOPPING[job.id] = job.started
+            sweep_jobs.STOPPING[job.id] = job.started
         except JobError as error:
             current = engine.store.get_job(job.id)
             if current is not None and not current.status.is_ended:
@@ -158,12 +136,12 @@ def stop(engine: Engine, sweep: Sweep) -> None:
 
 
 def extend(engine: Engine, sweep: Sweep, wider: SweepSpec, checkpoint: Checkpoint) -> Sweep:
-    """Put a sweep with more points in the place of one with the same settings, under its name, and begin.
+    """Replace a sweep by one with more points, the same settings and the same name, and start it.
 
-    What is measured already is not measured again, and jobs under way go on; the narrower sweep goes to the bin.
+    Measured points are reused and unfinished jobs continue; the narrower sweep is deleted.
 
     Raises:
-        SpecError: a setting differs, or points of the sweep are missing from the wider one.
+        SpecError: a setting differs, or the wider sweep lacks points of the narrower one.
         StoreError: the sweep ships with the project.
     """
     store, wider = engine.store, renamed(wider, sweep.name)
@@ -179,84 +157,83 @@ def extend(engine: Engine, sweep: Sweep, wider: SweepSpec, checkpoint: Checkpoin
 
 def check_wider(spec: SweepSpec, wider: SweepSpec) -> None:
     """Raise `SpecError` unless `wider` holds all points of `spec` under the same settings."""
-    mine, theirs = spec.to_json(), wider.to_json()
+    old, new = spec.to_json(), wider.to_json()
     free = {"name", "grid", "seeds", "dense", "device"}
-    other = [name for name, value in mine.items() if name not in free and theirs[name] != value]
+    other = [name for name, value in old.items() if name not in free and new[name] != value]
     if other:
-        raise SpecError(
-            f"an extended sweep must keep its settings, got another {', '.join(other)}; start a sweep of its own"
-        )
+        raise SpecError(f"an extended sweep must keep its settings, got another {', '.join(other)}: start a new sweep")
     lost = set(spec.points()) - set(wider.points())
     if lost:
         raise SpecError(
-            f"an extended sweep must hold all its {len(spec.points())} points, got {len(lost)} fewer; widen the grid, "
-            "or start a sweep of its own"
+            f"an extended sweep must hold all its {len(spec.points())} points, got {len(lost)} fewer: widen the grid, "
+            "or start a new sweep"
         )
 
 
 def status(store: Store, sweep: Sweep) -> SweepStatus:
-    """How far a sweep is and what is at it."""
-    progress = progress_of(store, sweep)
+    """Progress of a sweep, and the jobs that measure its points."""
+    progress = sweep_store.progress_of(store, sweep)
     if progress.complete:
         return SweepStatus(state=SweepState.COMPLETE, done=progress.done, total=progress.total, remaining_seconds=0.0)
-    jobs = sorted(jobs_at(store, sweep), key=lambda job: job.status is not JobStatus.RUNNING)
+    jobs = sorted(sweep_jobs.unfinished_jobs(store, sweep), key=lambda job: job.status is not JobStatus.RUNNING)
     running = [job for job in jobs if job.status is JobStatus.RUNNING]
     state = SweepState.RUNNING if jobs else SweepState.STOPPED
-    if jobs and all(map(stops, jobs)):
+    if jobs and all(map(sweep_jobs.is_cancelled, jobs)):
         state = SweepState.STOPPING
-    seconds = _remaining(store, sweep, running)
     return SweepStatus(
         state=state,
         done=progress.done,
         total=progress.total,
-        remaining_seconds=seconds,
+        remaining_seconds=_remaining(store, sweep, running),
         jobs=tuple(jobs),
-        error="" if jobs else newest_error(store, sweep),
+        error="" if jobs else sweep_jobs.newest_error(store, sweep),
     )
 
 
 def rename(store: Store, sweep: Sweep, name: str) -> Sweep:
-    """Give a sweep another name; return it.
+    """Rename a sweep and return it.
 
     Raises:
-        SpecError: the name is empty, too long, or holds what cannot be shown.
-        StoreError: the sweep ships with the project, or another one has the name.
+        SpecError: the name is empty, too long, or contains control characters.
+        StoreError: the sweep ships with the project, or another sweep has the name.
     """
     if sweep.recorded:
-        raise StoreError(f"sweep {sweep.name!r} ships with the project and keeps its name: rename one of your own")
+        raise StoreError(f"sweep {sweep.name!r} ships with the project and keeps its name: rename one of your sweeps")
     spec = renamed(sweep.spec, name)
     _refuse_taken(store, spec)
     return _put(store, spec, sweep.created)
 
 
 def delete(store: Store, sweep: Sweep) -> None:
-    """Move a sweep to the bin; its points stay, and other sweeps and analyses may use them.
+    """Delete a sweep; its points stay for other sweeps and analyses, and `restore` undoes the deletion.
 
     Raises:
-        StoreError: it ships with the project, or jobs are still at it.
+        StoreError: it ships with the project, or has unfinished jobs.
     """
-    if own_jobs(store, sweep):
+    if sweep_jobs.jobs_of(store, sweep):
         raise StoreError(f"sweep {sweep.name!r} is running: stop it first, then delete it")
     store.bin_record(sweep.id)
 
 
 def restore(store: Store, known: str) -> Sweep:
-    """Bring a sweep back from the bin, by name or id; a name that is taken meanwhile gets ` (2)` behind it.
+    """Restore a deleted sweep by name or id prefix; ` (2)` is appended to a name that is taken.
 
     Raises:
-        StoreError: no such one is there.
+        StoreError: no deleted sweep matches, or several.
     """
-    binned = binned_sweeps(store)
-    found = [each for each in binned if folded(each.name) == folded(known)]
-    found = found or [each for each in binned if known and each.id.startswith(known)]
+    deleted = sweep_store.binned_sweeps(store)
+    found = [each for each in deleted if folded(each.name) == folded(known)]
+    found = found or [each for each in deleted if known and each.id.startswith(known)]
     if len({each.id for each in found}) > 1:
         ids = ", ".join(each.id for each in found)
-        raise StoreError(f"{len(found)} deleted sweeps are called {known!r} or begin so ({ids}): give one's id")
+        raise StoreError(f"{len(found)} deleted sweeps are called {known!r} or begin with it ({ids}): give an id")
     if not found:
-        names = ", ".join(repr(each.name) for each in binned) or "none"
-        raise StoreError(f"no deleted sweep is called {known!r}, and none's id begins so; deleted ones: {names}")
-    store.restore_record(found[0].id)
-    return _put(store, renamed(found[0].spec, _free_name(store, found[0])), found[0].created)
+        names = ", ".join(repr(each.name) for each in deleted) or "none"
+        raise StoreError(f"no deleted sweep is called {known!r} or has an id that begins with it; deleted: {names}")
+    sweep = found[0]
+    taken = {folded(each.name) for each in sweeps(store) if each.id != sweep.id}
+    store.restore_record(sweep.id)
+    return _put(store, renamed(sweep.spec, free_name(sweep.name, taken.__contains__)), sweep.created)
 
 
 def check_network(spec: SweepSpec, checkpoint: Checkpoint) -> None:
@@ -264,7 +241,7 @@ def check_network(spec: SweepSpec, checkpoint: Checkpoint) -> None:
     if checkpoint.sha256 != spec.dense_sha256:
         raise SpecError(
             f"sweep {spec.name!r} is of the dense network {spec.dense_sha256[:12]}, got {checkpoint.sha256[:12]}; "
-            "take that one, or start another sweep"
+            "use that network, or start another sweep"
         )
 
 
@@ -281,20 +258,11 @@ def _refuse_taken(store: Store, spec: SweepSpec) -> None:
             )
 
 
-def _free_name(store: Store, sweep: Sweep) -> str:
-    taken = {folded(each.name) for each in sweeps(store) if each.id != sweep.id}
-    return free_name(sweep.name, taken.__contains__)
-
-
 def _remaining(store: Store, sweep: Sweep, running: Sequence[Job]) -> float:
-    """Seconds until all points are there: what the running jobs tell, and the others' shares of the estimate."""
-    told = {job.id: job.progress.get("remaining_seconds") for job in running}
-    mine = {record for job in running if told[job.id] is not None for record in makes(job)}
+    """Remaining seconds: reported by the running jobs, and estimated for all other missing points."""
     spec = sweep.spec
-    others = [point for point in missing(store, spec) if spec.record_id(*point) not in mine]
+    reporting = [job for job in running if job.progress.get("remaining_seconds") is not None]
+    covered = {record_id for job in reporting for record_id in sweep_jobs.record_ids_of(job)}
+    others = [point for point in missing(store, spec) if spec.record_id(*point) not in covered]
     rest = estimate_seconds(spec, store.list_records(KIND if spec.tuned else POINT), only=others) if others else 0.0
-    return (sum(_numbers(told.values())) + rest) / max(1, len(running))
-
-
-def _numbers(values: Iterable[float | None]) -> list[float]:
-    return [value for value in values if value is not None]
+    return (sum(job.progress["remaining_seconds"] for job in reporting) + rest) / max(1, len(running))

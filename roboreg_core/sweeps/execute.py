@@ -1,14 +1,14 @@
-"""Measures a part of a sweep: schedules under one setting, in the order in which they share most.
+"""Execution of a part of a sweep: schedules under the same prune settings, in lexicographic order.
 
-`measure` knows nothing of where it runs: the job engine calls it in a worker, the command line in its own process. Each
-point is handed over as soon as it is there.
+`measure` is called by the job engine in a worker and by the command line in its own process. Every point is recorded as
+soon as it is measured.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,33 +16,33 @@ from typing import TYPE_CHECKING, Any
 from roboreg_core.device import choose_device, environment, give_back_memory
 from roboreg_core.jobs.progress import ProgressReporter
 from roboreg_core.jobs.task import Context, Output, Task
+from roboreg_core.runs.spec import PruneSettings
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps.points import Point
-from roboreg_core.sweeps.spec import SWEEP_PART, PruneSettings, point_record
-from roboreg_core.sweeps.time_estimate import Pace
+from roboreg_core.sweeps.spec import SWEEP_PART, SweepSpec, point_record
+from roboreg_core.sweeps.time_estimate import Pace, estimate_seconds
 
 if TYPE_CHECKING:
     import torch
 
-    from roboreg_core.datasets.images import Images
     from roboreg_core.pruning.prune import Pruner
+    from roboreg_core.store.records import Record
 
 FUNCTION = f"{__name__}:measure"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartSpec:
-    """Schedules to measure under one setting.
+    """Schedules to measure under the same prune settings.
 
     Attributes:
-        sweep: id of the sweep that asked.
-        setting: what to prune under.
-        schedules: which; those of one subtree share most.
-        test: whether test images are measured beside the validation images.
+        sweep: id of the sweep.
+        setting: prune settings.
+        schedules: to measure.
+        test: True to measure test images besides validation images.
         device: `auto`, `cpu` or `cuda`.
-        go_on: whether another part of the same setting is likely to follow in this process, which then finds what both
-            share; else the pruner, more than 1 GB, is dropped.
-        seconds: how long it is expected to take; 0 where nobody knows.
+        go_on: True to keep the pruner, over 1 GB, for a next part with the same settings in this process.
+        seconds: expected duration; 0 where unknown.
     """
 
     sweep: str
@@ -53,13 +53,35 @@ class PartSpec:
     go_on: bool = False
     seconds: float = 0.0
 
+    @classmethod
+    def of(
+        cls,
+        sweep: SweepSpec,
+        seed: int,
+        schedules: Iterable[Schedule],
+        records: Sequence[Record],
+        *,
+        go_on: bool = False,
+    ) -> PartSpec:
+        """A part of a sweep; its duration is estimated from `records`."""
+        chosen = tuple(schedules)
+        return cls(
+            sweep=sweep.id,
+            setting=sweep.setting(seed),
+            schedules=chosen,
+            test=sweep.test,
+            device=sweep.device,
+            go_on=go_on,
+            seconds=estimate_seconds(sweep, records, only=[(schedule, seed) for schedule in chosen]),
+        )
+
     @property
     def ids(self) -> list[str]:
-        """Ids of its points, in the order of the schedules."""
+        """Ids of the points, in the order of the schedules."""
         return [self.setting.point_id(schedule) for schedule in self.schedules]
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` makes an equal spec; `ids` are there for who looks for a point."""
+        """A JSON object from which `from_json` makes an equal spec, with the `ids` of its points."""
         return {
             **asdict(self),
             "setting": self.setting.to_json(),
@@ -69,37 +91,43 @@ class PartSpec:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> PartSpec:
-        """Read what `to_json` wrote."""
+        """Inverse of `to_json`."""
         schedules = tuple(Schedule.from_json(each) for each in value["schedules"])
         rest = {name: each for name, each in value.items() if name != "ids"}
         return cls(**{**rest, "setting": PruneSettings(**value["setting"]), "schedules": schedules})
 
 
 def task_for(part: PartSpec, key: str, dense: str) -> Task:
-    """What to hand to the job engine under this key; `dense` is the artefact that holds the dense network."""
+    """The task for the job engine under this key; `dense` is the artefact of the dense network."""
     return Task(kind=SWEEP_PART, key=key, function=FUNCTION, spec=part.to_json(), inputs={"dense": dense})
 
 
 def measure(spec_json: dict[str, Any], context: Context) -> Output:
-    """Prune and measure the schedules of a part. `context.inputs["dense"]` holds the dense network as safetensors.
+    """Task function: prune and measure the schedules of a part, except those measured by an earlier attempt.
 
-    Points that an earlier attempt handed over are passed over. Returns how many were measured now and how long that
-    took; the points themselves are records of their own.
+    Args:
+        spec_json: a `PartSpec` as JSON.
+        context: its input `dense` is the dense network as safetensors; receives each point as a record.
 
-    Raises `Stopped` where the context says so, `RoboRegError` on bad input.
+    Returns:
+        Number of schedules measured now, and the duration.
+
+    Raises:
+        Stopped: the context requested it.
+        RoboRegError: the input is invalid.
     """
     part = PartSpec.from_json(spec_json)
     done = _MeasuredSchedules(context.state)
-    places = {schedule: place for place, schedule in enumerate(part.schedules)}
-    left = [schedule for schedule, place in places.items() if place not in done]
+    indices = {schedule: index for index, schedule in enumerate(part.schedules)}
+    left = [schedule for schedule, index in indices.items() if index not in done]
     pace, before = Pace(left, part.setting, test=part.test, seconds=part.seconds), len(part.schedules) - len(left)
     progress = ScheduleProgress(context, len(part.schedules), lambda done: pace.remaining(done - before), before)
     started, device = time.perf_counter(), choose_device(part.device)
-    with _BENCH.used(go_on=part.go_on):
-        for point in _walked(part, left, context.inputs["dense"], device, progress):
+    with _CACHE.used(go_on=part.go_on):
+        for point in _points(part, left, context.inputs["dense"], device, progress):
             whole = replace(point, **part.setting.to_json())
             context.put(*point_record(whole))
-            done.add(places[point.schedule])
+            done.add(indices[point.schedule])
             context.save(done.saved())
             progress.measured(whole)
     return Output(
@@ -112,56 +140,50 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
     )
 
 
-def _walked(
+def _points(
     part: PartSpec, left: Sequence[Schedule], content: bytes, device: torch.device, progress: ScheduleProgress
 ) -> Iterator[Point]:
-    """The points of these schedules. At its end nothing holds the pruner here, so that it can be dropped."""
+    """Measure schedules. A generator, so that no reference to the pruner remains when the cache drops it."""
+    from roboreg_core.datasets import sources
     from roboreg_core.sweeps.shared_prefix import walk
 
     progress.begin("load")
-    pruner = _BENCH.pruner(part, content, device) if left else None
+    pruner = _CACHE.pruner(part, content, device) if left else None
     progress.begin("sweep")
     if pruner is not None:
-        yield from walk(pruner, left, _images(part), on_block=progress.block)
+        sets = {"validation": sources.validation_images(), **({"test": sources.test_images()} if part.test else {})}
+        yield from walk(pruner, left, sets, on_block=progress.block)
 
 
 class _MeasuredSchedules:
-    """Which schedules of a part are measured, by their places: saved as a number with a bit for each."""
+    """Set of indices of measured schedules, saved as a hexadecimal bit mask."""
 
     def __init__(self, saved: bytes | None) -> None:
         try:
             self._bits = int(saved or b"0", 16)
-        except ValueError:  # as an earlier version wrote it: points that are there are measured again
+        except ValueError:  # format of an earlier version: measure again
             self._bits = 0
 
-    def __contains__(self, place: int) -> bool:
-        return bool(self._bits >> place & 1)
+    def __contains__(self, index: int) -> bool:
+        return bool(self._bits >> index & 1)
 
-    def add(self, place: int) -> None:
-        """One more."""
-        self._bits |= 1 << place
+    def add(self, index: int) -> None:
+        self._bits |= 1 << index
 
     def saved(self) -> bytes:
-        """What `__init__` reads."""
+        """The state for `__init__`."""
         return f"{self._bits:x}".encode()
 
 
 @contextmanager
 def lent_pruner(part: PartSpec, content: bytes, device: torch.device) -> Iterator[Pruner]:
-    """The pruner of a part's setting, for other work than a sweep; this process holds no second one meanwhile."""
-    with _BENCH.used(go_on=part.go_on):
-        yield _BENCH.pruner(part, content, device)
-
-
-def _images(part: PartSpec) -> dict[str, Images]:
-    from roboreg_core.datasets import sources
-
-    found = {"validation": sources.validation_images()}
-    return {**found, "test": sources.test_images()} if part.test else found
+    """The cached pruner for a part's settings, for the exclusive use of a caller other than `measure`."""
+    with _CACHE.used(go_on=part.go_on):
+        yield _CACHE.pruner(part, content, device)
 
 
 class _PrunerCache:
-    """What one process keeps between parts: one pruner, with the activations that all of its schedules share."""
+    """One pruner per process with the dense network's activations, kept between parts."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -170,7 +192,7 @@ class _PrunerCache:
 
     @contextmanager
     def used(self, *, go_on: bool) -> Iterator[None]:
-        """By one part at a time; the pruner is dropped behind it unless another part is to go on."""
+        """Lock the cache; drop the pruner on exit unless `go_on`."""
         with self._lock:
             try:
                 yield
@@ -179,7 +201,8 @@ class _PrunerCache:
                     self.clear()
 
     def pruner(self, part: PartSpec, content: bytes, device: torch.device) -> Pruner:
-        """A pruner for the part's setting with the dense network's answers computed."""
+        """A pruner for the part's settings with the dense network's activations computed."""
+        from roboreg_core.datasets import sources
         from roboreg_core.models import checkpoints
         from roboreg_core.pruning.prune import Pruner
 
@@ -187,7 +210,9 @@ class _PrunerCache:
         if self._pruner is None or key != self._key:
             self.clear()
             dense = checkpoints.dense_from_bytes(content, part.setting.dense_sha256).model
-            pruner = Pruner(dense, part.setting.pruning(), calibration=_training(part), device=device)
+            spec = part.setting.pruning()
+            training = sources.training_images(part.setting.training_set) if spec.needs_images else None
+            pruner = Pruner(dense, spec, calibration=training, device=device)
             pruner.warm()
             self._key, self._pruner = key, pruner
         return self._pruner
@@ -198,27 +223,24 @@ class _PrunerCache:
         give_back_memory()
 
 
-def _training(part: PartSpec) -> Images | None:
-    from roboreg_core.datasets import sources
-
-    needed = part.setting.pruning().needs_images
-    return sources.training_images(part.setting.training_set) if needed else None
-
-
 class ScheduleProgress(ProgressReporter):
-    """Reports how many schedules are measured, and how long the rest will take; stops where the job was cancelled.
+    """Reports measured schedules and the remaining time.
 
     Attributes:
-        done: schedules that are measured, those of earlier attempts included.
+        done: number of measured schedules, including those of earlier attempts.
     """
 
     def __init__(
         self, context: Context, total: int, remaining: Callable[[int], float], done: int, *, most: float = 1.0
     ) -> None:
-        """Start with `done` schedules of `total`.
+        """Initialise.
 
-        `remaining` estimates the seconds left from the schedules done; `most` is the largest fraction to report, below
-        1 where other work follows the last schedule.
+        Args:
+            context: receives the progress.
+            total: number of schedules.
+            remaining: estimates the remaining seconds from the number of schedules done.
+            done: schedules measured before.
+            most: largest fraction to report, below 1 where other work follows the last schedule.
         """
         super().__init__(context)
         self.done, self._most = done, most
@@ -230,7 +252,7 @@ class ScheduleProgress(ProgressReporter):
         self._report_schedules(milestone=True)
 
     def block(self, number: int) -> None:
-        """Before a block is pruned, or a batch evaluated (0)."""
+        """Report a block about to be pruned; 0 for a batch about to be evaluated."""
         self.check()
         if number:
             self._report_schedules(block=number)
@@ -238,8 +260,7 @@ class ScheduleProgress(ProgressReporter):
     def measured(self, point: Point, **more: Any) -> None:
         """Report a measured point."""
         self.done += 1
-        seen = point.validation
-        accuracy = seen.accuracy if seen else None
+        accuracy = point.validation.accuracy if point.validation else None
         self._report_schedules(milestone=True, schedule=point.schedule.to_json(), validation=accuracy, **more)
 
     def _report_schedules(self, **more: Any) -> None:
@@ -248,4 +269,4 @@ class ScheduleProgress(ProgressReporter):
         self.report(fraction, self._remaining(self.done), done=self.done, total=self._total, **more)
 
 
-_BENCH = _PrunerCache()
+_CACHE = _PrunerCache()

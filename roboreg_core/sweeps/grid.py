@@ -1,21 +1,19 @@
-"""Which schedules to measure: a grid over stages or blocks, a list, or random ones within bounds.
-
-A grid knows how many schedules it has before it makes any, so that one that is far too large is refused at once.
-"""
+"""Sets of schedules to measure: a grid over stages or blocks, a list, or random schedules within bounds."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from roboreg_core.errors import SpecError
 from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS, STAGE_WIDTHS, Schedule, by_stage
 from roboreg_core.seeding import numpy_generator
 
-# More would take weeks; a grid of a million is a slip of the pen.
+# More schedules would take weeks.
 MAX_SCHEDULES = 5_000
 STAGES, BLOCKS, LIST, RANDOM = "stages", "blocks", "list", "random"
 KINDS = (STAGES, BLOCKS, LIST, RANDOM)
@@ -25,15 +23,15 @@ KINDS = (STAGES, BLOCKS, LIST, RANDOM)
 class Grid:
     """A set of schedules.
 
-    Raises `SpecError` where it is empty, holds more than `MAX_SCHEDULES`, or has bounds that no schedule meets.
+    Raises `SpecError` where it is empty, holds more than `MAX_SCHEDULES`, or has invalid counts.
 
     Attributes:
-        kind: `stages` (every combination of a count for each of three stages), `blocks` (of nine blocks), `list`, or
-            `random` (each block's count drawn evenly between bounds).
-        values: of `stages` three, of `blocks` nine lists of counts; of `list` the schedules; of `random` nine pairs of
-            lowest and highest count.
-        n: of `random`, how many; at most so many different schedules come.
-        seed: of `random`.
+        kind: `stages` (every combination of one count per stage), `blocks` (of one count per block), `list`, or
+            `random` (each block's count drawn uniformly between bounds).
+        values: a list of counts per stage or per block; for `list` the schedules; for `random` a pair (lowest,
+            highest) per block.
+        n: number of random draws; duplicates are removed.
+        seed: of the random draws.
     """
 
     kind: str
@@ -49,22 +47,22 @@ class Grid:
             values = tuple(tuple(sorted(set(each))) for each in values)
         object.__setattr__(self, "values", values)
         _CHECKS[self.kind](self)
-        if self.kind == LIST:  # the same schedules are the same grid, in whatever order they are named
+        if self.kind == LIST:  # the order has no influence on the identity
             object.__setattr__(self, "values", tuple(sorted(set(values))))
         if self.size > MAX_SCHEDULES:
             raise SpecError(
-                f"a grid may hold at most {MAX_SCHEDULES:,} schedules, got {self.size:,}; take fewer values a block"
+                f"a grid may hold at most {MAX_SCHEDULES:,} schedules, got {self.size:,}: use fewer values per block"
             )
 
     @property
     def size(self) -> int:
-        """How many schedules it holds (of `random`: how many are drawn), counted without making them."""
+        """Number of schedules (for `random`, of draws), counted without making them."""
         if self.kind in (STAGES, BLOCKS):
             return math.prod(len(each) for each in self.values)
         return self.n if self.kind == RANDOM else len(self.values)
 
     def schedules(self) -> list[Schedule]:
-        """The schedules, each once, in lexicographic order, so that neighbours share their first blocks."""
+        """The distinct schedules in lexicographic order, so that neighbours share their first blocks."""
         return sorted(set(self._made()), key=lambda schedule: schedule.clusters)
 
     def _made(self) -> Iterator[Schedule]:
@@ -86,13 +84,13 @@ class Grid:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Grid:
-        """Read what `to_json` wrote."""
+        """Inverse of `to_json`."""
         values = tuple(tuple(each) for each in value["values"])
         return cls(kind=value["kind"], values=values, n=value.get("n", 0), seed=value.get("seed", 0))
 
 
 def of_schedules(schedules: Sequence[Schedule]) -> Grid:
-    """A grid of just these."""
+    """A grid of these schedules."""
     return Grid(kind=LIST, values=tuple(schedule.clusters for schedule in schedules))
 
 
@@ -101,17 +99,9 @@ def _check_counts(grid: Grid, what: str, bounds: Sequence[int]) -> None:
         raise SpecError(f"a grid over {what}s must have {len(bounds)} lists of counts, got {len(grid.values)}")
     for number, (counts, bound) in enumerate(zip(grid.values, bounds, strict=True), start=1):
         if not counts:
-            raise SpecError(f"{what} {number} of the grid must have a count, got none; name at least one")
+            raise SpecError(f"{what} {number} of the grid must have a count, got none")
         for count in counts:
             _check_count(count, f"cluster count for {what} {number}", bound)
-
-
-def _check_stages(grid: Grid) -> None:
-    _check_counts(grid, "stage", STAGE_WIDTHS)
-
-
-def _check_blocks(grid: Grid) -> None:
-    _check_counts(grid, "block", BOUNDS)
 
 
 def _check_list(grid: Grid) -> None:
@@ -138,7 +128,12 @@ def _check_count(count: object, what: str, bound: int) -> None:
         raise SpecError(f"{what} must be an integer 1..{bound}, got {count!r}")
 
 
-_CHECKS = {STAGES: _check_stages, BLOCKS: _check_blocks, LIST: _check_list, RANDOM: _check_random}
+_CHECKS: dict[str, Callable[[Grid], None]] = {
+    STAGES: partial(_check_counts, what="stage", bounds=STAGE_WIDTHS),
+    BLOCKS: partial(_check_counts, what="block", bounds=BOUNDS),
+    LIST: _check_list,
+    RANDOM: _check_random,
+}
 
-# The source project's study: i, j, k in {1, 2, 3} give [4i]*3 + [8j]*3 + [16k]*3.
+# The source project's grid: one, two or three quarters of the width for each stage.
 SOURCE = Grid(kind=STAGES, values=tuple(tuple(width // 4 * each for each in (1, 2, 3)) for width in STAGE_WIDTHS))

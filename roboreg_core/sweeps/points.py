@@ -1,4 +1,4 @@
-"""Points: schedules that were pruned and measured, whatever for. All that is analysed is computed from them."""
+"""Points: pruned and measured schedules, the data of every analysis."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ N_CLASSES = 10
 
 @dataclass(frozen=True, kw_only=True)
 class ClassCounts:
-    """How many of a set of images a network got right.
+    """Correct predictions of a network per class, in the order of `datasets.images.CLASSES`.
 
     Attributes:
-        right: of each class, in the order of `data.images.CLASSES`.
-        images: how many there were of each.
+        right: number of correct predictions per class.
+        images: number of images per class.
     """
 
     right: tuple[int, ...]
@@ -35,55 +35,55 @@ class ClassCounts:
         if len(self.right) != N_CLASSES or len(self.images) != N_CLASSES:
             raise SpecError(f"right and images must hold {N_CLASSES} counts, got {len(self.right)}, {len(self.images)}")
         if not all(0 <= right <= images for right, images in zip(self.right, self.images, strict=True)):
-            raise SpecError(f"of each class 0 to all images can be right, got {self.right} of {self.images}")
+            raise SpecError(f"right must be 0..images for each class, got {self.right} of {self.images}")
 
     @classmethod
     def of(cls, predicted: Tensor, labels: Tensor) -> ClassCounts:
-        """Count predicted classes (n,) that are the labels (n,)."""
+        """Compare predicted classes (n,) with labels (n,)."""
         count = (labels[predicted == labels].bincount(minlength=N_CLASSES), labels.bincount(minlength=N_CLASSES))
         right, images = (tuple(int(value) for value in each) for each in count)
         return cls(right=right, images=images)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> ClassCounts:
-        """Read what `to_json` wrote."""
+        """Inverse of `to_json`."""
         return cls(right=tuple(value["right"]), images=tuple(value["images"]))
 
     @property
     def total(self) -> int:
-        """How many images there were."""
+        """Number of images."""
         return sum(self.images)
 
     @property
     def accuracy(self) -> float:
-        """Share of all images that were right, 0..1; 0 of none."""
+        """Accuracy, 0..1; 0 without images."""
         return sum(self.right) / self.total if self.total else 0.0
 
     @property
     def recalls(self) -> tuple[float, ...]:
-        """Share of each class that was right, 0..1; 0 of none."""
+        """Recall per class, 0..1; 0 without images."""
         return tuple(right / images if images else 0.0 for right, images in zip(self.right, self.images, strict=True))
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` makes an equal one."""
+        """A JSON object from which `from_json` makes an equal value."""
         return {"right": list(self.right), "images": list(self.images)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One schedule under one setting, as measured; float32, batch norm folded.
+    """One schedule measured under one set of prune settings; float32, batch norm folded.
 
     Attributes:
-        schedule: clusters a block that were asked for.
-        kept: clusters a block that stayed; fewer where a block has fewer distinct filters.
-        validation, test: right after pruning; `test` None where nobody asked for it.
-        tuned_validation, tuned_test: after fine-tuning, None without. Of a run's validation only the accuracy is kept,
-            see `tuned_validation`.
-        latency: seconds for a batch of 256 images, median; None where not measured.
-        seconds: what pruning and measuring took, what was shared with other points not counted.
-        seed, method, recalibrate, calibration, training_set, dense_sha256: the setting, see `runs.spec.RunSpec`.
-        record: id of the record that it was read from; empty where it comes from none.
-        run: whether that record is a run, which can be inspected.
+        schedule: requested filters kept per block.
+        kept: actual filters kept per block, fewer where a block has fewer distinct filters.
+        validation, test: results right after pruning; None where not measured.
+        tuned_validation: validation accuracy after fine-tuning, 0..1; None without.
+        tuned_test: test results after fine-tuning; None without.
+        latency: median seconds for a batch of 256 images; None where not measured.
+        seconds: duration of pruning and measuring, without work shared with other points.
+        seed, method, recalibrate, calibration, training_set, dense_sha256: see `runs.spec.PruneSettings`.
+        record: id of the record that it was read from, else empty.
+        run: True where that record is a run.
     """
 
     schedule: Schedule
@@ -110,16 +110,15 @@ class Point:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of the pruned network for one image."""
+        """Multiply-accumulate operations of the pruned network per image."""
         return cost(self.kept).macs
 
 
 def frame(points: Iterable[Point]) -> pd.DataFrame:
-    """A row a point.
+    """A table with one row per point.
 
-    Columns: `block 1` .. `block 9` (asked for), `parameters`, `macs`, `size_bytes`, `latency` (seconds), accuracies in
-    0..1 `pruned validation`, `pruned test`, `tuned validation`, `tuned test` (NaN where not measured), `seed`,
-    `schedule` (its text) and `record`.
+    Columns: `block 1` .. `block 9` (requested), `FIGURES` (latency in seconds; accuracies 0..1, NaN where not
+    measured), `seed`, `schedule` (text) and `record`.
     """
     import pandas as pd
 
@@ -147,7 +146,7 @@ def frame(points: Iterable[Point]) -> pd.DataFrame:
     return table.astype(dict.fromkeys(FIGURES[3:], float))
 
 
-# What a point is measured by, in the order of `frame`'s columns.
+# Metrics of a point, in the order of `frame`'s columns.
 FIGURES = (
     "parameters",
     "macs",
@@ -160,8 +159,8 @@ FIGURES = (
 )
 
 
-def _accuracy(seen: ClassCounts | None) -> float | None:
-    return seen.accuracy if seen is not None else None
+def _accuracy(counts: ClassCounts | None) -> float | None:
+    return counts.accuracy if counts is not None else None
 
 
 def to_json(point: Point) -> dict[str, Any]:
@@ -171,15 +170,15 @@ def to_json(point: Point) -> dict[str, Any]:
         **plain,
         "schedule": point.schedule.to_json(),
         "kept": point.kept.to_json(),
-        **{name: plain[name].to_json() if plain[name] is not None else None for name in _SEEN},
+        **{name: plain[name].to_json() if plain[name] is not None else None for name in _COUNTS},
     }
 
 
 def from_json(value: dict[str, Any]) -> Point:
-    """Read what `to_json` wrote."""
-    seen = {name: ClassCounts.from_json(value[name]) if value.get(name) is not None else None for name in _SEEN}
+    """Inverse of `to_json`."""
+    counts = {name: ClassCounts.from_json(value[name]) if value.get(name) is not None else None for name in _COUNTS}
     schedules = {name: Schedule.from_json(value[name]) for name in ("schedule", "kept")}
-    return Point(**{**value, **schedules, **seen})
+    return Point(**{**value, **schedules, **counts})
 
 
-_SEEN = ("validation", "test", "tuned_test")
+_COUNTS = ("validation", "test", "tuned_test")

@@ -1,68 +1,40 @@
-"""What a point and a sweep are: everything that determines them, which points a sweep holds."""
+"""Specification of a sweep: which schedules to measure under which settings, and the identities of its points."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import SpecError
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD, parse, parse_weights
-from roboreg_core.runs.spec import METHOD_VERSION, TUNING, RunSpec
+from roboreg_core.runs.spec import METHOD_VERSION, TUNING, PruneSettings, RunSpec, digest, of_preset
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.store.names import clean_name
 from roboreg_core.sweeps.grid import Grid
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
-    from roboreg_core.pruning.prune import PruneSpec
     from roboreg_core.sweeps.points import Point
 
 POINT, SWEEP, SWEEP_PART = "point", "sweep", "sweep-part"
-# Measured at a point that shares much with its neighbours every few seconds: more would take a day.
+# Measuring a point takes seconds: more points would take a day.
 MAX_POINTS = 10_000
-# A fine-tuned point is a run of a minute at least, with files of a megabyte.
+# A fine-tuned point is a run: at least a minute, and a megabyte of files.
 MAX_RUNS = 500
 MAX_SEEDS = 20
-# Of a point's JSON, what is measured; the rest is what it was measured under, or where it was read from.
+# Measured fields of a point's JSON; the others are its settings and the record it was read from.
 MEASURED = ("kept", "validation", "test", "tuned_validation", "tuned_test", "latency", "seconds")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PruneSettings:
-    """What a schedule is pruned under: see `runs.spec.RunSpec` for the fields."""
-
-    method: str
-    recalibrate: bool
-    calibration: int
-    seed: int
-    dense_sha256: str
-    training_set: str
-
-    def point_id(self, schedule: Schedule) -> str:
-        """Identity of a schedule's point: the first 16 hex digits of the SHA-256 of all that determines it."""
-        return _digest({**self.to_json(), "schedule": schedule.to_json(), "version": METHOD_VERSION})
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `PruneSettings(**value)` makes an equal one."""
-        return asdict(self)
-
-    def pruning(self) -> PruneSpec:
-        """The settings of pruning."""
-        from roboreg_core.pruning.prune import PruneSpec
-
-        return PruneSpec(method=self.method, recalibrate=self.recalibrate, calibration=self.calibration, seed=self.seed)
-
-
 def setting_of(value: Any) -> PruneSettings:
-    """The setting of a point, a run's spec or anything else that has these fields."""
+    """The prune settings of a point, a run's spec or any other object with these fields."""
     return PruneSettings(**{name: getattr(value, name) for name in PruneSettings.__dataclass_fields__})
 
 
 def point_record(point: Point) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
-    """Kind, id, spec and result of a point's record, e.g. for `Context.put`; its setting's fields must be filled."""
+    """Kind, id, spec and result of a point's record, the arguments of `Context.put`; its settings must be filled in."""
     from roboreg_core.sweeps.points import to_json
 
     setting, whole = setting_of(point), to_json(point)
@@ -72,19 +44,18 @@ def point_record(point: Point) -> tuple[str, str, dict[str, Any], dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class SweepSpec:
-    """Schedules to measure, under which settings.
+    """Schedules to measure, and the settings to prune and fine-tune them under.
 
-    Raises `SpecError` on more than `MAX_POINTS` points (`MAX_RUNS` with fine-tuning), or an unknown setting.
+    Raises `SpecError` on more than `MAX_POINTS` points (`MAX_RUNS` with fine-tuning), or an invalid setting.
 
     Attributes:
-        name: for people; not part of the identity.
-        grid: which schedules.
-        seeds: each schedule is measured under each of them.
-        dense, dense_sha256: name (not part of the identity) and weights of the dense network.
-        training_set: `bundled` or `full`.
-        method, recalibrate, calibration: how to prune, see `pruning.prune.PruneSpec`.
-        test: whether test images are measured too, to report on; validation images always are, to choose by.
-        preset, epochs, learning_rate, batch_size, distil: of fine-tuning, see `runs.spec.RunSpec`; no epochs, none.
+        name: shown to users; not part of the identity.
+        grid: the schedules.
+        dense: name of the dense network; not part of the identity.
+        dense_sha256, training_set, method, recalibrate, calibration: see `runs.spec.PruneSettings`.
+        seeds: every schedule is measured under each of them.
+        test: True to measure test images for reports; validation images, for choices, are always measured.
+        preset, epochs, learning_rate, batch_size, distil: of fine-tuning, see `runs.spec.RunSpec`; 0 epochs for none.
         device: `auto`, `cpu` or `cuda`; not part of the identity.
     """
 
@@ -108,9 +79,7 @@ class SweepSpec:
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", clean_name(self.name, "a sweep's name"))
         if parse_weights(self.method) is not None:
-            raise SpecError(
-                f"a sweep's method must drop filters, got {self.method}, which keeps them all; take another method"
-            )
+            raise SpecError(f"a sweep's method must remove filters, got {self.method}: choose another method")
         parse(self.method)
         self._check_seeds()
         object.__setattr__(self, "seeds", tuple(sorted(self.seeds)))
@@ -119,11 +88,9 @@ class SweepSpec:
 
     def _check_seeds(self) -> None:
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise SpecError(
-                f"seeds must be at least one, each once, got {list(self.seeds)}; leave out what is too much"
-            )
+            raise SpecError(f"seeds must be at least one and distinct, got {list(self.seeds)}")
         if len(self.seeds) > MAX_SEEDS:
-            raise SpecError(f"a sweep may have at most {MAX_SEEDS} seeds, got {len(self.seeds)}; take fewer")
+            raise SpecError(f"a sweep may have at most {MAX_SEEDS} seeds, got {len(self.seeds)}")
 
     def _check_size(self) -> None:
         most = MAX_RUNS if self.epochs else MAX_POINTS
@@ -131,65 +98,53 @@ class SweepSpec:
             what = "fine-tuned points" if self.epochs else "points"
             raise SpecError(
                 f"a sweep may have at most {most:,} {what}, got {self.grid.size:,} schedules x {len(self.seeds)} seeds "
-                f"= {self.size:,}; take fewer schedules or seeds"
+                f"= {self.size:,}: use fewer schedules or seeds"
             )
 
     def _check_tuning(self) -> None:
-        """A run's spec checks all settings of pruning and fine-tuning."""
+        """Check all settings of pruning and fine-tuning by making a run's spec."""
         if self.epochs < 0 or bool(self.preset) != bool(self.epochs):
             raise SpecError(
                 f"fine-tuning needs a preset and at least 1 epoch, got preset {self.preset!r} and {self.epochs} "
-                "epochs; give both, or neither"
+                "epochs: give both, or neither"
             )
-        first = PRESETS["dense"]
         for seed in self.seeds:
-            self.run_spec(first, seed)
+            self.run_spec(PRESETS["dense"], seed)
 
     @property
     def id(self) -> str:
-        """Identity: the first 16 hex digits of the SHA-256 of everything that determines which points it holds."""
+        """Identity: hash of everything that determines its points."""
         return sweep_identity(self.to_json())
 
     @property
     def size(self) -> int:
-        """How many points it holds, counted without making them; of random schedules at most so many."""
+        """Number of points, counted without making them; an upper bound for random schedules."""
         return self.grid.size * len(self.seeds)
 
     @property
     def tuned(self) -> bool:
-        """Whether its points are fine-tuned: then each is a run."""
+        """True where its points are fine-tuned; each is then a run."""
         return self.epochs > 0
 
     def setting(self, seed: int) -> PruneSettings:
-        """What its schedules are pruned under for one of its seeds."""
-        return PruneSettings(
-            method=self.method,
-            recalibrate=self.recalibrate,
-            calibration=self.calibration,
-            seed=seed,
-            dense_sha256=self.dense_sha256,
-            training_set=self.training_set,
-        )
+        """The prune settings for one of its seeds."""
+        names = PruneSettings.__dataclass_fields__.keys() - {"seed"}
+        return PruneSettings(seed=seed, **{name: getattr(self, name) for name in names})
 
     def points(self) -> list[tuple[Schedule, int]]:
-        """Its points as schedule and seed, one seed after the other, schedules in lexicographic order."""
+        """Its points as (schedule, seed): by seed, then by schedule in lexicographic order."""
         schedules = self.grid.schedules()
         return [(schedule, seed) for seed in self.seeds for schedule in schedules]
 
     def record_id(self, schedule: Schedule, seed: int) -> str:
-        """Id of the record that a point makes: of a run where it is fine-tuned, else of a point."""
+        """Id of a point's record: of a run where it is fine-tuned, else of a point."""
         return self.run_spec(schedule, seed).id if self.tuned else self.setting(seed).point_id(schedule)
 
     def run_spec(self, schedule: Schedule, seed: int) -> RunSpec:
         """The run of a point."""
-        given = {name: getattr(self, name) for name in TUNING}
-        return RunSpec(
-            schedule=schedule,
-            dense=self.dense,
-            device=self.device,
-            **asdict(self.setting(seed)),
-            **(given if self.tuned else {"epochs": 0}),
-        )
+        tuning = {name: getattr(self, name) for name in TUNING} if self.tuned else {"epochs": 0}
+        settings = self.setting(seed).to_json()
+        return RunSpec(schedule=schedule, dense=self.dense, device=self.device, **settings, **tuning)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` makes an equal spec."""
@@ -197,14 +152,13 @@ class SweepSpec:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> SweepSpec:
-        """Read what `to_json` wrote."""
+        """Inverse of `to_json`."""
         return cls(**{**value, "grid": Grid.from_json(value["grid"]), "seeds": tuple(value["seeds"])})
 
 
 def sweep_for(name: str, grid: Grid, checkpoint: Checkpoint, training_set: str = "auto", **settings: Any) -> SweepSpec:
-    """A sweep that starts from `checkpoint`; `training_set` may be `auto`, a `preset` alone brings its own settings."""
+    """Specify a sweep of `checkpoint`; `training_set` may be `auto`, and a `preset` supplies the settings left out."""
     from roboreg_core.datasets.sources import resolve_training_set
-    from roboreg_core.runs.spec import of_preset
 
     preset = of_preset(settings["preset"]) if settings.get("preset") else {}
     return SweepSpec(
@@ -217,31 +171,29 @@ def sweep_for(name: str, grid: Grid, checkpoint: Checkpoint, training_set: str =
     )
 
 
-def cut(schedules: Iterable[Schedule], parts: int) -> list[list[Schedule]]:
-    """Schedules in parts that share their first blocks: about as many as asked for, none much larger than the others.
+def split_by_prefix(schedules: Iterable[Schedule], parts: int) -> list[list[Schedule]]:
+    """Split schedules into about `parts` lists of similar size whose schedules share their first blocks.
 
-    Each part is as cheap to walk as it is within the whole but for its own common beginning.
+    Measuring a part costs as much as within the whole, except for the blocks that all of it share.
     """
     ordered = sorted(set(schedules), key=lambda schedule: schedule.clusters)
-    most = max(1, -(-len(ordered) // max(1, parts)))
+    largest = max(1, -(-len(ordered) // max(1, parts)))
     found: list[list[Schedule]] = []
-    for group in _subtrees(ordered, most, depth=0):
-        if found and len(found[-1]) + len(group) <= most:
+    for group in _subtrees(ordered, largest, depth=0):
+        if found and len(found[-1]) + len(group) <= largest:
             found[-1] += group
         else:
             found.append(group)
     return found
 
 
-def _subtrees(group: list[Schedule], most: int, depth: int) -> Iterator[list[Schedule]]:
-    from itertools import groupby
-
-    if len(group) <= most or depth == len(group[0].clusters):
+def _subtrees(group: list[Schedule], largest: int, depth: int) -> Iterator[list[Schedule]]:
+    if len(group) <= largest or depth == len(group[0].clusters):
         if group:
             yield group
         return
     for _, same in groupby(group, key=lambda schedule: schedule.clusters[depth]):
-        yield from _subtrees(list(same), most, depth + 1)
+        yield from _subtrees(list(same), largest, depth + 1)
 
 
 def renamed(sweep: SweepSpec, name: str) -> SweepSpec:
@@ -250,11 +202,6 @@ def renamed(sweep: SweepSpec, name: str) -> SweepSpec:
 
 
 def sweep_identity(written: dict[str, Any]) -> str:
-    """The identity of what `SweepSpec.to_json` wrote, as it was written: under the present version of the methods."""
+    """The identity of a sweep's JSON under the current version of the methods."""
     determines = {name: value for name, value in written.items() if name not in ("name", "dense", "device")}
-    return _digest({**determines, "version": METHOD_VERSION})
-
-
-def _digest(determines: dict[str, Any]) -> str:
-    text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return digest({**determines, "version": METHOD_VERSION})

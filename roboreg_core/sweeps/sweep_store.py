@@ -1,4 +1,4 @@
-"""Sweeps and points read from the store: own ones, those that ship with the project, and what runs measured."""
+"""Sweeps and points in the store, including those measured by runs and those that ship with the project."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Sweep:
 
     Attributes:
         id: of its record.
-        spec: what was asked.
+        spec: its specification.
         created: UTC, ISO 8601.
-        recorded: whether it ships with the project.
+        recorded: True where it ships with the project.
     """
 
     id: str
@@ -39,81 +39,81 @@ class Sweep:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name."""
         return self.spec.name
 
 
 @dataclass(frozen=True, kw_only=True)
 class SweepProgress:
-    """How many of a sweep's points are measured."""
+    """Number of a sweep's measured points, and of all its points."""
 
     done: int
     total: int
 
     @property
     def complete(self) -> bool:
-        """Whether all are."""
+        """True where all are measured."""
         return self.done == self.total
 
 
 def points(
     store: Store, *, tuning: Mapping[str, Any] | None = None, tuned: bool | None = None, **setting: Any
 ) -> list[Point]:
-    """Every point known of the newest version of the method, one for each schedule and setting, oldest first.
+    """All points of the current version of the method, one per schedule and prune settings, oldest first.
 
-    What was measured right after pruning comes from the point's own record, else from a run; what was measured after
-    fine-tuning, and the latency, from the newest run. Such a point's `record` is that run.
+    Results right after pruning come from the point's own record, else from a run. Results after fine-tuning and the
+    latency come from the newest run, which is then the point's `record`.
 
     Args:
-        store: own and shipped records.
-        tuning: values that fields of `runs.spec.TUNING` must have; runs that were fine-tuned otherwise are passed over.
-        tuned: only those with (True) or without (False) figures after fine-tuning.
-        setting: values that fields of `spec.PruneSettings` must have, e.g. `dense_sha256="..."`, `seed=0`.
+        store: the store.
+        tuning: required values of the fields in `runs.spec.TUNING`; runs fine-tuned otherwise are skipped.
+        tuned: only points with (True) or without (False) results after fine-tuning.
+        setting: required values of the fields of `PruneSettings`, e.g. `dense_sha256="..."`, `seed=0`.
     """
-    found = _known(store)
-    own = {each.id: each.point for each in found if each.run is None}
-    runs = [each for each in found if each.run is not None and _alike(each.run, tuning or {})]
-    whole = {**own, **_best(runs, own)}
-    return [each for each in whole.values() if _fits(each, setting) and tuned in (None, each.tuned_test is not None)]
+    found = _recorded_points(store)
+    pruned = {each.id: each.point for each in found if each.run is None}
+    runs = [each for each in found if each.run is not None and _matches(each.run, tuning or {})]
+    merged = {**pruned, **_newest(runs, pruned)}
+    return [each for each in merged.values() if _fits(each, setting) and tuned in (None, each.tuned_test is not None)]
 
 
 def points_of(store: Store, sweep: Sweep) -> list[Point]:
-    """Those points of a sweep that are measured, in the sweep's order."""
+    """The measured points of a sweep, in the sweep's order."""
     return list(_measured(store, sweep.spec).values())
 
 
 def dense_points(store: Store, dense_sha256: str) -> list[Point]:
-    """The points at which a dense network was measured as it is, under whatever setting."""
-    own = (each.point for each in _known(store) if each.run is None)
-    return [point for point in own if point.schedule.is_dense and point.dense_sha256 == dense_sha256]
+    """The points of a dense network without pruning, under any prune settings."""
+    found = (each.point for each in _recorded_points(store) if each.run is None)
+    return [point for point in found if point.schedule.is_dense and point.dense_sha256 == dense_sha256]
 
 
 def missing(store: Store, spec: SweepSpec) -> list[tuple[Schedule, int]]:
-    """The points of a sweep that nobody has measured, as schedule and seed."""
-    there = _measured(store, spec)
-    return [where for where, _ in _places(spec) if where not in there]
+    """The points of a sweep that are not measured, as (schedule, seed)."""
+    measured = _measured(store, spec)
+    return [point for point, _ in _record_ids(spec) if point not in measured]
 
 
 def record_ids(spec: SweepSpec) -> set[str]:
-    """The ids of the records that its points are, measured or not."""
-    return {record for _, record in _places(spec)}
+    """Ids of the records of its points, measured or not."""
+    return {record_id for _, record_id in _record_ids(spec)}
 
 
 def progress_of(store: Store, sweep: Sweep) -> SweepProgress:
-    """How far a sweep is."""
-    return SweepProgress(done=len(_measured(store, sweep.spec)), total=len(_places(sweep.spec)))
+    """Progress of a sweep."""
+    return SweepProgress(done=len(_measured(store, sweep.spec)), total=len(_record_ids(sweep.spec)))
 
 
 def sweeps(store: Store) -> list[Sweep]:
-    """The standing sweeps of the newest version of the method, newest first."""
-    return _kept_of(store).sweeps.of(store.list_records(SWEEP))
+    """The sweeps of the current version of the method, newest first."""
+    return _cache_of(store).sweeps.of(store.list_records(SWEEP))
 
 
 def find_sweep(store: Store, known: str) -> Sweep:
-    """The sweep of that name, or whose id is, or alone begins with, `known`.
+    """Find a sweep by its name, or by its id or a unique prefix of it.
 
     Raises:
-        StoreError: there is none, or several.
+        StoreError: no sweep matches, or several.
     """
     every = sweeps(store)
     named = [each for each in every if folded(each.name) == folded(known)] or [
@@ -128,14 +128,14 @@ def find_sweep(store: Store, known: str) -> Sweep:
 
 
 def binned_sweeps(store: Store) -> list[Sweep]:
-    """The sweeps in the bin, last one first."""
-    found = (_sweep(each.record) for each in store.list_binned(SWEEP))
+    """The deleted sweeps, last deleted first."""
+    found = (_parse_sweep(each.record) for each in store.list_binned(SWEEP))
     return [each for each in found if each is not None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _RecordedPoint:
-    """What one record holds; `id` is of the point, `run` what the record's run was asked for."""
+    """A point read from a record; `id` is the point's, `run` the spec of the record where that is a run."""
 
     id: str
     point: Point
@@ -143,53 +143,53 @@ class _RecordedPoint:
 
 
 def _measured(store: Store, spec: SweepSpec) -> dict[tuple[Schedule, int], Point]:
-    """The points that a sweep has, by schedule and seed."""
-    found = _known(store)
-    own = {each.id: each.point for each in found if each.run is None}
+    """The measured points of a sweep by (schedule, seed)."""
+    found = _recorded_points(store)
+    pruned = {each.id: each.point for each in found if each.run is None}
     by_record = {each.point.record: each for each in found} if spec.tuned else {}
-    there: dict[tuple[Schedule, int], Point] = {}
-    for where, record in _places(spec):
+    measured: dict[tuple[Schedule, int], Point] = {}
+    for key, record_id in _record_ids(spec):
         if spec.tuned:
-            run = by_record.get(record)
+            run = by_record.get(record_id)
             if run is not None:
-                there[where] = _joined(run.point, own.get(run.id))
+                measured[key] = _merged(run.point, pruned.get(run.id))
         else:
-            point = own.get(record)
-            if point is not None and enough(point, test=spec.test):
-                there[where] = point
-    return there
+            point = pruned.get(record_id)
+            if point is not None and is_measured(point, test=spec.test):
+                measured[key] = point
+    return measured
 
 
 @lru_cache(maxsize=16)
-def _places(spec: SweepSpec) -> tuple[tuple[tuple[Schedule, int], str], ...]:
-    """A sweep's points with their records' ids; kept, because 5,000 take a tenth of a second."""
-    return tuple((where, spec.record_id(*where)) for where in spec.points())
+def _record_ids(spec: SweepSpec) -> tuple[tuple[tuple[Schedule, int], str], ...]:
+    """A sweep's points with the ids of their records; cached, because 5,000 take 0.1 s."""
+    return tuple((point, spec.record_id(*point)) for point in spec.points())
 
 
-def enough(point: Point, *, test: bool) -> bool:
-    """Whether a point was measured on all that a sweep asks for."""
+def is_measured(point: Point, *, test: bool) -> bool:
+    """True where a point has validation results and, if `test`, test results."""
     return point.validation is not None and (point.test is not None or not test)
 
 
-def _best(runs: Iterable[_RecordedPoint], own: dict[str, Point]) -> dict[str, Point]:
-    """For each setting the newest run's point, a fine-tuned one before one that is only pruned."""
-    best: dict[str, Point] = {}
+def _newest(runs: Iterable[_RecordedPoint], pruned: dict[str, Point]) -> dict[str, Point]:
+    """By point id the newest run's point, preferring runs with fine-tuning."""
+    newest: dict[str, Point] = {}
     for each in runs:  # oldest first
-        standing = best.get(each.id)
-        if standing is None or standing.tuned_test is None or each.point.tuned_test is not None:
-            best[each.id] = _joined(each.point, own.get(each.id))
-    return best
+        before = newest.get(each.id)
+        if before is None or before.tuned_test is None or each.point.tuned_test is not None:
+            newest[each.id] = _merged(each.point, pruned.get(each.id))
+    return newest
 
 
-def _joined(run: Point, point: Point | None) -> Point:
-    """A run's point with what its setting's own record adds: validation images, which runs leave out when pruned."""
+def _merged(run: Point, point: Point | None) -> Point:
+    """A run's point with the validation results after pruning from the point's own record, which runs lack."""
     if point is None:
         return run
     return replace(run, validation=point.validation, test=run.test or point.test, seconds=point.seconds)
 
 
-def _alike(run: RunSpec, tuning: Mapping[str, Any]) -> bool:
-    """Whether a run is without fine-tuning, or has the one that is asked for."""
+def _matches(run: RunSpec, tuning: Mapping[str, Any]) -> bool:
+    """True for a run without fine-tuning or with the required one."""
     return not run.epochs or all(getattr(run, name) == value for name, value in tuning.items())
 
 
@@ -198,75 +198,75 @@ def _fits(point: Point, setting: dict[str, Any]) -> bool:
 
 
 class _ParsedRecords(Generic[Value]):
-    """What was read from records, which never change: another one with the same id is another object."""
+    """Cache of values parsed from records. Records are immutable: a changed one is another object."""
 
     def __init__(self, parse: Callable[[Record], Value | None]) -> None:
         self._parse = parse
         self._lock = threading.Lock()
-        self._read: dict[str, tuple[Record, Value | None]] = {}
+        self._parsed: dict[str, tuple[Record, Value | None]] = {}
 
     def of(self, records: list[Record]) -> list[Value]:
-        """What these hold that can be used, in their order."""
+        """The values of these records in their order, without those that cannot be parsed."""
         with self._lock:
-            before, self._read = self._read, {}
+            before, self._parsed = self._parsed, {}
             for record in records:
-                kept = before.get(record.id)
-                self._read[record.id] = (
-                    kept if kept is not None and kept[0] is record else (record, self._parse(record))
-                )
-            return [value for _, value in self._read.values() if value is not None]
+                cached = before.get(record.id)
+                if cached is None or cached[0] is not record:
+                    cached = (record, self._parse(record))
+                self._parsed[record.id] = cached
+            return [value for _, value in self._parsed.values() if value is not None]
 
 
 class _StoreCache:
-    """What is kept of a store between two looks at it."""
+    """Parsed points and sweeps of a store."""
 
     def __init__(self) -> None:
-        self.known = _ParsedRecords(_parsed)
-        self.sweeps = _ParsedRecords(_sweep)
+        self.points = _ParsedRecords(_parse_point)
+        self.sweeps = _ParsedRecords(_parse_sweep)
 
 
-_KEPT: WeakKeyDictionary[Store, _StoreCache] = WeakKeyDictionary()
-_KEPT_LOCK = threading.Lock()
+_CACHES: WeakKeyDictionary[Store, _StoreCache] = WeakKeyDictionary()
+_CACHES_LOCK = threading.Lock()
 
 
-def _kept_of(store: Store) -> _StoreCache:
-    with _KEPT_LOCK:
-        return _KEPT.setdefault(store, _StoreCache())
+def _cache_of(store: Store) -> _StoreCache:
+    with _CACHES_LOCK:
+        return _CACHES.setdefault(store, _StoreCache())
 
 
-def _known(store: Store) -> list[_RecordedPoint]:
-    """All points and runs of the newest version, oldest first."""
+def _recorded_points(store: Store) -> list[_RecordedPoint]:
+    """All points and runs of the current version of the method, oldest first."""
     records = [each for each in store.list_records() if each.kind in (POINT, KIND)]
-    return _kept_of(store).known.of(records[::-1])
+    return _cache_of(store).points.of(records[::-1])
 
 
-def _parsed(record: Record) -> _RecordedPoint | None:
-    """What a record holds; None for one of another version, or of single weights, which keeps all filters."""
+def _parse_point(record: Record) -> _RecordedPoint | None:
+    """Read a point or run; None for another version of the method, and for runs that set single weights to zero."""
     if record.kind == POINT:
-        return _of_point(record)
+        return _from_point(record)
     if method_version(record) != METHOD_VERSION:
         return None
     run = RunSpec.from_json(record.spec)
-    return _of_run(record, run) if run.weights() is None else None
+    return _from_run(record, run) if run.weights() is None else None
 
 
-def _of_point(record: Record) -> _RecordedPoint | None:
+def _from_point(record: Record) -> _RecordedPoint | None:
     spec = dict(record.spec)
     if spec.pop("version", None) != METHOD_VERSION:
         return None
     return _RecordedPoint(id=record.id, point=from_json({**spec, **record.result, "record": record.id}))
 
 
-def _of_run(record: Record, run: RunSpec) -> _RecordedPoint:
+def _from_run(record: Record, run: RunSpec) -> _RecordedPoint:
     stages, history = record.result["stages"], record.result["history"]
     setting = setting_of(run)
     point = Point(
         schedule=run.schedule,
         kept=Schedule.from_json(record.result["schedule"]),
         validation=None,
-        test=_seen(stages["pruned"]),
+        test=_counts(stages["pruned"]),
         tuned_validation=history[-1].get("validation_accuracy") if history else None,
-        tuned_test=_seen(stages["tuned"]) if "tuned" in stages else None,
+        tuned_test=_counts(stages["tuned"]) if "tuned" in stages else None,
         latency=record.result["latency"]["final_batch_256"]["median"],
         seconds=record.result["pruning"]["seconds"],
         record=record.id,
@@ -276,15 +276,15 @@ def _of_run(record: Record, run: RunSpec) -> _RecordedPoint:
     return _RecordedPoint(id=setting.point_id(run.schedule), point=point, run=run)
 
 
-def _seen(report: dict[str, Any]) -> ClassCounts:
-    """A report's right counts: a class's recall times its images."""
+def _counts(report: dict[str, Any]) -> ClassCounts:
+    """Correct predictions per class from a report: recall times support."""
     rows = report["per_class"]
     images = tuple(row["support"] for row in rows)
     return ClassCounts(right=tuple(round(row["recall"] * row["support"]) for row in rows), images=images)
 
 
-def _sweep(record: Record) -> Sweep | None:
-    """The sweep in a record; None where another version of the code made it, whose points are others."""
+def _parse_sweep(record: Record) -> Sweep | None:
+    """Read a sweep; None for one of another version of the code, which has other points."""
     try:
         spec = SweepSpec.from_json(record.spec)
     except (RoboRegError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""How long schedules take to measure, what they share counted once."""
+"""Estimate how long schedules take to measure, counting shared blocks once."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from itertools import pairwise
 from roboreg_core.models.costs import block_macs
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, parse
 from roboreg_core.runs import spec as runs
+from roboreg_core.runs.spec import TEST_IMAGES, VALIDATION_IMAGES, PruneSettings
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.store.records import Record
-from roboreg_core.sweeps.spec import POINT, PruneSettings, SweepSpec
+from roboreg_core.sweeps.spec import POINT, SweepSpec
 
-# On two CPU cores, before anything was measured on this machine. Pruning one block on the usual number of calibration
-# images, by what it looks at; the dense network's answers to them; evaluating one image; what a process needs to begin.
+# Defaults for two CPU cores, before this machine has measured any points: pruning one block with the default number of
+# calibration images or without images, the dense network's activations, evaluation, and the start of a process.
 BLOCK_SECONDS = {"images": 0.4, "weights": 0.02}
 WARM_SECONDS = 1.5
 IMAGES_PER_SECOND = 3_000.0
 FIXED_SECONDS = 3.0
-VALIDATION_IMAGES, TEST_IMAGES = 2_000, 10_000
-# Points of this machine that tell its speed: the newest, so that a new graphics card is believed soon.
+# Number of newest points that the speed is estimated from.
 RECENT = 100
 
 
 def estimate_seconds(
     sweep: SweepSpec, records: Sequence[Record] = (), *, only: Iterable[tuple[Schedule, int]] | None = None
 ) -> float:
-    """How long a sweep, or `only` some of its points, takes on one worker.
+    """Estimate the seconds that a sweep, or `only` these points of it, takes on one worker.
 
-    The newest points and runs among `records` tell this machine's speed; without any, that of two CPU cores stands in.
+    The speed is that of the newest points or runs among `records`, else of two CPU cores.
     """
     points = list(sweep.points() if only is None else only)
     if sweep.tuned:
@@ -38,67 +38,68 @@ def estimate_seconds(
     for seed in sweep.seeds:
         schedules = [schedule for schedule, own in points if own == seed]
         if schedules:
-            factor = speed(sweep.setting(seed), records)
-            total += FIXED_SECONDS + factor * sum(shares(schedules, sweep.setting(seed), test=sweep.test))
+            setting = sweep.setting(seed)
+            expected = sum(expected_seconds(schedules, setting, test=sweep.test))
+            total += FIXED_SECONDS + slowdown(setting, records) * expected
     return total
 
 
-def shares(schedules: Sequence[Schedule], setting: PruneSettings, *, test: bool) -> list[float]:
-    """Seconds that each schedule takes on two CPU cores, in lexicographic order.
+def expected_seconds(schedules: Sequence[Schedule], setting: PruneSettings, *, test: bool) -> list[float]:
+    """Expected seconds per schedule on two CPU cores, in lexicographic order.
 
-    Blocks that it shares with the one before cost nothing.
+    Blocks shared with the previous schedule take no time.
     """
     ordered = sorted(set(schedules), key=lambda schedule: schedule.clusters)
     images = VALIDATION_IMAGES + TEST_IMAGES * test
-    looks = setting.recalibrate or parse(setting.method).needs_images
-    prune = BLOCK_SECONDS["images" if looks else "weights"] * (
-        setting.calibration / DEFAULT_CALIBRATION if looks else 1
-    )
+    needs_images = setting.recalibrate or parse(setting.method).needs_images
+    prune = BLOCK_SECONDS["weights"]
+    if needs_images:
+        prune = BLOCK_SECONDS["images"] * (setting.calibration / DEFAULT_CALIBRATION)
     dense = sum(block_macs(PRESETS["dense"]))
     found = []
     for before, schedule in pairwise([None, *ordered]):
         assert schedule is not None
         same = before.shared_blocks(schedule) if before is not None else 0
         evaluated = sum(block_macs(schedule)[same:]) / dense * images / IMAGES_PER_SECOND
-        found.append(prune * (len(BOUNDS) - same) + evaluated + (0.0 if before else WARM_SECONDS * looks))
+        found.append(prune * (len(BOUNDS) - same) + evaluated + (0.0 if before else WARM_SECONDS * needs_images))
     return found
 
 
-def speed(setting: PruneSettings, records: Iterable[Record]) -> float:
-    """How many times as long as two CPU cores this machine takes, from its own newest points by the same method."""
-    # Points that were reused took no time.
+def slowdown(setting: PruneSettings, records: Iterable[Record]) -> float:
+    """Measured relative to expected time, from this machine's newest points of the same method; 1 without any."""
+    # Reused points took 0 s.
     timed = (each for each in records if each.kind == POINT and not each.recorded and each.result["seconds"] > 0)
-    own = [each for each in timed if _alike(each, setting)][:RECENT]
-    if not own:
+    points = [each for each in timed if _same_method(each, setting)][:RECENT]
+    if not points:
         return 1.0
-    # Seeds share nothing, and neither do points with and without test images: those are other sweeps' work.
-    alike: dict[tuple[int, bool], list[Schedule]] = {}
-    for each in own:
-        which = each.spec["seed"], each.result["test"] is not None
-        alike.setdefault(which, []).append(Schedule.from_json(each.spec["schedule"]))
-    expected = sum(sum(shares(schedules, setting, test=test)) for (_, test), schedules in alike.items())
-    return max(0.01, sum(each.result["seconds"] for each in own) / expected)
+    # Schedules share blocks only under one seed, and with equal sets of images.
+    groups: dict[tuple[int, bool], list[Schedule]] = {}
+    for each in points:
+        key = each.spec["seed"], each.result["test"] is not None
+        groups.setdefault(key, []).append(Schedule.from_json(each.spec["schedule"]))
+    expected = sum(sum(expected_seconds(schedules, setting, test=test)) for (_, test), schedules in groups.items())
+    return max(0.01, sum(each.result["seconds"] for each in points) / expected)
 
 
 class Pace:
-    """How long the rest of some schedules will take, by how long the first ones took."""
+    """Estimates the remaining time of measuring schedules from the time that the first ones took."""
 
     def __init__(self, schedules: Sequence[Schedule], setting: PruneSettings, *, test: bool, seconds: float) -> None:
-        """`seconds` is what was expected for all of them; 0 where nobody knows."""
-        self._shares = shares(schedules, setting, test=test)
-        self._seconds = seconds or sum(self._shares)
+        """`seconds` is the expected total; 0 where unknown."""
+        self._expected = expected_seconds(schedules, setting, test=test)
+        self._seconds = seconds or sum(self._expected)
         self._started = time.perf_counter()
 
     def remaining(self, done: int) -> float:
-        """Seconds that are left behind the first `done`; the time since the last of them is not taken off."""
-        if not self._shares:
+        """Remaining seconds after the first `done` schedules, as of the end of the last one."""
+        if not self._expected:
             return 0.0
-        passed = sum(self._shares[:done]) / sum(self._shares)
+        passed = sum(self._expected[:done]) / sum(self._expected)
         if not passed:
             return self._seconds
         spent = time.perf_counter() - self._started
         return spent / passed * (1 - passed)
 
 
-def _alike(record: Record, setting: PruneSettings) -> bool:
+def _same_method(record: Record, setting: PruneSettings) -> bool:
     return all(record.spec[name] == getattr(setting, name) for name in ("method", "recalibrate", "calibration"))

@@ -97,7 +97,7 @@ def test_submit_does_not_wait_for_the_workers_to_start(tmp_path: Path, monkeypat
         slow.close()
 
 
-def test_a_job_tells_its_progress_and_leaves_a_record(engine: Engine, store: Store) -> None:
+def test_a_job_reports_progress_and_makes_a_record(engine: Engine, store: Store) -> None:
     job = done(engine, engine.submit(task("whole", steps=5)))
     record = store.get_record("whole")
     assert record is not None

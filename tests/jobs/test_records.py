@@ -1,4 +1,4 @@
-"""Records that a task hands over on its way."""
+"""Records that a task function stores while it runs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_what_is_no_json_is_an_error(engine: Engine, store: Store) -> None:
     assert payloads(store, job)
 
 
-def test_a_question_leaves_none(engine: Engine, store: Store) -> None:
+def test_a_request_stores_no_records(engine: Engine, store: Store) -> None:
     how = {"function": "tests.jobs.functions:put_much", "spec": {"name": "asked", "steps": 2}}
     asked = engine.ask(Request(channel="me", **how))
     until(lambda: asked.is_ended)
@@ -75,7 +75,7 @@ def test_a_question_leaves_none(engine: Engine, store: Store) -> None:
     assert made(store, "asked") == []
 
 
-def test_a_local_context_hands_them_on() -> None:
+def test_a_local_context_passes_them_on() -> None:
     told: list[tuple[str, str]] = []
     context = LocalContext(on_put=lambda *record: told.append(record[:2]))
     put_some({"name": "here", "steps": 2, "nap": 0}, context)

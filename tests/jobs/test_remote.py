@@ -80,7 +80,7 @@ def test_the_same_code_runs_there(engine: Engine, store: Store, cluster: Cluster
     assert [worker.lanes for worker in until(engine.workers)] == [("device", "light")]
 
 
-def test_a_question_is_answered_there(engine: Engine, store: Store) -> None:
+def test_a_request_runs_on_the_remote_worker(engine: Engine, store: Store) -> None:
     how = {"function": "tests.jobs.functions:digest", "spec": {}, "inputs": {"weights": b"abc"}}
     before = engine.ask(Request(channel="me", function="tests.jobs.functions:count", spec={"steps": 10_000}))
     until(lambda: before.progress)
@@ -102,7 +102,7 @@ def test_cancel_and_resume(engine: Engine, store: Store) -> None:
 
 
 @pytest.mark.slow
-def test_a_worker_there_that_dies_or_is_deaf_is_replaced(engine: Engine, store: Store) -> None:
+def test_a_remote_worker_that_dies_or_ignores_stop_is_replaced(engine: Engine, store: Store) -> None:
     job = engine.submit(task("remote killed", steps=20))
     until(reached(store, job, 5))
     os.kill(worker_pid(store, job), signal.SIGKILL)

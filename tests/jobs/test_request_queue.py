@@ -1,4 +1,4 @@
-"""Questions: answered beside jobs, superseded by the next of their channel, without a trace in the store."""
+"""Requests: run beside jobs, superseded by the next of their channel, nothing stored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def answer(asked: PendingRequest) -> dict[str, Any]:
     return asked.result
 
 
-def test_a_question_is_answered_and_leaves_nothing(engine: Engine, store: Store) -> None:
+def test_a_request_returns_a_result_and_stores_nothing(engine: Engine, store: Store) -> None:
     asked = engine.ask(question("digest", inputs={"weights": b"abc"}))
     assert not asked.is_ended
     assert answer(asked)["sums"]["weights"].startswith("ba7816bf")
@@ -75,7 +75,7 @@ def test_the_newest_supersedes_and_others_do_not(engine: Engine, tmp_path: Path)
     assert first.result == skipped.result == {}
 
 
-def test_a_withdrawn_question_makes_room(engine: Engine) -> None:
+def test_a_withdrawn_request_frees_the_worker(engine: Engine) -> None:
     endless = engine.ask(question(steps=10_000))
     until(lambda: endless.progress)
     engine.withdraw("me")
@@ -84,7 +84,7 @@ def test_a_withdrawn_question_makes_room(engine: Engine) -> None:
     answer(engine.ask(question("digest", channel="another")))
 
 
-def test_a_worker_that_dies_is_replaced_and_answers(engine: Engine, tmp_path: Path) -> None:
+def test_a_request_is_repeated_when_its_worker_dies(engine: Engine, tmp_path: Path) -> None:
     asked = engine.ask(question("die", path=str(tmp_path / "once"), times=1))
     assert answer(asked) == {"deaths": 1}
     pid = answer(engine.ask(question("environment")))["pid"]
@@ -92,7 +92,7 @@ def test_a_worker_that_dies_is_replaced_and_answers(engine: Engine, tmp_path: Pa
     assert answer(engine.ask(question("environment")))["pid"] != pid
 
 
-def test_what_kills_every_worker_fails_and_the_next_is_answered(engine: Engine, tmp_path: Path) -> None:
+def test_a_request_that_kills_every_worker_fails_and_the_next_succeeds(engine: Engine, tmp_path: Path) -> None:
     deadly = engine.ask(question("die", path=str(tmp_path / "often"), times=9))
     until(lambda: deadly.is_ended)
     assert deadly.status is Status.FAILED
@@ -103,13 +103,13 @@ def test_what_kills_every_worker_fails_and_the_next_is_answered(engine: Engine, 
 @pytest.mark.parametrize(
     ("how", "error"), [("own", "steps must be 1..9, got 10"), ("other", "ValueError: a line and another")]
 )
-def test_an_exception_is_told_in_one_line(engine: Engine, how: str, error: str) -> None:
+def test_an_exception_becomes_a_one_line_error(engine: Engine, how: str, error: str) -> None:
     asked = engine.ask(question("refuse", how=how))
     until(lambda: asked.is_ended)
     assert (asked.status, asked.error) == (Status.FAILED, error)
 
 
-def test_malformed_questions_are_refused(engine: Engine) -> None:
+def test_malformed_requests_are_refused(engine: Engine) -> None:
     with pytest.raises(JobError, match="module:name"):
         engine.ask(Request(channel="me", function="nocolon", spec={}))
     with pytest.raises(JobError, match="lane must be"):

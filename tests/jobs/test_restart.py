@@ -1,4 +1,4 @@
-"""What is left of an app that ended, and of its jobs."""
+"""Jobs and processes after the app has ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs in a worker process, without one."""
+"""Parts of a worker, tested without a worker process."""
 
 from __future__ import annotations
 

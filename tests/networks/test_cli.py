@@ -64,7 +64,7 @@ def test_rename_delete_restore(roboreg: CommandLine, file: Path) -> None:
     assert "ships with the project" in roboreg.refusal("networks", "delete", "dense")
 
 
-def test_what_is_no_network_ends_with_one_line(roboreg: CommandLine, tmp_path: Path) -> None:
+def test_an_invalid_file_ends_with_a_one_line_error(roboreg: CommandLine, tmp_path: Path) -> None:
     def written(name: str, content: bytes) -> Path:
         (tmp_path / name).write_bytes(content)
         return tmp_path / name

@@ -64,7 +64,7 @@ def uninterrupted(few_images: Images) -> tuple[Output, Listener]:
         return execute(SPEC.to_json(), listener), listener
 
 
-def test_a_training_tells_what_it_made(uninterrupted: tuple[Output, Listener], few_images: Images) -> None:
+def test_the_result_of_a_training(uninterrupted: tuple[Output, Listener], few_images: Images) -> None:
     output, _ = uninterrupted
     result = json.loads(json.dumps(output.result))
     assert [epoch["epoch"] for epoch in result["history"]] == [1, 2, 3]
@@ -82,7 +82,7 @@ def test_a_training_tells_what_it_made(uninterrupted: tuple[Output, Listener], f
     assert result["accuracy"] == pytest.approx(right)
 
 
-def test_progress_is_told_as_runs_tell_it(uninterrupted: tuple[Output, Listener]) -> None:
+def test_progress_has_the_form_of_a_runs(uninterrupted: tuple[Output, Listener]) -> None:
     told = uninterrupted[1].told
     fractions = [payload["fraction"] for payload in told]
     assert fractions == sorted(fractions)
@@ -126,7 +126,7 @@ def test_its_command_trains_the_same_network(uninterrupted: tuple[Output, Listen
     assert job.command().replace(decay, "") == SPEC.command()
 
 
-def test_a_distilled_training_learns_from_the_shipped_network(
+def test_a_distilled_training_uses_the_shipped_network_as_teacher(
     uninterrupted: tuple[Output, Listener], tmp_path: Path
 ) -> None:
     spec = replace(SPEC, recipe="distilled")

@@ -118,7 +118,7 @@ def test_code_in_an_upload_fails_the_job_and_is_not_run(engine: Engine, store: S
     assert "evil" not in [each.name for each in baselines(store)]
 
 
-def test_what_is_no_network_by_its_looks_is_never_queued(engine: Engine, store: Store) -> None:
+def test_a_file_of_the_wrong_size_or_suffix_is_never_queued(engine: Engine, store: Store) -> None:
     before = len(store.list_jobs())
     huge = UploadSpec(name="huge", sha256="0" * 64, file_name="huge.pt", size=500 * 2**20)
     with pytest.raises(CheckpointError, match="at most 64 MB, got 500 MB"):

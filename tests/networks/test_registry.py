@@ -59,28 +59,28 @@ def test_a_network_without_a_card_is_there_all_the_same(
     assert checkpoint_of(bare, store).sha256 == bare.sha256
 
 
-def test_own_ones_come_behind_it_newest_first(store: Store, put: Put) -> None:
+def test_your_networks_follow_newest_first(store: Store, put: Put) -> None:
     put("second", 2, "2026-02-02T00:00:00+00:00")
     put("first", 1, "2026-02-01T00:00:00+00:00")
     put("third", 3, "2026-02-03T00:00:00+00:00")
     assert names(store) == ["dense", "third", "second", "first"]
 
 
-def test_to_list_them_loads_no_torch(home: Path) -> None:
+def test_listing_networks_does_not_import_torch(home: Path) -> None:
     script = """
 import sys
 from pathlib import Path
 from roboreg_core.store.store import Store
-from roboreg_core.baselines import known, manage, spec, start, upload
-known.baselines(Store(Path(sys.argv[1])))
-upload.check_size(1)
+from roboreg_core.networks import management, registry, spec, start, uploaded_weights
+registry.find(Store(Path(sys.argv[1])), "dense")
+uploaded_weights.check_size(1)
 assert not {"torch", "numpy", "pandas", "sklearn"} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script, home], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_they_are_found_by_name_and_by_digits(store: Store, put: Put) -> None:
+def test_networks_are_found_by_name_and_by_digest(store: Store, put: Put) -> None:
     mine = put("My Net")
     assert find(store, "my  net") == mine
     assert find(store, mine.sha256[:6].upper()) == mine
@@ -91,7 +91,7 @@ def test_they_are_found_by_name_and_by_digits(store: Store, put: Put) -> None:
         find(store, mine.sha256[:5])
 
 
-def test_two_of_one_name_are_told_apart(store: Store, put: Put) -> None:
+def test_networks_with_the_same_name_get_a_number(store: Store, put: Put) -> None:
     older = put("same", 1, "2026-02-01T00:00:00+00:00")
     newer = put("Same", 2, "2026-02-02T00:00:00+00:00")
     put("DENSE", 3, "2026-01-01T00:00:00+00:00")
@@ -117,7 +117,7 @@ def test_a_rename_keeps_everything_else(store: Store, put: Put) -> None:
     assert find(store, "other") == before
 
 
-def test_the_bin_gives_back(store: Store, put: Put) -> None:
+def test_a_deleted_network_is_restored(store: Store, put: Put) -> None:
     mine = put("mine")
     assert mine.record is not None
     management.delete(store, mine)
@@ -128,11 +128,11 @@ def test_the_bin_gives_back(store: Store, put: Put) -> None:
     assert management.find_deleted(store, "MINE").id == mine.record.id
     assert management.restore(store, mine.record.id) == mine
     assert checkpoint_of(find(store, "mine"), store).sha256 == mine.sha256
-    with pytest.raises(StoreError, match="no deleted network has the name or id 'mine': there are none"):
+    with pytest.raises(StoreError, match="no deleted network has the name or id 'mine'; deleted: none"):
         management.find_deleted(store, "mine")
 
 
-def test_what_is_restored_gets_a_number_where_its_name_was_taken(store: Store, put: Put) -> None:
+def test_a_restored_network_gets_a_number_if_its_name_is_taken(store: Store, put: Put) -> None:
     mine = put("mine")
     assert mine.record is not None
     management.delete(store, mine)
@@ -141,14 +141,14 @@ def test_what_is_restored_gets_a_number_where_its_name_was_taken(store: Store, p
     assert find(store, "mine (2)").sha256 == mine.sha256
 
 
-def test_what_ships_is_left_alone(store: Store) -> None:
+def test_shipped_networks_cannot_be_changed(store: Store) -> None:
     (dense,) = baselines(store)
     for act in (lambda: management.delete(store, dense), lambda: management.rename(store, dense, "other")):
-        with pytest.raises(StoreError, match="ships with the project: only own networks can be changed"):
+        with pytest.raises(StoreError, match="ships with the project: only your networks can be changed"):
             act()
 
 
-def test_a_name_is_taken_by_what_is_being_made(store: Store) -> None:
+def test_an_unfinished_job_reserves_its_name(store: Store) -> None:
     spec = TrainingSpec(name="soon", epochs=1, training_set="bundled")
     job = Job(id="a", kind=NETWORK, key=spec.id, function="f:g", spec=spec.to_json(), created="2026")
     store.add_job(job)

@@ -61,7 +61,7 @@ def test_an_upload_comes_back_from_json() -> None:
     ],
     ids=str,
 )
-def test_what_determines_the_network_is_its_identity(change: dict[str, Any], counts: bool) -> None:
+def test_the_identity_depends_on_everything_that_determines_the_network(change: dict[str, Any], counts: bool) -> None:
     assert (replace(SPEC, **change).id != SPEC.id) is counts
     assert len(SPEC.id) == 16
 
@@ -120,7 +120,7 @@ def test_identities_stay_those_of_stored_networks(monkeypatch: pytest.MonkeyPatc
     assert replace(SPEC, recipe=name).id == identity
 
 
-def test_the_first_estimate_goes_by_what_the_processor_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_estimate_depends_on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_spec, "cpu_has_bfloat16", lambda: False)
     slow = estimate_seconds(SPEC)
     assert slow == 5 + 10_000 / 1_500 + 4 * 10_000 / 400
@@ -128,7 +128,7 @@ def test_the_first_estimate_goes_by_what_the_processor_can_do(monkeypatch: pytes
     assert estimate_seconds(SPEC) < slow / 2
 
 
-def test_the_estimate_goes_by_the_newest_own_speed() -> None:
+def test_the_estimate_uses_the_newest_measured_speed() -> None:
     def record(kind: str, speed: dict[str, float], *, recorded: bool = False) -> Record:
         return Record(kind=kind, id="a", created="", spec={}, result={"speed": speed}, recorded=recorded)
 

@@ -1,4 +1,4 @@
-"""What people upload: networks in every common form are read, all else is refused by name, and nothing is run."""
+"""Uploaded networks: common formats are read, everything else is refused with a reason, no code is run."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ WRONG: dict[str, tuple[Callable[[State], State], str]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_another_network_is_told_what_is_wrong(dense: ResNet20, what: str) -> None:
+def test_another_network_is_refused_with_a_reason(dense: ResNet20, what: str) -> None:
     change, reason = WRONG[what]
     with pytest.raises(CheckpointError, match=reason):
         uploaded_weights.read(torch_bytes(change(dense.state_dict())), "net.pt")
@@ -189,9 +189,9 @@ def test_a_normalisation_that_is_none_is_refused(
         uploaded_weights.read(content, "net.safetensors")
 
 
-def test_a_pruned_network_is_told_what_to_do() -> None:
+def test_a_pruned_network_is_refused_with_a_remedy() -> None:
     content = checkpoints.to_bytes(random_network(PRESETS["moderate"]))
-    reason = "must hold a dense network, got one pruned to 8,8,8,16,16,16,32,32,32: pruning starts from a dense one"
+    reason = "must hold a dense network, got one pruned to 8,8,8,16,16,16,32,32,32: upload the network"
     with pytest.raises(CheckpointError, match=reason):
         uploaded_weights.read(content, "net.safetensors")
 
@@ -215,7 +215,7 @@ def test_another_suffix_is_refused(name: str) -> None:
         uploaded_weights.read(b"bytes", name)
 
 
-def test_size_is_looked_at_before_anything_is_read(tmp_path: Path) -> None:
+def test_the_size_is_checked_before_reading(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="at most 64 MB, got 500 MB"):
         uploaded_weights.check_size(500 * 2**20)
     uploaded_weights.check_size(uploaded_weights.MAX_BYTES)

@@ -1,4 +1,4 @@
-"""A preview is a plain prune and a plain evaluation, whatever was looked at before it."""
+"""A preview equals pruning and evaluation from scratch, whatever is cached."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WALK = (START.replace(9, 5), START.replace(9, 7), START.replace(2, 3), PRESETS["
 def small_sets(few_images: Images, images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "training_images", lambda choice="auto": few_images)
     monkeypatch.setattr(sources, "validation_images", lambda: images)
-    monkeypatch.setattr(preview, "_BENCH", preview._PreviewState())
+    monkeypatch.setattr(preview, "_STATE", preview._PreviewState())
 
 
 @pytest.fixture
@@ -94,10 +94,10 @@ def test_one_that_is_stopped_leaves_nothing_wrong(
 def test_what_is_kept_is_bounded(dense: checkpoints.Checkpoint) -> None:
     for seed in range(3):
         asked(spec_of(dense, seed=seed), dense)
-        assert [key[-1].seed for key in preview._BENCH._pruners] == [seed], "activations are large"
+        assert [key[-1].seed for key in preview._STATE._pruners] == [seed], "activations are large"
     for seed in range(3):
         asked(spec_of(dense, method="l1", seed=seed), dense)
-        assert len(preview._BENCH._pruners) == preview.KEPT
+        assert len(preview._STATE._pruners) == preview.KEPT
 
 
 def test_what_does_not_change_pruning_does_not_change_a_preview(dense: checkpoints.Checkpoint) -> None:

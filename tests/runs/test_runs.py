@@ -175,7 +175,7 @@ def test_estimates_grow_with_epochs_and_use_what_was_measured(spec: RunSpec) -> 
     assert estimate_seconds(spec, [fast]) < short
 
 
-def test_known_logits_stand_for_a_pass_of_the_dense_network(spec: RunSpec, dense: checkpoints.Checkpoint) -> None:
+def test_known_logits_replace_the_evaluation_of_the_dense_network(spec: RunSpec, dense: checkpoints.Checkpoint) -> None:
     plain = do(replace(spec, epochs=0), dense)
     context = Listener()
     context.inputs = {"dense": dense.content, "logits_dense": plain.artifacts["logits_dense"]}
@@ -196,5 +196,5 @@ def test_a_run_of_single_weights_keeps_the_size_and_the_zeros(
 
 
 def test_single_weights_are_not_recalibrated(spec: RunSpec) -> None:
-    with pytest.raises(SpecError, match="takes no recalibration"):
+    with pytest.raises(SpecError, match="does not support recalibration"):
         replace(spec, method="weights", recalibrate=True)

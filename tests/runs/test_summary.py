@@ -1,4 +1,4 @@
-"""A run against its baseline, and runs side by side, on the recorded runs."""
+"""Summaries and comparisons of the example runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sklearn.metrics import classification_report, confusion_matrix
 from roboreg_core import paths
 from roboreg_core.errors import DataError, SpecError, StoreError
 from roboreg_core.evaluation.prediction_changes import BANDS
-from roboreg_core.runs.comparability import unlike
+from roboreg_core.runs.comparability import mismatches
 from roboreg_core.runs.comparison import compare_runs
 from roboreg_core.runs.metric_pairs import COSTS
 from roboreg_core.runs.predicted_classes import labels_of, predictions, predictions_csv
@@ -87,7 +87,7 @@ def test_scikit_learn_finds_the_same_figures_in_the_exported_predictions(found: 
     assert np.array_equal(found.paired["tuned"].confusion.difference, difference)
 
 
-def test_images_come_with_what_each_stage_said(found: Summary, store: Store) -> None:
+def test_images_come_with_the_prediction_of_each_stage(found: Summary, store: Store) -> None:
     places = found.damage.images("recovered", 3)[:5]
     assert len(places)
     assert (labels_of(found.record)[places] == 3).all()
@@ -120,7 +120,7 @@ def test_a_run_does_not_differ_from_itself(records: list[Record], store: Store) 
     assert found.unlike == ()
 
 
-def test_comparison_against_dense_says_what_each_summary_says(records: list[Record], store: Store) -> None:
+def test_a_comparison_against_dense_equals_the_summaries(records: list[Record], store: Store) -> None:
     compared = compare_runs(records, store)
     for row in compared.rows:
         alone = summary(row.record, store)
@@ -157,9 +157,9 @@ def test_fronts_and_schedules(records: list[Record], store: Store) -> None:
     assert all(any(row.front[cost] for row in everything.rows) for cost in COSTS)
 
 
-def test_what_is_not_alike_is_said(records: list[Record]) -> None:
+def test_differences_between_runs_are_reported(records: list[Record]) -> None:
     refits = [record for record in records if record.spec["method"] == "refit"]
-    assert unlike(refits) == ()
+    assert mismatches(refits) == ()
     assert [method_version(record) for record in refits] == [METHOD_VERSION] * len(refits)
     first = refits[0]
     other = replace(
@@ -172,7 +172,7 @@ def test_what_is_not_alike_is_said(records: list[Record]) -> None:
             "environment": {**first.result["environment"], "threads": 9},
         },
     )
-    found = {each.what: each for each in unlike([*refits, other])}
+    found = {each.what: each for each in mismatches([*refits, other])}
     assert set(found) == {
         "training images", "dense network", "fine-tuning", "seed", "version of the method", "machine",
     }  # fmt: skip
@@ -192,10 +192,10 @@ def test_too_few_too_many_and_twice_are_refused(records: list[Record], store: St
             compare_runs(chosen, store)
 
 
-def test_a_run_without_its_logits_or_on_other_images_says_so(records: list[Record], store: Store) -> None:
+def test_missing_logits_and_other_images_are_errors(records: list[Record], store: Store) -> None:
     record = records[0]
     bare = replace(record, result={**record.result, "artifacts": {}})
-    with pytest.raises(StoreError, match="names no logits of its dense network"):
+    with pytest.raises(StoreError, match="has no logits of its dense network"):
         summary(bare, store)
     stages = {**record.result["stages"], "dense": {**record.result["stages"]["dense"], "images": 50}}
     with pytest.raises(DataError, match="must be measured on the 10,000 test images, got 50"):

@@ -1,4 +1,4 @@
-"""Artefacts: whole or not there, checked when read, never taken from the second folder."""
+"""Artefacts: atomic writes, checked when read, fallback folder read-only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def artifacts(tmp_path: Path) -> Artifacts:
 
 
 @pytest.mark.parametrize("content", [b"", b"weights", bytes(range(256)) * 4000])
-def test_what_is_put_is_got(artifacts: Artifacts, content: bytes) -> None:
+def test_stored_bytes_are_read_back(artifacts: Artifacts, content: bytes) -> None:
     name = artifacts.put(content)
     assert name == sha(content)
     assert artifacts.get(name) == content
@@ -33,7 +33,7 @@ def test_what_is_put_is_got(artifacts: Artifacts, content: bytes) -> None:
     assert files(artifacts.folder) == {name}
 
 
-def test_what_is_missing_is_named(artifacts: Artifacts) -> None:
+def test_a_missing_artefact_is_named(artifacts: Artifacts) -> None:
     name = sha(b"nothing")
     assert name not in artifacts
     for ask in (artifacts.get, artifacts.path):

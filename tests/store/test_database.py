@@ -1,4 +1,4 @@
-"""The file below the store: versions, several processes, and what goes wrong with disks."""
+"""The SQLite file: versions, concurrent processes, disk errors."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def test_a_process_that_dies_in_a_write_leaves_no_trace(store: Store) -> None:
     code = """
 import os, sys
 from pathlib import Path
-from roboreg_core.store import rows
+from roboreg_core.store import row_mapping
 from roboreg_core.store.store import Store
 from tests.store.helpers import job, record
 store = Store(Path(sys.argv[1]))
 store.add_job(job("a", key="k"))
-rows.change_job = lambda *arguments: os._exit(9)
+row_mapping.change_job = lambda *arguments: os._exit(9)
 store.finish_job("a", record("k"), {"weights": b"weights"})
 """
     assert python(code, str(store.home)).wait(30) == 9

@@ -185,7 +185,7 @@ def test_owners_elsewhere_are_unknown_and_those_before_a_reboot_gone() -> None:
     assert process_lives("nonsense") is None
 
 
-def test_a_sign_of_life_is_no_change(store: Store, tmp_path: Path) -> None:
+def test_a_heartbeat_does_not_change_the_version(store: Store, tmp_path: Path) -> None:
     before = store.version()
     assert store.last_beat("me") is None
     store.beat("me")

@@ -1,4 +1,4 @@
-"""Records: own and shipped ones beside each other, and the artefacts that they refer to."""
+"""Records: yours and shipped ones, and the artefacts that they refer to."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_an_export_keeps_what_was_exported_before(store: Store, shipped: Path) -
         store.export_record("nothing", shipped)
 
 
-def test_what_is_dropped_of_shipped_records_takes_its_artefacts_along(store: Store, shipped: Path) -> None:
+def test_dropping_shipped_records_deletes_their_artefacts(store: Store, shipped: Path) -> None:
     weights = store.artifacts.put(b"other weights")
     store.put_record(record("new", result={"artifacts": {"weights": weights}}))
     store.export_record("new", shipped)
@@ -154,7 +154,7 @@ def test_what_is_dropped_of_shipped_records_takes_its_artefacts_along(store: Sto
     drop(shipped / "nowhere", lambda each: True)
 
 
-def test_an_artefact_goes_with_the_last_that_refers_to_it(store: Store) -> None:
+def test_an_artefact_is_deleted_with_its_last_reference(store: Store) -> None:
     shared, alone = store.artifacts.put(b"shared"), store.artifacts.put(b"alone")
     store.put_record(record("a", result={"artifacts": {"x": shared, "y": alone}}))
     store.put_record(record("b", result={"artifacts": {"x": shared}}))
@@ -168,7 +168,7 @@ def test_an_artefact_goes_with_the_last_that_refers_to_it(store: Store) -> None:
     assert files(store.artifacts.folder) == set()
 
 
-def test_replacing_a_record_lets_its_artefacts_go(store: Store) -> None:
+def test_replacing_a_record_deletes_its_artefacts(store: Store) -> None:
     first, second = store.artifacts.put(b"first"), store.artifacts.put(b"second")
     store.put_record(record("a", result={"artifacts": {"x": first}}))
     store.put_record(record("a", result={"artifacts": {"x": second}}))
@@ -181,7 +181,7 @@ def test_a_record_cannot_refer_to_what_is_missing(store: Store) -> None:
     assert store.get_record("a") is None
 
 
-def test_what_json_does_not_know_is_refused_whole(store: Store) -> None:
+def test_values_that_are_not_json_are_refused(store: Store) -> None:
     with pytest.raises(StoreError, match="only JSON"):
         store.put_record(record("a", result={"x": {1, 2}}))
     assert store.list_records() == []
@@ -192,7 +192,7 @@ def test_an_unknown_record_cannot_be_deleted(store: Store) -> None:
         store.delete_record("nothing")
 
 
-def test_the_bin_hides_a_record_and_gives_it_back(store: Store) -> None:
+def test_a_deleted_record_is_hidden_until_it_is_restored(store: Store) -> None:
     name = store.artifacts.put(b"weights")
     kept = record("abc", result={"artifacts": {"x": name}})
     store.put_record(kept)
@@ -211,7 +211,7 @@ def test_the_bin_hides_a_record_and_gives_it_back(store: Store) -> None:
         store.restore_record("abc")
 
 
-def test_the_bin_is_emptied_after_a_month_with_artefacts_that_no_one_else_uses(store: Store) -> None:
+def test_records_deleted_for_a_month_are_removed_with_their_artefacts(store: Store) -> None:
     shared, alone = store.artifacts.put(b"shared"), store.artifacts.put(b"alone")
     store.put_record(record("old", result={"artifacts": {"x": shared, "y": alone}}))
     store.put_record(record("new", result={"artifacts": {"x": shared}}))
@@ -231,9 +231,9 @@ def test_a_record_made_again_takes_the_place_of_the_deleted_one(store: Store) ->
     assert store.list_records() == [record("a", result={"from": "second"})]
 
 
-def test_shipped_records_cannot_go_to_the_bin(tmp_path: Path, shipped: Path) -> None:
+def test_shipped_records_cannot_be_deleted(tmp_path: Path, shipped: Path) -> None:
     both = Store(tmp_path / "home", shipped)
-    with pytest.raises(StoreError, match="ships with the project and cannot be deleted: only own"):
+    with pytest.raises(StoreError, match="ships with the project and cannot be deleted: only your"):
         both.bin_record("old")
 
 
@@ -245,7 +245,7 @@ def test_a_deleted_record_can_be_deleted_for_good(store: Store) -> None:
     assert files(store.artifacts.folder) == set()
 
 
-def test_part_of_a_deleted_records_id_must_tell_which(store: Store) -> None:
+def test_a_prefix_of_a_deleted_records_id_must_be_unique(store: Store) -> None:
     for each in ("ab", "abc", "abd"):
         store.put_record(record(each))
         store.bin_record(each)

@@ -1,4 +1,4 @@
-"""Things kept under names."""
+"""Items saved under names."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_changes_are_kept_and_checked(store: Store) -> None:
         store.saved.change(second.id, name="a")
     with pytest.raises(StoreError, match="kind cannot be changed: only content, name, note, tags"):
         store.saved.change(second.id, kind="x")
-    with pytest.raises(StoreError, match="nothing saved has the id"):
+    with pytest.raises(StoreError, match="no saved item has the id"):
         store.saved.change("unknown", name="x")
     with pytest.raises(StoreError, match="may have been deleted"):
         store.saved.delete("unknown")
@@ -98,7 +98,7 @@ def test_changes_are_kept_and_checked(store: Store) -> None:
         store.saved.restore(second.id)
 
 
-def test_the_bin_is_emptied_after_a_month(store: Store) -> None:
+def test_items_deleted_for_a_month_are_removed(store: Store) -> None:
     store.saved.add([item("old"), item("new")])
     store.saved.delete("id of old")
     with sqlite3.connect(store.home / "roboreg.db") as db:
@@ -111,11 +111,11 @@ def test_the_bin_is_emptied_after_a_month(store: Store) -> None:
 ADDER = """
 import sys
 from pathlib import Path
-from roboreg_core.store.records import Saved
+from roboreg_core.store.records import SavedItem
 from roboreg_core.store.store import Store
 store = Store(Path(sys.argv[1]))
 for number in range(20):
-    store.saved.add([Saved(id=f"{sys.argv[2]} {number}", kind="test", name="same")], number=True)
+    store.saved.add([SavedItem(id=f"{sys.argv[2]} {number}", kind="test", name="same")], number=True)
 """
 
 

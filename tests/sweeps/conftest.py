@@ -20,7 +20,7 @@ def small_sets(few_images: Images, images: Images, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sources, "training_images", lambda choice="auto": few_images)
     monkeypatch.setattr(sources, "validation_images", lambda: few_images)
     monkeypatch.setattr(sources, "test_images", lambda: images)
-    monkeypatch.setattr(execute, "_BENCH", execute._PrunerCache())
+    monkeypatch.setattr(execute, "_CACHE", execute._PrunerCache())
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_a_sweep_is_measured_shown_renamed_deleted_and_restored() -> None:
     assert "16 of 16 points, complete" in roboreg("sweeps", "list")
 
 
-def test_what_was_not_measured_is_called_so_and_is_no_zero() -> None:
+def test_unmeasured_values_are_named_and_not_zero() -> None:
     told = roboreg("sweep", "aggressive", "--name", "lean", "--no-test", *CHEAP)
     assert "test not measured" in told
     assert "test 0.00%" not in told
@@ -99,17 +99,17 @@ def test_schedules_may_be_named_listed_or_drawn(tmp_path: Path) -> None:
         (("--stages", "/3/4"), "must have a count, got none"),
         (("--blocks", "/".join(["1,2,3,4,5,6"] * 9)), "at most 5,000 schedules, got 10,077,696"),
         (("--random", "3", "--low", "dense", "--high", "quarter"), "must be at most the highest, got 16 and 4"),
-        (("quarter", "--seeds", "1,1"), "each once"),
-        (("quarter", "--method", "weights"), "take another method"),
+        (("quarter", "--seeds", "1,1"), "distinct"),
+        (("quarter", "--method", "weights"), "choose another method"),
         (("--list", "/nowhere"), "name another file"),
     ],
 )
-def test_what_cannot_be_is_refused(arguments: tuple[str, ...], message: str) -> None:
+def test_invalid_settings_are_refused(arguments: tuple[str, ...], message: str) -> None:
     with pytest.raises(RoboRegError, match=message):
         roboreg("sweep", *arguments)
 
 
-def test_a_sweep_that_is_not_there_is_named_with_those_that_are() -> None:
+def test_an_unknown_sweep_is_an_error_that_lists_the_known_ones() -> None:
     roboreg("sweep", "quarter", "--name", "only one", *CHEAP)
     with pytest.raises(RoboRegError, match="'other'; there are: 'only one'"):
         roboreg("sweeps", "show", "other")

@@ -107,7 +107,7 @@ def running_worker(store: Store, sweep: Sweep) -> int:
 
 
 @pytest.mark.slow
-def test_the_sweep_is_the_local_one_whatever_dies(cluster: Cluster, tmp_path: Path) -> None:
+def test_the_sweep_equals_a_local_one_whatever_dies(cluster: Cluster, tmp_path: Path) -> None:
     dense = checkpoints.load("dense")
     spec = sweep_of(dense, GRID, method="l1", recalibrate=True, calibration=200, test=False)
     store = Store(tmp_path / "app")

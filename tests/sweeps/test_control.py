@@ -104,7 +104,7 @@ def test_one_whose_job_was_resumed_by_hand_is_not_stopping(engine: Engine, dense
     assert control.resume(engine, sweep, dense) == [], "its job is at all of its points"
 
 
-def test_points_that_another_sweep_is_at_are_awaited(engine: Engine, dense: Checkpoint) -> None:
+def test_points_that_another_sweep_measures_are_not_queued(engine: Engine, dense: Checkpoint) -> None:
     first = control.start(engine, sweep_of(dense), dense)
     other = control.start(engine, sweep_of(dense, of_schedules([FIRST, Schedule((1,) * 9)]), name="other"), dense)
     assert queued(engine) == [GRID.schedules(), [Schedule((1,) * 9)]]
@@ -159,7 +159,7 @@ def test_an_extension_holds_all_there_was(dense: Checkpoint, changes, message: s
         control.check_wider(sweep_of(dense), replace(sweep_of(dense), **changes))
 
 
-def test_names_are_unique_among_standing_sweeps(dense: Checkpoint, store: Store) -> None:
+def test_names_of_sweeps_are_unique(dense: Checkpoint, store: Store) -> None:
     sweep = control.keep(store, sweep_of(dense))
     assert control.keep(store, sweep_of(dense, name="same points")) == sweep
     with pytest.raises(StoreError, match="choose another name, extend that one, or delete it"):
@@ -190,7 +190,7 @@ def test_renamed_it_keeps_its_points_and_its_age(dense: Checkpoint, store: Store
         control.rename(store, replace(other, recorded=True), "mine")
 
 
-def test_of_two_deleted_ones_with_a_name_the_id_is_asked_for(dense: Checkpoint, store: Store) -> None:
+def test_of_two_deleted_sweeps_with_one_name_an_id_is_required(dense: Checkpoint, store: Store) -> None:
     found = []
     for seed in (1, 2):
         found.append(control.keep(store, sweep_of(dense, seeds=(seed,))))
@@ -212,7 +212,7 @@ def test_deleting_needs_a_stop_and_keeps_the_points(engine: Engine, dense: Check
     assert len(engine.store.list_records("point")) == 1
 
 
-def test_what_ships_is_not_extended(dense: Checkpoint, store: Store, tmp_path) -> None:
+def test_a_shipped_sweep_cannot_be_extended(dense: Checkpoint, store: Store, tmp_path) -> None:
     spec = sweep_of(dense, name="shipped")
     control.keep(store, spec)
     store.export_record(spec.id, tmp_path / "shipped")
@@ -246,7 +246,7 @@ def test_with_fine_tuning_it_is_made_of_runs(engine: Engine, dense: Checkpoint) 
     control.stop(engine, sweep)
 
 
-def test_a_record_of_a_part_says_nothing_about_its_points(engine: Engine, dense: Checkpoint) -> None:
+def test_a_record_of_a_part_does_not_imply_its_points(engine: Engine, dense: Checkpoint) -> None:
     store = engine.store
     sweep = control.start(engine, sweep_of(dense), dense)
     (job,) = store.list_jobs("sweep-part")
@@ -268,7 +268,7 @@ def test_on_a_cluster_subtrees_are_sent_out(dense: Checkpoint, store: Store) -> 
 
 
 @pytest.mark.slow
-def test_a_worker_measures_stops_and_goes_on(shared: Engine) -> None:
+def test_a_worker_measures_stops_and_resumes(shared: Engine) -> None:
     """The real dense network and the real validation images, the cheapest method."""
     store, dense = shared.store, checkpoints.load("dense")
     spec: SweepSpec = sweep_of(dense, test=False, name="real")

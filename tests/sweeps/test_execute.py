@@ -1,4 +1,4 @@
-"""A part of a sweep: its points are plain prunes and plain evaluations, each handed over at once."""
+"""A part of a sweep: its points equal pruning and evaluation from scratch, each stored at once."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def test_points_are_those_of_a_plain_prune_and_evaluation(
     }
 
 
-def test_without_test_images_none_are_looked_at(dense: Checkpoint, store: Store, monkeypatch) -> None:
+def test_without_test_images_none_are_evaluated(dense: Checkpoint, store: Store, monkeypatch) -> None:
     monkeypatch.setattr("roboreg_core.datasets.sources.test_images", lambda: pytest.fail("nobody asked"))
     measure(part_of(dense, test=False).to_json(), RequestQueue(inputs={"dense": dense.content}, on_put=into(store)))
     assert {point.test for point in points(store)} == {None}
 
 
-def test_one_that_is_stopped_goes_on_where_it_was(dense: Checkpoint, store: Store) -> None:
+def test_a_stopped_part_resumes(dense: Checkpoint, store: Store) -> None:
     part = part_of(dense)
     first = RequestQueue(inputs={"dense": dense.content}, on_put=into(store), stop_after=3)
     with pytest.raises(Stopped):
@@ -97,7 +97,7 @@ def test_one_that_is_stopped_goes_on_where_it_was(dense: Checkpoint, store: Stor
     assert measure(part.to_json(), unreadable).result["measured"] == 8
 
 
-def test_a_point_is_handed_over_before_the_state_says_so(dense: Checkpoint) -> None:
+def test_a_point_is_stored_before_the_state(dense: Checkpoint) -> None:
     order: list[str] = []
     context = LocalContext(
         inputs={"dense": dense.content},
@@ -109,7 +109,7 @@ def test_a_point_is_handed_over_before_the_state_says_so(dense: Checkpoint) -> N
     assert order == [each for number, point in enumerate(part.ids, 1) for each in (point, f"saved {number}")]
 
 
-def test_it_tells_how_far_it_is(dense: Checkpoint) -> None:
+def test_it_reports_progress(dense: Checkpoint) -> None:
     context = RequestQueue(inputs={"dense": dense.content})
     measure(part_of(dense).to_json(), context)
     milestones = [each for each in context.told if each.get("milestone") and "schedule" in each]
@@ -119,7 +119,7 @@ def test_it_tells_how_far_it_is(dense: Checkpoint) -> None:
     assert all(each["remaining_seconds"] >= 0 for each in context.told)
 
 
-def test_the_memory_is_given_back_unless_more_follows(dense: Checkpoint, monkeypatch) -> None:
+def test_the_memory_is_freed_unless_another_part_follows(dense: Checkpoint, monkeypatch) -> None:
     made: list[Any] = []
     from roboreg_core.pruning import prune as module
 
@@ -129,9 +129,9 @@ def test_the_memory_is_given_back_unless_more_follows(dense: Checkpoint, monkeyp
     for part in (replace(one, go_on=True), replace(one, go_on=True)):
         measure(part.to_json(), RequestQueue(inputs={"dense": dense.content}))
     assert len(made) == 1
-    assert execute._BENCH._pruner is not None
+    assert execute._CACHE._pruner is not None
     measure(other.to_json(), RequestQueue(inputs={"dense": dense.content}))
-    assert execute._BENCH._pruner is None
+    assert execute._CACHE._pruner is None
 
 
 def test_another_dense_network_is_refused(dense: Checkpoint) -> None:

@@ -1,4 +1,4 @@
-"""Grids: what they hold, and what they refuse before they make anything."""
+"""Grids: their schedules, and invalid ones."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_random_schedules_depend_on_the_seed_alone_and_keep_to_their_bounds() ->
         ({"kind": "circle", "values": ()}, "stages, blocks, list, random"),
     ],
 )
-def test_what_cannot_be_swept_is_refused_at_once(how: dict[str, Any], said: str) -> None:
+def test_invalid_grids_are_refused(how: dict[str, Any], said: str) -> None:
     with pytest.raises(RoboRegError, match=said.replace("(", r"\(")):
         Grid(**how)
 

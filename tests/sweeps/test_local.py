@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 
 from roboreg_core.errors import SpecError, StoreError
+from roboreg_core.jobs.task import LocalContext
 from roboreg_core.models.checkpoints import Checkpoint
+from roboreg_core.runs.local import record_writer
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps import control, local
+from roboreg_core.sweeps.execute import PartSpec, measure
 from roboreg_core.sweeps.grid import of_schedules
 from roboreg_core.sweeps.local import sweep_here
 from roboreg_core.sweeps.sweep_store import points_of, progress_of
-from roboreg_core.sweeps.time_estimate import speed
+from roboreg_core.sweeps.time_estimate import slowdown
 from tests.sweeps.helpers import GRID, point_of, put_point, put_run, seen, sweep_of
 
 pytestmark = pytest.mark.usefixtures("small_sets")
@@ -38,7 +41,8 @@ def test_it_is_measured_whole_and_only_once(dense: Checkpoint, store: Store) -> 
 def test_test_images_are_not_lost_to_one_that_measures_without(dense: Checkpoint, store: Store) -> None:
     whole, lean = sweep_of(dense), sweep_of(dense, name="lean", test=False)
     put_point(store, point_of(whole, GRID.schedules()[0], right=45))
-    local._part(lean, 0, tuple(GRID.schedules()[:1]), dense, store, lambda payload: None)
+    part = PartSpec.of(lean, 0, GRID.schedules()[:1], records=[])
+    measure(part.to_json(), LocalContext(inputs={"dense": dense.content}, on_put=record_writer(store)))
     (point,) = points_of(store, control.keep(store, whole))
     assert point.test == seen(44)
     assert point.validation != seen(45), "what is measured again is the newer"
@@ -56,7 +60,7 @@ def test_the_dense_network_is_measured_once_whatever_the_method(dense: Checkpoin
         ("random", 1, seen(93)),
     ]
     assert not points_of(store, control.keep(store, odd)), "of another network nothing is known"
-    assert speed(lean.setting(0), store.list_records()) == 1.0, "a reused point says nothing of this machine's speed"
+    assert slowdown(lean.setting(0), store.list_records()) == 1.0, "a reused point says nothing of this machine's speed"
 
 
 def test_broken_off_it_goes_on_with_what_is_missing(dense: Checkpoint, store: Store, monkeypatch) -> None:

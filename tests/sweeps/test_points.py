@@ -34,7 +34,7 @@ def test_points_survive_json() -> None:
     assert from_json(to_json(point())) == point()
 
 
-def test_costs_are_of_what_stayed_and_the_frame_tells_what_was_not_measured() -> None:
+def test_costs_are_of_the_kept_filters_and_unmeasured_values_are_nan() -> None:
     row = frame([point()]).iloc[0]
     assert row["block 1"] == 8
     assert row["parameters"] == cost(point().kept).parameters == point().parameters

@@ -1,4 +1,4 @@
-"""The walk shares what schedules have in common, and nothing else: each is measured as if it were alone."""
+"""Measuring schedules with shared prefixes gives the same results as measuring each alone."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_logits_behind_a_shared_beginning_equal_those_of_a_whole_pass(make_netwo
         assert_same_logits(found, logits(network, few_images))
 
 
-def test_what_schedules_share_is_pruned_once(make_network: Make, few_images: Images) -> None:
+def test_shared_blocks_are_pruned_once(make_network: Make, few_images: Images) -> None:
     blocks: list[int] = []
     schedules = [by_stage((4, 8, k)) for k in (8, 16, 32)]
     pruner = Pruner(make_network(), PruneSpec(method="l1"))
@@ -93,14 +93,14 @@ def test_a_network_begins_at_the_deepest_of_what_it_shares(
     assert [kept.depth for kept in trail._kept] == [3, 6]
 
 
-def test_depths_that_are_kept_are_those_where_the_walk_branches_later() -> None:
+def test_activations_are_cached_where_later_schedules_branch_off() -> None:
     order = [Schedule((1, 1, 1, 1, 1, 1, 1, 1, last)) for last in (1, 2)]
     order += [Schedule((1, 1, 1, 2, 1, 1, 1, 1, last)) for last in (1, 2)]
     order += [Schedule((2, 1, 1, 1, 1, 1, 1, 1, 1))]
     assert walking._branches(order) == [[8, 3], [3], [8], [], []]
 
 
-def test_a_walk_that_was_stopped_goes_on_rightly(make_network: Make, few_images: Images) -> None:
+def test_an_interrupted_evaluation_leaves_no_wrong_cache(make_network: Make, few_images: Images) -> None:
     class StoppedError(Exception):
         pass
 

@@ -1,4 +1,4 @@
-"""What a sweep is: its identity, its points, what it refuses, how it is cut."""
+"""Specification of a sweep: identity, points, refused settings, parts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.sweeps.grid import BLOCKS, RANDOM, SOURCE, Grid, of_schedules
 from roboreg_core.sweeps.points import from_json
-from roboreg_core.sweeps.spec import SweepSpec, cut, point_record, setting_of
-from roboreg_core.sweeps.time_estimate import Pace, estimate_seconds, shares, speed
+from roboreg_core.sweeps.spec import SweepSpec, point_record, setting_of, split_by_prefix
+from roboreg_core.sweeps.time_estimate import Pace, estimate_seconds, expected_seconds, slowdown
 from tests.sweeps.helpers import point_of
 
 SHA = "ab" * 32
@@ -35,7 +35,7 @@ def test_json_gives_an_equal_one() -> None:
         assert SweepSpec.from_json(each.to_json()).id == each.id
 
 
-def test_the_identity_is_of_all_that_matters_and_of_nothing_else() -> None:
+def test_the_identity_depends_on_the_settings_only() -> None:
     same = {spec().id, spec(name="other").id, spec(dense="copy").id, spec(device="cpu").id}
     assert len(same) == 1
     others = [
@@ -68,7 +68,7 @@ def test_points_of_two_sweeps_under_one_setting_are_the_same() -> None:
     assert other.points() == [(PRESETS["moderate"], 0), (PRESETS["moderate"], 1)]
 
 
-def test_a_fine_tuned_point_is_the_run_that_anyone_would_ask_for() -> None:
+def test_a_fine_tuned_point_is_the_equal_run() -> None:
     run = spec(**TUNED).run_spec(PRESETS["moderate"], 3)
     assert (run.epochs, run.preset, run.seed, run.schedule) == (4, "quick", 3, PRESETS["moderate"])
     assert spec(**TUNED).record_id(PRESETS["moderate"], 3) == run.id
@@ -86,11 +86,11 @@ def test_a_point_comes_back_from_its_record() -> None:
     ("changes", "message"),
     [
         ({"seeds": ()}, "seeds must be at least one"),
-        ({"seeds": (1, 1)}, "each once"),
+        ({"seeds": (1, 1)}, "distinct"),
         ({"seeds": tuple(range(21))}, "at most 20 seeds"),
         ({"seeds": (-1,)}, "seed must be 0"),
         ({"method": "magic"}, "method must be one of"),
-        ({"method": "weights:sparsity=0.5"}, "take another method"),
+        ({"method": "weights:sparsity=0.5"}, "choose another method"),
         ({**TUNED, "preset": "fast"}, "preset|recipe"),
         ({"preset": "quick"}, "give both, or neither"),
         ({"epochs": 3}, "give both, or neither"),
@@ -102,7 +102,7 @@ def test_a_point_comes_back_from_its_record() -> None:
         ({"seeds": tuple(range(20)), **TUNED}, "at most 500 fine-tuned points"),
     ],
 )
-def test_what_cannot_be_is_refused(changes, message: str) -> None:
+def test_invalid_settings_are_refused(changes, message: str) -> None:
     with pytest.raises(RoboRegError, match=message):
         spec(**changes)
 
@@ -115,31 +115,31 @@ def test_names_are_one_line() -> None:
 
 @given(st.lists(schedules, max_size=40), st.integers(1, 15))
 def test_parts_hold_every_schedule_once_and_none_is_too_large(some: list[Schedule], parts: int) -> None:
-    found = cut(some, parts)
+    found = split_by_prefix(some, parts)
     assert sorted((each for part in found for each in part), key=str) == sorted(set(some), key=str)
     assert all(0 < len(part) <= max(1, -(-len(set(some)) // parts)) for part in found)
     assert [each for part in found for each in part] == sorted(set(some), key=lambda each: each.clusters)
 
 
-def test_parts_are_cut_where_schedules_branch() -> None:
-    assert [len(part) for part in cut(SOURCE.schedules(), 3)] == [9, 9, 9]
-    assert all(len({each.clusters[:3] for each in part}) == 1 for part in cut(SOURCE.schedules(), 3))
-    assert len(cut(SOURCE.schedules(), 12)) == 9, "three that differ in stage 3 alone stay together"
+def test_parts_are_split_where_schedules_branch() -> None:
+    assert [len(part) for part in split_by_prefix(SOURCE.schedules(), 3)] == [9, 9, 9]
+    assert all(len({each.clusters[:3] for each in part}) == 1 for part in split_by_prefix(SOURCE.schedules(), 3))
+    assert len(split_by_prefix(SOURCE.schedules(), 12)) == 9, "three that differ in stage 3 alone stay together"
 
 
-def test_what_is_shared_is_counted_once() -> None:
+def test_shared_blocks_are_counted_once() -> None:
     whole = estimate_seconds(spec())
     alone = [estimate_seconds(spec(), only=[point]) for point in spec().points()]
     assert whole < sum(alone) / 2
     chain = Grid(kind=BLOCKS, values=((4,),) * 8 + ((1, 2, 3),))
-    first, *rest = shares(chain.schedules(), spec().setting(0), test=True)
+    first, *rest = expected_seconds(chain.schedules(), spec().setting(0), test=True)
     assert all(each < first / 4 for each in rest)
 
 
-def test_this_machines_own_points_tell_its_speed() -> None:
+def test_the_slowdown_follows_from_this_machines_points() -> None:
     def kept(recorded: bool) -> list[Record]:
         found = []
-        seconds = shares(SOURCE.schedules(), spec().setting(0), test=True)
+        seconds = expected_seconds(SOURCE.schedules(), spec().setting(0), test=True)
         for schedule, each in zip(SOURCE.schedules(), seconds, strict=True):
             kind, record_id, asked, result = point_record(point_of(spec(), schedule, seconds=each / 10))
             found.append(Record(kind=kind, id=record_id, created="", spec=asked, result=result, recorded=recorded))
@@ -150,15 +150,15 @@ def test_this_machines_own_points_tell_its_speed() -> None:
     assert estimate_seconds(replace(spec(), method="l1"), kept(recorded=False)) == estimate_seconds(spec(method="l1"))
 
 
-def test_seeds_and_points_without_test_images_tell_the_same_speed() -> None:
+def test_the_slowdown_is_independent_of_seeds_and_test_images() -> None:
     setting, found = spec().setting(0), []
     for seed, test in ((0, True), (1, True), (2, False)):
-        seconds = shares(SOURCE.schedules(), setting, test=test)
+        seconds = expected_seconds(SOURCE.schedules(), setting, test=test)
         for schedule, each in zip(SOURCE.schedules(), seconds, strict=True):
             point = point_of(spec(seeds=(seed,), test=test), schedule, seed=seed, seconds=3 * each)
             kind, record_id, asked, result = point_record(point)
             found.append(Record(kind=kind, id=record_id, created="", spec=asked, result=result))
-    assert speed(setting, found) == pytest.approx(3)
+    assert slowdown(setting, found) == pytest.approx(3)
 
 
 def test_the_time_left_shrinks_with_what_is_done() -> None:

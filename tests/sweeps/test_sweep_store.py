@@ -66,7 +66,7 @@ def test_points_are_filtered_by_setting(dense: Checkpoint, store: Store) -> None
     assert (len(points(store, tuned=True)), len(points(store, tuned=False))) == (0, 2)
 
 
-def test_what_another_version_or_another_kind_of_pruning_made_is_passed_over(dense: Checkpoint, store: Store) -> None:
+def test_records_of_other_versions_and_weight_pruning_are_skipped(dense: Checkpoint, store: Store) -> None:
     run = sweep_of(dense, **TUNING).run_spec(FIRST, 0)
     put_run(store, replace(run, method="weights"), tuned=80)
     old = identity(run.to_json(), 1)
@@ -138,12 +138,12 @@ def test_a_sweep_that_was_kept_with_its_seeds_in_another_order_is_still_there(de
     assert (found.id, found.spec) == (older, spec)
 
 
-def test_what_was_read_is_kept_until_it_changes(dense: Checkpoint, store: Store, monkeypatch) -> None:
+def test_parsed_records_are_cached_until_they_change(dense: Checkpoint, store: Store, monkeypatch) -> None:
     put_point(store, point_of(sweep_of(dense), FIRST))
     before = points(store)
     read: list[Record] = []
-    parse = sweep_store._of_point
-    monkeypatch.setattr(sweep_store, "_of_point", lambda record: (read.append(record), parse(record))[1])
+    parse = sweep_store._from_point
+    monkeypatch.setattr(sweep_store, "_from_point", lambda record: (read.append(record), parse(record))[1])
     assert points(store) == before
     assert read == []
     put_point(store, point_of(sweep_of(dense), FIRST, right=60))
