@@ -89,7 +89,7 @@ def _setting(loaded: Checkpoint, images: str, **settings: Any) -> Any:
     from roboreg_core.datasets.sources import resolve_training_set
     from roboreg_core.prediction.forecast import PredictionSettings, learnable
     from roboreg_core.pruning.methods import parse
-    from roboreg_core.sweeps.spec import PruneSettings
+    from roboreg_core.runs.spec import PruneSettings
 
     settings["method"] = parse(settings["method"]).spelled
     setting = PruneSettings(dense_sha256=loaded.sha256, training_set=resolve_training_set(images), **settings)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import SpecError
 from roboreg_core.models.linear_costs import LinearCost
-from roboreg_core.runs.spec import METHOD_VERSION
+from roboreg_core.runs.spec import METHOD_VERSION, PruneSettings
 from roboreg_core.search.limits import Limits
 from roboreg_core.sweeps import sweep_store
 from roboreg_core.sweeps.points import Point
-from roboreg_core.sweeps.spec import PruneSettings
 
 if TYPE_CHECKING:
     from roboreg_core.prediction.latency_model import LatencyModel

@@ -11,7 +11,7 @@ import streamlit as st
 
 from roboreg_core.charts import training_curves
 from roboreg_core.networks.registry import SHIPPED
-from roboreg_core.sweeps.time_estimate import VALIDATION_IMAGES
+from roboreg_core.runs.spec import VALIDATION_IMAGES
 from roboreg_core.ui import panels, shared_state
 
 

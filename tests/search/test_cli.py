@@ -13,9 +13,9 @@ from roboreg_core.cli import app
 from roboreg_core.errors import SpecError
 from roboreg_core.models import checkpoints
 from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.runs.spec import PruneSettings
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.store import Store
-from roboreg_core.sweeps.spec import PruneSettings
 from tests.search.helpers import points_of_curves
 from tests.sweeps.helpers import put_point
 

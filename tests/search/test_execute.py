@@ -15,6 +15,7 @@ from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.models.costs import cost
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.prune import Pruner
+from roboreg_core.runs.spec import PruneSettings
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.search import execute
 from roboreg_core.search.best_schedules import Candidate
@@ -22,7 +23,7 @@ from roboreg_core.search.limits import Limits
 from roboreg_core.search.spec import SEARCH, SearchSpec, known, latency_fields, searches
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps import sweep_store
-from roboreg_core.sweeps.spec import POINT, PruneSettings
+from roboreg_core.sweeps.spec import POINT
 from tests.search.helpers import points_of_curves
 from tests.sweeps.helpers import put_point
 from tests.sweeps.test_execute import RequestQueue

@@ -11,9 +11,9 @@ from roboreg_core.charts import comparison_table, palette
 from roboreg_core.paths import SHIPPED
 from roboreg_core.runs.comparison import ComparedRun, Comparison
 from roboreg_core.runs.metric_pairs import MetricChange
+from roboreg_core.runs.spec import TEST_IMAGES
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
-from roboreg_core.sweeps.time_estimate import TEST_IMAGES
 from roboreg_core.ui import html_marks, keys, panels, presentation, schedule_html
 from roboreg_core.wording import fmt, run_facts
 from roboreg_core.wording.run_metrics import METRICS, worst_class

@@ -17,6 +17,7 @@ from roboreg_core.correlation.accuracy_per_mac import AccuracyPerMac, per_mac
 from roboreg_core.correlation.correlations import Correlation, correlate
 from roboreg_core.prediction import forecast
 from roboreg_core.prediction.forecast import Forecast, PredictionSettings, ScoredPrediction
+from roboreg_core.runs.spec import PruneSettings
 from roboreg_core.search import spec as search_spec
 from roboreg_core.search.best_schedules import SearchResult, greedy
 from roboreg_core.search.limits import Limits
@@ -24,7 +25,7 @@ from roboreg_core.search.spec import KnownPoints
 from roboreg_core.sweeps import control, sweep_store
 from roboreg_core.sweeps.control import SweepStatus
 from roboreg_core.sweeps.points import Point, frame
-from roboreg_core.sweeps.spec import POINT, PruneSettings, SweepSpec
+from roboreg_core.sweeps.spec import POINT, SweepSpec
 from roboreg_core.sweeps.sweep_store import Sweep, SweepProgress
 from roboreg_core.sweeps.time_estimate import estimate_seconds
 from roboreg_core.ui import shared_state

@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from roboreg_core.prediction.forecast import PredictionSettings
+from roboreg_core.runs.spec import VALIDATION_IMAGES
 from roboreg_core.store.records import LONGEST_NAME
 from roboreg_core.sweeps import control
 from roboreg_core.sweeps.control import SweepState
 from roboreg_core.sweeps.grid import Grid
 from roboreg_core.sweeps.spec import SweepSpec, sweep_for
-from roboreg_core.sweeps.time_estimate import VALIDATION_IMAGES
 from roboreg_core.ui import keys, panels, shared_state
 from roboreg_core.ui.explore import cache
 from roboreg_core.wording import fmt, sweep_facts

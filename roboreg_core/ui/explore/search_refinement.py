@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from roboreg_core.prediction.forecast import PredictionSettings
+from roboreg_core.runs.spec import VALIDATION_IMAGES
 from roboreg_core.search.best_schedules import Candidate
 from roboreg_core.search.execute import task_for
 from roboreg_core.search.limits import Limits
 from roboreg_core.search.spec import SEARCH, SearchSpec, estimate_seconds, latency_fields
 from roboreg_core.store.records import Job, JobStatus, Record
-from roboreg_core.sweeps.time_estimate import VALIDATION_IMAGES
 from roboreg_core.ui import keys, panels, shared_state, url_settings
 from roboreg_core.ui.explore import cache
 from roboreg_core.wording import fmt, job_progress

@@ -11,10 +11,10 @@ from roboreg_core.charts import search_results
 from roboreg_core.datasets.images import CLASSES
 from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.prediction.forecast import PredictionSettings
+from roboreg_core.runs.spec import VALIDATION_IMAGES
 from roboreg_core.search.best_schedules import Candidate
 from roboreg_core.search.limits import Limits
 from roboreg_core.sweeps.points import Point
-from roboreg_core.sweeps.time_estimate import VALIDATION_IMAGES
 from roboreg_core.ui import panels, shared_state
 from roboreg_core.ui.explore import (
     cache,

@@ -9,8 +9,8 @@ from roboreg_core.charts import sensitivity_curves
 from roboreg_core.errors import ScheduleError
 from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.prediction.sensitivity import SensitivityCurves, exchange, plan
+from roboreg_core.runs.spec import VALIDATION_IMAGES
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
-from roboreg_core.sweeps.time_estimate import VALIDATION_IMAGES
 from roboreg_core.ui import keys, panels, url_settings
 from roboreg_core.ui.design.editing_session import schedule as designed
 from roboreg_core.ui.explore import cache, measure_missing, prune_settings

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import streamlit as st
 
 from roboreg_core.pruning.methods import DEFAULT_METHOD
+from roboreg_core.runs.spec import TEST_IMAGES, VALIDATION_IMAGES
 from roboreg_core.store.records import LONGEST_NAME
 from roboreg_core.sweeps.grid import Grid
 from roboreg_core.sweeps.spec import SweepSpec, sweep_for
 from roboreg_core.sweeps.sweep_store import Sweep
-from roboreg_core.sweeps.time_estimate import TEST_IMAGES, VALIDATION_IMAGES
 from roboreg_core.ui import dense_choice, keys, panels, shared_state, url_settings
 from roboreg_core.ui.design.launcher import (
     IMAGES_WORDS,

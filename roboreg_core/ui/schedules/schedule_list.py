@@ -8,11 +8,11 @@ from typing import Any
 import streamlit as st
 
 from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.runs.spec import TEST_IMAGES
 from roboreg_core.schedules import saved_schedules, schedule_file
 from roboreg_core.schedules.notes_and_tags import split_tags
 from roboreg_core.schedules.saved_schedules import SavedSchedule, ScheduleDraft
 from roboreg_core.store.records import Record
-from roboreg_core.sweeps.time_estimate import TEST_IMAGES
 from roboreg_core.ui import keys, navigation, panels, schedule_html, shared_state, url_settings
 from roboreg_core.ui.deleted_items import DeletedItems, Entry
 from roboreg_core.ui.url_settings import UrlSetting, one_of
