@@ -41,9 +41,9 @@ class NoEngine:
     def position(self, job_id: str) -> None:
         """No job."""
 
-    def ask(self, question: Request) -> PendingRequest:
+    def request(self, request: Request) -> PendingRequest:
         """A request that stays pending."""
-        return PendingRequest(question)
+        return PendingRequest(request)
 
     def withdraw(self, channel: str) -> None:
         """Do nothing."""

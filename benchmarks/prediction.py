@@ -17,14 +17,14 @@ from benchmarks.common import write_json
 from roboreg_core import paths
 from roboreg_core.datasets.sources import training_images, validation_images
 from roboreg_core.models import checkpoints
-from roboreg_core.prediction.forecast import PredictionSettings, forecast, learnt
+from roboreg_core.prediction.forecast import PredictionSettings, fit_forecast, forecast
 from roboreg_core.pruning.prune import Pruner, PruneSpec
 from roboreg_core.runs.spec import spec_for
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps.grid import RANDOM, Grid
 from roboreg_core.sweeps.points import Point, from_json
-from roboreg_core.sweeps.shared_prefix import VALIDATION, walk
+from roboreg_core.sweeps.shared_prefix import VALIDATION, measure_schedules
 
 # Uniform between one filter and all; the shipped points contain schedules of another seed.
 HELD_OUT = Grid(kind=RANDOM, values=tuple((1, bound) for bound in BOUNDS), n=20, seed=1)
@@ -41,7 +41,7 @@ def main(
     schedules = set(HELD_OUT.schedules())
     count = 2 if quick else len(schedules)
     store = Store(paths.home(), shipped=paths.recorded())
-    found = learnt(tuple(each for each in forecast(store, asked).points if each.schedule not in schedules))
+    found = fit_forecast(tuple(each for each in forecast(store, asked).points if each.schedule not in schedules))
     if found.predictor is None:
         raise typer.BadParameter(found.missing)
     points = read(measured) if measured else measure(dense, count)
@@ -70,7 +70,7 @@ def main(
 def measure(dense: checkpoints.Checkpoint, count: int) -> list[Point]:
     """Prune and measure the first `count` held-out schedules."""
     pruner = Pruner(dense.model, PruneSpec(), calibration=training_images("bundled"))
-    return list(walk(pruner, HELD_OUT.schedules()[:count], {VALIDATION: validation_images()}))
+    return list(measure_schedules(pruner, HELD_OUT.schedules()[:count], {VALIDATION: validation_images()}))
 
 
 def read(file: Path) -> list[Point]:

@@ -30,7 +30,7 @@ from roboreg_core.runs.preview import PreviewSpec, measure
 from roboreg_core.runs.spec import spec_for
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.sweeps.grid import SOURCE
-from roboreg_core.sweeps.shared_prefix import TEST, walk
+from roboreg_core.sweeps.shared_prefix import TEST, measure_schedules
 from roboreg_core.training.loop import fit
 
 LARGEST = 3
@@ -138,7 +138,7 @@ def sweep(quick: bool) -> Callable[[], Any]:
     schedules = SOURCE.schedules()[: 2 if quick else 5]
     spec = PruneSpec(calibration=100) if quick else PruneSpec()
     some = test.take(torch.arange(100 if quick else len(test)), "test images")
-    return lambda: list(walk(Pruner(model, spec, calibration=training), schedules, {TEST: some}))
+    return lambda: list(measure_schedules(Pruner(model, spec, calibration=training), schedules, {TEST: some}))
 
 
 def training(quick: bool) -> Callable[[], Any]:

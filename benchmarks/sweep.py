@@ -25,7 +25,7 @@ from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps.grid import SOURCE
 from roboreg_core.sweeps.points import ClassCounts
-from roboreg_core.sweeps.shared_prefix import TEST, walk
+from roboreg_core.sweeps.shared_prefix import TEST, measure_schedules
 
 Counts = dict[str, tuple[int, ...]]
 
@@ -80,7 +80,7 @@ def prepare_walk(schedules: int, images: int) -> Callable[[], Counts]:
 
     def work() -> Counts:
         pruner = Pruner(model, PruneSpec(), calibration=training)
-        points = walk(pruner, SOURCE.schedules()[:schedules], {TEST: test})
+        points = measure_schedules(pruner, SOURCE.schedules()[:schedules], {TEST: test})
         return {str(point.schedule): point.test.right for point in points if point.test is not None}
 
     return work

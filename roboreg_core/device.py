@@ -82,7 +82,7 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(M_TRIM_THRESHOLD, LARGEST_TRIM)) and bool(mallopt(M_MMAP_THRESHOLD, LARGEST_MMAP))
 
 
-def give_back_memory() -> bool:
+def release_memory() -> bool:
     """Return freed memory from malloc to the system; return False if there was none."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     return trim is not None and bool(trim(0))

@@ -44,7 +44,7 @@ def specs() -> list[RunSpec]:
     ]
 
 
-def time_again(store: Store) -> list[str]:
+def measure_latency_again(store: Store) -> list[str]:
     """Measure the latency of the example runs again, to be called on an idle machine; return their ids."""
     import torch
 

@@ -11,9 +11,9 @@ from roboreg_core import device
 from roboreg_core.device import (
     choose_device,
     computed_in,
-    give_back_memory,
     has_bfloat16,
     keep_freed_memory,
+    release_memory,
     working_on,
 )
 from roboreg_core.errors import SpecError
@@ -102,7 +102,7 @@ def test_kept_memory_is_returned_to_the_system() -> None:
     held = [torch.ones(2**20) for _ in range(64)]  # 4 MB each: malloc keeps them all when they are freed
     del held
     before = resident()
-    give_back_memory()
+    release_memory()
     assert before - resident() > 100e6
 
 

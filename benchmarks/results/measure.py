@@ -30,7 +30,7 @@ from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.prune import Pruner, draw_calibration
 from roboreg_core.pruning.recalibrate import recalibrate
 from roboreg_core.runs.local import run_here
-from roboreg_core.runs.spec import KIND, METHOD_VERSION, RunSpec, of_preset, spec_for
+from roboreg_core.runs.spec import KIND, METHOD_VERSION, RunSpec, preset_fields, spec_for
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
@@ -78,7 +78,7 @@ def planned_points(choice: Choice, dense: Checkpoint) -> Iterator[PlannedPoint]:
 
     Without fine-tuning, deterministic methods are measured with one seed only.
     """
-    tuning = of_preset(choice.preset) if choice.preset else {"epochs": 0}
+    tuning = preset_fields(choice.preset) if choice.preset else {"epochs": 0}
     for number, seed in enumerate(choice.seeds):
         for contestant in choice.contestants:
             if number and not contestant.seeded and choice.preset is None:

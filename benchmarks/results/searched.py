@@ -15,7 +15,7 @@ from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.models.linear_costs import linear_cost
 from roboreg_core.runs.local import run_here
-from roboreg_core.runs.spec import METHOD_VERSION, RunSpec, of_preset, spec_for
+from roboreg_core.runs.spec import METHOD_VERSION, RunSpec, preset_fields, spec_for
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.search.best_schedules import Candidate, greedy
 from roboreg_core.search.execute import search_here
@@ -64,7 +64,7 @@ def entries(settings: ComparisonSettings, dense: Checkpoint, store: Store) -> It
             yield Entry(
                 budget=budget, source=REFINED, schedule=best.schedule, trials=settings.trials, validation=accuracy
             )
-        best_predicted = greedy(limits, known(store, setting).outlook).answers[0]
+        best_predicted = greedy(limits, known(store, setting).surrogate).answers[0]
         yield Entry(budget=budget, source=GREEDY, schedule=best_predicted.schedule)
         yield Entry(budget=budget, source=UNIFORM, schedule=largest_uniform(limits))
         for name, preset in PRESETS.items():
@@ -114,7 +114,7 @@ def tune_of(run: RunSpec) -> Tune:
 
 
 def _run(schedule: Schedule, settings: ComparisonSettings, seed: int, dense: Checkpoint) -> RunSpec:
-    tuning: dict[str, Any] = of_preset(settings.preset) if settings.preset else {"epochs": 0}
+    tuning: dict[str, Any] = preset_fields(settings.preset) if settings.preset else {"epochs": 0}
     return spec_for(schedule, dense, settings.training_set, seed=seed, **tuning)
 
 

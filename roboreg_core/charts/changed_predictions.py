@@ -28,7 +28,7 @@ UNCHANGED = ("kept", "never")
 SMALLEST_LABEL = 0.06
 
 
-def damage_data(summary: Summary, followed: PredictionChanges | None = None) -> pd.DataFrame:
+def changed_predictions_data(summary: Summary, followed: PredictionChanges | None = None) -> pd.DataFrame:
     """One row per class and band: `class`, `band`, `words`, `meaning`, `images`, `share` of the class.
 
     `followed` is `summary.damage` (dense to pruned to tuned) for None; `summary.flips` compares with the baseline.
@@ -50,7 +50,7 @@ def damage_data(summary: Summary, followed: PredictionChanges | None = None) -> 
     )
 
 
-def damage_title(frame: pd.DataFrame) -> str:
+def changed_predictions_title(frame: pd.DataFrame) -> str:
     """The finding: correct predictions lost by pruning, recovered by fine-tuning, and gained."""
     counts = frame.groupby("band")["images"].sum()
     right = sum(int(counts.get(band, 0)) for band in ("kept", "recovered", "lost", "broken"))
@@ -64,14 +64,14 @@ def damage_title(frame: pd.DataFrame) -> str:
     )
 
 
-def damage_table(frame: pd.DataFrame) -> pd.DataFrame:
+def changed_predictions_table(frame: pd.DataFrame) -> pd.DataFrame:
     """Images by class (rows) and band (columns), with the sum over all classes last."""
     order = list(dict.fromkeys(frame["words"]))
     table = frame.pivot_table(index="class", columns="words", values="images", sort=False)[order].astype(int)
     return pd.concat([table, table.sum().to_frame("all classes").T]).rename_axis(index="class", columns=None)
 
 
-def damage_chart(frame: pd.DataFrame, everything: bool = False, chosen: Chosen = ()) -> Drawing:
+def changed_predictions_chart(frame: pd.DataFrame, everything: bool = False, chosen: Chosen = ()) -> Drawing:
     """One bar per class, stacked from bands to click (selection `band`).
 
     `everything` includes the images whose predictions stay right or wrong, about ten times as many as the others.
@@ -116,12 +116,14 @@ def damage_chart(frame: pd.DataFrame, everything: bool = False, chosen: Chosen =
     return (
         alt.layer(bars.add_params(part), text)
         .resolve_scale(color="independent")
-        .properties(height=460, description=damage_alt(frame))
+        .properties(height=460, description=changed_predictions_alt(frame))
     )
 
 
-def damage_alt(frame: pd.DataFrame) -> str:
+def changed_predictions_alt(frame: pd.DataFrame) -> str:
     """Alternative text of the chart."""
     sums = frame.groupby("words", sort=False)["images"].sum()
     parts = ", ".join(f"{name} {int(count):,}" for name, count in sums.items())
-    return f"Stacked bars of test images per class, by change of prediction: {parts}. {damage_title(frame)}."
+    return (
+        f"Stacked bars of test images per class, by change of prediction: {parts}. {changed_predictions_title(frame)}."
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from roboreg_core.runs.comparison import ComparedRun, Comparison
-from roboreg_core.runs.metric_pairs import COSTS
+from roboreg_core.runs.metric_changes import COSTS
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.wording import fmt, run_facts
 from roboreg_core.wording.run_metrics import worst_class

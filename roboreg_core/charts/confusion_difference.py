@@ -36,7 +36,7 @@ def difference_data(change: ConfusionChange, classes: Sequence[str]) -> pd.DataF
             "difference": change.difference.ravel(),
             "better": np.where(true == predicted, 1, -1) * change.difference.ravel(),
             "p": change.p.ravel(),
-            "is_real": change.is_real.ravel(),
+            "is_real": change.is_significant.ravel(),
         }
     )
     frame["signed"] = [fmt.signed(each, 0).replace("±", "") for each in frame["difference"]]
@@ -98,7 +98,7 @@ def difference_alt(frame: pd.DataFrame, baseline: str = "dense") -> str:
     )
 
 
-def _verdict(better: int, p: float, is_real: bool) -> str:
-    if not is_real:
+def _verdict(better: int, p: float, is_significant: bool) -> str:
+    if not is_significant:
         return f"not significant ({p_words(p)})" if better else "no change"
     return f"{'better' if better > 0 else 'worse'}, significant ({p_words(p)})"

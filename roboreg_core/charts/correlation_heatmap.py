@@ -11,7 +11,7 @@ from roboreg_core.charts.confusion_matrix import LABELS, cell_frame
 from roboreg_core.correlation.correlations import KINDS, Correlation
 from roboreg_core.correlation.variables import WORDS
 from roboreg_core.wording import fmt
-from roboreg_core.wording.correlation_findings import LIMITS, lead, number, with_interval
+from roboreg_core.wording.correlation_findings import LIMITS, number, strongest_correlation, with_interval
 
 # Name of the selection; its fields are `one` and `other`, variable names.
 SELECTION = "pair"
@@ -65,7 +65,7 @@ def correlation_data(found: Correlation, kind: str) -> pd.DataFrame:
 
 def correlation_title(found: Correlation, kind: str) -> str:
     """The finding: the width that correlates most with accuracy."""
-    text = lead(found, kind)
+    text = strongest_correlation(found, kind)
     return f"{KIND_WORDS[kind]}: {text[:1].lower()}{text[1:]}"
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import Drawing, diverging_scale
-from roboreg_core.charts.png_url import png_address
+from roboreg_core.charts.png_url import png_url
 from roboreg_core.runs.filter_groups import FATES, BlockFilters
 from roboreg_core.schedules.schedule import STAGE_WIDTHS
 from roboreg_core.wording import fmt
@@ -62,7 +62,7 @@ def tiles_data(found: BlockFilters) -> pd.DataFrame:
             "fate": found.fates[each],
             "into": _into(found, int(each)),
             "lost": _lost_words(found, int(each)),
-            "tile": png_address(found.pictures[each], max(1, 96 // found.pictures.shape[1])),
+            "tile": png_url(found.pictures[each], max(1, 96 // found.pictures.shape[1])),
         }
         for each in found.order
     ]

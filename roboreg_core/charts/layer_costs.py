@@ -7,7 +7,7 @@ import pandas as pd
 
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import Drawing
-from roboreg_core.runs.metric_pairs import layer_rows
+from roboreg_core.runs.metric_changes import layer_rows
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt
 from roboreg_core.wording.run_metrics import METRICS

@@ -10,7 +10,7 @@ import pandas as pd
 
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import Drawing
-from roboreg_core.runs.metric_pairs import Speed
+from roboreg_core.runs.metric_changes import Speed
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt
 
@@ -78,7 +78,7 @@ def latency_chart(frame: pd.DataFrame, batch: int = 1) -> Drawing:
     return alt.layer(bars, spread, ticks).properties(height=150, description=f"{title}. {latency_title(frame)}.")
 
 
-def latency_depends(frame: pd.DataFrame) -> str:
+def latency_conditions(frame: pd.DataFrame) -> str:
     """Conditions of the timings: device, threads, precision, repeats."""
     row = frame.iloc[0]
     repeats = " and ".join(f"{int(each)}" for each in dict.fromkeys(frame["repeats"]))

@@ -10,16 +10,16 @@ import pandas as pd
 
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import PERCENT_AXIS, Drawing
-from roboreg_core.runs import metric_pairs
+from roboreg_core.runs import metric_changes
 from roboreg_core.runs.summary import Summary
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts
 
-MEASURES = metric_pairs.MEASURES
+MEASURES = metric_changes.MEASURES
 
 
 def changes_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """The rows of `metric_pairs.report_rows` as a table, each metric followed by its change."""
+    """The rows of `metric_changes.report_rows` as a table, each metric followed by its change."""
     beside = [column for measure in MEASURES for column in (measure, f"{measure}_change")]
     return pd.DataFrame(rows)[["name", *beside, "support"]].rename(columns={"name": "class"})
 

@@ -28,7 +28,7 @@ def slopes_data(comparison: Comparison, styles: Mapping[str, palette.Style] | No
             "recall": pair.value if side == "run" else pair.baseline,
             "change": pair.difference,
             "verdict": flips.verdict.words,
-            "is_real": flips.verdict.is_real,
+            "is_real": flips.verdict.is_significant,
             "colour": styles[row.record.id].colour,
             "marker": styles[row.record.id].marker,
         }

@@ -24,7 +24,7 @@ _MARGIN = 0.09
 _PARTS = ["part", "x", "y", "text", "row", "column", "schedule", "record"]
 
 
-def shown_names(found: Correlation) -> tuple[str, ...]:
+def default_variables(found: Correlation) -> tuple[str, ...]:
     """Default variables: the three widths that correlate most with accuracy, that accuracy, parameters, MACs."""
     settings = list(settings_of(found.names))
     if found.accuracy:

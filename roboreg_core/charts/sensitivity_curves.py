@@ -85,7 +85,7 @@ def sensitivity_alt(frame: pd.DataFrame) -> str:
     )
 
 
-def exchange_data(rows: Sequence[RemovalCost]) -> pd.DataFrame:
+def removal_cost_data(rows: Sequence[RemovalCost]) -> pd.DataFrame:
     """One row per block in the given order: `block`, `count`, saved `macs` and `parameters`, `loss`, `per_mac`, `says`.
 
     `loss` of accuracy and `per_mac`, the loss per million MACs saved, are shares; `says` is the row as text.
@@ -98,15 +98,15 @@ def exchange_data(rows: Sequence[RemovalCost]) -> pd.DataFrame:
             "parameters": row.parameters,
             "loss": row.loss,
             "per_mac": row.loss_per_million_macs,
-            "says": exchange_words(row),
+            "says": removal_cost_words(row),
         }
         for row in rows
     )
 
 
-def exchange_words(row: RemovalCost) -> str:
+def removal_cost_words(row: RemovalCost) -> str:
     """`Removing one filter saves 0.30 M MACs and 500 parameters and costs 0.02 percentage points`."""
-    if row.at_one:
+    if row.is_minimal:
         return "One filter is left and cannot be removed"
     saved = f"Removing one filter saves {row.macs / 1e6:.2f}{fmt.NBSP}M MACs and {row.parameters:,} parameters"
     if not row.known:
@@ -114,7 +114,7 @@ def exchange_words(row: RemovalCost) -> str:
     return f"{saved} and costs {_points(row.loss, 2)}"
 
 
-def exchange_title(frame: pd.DataFrame) -> str:
+def removal_cost_title(frame: pd.DataFrame) -> str:
     """The finding: the blocks where removing one filter costs least and most."""
     known = frame.dropna(subset="per_mac")
     if known.empty:
@@ -128,7 +128,7 @@ def exchange_title(frame: pd.DataFrame) -> str:
     )
 
 
-def exchange_chart(frame: pd.DataFrame) -> Drawing:
+def removal_cost_chart(frame: pd.DataFrame) -> Drawing:
     """One bar per block, least costly first: accuracy lost per million MACs saved by removing one filter."""
     shown = frame.dropna(subset="per_mac").assign(points=lambda each: 100 * each["per_mac"])
     base = alt.Chart(shown).encode(
@@ -146,12 +146,14 @@ def exchange_chart(frame: pd.DataFrame) -> Drawing:
     )
     bars = base.mark_bar(color=palette.BLUE, height=14)
     figures = base.mark_text(align="left", dx=4, color=palette.GREY).encode(text=alt.Text("points:Q", format=".2f"))
-    return alt.layer(bars, figures).properties(height=24 * max(1, len(shown)) + 20, description=exchange_alt(frame))
+    return alt.layer(bars, figures).properties(height=24 * max(1, len(shown)) + 20, description=removal_cost_alt(frame))
 
 
-def exchange_alt(frame: pd.DataFrame) -> str:
+def removal_cost_alt(frame: pd.DataFrame) -> str:
     """Alternative text of the chart."""
-    return f"Bars of the accuracy lost per million MACs saved, per block, least costly first. {exchange_title(frame)}."
+    return (
+        f"Bars of the accuracy lost per million MACs saved, per block, least costly first. {removal_cost_title(frame)}."
+    )
 
 
 def _curve(base: alt.Chart, y: dict[str, Any]) -> list[Drawing]:

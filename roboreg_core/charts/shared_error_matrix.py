@@ -11,7 +11,7 @@ from roboreg_core.runs.comparison import Comparison
 from roboreg_core.wording import fmt, run_facts
 
 
-def overlap_data(comparison: Comparison) -> pd.DataFrame:
+def shared_errors_data(comparison: Comparison) -> pd.DataFrame:
     """One row per ordered pair of runs: `run`, `other`, images lost by `both`, `jaccard`, `by_chance`, and ids."""
     labels = run_facts.labels([row.record for row in comparison.rows])
     names, found = list(labels.items()), comparison.overlap
@@ -30,7 +30,7 @@ def overlap_data(comparison: Comparison) -> pd.DataFrame:
     )
 
 
-def overlap_title(frame: pd.DataFrame) -> str:
+def shared_errors_title(frame: pd.DataFrame) -> str:
     """The finding: the two runs with the largest share of errors in common."""
     pairs = frame[frame["run_id"] < frame["other_id"]]
     if pairs.empty or not pairs["both"].any():
@@ -43,7 +43,7 @@ def overlap_title(frame: pd.DataFrame) -> str:
     )
 
 
-def overlap_chart(frame: pd.DataFrame, ink: str = palette.INK) -> Drawing:
+def shared_errors_chart(frame: pd.DataFrame, ink: str = palette.INK) -> Drawing:
     """Cells with the number of images lost by both, deeper for a larger share; the diagonal has all losses of a run."""
     order = list(dict.fromkeys(frame["run"]))
     base = alt.Chart(frame).encode(
@@ -65,12 +65,12 @@ def overlap_chart(frame: pd.DataFrame, ink: str = palette.INK) -> Drawing:
         color=alt.condition(alt.datum["jaccard"] >= 0.55, alt.value(palette.WHITE), alt.value(ink)),
     )
     height = 34 * len(order) + 130  # with the axis
-    return alt.layer(cells, text).properties(height=height, description=overlap_alt(frame))
+    return alt.layer(cells, text).properties(height=height, description=shared_errors_alt(frame))
 
 
-def overlap_alt(frame: pd.DataFrame) -> str:
+def shared_errors_alt(frame: pd.DataFrame) -> str:
     """Alternative text of the chart."""
     return (
         f"Matrix of images that every two of {fmt.plural(frame['run_id'].nunique(), 'run')} both lose against their "
-        f"dense network. {overlap_title(frame)}."
+        f"dense network. {shared_errors_title(frame)}."
     )

@@ -10,7 +10,7 @@ import pandas as pd
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import RATE, Drawing
 from roboreg_core.evaluation.pareto_front import pareto_front
-from roboreg_core.runs.metric_pairs import COSTS, counts_of
+from roboreg_core.runs.metric_changes import COSTS, counts_of
 from roboreg_core.runs.results import final_stage
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts
@@ -32,7 +32,7 @@ def tradeoff_data(
 
     Arguments:
         records: the runs.
-        cost: one of `runs.metric_pairs.COSTS`; `share` is the cost as a share of the dense network's. The latency of
+        cost: one of `runs.metric_changes.COSTS`; `share` is the cost as a share of the dense network's. The latency of
             the final network serves for the pruned one too, which has the same shape.
         styles: of all runs, see `palette.styles`; None: those of `records`.
     """

@@ -30,7 +30,7 @@ def correlate_verb(
 ) -> None:
     """Correlate filter counts, accuracy and costs of a sweep's points, with 95 % intervals and accuracy per MAC."""
     from roboreg_core.correlation.correlations import correlate
-    from roboreg_core.wording.correlation_findings import bought, finding
+    from roboreg_core.wording.correlation_findings import accuracy_per_mac_finding, finding
 
     store = open_store()
     table = frame(points_of(store, find_sweep(store, sweep)))
@@ -47,7 +47,11 @@ def correlate_verb(
         "accuracy_per_mac": macs.to_json() if macs else None,
         "finding": text,
     }
-    lines = [_table(found, kind) for kind in found.cells] + [text] + ([f"{bought(macs)}."] if macs else [])
+    lines = (
+        [_table(found, kind) for kind in found.cells]
+        + [text]
+        + ([f"{accuracy_per_mac_finding(macs)}."] if macs else [])
+    )
     print_result(as_json, values, "\n\n".join(lines))
 
 

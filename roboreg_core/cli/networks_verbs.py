@@ -19,7 +19,7 @@ from roboreg_core.cli.common import (
 )
 from roboreg_core.errors import CheckpointError
 from roboreg_core.networks import management
-from roboreg_core.networks.registry import baselines, find, of_record
+from roboreg_core.networks.registry import dense_networks, find, of_record
 from roboreg_core.networks.spec import UploadSpec
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ Network = Annotated[str, typer.Argument(metavar="NETWORK", help="Name, or first 
 def networks_list(deleted: Deleted = False, as_json: Json = False) -> None:
     """List dense networks: shipped, trained and uploaded."""
     store = open_store()
-    found = [of_record(each.record) for each in management.deleted(store)] if deleted else baselines(store)
+    found = [of_record(each.record) for each in management.deleted(store)] if deleted else dense_networks(store)
     lines = "\n".join(map(_line, found)) or "no deleted networks"
     print_result(as_json, {"networks": [each.to_json() for each in found]}, lines)
 

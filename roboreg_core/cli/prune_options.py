@@ -9,7 +9,7 @@ import typer
 
 from roboreg_core.cli.common import Device, From, Seed, TrainingImages, open_store
 from roboreg_core.errors import SpecError
-from roboreg_core.prediction.forecast import PredictionSettings, learnable
+from roboreg_core.prediction.forecast import PredictionSettings, settings_with_points
 from roboreg_core.pruning.methods import (
     DEFAULT_CALIBRATION,
     DEFAULT_METHOD,
@@ -18,7 +18,7 @@ from roboreg_core.pruning.methods import (
     compose,
     parse_weights,
 )
-from roboreg_core.runs.spec import DEFAULT_PRESET, of_preset
+from roboreg_core.runs.spec import DEFAULT_PRESET, preset_fields
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
@@ -74,7 +74,7 @@ class PruneOptions:
                     f"sparsity or threshold must be given once, got {self.method} and an option; leave one out"
                 )
             spec = WeightsSpec(sparsity=self.sparsity, threshold=self.threshold) if given else single
-            return spec.spelled, False
+            return spec.notation, False
         if given:
             raise SpecError(
                 f"sparsity and threshold are for --method {WEIGHTS}, got them with {self.method}; leave them out"
@@ -84,7 +84,7 @@ class PruneOptions:
         if parts and not others:
             others = "none"
         method = compose(self.method, features=self.features, clusters=self.clusters, keep=self.keep, repair=others)
-        return method.spelled, self.recalibrate or "recalibrate" in parts
+        return method.notation, self.recalibrate or "recalibrate" in parts
 
     def prediction_settings(self, dense: Checkpoint) -> PredictionSettings:
         """Settings of sensitivity and prediction; fine-tuning defaults to that of `run`.
@@ -103,6 +103,6 @@ class PruneOptions:
             method=method,
             recalibrate=recalibrate,
             calibration=self.calibration,
-            **of_preset(self.preset or DEFAULT_PRESET),
+            **preset_fields(self.preset or DEFAULT_PRESET),
         )
-        return learnable(open_store(), settings) if self.images == "auto" else settings
+        return settings_with_points(open_store(), settings) if self.images == "auto" else settings

@@ -24,7 +24,7 @@ from roboreg_core.cli.common import (
     with_options,
 )
 from roboreg_core.cli.prune_options import PruneOptions
-from roboreg_core.runs.spec import DEFAULT_PRESET, KIND, of_preset, spec_for
+from roboreg_core.runs.spec import DEFAULT_PRESET, KIND, preset_fields, spec_for
 from roboreg_core.schedules.saved_schedules import saved_schedules, using
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 
@@ -52,7 +52,7 @@ def run_verb(
     method, recalibrate = pruning.composed()
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     settings = {
-        **of_preset(pruning.preset or DEFAULT_PRESET),
+        **preset_fields(pruning.preset or DEFAULT_PRESET),
         **{name: value for name, value in given.items() if value is not None},
         "method": method,
         "recalibrate": recalibrate,
@@ -128,13 +128,13 @@ def runs_delete(
     store = open_store()
     # A prefix selects a deleted run only if no other run has it.
     exists = any(record.id.startswith(run) for record in store.list_records(KIND))
-    deleted = now and not exists and bool(store.list_binned(prefix=run))
-    record = store.find_binned(run) if deleted else find_run(store, run)
+    deleted = now and not exists and bool(store.list_deleted(prefix=run))
+    record = store.find_deleted_record(run) if deleted else find_run(store, run)
     names = [each.name for each in using(saved_schedules(store), record)]
     if now:
         store.delete_record(record.id)
     else:
-        store.bin_record(record.id)
+        store.soft_delete_record(record.id)
         print_undo(f"runs restore {record.id}")
     if names:
         stderr.print(f"note: its schedule, saved as {', '.join(map(repr, names))}, is kept", markup=False)
@@ -145,7 +145,7 @@ def runs_delete(
 def runs_restore(run: Run, as_json: Json = False) -> None:
     """Restore a deleted run."""
     store = open_store()
-    record = store.restore_record(store.find_binned(run).id)
+    record = store.restore_record(store.find_deleted_record(run).id)
     print_result(as_json, _summary(record), f"restored: {_record_line(record)}")
 
 
@@ -160,7 +160,7 @@ def runs_record(
 
     store = open_store()
     if times:
-        ids = example_runs.time_again(store)
+        ids = example_runs.measure_latency_again(store)
     else:
         ids = example_runs.make(store, lambda spec, content: _execute(spec, content, store))
     print_result(as_json, {"recorded": ids}, f"recorded {len(ids)} runs in {paths.recorded()}")

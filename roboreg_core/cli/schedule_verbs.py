@@ -130,7 +130,7 @@ def schedules_import(
     except OSError as error:
         raise ScheduleError(f"cannot read {file} ({error.strerror}): name another file") from error
     drafts = schedule_file.read(content)
-    added = schedules.add_all(open_store(), drafts)
+    added = schedules.save_new(open_store(), drafts)
     present = len(drafts) - len(added)
     lines = [*map(_line, added), f"imported {len(added)} of {len(drafts)} schedules, {present} already saved"]
     print_result(as_json, {"imported": [_facts(each) for each in added], "present": present}, "\n".join(lines))

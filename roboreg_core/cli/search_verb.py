@@ -87,16 +87,18 @@ def search_verb(
 
 def _setting(loaded: Checkpoint, images: str, **settings: Any) -> Any:
     from roboreg_core.datasets.sources import resolve_training_set
-    from roboreg_core.prediction.forecast import PredictionSettings, learnable
+    from roboreg_core.prediction.forecast import PredictionSettings, settings_with_points
     from roboreg_core.pruning.methods import parse
     from roboreg_core.runs.spec import PruneSettings
 
-    settings["method"] = parse(settings["method"]).spelled
+    settings["method"] = parse(settings["method"]).notation
     setting = PruneSettings(dense_sha256=loaded.sha256, training_set=resolve_training_set(images), **settings)
     if images != "auto":
         return setting
     selected = {name: value for name, value in setting.to_json().items() if name != "seed"}
-    return replace(setting, training_set=learnable(open_store(), PredictionSettings(**selected)).training_set)
+    return replace(
+        setting, training_set=settings_with_points(open_store(), PredictionSettings(**selected)).training_set
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +137,7 @@ class _Result:
 def _predicted(limits: Limits, found: KnownPoints) -> _Result:
     from roboreg_core.search.best_schedules import greedy
 
-    best = greedy(limits, found.outlook, latency=found.latency.line if found.latency else None)
+    best = greedy(limits, found.surrogate, latency=found.latency.line if found.latency else None)
     return _Result(answers=best.answers, front=best.front, uniform=best.uniform, missed=best.doubtful)
 
 

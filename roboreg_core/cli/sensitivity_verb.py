@@ -23,8 +23,8 @@ from roboreg_core.prediction.sensitivity import (
     SensitivityCurve,
     SensitivityCurves,
     curves,
-    exchange,
     plan,
+    removal_costs,
 )
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps.spec import POINT, SweepSpec, renamed
@@ -53,7 +53,7 @@ def sensitivity_verb(
     selected = {name: getattr(settings, name) for name in SETTING}
     _measure_missing(values, selected, pruning, loaded)
     found = curves(points(open_store(), seed=pruning.seed, **selected))
-    rows = exchange(found, parsed)
+    rows = removal_costs(found, parsed)
     print_result(
         as_json,
         {
@@ -137,7 +137,7 @@ def _removal_lines(schedule: Schedule, rows: list[RemovalCost]) -> list[str]:
 
 
 def _removal_text(row: RemovalCost) -> str:
-    if row.at_one:
+    if row.is_minimal:
         return "only one filter is left"
     saved = f"saves {row.macs:,} MACs and {row.parameters:,} parameters"
     return f"{saved}, loses {100 * row.loss:.2f} pp" if row.known else f"{saved}; the loss was not measured"

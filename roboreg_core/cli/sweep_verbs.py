@@ -27,7 +27,7 @@ from roboreg_core.errors import JobError
 from roboreg_core.runs.spec import KIND
 from roboreg_core.sweeps.points import to_json
 from roboreg_core.sweeps.spec import POINT, sweep_for
-from roboreg_core.sweeps.sweep_store import binned_sweeps, find_sweep, missing, points_of, sweeps
+from roboreg_core.sweeps.sweep_store import deleted_sweeps, find_sweep, missing, points_of, sweeps
 from roboreg_core.sweeps.time_estimate import estimate_seconds
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def sweep_verb(
 def sweeps_list(deleted: Deleted = False, as_json: Json = False) -> None:
     """List all sweeps, newest first."""
     store = open_store()
-    found = [_facts(each, store) for each in (binned_sweeps(store) if deleted else sweeps(store))]
+    found = [_facts(each, store) for each in (deleted_sweeps(store) if deleted else sweeps(store))]
     nothing = "no sweeps yet: python -m roboreg_core sweep --grid source"
     print_result(as_json, {"sweeps": found}, "\n".join(map(_line, found)) or nothing)
 

@@ -86,14 +86,14 @@ class Verdict:
     p: float
 
     @property
-    def is_real(self) -> bool:
+    def is_significant(self) -> bool:
         """True if the change is significant at level `ALPHA`."""
         return self.p < ALPHA
 
     @property
     def kind(self) -> str:
         """`gain`, `loss`, `within noise` or `no change`."""
-        if not self.is_real:
+        if not self.is_significant:
             return "within noise" if self.difference else "no change"
         return "gain" if self.difference > 0 else "loss"
 
@@ -106,13 +106,13 @@ class Verdict:
         text = f"{'gained' if self.difference > 0 else 'lost'} {'less than 0.1' if points == '0.0' else points} pp"
         return (
             f"{text}, significant ({p_words(self.p)})"
-            if self.is_real
+            if self.is_significant
             else f"not significant ({text}, {p_words(self.p)})"
         )
 
     def to_json(self) -> dict[str, Any]:
         """JSON object."""
-        return {**asdict(self), "is_real": self.is_real, "kind": self.kind, "words": self.words}
+        return {**asdict(self), "is_real": self.is_significant, "kind": self.kind, "words": self.words}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +139,7 @@ class ConfusionChange:
     after: np.ndarray
     difference: np.ndarray
     p: np.ndarray
-    is_real: np.ndarray
+    is_significant: np.ndarray
 
     def to_json(self) -> dict[str, Any]:
         """JSON object of nested lists."""
@@ -148,7 +148,7 @@ class ConfusionChange:
             "after": self.after.tolist(),
             "difference": self.difference.tolist(),
             "p": self.p.tolist(),
-            "is_real": self.is_real.tolist(),
+            "is_real": self.is_significant.tolist(),
         }
 
 
@@ -216,7 +216,7 @@ def confusion_change(labels: np.ndarray, before: np.ndarray, after: np.ndarray) 
     p[diagonal], p[~diagonal] = holm(uncorrected[diagonal]), holm(uncorrected[~diagonal])
     counts_before, counts_after = _cells(labels, before), _cells(labels, after)
     return ConfusionChange(
-        before=counts_before, after=counts_after, difference=counts_after - counts_before, p=p, is_real=p < ALPHA
+        before=counts_before, after=counts_after, difference=counts_after - counts_before, p=p, is_significant=p < ALPHA
     )
 
 

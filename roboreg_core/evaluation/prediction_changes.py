@@ -94,7 +94,7 @@ class PredictionChanges:
         }
 
 
-def follow(labels: np.ndarray, stages: Sequence[np.ndarray]) -> PredictionChanges:
+def prediction_changes(labels: np.ndarray, stages: Sequence[np.ndarray]) -> PredictionChanges:
     """Assign images to bands.
 
     Args:

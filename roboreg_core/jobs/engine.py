@@ -75,7 +75,7 @@ class Engine:
             self._dispatcher.enqueue(job)
         return job
 
-    def ask(self, question: Request) -> PendingRequest:
+    def request(self, request: Request) -> PendingRequest:
         """Submit a request: a short call by a worker without a job, a record or an event.
 
         It supersedes the pending request of the same channel, whose function is stopped. It is repeated if the worker
@@ -84,9 +84,9 @@ class Engine:
         Raises:
             JobError: the lane or the function's name is invalid, or the engine is closed.
         """
-        self._check(question)
-        pending = PendingRequest(question)
-        self._dispatcher.put_request(question.channel, pending)
+        self._check(request)
+        pending = PendingRequest(request)
+        self._dispatcher.put_request(request.channel, pending)
         return pending
 
     def withdraw(self, channel: str) -> None:

@@ -35,7 +35,7 @@ class RequestStatus(StrEnum):
     """Status of a request; `superseded` by the next one of its channel, or withdrawn."""
 
     PENDING = "pending"
-    ANSWERED = "finished"
+    FINISHED = "finished"
     FAILED = "failed"
     SUPERSEDED = "superseded"
 
@@ -53,7 +53,7 @@ class PendingRequest:
     """
 
     def __init__(self, request: Request) -> None:
-        self.question = request
+        self.request = request
         self.status = RequestStatus.PENDING
         self.progress: dict[str, Any] = {}
         self.result: dict[str, Any] = {}
@@ -101,11 +101,11 @@ class RequestQueue:
 
     def lanes(self) -> set[str]:
         """Lanes of requests that are not sent yet."""
-        return {pending.question.lane for pending in self._all() if pending.future is None}
+        return {pending.request.lane for pending in self._all() if pending.future is None}
 
     def running(self, lane: str) -> int:
         """Number of requests of a lane that were sent to the cluster."""
-        return sum(pending.question.lane == lane and pending.future is not None for pending in self._all())
+        return sum(pending.request.lane == lane and pending.future is not None for pending in self._all())
 
     def send(
         self, connection: Connection, free: Callable[[str], int], threads: int | None, wake: Callable[[], None]
@@ -113,8 +113,8 @@ class RequestQueue:
         """Cancel superseded requests; submit pending ones to free workers, oldest first."""
         self._cancel_dropped(connection)
         for pending in self._all():
-            if pending.future is None and free(pending.question.lane) > 0:
-                pending.future = connection.submit_request(pending.question, pending.token, threads)
+            if pending.future is None and free(pending.request.lane) > 0:
+                pending.future = connection.submit_request(pending.request, pending.token, threads)
                 pending.future.add_done_callback(lambda future: wake())
 
     def on_message(self, message: dict[str, Any]) -> None:
@@ -133,10 +133,10 @@ class RequestQueue:
 
     def check_lanes(self, lanes: set[str]) -> None:
         """Fail requests whose lane has had no worker for `MISSING_SECONDS`; `lanes` are those with a worker."""
-        now, wanted = time.monotonic(), {pending.question.lane for pending in self._all()}
+        now, wanted = time.monotonic(), {pending.request.lane for pending in self._all()}
         self._missing = {lane: self._missing.get(lane, now) for lane in wanted - lanes}
         for pending in self._all():
-            lane = pending.question.lane
+            lane = pending.request.lane
             if now - self._missing.get(lane, now) > MISSING_SECONDS:
                 self._end(pending, RequestStatus.FAILED, error=NO_WORKER.format(lane=lane))
 
@@ -155,15 +155,15 @@ class RequestQueue:
             self._end(pending, RequestStatus.FAILED, error=WORKER_DIED if died else one_line(error))
         else:
             if outcome.trace:
-                log.error("%s failed: %s", pending.question.function, outcome.trace)
-            status = RequestStatus.ANSWERED if outcome.how == "finished" else RequestStatus.FAILED
+                log.error("%s failed: %s", pending.request.function, outcome.trace)
+            status = RequestStatus.FINISHED if outcome.how == "finished" else RequestStatus.FAILED
             self._end(pending, status, result=outcome.result, error=outcome.error)
         connection.release(pending.future)
 
     def _end(self, pending: PendingRequest, status: RequestStatus, **how: Any) -> None:
         with self._lock:
-            if self._pending.get(pending.question.channel) is pending:
-                del self._pending[pending.question.channel]
+            if self._pending.get(pending.request.channel) is pending:
+                del self._pending[pending.request.channel]
                 pending.end(status, **how)
 
     def _cancel_dropped(self, connection: Connection) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from roboreg_core.errors import StoreError
-from roboreg_core.networks.registry import DenseNetwork, baselines, of_record
+from roboreg_core.networks.registry import DenseNetwork, dense_networks, of_record
 from roboreg_core.networks.spec import NAME_LABEL, NETWORK
 from roboreg_core.store.names import clean_name, folded, free_name
 
@@ -35,7 +35,7 @@ def unused_name(store: Store, wanted: str) -> str:
 
 def taken_names(store: Store, but: str = "") -> set[str]:
     """Folded names of all networks, unfinished jobs included, except the one of id `but`."""
-    known = {folded(each.name) for each in baselines(store) if each.record is None or each.record.id != but}
+    known = {folded(each.name) for each in dense_networks(store) if each.record is None or each.record.id != but}
     jobs = (job for job in store.list_jobs(NETWORK) if not job.status.is_ended and job.key != but)
     return known | {folded(job.spec["name"]) for job in jobs}
 
@@ -62,7 +62,7 @@ def delete(store: Store, network: DenseNetwork) -> None:
     Raises:
         StoreError: it ships with the project, or is deleted already.
     """
-    store.bin_record(_own(network).id)
+    store.soft_delete_record(_own(network).id)
 
 
 def restore(store: Store, record_id: str) -> DenseNetwork:
@@ -82,7 +82,7 @@ def restore(store: Store, record_id: str) -> DenseNetwork:
 
 def deleted(store: Store) -> list[DeletedRecord]:
     """The deleted networks, last deleted first."""
-    return store.list_binned(NETWORK)
+    return store.list_deleted(NETWORK)
 
 
 def find_deleted(store: Store, text: str) -> Record:

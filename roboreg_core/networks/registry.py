@@ -62,7 +62,7 @@ class DenseNetwork:
         return {**plain, "notes": list(self.notes), "id": self.record.id if self.record else None}
 
 
-def baselines(store: Store) -> list[DenseNetwork]:
+def dense_networks(store: Store) -> list[DenseNetwork]:
     """All dense networks: shipped ones, then your own, newest first.
 
     Where two have the same name, e.g. from two trainings, ` (2)` is appended to the newer one's.
@@ -99,7 +99,7 @@ def find(store: Store, text: str) -> DenseNetwork:
     Raises:
         CheckpointError: no network matches, or several.
     """
-    known = baselines(store)
+    known = dense_networks(store)
     found = _matching(known, text) or _matching(_in(paths.others()), text)
     if len({each.sha256 for each in found}) > 1:
         names = _some_names(found)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.networks.execute import FILE, execute, task_for
 from roboreg_core.networks.management import check_name
-from roboreg_core.networks.registry import DenseNetwork, baselines, of_record
+from roboreg_core.networks.registry import DenseNetwork, dense_networks, of_record
 from roboreg_core.networks.spec import NETWORK, NetworkSpec, UploadSpec
 from roboreg_core.networks.uploaded_weights import check_size, check_suffix
 from roboreg_core.runs.local import make_here
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def existing(store: Store, spec: NetworkSpec) -> DenseNetwork | None:
     """The network that this spec would make, where it exists; its name may differ."""
-    return next((each for each in baselines(store) if each.record is not None and each.record.id == spec.id), None)
+    return next((each for each in dense_networks(store) if each.record is not None and each.record.id == spec.id), None)
 
 
 def unfinished(store: Store, spec: NetworkSpec) -> Job | None:

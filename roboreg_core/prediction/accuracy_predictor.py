@@ -217,7 +217,7 @@ def _tables(curves: SensitivityCurves) -> np.ndarray:
     """Loss of each block alone in logits (9, 64), by filters kept; constant below the lowest measured count."""
     tables = np.zeros((len(BOUNDS), max(BOUNDS)))
     for place, curve in enumerate(curves):
-        share = np.where(np.isnan(curve.rising), np.nanmin(curve.rising), curve.rising)
+        share = np.where(np.isnan(curve.smoothed), np.nanmin(curve.smoothed), curve.smoothed)
         tables[place, : curve.bound] = np.maximum(_logit(curves.dense.accuracy) - _logit(share), 0.0)
     return tables
 

@@ -44,7 +44,7 @@ class PredictionSettings:
         return cls(**{name: getattr(run, name) for name in cls.__dataclass_fields__})
 
 
-def learnable(store: Store, settings: PredictionSettings) -> PredictionSettings:
+def settings_with_points(store: Store, settings: PredictionSettings) -> PredictionSettings:
     """The settings, or those with another training set if only that one has points.
 
     The training set provides the calibration images; the choice changes accuracy by tenths of a percentage point.
@@ -74,7 +74,7 @@ class Forecast:
 
 def forecast(store: Store, settings: PredictionSettings) -> Forecast:
     """Fit to the points in the store; cached until they change."""
-    return learnt(tuple(_points(store, settings)))
+    return fit_forecast(tuple(_points(store, settings)))
 
 
 def _points(store: Store, settings: PredictionSettings) -> list[Point]:
@@ -83,7 +83,7 @@ def _points(store: Store, settings: PredictionSettings) -> list[Point]:
 
 
 @lru_cache(maxsize=CACHE_SIZE)
-def learnt(points: tuple[Point, ...]) -> Forecast:
+def fit_forecast(points: tuple[Point, ...]) -> Forecast:
     """Fit to points of one setting."""
     from roboreg_core.prediction.accuracy_predictor import fit
 

@@ -136,7 +136,7 @@ class SensitivityCurve:
         return accuracy
 
     @cached_property
-    def rising(self) -> np.ndarray:
+    def smoothed(self) -> np.ndarray:
         """Smoothed accuracy at 1..bound filters (bound,), non-decreasing; NaN below the lowest measured count.
 
         The loss is the combination of falling basis functions nearest to the measurements (non-negative least squares).
@@ -252,7 +252,7 @@ class RemovalCost:
     loss: float
 
     @property
-    def at_one(self) -> bool:
+    def is_minimal(self) -> bool:
         """True where only one filter remains, which cannot be removed."""
         return self.count == 1
 
@@ -267,13 +267,15 @@ class RemovalCost:
         return self.loss / (self.macs / 1e6) if self.macs else self.loss
 
 
-def exchange(curves: SensitivityCurves, schedule: Schedule) -> list[RemovalCost]:
+def removal_costs(curves: SensitivityCurves, schedule: Schedule) -> list[RemovalCost]:
     """Removal cost of every block: least loss per MAC first, then unmeasured blocks, then blocks with one filter.
 
     Losses are those of the smoothed curve, so that none is negative.
     """
     rows = [_removal_cost(curve, schedule) for curve in curves]
-    return sorted(rows, key=lambda row: (row.at_one, not row.known, row.loss_per_million_macs if row.known else 0.0))
+    return sorted(
+        rows, key=lambda row: (row.is_minimal, not row.known, row.loss_per_million_macs if row.known else 0.0)
+    )
 
 
 def _removal_cost(curve: SensitivityCurve, schedule: Schedule) -> RemovalCost:
@@ -286,5 +288,5 @@ def _removal_cost(curve: SensitivityCurve, schedule: Schedule) -> RemovalCost:
         count=count,
         macs=before.macs - after.macs,
         parameters=before.parameters - after.parameters,
-        loss=float(curve.rising[count - 1] - curve.rising[count - 2]),
+        loss=float(curve.smoothed[count - 1] - curve.smoothed[count - 2]),
     )

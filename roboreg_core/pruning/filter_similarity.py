@@ -45,7 +45,7 @@ class WardTree:
         return sorted(self.members(left) + self.members(right))
 
 
-def rows_of(model: ResNet20, block: int, method: Method) -> tuple[np.ndarray, str]:
+def feature_rows(model: ResNet20, block: int, method: Method) -> tuple[np.ndarray, str]:
     """Features of a block's filters, float64 (n_filters, n_features), and their key in `FEATURES`.
 
     The method's features, or `raw` if it clusters none or clusters activations on images.
@@ -72,7 +72,7 @@ def tree(rows: np.ndarray) -> WardTree:
     return WardTree(merges=merges, order=leaves_list(merges), lost=added / max(added.sum(), 1e-300))
 
 
-def stays(model: ResNet20, block: int, method: Method, labels: np.ndarray, seed: int) -> np.ndarray | None:
+def kept_filters(model: ResNet20, block: int, method: Method, labels: np.ndarray, seed: int) -> np.ndarray | None:
     """Filters that pruning kept unchanged, bool (n_filters,); None if that depends on images.
 
     With cluster means these are the filters alone in their cluster; without clusters, the first of equal filters.

@@ -109,14 +109,14 @@ class Method:
         return clusters_responses or self.keep == "loss" or "refit" in self.repair
 
     @property
-    def spelled(self) -> str:
+    def notation(self) -> str:
         """Notation for `parse`: the name, or `features/clusters/keep/repair+repair`."""
         return self.name or "/".join([self.features, self.clusters, self.keep, "+".join(self.repair) or "none"])
 
     def to_json(self) -> dict[str, Any]:
         """JSON object with the composition."""
         parts = {"features": self.features, "clusters": self.clusters, "keep": self.keep, "repair": list(self.repair)}
-        return {"name": self.spelled, "meaning": self.meaning, **parts, "needs_images": self.needs_images}
+        return {"name": self.notation, "meaning": self.meaning, **parts, "needs_images": self.needs_images}
 
 
 METHODS = {
@@ -209,7 +209,7 @@ class WeightsSpec:
             raise SpecError(f"threshold must be at least 0, got {self.threshold}")
 
     @property
-    def spelled(self) -> str:
+    def notation(self) -> str:
         """Notation for `parse_weights`: `weights`, `weights:sparsity=0.9` or `weights:threshold=0.01`."""
         given = {"sparsity": self.sparsity, "threshold": self.threshold}
         return ":".join([WEIGHTS, *(f"{name}={value!r}" for name, value in given.items() if value is not None)])

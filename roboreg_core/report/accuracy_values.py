@@ -11,7 +11,7 @@ from roboreg_core.charts import changed_predictions, confusion_difference, confu
 from roboreg_core.evaluation.paired_tests import p_words
 from roboreg_core.report.svg import INK, figure
 from roboreg_core.report.values import Cell, Number, Rows, count, count_table, decimal, percent, points
-from roboreg_core.runs.metric_pairs import MEASURES
+from roboreg_core.runs.metric_changes import MEASURES
 from roboreg_core.runs.summary import Summary
 from roboreg_core.wording import fmt, run_facts
 
@@ -34,13 +34,21 @@ def _accuracy_cells(found: Summary, stage: str) -> list[Cell]:
 
 def changed_prediction_values(found: Summary) -> dict[str, Any]:
     """Predictions compared across the dense, pruned and fine-tuned network: `figure`, `bands`, `by_class`."""
-    frame, changes = changed_predictions.damage_data(found), found.damage
+    frame, changes = changed_predictions.changed_predictions_data(found), found.damage
     bands = [
         [changed_predictions.BAND_WORDS[band], text, count(changes.count(band))]
         for band, text in changes.meanings.items()
     ]
-    chart = figure(changed_predictions.damage_chart(frame), "changes", changed_predictions.damage_title(frame))
-    return {"figure": chart, "bands": bands, "by_class": count_table("class", changed_predictions.damage_table(frame))}
+    chart = figure(
+        changed_predictions.changed_predictions_chart(frame),
+        "changes",
+        changed_predictions.changed_predictions_title(frame),
+    )
+    return {
+        "figure": chart,
+        "bands": bands,
+        "by_class": count_table("class", changed_predictions.changed_predictions_table(frame)),
+    }
 
 
 def class_values(found: Summary) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from roboreg_core.report.jinja_environment import render
 from roboreg_core.report.svg import INK, Figure, figure
 from roboreg_core.report.values import Cell, Number, RunName, count, decimal, percent
 from roboreg_core.runs.comparison import ComparedRun, Comparison
-from roboreg_core.runs.metric_pairs import COSTS
+from roboreg_core.runs.metric_changes import COSTS
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.schedules.schedule import N_BLOCKS
 from roboreg_core.store.records import Record
@@ -134,9 +134,11 @@ def _recall_cells(found: Comparison, row: ComparedRun) -> list[Cell]:
 
 def _shared_errors(found: Comparison) -> dict[str, Any]:
     """Test images that two runs both lose: `figure`, and `rows` of pairs, the largest share first."""
-    frame = shared_error_matrix.overlap_data(found)
+    frame = shared_error_matrix.shared_errors_data(found)
     chart = figure(
-        shared_error_matrix.overlap_chart(frame, ink=INK), "shared-errors", shared_error_matrix.overlap_title(frame)
+        shared_error_matrix.shared_errors_chart(frame, ink=INK),
+        "shared-errors",
+        shared_error_matrix.shared_errors_title(frame),
     )
     pairs = frame[frame["run_id"] < frame["other_id"]].sort_values("jaccard", ascending=False)
     rows = [
@@ -153,7 +155,7 @@ def _shared_errors(found: Comparison) -> dict[str, Any]:
 
 def _settings(record: Record) -> list[Cell]:
     spec, result = record.spec, record.result
-    made = f"{fmt.moment(record.created)} UTC"
+    made = f"{fmt.date_time(record.created)} UTC"
     images, torch = result["images"]["training"], result["environment"]["torch"]
     return [record.id, made, spec["method"], spec["epochs"], spec["seed"], images, torch]
 

@@ -9,7 +9,7 @@ from roboreg_core.datasets.cifar10 import VALIDATION_IMAGES
 from roboreg_core.models.costs import IMAGE_SIZE
 from roboreg_core.report.svg import HALF_WIDTH, figure
 from roboreg_core.report.values import Cell, count, decimal, percent
-from roboreg_core.runs.metric_pairs import BATCHES
+from roboreg_core.runs.metric_changes import BATCHES
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts
 
@@ -48,7 +48,7 @@ def speed_values(record: Record) -> dict[str, Any]:
             for batch, title in titles.items()
         ],
         "rows": [_speed_row(row) for row in frame.to_dict("records")],
-        "depends_on": measured_latency.latency_depends(frame),
+        "depends_on": measured_latency.latency_conditions(frame),
     }
 
 

@@ -9,7 +9,7 @@ from roboreg_core.evaluation.paired_tests import ALPHA, compare
 from roboreg_core.report import accuracy_values, cost_values, provenance
 from roboreg_core.report.jinja_environment import render
 from roboreg_core.report.values import Number, Rows, percent, points
-from roboreg_core.runs.metric_pairs import MetricChange
+from roboreg_core.runs.metric_changes import MetricChange
 from roboreg_core.runs.summary import DENSE, Summary
 from roboreg_core.schedules.schedule import N_BLOCKS
 from roboreg_core.store.records import Record
@@ -72,7 +72,7 @@ def _lead(found: Summary) -> list[str]:
     return [
         f"{against}, on the same {len(found.labels):,} test images: {verdict.words}; the change of accuracy "
         f"is {fmt.signed(verdict.difference * 100, 2)} ± {verdict.margin * 100:.2f}{fmt.NBSP}pp.",
-        f"{run_facts.label(record)}. Run {record.id} ({origin}), {fmt.moment(record.created)} UTC.",
+        f"{run_facts.label(record)}. Run {record.id} ({origin}), {fmt.date_time(record.created)} UTC.",
         *(f"Not directly comparable. {each.words}." for each in found.unlike),
     ]
 

@@ -12,7 +12,7 @@ from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.paired_tests import Paired, compare
 from roboreg_core.evaluation.pareto_front import pareto_front
 from roboreg_core.evaluation.shared_errors import SharedErrors, overlap
-from roboreg_core.runs import metric_pairs
+from roboreg_core.runs import metric_changes
 from roboreg_core.runs.comparability import Mismatch, mismatches
 from roboreg_core.runs.predicted_classes import labels_of, predictions
 from roboreg_core.runs.results import final_stage
@@ -43,10 +43,10 @@ class ComparedRun:
     record: Record
     stage: str
     baseline: RunBaseline
-    accuracy: metric_pairs.MetricChange
+    accuracy: metric_changes.MetricChange
     paired: Paired
-    counts: dict[str, metric_pairs.MetricChange]
-    recalls: tuple[metric_pairs.MetricChange, ...]
+    counts: dict[str, metric_changes.MetricChange]
+    recalls: tuple[metric_changes.MetricChange, ...]
     front: dict[str, bool]
 
     def to_json(self) -> dict[str, Any]:
@@ -114,9 +114,9 @@ def compare_runs(records: Sequence[Record], store: Store, baseline: Record | Non
         DataError: a run was measured on other images than the test images.
     """
     _check(records)
-    costs = [metric_pairs.counts_of(record, "final") for record in records]
+    costs = [metric_changes.counts_of(record, "final") for record in records]
     accuracies = [_report(record, final_stage(record))["accuracy"] for record in records]
-    fronts = {name: pareto_front([cost[name] for cost in costs], accuracies) for name in metric_pairs.COSTS}
+    fronts = {name: pareto_front([cost[name] for cost in costs], accuracies) for name in metric_changes.COSTS}
     rows = tuple(
         _row(
             record,
@@ -155,11 +155,11 @@ def _row(record: Record, baseline: RunBaseline, store: Store, front: dict[str, b
         record=record,
         stage=stage,
         baseline=baseline,
-        accuracy=metric_pairs.MetricChange(value=report["accuracy"], baseline=baseline.report["accuracy"]),
+        accuracy=metric_changes.MetricChange(value=report["accuracy"], baseline=baseline.report["accuracy"]),
         paired=compare(labels, baseline.predictions.classes, predictions(record, store)[stage].classes),
-        counts=metric_pairs.count_changes(record, baseline.record, baseline.network),
+        counts=metric_changes.count_changes(record, baseline.record, baseline.network),
         recalls=tuple(
-            metric_pairs.MetricChange(value=row["recall"], baseline=before["recall"]) for row, before in classes
+            metric_changes.MetricChange(value=row["recall"], baseline=before["recall"]) for row, before in classes
         ),
         front=front,
     )

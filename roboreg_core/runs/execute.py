@@ -14,7 +14,7 @@ from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
 from roboreg_core.models.costs import Cost, cost
 from roboreg_core.runs.dense_network import shipped_content
-from roboreg_core.runs.metric_pairs import BATCHES
+from roboreg_core.runs.metric_changes import BATCHES
 from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_FACTOR, RunSpec, estimate_seconds
 from roboreg_core.runs.stage_progress import StageProgress, fit_hooks
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS

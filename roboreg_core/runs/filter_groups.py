@@ -95,9 +95,9 @@ def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
     labels = np.array(report["labels"], dtype=np.int64)
     if len(labels) != model.blocks[block - 1].conv1.out_channels:
         raise StoreError(f"run {record.id} stored no labels for the filters of block {block}: run it again")
-    rows, features = filter_similarity.rows_of(model, block, method)
+    rows, features = filter_similarity.feature_rows(model, block, method)
     linkage = filter_similarity.tree(rows)
-    stays = filter_similarity.stays(model, block, method, labels, record.spec["seed"])
+    kept_filters = filter_similarity.kept_filters(model, block, method, labels, record.spec["seed"])
     losses = report.get("losses")
     return BlockFilters(
         block=block,
@@ -105,10 +105,10 @@ def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
         clustered=method.clusters,
         labels=labels,
         fates=tuple(
-            "stays" if stays is not None and stays[index] else "merged" if label >= 0 else "dropped"
+            "stays" if kept_filters is not None and kept_filters[index] else "merged" if label >= 0 else "dropped"
             for index, label in enumerate(labels)
         ),
-        known=stays is not None,
+        known=kept_filters is not None,
         correlation=filter_similarity.correlations(rows),
         tree=linkage,
         order=linkage.order if method.clusters == NO_CLUSTERS else _by_cluster(labels, linkage.order),

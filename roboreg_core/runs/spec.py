@@ -178,7 +178,7 @@ def check_sources(training_set: str, device: str) -> None:
         raise SpecError(f"device must be auto, cpu or cuda, got {device!r}")
 
 
-def of_preset(name: str) -> dict[str, Any]:
+def preset_fields(name: str) -> dict[str, Any]:
     """The fields of a `RunSpec` set by a fine-tuning preset. Raises `SpecError` on an unknown name."""
     from roboreg_core.training.fine_tuning_presets import tune_preset
 

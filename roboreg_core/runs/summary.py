@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import DataError
 from roboreg_core.evaluation.paired_tests import Paired, compare
-from roboreg_core.evaluation.prediction_changes import PredictionChanges, follow
-from roboreg_core.runs import metric_pairs
+from roboreg_core.evaluation.prediction_changes import PredictionChanges, prediction_changes
+from roboreg_core.runs import metric_changes
 from roboreg_core.runs.comparability import Mismatch, mismatches
 from roboreg_core.runs.predicted_classes import PredictedClasses, labels_of, predictions
 from roboreg_core.runs.results import final_stage
@@ -81,8 +81,8 @@ class Summary:
     damage: PredictionChanges
     flips: PredictionChanges
     reports: dict[str, list[dict[str, Any]]]
-    counts: dict[str, metric_pairs.MetricChange]
-    speeds: dict[int, tuple[metric_pairs.Speed, metric_pairs.Speed]]
+    counts: dict[str, metric_changes.MetricChange]
+    speeds: dict[int, tuple[metric_changes.Speed, metric_changes.Speed]]
     unlike: tuple[Mismatch, ...]
 
     @property
@@ -128,7 +128,7 @@ class Summary:
             "report": self.reports,
             "worst_class": {stage: self.worst_class(stage) for stage in self.reports},
             "counts": {name: pair.to_json() for name, pair in self.counts.items()},
-            "layers": metric_pairs.layer_rows(self.record),
+            "layers": metric_changes.layer_rows(self.record),
             "speed": {
                 str(batch): {
                     "final": asdict(final),
@@ -172,19 +172,19 @@ def summary(record: Record, store: Store, other: Record | None = None) -> Summar
         predictions=found,
         baseline=baseline,
         paired={stage: compare(labels, before, each.classes) for stage, each in found.items()},
-        damage=follow(labels, [each.classes for each in found.values()]),
-        flips=follow(labels, [before, found[last].classes]),
+        damage=prediction_changes(labels, [each.classes for each in found.values()]),
+        flips=prediction_changes(labels, [before, found[last].classes]),
         reports={
-            stage: metric_pairs.report_rows(record.result["stages"][stage], baseline.report)
+            stage: metric_changes.report_rows(record.result["stages"][stage], baseline.report)
             for stage in record.result["stages"]
         },
-        counts=metric_pairs.count_changes(record, baseline.record, baseline.network),
+        counts=metric_changes.count_changes(record, baseline.record, baseline.network),
         speeds={
             batch: (
-                metric_pairs.speed_of(record, "final", batch),
-                metric_pairs.speed_of(baseline.record, baseline.network, batch),
+                metric_changes.speed_of(record, "final", batch),
+                metric_changes.speed_of(baseline.record, baseline.network, batch),
             )
-            for batch in metric_pairs.BATCHES
+            for batch in metric_changes.BATCHES
         },
         unlike=mismatches([record, other]) if other is not None else (),
     )

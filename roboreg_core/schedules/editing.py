@@ -28,7 +28,7 @@ class EditedSchedule:
     locked: frozenset[int] = frozenset()
     linked: frozenset[int] = frozenset()
 
-    def move(self, block: int, count: int) -> EditedSchedule:
+    def set_count(self, block: int, count: int) -> EditedSchedule:
         """Set the count of `block`; in a linked stage the other blocks change by the same amount, within their bounds.
 
         Nothing changes where `block` is locked.
@@ -45,11 +45,11 @@ class EditedSchedule:
         others = set(blocks_of(stage_of(block))) - {block}
         return replace(self, schedule=moved)._changed(lambda each, now: now + step if each in others else now)
 
-    def take(self, schedule: Schedule) -> EditedSchedule:
+    def set_unlocked(self, schedule: Schedule) -> EditedSchedule:
         """Set the counts of all unlocked blocks to those of `schedule`."""
         return self._changed(lambda block, _: schedule.clusters[block - 1])
 
-    def kept_from(self, schedule: Schedule) -> list[int]:
+    def locked_differences(self, schedule: Schedule) -> list[int]:
         """Locked blocks whose counts differ from those of `schedule`."""
         return [
             block for block in sorted(self.locked) if self.schedule.clusters[block - 1] != schedule.clusters[block - 1]
@@ -57,7 +57,7 @@ class EditedSchedule:
 
     def open(self, schedule: Schedule) -> EditedSchedule:
         """Set all counts to those of `schedule`, unlocking the blocks that change."""
-        return replace(self, schedule=schedule, locked=self.locked - set(self.kept_from(schedule)))
+        return replace(self, schedule=schedule, locked=self.locked - set(self.locked_differences(schedule)))
 
     def scale(self, percent: float) -> EditedSchedule:
         """Multiply the counts of unlocked blocks by `percent` / 100, rounded, within their bounds.
@@ -105,7 +105,7 @@ class EditHistory:
     past: tuple[EditedSchedule, ...] = field(default=(), repr=False)
     future: tuple[EditedSchedule, ...] = field(default=(), repr=False)
 
-    def do(self, edited: EditedSchedule) -> EditHistory:
+    def apply(self, edited: EditedSchedule) -> EditHistory:
         """Make `edited` the current state and drop the undone ones; `self` where nothing changes."""
         if edited == self.now:
             return self

@@ -68,7 +68,7 @@ class SavedSchedule:
 
 def saved_schedules(store: Store, *, deleted: bool = False) -> list[SavedSchedule]:
     """Saved schedules, oldest first, or the deleted ones, last deleted first."""
-    return [_of(item) for item in (store.saved.binned(KIND) if deleted else store.saved.standing(KIND))]
+    return [_of(item) for item in (store.saved.deleted(KIND) if deleted else store.saved.active(KIND))]
 
 
 def find(store: Store, text: str, *, deleted: bool = False) -> SavedSchedule:
@@ -137,7 +137,7 @@ def restore(store: Store, schedule_id: str) -> SavedSchedule:
     return _of(store.saved.restore(schedule_id))
 
 
-def add_all(store: Store, drafts: Sequence[ScheduleDraft]) -> list[SavedSchedule]:
+def save_new(store: Store, drafts: Sequence[ScheduleDraft]) -> list[SavedSchedule]:
     """Save all drafts in one transaction, except those that are already saved with the same name, note and tags.
 
     A number is appended to a name that is taken.

@@ -35,9 +35,9 @@ class Schedule:
             raise ScheduleError(_wrong_length(len(self.clusters)))
         for block, (count, bound) in enumerate(zip(self.clusters, BOUNDS, strict=True), start=1):
             if not isinstance(count, int) or isinstance(count, bool):
-                raise ScheduleError(f"cluster count for block {block} must be an integer 1..{bound}, got {count!r}")
+                raise ScheduleError(f"filter count for block {block} must be an integer 1..{bound}, got {count!r}")
             if not 1 <= count <= bound:
-                raise ScheduleError(f"cluster count for block {block} must be 1..{bound}, got {count}")
+                raise ScheduleError(f"filter count for block {block} must be 1..{bound}, got {count}")
 
     @classmethod
     def parse(cls, text: str) -> Schedule:
@@ -119,7 +119,7 @@ def _integer(text: str, block: int) -> int:
         bounds = f"an integer 1..{BOUNDS[block - 1]}" if block <= N_BLOCKS else "absent"
         presets = ", ".join(PRESETS)
         raise ScheduleError(
-            f"cluster count for block {block} must be {bounds}, got {text!r} (or name a preset: {presets})"
+            f"filter count for block {block} must be {bounds}, got {text!r} (or name a preset: {presets})"
         ) from None
 
 

@@ -120,7 +120,10 @@ def ranking_key(limits: Limits) -> Callable[[Candidate], tuple[Any, ...]]:
 
     def key(each: Candidate) -> tuple[Any, ...]:
         macs = cost(each.schedule).macs
-        return (*((-each.standing, macs) if limits.caps else (macs, -each.standing)), each.schedule.clusters)
+        return (
+            *((-each.ranking_accuracy, macs) if limits.caps else (macs, -each.ranking_accuracy)),
+            each.schedule.clusters,
+        )
 
     return key
 

@@ -52,7 +52,7 @@ class Candidate:
         return self.predicted if self.predicted is not None else 0.0
 
     @property
-    def standing(self) -> float:
+    def ranking_accuracy(self) -> float:
         """Accuracy for ranking: posterior, else measured, else predicted."""
         return self.posterior_accuracy if self.posterior_accuracy is not None else self.accuracy
 
@@ -91,7 +91,7 @@ class Candidate:
         over = 0.0
         if limits.drop is not None:
             # Both the measured and the posterior accuracy must meet the limit.
-            lost = max(self.drop, self.dense.accuracy - self.standing)
+            lost = max(self.drop, self.dense.accuracy - self.ranking_accuracy)
             over += max(0.0, lost - limits.drop)
         if limits.class_drop is not None:
             over += max(0.0, max(self.class_drops, default=1.0) - limits.class_drop)
@@ -155,7 +155,7 @@ def candidates(counts: np.ndarray, surrogate: Surrogate, latency: LinearCost | N
 def front(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """The candidates with the Pareto-optimal ones (accuracy against MACs) marked."""
     macs = [cost(each.schedule).macs for each in found]
-    marks = pareto_front(macs, [each.standing for each in found]) if found else np.empty(0, dtype=bool)
+    marks = pareto_front(macs, [each.ranking_accuracy for each in found]) if found else np.empty(0, dtype=bool)
     return tuple(replace(each, front=bool(mark)) for each, mark in zip(found, marks, strict=True))
 
 

@@ -18,7 +18,7 @@ from roboreg_core.runs.local import make_here
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.search.spec import SEARCH, SearchSpec, estimate_seconds, known_points, surrogate_from_points
 from roboreg_core.sweeps import points as points_json
-from roboreg_core.sweeps.execute import PartSpec, ScheduleProgress, lent_pruner
+from roboreg_core.sweeps.execute import PartSpec, ScheduleProgress, shared_pruner
 from roboreg_core.sweeps.points import ClassCounts, Point
 from roboreg_core.sweeps.spec import point_record
 
@@ -84,7 +84,7 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
     progress = ScheduleProgress(context, spec.trials, _pace(spec, len(earlier)), len(earlier), most=0.999)
     progress.begin("load")
     part = PartSpec(sweep=spec.id, setting=spec.setting, schedules=(), test=False, device=spec.device)
-    with lent_pruner(part, context.inputs["dense"], device) as pruner:
+    with shared_pruner(part, context.inputs["dense"], device) as pruner:
         measurer = _Measurer(spec, pruner, context, progress, _measured_before(spec, points, state))
         measurer.trials = list(earlier)
         progress.begin("search")
@@ -150,12 +150,12 @@ class _Measurer:
     def __call__(self, schedules: Sequence[Schedule]) -> list[ClassCounts]:
         """Correct validation images of each schedule."""
         from roboreg_core.datasets import sources
-        from roboreg_core.sweeps.shared_prefix import VALIDATION, walk
+        from roboreg_core.sweeps.shared_prefix import VALIDATION, measure_schedules
 
         missing = [schedule for schedule in schedules if schedule not in self._known]
         self._progress.done = len(self.trials) + len(schedules) - len(missing)
         images = {VALIDATION: sources.validation_images()}
-        for point in walk(self._pruner, missing, images, on_block=self._progress.block) if missing else ():
+        for point in measure_schedules(self._pruner, missing, images, on_block=self._progress.block) if missing else ():
             assert point.validation is not None
             self._context.put(*point_record(replace(point, **self._spec.setting.to_json())))
             self._known[point.schedule] = self._batch[point.schedule] = point.validation

@@ -16,7 +16,7 @@ from roboreg_core.errors import SpecError
 from roboreg_core.prediction.accuracy_predictor import Predictor, fit
 from roboreg_core.prediction.sensitivity import curves
 from roboreg_core.schedules.schedule import Schedule
-from roboreg_core.search.surrogate import AdditiveSurrogate, log_odds, share_of, sums
+from roboreg_core.search.surrogate import AdditiveSurrogate, additive_surrogate, log_odds, share_of
 from roboreg_core.sweeps.points import ClassCounts, Point
 
 
@@ -92,7 +92,7 @@ def fit_predictor_surrogate(points: Iterable[Point]) -> PredictorSurrogate | Add
     """
     every = tuple(point for point in points if point.validation is not None)
     sensitivity = curves(every)
-    additive = sums(sensitivity, every)
+    additive = additive_surrogate(sensitivity, every)
     try:
         return PredictorSurrogate(additive=additive, predictor=fit(every, sensitivity), points=every)
     except SpecError:

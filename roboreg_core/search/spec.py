@@ -103,7 +103,7 @@ class KnownPoints:
     """
 
     points: tuple[Point, ...]
-    outlook: PredictorSurrogate | AdditiveSurrogate
+    surrogate: PredictorSurrogate | AdditiveSurrogate
     latency: LatencyModel | None
 
 
@@ -114,7 +114,7 @@ def known(store: Store, setting: PruneSettings) -> KnownPoints:
         SpecError: the sensitivity was not measured under this setting.
     """
     measured = known_points(store, setting)
-    return KnownPoints(points=measured, outlook=surrogate_from_points(measured), latency=_latency(store))
+    return KnownPoints(points=measured, surrogate=surrogate_from_points(measured), latency=_latency(store))
 
 
 def known_points(store: Store, setting: PruneSettings) -> tuple[Point, ...]:

@@ -76,7 +76,7 @@ class AdditiveSurrogate:
         return self.scale * np.maximum(lost, 0.0) ** self.power  # rounding can leave a sum slightly below 0
 
 
-def sums(curves: SensitivityCurves, points: Iterable[Point] = ()) -> AdditiveSurrogate:
+def additive_surrogate(curves: SensitivityCurves, points: Iterable[Point] = ()) -> AdditiveSurrogate:
     """Build an additive surrogate from sensitivity curves.
 
     Args:

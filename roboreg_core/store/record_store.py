@@ -11,7 +11,7 @@ from roboreg_core.errors import StoreError
 from roboreg_core.store import row_mapping
 from roboreg_core.store.artifacts import Artifacts
 from roboreg_core.store.database import Database
-from roboreg_core.store.records import BIN_DAYS, DeletedRecord, Record
+from roboreg_core.store.records import RESTORE_DAYS, DeletedRecord, Record
 from roboreg_core.store.shipped import ARTIFACTS, ShippedRecords, artifact_names, export
 
 DATABASE = "roboreg.db"
@@ -105,8 +105,8 @@ class RecordStore:
         oldest_first = sorted((each for each in every if kind in (None, each.kind)), key=lambda each: each.created)
         return oldest_first[::-1]
 
-    def bin_record(self, record_id: str) -> None:
-        """Delete one of your records; `restore_record` undoes it for `BIN_DAYS` days, then it is deleted for good.
+    def soft_delete_record(self, record_id: str) -> None:
+        """Delete one of your records; `restore_record` undoes it for `RESTORE_DAYS` days, then it is deleted for good.
 
         Raises:
             StoreError: it is unknown, or ships with the project.
@@ -131,7 +131,7 @@ class RecordStore:
                 raise StoreError(_not_binned(record_id))
             return row_mapping.to_record(db.execute("SELECT * FROM records WHERE id = ?", (record_id,)).fetchone())
 
-    def list_binned(self, kind: str | None = None, prefix: str = "") -> list[DeletedRecord]:
+    def list_deleted(self, kind: str | None = None, prefix: str = "") -> list[DeletedRecord]:
         """Deleted records of a kind (None for all kinds) whose ids begin with `prefix`, last deleted first."""
         query = """SELECT * FROM records WHERE deleted IS NOT NULL AND (? IS NULL OR kind = ?)
             AND substr(id, 1, ?) = ? ORDER BY deleted DESC, number DESC"""
@@ -139,13 +139,13 @@ class RecordStore:
             found = db.execute(query, (kind, kind, len(prefix), prefix))
             return [DeletedRecord(record=row_mapping.to_record(row), deleted=row["deleted"]) for row in found]
 
-    def find_binned(self, prefix: str) -> Record:
+    def find_deleted_record(self, prefix: str) -> Record:
         """Find a deleted record by its id or a unique prefix of it.
 
         Raises:
             StoreError: no record matches, or several.
         """
-        found = [each.record for each in self.list_binned(prefix=prefix)]
+        found = [each.record for each in self.list_deleted(prefix=prefix)]
         exact = [record for record in found if record.id == prefix]
         if len(found) > 1 and not exact:
             raise StoreError(f"{len(found)} deleted records begin with {prefix!r}: give more of the id")
@@ -222,7 +222,7 @@ def _no_record(record_id: str) -> str:
 
 
 def _not_binned(record_id: str) -> str:
-    return f"no deleted record begins with {record_id!r}: deleted ones can be restored for {BIN_DAYS} days"
+    return f"no deleted record begins with {record_id!r}: deleted ones can be restored for {RESTORE_DAYS} days"
 
 
 def _delete(db: sqlite3.Connection, record_id: str) -> set[str]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 # Deleted items can be restored for this many days.
-BIN_DAYS = 30
+RESTORE_DAYS = 30
 LONGEST_NAME = 80
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from roboreg_core.errors import StoreError
-from roboreg_core.store.records import BIN_DAYS, Job, JobStatus, Record
+from roboreg_core.store.records import RESTORE_DAYS, Job, JobStatus, Record
 
 UNFINISHED = "status IN ('queued', 'running')"
 
@@ -22,7 +22,7 @@ def now() -> str:
 
 def restorable_since() -> str:
     """Time of deletion before which items can no longer be restored."""
-    return (datetime.now(UTC) - timedelta(days=BIN_DAYS)).isoformat(timespec="milliseconds")
+    return (datetime.now(UTC) - timedelta(days=RESTORE_DAYS)).isoformat(timespec="milliseconds")
 
 
 def insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from roboreg_core.errors import StoreError
 from roboreg_core.store import row_mapping
 from roboreg_core.store.database import Database
 from roboreg_core.store.names import folded, free_name
-from roboreg_core.store.records import BIN_DAYS, SavedItem
+from roboreg_core.store.records import RESTORE_DAYS, SavedItem
 
 _CHANGEABLE = {"name", "note", "tags", "content"}
 
@@ -24,11 +24,11 @@ class SavedItems:
         """Use the table `saved` of `database`."""
         self._database = database
 
-    def standing(self, kind: str) -> list[SavedItem]:
+    def active(self, kind: str) -> list[SavedItem]:
         """The items of a kind that are not deleted, oldest first."""
         return self._list("WHERE kind = ? AND deleted IS NULL ORDER BY number", kind)
 
-    def binned(self, kind: str) -> list[SavedItem]:
+    def deleted(self, kind: str) -> list[SavedItem]:
         """The deleted items of a kind, last deleted first."""
         return self._list("WHERE kind = ? AND deleted IS NOT NULL ORDER BY deleted DESC, number DESC", kind)
 
@@ -59,7 +59,7 @@ class SavedItems:
         return changed
 
     def delete(self, item_id: str) -> SavedItem:
-        """Delete an item; it can be restored for `BIN_DAYS` days.
+        """Delete an item; it can be restored for `RESTORE_DAYS` days.
 
         Raises:
             StoreError: it is unknown or deleted already.
@@ -79,7 +79,9 @@ class SavedItems:
         with self._database.write() as db:
             row = db.execute("SELECT * FROM saved WHERE id = ? AND deleted IS NOT NULL", (item_id,)).fetchone()
             if row is None:
-                raise StoreError(f"no deleted item has the id {item_id!r}: items can be restored for {BIN_DAYS} days")
+                raise StoreError(
+                    f"no deleted item has the id {item_id!r}: items can be restored for {RESTORE_DAYS} days"
+                )
             item = _to_saved(row)
             restored = replace(item, name=_free_name(db, item), deleted=None)
             _update(db, restored)

@@ -151,7 +151,7 @@ def extend(engine: Engine, sweep: Sweep, wider: SweepSpec, checkpoint: Checkpoin
         return sweep
     if sweep.recorded:
         raise StoreError(f"sweep {sweep.name!r} ships with the project: start the wider one under another name")
-    store.bin_record(sweep.id)
+    store.soft_delete_record(sweep.id)
     return start(engine, wider, checkpoint)
 
 
@@ -212,7 +212,7 @@ def delete(store: Store, sweep: Sweep) -> None:
     """
     if sweep_jobs.jobs_of(store, sweep):
         raise StoreError(f"sweep {sweep.name!r} is running: stop it first, then delete it")
-    store.bin_record(sweep.id)
+    store.soft_delete_record(sweep.id)
 
 
 def restore(store: Store, known: str) -> Sweep:
@@ -221,7 +221,7 @@ def restore(store: Store, known: str) -> Sweep:
     Raises:
         StoreError: no deleted sweep matches, or several.
     """
-    deleted = sweep_store.binned_sweeps(store)
+    deleted = sweep_store.deleted_sweeps(store)
     found = [each for each in deleted if folded(each.name) == folded(known)]
     found = found or [each for each in deleted if known and each.id.startswith(known)]
     if len({each.id for each in found}) > 1:

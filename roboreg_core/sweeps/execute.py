@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from roboreg_core.device import choose_device, environment, give_back_memory
+from roboreg_core.device import choose_device, environment, release_memory
 from roboreg_core.jobs.progress import ProgressReporter
 from roboreg_core.jobs.task import Context, Output, Task
 from roboreg_core.runs.spec import PruneSettings
@@ -145,14 +145,14 @@ def _points(
 ) -> Iterator[Point]:
     """Measure schedules. A generator, so that no reference to the pruner remains when the cache drops it."""
     from roboreg_core.datasets import sources
-    from roboreg_core.sweeps.shared_prefix import walk
+    from roboreg_core.sweeps.shared_prefix import measure_schedules
 
     progress.begin("load")
     pruner = _CACHE.pruner(part, content, device) if left else None
     progress.begin("sweep")
     if pruner is not None:
         sets = {"validation": sources.validation_images(), **({"test": sources.test_images()} if part.test else {})}
-        yield from walk(pruner, left, sets, on_block=progress.block)
+        yield from measure_schedules(pruner, left, sets, on_block=progress.block)
 
 
 class _MeasuredSchedules:
@@ -176,7 +176,7 @@ class _MeasuredSchedules:
 
 
 @contextmanager
-def lent_pruner(part: PartSpec, content: bytes, device: torch.device) -> Iterator[Pruner]:
+def shared_pruner(part: PartSpec, content: bytes, device: torch.device) -> Iterator[Pruner]:
     """The cached pruner for a part's settings, for the exclusive use of a caller other than `measure`."""
     with _CACHE.used(go_on=part.go_on):
         yield _CACHE.pruner(part, content, device)
@@ -220,7 +220,7 @@ class _PrunerCache:
     def clear(self) -> None:
         """Drop the pruner."""
         self._key, self._pruner = (), None
-        give_back_memory()
+        release_memory()
 
 
 class ScheduleProgress(ProgressReporter):

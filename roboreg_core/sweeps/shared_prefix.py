@@ -29,7 +29,7 @@ VALIDATION, TEST = "validation", "test"
 MEMORY_BYTES = 3 * 2**30
 
 
-def walk(
+def measure_schedules(
     pruner: Pruner,
     schedules: Iterable[Schedule],
     sets: Mapping[str, Images],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import SpecError
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD, parse, parse_weights
-from roboreg_core.runs.spec import METHOD_VERSION, TUNING, PruneSettings, RunSpec, digest, of_preset
+from roboreg_core.runs.spec import METHOD_VERSION, TUNING, PruneSettings, RunSpec, digest, preset_fields
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.store.names import clean_name
 from roboreg_core.sweeps.grid import Grid
@@ -160,7 +160,7 @@ def sweep_for(name: str, grid: Grid, checkpoint: Checkpoint, training_set: str =
     """Specify a sweep of `checkpoint`; `training_set` may be `auto`, and a `preset` supplies the settings left out."""
     from roboreg_core.datasets.sources import resolve_training_set
 
-    preset = of_preset(settings["preset"]) if settings.get("preset") else {}
+    preset = preset_fields(settings["preset"]) if settings.get("preset") else {}
     return SweepSpec(
         name=name,
         grid=grid,

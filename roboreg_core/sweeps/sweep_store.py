@@ -127,9 +127,9 @@ def find_sweep(store: Store, known: str) -> Sweep:
     raise StoreError(f"{problem} {known!r}; there are: {names}")
 
 
-def binned_sweeps(store: Store) -> list[Sweep]:
+def deleted_sweeps(store: Store) -> list[Sweep]:
     """The deleted sweeps, last deleted first."""
-    found = (_parse_sweep(each.record) for each in store.list_binned(SWEEP))
+    found = (_parse_sweep(each.record) for each in store.list_deleted(SWEEP))
     return [each for each in found if each is not None]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from roboreg_core.store.records import BIN_DAYS
+from roboreg_core.store.records import RESTORE_DAYS
 from roboreg_core.ui import keys, panels
 
 SHOWN = 25
@@ -51,7 +51,7 @@ class DeletedItems:
         entries = self.entries()
         if not entries:
             return
-        title = f"{self.title} ({len(entries)}), kept for {BIN_DAYS} days"
+        title = f"{self.title} ({len(entries)}), kept for {RESTORE_DAYS} days"
         with st.expander(title, icon=":material/delete:", key=keys.of("bin", self.title)):
             for deleted, row, _ in entries[:SHOWN]:
                 with st.container(horizontal=True, vertical_alignment="center"):

@@ -82,10 +82,10 @@ def _take_address(networks: dict[str, DenseNetwork]) -> None:
     if wanted is not None:
         st.session_state.pop(_PROBLEM, None)
         if wanted not in networks:
-            names = ", ".join(fmt.contained(name) for name in list(networks)[:5])
+            names = ", ".join(fmt.inline_text(name) for name in list(networks)[:5])
             st.session_state[_PROBLEM] = (
-                f"No dense network is named {fmt.contained(wanted)!r}. Available: {names}. "
-                f"Using {fmt.contained(shared_state.DENSE)} instead."
+                f"No dense network is named {fmt.inline_text(wanted)!r}. Available: {names}. "
+                f"Using {fmt.inline_text(shared_state.DENSE)} instead."
             )
             st.session_state[keys.BASELINE_NETWORK] = shared_state.DENSE
     url_settings.restore([_setting(networks)])

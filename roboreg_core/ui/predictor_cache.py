@@ -77,10 +77,10 @@ class PredictorCache:
 
 def fit(store: Store, settings: PredictionSettings) -> ScoredForecast:
     """Fit and score on the current content of the store."""
-    settings = forecasts.learnable(store, settings)
+    settings = forecasts.settings_with_points(store, settings)
     forecast = forecasts.forecast(store, settings)
     for curve in forecast.curves or ():
-        _ = curve.rising, curve.accuracy(curve.bound)  # the curve caches both
+        _ = curve.smoothed, curve.accuracy(curve.bound)  # the curve caches both
     scored = tuple(forecasts.scores(store, settings))
     score = forecasts.score(row for row in scored if row.stage == PRUNED)
     return ScoredForecast(forecast=forecast, scored=scored, score=score)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.saved_schedules import using
-from roboreg_core.store.records import BIN_DAYS, Record
+from roboreg_core.store.records import RESTORE_DAYS, Record
 from roboreg_core.ui import keys, navigation, panels, schedule_html, shared_state
 from roboreg_core.ui.deleted_items import DeletedItems, Entry
 from roboreg_core.wording import fmt, run_facts
@@ -17,10 +17,10 @@ _LONGEST_ID = 60
 
 def _deleted() -> list[Entry]:
     found = [
-        (each.record.id, run_facts.label(each.record), each.deleted) for each in shared_state.store().list_binned(KIND)
+        (each.record.id, run_facts.label(each.record), each.deleted) for each in shared_state.store().list_deleted(KIND)
     ]
     return [
-        (run, f"{schedule_html.text(label)} · deleted {fmt.moment(when)} UTC", f"Deleted the run {label}.")
+        (run, f"{schedule_html.text(label)} · deleted {fmt.date_time(when)} UTC", f"Deleted the run {label}.")
         for run, label, when in found
     ]
 
@@ -45,9 +45,9 @@ def explain_missing(wanted: str, note: str) -> None:
         wanted: id of the run, or any text.
         note: what to do or what is shown instead, one sentence.
     """
-    found = shared_state.store().list_binned(KIND, wanted.strip()) if wanted.strip() else []
+    found = shared_state.store().list_deleted(KIND, wanted.strip()) if wanted.strip() else []
     for each in found[:1]:
-        label, when = run_facts.label(each.record), fmt.moment(each.deleted)
+        label, when = run_facts.label(each.record), fmt.date_time(each.deleted)
         st.warning(panels.escape(f"The run {label} was deleted {when} UTC."), icon=":material/delete:")
         DELETED.restore_button(each.record.id, keys.of("restore", each.record.id))
     if not found:
@@ -69,7 +69,7 @@ def consequences(record: Record) -> list[str]:
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         sentences.append(f"Its schedule stays saved as {shown}, with {left} left.")
     sentences.append("Comparisons and links that include it will report it as deleted.")
-    sentences.append(f"It can be restored for {BIN_DAYS} days; then its files are removed.")
+    sentences.append(f"It can be restored for {RESTORE_DAYS} days; then its files are removed.")
     return sentences
 
 
@@ -88,5 +88,5 @@ def _confirm(record: Record) -> None:
 
 
 def _delete(run: str) -> None:
-    shared_state.store().bin_record(run)
+    shared_state.store().soft_delete_record(run)
     DELETED.remember(run)

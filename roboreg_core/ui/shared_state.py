@@ -221,7 +221,7 @@ def _previews(home: str, recorded: str) -> dict[PreviewSpec, Preview]:
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _networks(home: str, recorded: str, version: int) -> list[DenseNetwork]:
     del version  # only part of the cache key
-    return registry.baselines(_store(home, recorded))
+    return registry.dense_networks(_store(home, recorded))
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

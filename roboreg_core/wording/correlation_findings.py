@@ -19,13 +19,13 @@ _STAGE_WORDS = {name: f"stage {stage}" for stage, name in enumerate(STAGE_NAMES,
 
 def finding(plain: Correlation, partial: Correlation | None = None) -> str:
     """The width that correlates most with accuracy, the same controlling for a cost, and the limits of both."""
-    sentences = [lead(plain)]
+    sentences = [strongest_correlation(plain)]
     if partial is not None and partial.accuracy == plain.accuracy and settings_of(partial.names):
-        sentences.append(lead(partial))
+        sentences.append(strongest_correlation(partial))
     return " ".join([*(f"{sentence}." for sentence in sentences), LIMITS])
 
 
-def lead(found: Correlation, kind: str = PEARSON) -> str:
+def strongest_correlation(found: Correlation, kind: str = PEARSON) -> str:
     """The stage or block whose width correlates most with accuracy: one sentence without its full stop."""
     settings = settings_of(found.names)
     control = f"Controlling for {WORDS[found.given]}, " if found.given else ""
@@ -44,7 +44,7 @@ def lead(found: Correlation, kind: str = PEARSON) -> str:
     return fmt.sentence_case(text + (_runner_up(others[0], best, cells[others[0]]) if others else ""))
 
 
-def bought(found: AccuracyPerMac) -> str:
+def accuracy_per_mac_finding(found: AccuracyPerMac) -> str:
     """Accuracy gained per million MACs in each stage or block, largest first: one sentence without its full stop."""
     slopes = sorted(found.slopes, key=lambda slope: -slope.value)
     gains = fmt.enumeration([f"{_slope(slope)} in {_width(slope.name)}" for slope in slopes])

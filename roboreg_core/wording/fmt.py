@@ -72,7 +72,7 @@ def duration(seconds: float) -> str:
     return f"{hours}{NBSP}h" + (f" {rest}{NBSP}min" if rest else "")
 
 
-def moment(iso: str) -> str:
+def date_time(iso: str) -> str:
     """`2026-03-01 14:05` for an ISO 8601 time; any other text unchanged."""
     return _time(iso, "%Y-%m-%d %H:%M")
 
@@ -87,7 +87,7 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,}{NBSP}{noun}{'' if number == 1 else 's'}"
 
 
-def contained(text: str) -> str:
+def inline_text(text: str) -> str:
     """User text for use inside a line: shortened, and isolated where it may run right to left."""
     short = shortened(text)
     return short if short.isascii() else f"\u2068{short}\u2069"

@@ -18,12 +18,12 @@ TRAINING_IMAGES = {"bundled": "10,000 images", "full": "48,000 images"}
 
 def job_label(spec: dict[str, Any]) -> str:
     """Label of a job that trains or measures a network, e.g. `Network mine · recipe best · 2 epochs · seed 0`."""
-    parts = [f"Network {fmt.contained(spec['name'])}"]
+    parts = [f"Network {fmt.inline_text(spec['name'])}"]
     if spec["origin"] == TRAINED:
         parts += _training(spec["recipe"], spec["epochs"], spec["training_set"], spec["seed"])
         parts += [f"batch size {spec['batch_size']}"] if spec["batch_size"] != DEFAULT_BATCH else []
     else:
-        parts.append(f"from {fmt.contained(spec['file_name'])}")
+        parts.append(f"from {fmt.inline_text(spec['file_name'])}")
     return fmt.SEPARATOR.join(parts)
 
 
@@ -34,7 +34,7 @@ def origin_words(network: DenseNetwork) -> str:
         training = _training(network.recipe, network.epochs, network.training_set, network.seed)
         return f"{start}: {', '.join(training)}"
     if network.record is not None:
-        return f"{start} as {fmt.contained(network.record.spec['file_name'])}"
+        return f"{start} as {fmt.inline_text(network.record.spec['file_name'])}"
     return start
 
 
@@ -47,7 +47,7 @@ def accuracy_words(network: DenseNetwork) -> str:
 
 def finding(network: DenseNetwork) -> str:
     """Name and accuracy of a network, for a finished job."""
-    return f"Network {fmt.contained(network.name)}: test accuracy {accuracy_words(network)}."
+    return f"Network {fmt.inline_text(network.name)}: test accuracy {accuracy_words(network)}."
 
 
 def summary(networks: Sequence[DenseNetwork]) -> str:
@@ -57,18 +57,18 @@ def summary(networks: Sequence[DenseNetwork]) -> str:
     if best.accuracy is None:
         return f"{count}; no accuracy is recorded."
     most = ":" if len(networks) == 1 else "; the most accurate is"
-    return f"{count}{most} {fmt.contained(best.name)}, test accuracy {accuracy_words(best)}."
+    return f"{count}{most} {fmt.inline_text(best.name)}, test accuracy {accuracy_words(best)}."
 
 
 def choice_words(network: DenseNetwork) -> str:
     """Name, origin and accuracy: `mine (uploaded, 91.2 %)`."""
     accuracy = f", {fmt.percent(network.accuracy)}" if network.accuracy is not None else ""
-    return f"{fmt.contained(network.name)} ({ORIGIN_WORDS[network.origin]}{accuracy})"
+    return f"{fmt.inline_text(network.name)} ({ORIGIN_WORDS[network.origin]}{accuracy})"
 
 
 def identity_words(network: DenseNetwork) -> str:
     """Beginning of the weights' SHA-256, and the date of a network made here."""
-    made = f"{fmt.SEPARATOR}made {fmt.moment(network.created)} UTC" if network.created else ""
+    made = f"{fmt.SEPARATOR}made {fmt.date_time(network.created)} UTC" if network.created else ""
     return f"SHA-256 {network.sha256[:SHA_DIGITS]}{made}"
 
 

@@ -100,7 +100,7 @@ def accuracy(record: Record, stage: str | None = None) -> float:
 
 def judged(value: float, baseline: float, verdict: Verdict) -> JudgedChange:
     """A change of accuracy or recall on the same images, judged by the paired test."""
-    better = None if not verdict.is_real else verdict.difference > 0
+    better = None if not verdict.is_significant else verdict.difference > 0
     return JudgedChange(value=value, dense=baseline, margin=verdict.margin, better=better)
 
 
@@ -203,7 +203,7 @@ def _parts(spec: dict[str, Any]) -> list[str]:
     epochs = fmt.plural(spec["epochs"], "epoch") if spec["epochs"] else "no fine-tuning"
     parts = [Schedule.from_json(spec["schedule"]).label, epochs, f"seed {spec['seed']}"]
     if spec["method"] != DEFAULT_METHOD:
-        parts.insert(1, f"method {fmt.contained(spec['method'])}")
+        parts.insert(1, f"method {fmt.inline_text(spec['method'])}")
     if spec["recalibrate"]:
         parts.append("recalibrated")
     if spec["epochs"] and not spec.get("distil", False):  # older runs have no `distil`
@@ -222,7 +222,7 @@ def dense_name(spec: dict[str, Any]) -> str:
     """
     name, digest = spec["dense"], spec["dense_sha256"]
     if name != SHIPPED:
-        return fmt.contained(name)
+        return fmt.inline_text(name)
     return SHIPPED if digest == shipped_digest() else other_name(digest) or f"{SHIPPED} {digest[:8]}"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from roboreg_core.evaluation.paired_tests import Verdict
 from roboreg_core.runs.comparison import ComparedRun
-from roboreg_core.runs.metric_pairs import MetricChange, counts_of
+from roboreg_core.runs.metric_changes import MetricChange, counts_of
 from roboreg_core.runs.results import final_stage
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts

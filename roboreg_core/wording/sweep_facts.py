@@ -74,7 +74,7 @@ def finding(found: Sequence[tuple[Sweep, SweepStatus]]) -> str:
         return f"No sweep yet. Use the original project's grid ({SOURCE.size}) below, or define your own, and start it."
     for sweep, status in found:
         if status.state is SweepState.RUNNING:
-            return f"“{fmt.contained(sweep.name)}” is running: {progress_words(status)}."
+            return f"“{fmt.inline_text(sweep.name)}” is running: {progress_words(status)}."
     points = sum(status.done for _, status in found)
     stopped = sum(status.state is SweepState.STOPPED for _, status in found)
     text = f"{fmt.plural(len(found), 'sweep')} with {fmt.plural(points, 'measured point')}; nothing is running."

@@ -99,7 +99,7 @@ def test_the_life_of_a_saved_schedule(page: Page, app: App, tmp_path: Path) -> N
     page.goto(f"{app.address}/schedules?tag=meeting")
     page.locator(".st-key-import-panel button").first.click()
     page.locator(".st-key-import input[type=file]").set_input_files(bad)
-    expect(page.get_by_text("cluster count for block 9 must be 1..64, got 400")).to_be_visible()
+    expect(page.get_by_text("filter count for block 9 must be 1..64, got 400")).to_be_visible()
 
     # One click leads back to Design.
     page.goto(f"{app.address}/schedules?tag=meeting")

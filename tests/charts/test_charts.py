@@ -137,7 +137,7 @@ def test_latency_claims_nothing_within_the_spread() -> None:
         "batch of 256: 2.00 times as fast as the dense network"
     )
     assert frame.loc[frame["batch"] == 256, "images_per_second"].to_list() == pytest.approx([640, 1280])
-    assert "CPU, 2\u00a0threads" in measured_latency.latency_depends(frame)
+    assert "CPU, 2\u00a0threads" in measured_latency.latency_conditions(frame)
     for batch in (1, 256):
         drawn(measured_latency.latency_chart(frame, batch))
 

@@ -24,7 +24,7 @@ from roboreg_core.charts import (
 from roboreg_core.errors import SpecError, StoreError
 from roboreg_core.runs.comparison import Comparison, compare_runs
 from roboreg_core.runs.filter_groups import FATES, clusters_of
-from roboreg_core.runs.metric_pairs import COSTS
+from roboreg_core.runs.metric_changes import COSTS
 from roboreg_core.runs.summary import Summary, summary
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
@@ -54,25 +54,27 @@ def selections(spec: dict[str, object]) -> set[str]:
 
 
 def test_damage_shows_every_image(found: Summary) -> None:
-    frame = changed_predictions.damage_data(found)
+    frame = changed_predictions.changed_predictions_data(found)
     assert frame["images"].sum() == 10_000
     assert frame.groupby("class")["share"].sum().to_list() == pytest.approx([1.0] * 10)
     lost = found.damage.count("lost") + found.damage.count("recovered")
     right = round(found.record.result["stages"]["dense"]["accuracy"] * 10_000)
-    assert f"Pruning lost {lost:,} of {right:,}" in changed_predictions.damage_title(frame)
-    assert changed_predictions.damage_table(frame).loc["all classes"].sum() == 10_000
+    assert f"Pruning lost {lost:,} of {right:,}" in changed_predictions.changed_predictions_title(frame)
+    assert changed_predictions.changed_predictions_table(frame).loc["all classes"].sum() == 10_000
     for everything in (False, True):
-        assert changed_predictions.SELECTION in selections(drawn(changed_predictions.damage_chart(frame, everything)))
-    flips = changed_predictions.damage_data(found, found.flips)
+        assert changed_predictions.SELECTION in selections(
+            drawn(changed_predictions.changed_predictions_chart(frame, everything))
+        )
+    flips = changed_predictions.changed_predictions_data(found, found.flips)
     assert set(flips["band"]) == {"kept", "lost", "gained", "never"}
-    assert f"of {right:,} correct predictions were lost" in changed_predictions.damage_title(flips)
+    assert f"of {right:,} correct predictions were lost" in changed_predictions.changed_predictions_title(flips)
 
 
 def test_difference_greys_noise_and_is_clickable(store: Store) -> None:
     found = summary(store.find_record(shipped_run("quarter")), store)
     change = found.paired["tuned"].confusion
     frame = confusion_difference.difference_data(change, found.classes)
-    assert frame["is_real"].sum() == change.is_real.sum() > 0
+    assert frame["is_real"].sum() == change.is_significant.sum() > 0
     assert np.array_equal(confusion_difference.difference_table(frame).to_numpy(), change.difference)
     assert (frame.loc[~frame["is_real"], "verdict"].str.contains("not significant|no change")).all()
     mistakes = frame[frame["is_real"] & (frame["true"] != frame["predicted"])]
@@ -118,11 +120,11 @@ def test_slopes_go_from_the_baseline_to_each_run(compared: Comparison) -> None:
 
 
 def test_overlap_is_symmetric_and_says_which_runs_are_alike(compared: Comparison) -> None:
-    frame = shared_error_matrix.overlap_data(compared)
+    frame = shared_error_matrix.shared_errors_data(compared)
     matrix = frame.pivot_table(index="run_id", columns="other_id", values="both").to_numpy()
     assert np.array_equal(matrix, matrix.T)
-    assert "Most shared errors" in shared_error_matrix.overlap_title(frame)
-    drawn(shared_error_matrix.overlap_chart(frame))
+    assert "Most shared errors" in shared_error_matrix.shared_errors_title(frame)
+    drawn(shared_error_matrix.shared_errors_chart(frame))
 
 
 def test_strip_marks_what_differs(records: list[Record], compared: Comparison, store: Store) -> None:
@@ -227,13 +229,13 @@ def test_a_ward_tree_is_cut_where_the_run_cut_it(record: Record, store: Store) -
     from roboreg_core.runs.dense_network import dense_network
 
     method = parse("filter/ward/centroid/sum")
-    rows, _ = filter_similarity.rows_of(dense_network(record, store), 2, method)
+    rows, _ = filter_similarity.feature_rows(dense_network(record, store), 2, method)
     labels = cluster(rows.astype(np.float32), 8, 0, "ward").labels.tolist()
     blocks = [dict(each) for each in record.result["pruning"]["blocks"]]
     blocks[1]["labels"] = labels
     changed = replace(
         record,
-        spec={**record.spec, "method": method.spelled},
+        spec={**record.spec, "method": method.notation},
         result={**record.result, "pruning": {**record.result["pruning"], "blocks": blocks}},
     )
     found = clusters_of(changed, 2, store)

@@ -114,7 +114,7 @@ def test_points_that_lack_a_variable_are_not_drawn(table: pd.DataFrame) -> None:
 
 
 def test_a_scatter_matrix_has_each_pair_once_and_its_correlation(table: pd.DataFrame, found: Correlation) -> None:
-    names = scatter_matrix.shown_names(found)
+    names = scatter_matrix.default_variables(found)
     assert names == ("i", "j", "k", "tuned test", "parameters", "macs")
     data = scatter_matrix.scatter_matrix_data(table, found, names)
     counts = data["part"].value_counts()

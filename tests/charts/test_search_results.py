@@ -12,14 +12,14 @@ from roboreg_core.charts.search_results import search_alt, search_chart, search_
 from roboreg_core.prediction.sensitivity import curves
 from roboreg_core.search.best_schedules import SearchResult, greedy
 from roboreg_core.search.limits import Limits
-from roboreg_core.search.surrogate import sums
+from roboreg_core.search.surrogate import additive_surrogate
 from roboreg_core.wording import fmt
 from tests.search.helpers import points_of_curves, seen_of
 
 
 @pytest.fixture(scope="module")
 def found() -> SearchResult:
-    return greedy(Limits(macs=0.5), sums(curves(points_of_curves())))
+    return greedy(Limits(macs=0.5), additive_surrogate(curves(points_of_curves())))
 
 
 @pytest.fixture(scope="module")

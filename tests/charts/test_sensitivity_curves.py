@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roboreg_core.charts import sensitivity_curves
-from roboreg_core.prediction.sensitivity import DENSE, curves, exchange, plan
+from roboreg_core.prediction.sensitivity import DENSE, curves, plan, removal_costs
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS
 from tests.charts.test_charts import drawn
 from tests.sweeps.synthetic_points import made, made_all, seen
@@ -46,16 +46,16 @@ def test_curves_stop_where_measuring_did() -> None:
 
 
 def test_an_exchange_keeps_its_order_and_says_what_is_not_known() -> None:
-    frame = sensitivity_curves.exchange_data(exchange(CURVES, PRESETS["moderate"].replace(1, 1)))
+    frame = sensitivity_curves.removal_cost_data(removal_costs(CURVES, PRESETS["moderate"].replace(1, 1)))
     assert list(frame["per_mac"][:8]) == sorted(frame["per_mac"][:8])
     assert list(frame["block"])[-1] == 1
     assert frame["says"].iloc[-1] == "One filter is left and cannot be removed"
-    assert f"least in block {frame['block'][0]}" in sensitivity_curves.exchange_title(frame)
-    drawn(sensitivity_curves.exchange_chart(frame))
+    assert f"least in block {frame['block'][0]}" in sensitivity_curves.removal_cost_title(frame)
+    drawn(sensitivity_curves.removal_cost_chart(frame))
 
 
 def test_an_exchange_of_what_nobody_measured() -> None:
-    frame = sensitivity_curves.exchange_data(exchange(curves([], seen(0.9)), PRESETS["moderate"]))
+    frame = sensitivity_curves.removal_cost_data(removal_costs(curves([], seen(0.9)), PRESETS["moderate"]))
     assert all(says.endswith("was not measured") for says in frame["says"])
-    assert sensitivity_curves.exchange_title(frame) == "No filter can be removed, or the cost was not measured"
-    drawn(sensitivity_curves.exchange_chart(frame))
+    assert sensitivity_curves.removal_cost_title(frame) == "No filter can be removed, or the cost was not measured"
+    drawn(sensitivity_curves.removal_cost_chart(frame))

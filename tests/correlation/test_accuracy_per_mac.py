@@ -15,7 +15,7 @@ from roboreg_core.models.costs import block_macs
 from roboreg_core.schedules.schedule import BOUNDS, Schedule, by_stage
 from roboreg_core.sweeps.grid import Grid
 from roboreg_core.sweeps.points import Point, frame
-from roboreg_core.wording.correlation_findings import bought
+from roboreg_core.wording.correlation_findings import accuracy_per_mac_finding
 from tests.sweeps.noisy_points import points
 
 WORTH = np.repeat([1.0, 2.0, 3.5], 3)  # points a million MACs
@@ -95,7 +95,7 @@ def test_what_cannot_be_told_apart_is_refused() -> None:
 
 def test_it_is_said_in_words_and_json() -> None:
     found = per_mac(frame(exact()))
-    assert bought(found) == (
+    assert accuracy_per_mac_finding(found) == (
         "A million MACs more went with 3.50 points (3.50 to 3.50) in stage 3, 2.00 points (2.00 to 2.00) in stage 2 "
         "and 1.00 points (1.00 to 1.00) in stage 1 of accuracy after fine-tuning (validation images); a plane over the "
         "MACs explains 100 % of its variance"

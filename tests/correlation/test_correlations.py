@@ -21,7 +21,7 @@ from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule, by_stage
 from roboreg_core.seeding import numpy_generator
 from roboreg_core.sweeps.grid import SOURCE, Grid
 from roboreg_core.sweeps.points import Point, frame
-from roboreg_core.wording.correlation_findings import LIMITS, finding, lead, number
+from roboreg_core.wording.correlation_findings import LIMITS, finding, number, strongest_correlation
 from tests.sweeps.noisy_points import points
 
 RANDOM = Grid(kind="random", values=tuple((1, bound) for bound in BOUNDS), n=40).schedules()
@@ -290,18 +290,18 @@ def test_the_finding_names_the_leader_its_interval_and_its_limits(table: pd.Data
 
 def test_the_finding_claims_nothing_where_nothing_is_clear() -> None:
     flat = correlate(frame(points(accuracy=lambda _: 0.5)))
-    assert lead(flat).startswith("No width clearly moves with accuracy after pruning")
+    assert strongest_correlation(flat).startswith("No width clearly moves with accuracy after pruning")
     none = correlate(frame([replace(point, validation=None, test=None) for point in points()]))
-    assert lead(none) == "No accuracy varies in these 27 schedules"
+    assert strongest_correlation(none) == "No accuracy varies in these 27 schedules"
     against = correlate(frame(points(accuracy=lambda schedule: 1 - schedule.clusters[0] / 20)))
-    assert "stage 1's width moves against accuracy" in f"s{lead(against)[1:]}"
+    assert "stage 1's width moves against accuracy" in f"s{strongest_correlation(against)[1:]}"
 
 
 def test_overlapping_leaders_are_called_so() -> None:
     even = correlate(frame(points(accuracy=lambda schedule: (schedule.clusters[0] + schedule.clusters[3] / 2) / 40)))
-    assert "the intervals overlap" in lead(even)
+    assert "the intervals overlap" in strongest_correlation(even)
     apart = correlate(frame(points(accuracy=lambda schedule: schedule.clusters[8] / 80)))
-    assert "overlap" not in lead(apart)
+    assert "overlap" not in strongest_correlation(apart)
 
 
 @pytest.mark.parametrize(("value", "text"), [(-0.001, "0.00"), (-0.126, "−0.13"), (1.0, "1.00")])

@@ -86,7 +86,7 @@ def test_a_network_does_not_differ_from_itself(n: int, seed: int) -> None:
     assert all(each.verdict.p == 1 for each in found.per_class)
     assert (found.confusion.p == 1).all()
     assert not found.confusion.difference.any()
-    assert not found.confusion.is_real.any()
+    assert not found.confusion.is_significant.any()
 
 
 @given(sizes, seeds)
@@ -107,7 +107,7 @@ def test_a_cell_is_significant_only_by_images_that_move() -> None:
     after[:20] = 3  # twenty airplanes become cats
     after[100:102] = 4  # two automobiles become deer
     found = compare(labels, before, after)
-    real = list(zip(*(axis.tolist() for axis in np.nonzero(found.confusion.is_real)), strict=True))
+    real = list(zip(*(axis.tolist() for axis in np.nonzero(found.confusion.is_significant)), strict=True))
     assert real == [(0, 0), (0, 3)]
     assert found.confusion.p[0, 3] == pytest.approx(90 * 2 / 2**20)
     assert found.per_class[0].verdict.words == "lost 20.0 pp, significant (p < 0.001)"

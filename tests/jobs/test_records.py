@@ -69,9 +69,9 @@ def test_what_is_no_json_is_an_error(engine: Engine, store: Store) -> None:
 
 def test_a_request_stores_no_records(engine: Engine, store: Store) -> None:
     how = {"function": "tests.jobs.functions:put_much", "spec": {"name": "asked", "steps": 2}}
-    asked = engine.ask(Request(channel="me", **how))
+    asked = engine.request(Request(channel="me", **how))
     until(lambda: asked.is_ended)
-    assert asked.status is RequestStatus.ANSWERED, asked.error
+    assert asked.status is RequestStatus.FINISHED, asked.error
     assert made(store, "asked") == []
 
 

@@ -82,9 +82,9 @@ def test_the_same_code_runs_there(engine: Engine, store: Store, cluster: Cluster
 
 def test_a_request_runs_on_the_remote_worker(engine: Engine, store: Store) -> None:
     how = {"function": "tests.jobs.functions:digest", "spec": {}, "inputs": {"weights": b"abc"}}
-    before = engine.ask(Request(channel="me", function="tests.jobs.functions:count", spec={"steps": 10_000}))
+    before = engine.request(Request(channel="me", function="tests.jobs.functions:count", spec={"steps": 10_000}))
     until(lambda: before.progress)
-    asked = engine.ask(Request(channel="me", **how))
+    asked = engine.request(Request(channel="me", **how))
     until(lambda: asked.is_ended)
     assert asked.result["sums"]["weights"].startswith("ba7816bf"), asked.error
     assert before.status is RequestStatus.SUPERSEDED

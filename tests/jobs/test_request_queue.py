@@ -20,7 +20,7 @@ from tests.jobs.helpers import done, reached, running, task, until
 Status = RequestStatus
 
 
-def question(
+def request(
     function: str = "count", channel: str = "me", inputs: dict[str, bytes] | None = None, **spec: Any
 ) -> Request:
     return Request(channel=channel, function=f"tests.jobs.functions:{function}", spec=spec, inputs=inputs or {})
@@ -28,15 +28,15 @@ def question(
 
 def answer(asked: PendingRequest) -> dict[str, Any]:
     until(lambda: asked.is_ended)
-    assert asked.status is Status.ANSWERED, asked.error
+    assert asked.status is Status.FINISHED, asked.error
     return asked.result
 
 
 def test_a_request_returns_a_result_and_stores_nothing(engine: Engine, store: Store) -> None:
-    asked = engine.ask(question("digest", inputs={"weights": b"abc"}))
+    asked = engine.request(request("digest", inputs={"weights": b"abc"}))
     assert not asked.is_ended
     assert answer(asked)["sums"]["weights"].startswith("ba7816bf")
-    told = engine.ask(question(steps=3))
+    told = engine.request(request(steps=3))
     assert answer(told)["counted"] == [1, 2, 3], "what is saved goes nowhere, and nothing is gone on from"
     assert told.progress["step"] == 3
     assert store.list_jobs() == []
@@ -44,13 +44,13 @@ def test_a_request_returns_a_result_and_stores_nothing(engine: Engine, store: St
 
 
 def test_it_neither_waits_for_a_job_nor_disturbs_it(engine: Engine, store: Store) -> None:
-    before = answer(engine.ask(question("threads")))["threads"]
+    before = answer(engine.request(request("threads")))["threads"]
     job = engine.submit(task("training", steps=60))
     until(reached(store, job, 3))
-    beside = answer(engine.ask(question("threads")))["threads"]
+    beside = answer(engine.request(request("threads")))["threads"]
     assert (before, beside) == (max(1, before), max(1, before // 2))
     for number in range(5):
-        asked = engine.ask(question("digest", number=number))
+        asked = engine.request(request("digest", number=number))
         answer(asked)
     assert running(store, job)()
     ended = done(engine, job)
@@ -62,11 +62,11 @@ def test_it_neither_waits_for_a_job_nor_disturbs_it(engine: Engine, store: Store
 
 def test_the_newest_supersedes_and_others_do_not(engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "notes"
-    first = engine.ask(question(steps=10_000))
+    first = engine.request(request(steps=10_000))
     until(lambda: first.progress)
-    other = engine.ask(question("digest", channel="another"))
-    skipped = engine.ask(question("note", path=str(path), name="skipped"))
-    last = engine.ask(question(steps=2))
+    other = engine.request(request("digest", channel="another"))
+    skipped = engine.request(request("note", path=str(path), name="skipped"))
+    last = engine.request(request(steps=2))
     assert first.status is skipped.status is Status.SUPERSEDED
     assert answer(last)["counted"] == [1, 2]
     assert first.progress["step"] < 10_000, "the first one made room before its end"
@@ -76,41 +76,41 @@ def test_the_newest_supersedes_and_others_do_not(engine: Engine, tmp_path: Path)
 
 
 def test_a_withdrawn_request_frees_the_worker(engine: Engine) -> None:
-    endless = engine.ask(question(steps=10_000))
+    endless = engine.request(request(steps=10_000))
     until(lambda: endless.progress)
     engine.withdraw("me")
     assert endless.status is Status.SUPERSEDED
     engine.withdraw("me")
-    answer(engine.ask(question("digest", channel="another")))
+    answer(engine.request(request("digest", channel="another")))
 
 
 def test_a_request_is_repeated_when_its_worker_dies(engine: Engine, tmp_path: Path) -> None:
-    asked = engine.ask(question("die", path=str(tmp_path / "once"), times=1))
+    asked = engine.request(request("die", path=str(tmp_path / "once"), times=1))
     assert answer(asked) == {"deaths": 1}
-    pid = answer(engine.ask(question("environment")))["pid"]
+    pid = answer(engine.request(request("environment")))["pid"]
     os.kill(pid, signal.SIGKILL)
-    assert answer(engine.ask(question("environment")))["pid"] != pid
+    assert answer(engine.request(request("environment")))["pid"] != pid
 
 
 def test_a_request_that_kills_every_worker_fails_and_the_next_succeeds(engine: Engine, tmp_path: Path) -> None:
-    deadly = engine.ask(question("die", path=str(tmp_path / "often"), times=9))
+    deadly = engine.request(request("die", path=str(tmp_path / "often"), times=9))
     until(lambda: deadly.is_ended)
     assert deadly.status is Status.FAILED
     assert "died 3 times" in deadly.error
-    answer(engine.ask(question("digest")))
+    answer(engine.request(request("digest")))
 
 
 @pytest.mark.parametrize(
     ("how", "error"), [("own", "steps must be 1..9, got 10"), ("other", "ValueError: a line and another")]
 )
 def test_an_exception_becomes_a_one_line_error(engine: Engine, how: str, error: str) -> None:
-    asked = engine.ask(question("refuse", how=how))
+    asked = engine.request(request("refuse", how=how))
     until(lambda: asked.is_ended)
     assert (asked.status, asked.error) == (Status.FAILED, error)
 
 
 def test_malformed_requests_are_refused(engine: Engine) -> None:
     with pytest.raises(JobError, match="module:name"):
-        engine.ask(Request(channel="me", function="nocolon", spec={}))
+        engine.request(Request(channel="me", function="nocolon", spec={}))
     with pytest.raises(JobError, match="lane must be"):
-        engine.ask(Request(channel="me", function="module:name", spec={}, lane="fast"))
+        engine.request(Request(channel="me", function="module:name", spec={}, lane="fast"))

@@ -19,7 +19,7 @@ from roboreg_core.jobs.task import LocalContext, Output, Stopped
 from roboreg_core.models import checkpoints
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.networks.execute import execute, task_for
-from roboreg_core.networks.registry import baselines, checkpoint_of, find
+from roboreg_core.networks.registry import checkpoint_of, dense_networks, find
 from roboreg_core.networks.spec import NETWORK, TrainingSpec, UploadSpec
 from roboreg_core.networks.start import existing, make
 from roboreg_core.runs.dense_network import dense_content
@@ -176,7 +176,7 @@ def test_other_bytes_than_those_that_were_announced_are_refused(store: Store) ->
 def test_what_is_made_is_found_and_not_made_again(store: Store) -> None:
     assert existing(store, SPEC) is None
     made = make(store, SPEC)
-    assert baselines(store)[1:] == [made]
+    assert dense_networks(store)[1:] == [made]
     assert find(store, "MINE") == made
     assert find(store, made.sha256[:6]) == made
     assert make(store, replace(SPEC, name="other")) == made

@@ -19,7 +19,7 @@ from roboreg_core.jobs.engine import Engine
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.networks import execute
 from roboreg_core.networks.management import check_name
-from roboreg_core.networks.registry import baselines, checkpoint_of, find
+from roboreg_core.networks.registry import checkpoint_of, dense_networks, find
 from roboreg_core.networks.spec import NETWORK, TrainingSpec, UploadSpec
 from roboreg_core.networks.start import start, unfinished
 from roboreg_core.store.records import Job, JobStatus
@@ -62,7 +62,7 @@ def test_a_cancelled_training_goes_on_to_what_an_uninterrupted_one_gives(engine:
     cancelled = engine.wait(job.id, SECONDS)
     assert (cancelled.status, epochs(store, job)) == (JobStatus.CANCELLED, [1])
     assert "epoch 2 of 2" in job_progress.stage_words(cancelled.progress)
-    assert baselines(store)[1:] == []
+    assert dense_networks(store)[1:] == []
 
     assert unfinished(store, SPEC) == cancelled
     assert start(engine, SPEC).id == job.id
@@ -94,7 +94,7 @@ def test_an_upload_becomes_a_network(engine: Engine, store: Store, dense: ResNet
     assert (found.origin, found.images) == ("uploaded", 100)
     assert torch.equal(logits(checkpoint_of(found, store).model, few_images), logits(dense, few_images))
     assert start(engine, replace(spec, name="again"), content).status is JobStatus.FINISHED
-    assert [each.name for each in baselines(store)].count("again") == 0
+    assert [each.name for each in dense_networks(store)].count("again") == 0
 
 
 class Code:
@@ -115,7 +115,7 @@ def test_code_in_an_upload_fails_the_job_and_is_not_run(engine: Engine, store: S
     assert job.error is not None
     assert job.error.startswith("the file evil.pt must be a plain PyTorch state dict, readable with weights_only=True")
     assert not marker.exists()
-    assert "evil" not in [each.name for each in baselines(store)]
+    assert "evil" not in [each.name for each in dense_networks(store)]
 
 
 def test_a_file_of_the_wrong_size_or_suffix_is_never_queued(engine: Engine, store: Store) -> None:

@@ -13,7 +13,7 @@ import pytest
 from roboreg_core import paths
 from roboreg_core.errors import CheckpointError, SpecError, StoreError
 from roboreg_core.networks import management
-from roboreg_core.networks.registry import DenseNetwork, baselines, checkpoint_of, find
+from roboreg_core.networks.registry import DenseNetwork, checkpoint_of, dense_networks, find
 from roboreg_core.networks.spec import NETWORK, TrainingSpec
 from roboreg_core.runs.dense_network import shipped_content
 from roboreg_core.store.records import Job, JobStatus
@@ -23,12 +23,12 @@ Put = Callable[..., DenseNetwork]
 
 
 def names(store: Store) -> list[str]:
-    return [each.name for each in baselines(store)]
+    return [each.name for each in dense_networks(store)]
 
 
 def test_the_shipped_network_comes_with_what_its_card_says(store: Store) -> None:
     card = json.loads((paths.checkpoints() / "dense.json").read_text())
-    (dense,) = baselines(store)
+    (dense,) = dense_networks(store)
     assert (dense.name, dense.origin, dense.record) == ("dense", "shipped", None)
     assert (dense.sha256, dense.accuracy, dense.images) == (card["sha256"], card["accuracy"]["test"], 10_000)
     recipe = card["recipe"]
@@ -54,7 +54,7 @@ def test_a_network_without_a_card_is_there_all_the_same(
 ) -> None:
     shutil.copy(paths.checkpoints() / "dense.safetensors", tmp_path / "bare.safetensors")
     monkeypatch.setattr(paths, "checkpoints", lambda: tmp_path)
-    (bare,) = baselines(store)
+    (bare,) = dense_networks(store)
     assert (bare.name, bare.accuracy, bare.recipe, bare.seed) == ("bare", None, "", None)
     assert checkpoint_of(bare, store).sha256 == bare.sha256
 
@@ -142,7 +142,7 @@ def test_a_restored_network_gets_a_number_if_its_name_is_taken(store: Store, put
 
 
 def test_shipped_networks_cannot_be_changed(store: Store) -> None:
-    (dense,) = baselines(store)
+    (dense,) = dense_networks(store)
     for act in (lambda: management.delete(store, dense), lambda: management.rename(store, dense, "other")):
         with pytest.raises(StoreError, match="ships with the project: only your networks can be changed"):
             act()

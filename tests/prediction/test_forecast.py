@@ -7,7 +7,15 @@ from dataclasses import replace
 import pytest
 
 from roboreg_core import paths
-from roboreg_core.prediction.forecast import PRUNED, TUNED, PredictionSettings, forecast, learnable, score, scores
+from roboreg_core.prediction.forecast import (
+    PRUNED,
+    TUNED,
+    PredictionSettings,
+    forecast,
+    score,
+    scores,
+    settings_with_points,
+)
 from roboreg_core.prediction.sensitivity import plan
 from roboreg_core.store.store import Store
 from tests.prediction.synthetic_store import RANDOM, RUNS, SETTINGS, put_points, put_runs
@@ -44,10 +52,10 @@ def test_missing_points_are_named(store: Store) -> None:
 
 def test_points_of_the_other_training_set_are_a_fallback(store: Store) -> None:
     other = replace(SETTINGS, training_set="full" if SETTINGS.training_set == "bundled" else "bundled")
-    assert learnable(store, other) == other
+    assert settings_with_points(store, other) == other
     put_points(store, SENSITIVITY)
-    assert learnable(store, other) == learnable(store, SETTINGS) == SETTINGS
-    assert learnable(store, replace(other, method="source")) == replace(other, method="source")
+    assert settings_with_points(store, other) == settings_with_points(store, SETTINGS) == SETTINGS
+    assert settings_with_points(store, replace(other, method="source")) == replace(other, method="source")
 
 
 def test_a_forecast_is_cached_until_points_change(store: Store) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
-from roboreg_core.prediction.sensitivity import DENSE, SensitivityCurves, curves, exchange, plan
+from roboreg_core.prediction.sensitivity import DENSE, SensitivityCurves, curves, plan, removal_costs
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from tests.sweeps.synthetic_points import made, made_all, seen
 
@@ -75,7 +75,7 @@ def test_nothing_is_said_where_nothing_was_measured() -> None:
     assert found[4].covers(8)
     with pytest.raises(SpecError, match=r"1\.\.32, got 33"):
         found[4].accuracy(33)
-    rows = {row.block: row for row in exchange(found, Schedule((1, 16, 16, 8, 32, 32, 64, 64, 64)))}
+    rows = {row.block: row for row in removal_costs(found, Schedule((1, 16, 16, 8, 32, 32, 64, 64, 64)))}
     assert not rows[4].known
     assert not rows[2].known
 
@@ -112,36 +112,36 @@ def test_points_that_cut_several_blocks_or_saw_no_validation_images_change_nothi
 
 def test_noise_pays_no_block_for_losing_a_cluster() -> None:
     bent = only_block_4({2: 0.5, 4: 0.5, 8: 0.8, 12: 0.79, 16: 0.92})
-    rising = bent[4].rising
-    assert math.isnan(rising[0])
-    assert (rising[2:] >= rising[1:-1]).all()
-    assert rising[-1] == 0.9
+    smoothed = bent[4].smoothed
+    assert math.isnan(smoothed[0])
+    assert (smoothed[2:] >= smoothed[1:-1]).all()
+    assert smoothed[-1] == 0.9
     assert bent[4].accuracy(12) == 0.79
     for count in (3, 9, 12, 16, 32):
-        row = next(each for each in exchange(bent, DENSE.replace(4, count)) if each.block == 4)
+        row = next(each for each in removal_costs(bent, DENSE.replace(4, count)) if each.block == 4)
         assert row.loss >= 0
 
 
 def test_without_noise_the_rising_curve_is_the_measured_one() -> None:
     for curve in CURVES:
-        assert [curve.rising[count - 1] for count in curve.counts] == pytest.approx(
+        assert [curve.smoothed[count - 1] for count in curve.counts] == pytest.approx(
             [curve.accuracy(count) for count in curve.counts], abs=0.02
         )
 
 
 @given(schedules)
 def test_an_exchange_saves_what_the_costs_say_and_comes_sorted(schedule: Schedule) -> None:
-    rows = exchange(CURVES, schedule)
+    rows = removal_costs(CURVES, schedule)
     assert sorted(row.block for row in rows) == list(range(1, 10))
     for row in rows:
         count = schedule.clusters[row.block - 1]
         assert row.count == count
-        assert row.at_one == (count == 1)
-        if not row.at_one:
+        assert row.is_minimal == (count == 1)
+        if not row.is_minimal:
             fewer = cost(schedule.replace(row.block, count - 1))
             assert row.macs == cost(schedule).macs - fewer.macs > 0
             assert row.parameters == cost(schedule).parameters - fewer.parameters > 0
             assert row.loss >= 0
-    standing = [row.loss_per_million_macs for row in rows if not row.at_one]
+    standing = [row.loss_per_million_macs for row in rows if not row.is_minimal]
     assert standing == sorted(standing)
-    assert all(row.at_one for row in rows[len(standing) :])
+    assert all(row.is_minimal for row in rows[len(standing) :])

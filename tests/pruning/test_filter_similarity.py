@@ -80,13 +80,13 @@ def test_later_pictures_hold_every_kernel_once(make_network: Make) -> None:
 def test_kept_filters(make_network: Make) -> None:
     model = make_network(PRESETS["quarter"])
     labels = np.array([0, 1, 1, -1])
-    assert filter_similarity.stays(model, 1, parse("refit"), labels, 0).tolist() == [True, True, False, False]
+    assert filter_similarity.kept_filters(model, 1, parse("refit"), labels, 0).tolist() == [True, True, False, False]
     together = np.array([0, 1, 1, 1])
-    assert filter_similarity.stays(model, 1, parse("merge"), together, 0).tolist() == [True, False, False, False]
-    one = filter_similarity.stays(model, 1, parse("raw/ward/l1/sum"), together, 0)
+    assert filter_similarity.kept_filters(model, 1, parse("merge"), together, 0).tolist() == [True, False, False, False]
+    one = filter_similarity.kept_filters(model, 1, parse("raw/ward/l1/sum"), together, 0)
     norms = model.blocks[0].conv1.weight.detach().abs().sum((1, 2, 3)).numpy()
     assert one.tolist() == [True, *(norms[1:] == norms[1:].max()).tolist()]
-    assert filter_similarity.stays(model, 1, parse("raw/kmeans/loss/refit"), together, 0) is None
+    assert filter_similarity.kept_filters(model, 1, parse("raw/kmeans/loss/refit"), together, 0) is None
 
 
 def test_a_report_has_the_marginal_loss_of_each_dropped_filter(make_network: Make, images: Images) -> None:

@@ -34,28 +34,28 @@ def test_every_name_has_an_implementation() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_notation_of_a_named_method_is_its_name(name: str) -> None:
-    assert parse(name).spelled == name
+    assert parse(name).notation == name
     assert METHODS[name].meaning
 
 
 def test_a_composition_is_parsed_from_its_notation() -> None:
     method = Method(features="joint", clusters="ward", keep="medoid", repair=("refit", "sum"))
-    assert method.spelled == "joint/ward/medoid/sum+refit"
-    assert parse(method.spelled) == method
+    assert method.notation == "joint/ward/medoid/sum+refit"
+    assert parse(method.notation) == method
     assert method.needs_images
 
 
 def test_parts_replace_those_of_the_method() -> None:
-    assert compose("merge", clusters="ward").spelled == "filter/ward/centroid/sum"
-    assert compose("merge", features="responses", repair="none").spelled == "responses/kmeans/centroid/none"
-    assert compose("l1", repair="refit").spelled == "filter/none/l1/refit"
+    assert compose("merge", clusters="ward").notation == "filter/ward/centroid/sum"
+    assert compose("merge", features="responses", repair="none").notation == "responses/kmeans/centroid/none"
+    assert compose("l1", repair="refit").notation == "filter/none/l1/refit"
     assert compose("merge") is METHODS["merge"]
 
 
 def test_a_composition_that_has_a_name_gets_it() -> None:
-    assert compose("source", features="filter", keep="centroid", repair="sum").spelled == "merge"
+    assert compose("source", features="filter", keep="centroid", repair="sum").notation == "merge"
     # Without clusters the features are ignored.
-    assert compose("refit", features="raw").spelled == "refit"
+    assert compose("refit", features="raw").notation == "refit"
 
 
 @pytest.mark.parametrize("name", METHODS)

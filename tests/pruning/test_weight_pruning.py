@@ -70,7 +70,7 @@ def test_fine_tuning_keeps_zeros(make_network: Make, few_images: Images) -> None
 
 @pytest.mark.parametrize("spec", [WeightsSpec(), WeightsSpec(sparsity=0.9), WeightsSpec(threshold=0.0125)])
 def test_a_spec_is_parsed_from_its_notation(spec: WeightsSpec) -> None:
-    assert parse_weights(spec.spelled) == spec
+    assert parse_weights(spec.notation) == spec
 
 
 @pytest.mark.parametrize("text", ["weights:sparsity=2", "weights:sparsity=x", "weights:0.5", "weights:threshold=-1"])

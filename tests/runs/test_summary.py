@@ -16,7 +16,7 @@ from roboreg_core.errors import DataError, SpecError, StoreError
 from roboreg_core.evaluation.prediction_changes import BANDS
 from roboreg_core.runs.comparability import mismatches
 from roboreg_core.runs.comparison import compare_runs
-from roboreg_core.runs.metric_pairs import COSTS
+from roboreg_core.runs.metric_changes import COSTS
 from roboreg_core.runs.predicted_classes import labels_of, predictions, predictions_csv
 from roboreg_core.runs.results import STAGES
 from roboreg_core.runs.spec import KIND, METHOD_VERSION, method_version

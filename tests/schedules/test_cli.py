@@ -93,7 +93,7 @@ def test_deleting_a_run_names_the_saved_schedules_that_it_has(home: Path) -> Non
     assert store.get_record(record.id) == record
     assert answer("runs", "delete", "aaaa")["saved_schedules"] == ["half"]
     assert answer("runs", "delete", "aaaa", "--now")["can_be_restored"] is False
-    assert store.list_binned() == []
+    assert store.list_deleted() == []
 
 
 def test_recorded_and_unknown_runs_cannot_be_deleted() -> None:

@@ -34,9 +34,9 @@ def moves(draw: st.DrawFn) -> tuple[int, int]:
 
 
 steps = st.one_of(
-    moves().map(lambda edit: lambda edited: edited.move(*edit)),
+    moves().map(lambda edit: lambda edited: edited.set_count(*edit)),
     scales.map(lambda percent: lambda edited: edited.scale(percent)),
-    schedules.map(lambda schedule: lambda edited: edited.take(schedule)),
+    schedules.map(lambda schedule: lambda edited: edited.set_unlocked(schedule)),
     schedules.map(lambda schedule: lambda edited: edited.open(schedule)),
     blocks.map(lambda block: lambda edited: edited.toggle_lock(block)),
     st.integers(1, 3).map(lambda stage: lambda edited: edited.toggle_link(stage)),
@@ -47,7 +47,7 @@ steps = st.one_of(
 def test_a_locked_block_stays_whatever_moves(
     edited: EditedSchedule, edit: tuple[int, int], percent: float, other: Schedule
 ) -> None:
-    for changed in (edited.move(*edit), edited.scale(percent), edited.take(other)):
+    for changed in (edited.set_count(*edit), edited.scale(percent), edited.set_unlocked(other)):
         assert changed.locked == edited.locked
         for block in edited.locked:
             assert changed.schedule.clusters[block - 1] == edited.schedule.clusters[block - 1]
@@ -58,7 +58,7 @@ def test_a_linked_stage_moves_by_the_same_count_as_far_as_there_is_room(
     edited: EditedSchedule, edit: tuple[int, int]
 ) -> None:
     block, count = edit
-    after = edited.move(block, count)
+    after = edited.set_count(block, count)
     if block in edited.locked:
         assert after == edited
         return
@@ -79,8 +79,8 @@ def test_equal_blocks_of_a_linked_stage_stay_equal(schedule: Schedule, edit: tup
     stage = stage_of(block)
     level = MODERATE.open(schedule)
     for other in blocks_of(stage):
-        level = level.move(other, schedule.clusters[block - 1])
-    after = level.toggle_link(stage).move(block, count)
+        level = level.set_count(other, schedule.clusters[block - 1])
+    after = level.toggle_link(stage).set_count(block, count)
     assert {after.schedule.clusters[other - 1] for other in blocks_of(stage)} == {count}
 
 
@@ -111,7 +111,7 @@ def test_what_is_not_there_is_refused(block: int) -> None:
     with pytest.raises(ScheduleError, match=r"block must be 1\.\.9"):
         MODERATE.toggle_lock(block)
     with pytest.raises(ScheduleError, match=r"block must be 1\.\.9"):
-        MODERATE.move(block, 1)
+        MODERATE.set_count(block, 1)
     with pytest.raises(ScheduleError, match=r"stage must be 1\.\.3"):
         MODERATE.toggle_link(block)
 
@@ -123,8 +123,8 @@ def test_opening_gives_exactly_the_schedule_and_unlocks_what_it_changes(
     opened = edited.open(schedule)
     assert opened.schedule == schedule
     assert opened.linked == edited.linked
-    assert edited.locked - opened.locked == set(edited.kept_from(schedule))
-    assert opened.kept_from(schedule) == []
+    assert edited.locked - opened.locked == set(edited.locked_differences(schedule))
+    assert opened.locked_differences(schedule) == []
 
 
 @given(edited_schedules, blocks, st.integers(1, 3))
@@ -139,7 +139,7 @@ def test_toggling_twice_changes_nothing(edited: EditedSchedule, block: int, stag
 def test_undo_takes_back_and_redo_does_again(edited: EditedSchedule, changes: list) -> None:
     history = EditHistory(now=edited)
     for change in changes:
-        done = history.do(change(history.now))
+        done = history.apply(change(history.now))
         if done.now == history.now:
             assert done is history
         else:
@@ -162,7 +162,7 @@ def test_undo_takes_back_and_redo_does_again(edited: EditedSchedule, changes: li
 def test_the_history_is_long_and_ends() -> None:
     history = EditHistory(now=MODERATE)
     for step in range(MAX_UNDO + 30):
-        history = history.do(history.now.move(9, 1 + step % 2))
+        history = history.apply(history.now.set_count(9, 1 + step % 2))
     assert len(history.past) == MAX_UNDO >= 50
 
 
@@ -177,8 +177,8 @@ def test_what_changed_is_named(edited: EditedSchedule, change) -> None:
 
 
 def test_steps_in_words() -> None:
-    assert step_words(MODERATE, MODERATE.move(3, 5)) == "block 3 from 8 to 5"
-    assert step_words(MODERATE, MODERATE.toggle_link(1).move(3, 5)) == "blocks 1, 2 and 3"
+    assert step_words(MODERATE, MODERATE.set_count(3, 5)) == "block 3 from 8 to 5"
+    assert step_words(MODERATE, MODERATE.toggle_link(1).set_count(3, 5)) == "blocks 1, 2 and 3"
     assert step_words(MODERATE, MODERATE.scale(50)) == "all blocks"
     assert step_words(MODERATE, MODERATE.toggle_lock(2)) == "lock of block 2"
     assert step_words(MODERATE, MODERATE.toggle_link(2)) == "link of stage 2"

@@ -105,9 +105,9 @@ def test_save_edit_delete_restore(store: Store) -> None:
 
 def test_importing_twice_adds_once(store: Store) -> None:
     drafts = [HALF, replace(HALF, name="small", schedule=PRESETS["quarter"])]
-    assert [each.name for each in saved_schedules.add_all(store, drafts)] == ["half", "small"]
-    assert saved_schedules.add_all(store, drafts) == []
-    (added,) = saved_schedules.add_all(store, [HALF, replace(HALF, note="another")])
+    assert [each.name for each in saved_schedules.save_new(store, drafts)] == ["half", "small"]
+    assert saved_schedules.save_new(store, drafts) == []
+    (added,) = saved_schedules.save_new(store, [HALF, replace(HALF, note="another")])
     assert added.name == "half (2)"
 
 
@@ -142,7 +142,7 @@ def of(*entries: str, version: str = "1") -> bytes:
         (of(f'{{"name": "a", "schedule": {COUNTS}, "tags": "x"}}'), "tags must be a list of texts, got 'x'"),
         (of(f'{{"name": "a", "schedule": {COUNTS}, "x": 1}}'), "an entry must have only name, note, tags, schedule"),
         (of(f'{{"name": "a", "schedule": {COUNTS}}}', '{"name": "b", "schedule": [0,8,8,16,16,16,32,32,32]}'),
-         r"entry 2 \('b'\): cluster count for block 1 must be 1\.\.16, got 0; nothing was imported"),
+         r"entry 2 \('b'\): filter count for block 1 must be 1\.\.16, got 0; nothing was imported"),
         (of(f'{{"name": "{"x" * 10_000}", "schedule": {COUNTS}}}'), r"entry 1 \('x+\.\.\.\): .* got 10,000"),
         (b" " * 4_000_001, "at most 4,000,000 bytes"),
     ],

@@ -57,14 +57,14 @@ def test_it_is_a_value() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("8,8,40,16,16,16,32,32,32", "cluster count for block 3 must be 1..16, got 40"),
-        ("0,8,8,16,16,16,32,32,32", "cluster count for block 1 must be 1..16, got 0"),
-        ("8,8,8,16,16,16,32,32,65", "cluster count for block 9 must be 1..64, got 65"),
+        ("8,8,40,16,16,16,32,32,32", "filter count for block 3 must be 1..16, got 40"),
+        ("0,8,8,16,16,16,32,32,32", "filter count for block 1 must be 1..16, got 0"),
+        ("8,8,8,16,16,16,32,32,65", "filter count for block 9 must be 1..64, got 65"),
         ("8,8,8", "got 3: block 4 has none"),
         ("", "got 0: block 1 has none"),
         ("8,8,8,16,16,16,32,32,32,1", "got 10: block 10 does not exist"),
         ("8,8,8", "must have 9 cluster counts (blocks 1-3: 1..16; blocks 4-6: 1..32; blocks 7-9: 1..64)"),
-        ("8,eight,8,16,16,16,32,32,32", "cluster count for block 2 must be an integer 1..16, got 'eight'"),
+        ("8,eight,8,16,16,16,32,32,32", "filter count for block 2 must be an integer 1..16, got 'eight'"),
         ("tiny", "name a preset: dense, minimal, three-quarters, moderate, quarter, aggressive"),
     ],
 )

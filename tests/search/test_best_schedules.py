@@ -16,7 +16,7 @@ from roboreg_core.search import best_schedules
 from roboreg_core.search.best_schedules import Candidate, greedy
 from roboreg_core.search.candidate_pool import CandidatePool, build_pool
 from roboreg_core.search.limits import Limits, uniform_counts, within
-from roboreg_core.search.surrogate import AdditiveSurrogate, sums
+from roboreg_core.search.surrogate import AdditiveSurrogate, additive_surrogate
 from tests.search.helpers import points_of_curves
 
 BUDGETS = (0.09, 0.2, 0.35, 0.5, 0.51, 0.8, 0.97)
@@ -24,7 +24,7 @@ BUDGETS = (0.09, 0.2, 0.35, 0.5, 0.51, 0.8, 0.97)
 
 @pytest.fixture(scope="module")
 def surrogate() -> AdditiveSurrogate:
-    return sums(curves(points_of_curves()))
+    return additive_surrogate(curves(points_of_curves()))
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_the_result_is_deterministic_and_independent_of_order(
     shuffled = np.random.default_rng(1).permutation(len(by_macs.counts))
     other = CandidatePool(counts=by_macs.counts[shuffled], accuracy=by_macs.accuracy[shuffled])
     assert greedy(limits, surrogate) == greedy(limits, surrogate, pool=by_macs) == greedy(limits, surrogate, pool=other)
-    backwards = sums(curves(points_of_curves()[::-1]))
+    backwards = additive_surrogate(curves(points_of_curves()[::-1]))
     assert greedy(limits, backwards) == greedy(limits, surrogate)
 
 

@@ -26,7 +26,7 @@ from roboreg_core.sweeps import sweep_store
 from roboreg_core.sweeps.spec import POINT
 from tests.search.helpers import points_of_curves
 from tests.sweeps.helpers import put_point
-from tests.sweeps.test_execute import RequestQueue
+from tests.sweeps.test_execute import RecordingContext
 
 pytestmark = pytest.mark.usefixtures("small_sets")
 LIMITS = Limits(macs=0.2)
@@ -58,8 +58,8 @@ def spec(setting: PruneSettings) -> SearchSpec:
     return SearchSpec(limits=LIMITS, setting=setting, trials=9, device="cpu")
 
 
-def job_context(spec: SearchSpec, dense: Checkpoint, store: Store, **settings: Any) -> RequestQueue:
-    return RequestQueue(inputs=execute._inputs(spec, dense, store), **settings)
+def job_context(spec: SearchSpec, dense: Checkpoint, store: Store, **settings: Any) -> RecordingContext:
+    return RecordingContext(inputs=execute._inputs(spec, dense, store), **settings)
 
 
 def test_it_measures_within_the_limits_and_hands_every_point_over(

@@ -15,7 +15,7 @@ from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.search import best_schedules
 from roboreg_core.search.limits import Limits
 from roboreg_core.search.refinement import BATCH, SearchBudget, Trial, measured_candidates, refine
-from roboreg_core.search.surrogate import AdditiveSurrogate, sums
+from roboreg_core.search.surrogate import AdditiveSurrogate, additive_surrogate
 from roboreg_core.search.surrogate_update import updated_surrogates
 from roboreg_core.sweeps.points import ClassCounts
 from tests.search.helpers import WEIGHTS, accuracy_of, points_of_curves, seen_of
@@ -28,7 +28,7 @@ Measure = Callable[[Sequence[Schedule]], list[ClassCounts]]
 
 @pytest.fixture(scope="module")
 def surrogate() -> AdditiveSurrogate:
-    return sums(curves(points_of_curves()))
+    return additive_surrogate(curves(points_of_curves()))
 
 
 def measure(schedules: Sequence[Schedule]) -> list[ClassCounts]:

@@ -118,9 +118,9 @@ def test_a_store_of_the_first_version_keeps_what_it_holds(tmp_path: Path) -> Non
     assert {each.id: each.result["b"] for each in store.list_records()} == {"a": 1.5, "b": 2.5}
     assert [(each.id, each.status) for each in store.list_jobs()] == [("waiting", "queued"), ("done", "finished")]
     assert [event.payload for event in store.list_events("done")] == [{"stage": "tune"}]
-    assert store.saved.standing("schedule") == []
-    store.bin_record("a")
-    assert [each.record.id for each in store.list_binned()] == ["a"]
+    assert store.saved.active("schedule") == []
+    store.soft_delete_record("a")
+    assert [each.record.id for each in store.list_deleted()] == ["a"]
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_only_new_records_are_read_again(store: Store) -> None:
     before = {each.id: each for each in store.list_records()}
     store.put_record(record("b", result={"b": "new"}))
     Store(store.home).put_record(record("d"))
-    store.bin_record("c")
+    store.soft_delete_record("c")
     after = {each.id: each for each in store.list_records()}
     assert after == {"a": record("a"), "b": record("b", result={"b": "new"}), "d": record("d")}
     assert after["a"] is before["a"]
@@ -196,14 +196,14 @@ def test_a_deleted_record_is_hidden_until_it_is_restored(store: Store) -> None:
     name = store.artifacts.put(b"weights")
     kept = record("abc", result={"artifacts": {"x": name}})
     store.put_record(kept)
-    store.bin_record("abc")
+    store.soft_delete_record("abc")
     assert store.get_record("abc") is None
     assert store.list_records() == []
     with pytest.raises(StoreError, match="no record begins with 'abc'"):
         store.find_record("abc")
     with pytest.raises(StoreError, match="no record abc"):
-        store.bin_record("abc")
-    assert [each.record for each in store.list_binned("test", "a")] == [kept] == [store.find_binned("a")]
+        store.soft_delete_record("abc")
+    assert [each.record for each in store.list_deleted("test", "a")] == [kept] == [store.find_deleted_record("a")]
     assert store.sweep() == []
     assert store.restore_record("abc") == kept == store.get_record("abc")
     assert store.artifacts.get(name) == b"weights"
@@ -215,41 +215,41 @@ def test_records_deleted_for_a_month_are_removed_with_their_artefacts(store: Sto
     shared, alone = store.artifacts.put(b"shared"), store.artifacts.put(b"alone")
     store.put_record(record("old", result={"artifacts": {"x": shared, "y": alone}}))
     store.put_record(record("new", result={"artifacts": {"x": shared}}))
-    store.bin_record("old")
+    store.soft_delete_record("old")
     with store._database.write() as db:
         db.execute("UPDATE records SET deleted = '2020-01-01T00:00:00.000+00:00' WHERE id = 'old'")
-    store.bin_record("new")
-    assert [each.record.id for each in store.list_binned()] == ["new"]
+    store.soft_delete_record("new")
+    assert [each.record.id for each in store.list_deleted()] == ["new"]
     assert files(store.artifacts.folder) == {shared}
 
 
 def test_a_record_made_again_takes_the_place_of_the_deleted_one(store: Store) -> None:
     store.put_record(record("a", result={"from": "first"}))
-    store.bin_record("a")
+    store.soft_delete_record("a")
     store.put_record(record("a", result={"from": "second"}))
-    assert store.list_binned() == []
+    assert store.list_deleted() == []
     assert store.list_records() == [record("a", result={"from": "second"})]
 
 
 def test_shipped_records_cannot_be_deleted(tmp_path: Path, shipped: Path) -> None:
     both = Store(tmp_path / "home", shipped)
     with pytest.raises(StoreError, match="ships with the project and cannot be deleted: only your"):
-        both.bin_record("old")
+        both.soft_delete_record("old")
 
 
 def test_a_deleted_record_can_be_deleted_for_good(store: Store) -> None:
     store.put_record(record("a", result={"artifacts": {"x": store.artifacts.put(b"x")}}))
-    store.bin_record("a")
+    store.soft_delete_record("a")
     store.delete_record("a")
-    assert store.list_binned() == []
+    assert store.list_deleted() == []
     assert files(store.artifacts.folder) == set()
 
 
 def test_a_prefix_of_a_deleted_records_id_must_be_unique(store: Store) -> None:
     for each in ("ab", "abc", "abd"):
         store.put_record(record(each))
-        store.bin_record(each)
-    assert store.find_binned("ab").id == "ab"
+        store.soft_delete_record(each)
+    assert store.find_deleted_record("ab").id == "ab"
     for prefix in ("a", ""):
         with pytest.raises(StoreError, match="give more of the id"):
-            store.find_binned(prefix)
+            store.find_deleted_record(prefix)

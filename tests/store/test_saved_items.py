@@ -22,16 +22,16 @@ def item(name: str, item_id: str = "", **changes: object) -> SavedItem:
 
 
 def names(store: Store) -> list[str]:
-    return [each.name for each in store.saved.standing("test")]
+    return [each.name for each in store.saved.active("test")]
 
 
 def test_what_was_added_is_there_whole(store: Store) -> None:
     given_ = item("a", note="n", tags=("x", "y"), content={"schedule": [1, 2]})
     (kept,) = store.saved.add([given_])
-    assert store.saved.standing("test") == [kept]
+    assert store.saved.active("test") == [kept]
     assert (kept.note, kept.tags, kept.content) == ("n", ("x", "y"), {"schedule": [1, 2]})
     assert kept.created == kept.changed != ""
-    assert store.saved.standing("other") == []
+    assert store.saved.active("other") == []
 
 
 @pytest.mark.parametrize("same", ["half", "HALF", " half", "\uff48\uff41\uff4c\uff46"])
@@ -53,8 +53,8 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def test_numbered_names_are_new_and_not_too_long(crowded: Store, name: str) -> None:
     items = [SavedItem(id=uuid.uuid4().hex, kind="test", name=name) for _ in range(3)]
     kept = crowded.saved.add(items, number=True)
-    standing = crowded.saved.standing("test")
-    assert len({folded(each.name) for each in standing}) == len(standing)
+    active = crowded.saved.active("test")
+    assert len({folded(each.name) for each in active}) == len(active)
     assert max(len(each.name) for each in kept) <= LONGEST_NAME
 
 
@@ -68,11 +68,11 @@ def test_deleting_and_restoring_changes_nothing(store: Store) -> None:
     kept = store.saved.add([item("a"), item("b"), item("c")])
     deleted = store.saved.delete("id of b")
     assert names(store) == ["a", "c"]
-    assert [each.id for each in store.saved.binned("test")] == ["id of b"]
+    assert [each.id for each in store.saved.deleted("test")] == ["id of b"]
     assert deleted.deleted
     assert store.saved.restore("id of b") == kept[1]
-    assert store.saved.standing("test") == kept
-    assert store.saved.binned("test") == []
+    assert store.saved.active("test") == kept
+    assert store.saved.deleted("test") == []
 
 
 def test_a_restored_name_that_was_taken_gets_a_number(store: Store) -> None:
@@ -105,7 +105,7 @@ def test_items_deleted_for_a_month_are_removed(store: Store) -> None:
         db.execute("UPDATE saved SET deleted = '2020-01-01T00:00:00.000+00:00' WHERE deleted IS NOT NULL")
     db.close()
     store.saved.delete("id of new")
-    assert [each.name for each in store.saved.binned("test")] == ["new"]
+    assert [each.name for each in store.saved.deleted("test")] == ["new"]
 
 
 ADDER = """

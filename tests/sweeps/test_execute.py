@@ -30,7 +30,7 @@ def part_of(dense: Checkpoint, **settings: Any) -> PartSpec:
 
 
 @dataclass(kw_only=True)
-class RequestQueue(LocalContext):
+class RecordingContext(LocalContext):
     """Keeps what it is told; asks to stop once so many records were put."""
 
     put_ids: list[str] = field(default_factory=list)
@@ -59,7 +59,7 @@ def test_points_are_those_of_a_plain_prune_and_evaluation(
     dense: Checkpoint, store: Store, few_images: Images, images: Images, method: str, recalibrate: bool
 ) -> None:
     part = part_of(dense, method=method, recalibrate=recalibrate)
-    context = RequestQueue(inputs={"dense": dense.content}, on_put=into(store))
+    context = RecordingContext(inputs={"dense": dense.content}, on_put=into(store))
     output = measure(part.to_json(), context)
     assert (output.result["measured"], output.result["points"]) == (8, 8)
     assert context.put_ids == part.ids
@@ -77,23 +77,23 @@ def test_points_are_those_of_a_plain_prune_and_evaluation(
 
 def test_without_test_images_none_are_evaluated(dense: Checkpoint, store: Store, monkeypatch) -> None:
     monkeypatch.setattr("roboreg_core.datasets.sources.test_images", lambda: pytest.fail("nobody asked"))
-    measure(part_of(dense, test=False).to_json(), RequestQueue(inputs={"dense": dense.content}, on_put=into(store)))
+    measure(part_of(dense, test=False).to_json(), RecordingContext(inputs={"dense": dense.content}, on_put=into(store)))
     assert {point.test for point in points(store)} == {None}
 
 
 def test_a_stopped_part_resumes(dense: Checkpoint, store: Store) -> None:
     part = part_of(dense)
-    first = RequestQueue(inputs={"dense": dense.content}, on_put=into(store), stop_after=3)
+    first = RecordingContext(inputs={"dense": dense.content}, on_put=into(store), stop_after=3)
     with pytest.raises(Stopped):
         measure(part.to_json(), first)
     assert first.put_ids == part.ids[:3]
-    second = RequestQueue(inputs={"dense": dense.content}, on_put=into(store), state=first.state)
+    second = RecordingContext(inputs={"dense": dense.content}, on_put=into(store), state=first.state)
     assert measure(part.to_json(), second).result["measured"] == 5
     assert second.put_ids == part.ids[3:]
     assert len(points(store)) == 8
-    third = RequestQueue(inputs={"dense": dense.content}, state=second.state)
+    third = RecordingContext(inputs={"dense": dense.content}, state=second.state)
     assert measure(part.to_json(), third).result["measured"] == 0
-    unreadable = RequestQueue(inputs={"dense": dense.content}, state=b'["of an earlier version"]')
+    unreadable = RecordingContext(inputs={"dense": dense.content}, state=b'["of an earlier version"]')
     assert measure(part.to_json(), unreadable).result["measured"] == 8
 
 
@@ -110,7 +110,7 @@ def test_a_point_is_stored_before_the_state(dense: Checkpoint) -> None:
 
 
 def test_it_reports_progress(dense: Checkpoint) -> None:
-    context = RequestQueue(inputs={"dense": dense.content})
+    context = RecordingContext(inputs={"dense": dense.content})
     measure(part_of(dense).to_json(), context)
     milestones = [each for each in context.told if each.get("milestone") and "schedule" in each]
     assert [each["done"] for each in milestones] == list(range(1, 9))
@@ -127,17 +127,17 @@ def test_the_memory_is_freed_unless_another_part_follows(dense: Checkpoint, monk
     monkeypatch.setattr(module.Pruner, "__init__", lambda self, *a, **k: (made.append(1), original(self, *a, **k))[1])
     one, other = part_of(dense), part_of(dense, seeds=(1,))
     for part in (replace(one, go_on=True), replace(one, go_on=True)):
-        measure(part.to_json(), RequestQueue(inputs={"dense": dense.content}))
+        measure(part.to_json(), RecordingContext(inputs={"dense": dense.content}))
     assert len(made) == 1
     assert execute._CACHE._pruner is not None
-    measure(other.to_json(), RequestQueue(inputs={"dense": dense.content}))
+    measure(other.to_json(), RecordingContext(inputs={"dense": dense.content}))
     assert execute._CACHE._pruner is None
 
 
 def test_another_dense_network_is_refused(dense: Checkpoint) -> None:
     wrong = replace(part_of(dense), setting=replace(part_of(dense).setting, dense_sha256="0" * 64))
     with pytest.raises(SpecError, match="SHA-256"):
-        measure(wrong.to_json(), RequestQueue(inputs={"dense": dense.content}))
+        measure(wrong.to_json(), RecordingContext(inputs={"dense": dense.content}))
 
 
 def test_a_task_names_the_points_that_it_makes(dense: Checkpoint) -> None:
@@ -152,6 +152,6 @@ def test_seeds_are_kept_apart(dense: Checkpoint, store: Store) -> None:
     sweep = sweep_of(dense, method="random", seeds=(0, 1))
     for seed in (0, 1):
         part = PartSpec(sweep=sweep.id, setting=sweep.setting(seed), schedules=(GRID.schedules()[0],))
-        measure(part.to_json(), RequestQueue(inputs={"dense": dense.content}, on_put=into(store)))
+        measure(part.to_json(), RecordingContext(inputs={"dense": dense.content}, on_put=into(store)))
     found: list[Point] = points(store)
     assert sorted(point.seed for point in found) == [0, 1]

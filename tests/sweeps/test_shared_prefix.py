@@ -15,7 +15,7 @@ from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
 from roboreg_core.schedules.schedule import PRESETS, Schedule, by_stage
 from roboreg_core.sweeps import shared_prefix as walking
 from roboreg_core.sweeps.points import ClassCounts
-from roboreg_core.sweeps.shared_prefix import SharedPrefixEvaluator, walk
+from roboreg_core.sweeps.shared_prefix import SharedPrefixEvaluator, measure_schedules
 from tests.tolerance import assert_same_logits
 
 Make = Callable[..., ResNet20]
@@ -41,7 +41,7 @@ def test_points_are_those_of_schedules_measured_one_by_one(
     model, images = make_network(), few_images
     sets = {"validation": images, "test": images.take(torch.arange(30), "30 images")}
     pruner = Pruner(model, spec, calibration=images)
-    points = list(walk(pruner, reversed(TREE), sets, memory_bytes=memory))
+    points = list(measure_schedules(pruner, reversed(TREE), sets, memory_bytes=memory))
     assert [point.schedule for point in points] == sorted(TREE, key=lambda schedule: schedule.clusters)
     for point in points[::2]:
         alone = prune(model, point.schedule, spec, calibration=images).model
@@ -68,7 +68,7 @@ def test_shared_blocks_are_pruned_once(make_network: Make, few_images: Images) -
     blocks: list[int] = []
     schedules = [by_stage((4, 8, k)) for k in (8, 16, 32)]
     pruner = Pruner(make_network(), PruneSpec(method="l1"))
-    list(walk(pruner, schedules, {"validation": few_images}, on_block=blocks.append))
+    list(measure_schedules(pruner, schedules, {"validation": few_images}, on_block=blocks.append))
     pruned = [number for number in blocks if number]
     assert pruned == [*range(1, 10), 7, 8, 9, 7, 8, 9]
 
@@ -112,9 +112,9 @@ def test_an_interrupted_evaluation_leaves_no_wrong_cache(make_network: Make, few
 
     pruner = Pruner(model, PruneSpec(method="l1"))
     with pytest.raises(StoppedError):
-        list(walk(pruner, TREE, {"test": few_images}, on_block=stop))
-    again = [point.test for point in walk(pruner, TREE, {"test": few_images})]
-    fresh = walk(Pruner(model, PruneSpec(method="l1")), TREE, {"test": few_images})
+        list(measure_schedules(pruner, TREE, {"test": few_images}, on_block=stop))
+    again = [point.test for point in measure_schedules(pruner, TREE, {"test": few_images})]
+    fresh = measure_schedules(Pruner(model, PruneSpec(method="l1")), TREE, {"test": few_images})
     assert again == [point.test for point in fresh]
 
 
@@ -124,8 +124,8 @@ def test_only_validation_and_test_images_are_measured_on(
 ) -> None:
     pruner = Pruner(make_network(), PruneSpec(method="l1"))
     with pytest.raises(SpecError, match="validation and test"):
-        list(walk(pruner, TREE, dict.fromkeys(names, few_images)))
+        list(measure_schedules(pruner, TREE, dict.fromkeys(names, few_images)))
 
 
 def test_nothing_to_measure_is_no_error(make_network: Make, few_images: Images) -> None:
-    assert list(walk(Pruner(make_network(), PruneSpec(method="l1")), [], {"test": few_images})) == []
+    assert list(measure_schedules(Pruner(make_network(), PruneSpec(method="l1")), [], {"test": few_images})) == []

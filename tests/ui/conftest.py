@@ -40,8 +40,8 @@ class FakeEngine:
         number = len(self.store.list_jobs())
         return self.store.add_job(Job(id=f"job{number}", owner="test", created=now(), **known))
 
-    def ask(self, question: Request) -> PendingRequest:
-        self.asked.append(PendingRequest(question))
+    def request(self, request: Request) -> PendingRequest:
+        self.asked.append(PendingRequest(request))
         return self.asked[-1]
 
     def withdraw(self, channel: str) -> None:

@@ -184,7 +184,7 @@ def test_names_of_any_kind_do_no_harm(open_page: Open, three: list[Record], put:
 
 
 def test_a_deleted_run_is_said_and_comes_back(open_page: Open, three: list[Record], store: Store) -> None:
-    store.bin_record(three[1].id)
+    store.soft_delete_record(three[1].id)
     app = open_page("compare", runs=ids(three))
     assert any("was deleted" in each.value for each in app.warning)
     assert len(cells(app)) == 3

@@ -28,7 +28,7 @@ MEASURED = {
 
 
 def answer(asked: PendingRequest, right: int) -> None:
-    asked.end(RequestStatus.ANSWERED, result={"right": right, **MEASURED})
+    asked.end(RequestStatus.FINISHED, result={"right": right, **MEASURED})
 
 
 def figure(app: AppTest) -> tuple[str, str]:
@@ -39,7 +39,7 @@ def figure(app: AppTest) -> tuple[str, str]:
 def test_it_starts_by_itself_and_follows_the_sliders(open_page: Open, engine: FakeEngine, store: Store) -> None:
     app = open_page("design")
     (first,) = engine.asked
-    assert first.question.spec["schedule"] == PRESETS["moderate"].to_json()
+    assert first.request.spec["schedule"] == PRESETS["moderate"].to_json()
     assert figure(app)[0] == "…"
     assert "Preparing" in said(app)
     app.run()
@@ -53,8 +53,8 @@ def test_it_starts_by_itself_and_follows_the_sliders(open_page: Open, engine: Fa
 
     slider(app, 9).set_value(20).run()
     second = engine.asked[1]
-    assert second.question.spec["schedule"][8] == 20
-    assert second.question.channel == first.question.channel
+    assert second.request.spec["schedule"][8] == 20
+    assert second.request.channel == first.request.channel
     assert figure(app)[0] == "87.1 % ± 1.5"
     assert "Measuring" in said(app)
     second.progress = {"stage": "prune", "block": 9}
@@ -75,17 +75,17 @@ def test_one_that_was_measured_is_not_asked_again(open_page: Open, engine: FakeE
     slider(app, 1).set_value(8).run()
     assert figure(app)[0] == "87.1 % ± 1.5"
     assert len(engine.asked) == 2
-    assert engine.withdrawn == [engine.asked[0].question.channel], "nobody waits for the other one any more"
+    assert engine.withdrawn == [engine.asked[0].request.channel], "nobody waits for the other one any more"
 
 
 def test_it_follows_the_method_and_not_the_fine_tuning(open_page: Open, engine: FakeEngine) -> None:
     app = open_page("design", method="merge", seed="3")
-    spec = engine.asked[-1].question.spec
+    spec = engine.asked[-1].request.spec
     assert (spec["method"], spec["recalibrate"], spec["seed"]) == ("merge", False, 3)
     app.toggle(key="recalibrate").set_value(True).run()
-    assert engine.asked[-1].question.spec["recalibrate"] is True
+    assert engine.asked[-1].request.spec["recalibrate"] is True
     app.radio(key="method").set_value("l1").run()
-    assert engine.asked[-1].question.spec["method"] == "l1"
+    assert engine.asked[-1].request.spec["method"] == "l1"
     count = len(engine.asked)
     app.number_input(key="epochs").set_value(9).run()
     assert len(engine.asked) == count

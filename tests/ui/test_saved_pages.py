@@ -183,7 +183,7 @@ def test_deleting_a_run_says_what_uses_it_and_can_be_undone(
 
 def test_a_deletion_is_undone_from_the_list_of_deleted_runs(open_page: Open, store: Store, put: Put) -> None:
     run = put(identity="a" * 16)
-    store.bin_record(run.id)
+    store.soft_delete_record(run.id)
     app = open_page("overview")
     click(app, f"restore-{run.id}")
     assert store.get_record(run.id) == run

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from roboreg_core.datasets.background_download import STOPPED, DownloadState, DownloadStatus
 from roboreg_core.models import checkpoints
 from roboreg_core.networks import management
-from roboreg_core.networks.registry import baselines, find
+from roboreg_core.networks.registry import dense_networks, find
 from roboreg_core.networks.spec import NETWORK, TrainingSpec, estimate_seconds
 from roboreg_core.runs.spec import KIND
 from roboreg_core.store.records import Job, JobStatus, Record
@@ -66,12 +66,12 @@ def trained(store: Store, name: str = "mine") -> Record:
     made = {"recipe": spec.recipe, "training_set": spec.training_set, "seed": spec.seed, "history": [EPOCH]}
     record = replace(kept, id=spec.id, spec=spec.to_json(), result={**kept.result, **made})
     store.put_record(record)
-    store.bin_record(kept.id)
+    store.soft_delete_record(kept.id)
     return record
 
 
 def test_the_shipped_network_alone_is_told_and_cannot_be_changed(open_page: Open, store: Store) -> None:
-    (shipped,) = baselines(store)
+    (shipped,) = dense_networks(store)
     app = open_page("train")
     text = said(app)
     assert network_facts.accuracy_words(shipped).replace(fmt.NBSP, " ") in text
@@ -101,7 +101,7 @@ def test_own_networks_are_renamed_deleted_and_brought_back(open_page: Open, stor
     app.session_state[f"more-{place}"] = True
     app.run()
     click(app, f"delete-{place}")
-    assert [each.name for each in baselines(store)] == ["dense"]
+    assert [each.name for each in dense_networks(store)] == ["dense"]
     assert "Deleted the network" in said(app)
     click(app, keys.UNDO)
     assert find(store, "yours").sha256 == kept.sha256

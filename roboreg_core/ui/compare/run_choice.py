@@ -148,7 +148,7 @@ def _find(text: str) -> Record | None:
 
 def _full_id(text: str) -> str:
     """Complete id of a deleted run, so that one run gives one notice; other text as it is."""
-    found = shared_state.store().list_binned(KIND, text)
+    found = shared_state.store().list_deleted(KIND, text)
     return found[0].record.id if found else text
 
 

@@ -16,7 +16,7 @@ from roboreg_core.charts import (
     tradeoff_scatter,
 )
 from roboreg_core.runs.comparison import FEWEST, MOST, Comparison
-from roboreg_core.runs.metric_pairs import COSTS
+from roboreg_core.runs.metric_changes import COSTS
 from roboreg_core.store.records import Record
 from roboreg_core.ui import (
     generated_files,
@@ -169,13 +169,13 @@ def _slopes(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
 
 
 def _shared_errors(found: Comparison) -> None:
-    frame, ink = shared_error_matrix.overlap_data(found), panels.ink()
+    frame, ink = shared_error_matrix.shared_errors_data(found), panels.ink()
     panels.Panel(
         name="overlap",
-        title=shared_error_matrix.overlap_title(frame),
-        chart=partial(shared_error_matrix.overlap_chart, ink=ink),
+        title=shared_error_matrix.shared_errors_title(frame),
+        chart=partial(shared_error_matrix.shared_errors_chart, ink=ink),
         frame=frame,
-        alt_text=shared_error_matrix.overlap_alt(frame),
+        alt_text=shared_error_matrix.shared_errors_alt(frame),
         variant=ink,
         depends="Images that the dense network of a run classifies correctly and the run does not, whatever the "
         "baseline above. Diagonal: all such images of a run; other cells: images that two runs share.",

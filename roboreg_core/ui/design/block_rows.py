@@ -115,7 +115,7 @@ def _moved(block: int, name: str, key: str) -> None:
     """Callback of a slider or number field; ignores the echo of a replaced one."""
     count = st.session_state.get(key)
     if count is not None and key == _key(name):
-        editing_session.change(editing_session.current().move(block, int(count)))
+        editing_session.change(editing_session.current().set_count(block, int(count)))
 
 
 def _toggle(block: int) -> None:

@@ -64,7 +64,7 @@ def show_locked_note() -> None:
 
 def change(after: EditedSchedule) -> None:
     """For callbacks: apply an edit and redraw the parts that show it."""
-    _go(history().do(after))
+    _go(history().apply(after))
 
 
 def undo() -> None:
@@ -77,21 +77,21 @@ def redo() -> None:
     _go(history().redo())
 
 
-def take(value: Schedule) -> None:
+def set_unlocked(value: Schedule) -> None:
     """For callbacks: replace the schedule except for its locked blocks."""
     _note_locked(value)
-    change(current().take(value))
+    change(current().set_unlocked(value))
 
 
 def choose(value: Schedule) -> None:
-    """As `take`, for widgets outside the parts, such as the list of saved schedules: redraws the whole workbench."""
+    """As `set_unlocked`, for widgets outside the parts, such as the list of saved schedules: redraws the whole workbench."""
     _note_locked(value)
-    _put(history().do(current().take(value)))
+    _put(history().apply(current().set_unlocked(value)))
     panels.redraw(keys.WORKBENCH_PART)
 
 
 def _note_locked(value: Schedule) -> None:
-    kept = current().kept_from(value)
+    kept = current().locked_differences(value)
     if kept:
         blocks = named_blocks(kept)
         st.session_state[_STAYED] = f"Locked, so not changed: {blocks}."
@@ -99,7 +99,7 @@ def _note_locked(value: Schedule) -> None:
 
 def _open(value: Schedule) -> None:
     if _HISTORY in st.session_state:
-        return _put(history().do(current().open(value)))
+        return _put(history().apply(current().open(value)))
     return _put(EditHistory(now=EditedSchedule(schedule=value)))
 
 

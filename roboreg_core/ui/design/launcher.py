@@ -10,7 +10,7 @@ import streamlit as st
 from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD, METHODS
 from roboreg_core.runs.execute import task_for
-from roboreg_core.runs.spec import DEFAULT_PRESET, RunSpec, estimate_seconds, of_preset, spec_for
+from roboreg_core.runs.spec import DEFAULT_PRESET, RunSpec, estimate_seconds, preset_fields, spec_for
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.training.fine_tuning_presets import TUNE_PRESETS
@@ -128,7 +128,7 @@ def _settings_fields() -> dict[str, Any]:
         on_change=_take_preset,
         help="Sets epochs and learning rate. Quick: about a minute on two CPU cores with the bundled images. Good: "
         "about half an hour with all images. "
-        f"Full: {of_preset('full')['epochs']} epochs, for a GPU or overnight.",
+        f"Full: {preset_fields('full')['epochs']} epochs, for a GPU or overnight.",
     )
     left, right = st.columns(2, vertical_alignment="top")
     left.number_input(
@@ -182,7 +182,7 @@ def _tuning_changed() -> None:
 
 
 def _take_preset() -> None:
-    fields = of_preset(st.session_state[keys.TUNE_PRESET])
+    fields = preset_fields(st.session_state[keys.TUNE_PRESET])
     for name in ("epochs", "learning_rate", "batch_size"):
         st.session_state[FIELDS[name]] = fields[name]
     _tuning_changed()
@@ -213,7 +213,7 @@ def _advanced() -> None:
 
 
 def _url_settings() -> tuple[UrlSetting, ...]:
-    preset = of_preset(DEFAULT_PRESET)
+    preset = preset_fields(DEFAULT_PRESET)
     return (
         UrlSetting(key=keys.EPOCHS, default=preset["epochs"], read=within(0, MAX_EPOCHS)),
         UrlSetting(key=keys.SEED, default=0, read=within(0, MAX_SEED)),

@@ -11,7 +11,7 @@ from roboreg_core.charts import sensitivity_curves, sensitivity_sparkline
 from roboreg_core.errors import RoboRegError
 from roboreg_core.prediction.accuracy_predictor import LEVEL
 from roboreg_core.prediction.forecast import PredictionSettings
-from roboreg_core.prediction.sensitivity import RemovalCost, exchange
+from roboreg_core.prediction.sensitivity import RemovalCost, removal_costs
 from roboreg_core.runs.spec import spec_for
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.ui import keys, panels, predictor_cache, shared_state
@@ -96,11 +96,13 @@ def strip(block: int) -> str:
 def one_fewer(block: int) -> str:
     """MACs saved and accuracy lost by removing one filter of a block, 1..9, as HTML; empty if unknown."""
     row = next((each for each in _removal_costs() if each.block == block), None)
-    if row is None or row.at_one:
+    if row is None or row.is_minimal:
         return ""
     saved = f"{fmt.signed(-row.macs / 1e6, 2)}{fmt.NBSP}M"
     cost = f", {fmt.signed(-100 * row.loss, 2)}" if row.known else ""
-    return f'<div class="one-fewer" title="{html.escape(sensitivity_curves.exchange_words(row))}">{saved}{cost}</div>'
+    return (
+        f'<div class="one-fewer" title="{html.escape(sensitivity_curves.removal_cost_words(row))}">{saved}{cost}</div>'
+    )
 
 
 def legend() -> str:
@@ -121,7 +123,7 @@ def removal_table() -> None:
     if not rows:
         return
     st.subheader("Cost of removing one filter")
-    st.markdown(panels.escape(f"{sensitivity_curves.exchange_title(sensitivity_curves.exchange_data(rows))}."))
+    st.markdown(panels.escape(f"{sensitivity_curves.removal_cost_title(sensitivity_curves.removal_cost_data(rows))}."))
     st.html(_table(rows))
     st.caption(
         "From each block's sensitivity curve on the validation images, with all other blocks dense. If other blocks "
@@ -132,7 +134,7 @@ def removal_table() -> None:
 def _removal_costs() -> list[RemovalCost]:
     found = current()
     curves = found.forecast.curves if found else None
-    return exchange(curves, editing_session.schedule()) if curves else []
+    return removal_costs(curves, editing_session.schedule()) if curves else []
 
 
 def _table(rows: list[RemovalCost]) -> str:
@@ -145,7 +147,7 @@ def _table(rows: list[RemovalCost]) -> str:
 
 
 def _cells(row: RemovalCost) -> tuple[str, ...]:
-    if row.at_one:
+    if row.is_minimal:
         return (str(row.block), "1", "none left to remove", "", "")
     cost = (f"{100 * row.loss:.2f}", f"{100 * row.loss_per_million_macs:.2f}") if row.known else ("not measured", "")
     return (str(row.block), str(row.count), fmt.count(row.macs), *cost)

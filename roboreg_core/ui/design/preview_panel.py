@@ -75,7 +75,7 @@ def _request(spec: PreviewSpec) -> PendingRequest:
     before = st.session_state.get(_ASKED)
     if before is None or before[0] != spec:
         request = preview_request(spec, shared_state.network(spec.dense_sha256), _channel())
-        pending = shared_state.backend().engine().ask(request)
+        pending = shared_state.backend().engine().request(request)
         st.session_state[_ASKED] = before = (spec, pending)
     found: PendingRequest = before[1]
     return found

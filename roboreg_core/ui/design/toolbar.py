@@ -24,7 +24,7 @@ def presets() -> None:
             st.button(
                 preset.capitalize(),
                 key=keys.of("preset", preset),
-                on_click=editing_session.take,
+                on_click=editing_session.set_unlocked,
                 args=(value,),
                 type=kind,
             )
@@ -42,7 +42,7 @@ def bar() -> None:
             f"Reset to {editing_session.DEFAULT.label.capitalize()}",
             key=keys.RESET,
             icon=":material/restart_alt:",
-            on_click=editing_session.take,
+            on_click=editing_session.set_unlocked,
             args=(editing_session.DEFAULT,),
             type="tertiary",
             help="Locked blocks keep their filters.",

@@ -184,4 +184,4 @@ def _searchable(key: _Key, settings: PredictionSettings) -> KnownPoints:
 def _greedy(key: _Key, settings: PredictionSettings, limits: Limits) -> SearchResult:
     del key
     found = searchable(settings)
-    return greedy(limits, found.outlook, latency=found.latency.line if found.latency is not None else None)
+    return greedy(limits, found.surrogate, latency=found.latency.line if found.latency is not None else None)

@@ -42,7 +42,7 @@ def show() -> None:
         given = controls.segment("Control for", keys.GIVEN, _GIVEN, "", help=_GIVEN_HELP)
     plain = cache.correlation_of(sweep, variables, "")
     with finding:
-        st.markdown(f"### {panels.escape(panels.sentence(correlation_findings.lead(plain)))}")
+        st.markdown(f"### {panels.escape(panels.sentence(correlation_findings.strongest_correlation(plain)))}")
         st.caption(panels.escape(_finding(sweep, plain, variables)))
     found = plain if not given else cache.correlation_of(sweep, variables, given)
     _heatmaps(found, f"{sweep.id} {variables} {given}")
@@ -63,7 +63,7 @@ def _finding(sweep: Sweep, plain: Correlation, variables: str) -> str:
         text = correlation_findings.finding(plain, cache.correlation_of(sweep, variables, "parameters"))
     except RoboRegError:
         text = correlation_findings.finding(plain)
-    return text.removeprefix(f"{correlation_findings.lead(plain)}. ")
+    return text.removeprefix(f"{correlation_findings.strongest_correlation(plain)}. ")
 
 
 def _heatmaps(found: Correlation, variant: str) -> None:
@@ -110,7 +110,7 @@ def _per_mac(sweep: Sweep, variables: str) -> None:
     st.subheader("Accuracy gained per million MACs")
     with panels.errors_shown():
         found = cache.per_mac_of(sweep, variables)
-        st.markdown(panels.escape(f"{correlation_findings.bought(found)}."))
+        st.markdown(panels.escape(f"{correlation_findings.accuracy_per_mac_finding(found)}."))
         for note in found.notes:
             st.caption(panels.escape(panels.sentence(note)))
         rows = [
@@ -182,7 +182,7 @@ def _dense(sweep: Sweep) -> dict[str, float]:
 
 
 def _matrix(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: str) -> None:
-    names = scatter_matrix.shown_names(found)
+    names = scatter_matrix.default_variables(found)
     if not controls.toggle("Show the scatter matrix", keys.MATRIX) or len(names) < 2:
         return
     frame = scatter_matrix.scatter_matrix_data(table, found, names, variables)

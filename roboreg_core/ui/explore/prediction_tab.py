@@ -11,7 +11,7 @@ import streamlit as st
 from roboreg_core.charts import predicted_vs_measured
 from roboreg_core.prediction.accuracy_predictor import LEVEL
 from roboreg_core.prediction.forecast import PRUNED, TUNED, PredictionSettings, ScoredPrediction, score
-from roboreg_core.runs.spec import METHOD_VERSION, TUNING, RunSpec, method_version, of_preset
+from roboreg_core.runs.spec import METHOD_VERSION, TUNING, RunSpec, method_version, preset_fields
 from roboreg_core.schedules.schedule import BOUNDS
 from roboreg_core.sweeps.grid import RANDOM, Grid
 from roboreg_core.sweeps.points import Point
@@ -112,7 +112,7 @@ def _tuning(settings: PredictionSettings) -> PredictionSettings | None:
 
 def _words(run: RunSpec) -> str:
     """`quick, 4 epochs`, and differences from the preset's settings."""
-    preset = of_preset(run.preset)
+    preset = preset_fields(run.preset)
     parts = [run.preset, fmt.plural(run.epochs, "epoch")]
     if run.learning_rate != preset["learning_rate"]:
         parts.append(f"learning rate {run.learning_rate:g}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from roboreg_core.prediction.forecast import PredictionSettings, learnable
+from roboreg_core.prediction.forecast import PredictionSettings, settings_with_points
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.ui import dense_choice, keys, panels, shared_state, url_settings
 from roboreg_core.ui.design.launcher import METHOD_WORDS, method_field, recalibrate_field
@@ -36,4 +36,4 @@ def pick() -> PredictionSettings | None:
         recalibrate=st.session_state[keys.EXPLORE_RECALIBRATE],
         calibration=DEFAULT_CALIBRATION,
     )
-    return learnable(shared_state.store(), chosen)
+    return settings_with_points(shared_state.store(), chosen)

@@ -8,7 +8,7 @@ import streamlit as st
 from roboreg_core.charts import sensitivity_curves
 from roboreg_core.errors import ScheduleError
 from roboreg_core.prediction.forecast import PredictionSettings
-from roboreg_core.prediction.sensitivity import SensitivityCurves, exchange, plan
+from roboreg_core.prediction.sensitivity import SensitivityCurves, plan, removal_costs
 from roboreg_core.runs.spec import VALIDATION_IMAGES
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 from roboreg_core.ui import keys, panels, url_settings
@@ -84,13 +84,13 @@ def _curves(frame: pd.DataFrame, settings: PredictionSettings, schedule: Schedul
 
 
 def _exchange(curves: SensitivityCurves, schedule: Schedule) -> None:
-    frame = sensitivity_curves.exchange_data(exchange(curves, schedule))
+    frame = sensitivity_curves.removal_cost_data(removal_costs(curves, schedule))
     panels.Panel(
         name="exchange",
-        title=sensitivity_curves.exchange_title(frame),
+        title=sensitivity_curves.removal_cost_title(frame),
         frame=frame,
-        chart=sensitivity_curves.exchange_chart,
-        alt_text=sensitivity_curves.exchange_alt(frame),
+        chart=sensitivity_curves.removal_cost_chart,
+        alt_text=sensitivity_curves.removal_cost_alt(frame),
         table=frame.drop(columns=["says"]),
         depends="Least costly first. Slopes of the curves, with all other blocks dense; losses of several pruned "
         "blocks do not simply add up, see Prediction.",

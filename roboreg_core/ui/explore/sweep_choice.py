@@ -48,4 +48,4 @@ def _first(found: Sequence[Sweep]) -> Sweep:
 def _label(sweep: Sweep) -> str:
     progress = cache.progress_of(sweep)
     measured = fmt.plural(progress.total, "point") if progress.complete else f"{progress.done} of {progress.total}"
-    return f"{fmt.contained(sweep.name)} — {measured}{' (example)' if sweep.recorded else ''}"
+    return f"{fmt.inline_text(sweep.name)} — {measured}{' (example)' if sweep.recorded else ''}"

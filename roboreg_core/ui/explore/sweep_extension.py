@@ -45,7 +45,7 @@ def notice(sweep: Sweep) -> None:
     """Name of the sweep to extend, and a button to leave."""
     what = "A new sweep is made" if sweep.recorded else "Its points are kept; only added ones are measured"
     with st.container(key=keys.SWEEP_EXTENDED):
-        st.markdown(panels.escape(f"Extends “{fmt.contained(sweep.name)}”. {what}, with the same settings."))
+        st.markdown(panels.escape(f"Extends “{fmt.inline_text(sweep.name)}”. {what}, with the same settings."))
         st.button("Define a new sweep instead", key=keys.SWEEP_LEAVE, on_click=_left, type="tertiary")
 
 

@@ -147,7 +147,7 @@ def _existing(sweep: Sweep) -> None:
     progress = cache.progress_of(sweep)
     left = "" if progress.complete else f", {progress.done:,} of {progress.total:,} points measured"
     st.success(
-        panels.escape(f"This sweep already exists, as “{fmt.contained(sweep.name)}”{left}."),
+        panels.escape(f"This sweep already exists, as “{fmt.inline_text(sweep.name)}”{left}."),
         icon=":material/check_circle:",
     )
 

@@ -66,8 +66,8 @@ def _card(sweep: Sweep, status: SweepStatus) -> None:
 
 
 def _heading(sweep: Sweep, status: SweepStatus) -> None:
-    made = "example, ships with the project" if sweep.recorded else f"made {fmt.moment(sweep.created)} UTC"
-    panels.card_heading(fmt.contained(sweep.name), BADGES[status.state], made)
+    made = "example, ships with the project" if sweep.recorded else f"made {fmt.date_time(sweep.created)} UTC"
+    panels.card_heading(fmt.inline_text(sweep.name), BADGES[status.state], made)
 
 
 def _progress(status: SweepStatus) -> None:
@@ -136,7 +136,9 @@ def _delete(sweep: Sweep) -> None:
 
 
 def _deleted() -> list[Entry]:
-    found = [(each.id, fmt.contained(each.name), each.spec) for each in sweep_store.binned_sweeps(shared_state.store())]
+    found = [
+        (each.id, fmt.inline_text(each.name), each.spec) for each in sweep_store.deleted_sweeps(shared_state.store())
+    ]
     return [
         (
             sweep,

@@ -28,7 +28,7 @@ def show(summary: Summary) -> None:
         label = "Include images whose predictions are always correct or always wrong"
         everything = controls.toggle(label, keys.EVERYTHING)
     followed = summary.damage if compared == "stages" else summary.flips
-    frame = changed_predictions.damage_data(summary, followed)
+    frame = changed_predictions.changed_predictions_data(summary, followed)
     _chart(summary, frame, f"{compared} {everything}", everything)
     _pictures(summary, followed)
     _numbers(frame)
@@ -44,13 +44,13 @@ def _chart(summary: Summary, frame: pd.DataFrame, variant: str, everything: bool
     panels.Panel(
         name="damage",
         key=marks.key,
-        title=changed_predictions.damage_title(frame),
+        title=changed_predictions.changed_predictions_title(frame),
         frame=frame,
-        chart=partial(changed_predictions.damage_chart, everything=everything, chosen=marks.chosen),
-        alt_text=changed_predictions.damage_alt(frame),
+        chart=partial(changed_predictions.changed_predictions_chart, everything=everything, chosen=marks.chosen),
+        alt_text=changed_predictions.changed_predictions_alt(frame),
         variant=f"{everything} {marks.chosen}",
         depends=f"Click a part of a bar to see its images. {run_facts.depends_on(summary.record)}",
-        table=changed_predictions.damage_table(frame),
+        table=changed_predictions.changed_predictions_table(frame),
         on_select=partial(controls.clicked, "damage", marks.key, changed_predictions.SELECTION, variant, _FIELDS),
     ).show()
 
@@ -80,4 +80,6 @@ def _pictures(summary: Summary, followed: PredictionChanges) -> None:
 
 def _numbers(frame: pd.DataFrame) -> None:
     st.markdown("**Images by class and change**")
-    st.dataframe(changed_predictions.damage_table(frame), height="content", alt="Images by class and change")
+    st.dataframe(
+        changed_predictions.changed_predictions_table(frame), height="content", alt="Images by class and change"
+    )

@@ -55,7 +55,7 @@ def _speed(summary: Summary) -> None:
         column.vega_lite_chart(
             spec=panels.drawn(timing, "latency", draw, str(batch)), key=f"chart-latency-{batch}", alt=title
         )
-    st.caption(panels.escape(measured_latency.latency_depends(timing)))
+    st.caption(panels.escape(measured_latency.latency_conditions(timing)))
     panels.as_table("latency", timing)
 
 

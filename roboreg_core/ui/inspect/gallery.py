@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from roboreg_core.charts.png_url import png_address
+from roboreg_core.charts.png_url import png_url
 from roboreg_core.datasets import sources
 from roboreg_core.runs.predicted_classes import PredictedClasses
 from roboreg_core.runs.summary import Summary
@@ -89,7 +89,7 @@ def _figure(place: int, picture: np.ndarray, predictions: GalleryPredictions) ->
         predicted = each.classes[place]
         text = f"{name}: {html.escape(predictions.classes[predicted])} {fmt.percent(float(each.confidence[place]), 0)}"
         lines.append(f"✓ {text}" if predicted == label else f'<span class="wrong">✗ {text}</span>')
-    address = png_address(np.ascontiguousarray(picture))
+    address = png_url(np.ascontiguousarray(picture))
     return (
         f'<figure><img src="{address}" alt="{true}, test image {place}" title="test image {place}" width="96" '
         f'height="96"><figcaption><strong>{true}</strong><br>{"<br>".join(lines)}</figcaption></figure>'

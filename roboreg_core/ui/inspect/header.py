@@ -21,7 +21,7 @@ def finding(summary: Summary) -> None:
     origin = "Example run" if record.recorded else "Your run"
     st.caption(
         f"{panels.escape(baseline_changes.evidence(summary))} {origin} `{panels.escape(record.id)}` · "
-        f"{fmt.moment(record.created)} UTC."
+        f"{fmt.date_time(record.created)} UTC."
     )
     if summary.unlike:
         lines = [f"{fmt.shortened(each.words, 300)} (affects {each.concerns})." for each in summary.unlike]

@@ -107,5 +107,5 @@ def _choose(name: str, run: str) -> None:
 
 
 def _picker_label(record: Record) -> str:
-    mark = "example" if record.recorded else fmt.moment(record.created)
+    mark = "example" if record.recorded else fmt.date_time(record.created)
     return f"{run_facts.label(record)} — {fmt.percent(run_facts.accuracy(record))} ({mark})"

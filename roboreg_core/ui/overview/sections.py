@@ -183,5 +183,5 @@ def _row(record: Record) -> dict[str, object]:
         "of dense": counted["parameters"] / record.result["dense_cost"]["parameters"],
         "MACs": counted["macs"],
         "origin": run_facts.origin_words(record),
-        "made (UTC)": fmt.moment(record.created),
+        "made (UTC)": fmt.date_time(record.created),
     }

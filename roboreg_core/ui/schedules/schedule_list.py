@@ -102,7 +102,7 @@ def _facts(saved: SavedSchedule) -> str:
     tags = "".join(map(schedule_html.chip, saved.tags))
     figures = (
         f"{counted.parameters:,} parameters ({fmt.percent(counted.parameters / DENSE_COST.parameters)}) · "
-        f"{fmt.millions(counted.macs)} MACs · saved {fmt.moment(saved.created)} UTC"
+        f"{fmt.millions(counted.macs)} MACs · saved {fmt.date_time(saved.created)} UTC"
     )
     lines = [
         f'<strong style="margin-right:.6em">{schedule_html.text(saved.name)}</strong>{tags}',
@@ -197,7 +197,7 @@ def _imported() -> None:
         return
     with panels.errors_kept(_MESSAGES):
         drafts = schedule_file.read(file.getvalue())
-        added = len(saved_schedules.add_all(shared_state.store(), drafts))
+        added = len(saved_schedules.save_new(shared_state.store(), drafts))
         skipped = f" Skipped {len(drafts) - added} existing." if added < len(drafts) else ""
         panels.keep_success(_MESSAGES, f"Imported {fmt.plural(added, 'schedule')}.{skipped}")
 

@@ -46,7 +46,7 @@ def _card(network: DenseNetwork) -> None:
 
 
 def _facts(network: DenseNetwork) -> None:
-    panels.card_heading(fmt.contained(network.name), (network.origin, None, _COLOURS[network.origin]))
+    panels.card_heading(fmt.inline_text(network.name), (network.origin, None, _COLOURS[network.origin]))
     st.markdown(panels.escape(panels.sentence(network_facts.accuracy_words(network))))
     made = network_facts.origin_words(network)
     st.caption(panels.escape(f"{made[:1].upper()}{made[1:]} · {network_facts.identity_words(network)}"))
@@ -114,7 +114,7 @@ def _deleted() -> list[Entry]:
     return [
         (
             record,
-            f"{schedule_html.text(name)} · deleted {fmt.moment(when)} UTC",
+            f"{schedule_html.text(name)} · deleted {fmt.date_time(when)} UTC",
             f"Deleted the network {schedule_html.isolated(name)}. {note}",
         )
         for record, name, when in found
