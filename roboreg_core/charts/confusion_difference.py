@@ -98,7 +98,7 @@ def difference_alt(frame: pd.DataFrame, baseline: str = "dense") -> str:
     )
 
 
-def _verdict(better: int, p: float, is_significant: bool) -> str:
-    if not is_significant:
+def _verdict(better: int, p: float, significant: bool) -> str:
+    if not significant:
         return f"not significant ({p_words(p)})" if better else "no change"
     return f"{'better' if better > 0 else 'worse'}, significant ({p_words(p)})"

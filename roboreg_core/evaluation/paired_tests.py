@@ -132,7 +132,7 @@ class ConfusionChange:
         before, after, difference: counts, and after minus before.
         p: McNemar's p-values of images that leave or enter a cell, Holm-corrected over the diagonal (the classes'
             recalls) and over all other cells (kinds of error) separately.
-        is_real: True for significant cells, p below `ALPHA`.
+        is_significant: True for significant cells, p below `ALPHA`.
     """
 
     before: np.ndarray

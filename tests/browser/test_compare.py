@@ -46,7 +46,7 @@ def test_three_runs_a_baseline_and_an_address(page: Page, browser: Browser, app:
     expect(finding).to_contain_text("of the dense network")
     assert points(HALF).startswith("−")
     assert points(HALF) in figures(page, "moderate")
-    assert f"lost {-change(HALF) * 100:.1f} points, real (p < 0.001)" in figures(page, "moderate")
+    assert f"lost {-change(HALF) * 100:.1f} pp, significant (p < 0.001)" in figures(page, "moderate")
     assert points(QUARTERS) in figures(page, "three-quarters")
 
     # Against the half network the others are more accurate: the signs flip.

@@ -59,7 +59,7 @@ def test_a_training_is_cancelled_resumed_and_used(page: Page, app: App) -> None:
     card = page.locator("[class*='st-key-job-']").first
     expect(card).to_contain_text("epoch 2 of 2", timeout=WORK_MS)
     card.locator("[class*='st-key-cancel-'] button").click()
-    expect(page.get_by_text(re.compile("cancelled after 1 of 2.epochs. It can go on with epoch 2"))).to_be_visible(
+    expect(page.get_by_text(re.compile("cancelled after 1 of 2.epochs. It can resume with epoch 2"))).to_be_visible(
         timeout=WORK_MS
     )
     expect(card).to_contain_text("After one epoch, validation accuracy is")

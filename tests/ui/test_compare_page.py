@@ -133,16 +133,16 @@ def test_the_first_sentence_is_the_finding(open_page: Open, three: list[Record])
     app = open_page("compare", runs=ids(three))
     first = next(each.value for each in app.markdown if each.value.startswith("###"))
     assert "### Minimal" in first
-    assert "is the smallest that loses nothing real" in first
+    assert "is the smallest run with no significant loss" in first
     assert "The method" not in said(app), "a method is what is compared, no reason for a warning"
 
 
 def test_another_baseline_turns_the_signs(open_page: Open, three: list[Record]) -> None:
     app = open_page("compare", runs=ids(three[:2]), baseline=three[0].id)
-    assert cells(app)["quarter"][0].endswith("−6.70 points")
+    assert cells(app)["quarter"][0].endswith("−6.70 pp")
     app.selectbox(key="compare-baseline").set_value(three[1].id).run()
     assert app.query_params["baseline"] in (three[1].id, [three[1].id])
-    assert cells(app)["moderate"][0].endswith("+6.70 points")
+    assert cells(app)["moderate"][0].endswith("+6.70 pp")
     assert cells(app)["quarter"][1] == "baseline"
 
 

@@ -71,7 +71,7 @@ def put_measured(store: Store, sweep: Sweep, schedules: list[Schedule] | None = 
 
 def test_nothing_measured_yet_every_tab_says_what_to_do(open_page: Open) -> None:
     expected = {
-        "Sweeps": "No sweep yet. Take the source project's 27 schedules below",
+        "Sweeps": "No sweep yet. Use the original project's grid (27) below",
         "Correlation": "No measured points yet. Start a sweep under Sweeps",
         "Sensitivity": "Sensitivity is not measured with this method yet",
         "Search": "A search needs the sensitivity of all blocks",
@@ -200,9 +200,9 @@ def test_correlation_says_its_finding_and_follows_a_cell_to_a_point(
 ) -> None:
     app = open_page("explore", **{"explore-tab": "Correlation"})
     text = said(app)
-    assert "width moves with accuracy after pruning (test images) most" in text
+    assert "width correlates most with accuracy after pruning (test images)" in text
     assert "This is correlation within these runs" in text
-    assert "A million MACs more went with" in text
+    assert "gained per million MACs" in text
     app.selectbox(key="one").set_value("i").run()
     assert "Stage 1 (i) and accuracy after pruning (test images)" in said(app)
     schedule = SOURCE.schedules()[0]
@@ -223,16 +223,16 @@ def test_correlation_says_its_finding_and_follows_a_cell_to_a_point(
 
 def test_parameters_held_equal_stay_in_the_address(open_page: Open, source: Sweep) -> None:
     app = open_page("explore", **{"explore-tab": "Correlation", "given": "parameters", "sweep": source.id})
-    assert "Pearson: with parameters held equal" in said(app)
-    assert "what is left of a correlation where a straight line takes away what goes with parameters" in said(app)
+    assert "Pearson: controlling for parameters" in said(app)
+    assert "partial correlation controlling for parameters (linear)" in said(app)
 
 
 def test_sensitivity_sorts_what_a_cluster_costs(open_page: Open, store: Store, asked: PredictionSettings) -> None:
     put_points(store, plan().schedules(), asked)
     app = open_page("explore", **{"explore-tab": "Sensitivity", "at": "quarter"})
     text = said(app)
-    assert "Cut to a quarter of its filters, block 4 costs most" in text
-    assert text.count("One cluster fewer saves") == 9
+    assert "Keeping a quarter of a block's filters costs most in block 4" in text
+    assert text.count("Removing one filter saves") == 9
     assert not any(each.key.startswith("measure-") for each in app.button if each.key)
     app.text_input(key="at").set_value("1,2,3").run()
     assert "A schedule must have 9 cluster counts" in said(app)
@@ -305,7 +305,7 @@ def test_an_impossible_budget_is_refused_with_the_reason(
 def test_prediction_shows_its_score(open_page: Open, store: Store, asked: PredictionSettings) -> None:
     put_points(store, [*plan().schedules(), *RANDOM], asked)
     app = open_page("explore", **{"explore-tab": "Prediction"})
-    assert "Predictions were off by" in said(app)
+    assert "Mean error" in said(app)
     assert {metric.label for metric in app.metric} == {"Mean absolute error", "Interval coverage", "Scored predictions"}
     assert app.metric[2].value == str(len(RANDOM))
 

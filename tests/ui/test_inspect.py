@@ -73,7 +73,7 @@ def test_finding_and_tiles_are_the_paired_ones(open_page: Open, figures: dict[st
     app = open_page("inspect", run=RUN)
     paired, worst = figures["paired"]["tuned"], figures["worst_class"]["tuned"]
     accuracy, parameters, flops, recall = app.metric[:4]
-    assert f"{paired['flips']['lost']} are right only in the dense network" in said(app)
+    assert f"{paired['flips']['lost']} are correct only in the dense network" in said(app)
     assert accuracy.delta == fmt.signed_points(paired["verdict"]["difference"])
     assert f"({worst['name']})" in recall.label
     assert recall.delta == fmt.signed_points(worst["verdict"]["difference"])
@@ -141,7 +141,7 @@ def test_clusters(open_page: Open, store: Store) -> None:
     assert filters["fate"].to_list() == [expected["fates"][each] for each in expected["order"]]
     assert table(app, "merge", "lost")["lost"].to_list() == expected["merge_lost"]
     assert pictures(app) == 64
-    assert "k-means made the clusters" in said(app)
+    assert "the clusters are those of k-means" in said(app)
     app.segmented_control(key="block").set_value("2").run()
     assert pictures(app) == 16
 
@@ -182,7 +182,7 @@ def test_another_run_as_baseline(open_page: Open, store: Store) -> None:
 def test_an_unknown_baseline_is_said_and_dense_is_shown(open_page: Open, junk: str) -> None:
     app = open_page("inspect", run=RUN, baseline=junk, block="44", band="x", true="y", tab="Changed predictions")
     assert any("No run here has the id" in error.value for error in app.error)
-    assert "right only in the dense network" in said(app)
+    assert "correct only in the dense network" in said(app)
     assert "<b>" not in said(app).replace("\\<b\\>", "")
 
 

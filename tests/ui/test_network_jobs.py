@@ -86,7 +86,7 @@ def test_a_finished_one_leads_to_design_under_its_present_name(open_page: Open, 
     add(store, "f", JobStatus.FINISHED, spec)
     management.rename(store, kept, "yours")
     app = open_page("jobs")
-    assert "Network yours classifies 50.00 % of 50 test images rightly." in said(app)
+    assert "Network yours\\: test accuracy 50.00 % (50 test images)." in said(app)
     (link,) = [each for each in app.get("page_link") if each.proto.label == "Prune it in Design"]
     assert link.proto.query_string == "dense=yours"
     management.delete(store, find(store, "yours"))

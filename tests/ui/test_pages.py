@@ -76,7 +76,7 @@ def test_without_any_run_each_page_says_what_to_do(open_page: Open, page: str) -
         "inspect": "No runs to inspect yet",
         "compare": "No runs to compare yet",
         "explore": "No sweep yet",
-        "train": "One dense network so far",
+        "train": "1\u00a0dense network\\: ",
     }
     assert expected[page] in text
 
@@ -94,7 +94,7 @@ def test_overview_names_the_best_run(open_page: Open, put: Put) -> None:
     app = open_page("overview")
     text = said(app)
     assert "Keeping half the filters in every block leaves 50.3 % of the parameters" in text
-    assert "the smallest network that loses at most 3 points" in text
+    assert "the smallest network within 3 percentage points" in text
     assert counts(app)[1] == "135,754"
     assert len(app.dataframe[-1].value) == 2
 
@@ -218,9 +218,9 @@ def test_inspect_states_the_finding(open_page: Open, put: Put) -> None:
     put(rights=(920, 500, 900), identity="a" * 16, notes=["block 1 keeps 7 filters, not 8: only 7 are distinct"])
     app = open_page("inspect", run="aaaa")
     text = said(app)
-    assert "and costs 2.0 points of accuracy after 3 epochs of fine-tuning" in text
-    assert "of 10,000 test images 200 are right only in the dense network and 0 only here" in text
-    assert "Lost 2.0 points, real" in text
+    assert "and costs 2.0 percentage points of accuracy after 3 epochs of fine-tuning" in text
+    assert "of 10,000 test images, 200 are correct only in the dense network and 0 only in this run" in text
+    assert "Lost 2.0 pp, significant" in text
     assert "Block 1 keeps 7 filters" in text
     assert [counts(app)[place] for place in (0, 3)] == [fmt.percent(0.89), fmt.percent(0.8)]
 

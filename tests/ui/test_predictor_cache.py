@@ -74,7 +74,7 @@ def test_design_predicts_any_schedule(open_page: Open, fill: Fill) -> None:
     rows = re.findall(r"<tr><td[^>]*>(\d)</td>.*?</tr>", html(app))
     assert sorted(rows) == [str(block) for block in range(1, 10)]
     assert rows[-1] == "1", "where none can go comes last"
-    assert "A million MACs are cheapest in block" in said(app)
+    assert "Removing one filter costs least in block" in said(app)
 
 
 def test_an_extrapolation_is_marked(open_page: Open, fill: Fill) -> None:

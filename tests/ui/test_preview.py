@@ -46,9 +46,10 @@ def test_it_starts_by_itself_and_follows_the_sliders(open_page: Open, engine: Fa
     assert len(engine.asked) == 1, "what is being measured is not asked again"
     answer(first, 1_742)
     app.run()
-    assert figure(app) == ("87.1 % ± 1.5", "−6.0 points")
-    assert "2,000 validation images, bfloat16; refit on 2,000 training images (a run\\: 3,000); one seed (0)" in said(
-        app
+    assert figure(app) == ("87.1 % ± 1.5", "−6.0 pp")
+    assert (
+        "2,000 validation images, bfloat16; refit with 2,000 calibration images (3,000 in a run); one seed (0)"
+        in said(app)
     )
 
     slider(app, 9).set_value(20).run()

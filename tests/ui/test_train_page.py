@@ -86,7 +86,7 @@ def test_own_networks_are_renamed_deleted_and_brought_back(open_page: Open, stor
     assert kept.record is not None
     place = kept.record.id
     app = open_page("train")
-    assert "50.00 % of 50 test images" in said(app)
+    assert "50.00 % (50 test images)" in said(app)
     assert "ImageNet normalisation assumed" in said(app)
     app.session_state[f"more-{place}"] = True
     app.run()
@@ -163,7 +163,7 @@ def test_what_was_interrupted_says_so_and_goes_on(open_page: Open, store: Store,
     store.add_event("t", {"stage": "train", "epoch": 1, "epochs": 2, "history": EPOCH})
     store.set_state("t", b"state")
     app = open_page("train", **CHOSEN)
-    assert "interrupted because the app ended after 1 of 2 epochs. It can go on with epoch 2." in said(app)
+    assert "interrupted because the app ended after 1 of 2 epochs. It can resume with epoch 2." in said(app)
     assert button(app, keys.TRAIN_START) is None
     click(app, keys.TRAIN_RESUME)
     click(app, "resume-t")

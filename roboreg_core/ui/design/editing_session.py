@@ -84,7 +84,7 @@ def set_unlocked(value: Schedule) -> None:
 
 
 def choose(value: Schedule) -> None:
-    """As `set_unlocked`, for widgets outside the parts, such as the list of saved schedules: redraws the whole workbench."""
+    """As `set_unlocked`, for widgets outside the parts, e.g. saved schedules: redraws the whole workbench."""
     _note_locked(value)
     _put(history().apply(current().set_unlocked(value)))
     panels.redraw(keys.WORKBENCH_PART)
