@@ -1,7 +1,5 @@
 """The example runs and sweeps that ship with the project: their specs, and how to make them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Parts that all charts share."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Changed predictions: test images per class by correctness at each stage, as stacked bars."""
 
-from __future__ import annotations
-
 import altair as alt
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """The compared runs as a table of metrics, changes and verdicts, and the finding of the comparison."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from roboreg_core.runs.comparison import ComparedRun, Comparison

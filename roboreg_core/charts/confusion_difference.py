@@ -1,7 +1,5 @@
 """The confusion matrix minus the baseline's, with a significance test per cell."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import altair as alt

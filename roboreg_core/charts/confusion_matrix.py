@@ -1,7 +1,5 @@
 """The confusion matrix: true classes in rows, predicted classes in columns, as counts or shares of a row."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import altair as alt

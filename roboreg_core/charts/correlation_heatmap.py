@@ -1,7 +1,5 @@
 """Pearson's and Spearman's correlations as heatmaps of the same order and colours."""
 
-from __future__ import annotations
-
 import altair as alt
 import pandas as pd
 

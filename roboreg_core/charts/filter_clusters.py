@@ -1,7 +1,5 @@
 """A block's filters: as images, as a correlation matrix ordered by cluster, and as a dendrogram."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import altair as alt

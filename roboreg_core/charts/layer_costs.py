@@ -1,7 +1,5 @@
 """Parameters and MACs per layer, dense against pruned."""
 
-from __future__ import annotations
-
 import altair as alt
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Measured latency of one image and throughput of a batch, dense against pruned."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict
 

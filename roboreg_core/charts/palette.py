@@ -3,8 +3,6 @@
 A run's colour follows from its id, so it is the same on every page.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

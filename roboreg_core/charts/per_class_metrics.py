@@ -1,7 +1,5 @@
 """Precision, recall and F1 per class, of a stage against the baseline."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

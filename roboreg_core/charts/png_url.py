@@ -1,7 +1,5 @@
 """Images as `data:` URLs."""
 
-from __future__ import annotations
-
 import base64
 import io
 

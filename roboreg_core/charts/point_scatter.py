@@ -1,7 +1,5 @@
 """Scatter of measured points over two variables, the data behind one correlation."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Predicted against measured accuracy, and the coverage of the prediction intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import altair as alt

@@ -1,7 +1,5 @@
 """Recall per class, from the baseline to each compared run."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import altair as alt

@@ -49,8 +49,7 @@ def scatter_matrix_data(
     Returns:
         A frame whose `x` and `y` are in panels, from the upper left corner.
 
-    Raises:
-        SpecError: too few or too many variables, or unknown ones.
+    Raises `SpecError`: too few or too many variables, or unknown ones.
     """
     unknown = set(names) - set(found.names)
     if not 2 <= len(set(names)) == len(names) <= MOST or unknown:

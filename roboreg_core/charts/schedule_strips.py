@@ -1,7 +1,5 @@
 """Schedules as strips: filters kept per run and block, and the blocks where runs differ."""
 
-from __future__ import annotations
-
 import altair as alt
 import pandas as pd
 

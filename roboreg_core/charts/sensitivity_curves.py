@@ -1,7 +1,5 @@
 """Sensitivity curves of the blocks, and the cost of removing one filter from each."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ Not an Altair chart, since the browser would redraw one per block on every chang
 Streamlit removes SVG elements from HTML.
 """
 
-from __future__ import annotations
-
 import html
 from urllib.parse import quote
 

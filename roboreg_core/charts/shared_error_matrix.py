@@ -1,7 +1,5 @@
 """Shared errors: a matrix of the test images that two runs both lose."""
 
-from __future__ import annotations
-
 import altair as alt
 import pandas as pd
 

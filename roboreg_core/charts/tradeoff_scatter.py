@@ -1,7 +1,5 @@
 """Accuracy against a cost: each run's pruned and fine-tuned network, and their Pareto front."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import altair as alt

@@ -1,7 +1,5 @@
 """Training curves: loss, accuracy and learning rate by epoch, with the dense accuracy for reference."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

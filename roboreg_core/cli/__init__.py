@@ -5,8 +5,6 @@ Errors in the input end with exit code 2 and one line on standard error.
 
 # Verbs import torch and other heavy modules when called, so that light verbs start at once.
 
-from __future__ import annotations
-
 import sys
 import warnings
 

@@ -90,8 +90,7 @@ def open_store() -> Store:
 def load_network(source: str) -> Checkpoint:
     """Load a network by its file, its name, or the first digits of its SHA-256.
 
-    Raises:
-        CheckpointError: no network matches, or the file does not hold a ResNet-20.
+    Raises `CheckpointError`: no network matches, or the file does not hold a ResNet-20.
     """
     from roboreg_core.models import checkpoints
 
@@ -107,8 +106,7 @@ def load_network(source: str) -> Checkpoint:
 def find_run(store: Store, prefix: str) -> Record:
     """Find a run by its id or first digits.
 
-    Raises:
-        StoreError: no run or several match.
+    Raises `StoreError`: no run or several match.
     """
     record = store.find_record(prefix)
     if record.kind != KIND:
@@ -135,8 +133,7 @@ def print_result(as_json: bool, values: dict[str, Any], text: str) -> None:
 def write_file(path: Path, content: bytes) -> None:
     """Write a file atomically, making its folder.
 
-    Raises:
-        RoboRegError: the file is not writable.
+    Raises `RoboRegError`: the file is not writable.
     """
     from roboreg_core.models.checkpoints import write_whole
 

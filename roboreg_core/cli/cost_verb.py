@@ -1,7 +1,5 @@
 """The verb `cost`."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 from roboreg_core.cli.common import Json, ScheduleArgument, print_result

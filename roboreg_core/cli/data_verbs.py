@@ -1,7 +1,5 @@
 """The verbs `data status`, `data fetch` and `data verify`."""
 
-from __future__ import annotations
-
 import typer
 
 from roboreg_core import paths

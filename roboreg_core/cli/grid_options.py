@@ -1,7 +1,5 @@
 """Options of the verb `sweep` that select schedules."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +42,7 @@ class GridOptions:
     def named(self) -> tuple[str, Grid]:
         """Default name of the sweep, and the grid.
 
-        Raises:
-            SpecError: not exactly one way is used.
+        Raises `SpecError`: not exactly one way is used.
         """
         ways: dict[str, tuple[Any, Callable[[], tuple[str, Grid]]]] = {
             "schedules": (self.schedules, lambda: ("list", _parse_list(self.schedules or ()))),

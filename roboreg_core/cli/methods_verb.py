@@ -1,7 +1,5 @@
 """The verb `methods`."""
 
-from __future__ import annotations
-
 from roboreg_core.cli.common import Json, print_result
 from roboreg_core.pruning import methods as pruning
 

@@ -59,8 +59,7 @@ class PruneOptions:
     def composed(self) -> tuple[str, bool]:
         """The composed method's name, and whether to recalibrate batch norm.
 
-        Raises:
-            SpecError: options are incompatible.
+        Raises `SpecError`: options are incompatible.
         """
         given = self.sparsity is not None or self.threshold is not None
         single = parse_weights(self.method)
@@ -89,8 +88,7 @@ class PruneOptions:
     def prediction_settings(self, dense: Checkpoint) -> PredictionSettings:
         """Settings of sensitivity and prediction; fine-tuning defaults to that of `run`.
 
-        Raises:
-            SpecError: the method removes no filters.
+        Raises `SpecError`: the method removes no filters.
         """
         from roboreg_core.datasets.sources import resolve_training_set
 

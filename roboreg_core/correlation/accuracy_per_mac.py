@@ -81,8 +81,7 @@ def per_mac(table: pd.DataFrame, *, by: str = STAGES) -> AccuracyPerMac:
         table: points from `sweeps.points.frame`.
         by: `stages` or `blocks`.
 
-    Raises:
-        SpecError: too few schedules, or collinear MACs.
+    Raises `SpecError`: too few schedules, or collinear MACs.
     """
     if by not in (STAGES, BLOCKS):
         raise SpecError(f"accuracy per MAC is by {STAGES} or {BLOCKS}, got {by!r}")

@@ -101,8 +101,7 @@ def correlate(table: pd.DataFrame, *, variables: str = "", given: str = "") -> C
         variables: `stages`, `blocks`, or empty for `kind_of(table)`.
         given: cost to control for: `parameters`, `macs`, or empty.
 
-    Raises:
-        SpecError: too few schedules or variables.
+    Raises `SpecError`: too few schedules or variables.
     """
     if given and given not in CONTROLS:
         raise SpecError(f"the controlled cost must be {' or '.join(CONTROLS)}, or none, got {given!r}")

@@ -48,8 +48,7 @@ def columns(table: pd.DataFrame, variables: str = "") -> pd.DataFrame:
         table: points from `sweeps.points.frame`.
         variables: `stages`, `blocks`, or empty for `kind_of(table)`.
 
-    Raises:
-        SpecError: `stages` is requested and a schedule has different counts within a stage.
+    Raises `SpecError`: `stages` is requested and a schedule has different counts within a stage.
     """
     kind = variables or kind_of(table)
     if kind not in SETTINGS:

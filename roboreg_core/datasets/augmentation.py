@@ -4,8 +4,6 @@ Crop and flip alone copy pixels exactly. Rotation, shear and scale are composed 
 bilinear `grid_sample`, unlike torchvision's chain of nearest-neighbour resamplings.
 """
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Settings of random changes of training images. Without torch."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

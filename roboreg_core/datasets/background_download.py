@@ -1,7 +1,5 @@
 """Download of CIFAR-10 in a background thread, one per folder, which outlives the page run that started it."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from dataclasses import dataclass, replace

@@ -3,8 +3,6 @@
 `manifest.json` lists files with SHA-256 sums, labels, and indices in the original training or test set.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 from concurrent.futures import ThreadPoolExecutor

@@ -3,8 +3,6 @@
 Pickles can run code when loaded, so the unpickler only builds numpy arrays. The content is checked by SHA-256.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import pickle

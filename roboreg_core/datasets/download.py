@@ -3,8 +3,6 @@
 Files are written to a temporary folder and renamed after a check, so a failed or stopped download leaves nothing.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

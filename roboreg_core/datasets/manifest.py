@@ -1,7 +1,5 @@
 """Manifest of the bundled images: files, checksums, labels and indices. Without torch."""
 
-from __future__ import annotations
-
 import json
 from functools import lru_cache
 from pathlib import Path

@@ -4,8 +4,6 @@ The validation split is the same for both and disjoint from the training images.
 treat them as read-only.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path

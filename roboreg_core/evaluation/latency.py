@@ -1,7 +1,5 @@
 """Latency of a forward pass."""
 
-from __future__ import annotations
-
 import statistics
 import time
 from contextlib import nullcontext

@@ -1,7 +1,5 @@
 """Logits of a set of images, from which all metrics are computed."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Accuracy metrics from logits, computed by scikit-learn."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """ONNX export, checked against torch's logits before it is offered."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -45,8 +43,7 @@ def export_onnx(model: ResNet20, images: Images, **facts: Any) -> OnnxExport:
         **facts: added to the metadata `network`, `input`, `output`, `classes`, `normalisation` and `schedule`; as JSON
             if they are not strings.
 
-    Raises:
-        CheckpointError: logits differ by more than `TOLERANCE`.
+    Raises `CheckpointError`: logits differ by more than `TOLERANCE`.
     """
     content = onnx_bytes(model, **facts)
     difference = largest_difference(content, model, images)

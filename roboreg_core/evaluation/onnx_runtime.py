@@ -1,7 +1,5 @@
 """Inference of ONNX files on the CPU by onnxruntime, with the number of threads of torch."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

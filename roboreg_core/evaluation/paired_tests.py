@@ -4,8 +4,6 @@ Only discordant images count, those that one of the two networks classifies corr
 each is a fair coin, so the two-sided p-value is twice the smaller tail of a binomial distribution, at most 1.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -181,8 +179,7 @@ def compare(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> Paired
         before: predicted by the baseline, int (n,).
         after: predicted by the other network, int (n,).
 
-    Raises:
-        DataError: lengths differ or are zero.
+    Raises `DataError`: lengths differ or are zero.
     """
     if not len(labels) == len(before) == len(after) or not len(labels):
         raise DataError(

@@ -1,7 +1,5 @@
 """Pareto front of cost and accuracy."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -3,8 +3,6 @@
 The groups are called bands: kept, recovered, lost, broken, gained and so on; every image is in exactly one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,8 +99,7 @@ def prediction_changes(labels: np.ndarray, stages: Sequence[np.ndarray]) -> Pred
         labels: true classes, int (n,).
         stages: predicted classes of two or three networks in order, int (n,) each.
 
-    Raises:
-        DataError: the number of stages is another, or lengths differ.
+    Raises `DataError`: the number of stages is another, or lengths differ.
     """
     if len(stages) not in (2, 3) or any(len(each) != len(labels) for each in stages):
         raise DataError(

@@ -1,7 +1,5 @@
 """Shared errors: images that several networks lose."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Wilson score interval of a proportion."""
 
-from __future__ import annotations
-
 import math
 
 # Two-sided 95 %.

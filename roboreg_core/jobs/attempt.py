@@ -3,8 +3,6 @@
 Only the dispatcher's thread calls these functions.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import threading
@@ -37,8 +35,7 @@ log = logging.getLogger(__name__)
 def keep_record(store: Store, message: dict[str, Any]) -> None:
     """Store the record in a worker's message of the kind `record`.
 
-    Raises:
-        StoreError: it cannot be written.
+    Raises `StoreError`: it cannot be written.
     """
     store.complete_record(Record(**json.loads(message["payload"]), created=now()))
 
@@ -77,8 +74,7 @@ class Attempt:
     def send(self, wake: Callable[[], None]) -> None:
         """Send the job; `wake` is called from another thread when its task is done.
 
-        Raises:
-            StoreError: an input artefact is missing or damaged.
+        Raises `StoreError`: an input artefact is missing or damaged.
         """
         artifacts = self._store.artifacts
         inputs = {name: artifacts.get(sha) for name, sha in self.job.inputs.items()}

@@ -64,8 +64,7 @@ class WorkerInfo:
 def check_main_guard() -> None:
     """Check that the running script has a main guard: worker processes import it again.
 
-    Raises:
-        JobError: the script has no `if __name__ == "__main__":`, so that each worker would start further workers.
+    Raises `JobError`: the script has no `if __name__ == "__main__":`, so that each worker would start further workers.
     """
     main = vars(sys.modules["__main__"])
     frame = sys._getframe().f_back
@@ -84,8 +83,7 @@ def connect(scheduler: str | None, lane: str, listen: Callable[[dict[str, Any]],
 
     `listen` is called from a thread of dask with each message of the tasks submitted here.
 
-    Raises:
-        JobError: the scheduler cannot be reached, or no worker process can be started.
+    Raises `JobError`: the scheduler cannot be reached, or no worker process can be started.
     """
     import dask
     from distributed import Client
@@ -226,8 +224,7 @@ class Connection:
     def end_worker(self, address: str, pid: int) -> None:
         """Kill a worker process; its nanny starts a new one.
 
-        Raises:
-            JobError: it has no nanny.
+        Raises `JobError`: it has no nanny.
         """
         if self.cluster is not None:
             self._kill_own(pid)

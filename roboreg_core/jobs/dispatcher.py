@@ -3,8 +3,6 @@
 It holds the queue and sends a job only to a free worker of its lane, so that a worker's death affects one job only.
 """
 
-from __future__ import annotations
-
 import atexit
 import logging
 import queue

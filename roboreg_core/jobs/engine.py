@@ -3,8 +3,6 @@
 Calls return within milliseconds; the dispatcher's thread does the work.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 import time
@@ -35,8 +33,7 @@ class Engine:
             processes are started on this machine.
         grace: seconds for a cancelled function to stop before its worker is killed.
 
-    Raises:
-        JobError: the calling script has no main guard, see `dask_cluster.check_main_guard`.
+    Raises `JobError`: the calling script has no main guard, see `dask_cluster.check_main_guard`.
     """
 
     def __init__(self, store: Store, *, scheduler: str | None = None, grace: float = GRACE_SECONDS) -> None:
@@ -81,8 +78,7 @@ class Engine:
         It supersedes the pending request of the same channel, whose function is stopped. It is repeated if the worker
         dies. It does not wait for jobs of other lanes, and uses half of the threads while a job runs.
 
-        Raises:
-            JobError: the lane or the function's name is invalid, or the engine is closed.
+        Raises `JobError`: the lane or the function's name is invalid, or the engine is closed.
         """
         self._check(request)
         pending = PendingRequest(request)
@@ -97,8 +93,7 @@ class Engine:
     def cancel(self, job_id: str) -> None:
         """Cancel a job without waiting for its end; a running one is stopped, and killed after the grace period.
 
-        Raises:
-            JobError: it is unknown, has ended, or belongs to another running app.
+        Raises `JobError`: it is unknown, has ended, or belongs to another running app.
         """
         job = self._known_job(job_id)
         if job.status.is_ended:
@@ -110,8 +105,7 @@ class Engine:
     def resume(self, job_id: str) -> Job:
         """Queue a failed, cancelled or interrupted job again; it resumes from its last saved state.
 
-        Raises:
-            JobError: it is unknown or has another status, its record exists, or another job is making it.
+        Raises `JobError`: it is unknown or has another status, its record exists, or another job is making it.
         """
         self._check_open()
         if self.store.get_record(self._known_job(job_id).key) is not None:

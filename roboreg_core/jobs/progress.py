@@ -1,7 +1,5 @@
 """Progress reported by running jobs: stage, fraction done, remaining seconds."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from roboreg_core.jobs.task import Context, Stopped

@@ -3,8 +3,6 @@
 A channel, e.g. the page of one session, has one request at a time; a new one supersedes it.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

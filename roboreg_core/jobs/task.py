@@ -1,7 +1,5 @@
 """Values passed between callers, the job engine and task functions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -85,8 +83,7 @@ class Context(Protocol):
         Returns when the record survives the worker's death, so that a state saved afterwards may refer to it. A record
         with the same `id` is replaced, except for values that are null in the new one.
 
-        Raises:
-            JobError: an argument is not JSON.
+        Raises `JobError`: an argument is not JSON.
         """
         ...
 

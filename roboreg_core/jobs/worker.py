@@ -106,8 +106,7 @@ class WorkerContext:
     def report(self, payload: dict[str, Any]) -> None:
         """Report progress, throttled; payloads with `"milestone": true` are always sent.
 
-        Raises:
-            JobError: the payload is not JSON.
+        Raises `JobError`: the payload is not JSON.
         """
         self._reports.add(_text(payload, "progress"), keep=payload.get("milestone") is True)
 

@@ -4,8 +4,6 @@ The header of a safetensors file holds schedule and normalisation, so the networ
 code from a file is ever run: PyTorch files are read with `weights_only=True`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

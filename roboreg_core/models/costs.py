@@ -4,8 +4,6 @@ A block with `i` inputs, `k` filters, `o` outputs and output size h x w has `9ik
 `(9ik + 9ko) * h * w` MACs. MACs count convolutions and the linear layer; FLOPs are twice the MACs.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, PRESETS, STAGE_WIDTHS, Schedule

@@ -1,7 +1,5 @@
 """State dicts of option-A ResNet-20 networks from other projects."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Costs as linear functions of the filter counts: the costs of many schedules are one matrix product."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 The schedule gives the width between the two convolutions of each block; inputs and outputs of blocks are fixed.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import lru_cache

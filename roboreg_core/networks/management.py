@@ -59,8 +59,7 @@ def rename(store: Store, network: DenseNetwork, name: str) -> DenseNetwork:
 def delete(store: Store, network: DenseNetwork) -> None:
     """Delete one of your networks; `restore` undoes it. Runs that started from it are unaffected.
 
-    Raises:
-        StoreError: it ships with the project, or is deleted already.
+    Raises `StoreError`: it ships with the project, or is deleted already.
     """
     store.soft_delete_record(_own(network).id)
 
@@ -68,8 +67,7 @@ def delete(store: Store, network: DenseNetwork) -> None:
 def restore(store: Store, record_id: str) -> DenseNetwork:
     """Restore a deleted network; a number is appended to its name where that is taken.
 
-    Raises:
-        StoreError: it is not among the deleted networks.
+    Raises `StoreError`: it is not among the deleted networks.
     """
     taken = taken_names(store)
     record = store.restore_record(record_id)
@@ -88,8 +86,7 @@ def deleted(store: Store) -> list[DeletedRecord]:
 def find_deleted(store: Store, text: str) -> Record:
     """The record of the last deleted network with this name or id.
 
-    Raises:
-        StoreError: no deleted network has it.
+    Raises `StoreError`: no deleted network has it.
     """
     found = [each.record for each in deleted(store)]
     wanted = (each for each in found if text == each.id or folded(text) == folded(each.spec["name"]))

@@ -96,8 +96,7 @@ def find(store: Store, text: str) -> DenseNetwork:
 
     The shipped networks in `others/` are searched last.
 
-    Raises:
-        CheckpointError: no network matches, or several.
+    Raises `CheckpointError`: no network matches, or several.
     """
     known = dense_networks(store)
     found = _matching(known, text) or _matching(_in(paths.others()), text)

@@ -47,9 +47,8 @@ def read(content: bytes, file_name: str) -> Checkpoint:
 
     Other formats than safetensors are read with `weights_only=True`.
 
-    Raises:
-        CheckpointError: the file is too large, damaged or unsafe, or holds another network, a pruned network or
-            negative variances.
+    Raises `CheckpointError`: the file is too large, damaged or unsafe, or holds another network, a pruned network or
+    negative variances.
     """
     check_size(len(content))
     suffix, name = check_suffix(file_name), PurePath(file_name).name

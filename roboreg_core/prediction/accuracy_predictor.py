@@ -140,9 +140,8 @@ def fit(points: Iterable[Point], curves: SensitivityCurves) -> Predictor:
             spaced in lexicographic order. Points with an accuracy after fine-tuning must share one recipe.
         curves: sensitivity of every block.
 
-    Raises:
-        SpecError: fewer than `MIN_POINTS` schedules prune several blocks, a block has no measured curve, or the points
-            are of several settings.
+    Raises `SpecError`: fewer than `MIN_POINTS` schedules prune several blocks, a block has no measured curve, or the
+    points are of several settings.
     """
     every = list(points)
     check_one_setting(every)

@@ -4,8 +4,6 @@ Losses are in logits against the dense network. With few runs the model has one 
 (weighted least squares, Student's t).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

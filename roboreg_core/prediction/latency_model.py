@@ -1,7 +1,5 @@
 """Latency model: a linear function of each stage's MACs, fitted to timed networks of one machine."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

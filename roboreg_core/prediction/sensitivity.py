@@ -30,8 +30,7 @@ def plan(values_per_block: int = 8) -> Grid:
     Counts form a geometric series from 1 to `LARGEST_SHARE` of the block's filters, because the curves bend at few
     filters: 1, 2, 3, 6, 10, 18, 32, 56 of 64.
 
-    Raises:
-        SpecError: a block does not have enough distinct counts.
+    Raises `SpecError`: a block does not have enough distinct counts.
     """
     if not 2 <= values_per_block < min(BOUNDS):
         raise SpecError(f"values per block must be 2..{min(BOUNDS) - 1}, got {values_per_block}")
@@ -86,8 +85,7 @@ class SensitivityCurve:
     def accuracy(self, count: int) -> float:
         """Accuracy, 0..1: measured, or interpolated by monotone cubics (PCHIP) over log count; NaN outside the range.
 
-        Raises:
-            SpecError: the count is not 1..bound.
+        Raises `SpecError`: the count is not 1..bound.
         """
         if not 1 <= count <= self.bound:
             raise SpecError(f"a count on this curve must be 1..{self.bound}, got {count}")
@@ -191,8 +189,7 @@ def curves(points: Iterable[Point], dense: ClassCounts | None = None) -> Sensiti
         points: points of one setting; those without validation accuracy are ignored.
         dense: correct images of the dense network; if None, taken from a point of the dense schedule.
 
-    Raises:
-        SpecError: the points are of several settings or image counts, or the dense network is missing.
+    Raises `SpecError`: the points are of several settings or image counts, or the dense network is missing.
     """
     single = [point for point in points if point.validation is not None and point.schedule.n_pruned <= 1]
     check_one_setting(single)

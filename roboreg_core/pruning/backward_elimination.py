@@ -3,8 +3,6 @@
 Backward elimination, then exchanges of single channels, both on the normal equations of `least_squares`.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

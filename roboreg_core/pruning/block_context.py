@@ -3,8 +3,6 @@
 Everything here is independent of `k` and cached, so another `k` for the same block costs little more than a solve.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property

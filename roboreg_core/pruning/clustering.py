@@ -1,7 +1,5 @@
 """Clustering of a block's filters by k-means, or by Ward's linkage cut at `k`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,8 +38,7 @@ def cluster(features: np.ndarray, k: int, seed: int, how: str = "kmeans") -> Clu
         seed: of k-means.
         how: a key of `CLUSTERINGS`.
 
-    Raises:
-        SpecError: `k` is out of bounds, or a feature is not finite.
+    Raises `SpecError`: `k` is out of bounds, or a feature is not finite.
     """
     n = len(features)
     if not 1 <= k <= n:

@@ -1,7 +1,5 @@
 """Published label-free importance scores of filters, and the choice of filters by a score."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -1,7 +1,5 @@
 """Feature vectors by which a block's filters are clustered."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -1,7 +1,5 @@
 """Selection of the filters that a block keeps, and of the cluster that each filter belongs to."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -3,8 +3,6 @@
 Computed in milliseconds from the dense weights, without images.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ The cross-entropy to the dense network's probabilities is convex in the last lay
 Newton's method (iteratively reweighted least squares), without labels.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

@@ -4,8 +4,6 @@ Averaging conv2's slices of a cluster shrinks its contribution; summing them pre
 members are equal.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch

@@ -4,8 +4,6 @@ Names and descriptions only, without torch; `features`, `clustering`, `criteria`
 implement them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -67,8 +65,7 @@ class Method:
         repair: keys of `REPAIRS`.
         name, meaning: of a named composition; empty for others.
 
-    Raises:
-        SpecError: a key is unknown, or the parts exclude each other.
+    Raises `SpecError`: a key is unknown, or the parts exclude each other.
     """
 
     features: str = "filter"

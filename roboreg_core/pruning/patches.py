@@ -1,7 +1,5 @@
 """Input patches of a 3x3 convolution at sampled output pixels, as rows of a matrix (im2col on a subset of pixels)."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

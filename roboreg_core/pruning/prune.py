@@ -1,7 +1,5 @@
 """Pruning of a network to a schedule, block by block, each on the output of the pruned blocks before it."""
 
-from __future__ import annotations
-
 import copy
 import time
 from collections.abc import Callable, Collection
@@ -107,8 +105,7 @@ class Pruner:
             calibration: training images to draw from; needed if `spec.needs_images`.
             device: for forward passes.
 
-        Raises:
-            SpecError: calibration images are needed and missing.
+        Raises `SpecError`: calibration images are needed and missing.
         """
         if spec.needs_images and (calibration is None or len(calibration) == 0):
             raise SpecError(f"method {spec.method} with these repairs needs training images, got none; provide some")
@@ -147,8 +144,7 @@ class Pruner:
             branches: numbers of blocks after which later schedules may differ from this one. State to continue from is
                 kept only there and at the first block.
 
-        Raises:
-            ScheduleError: a block has fewer filters than requested.
+        Raises `ScheduleError`: a block has fewer filters than requested.
         """
         self._check(schedule)
         started = time.perf_counter()

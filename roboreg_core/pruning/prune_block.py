@@ -1,7 +1,5 @@
 """Pruning of one residual block: selection of filters, merging and least-squares reconstruction."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Batch-norm recalibration: new running statistics from a forward pass over a few images."""
 
-from __future__ import annotations
-
 import copy
 
 import torch

@@ -5,8 +5,6 @@ less the shortcut, so errors of earlier blocks are compensated (as in He et al. 
 take the fitted outputs' statistics, so that fine-tuning in training mode starts from the same function.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch

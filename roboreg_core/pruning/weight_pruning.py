@@ -3,8 +3,6 @@
 The network keeps its shapes, parameter count and latency; only a sparse or compressed file becomes smaller.
 """
 
-from __future__ import annotations
-
 import copy
 import io
 import time

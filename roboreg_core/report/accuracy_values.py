@@ -3,8 +3,6 @@
 Numbers and verdicts are those of `Summary`, as printed by `runs show RUN --json`.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from roboreg_core.charts import changed_predictions, confusion_difference, confusion_matrix, per_class_metrics

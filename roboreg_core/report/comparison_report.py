@@ -3,8 +3,6 @@
 Numbers and verdicts are those of `Comparison`, as printed by `compare RUN RUN --json`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Parameters and MACs per layer, measured latency and fine-tuning curves of a run, for the report."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from roboreg_core.charts import layer_costs, measured_latency, training_curves

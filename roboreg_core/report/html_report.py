@@ -1,7 +1,5 @@
 """The report on one run, or on several side by side, as HTML."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from roboreg_core.charts import palette

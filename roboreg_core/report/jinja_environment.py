@@ -1,7 +1,5 @@
 """Jinja2 environment of the report's templates: all values are escaped, undefined names are errors."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from typing import Any

@@ -1,7 +1,5 @@
 """Checksums of the weights, images and logits behind a report, and the baseline option of its commands."""
 
-from __future__ import annotations
-
 import hashlib
 
 from roboreg_core import paths

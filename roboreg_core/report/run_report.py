@@ -1,7 +1,5 @@
 """The report on one run against its baseline."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

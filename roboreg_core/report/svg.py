@@ -1,7 +1,5 @@
 """Charts as inline SVG: rendered without a browser, reduced to shapes and text, in the text colour of the page."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,8 +60,7 @@ def figure(chart: Drawing, name: str, title: str, width: int = WIDTH) -> Figure:
         title: the finding, shown above the chart.
         width: in pixels.
 
-    Raises:
-        ReportError: the drawing contains anything but shapes and text.
+    Raises `ReportError`: the drawing contains anything but shapes and text.
     """
     import vl_convert
 

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 def dense_content(record: Record, store: Store) -> bytes:
     """The weights of a run's dense network as safetensors bytes.
 
-    Raises:
-        StoreError: it is neither in `checkpoints/` nor in the store.
+    Raises `StoreError`: it is neither in `checkpoints/` nor in the store.
     """
     digest = record.spec["dense_sha256"]
     content = shipped_content(digest)

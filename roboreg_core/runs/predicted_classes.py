@@ -38,8 +38,7 @@ class PredictedClasses:
 def predictions(record: Record, store: Store) -> dict[str, PredictedClasses]:
     """Stage -> predictions of its network, dense first.
 
-    Raises:
-        StoreError: the run's logits are missing from the store.
+    Raises `StoreError`: the run's logits are missing from the store.
     """
     named = record.result.get("artifacts") or {}
     stages = [stage for stage in STAGES if stage in record.result["stages"]]
@@ -52,8 +51,7 @@ def predictions(record: Record, store: Store) -> dict[str, PredictedClasses]:
 def labels_of(record: Record) -> np.ndarray:
     """True classes of the images that a run was measured on, int64 (n,).
 
-    Raises:
-        DataError: it was measured on other images than the test images.
+    Raises `DataError`: it was measured on other images than the test images.
     """
     labels, images = manifest.test_labels(), record.result["stages"]["dense"]["images"]
     if images != len(labels):

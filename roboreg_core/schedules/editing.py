@@ -33,8 +33,7 @@ class EditedSchedule:
 
         Nothing changes where `block` is locked.
 
-        Raises:
-            ScheduleError: the block or count is out of bounds.
+        Raises `ScheduleError`: the block or count is out of bounds.
         """
         moved = self.schedule.replace(block, count)
         step = count - self.schedule.clusters[block - 1]
@@ -62,8 +61,7 @@ class EditedSchedule:
     def scale(self, percent: float) -> EditedSchedule:
         """Multiply the counts of unlocked blocks by `percent` / 100, rounded, within their bounds.
 
-        Raises:
-            ScheduleError: `percent` is not within `SCALES`.
+        Raises `ScheduleError`: `percent` is not within `SCALES`.
         """
         if not SCALES[0] <= percent <= SCALES[1]:
             raise ScheduleError(f"a scale must be {SCALES[0]} to {SCALES[1]} %, got {percent:g}")

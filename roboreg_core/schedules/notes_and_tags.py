@@ -1,7 +1,5 @@
 """Validation of the notes and tags of saved schedules."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from roboreg_core.errors import ScheduleError
@@ -14,8 +12,7 @@ _KEPT_IN_NOTES = "\n\t"
 def clean_note(text: str) -> str:
     """Strip a note, which may have several lines.
 
-    Raises:
-        ScheduleError: the note is longer than `LONGEST_NOTE` or contains unprintable characters.
+    Raises `ScheduleError`: the note is longer than `LONGEST_NOTE` or contains unprintable characters.
     """
     note = composed(text.replace("\r\n", "\n").strip(), "a note", allowed=_KEPT_IN_NOTES, error=ScheduleError)
     if len(note) > LONGEST_NOTE:
@@ -26,8 +23,7 @@ def clean_note(text: str) -> str:
 def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Clean tags and remove duplicates, ignoring case.
 
-    Raises:
-        ScheduleError: a tag is empty, over `LONGEST_TAG` or contains a comma, or more than `MOST_TAGS` are given.
+    Raises `ScheduleError`: a tag is empty, over `LONGEST_TAG` or contains a comma, or more than `MOST_TAGS` are given.
     """
     lines = [clean_name(tag, "a tag", longest=LONGEST_TAG, error=ScheduleError) for tag in tags]
     cleaned = {folded(tag): tag for tag in reversed(lines)}

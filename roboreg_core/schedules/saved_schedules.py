@@ -1,7 +1,5 @@
 """Saved schedules: create, find, edit, delete and restore them in a store."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +20,7 @@ _NAMES_SHOWN = 5
 class ScheduleDraft:
     """An unsaved schedule with its name, note and tags, cleaned by `notes_and_tags`.
 
-    Raises:
-        ScheduleError: a text is invalid.
+    Raises `ScheduleError`: a text is invalid.
     """
 
     name: str
@@ -74,8 +71,7 @@ def saved_schedules(store: Store, *, deleted: bool = False) -> list[SavedSchedul
 def find(store: Store, text: str, *, deleted: bool = False) -> SavedSchedule:
     """Find a saved schedule by name (ignoring case), id, or first characters of an id (four or more).
 
-    Raises:
-        ScheduleError: none or several match.
+    Raises `ScheduleError`: none or several match.
     """
     known = saved_schedules(store, deleted=deleted)
     named = [each for each in known if each.id == text or folded(each.name) == folded(text)]
@@ -97,8 +93,7 @@ def same_name(saved: SavedSchedule, draft: ScheduleDraft) -> bool:
 def save(store: Store, draft: ScheduleDraft) -> SavedSchedule:
     """Save a schedule.
 
-    Raises:
-        StoreError: the name is taken.
+    Raises `StoreError`: the name is taken.
     """
     return _of(store.saved.add([_item(draft)])[0])
 
@@ -106,8 +101,7 @@ def save(store: Store, draft: ScheduleDraft) -> SavedSchedule:
 def edit(store: Store, schedule_id: str, draft: ScheduleDraft) -> SavedSchedule:
     """Replace name, schedule, note and tags of a saved schedule.
 
-    Raises:
-        StoreError: the id is unknown, or the new name is taken.
+    Raises `StoreError`: the id is unknown, or the new name is taken.
     """
     item = _item(draft)
     changes = {"name": item.name, "note": item.note, "tags": item.tags, "content": item.content}
@@ -122,8 +116,7 @@ def duplicate(store: Store, saved: SavedSchedule) -> SavedSchedule:
 def delete(store: Store, schedule_id: str) -> SavedSchedule:
     """Delete a schedule; it can be restored for a month.
 
-    Raises:
-        StoreError: the id is unknown.
+    Raises `StoreError`: the id is unknown.
     """
     return _of(store.saved.delete(schedule_id))
 
@@ -131,8 +124,7 @@ def delete(store: Store, schedule_id: str) -> SavedSchedule:
 def restore(store: Store, schedule_id: str) -> SavedSchedule:
     """Restore a deleted schedule.
 
-    Raises:
-        StoreError: no deleted schedule has this id.
+    Raises `StoreError`: no deleted schedule has this id.
     """
     return _of(store.saved.restore(schedule_id))
 

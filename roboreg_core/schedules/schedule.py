@@ -23,8 +23,7 @@ N_BLOCKS = len(BOUNDS)
 class Schedule:
     """Filters kept per block, first block first.
 
-    Raises:
-        ScheduleError: a count is missing, or not an integer within its block's bounds.
+    Raises `ScheduleError`: a count is missing, or not an integer within its block's bounds.
     """
 
     clusters: tuple[int, ...]

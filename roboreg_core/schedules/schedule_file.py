@@ -6,8 +6,6 @@
 One invalid entry makes the whole file invalid.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence
@@ -35,8 +33,7 @@ def write(drafts: Sequence[ScheduleDraft]) -> str:
 def read(content: bytes) -> list[ScheduleDraft]:
     """Parse the schedules in a file.
 
-    Raises:
-        ScheduleError: the file or an entry is invalid.
+    Raises `ScheduleError`: the file or an entry is invalid.
     """
     value = read_json(content)
     if not is_ours(value):
@@ -58,8 +55,7 @@ def read(content: bytes) -> list[ScheduleDraft]:
 def read_json(content: bytes) -> Any:
     """Parse a JSON file.
 
-    Raises:
-        ScheduleError: the content is not JSON, or too large.
+    Raises `ScheduleError`: the content is not JSON, or too large.
     """
     if len(content) > LARGEST_FILE:
         raise ScheduleError(f"a schedule file must be at most {LARGEST_FILE:,} bytes, got {len(content):,}")

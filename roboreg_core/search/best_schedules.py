@@ -5,8 +5,6 @@ that does not depend on the limits' amounts. A wider limit therefore never gives
 schedule of the same cost is better.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,9 +69,8 @@ def greedy(
         latency: estimated seconds per batch of 256 images, required with a limit on latency.
         pool: candidate pool, see `build_pool`; built here if None.
 
-    Raises:
-        SpecError: every schedule misses the limits by more than the prediction error, or latency is limited without an
-            estimate.
+    Raises `SpecError`: every schedule misses the limits by more than the prediction error, or latency is limited
+    without an estimate.
     """
     costs = checked_linear_costs(limits, latency)
     pool = pool or build_pool(surrogate, [costs[kind] for kind in limits.caps] or [costs["macs"]])
@@ -142,8 +139,7 @@ def _fast_enough(each: Candidate, limits: Limits) -> bool:
 def checked_linear_costs(limits: Limits, latency: LinearCost | None) -> dict[str, LinearCost]:
     """Linear form of every available cost.
 
-    Raises:
-        SpecError: a limited cost is unavailable, or one filter per block already exceeds a limit.
+    Raises `SpecError`: a limited cost is unavailable, or one filter per block already exceeds a limit.
     """
     costs = linear_costs(latency)
     for kind, cap in limits.caps.items():
@@ -178,8 +174,7 @@ def _losses(limits: Limits, surrogate: Surrogate, counts: np.ndarray) -> Iterato
 def _within_losses(limits: Limits, surrogate: Surrogate, counts: np.ndarray) -> np.ndarray:
     """Mask (n,) of schedules predicted to meet the limits on losses, else of those nearest to them.
 
-    Raises:
-        SpecError: all schedules miss a limit by more than the prediction error.
+    Raises `SpecError`: all schedules miss a limit by more than the prediction error.
     """
     keep = np.ones(len(counts), dtype=bool)
     for kind, lost, most in _losses(limits, surrogate, counts):

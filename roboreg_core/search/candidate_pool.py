@@ -4,8 +4,6 @@ Start from the uniform schedules and a greedy path from the dense network to one
 schedule at constant cost by moving filters between blocks.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass

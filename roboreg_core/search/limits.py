@@ -36,9 +36,8 @@ class Limits:
         drop: maximum loss of validation accuracy against the dense network, 0..1.
         class_drop: maximum loss of recall in any class, 0..1.
 
-    Raises:
-        SpecError: no limit is given, a value is out of range, the smallest network exceeds a limit, or the dense
-            network meets all of them.
+    Raises `SpecError`: no limit is given, a value is out of range, the smallest network exceeds a limit, or the dense
+    network meets all of them.
     """
 
     parameters: float | None = None

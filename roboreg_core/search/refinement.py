@@ -109,8 +109,7 @@ def refine(
     Returns:
         All trials, in order of measurement.
 
-    Raises:
-        SpecError: no schedule can meet the limits on costs.
+    Raises `SpecError`: no schedule can meet the limits on costs.
     """
     proposer = _Proposer(limits, surrogate, budget, latency)
     trials = list(known)

@@ -110,8 +110,7 @@ class KnownPoints:
 def known(store: Store, setting: PruneSettings) -> KnownPoints:
     """Load the points of a setting and fit the models.
 
-    Raises:
-        SpecError: the sensitivity was not measured under this setting.
+    Raises `SpecError`: the sensitivity was not measured under this setting.
     """
     measured = known_points(store, setting)
     return KnownPoints(points=measured, surrogate=surrogate_from_points(measured), latency=_latency(store))
@@ -126,8 +125,7 @@ def known_points(store: Store, setting: PruneSettings) -> tuple[Point, ...]:
 def surrogate_from_points(points: Iterable[Point]) -> PredictorSurrogate | AdditiveSurrogate:
     """Fit a surrogate to points of one setting.
 
-    Raises:
-        SpecError: the points are too few for sensitivity curves.
+    Raises `SpecError`: the points are too few for sensitivity curves.
     """
     from roboreg_core.search.predictor_surrogate import fit_predictor_surrogate
 

@@ -3,8 +3,6 @@
 `AdditiveSurrogate` sums the blocks' sensitivities in log odds, which is an approximation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -83,8 +81,7 @@ def additive_surrogate(curves: SensitivityCurves, points: Iterable[Point] = ()) 
         curves: sensitivity of every block.
         points: measured schedules; those with several pruned blocks determine `scale` and `power`.
 
-    Raises:
-        SpecError: a block has no measured curve.
+    Raises `SpecError`: a block has no measured curve.
     """
     if curves.unmeasured:
         blocks = ", ".join(map(str, curves.unmeasured))

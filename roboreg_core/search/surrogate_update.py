@@ -4,8 +4,6 @@ The best of a hundred measured schedules is partly the luckiest on the validatio
 by posterior accuracy: the updated surrogate plus a Gaussian process over its residuals.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 

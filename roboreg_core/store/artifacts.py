@@ -3,8 +3,6 @@
 Writes are atomic: a file is written under a temporary name, flushed to disk, then renamed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re
@@ -34,8 +32,7 @@ class Artifacts:
     def put(self, content: bytes) -> str:
         """Store the bytes once and return their SHA-256.
 
-        Raises:
-            StoreError: the folder cannot be written.
+        Raises `StoreError`: the folder cannot be written.
         """
         name = hashlib.sha256(content).hexdigest()
         target = self.folder / name
@@ -50,8 +47,7 @@ class Artifacts:
     def get(self, name: str) -> bytes:
         """The bytes whose SHA-256 is `name`.
 
-        Raises:
-            StoreError: the file is missing or damaged.
+        Raises `StoreError`: the file is missing or damaged.
         """
         damaged: Path | None = None
         for path in self._candidates(name):
@@ -68,8 +64,7 @@ class Artifacts:
     def path(self, name: str) -> Path:
         """Path of the file, which is not read.
 
-        Raises:
-            StoreError: the file is missing.
+        Raises `StoreError`: the file is missing.
         """
         for path in self._candidates(name):
             if path.is_file():

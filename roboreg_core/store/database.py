@@ -4,8 +4,6 @@ Every call uses a pooled connection of its own. Writes are serialised transactio
 counter, a cheap way to detect changes.
 """
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import threading
@@ -67,8 +65,7 @@ class Database:
     def __init__(self, path: Path, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS) -> None:
         """Open or create the file and migrate it to the newest version.
 
-        Raises:
-            StoreError: it cannot be opened, is no database, or was made by a newer RoboReg.
+        Raises `StoreError`: it cannot be opened, is no database, or was made by a newer RoboReg.
         """
         self.path = path
         self._idle: list[sqlite3.Connection] = []

@@ -1,7 +1,5 @@
 """The part of the store that holds jobs and their events."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -22,8 +20,7 @@ class JobStore(RecordStore):
     def add_job(self, job: Job) -> Job:
         """Store a job and return it, or return the unfinished job with the same key.
 
-        Raises:
-            StoreError: an input artefact is missing.
+        Raises `StoreError`: an input artefact is missing.
         """
         with self._database.write() as db:
             active = row_mapping.active(db, job.key)
@@ -53,8 +50,7 @@ class JobStore(RecordStore):
     def update_job(self, job_id: str, **changes: Any) -> Job:
         """Change fields of a job: status, progress, error, owner, started, ended, attempts.
 
-        Raises:
-            StoreError: the job is unknown, or another field is given.
+        Raises `StoreError`: the job is unknown, or another field is given.
         """
         unknown = ", ".join(sorted(set(changes) - _CHANGEABLE))
         if unknown:
@@ -65,8 +61,7 @@ class JobStore(RecordStore):
     def claim_job(self, job_id: str, owner: str) -> Job:
         """Queue an ended job again for `owner`, with its state and events.
 
-        Raises:
-            StoreError: it is unknown or cannot be resumed, or another job for the same record is unfinished.
+        Raises `StoreError`: it is unknown or cannot be resumed, or another job for the same record is unfinished.
         """
         with self._database.write() as db:
             job = row_mapping.known_job(db, job_id)
@@ -85,8 +80,7 @@ class JobStore(RecordStore):
 
         `artifacts` are stored, and their SHA-256 added to the record's result as `artifacts`.
 
-        Raises:
-            StoreError: the job is unknown, or the disk is full; nothing is changed.
+        Raises `StoreError`: the job is unknown, or the disk is full; nothing is changed.
         """
         with self._database.write() as db:
             row_mapping.known_job(db, job_id)
@@ -104,8 +98,7 @@ class JobStore(RecordStore):
     def delete_job(self, job_id: str) -> None:
         """Delete an ended job with its events and state; its record stays.
 
-        Raises:
-            StoreError: it is unknown or unfinished.
+        Raises `StoreError`: it is unknown or unfinished.
         """
         with self._database.write() as db:
             job = row_mapping.known_job(db, job_id)
@@ -117,8 +110,7 @@ class JobStore(RecordStore):
     def set_state(self, job_id: str, state: bytes) -> str:
         """Replace a job's resumable state; return its SHA-256.
 
-        Raises:
-            StoreError: the job is unknown, or the disk is full.
+        Raises `StoreError`: the job is unknown, or the disk is full.
         """
         with self._database.write() as db:
             row_mapping.known_job(db, job_id)
@@ -149,8 +141,7 @@ class JobStore(RecordStore):
     def add_event(self, job_id: str, payload: dict[str, Any], *, progress: bool = True) -> Event:
         """Store an event of a job; its payload becomes the job's progress unless `progress` is False.
 
-        Raises:
-            StoreError: the job is unknown.
+        Raises `StoreError`: the job is unknown.
         """
         with self._database.write() as db:
             row_mapping.known_job(db, job_id)

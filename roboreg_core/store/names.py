@@ -1,7 +1,5 @@
 """Names given by users, in any language: cleaned, compared, made unique."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -29,8 +27,7 @@ def clean_name(text: str, what: str, *, longest: int = LONGEST_NAME, error: type
         longest: maximum number of characters.
         error: the class to raise.
 
-    Raises:
-        error: it is empty or longer than `longest`, or contains control characters.
+    Raises `error`: it is empty or longer than `longest`, or contains control characters.
     """
     name = composed(" ".join(text.split()), what, error=error)
     if all(unicodedata.category(char)[0] in "CZ" for char in name):
@@ -43,8 +40,7 @@ def clean_name(text: str, what: str, *, longest: int = LONGEST_NAME, error: type
 def composed(text: str, what: str, *, allowed: str = "", error: type[RoboRegError] = SpecError) -> str:
     """The text in Unicode normal form NFC.
 
-    Raises:
-        error: it contains control characters that are not `allowed`.
+    Raises `error`: it contains control characters that are not `allowed`.
     """
     for place, char in enumerate(text, start=1):
         hidden = unicodedata.category(char) in ("Cc", "Cs") or char in _DIRECTION_MARKS

@@ -1,7 +1,5 @@
 """Owners of jobs: unique names of processes, and a test whether a process is alive."""
 
-from __future__ import annotations
-
 import os
 import socket
 import uuid

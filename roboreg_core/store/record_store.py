@@ -1,7 +1,5 @@
 """The part of the store that holds records."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
@@ -24,8 +22,7 @@ class RecordStore:
     def __init__(self, home: Path, shipped: Path | None = None) -> None:
         """Open or create the store in `home`, in front of the shipped records in the folder `shipped`.
 
-        Raises:
-            StoreError: it cannot be opened, or was made by a newer RoboReg.
+        Raises `StoreError`: it cannot be opened, or was made by a newer RoboReg.
         """
         self.home = home
         self.artifacts = Artifacts(home / ARTIFACTS, shipped / ARTIFACTS if shipped else None)
@@ -45,8 +42,7 @@ class RecordStore:
     def put_record(self, record: Record) -> None:
         """Store a record, replacing yours with the same id.
 
-        Raises:
-            StoreError: an artefact named by its result is missing.
+        Raises `StoreError`: an artefact named by its result is missing.
         """
         with self._database.write() as db:
             dropped = self._write_record(db, record)
@@ -55,8 +51,7 @@ class RecordStore:
     def complete_record(self, record: Record) -> None:
         """Store a record; null values of its result are taken from the record with the same id.
 
-        Raises:
-            StoreError: an artefact named by its result is missing.
+        Raises `StoreError`: an artefact named by its result is missing.
         """
         with self._database.write() as db:
             row = db.execute(f"SELECT * FROM records WHERE id = ? AND {_NOT_DELETED}", (record.id,)).fetchone()
@@ -76,8 +71,7 @@ class RecordStore:
     def find_record(self, prefix: str) -> Record:
         """Find a record by its id or a unique prefix of it.
 
-        Raises:
-            StoreError: no record matches, or several.
+        Raises `StoreError`: no record matches, or several.
         """
         exact = self.get_record(prefix)
         if exact is not None:
@@ -108,8 +102,7 @@ class RecordStore:
     def soft_delete_record(self, record_id: str) -> None:
         """Delete one of your records; `restore_record` undoes it for `RESTORE_DAYS` days, then it is deleted for good.
 
-        Raises:
-            StoreError: it is unknown, or ships with the project.
+        Raises `StoreError`: it is unknown, or ships with the project.
         """
         with self._database.write() as db:
             query = f"UPDATE records SET deleted = ? WHERE id = ? AND {_NOT_DELETED}"
@@ -122,8 +115,7 @@ class RecordStore:
     def restore_record(self, record_id: str) -> Record:
         """Restore a deleted record.
 
-        Raises:
-            StoreError: it is not among the deleted records.
+        Raises `StoreError`: it is not among the deleted records.
         """
         with self._database.write() as db:
             query = "UPDATE records SET deleted = NULL WHERE id = ? AND deleted IS NOT NULL"
@@ -142,8 +134,7 @@ class RecordStore:
     def find_deleted_record(self, prefix: str) -> Record:
         """Find a deleted record by its id or a unique prefix of it.
 
-        Raises:
-            StoreError: no record matches, or several.
+        Raises `StoreError`: no record matches, or several.
         """
         found = [each.record for each in self.list_deleted(prefix=prefix)]
         exact = [record for record in found if record.id == prefix]
@@ -156,8 +147,7 @@ class RecordStore:
     def delete_record(self, record_id: str) -> None:
         """Delete one of your records for good, with the finished jobs that made it and unreferenced artefacts.
 
-        Raises:
-            StoreError: it is unknown, or ships with the project.
+        Raises `StoreError`: it is unknown, or ships with the project.
         """
         with self._database.write() as db:
             if not db.execute("SELECT 1 FROM records WHERE id = ?", (record_id,)).fetchone():
@@ -168,8 +158,7 @@ class RecordStore:
     def export_record(self, record_id: str, folder: Path) -> None:
         """Write a record and its artefacts into a folder of shipped records.
 
-        Raises:
-            StoreError: it is unknown, an artefact is missing, or the folder cannot be written.
+        Raises `StoreError`: it is unknown, an artefact is missing, or the folder cannot be written.
         """
         record = self.get_record(record_id)
         if record is None:

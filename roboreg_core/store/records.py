@@ -1,7 +1,5 @@
 """The values held by the store."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any

@@ -1,7 +1,5 @@
 """Mapping between the store's values and the rows of its tables; every function runs inside a transaction."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -54,8 +52,7 @@ def job_values(value: Job) -> dict[str, Any]:
 def text(value: dict[str, Any]) -> str:
     """The value as JSON.
 
-    Raises:
-        StoreError: it is not serialisable.
+    Raises `StoreError`: it is not serialisable.
     """
     try:
         return json.dumps(value)
@@ -72,8 +69,7 @@ def find_job(db: sqlite3.Connection, job_id: str) -> Job | None:
 def known_job(db: sqlite3.Connection, job_id: str) -> Job:
     """The job with this id.
 
-    Raises:
-        StoreError: it is unknown.
+    Raises `StoreError`: it is unknown.
     """
     job = find_job(db, job_id)
     if job is None:

@@ -1,7 +1,5 @@
 """The part of the store that holds items saved under a name, e.g. schedules."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Sequence
@@ -37,8 +35,7 @@ class SavedItems:
 
         With `number`, ` (2)`, ` (3)` ... is appended to a name that is taken.
 
-        Raises:
-            StoreError: a name is taken.
+        Raises `StoreError`: a name is taken.
         """
         with self._database.write() as db:
             return [self._add(db, item, number) for item in items]
@@ -46,8 +43,7 @@ class SavedItems:
     def change(self, item_id: str, **changes: Any) -> SavedItem:
         """Change name, note, tags or content of an item; return the changed item.
 
-        Raises:
-            StoreError: it is unknown or deleted, the new name is taken, or another field is given.
+        Raises `StoreError`: it is unknown or deleted, the new name is taken, or another field is given.
         """
         unknown = ", ".join(sorted(set(changes) - _CHANGEABLE))
         if unknown:
@@ -61,8 +57,7 @@ class SavedItems:
     def delete(self, item_id: str) -> SavedItem:
         """Delete an item; it can be restored for `RESTORE_DAYS` days.
 
-        Raises:
-            StoreError: it is unknown or deleted already.
+        Raises `StoreError`: it is unknown or deleted already.
         """
         with self._database.write() as db:
             item = replace(_known(db, item_id), deleted=row_mapping.now())
@@ -73,8 +68,7 @@ class SavedItems:
     def restore(self, item_id: str) -> SavedItem:
         """Restore a deleted item; a number is appended to its name where that is taken.
 
-        Raises:
-            StoreError: it is not among the deleted items.
+        Raises `StoreError`: it is not among the deleted items.
         """
         with self._database.write() as db:
             row = db.execute("SELECT * FROM saved WHERE id = ? AND deleted IS NOT NULL", (item_id,)).fetchone()

@@ -1,7 +1,5 @@
 """Records that ship with the project: a JSON file and a folder of artefacts, read-only for the store."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -28,8 +26,7 @@ class ShippedRecords:
     def records(self) -> dict[str, Record]:
         """The records by id, each with `recorded=True`; {} where the folder has none.
 
-        Raises:
-            StoreError: the file is not a list of records.
+        Raises `StoreError`: the file is not a list of records.
         """
         if self.folder is None:
             return {}
@@ -47,8 +44,7 @@ class ShippedRecords:
 def export(record: Record, artifacts: Artifacts, folder: Path) -> None:
     """Write a record and its artefacts into a folder of shipped records, replacing one with the same id.
 
-    Raises:
-        StoreError: an artefact is missing, or the folder cannot be written.
+    Raises `StoreError`: an artefact is missing, or the folder cannot be written.
     """
     target = Artifacts(folder / ARTIFACTS)
     for name in artifact_names(record.result):
@@ -63,8 +59,7 @@ def export(record: Record, artifacts: Artifacts, folder: Path) -> None:
 def drop(folder: Path, unwanted: Callable[[Record], bool]) -> None:
     """Delete records from a folder of shipped records, and unreferenced artefacts.
 
-    Raises:
-        StoreError: the folder cannot be read or written.
+    Raises `StoreError`: the folder cannot be read or written.
     """
     path = folder / RECORDS
     if not path.is_file():

@@ -4,8 +4,6 @@ Guarantees: writes are atomic; a finished job and its record appear together; a 
 shipped records are never changed.
 """
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 
@@ -23,8 +21,7 @@ class Store(JobStore):
     def __init__(self, home: Path, shipped: Path | None = None) -> None:
         """Open or create the store in `home`, in front of the shipped records in the folder `shipped`.
 
-        Raises:
-            StoreError: it cannot be opened, or was made by a newer RoboReg.
+        Raises `StoreError`: it cannot be opened, or was made by a newer RoboReg.
         """
         super().__init__(home, shipped)
         self.saved = SavedItems(self._database)

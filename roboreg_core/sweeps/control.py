@@ -61,8 +61,7 @@ def keep(store: Store, spec: SweepSpec) -> Sweep:
 
     The dense network's points are recorded at once where they were measured under other prune settings.
 
-    Raises:
-        StoreError: another sweep has its name.
+    Raises `StoreError`: another sweep has its name.
     """
     sweep = next((each for each in sweeps(store) if each.id == spec.id), None)
     if sweep is None:
@@ -119,8 +118,7 @@ def resume(engine: Engine, sweep: Sweep, checkpoint: Checkpoint) -> list[Job]:
 def stop(engine: Engine, sweep: Sweep) -> None:
     """Cancel the sweep's queued and running jobs without waiting for them; measured points stay.
 
-    Raises:
-        JobError: a job belongs to another running app; the others are cancelled.
+    Raises `JobError`: a job belongs to another running app; the others are cancelled.
     """
     refused = None
     for job in sweep_jobs.jobs_of(engine.store, sweep)[::-1]:  # last in the queue first, so that none starts meanwhile
@@ -207,8 +205,7 @@ def rename(store: Store, sweep: Sweep, name: str) -> Sweep:
 def delete(store: Store, sweep: Sweep) -> None:
     """Delete a sweep; its points stay for other sweeps and analyses, and `restore` undoes the deletion.
 
-    Raises:
-        StoreError: it ships with the project, or has unfinished jobs.
+    Raises `StoreError`: it ships with the project, or has unfinished jobs.
     """
     if sweep_jobs.jobs_of(store, sweep):
         raise StoreError(f"sweep {sweep.name!r} is running: stop it first, then delete it")
@@ -218,8 +215,7 @@ def delete(store: Store, sweep: Sweep) -> None:
 def restore(store: Store, known: str) -> Sweep:
     """Restore a deleted sweep by name or id prefix; ` (2)` is appended to a name that is taken.
 
-    Raises:
-        StoreError: no deleted sweep matches, or several.
+    Raises `StoreError`: no deleted sweep matches, or several.
     """
     deleted = sweep_store.deleted_sweeps(store)
     found = [each for each in deleted if folded(each.name) == folded(known)]

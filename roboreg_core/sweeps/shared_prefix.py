@@ -4,8 +4,6 @@ Schedules form a prefix tree. Blocks of a common prefix are pruned once (`Pruner
 traversed depth-first; activations are cached at the depths where it branches, within a memory limit.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import time
@@ -49,8 +47,7 @@ def measure_schedules(
     Yields:
         The points.
 
-    Raises:
-        SpecError: `sets` is empty or has another name.
+    Raises `SpecError`: `sets` is empty or has another name.
     """
     if not sets or set(sets) - {VALIDATION, TEST}:
         raise SpecError(f"points are measured on {VALIDATION} and {TEST} images, got {', '.join(sets) or 'none'}")

@@ -1,7 +1,5 @@
 """Sweeps and points in the store, including those measured by runs and those that ship with the project."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -112,8 +110,7 @@ def sweeps(store: Store) -> list[Sweep]:
 def find_sweep(store: Store, known: str) -> Sweep:
     """Find a sweep by its name, or by its id or a unique prefix of it.
 
-    Raises:
-        StoreError: no sweep matches, or several.
+    Raises `StoreError`: no sweep matches, or several.
     """
     every = sweeps(store)
     named = [each for each in every if folded(each.name) == folded(known)] or [

@@ -1,7 +1,5 @@
 """Estimate how long schedules take to measure, counting shared blocks once."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Sequence
 from itertools import pairwise

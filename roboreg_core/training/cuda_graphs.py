@@ -4,8 +4,6 @@ A training step of a small network is hundreds of short kernels, which a CPU lau
 On a CPU, and if the capture fails, the step is called directly.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Training of dense networks from scratch into files, with resume."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -74,8 +72,7 @@ def train_dense(
     Returns:
         Report on the test images.
 
-    Raises:
-        CheckpointError: a state exists and `job.resume` is False, or the state does not fit the job.
+    Raises `CheckpointError`: a state exists and `job.resume` is False, or the state does not fit the job.
     """
     device, resume = choose_device(job.device), _state_to_resume(job)
     images, test = sources.training_images(job.training_set), sources.test_images()

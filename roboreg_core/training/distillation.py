@@ -1,7 +1,5 @@
 """Knowledge distillation (Hinton, Vinyals and Dean 2015, Distilling the Knowledge in a Neural Network, section 2)."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ of epochs (Li, Yumer and Ramanan 2020, Budgeted Training); pruned networks recov
 with those of the end of training (Le and Hua 2021, Network Pruning That Matters).
 """
 
-from __future__ import annotations
-
 from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
 from roboreg_core.errors import SpecError
 from roboreg_core.training.spec import AVERAGE, CLIP, DISTIL_WEIGHT, TEMPERATURE, Recipe, TrainSpec

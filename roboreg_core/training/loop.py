@@ -4,8 +4,6 @@ The order of images and the augmentation of an epoch come from a generator seede
 training gives the same weights as an uninterrupted one.
 """
 
-from __future__ import annotations
-
 import copy
 import time
 import warnings

@@ -59,8 +59,7 @@ class TrainSpec:
         precision: `bfloat16` autocast if the device has it natively (`device.computed_in`), or `float32`.
         seed: of the order of images, the augmentation and, from scratch, the initial weights.
 
-    Raises:
-        SpecError: a setting is out of range.
+    Raises `SpecError`: a setting is out of range.
     """
 
     recipe: str

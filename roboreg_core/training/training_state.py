@@ -1,7 +1,5 @@
 """State of a training, and its serialisation for resuming."""
 
-from __future__ import annotations
-
 import copy
 import io
 import math

@@ -1,7 +1,5 @@
 """Deleted items of one kind: a bar that undoes the last deletion of this visit, and a list to restore from."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

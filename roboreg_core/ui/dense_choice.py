@@ -3,8 +3,6 @@
 The address keeps it as `?dense=<name>`. For an unknown name, a message is shown and the shipped network is used.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Files of runs that take seconds to make: made on request, once, and then offered for download."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

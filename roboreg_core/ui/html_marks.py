@@ -1,7 +1,5 @@
 """HTML for a run's marker, as in the charts, and for a signed change in its colour."""
 
-from __future__ import annotations
-
 import html
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Cards of jobs, shared by Jobs, Dense networks and Design: heading, progress, buttons, and their refresh."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any

@@ -5,8 +5,6 @@ Streamlit marks an element with the class `st-key-<key>`. Keys of one job, run, 
 `chart-<name>`, `table-<name>`, `csv-<name>`.
 """
 
-from __future__ import annotations
-
 # Design.
 SCHEDULE_ROWS, TOOLS_BAR = "schedule-rows", "tools-bar"
 UNDO_STEP, REDO_STEP, UNLOCK_ALL, RESET = "undo-step", "redo-step", "unlock-all", "reset"

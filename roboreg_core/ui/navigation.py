@@ -4,8 +4,6 @@ A fresh server learns the navigation only when `app.py` runs: a visit that opens
 file alone, without title, layout or menu. Each page therefore begins with `enter`.
 """
 
-from __future__ import annotations
-
 from typing import Any, NoReturn
 
 import streamlit as st

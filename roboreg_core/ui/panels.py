@@ -1,7 +1,5 @@
 """Panels shared by the pages: tiles, charts with their table, notices and errors."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress

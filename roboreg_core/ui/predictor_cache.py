@@ -4,8 +4,6 @@ Importing scikit-learn takes a second, a fit a tenth of one, a prediction less t
 changed, the previous fit is used until the new one is ready.
 """
 
-from __future__ import annotations
-
 import gc
 import threading
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Hidden by CSS: containers whose key begins with `controls`, and the widgets list
 so their settings stay in effect.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Deletion of the user's runs, and their restoration within a month."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from roboreg_core.runs.spec import KIND

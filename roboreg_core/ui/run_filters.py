@@ -1,7 +1,5 @@
 """Filters for the runs that a page shows, kept in the address."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import suppress
 

@@ -1,7 +1,5 @@
 """Figures computed from the logits of runs, cached for all visitors."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

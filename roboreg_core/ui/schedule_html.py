@@ -1,7 +1,5 @@
 """HTML for a schedule as a strip of cells, and for user texts, which never become markup."""
 
-from __future__ import annotations
-
 import html
 
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, BOUNDS, N_BLOCKS, Schedule

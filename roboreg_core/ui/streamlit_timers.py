@@ -5,8 +5,6 @@ callback runs twice. And a timer's request that waits while another page is draw
 name: the browser takes that for a step back, clears the page, and nothing is drawn any more.
 """
 
-from __future__ import annotations
-
 import functools
 
 from streamlit.proto.ClientState_pb2 import ClientState

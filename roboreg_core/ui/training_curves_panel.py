@@ -1,7 +1,5 @@
 """Training curves of a finished or running training."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from typing import Any

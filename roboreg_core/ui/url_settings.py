@@ -3,8 +3,6 @@
 Values equal to their default are left out. Invalid values are ignored.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A run against its baseline, the dense network or another run: judged changes and sentences."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from roboreg_core.runs.summary import DENSE, Summary

@@ -1,7 +1,5 @@
 """Correlations and regression slopes as sentences that claim no more than the data show."""
 
-from __future__ import annotations
-
 from roboreg_core.correlation.accuracy_per_mac import AccuracyPerMac, Slope
 from roboreg_core.correlation.correlations import PEARSON, Cell, Correlation
 from roboreg_core.correlation.variables import STAGE_NAMES, WORDS, settings_of

@@ -1,7 +1,5 @@
 """Numbers, times and names as text, with units, signs and typographic minus."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 

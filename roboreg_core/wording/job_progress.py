@@ -1,7 +1,5 @@
 """Labels, progress, logs and training curves of jobs, from their events."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

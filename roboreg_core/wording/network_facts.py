@@ -1,7 +1,5 @@
 """Dense networks as text: origin, accuracy, jobs."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Metrics of a run's record, as numbers, judged changes, labels and sentences."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Sequence

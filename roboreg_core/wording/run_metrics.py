@@ -1,7 +1,5 @@
 """Metrics by which runs are compared: label, value, format and direction of each, for tables, charts and orders."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

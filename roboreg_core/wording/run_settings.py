@@ -1,7 +1,5 @@
 """Settings, images, machine and versions of a run as text."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from roboreg_core.store.records import Record

@@ -1,7 +1,5 @@
 """Sweeps as text: grid, settings, cost range, progress."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from roboreg_core.models.costs import DENSE_COST, cost

@@ -1,7 +1,5 @@
 """Table of the compared runs: metrics, their changes against the baseline, and verdicts."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Mapping, Sequence
 

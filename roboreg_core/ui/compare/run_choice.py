@@ -1,7 +1,5 @@
 """Choice of the compared runs and their baseline: from the address, from Overview, or on the page."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Content of the Compare page: finding, fields, table and charts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import partial
 

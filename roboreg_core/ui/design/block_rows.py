@@ -4,8 +4,6 @@ Below the slider: the block's sensitivity and ticks; below the bar: the cost of 
 number field show the same count.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st

@@ -3,8 +3,6 @@
 An opened address sets the schedule, regardless of locks. Locks and links are kept in the session only.
 """
 
-from __future__ import annotations
-
 import streamlit as st
 
 from roboreg_core.errors import ScheduleError

@@ -1,7 +1,5 @@
 """Import and export of a schedule as a JSON file."""
 
-from __future__ import annotations
-
 import json
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Pruning and fine-tuning settings, their estimated time, and the button that starts a run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Live figures of a schedule: parameters, MACs and size against the dense network, and predicted accuracy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import streamlit as st

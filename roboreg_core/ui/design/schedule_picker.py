@@ -1,7 +1,5 @@
 """Saved schedules on the Design page: load one, save the current one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Ticks under a slider, as HTML: counts of presets and saved schedules in that block."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Iterable, Mapping
 

@@ -1,7 +1,5 @@
 """Controls that change several blocks at once: presets, undo, redo, scale, reset, unlock."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import streamlit as st

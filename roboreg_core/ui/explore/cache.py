@@ -4,8 +4,6 @@ The cached functions at the end are keyed by `key` and parameters without a lead
 the others.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 

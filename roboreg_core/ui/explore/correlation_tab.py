@@ -1,7 +1,5 @@
 """Correlation tab: two heatmaps of a sweep, scatter plot of a cell, card of a point, scatter matrix."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Fields for a grid of schedules: counts per stage, counts per block, a list, or bounds for random draws."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, BOUNDS, N_BLOCKS, PRESETS, STAGE_WIDTHS

@@ -1,7 +1,5 @@
 """Parser of typed grids: counts, bounds and schedules, one text per stage, block or line."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Sequence
@@ -27,8 +25,7 @@ def grid(kind: str, texts: Sequence[str], n: int = 0, seed: int = 0) -> Grid:
         n: number of random schedules.
         seed: of the random draw.
 
-    Raises:
-        SpecError: a text is invalid.
+    Raises `SpecError`: a text is invalid.
     """
     if kind == LIST:
         return Grid(kind=kind, values=schedules(texts[0]))

@@ -1,7 +1,5 @@
 """Fields for the limits of a search: a switch and a number per limit, kept in the address."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Sweep over the points that a tab is missing: estimate, start, progress and stop."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from roboreg_core.prediction.forecast import PredictionSettings

@@ -1,7 +1,5 @@
 """Prediction tab: predictions, each made without the schedule's own measurement, beside measurements."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 

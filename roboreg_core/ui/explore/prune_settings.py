@@ -1,7 +1,5 @@
 """Pruning settings shared by Sensitivity, Search and Prediction: dense network, method, recalibration."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from roboreg_core.prediction.forecast import PredictionSettings, settings_with_points

@@ -1,7 +1,5 @@
 """Card of a measured schedule: its figures, and buttons to inspect its run, open it in Design or run it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Search refined by measurement: start with an estimate, progress, stop, and results."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from roboreg_core.prediction.forecast import PredictionSettings

@@ -1,7 +1,5 @@
 """Search tab: limits, immediate results from predictions, and a job that refines them by measurement."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Sensitivity tab: accuracy with one block pruned alone, and the cost of removing one more filter."""
 
-from __future__ import annotations
-
 import pandas as pd
 import streamlit as st
 

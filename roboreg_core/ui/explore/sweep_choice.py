@@ -1,7 +1,5 @@
 """Choice of a sweep; the address keeps it as `?sweep=`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

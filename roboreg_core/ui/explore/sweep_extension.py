@@ -3,8 +3,6 @@
 An example sweep is not changed: a new sweep with its settings is made instead.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import streamlit as st

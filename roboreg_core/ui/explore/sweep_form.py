@@ -1,7 +1,5 @@
 """Form for a new sweep: grid, pruning settings, estimated time and start button."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import streamlit as st

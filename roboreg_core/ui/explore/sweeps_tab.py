@@ -1,7 +1,5 @@
 """Sweeps tab: a card per sweep with progress and actions, and the form for a new one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

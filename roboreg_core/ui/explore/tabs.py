@@ -1,7 +1,5 @@
 """Tabs of Explore; only the open one is drawn, and the address keeps its name."""
 
-from __future__ import annotations
-
 from roboreg_core.ui import keys, panels
 from roboreg_core.ui.explore import correlation_tab, prediction_tab, search_tab, sensitivity_tab, sweeps_tab
 

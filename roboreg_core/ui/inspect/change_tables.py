@@ -1,7 +1,5 @@
 """Tables of changes with their verdicts."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Changed predictions tab: test images by class and kind of change, their gallery, and the paired test."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Clusters tab: filters of a block as pictures, their correlations and dendrogram, and which were kept."""
 
-from __future__ import annotations
-
 import pandas as pd
 import streamlit as st
 

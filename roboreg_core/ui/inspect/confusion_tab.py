@@ -1,7 +1,5 @@
 """Confusion tab: counts, row percentages or the difference to the baseline; a cell opens its images."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import streamlit as st

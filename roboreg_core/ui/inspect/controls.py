@@ -1,7 +1,5 @@
 """Fields inside tabs, kept in the address, and chart marks chosen by a click or by a list."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Cost tab: exact counts, file size, measured latency, and costs per layer."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Files tab: downloads of a run, and the commands that repeat it."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from roboreg_core.runs.predicted_classes import predictions_csv

@@ -1,7 +1,5 @@
 """Above the tabs of a run: finding, evidence and tiles; below them: its settings."""
 
-from __future__ import annotations
-
 import pandas as pd
 import streamlit as st
 

@@ -1,7 +1,5 @@
 """History tab: loss, accuracy and learning rate per epoch of fine-tuning."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Choice of the inspected run and its baseline; the address keeps both."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Per-class metrics tab: precision, recall, F1 and support as in scikit-learn, with changes to the baseline."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from roboreg_core.charts import per_class_metrics

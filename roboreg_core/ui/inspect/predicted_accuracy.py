@@ -1,7 +1,5 @@
 """Accuracy of a run, predicted without its own measurement, beside the measurement."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Tabs of a run; only the open one is drawn, and the address keeps its name."""
 
-from __future__ import annotations
-
 from roboreg_core.runs.summary import Summary
 from roboreg_core.ui import keys, panels
 from roboreg_core.ui.inspect import (

@@ -1,7 +1,5 @@
 """Content of the Jobs page: a card per job with its progress, curves and buttons."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Sections of Overview: the best run, presets, and all runs as a chart and a table."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Content of the Schedules page: filter, order, a card per saved schedule, and the deleted ones."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Queued and running trainings and uploads with their curves, and stopped ones that can be resumed."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from roboreg_core.networks.spec import NETWORK

@@ -1,7 +1,5 @@
 """Training images on this machine, and the download of the others."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from roboreg_core import paths

@@ -1,7 +1,5 @@
 """A card per dense network: accuracy, origin, training curves and actions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Content of the Dense networks page."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from roboreg_core.ui import keys, panels, shared_state

@@ -1,7 +1,5 @@
 """Form for a new training: recipe, epochs, seed, images, estimated time and start button."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st
