@@ -14,9 +14,10 @@ from benchmarks.results.searched import GREEDY, REFINED
 from benchmarks.results.shipped import card_accuracy, example_runs, long_trainings, read_cards, same_training
 from roboreg_core import paths
 from roboreg_core.pruning.methods import DEFAULT_METHOD
-from roboreg_core.runs.spec import DEFAULT_PRESET, METHOD_VERSION
+from roboreg_core.runs.spec import METHOD_VERSION
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Record
+from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET
 from roboreg_core.wording import fmt
 
 NOT_YET = "not measured yet"
@@ -107,7 +108,7 @@ def torch_pruning(points: Iterable[Point]) -> Iterator[Headline]:
     """Test accuracies of the default method and of the best configuration of Torch-Pruning at each stage."""
     found: dict[str, list[Point]] = {}
     for point in points:
-        usual = point.tune is None or (point.tune.preset == DEFAULT_PRESET and point.tune.distil)
+        usual = point.tune is None or (point.tune.preset == DEFAULT_TUNE_PRESET and point.tune.distil)
         if point.schedule == SCHEDULE and point.training_set == "bundled" and usual:
             found.setdefault(point.contestant, []).append(point)
     ours = found.get(DEFAULT_METHOD)

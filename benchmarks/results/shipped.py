@@ -12,10 +12,11 @@ from benchmarks.report.catalogue import percent, verdict
 from benchmarks.results.points import Point, Points
 from roboreg_core import paths
 from roboreg_core.pruning.methods import DEFAULT_METHOD
-from roboreg_core.runs.spec import DEFAULT_PRESET, KIND, METHOD_VERSION
+from roboreg_core.runs.spec import KIND, METHOD_VERSION
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Record
 from roboreg_core.store.shipped import ShippedRecords
+from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET
 from roboreg_core.wording import fmt
 
 # Target of the dense networks' mean accuracy over seeds.
@@ -31,7 +32,7 @@ def sections(points: Points) -> str:
         dense(cards),
         "## Example runs",
         "Method `refit` reads calibration images without labels; `source` reads none. Fine-tuned by the preset "
-        f"`{DEFAULT_PRESET}` on the bundled training images in bfloat16, evaluated in float32, one seed. Made by "
+        f"`{DEFAULT_TUNE_PRESET}` on the bundled training images in bfloat16, evaluated in float32, one seed. Made by "
         "`roboreg runs record`; `--times` measures their latency again.\n",
         recorded(example_runs()),
         "## Longer fine-tuning",
@@ -127,7 +128,7 @@ def long_trainings(points: Points, dense_sha256: str) -> list[Point]:
         if (point.contestant, point.version, point.dense_sha256) == (DEFAULT_METHOD, METHOD_VERSION, dense_sha256)
         and point.tune is not None
         and point.tune.training_set == "full"
-        and point.tune.preset != DEFAULT_PRESET
+        and point.tune.preset != DEFAULT_TUNE_PRESET
     ]
     return sorted(found, key=lambda point: -point.macs)
 

@@ -18,7 +18,8 @@ from roboreg_core.pruning.methods import (
     compose,
     parse_weights,
 )
-from roboreg_core.runs.spec import DEFAULT_PRESET, preset_fields
+from roboreg_core.runs.spec import preset_fields
+from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
@@ -101,6 +102,6 @@ class PruneOptions:
             method=method,
             recalibrate=recalibrate,
             calibration=self.calibration,
-            **preset_fields(self.preset or DEFAULT_PRESET),
+            **preset_fields(self.preset or DEFAULT_TUNE_PRESET),
         )
         return settings_with_points(open_store(), settings) if self.images == "auto" else settings

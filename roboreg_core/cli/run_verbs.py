@@ -24,9 +24,10 @@ from roboreg_core.cli.common import (
     with_options,
 )
 from roboreg_core.cli.prune_options import PruneOptions
-from roboreg_core.runs.spec import DEFAULT_PRESET, KIND, preset_fields, spec_for
+from roboreg_core.runs.spec import KIND, preset_fields, spec_for
 from roboreg_core.schedules.saved_schedules import saved_schedules, using
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
+from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET
 
 if TYPE_CHECKING:
     from roboreg_core.runs.spec import RunSpec
@@ -52,7 +53,7 @@ def run_verb(
     method, recalibrate = pruning.composed()
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     settings = {
-        **preset_fields(pruning.preset or DEFAULT_PRESET),
+        **preset_fields(pruning.preset or DEFAULT_TUNE_PRESET),
         **{name: value for name, value in given.items() if value is not None},
         "method": method,
         "recalibrate": recalibrate,

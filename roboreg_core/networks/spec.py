@@ -10,16 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
+from roboreg_core.datasets.cifar10 import TEST_IMAGES
 from roboreg_core.errors import SpecError
-from roboreg_core.runs.spec import (
-    FIXED_SECONDS,
-    KIND,
-    TEACHER_FACTOR,
-    TEST_IMAGES,
-    check_sources,
-    digest,
-    typical_speeds,
-)
+from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_FACTOR, check_sources, digest, typical_speeds
 from roboreg_core.store.names import clean_name
 
 if TYPE_CHECKING:

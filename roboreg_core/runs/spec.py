@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from roboreg_core.datasets.cifar10 import TEST_IMAGES
 from roboreg_core.device import cpu_has_bfloat16
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
 from roboreg_core.paths import SHIPPED
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET, TUNE_PRESETS
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
@@ -26,10 +28,6 @@ if TYPE_CHECKING:
 KIND = "run"
 # Part of every run's identity. Increment it where a change of the code changes results.
 METHOD_VERSION = 4
-DEFAULT_PRESET = "quick"
-DEFAULT_EPOCHS = 4
-# Images of the fixed splits that every network is measured on.
-VALIDATION_IMAGES, TEST_IMAGES = 2_000, 10_000
 # The fine-tuning fields of a `RunSpec`.
 TUNING = ("preset", "epochs", "learning_rate", "batch_size", "distil")
 # Duration of a training step with a teacher's forward pass, relative to one without.
@@ -88,8 +86,8 @@ class RunSpec(PruneSettings):
 
     schedule: Schedule
     dense: str
-    preset: str = DEFAULT_PRESET
-    epochs: int = DEFAULT_EPOCHS
+    preset: str = DEFAULT_TUNE_PRESET
+    epochs: int = TUNE_PRESETS[DEFAULT_TUNE_PRESET].spec.epochs
     learning_rate: float = 0.01
     batch_size: int = 128
     distil: bool = True

@@ -10,9 +10,10 @@ from typing import Protocol
 import numpy as np
 
 from roboreg_core.errors import SpecError
+from roboreg_core.models.costs import N_CLASSES
 from roboreg_core.prediction.sensitivity import SensitivityCurve, SensitivityCurves
 from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS
-from roboreg_core.sweeps.points import N_CLASSES, ClassCounts, Point
+from roboreg_core.sweeps.points import ClassCounts, Point
 
 # Ridge penalty, in squared log odds, that shrinks a class's loss in a block towards the loss over all classes.
 SHRINK = 0.5

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from roboreg_core.models.costs import N_CLASSES
 from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS, Schedule
 from roboreg_core.search.predictor_surrogate import PredictorSurrogate
 from roboreg_core.search.surrogate import MAX_LOSS, AdditiveSurrogate, log_odds, share_of
-from roboreg_core.sweeps.points import N_CLASSES, ClassCounts
+from roboreg_core.sweeps.points import ClassCounts
 
 # Prior standard deviation of the factors on a block's or a class's losses, around one.
 FACTOR_DEVIATION = 0.4

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import SpecError
-from roboreg_core.models.costs import cost
+from roboreg_core.models.costs import N_CLASSES, cost
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
-
-N_CLASSES = 10
 
 
 @dataclass(frozen=True, kw_only=True)

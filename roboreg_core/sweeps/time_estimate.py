@@ -4,10 +4,11 @@ import time
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from roboreg_core.datasets.cifar10 import TEST_IMAGES, VALIDATION_IMAGES
 from roboreg_core.models.costs import block_macs
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, parse
 from roboreg_core.runs import spec as runs
-from roboreg_core.runs.spec import TEST_IMAGES, VALIDATION_IMAGES, PruneSettings
+from roboreg_core.runs.spec import PruneSettings
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.sweeps.spec import POINT, SweepSpec

@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from roboreg_core.charts import training_curves
+from roboreg_core.datasets.cifar10 import VALIDATION_IMAGES
 from roboreg_core.networks.registry import SHIPPED
-from roboreg_core.runs.spec import VALIDATION_IMAGES
 from roboreg_core.ui import panels, shared_state
 
 

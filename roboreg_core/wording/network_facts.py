@@ -4,14 +4,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
 from roboreg_core.networks.registry import SHIPPED, DenseNetwork
 from roboreg_core.networks.spec import DEFAULT_BATCH, TRAINED, UPLOADED
 from roboreg_core.wording import fmt
 
 SHA_DIGITS = 12
 ORIGIN_WORDS = {SHIPPED: "ships with RoboReg", TRAINED: "trained here", UPLOADED: "uploaded"}
-# Training sets by name; `datasets.sources.TRAINING_COUNTS` would import torch.
-TRAINING_IMAGES = {"bundled": "10,000 images", "full": "48,000 images"}
+TRAINING_IMAGES = {name: f"{count:,} images" for name, count in TRAINING_COUNTS.items()}
 
 
 def job_label(spec: dict[str, Any]) -> str:

@@ -9,12 +9,10 @@ import pytest
 
 from roboreg_core import paths
 from roboreg_core.charts import palette
-from roboreg_core.datasets.sources import TRAINING_COUNTS
 from roboreg_core.evaluation.paired_tests import Verdict
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts, run_filter
-from roboreg_core.wording.network_facts import TRAINING_IMAGES
 from roboreg_core.wording.run_metrics import METRICS
 from tests.charts.records import make_record
 
@@ -197,7 +195,3 @@ def test_percentage_points_have_no_sign(share: float, text: str) -> None:
 @pytest.mark.parametrize(("parts", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")])
 def test_enumerations(parts: list[str], text: str) -> None:
     assert fmt.enumeration(parts) == text
-
-
-def test_training_sets_have_their_numbers_of_images() -> None:
-    assert {name: f"{count:,} images" for name, count in TRAINING_COUNTS.items()} == TRAINING_IMAGES

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from roboreg_core.charts import comparison_table, palette
+from roboreg_core.datasets.cifar10 import TEST_IMAGES
 from roboreg_core.paths import SHIPPED
 from roboreg_core.runs.comparison import ComparedRun, Comparison
 from roboreg_core.runs.metric_changes import MetricChange
-from roboreg_core.runs.spec import TEST_IMAGES
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
 from roboreg_core.ui import html_marks, keys, panels, presentation, schedule_html

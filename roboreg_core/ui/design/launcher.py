@@ -8,10 +8,10 @@ import streamlit as st
 from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD, METHODS
 from roboreg_core.runs.execute import task_for
-from roboreg_core.runs.spec import DEFAULT_PRESET, RunSpec, estimate_seconds, preset_fields, spec_for
+from roboreg_core.runs.spec import RunSpec, estimate_seconds, preset_fields, spec_for
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 from roboreg_core.store.records import Record
-from roboreg_core.training.fine_tuning_presets import TUNE_PRESETS
+from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET, TUNE_PRESETS
 from roboreg_core.ui import (
     dense_choice,
     job_cards,
@@ -211,14 +211,14 @@ def _advanced() -> None:
 
 
 def _url_settings() -> tuple[UrlSetting, ...]:
-    preset = preset_fields(DEFAULT_PRESET)
+    preset = preset_fields(DEFAULT_TUNE_PRESET)
     return (
         UrlSetting(key=keys.EPOCHS, default=preset["epochs"], read=within(0, MAX_EPOCHS)),
         UrlSetting(key=keys.SEED, default=0, read=within(0, MAX_SEED)),
         images_setting(keys.IMAGES),
         UrlSetting(key=keys.METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
         UrlSetting(key=keys.RECALIBRATE, default=False, read=url_settings.flag),
-        UrlSetting(key=keys.TUNE_PRESET, default=DEFAULT_PRESET, read=one_of(*PRESET_WORDS)),
+        UrlSetting(key=keys.TUNE_PRESET, default=DEFAULT_TUNE_PRESET, read=one_of(*PRESET_WORDS)),
         UrlSetting(key=keys.DISTIL, default=True, read=url_settings.flag),
         UrlSetting(key=keys.LEARNING_RATE, default=preset["learning_rate"], read=within(*RATES, float)),
         UrlSetting(key=keys.BATCH_SIZE, default=preset["batch_size"], read=within(*BATCHES)),

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from roboreg_core.datasets.cifar10 import VALIDATION_IMAGES
 from roboreg_core.prediction.forecast import PredictionSettings
-from roboreg_core.runs.spec import VALIDATION_IMAGES
 from roboreg_core.store.records import LONGEST_NAME
 from roboreg_core.sweeps import control
 from roboreg_core.sweeps.control import SweepState

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from roboreg_core.datasets.cifar10 import VALIDATION_IMAGES
 from roboreg_core.prediction.forecast import PredictionSettings
-from roboreg_core.runs.spec import VALIDATION_IMAGES
 from roboreg_core.search.best_schedules import Candidate
 from roboreg_core.search.execute import task_for
 from roboreg_core.search.limits import Limits

@@ -6,10 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from roboreg_core.charts import search_results
+from roboreg_core.datasets.cifar10 import VALIDATION_IMAGES
 from roboreg_core.datasets.images import CLASSES
 from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.prediction.forecast import PredictionSettings
-from roboreg_core.runs.spec import VALIDATION_IMAGES
 from roboreg_core.search.best_schedules import Candidate
 from roboreg_core.search.limits import Limits
 from roboreg_core.sweeps.points import Point

@@ -4,10 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from roboreg_core.charts import sensitivity_curves
+from roboreg_core.datasets.cifar10 import VALIDATION_IMAGES
 from roboreg_core.errors import ScheduleError
 from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.prediction.sensitivity import SensitivityCurves, plan, removal_costs
-from roboreg_core.runs.spec import VALIDATION_IMAGES
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 from roboreg_core.ui import keys, panels, url_settings
 from roboreg_core.ui.design.editing_session import schedule as designed

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from roboreg_core.datasets.cifar10 import TEST_IMAGES, VALIDATION_IMAGES
 from roboreg_core.pruning.methods import DEFAULT_METHOD
-from roboreg_core.runs.spec import TEST_IMAGES, VALIDATION_IMAGES
 from roboreg_core.store.records import LONGEST_NAME
 from roboreg_core.sweeps.grid import Grid
 from roboreg_core.sweeps.spec import SweepSpec, sweep_for

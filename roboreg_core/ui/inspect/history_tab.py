@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from roboreg_core.charts import training_curves
-from roboreg_core.runs.spec import VALIDATION_IMAGES
+from roboreg_core.datasets.cifar10 import VALIDATION_IMAGES
 from roboreg_core.runs.summary import Summary
 from roboreg_core.ui import panels
 from roboreg_core.wording import baseline_changes, run_facts

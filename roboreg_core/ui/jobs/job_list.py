@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from roboreg_core.charts.training_curves import history_data
+from roboreg_core.datasets.cifar10 import TEST_IMAGES
 from roboreg_core.networks.registry import DenseNetwork, of_record
 from roboreg_core.networks.spec import NETWORK
-from roboreg_core.runs.spec import TEST_IMAGES
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.sweeps.spec import SWEEP_PART
 from roboreg_core.ui import (

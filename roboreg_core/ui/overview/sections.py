@@ -7,9 +7,9 @@ import pandas as pd
 import streamlit as st
 
 from roboreg_core.charts import palette, tradeoff_scatter
+from roboreg_core.datasets.cifar10 import TEST_IMAGES
 from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.runs.comparison import FEWEST, MOST
-from roboreg_core.runs.spec import TEST_IMAGES
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Record
 from roboreg_core.ui import keys, navigation, panels, run_filters, run_metrics_cache, schedule_html

@@ -5,8 +5,8 @@ from typing import Any
 
 import streamlit as st
 
+from roboreg_core.datasets.cifar10 import TEST_IMAGES
 from roboreg_core.models.costs import DENSE_COST, cost
-from roboreg_core.runs.spec import TEST_IMAGES
 from roboreg_core.schedules import saved_schedules, schedule_file
 from roboreg_core.schedules.notes_and_tags import split_tags
 from roboreg_core.schedules.saved_schedules import SavedSchedule, ScheduleDraft
