@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sqlite3
 import threading
 from pathlib import Path
@@ -121,6 +122,28 @@ def test_a_store_of_the_first_version_keeps_what_it_holds(tmp_path: Path) -> Non
     assert store.saved.active("schedule") == []
     store.soft_delete_record("a")
     assert [each.record.id for each in store.list_deleted()] == ["a"]
+
+
+def test_unfinished_jobs_find_task_functions_whose_modules_were_renamed(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    old = "roboreg_core.baselines.execute", "roboreg_core.explore.execute", "roboreg_core.explore.search_job"
+    names = "execute", "measure", "search"
+    Database(path, MIGRATIONS[:2]).close()
+    connection = sqlite3.connect(path)
+    for module, name in zip(old, names, strict=True):
+        connection.execute(
+            "INSERT INTO jobs (id, kind, key, function, spec, inputs, lane, status, progress, created, attempts) "
+            "VALUES (?, 'kind', ?, ?, '{}', '{}', 'device', 'interrupted', '{}', '2026-01-01', 0)",
+            (name, name, f"{module}:{name}"),
+        )
+    connection.commit()
+    connection.close()
+    with Database(path).read() as db:
+        functions = [row[0] for row in db.execute("SELECT function FROM jobs ORDER BY number")]
+    for function, name in zip(functions, names, strict=True):
+        module, _, attribute = function.partition(":")
+        assert attribute == name
+        assert callable(getattr(importlib.import_module(module), attribute))
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
