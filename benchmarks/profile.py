@@ -34,7 +34,7 @@ from roboreg_core.sweeps.shared_prefix import TEST, measure_schedules
 from roboreg_core.training.loop import fit
 
 LARGEST = 3
-REST = "Python and numpy"
+REST = "outside torch: onnxruntime, Python, numpy"
 OTHER = "other arithmetic"
 # Kinds of work by the first pattern that occurs in the name of an aten or autograd operation.
 KINDS = (
