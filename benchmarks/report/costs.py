@@ -46,7 +46,7 @@ GENERAL: Mapping[str, str] = {
     "copies and gathering": "Only sampled pixels are gathered.",
     "resampling": "All geometric augmentations are one resampling.",
     "other arithmetic": "In place where the input is not read again.",
-    "outside torch: onnxruntime, Python, numpy": "float32 evaluations run in onnxruntime; the rest is spread over many small steps.",
+    "outside torch: onnxruntime, Python, numpy": "Evaluations run in onnxruntime; the rest is many small steps.",
 }
 
 
