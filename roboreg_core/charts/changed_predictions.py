@@ -27,9 +27,12 @@ SMALLEST_LABEL = 0.06
 
 
 def changed_predictions_data(summary: Summary, followed: PredictionChanges | None = None) -> pd.DataFrame:
-    """One row per class and band: `class`, `band`, `words`, `meaning`, `images`, `share` of the class.
+    """One row per class and band: `class`, `band`, `words`, `meaning`, `images`, `share` of the class (0..1), `order`.
 
-    `followed` is `summary.damage` (dense to pruned to tuned) for None; `summary.flips` compares with the baseline.
+    Args:
+        summary: of a run against its baseline.
+        followed: the changes to tabulate: `summary.damage` (dense, pruned, fine-tuned; the default) or `summary.flips`
+            (baseline, this run).
     """
     changes = followed or summary.damage
     support = changes.counts.sum(0)

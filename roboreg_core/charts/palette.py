@@ -71,9 +71,10 @@ def styles(records: Sequence[Record]) -> dict[str, Style]:
 
 
 def run_styles(runs: Sequence[str]) -> dict[str, Style]:
-    """Style by run id; ids are given oldest first. Up to 64 runs differ, and a new run changes no older style.
+    """Style by run id; ids are given oldest first, and later runs do not change the styles of earlier ones.
 
-    A run takes the colour of its id's hash, or the next unused one; after eight runs all colours are unused again.
+    Each run takes the colour that its id hashes to, or the next free one among the current eight runs; the styles of up
+    to 64 runs differ.
     """
     found: dict[str, Style] = {}
     unused: list[int] = []

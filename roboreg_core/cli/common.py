@@ -108,7 +108,7 @@ def find_run(store: Store, prefix: str) -> Record:
 
     Raises `StoreError`: no run or several match.
     """
-    record = store.find_record(prefix)
+    record = store.find_record(prefix, KIND)
     if record.kind != KIND:
         raise StoreError(f"record {record.id} must be a run, got a {record.kind}: list the runs to see their ids")
     return record

@@ -129,8 +129,8 @@ def runs_delete(
     store = open_store()
     # A prefix selects a deleted run only if no other run has it.
     exists = any(record.id.startswith(run) for record in store.list_records(KIND))
-    deleted = now and not exists and bool(store.list_deleted(prefix=run))
-    record = store.find_deleted_record(run) if deleted else find_run(store, run)
+    deleted = now and not exists and bool(store.list_deleted(KIND, run))
+    record = store.find_deleted_record(run, KIND) if deleted else find_run(store, run)
     names = [each.name for each in using(saved_schedules(store), record)]
     if now:
         store.delete_record(record.id)
@@ -146,7 +146,7 @@ def runs_delete(
 def runs_restore(run: Run, as_json: Json = False) -> None:
     """Restore a deleted run."""
     store = open_store()
-    record = store.restore_record(store.find_deleted_record(run).id)
+    record = store.restore_record(store.find_deleted_record(run, KIND).id)
     print_result(as_json, _summary(record), f"restored: {_record_line(record)}")
 
 
@@ -156,7 +156,7 @@ def runs_record(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make the example runs that ship with the project, and write them to checkpoints/recorded."""
+    """Execute the example runs that the store lacks, and export all of them to checkpoints/recorded."""
     from roboreg_core import example_runs
 
     store = open_store()

@@ -84,7 +84,7 @@ def per_mac(table: pd.DataFrame, *, by: str = STAGES) -> AccuracyPerMac:
     Raises `SpecError`: too few schedules, or collinear MACs.
     """
     if by not in (STAGES, BLOCKS):
-        raise SpecError(f"accuracy per MAC is by {STAGES} or {BLOCKS}, got {by!r}")
+        raise SpecError(f"accuracy per MAC must be by {STAGES} or {BLOCKS}, got {by!r}")
     data = by_schedule(columns(table, BLOCKS))
     name = main_accuracy([each for each in ACCURACIES if data[each].notna().any()])
     if not name:

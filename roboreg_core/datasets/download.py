@@ -132,9 +132,11 @@ def _from_torchvision(place: Path, on_progress: OnProgress, should_stop: ShouldS
 
 
 def download(url: str, target: Path, on_progress: OnProgress, should_stop: ShouldStop) -> None:
-    """Download `url` to a file.
+    """Download `url` to a file, which is incomplete after an error.
 
-    Raises `OSError` if the server cannot be reached, times out or ends early, `DownloadStopped` if stopped.
+    Raises:
+        OSError: the server cannot be reached, times out, or closes the connection before the end of the file.
+        DownloadStopped: `should_stop` returned True.
     """
     with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response, target.open("wb") as file:
         total, done = int(response.headers.get("Content-Length") or 0), 0

@@ -25,7 +25,7 @@ GATHER_SECONDS = 60.0
 
 CONNECTION_LOST = "the connection to the scheduler was lost: resume the job to continue from its last saved state"
 WORKER_DIED = (
-    "the worker process died {deaths} times while running this job, perhaps for want of memory: "
+    "the worker process died {deaths} times while running this job, possibly out of memory: "
     "resume it to continue from its last saved state"
 )
 
@@ -47,7 +47,7 @@ class Attempt:
         job: as of the time it was sent.
         token: identifies the attempt in its messages.
         starts: number of times that a worker started it, more than one where workers died.
-        address: of the newest worker, None before the first start.
+        address: of the most recent worker, None before the first start.
         missing_since: start of the period without a worker for its lane, on the monotonic clock.
         missing_reported: True where that was reported as an event.
     """

@@ -232,7 +232,7 @@ class Connection:
         try:
             self.client.restart_workers([address], timeout=CALL_SECONDS, raise_for_error=False)
         except ValueError as error:
-            raise JobError(f"the worker {address} cannot be restarted ({error}): restart it by hand") from error
+            raise JobError(f"the worker {address} cannot be restarted ({error}): restart it manually") from error
 
     def close(self) -> None:
         """Disconnect, and end a cluster on this machine with all its processes. Takes a few seconds at most."""

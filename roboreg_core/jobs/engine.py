@@ -99,7 +99,7 @@ class Engine:
         if job.status.is_ended:
             raise JobError(f"job {job_id} is already {job.status}: nothing is left to cancel")
         if job.owner != self.owner:
-            raise JobError(f"job {job_id} runs in another RoboReg ({job.owner}): cancel it there")
+            raise JobError(f"job {job_id} runs in another RoboReg process ({job.owner}): cancel it there")
         self._dispatcher.cancel(job_id)
 
     def resume(self, job_id: str) -> Job:
@@ -125,7 +125,7 @@ class Engine:
         return self._dispatcher.position(job_id)
 
     def workers(self) -> list[WorkerInfo]:
-        """The worker processes as of about a second ago; [] before the first job."""
+        """The worker processes, at most about a second old; [] before the first job."""
         return self._dispatcher.workers()
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:

@@ -18,9 +18,7 @@ from roboreg_core.jobs.task import Request
 from roboreg_core.jobs.worker import Outcome, one_line
 
 GATHER_SECONDS = 5.0
-WORKER_DIED = (
-    f"the worker process died {DEATHS} times while running this request, perhaps for want of memory: try again"
-)
+WORKER_DIED = f"the worker process died {DEATHS} times while running this request, possibly out of memory: try again"
 # Time allowed for a worker to start on a busy machine.
 MISSING_SECONDS = 60.0
 NO_WORKER = "no worker takes the lane {lane}: start one with --resources {lane}=1, or see the log of the app"

@@ -101,7 +101,7 @@ def from_bytes(content: bytes, name: str = "network", card: dict[str, Any] | Non
     try:
         normalisation = Normalisation(**{key: tuple(value) for key, value in header["normalisation"].items()})
     except (KeyError, TypeError, AttributeError):
-        raise CheckpointError(f"{name} must carry a normalisation in its header, got {header!r:.80}") from None
+        raise CheckpointError(f"{name} must contain a normalisation in its header, got {header!r:.80}") from None
     model = _model(state, normalisation, name)
     return Checkpoint(name=name, model=model, content=content, card=card or {})
 
@@ -155,7 +155,7 @@ def card_path(path: Path) -> Path:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file atomically, by renaming a temporary file."""
+    """Write a file into an existing folder atomically, by renaming a temporary file. Raises `OSError`."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:

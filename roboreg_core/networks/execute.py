@@ -39,12 +39,12 @@ def task_for(spec: NetworkSpec, store: Store, content: bytes | None = None) -> T
     inputs, lane = {}, "device"
     if isinstance(spec, UploadSpec):
         if content is None:
-            raise SpecError(f"an upload must come with its bytes, got none for {spec.file_name}")
+            raise SpecError(f"an upload requires the file's content, got none for {spec.file_name}")
         _check_bytes(spec, content)
         # Takes seconds: not queued behind the trainings.
         inputs, lane = {FILE: store.artifacts.put(content)}, "light"
     elif content is not None:
-        raise SpecError("a training must come without a file, got one")
+        raise SpecError("a training takes no file, got one")
     return Task(kind=NETWORK, key=spec.id, function=FUNCTION, spec=spec.to_json(), inputs=inputs, lane=lane)
 
 

@@ -70,7 +70,7 @@ def make(
 
     Raises:
         StoreError: the name is taken.
-        CheckpointError: the file is no dense ResNet-20.
+        CheckpointError: the file is not a dense ResNet-20.
     """
     known = existing(store, spec)
     if known is not None:

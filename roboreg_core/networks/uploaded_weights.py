@@ -87,7 +87,7 @@ def _refuse_bomb(content: bytes, name: str) -> None:
         raise CheckpointError(f"{name} is damaged ({error}): download it again") from None
     if unpacked > MAX_BYTES:
         raise CheckpointError(
-            f"{name} must unpack to at most {MAX_BYTES >> 20} MB, got {unpacked / 2**20:,.0f} MB: it is no ResNet-20"
+            f"{name} must unpack to at most {MAX_BYTES >> 20} MB, got {unpacked / 2**20:,.0f} MB: it is not a ResNet-20"
         )
 
 

@@ -185,7 +185,7 @@ def _after_tuning(tuned: FineTuningRecovery | None, pruned: PredictedAccuracies)
         return None
     mean, low, high = tuned.predict(pruned.mean)
     reasons = tuple(
-        reason or ("no run that lost so much was fine-tuned" if below else "")
+        reason or ("no fine-tuned run lost as much accuracy by pruning" if below else "")
         for reason, below in zip(pruned.reasons, pruned.mean < tuned.lowest - 1e-9, strict=True)
     )
     return PredictedAccuracies(mean=mean, low=low, high=high, reasons=reasons)
@@ -304,4 +304,4 @@ def _reason(counts: np.ndarray, lowest: np.ndarray, far: bool) -> str:
     if not below:
         return "no measured schedule is near it" if far else ""
     blocks = f"blocks {', '.join(below)} were" if len(below) > 1 else f"block {below[0]} was"
-    return f"{blocks} not measured so far down"
+    return f"{blocks} not measured with so few filters"

@@ -84,7 +84,10 @@ def _points(store: Store, settings: PredictionSettings) -> list[Point]:
 
 @lru_cache(maxsize=CACHE_SIZE)
 def fit_forecast(points: tuple[Point, ...]) -> Forecast:
-    """Fit to points of one setting."""
+    """Fit curves and predictor to points of one setting; cached.
+
+    A part that cannot be fitted is None, with the reason in `missing`.
+    """
     from roboreg_core.prediction.accuracy_predictor import fit
 
     found = None

@@ -1,4 +1,4 @@
-"""Latency model: a linear function of each stage's MACs, fitted to timed networks of one machine."""
+"""Latency model: a linear function of each stage's MACs, fitted to timed networks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -201,7 +201,7 @@ class WeightsSpec:
         if self.sparsity is not None and self.threshold is not None:
             raise SpecError("weights are pruned to a sparsity or below a threshold, got both; give one")
         if self.sparsity is not None and not 0 <= self.sparsity < 1:
-            raise SpecError(f"sparsity must be 0 to below 1, got {self.sparsity}")
+            raise SpecError(f"sparsity must be in [0, 1), got {self.sparsity}")
         if self.threshold is not None and not 0 <= self.threshold < math.inf:
             raise SpecError(f"threshold must be at least 0, got {self.threshold}")
 

@@ -6,7 +6,10 @@ from torch import Tensor
 
 
 def draw_pixels(n: int, size: int, count: int, generator: torch.Generator) -> Tensor:
-    """Draw `count` distinct pixels of a `size` x `size` map for each of `n` images, int (n, count); all if fewer."""
+    """Draw `count` distinct pixels of a `size` x `size` map for each of `n` images.
+
+    Returns row-major indices, int (n, count); all pixels in order, (n, size**2), if `count` is at least size**2.
+    """
     if count >= size * size:
         return torch.arange(size * size).expand(n, -1)
     return torch.rand(n, size * size, generator=generator).argsort(1)[:, :count]

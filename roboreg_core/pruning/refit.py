@@ -18,13 +18,24 @@ SMALLEST_SCALE = 1e-4
 
 
 def refit_conv1(tensors: BlockTensors, given: Moments) -> BlockTensors:
-    """Fit conv1 and bn1; `given` are moments of the block's inputs and the dense channels."""
+    """Solve conv1 and bn1 by ridge regression, so that bn1's outputs match the dense network's channels.
+
+    Args:
+        tensors: of the block; conv2 is returned unchanged.
+        given: moments of the block's inputs (9 * inputs, channel by channel) and the dense channels (width).
+    """
     weight, norm = unfold(ridge(given, to_unknowns(*tensors.folded())), given, tensors.norm)
     return replace(tensors, conv1=weight.view_as(tensors.conv1), norm=norm)
 
 
 def refit_conv2(tensors: BlockTensors, output_norm: NormTensors, given: Moments) -> tuple[BlockTensors, NormTensors]:
-    """Fit conv2 and bn2; `given` are moments of the channels after their ReLU and the targets of the block."""
+    """Solve conv2 and bn2 by ridge regression, so that bn2's outputs match the targets of the block.
+
+    Args:
+        tensors: of the block; conv1 is returned unchanged.
+        output_norm: bn2.
+        given: moments of the channels after their ReLU (9 * width, channel by channel) and the targets (outputs).
+    """
     weight, norm = unfold(ridge(given, to_unknowns(*output_norm.fold(tensors.conv2))), given, output_norm)
     return replace(tensors, conv2=weight.view_as(tensors.conv2).contiguous()), norm
 

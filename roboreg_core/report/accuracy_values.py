@@ -11,7 +11,7 @@ from roboreg_core.report.svg import INK, figure
 from roboreg_core.report.values import Cell, Number, Rows, count, count_table, decimal, percent, points
 from roboreg_core.runs.metric_changes import MEASURES
 from roboreg_core.runs.summary import Summary
-from roboreg_core.wording import fmt, run_facts
+from roboreg_core.wording import baseline_changes, fmt, run_facts
 
 
 def accuracy_rows(found: Summary, stage_names: dict[str, str]) -> Rows:
@@ -51,7 +51,8 @@ def changed_prediction_values(found: Summary) -> dict[str, Any]:
 
 def class_values(found: Summary) -> dict[str, Any]:
     """Per-class metrics with changes and verdicts: `figure`, `rows`, and `worst`, the class with the lowest recall."""
-    frame = per_class_metrics.classes_data(found.record, found.final)
+    other = None if baseline_changes.is_dense(found) else found.baseline.report
+    frame = per_class_metrics.classes_data(found.record, found.final, other)
     worst = found.worst_class()
     verdict = found.paired[found.final].per_class[found.classes.index(worst["name"])].verdict
     return {

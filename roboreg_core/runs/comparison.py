@@ -144,7 +144,7 @@ def _check(records: Sequence[Record]) -> None:
     ids = [record.id for record in records]
     twice = next((run for run in ids if ids.count(run) > 1), None)
     if twice is not None:
-        raise SpecError(f"a comparison takes each run once, got {twice} twice")
+        raise SpecError(f"a comparison must list each run once, got {twice} twice")
 
 
 def _row(record: Record, baseline: RunBaseline, store: Store, front: dict[str, bool]) -> ComparedRun:

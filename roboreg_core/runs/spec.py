@@ -56,7 +56,7 @@ class PruneSettings:
     training_set: str
 
     def point_id(self, schedule: Schedule) -> str:
-        """Identity of a schedule pruned under these settings."""
+        """Identity of a schedule pruned under these settings, 16 hex digits; independent of fine-tuning."""
         return digest({**PruneSettings.to_json(self), "schedule": schedule.to_json(), "version": METHOD_VERSION})
 
     def to_json(self) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class RunBaseline:
 
     @property
     def network(self) -> str:
-        """`dense` or `final`, as in `counts_of`."""
+        """Name of the network in the record's costs and timings: `dense`, or `final` for the last stage."""
         return DENSE if self.stage == DENSE else "final"
 
     @property
@@ -91,7 +91,7 @@ class Summary:
         return final_stage(self.record)
 
     def confused(self, stage: str, true: int, predicted: int) -> np.ndarray:
-        """Indices of the test images in a cell of a stage's confusion matrix."""
+        """Indices (n,) of the test images of class `true` that a stage predicts as class `predicted` (indices)."""
         found = (self.labels == true) & (self.predictions[stage].classes == predicted)
         return found.nonzero()[0]
 

@@ -30,7 +30,7 @@ def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
     kept = tuple(reversed(cleaned.values()))
     for tag in kept:
         if "," in tag:
-            raise ScheduleError(f"a tag must have no comma, got {tag!r}: split it into two tags")
+            raise ScheduleError(f"a tag must not contain a comma, got {tag!r}: split it into two tags")
     if len(kept) > MOST_TAGS:
         raise ScheduleError(f"a schedule must have at most {MOST_TAGS} tags, got {len(kept)}: leave some out")
     return kept

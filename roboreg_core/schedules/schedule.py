@@ -128,4 +128,4 @@ def _wrong_length(count: int) -> str:
         for first in range(0, N_BLOCKS, BLOCKS_PER_STAGE)
     )
     where = f"block {count + 1} has none" if count < N_BLOCKS else f"block {N_BLOCKS + 1} does not exist"
-    return f"a schedule must have {N_BLOCKS} cluster counts ({stages}), got {count}: {where}"
+    return f"a schedule must have {N_BLOCKS} filter counts ({stages}), got {count}: {where}"

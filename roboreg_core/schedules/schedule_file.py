@@ -39,7 +39,7 @@ def read(content: bytes) -> list[ScheduleDraft]:
     if not is_ours(value):
         raise ScheduleError(
             f"a file of saved schedules must be an object with `format` {FORMAT!r}, got {_short(value)}; "
-            "export one to see the form"
+            "export one to see the format"
         )
     if value.get("version") != VERSION:
         raise ScheduleError(
@@ -62,7 +62,7 @@ def read_json(content: bytes) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
-        raise ScheduleError("a schedule file must be JSON, got something else; export one to see the form") from None
+        raise ScheduleError("a schedule file must be JSON, got something else; export one to see the format") from None
 
 
 def is_ours(value: Any) -> bool:

@@ -20,7 +20,7 @@ _NAMES = {
     "parameters": "parameters",
     "macs": "MACs",
     "size_bytes": "bytes",
-    "latency": "seconds a batch",
+    "latency": "seconds per batch",
     "drop": "largest loss of accuracy",
     "class_drop": "largest loss in a class",
 }

@@ -175,7 +175,7 @@ def _user_version(connection: sqlite3.Connection, path: Path, newest: int) -> in
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > newest:
         raise StoreError(
-            f"the store {path} has version {version}, this RoboReg knows up to {newest}: "
+            f"the store {path} has version {version}, this version of RoboReg supports up to {newest}: "
             "update RoboReg, or set ROBOREG_HOME to another folder"
         )
     return version

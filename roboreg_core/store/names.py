@@ -45,7 +45,7 @@ def composed(text: str, what: str, *, allowed: str = "", error: type[RoboRegErro
     for place, char in enumerate(text, start=1):
         hidden = unicodedata.category(char) in ("Cc", "Cs") or char in _DIRECTION_MARKS
         if hidden and char not in allowed:
-            raise error(f"{what} must hold no control characters, got U+{ord(char):04X} at {place}: remove it")
+            raise error(f"{what} must not contain control characters, got U+{ord(char):04X} at {place}: remove it")
     return unicodedata.normalize("NFC", text)
 
 

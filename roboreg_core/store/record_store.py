@@ -68,8 +68,8 @@ class RecordStore:
             row = db.execute(f"SELECT * FROM records WHERE id = ? AND {_NOT_DELETED}", (record_id,)).fetchone()
         return row_mapping.to_record(row) if row else self._shipped.records().get(record_id)
 
-    def find_record(self, prefix: str) -> Record:
-        """Find a record by its id or a unique prefix of it.
+    def find_record(self, prefix: str, kind: str | None = None) -> Record:
+        """Find a record by its id, or by a prefix that is unique among the records of a kind (None for all kinds).
 
         Raises `StoreError`: no record matches, or several.
         """
@@ -79,15 +79,17 @@ class RecordStore:
         if not prefix:
             raise StoreError("a record's id must have at least one character, got none")
         with self._database.read() as db:
-            query = f"SELECT id FROM records WHERE substr(id, 1, ?) = ? AND {_NOT_DELETED}"
-            found = db.execute(query, (len(prefix), prefix)).fetchall()
-        ids = {row["id"] for row in found} | {each for each in self._shipped.records() if each.startswith(prefix)}
+            query = f"SELECT id FROM records WHERE substr(id, 1, ?) = ? AND (? IS NULL OR kind = ?) AND {_NOT_DELETED}"
+            ids = {row["id"] for row in db.execute(query, (len(prefix), prefix, kind, kind))}
+        shipped = self._shipped.records().items()
+        ids |= {each for each, record in shipped if each.startswith(prefix) and kind in (None, record.kind)}
         if len(ids) > 1:
             shown = ", ".join(sorted(ids)[:5])
-            raise StoreError(f"{len(ids)} records begin with {prefix!r} ({shown}): give more of the id")
+            raise StoreError(f"{len(ids)} {kind or 'record'}s begin with {prefix!r} ({shown}): give more of the id")
         record = self.get_record(ids.pop()) if ids else None
         if record is None:
-            raise StoreError(f"no record begins with {prefix!r}: list the records to see their ids")
+            name = kind or "record"
+            raise StoreError(f"no {name} begins with {prefix!r}: list the {name}s to see their ids")
         return record
 
     def list_records(self, kind: str | None = None) -> list[Record]:
@@ -120,7 +122,7 @@ class RecordStore:
         with self._database.write() as db:
             query = "UPDATE records SET deleted = NULL WHERE id = ? AND deleted IS NOT NULL"
             if not db.execute(query, (record_id,)).rowcount:
-                raise StoreError(_not_binned(record_id))
+                raise StoreError(_not_deleted(record_id))
             return row_mapping.to_record(db.execute("SELECT * FROM records WHERE id = ?", (record_id,)).fetchone())
 
     def list_deleted(self, kind: str | None = None, prefix: str = "") -> list[DeletedRecord]:
@@ -131,17 +133,17 @@ class RecordStore:
             found = db.execute(query, (kind, kind, len(prefix), prefix))
             return [DeletedRecord(record=row_mapping.to_record(row), deleted=row["deleted"]) for row in found]
 
-    def find_deleted_record(self, prefix: str) -> Record:
-        """Find a deleted record by its id or a unique prefix of it.
+    def find_deleted_record(self, prefix: str, kind: str | None = None) -> Record:
+        """Find a deleted record by its id, or by a prefix that is unique among those of a kind (None for all kinds).
 
         Raises `StoreError`: no record matches, or several.
         """
-        found = [each.record for each in self.list_deleted(prefix=prefix)]
+        found = [each.record for each in self.list_deleted(kind, prefix)]
         exact = [record for record in found if record.id == prefix]
         if len(found) > 1 and not exact:
             raise StoreError(f"{len(found)} deleted records begin with {prefix!r}: give more of the id")
         if not prefix or not found:
-            raise StoreError(_not_binned(prefix))
+            raise StoreError(_not_deleted(prefix))
         return (exact or found)[0]
 
     def delete_record(self, record_id: str) -> None:
@@ -194,7 +196,7 @@ class RecordStore:
     def _check_artifacts(self, names: Iterable[str], holder: str) -> None:
         for name in names:
             if name not in self.artifacts:
-                raise StoreError(f"{holder} names artefact {name}, which is missing: put it first")
+                raise StoreError(f"{holder} names artefact {name}, which is missing: store it first")
 
     def _discard(self, names: set[str]) -> None:
         """Delete unreferenced artefacts; under the write lock, so that no new reference can appear."""
@@ -210,7 +212,7 @@ def _no_record(record_id: str) -> str:
     return f"there is no record {record_id}: list the records to see their ids"
 
 
-def _not_binned(record_id: str) -> str:
+def _not_deleted(record_id: str) -> str:
     return f"no deleted record begins with {record_id!r}: deleted ones can be restored for {RESTORE_DAYS} days"
 
 

@@ -84,7 +84,7 @@ def active(db: sqlite3.Connection, key: str) -> Job | None:
 
 
 def change_job(db: sqlite3.Connection, job_id: str, changes: Mapping[str, Any]) -> Job:
-    """Write the changed fields of a job; return the changed job."""
+    """Set fields of a job by name in a write transaction; return the job. Raises `StoreError`: unknown job."""
     job = replace(known_job(db, job_id), **changes)
     values = {name: value for name, value in job_values(job).items() if name in changes}
     if values:

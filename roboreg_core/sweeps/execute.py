@@ -39,7 +39,7 @@ class PartSpec:
         sweep: id of the sweep.
         setting: prune settings.
         schedules: to measure.
-        test: True to measure test images besides validation images.
+        test: True to measure test images in addition to validation images.
         device: `auto`, `cpu` or `cuda`.
         go_on: True to keep the pruner, over 1 GB, for a next part with the same settings in this process.
         seconds: expected duration; 0 where unknown.

@@ -106,7 +106,7 @@ def _check_counts(grid: Grid, what: str, bounds: Sequence[int]) -> None:
 
 def _check_list(grid: Grid) -> None:
     if not grid.values:
-        raise SpecError("a list of schedules must hold one at least, got none")
+        raise SpecError("a list of schedules must contain at least one schedule, got none")
     for counts in grid.values[: MAX_SCHEDULES + 1]:
         Schedule(counts)
 

@@ -65,7 +65,7 @@ class TrainingResult:
 
     Attributes:
         model: after the last complete epoch.
-        best: after the epoch with the highest validation accuracy (of equals, the last); None without validation.
+        best: after the epoch with the highest validation accuracy (the last one on ties); None without validation.
             Decide before testing which of the two is reported.
         best_epoch: its number, from 1.
         history: one record per epoch.

@@ -174,7 +174,7 @@ best = Recipe(
     # Any training that has not begun to decay can be continued with more epochs.
     spec=TrainSpec(recipe="best", epochs=160, rate="trapezoid", warmup_epochs=2.0, decay_epochs=24),
 )
-# A student as large as its teacher may become more accurate than it (Furlanello et al. 2018, Born-Again Networks).
+# A student as large as its teacher may surpass it (Furlanello et al. 2018, Born-Again Networks).
 distilled = Recipe(
     description="Knowledge distillation from the example dense network, with a learning rate that falls linearly. The "
     "example dense network itself was trained with it, from another teacher.",

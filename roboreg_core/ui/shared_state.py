@@ -52,7 +52,7 @@ class Backend:
         self._timer.start()
 
     def engine(self) -> Engine:
-        """Return the job engine, once it is loaded. Raises `JobError` if it cannot start."""
+        """Wait until loading has ended and return the job engine. Raises `JobError`: it cannot start."""
         self.loaded.wait()
         with self._lock:
             if self._engine is None:
@@ -173,7 +173,7 @@ def runs() -> list[Record]:
 
 def find_run(prefix: str) -> Record:
     """Return the run whose id is `prefix` or the only one that begins with it. Raises `StoreError` if there is none."""
-    return store().find_record(prefix)
+    return store().find_record(prefix, KIND)
 
 
 def saved() -> list[SavedSchedule]:

@@ -52,7 +52,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def flag(text: str) -> bool:
-    """Parse `true` or `false`."""
+    """Parse `true` or `false`. Raises `ValueError` for other text."""
     return one_of("true", "false")(text) == "true"
 
 

@@ -22,7 +22,7 @@ def long_name(summary: Summary) -> str:
 
 
 def accuracy(summary: Summary) -> run_facts.JudgedChange:
-    """Change of the last stage's test accuracy."""
+    """Test accuracy of the last stage beside the baseline's, judged by the paired test."""
     value = run_facts.accuracy(summary.record, summary.final)
     return run_facts.judged(value, summary.baseline.report["accuracy"], summary.paired[summary.final].verdict)
 

@@ -86,7 +86,7 @@ def stages_of(record: Record) -> tuple[str, ...]:
 
 
 def report_of(record: Record, stage: str) -> dict[str, Any]:
-    """The evaluation of a stage, an `evaluation.report.Report` as JSON."""
+    """The evaluation of a stage, an `evaluation.metrics.Report` as JSON."""
     report: dict[str, Any] = record.result["stages"][stage]
     return report
 

@@ -8,7 +8,7 @@ from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts
 from roboreg_core.wording.run_metrics import METRICS, worst_recall
 
-# Preset of a schedule that is none.
+# Name for a schedule that is not a preset.
 OTHER = "other"
 
 # Label, sort key and descending order by name; `chosen` keeps the given order.

@@ -177,7 +177,7 @@ def test_another_network_is_refused_with_a_reason(dense: ResNet20, what: str) ->
         ({"mean": [0, math.nan, 0], "std": [1, 1, 1]}, r"mean must be three finite numbers, got \[0, nan, 0\]"),
         ({"mean": [0.5], "std": [1, 1, 1]}, r"mean must be three finite numbers, got \[0\.5\]"),
         ({"mean": ["a", "b", "c"], "std": [1, 1, 1]}, r"mean must be three finite numbers, got \['a'"),
-        ({"mean": 0.5, "std": [1, 1, 1]}, "must carry a normalisation"),
+        ({"mean": 0.5, "std": [1, 1, 1]}, "must contain a normalisation"),
     ],
 )
 def test_a_normalisation_that_is_none_is_refused(

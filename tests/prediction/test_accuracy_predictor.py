@@ -103,8 +103,8 @@ def test_a_block_that_was_not_measured_so_far_down_is_named() -> None:
     few = fit([*some, *MEASURED], curves(some))
     found = few.predict([DENSE.replace(4, 3), DENSE.replace(4, 3).replace(7, 1), DENSE.replace(4, 5)])
     assert found.reasons == (
-        "block 4 was not measured so far down",
-        "blocks 4, 7 were not measured so far down",
+        "block 4 was not measured with so few filters",
+        "blocks 4, 7 were not measured with so few filters",
         "",
     )
 

@@ -75,7 +75,7 @@ def test_an_error_is_one_line_and_code_two(roboreg: CommandLine, tmp_path: Path)
     bad = tmp_path / "bad.json"
     bad.write_text('{"format": "roboreg-schedules", "version": 1, "schedules": [{"name": "a", "schedule": [1]}]}')
     error = roboreg.refusal("schedules", "import", bad)
-    assert "entry 1 ('a'): a schedule must have 9 cluster counts" in error
+    assert "entry 1 ('a'): a schedule must have 9 filter counts" in error
     assert error.count("\n") == 1
     assert names() == []
 

@@ -63,7 +63,7 @@ def test_it_is_a_value() -> None:
         ("8,8,8", "got 3: block 4 has none"),
         ("", "got 0: block 1 has none"),
         ("8,8,8,16,16,16,32,32,32,1", "got 10: block 10 does not exist"),
-        ("8,8,8", "must have 9 cluster counts (blocks 1-3: 1..16; blocks 4-6: 1..32; blocks 7-9: 1..64)"),
+        ("8,8,8", "must have 9 filter counts (blocks 1-3: 1..16; blocks 4-6: 1..32; blocks 7-9: 1..64)"),
         ("8,eight,8,16,16,16,32,32,32", "filter count for block 2 must be an integer 1..16, got 'eight'"),
         ("tiny", "name a preset: dense, minimal, three-quarters, moderate, quarter, aggressive"),
     ],

@@ -93,7 +93,8 @@ def test_a_newer_store_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "db"
     Database(path, (*MIGRATIONS, ("CREATE TABLE later (x)",))).close()
     newest = len(MIGRATIONS)
-    with pytest.raises(StoreError, match=rf"version {newest + 1}, this RoboReg knows up to {newest}: update RoboReg"):
+    text = rf"version {newest + 1}, this version of RoboReg supports up to {newest}: update RoboReg"
+    with pytest.raises(StoreError, match=text):
         Database(path)
 
 

@@ -58,7 +58,7 @@ def test_random_schedules_depend_on_the_seed_alone_and_keep_to_their_bounds() ->
         ({"kind": "stages", "values": ((4,), (33,), (8,))}, "1..32, got 33"),
         ({"kind": "blocks", "values": ((4,),)}, "9 lists"),
         ({"kind": "list", "values": ()}, "none"),
-        ({"kind": "list", "values": ((1, 2, 3),)}, "9 cluster counts"),
+        ({"kind": "list", "values": ((1, 2, 3),)}, "9 filter counts"),
         ({"kind": "circle", "values": ()}, "stages, blocks, list, random"),
     ],
 )

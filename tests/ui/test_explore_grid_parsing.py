@@ -53,8 +53,8 @@ def test_bounds_hold_for_every_draw() -> None:
         (RANDOM, ["9-4", *EVERY[1:]], "lowest count for block 1 must be at most the highest, got 9 and 4"),
         (RANDOM, ["a few", *EVERY[1:]], "block 1: bounds must be two numbers within 1..16"),
         (RANDOM, ["0-4", *EVERY[1:]], "lowest count for block 1 must be an integer 1..16, got 0"),
-        (LIST, ["\n\n"], "a list of schedules must hold one at least"),
-        (LIST, ["moderate\n1,2,3"], "line 2: a schedule must have 9 cluster counts"),
+        (LIST, ["\n\n"], "a list of schedules must contain at least one schedule"),
+        (LIST, ["moderate\n1,2,3"], "line 2: a schedule must have 9 filter counts"),
         (LIST, ["moderate\n" * 5_001], "at most 5,000 schedules, got 5,001"),
     ],
 )

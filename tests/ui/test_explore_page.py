@@ -235,7 +235,7 @@ def test_sensitivity_sorts_what_a_cluster_costs(open_page: Open, store: Store, a
     assert text.count("Removing one filter saves") == 9
     assert not any(each.key.startswith("measure-") for each in app.button if each.key)
     app.text_input(key="at").set_value("1,2,3").run()
-    assert "A schedule must have 9 cluster counts" in said(app)
+    assert "A schedule must have 9 filter counts" in said(app)
 
 
 def test_sensitivity_measures_what_it_lacks(open_page: Open, store: Store, asked: PredictionSettings) -> None:

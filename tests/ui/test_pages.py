@@ -282,7 +282,7 @@ def test_a_preset_of_fine_tuning_sets_epochs_and_rate(open_page: Open) -> None:
     [
         (b"\xff", "must be JSON"),
         (b"{}", "must contain `schedule`"),
-        (b"[1, 2]", "9 cluster counts"),
+        (b"[1, 2]", "9 filter counts"),
         (b'{"schedule": "moderate"}', "list of 9 integers"),
         (b"[8, 8, 8, 16, 16, 16, 32, 32, 65]", "block 9 must be 1..64, got 65"),
         (b"[8.5, 8, 8, 16, 16, 16, 32, 32, 32]", "must be an integer"),

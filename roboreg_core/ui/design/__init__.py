@@ -1,1 +1,1 @@
-"""The Design page's editor: the sketch in the session, its rows, its tools, ticks, and files."""
+"""The Design page's editor: the edited schedule in the session, its rows, its tools, ticks, and files."""

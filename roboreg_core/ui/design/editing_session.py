@@ -115,7 +115,7 @@ def _go(after: EditHistory) -> None:
 
 
 def _parts(before: EditedSchedule, after: EditedSchedule) -> list[str]:
-    """Fragments that differ, the most watched ones first."""
+    """Fragments that differ, the most visible ones first."""
     moved = before.schedule != after.schedule
     rows = [keys.row_part(block) for block in changed_blocks(before, after)]
     stages = [keys.stage_part(n) for n in range(1, N_STAGES + 1) if n in before.linked ^ after.linked]

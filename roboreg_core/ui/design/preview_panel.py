@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TITLE = "Measured accuracy (before fine-tuning)"
 # Poll interval: a share of the last preview's duration, within bounds. Every poll redraws the page in the browser.
 POLL_SHARE, POLL_BOUNDS, FIRST_POLL_SECONDS = 0.3, (0.2, 1.0), 0.5
-# After this time without progress, the worker is taken to load the method's data.
+# After this time without progress, assume that the worker is loading the method's data.
 STARTING_SECONDS = 3.0
 _CHANNEL, _ASKED, _SHOWN = "preview-channel", "preview-asked", "preview-shown"
 _STAGES = {"prune": f"pruning block {{block}} of {N_BLOCKS}", "evaluate": "evaluating"}

@@ -36,12 +36,12 @@ FIELDS = {
     "size_bytes": _LimitField(
         switch="Limit size", label="Size, % of dense at most",
         default=50.0, low=0.1, high=100.0, divisor=100.0,
-        help="Bytes of the weights file.",
+        help="Bytes of the float32 weights.",
     ),
     "latency": _LimitField(
         switch="Limit latency", label="Latency, ms per batch of 256 at most",
         default=100.0, low=0.001, high=1e6, divisor=1000.0,
-        help="As measured on this machine.",
+        help="Estimated from timed runs, of this machine where there are enough.",
     ),
     "drop": _LimitField(
         switch="Limit the accuracy loss", label="Accuracy, percentage points lost at most",

@@ -46,7 +46,7 @@ def measure(settings: PredictionSettings, what: str = "the sensitivity of all bl
 
 
 def _schedule() -> Schedule:
-    """Schedule marked in the charts: that of Design, unless another one is typed."""
+    """Schedule marked in the charts: Design's schedule unless the user enters another one."""
     setting = url_settings.UrlSetting(key=keys.AT, default="", read=lambda text: text[:MOST_TEXT])
     url_settings.restore([setting])
     now = designed()

@@ -43,7 +43,7 @@ def percent(share: float) -> str:
 
 
 def points(change: float) -> str:
-    """`−3.1`, in percentage points."""
+    """`−3.1` for −0.031: a difference of shares in percentage points, without the unit."""
     return fmt.signed(change * 100)
 
 

@@ -51,7 +51,7 @@ def everything() -> None:
 def _sweeps() -> None:
     """Link to running sweeps: they share the queue with the runs, and have their own page."""
     if any(not job.status.is_ended for job in shared_state.store().list_jobs(SWEEP_PART)):
-        navigation.link("explore", "A sweep is running between the runs: see its progress or stop it on Explore")
+        navigation.link("explore", "A sweep shares the queue with the runs: see its progress or stop it on Explore")
 
 
 def _active_card(job: Job) -> None:

@@ -16,7 +16,7 @@ _COLOURS = {"shipped": "gray", "trained": "blue", "uploaded": "violet"}
 
 
 def show(networks: Sequence[DenseNetwork]) -> None:
-    """Cards of the networks, a number at a time."""
+    """Cards of the networks, a few at a time."""
     panels.some_at_a_time(networks, _card, SHOWN, "train-more")
     st.caption("Accuracy in float32 on test images, which are never used for training or selection.")
 
