@@ -55,7 +55,7 @@ def test_three_runs_a_baseline_and_an_address(page: Page, browser: Browser, app:
     expect(finding).to_contain_text("of moderate")
     assert points(QUARTERS, HALF).startswith("+")
     assert points(QUARTERS, HALF) in figures(page, "three-quarters")
-    assert f"gained {change(QUARTERS, HALF) * 100:.1f} points, real" in figures(page, "three-quarters")
+    assert f"gained {change(QUARTERS, HALF) * 100:.1f} pp, significant" in figures(page, "three-quarters")
     assert points(MINIMAL, HALF) in figures(page, "minimal")
     assert "baseline" in figures(page, "moderate")
     page.locator(".st-key-metric button").filter(has_text="Latency").click()
