@@ -107,7 +107,7 @@ def read_result(page: Page, accuracy: str, result: dict) -> None:  # type: ignor
     expect(page.get_by_text("Worst-class recall", exact=False).first).to_be_visible()
     assert 0 < macro["f1"] < 1
     page.get_by_role("tab", name="Confusion").or_(page.get_by_text("Confusion", exact=True)).first.click()
-    expect(page.get_by_text("The commonest mistake").first).to_be_visible()
+    expect(page.get_by_text("Most frequent confusion").first).to_be_visible()
     expect(page.locator("[class*=st-key-] svg text, [class*=st-key-] canvas").first).to_be_visible()
 
 
