@@ -15,7 +15,7 @@ from roboreg_core.sweeps.grid import RANDOM, SOURCE, Grid
 from roboreg_core.sweeps.spec import SweepSpec, sweep_for
 from roboreg_core.sweeps.sweep_store import Sweep, points_of
 
-# (schedule, method, epochs) on the bundled images: all pruned presets, and the source project's method.
+# (schedule, method, epochs) on the bundled images: all pruned presets, and the original project's method.
 RECORDED = (
     ("minimal", "refit", 4),
     ("three-quarters", "refit", 4),

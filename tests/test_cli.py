@@ -87,7 +87,7 @@ def test_bad_schedules_end_with_one_line(roboreg: CommandLine, schedule: str, re
         (("train", "--recipe", "magic"), "recipe must be one of best, distilled, source"),
         (("train", "--teacher", "dense"), "a teacher must be left out for recipe best, got dense"),
         (("train", "--recipe", "distilled", "--teacher", "nowhere"), "nowhere"),
-        (("train", "--seeds", "0,a"), "seeds must be integers joined by commas, got '0,a'"),
+        (("train", "--seeds", "0,a"), "seeds must be comma-separated integers, got '0,a'"),
         (("runs", "show", "ffff"), "ffff"),
     ],
 )

@@ -14,11 +14,11 @@ SELECTION = "band"
 BAND_WORDS = {
     "kept": "kept",
     "recovered": "lost, then recovered",
-    "lost": "lost for good",
+    "lost": "lost",
     "broken": "lost in fine-tuning",
     "gained": "gained",
-    "passing": "right only when pruned",
-    "never": "never right",
+    "passing": "correct only when pruned",
+    "never": "always wrong",
 }
 # Bands that hold most images.
 UNCHANGED = ("kept", "never")

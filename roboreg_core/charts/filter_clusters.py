@@ -70,7 +70,7 @@ def tiles_data(found: BlockFilters) -> pd.DataFrame:
 def tiles_alt(frame: pd.DataFrame) -> str:
     """Alternative text of the filter images."""
     counts = {fate: int((frame["fate"] == fate).sum()) for fate in FATES}
-    return f"Images of {fmt.plural(len(frame), 'filter')}: {_counts_words(counts)}."
+    return f"Kernels of {fmt.plural(len(frame), 'filter')}: {_counts_words(counts)}."
 
 
 def correlation_data(found: BlockFilters) -> pd.DataFrame:

@@ -50,18 +50,18 @@ def prediction_title(frame: pd.DataFrame) -> str:
         return "No prediction has been measured yet"
     held = int((frame["held"] == HELD).sum())
     return (
-        f"Mean error {fmt.points(frame['error'].abs().mean())}; {held} of {len(frame)} intervals "
+        f"Mean absolute error {fmt.points(frame['error'].abs().mean())}; {held} of {len(frame)} intervals "
         f"({fmt.percent(LEVEL, 0)}) contained the measured value"
     )
 
 
 def score_words(score: PredictionScore | None) -> str:
-    """Mean error and coverage so far, shown beside a prediction."""
+    """Mean absolute error and coverage so far, shown beside a prediction."""
     if score is None:
         return "No prediction of this kind has been measured yet"
     return (
-        f"Mean error so far {fmt.points(score.mean_error)}; {fmt.percent(score.held, 0)} of {score.n} intervals "
-        "contained the measured value"
+        f"Mean absolute error so far {fmt.points(score.mean_error)}; {fmt.percent(score.held, 0)} of {score.n} "
+        "intervals contained the measured value"
     )
 
 

@@ -85,7 +85,7 @@ def parse_integers(text: str, name: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError:
-        raise SpecError(f"{name} must be integers joined by commas, got {text!r}") from None
+        raise SpecError(f"{name} must be comma-separated integers, got {text!r}") from None
 
 
 def _parse_list(texts: Iterable[str]) -> Grid:

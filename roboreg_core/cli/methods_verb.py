@@ -12,7 +12,7 @@ def methods_verb(as_json: Json = False) -> None:
         "keep": pruning.KEEPS,
         "repair": {
             **pruning.REPAIRS,
-            "recalibrate": "batch norm's statistics are estimated anew on calibration images",
+            "recalibrate": "batch norm's statistics are re-estimated on calibration images",
         },
     }
     methods = [

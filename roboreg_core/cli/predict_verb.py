@@ -96,4 +96,4 @@ def _score_json(found: PredictionScore | None) -> dict[str, Any] | None:
 def _score_text(found: PredictionScore | None) -> str:
     if found is None:
         return "none measured yet"
-    return f"mean error {100 * found.mean_error:.2f} pp, interval coverage {found.held:.0%}, n = {found.n}"
+    return f"mean absolute error {100 * found.mean_error:.2f} pp, interval coverage {found.held:.0%}, n = {found.n}"

@@ -33,7 +33,7 @@ class PruneOptions:
     features: Annotated[str, typer.Option(help="Replace the method's features for clustering.")] = ""
     clusters: Annotated[str, typer.Option(help="Replace the method's clustering: kmeans, ward or none.")] = ""
     keep: Annotated[str, typer.Option(help="Replace the method's choice of the filter kept per cluster.")] = ""
-    repair: Annotated[str, typer.Option(help="Replace the method's repairs, joined by commas, or none.")] = ""
+    repair: Annotated[str, typer.Option(help="Replace the method's repairs, comma-separated, or none.")] = ""
     recalibrate: Annotated[
         bool, typer.Option("--recalibrate/--no-recalibrate", help="Recalibrate batch norm after pruning.")
     ] = False

@@ -57,7 +57,7 @@ def train_verb(
 
     numbers = tuple(dict.fromkeys(parse_integers(seeds, "seeds"))) if seeds else (seed,)
     if not numbers:
-        raise SpecError(f"seeds must be integers joined by commas, got {seeds!r}")
+        raise SpecError(f"seeds must be comma-separated integers, got {seeds!r}")
     if teacher is not None and not specs.recipe(recipe).distil_weight:
         raise SpecError(f"a teacher must be left out for recipe {recipe}, got {teacher}; use recipe distilled")
     loaded = load_network(teacher) if teacher is not None else None

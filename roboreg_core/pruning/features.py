@@ -9,7 +9,7 @@ from roboreg_core.pruning.block_tensors import BlockTensors
 
 
 def raw_rows(tensors: BlockTensors) -> Tensor:
-    """conv1's weights, (width, 9 * inputs): the source project's features."""
+    """conv1's weights, (width, 9 * inputs): the original project's features."""
     return tensors.conv1.flatten(1)
 
 

@@ -16,7 +16,7 @@ SMALLEST_GAMMA = 1e-3
 
 
 def merge_source(tensors: BlockTensors, labels: Tensor) -> BlockTensors:
-    """Means of all tensors, conv2's slices included: the source project's method, for comparison.
+    """Means of all tensors, conv2's slices included: the original project's method, for comparison.
 
     A cluster of `n` equal filters keeps one `n`-th of its contribution.
     """

@@ -29,7 +29,7 @@ CLUSTERS = {
 }
 KEEPS = {
     "centroid": "the mean of the cluster's filters, batch norm folded in",
-    "average": "the mean of the cluster's raw filters and statistics, as in the source project",
+    "average": "the mean of the cluster's raw filters and statistics, as in the original project",
     "medoid": "the filter nearest to the cluster's mean",
     "loss": "the filters with the lowest least-squares error of the block's output (optimal brain surgeon)",
     "l1": "filters with the largest L1 norm",
@@ -140,7 +140,7 @@ METHODS = {
         ),
         Method(
             name="source",
-            meaning="the source project's method: cluster raw weights, average all tensors",
+            meaning="the original project's method: cluster raw weights, average all tensors",
             features="raw",
             clusters="kmeans",
             keep="average",

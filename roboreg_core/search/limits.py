@@ -20,7 +20,7 @@ _NAMES = {
     "parameters": "parameters",
     "macs": "MACs",
     "size_bytes": "bytes",
-    "latency": "seconds per batch",
+    "latency": "seconds per batch of 256",
     "drop": "largest loss of accuracy",
     "class_drop": "largest loss in a class",
 }
@@ -93,7 +93,7 @@ class Limits:
 
     @property
     def words(self) -> str:
-        """As text: `at most 20,275,520 MACs, no class loses over 3 points`."""
+        """As text: `at most 20,275,520 MACs, no class loses over 3 percentage points`."""
         parts = [f"at most {_cost_words(kind, cap)}" for kind, cap in self.caps.items()]
         if self.drop is not None:
             parts.append(f"at most {_points(self.drop)} lost")
@@ -168,4 +168,4 @@ def _cost_words(kind: str, value: float) -> str:
 
 
 def _points(share: float) -> str:
-    return f"{100 * share:g} point{'' if share == 0.01 else 's'}"
+    return f"{100 * share:g} percentage point{'' if share == 0.01 else 's'}"

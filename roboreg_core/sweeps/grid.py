@@ -101,7 +101,7 @@ def _check_counts(grid: Grid, what: str, bounds: Sequence[int]) -> None:
         if not counts:
             raise SpecError(f"{what} {number} of the grid must have a count, got none")
         for count in counts:
-            _check_count(count, f"cluster count for {what} {number}", bound)
+            _check_count(count, f"filter count for {what} {number}", bound)
 
 
 def _check_list(grid: Grid) -> None:
@@ -135,5 +135,5 @@ _CHECKS: dict[str, Callable[[Grid], None]] = {
     RANDOM: _check_random,
 }
 
-# The source project's grid: one, two or three quarters of the width for each stage.
+# The original project's grid: one, two or three quarters of the width for each stage.
 SOURCE = Grid(kind=STAGES, values=tuple(tuple(width // 4 * each for each in (1, 2, 3)) for width in STAGE_WIDTHS))

@@ -23,7 +23,7 @@ from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps.points import ClassCounts, Point
 
 VALIDATION, TEST = "validation", "test"
-# Activations of 12,000 images after stage 1 take 0.8 GB; the source project's grid needs 1.2 GB.
+# Activations of 12,000 images after stage 1 take 0.8 GB; the original project's grid needs 1.2 GB.
 MEMORY_BYTES = 3 * 2**30
 
 

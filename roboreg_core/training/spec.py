@@ -17,7 +17,7 @@ TEMPERATURE = 4.0
 AVERAGE = 0.999
 # The distillation gradient is many times larger in the first steps; without clipping training may diverge.
 CLIP = 5.0
-# Epochs at first on the Train page: minutes on a CPU with the bundled images, fewer than any recipe's default.
+# Epochs at first on the Dense networks page: minutes on a CPU with the bundled images, fewer than any recipe's default.
 SHORT_EPOCHS = 20
 
 Rate = Literal["cosine", "multistep", "trapezoid", "triangular"]
@@ -190,7 +190,7 @@ distilled = Recipe(
     ),
 )
 source = Recipe(
-    description="Settings of the source project, for comparison with its figures: six augmentations, SGD with "
+    description="Settings of the original project, for comparison with its figures: six augmentations, SGD with "
     "momentum, learning rate divided by ten at epochs 100 and 150.",
     spec=TrainSpec(
         recipe="source",

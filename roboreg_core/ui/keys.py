@@ -1,7 +1,7 @@
 """Keys of widgets, containers and fragments that tests, addresses and style sheets rely on.
 
 Streamlit marks an element with the class `st-key-<key>`. Keys of one job, run, schedule, network, sweep or card are
-`<action>-<id>`, see `of`. Keys that begin with `controls` are hidden while presenting. A chart of `panels.show` has
+`<action>-<id>`, see `of`. Keys that begin with `controls` are hidden while presenting. A chart of `Panel.show` has
 `chart-<name>`, `table-<name>`, `csv-<name>`.
 """
 

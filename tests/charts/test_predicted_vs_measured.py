@@ -35,10 +35,10 @@ def test_the_chart_says_how_far_off_and_how_often_the_interval_held() -> None:
     assert list(frame["held"]) == [predicted_vs_measured.HELD, predicted_vs_measured.MISSED, predicted_vs_measured.HELD]
     assert list(frame["kind"]) == ["point", "point", "run"]
     title = plain(predicted_vs_measured.prediction_title(frame))
-    assert title == "Mean error 2.0 percentage points; 2 of 3 intervals (90 %) contained the measured value"
+    assert title == "Mean absolute error 2.0 percentage points; 2 of 3 intervals (90 %) contained the measured value"
     assert title in plain(drawn(predicted_vs_measured.prediction_chart(frame))["description"])
     assert plain(predicted_vs_measured.score_words(score(ROWS))) == (
-        "Mean error so far 2.0 percentage points; 67 % of 3 intervals contained the measured value"
+        "Mean absolute error so far 2.0 percentage points; 67 % of 3 intervals contained the measured value"
     )
 
 

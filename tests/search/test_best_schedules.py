@@ -77,7 +77,7 @@ def test_the_share_that_a_refusal_names_is_enough() -> None:
 def test_limits_survive_json_and_say_what_they_are() -> None:
     limits = Limits(macs=0.5, class_drop=0.03)
     assert Limits.from_json(limits.to_json()) == limits
-    assert limits.words == "at most 20,275,520 MACs, no class loses over 3 points"
+    assert limits.words == "at most 20,275,520 MACs, no class loses over 3 percentage points"
     with pytest.raises(SpecError, match="got 'weight'"):
         Limits.from_json({"weight": 3})
 

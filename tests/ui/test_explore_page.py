@@ -177,7 +177,7 @@ def test_an_extended_sweep_keeps_its_name_its_settings_and_what_is_measured(
 
 def test_an_extended_sweep_may_lose_no_point(open_page: Open, store: Store, source: Sweep) -> None:
     app = extended(open_page, source, "4, 8")
-    assert "all points of the sweep; missing: 9" in said(app)
+    assert "all points of the sweep; missing points: 9" in said(app)
     assert button(app, "sweep-start") is None
     click(app, "sweep-extend-leave")
     assert not app.selectbox(key="sweep-method").disabled
@@ -305,7 +305,7 @@ def test_an_impossible_budget_is_refused_with_the_reason(
 def test_prediction_shows_its_score(open_page: Open, store: Store, asked: PredictionSettings) -> None:
     put_points(store, [*plan().schedules(), *RANDOM], asked)
     app = open_page("explore", **{"explore-tab": "Prediction"})
-    assert "Mean error" in said(app)
+    assert "Mean absolute error" in said(app)
     assert {metric.label for metric in app.metric} == {"Mean absolute error", "Interval coverage", "Scored predictions"}
     assert app.metric[2].value == str(len(RANDOM))
 

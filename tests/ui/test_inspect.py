@@ -88,7 +88,7 @@ def test_damage(open_page: Open, figures: dict[str, Any]) -> None:
         assert counts[changed_predictions.BAND_WORDS[band]].to_list() == [*each["per_class"], each["images"]]
     number = figures["damage"]["lost"]["per_class"][3]
     assert pictures(app) == min(number, PER_PAGE)
-    assert f"Cat, lost for good: {number} images, 1–{min(number, PER_PAGE)}" in said(app)
+    assert f"Cat, lost: {number} images, 1–{min(number, PER_PAGE)}" in said(app)
     tests = table(app, "verdict", "p")
     paired = figures["paired"]["tuned"]
     rows = [paired, *paired["per_class"]]

@@ -79,7 +79,7 @@ def _dense_row(row: ComparedRun, classes: tuple[str, ...]) -> str:
     worst = f"{html.escape(classes[place])} {fmt.percent(row.recalls[place].baseline)}"
     counts = [METRICS[name].text(row.counts[name].baseline) for name in ("parameters", "macs")]
     cells = [
-        fmt.percent(row.accuracy.baseline, 2), "<em>baseline</em>", worst, *counts, "timed with each run", "–"
+        fmt.percent(row.accuracy.baseline, 2), "<em>baseline</em>", worst, *counts, "measured with each run", "–"
     ]  # fmt: skip
     name = run_facts.dense_name(row.record.spec)
     suffix = f", {schedule_html.text(name)}" if name != SHIPPED else ""

@@ -48,14 +48,14 @@ def everything() -> None:
             f"Choose {FEWEST} to {MOST} runs to compare, here or by ticking them on Overview. The baseline is the "
             "dense network or one of the runs."
         )
-    controls = st.container(key="controls-compare")
-    with controls:
+    fields = st.container(key="controls-compare")
+    with fields:
         run_choice.widgets(chosen)
     run_choice.write_address()
     if len(chosen.records) < FEWEST:
         run_choice.starters()
         return
-    with controls:
+    with fields:
         conditions, order = run_filters.comparison(chosen.records)
     shown = run_filter.chosen(chosen.records, conditions, order)
     if len(shown) < FEWEST:

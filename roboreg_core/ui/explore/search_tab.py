@@ -55,7 +55,10 @@ def show() -> None:
         if closest and not measured:
             st.warning("No measured schedule is within the limits; these come closest.")
         elif record is None and greedy.doubtful:
-            st.warning("Predicted to miss a limit on losses by less than the prediction error: refine by measuring.")
+            st.warning(
+                "The predictions miss a loss limit, but by less than the prediction error. Refine by measuring to "
+                "decide."
+            )
         _results(results, settings)
         if record is None:
             search_refinement.panel(spec)

@@ -15,7 +15,10 @@ def show(summary: Summary) -> None:
     """Draw the tab."""
     record = summary.record
     if not record.result["history"]:
-        st.info("This run was not fine-tuned, so there are no curves. For curves, set the epochs on Design above 0.")
+        st.info(
+            "This run was not fine-tuned, so there are no curves. Set fine-tuning epochs above 0 on "
+            "Design to get curves."
+        )
         return
     frame = training_curves.history_data(record.result["history"])
     st.markdown(f"**{panels.escape(training_curves.history_title(frame))}**")

@@ -122,7 +122,7 @@ def _open(record: Record) -> None:
 
 def _when(job: Job) -> str:
     if job.ended:
-        return f"finished {fmt.date_time(job.ended)} UTC"
+        return f"ended {fmt.date_time(job.ended)} UTC"
     return f"started {fmt.clock(job.started)} UTC" if job.started else f"queued {fmt.clock(job.created)} UTC"
 
 

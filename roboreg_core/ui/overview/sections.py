@@ -155,7 +155,7 @@ def _picked(records: Sequence[Record]) -> None:
         if len(records) == 1:
             navigation.button("Inspect this run", keys.INSPECT_THIS, "inspect", {"run": records[0].id})
         if len(records) < FEWEST:
-            st.caption("Pick another run to compare.")
+            st.caption("Select another run to compare.")
         elif len(records) > MOST:
             st.caption(f"At most {MOST} runs can be compared: untick {len(records) - MOST}.")
         else:
@@ -181,5 +181,5 @@ def _row(record: Record) -> dict[str, object]:
         "of dense": counted["parameters"] / record.result["dense_cost"]["parameters"],
         "MACs": counted["macs"],
         "origin": run_facts.origin_words(record),
-        "made (UTC)": fmt.date_time(record.created),
+        "created (UTC)": fmt.date_time(record.created),
     }

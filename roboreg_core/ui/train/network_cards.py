@@ -45,7 +45,7 @@ def _card(network: DenseNetwork) -> None:
 
 def _facts(network: DenseNetwork) -> None:
     panels.card_heading(fmt.inline_text(network.name), (network.origin, None, _COLOURS[network.origin]))
-    st.markdown(panels.escape(panels.sentence(network_facts.accuracy_words(network))))
+    st.markdown(panels.escape(f"Test accuracy: {network_facts.accuracy_words(network)}."))
     made = network_facts.origin_words(network)
     st.caption(panels.escape(f"{made[:1].upper()}{made[1:]} · {network_facts.identity_words(network)}"))
     for note in network.notes:

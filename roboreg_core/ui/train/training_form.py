@@ -22,7 +22,7 @@ from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 from roboreg_core.wording import fmt, network_facts
 
 EPOCHS, BATCHES = (1, 1000), (16, 1024)
-DEVICE_WORDS = {"cuda": "GPU", "cpu": "Processor"}
+DEVICE_WORDS = {"cuda": "GPU", "cpu": "CPU"}
 ERRORS = "train-start"
 
 
@@ -118,7 +118,7 @@ def _ready(spec: TrainingSpec) -> None:
         st.success(
             panels.escape(
                 f"This network already exists: {schedule_html.isolated(existing.name)}, "
-                f"{network_facts.accuracy_words(existing)}."
+                f"test accuracy {network_facts.accuracy_words(existing)}."
             ),
             icon=":material/check_circle:",
         )
