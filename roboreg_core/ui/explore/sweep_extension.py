@@ -53,8 +53,8 @@ def refused(sweep: Sweep, wider: SweepSpec) -> bool:
     if sweep.recorded or not lost:
         return False
     st.warning(
-        f"An extended sweep must contain all points of the sweep; missing points: {lost}. Widen the fields, or define a "
-        "new sweep.",
+        f"An extended sweep must contain all points of the sweep; missing points: {lost}. Widen the fields, or define "
+        "a new sweep.",
         icon=":material/warning:",
     )
     return True
