@@ -197,7 +197,7 @@ def test_a_run_is_exported_and_reported(roboreg: CommandLine, tmp_path: Path) ->
     ("arguments", "reason"),
     [
         (("export", "nothing", "--onnx", "x.onnx"), "or a checkpoint (dense)"),
-        (("report", "nothing", "--out", "x.html"), "no record begins with 'nothing'"),
+        (("report", "nothing", "--out", "x.html"), "no run begins with 'nothing'"),
     ],
 )
 def test_what_is_not_there_is_neither_exported_nor_reported(

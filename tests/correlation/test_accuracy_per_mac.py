@@ -96,9 +96,9 @@ def test_what_cannot_be_told_apart_is_refused() -> None:
 def test_it_is_said_in_words_and_json() -> None:
     found = per_mac(frame(exact()))
     assert accuracy_per_mac_finding(found) == (
-        "A million MACs more went with 3.50 points (3.50 to 3.50) in stage 3, 2.00 points (2.00 to 2.00) in stage 2 "
-        "and 1.00 points (1.00 to 1.00) in stage 1 of accuracy after fine-tuning (validation images); a plane over the "
-        "MACs explains 100 % of its variance"
+        "Accuracy after fine-tuning (validation images) gained per million MACs: "
+        "3.50 percentage points (3.50 to 3.50) in stage 3, 2.00 percentage points (2.00 to 2.00) in stage 2 and "
+        "1.00 percentage points (1.00 to 1.00) in stage 1; a linear model explains 100 % of the variance"
     )
     told = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert told["points_per_million_macs"]["k"]["value"] == pytest.approx(3.5)

@@ -51,7 +51,7 @@ def test_the_source_projects_figures_to_six_digits(sweep: Sweep) -> None:
     assert set(found["accuracy_per_mac"]["points_per_million_macs"]) == {"i", "j", "k"}
     assert found["finding"].endswith("may differ.")
     text = run()
-    for part in ("0.967899*", "0.066326 ", "0.943456*", "correlation within these runs", "A million MACs more"):
+    for part in ("0.967899*", "0.066326 ", "0.943456*", "correlation within these runs", "gained per million MACs"):
         assert part in text.stdout
     assert "note: not measured here, left out: tuned validation" in text.stderr
 
@@ -60,7 +60,7 @@ def test_a_cost_may_be_held_equal_and_blocks_asked_for(sweep: Sweep) -> None:
     sweep(points())
     held = answer("--given", "macs")
     assert (held["given"], held["given_parameters"]) == ("macs", None)
-    assert held["finding"].startswith("With MACs held equal, ")
+    assert held["finding"].startswith("Controlling for MACs, ")
     # Blocks of a stage rise together in the source's grid.
     blocks = answer("--variables", "blocks")
     assert blocks["names"][0] == "block 1"

@@ -281,20 +281,20 @@ def test_the_finding_names_the_leader_its_interval_and_its_limits(table: pd.Data
     text = finding(found, correlate(table, given="parameters"))
     cell = found.cells[PEARSON]["k"]["tuned test"]
     assert text.startswith(
-        "Stage 3's width moves with accuracy after fine-tuning (test images) most: "
+        "Stage 3's width correlates most with accuracy after fine-tuning (test images): "
         f"{cell.value:.2f} ({cell.low:.2f} to {cell.high:.2f}), stage 2's next: "
     )
-    assert "With parameters held equal, " in text
+    assert "Controlling for parameters, " in text
     assert text.endswith(LIMITS)
 
 
 def test_the_finding_claims_nothing_where_nothing_is_clear() -> None:
     flat = correlate(frame(points(accuracy=lambda _: 0.5)))
-    assert strongest_correlation(flat).startswith("No width clearly moves with accuracy after pruning")
+    assert strongest_correlation(flat).startswith("No width correlates significantly with accuracy after pruning")
     none = correlate(frame([replace(point, validation=None, test=None) for point in points()]))
     assert strongest_correlation(none) == "No accuracy varies in these 27 schedules"
     against = correlate(frame(points(accuracy=lambda schedule: 1 - schedule.clusters[0] / 20)))
-    assert "stage 1's width moves against accuracy" in f"s{strongest_correlation(against)[1:]}"
+    assert "stage 1's width correlates most (negatively) with accuracy" in f"s{strongest_correlation(against)[1:]}"
 
 
 def test_overlapping_leaders_are_called_so() -> None:

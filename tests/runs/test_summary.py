@@ -219,8 +219,8 @@ def test_the_command_line_prints_the_same_figures(roboreg: CommandLine, records:
     [
         ((MINIMAL,), "2 to 16 runs, got 1"),
         ((MINIMAL[:4], MINIMAL), "twice"),
-        ((MINIMAL, "zz"), "no record begins with 'zz'"),
-        ((MINIMAL, shipped_run("three-quarters"), "--baseline", "zz"), "no record begins with 'zz'"),
+        ((MINIMAL, "zz"), "no run begins with 'zz'"),
+        ((MINIMAL, shipped_run("three-quarters"), "--baseline", "zz"), "no run begins with 'zz'"),
     ],
 )
 def test_bad_comparisons_end_with_one_line(roboreg: CommandLine, arguments: tuple[str, ...], reason: str) -> None:

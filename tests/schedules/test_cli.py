@@ -101,5 +101,5 @@ def test_recorded_and_unknown_runs_cannot_be_deleted() -> None:
     for now in ((), ("--now",)):
         with pytest.raises(RoboRegError, match="ships with the project and cannot be deleted"):
             run("runs", "delete", recorded, *now)
-        with pytest.raises(RoboRegError, match="no record begins with"):
+        with pytest.raises(RoboRegError, match="no run begins with"):
             run("runs", "delete", "zzzz", *now)

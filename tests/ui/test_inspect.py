@@ -113,7 +113,7 @@ def test_confusion(open_page: Open, figures: dict[str, Any], stage: str) -> None
     assert pictures(app) == min(number, PER_PAGE)
     app.segmented_control(key="confusion-values").set_value("difference").run()
     assert table(app, "cat", "dog").to_numpy().tolist() == matrix["difference"]
-    came, went = (int(each) for each in re.findall(r"(\d+) images added, (\d+) removed", said(app))[0])
+    came, went = (int(each) for each in re.findall(r"(\d+) images entered this cell, (\d+) left it", said(app))[0])
     assert came - went == matrix["difference"][3][5]
     app.segmented_control(key="confusion-values").set_value("share").run()
     shares = table(app, "cat", "dog").to_numpy()

@@ -76,7 +76,7 @@ def test_without_any_run_each_page_says_what_to_do(open_page: Open, page: str) -
         "inspect": "No runs to inspect yet",
         "compare": "No runs to compare yet",
         "explore": "No sweep yet",
-        "train": "1\u00a0dense network\\: ",
+        "train": "1 dense network",
     }
     assert expected[page] in text
 
