@@ -6,7 +6,7 @@ from roboreg_core.ui.train import sections
 navigation.enter("train")
 
 panels.heading(
-    "Every run starts from a dense network, which has all its filters. Use the shipped one, train another, or upload "
+    "Every run starts from a dense network, which has all its filters. Use the example, train another, or upload "
     "yours; choose it on Design and Explore."
 )
 with panels.errors_shown():

@@ -37,5 +37,5 @@ def show(epochs: Sequence[dict[str, Any]], key: str) -> None:
     pair(frame, "chart-network", key, shipped)
     st.caption(
         f"Training: augmented images. Validation: {VALIDATION_IMAGES:,} images that are never trained on. Dashed: test "
-        "accuracy of the shipped network."
+        "accuracy of the example network."
     )

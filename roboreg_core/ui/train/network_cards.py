@@ -12,7 +12,11 @@ from roboreg_core.wording import fmt, network_facts
 
 SHOWN = 12
 ERRORS = "train-cards"
-_COLOURS = {"shipped": "gray", "trained": "blue", "uploaded": "violet"}
+_BADGES = {
+    "shipped": ("example", None, "gray"),
+    "trained": ("trained", None, "blue"),
+    "uploaded": ("uploaded", None, "violet"),
+}
 
 
 def show(networks: Sequence[DenseNetwork]) -> None:
@@ -44,7 +48,7 @@ def _card(network: DenseNetwork) -> None:
 
 
 def _facts(network: DenseNetwork) -> None:
-    panels.card_heading(fmt.inline_text(network.name), (network.origin, None, _COLOURS[network.origin]))
+    panels.card_heading(fmt.inline_text(network.name), _BADGES[network.origin])
     st.markdown(panels.escape(f"Test accuracy: {network_facts.accuracy_words(network)}."))
     made = network_facts.origin_words(network)
     st.caption(panels.escape(f"{made[:1].upper()}{made[1:]} · {network_facts.identity_words(network)}"))
