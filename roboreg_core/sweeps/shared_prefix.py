@@ -17,6 +17,7 @@ from roboreg_core.datasets.images import Images
 from roboreg_core.device import keep_freed_memory
 from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.logits import BATCH_SIZE, inference_model
+from roboreg_core.models.costs import IMAGE_SIZE
 from roboreg_core.models.resnet import BasicBlock, ResNet20
 from roboreg_core.pruning.prune import Pruner
 from roboreg_core.schedules.schedule import Schedule
@@ -145,8 +146,8 @@ class SharedPrefixEvaluator:
 
 
 def _output_shape(blocks: Sequence[BasicBlock]) -> tuple[int, int, int]:
-    """Channels, height and width of the output of these blocks for images of 32 x 32 pixels."""
-    size = 32
+    """Channels, height and width of the output of these blocks."""
+    size = IMAGE_SIZE
     for block in blocks:
         size //= block.conv1.stride[0]
     return blocks[-1].conv2.out_channels, size, size

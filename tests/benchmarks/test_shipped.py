@@ -43,7 +43,7 @@ def test_the_dense_network_has_its_other_seeds_and_its_teacher() -> None:
     text = shipped.dense(CARDS)
     assert "**92.64 %** (10,000 images" in text
     assert "92.50 % (seed 1), 92.38 % (seed 2); **mean of 3 seeds 92.51 %** (goal 92.5 %: reached)" in text
-    assert "`old`, 92.43 %" in text
+    assert "Teacher: `old`, 92.43 %." in text
     assert "50.00" not in text
     worse = shipped.dense({**CARDS, "of-seed-2": card("c", 0.9230, 2, **TAUGHT)})
     assert "**mean of 3 seeds 92.48 %** (goal 92.5 %: missed)" in worse
@@ -58,7 +58,7 @@ def test_a_single_network_has_no_mean_and_no_teacher() -> None:
 
 def test_a_single_network_may_have_a_teacher() -> None:
     text = shipped.dense({"dense": CARDS["dense"], "old": CARDS["old"]})
-    assert "`old`, 92.43 %" in text
+    assert "Teacher: `old`, 92.43 %." in text
 
 
 def test_all_shipped_networks_and_runs_are_read() -> None:
@@ -78,13 +78,13 @@ def test_example_runs_have_a_row_each() -> None:
     quarter, moderate = make_record(PRESETS["quarter"]), make_record(PRESETS["moderate"])
     moderate = replace(moderate, spec={**moderate.spec, "method": "source", "distil": False})
     lines = shipped.recorded([moderate, quarter]).splitlines()
-    assert "4.00 to 4.00 ms" in lines[0]
+    assert "latency (dense network 4.00 to 4.00 ms)" in lines[0]
     assert [line.split(" | ")[:2] for line in lines[2:4]] == [
         ["| moderate", "source, labels only"],
         ["| quarter", quarter.spec["method"]],
     ]
     assert "49.00 % | 89.00 %" in lines[2]
-    assert fmt.plural(2, "thread") in lines[5]
+    assert lines[4:] == ["", f"Times and latency on {fmt.plural(2, 'thread')}."]
 
 
 def test_example_runs_are_sorted_by_macs() -> None:

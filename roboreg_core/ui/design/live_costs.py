@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.models.costs import DENSE_COST, IMAGE_SIZE, cost
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.ui import keys, panels
 from roboreg_core.ui.design import predictions
@@ -15,7 +15,7 @@ from roboreg_core.wording import fmt, run_facts
 def live(schedule: Callable[[], Schedule]) -> None:
     """Four tiles: three exact costs and the predicted accuracy."""
     now = cost(schedule())
-    flops = f"Multiply-accumulates at 32 x 32 pixels; {fmt.millions(now.flops)} FLOPs."
+    flops = f"Multiply-accumulates at {IMAGE_SIZE} x {IMAGE_SIZE} pixels; {fmt.millions(now.flops)} FLOPs."
     counted = (
         ("Parameters", now.parameters, DENSE_COST.parameters, fmt.count, "", "fewer"),
         ("MACs per image", now.macs, DENSE_COST.macs, fmt.millions, flops, "fewer"),

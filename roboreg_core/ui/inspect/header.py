@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from roboreg_core.models.costs import IMAGE_SIZE
 from roboreg_core.runs.summary import Summary
 from roboreg_core.store.records import Record
 from roboreg_core.ui import keys, panels
@@ -42,7 +43,10 @@ def tiles(summary: Summary) -> None:
     with fourth:
         panels.accuracy_tile(f"Worst-class recall ({name})", worst, baseline)
     st.caption(
-        panels.escape(f"Accuracy: {run_facts.depends_on(summary.record)}. FLOPs: twice the MACs, at 32 x 32 pixels.")
+        panels.escape(
+            f"Accuracy: {run_facts.depends_on(summary.record)}. FLOPs: twice the MACs, at {IMAGE_SIZE} x {IMAGE_SIZE} "
+            "pixels."
+        )
     )
 
 
