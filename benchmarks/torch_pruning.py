@@ -20,13 +20,14 @@ from torch import nn
 
 from benchmarks import rivals
 from benchmarks.common import write_json
+from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.datasets.images import Images
 from roboreg_core.datasets.sources import test_images, training_images
 from roboreg_core.errors import RoboRegError, ScheduleError, SpecError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.evaluation.metrics import report
 from roboreg_core.models import checkpoints
-from roboreg_core.models.costs import IMAGE_SIZE, cost
+from roboreg_core.models.costs import cost
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.prune import PruneSpec, draw_calibration, prune
 from roboreg_core.pruning.recalibrate import recalibrate as recalibrated

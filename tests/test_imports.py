@@ -30,7 +30,7 @@ MAY_IMPORT = {
     # Saved schedules are kept in the store.
     "schedules": BASE | {"store"},
     "datasets": BASE,
-    "models": BASE | {"schedules"},
+    "models": BASE | {"schedules", "datasets"},
     **dict.fromkeys(STEPS, VALUES),
     # A dense network is trained, then evaluated.
     "training": VALUES | {"evaluation"},

@@ -6,7 +6,7 @@ from roboreg_core.runs.comparison import ComparedRun, Comparison
 from roboreg_core.runs.metric_changes import COSTS
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.wording import fmt, run_facts
-from roboreg_core.wording.run_metrics import worst_class
+from roboreg_core.wording.run_metrics import METRICS, worst_row
 
 
 def comparison_data(comparison: Comparison) -> pd.DataFrame:
@@ -14,27 +14,21 @@ def comparison_data(comparison: Comparison) -> pd.DataFrame:
     labels = run_facts.labels([row.record for row in comparison.rows])
     rows = []
     for row in comparison.rows:
-        worst = worst_class(row)
-        counts = {
-            column: value
-            for name, pair in row.counts.items()
-            for column, value in ((name, pair.value), (f"{name}_change", pair.relative))
-        }
+        metrics: dict[str, float | str] = {}
+        for name, metric in METRICS.items():
+            change = metric.change(row)
+            metrics[name] = change.value
+            metrics[f"{name}_change"] = change.relative if metric.verdict is None else change.difference
+            if metric.verdict is not None:
+                metrics[f"{name}_verdict"] = metric.verdict(row).words
         rows.append(
             {
                 "run": row.record.id,
                 "label": labels[row.record.id],
                 "origin": run_facts.origin_words(row.record),
                 "network": row.stage,
-                "accuracy": row.accuracy.value,
-                "accuracy_change": row.accuracy.difference,
-                "kind": row.paired.verdict.kind,
-                "verdict": row.paired.verdict.words,
-                "worst_class": comparison.classes[worst],
-                "worst_recall": row.recalls[worst].value,
-                "worst_recall_change": row.recalls[worst].difference,
-                "worst_verdict": row.paired.per_class[worst].verdict.words,
-                **counts,
+                **metrics,
+                "worst_class": worst_row(row.record)["name"],
                 **{f"front_{cost}": row.front[cost] for cost in COSTS},
                 "method": row.record.spec["method"],
                 "epochs": row.record.spec["epochs"],

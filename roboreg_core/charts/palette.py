@@ -25,6 +25,8 @@ class Theme(NamedTuple):
 LIGHT = Theme("#FFFFFF", "#1B2733", "#55626F", "#CBD5DF", "#F3F6F9", "#00609A", "#A84A00")
 DARK = Theme("#12181F", "#E8EDF2", "#A9B6C3", "#3A4755", "#1D2630", "#7CC4EE", "#FFA469")
 WHITE, INK = LIGHT.paper, LIGHT.ink
+# Fill of bars in pages, `primaryColor` of the dark theme.
+FILL = "#1F7CB6"
 # Mid tones after Okabe and Ito, each with a contrast of at least 3 to 1 to both backgrounds.
 BLUE, ORANGE, GREY = "#2B83BF", "#C97B00", "#7C8894"
 RUN_COLOURS = (BLUE, ORANGE, "#00916A", "#D55E00", "#B5628E", "#7A7A00", "#5C6BC0", "#A0522D")

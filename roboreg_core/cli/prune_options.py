@@ -19,7 +19,7 @@ from roboreg_core.pruning.methods import (
     parse_weights,
 )
 from roboreg_core.runs.spec import preset_fields
-from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET
+from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET, TUNE_PRESETS
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
@@ -32,7 +32,7 @@ class PruneOptions:
     method: Annotated[str, typer.Option(help="Pruning method; `methods` lists them.")] = DEFAULT_METHOD
     features: Annotated[str, typer.Option(help="Replace the method's features for clustering.")] = ""
     clusters: Annotated[str, typer.Option(help="Replace the method's clustering: kmeans, ward or none.")] = ""
-    keep: Annotated[str, typer.Option(help="Replace the method's choice of the filter kept per cluster.")] = ""
+    keep: Annotated[str, typer.Option(help="Replace the method's criterion for the filters to keep.")] = ""
     repair: Annotated[str, typer.Option(help="Replace the method's repairs, comma-separated, or none.")] = ""
     recalibrate: Annotated[
         bool, typer.Option("--recalibrate/--no-recalibrate", help="Recalibrate batch norm after pruning.")
@@ -47,7 +47,9 @@ class PruneOptions:
     )
     preset: Annotated[
         str,
-        typer.Option(help="Fine-tuning: quick, good or full. If omitted, run uses quick and prune none."),
+        typer.Option(
+            help=f"Fine-tuning: {', '.join(TUNE_PRESETS)}. If omitted, run uses {DEFAULT_TUNE_PRESET} and prune none."
+        ),
     ] = ""
     distil: Annotated[
         bool, typer.Option("--distil/--no-distil", help="Fine-tune with knowledge distillation, or on labels alone.")
@@ -65,10 +67,9 @@ class PruneOptions:
         given = self.sparsity is not None or self.threshold is not None
         single = parse_weights(self.method)
         if single is not None:
-            if any((self.features, self.clusters, self.keep, self.repair, self.recalibrate)):
-                raise SpecError(
-                    f"method {WEIGHTS} takes no features, clusters, keep or repair, got some; leave them out"
-                )
+            names = ("features", "clusters", "keep", "repair", "recalibrate")
+            if others := [f"--{name}" for name in names if getattr(self, name)]:
+                raise SpecError(f"method {WEIGHTS} does not take {', '.join(others)}: leave out")
             if given and single != WeightsSpec():
                 raise SpecError(
                     f"sparsity or threshold must be given once, got {self.method} and an option; leave one out"
@@ -80,10 +81,10 @@ class PruneOptions:
                 f"sparsity and threshold are for --method {WEIGHTS}, got them with {self.method}; leave them out"
             )
         parts = [part for part in self.repair.replace("+", ",").split(",") if part]
-        others = ",".join(part for part in parts if part != "recalibrate")
-        if parts and not others:
-            others = "none"
-        method = compose(self.method, features=self.features, clusters=self.clusters, keep=self.keep, repair=others)
+        repair = ",".join(part for part in parts if part != "recalibrate")
+        if parts and not repair:
+            repair = "none"
+        method = compose(self.method, features=self.features, clusters=self.clusters, keep=self.keep, repair=repair)
         return method.notation, self.recalibrate or "recalibrate" in parts
 
     def prediction_settings(self, dense: Checkpoint) -> PredictionSettings:

@@ -23,6 +23,7 @@ from roboreg_core.cli.common import (
 )
 from roboreg_core.cli.grid_options import parse_integers
 from roboreg_core.errors import SpecError
+from roboreg_core.training import spec as specs
 
 if TYPE_CHECKING:
     from roboreg_core.evaluation.metrics import Report
@@ -31,18 +32,18 @@ if TYPE_CHECKING:
 
 
 def train_verb(
-    recipe: Annotated[str, typer.Option(help="best, distilled or source.")] = "best",
+    recipe: Annotated[str, typer.Option(help=f"{', '.join(specs.RECIPES)}.")] = specs.best.spec.recipe,
     epochs: Annotated[int | None, typer.Option(help="Epochs; the recipe's own if omitted.")] = None,
     seed: Seed = 0,
     seeds: Annotated[str, typer.Option(help="Train one network per seed, e.g. 0,1,2.")] = "",
     images: TrainingImages = "auto",
     device: Device = "auto",
     decay_epochs: Annotated[
-        int | None, typer.Option(help="Recipe best: final epochs with decaying learning rate.")
+        int | None, typer.Option(help="Final epochs with decaying learning rate, if it is constant before.")
     ] = None,
     teacher: Annotated[
         str | None,
-        typer.Option(help="Recipe distilled: a weights file, name or SHA-256; the shipped network if omitted."),
+        typer.Option(help="For distillation: a weights file, name or SHA-256; the example network if omitted."),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Images per step.")] = 128,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted training.")] = False,
@@ -52,7 +53,6 @@ def train_verb(
     as_json: Json = False,
 ) -> None:
     """Train a dense network from scratch. Training can be interrupted (Ctrl-C) and resumed."""
-    from roboreg_core.training import spec as specs
     from roboreg_core.training.dense_training import DenseJob
 
     numbers = tuple(dict.fromkeys(parse_integers(seeds, "seeds"))) if seeds else (seed,)

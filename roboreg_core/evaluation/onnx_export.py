@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from roboreg_core.datasets.images import CLASSES, Images
+from roboreg_core.datasets.cifar10 import CLASSES, IMAGE_SIZE
+from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation.logits import BATCH_SIZE, fold_batch_norm, inference_model
 from roboreg_core.evaluation.onnx_runtime import onnx_forward
 from roboreg_core.models.onnx_graph import INPUT, OUTPUT, onnx_model
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import NAME, ResNet20
 
 TOLERANCE = 1e-4
 # About a hundred per class, checked within two seconds on one core.
@@ -61,8 +62,8 @@ def onnx_bytes(model: ResNet20, **facts: Any) -> bytes:
     import onnx
 
     facts = {
-        "network": "ResNet-20 option A, CIFAR-10",
-        "input": f"{INPUT}: uint8 RGB, 0..255, (n, 3, 32, 32); the graph scales and normalises by itself",
+        "network": NAME,
+        "input": f"{INPUT}: uint8 RGB, 0..255, (n, 3, {IMAGE_SIZE}, {IMAGE_SIZE}); the graph scales and normalises it",
         "output": f"{OUTPUT}: float32, (n, {len(CLASSES)}), one number per class; the largest is the prediction",
         "classes": list(CLASSES),
         "normalisation": asdict(model.normalisation),

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from scipy.special import bdtr
 
+from roboreg_core.datasets.cifar10 import N_CLASSES
 from roboreg_core.errors import DataError
 from roboreg_core.evaluation.wilson_interval import Z
-from roboreg_core.models.costs import N_CLASSES
 
 # Significance level, for p-values corrected over all changes in a table.
 ALPHA = 0.05

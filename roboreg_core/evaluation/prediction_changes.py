@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from roboreg_core.datasets.cifar10 import N_CLASSES
 from roboreg_core.errors import DataError
-from roboreg_core.models.costs import N_CLASSES
 
 # Descriptions of the bands, in the order of charts and tables.
 BANDS = {

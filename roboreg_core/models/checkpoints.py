@@ -23,7 +23,7 @@ from roboreg_core import paths
 from roboreg_core.errors import CheckpointError, SpecError
 from roboreg_core.models.file_formats import MAX_BYTES, SUFFIX, SUFFIXES
 from roboreg_core.models.foreign_weights import infer_schedule, to_our_names
-from roboreg_core.models.resnet import IMAGENET, Normalisation, ResNet20
+from roboreg_core.models.resnet import IMAGENET, NAME, Normalisation, ResNet20
 from roboreg_core.schedules.schedule import Schedule
 
 CARD_FORMAT = 1
@@ -169,7 +169,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def _describe(model: ResNet20) -> dict[str, Any]:
     return {
-        "network": "ResNet-20 option A, CIFAR-10",
+        "network": NAME,
         "schedule": model.schedule.to_json(),
         "normalisation": asdict(model.normalisation),
     }

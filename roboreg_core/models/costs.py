@@ -6,11 +6,9 @@ A block with `i` inputs, `k` filters, `o` outputs and output size h x w has `9ik
 
 from dataclasses import dataclass
 
+from roboreg_core.datasets.cifar10 import IMAGE_SIZE, N_CLASSES
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, PRESETS, STAGE_WIDTHS, Schedule
 
-# Of CIFAR-10: height and width of an image, and number of classes.
-IMAGE_SIZE = 32
-N_CLASSES = 10
 BYTES_PER_FLOAT = 4
 
 

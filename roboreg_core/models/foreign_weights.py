@@ -44,7 +44,7 @@ def infer_schedule(state: dict[str, Tensor], name: str) -> Schedule:
         stage, position = divmod(block, BLOCKS_PER_STAGE)
         key = f"layer{stage + 1}.{position}.conv1.weight"
         if key not in state:
-            raise CheckpointError(f"{name} must be a ResNet-20 with nine blocks, found no {key}")
+            raise CheckpointError(f"{name} must be a ResNet-20 with {N_BLOCKS} blocks, found no {key}")
         counts.append(int(state[key].shape[0]))
     try:
         return Schedule(tuple(counts))
@@ -57,7 +57,7 @@ def _check_blocks(state: dict[str, Tensor], name: str) -> None:
     other = next((key for key in state if (match := _BLOCK.match(key)) and int(match[2]) >= BLOCKS_PER_STAGE), None)
     if other is not None:
         raise CheckpointError(
-            f"{name} must be a ResNet-20 with nine blocks, got {other} and {len(blocks)} blocks: it looks like a "
+            f"{name} must be a ResNet-20 with {N_BLOCKS} blocks, got {other} and {len(blocks)} blocks: it looks like a "
             f"ResNet-{2 * len(blocks) + 2}"
         )
     shortcut = next((key for key in state if ".shortcut." in key or ".downsample." in key), None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor, nn
 
-from roboreg_core.models.costs import IMAGE_SIZE
+from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.models.resnet import BasicBlock, ResNet20
 
 if TYPE_CHECKING:

@@ -11,9 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from roboreg_core.datasets.cifar10 import N_CLASSES
 from roboreg_core.errors import CheckpointError
-from roboreg_core.models.costs import N_CLASSES
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, PRESETS, STAGE_WIDTHS, Schedule
+
+# In cards and ONNX files.
+NAME = "ResNet-20 option A, CIFAR-10"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.datasets.images import Images
-from roboreg_core.models.costs import IMAGE_SIZE
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.patches import draw_pixels, pixel_values
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE

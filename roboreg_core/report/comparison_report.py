@@ -26,8 +26,10 @@ from roboreg_core.runs.summary import DENSE
 from roboreg_core.schedules.schedule import N_BLOCKS
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts
-from roboreg_core.wording.run_metrics import METRICS, worst_class
+from roboreg_core.wording.run_metrics import METRICS, RunMetric
 
+TESTED = [metric for metric in METRICS.values() if metric.verdict is not None]
+UNTESTED = [metric for metric in METRICS.values() if metric.verdict is None]
 Names = Mapping[str, RunName]
 Styles = Mapping[str, palette.Style]
 
@@ -45,10 +47,11 @@ def comparison_html(found: Comparison, styles: Styles) -> str:
         mismatches=found.unlike,
         test_images=records[0].result["images"]["test"],
         alpha=ALPHA,
-        accuracy=[[names[row.record.id], *_accuracy_cells(found, row)] for row in found.rows],
+        accuracy_columns=_columns(TESTED),
+        accuracy=[[names[row.record.id], *_cells(found, row, TESTED), _verdict(found, row)] for row in found.rows],
         depends_on=sorted({run_facts.depends_on(record) for record in records}),
-        cost_columns=[column for cost in COSTS for column in (METRICS[cost].label, "change")],
-        costs=[[names[row.record.id], *_cost_cells(found, row)] for row in found.rows],
+        cost_columns=_columns(UNTESTED),
+        costs=[[names[row.record.id], *_cells(found, row, UNTESTED), _fronts(row)] for row in found.rows],
         blocks=[f"block {block}" for block in range(1, N_BLOCKS + 1)],
         schedules=_schedules(found, names),
         tradeoffs=[_tradeoff(records, cost, styles) for cost in COSTS],
@@ -68,29 +71,28 @@ def _baseline(found: Comparison) -> str:
     return f"{run_facts.label(found.rows[0].baseline.record)} (run {found.baseline})"
 
 
-def _accuracy_cells(found: Comparison, row: ComparedRun) -> list[Cell]:
-    accuracy, accuracy_change = _metric_cells(found, row, "accuracy")
-    recall, recall_change = _metric_cells(found, row, "worst")
-    worst = found.classes[worst_class(row)]
-    if row.record.id == found.baseline:
-        return [accuracy, "baseline", worst, recall, "", ""]
-    return [accuracy, accuracy_change, worst, recall, recall_change, row.paired.verdict.words]
+def _columns(metrics: Sequence[RunMetric]) -> list[str]:
+    return [column for metric in metrics for column in (metric.label, "change")]
 
 
-def _cost_cells(found: Comparison, row: ComparedRun) -> list[Cell]:
-    cells = [cell for cost in COSTS for cell in _metric_cells(found, row, cost)]
-    return [*cells, ", ".join(METRICS[cost].label for cost in COSTS if row.front[cost])]
+def _verdict(found: Comparison, row: ComparedRun) -> str:
+    return "baseline" if row.record.id == found.baseline else row.paired.verdict.words
 
 
-def _metric_cells(found: Comparison, row: ComparedRun, name: str) -> tuple[Cell, Cell]:
-    """A metric and its change; the baseline's own change is empty."""
-    metric = METRICS[name]
-    change, verdict = metric.change(row), metric.verdict(row) if metric.verdict else None
-    value = Number(value=change.value, text=metric.text(change.value))
-    if row.record.id == found.baseline:
-        return value, ""
-    amount = verdict.difference if verdict else change.relative
-    return value, Number(value=amount, text=metric.change_text(change), verdict=verdict.kind if verdict else "")
+def _fronts(row: ComparedRun) -> str:
+    return ", ".join(METRICS[cost].label for cost in COSTS if row.front[cost])
+
+
+def _cells(found: Comparison, row: ComparedRun, metrics: Sequence[RunMetric]) -> list[Cell]:
+    """Each metric and its change; the baseline's own changes are empty."""
+    cells: list[Cell] = []
+    for metric in metrics:
+        change, verdict = metric.change(row), metric.verdict(row) if metric.verdict else None
+        cells.append(Number(value=change.value, text=metric.figure(row.record, "final")))
+        amount = verdict.difference if verdict else change.relative
+        number = Number(value=amount, text=metric.change_text(change), verdict=verdict.kind if verdict else "")
+        cells.append("" if row.record.id == found.baseline else number)
+    return cells
 
 
 def _schedules(found: Comparison, names: Names) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 from typing import Any
 
 from roboreg_core.charts import layer_costs, measured_latency, training_curves
-from roboreg_core.datasets.cifar10 import VALIDATION_IMAGES
-from roboreg_core.models.costs import IMAGE_SIZE
+from roboreg_core.datasets.cifar10 import IMAGE_SIZE, VALIDATION_IMAGES
 from roboreg_core.report.svg import HALF_WIDTH, figure
 from roboreg_core.report.values import Cell, count, decimal, percent
 from roboreg_core.runs.metric_changes import BATCHES

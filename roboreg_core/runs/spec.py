@@ -17,6 +17,7 @@ from roboreg_core.paths import SHIPPED
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET, TUNE_PRESETS
+from roboreg_core.training.spec import MAX_SEED
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
@@ -96,8 +97,8 @@ class RunSpec(PruneSettings):
     def __post_init__(self) -> None:
         if self.weights() is None:
             self.pruning()
-        elif not 0 <= self.seed < 2**31:
-            raise SpecError(f"seed must be 0..{2**31 - 1}, got {self.seed}")
+        elif not 0 <= self.seed <= MAX_SEED:
+            raise SpecError(f"seed must be 0..{MAX_SEED}, got {self.seed}")
         elif self.recalibrate:
             raise SpecError(f"method {self.method} does not support recalibration: leave it out")
         check_sources(self.training_set, self.device)
@@ -128,13 +129,11 @@ class RunSpec(PruneSettings):
         """The settings of fine-tuning; `epochs` must be at least 1."""
         from roboreg_core.training.fine_tuning_presets import tune_preset
 
-        preset = tune_preset(self.preset, self.seed)
+        preset = tune_preset(self.preset, self.seed, self.epochs)
         return replace(
             preset,
-            epochs=self.epochs,
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,
-            warmup_epochs=min(preset.warmup_epochs, self.epochs / 8),
             distil_weight=preset.distil_weight if self.distil else 0.0,
         )
 

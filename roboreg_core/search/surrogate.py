@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from roboreg_core.datasets.cifar10 import N_CLASSES
 from roboreg_core.errors import SpecError
-from roboreg_core.models.costs import N_CLASSES
 from roboreg_core.prediction.sensitivity import SensitivityCurve, SensitivityCurves
 from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS
 from roboreg_core.sweeps.points import ClassCounts, Point

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from roboreg_core.models.costs import N_CLASSES
+from roboreg_core.datasets.cifar10 import N_CLASSES
 from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS, Schedule
 from roboreg_core.search.predictor_surrogate import PredictorSurrogate
 from roboreg_core.search.surrogate import MAX_LOSS, AdditiveSurrogate, log_odds, share_of

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from roboreg_core.datasets.cifar10 import N_CLASSES
 from roboreg_core.errors import SpecError
-from roboreg_core.models.costs import N_CLASSES, cost
+from roboreg_core.models.costs import cost
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.datasets.images import Images
 from roboreg_core.device import keep_freed_memory
 from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.logits import BATCH_SIZE, inference_model
-from roboreg_core.models.costs import IMAGE_SIZE
 from roboreg_core.models.resnet import BasicBlock, ResNet20
 from roboreg_core.pruning.prune import Pruner
 from roboreg_core.schedules.schedule import Schedule

@@ -22,7 +22,7 @@ def _preset(name: str, description: str, *, epochs: int, learning_rate: float, w
         average=AVERAGE,
         clip=CLIP,
     )
-    return Recipe(description=description, spec=spec)
+    return Recipe(description=description, spec=spec, max_warmup=1 / 8)
 
 
 # Durations: two CPU cores trained schedule moderate at 700 images per second, teacher included.
@@ -51,8 +51,11 @@ TUNE_PRESETS = {each.spec.recipe: each for each in (QUICK, GOOD, FULL)}
 DEFAULT_TUNE_PRESET = QUICK.spec.recipe
 
 
-def tune_preset(name: str, seed: int = 0) -> TrainSpec:
-    """Settings of a preset by name; they need a teacher. Raises `SpecError` on an unknown name."""
+def tune_preset(name: str, seed: int = 0, epochs: int | None = None) -> TrainSpec:
+    """Settings of a preset by name, with its default epochs if None; they need a teacher.
+
+    Raises `SpecError`: the name is unknown.
+    """
     if name not in TUNE_PRESETS:
         raise SpecError(f"fine-tuning preset must be one of {', '.join(TUNE_PRESETS)}, got {name!r}")
-    return TUNE_PRESETS[name](seed=seed)
+    return TUNE_PRESETS[name](epochs, seed)

@@ -21,7 +21,8 @@ CLIP = 5.0
 SHORT_EPOCHS = 20
 
 Rate = Literal["cosine", "multistep", "trapezoid", "triangular"]
-MAX_EPOCHS = 1_000
+MAX_EPOCHS, MAX_SEED = 1_000, 2**31 - 1
+BATCH_SIZES, LEARNING_RATES = (1, 4096), (1e-6, 10.0)
 
 
 def _check(name: str, value: float, low: float, high: float, *, whole: bool = False) -> None:
@@ -85,8 +86,8 @@ class TrainSpec:
 
     def __post_init__(self) -> None:
         _check("epochs", self.epochs, 1, MAX_EPOCHS, whole=True)
-        _check("batch size", self.batch_size, 1, 4096, whole=True)
-        _check("learning rate", self.learning_rate, 1e-6, 10)
+        _check("batch size", self.batch_size, *BATCH_SIZES, whole=True)
+        _check("learning rate", self.learning_rate, *LEARNING_RATES)
         _check("momentum", self.momentum, 0, 0.9999)
         _check("weight decay", self.weight_decay, 0, 1)
         _check("label smoothing", self.label_smoothing, 0, 0.99)
@@ -94,7 +95,7 @@ class TrainSpec:
         _check("temperature", self.temperature, 1, 100)
         _check("clip", self.clip, 0, 1_000)
         _check("average", self.average, 0, 0.99999)
-        _check("seed", self.seed, 0, 2**31 - 1, whole=True)
+        _check("seed", self.seed, 0, MAX_SEED, whole=True)
         _check("gamma", self.gamma, 0, 1)
         _check("warm-up epochs", self.warmup_epochs, 0, self.epochs)
         if self.rate == "trapezoid":
@@ -145,10 +146,12 @@ class Recipe:
     Attributes:
         description: for users, a sentence or two.
         spec: settings with the default number of epochs and seed 0; its `recipe` is the name.
+        max_warmup: largest share of warm-up epochs in a shortened training.
     """
 
     description: str
     spec: TrainSpec
+    max_warmup: float = 1 / 10
 
     @property
     def label(self) -> str:
@@ -162,7 +165,7 @@ class Recipe:
         return replace(
             self.spec,
             epochs=epochs,
-            warmup_epochs=min(self.spec.warmup_epochs, epochs / 10),
+            warmup_epochs=min(self.spec.warmup_epochs, epochs * self.max_warmup),
             decay_epochs=min(self.spec.decay_epochs, math.ceil(epochs / 2)),
             seed=seed,
         )

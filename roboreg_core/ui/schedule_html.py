@@ -2,13 +2,14 @@
 
 import html
 
+from roboreg_core.charts.palette import FILL
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, BOUNDS, N_BLOCKS, Schedule
 
 # `currentColor` is the theme's text colour, so the strip fits light and dark.
 _CELL = (
     "display:inline-block;width:2.1em;padding:.55em 0 .1em;margin-right:{gap}px;text-align:center;font-size:.8rem;"
     "border-bottom:1px solid color-mix(in srgb, currentColor 45%, transparent);"
-    "background:linear-gradient(to top, color-mix(in srgb, #1F7CB6 38%, transparent) {share:.0f}%,"
+    "background:linear-gradient(to top, color-mix(in srgb, " + FILL + " 38%, transparent) {share:.0f}%,"
     " color-mix(in srgb, currentColor 7%, transparent) {share:.0f}%)"
 )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts
-from roboreg_core.wording.run_metrics import METRICS, worst_recall
+from roboreg_core.wording.run_metrics import METRICS, worst_row
 
 # Name for a schedule that is not a preset.
 OTHER = "other"
@@ -48,7 +48,7 @@ class RunFilter:
             and self.origin in (None, origin_of(record))
             and self.preset in (None, preset_of(record))
             and (self.accuracy is None or run_facts.accuracy(record) >= self.accuracy)
-            and (self.worst is None or worst_recall(record) >= self.worst)
+            and (self.worst is None or worst_row(record)["recall"] >= self.worst)
             and (self.parameters is None or share <= self.parameters)
             and (not self.text.strip() or self._mentions(record, names))
         )

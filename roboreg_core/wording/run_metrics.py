@@ -2,62 +2,95 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from roboreg_core.evaluation.paired_tests import Verdict
 from roboreg_core.runs.comparison import ComparedRun
 from roboreg_core.runs.metric_changes import MetricChange, counts_of
 from roboreg_core.runs.results import final_stage
+from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunMetric:
-    """A metric of a run's final network.
+    """A metric by which runs are compared; each is a column of Compare, of its report and of its CSV file.
 
     Attributes:
         label: name inside a sentence; in sentence case, the heading of a column.
         axis: axis title with the unit.
         order: name of the order with the best run first.
-        value: the metric of a run.
+        value_of: the metric of a run's network, `dense` or `final`.
         change: the metric of a compared run and of its baseline.
-        verdict: the paired test of the change; None for exact counts and timings.
+        verdict: the paired test of the change; None for costs.
+        qualifier: text before the value, such as the class with the lowest recall; arguments as of `value_of`.
         text: formats a value with its unit.
+        is_timing: True if repeated measurements differ; the change is then not judged.
         higher_is_better: the direction.
     """
 
     label: str
     axis: str
     order: str
-    value: Callable[[Record], float]
+    value_of: Callable[[Record, str], float]
     change: Callable[[ComparedRun], MetricChange]
     verdict: Callable[[ComparedRun], Verdict] | None = None
+    qualifier: Callable[[Record, str], str] = lambda record, network: ""
     text: Callable[[float], str]
     higher_is_better: bool = False
+    is_timing: bool = False
+
+    @property
+    def heading(self) -> str:
+        """The label in sentence case."""
+        return fmt.sentence_case(self.label)
 
     def change_text(self, change: MetricChange) -> str:
-        """The change against the baseline: percentage points where it is tested, else percent."""
+        """The change against the baseline: percentage points if it is tested, else percent."""
         return fmt.signed_percent(change.relative) if self.verdict is None else fmt.signed_points(change.difference, 2)
 
+    def kind(self, row: ComparedRun) -> str:
+        """Kind of a compared run's change: `gain`, `loss`, `no change` or `within noise`; empty for timings."""
+        change = self.change(row)
+        if self.verdict is not None:
+            return run_facts.judged(change.value, change.baseline, self.verdict(row)).verdict
+        return "" if self.is_timing else run_facts.counted(change.value, change.baseline).verdict
 
-def worst_recall(record: Record) -> float:
-    """Lowest recall of any class, 0..1, of the final network."""
-    return min(float(row["recall"]) for row in run_facts.report_of(record, final_stage(record))["per_class"])
+    def value(self, record: Record, network: str = "final") -> float:
+        """The metric of a run's network, `dense` or `final`."""
+        return self.value_of(record, network)
+
+    def figure(self, record: Record, network: str) -> str:
+        """The value of a run's network, `dense` or `final`, as text."""
+        return f"{self.qualifier(record, network)} {self.text(self.value(record, network))}".strip()
 
 
-def worst_class(row: ComparedRun) -> int:
-    """Index of the class with the lowest recall."""
+def worst_row(record: Record, network: str = "final") -> dict[str, Any]:
+    """Row of the classification report with the lowest recall, of a run's network, `dense` or `final`."""
+    rows: list[dict[str, Any]] = _report(record, network)["per_class"]
+    return min(rows, key=lambda row: row["recall"])
+
+
+def _report(record: Record, network: str) -> dict[str, Any]:
+    return run_facts.report_of(record, DENSE if network == "dense" else final_stage(record))
+
+
+def _worst_class(row: ComparedRun) -> int:
     return min(range(len(row.recalls)), key=lambda place: row.recalls[place].value)
 
 
-def _cost(name: str, label: str, axis: str, order: str, text: Callable[[float], str]) -> RunMetric:
+def _cost(
+    name: str, label: str, axis: str, order: str, text: Callable[[float], str], *, is_timing: bool = False
+) -> RunMetric:
     return RunMetric(
         label=label,
         axis=axis,
         order=order,
-        value=lambda record: counts_of(record, "final")[name],
+        value_of=lambda record, network: counts_of(record, network)[name],
         change=lambda row: row.counts[name],
         text=text,
+        is_timing=is_timing,
     )
 
 
@@ -67,7 +100,7 @@ METRICS = {
         label="test accuracy",
         axis="test accuracy",
         order="Most accurate first",
-        value=run_facts.accuracy,
+        value_of=lambda record, network: float(_report(record, network)["accuracy"]),
         change=lambda row: row.accuracy,
         verdict=lambda row: row.paired.verdict,
         text=lambda value: fmt.percent(value, 2),
@@ -77,9 +110,10 @@ METRICS = {
         label="worst-class recall",
         axis="worst-class recall",
         order="Highest worst-class recall first",
-        value=worst_recall,
-        change=lambda row: row.recalls[worst_class(row)],
-        verdict=lambda row: row.paired.per_class[worst_class(row)].verdict,
+        value_of=lambda record, network: float(worst_row(record, network)["recall"]),
+        change=lambda row: row.recalls[_worst_class(row)],
+        verdict=lambda row: row.paired.per_class[_worst_class(row)].verdict,
+        qualifier=lambda record, network: worst_row(record, network)["name"],
         text=fmt.percent,
         higher_is_better=True,
     ),
@@ -87,5 +121,7 @@ METRICS = {
         "parameters", "parameters", "parameters", "Fewest parameters first", lambda value: fmt.count(int(value))
     ),
     "macs": _cost("macs", "MACs", "MACs per image", "Fewest MACs first", fmt.millions),
-    "latency": _cost("latency", "latency", "latency of one image, ms", "Lowest latency first", fmt.milliseconds),
+    "latency": _cost(
+        "latency", "latency", "latency of one image, ms", "Lowest latency first", fmt.milliseconds, is_timing=True
+    ),
 }

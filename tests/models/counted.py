@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from roboreg_core.models.costs import IMAGE_SIZE
+from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 
 
 @torch.no_grad()

@@ -239,9 +239,9 @@ def test_every_figure_of_a_comparison_is_the_command_lines(
         assert cost[7].count(",") + bool(cost[7]) == sum(run["front"].values())
         assert strip[1:] == [str(count) for count in run["schedule"]]
         if run["run"] == printed["baseline"]:
-            assert row[2] == "baseline"
+            assert row[5] == "baseline"
             continue
-        assert [row[2], row[6]] == [
+        assert [row[2], row[5]] == [
             fmt.signed_points(run["verdict"]["difference"], 2),
             compared.paired.verdict.words,
         ]

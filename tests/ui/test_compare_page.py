@@ -116,7 +116,7 @@ def test_every_figure_is_the_command_lines(
     data = frames(app)
     csv = data["run,label,origin"]
     assert csv["accuracy_change"].tolist() == pytest.approx([run["accuracy"]["difference"] for run in told["runs"]])
-    assert csv["verdict"].tolist() == [run["verdict"]["words"] for run in told["runs"]]
+    assert csv["accuracy_verdict"].tolist() == [run["verdict"]["words"] for run in told["runs"]]
     slopes = data["run,label,class"]
     others = [run for run in told["runs"] if run["run"] != baseline]
     assert slopes["change"].tolist() == pytest.approx([r["difference"] for run in others for r in run["recalls"]])

@@ -9,27 +9,18 @@ from roboreg_core.charts import comparison_table, palette
 from roboreg_core.datasets.cifar10 import TEST_IMAGES
 from roboreg_core.paths import SHIPPED
 from roboreg_core.runs.comparison import ComparedRun, Comparison
-from roboreg_core.runs.metric_changes import MetricChange
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
 from roboreg_core.ui import html_marks, keys, panels, presentation, schedule_html
 from roboreg_core.wording import fmt, run_facts
-from roboreg_core.wording.run_metrics import METRICS, worst_class
+from roboreg_core.wording.run_metrics import METRICS, RunMetric
 
 _TABLE = "border-collapse:collapse;width:100%;min-width:58rem;font-size:.9rem"
 _CELL = (
     "padding:.45em .7em;vertical-align:top;border-bottom:1px solid color-mix(in srgb, currentColor 18%, transparent)"
 )
-_COSTS = tuple(name for name, metric in METRICS.items() if metric.verdict is None)
-_HEADINGS = {name: fmt.sentence_case(metric.label) for name, metric in METRICS.items()}
-COLUMNS = (
-    "Run",
-    _HEADINGS["accuracy"],
-    "Verdict",
-    _HEADINGS["worst"],
-    *(_HEADINGS[cost] for cost in _COSTS),
-    "On the Pareto front for",
-)
+_FIRST, *_OTHERS = METRICS.values()
+COLUMNS = ("Run", _FIRST.heading, "Verdict", *(metric.heading for metric in _OTHERS), "On the Pareto front for")
 
 
 def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
@@ -37,7 +28,7 @@ def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
     labels = run_facts.labels([row.record for row in found.rows])
     rows = [_row(row, found, labels[row.record.id], styles[row.record.id]) for row in found.rows]
     if found.baseline == DENSE and len({row.record.spec["dense_sha256"] for row in found.rows}) == 1:
-        rows.insert(0, _dense_row(found.rows[0], found.classes))
+        rows.insert(0, _dense_row([row.record for row in found.rows]))
     head = "".join(f'<th scope="col" style="{_CELL};text-align:left">{name}</th>' for name in COLUMNS)
     with st.container(key=keys.COMPARED):
         st.html(
@@ -62,26 +53,23 @@ def legend(records: Sequence[Record], styles: Mapping[str, palette.Style]) -> No
 
 def _row(row: ComparedRun, found: Comparison, label: str, style: palette.Style) -> str:
     itself = row.record.id == found.baseline
-    accuracy = run_facts.judged(row.accuracy.value, row.accuracy.baseline, row.paired.verdict)
     fronts = [METRICS[cost].label for cost, best in row.front.items() if best]
     cells = [
-        _figure(fmt.percent(accuracy.value, 2), "" if itself else _points(accuracy)),
+        _figure(_FIRST, row, itself=itself),
         "<em>baseline</em>" if itself else html.escape(row.paired.verdict.words),
-        _worst(row, found.classes, itself=itself),
-        *(_count(name, row.counts[name], itself=itself) for name in _COSTS),
+        *(_figure(metric, row, itself=itself) for metric in _OTHERS),
         html.escape(", ".join(fronts) or "–"),
     ]
     return _line(_name(row, label, style), cells, strong=itself)
 
 
-def _dense_row(row: ComparedRun, classes: tuple[str, ...]) -> str:
-    place = min(range(len(row.recalls)), key=lambda each: row.recalls[each].baseline)
-    worst = f"{html.escape(classes[place])} {fmt.percent(row.recalls[place].baseline)}"
-    counts = [METRICS[name].text(row.counts[name].baseline) for name in ("parameters", "macs")]
-    cells = [
-        fmt.percent(row.accuracy.baseline, 2), "<em>baseline</em>", worst, *counts, "measured with each run", "–"
-    ]  # fmt: skip
-    name = run_facts.dense_name(row.record.spec)
+def _dense_row(records: list[Record]) -> str:
+    figures = [
+        "measured with each run" if metric.is_timing else html.escape(metric.figure(records[0], "dense"))
+        for metric in METRICS.values()
+    ]
+    cells = [figures[0], "<em>baseline</em>", *figures[1:], "–"]
+    name = run_facts.dense_name(records[0].spec)
     suffix = f", {schedule_html.text(name)}" if name != SHIPPED else ""
     return _line(f"<strong>Dense network{suffix}</strong>", cells, strong=True)
 
@@ -94,30 +82,12 @@ def _name(row: ComparedRun, label: str, style: palette.Style) -> str:
     return f'{html_marks.marker(style, hollow=row.record.recorded)}{link} <span style="opacity:.75">{origin}</span>'
 
 
-def _worst(row: ComparedRun, classes: tuple[str, ...], *, itself: bool) -> str:
-    place = worst_class(row)
-    pair = row.recalls[place]
-    change = run_facts.judged(pair.value, pair.baseline, row.paired.per_class[place].verdict)
-    shown = f"{classes[place]} {fmt.percent(pair.value)}"
-    return _figure(shown, "" if itself else _points(change))
-
-
-def _count(name: str, pair: MetricChange, *, itself: bool) -> str:
-    shown = METRICS[name].text(pair.value)
+def _figure(metric: RunMetric, row: ComparedRun, *, itself: bool) -> str:
+    """The metric with its change below; the baseline itself has none."""
+    value = f'<span style="white-space:nowrap">{html.escape(metric.figure(row.record, "final"))}</span>'
     if itself:
-        return _figure(shown, "")
-    change = run_facts.counted(pair.value, pair.baseline)
-    # Latency is measured without a significance test: no colour.
-    verdict = "" if name == "latency" else change.verdict
-    return _figure(shown, html_marks.signed(METRICS[name].change_text(pair), verdict))
-
-
-def _points(change: run_facts.JudgedChange) -> str:
-    return html_marks.signed(fmt.signed_points(change.difference, 2), change.verdict)
-
-
-def _figure(shown: str, change: str) -> str:
-    return f'<span style="white-space:nowrap">{html.escape(shown)}</span>' + (f"<br>{change}" if change else "")
+        return value
+    return f"{value}<br>{html_marks.signed(metric.change_text(metric.change(row)), metric.kind(row))}"
 
 
 def _line(name: str, cells: list[str], *, strong: bool) -> str:
@@ -136,7 +106,8 @@ def _depends(found: Comparison) -> str:
     return (
         f"{lead}Final network of each run on {TEST_IMAGES:,} test images, one seed per run. Changes, in percentage "
         f"points or percent, are against {comparison_table.baseline_label(found)}; verdicts: exact McNemar test, "
-        f"Holm-corrected over the classes. Latency: median for one image, {'; '.join(timed)}. Click a run to open it."
+        f"Holm-corrected over the {len(found.classes)} classes. Latency: median for one image, {'; '.join(timed)}. "
+        "Click a run to open it."
     )
 
 

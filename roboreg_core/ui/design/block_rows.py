@@ -8,6 +8,8 @@ from typing import Any
 
 import streamlit as st
 
+from roboreg_core.charts import palette
+from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.models.costs import block_parameters
 from roboreg_core.schedules.editing import blocks_of
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, STAGE_WIDTHS
@@ -16,15 +18,15 @@ from roboreg_core.ui.design import editing_session, predictions, slider_ticks
 
 _MOUNTS = "schedule-mounts"
 _DENSE_BLOCKS = block_parameters(PRESETS["dense"])
-_STAGE_SIZES = ("32 x 32", "16 x 16", "8 x 8")
-# Widths of lock, slider, number field, bar; side by side even on a telephone.
+# Widths of lock, slider, number field, bar; side by side even on a phone.
 _WIDTHS = (1.6, 4.8, 2.4, 2.0)
 # On a narrow screen the figure wraps below its bar.
 _BAR = (
     '<div role="img" aria-label="{share:.0f}% of its parameters kept" '
     'style="display:flex;flex-wrap:wrap;align-items:center;gap:0 .5em">'
     '<span style="flex:1 1 2.5em;height:6px;border-radius:3px;background:linear-gradient(to right, '
-    '#1F7CB6 {share:.1f}%, color-mix(in srgb, currentColor 12%, transparent) {share:.1f}%)"></span>'
+    f"{palette.FILL} "
+    '{share:.1f}%, color-mix(in srgb, currentColor 12%, transparent) {share:.1f}%)"></span>'
     '<span style="font-size:.85rem;min-width:2.4em;text-align:right">{share:.0f}%</span></div>'
 )
 
@@ -42,8 +44,8 @@ def rows() -> None:
 def _heading(stage: int) -> None:
     linked = stage in editing_session.current().linked
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        width, size = STAGE_WIDTHS[stage - 1], _STAGE_SIZES[stage - 1]
-        st.markdown(f"**Stage {stage}** :gray[· {width} filters per block, {size} pixels]", width="content")
+        width, size = STAGE_WIDTHS[stage - 1], IMAGE_SIZE >> (stage - 1)
+        st.markdown(f"**Stage {stage}** :gray[· {width} filters per block, {size} × {size} pixels]", width="content")
         st.button(
             "Linked" if linked else "Link",
             key=keys.of("link", stage),

@@ -12,6 +12,7 @@ from roboreg_core.runs.spec import RunSpec, estimate_seconds, preset_fields, spe
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET, TUNE_PRESETS
+from roboreg_core.training.spec import BATCH_SIZES, LEARNING_RATES, MAX_EPOCHS, MAX_SEED
 from roboreg_core.ui import (
     dense_choice,
     job_cards,
@@ -27,13 +28,12 @@ from roboreg_core.wording import baseline_changes, fmt, job_progress
 
 METHOD_WORDS = {name: f"{fmt.sentence_case(method.meaning)}." for name, method in METHODS.items()}
 PRESET_WORDS = {name: preset.label for name, preset in TUNE_PRESETS.items()}
+PRESET_HELP = "\n\n".join(f"{preset.label}: {preset.description}" for preset in TUNE_PRESETS.values())
 IMAGES_WORDS = {
     "bundled": f"{TRAINING_COUNTS['bundled']:,} (bundled)",
-    "full": f"{TRAINING_COUNTS['full']:,} (all of CIFAR-10)",
+    "full": f"{TRAINING_COUNTS['full']:,} (all but validation)",
 }
 REFRESH_SECONDS = 1.0
-MAX_EPOCHS, MAX_SEED = 200, 2**31 - 1
-RATES, BATCHES = (0.0001, 1.0), (16, 1024)
 # Field of a `RunSpec` -> widget.
 FIELDS = {
     "epochs": keys.EPOCHS,
@@ -93,7 +93,8 @@ def recalibrate_field(key: str, **options: Any) -> None:
     """Switch for batch-norm recalibration; `options` as `st.toggle`'s."""
     tip = (
         f"Re-estimates the batch-norm statistics on {DEFAULT_CALIBRATION:,} training images right after pruning, "
-        "without labels. Recovers much of the accuracy that merging and dropping lose; refit does not need it."
+        "without labels. Recovers much of the accuracy lost by methods that merge or drop filters; refit does not "
+        "need it."
     )
     st.toggle("Recalibrate batch norm", key=key, help=tip, persist_state="session", **options)
 
@@ -124,9 +125,7 @@ def _settings_fields() -> dict[str, Any]:
         key=keys.TUNE_PRESET,
         persist_state="session",
         on_change=_take_preset,
-        help="Sets epochs and learning rate. Quick: about a minute on two CPU cores with the bundled images. Good: "
-        "about half an hour with all images. "
-        f"Full: {preset_fields('full')['epochs']} epochs, for a GPU or overnight.",
+        help=f"Sets epochs and learning rate.\n\n{PRESET_HELP}",
     )
     left, right = st.columns(2, vertical_alignment="top")
     left.number_input(
@@ -205,9 +204,9 @@ def _advanced() -> None:
     )
     left, right = st.columns(2)
     left.number_input(
-        "Learning rate", *RATES, step=0.005, format="%.4f", key=keys.LEARNING_RATE, persist_state="session"
+        "Learning rate", *LEARNING_RATES, step=0.005, format="%g", key=keys.LEARNING_RATE, persist_state="session"
     )
-    right.number_input("Batch size", *BATCHES, step=16, key=keys.BATCH_SIZE, persist_state="session")
+    right.number_input("Batch size", *BATCH_SIZES, step=16, key=keys.BATCH_SIZE, persist_state="session")
 
 
 def _url_settings() -> tuple[UrlSetting, ...]:
@@ -220,8 +219,8 @@ def _url_settings() -> tuple[UrlSetting, ...]:
         UrlSetting(key=keys.RECALIBRATE, default=False, read=url_settings.flag),
         UrlSetting(key=keys.TUNE_PRESET, default=DEFAULT_TUNE_PRESET, read=one_of(*PRESET_WORDS)),
         UrlSetting(key=keys.DISTIL, default=True, read=url_settings.flag),
-        UrlSetting(key=keys.LEARNING_RATE, default=preset["learning_rate"], read=within(*RATES, float)),
-        UrlSetting(key=keys.BATCH_SIZE, default=preset["batch_size"], read=within(*BATCHES)),
+        UrlSetting(key=keys.LEARNING_RATE, default=preset["learning_rate"], read=within(*LEARNING_RATES, float)),
+        UrlSetting(key=keys.BATCH_SIZE, default=preset["batch_size"], read=within(*BATCH_SIZES)),
     )
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from roboreg_core.models.costs import DENSE_COST, IMAGE_SIZE, cost
+from roboreg_core.datasets.cifar10 import IMAGE_SIZE
+from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.ui import keys, panels
 from roboreg_core.ui.design import predictions

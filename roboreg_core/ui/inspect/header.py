@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from roboreg_core.models.costs import IMAGE_SIZE
+from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.runs.summary import Summary
 from roboreg_core.store.records import Record
 from roboreg_core.ui import keys, panels

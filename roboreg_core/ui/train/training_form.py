@@ -14,14 +14,13 @@ from roboreg_core.networks.spec import (
     measured_speeds,
 )
 from roboreg_core.store.records import LONGEST_NAME
-from roboreg_core.training.spec import RECIPES, SHORT_EPOCHS
+from roboreg_core.training.spec import BATCH_SIZES, MAX_EPOCHS, MAX_SEED, RECIPES, SHORT_EPOCHS
 from roboreg_core.ui import job_cards, keys, panels, schedule_html, shared_state, url_settings
-from roboreg_core.ui.design.launcher import MAX_SEED, images_setting, training_images
+from roboreg_core.ui.design.launcher import images_setting, training_images
 from roboreg_core.ui.train import active_trainings, network_cards
 from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 from roboreg_core.wording import fmt, network_facts
 
-EPOCHS, BATCHES = (1, 1000), (16, 1024)
 DEVICE_WORDS = {"cuda": "GPU", "cpu": "CPU"}
 ERRORS = "train-start"
 
@@ -54,7 +53,8 @@ def _numbers() -> None:
     left, middle, right = st.columns(3)
     left.number_input(
         "Epochs",
-        *EPOCHS,
+        1,
+        MAX_EPOCHS,
         key=keys.TRAIN_EPOCHS,
         persist_state="session",
         help="Passes over the training images. For figures to report, this recipe uses "
@@ -68,7 +68,7 @@ def _numbers() -> None:
         persist_state="session",
         help="Seed of the initial weights, the order of the images and their augmentation.",
     )
-    right.number_input("Batch size", *BATCHES, step=16, key=keys.TRAIN_BATCH, persist_state="session")
+    right.number_input("Batch size", *BATCH_SIZES, step=16, key=keys.TRAIN_BATCH, persist_state="session")
 
 
 def _device() -> None:
@@ -91,9 +91,9 @@ def _suggested() -> str:
 def _settings() -> tuple[UrlSetting, ...]:
     return (
         UrlSetting(key=keys.TRAIN_RECIPE, default=DEFAULT_RECIPE, read=one_of(*RECIPES)),
-        UrlSetting(key=keys.TRAIN_EPOCHS, default=SHORT_EPOCHS, read=within(*EPOCHS)),
+        UrlSetting(key=keys.TRAIN_EPOCHS, default=SHORT_EPOCHS, read=within(1, MAX_EPOCHS)),
         UrlSetting(key=keys.TRAIN_SEED, default=0, read=within(0, MAX_SEED)),
-        UrlSetting(key=keys.TRAIN_BATCH, default=DEFAULT_BATCH, read=within(*BATCHES)),
+        UrlSetting(key=keys.TRAIN_BATCH, default=DEFAULT_BATCH, read=within(*BATCH_SIZES)),
         images_setting(keys.TRAIN_IMAGES),
         UrlSetting(key=keys.TRAIN_DEVICE, default="cuda", read=one_of(*DEVICE_WORDS)),
     )
