@@ -20,8 +20,7 @@ from roboreg_core.store.records import Record
 from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET
 from roboreg_core.wording import fmt
 
-NOT_YET = "not measured yet"
-# The preset schedule of the headline figures, with half of the dense network's parameters.
+# The preset schedule of the headline figures, with half of the filters in each block.
 SCHEDULE = "moderate"
 TEST_ACCURACY = "test accuracy"
 
@@ -83,7 +82,7 @@ def example_run(runs: Iterable[Record]) -> Iterator[Headline]:
             continue
         pruned, tuned = (run.result["stages"][stage]["accuracy"] for stage in ("pruned", "tuned"))
         yield Headline(
-            what=f"`{SCHEDULE}` (half of the parameters), {TEST_ACCURACY} after pruning, after fine-tuning",
+            what=f"`{SCHEDULE}` (half of the filters per block), {TEST_ACCURACY} after pruning, after fine-tuning",
             value=f"{percent(pruned, 2)}, {percent(tuned, 2)} ({run.spec['epochs']} epochs, in all "
             f"{run.result['seconds']['total']:.0f} s)",
             command=f"roboreg run {SCHEDULE} --preset {run.spec['preset']} --images {run.spec['training_set']}",
@@ -156,13 +155,10 @@ def search(found: Iterable[Searched]) -> Iterator[Headline]:
 
 
 def speeds(measurements: Mapping[str, Measurement]) -> Iterator[Headline]:
-    """One row per benchmark with a headline figure."""
+    """One row per measured benchmark with a headline figure."""
     for benchmark in BENCHMARKS:
-        if not benchmark.headline or benchmark.lines is None:
-            continue
         measured = measurements.get(benchmark.name)
-        if measured is None:
-            yield Headline(what=benchmark.title, value=NOT_YET, command=benchmark.command, machine="")
+        if not benchmark.headline or benchmark.lines is None or measured is None:
             continue
         for line in (line for line in benchmark.lines(measured.figures) if line.headline):
             ratio = f"; {line.ratio}; reference: {line.rival}" if line.ratio else ""

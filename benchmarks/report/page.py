@@ -7,10 +7,10 @@ from typing import Any
 
 from benchmarks.report.catalogue import BENCHMARKS, Benchmark, Line, percent
 from benchmarks.report.costs import COSTS_TITLE, costs
-from benchmarks.report.headline import NOT_YET
 from benchmarks.report.measurements import Measurement
 from roboreg_core.errors import RoboRegError
 
+NOT_YET = "not measured yet"
 NO_GPU = "not measured: no GPU was available"
 # Share of the cores that other processes may use before the page says so.
 FREE = 0.2

@@ -66,7 +66,7 @@ def test_an_interrupted_training_resumes_to_the_same_network(tmp_path: Path) -> 
     job = jobs(tmp_path)[0]
     with pytest.raises(KeyboardInterrupt):
         train_dense(job, on_epoch=interrupt)
-    with pytest.raises(CheckpointError, match="add --resume"):
+    with pytest.raises(CheckpointError, match="add --resume to continue"):
         train_dense(job)
     train_dense(replace(job, resume=True))
     whole = replace(job, out=tmp_path / "whole.safetensors")
