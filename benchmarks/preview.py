@@ -17,9 +17,11 @@ from playwright.sync_api import Page
 
 from benchmarks.browser import VIEWPORT, chromium, running
 from benchmarks.common import write_json
+from roboreg_core.schedules.schedule import N_BLOCKS
 
 # Alternating stages; a round changes each block once.
-BLOCKS = (9, 5, 1, 8, 3, 7, 6, 2, 4)
+# Late and early blocks in turns.
+BLOCKS = tuple(sorted(range(1, N_BLOCKS + 1), key=lambda block: (block % 3, -block)))
 WARM_UP = 1
 TARGET_SECONDS = 2.0
 WAIT_SECONDS = 300.0
@@ -45,7 +47,7 @@ MEASURE = """(block) => new Promise((done, fail) => {
 def main() -> None:
     """Measure and print the median and the spread in seconds, and the median of each block."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=2, help="changes of each of the nine blocks")
+    parser.add_argument("--rounds", type=int, default=2, help="changes of each block")
     parser.add_argument("--address", help="address of a running dashboard; by default one is started")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     chosen = parser.parse_args()
@@ -60,7 +62,8 @@ def main() -> None:
         "p10_s": round(deciles[0], 2),
         "p90_s": round(deciles[-1], 2),
         "by_block_s": {
-            block: round(statistics.median(took for each, took in times if each == block), 2) for block in range(1, 10)
+            block: round(statistics.median(took for each, took in times if each == block), 2)
+            for block in sorted(BLOCKS)
         },
         "target_s": TARGET_SECONDS,
         "cores": os.cpu_count(),

@@ -16,6 +16,7 @@ from benchmarks.results import points
 from benchmarks.results.contestants import CONTESTANTS, chosen
 from benchmarks.results.table import SCHEDULES
 from roboreg_core.errors import RoboRegError, SpecError
+from roboreg_core.training.fine_tuning_presets import TUNE_PRESETS
 
 ALL = ",".join(SCHEDULES)
 
@@ -33,8 +34,8 @@ def measure(
     schedules: Schedules = ALL,
     seeds: Annotated[str, typer.Option(help="Comma-separated.")] = "0,1,2",
     tune: Annotated[bool, typer.Option("--tune/--no-tune", help="Fine-tune as well.")] = False,
-    preset: Annotated[str, typer.Option(help="Of fine-tuning: quick, good or full.")] = "quick",
-    images: Annotated[str, typer.Option(help="bundled (10,000) or full (48,000) training images.")] = "bundled",
+    preset: Annotated[str, typer.Option(help=f"Of fine-tuning: {', '.join(TUNE_PRESETS)}.")] = "quick",
+    images: Annotated[str, typer.Option(help="Training images: bundled or full.")] = "bundled",
     limit_minutes: Limit = None,
     file: File = points.FILE,
 ) -> None:
@@ -96,8 +97,8 @@ def search(
     trials: Annotated[int, typer.Option(help="Schedules that a search measures; 0 for none.")] = 60,
     seeds: Annotated[str, typer.Option(help="Seeds of pruning and fine-tuning; the search uses the first.")] = "0",
     tune: Annotated[bool, typer.Option("--tune/--no-tune", help="Fine-tune as well.")] = False,
-    preset: Annotated[str, typer.Option(help="Of fine-tuning: quick, good or full.")] = "quick",
-    images: Annotated[str, typer.Option(help="bundled (10,000) or full (48,000) training images.")] = "bundled",
+    preset: Annotated[str, typer.Option(help=f"Of fine-tuning: {', '.join(TUNE_PRESETS)}.")] = "quick",
+    images: Annotated[str, typer.Option(help="Training images: bundled or full.")] = "bundled",
     file: File = points.FILE,
 ) -> None:
     """Search at each budget, then run the result and uniform schedules; existing runs are reused."""

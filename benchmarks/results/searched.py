@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.results.points import Points, Searched, Tune
 from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.models.costs import DENSE_COST, cost
-from roboreg_core.models.linear_costs import linear_cost
+from roboreg_core.models.linear_costs import SMALLEST, linear_cost
 from roboreg_core.runs.local import run_here
 from roboreg_core.runs.spec import METHOD_VERSION, RunSpec, preset_fields, spec_for
 from roboreg_core.schedules.schedule import PRESETS, Schedule
@@ -56,7 +56,7 @@ def entries(settings: ComparisonSettings, dense: Checkpoint, store: Store) -> It
     """Yield the schedules of each budget. A search uses the first seed; an existing one is read from the store."""
     for budget in settings.budgets:
         limits = Limits(macs=budget)
-        setting = setting_of(_run(Schedule((1,) * 9), settings, settings.seeds[0], dense))
+        setting = setting_of(_run(SMALLEST, settings, settings.seeds[0], dense))
         if settings.trials:
             spec = SearchSpec(limits=limits, setting=setting, trials=settings.trials, dense=dense.name)
             best = Candidate.from_json(search_here(spec, dense, store).result["answers"][0])

@@ -15,8 +15,7 @@ from roboreg_core.wording import fmt, run_facts
 from roboreg_core.wording.run_metrics import METRICS
 
 COLUMNS = [
-    "run", "label", "stage", "final", "parameters", "share", "macs", "latency", "accuracy", "dense_accuracy", "origin",
-    "colour", "marker",
+    "run", "label", "stage", "final", *COSTS, "share", "accuracy", "dense_accuracy", "origin", "colour", "marker",
 ]  # fmt: skip
 # Names of the selections by click and by shift-click; their field is `run`.
 SELECTION, SEVERAL = "chosen", "several"
@@ -28,7 +27,7 @@ def tradeoff_data(
 ) -> pd.DataFrame:
     """One row per run and stage after the dense one, lowest cost first; `front` marks the Pareto front.
 
-    Arguments:
+    Args:
         records: the runs.
         cost: one of `runs.metric_changes.COSTS`; `share` is the cost as a share of the dense network's. The latency of
             the final network is used for the pruned one as well, which has the same shape.
@@ -41,10 +40,8 @@ def tradeoff_data(
             "label": run_facts.label(record),
             "stage": stage,
             "final": stage == final_stage(record),
-            "parameters": counts["parameters"],
+            **{each: counts[each] for each in COSTS},
             "share": counts[cost] / counts_of(record, "dense")[cost],
-            "macs": counts["macs"],
-            "latency": counts["latency"],
             "accuracy": run_facts.accuracy(record, stage),
             "dense_accuracy": run_facts.accuracy(record, "dense"),
             "origin": run_facts.origin_words(record),

@@ -138,7 +138,9 @@ def test_without_a_weight_a_teacher_changes_nothing(network: ResNet20, teacher: 
 
 
 def test_a_weight_without_a_teacher_is_refused(network: ResNet20, few_images: Images) -> None:
-    with pytest.raises(SpecError, match=r"distil weight must be 0 without a teacher, got 0\.9; provide a teacher network"):
+    with pytest.raises(
+        SpecError, match=r"distil weight must be 0 without a teacher, got 0\.9; provide a teacher network"
+    ):
         fit(network, few_images, replace(ONE_EPOCH, distil_weight=0.9))
 
 

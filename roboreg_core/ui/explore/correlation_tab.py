@@ -18,7 +18,7 @@ from roboreg_core.ui.explore import cache, schedule_card, sweep_choice
 from roboreg_core.ui.inspect import controls
 from roboreg_core.wording import correlation_findings
 
-_VARIABLES = {STAGES: "Three stages", BLOCKS: "Nine blocks"}
+_VARIABLES = {STAGES: "Stages", BLOCKS: "Blocks"}
 _GIVEN = {"": "Nothing", "parameters": "Parameters", "macs": "MACs"}
 _GIVEN_HELP = (
     "Partial correlation: the linear effect of the number of parameters, or of MACs, is removed from both variables. "

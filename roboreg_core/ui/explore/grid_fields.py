@@ -130,6 +130,6 @@ def _list() -> None:
         "Schedules, one per line",
         key=keys.SWEEP_LIST,
         height=160,
-        placeholder="8,8,8,16,16,16,32,32,32\nmoderate\n16,16,16,32,32,32,24,24,24",
+        placeholder=f"{PRESETS['moderate']}\nquarter\n{PRESETS['minimal']}",
         persist_state="session",
     )
