@@ -1,9 +1,9 @@
-# One virtual environment, .venv, serves everything. It is made and filled where needed, and again after the pins changed.
+# Everything uses one virtual environment, .venv. It is created if missing, and updated after the requirements changed.
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
-# Adds the command `roboreg` to .venv/bin. Needs no network: setuptools comes with torch.
+# Adds the command `roboreg` to .venv/bin without network access: setuptools is installed with torch.
 INSTALL_COMMAND := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
@@ -12,16 +12,16 @@ INSTALL_COMMAND := $(PIP) install --quiet --no-deps --no-build-isolation --edita
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(VENV)/.installed-dev ## Make .venv with everything that running, testing and checking need
+install: $(VENV)/.installed-dev ## Create .venv with everything for running, testing and checking
 
 run: $(VENV)/.installed ## Start the dashboard on http://localhost:8501
 	$(PY) -m streamlit run app.py
 
-# A process a core and a thread a process: threads that share cores wait for each other.
-test: $(VENV)/.installed-dev ## Run all tests, the browser's included
+# One process per core, one thread per process: threads that share cores wait for each other.
+test: $(VENV)/.installed-dev ## Run all tests, including those in the browser
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-# What is computed with sums of floats. Instruction sets are those of torch, oneDNN, MKL and numpy's OpenBLAS.
+# Tests of sums of floats, which depend on the instruction set of torch, oneDNN, MKL and numpy's OpenBLAS.
 NUMERICAL := tests/pruning tests/training tests/evaluation tests/models tests/correlation tests/prediction tests/search \
 	tests/sweeps/test_grid.py tests/sweeps/test_points.py tests/sweeps/test_shared_prefix.py \
 	tests/datasets/test_augmentation.py tests/datasets/test_augmentation_statistics.py \
@@ -31,7 +31,7 @@ AVX512 := ATEN_CPU_CAPABILITY=avx512 ONEDNN_MAX_CPU_ISA=AVX512_CORE MKL_ENABLE_I
 	OPENBLAS_CORETYPE=SkylakeX
 NUMERICAL_TESTS := OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(NUMERICAL)
 
-test-isa: $(VENV)/.installed-dev ## Run the numerical tests with AVX2, with AVX-512 and with all that the processor has
+test-isa: $(VENV)/.installed-dev ## Run the numerical tests with AVX2, with AVX-512 and with all instructions of the processor
 	@if grep -qw avx2 /proc/cpuinfo; then $(AVX2) $(NUMERICAL_TESTS); else echo "This processor has no AVX2."; fi
 	@if grep -qw avx512f /proc/cpuinfo; then $(AVX512) $(NUMERICAL_TESTS); else echo "This processor has no AVX-512."; fi
 	$(NUMERICAL_TESTS)
@@ -45,7 +45,7 @@ type: $(VENV)/.installed-dev ## Check types
 
 check: lint type test ## lint, type and test
 
-ci: ## What the build machine runs: a checked environment, no caches, then check
+ci: ## For the build machine: verify the environment, clear caches, then check
 	.ci/run
 
 $(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/pip
@@ -63,5 +63,5 @@ $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python must be 3.11 or newer, got $$($(PYTHON) --version 2>&1); name one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-		{ echo "Python's venv module must be whole; on Debian: apt-get install python3-venv" >&2; exit 1; }
+		{ echo "Python's venv module must be complete; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)

@@ -18,8 +18,8 @@ from roboreg_core.ui.design import (
 navigation.enter("design")
 
 
-@st.fragment(key=keys.WORKBENCH_PART)
-def workbench() -> None:
+@st.fragment(key=keys.EDITOR_PART)
+def editor() -> None:
     """The schedule on the left, its cost and the start on the right; only parts of this rerun when a slider moves."""
     editing_session.show_problem()
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -51,4 +51,4 @@ panels.heading(
 )
 with panels.errors_shown():
     editing_session.open_address()
-    workbench()
+    editor()

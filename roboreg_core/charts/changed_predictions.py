@@ -12,7 +12,7 @@ from roboreg_core.wording import fmt
 # Name of the selection; its fields are `class` and `band`.
 SELECTION = "band"
 BAND_WORDS = {
-    "kept": "kept",
+    "kept": "always correct",
     "recovered": "lost, then recovered",
     "lost": "lost",
     "broken": "lost in fine-tuning",

@@ -83,7 +83,7 @@ def difference_chart(frame: pd.DataFrame, ink: str = palette.INK, chosen: Chosen
 
 
 def difference_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """The differences as a matrix, true classes down, predicted classes across."""
+    """The differences as a matrix, true classes in rows, predicted classes in columns."""
     return confusion_table(frame, "difference")
 
 

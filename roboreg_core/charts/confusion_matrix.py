@@ -74,7 +74,7 @@ def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = palet
 
 
 def class_grid(frame: pd.DataFrame, *tooltips: alt.Tooltip) -> alt.Chart:
-    """A chart with true classes down and predicted ones across, in the frame's order; `tooltips` follow the classes."""
+    """A chart with true classes in rows and predicted ones in columns, in the frame's order; `tooltips` come last."""
     order = list(dict.fromkeys(frame["true"]))
     across = alt.Axis(**LABELS, labelAngle=-45, orient="bottom")
     classes = [alt.Tooltip("true:N", title="true class"), alt.Tooltip("predicted:N", title="predicted class")]

@@ -25,7 +25,7 @@ PARTIAL_RULE = (
 )
 # More rows leave no room for numbers in half the width of a page.
 _MOST_WITH_NUMBERS = 9
-SIGNIFICANT, NOT_SIGNIFICANT, ITSELF = "significant", "not significant", "itself"
+SIGNIFICANT, NOT_SIGNIFICANT, ITSELF = "significant", "not significant", "same variable"
 # Opacity of a cell and of its dotted edge.
 _LOOKS = {SIGNIFICANT: (1.0, 0.0), NOT_SIGNIFICANT: (0.001, 1.0), ITSELF: (0.2, 0.0)}
 
@@ -33,7 +33,7 @@ _LOOKS = {SIGNIFICANT: (1.0, 0.0), NOT_SIGNIFICANT: (0.001, 1.0), ITSELF: (0.2, 
 def correlation_data(found: Correlation, kind: str) -> pd.DataFrame:
     """One row per cell: `one` (rows) and `other` (columns) with their labels, `value`, `low`, `high`, `n`, `look`.
 
-    `look` is `significant`, `not significant` (the interval contains zero) or `itself` (a variable with itself).
+    `look` is `significant`, `not significant` (the interval contains zero) or `same variable`.
     """
     rows = []
     for one in found.names:
@@ -82,7 +82,7 @@ def correlation_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def correlation_chart(frame: pd.DataFrame, ink: str = palette.INK, chosen: Chosen = (), alt_text: str = "") -> Drawing:
-    """Cells to click (selection `pair`): blue positive, orange negative, blank and dotted where not significant."""
+    """Cells to click (selection `pair`): blue positive, orange negative, blank and dotted if not significant."""
     order = list(dict.fromkeys(frame["down"]))
     apart = alt.Scale(paddingInner=0.06, paddingOuter=0.03)
     base = alt.Chart(frame).encode(
@@ -97,7 +97,7 @@ def correlation_chart(frame: pd.DataFrame, ink: str = palette.INK, chosen: Chose
             alt.Tooltip("low:Q", title="95 % from", format=".4f"),
             alt.Tooltip("high:Q", title="to", format=".4f"),
             alt.Tooltip("n:Q", title="schedules"),
-            alt.Tooltip("look:N", title="test"),
+            alt.Tooltip("look:N", title="significance"),
         ],
     )
     legend = alt.Legend(

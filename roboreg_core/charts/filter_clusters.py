@@ -13,7 +13,9 @@ from roboreg_core.runs.filter_groups import FATES, BlockFilters
 from roboreg_core.schedules.schedule import STAGE_WIDTHS
 from roboreg_core.wording import fmt
 
-FATE_COLOURS = {"stays": palette.BLUE, "merged": palette.ORANGE, "dropped": palette.GREY}
+# Outcomes of a filter as text.
+FATE_WORDS = dict(zip(FATES, ("kept", "merged", "dropped"), strict=True))
+FATE_COLOURS = {"kept": palette.BLUE, "merged": palette.ORANGE, "dropped": palette.GREY}
 FEATURE_WORDS = {
     "raw": "conv1's weights",
     "filter": "conv1's weights with the batch norm's gamma and beta",
@@ -27,17 +29,17 @@ def clusters_title(found: BlockFilters) -> str:
     after = int(found.labels.max()) + 1
     if after == len(found.labels):
         return f"Block {found.block} keeps all its filters"
-    counts = _counts_words({fate: found.fates.count(fate) for fate in FATES})
+    counts = _counts_words([FATE_WORDS[fate] for fate in found.fates])
     return f"Block {found.block}: {fmt.plural(len(found.labels), 'filter')} became {after}; {counts}"
 
 
 def clusters_notes(found: BlockFilters) -> tuple[str, ...]:
     """How to read the three charts."""
     tiles = (
-        "Tiles are 5 x 5 over RGB: the stem and each filter combined, with every ReLU between them active, since "
+        "Tiles are 5 × 5 over RGB: the stem and each filter combined, with every ReLU between them active, since "
         f"block 1 reads the stem's {STAGE_WIDTHS[0]} channels. Mid grey is a weight of zero."
         if found.block == 1
-        else "Tiles are the filter's 3 x 3 kernels, one per input channel: white positive, black negative."
+        else "Tiles are the filter's 3 × 3 kernels, one per input channel: white positive, black negative."
     )
     tree = f"Correlations and dendrogram: {FEATURE_WORDS[found.features]} in the dense network"
     if found.cut:
@@ -57,7 +59,7 @@ def tiles_data(found: BlockFilters) -> pd.DataFrame:
     rows = [
         {
             "filter": int(each) + 1,
-            "fate": found.fates[each],
+            "fate": FATE_WORDS[found.fates[each]],
             "into": _into(found, int(each)),
             "lost": _lost_words(found, int(each)),
             "tile": png_url(found.pictures[each], max(1, 96 // found.pictures.shape[1])),
@@ -69,8 +71,7 @@ def tiles_data(found: BlockFilters) -> pd.DataFrame:
 
 def tiles_alt(frame: pd.DataFrame) -> str:
     """Alternative text of the filter images."""
-    counts = {fate: int((frame["fate"] == fate).sum()) for fate in FATES}
-    return f"Kernels of {fmt.plural(len(frame), 'filter')}: {_counts_words(counts)}."
+    return f"Kernels of {fmt.plural(len(frame), 'filter')}: {_counts_words(list(frame['fate']))}."
 
 
 def correlation_data(found: BlockFilters) -> pd.DataFrame:
@@ -117,7 +118,7 @@ def correlation_chart(frame: pd.DataFrame) -> Drawing:
 
 
 def merged(frame: pd.DataFrame) -> bool:
-    """True where any cluster has several filters."""
+    """True if any cluster has several filters."""
     return bool((frame["together"] & (frame["filter"] != frame["other"])).any())
 
 
@@ -129,7 +130,7 @@ def correlation_alt(frame: pd.DataFrame) -> str:
 def tree_data(found: BlockFilters) -> pd.DataFrame:
     """Four rows per merge, the corners of its bracket: `merge`, `x`, `height`, `filters`, share `lost`, `done`.
 
-    `done` is `yes` where all filters of the merge are in one cluster of the run. `cut` is the height of the run's cut,
+    `done` is `yes` if all filters of the merge are in one cluster of the run. `cut` is the height of the run's cut,
     NaN without one.
     """
     n, merges = len(found.labels), found.tree.merges
@@ -175,7 +176,7 @@ def tree_chart(frame: pd.DataFrame) -> Drawing:
         alt.Tooltip("filters:N"),
         alt.Tooltip("lost:Q", format=".2%", title="lost in this merge"),
         alt.Tooltip("height:Q", format=".3f", title="distance"),
-        alt.Tooltip("done:N", title="made by the run"),
+        alt.Tooltip("done:N", title="merged in this run"),
     ]
     colour = alt.Color("done:N", scale=made, legend=alt.Legend(title="merged in this run", orient="top"))
     lines = base.mark_line(interpolate="linear").encode(
@@ -201,7 +202,7 @@ def tree_alt(frame: pd.DataFrame) -> str:
 
 
 def _cut(found: BlockFilters) -> float:
-    """Height between the last merge of the run and the next one; NaN where the clusters are not a cut."""
+    """Height between the last merge of the run and the next one; NaN if the clusters are not a cut."""
     heights, kept = found.tree.merges[:, 2], int(found.labels.max()) + 1
     made = len(found.labels) - kept
     if not found.cut or not 0 < made < len(found.labels):
@@ -210,14 +211,14 @@ def _cut(found: BlockFilters) -> float:
     return float((heights[made - 1] + above) / 2)
 
 
-def _counts_words(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {'kept' if fate == 'stays' else fate}" for fate, count in counts.items() if count)
+def _counts_words(fates: list[str]) -> str:
+    return ", ".join(f"{fates.count(fate)} {fate}" for fate in FATE_WORDS.values() if fate in fates)
 
 
 def _into(found: BlockFilters, each: int) -> str:
     label = int(found.labels[each])
     if label < 0:
-        return "nothing"
+        return "none"
     others = [place + 1 for place in np.flatnonzero(found.labels == label) if place != each]
     return f"filter {label + 1}" + (f", with {', '.join(map(str, others))}" if others else "")
 
@@ -225,7 +226,7 @@ def _into(found: BlockFilters, each: int) -> str:
 def _lost_words(found: BlockFilters, each: int) -> str:
     label = int(found.labels[each])
     if found.fates[each] == "stays":
-        return "nothing"
+        return "none"
     if label < 0:
         if found.losses is None:
             return "not stored by this run"

@@ -33,7 +33,7 @@ def layers_title(frame: pd.DataFrame, field: str) -> str:
     share = top[field] / frame[field].sum()
     return (
         f"{fmt.percent(kept)} of the {WORDS[field]} are kept; {top['layer']} has the most, "
-        f"{fmt.percent(share, 0)} of the pruned network's"
+        f"with {fmt.percent(share, 0)} of those that remain"
     )
 
 

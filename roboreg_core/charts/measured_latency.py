@@ -31,7 +31,7 @@ def latency_data(record: Record, speeds: Mapping[int, tuple[Speed, Speed]] | Non
 
 
 def latency_title(frame: pd.DataFrame) -> str:
-    """The finding: the speed-up for each batch size, where the spreads do not overlap."""
+    """The finding: the speed-up for each batch size, if the spreads do not overlap."""
     first, second = _networks(frame)
     parts = []
     for batch, rows in frame.groupby("batch"):

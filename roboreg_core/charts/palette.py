@@ -56,8 +56,8 @@ BAND_COLOURS = {
     "never": NOISE_INK,
 }
 BAND_INKS = {**dict.fromkeys(BAND_COLOURS, INK), **dict.fromkeys(("lost", "gained", "never"), WHITE)}
-STAGE_COLOURS = {"dense": GREY, "baseline": GREY, "pruned": ORANGE, "tuned": BLUE}
-STAGE_MARKERS = {"dense": "diamond", "baseline": "square", "pruned": "triangle-down", "tuned": "circle"}
+STAGE_COLOURS = {"dense": GREY, "baseline": GREY, "pruned": ORANGE, "fine-tuned": BLUE}
+STAGE_MARKERS = {"dense": "diamond", "baseline": "square", "pruned": "triangle-down", "fine-tuned": "circle"}
 
 
 class Style(NamedTuple):

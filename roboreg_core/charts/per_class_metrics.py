@@ -45,8 +45,9 @@ def classes_data(record: Record, stage: str, baseline: dict[str, Any] | None = N
     The networks are `stage` and before it the dense one, or `baseline`, another network's report.
     """
     reports = {"dense" if baseline is None else "baseline": baseline or run_facts.report_of(record, "dense")}
-    reports[stage] = run_facts.report_of(record, stage)
-    before, chosen = next(iter(reports.values()))["per_class"], reports[stage]["per_class"]
+    name = fmt.STAGE_WORDS[stage]
+    reports[name] = run_facts.report_of(record, stage)
+    before, chosen = next(iter(reports.values()))["per_class"], reports[name]["per_class"]
     change = {row["name"]: row["recall"] - old["recall"] for old, row in zip(before, chosen, strict=True)}
     return pd.DataFrame(
         {"class": row["name"], "stage": each, "recall": row["recall"], "change": change[row["name"]]}

@@ -26,7 +26,7 @@ def prediction_data(rows: Sequence[ScoredPrediction]) -> pd.DataFrame:
         [
             {
                 "schedule": str(row.schedule),
-                "stage": row.stage,
+                "stage": fmt.STAGE_WORDS[row.stage],
                 "images": row.images,
                 "predicted": row.predicted,
                 "low": row.low,

@@ -54,7 +54,7 @@ def slopes_title(frame: pd.DataFrame) -> str:
 def slopes_chart(frame: pd.DataFrame, with_legend: bool = True) -> Drawing:
     """For each class one line per run: the baseline's recall on the left, the run's recall and marker on the right.
 
-    `with_legend` is False where the page has a legend of its own.
+    `with_legend` is False if the page has a legend of its own.
     """
     order = list(dict.fromkeys(frame["class"]))
     legend = alt.Legend(title=None, orient="top", columns=3, labelLimit=260) if with_legend else None

@@ -40,7 +40,7 @@ def scatter_matrix_data(
 ) -> pd.DataFrame:
     """One row per mark: `part` is `point` (below the diagonal), `name` (on it) or `value` (above it).
 
-    Arguments:
+    Args:
         table: the points from which `found` was computed.
         found: the correlations.
         names: 2 to 6 variables of `found`.

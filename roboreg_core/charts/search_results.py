@@ -33,7 +33,7 @@ def search_data(
     uniform: Sequence[Candidate] = (),
     tried: Sequence[Candidate] = (),
 ) -> pd.DataFrame:
-    """One row per schedule and kind: `result` (with its `number`), `front`, `uniform`, `tried`; each by MACs.
+    """One row per schedule and kind: `result` (with its `number`), `front`, `uniform`, `tried`; sorted by MACs.
 
     `accuracy` is the one that candidates are ranked by, with its interval `low` to `high`; `drop` and `worst_drop` are
     losses against the dense network as shares; `latency` is in seconds per batch of 256, measured if possible, else

@@ -84,9 +84,9 @@ def sensitivity_alt(frame: pd.DataFrame) -> str:
 
 
 def removal_cost_data(rows: Sequence[RemovalCost]) -> pd.DataFrame:
-    """One row per block in the given order: `block`, `count`, saved `macs` and `parameters`, `loss`, `per_mac`, `says`.
+    """One row per block in the given order: `block`, `count`, saved `macs` and `parameters`, `loss`, `per_mac`, `text`.
 
-    `loss` of accuracy and `per_mac`, the loss per million MACs saved, are shares; `says` is the row as text.
+    `loss` of accuracy and `per_mac`, the loss per million MACs saved, are shares; `text` describes the row.
     """
     return pd.DataFrame(
         {
@@ -96,7 +96,7 @@ def removal_cost_data(rows: Sequence[RemovalCost]) -> pd.DataFrame:
             "parameters": row.parameters,
             "loss": row.loss,
             "per_mac": row.loss_per_million_macs,
-            "says": removal_cost_words(row),
+            "text": removal_cost_words(row),
         }
         for row in rows
     )

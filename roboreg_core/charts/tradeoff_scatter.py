@@ -38,7 +38,7 @@ def tradeoff_data(
         {
             "run": record.id,
             "label": run_facts.label(record),
-            "stage": stage,
+            "stage": fmt.STAGE_WORDS[stage],
             "final": stage == final_stage(record),
             **{each: counts[each] for each in COSTS},
             "share": counts[cost] / counts_of(record, "dense")[cost],
@@ -70,8 +70,8 @@ def tradeoff_title(frame: pd.DataFrame, cost: str = "parameters") -> str:
         # Each run timed its own dense network, since the load of the machine varies.
         return (
             f"{small['label']} is the fastest within {run_facts.limit_words()} of the dense network: "
-            f"{fmt.percent(small['accuracy'])} at {small['latency']:.2f} ms per image, "
-            f"{small['latency'] / small['share']:.2f} ms dense in the same run"
+            f"{fmt.percent(small['accuracy'])} at {small['latency']:.2f} ms per image (dense network in the same run: "
+            f"{small['latency'] / small['share']:.2f} ms)"
         )
     return (
         f"{fmt.percent(small['share'])} of the {COST_WORDS[cost]} are enough for an accuracy of "

@@ -131,7 +131,7 @@ def print_result(as_json: bool, values: dict[str, Any], text: str) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file atomically, making its folder.
+    """Write a file atomically, creating its folder.
 
     Raises `RoboRegError`: the file is not writable.
     """

@@ -56,7 +56,7 @@ def correlate_verb(
 
 
 def _controlled(table: pd.DataFrame, variables: str) -> Correlation | None:
-    """Correlations controlled for parameters, where possible."""
+    """Correlations controlled for parameters; None if that is impossible."""
     from roboreg_core.correlation.correlations import correlate
 
     try:
@@ -83,7 +83,7 @@ def _table(found: Correlation, kind: str) -> str:
     settings = settings_of(found.names)
     cells = found.cells[kind]
     control = f", controlled for {WORDS[found.given]}" if found.given else ""
-    head = f"{kind.capitalize()}{control}, n = {found.schedules}; * where the 95 % interval excludes zero"
+    head = f"{kind.capitalize()}{control}, n = {found.schedules}; *: the 95 % interval excludes zero"
     rows: list[list[str]] = [["", *settings]]
     rows += [[name, *(_number(cells[name][each]) for each in settings)] for name in found.names if name not in settings]
     return "\n".join([head, *(f"{row[0]:<18}" + "".join(f"{text:>12}" for text in row[1:]) for row in rows)])

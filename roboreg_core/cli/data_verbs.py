@@ -33,7 +33,7 @@ def data_fetch(as_json: Json = False) -> None:
     from roboreg_core.datasets.download import fetch
 
     printed = ""
-    with progress_bar("fetching CIFAR-10") as advance:
+    with progress_bar("downloading CIFAR-10") as advance:
 
         def on_progress(done: int, total: int, stage: str) -> None:
             nonlocal printed

@@ -28,7 +28,7 @@ class GridOptions:
         str, typer.Option(metavar="COUNTS", help="All combinations of counts per stage, e.g. 4,8,12/8,16,24/16,32,48.")
     ] = ""
     blocks: Annotated[
-        str, typer.Option(metavar="COUNTS", help="All combinations of counts per block: lists joined by slashes.")
+        str, typer.Option(metavar="COUNTS", help="All combinations of counts per block: slash-separated lists.")
     ] = ""
     file: Annotated[
         Path | None,
@@ -74,9 +74,7 @@ def _product(text: str, kind: str) -> Grid:
     parts = text.split("/")
     if len(parts) != n:
         example = "/".join(str(width // 2) for width in STAGE_WIDTHS)
-        raise SpecError(
-            f"counts must be {n} lists joined by slashes, one per {unit} (as in {example}), got {len(parts)}"
-        )
+        raise SpecError(f"counts must be {n} slash-separated lists, one per {unit} (as in {example}), got {len(parts)}")
     return Grid(kind=kind, values=tuple(parse_integers(part, f"counts of a {unit}") for part in parts))
 
 

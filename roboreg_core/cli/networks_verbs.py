@@ -19,7 +19,7 @@ from roboreg_core.cli.common import (
 )
 from roboreg_core.errors import CheckpointError
 from roboreg_core.networks import management
-from roboreg_core.networks.registry import dense_networks, find, of_record
+from roboreg_core.networks.registry import SHIPPED, dense_networks, find, of_record
 from roboreg_core.networks.spec import UploadSpec
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Network = Annotated[str, typer.Argument(metavar="NETWORK", help="Name, or first 
 
 
 def networks_list(deleted: Deleted = False, as_json: Json = False) -> None:
-    """List dense networks: shipped, trained and uploaded."""
+    """List dense networks: example, trained and uploaded."""
     store = open_store()
     found = [of_record(each.record) for each in management.deleted(store)] if deleted else dense_networks(store)
     lines = "\n".join(map(_line, found)) or "no deleted networks"
@@ -96,7 +96,11 @@ def _content(file: Path) -> bytes:
 
 
 def _line(network: DenseNetwork) -> str:
-    facts = [f"{network.name:<20}", f"{network.sha256[:12]}", f"{network.origin:<8}"]
+    facts = [
+        f"{network.name:<20}",
+        f"{network.sha256[:12]}",
+        f"{'example' if network.origin == SHIPPED else network.origin:<8}",
+    ]
     if network.accuracy is not None:
         facts.append(f"{network.accuracy:.2%} on {network.images:,} test images")
     if network.recipe:

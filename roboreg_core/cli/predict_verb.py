@@ -49,9 +49,9 @@ def predict_verb(
     }
     lines = [
         f"{parsed.label}, {counted.parameters:,} parameters, {counted.macs:,} MACs, on validation images:",
-        f"  pruned  {_prediction_text(pruned)}",
-        f"  tuned   {_prediction_text(tuned) if tuned is not None else _too_few(len(predictor.tuned_runs))}",
-        *(f"  score, {name}: {_score_text(each)}" for name, each in scores.items()),
+        f"  pruned      {_prediction_text(pruned)}",
+        f"  fine-tuned  {_prediction_text(tuned) if tuned is not None else _too_few(len(predictor.tuned_runs))}",
+        *(f"  score, {name.replace('tuned', 'fine-tuned')}: {_score_text(each)}" for name, each in scores.items()),
     ]
     print_result(as_json, values, "\n".join(lines))
 

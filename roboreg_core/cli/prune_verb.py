@@ -85,7 +85,7 @@ def prune_verb(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _PrunedNetwork:
-    """A pruned network with its facts as JSON and text; `keep_zeros` where single weights were pruned."""
+    """A pruned network with its facts as JSON and text; `keep_zeros` if single weights were pruned."""
 
     model: ResNet20
     blocks: tuple[BlockReport, ...] = ()

@@ -28,6 +28,7 @@ from roboreg_core.runs.spec import KIND, preset_fields, spec_for
 from roboreg_core.schedules.saved_schedules import saved_schedules, using
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET
+from roboreg_core.wording.fmt import STAGE_WORDS
 
 if TYPE_CHECKING:
     from roboreg_core.runs.spec import RunSpec
@@ -201,7 +202,7 @@ def _summary(record: Record) -> dict[str, Any]:
 
 def _record_line(record: Record) -> str:
     summary = _summary(record)
-    stages = ", ".join(f"{stage} {accuracy:.2%}" for stage, accuracy in summary["accuracy"].items())
+    stages = ", ".join(f"{STAGE_WORDS[stage]} {accuracy:.2%}" for stage, accuracy in summary["accuracy"].items())
     label = Schedule.from_json(summary["schedule"]).label
-    mark = "  (recorded)" if record.recorded else ""
+    mark = "  (example)" if record.recorded else ""
     return f"{record.id}  {label:<28} {summary['parameters']:>7,} parameters  {stages}{mark}"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from roboreg_core.schedules.saved_schedules import SavedSchedule
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or id of a saved schedule.")]
-Note = Annotated[str, typer.Option(help="Note.")]
+Note = Annotated[str, typer.Option(help="Text shown with the schedule.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="Tag; repeat the option for several.")]
 
 

@@ -72,7 +72,8 @@ def search_verb(
     if limits.latency is not None and found.latency is not None:
         error = "unknown" if found.latency.error is None else f"{found.latency.error:.0%}"
         stderr.print(
-            f"note: latency is estimated from {found.latency.n} timed schedules, mean error {error}", markup=False
+            f"note: latency is estimated from {found.latency.n} measured schedules, mean relative error {error}",
+            markup=False,
         )
     if refine:
         spec = SearchSpec(
@@ -103,7 +104,7 @@ def _setting(loaded: Checkpoint, images: str, **settings: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class _Result:
-    """Result of a search; `missed` where `answers` miss the limits on losses."""
+    """Result of a search; `missed` if `answers` miss the limits on losses."""
 
     answers: Sequence[Candidate]
     front: Sequence[Candidate]
@@ -131,7 +132,9 @@ class _Result:
             how = f"the best of {self.measured} measured schedules"
         else:
             how = "predicted from sensitivity, not measured"
-        return "\n".join([f"{limits.words}; {how}:", *map(_line, self.answers), _margins(self.answers[0])])
+        return "\n".join(
+            [f"{limits.words}; {how}:", *(_line(each, limits) for each in self.answers), _margins(self.answers[0])]
+        )
 
 
 def _predicted(limits: Limits, found: KnownPoints) -> _Result:
@@ -160,13 +163,15 @@ def _measured(spec: SearchSpec, loaded: Checkpoint, store: Store) -> _Result:
     )
 
 
-def _line(each: Candidate) -> str:
+def _line(each: Candidate, limits: Limits) -> str:
     from roboreg_core.datasets.images import CLASSES
     from roboreg_core.evaluation.latency import BATCH
     from roboreg_core.models.costs import cost
 
     counted, worst = cost(each.schedule), each.worst_class
-    latency = f", {1_000 * each.timed:.0f} ms per {BATCH} images" if each.timed is not None else ""
+    seconds, how = (each.timed, "measured") if each.timed is not None else (each.latency, "estimated")
+    shown = seconds is not None and (how == "measured" or limits.latency is not None)
+    latency = f", {1_000 * seconds:.1f} ms per batch of {BATCH} ({how})" if shown else ""
     return (
         f"  {each.schedule!s:<28} {counted.macs:>10,} MACs  {counted.parameters:>7,} parameters  "
         f"{each.accuracy:.2%}, loses {100 * each.drop:.1f} pp, {CLASSES[worst]} {100 * each.class_drops[worst]:.1f} pp"

@@ -127,7 +127,7 @@ def sweeps_restore(name: Name, as_json: Json = False) -> None:
 
 
 def sweeps_record(as_json: Json = False) -> None:
-    """Make the example sweeps that ship with the project, and write them to checkpoints/recorded."""
+    """Measure the example sweeps, and export them to checkpoints/recorded."""
     from roboreg_core import example_runs, paths
     from roboreg_core.models import checkpoints
 
@@ -174,7 +174,7 @@ def _plan(spec: SweepSpec, store: Store) -> dict[str, Any]:
 
 def _plan_line(plan: dict[str, Any]) -> str:
     return (
-        f"{plan['name']}: {plan['schedules']:,} schedules x {len(plan['seeds'])} seeds = {plan['total']:,} points, "
+        f"{plan['name']}: {plan['schedules']:,} schedules × {len(plan['seeds'])} seeds = {plan['total']:,} points, "
         f"{plan['measured']:,} already measured; about {_duration(plan['estimated_seconds'])} on one worker"
     )
 
@@ -238,7 +238,7 @@ def _facts(sweep: Sweep, store: Store) -> dict[str, Any]:
 
 def _line(facts: dict[str, Any]) -> str:
     tuned = f", {facts['epochs']} epochs" if facts["epochs"] else ""
-    mark = "  (recorded)" if facts["recorded"] else ""
+    mark = "  (example)" if facts["recorded"] else ""
     return (
         f"{facts['sweep']}  {facts['name']}  {facts['measured']:,} of {facts['total']:,} points, {facts['state']}  "
         f"{facts['method']}{tuned}{mark}"
@@ -255,7 +255,7 @@ def _point_line(point: Point) -> str:
         "test": point.test.accuracy if point.test else None,
     }
     if point.tuned_test:
-        stages |= {"tuned validation": point.tuned_validation, "tuned test": point.tuned_test.accuracy}
+        stages |= {"fine-tuned validation": point.tuned_validation, "fine-tuned test": point.tuned_test.accuracy}
     accuracies = ", ".join(
         f"{stage} {accuracy:.2%}" if accuracy is not None else f"{stage} not measured"
         for stage, accuracy in stages.items()

@@ -99,5 +99,5 @@ def find_deleted(store: Store, text: str) -> Record:
 
 def _own(network: DenseNetwork) -> Record:
     if network.record is None:
-        raise StoreError(f"network {network.name!r} ships with the project: only your networks can be changed")
+        raise StoreError(f"network {network.name!r} is the example network: only your networks can be changed")
     return network.record

@@ -42,7 +42,7 @@ REPAIRS = {
     "variance": "gamma restores the variance that averaging reduced, without images",
     "refit": "least-squares reconstruction of conv1, conv2 and the last layer from the dense network's activations",
     "blend": "each kept filter becomes the mixture of all filters of its block with the lowest error of the output",
-    "blend-more": "the same in five rounds, with conv2 fitted after each",
+    "blend-more": "blend in five rounds, with conv2 fitted after each",
 }
 # Rounds of mixing filters and fitting conv2, and sampled pixels per image to which mixtures are fitted.
 ROUNDS = {"blend": 1, "blend-more": 5}
@@ -133,14 +133,14 @@ METHODS = {
         ),
         Method(
             name="merge",
-            meaning="cluster filters with gamma and beta, average each cluster, sum the slices of conv2 that read it",
+            meaning="cluster similar filters, replace each cluster by its mean, and add up the weights that read them",
             clusters="kmeans",
             keep="centroid",
             repair=("sum",),
         ),
         Method(
             name="source",
-            meaning="the original project's method: cluster raw weights, average all tensors",
+            meaning="the original project's method: cluster filters by their weights, average all weights of a cluster",
             features="raw",
             clusters="kmeans",
             keep="average",

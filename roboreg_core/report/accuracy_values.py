@@ -14,9 +14,10 @@ from roboreg_core.runs.summary import Summary
 from roboreg_core.wording import baseline_changes, fmt, run_facts
 
 
-def accuracy_rows(found: Summary, stage_names: dict[str, str]) -> Rows:
+def accuracy_rows(found: Summary) -> Rows:
     """Accuracy and loss per stage, and the paired comparison with the baseline."""
-    return [[name, *_accuracy_cells(found, stage)] for stage, name in stage_names.items() if stage in found.paired]
+    names = fmt.STAGE_WORDS
+    return [[name, *_accuracy_cells(found, stage)] for stage, name in names.items() if stage in found.paired]
 
 
 def _accuracy_cells(found: Summary, stage: str) -> list[Cell]:

@@ -14,8 +14,6 @@ from roboreg_core.store.records import Record
 from roboreg_core.wording import baseline_changes, fmt, run_facts, run_settings
 from roboreg_core.wording.run_metrics import METRICS
 
-STAGE_NAMES = {"dense": "dense", "pruned": "pruned", "tuned": "fine-tuned"}
-
 
 def run_html(found: Summary) -> str:
     """Render the report on a run."""
@@ -29,7 +27,7 @@ def run_html(found: Summary) -> str:
         lead=_lead(found),
         against=against,
         tiles=_tiles(found, against),
-        accuracy=accuracy_values.accuracy_rows(found, STAGE_NAMES),
+        accuracy=accuracy_values.accuracy_rows(found),
         accuracy_depends_on=run_facts.depends_on(record),
         class_names=found.classes,
         alpha=ALPHA,
@@ -37,7 +35,7 @@ def run_html(found: Summary) -> str:
         schedule=run_facts.schedule_of(record),
         blocks=[f"block {block}" for block in range(1, N_BLOCKS + 1)],
         filters=_filter_rows(record),
-        final_stage=STAGE_NAMES[found.final],
+        final_stage=fmt.STAGE_WORDS[found.final],
         classes=accuracy_values.class_values(found),
         confusion=accuracy_values.confusion_values(found, against),
         layers=cost_values.layer_values(record),
@@ -66,7 +64,7 @@ def _lead(found: Summary) -> list[str]:
     if baseline.name != DENSE:
         other = f"{run_facts.label(baseline.record)} (run {baseline.name})"
         against = f"The finding above is against the dense network; the baseline is {other}. Against it"
-    origin = f"{run_facts.origin_words(record)}, ships with RoboReg" if record.recorded else "yours"
+    origin = "example run" if record.recorded else "your run"
     return [
         f"{against}, on the same {len(found.labels):,} test images: {verdict.words}; the change of accuracy "
         f"is {fmt.signed(verdict.difference * 100, 2)} ± {verdict.margin * 100:.2f}{fmt.NBSP}pp.",

@@ -54,7 +54,7 @@ class Figure:
 def figure(chart: Drawing, name: str, title: str, width: int = WIDTH) -> Figure:
     """Render a chart; its `description` becomes the alternative text.
 
-    Arguments:
+    Args:
         chart: the Altair chart.
         name: prefix of the element ids, unique in the page.
         title: the finding, shown above the chart.

@@ -52,16 +52,16 @@ def mismatches(records: Sequence[Record]) -> tuple[Mismatch, ...]:
 
 
 def tuning_words(spec: dict[str, Any]) -> str:
-    """A run's fine-tuning, e.g. `4 epochs (quick), rate 0.01, batches of 128, distilled`."""
+    """A run's fine-tuning, e.g. `4 epochs (quick), learning rate 0.01, batch size 128, distilled`."""
     epochs = spec["epochs"]
     if not epochs:
         return "none"
     # Older runs have no preset and no distillation.
     preset = f" ({spec['preset']})" if "preset" in spec else ""
-    target = "distilled" if spec.get("distil", False) else "from labels alone"
+    target = "distilled" if spec.get("distil", False) else "labels only"
     return (
-        f"{epochs} epoch{'' if epochs == 1 else 's'}{preset}, rate {spec['learning_rate']:g}, "
-        f"batches of {spec['batch_size']}, {target}"
+        f"{epochs} epoch{'' if epochs == 1 else 's'}{preset}, learning rate {spec['learning_rate']:g}, "
+        f"batch size {spec['batch_size']}, {target}"
     )
 
 

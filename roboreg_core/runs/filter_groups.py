@@ -89,7 +89,7 @@ def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
     if not 1 <= block <= len(BOUNDS):
         raise SpecError(f"a block must be 1..{len(BOUNDS)}, got {block}")
     if parse_weights(record.spec["method"]) is not None:
-        raise SpecError(f"clusters are of filters, but run {record.id} set single weights to zero")
+        raise SpecError(f"run {record.id} set single weights to zero and has no clusters")
     model, method = dense_network(record, store), parse(record.spec["method"])
     report = record.result["pruning"]["blocks"][block - 1]
     labels = np.array(report["labels"], dtype=np.int64)

@@ -17,7 +17,7 @@ from roboreg_core.models.linear_costs import COUNTED, LinearCost, linear_cost
 from roboreg_core.schedules.schedule import BOUNDS
 from roboreg_core.search.candidate_pool import CandidatePool, build_pool
 from roboreg_core.search.candidates import Candidate, candidates, front
-from roboreg_core.search.limits import Limits, uniform_counts, within
+from roboreg_core.search.limits import Limits, cost_words, uniform_counts, within
 from roboreg_core.search.surrogate import Surrogate
 
 __all__ = [
@@ -150,8 +150,8 @@ def checked_linear_costs(limits: Limits, latency: LinearCost | None) -> dict[str
         least = float(costs[kind](np.ones((1, len(BOUNDS))))[0])
         if cap < least:
             raise SpecError(
-                f"limit {kind} must be at least {least:.3g}, the estimate for one filter per block, got {cap:.3g}; "
-                "raise it"
+                f"limit {kind} must be at least {cost_words(kind, least)}, the estimate for one filter per block, got "
+                f"{cost_words(kind, cap)}; raise it"
             )
     return costs
 

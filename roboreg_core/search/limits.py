@@ -20,7 +20,7 @@ _NAMES = {
     "parameters": "parameters",
     "macs": "MACs",
     "size_bytes": "bytes",
-    "latency": "seconds per batch of 256",
+    "latency": "ms per batch of 256",
     "drop": "largest loss of accuracy",
     "class_drop": "largest loss in a class",
 }
@@ -94,7 +94,7 @@ class Limits:
     @property
     def words(self) -> str:
         """As text: `at most 20,275,520 MACs, no class loses over 3 percentage points`."""
-        parts = [f"at most {_cost_words(kind, cap)}" for kind, cap in self.caps.items()]
+        parts = [f"at most {cost_words(kind, cap)}" for kind, cap in self.caps.items()]
         if self.drop is not None:
             parts.append(f"at most {_points(self.drop)} lost")
         if self.class_drop is not None:
@@ -107,8 +107,8 @@ class Limits:
         if loose and not self.has_drops:
             kind, cap = next(iter(self.caps.items()))
             raise SpecError(
-                f"a limit must rule something out, got {_cost_words(kind, cap)}, which the dense network "
-                f"({_cost_words(kind, getattr(dense, kind))}) meets; lower it"
+                f"a limit must rule something out, got {cost_words(kind, cap)}, which the dense network "
+                f"({cost_words(kind, getattr(dense, kind))}) meets; lower it"
             )
 
 
@@ -163,8 +163,9 @@ def _with_percent(value: float) -> str:
     return f"{value:g} ({100 * value:g} %)" if value <= 1 else f"{value:g}"
 
 
-def _cost_words(kind: str, value: float) -> str:
-    return f"{value:.4g} {_NAMES[kind]}" if kind == "latency" else f"{value:,.0f} {_NAMES[kind]}"
+def cost_words(kind: str, value: float) -> str:
+    """A cost with its unit: `1,936,000 MACs`, or `80 ms per batch of 256` for 0.08 seconds."""
+    return f"{1_000 * value:.4g} {_NAMES[kind]}" if kind == "latency" else f"{value:,.0f} {_NAMES[kind]}"
 
 
 def _points(share: float) -> str:

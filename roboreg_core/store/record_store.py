@@ -190,7 +190,7 @@ class RecordStore:
 
     def _not_own(self, record_id: str) -> str:
         if record_id in self._shipped.records():
-            return f"record {record_id} ships with the project and cannot be deleted: only your records can"
+            return f"record {record_id} is an example and cannot be deleted: only your records can"
         return _no_record(record_id)
 
     def _check_artifacts(self, names: Iterable[str], holder: str) -> None:

@@ -148,7 +148,7 @@ def extend(engine: Engine, sweep: Sweep, wider: SweepSpec, checkpoint: Checkpoin
         resume(engine, sweep, checkpoint)
         return sweep
     if sweep.recorded:
-        raise StoreError(f"sweep {sweep.name!r} ships with the project: start the wider one under another name")
+        raise StoreError(f"sweep {sweep.name!r} is an example: start the wider one under another name")
     store.soft_delete_record(sweep.id)
     return start(engine, wider, checkpoint)
 
@@ -196,7 +196,7 @@ def rename(store: Store, sweep: Sweep, name: str) -> Sweep:
         StoreError: the sweep ships with the project, or another sweep has the name.
     """
     if sweep.recorded:
-        raise StoreError(f"sweep {sweep.name!r} ships with the project and keeps its name: rename one of your sweeps")
+        raise StoreError(f"sweep {sweep.name!r} is an example and keeps its name: rename one of your sweeps")
     spec = renamed(sweep.spec, name)
     _refuse_taken(store, spec)
     return _put(store, spec, sweep.created)

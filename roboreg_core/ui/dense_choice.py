@@ -1,6 +1,6 @@
-"""Choice of the dense network that pages start from: one per visit, shown where there is more than one network.
+"""Choice of the dense network that pages start from: one per visit, shown if there is more than one network.
 
-The address keeps it as `?dense=<name>`. For an unknown name, a message is shown and the shipped network is used.
+The address keeps it as `?dense=<name>`. For an unknown name, a message is shown and the example network is used.
 """
 
 from collections.abc import Callable

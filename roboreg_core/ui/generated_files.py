@@ -1,4 +1,4 @@
-"""Files of runs that take seconds to make: made on request, once, and then offered for download."""
+"""Files of runs that take seconds to create: created on request, once, and then offered for download."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,12 +36,12 @@ def of_comparison(records: Sequence[Record], baseline: Record | None) -> None:
 
 def _one(records: Sequence[Record], baseline: Record | None, kind: _Kind) -> None:
     runs, against = tuple(record.id for record in records), baseline.id if baseline is not None else None
-    requested = f"asked-{kind.name}-{runs}-{against}"
+    requested = f"requested-{kind.name}-{runs}-{against}"
     if st.session_state.get(requested):
         _offer(runs, against, kind)
         return
     st.button(
-        f"Make {kind.label}",
+        f"Create {kind.label}",
         key=keys.of("make", kind.name),
         icon=":material/build:",
         on_click=st.session_state.__setitem__,
@@ -51,7 +51,7 @@ def _one(records: Sequence[Record], baseline: Record | None, kind: _Kind) -> Non
 
 
 def _offer(runs: tuple[str, ...], against: str | None, kind: _Kind) -> None:
-    with panels.errors_shown(), st.spinner(f"Making {kind.label}: a few seconds"):
+    with panels.errors_shown(), st.spinner(f"Creating {kind.label}: a few seconds"):
         content, note = kind.make(runs, against)
         panels.download(
             f"{kind.label[:1].upper()}{kind.label[1:]}",

@@ -23,7 +23,7 @@ LIVE_PARTS = (COUNTS_PART, PRESETS_PART, LAUNCH_PART)
 PREVIEW_PART = "part-preview"
 TOOLS_PART = "part-tools"
 EXCHANGE_PART = "part-exchange"
-WORKBENCH_PART = "part-workbench"
+EDITOR_PART = "part-editor"
 
 # Saved schedules, on Design and on their own page.
 LOAD_SAVED, ALL_SAVED = "load-saved", "all-saved"
@@ -37,7 +37,7 @@ UNDO, UNDO_BAR, DELETE_RUN, CONFIRM_DELETE, KEEP_RUN = "undo", "undo-bar", "dele
 # Inspect. `chart-damage` and `chart-confusion` get a number appended, see `inspect.controls.marks`.
 RUN_PICKER, BASELINE_PICKER, FINDING = "run-picker", "baseline-picker", "finding"
 STAGE, TAB, CONFUSION_VALUES = "stage", "tab", "confusion-values"
-FOLLOW, EVERYTHING, DAMAGE_CLASS, BAND = "follow", "everything", "class", "band"
+FOLLOW, EVERYTHING, CHANGES_CLASS, BAND = "follow", "everything", "class", "band"
 TRUE, PREDICTED, BLOCK = "true", "predicted", "block"
 
 # Overview and Compare.

@@ -16,7 +16,7 @@ from roboreg_core.ui import html_marks, navigation, presentation, shared_state
 from roboreg_core.wording import fmt
 from roboreg_core.wording.run_facts import JudgedChange
 
-# Of a verdict; any other verdict is gray.
+# Of a verdict; any other verdict is grey.
 VERDICT_COLOURS = {"gain": "blue", "loss": "orange"}
 NOISE_HELP = (
     "Both networks classified the same images. Gain or loss: significant in the exact McNemar test (p < 0.05). "
@@ -47,10 +47,10 @@ class Panel:
         frame: data of the chart.
         alt_text: text alternative of the chart.
         depends: caption: conditions of the figures and how to read the chart.
-        table: data of the table and the CSV; `frame` where None.
+        table: data of the table and the CSV; `frame` if None.
         variant: anything else that changes the drawing, e.g. the theme.
         on_select: `rerun`, `ignore` or a callback for clicks.
-        key: of the chart; `chart-<name>` where None.
+        key: of the chart; `chart-<name>` if None.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Panel:
     key: str | None = None
 
     def show(self) -> Any:
-        """Draw the panel; returns the selection where `on_select` is `rerun`."""
+        """Draw the panel; returns the selection if `on_select` is `rerun`."""
         st.markdown(f"**{escape(self.title[:1].upper() + self.title[1:])}**")
         state = st.vega_lite_chart(
             spec=drawn(self.frame, self.name, self.chart, self.variant),
@@ -124,7 +124,7 @@ def download(label: str, data: Any, file: str, key: str, mime: str = "text/csv")
 
 
 def tile(label: str, value: str, change: str, verdict: str, **options: Any) -> None:
-    """A figure with its signed change: blue for a gain, orange for a loss, gray otherwise."""
+    """A figure with its signed change: blue for a gain, orange for a loss, grey otherwise."""
     st.metric(
         label,
         value,
@@ -266,7 +266,7 @@ def card_heading(title: str, badge: tuple[str, str | None, str], note: str = "")
 
 
 def redraw(*parts: str) -> None:
-    """For callbacks: rerun only the fragments with these keys; the whole page where one of them is missing.
+    """For callbacks: rerun only the fragments with these keys; the whole page if one of them is missing.
 
     A change may arrive together with a step to another page, or before a part was drawn for the first time.
     """

@@ -26,7 +26,7 @@ class ScoredForecast:
     Attributes:
         forecast: sensitivity curves and predictor, or what is missing.
         scored: predictions beside measurements.
-        score: summary of those right after pruning; None where there are none.
+        score: summary of those right after pruning; None if there are none.
     """
 
     forecast: Forecast
@@ -44,7 +44,7 @@ class PredictorCache:
         self._threads: dict[PredictionSettings, threading.Thread] = {}
 
     def get(self, settings: PredictionSettings) -> ScoredForecast | None:
-        """Return the latest fit, None before the first is ready; starts a fit where it is outdated, never waits."""
+        """Return the latest fit, None before the first is ready; starts a fit if it is outdated, never waits."""
         version = self._store.version()
         with self._lock:
             cached = self._fits.get(settings)

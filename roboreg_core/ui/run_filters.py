@@ -112,7 +112,7 @@ def _methods(runs: Sequence[Record]) -> list[str]:
 
 
 def _restore(settings: Sequence[UrlSetting]) -> None:
-    """As `url_settings.restore`; values that no run has any more are reset."""
+    """Like `url_settings.restore`, but resets values that no run has."""
     url_settings.restore(settings)
     for setting in settings:
         value = st.session_state[setting.key]

@@ -62,7 +62,7 @@ class Backend:
             return self._engine
 
     def dense(self) -> Checkpoint:
-        """Return the shipped dense network, once it is loaded. Raises `CheckpointError` if it cannot be read."""
+        """Wait until loading has ended and return the example network. Raises `CheckpointError`: it cannot be read."""
         self.loaded.wait()
         with self._lock:
             if self._dense is None:
@@ -121,7 +121,7 @@ def start_engine(store: Store) -> Engine:
 
 
 def read_dense() -> Checkpoint:
-    """Read the shipped dense network."""
+    """Read the example network."""
     from roboreg_core.models import checkpoints
 
     return checkpoints.load(DENSE)
@@ -138,12 +138,12 @@ def backend() -> Backend:
 
 
 def networks() -> list[DenseNetwork]:
-    """All dense networks: the shipped ones first, then the user's, newest first."""
+    """All dense networks: the example network first, then the user's, newest first."""
     return _networks(str(paths.home()), str(paths.recorded()), store().version())
 
 
 def baseline() -> Checkpoint:
-    """Dense network chosen in this visit, else the shipped one; waits until the backend is loaded.
+    """Dense network chosen in this visit, else the example network; waits until the backend is loaded.
 
     Raises:
         CheckpointError, StoreError: it cannot be read.
@@ -159,7 +159,7 @@ def network(sha256: str) -> Checkpoint:
     Raises:
         CheckpointError, StoreError: it is missing or cannot be read.
     """
-    with suppress(CheckpointError):  # the user's networks do not need the shipped one
+    with suppress(CheckpointError):  # the user's networks do not need the example network
         if backend().dense().sha256 == sha256:
             return backend().dense()
     found = registry.find(store(), sha256)

@@ -2,7 +2,7 @@
 
 A click stays in the browser for some milliseconds before it is sent; a timer that fires meanwhile sends it too, so its
 callback runs twice. And a timer's request that waits while another page is drawn is handled under the previous page's
-name: the browser interprets this as back navigation, clears the page, and nothing is drawn any more.
+name: the browser interprets this as back navigation, clears the page, and stops drawing.
 """
 
 import functools

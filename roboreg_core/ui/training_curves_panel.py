@@ -33,8 +33,8 @@ def show(epochs: Sequence[dict[str, Any]], key: str) -> None:
         return
     frame = training_curves.history_data(epochs)
     st.markdown(f"**{panels.escape(training_curves.history_title(frame))}**")
-    shipped = next((each.accuracy for each in shared_state.networks() if each.origin == SHIPPED), None)
-    pair(frame, "chart-network", key, shipped)
+    example = next((each.accuracy for each in shared_state.networks() if each.origin == SHIPPED), None)
+    pair(frame, "chart-network", key, example)
     st.caption(
         f"Training: augmented images. Validation: {VALIDATION_IMAGES:,} images that are never trained on. Dashed: test "
         "accuracy of the example network."

@@ -7,7 +7,7 @@ from roboreg_core.wording import fmt, run_facts
 
 
 def is_dense(summary: Summary) -> bool:
-    """True where the baseline is the dense network."""
+    """True if the baseline is the dense network."""
     return summary.baseline.name == DENSE
 
 
@@ -37,7 +37,7 @@ def worst_class(summary: Summary) -> tuple[str, run_facts.JudgedChange]:
 
 
 def counted(summary: Summary, field: str) -> run_facts.JudgedChange:
-    """Change of `parameters`, `macs`, `flops` or `size_bytes`, where less is better."""
+    """Change of `parameters`, `macs`, `flops` or `size_bytes`; less is better."""
     pair = summary.counts[field]
     return run_facts.counted(pair.value, pair.baseline)
 
@@ -70,7 +70,7 @@ def evidence(summary: Summary, stage: str | None = None) -> str:
 def verdicts(summary: Summary) -> pd.DataFrame:
     """The paired test over all classes and per class: `class`, accuracies, `change`, flips, `p`, `verdict`.
 
-    Accuracies and changes are shares, 0..1. p is Holm-corrected over the classes.
+    Accuracies and changes are shares, 0..1. p is Holm-corrected over the 10 classes.
     """
     paired = summary.paired[summary.final]
     rows = [("all classes", paired.flips, paired.verdict)]

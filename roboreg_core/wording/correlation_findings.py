@@ -24,7 +24,7 @@ def finding(plain: Correlation, partial: Correlation | None = None) -> str:
 
 
 def strongest_correlation(found: Correlation, kind: str = PEARSON) -> str:
-    """The stage or block whose width correlates most with accuracy: one sentence without its full stop."""
+    """The stage or block whose width correlates most with accuracy: a sentence without its full stop."""
     settings = settings_of(found.names)
     control = f"Controlling for {WORDS[found.given]}, " if found.given else ""
     if not found.accuracy:
@@ -43,7 +43,7 @@ def strongest_correlation(found: Correlation, kind: str = PEARSON) -> str:
 
 
 def accuracy_per_mac_finding(found: AccuracyPerMac) -> str:
-    """Accuracy gained per million MACs in each stage or block, largest first: one sentence without its full stop."""
+    """Accuracy gained per million MACs in each stage or block, largest first: a sentence without its full stop."""
     slopes = sorted(found.slopes, key=lambda slope: -slope.value)
     gains = fmt.enumeration([f"{_slope(slope)} in {_width(slope.name)}" for slope in slopes])
     accuracy = fmt.sentence_case(ACCURACY_WORDS[found.accuracy])
@@ -63,9 +63,9 @@ def number(value: float) -> str:
 
 
 def _runner_up(name: str, best: Cell, cell: Cell) -> str:
-    """The second correlation; says where its interval overlaps the best one's."""
+    """The second largest correlation, with a note if its interval overlaps the largest one's."""
     apart = min(abs(best.low), abs(best.high)) > max(abs(cell.low), abs(cell.high))
-    return f", {_width(name)}'s next: {with_interval(cell)}{'' if apart else ', but the intervals overlap'}"
+    return f", followed by {_width(name)}, {with_interval(cell)}{'' if apart else ' (the intervals overlap)'}"
 
 
 def _slope(slope: Slope) -> str:

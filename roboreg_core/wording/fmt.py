@@ -5,6 +5,8 @@ from datetime import datetime
 
 NBSP = "\u00a0"
 MINUS = "\u2212"
+# Stages of a run as text.
+STAGE_WORDS = {"dense": "dense", "pruned": "pruned", "tuned": "fine-tuned"}
 # Between the parts of a label.
 SEPARATOR = " · "
 
@@ -35,7 +37,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """`+0.3`, `−2.1`, and `±0.0` where the value rounds to zero."""
+    """`+0.3`, `−2.1`, and `±0.0` if the value rounds to zero."""
     text = f"{abs(value):,.{digits}f}"
     if float(text.replace(",", "")) == 0:
         return f"±{text}"
@@ -47,9 +49,9 @@ def signed_percent(share: float) -> str:
     return f"{signed(share * 100)}{NBSP}%"
 
 
-def signed_points(share: float, digits: int = 1) -> str:
+def signed_points(share: float, digits: int = 1, unit: str = "pp") -> str:
     """`−2.1 pp` for -0.021: a difference of two shares in percentage points."""
-    return f"{signed(share * 100, digits)}{NBSP}pp"
+    return f"{signed(share * 100, digits)}{NBSP}{unit}"
 
 
 def points(share: float, digits: int = 1) -> str:
@@ -86,13 +88,13 @@ def plural(number: int, noun: str) -> str:
 
 
 def inline_text(text: str) -> str:
-    """User text for use inside a line: shortened, and isolated where it may run right to left."""
+    """User text for use inside a line: shortened, and isolated if it may run right to left."""
     short = shortened(text)
     return short if short.isascii() else f"\u2068{short}\u2069"
 
 
 def shortened(text: str, longest: int = 60) -> str:
-    """A text of at most `longest` characters, the last one an ellipsis where it was cut."""
+    """A text of at most `longest` characters, the last one an ellipsis if it was cut."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 

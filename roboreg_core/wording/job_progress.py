@@ -25,12 +25,12 @@ STARTING = "Starting a worker"
 
 
 def label(job: Job) -> str:
-    """Label of the run or network that a job makes."""
+    """Label of the run or network that a job produces."""
     return network_facts.job_label(job.spec) if job.kind == NETWORK else run_facts.spec_label(job.spec)
 
 
 def counted(jobs: Sequence[Job]) -> str:
-    """`2 runs`, or `2 jobs` where some make networks."""
+    """`2 runs`, or `2 jobs` if some of them train or measure networks."""
     return fmt.plural(len(jobs), "job" if any(job.kind == NETWORK for job in jobs) else "run")
 
 
@@ -64,7 +64,7 @@ def history(events: Sequence[Event]) -> list[dict[str, Any]]:
 
 
 def accuracies(events: Sequence[Event]) -> dict[str, float]:
-    """Test accuracy by stage, of the stages measured so far."""
+    """Test accuracy, 0..1, by stage (`dense`, `pruned`, `tuned`) of those measured so far."""
     found: dict[str, float] = {}
     for event in events:
         found |= event.payload.get("accuracy") or {}
@@ -86,7 +86,7 @@ def _event_words(payload: dict[str, Any]) -> str:
         return f"{text}, {fmt.duration(epoch['seconds'])}"
     if payload.get("accuracy"):
         (stage, value), *_ = payload["accuracy"].items()
-        return f"Test accuracy, {stage}: {fmt.percent(value, 2)}"
+        return f"Test accuracy, {fmt.STAGE_WORDS.get(stage, stage)}: {fmt.percent(value, 2)}"
     if "stage" in payload:
         return stage_words(payload)
     return "; ".join(f"{key}: {value}" for key, value in payload.items())

@@ -10,7 +10,7 @@ from roboreg_core.networks.spec import DEFAULT_BATCH, TRAINED, UPLOADED
 from roboreg_core.wording import fmt
 
 SHA_DIGITS = 12
-ORIGIN_WORDS = {SHIPPED: "ships with RoboReg", TRAINED: "trained here", UPLOADED: "uploaded"}
+ORIGIN_WORDS = {SHIPPED: "example network", TRAINED: "trained here", UPLOADED: "uploaded"}
 TRAINING_IMAGES = {name: f"{count:,} images" for name, count in TRAINING_COUNTS.items()}
 
 
@@ -65,9 +65,9 @@ def choice_words(network: DenseNetwork) -> str:
 
 
 def identity_words(network: DenseNetwork) -> str:
-    """Beginning of the weights' SHA-256, and the date of a network made here."""
-    made = f"{fmt.SEPARATOR}made {fmt.date_time(network.created)} UTC" if network.created else ""
-    return f"SHA-256 {network.sha256[:SHA_DIGITS]}{made}"
+    """Beginning of the weights' SHA-256, and the date on which the network was trained or uploaded here."""
+    created = f"{fmt.SEPARATOR}created {fmt.date_time(network.created)} UTC" if network.created else ""
+    return f"SHA-256 {network.sha256[:SHA_DIGITS]}{created}"
 
 
 def suggested_name(recipe: str, epochs: int, seed: int) -> str:
@@ -76,7 +76,7 @@ def suggested_name(recipe: str, epochs: int, seed: int) -> str:
 
 
 def stopped_words(spec: dict[str, Any], status: str, done: int, *, resumable: bool) -> str:
-    """How a training or upload without a result ended after `done` epochs, and how to continue."""
+    """Sentences on a training or upload that ended after `done` epochs without a result, and how to continue it."""
     how = {"interrupted": "interrupted because the app ended"}.get(status, status)
     if spec["origin"] != TRAINED:
         return f"Measuring this upload was {how}." if status != "failed" else "This upload was rejected."

@@ -39,7 +39,7 @@ class JudgedChange:
     Attributes:
         value, dense: the metric of the run and of the baseline.
         margin: half the width of the difference's 95 % interval; 0 for exact counts.
-        better: True for a gain, False for a loss, None where the change is not significant.
+        better: True for a gain, False for a loss, None if the change is not significant.
     """
 
     value: float
@@ -54,7 +54,7 @@ class JudgedChange:
 
     @property
     def relative(self) -> float:
-        """The difference as a share of the baseline, at least -1; 0 where the baseline is 0."""
+        """The difference as a share of the baseline, at least -1; 0 if the baseline is 0."""
         return self.difference / self.dense if self.dense else 0.0
 
     @property
@@ -71,7 +71,7 @@ class JudgedChange:
 
 
 def origin_words(record: Record) -> str:
-    """`example` for a run that ships with RoboReg, `yours` for one of this installation."""
+    """`example` for an example run, `yours` for one of this installation."""
     return "example" if record.recorded else "yours"
 
 
@@ -154,14 +154,16 @@ def schedule_words(schedule: Schedule) -> str:
 
 
 def accuracy_words(change: JudgedChange) -> str:
-    """`costs 2.1 percentage points of accuracy`, `gains ...`, or `does not change accuracy significantly (−0.2 pp)`."""
+    """`costs 2.1 percentage points of accuracy`, `gains ...`, or `does not change accuracy significantly (...)`."""
     if change.better is None:
-        return f"does not change accuracy significantly ({fmt.signed_points(change.difference)})"
+        return (
+            f"does not change accuracy significantly ({fmt.signed_points(change.difference, unit='percentage points')})"
+        )
     return f"{'gains' if change.better else 'costs'} {fmt.points(change.difference)} of accuracy"
 
 
 def label(record: Record) -> str:
-    """A run's label: its schedule and its settings where they are not the default."""
+    """A run's label: its schedule, and its settings that differ from the default."""
     return spec_label(record.spec)
 
 
@@ -205,7 +207,7 @@ def _parts(spec: dict[str, Any]) -> list[str]:
     if spec["recalibrate"]:
         parts.append("recalibrated")
     if spec["epochs"] and not spec.get("distil", False):  # older runs have no `distil`
-        parts.append("not distilled")
+        parts.append("labels only")
     if spec["training_set"] == "full":
         parts.append(TRAINING_IMAGES["full"])
     if (dense := dense_name(spec)) != SHIPPED:
@@ -216,7 +218,7 @@ def _parts(spec: dict[str, Any]) -> list[str]:
 def dense_name(spec: dict[str, Any]) -> str:
     """Name of the dense network that a run started from.
 
-    A network shipped as `dense` by an earlier version has its present name, or the beginning of its digest.
+    An example network called `dense` in an earlier version has its present name, or the beginning of its SHA-256.
     """
     name, digest = spec["dense"], spec["dense_sha256"]
     if name != SHIPPED:

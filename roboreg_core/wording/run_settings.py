@@ -30,5 +30,5 @@ def settings_of(record: Record) -> dict[str, str]:
 
 def _tuning_words(spec: dict[str, Any]) -> str:
     """Preset and targets; older runs have neither key and were trained on labels."""
-    targets = "distilled from the dense network" if spec.get("distil", False) else "labels only"
+    targets = "distilled" if spec.get("distil", False) else "labels only"
     return f"{spec['preset']}, {targets}" if "preset" in spec else targets

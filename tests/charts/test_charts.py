@@ -36,9 +36,9 @@ def test_tradeoff_marks_the_front() -> None:
     frame = tradeoff_scatter.tradeoff_data([large, small])
     assert list(frame.columns) == [*tradeoff_scatter.COLUMNS, "front"]
     assert list(zip(frame["run"], frame["stage"], frame["front"], strict=True)) == [
-        ("a", "tuned", True),
+        ("a", "fine-tuned", True),
         ("a", "pruned", False),
-        ("b", "tuned", False),
+        ("b", "fine-tuned", False),
         ("b", "pruned", False),
     ]
     assert list(frame["origin"]) == ["example", "example", "yours", "yours"]

@@ -40,9 +40,9 @@ def test_every_cell_says_what_it_rests_on_and_unclear_ones_are_blank(found: Corr
     assert len(data) == len(found.names) ** 2
     zero = (data["low"] <= 0) & (data["high"] >= 0)
     assert (data.loc[zero, "look"] == "not significant").all()
-    assert (data.loc[data["one"] == data["other"], "look"] == "itself").all()
+    assert (data.loc[data["one"] == data["other"], "look"] == "same variable").all()
     assert (data["text"] != "").equals(data["look"] == "significant")
-    assert set(data["look"]) == {"significant", "not significant", "itself"}
+    assert set(data["look"]) == {"significant", "not significant", "same variable"}
     cell = data[(data["one"] == "k") & (data["other"] == "parameters")].iloc[0]
     assert cell["with_interval"].startswith(f"{cell['value']:.2f} (")
     table = correlation_heatmap.correlation_table(data)

@@ -49,13 +49,13 @@ def test_an_exchange_keeps_its_order_and_says_what_is_not_known() -> None:
     frame = sensitivity_curves.removal_cost_data(removal_costs(CURVES, PRESETS["moderate"].replace(1, 1)))
     assert list(frame["per_mac"][:8]) == sorted(frame["per_mac"][:8])
     assert list(frame["block"])[-1] == 1
-    assert frame["says"].iloc[-1] == "One filter is left and cannot be removed"
+    assert frame["text"].iloc[-1] == "One filter is left and cannot be removed"
     assert f"least in block {frame['block'][0]}" in sensitivity_curves.removal_cost_title(frame)
     drawn(sensitivity_curves.removal_cost_chart(frame))
 
 
 def test_an_exchange_of_what_nobody_measured() -> None:
     frame = sensitivity_curves.removal_cost_data(removal_costs(curves([], seen(0.9)), PRESETS["moderate"]))
-    assert all(says.endswith("was not measured") for says in frame["says"])
+    assert all(text.endswith("was not measured") for text in frame["text"])
     assert sensitivity_curves.removal_cost_title(frame) == "No filter can be removed, or the cost was not measured"
     drawn(sensitivity_curves.removal_cost_chart(frame))

@@ -282,7 +282,7 @@ def test_the_finding_names_the_leader_its_interval_and_its_limits(table: pd.Data
     cell = found.cells[PEARSON]["k"]["tuned test"]
     assert text.startswith(
         "Stage 3's width correlates most with accuracy after fine-tuning (test images): "
-        f"{cell.value:.2f} ({cell.low:.2f} to {cell.high:.2f}), stage 2's next: "
+        f"{cell.value:.2f} ({cell.low:.2f} to {cell.high:.2f}), followed by stage 2, "
     )
     assert "Controlling for parameters, " in text
     assert text.endswith(LIMITS)

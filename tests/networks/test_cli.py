@@ -61,7 +61,7 @@ def test_rename_delete_restore(roboreg: CommandLine, file: Path) -> None:
     restored = roboreg.answer("networks", "restore", "mine")
     assert {**restored, "name": "public"} == added
     assert "mine" in roboreg("networks", "list")[0]
-    assert "ships with the project" in roboreg.refusal("networks", "delete", "dense")
+    assert "is the example network" in roboreg.refusal("networks", "delete", "dense")
 
 
 def test_an_invalid_file_ends_with_a_one_line_error(roboreg: CommandLine, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_a_restored_network_gets_a_number_if_its_name_is_taken(store: Store, put
 def test_shipped_networks_cannot_be_changed(store: Store) -> None:
     (dense,) = dense_networks(store)
     for act in (lambda: management.delete(store, dense), lambda: management.rename(store, dense, "other")):
-        with pytest.raises(StoreError, match="ships with the project: only your networks can be changed"):
+        with pytest.raises(StoreError, match="is the example network: only your networks can be changed"):
             act()
 
 

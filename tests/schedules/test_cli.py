@@ -99,7 +99,7 @@ def test_deleting_a_run_names_the_saved_schedules_that_it_has(home: Path) -> Non
 def test_recorded_and_unknown_runs_cannot_be_deleted() -> None:
     recorded = answer("runs", "list")["runs"][0]["run"]
     for now in ((), ("--now",)):
-        with pytest.raises(RoboRegError, match="ships with the project and cannot be deleted"):
+        with pytest.raises(RoboRegError, match="is an example and cannot be deleted"):
             run("runs", "delete", recorded, *now)
         with pytest.raises(RoboRegError, match="no run begins with"):
             run("runs", "delete", "zzzz", *now)

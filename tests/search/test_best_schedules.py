@@ -208,7 +208,7 @@ def test_latency_is_limited_by_an_estimated_line(surrogate: AdditiveSurrogate) -
     with pytest.raises(SpecError, match="limit latency needs networks that were timed"):
         greedy(Limits(latency=0.1), surrogate)
     line = LinearCost(base=0.01, each=linear_cost("macs").each * 1e-9)
-    with pytest.raises(SpecError, match=r"limit latency must be at least 0\.0115"):
+    with pytest.raises(SpecError, match=r"limit latency must be at least 11\.\d+ ms .*, got 5 ms"):
         greedy(Limits(latency=0.005), surrogate, latency=line)
     best = greedy(Limits(latency=0.03), surrogate, latency=line).answers[0]
     assert best.latency is not None

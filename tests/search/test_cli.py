@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -62,6 +63,14 @@ def test_it_answers_from_sensitivity(known: Store) -> None:
     text = run("--max-macs", "0.5")[0]
     assert "at most 20,275,520 MACs; predicted from sensitivity, not measured" in text
     assert "pp on 2,000 validation images" in text
+
+
+def test_a_limited_latency_is_printed_per_schedule(known: Store) -> None:
+    lines = run("--max-latency", "60")[0].splitlines()[1:-1]
+    shown = [float(re.findall(r"([\d.]+) ms per batch of 256 \(estimated\)", line)[0]) for line in lines]
+    assert shown
+    assert max(shown) <= 60
+    assert "estimated" not in run("--max-macs", "0.5")[0]
 
 
 def test_it_measures_when_asked(known: Store) -> None:

@@ -107,7 +107,7 @@ def test_an_own_record_goes_before_a_shipped_one(store: Store, shipped: Path) ->
 def test_shipped_records_are_never_changed(store: Store, shipped: Path) -> None:
     before = {path: path.read_bytes() for path in shipped.rglob("*") if path.is_file()}
     both = Store(store.home, shipped)
-    with pytest.raises(StoreError, match="ships with the project"):
+    with pytest.raises(StoreError, match="is an example"):
         both.delete_record("old")
     both.put_record(record("own", result=record("x").result))
     both.delete_record("own")
@@ -233,7 +233,7 @@ def test_a_record_made_again_takes_the_place_of_the_deleted_one(store: Store) ->
 
 def test_shipped_records_cannot_be_deleted(tmp_path: Path, shipped: Path) -> None:
     both = Store(tmp_path / "home", shipped)
-    with pytest.raises(StoreError, match="ships with the project and cannot be deleted: only your"):
+    with pytest.raises(StoreError, match="is an example and cannot be deleted: only your"):
         both.soft_delete_record("old")
 
 

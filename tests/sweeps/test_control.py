@@ -186,7 +186,7 @@ def test_renamed_it_keeps_its_points_and_its_age(dense: Checkpoint, store: Store
         control.rename(store, renamed, "Other")
     with pytest.raises(SpecError, match=r"must have 1\.\.80"):
         control.rename(store, other, " ")
-    with pytest.raises(StoreError, match="ships with the project and keeps its name"):
+    with pytest.raises(StoreError, match="is an example and keeps its name"):
         control.rename(store, replace(other, recorded=True), "mine")
 
 

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from roboreg_core import paths
 from roboreg_core.charts import changed_predictions
+from roboreg_core.charts.filter_clusters import FATE_WORDS
 from roboreg_core.errors import SpecError
 from roboreg_core.runs.filter_groups import clusters_of
 from roboreg_core.runs.spec import KIND
@@ -23,8 +24,9 @@ from roboreg_core.runs.summary import Summary, summary
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
+from roboreg_core.ui import keys
 from roboreg_core.ui.inspect.gallery import PER_PAGE
-from roboreg_core.ui.inspect.tabs import TABS
+from roboreg_core.ui.inspect.tabs import FORMER_NAMES, TABS
 from roboreg_core.wording import fmt
 from tests.charts.records import make_record
 from tests.shipped_runs import shipped_run
@@ -132,13 +134,19 @@ def test_report(open_page: Open, figures: dict[str, Any]) -> None:
     assert f"(**{figures['worst_class']['pruned']['name']}**)" in said(app)
 
 
+@pytest.mark.parametrize(("former", "present"), FORMER_NAMES.items())
+def test_former_names_of_tabs_open_the_tab(open_page: Open, former: str, present: str) -> None:
+    app = open_page("inspect", run=RUN, tab=former)
+    assert app.session_state[keys.TAB] == present
+
+
 def test_clusters(open_page: Open, store: Store) -> None:
     clustered = shipped_run("moderate", "source")
     expected = clusters_of(store.find_record(clustered), 9, store).to_json()
-    app = open_page("inspect", run=clustered, tab="Clusters", block="9")
-    filters = table(app, "filter", "fate")
+    app = open_page("inspect", run=clustered, tab="Filters", block="9")
+    filters = table(app, "filter", "outcome")
     assert (filters["filter"] - 1).to_list() == expected["order"]
-    assert filters["fate"].to_list() == [expected["fates"][each] for each in expected["order"]]
+    assert filters["outcome"].to_list() == [FATE_WORDS[expected["fates"][each]] for each in expected["order"]]
     assert table(app, "merge", "lost")["lost"].to_list() == expected["merge_lost"]
     assert pictures(app) == 64
     assert "the clusters are those of k-means" in said(app)
@@ -198,7 +206,7 @@ def test_a_run_of_single_weights_has_no_clusters(open_page: Open, put: Callable[
     pruning = {**plain.result["pruning"], "blocks": []}
     spec = {**plain.spec, "method": "weights:sparsity=0.9"}
     record = put(replace(plain, spec=spec, result={**plain.result, "pruning": pruning}))
-    app = open_page("inspect", run=record.id, tab="Clusters")
+    app = open_page("inspect", run=record.id, tab="Filters")
     assert any("set single weights to zero" in each.value for each in app.info)
     with pytest.raises(SpecError, match="clusters are of filters"):
         clusters_of(record, 1, store)

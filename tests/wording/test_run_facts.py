@@ -109,7 +109,7 @@ def test_runs_stored_by_an_earlier_version_are_described() -> None:
     for name in ("distil", "preset", "calibration"):
         del record.spec[name]
     del record.result["best_epoch"]
-    assert plain(run_facts.label(record)) == "moderate · 3 epochs · seed 0 · not distilled"
+    assert plain(run_facts.label(record)) == "moderate · 3 epochs · seed 0 · labels only"
     assert plain(run_facts.best_epoch_words(record)) == "The last epoch is kept: 3 (test accuracy 89.00 %)."
 
 

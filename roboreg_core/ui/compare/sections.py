@@ -45,7 +45,7 @@ def everything() -> None:
         return
     if len(chosen.records) < FEWEST:
         finding.info(
-            f"Choose {FEWEST} to {MOST} runs to compare, here or by ticking them on Overview. The baseline is the "
+            f"Choose {FEWEST} to {MOST} runs to compare, here or by selecting them on Overview. The baseline is the "
             "dense network or one of the runs."
         )
     fields = st.container(key="controls-compare")
@@ -162,7 +162,8 @@ def _slopes(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
         alt_text=recall_slopes.slopes_alt(frame),
         table=frame[frame["side"] == "run"].drop(columns=["side", "colour", "marker"]),
         depends=f"Recall per class of {comparison_table.baseline_label(found)} (left end) and of the run (marker): "
-        "share of the class's test images classified correctly. Verdicts are Holm-corrected.",
+        "share of the class's test images classified correctly. Verdicts: exact McNemar tests, Holm-corrected over the "
+        f"{len(found.classes)} classes.",
     ).show()
 
 

@@ -12,7 +12,7 @@ from roboreg_core.ui import keys, panels, url_settings
 
 ADDRESS = "s"
 DEFAULT = PRESETS["moderate"]
-_HISTORY, _PROBLEM, _STAYED = "sketch-history", "schedule-problem", "sketch-stayed"
+_HISTORY, _PROBLEM, _LOCKED_NOTE = "schedule-history", "schedule-problem", "schedule-locked-note"
 
 
 def open_address() -> None:
@@ -55,7 +55,7 @@ def show_problem() -> None:
 
 def show_locked_note() -> None:
     """Show once which locked blocks the last change did not apply to."""
-    message = st.session_state.pop(_STAYED, None)
+    message = st.session_state.pop(_LOCKED_NOTE, None)
     if message:
         st.toast(message, icon=":material/lock:")
 
@@ -82,17 +82,17 @@ def set_unlocked(value: Schedule) -> None:
 
 
 def choose(value: Schedule) -> None:
-    """As `set_unlocked`, for widgets outside the parts, e.g. saved schedules: redraws the whole workbench."""
+    """As `set_unlocked`, for widgets outside the parts, e.g. saved schedules: redraws the whole editor."""
     _note_locked(value)
     _put(history().apply(current().set_unlocked(value)))
-    panels.redraw(keys.WORKBENCH_PART)
+    panels.redraw(keys.EDITOR_PART)
 
 
 def _note_locked(value: Schedule) -> None:
     kept = current().locked_differences(value)
     if kept:
         blocks = named_blocks(kept)
-        st.session_state[_STAYED] = f"Locked, so not changed: {blocks}."
+        st.session_state[_LOCKED_NOTE] = f"Locked, so not changed: {blocks}."
 
 
 def _open(value: Schedule) -> None:
@@ -111,7 +111,7 @@ def _go(after: EditHistory) -> None:
     """Keep the history and redraw only the parts that differ."""
     before, stale = current(), _PROBLEM in st.session_state
     _put(after)
-    panels.redraw(*([keys.WORKBENCH_PART] if stale else _parts(before, after.now)))
+    panels.redraw(*([keys.EDITOR_PART] if stale else _parts(before, after.now)))
 
 
 def _parts(before: EditedSchedule, after: EditedSchedule) -> list[str]:

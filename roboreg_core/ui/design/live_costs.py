@@ -16,7 +16,7 @@ from roboreg_core.wording import fmt, run_facts
 def live(schedule: Callable[[], Schedule]) -> None:
     """Four tiles: three exact costs and the predicted accuracy."""
     now = cost(schedule())
-    flops = f"Multiply-accumulates at {IMAGE_SIZE} x {IMAGE_SIZE} pixels; {fmt.millions(now.flops)} FLOPs."
+    flops = f"Multiply-accumulates at {IMAGE_SIZE} × {IMAGE_SIZE} pixels; {fmt.millions(now.flops)} FLOPs."
     counted = (
         ("Parameters", now.parameters, DENSE_COST.parameters, fmt.count, "", "fewer"),
         ("MACs per image", now.macs, DENSE_COST.macs, fmt.millions, flops, "fewer"),

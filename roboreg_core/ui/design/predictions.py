@@ -107,7 +107,7 @@ def one_fewer(block: int) -> str:
 
 def legend() -> str:
     """Legend of the curves, ticks and bars of the rows."""
-    ticks = "Ticks: presets (gray) and saved schedules (orange). Bars: share of the block's parameters kept"
+    ticks = "Ticks: presets (grey) and saved schedules (orange). Bars: share of the block's parameters kept"
     if not _removal_costs():
         return f"{ticks}."
     return (
@@ -138,7 +138,13 @@ def _removal_costs() -> list[RemovalCost]:
 
 
 def _table(rows: list[RemovalCost]) -> str:
-    heads = ("block", "filters kept", "MACs saved", "accuracy lost, pp", "pp per million MACs")
+    heads = (
+        "block",
+        "filters kept",
+        "MACs saved",
+        "accuracy lost, percentage points",
+        "pp lost per million MACs saved",
+    )
     head = "".join(f'<th scope="col" style="{_HEAD}">{each}</th>' for each in heads)
     body = "".join(
         "<tr>" + "".join(f'<td style="{_CELL}">{each}</td>' for each in _cells(row)) + "</tr>" for row in rows

@@ -28,7 +28,7 @@ TITLE = "Measured accuracy (before fine-tuning)"
 POLL_SHARE, POLL_BOUNDS, FIRST_POLL_SECONDS = 0.3, (0.2, 1.0), 0.5
 # After this time without progress, assume that the worker is loading the method's data.
 STARTING_SECONDS = 3.0
-_CHANNEL, _ASKED, _SHOWN = "preview-channel", "preview-asked", "preview-shown"
+_CHANNEL, _REQUESTED, _SHOWN = "preview-channel", "preview-requested", "preview-shown"
 _STAGES = {"prune": f"pruning block {{block}} of {N_BLOCKS}", "evaluate": "evaluating"}
 
 
@@ -50,7 +50,7 @@ def panel(schedule: Callable[[], Schedule]) -> None:
 def _panel(spec: PreviewSpec) -> None:
     preview = shared_state.previews().get(spec)
     if preview is not None:
-        before = st.session_state.pop(_ASKED, None)
+        before = st.session_state.pop(_REQUESTED, None)
         if before is not None and not before[1].is_ended:
             shared_state.backend().engine().withdraw(_channel())
         _show(spec, preview)
@@ -72,11 +72,11 @@ def poll_seconds(before: Preview | None) -> float:
 
 def _request(spec: PreviewSpec) -> PendingRequest:
     """Pending request for `spec`; supersedes one for another spec."""
-    before = st.session_state.get(_ASKED)
+    before = st.session_state.get(_REQUESTED)
     if before is None or before[0] != spec:
         request = preview_request(spec, shared_state.network(spec.dense_sha256), _channel())
         pending = shared_state.backend().engine().request(request)
-        st.session_state[_ASKED] = before = (spec, pending)
+        st.session_state[_REQUESTED] = before = (spec, pending)
     found: PendingRequest = before[1]
     return found
 
@@ -144,5 +144,5 @@ def _failed(request: PendingRequest) -> None:
 
 
 def _retry() -> None:
-    st.session_state.pop(_ASKED, None)
+    st.session_state.pop(_REQUESTED, None)
     panels.redraw(keys.PREVIEW_PART)

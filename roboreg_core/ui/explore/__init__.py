@@ -1,1 +1,1 @@
-"""The Explore page: one module per tab. Sweeps, correlation, sensitivity, search, and how well predictions did."""
+"""The Explore page: one module per tab. Sweeps, correlation, sensitivity, search, and the quality of predictions."""

@@ -114,7 +114,7 @@ def _per_mac(sweep: Sweep, variables: str) -> None:
         rows = [
             {
                 "width": WORDS[slope.name],
-                "pp per million MACs": slope.value,
+                "pp gained per million MACs": slope.value,
                 "95 % interval from": slope.low,
                 "to": slope.high,
             }

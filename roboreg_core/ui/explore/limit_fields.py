@@ -41,7 +41,7 @@ FIELDS = {
     "latency": _LimitField(
         switch="Limit latency", label="Latency, ms per batch of 256 at most",
         default=100.0, low=0.001, high=1e6, divisor=1000.0,
-        help="Estimated from timed runs, of this machine where there are enough.",
+        help="Estimated from measured runs, of this machine if there are enough.",
     ),
     "drop": _LimitField(
         switch="Limit the accuracy loss", label="Accuracy, percentage points lost at most",

@@ -117,5 +117,5 @@ def _words(run: RunSpec) -> str:
     if run.batch_size != preset["batch_size"]:
         parts.append(f"batch size {run.batch_size}")
     if not run.distil:
-        parts.append("not distilled")
+        parts.append("labels only")
     return ", ".join(parts)

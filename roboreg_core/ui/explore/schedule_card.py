@@ -91,8 +91,8 @@ def _run_button(where: str, point: Point) -> None:
         navigation.link("jobs", "Its run is queued or running")
         return
     tip = (
-        f"Prunes, fine-tunes for {fmt.plural(spec.epochs, 'epoch')} and evaluates for Inspect; "
-        f"about {fmt.duration(estimate_seconds(spec, shared_state.runs()))}."
+        f"Prunes, fine-tunes for {fmt.plural(spec.epochs, 'epoch')} and evaluates; "
+        f"about {fmt.duration(estimate_seconds(spec, shared_state.runs()))}. The run then opens in Inspect."
     )
     panels.action(
         "Run it",

@@ -10,6 +10,7 @@ from roboreg_core.datasets.cifar10 import VALIDATION_IMAGES
 from roboreg_core.datasets.images import CLASSES
 from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.prediction.forecast import PredictionSettings
+from roboreg_core.runs.metric_changes import BATCHES
 from roboreg_core.search.best_schedules import Candidate
 from roboreg_core.search.limits import Limits
 from roboreg_core.sweeps.points import Point
@@ -59,7 +60,7 @@ def show() -> None:
                 "The predictions miss a loss limit, but by less than the prediction error. Refine by measuring to "
                 "decide."
             )
-        _results(results, settings)
+        _results(results, settings, limits)
         if record is None:
             search_refinement.panel(spec)
 
@@ -67,8 +68,12 @@ def show() -> None:
 def _finding(limits: Limits, best: Candidate) -> str:
     counted = cost(best.schedule)
     how = "measured" if best.measured is not None else "predicted"
-    text = f"With {limits.words}: {fmt.percent(best.accuracy)} {how} ({fmt.signed_points(-best.drop)} from dense), "
+    text = f"With {limits.words}: {fmt.percent(best.accuracy)} {how} ({_change(best)}), "
     return text + f"with {fmt.percent(counted.macs / DENSE_COST.macs)} of the MACs."
+
+
+def _change(candidate: Candidate) -> str:
+    return f"{fmt.signed_points(-candidate.drop, unit='percentage points')} against the dense network"
 
 
 def _near(uniform: Sequence[Candidate], results: Sequence[Candidate]) -> list[Candidate]:
@@ -90,28 +95,37 @@ def _chart(frame: pd.DataFrame, settings: PredictionSettings) -> None:
     ).show()
 
 
-def _results(results: Sequence[Candidate], settings: PredictionSettings) -> None:
+def _results(results: Sequence[Candidate], settings: PredictionSettings, limits: Limits) -> None:
     st.subheader(f"Best {len(results)} schedules" if len(results) > 1 else "Best schedule")
     how = "Measured" if results[0].measured is not None else "Predicted"
     st.caption(f"{how} on validation images right after pruning, before fine-tuning. Test images are not used.")
     for place, candidate in enumerate(results, 1):
-        schedule_card.show(f"answer-{place}", _point(candidate, settings), _figures(candidate))
+        schedule_card.show(f"answer-{place}", _point(candidate, settings), _figures(candidate, limits))
 
 
-def _figures(candidate: Candidate) -> str:
-    """Cost, accuracy, loss with its margin, and the class that loses most."""
+def _figures(candidate: Candidate, limits: Limits) -> str:
+    """Cost, with size and latency if limited; accuracy, loss with its margin, and the class that loses most."""
     counted = cost(candidate.schedule)
     how = "measured" if candidate.measured is not None else "predicted"
     text = (
         f"{fmt.percent(counted.macs / DENSE_COST.macs)} of the MACs, "
-        f"{fmt.percent(counted.parameters / DENSE_COST.parameters)} of the parameters. "
-        f"Accuracy {how}: {fmt.percent(candidate.accuracy)} ({fmt.signed_points(-candidate.drop)} from dense, "
+        f"{fmt.percent(counted.parameters / DENSE_COST.parameters)} of the parameters{_limited(candidate, limits)}. "
+        f"Accuracy {how}: {fmt.percent(candidate.accuracy)} ({_change(candidate)}, "
         f"± {100 * candidate.margin:.1f})"
     )
     if candidate.class_drops:
         worst = candidate.class_drops[candidate.worst_class]
         text += f"; {CLASSES[candidate.worst_class]} loses most, {fmt.signed_points(-worst)}"
     return f"{text}."
+
+
+def _limited(candidate: Candidate, limits: Limits) -> str:
+    """Size and latency of a candidate, those of them that are limited."""
+    text = f", {fmt.kilobytes(cost(candidate.schedule).size_bytes)}" if limits.size_bytes is not None else ""
+    seconds, how = (candidate.timed, "measured") if candidate.timed is not None else (candidate.latency, "estimated")
+    if limits.latency is None or seconds is None:
+        return text
+    return f"{text}, {1_000 * seconds:.1f}{fmt.NBSP}ms per batch of {BATCHES[-1]} ({how})"
 
 
 def _point(candidate: Candidate, settings: PredictionSettings) -> Point:

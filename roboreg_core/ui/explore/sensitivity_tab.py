@@ -14,7 +14,7 @@ from roboreg_core.ui.design.editing_session import schedule as designed
 from roboreg_core.ui.explore import cache, measure_missing, prune_settings
 
 MOST_TEXT = 100
-# The small charts are wider than a telephone: scroll them, not the page.
+# The small charts are wider than a phone's screen: scroll them, not the page.
 _STYLE = "<style>.st-key-chart-sensitivity { overflow-x: auto; }</style>"
 
 
@@ -37,7 +37,7 @@ def show() -> None:
     with left:
         _curves(frame, settings, schedule)
     with right:
-        _exchange(curves, schedule)
+        _removal_costs(curves, schedule)
 
 
 def measure(settings: PredictionSettings, what: str = "the sensitivity of all blocks") -> None:
@@ -56,7 +56,7 @@ def _schedule() -> Schedule:
         placeholder=f"{now} (from Design)",
         max_chars=MOST_TEXT,
         persist_state="session",
-        help=f"{N_BLOCKS} counts or a preset's name. Marked in the curves, and the start for removing one filter.",
+        help=f"{N_BLOCKS} counts or a preset's name. Marked in the curves, and starting point of the removal costs.",
     )
     url_settings.follow([setting])
     text = st.session_state[keys.AT].strip()
@@ -81,7 +81,7 @@ def _curves(frame: pd.DataFrame, settings: PredictionSettings, schedule: Schedul
     ).show()
 
 
-def _exchange(curves: SensitivityCurves, schedule: Schedule) -> None:
+def _removal_costs(curves: SensitivityCurves, schedule: Schedule) -> None:
     frame = sensitivity_curves.removal_cost_data(removal_costs(curves, schedule))
     panels.Panel(
         name="exchange",
@@ -89,9 +89,9 @@ def _exchange(curves: SensitivityCurves, schedule: Schedule) -> None:
         frame=frame,
         chart=sensitivity_curves.removal_cost_chart,
         alt_text=sensitivity_curves.removal_cost_alt(frame),
-        table=frame.drop(columns=["says"]),
+        table=frame.drop(columns=["text"]),
         depends="Least costly first. Slopes of the curves, with all other blocks dense; losses of several pruned "
         "blocks do not simply add up, see Prediction.",
     ).show()
-    pairs = zip(frame["block"], frame["says"], strict=True)
-    st.markdown("\n".join(f"- **Block {block}**: {panels.escape(says)}." for block, says in pairs))
+    pairs = zip(frame["block"], frame["text"], strict=True)
+    st.markdown("\n".join(f"- **Block {block}**: {panels.escape(text)}." for block, text in pairs))

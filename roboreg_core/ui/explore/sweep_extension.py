@@ -1,6 +1,6 @@
 """Extension of a sweep by more points, with the same settings and name.
 
-An example sweep is not changed: a new sweep with its settings is made instead.
+An example sweep is not changed: a new sweep with its settings is created instead.
 """
 
 from dataclasses import replace
@@ -41,7 +41,7 @@ def spec(sweep: Sweep, name: str, grid: Grid, seeds: tuple[int, ...]) -> SweepSp
 
 def notice(sweep: Sweep) -> None:
     """Name of the sweep to extend, and a button to leave."""
-    what = "A new sweep is made" if sweep.recorded else "Its points are kept; only added ones are measured"
+    what = "A new sweep is created" if sweep.recorded else "Its points are kept; only added ones are measured"
     with st.container(key=keys.SWEEP_EXTENDED):
         st.markdown(panels.escape(f"Extends “{fmt.inline_text(sweep.name)}”. {what}, with the same settings."))
         st.button("Define a new sweep instead", key=keys.SWEEP_LEAVE, on_click=_left, type="tertiary")

@@ -64,8 +64,8 @@ def _card(sweep: Sweep, status: SweepStatus) -> None:
 
 
 def _heading(sweep: Sweep, status: SweepStatus) -> None:
-    made = "example, ships with the project" if sweep.recorded else f"made {fmt.date_time(sweep.created)} UTC"
-    panels.card_heading(fmt.inline_text(sweep.name), BADGES[status.state], made)
+    origin = "example sweep" if sweep.recorded else f"created {fmt.date_time(sweep.created)} UTC"
+    panels.card_heading(fmt.inline_text(sweep.name), BADGES[status.state], origin)
 
 
 def _progress(status: SweepStatus) -> None:

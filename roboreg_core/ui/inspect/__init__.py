@@ -1,1 +1,1 @@
-"""The parts of the Inspect page: the choice of run and baseline, what is found, and one module per tab."""
+"""The parts of the Inspect page: the choice of run and baseline, the finding, and one module per tab."""

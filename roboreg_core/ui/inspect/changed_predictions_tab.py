@@ -13,7 +13,7 @@ from roboreg_core.ui import keys, panels, url_settings
 from roboreg_core.ui.inspect import change_tables, controls, gallery
 from roboreg_core.wording import baseline_changes, run_facts
 
-_FIELDS = {"class": keys.DAMAGE_CLASS, "band": keys.BAND}
+_FIELDS = {"class": keys.CHANGES_CLASS, "band": keys.BAND}
 _COMPARED = {"stages": "Dense, pruned, fine-tuned", "baseline": "Baseline, this run"}
 
 
@@ -36,7 +36,7 @@ def show(summary: Summary) -> None:
 def _chart(summary: Summary, frame: pd.DataFrame, variant: str, everything: bool) -> None:
     bands = list(dict.fromkeys(frame["band"]))
     url_settings.restore(
-        [controls.optional(keys.BAND, bands), controls.optional(keys.DAMAGE_CLASS, summary.classes)],
+        [controls.optional(keys.BAND, bands), controls.optional(keys.CHANGES_CLASS, summary.classes)],
     )
     marks = controls.marks("damage", _chosen(summary), variant)
     panels.Panel(
@@ -54,7 +54,7 @@ def _chart(summary: Summary, frame: pd.DataFrame, variant: str, everything: bool
 
 
 def _chosen(summary: Summary) -> Chosen:
-    band, label = st.session_state[keys.BAND], st.session_state[keys.DAMAGE_CLASS]
+    band, label = st.session_state[keys.BAND], st.session_state[keys.CHANGES_CLASS]
     if band is None:
         return ()
     return tuple({"class": each, "band": band} for each in summary.classes if label in (None, each))
@@ -63,7 +63,7 @@ def _chosen(summary: Summary) -> Chosen:
 def _pictures(summary: Summary, followed: PredictionChanges) -> None:
     with st.container(horizontal=True):
         labels = {name: name for name in summary.classes}
-        label = controls.choice("Class", keys.DAMAGE_CLASS, labels, "All classes")
+        label = controls.choice("Class", keys.CHANGES_CLASS, labels, "All classes")
         place = None if label is None else summary.classes.index(label)
         counts = {band: len(followed.images(band, place)) for band in followed.bands}
         options = {band: f"{changed_predictions.BAND_WORDS[band]} ({count:,})" for band, count in counts.items()}

@@ -1,4 +1,4 @@
-"""Clusters tab: filters of a block as pictures, their correlations and dendrogram, and which were kept."""
+"""Filters tab: filters of a block as pictures, their correlations and dendrogram, and which were kept."""
 
 import pandas as pd
 import streamlit as st
@@ -17,7 +17,7 @@ _STYLE = f"""<style>
 .filters figure {{ margin: 0; width: 4.25rem; }}
 .filters img {{ width: 56px; height: 56px; image-rendering: pixelated; display: block; padding: 2px; }}
 .filters figcaption {{ font-size: 0.75rem; }}
-.filters .stays img {{ outline: 3px solid {filter_clusters.FATE_COLOURS["stays"]}; }}
+.filters .kept img {{ outline: 3px solid {filter_clusters.FATE_COLOURS["kept"]}; }}
 .filters .merged img {{ outline: 3px dashed {filter_clusters.FATE_COLOURS["merged"]}; }}
 .filters .dropped img {{ outline: 1px dotted {filter_clusters.FATE_COLOURS["dropped"]}; opacity: 0.5; }}
 </style>"""
@@ -47,14 +47,18 @@ def _tiles(found: BlockFilters) -> None:
     st.markdown(f"**{panels.escape(filter_clusters.tiles_alt(frame))}**")
     st.html(_figures(frame))
     order = "as in the dendrogram" if found.clustered == NO_CLUSTERS else "by cluster"
-    st.caption(f"Order here and in the matrix: {order}. Hover a filter for its cluster and error, also in the table.")
-    panels.as_table("filters", frame.drop(columns=["tile"]))
+    st.caption(
+        f"Order here and in the matrix: {order}. Point at a filter to see its cluster and error, also in the table."
+    )
+    names = {"fate": "outcome", "into": "after pruning", "lost": "error"}
+    panels.as_table("filters", frame.drop(columns=["tile"]).rename(columns=names))
 
 
 def _figures(frame: pd.DataFrame) -> str:
     """Filters as HTML, which wraps on a narrow screen unlike a chart."""
     figures = "".join(
-        f'<figure class="{row.fate}" title="filter {row.filter} {row.fate}; becomes: {row.into}; error: {row.lost}">'
+        f'<figure class="{row.fate}" title="filter {row.filter}, {row.fate}; after pruning: {row.into}; error: '
+        f'{row.lost}">'
         f'<img src="{row.tile}" alt="filter {row.filter}, {row.fate}" width="56" height="56">'
         f"<figcaption>{row.filter} {row.fate}</figcaption></figure>"
         for row in frame.itertuples()
@@ -83,7 +87,7 @@ def _tree(found: BlockFilters) -> None:
         frame=frame,
         chart=filter_clusters.tree_chart,
         alt_text=filter_clusters.tree_alt(frame),
-        depends="Hover a node for the filters that merge there and the share of variance lost. The table has all "
-        "merges.",
-        table=merges.rename(columns={"height": "distance", "done": "made by the run"}),
+        depends="Point at a node to see the filters that merge there and the share of variance lost. The table has "
+        "all merges.",
+        table=merges.rename(columns={"height": "distance", "done": "merged in this run"}),
     ).show()

@@ -11,9 +11,9 @@ from roboreg_core.runs.results import final_stage
 from roboreg_core.store.records import Record
 from roboreg_core.ui import keys, url_settings
 from roboreg_core.ui.url_settings import UrlSetting, one_of
-from roboreg_core.wording import run_facts
+from roboreg_core.wording import fmt, run_facts
 
-STAGE_WORDS = {"dense": "Dense", "pruned": "Pruned", "tuned": "Fine-tuned"}
+STAGE_WORDS = {stage: fmt.sentence_case(text) for stage, text in fmt.STAGE_WORDS.items()}
 
 
 def stage(record: Record) -> str:

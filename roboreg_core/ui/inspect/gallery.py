@@ -16,7 +16,6 @@ from roboreg_core.ui import keys
 from roboreg_core.wording import baseline_changes, fmt
 
 PER_PAGE = 48
-NETWORK_WORDS = {"dense": "dense", "pruned": "pruned", "tuned": "fine-tuned"}
 # Three screen pixels per image pixel, without smoothing.
 _STYLE = """<style>
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: 1rem 0.75rem; }
@@ -44,7 +43,7 @@ class GalleryPredictions:
     @classmethod
     def of(cls, summary: Summary) -> GalleryPredictions:
         """Predictions of a run's networks, and of the baseline if that is another run."""
-        networks = {NETWORK_WORDS[stage]: each for stage, each in summary.predictions.items()}
+        networks = {fmt.STAGE_WORDS[stage]: each for stage, each in summary.predictions.items()}
         if not baseline_changes.is_dense(summary):
             networks["baseline"] = summary.baseline.predictions
         return cls(classes=summary.classes, labels=summary.labels, networks=networks)

@@ -44,7 +44,7 @@ def tiles(summary: Summary) -> None:
         panels.accuracy_tile(f"Worst-class recall ({name})", worst, baseline)
     st.caption(
         panels.escape(
-            f"Accuracy: {run_facts.depends_on(summary.record)}. FLOPs: twice the MACs, at {IMAGE_SIZE} x {IMAGE_SIZE} "
+            f"Accuracy: {run_facts.depends_on(summary.record)}. FLOPs: twice the MACs, at {IMAGE_SIZE} × {IMAGE_SIZE} "
             "pixels."
         )
     )

@@ -30,7 +30,7 @@ def _words(summary: Summary, stage: str) -> None:
     report = run_facts.report_of(summary.record, stage)
     worst = summary.worst_class(stage)
     st.markdown(
-        f"Accuracy of the {controls.STAGE_WORDS[stage].lower()} network **{fmt.percent(report['accuracy'], 2)}** "
+        f"Accuracy of the {fmt.STAGE_WORDS[stage]} network **{fmt.percent(report['accuracy'], 2)}** "
         f"({report['images']:,} test images), cross-entropy {report['loss']:.4f}. "
         + panels.escape(baseline_changes.evidence(summary, stage))
     )
@@ -52,12 +52,12 @@ def _table(summary: Summary, stage: str) -> None:
         | dict.fromkeys(changes, change_tables.points)
         | {"support": "{:,}"},
         {"f1": "F1"} | dict.fromkeys(changes, "Δ (pp)"),
-        f"Per-class metrics of the {stage} network with changes",
+        f"Per-class metrics of the {fmt.STAGE_WORDS[stage]} network with changes",
     )
     st.caption(
         f"Δ: change against {panels.escape(baseline_changes.long_name(summary))} in percentage points. "
-        "Verdicts: exact McNemar test of recall, Holm-corrected over the classes, and of accuracy, listed under F1 as "
-        "in scikit-learn. Precision and F1 are not tested."
+        f"Verdicts: exact McNemar test of recall, Holm-corrected over the {len(summary.classes)} classes, and of "
+        "accuracy, listed under F1 as in scikit-learn. Precision and F1 are not tested."
     )
     panels.download(
         "Download metrics (CSV)",

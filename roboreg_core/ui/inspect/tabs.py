@@ -1,5 +1,7 @@
 """Tabs of a run; only the open one is drawn, and the address keeps its name."""
 
+import streamlit as st
+
 from roboreg_core.runs.summary import Summary
 from roboreg_core.ui import keys, panels
 from roboreg_core.ui.inspect import (
@@ -16,13 +18,17 @@ TABS = {
     "Changed predictions": changed_predictions_tab.show,
     "Confusion": confusion_tab.show,
     "Per-class metrics": metrics_tab.show,
-    "Clusters": clusters_tab.show,
+    "Filters": clusters_tab.show,
     "Cost": cost_tab.show,
     "History": history_tab.show,
     "Files": files_tab.show,
 }
+# Names in addresses that earlier versions wrote -> present name.
+FORMER_NAMES = {"Damage": "Changed predictions", "Report": "Per-class metrics", "Clusters": "Filters"}
 
 
 def show(summary: Summary) -> None:
-    """Draw the tabs."""
+    """Draw the tabs; an address with a former name of a tab opens that tab."""
+    if (former := st.query_params.get(keys.TAB)) in FORMER_NAMES:
+        st.session_state[keys.TAB] = FORMER_NAMES[former]
     panels.tabs(TABS, keys.TAB, summary)

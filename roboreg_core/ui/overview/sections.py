@@ -21,14 +21,14 @@ from roboreg_core.wording import baseline_changes, fmt, run_facts, run_filter
 # The dense network and the original project's three schedules.
 SHOWN_PRESETS = {
     "dense": "All filters: the network that every run starts from.",
-    "minimal": "Original project, least pruned: one filter fewer per block.",
+    "minimal": "Original project, least pruned: one filter removed per block.",
     "moderate": "Original project: half the filters.",
     "aggressive": "Original project, most pruned: two filters per block.",
 }
 
 
 def empty() -> None:
-    """First steps, where there is no run."""
+    """First steps, if there is no run."""
     st.info(
         "No runs yet. RoboReg removes filters of a trained ResNet-20, fine-tunes the smaller network and measures its "
         "accuracy on CIFAR-10."
@@ -54,7 +54,7 @@ def best(runs: Sequence[Record]) -> None:
         header.tiles(summary)
         with st.container(horizontal=True):
             navigation.link("inspect", "Inspect this run", {"run": record.id})
-            navigation.link("design", "Design another")
+            navigation.link("design", "Design another schedule")
 
 
 def presets(runs: Sequence[Record]) -> None:
@@ -67,7 +67,7 @@ def presets(runs: Sequence[Record]) -> None:
 
 
 def scatter(runs: Sequence[Record], shown: Sequence[Record]) -> list[str]:
-    """Accuracy against parameters; a click opens a run, runs picked with the shift key are returned."""
+    """Accuracy against parameters; a click opens a run, the ids of runs selected with the shift key are returned."""
     styles = palette.styles(runs)
     if len(shown) <= MOST:  # a longer legend would outgrow the chart; a tooltip names each point
         metrics_table.legend(shown, styles)
@@ -91,7 +91,7 @@ def scatter(runs: Sequence[Record], shown: Sequence[Record]) -> list[str]:
 
 
 def table(shown: Sequence[Record]) -> list[str]:
-    """Table of the runs; returns the ids of the ticked rows."""
+    """Table of the runs; returns the ids of the selected rows."""
     # Streamlit stores ticks as row numbers: another list of runs gets another key.
     digest = hashlib.sha256(" ".join(record.id for record in shown).encode()).hexdigest()[:12]
     with st.container(key=keys.RUNS_TABLE):
@@ -113,7 +113,7 @@ def table(shown: Sequence[Record]) -> list[str]:
 
 
 def all_runs(runs: Sequence[Record]) -> None:
-    """Filters, chart and table of all runs, with actions on the picked ones."""
+    """Filters, chart and table of all runs, with actions on the selected ones."""
     st.subheader(f"All {fmt.plural(len(runs), 'run')}" if len(runs) > 1 else "1 run")
     shown = run_filter.chosen(runs, run_filters.overview(runs), names=run_filters.saved_names())
     if not shown:
@@ -129,7 +129,9 @@ def all_runs(runs: Sequence[Record]) -> None:
     with bar:
         _picked([by_id[run] for run in dict.fromkeys([*clicked, *ticked]) if run in by_id])
     with st.container(key="controls-ticks"):
-        st.caption(f"Accuracy on {TEST_IMAGES:,} test images. Tick a row to inspect its run, several to compare them.")
+        st.caption(
+            f"Accuracy on {TEST_IMAGES:,} test images. Select a row to inspect its run, several to compare them."
+        )
 
 
 def _preset(name: str, meaning: str, runs: Sequence[Record]) -> None:
@@ -145,19 +147,19 @@ def _preset(name: str, meaning: str, runs: Sequence[Record]) -> None:
 
 
 def _picked(records: Sequence[Record]) -> None:
-    """Names of the picked runs, with buttons to inspect or compare them."""
+    """Names of the selected runs, with buttons to inspect or compare them."""
     if not records:
         return
     named = ", ".join(run_facts.label(record) for record in records[:4])
     more = f" and {len(records) - 4} more" if len(records) > 4 else ""
     with st.container(horizontal=True, vertical_alignment="center", key=keys.PICKED):
-        st.markdown(panels.escape(f"{fmt.plural(len(records), 'run')} picked: {named}{more}."), width="stretch")
+        st.markdown(panels.escape(f"{fmt.plural(len(records), 'run')} selected: {named}{more}."), width="stretch")
         if len(records) == 1:
             navigation.button("Inspect this run", keys.INSPECT_THIS, "inspect", {"run": records[0].id})
         if len(records) < FEWEST:
             st.caption("Select another run to compare.")
         elif len(records) > MOST:
-            st.caption(f"At most {MOST} runs can be compared: untick {len(records) - MOST}.")
+            st.caption(f"At most {MOST} runs can be compared: deselect {len(records) - MOST}.")
         else:
             query = {run_choice.RUNS: ",".join(record.id for record in records)}
             navigation.button("Compare these", keys.COMPARE_THESE, "compare", query, type="primary")

@@ -22,7 +22,7 @@ ORDERS: dict[str, tuple[str, Callable[[SavedSchedule], Any], bool]] = {
     "smallest": ("Smallest first", lambda each: cost(each.schedule).parameters, False),
 }
 SHOWN = 25
-_MESSAGES = "saved-told"
+_MESSAGES = "saved-messages"
 
 
 def everything() -> None:
@@ -142,7 +142,7 @@ def _more(saved: SavedSchedule) -> None:
 def _import() -> None:
     with st.popover("Import", icon=":material/upload:", key=keys.IMPORT_PANEL):
         st.file_uploader(
-            "File of saved schedules (JSON), as made by Export", type="json", key=keys.IMPORT, on_change=_imported
+            "File of saved schedules (JSON), as written by Export", type="json", key=keys.IMPORT, on_change=_imported
         )
         st.caption("If any entry is invalid, nothing is imported. Existing schedules are skipped.")
 

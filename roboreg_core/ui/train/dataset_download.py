@@ -4,6 +4,7 @@ import streamlit as st
 
 from roboreg_core import paths
 from roboreg_core.datasets.background_download import BackgroundDownload, DownloadState, DownloadStatus, fetching
+from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
 from roboreg_core.ui import keys, panels, shared_state
 from roboreg_core.ui.design.launcher import IMAGES_WORDS
 from roboreg_core.wording import fmt
@@ -33,8 +34,9 @@ def show() -> None:
 
 def _absent(fetch: BackgroundDownload, now: DownloadState) -> None:
     st.markdown(
-        f"Available training images: {IMAGES_WORDS['bundled']}. Training on {IMAGES_WORDS['full']} gives more accurate "
-        "networks and takes five times as long per epoch. One download of about 170 MB."
+        f"Available training images: {IMAGES_WORDS['bundled']}. Training on all "
+        f"{TRAINING_COUNTS['full']:,} images gives more accurate networks and takes five times as long per epoch. One "
+        "download of about 170 MB."
     )
     if now.reason:
         panels.show_error(fmt.shortened(now.reason, 1_000))

@@ -49,9 +49,9 @@ def _card(network: DenseNetwork) -> None:
 
 def _facts(network: DenseNetwork) -> None:
     panels.card_heading(fmt.inline_text(network.name), _BADGES[network.origin])
-    st.markdown(panels.escape(f"Test accuracy: {network_facts.accuracy_words(network)}."))
-    made = network_facts.origin_words(network)
-    st.caption(panels.escape(f"{made[:1].upper()}{made[1:]} · {network_facts.identity_words(network)}"))
+    st.markdown(panels.escape(f"Test accuracy {network_facts.accuracy_words(network)}."))
+    origin = fmt.sentence_case(network_facts.origin_words(network))
+    st.caption(panels.escape(f"{origin} · {network_facts.identity_words(network)}"))
     for note in network.notes:
         st.caption(panels.escape(panels.sentence(fmt.shortened(note, 300))))
 
@@ -78,7 +78,7 @@ def _more(network: DenseNetwork, place: str) -> None:
         "application/octet-stream",
     )
     if network.record is None:
-        st.caption("Ships with the project: cannot be renamed or deleted.")
+        st.caption("The example network cannot be renamed or deleted.")
         return
     with st.form(of("edit", place), border=False):
         st.text_input("Name", network.name, key=of("name", place))

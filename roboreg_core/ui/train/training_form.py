@@ -144,7 +144,7 @@ def _start(spec: TrainingSpec) -> None:
     seconds, measured = estimate_seconds(spec, records), measured_speeds(records) is not None
     ahead = sum(not job.status.is_ended for job in shared_state.store().list_jobs() if job.lane == "device")
     wait = f", after {fmt.plural(ahead, 'job')} in the queue" if ahead else ""
-    where = "on this machine" if measured else "at the typical speed of two CPU cores (nothing was trained here yet)"
+    where = "on this machine" if measured else "on two CPU cores (no measured speed yet)"
     st.caption(f"Takes about {fmt.duration(seconds)} {where}{wait}. It can be cancelled and resumed.")
     options: dict[str, Any] = {"type": "primary", "width": "stretch"}
     panels.action("Train", keys.TRAIN_START, "play_arrow", lambda: _submit(spec), ERRORS, **options)
