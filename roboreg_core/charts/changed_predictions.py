@@ -30,7 +30,7 @@ def changed_predictions_data(summary: Summary, followed: PredictionChanges | Non
     """One row per class and band: `class`, `band`, `words`, `meaning`, `images`, `share` of the class (0..1), `order`.
 
     Args:
-        summary: of a run against its baseline.
+        summary: summary of a run against its baseline.
         followed: the changes to tabulate: `summary.damage` (dense, pruned, fine-tuned; the default) or `summary.flips`
             (baseline, this run).
     """

@@ -59,7 +59,7 @@ def difference_title(frame: pd.DataFrame, baseline: str = "dense") -> str:
 
 
 def difference_chart(frame: pd.DataFrame, ink: str = palette.INK, chosen: Chosen = ()) -> Drawing:
-    """Cells to click (selection `cell`): blue where better, orange where worse, grey where not significant."""
+    """Cells to click (selection `cell`): blue if better, orange if worse, grey if not significant."""
     largest = max(int(frame["better"].abs().max()), 1)
     base = class_grid(
         frame,

@@ -25,6 +25,8 @@ AXES: dict[str, tuple[str, str]] = {
     "macs": (METRICS["macs"].axis, "~s"),
     "latency": ("latency of a batch, seconds", "~g"),
 }
+# Format of an axis -> format of its values in a tooltip.
+_TOOLTIP_FORMATS = {".0%": ".2%", "~s": ","}
 
 
 def scatter_points_data(table: pd.DataFrame, one: str, other: str, variables: str = "") -> pd.DataFrame:
@@ -67,7 +69,10 @@ def scatter_points_chart(
         y=_axis(alt.Y, "y", *titles["y"]),
         tooltip=[
             alt.Tooltip("schedule:N"),
-            *(alt.Tooltip(f"{axis}:Q", title=title, format=_fine(form)) for axis, (title, form) in titles.items()),
+            *(
+                alt.Tooltip(f"{axis}:Q", title=title, format=_TOOLTIP_FORMATS.get(form, ".4~g"))
+                for axis, (title, form) in titles.items()
+            ),
             alt.Tooltip("seed:Q"),
         ],
     )
@@ -94,11 +99,6 @@ def _axis(kind: Any, field: str, title: str, form: str) -> Any:
     return kind(
         f"{field}:Q", title=title, axis=alt.Axis(format=form, tickCount=6), scale=alt.Scale(zero=False, padding=14)
     )
-
-
-def _fine(form: str) -> str:
-    """The format of a value in a tooltip."""
-    return {".0%": ".2%", "~s": ","}.get(form, ".4~g")
 
 
 def _rule(axis: str, accuracy: float) -> alt.Chart:

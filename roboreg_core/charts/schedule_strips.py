@@ -43,7 +43,7 @@ def strip_title(frame: pd.DataFrame) -> str:
 
 
 def strip_chart(frame: pd.DataFrame, only_differing: bool = True, ink: str = palette.INK) -> Drawing:
-    """Runs by blocks, deeper for a larger share kept; blocks where all runs agree are omitted or dimmed."""
+    """Runs by blocks, deeper for a larger share kept; blocks in which all runs agree are omitted or dimmed."""
     shown = frame[frame["differs"]] if only_differing and frame["differs"].any() else frame
     order = list(dict.fromkeys(frame["label"]))
     base = alt.Chart(shown).encode(

@@ -76,7 +76,10 @@ def _class_row(found: Summary, place: int) -> list[Cell]:
 
 
 def confusion_values(found: Summary, against: str) -> dict[str, Any]:
-    """The confusion matrix (`figure`, `table`) and its change (`change_figure`, `change_table`, `significant`)."""
+    """The confusion matrix (`figure`, `table`) and its change (`change_figure`, `change_table`, `significant`, `rule`).
+
+    `against` is the name of the baseline in titles.
+    """
     frame = confusion_matrix.confusion_data(run_facts.report_of(found.record, found.final))
     change = confusion_difference.difference_data(found.paired[found.final].confusion, found.classes)
     chart = confusion_difference.difference_chart(change, ink=INK)

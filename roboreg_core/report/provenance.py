@@ -20,10 +20,11 @@ def checksums(record: Record) -> dict[str, str]:
     """SHA-256 of a run's weights and images, by name."""
     from roboreg_core.datasets.cifar_batches import CONTENT_SHA256, PER_FILE, TRAIN_FILES  # imports torch
 
+    manifest = (paths.bundled_data() / MANIFEST).read_bytes()
     training = (
         {f"all {len(TRAIN_FILES) * PER_FILE:,} training images": CONTENT_SHA256["train"]}
         if record.spec["training_set"] == "full"
-        else {"manifest of the bundled images": _manifest_sha256()}
+        else {"manifest of the bundled images": hashlib.sha256(manifest).hexdigest()}
     )
     return {
         RUN_WEIGHTS: record.result["artifacts"].get("weights", "none kept"),
@@ -40,7 +41,3 @@ def logits_checksums(record: Record) -> dict[str, str]:
         for name, digest in record.result["artifacts"].items()
         if name.startswith("logits_")
     }
-
-
-def _manifest_sha256() -> str:
-    return hashlib.sha256((paths.bundled_data() / MANIFEST).read_bytes()).hexdigest()

@@ -19,7 +19,7 @@ class DeletedItems:
     """Deleted items of one kind.
 
     Attributes:
-        title: of the list, e.g. `Deleted runs`; also the session's key of the last deletion.
+        title: heading of the list, e.g. `Deleted runs`; also the session key of the last deletion.
         entries: returns the items that can be restored, last deleted first.
         restore: restores an item by its id.
         errors: name under which `panels.kept_messages` shows errors of `restore`.

@@ -38,7 +38,7 @@ def open_address() -> None:
 
 
 def field(on_change: Callable[[], None] | None = None, width: int | Literal["stretch"] = "stretch") -> None:
-    """The list alone; call `open_address` first."""
+    """Draw the list of dense networks; call `open_address` first."""
     networks = _by_name()
 
     def chosen() -> None:

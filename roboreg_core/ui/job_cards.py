@@ -81,7 +81,7 @@ def resume_button(label: str, key: str, job: Job, errors: str, **options: Any) -
 
 
 def finished_buttons(job: Job, errors: str) -> None:
-    """Buttons that resume a job, where possible, and remove it from the list."""
+    """Buttons that resume a job, if possible, and remove it from the list."""
     if job.status.can_resume:
         resume_button("Resume" if job.state else "Try again", keys.of("resume", job.id), job, errors)
     remove = partial(shared_state.store().delete_job, job.id)

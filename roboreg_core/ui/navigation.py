@@ -45,7 +45,7 @@ def enter(page: str) -> None:
 
 
 def go(page: str, query: dict[str, str] | None = None) -> NoReturn:
-    """Open a page, also from within a fragment, where `st.switch_page` has no effect."""
+    """Open a page, also from within a fragment, in which `st.switch_page` has no effect."""
     st.session_state[_WANTED] = (f"pages/{page}.py", query or {})
     st.rerun()
 

@@ -165,7 +165,7 @@ def cost_tile(
     """An exact cost with its change in percent.
 
     Args:
-        label: of the tile.
+        label: title of the tile.
         change: the cost beside the baseline's.
         shown: formats the cost.
         note: explanation for the tooltip.

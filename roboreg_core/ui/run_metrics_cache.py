@@ -1,6 +1,7 @@
 """Figures computed from the logits of runs, cached for all visitors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -22,17 +23,18 @@ def summary_of(record: Record, other: Record | None = None) -> Summary:
         StoreError: logits are missing.
         DataError: the runs were evaluated on different images.
     """
-    return _summary(_key(record, other), record, other)
+    return _cached("summary", _key(record, other), lambda: summary(record, shared_state.store(), other))
 
 
 def filters_of(record: Record, block: int) -> BlockFilters:
     """Kept, merged and dropped filters of a block, 1..9, of a run."""
-    return _filters(_key(record), block, record)
+    return _cached(f"filters {block}", _key(record), lambda: clusters_of(record, block, shared_state.store()))
 
 
 def comparison_of(records: Sequence[Record], baseline: Record | None = None) -> Comparison:
-    """Runs side by side. Raises as `runs.comparison.compare_runs`."""
-    return _comparison(_key(baseline, *records), tuple(records), baseline)
+    """Runs side by side. Errors: see `runs.comparison.compare_runs`."""
+    key = _key(baseline, *records)
+    return _cached("comparison", key, lambda: compare_runs(records, shared_state.store(), baseline))
 
 
 def _key(*records: Record | None) -> _Key:
@@ -40,19 +42,8 @@ def _key(*records: Record | None) -> _Key:
     return (str(paths.home()), str(paths.recorded()), *ids)
 
 
-@st.cache_resource(show_spinner=False, max_entries=128)
-def _summary(key: _Key, _record: Record, _other: Record | None) -> Summary:
-    del key
-    return summary(_record, shared_state.store(), _other)
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _filters(key: _Key, block: int, _record: Record) -> BlockFilters:
-    del key
-    return clusters_of(_record, block, shared_state.store())
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _comparison(key: _Key, _records: tuple[Record, ...], _baseline: Record | None) -> Comparison:
-    del key
-    return compare_runs(_records, shared_state.store(), _baseline)
+@st.cache_resource(show_spinner=False, max_entries=256)
+def _cached(name: str, key: _Key, _compute: Callable[[], Any]) -> Any:
+    """Result of `_compute`, kept under `name` and `key`."""
+    del name, key
+    return _compute()

@@ -172,7 +172,7 @@ def runs() -> list[Record]:
 
 
 def find_run(prefix: str) -> Record:
-    """Return the run whose id is `prefix` or the only one that begins with it. Raises `StoreError` if there is none."""
+    """Return the run whose id is or begins with `prefix`. Raises `StoreError`: no run or several match."""
     return store().find_record(prefix, KIND)
 
 

@@ -18,9 +18,9 @@ class UrlSetting:
     """A widget's value in the address.
 
     Attributes:
-        key: of the widget, and the name of the query parameter.
+        key: key of the widget, and name of the query parameter.
         default: value that is left out of the address.
-        read: parses the parameter; raises `ValueError` if it is invalid.
+        read: parses the parameter. Raises `ValueError`: it is invalid.
     """
 
     key: str
@@ -52,7 +52,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def flag(text: str) -> bool:
-    """Parse `true` or `false`. Raises `ValueError` for other text."""
+    """Parse `true` or `false`. Raises `ValueError`: it is other text."""
     return one_of("true", "false")(text) == "true"
 
 

@@ -103,7 +103,7 @@ def judged(value: float, baseline: float, verdict: Verdict) -> JudgedChange:
 
 
 def counted(value: float, dense: float) -> JudgedChange:
-    """A change of an exact count, where less is better."""
+    """A change of an exact count; less is better."""
     return JudgedChange(value=value, dense=dense, margin=0.0, better=None if value == dense else value < dense)
 
 

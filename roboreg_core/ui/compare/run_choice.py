@@ -98,7 +98,7 @@ def widgets(chosen: ComparedSelection) -> None:
 
 
 def starters() -> None:
-    """Buttons that compare a group of runs."""
+    """Draw buttons, each of which selects a group of runs to compare."""
     runs = shared_state.runs()
     groups = {
         "front": ("Pareto-optimal runs", _on_front(runs)),

@@ -30,7 +30,7 @@ def panel() -> None:
 
 
 def read_schedule(content: bytes) -> Schedule:
-    """Parse the content of an uploaded file. Raises `ScheduleError` if it is invalid."""
+    """Parse the content of an uploaded file. Raises `ScheduleError`: it is invalid."""
     value = schedule_file.read_json(content)
     if schedule_file.is_ours(value):
         drafts = schedule_file.read(content)

@@ -27,7 +27,7 @@ def strip(block: int) -> str:
 
 
 def drawn(block: int, presets: Mapping[str, Schedule], saved: Iterable[tuple[str, Schedule]]) -> str:
-    """Ticks of named presets (grey) and saved schedules (orange and longer, also where both have the same count)."""
+    """Ticks of named presets (grey) and saved schedules (orange and longer, also if both have the same count)."""
     bound = BOUNDS[block - 1]
     preset_names: dict[int, list[str]] = {}
     saved_names: dict[int, list[str]] = {}

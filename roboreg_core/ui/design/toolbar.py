@@ -51,7 +51,7 @@ def bar() -> None:
                 "Unlock all",
                 key=keys.UNLOCK_ALL,
                 icon=":material/lock_open:",
-                on_click=_unlock,
+                on_click=lambda: editing_session.change(editing_session.current().unlock()),
                 type="tertiary",
                 help=f"Locked: {named_blocks(sorted(locked))}. Presets, loading, Scale and links do not change them.",
             )
@@ -99,7 +99,3 @@ def _scale() -> None:
 
 def _scale_all() -> None:
     editing_session.change(editing_session.current().scale(st.session_state[keys.SCALE]))
-
-
-def _unlock() -> None:
-    editing_session.change(editing_session.current().unlock())

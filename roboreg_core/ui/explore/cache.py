@@ -1,11 +1,11 @@
 """Cached sweeps, points and analyses, shared by all visitors; read again when the store has changed.
 
-The cached functions at the end are keyed by `key` and parameters without a leading underscore; Streamlit does not hash
-the others.
+Streamlit keys the cached functions at the end by their parameters without a leading underscore.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -28,48 +28,55 @@ from roboreg_core.sweeps.sweep_store import Sweep, SweepProgress
 from roboreg_core.sweeps.time_estimate import estimate_seconds
 from roboreg_core.ui import shared_state
 
-_Key = tuple[str | int, ...]
+_Key = tuple[object, ...]
 
 
 def sweeps() -> list[Sweep]:
     """Sweeps that are not deleted, newest first."""
-    return _sweeps(_store_key())
+    return _cached("sweeps", _store_key(), lambda: sweep_store.sweeps(shared_state.store()))
 
 
 def points_of(sweep: Sweep) -> list[Point]:
     """Measured points of a sweep, in its order."""
-    return _points_of(_store_key(sweep.id), sweep)
+    return _cached("points", _store_key(sweep.id), lambda: sweep_store.points_of(shared_state.store(), sweep))
 
 
 def progress_of(sweep: Sweep) -> SweepProgress:
     """Number of measured points of a sweep, and of all."""
-    return SweepProgress(done=len(points_of(sweep)), total=_total(sweep.id, sweep))
+    total = _cached("total", (sweep.id,), lambda: len(sweep.spec.points()))
+    return SweepProgress(done=len(points_of(sweep)), total=total)
 
 
 def status(sweep: Sweep) -> SweepStatus:
     """Progress and job state of a sweep."""
-    return _status(_store_key(sweep.id), sweep)
+    return _cached("status", _store_key(sweep.id), lambda: control.status(shared_state.store(), sweep))
 
 
 def estimate(spec: SweepSpec) -> tuple[int, float]:
     """Number of points still to measure, and the estimated time on this machine in seconds."""
-    return _estimate(_store_key(spec.id), spec)
+
+    def compute() -> tuple[int, float]:
+        left = sweep_store.missing(shared_state.store(), spec)
+        records = [*shared_state.store().list_records(POINT), *shared_state.runs()]
+        return len(left), estimate_seconds(spec, records, only=left)
+
+    return _cached("estimate", _store_key(spec.id), compute)
 
 
 def table_of(sweep: Sweep) -> pd.DataFrame:
     """One row per measured point of a sweep, see `sweeps.points.frame`."""
     points = points_of(sweep)
-    return _table(_digest(points), points)
+    return _cached("table", (_digest(points),), lambda: frame(points))
 
 
 def correlation_of(sweep: Sweep, variables: str, given: str) -> Correlation:
-    """Correlations within a sweep. Raises as `correlations.correlate`."""
+    """Correlations within a sweep. Errors: see `correlations.correlate`."""
     return _correlation((_digest(points_of(sweep)), variables, given), variables, given, table_of(sweep))
 
 
 def per_mac_of(sweep: Sweep, by: str) -> AccuracyPerMac:
-    """Accuracy per million MACs within a sweep. Raises as `accuracy_per_mac.per_mac`."""
-    return _per_mac((_digest(points_of(sweep)), by), by, table_of(sweep))
+    """Accuracy per million MACs within a sweep. Errors: see `accuracy_per_mac.per_mac`."""
+    return _cached("per_mac", (_digest(points_of(sweep)), by), lambda: per_mac(table_of(sweep), by=by))
 
 
 def forecast_of(settings: PredictionSettings) -> Forecast:
@@ -89,12 +96,13 @@ def setting_of(settings: PredictionSettings) -> PruneSettings:
 
 
 def searchable(settings: PredictionSettings) -> KnownPoints:
-    """Start of a search under these settings. Raises `SpecError` if sensitivity was not measured."""
-    return _searchable((_digest(forecast_of(settings).points), len(shared_state.runs())), settings)
+    """Start of a search under these settings. Raises `SpecError`: sensitivity was not measured."""
+    key = (_digest(forecast_of(settings).points), len(shared_state.runs()), settings)
+    return _cached("known", key, lambda: search_spec.known(shared_state.store(), setting_of(settings)))
 
 
 def greedy_of(settings: PredictionSettings, limits: Limits) -> SearchResult:
-    """Result of the greedy search. Raises `SpecError` if no schedule can meet the limits."""
+    """Result of the greedy search. Raises `SpecError`: no schedule can meet the limits."""
     return _greedy((_digest(forecast_of(settings).points), len(shared_state.runs())), settings, limits)
 
 
@@ -110,54 +118,17 @@ def _store_key(*more: str) -> _Key:
     return (str(paths.home()), str(paths.recorded()), shared_state.store().version(), *more)
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _sweeps(key: _Key) -> list[Sweep]:
-    del key
-    return sweep_store.sweeps(shared_state.store())
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _points_of(key: _Key, _sweep: Sweep) -> list[Point]:
-    del key
-    return sweep_store.points_of(shared_state.store(), _sweep)
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _status(key: _Key, _sweep: Sweep) -> SweepStatus:
-    del key
-    return control.status(shared_state.store(), _sweep)
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _total(key: str, _sweep: Sweep) -> int:
-    del key
-    return len(_sweep.spec.points())
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _estimate(key: _Key, _spec: SweepSpec) -> tuple[int, float]:
-    del key
-    left = sweep_store.missing(shared_state.store(), _spec)
-    records = [*shared_state.store().list_records(POINT), *shared_state.runs()]
-    return len(left), estimate_seconds(_spec, records, only=left)
-
-
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _table(key: str, _points: Sequence[Point]) -> pd.DataFrame:
-    del key
-    return frame(_points)
+@st.cache_resource(show_spinner=False, max_entries=128)
+def _cached(name: str, key: _Key, _compute: Callable[[], Any]) -> Any:
+    """Result of `_compute`, kept under `name` and `key`."""
+    del name, key
+    return _compute()
 
 
 @st.cache_resource(show_spinner="Computing bootstrap intervals", max_entries=32)
 def _correlation(key: _Key, _variables: str, _given: str, _table: pd.DataFrame) -> Correlation:
     del key
     return correlate(_table, variables=_variables, given=_given)
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _per_mac(key: _Key, _by: str, _table: pd.DataFrame) -> AccuracyPerMac:
-    del key
-    return per_mac(_table, by=_by)
 
 
 @st.cache_resource(show_spinner="Fitting to measured schedules", max_entries=16)
@@ -170,12 +141,6 @@ def _forecast(key: _Key, settings: PredictionSettings) -> Forecast:
 def _scores(key: str, settings: PredictionSettings) -> list[ScoredPrediction]:
     del key
     return forecast.scores(shared_state.store(), settings)
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _searchable(key: _Key, settings: PredictionSettings) -> KnownPoints:
-    del key
-    return search_spec.known(shared_state.store(), setting_of(settings))
 
 
 @st.cache_resource(show_spinner="Searching", max_entries=32)

@@ -29,7 +29,7 @@ _POINT = {"record": keys.POINT}
 
 
 def show() -> None:
-    """Draw the tab."""
+    """Draw the Correlation tab."""
     finding = st.container(key="correlation-finding")
     sweep = sweep_choice.pick()
     if sweep is None:
@@ -56,7 +56,7 @@ def _variables(table: pd.DataFrame) -> str:
 
 
 def _finding(sweep: Sweep, plain: Correlation, variables: str) -> str:
-    """Finding with parameters controlled for, where that is possible, and its limits."""
+    """Finding with parameters controlled for, if that is possible, and its limits."""
     try:
         text = correlation_findings.finding(plain, cache.correlation_of(sweep, variables, "parameters"))
     except RoboRegError:

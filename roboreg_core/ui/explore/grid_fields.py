@@ -1,5 +1,7 @@
 """Fields for a grid of schedules: counts per stage, counts per block, a list, or bounds for random draws."""
 
+from functools import partial
+
 import streamlit as st
 
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, BOUNDS, N_BLOCKS, PRESETS, STAGE_WIDTHS
@@ -36,7 +38,7 @@ def _settings() -> list[UrlSetting]:
 
 
 def show() -> None:
-    """Draw the fields."""
+    """Draw the fields for a sweep's grid."""
     settings = _settings()
     url_settings.restore(settings)
     st.session_state.setdefault(keys.SWEEP_LIST, "")
@@ -59,16 +61,17 @@ def show() -> None:
         )
     kind = st.session_state[keys.SWEEP_KIND]
     st.caption(KIND_HELP[kind])
-    {STAGES: _stages, BLOCKS: _blocks, LIST: _list, RANDOM: _random}[kind]()
+    {STAGES: _stages, BLOCKS: partial(_per_block, "block", HOW), LIST: _list, RANDOM: _random}[kind]()
     url_settings.follow(settings)
 
 
 def read() -> Grid:
-    """Parse the fields. Raises `SpecError` if they are invalid."""
+    """Grid that the fields describe. Raises `SpecError`: a field is invalid."""
     kind = st.session_state[keys.SWEEP_KIND]
     if kind == LIST:
         return grid_parsing.grid(kind, [st.session_state[keys.SWEEP_LIST] or ""])
-    texts = [st.session_state[keys.sweep_field(_FIELD[kind], place)] or "" for place in range(1, _places(kind) + 1)]
+    places = range(1, len(_DEFAULTS[kind]) + 1)
+    texts = [st.session_state[keys.sweep_field(_FIELD[kind], place)] or "" for place in places]
     n, seed = (st.session_state[key] or 0 for key in (keys.SWEEP_DRAWS, keys.SWEEP_DRAW_SEED))
     return grid_parsing.grid(kind, texts, n=n, seed=seed)
 
@@ -86,10 +89,6 @@ def take(grid: Grid) -> None:
         st.session_state.update({keys.SWEEP_DRAWS: grid.n, keys.SWEEP_DRAW_SEED: grid.seed})
 
 
-def _places(kind: str) -> int:
-    return len(STAGE_WIDTHS) if kind == STAGES else len(BOUNDS)
-
-
 _DEFAULTS = {
     STAGES: tuple(map(grid_parsing.written, SOURCE.values)),
     BLOCKS: tuple(map(str, PRESETS["moderate"])),
@@ -102,10 +101,6 @@ def _stages() -> None:
         first = (stage - 1) * BLOCKS_PER_STAGE + 1
         label = f"Blocks {first} to {first + BLOCKS_PER_STAGE - 1}, 1 to {width}"
         _text(column, label, keys.sweep_field("stage", stage), HOW)
-
-
-def _blocks() -> None:
-    _per_block("block", HOW)
 
 
 def _random() -> None:

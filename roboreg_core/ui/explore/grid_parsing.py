@@ -40,7 +40,7 @@ def grid(kind: str, texts: Sequence[str], n: int = 0, seed: int = 0) -> Grid:
 
 
 def counts(text: str, what: str, most: int, least: int = 1) -> tuple[int, ...]:
-    """Parse `4, 8, 12`, `4-12`, or `4-12:4` for every fourth. Raises `SpecError`; its message begins with `what`."""
+    """Parse `4, 8, 12`, `4-12`, or `4-12:4` for every fourth. Raises `SpecError`: `what` is invalid."""
     found: list[int] = []
     for part in re.split(r"[,;\s]+", _JOINED.sub(r"\1", text)):
         if part:
@@ -49,7 +49,7 @@ def counts(text: str, what: str, most: int, least: int = 1) -> tuple[int, ...]:
 
 
 def seeds(text: str) -> tuple[int, ...]:
-    """Parse seeds as `counts` does, without duplicates. Raises `SpecError` for none or too many."""
+    """Parse seeds as `counts` does, without duplicates. Raises `SpecError`: there are none, or too many."""
     found = tuple(dict.fromkeys(counts(text, "seeds", MOST_SEED, least=0)))
     if not 1 <= len(found) <= MAX_SEEDS:
         raise SpecError(f"there must be 1..{MAX_SEEDS} seeds, got {len(found)}; write 0, or 0-4")
@@ -57,7 +57,7 @@ def seeds(text: str) -> tuple[int, ...]:
 
 
 def schedules(text: str) -> tuple[tuple[int, ...], ...]:
-    """Parse one schedule per line, counts or a preset's name. Raises `SpecError` with the line number."""
+    """Parse one schedule per line, counts or a preset's name. Raises `SpecError`: a line is invalid."""
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if len(lines) > MAX_SCHEDULES:
         raise SpecError(f"a list may contain at most {MAX_SCHEDULES:,} schedules, got {len(lines):,}; take fewer lines")
@@ -71,7 +71,7 @@ def schedules(text: str) -> tuple[tuple[int, ...], ...]:
 
 
 def written(values: Sequence[int]) -> str:
-    """Format counts for `counts`; long evenly spaced ones as a range."""
+    """Format numbers as text for `counts`: `4, 8, 12`, or `4-40:4` for a long evenly spaced list."""
     steps = {after - before for before, after in itertools.pairwise(values)}
     if len(values) > LONGEST_ROW and len(steps) == 1 and min(steps) > 0:
         return f"{values[0]}-{values[-1]}" + (f":{min(steps)}" if steps != {1} else "")

@@ -58,7 +58,7 @@ ON_AT_FIRST = "macs"
 
 
 def show() -> None:
-    """Draw the fields."""
+    """Draw the fields for the limits of a search."""
     settings = _settings()
     url_settings.restore(settings)
     for place, (name, field) in enumerate(FIELDS.items()):
@@ -70,7 +70,7 @@ def show() -> None:
 
 
 def read() -> Limits:
-    """Limits that are switched on. Raises `SpecError` if no schedule can meet them."""
+    """Limits that are switched on. Raises `SpecError`: no schedule can meet them."""
     values = {name: st.session_state[keys.limit(name)] for name in FIELDS if st.session_state[keys.limit_on(name)]}
     return Limits(**{name: value / FIELDS[name].divisor for name, value in values.items() if value is not None})
 

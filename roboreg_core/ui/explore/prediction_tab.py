@@ -25,7 +25,7 @@ _POINT = {"record": keys.SCORED}
 
 
 def show() -> None:
-    """Draw the tab."""
+    """Draw the Prediction tab."""
     finding = st.container()
     settings = prune_settings.pick()
     if settings is None:

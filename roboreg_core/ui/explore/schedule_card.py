@@ -22,9 +22,9 @@ def show(where: str, point: Point, text: str = "") -> None:
     """Draw the card.
 
     Args:
-        where: unique among the cards of a page.
-        point: schedule and measurements.
-        text: figures to show instead of the measurements.
+        where: name of the card, unique on the page.
+        point: the schedule with its measurements.
+        text: shown instead of the measurements.
     """
     with st.container(border=True, key=keys.of("card", where)):
         st.html(f'<div style="overflow-x:auto">{schedule_html.strip(point.schedule)}</div>')

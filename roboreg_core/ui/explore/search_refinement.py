@@ -33,7 +33,7 @@ def results(record: Record | None, key: str) -> list[Candidate]:
     """Schedules measured by a search; [] for no record.
 
     Args:
-        record: of the finished search.
+        record: record of the finished search.
         key: `answers` (within the limits, best first), `closest` (to the limits, if none is within them) or
             `candidates` (all).
     """

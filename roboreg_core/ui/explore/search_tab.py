@@ -30,7 +30,7 @@ NEAR = (0.7, 1.3)
 
 
 def show() -> None:
-    """Draw the tab."""
+    """Draw the Search tab."""
     finding = st.container()
     with st.container(border=True):
         limit_fields.show()

@@ -19,7 +19,7 @@ _STYLE = "<style>.st-key-chart-sensitivity { overflow-x: auto; }</style>"
 
 
 def show() -> None:
-    """Draw the tab."""
+    """Draw the Sensitivity tab."""
     finding = st.container()
     settings = prune_settings.pick()
     if settings is None:

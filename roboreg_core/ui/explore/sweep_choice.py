@@ -12,7 +12,7 @@ from roboreg_core.wording import fmt
 
 
 def pick() -> Sweep | None:
-    """Draw the list of sweeps with measured points; None if there are none."""
+    """Draw the list of sweeps with measured points; return the selected one, None if there are none."""
     found = [each for each in cache.sweeps() if cache.points_of(each)]
     if not found:
         st.info(

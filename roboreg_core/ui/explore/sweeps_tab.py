@@ -27,7 +27,7 @@ _RENAMED, _ACTIVE, _ERRORS = "sweep-renamed", "sweeps-active", "sweeps"
 
 
 def show() -> None:
-    """Draw the tab."""
+    """Draw the Sweeps tab."""
     DELETED.undo_bar()
     active = [sweep.id for sweep, status in _found() if status.state in _ACTIVE_STATES]
     st.session_state.update({_ACTIVE: active, sweep_form.DRAWN: [each.id for each in cache.sweeps()]})

@@ -18,7 +18,7 @@ def show(frame: pd.DataFrame, judged: list[str], formats: dict[str, Any], names:
     Args:
         frame: one row per class, with a column `verdict`.
         judged: columns coloured by a significant verdict: blue for a gain, orange for a loss.
-        formats: of the columns, as for `pandas.Styler.format`; missing values are left empty.
+        formats: format by column, as for `pandas.Styler.format`; missing values are left empty.
         names: headings that differ from the columns' names.
         alt: text alternative.
     """

@@ -18,7 +18,7 @@ _COMPARED = {"stages": "Dense, pruned, fine-tuned", "baseline": "Baseline, this 
 
 
 def show(summary: Summary) -> None:
-    """Draw the tab."""
+    """Draw the tab Changed predictions of a run."""
     compared = "stages"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if not baseline_changes.is_dense(summary):

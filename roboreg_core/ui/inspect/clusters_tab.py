@@ -24,7 +24,7 @@ _STYLE = f"""<style>
 
 
 def show(summary: Summary) -> None:
-    """Draw the tab."""
+    """Draw the tab Filters of a run."""
     if parse_weights(summary.record.spec["method"]) is not None:
         st.info("This run set single weights to zero and kept all filters: there are no clusters.")
         return

@@ -16,7 +16,7 @@ _FIELDS = {"true": keys.TRUE, "predicted": keys.PREDICTED}
 
 
 def show(summary: Summary) -> None:
-    """Draw the tab."""
+    """Draw the tab Confusion of a run."""
     with st.container(horizontal=True):
         stage = controls.stage(summary.record)
         values = controls.segment("Cells show", keys.CONFUSION_VALUES, _VALUES, "count")

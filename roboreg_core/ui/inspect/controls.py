@@ -17,13 +17,13 @@ STAGE_WORDS = {stage: fmt.sentence_case(text) for stage, text in fmt.STAGE_WORDS
 
 
 def stage(record: Record) -> str:
-    """Field for the stage that a tab shows."""
+    """Draw the field for the stage that a tab shows; return the selected stage."""
     stages = run_facts.stages_of(record)
     return segment("Network", keys.STAGE, {each: STAGE_WORDS[each] for each in stages}, final_stage(record))
 
 
 def segment(label: str, key: str, options: dict[str, str], default: str, **how: Any) -> str:
-    """Segmented control over options, value -> label."""
+    """Draw a segmented control over options, value -> label; return the selected value."""
     setting = UrlSetting(key=key, default=default, read=one_of(*options))
     url_settings.restore([setting])
     if st.session_state[key] not in options:
@@ -37,7 +37,7 @@ def segment(label: str, key: str, options: dict[str, str], default: str, **how: 
 
 
 def toggle(label: str, key: str) -> bool:
-    """Toggle, off by default."""
+    """Draw a toggle, off by default; return its value."""
     setting = UrlSetting(key=key, default=False, read=url_settings.flag)
     url_settings.restore([setting])
     st.toggle(label, key=key, persist_state="session")
@@ -46,7 +46,7 @@ def toggle(label: str, key: str) -> bool:
 
 
 def choice(label: str, key: str, options: dict[str, str], placeholder: str) -> str | None:
-    """Select box over options, value -> label; None for no choice."""
+    """Draw a select box over options, value -> label; return the selected value, None for no choice."""
     setting = optional(key, options)
     url_settings.restore([setting])
     if st.session_state[key] not in options:

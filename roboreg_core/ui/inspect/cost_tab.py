@@ -12,7 +12,7 @@ from roboreg_core.wording import baseline_changes, fmt
 
 
 def show(summary: Summary) -> None:
-    """Draw the tab."""
+    """Draw the tab Cost of a run."""
     _tiles(summary)
     _speed(summary)
     other = None if baseline_changes.is_dense(summary) else summary.baseline.record

@@ -5,13 +5,12 @@ import streamlit as st
 from roboreg_core.runs.predicted_classes import predictions_csv
 from roboreg_core.runs.results import card_for
 from roboreg_core.runs.summary import Summary
-from roboreg_core.store.records import Record
 from roboreg_core.ui import generated_files, navigation, panels, shared_state
 from roboreg_core.wording import baseline_changes, run_facts
 
 
 def show(summary: Summary) -> None:
-    """Draw the tab."""
+    """Draw the tab Files of a run."""
     record = summary.record
     store, stem = shared_state.store(), f"roboreg-{record.id}"
     left, right = st.columns(2, gap="large")
@@ -27,7 +26,7 @@ def show(summary: Summary) -> None:
         )
         panels.download(
             "Model card of the weights (JSON)",
-            lambda: _card(record),
+            lambda: panels.as_json(card_for(record, store.artifacts.get(names["weights"]))),
             f"{stem}.json",
             "download-card",
             "application/json",
@@ -62,7 +61,3 @@ def show(summary: Summary) -> None:
         against = "" if baseline_changes.is_dense(summary) else f" --baseline {summary.baseline.name}"
         st.code(f"python -m roboreg_core runs show {record.id}{against} --json", language="bash", wrap_lines=True)
         navigation.link("design", "Open this schedule in Design", {"s": str(run_facts.schedule_of(record))})
-
-
-def _card(record: Record) -> str:
-    return panels.as_json(card_for(record, shared_state.store().artifacts.get(record.result["artifacts"]["weights"])))

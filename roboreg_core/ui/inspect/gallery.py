@@ -53,10 +53,10 @@ def show(name: str, places: np.ndarray, title: str, predictions: GalleryPredicti
     """Draw test images.
 
     Args:
-        name: unique on the page.
+        name: name of the gallery, unique on the page.
         places: indices of the test images (n,).
-        title: shown with their number.
-        predictions: for the captions.
+        title: heading, to which the number of images is added.
+        predictions: predictions for the captions.
     """
     with st.container(key=keys.of("pictures", name)):
         if not len(places):

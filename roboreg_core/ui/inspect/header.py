@@ -57,7 +57,7 @@ def made_with(record: Record) -> None:
         rows = run_settings.settings_of(record)
         table = pd.DataFrame({"setting": list(rows), "value": list(rows.values())})
         left.dataframe(table, hide_index=True, height="content")
-        # Without rows where single weights were pruned.
+        # Without rows if single weights were pruned.
         blocks = pd.DataFrame(record.result["pruning"]["blocks"], columns=_BLOCK_COLUMNS)
         right.dataframe(
             blocks.rename(columns={"before": "filters", "asked": "requested"}), hide_index=True, height="content"

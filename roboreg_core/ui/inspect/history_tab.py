@@ -12,7 +12,7 @@ from roboreg_core.wording import baseline_changes, run_facts
 
 
 def show(summary: Summary) -> None:
-    """Draw the tab."""
+    """Draw the tab History of a run."""
     record = summary.record
     if not record.result["history"]:
         st.info(

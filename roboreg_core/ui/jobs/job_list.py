@@ -38,20 +38,15 @@ def summary(jobs: Sequence[Job]) -> str:
 
 
 def everything() -> None:
-    """All jobs; refreshed every second while one is unfinished."""
-    _sweeps()
+    """Draw all jobs; refreshed every second while one is unfinished."""
+    if any(not job.status.is_ended for job in shared_state.store().list_jobs(SWEEP_PART)):
+        navigation.link("explore", "A sweep shares the queue with the runs: see its progress or stop it on Explore")
     if not job_cards.unfinished(
         shared_state.jobs, _active_card, lambda jobs: st.markdown(panels.escape(summary(jobs)))
     ):
         st.markdown(panels.escape(summary(())))
     panels.kept_messages(ERRORS)
     _finished([job for job in shared_state.jobs() if job.status.is_ended])
-
-
-def _sweeps() -> None:
-    """Link to running sweeps: they share the queue with the runs, and have their own page."""
-    if any(not job.status.is_ended for job in shared_state.store().list_jobs(SWEEP_PART)):
-        navigation.link("explore", "A sweep shares the queue with the runs: see its progress or stop it on Explore")
 
 
 def _active_card(job: Job) -> None:

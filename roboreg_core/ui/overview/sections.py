@@ -42,7 +42,7 @@ def empty() -> None:
 
 
 def best(runs: Sequence[Record]) -> None:
-    """Finding, tiles and link of the best run."""
+    """Draw finding, tiles and links of the best run."""
     record = run_facts.best_run(runs)
     if record is None:
         st.info("No pruned runs yet. Reduce the filters of a block on the Design page.")

@@ -26,7 +26,7 @@ _MESSAGES = "saved-messages"
 
 
 def everything() -> None:
-    """Everything below the heading."""
+    """Draw the page below its heading."""
     saved = shared_state.saved()
     DELETED.undo_bar()
     if saved:
@@ -208,4 +208,4 @@ def _close(saved: SavedSchedule) -> None:
     st.session_state[keys.of("more", saved.id)] = False
 
 
-DELETED = DeletedItems(title="Deleted", entries=_deleted, restore=_restore, errors=_MESSAGES)
+DELETED = DeletedItems(title="Deleted schedules", entries=_deleted, restore=_restore, errors=_MESSAGES)

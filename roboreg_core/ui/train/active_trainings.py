@@ -11,7 +11,7 @@ ERRORS = "train-jobs"
 
 
 def active() -> None:
-    """Queued and running jobs; refreshed every second while there are any."""
+    """Draw queued and running trainings and uploads; refreshed every second while there are any."""
     panels.kept_messages(ERRORS)
     job_cards.unfinished(
         lambda: shared_state.store().list_jobs(NETWORK), _active_card, lambda _: st.subheader("Running")
@@ -19,7 +19,7 @@ def active() -> None:
 
 
 def unfinished() -> None:
-    """Stopped and failed jobs that can be resumed."""
+    """Draw stopped and failed trainings and uploads that can be resumed."""
     jobs = _stopped()
     if jobs:
         st.subheader("Not finished")

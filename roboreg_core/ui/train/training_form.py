@@ -26,7 +26,7 @@ ERRORS = "train-start"
 
 
 def show() -> None:
-    """Fields, estimate and button; a link instead where this training exists."""
+    """Draw fields, estimate and start button; a link instead of the button if this training exists."""
     st.subheader("Train a new network")
     if not shared_state.backend().loaded.is_set():
         panels.loading()
@@ -144,8 +144,8 @@ def _start(spec: TrainingSpec) -> None:
     seconds, measured = estimate_seconds(spec, records), measured_speeds(records) is not None
     ahead = sum(not job.status.is_ended for job in shared_state.store().list_jobs() if job.lane == "device")
     wait = f", after {fmt.plural(ahead, 'job')} in the queue" if ahead else ""
-    where = "on this machine" if measured else "on two CPU cores (no measured speed yet)"
-    st.caption(f"Takes about {fmt.duration(seconds)} {where}{wait}. It can be cancelled and resumed.")
+    machine = "on this machine" if measured else "on two CPU cores (no measured speed yet)"
+    st.caption(f"Takes about {fmt.duration(seconds)} {machine}{wait}. It can be cancelled and resumed.")
     options: dict[str, Any] = {"type": "primary", "width": "stretch"}
     panels.action("Train", keys.TRAIN_START, "play_arrow", lambda: _submit(spec), ERRORS, **options)
 
