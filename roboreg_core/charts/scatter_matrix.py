@@ -54,7 +54,8 @@ def scatter_matrix_data(
     unknown = set(names) - set(found.names)
     if not 2 <= len(set(names)) == len(names) <= MOST or unknown:
         raise SpecError(f"a scatter matrix needs 2..{MOST} different variables of {found.names}, got {tuple(names)}")
-    points = _thinned(columns(table, variables).sort_values(["schedule", "seed", "record"]))
+    points = columns(table, variables).sort_values(["schedule", "seed", "record"])
+    points = points.iloc[:: max(1, -(-len(points) // MOST_POINTS))]
     places = {name: _placed(points[name]) for name in names}
     parts = []
     for row, down in enumerate(names):
@@ -124,11 +125,6 @@ def scatter_matrix_alt(frame: pd.DataFrame, found: Correlation) -> str:
         f"Scatters of every two of {fmt.plural(panels, 'variable')}, with Pearson's correlations above the diagonal. "
         f"{correlation_title(found, PEARSON)}."
     )
-
-
-def _thinned(points: pd.DataFrame) -> pd.DataFrame:
-    step = -(-len(points) // MOST_POINTS)
-    return points.iloc[:: max(1, step)]
 
 
 def _placed(values: pd.Series[float]) -> pd.Series[float]:

@@ -39,18 +39,11 @@ def search_data(
     losses against the dense network as shares; `latency` is in seconds per batch of 256, measured if possible, else
     estimated; `how` is `measured` or `predicted`.
     """
-    numbered = [(RESULT, number, each) for number, each in enumerate(results, start=1)]
-    others = [
-        (kind, 0, each) for kind, several in ((FRONT, front), (UNIFORM, uniform), (TRIED, tried)) for each in several
-    ]
-    frame = pd.DataFrame([_row(*each) for each in (*numbered, *others)], columns=COLUMNS)
-    order = {kind: place for place, kind in enumerate((RESULT, FRONT, UNIFORM, TRIED))}
-    return frame.sort_values(
-        ["kind", "macs"],
-        key=lambda column: column.map(order) if column.name == "kind" else column,
-        kind="stable",
-        ignore_index=True,
-    )
+    rows: list[dict[str, Any]] = []
+    for kind, found in ((RESULT, results), (FRONT, front), (UNIFORM, uniform), (TRIED, tried)):
+        numbered = [_row(kind, number if kind == RESULT else 0, each) for number, each in enumerate(found, start=1)]
+        rows += sorted(numbered, key=lambda row: row["macs"])
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def search_title(frame: pd.DataFrame) -> str:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
 from roboreg_core import paths
-from roboreg_core.errors import CheckpointError, RoboRegError, StoreError
+from roboreg_core.errors import CheckpointError, RoboRegError
 from roboreg_core.networks.registry import checkpoint_of, find
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.schedule import N_BLOCKS
@@ -108,10 +108,7 @@ def find_run(store: Store, prefix: str) -> Record:
 
     Raises `StoreError`: no run or several match.
     """
-    record = store.find_record(prefix, KIND)
-    if record.kind != KIND:
-        raise StoreError(f"record {record.id} must be a run, got a {record.kind}: list the runs to see their ids")
-    return record
+    return store.find_record(prefix, KIND)
 
 
 def print_notes(notes: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -45,7 +46,7 @@ def predict_verb(
         "tuned_runs": len(predictor.tuned_runs),
         "pruned": _prediction_json(pruned),
         "tuned": _prediction_json(tuned) if tuned is not None else None,
-        **({"score": {name: _score_json(each) for name, each in scores.items()}} if score else {}),
+        **({"score": {name: asdict(each) if each else None for name, each in scores.items()}} if score else {}),
     }
     lines = [
         f"{parsed.label}, {counted.parameters:,} parameters, {counted.macs:,} MACs, on validation images:",
@@ -87,10 +88,6 @@ def _scores(settings: PredictionSettings) -> dict[str, PredictionScore | None]:
         "runs pruned": forecasts.score(row for row in rows if row.run and row.stage == PRUNED),
         "runs tuned": forecasts.score(row for row in rows if row.run and row.stage == TUNED),
     }
-
-
-def _score_json(found: PredictionScore | None) -> dict[str, Any] | None:
-    return {"n": found.n, "mean_error": found.mean_error, "held": found.held} if found is not None else None
 
 
 def _score_text(found: PredictionScore | None) -> str:

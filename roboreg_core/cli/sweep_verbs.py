@@ -29,6 +29,7 @@ from roboreg_core.sweeps.points import to_json
 from roboreg_core.sweeps.spec import POINT, sweep_for
 from roboreg_core.sweeps.sweep_store import deleted_sweeps, find_sweep, missing, points_of, sweeps
 from roboreg_core.sweeps.time_estimate import estimate_seconds
+from roboreg_core.wording import fmt
 
 if TYPE_CHECKING:
     from roboreg_core.jobs.engine import Engine
@@ -175,7 +176,7 @@ def _plan(spec: SweepSpec, store: Store) -> dict[str, Any]:
 def _plan_line(plan: dict[str, Any]) -> str:
     return (
         f"{plan['name']}: {plan['schedules']:,} schedules × {len(plan['seeds'])} seeds = {plan['total']:,} points, "
-        f"{plan['measured']:,} already measured; about {_duration(plan['estimated_seconds'])} on one worker"
+        f"{plan['measured']:,} already measured; about {fmt.duration(plan['estimated_seconds'])} on one worker"
     )
 
 
@@ -275,9 +276,3 @@ def _points_json(sweep: Sweep, store: Store) -> list[dict[str, Any]]:
         }
         for point in points_of(store, sweep)
     ]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -23,8 +23,7 @@ def environment() -> Environment:
 def render(template: str, **values: Any) -> str:
     """Render a file of `templates/` with these values.
 
-    Raises:
-        jinja2.UndefinedError: the template uses a missing value.
+    Raises `jinja2.UndefinedError`: the template uses a missing value.
     """
     themes = {"light": palette.LIGHT._asdict(), "dark": palette.DARK._asdict()}
     return replace_invalid(environment().get_template(template).render(version=__version__, themes=themes, **values))

@@ -74,7 +74,7 @@ class RecordStore:
         Raises `StoreError`: no record matches, or several.
         """
         exact = self.get_record(prefix)
-        if exact is not None:
+        if exact is not None and kind in (None, exact.kind):
             return exact
         if not prefix:
             raise StoreError("a record's id must have at least one character, got none")

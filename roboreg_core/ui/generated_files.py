@@ -20,7 +20,6 @@ class _Kind:
     help: str
     make: Callable[[tuple[str, ...], str | None], tuple[bytes | str, str]]
     suffix: str
-    mime: str
 
 
 def of_run(record: Record, baseline: Record | None) -> None:
@@ -58,7 +57,6 @@ def _offer(runs: tuple[str, ...], against: str | None, kind: _Kind) -> None:
             content,
             f"roboreg-{runs[0] if len(runs) == 1 else 'comparison'}{kind.suffix}",
             keys.of("download-made", kind.name),
-            kind.mime,
         )
         st.caption(panels.escape(note))
 
@@ -88,7 +86,6 @@ ONNX = _Kind(
     help="The network for other programs: raw images in, logits out. Checked against onnxruntime first.",
     make=_onnx,
     suffix=".onnx",
-    mime="application/octet-stream",
 )
 REPORT = _Kind(
     name="report",
@@ -96,5 +93,4 @@ REPORT = _Kind(
     help="Everything on this page in one file, to read offline or to print.",
     make=_report,
     suffix=".html",
-    mime="text/html",
 )

@@ -1,6 +1,7 @@
 """Panels shared by the pages: tiles, charts with their table, notices and errors."""
 
 import json
+import mimetypes
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -118,8 +119,9 @@ def as_table(name: str, frame: pd.DataFrame) -> None:
         download("Download CSV", frame.to_csv(index=named), f"{name}.csv", f"csv-{name}")
 
 
-def download(label: str, data: Any, file: str, key: str, mime: str = "text/csv") -> None:
+def download(label: str, data: Any, file: str, key: str) -> None:
     """Button that downloads a file; `data` is its content or a function that returns it."""
+    mime = mimetypes.guess_type(file)[0] or "application/octet-stream"
     st.download_button(label, data, file, mime, key=key, icon=":material/download:", on_click="ignore")
 
 

@@ -145,8 +145,7 @@ def networks() -> list[DenseNetwork]:
 def baseline() -> Checkpoint:
     """Dense network chosen in this visit, else the example network; waits until the backend is loaded.
 
-    Raises:
-        CheckpointError, StoreError: it cannot be read.
+    Raises `CheckpointError` or `StoreError`: it cannot be read.
     """
     name = st.session_state.get(keys.BASELINE_NETWORK, DENSE)
     found = next((each for each in networks() if each.name == name), None) if name != DENSE else None
@@ -156,8 +155,7 @@ def baseline() -> Checkpoint:
 def network(sha256: str) -> Checkpoint:
     """Dense network with these weights, under its current name; waits until the backend is loaded.
 
-    Raises:
-        CheckpointError, StoreError: it is missing or cannot be read.
+    Raises `CheckpointError` or `StoreError`: it is missing or cannot be read.
     """
     with suppress(CheckpointError):  # the user's networks do not need the example network
         if backend().dense().sha256 == sha256:

@@ -250,11 +250,6 @@ def best_epoch_words(record: Record) -> str:
     )
 
 
-def preview_change(preview: Preview) -> JudgedChange:
-    """A preview's accuracy against the dense network's, judged by `rates`."""
-    return rates(preview.accuracy, preview.dense_accuracy, preview.images)
-
-
 def preview_words(preview: Preview) -> str:
     """`86.4 % ± 1.5`: the accuracy and the larger side of its 95 % interval in percentage points."""
     low, high = wilson(preview.right, preview.images)

@@ -45,7 +45,7 @@ class RunFilter:
         share = record.result["cost"]["parameters"] / record.result["dense_cost"]["parameters"]
         return (
             self.method in (None, record.spec["method"])
-            and self.origin in (None, origin_of(record))
+            and self.origin in (None, "recorded" if record.recorded else "own")
             and self.preset in (None, preset_of(record))
             and (self.accuracy is None or run_facts.accuracy(record) >= self.accuracy)
             and (self.worst is None or worst_row(record)["recall"] >= self.worst)
@@ -56,11 +56,6 @@ class RunFilter:
     def _mentions(self, record: Record, names: Sequence[str]) -> bool:
         text = " ".join((run_facts.label(record), record.id, *names)).casefold().replace(fmt.NBSP, " ")
         return all(word in text for word in self.text.casefold().split())
-
-
-def origin_of(record: Record) -> str:
-    """`recorded` for an example run, else `own`."""
-    return "recorded" if record.recorded else "own"
 
 
 def preset_of(record: Record) -> str:

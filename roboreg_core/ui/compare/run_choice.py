@@ -134,14 +134,10 @@ def _open_address() -> None:
 
 
 def _find(text: str) -> Record | None:
-    exact = next((record for record in shared_state.runs() if record.id == text), None)
-    if exact is not None:
-        return exact
     try:
-        record = shared_state.find_run(text)
+        return shared_state.find_run(text)
     except StoreError:
         return None
-    return record if record.kind == KIND else None
 
 
 def _full_id(text: str) -> str:

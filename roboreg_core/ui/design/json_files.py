@@ -19,7 +19,6 @@ def panel() -> None:
             json.dumps({"schedule": editing_session.schedule().to_json()}),
             "schedule.json",
             keys.DOWNLOAD_SCHEDULE,
-            "application/json",
         )
         st.file_uploader(
             f"Load a schedule (JSON): a list of {N_BLOCKS} counts, or an object with such a list under `schedule`",

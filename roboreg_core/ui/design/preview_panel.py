@@ -124,7 +124,7 @@ def _tile(preview: Preview | None, *, old: bool) -> None:
         if preview is None:
             panels.tile(TITLE, "…", "not measured yet", "no change")
             return
-        change = run_facts.preview_change(preview)
+        change = run_facts.rates(preview.accuracy, preview.dense_accuracy, preview.images)
         panels.tile(
             TITLE,
             run_facts.preview_words(preview),

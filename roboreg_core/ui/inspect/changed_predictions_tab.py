@@ -73,7 +73,7 @@ def _pictures(summary: Summary, followed: PredictionChanges) -> None:
         return
     title = f"{(label or 'all classes').capitalize()}, {changed_predictions.BAND_WORDS[band]}"
     st.caption(f"{followed.meanings[band].capitalize()}. Percent: confidence of the network.")
-    gallery.show("band", followed.images(band, place), title, gallery.GalleryPredictions.of(summary))
+    gallery.show("band", followed.images(band, place), title, summary)
 
 
 def _numbers(frame: pd.DataFrame) -> None:

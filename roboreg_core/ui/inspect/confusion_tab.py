@@ -82,14 +82,13 @@ def _pictures(summary: Summary, stage: str, values: str) -> None:
         st.caption("Click a cell, or choose a true and a predicted class, to see its images.")
         return
     row, column = summary.classes.index(true), summary.classes.index(predicted)
-    predictions = gallery.GalleryPredictions.of(summary)
     title = f"{true.capitalize()} predicted as {predicted}" if row != column else f"{true.capitalize()}, correct"
     if values != "difference":
-        gallery.show("cell", summary.confused(stage, row, column), title, predictions)
+        gallery.show("cell", summary.confused(stage, row, column), title, summary)
         return
     entered, left = summary.moved(stage, row, column)
     baseline = baseline_changes.short_name(summary)
     change = fmt.signed(len(entered) - len(left), 0)
     st.markdown(f"**{title}**: {len(entered):,} images entered this cell, {len(left):,} left it, net change {change}.")
-    gallery.show("entered", entered, f"Entered, compared with {baseline}", predictions)
-    gallery.show("left", left, f"Left, compared with {baseline}", predictions)
+    gallery.show("entered", entered, f"Entered, compared with {baseline}", summary)
+    gallery.show("left", left, f"Left, compared with {baseline}", summary)

@@ -22,21 +22,18 @@ def show(summary: Summary) -> None:
             lambda: store.artifacts.get(names["weights"]),
             f"{stem}.safetensors",
             "download-weights",
-            "application/octet-stream",
         )
         panels.download(
             "Model card of the weights (JSON)",
             lambda: panels.as_json(card_for(record, store.artifacts.get(names["weights"]))),
             f"{stem}.json",
             "download-card",
-            "application/json",
         )
         panels.download(
             "Schedule (JSON)",
             panels.as_json({"schedule": record.result["schedule"]}),
             f"{stem}-schedule.json",
             "download-run-schedule",
-            "application/json",
         )
         panels.download(
             "Predictions on all test images (CSV)",
@@ -49,7 +46,6 @@ def show(summary: Summary) -> None:
             panels.as_json({"id": record.id, "spec": record.spec, "result": record.result}),
             f"{stem}-record.json",
             "download-record",
-            "application/json",
         )
         generated_files.of_run(record, None if baseline_changes.is_dense(summary) else summary.baseline.record)
     with right:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -26,37 +25,14 @@ _STYLE = """<style>
 </style>"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class GalleryPredictions:
-    """Predictions of several networks on the test images.
-
-    Attributes:
-        classes: names of the classes.
-        labels: true classes of all test images, int64 (n,).
-        networks: name -> predictions, in the order of the captions.
-    """
-
-    classes: tuple[str, ...]
-    labels: np.ndarray
-    networks: dict[str, PredictedClasses]
-
-    @classmethod
-    def of(cls, summary: Summary) -> GalleryPredictions:
-        """Predictions of a run's networks, and of the baseline if that is another run."""
-        networks = {fmt.STAGE_WORDS[stage]: each for stage, each in summary.predictions.items()}
-        if not baseline_changes.is_dense(summary):
-            networks["baseline"] = summary.baseline.predictions
-        return cls(classes=summary.classes, labels=summary.labels, networks=networks)
-
-
-def show(name: str, places: np.ndarray, title: str, predictions: GalleryPredictions) -> None:
-    """Draw test images.
+def show(name: str, places: np.ndarray, title: str, summary: Summary) -> None:
+    """Draw test images with the predictions of a run's networks, and of the baseline if that is another run.
 
     Args:
         name: name of the gallery, unique on the page.
         places: indices of the test images (n,).
         title: heading, to which the number of images is added.
-        predictions: predictions for the captions.
+        summary: the run against its baseline.
     """
     with st.container(key=keys.of("pictures", name)):
         if not len(places):
@@ -71,22 +47,27 @@ def show(name: str, places: np.ndarray, title: str, predictions: GalleryPredicti
         start = (page - 1) * PER_PAGE
         shown = places[start : start + PER_PAGE]
         place.markdown(f"**{title}: {fmt.plural(len(places), 'image')}, {start + 1:,}–{start + len(shown):,}**")
-        st.html(_grid(shown, predictions))
+        st.html(_grid(shown, summary))
 
 
-def _grid(places: np.ndarray, predictions: GalleryPredictions) -> str:
+def _grid(places: np.ndarray, summary: Summary) -> str:
+    networks = {fmt.STAGE_WORDS[stage]: each for stage, each in summary.predictions.items()}
+    if not baseline_changes.is_dense(summary):
+        networks["baseline"] = summary.baseline.predictions
     pixels = sources.test_images().pixels[places.tolist()].permute(0, 2, 3, 1).numpy()
-    figures = "".join(_figure(int(place), picture, predictions) for place, picture in zip(places, pixels, strict=True))
+    figures = "".join(
+        _figure(int(place), picture, summary, networks) for place, picture in zip(places, pixels, strict=True)
+    )
     return f'{_STYLE}<div class="pictures">{figures}</div>'
 
 
-def _figure(place: int, picture: np.ndarray, predictions: GalleryPredictions) -> str:
-    label = predictions.labels[place]
-    true = html.escape(predictions.classes[label])
+def _figure(place: int, picture: np.ndarray, summary: Summary, networks: dict[str, PredictedClasses]) -> str:
+    label = summary.labels[place]
+    true = html.escape(summary.classes[label])
     lines = []
-    for name, each in predictions.networks.items():
+    for name, each in networks.items():
         predicted = each.classes[place]
-        text = f"{name}: {html.escape(predictions.classes[predicted])} {fmt.percent(float(each.confidence[place]), 0)}"
+        text = f"{name}: {html.escape(summary.classes[predicted])} {fmt.percent(float(each.confidence[place]), 0)}"
         lines.append(f"✓ {text}" if predicted == label else f'<span class="wrong">✗ {text}</span>')
     address = png_url(np.ascontiguousarray(picture))
     return (

@@ -6,7 +6,6 @@ import streamlit as st
 
 from roboreg_core.errors import StoreError
 from roboreg_core.paths import SHIPPED
-from roboreg_core.runs.spec import KIND
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
 from roboreg_core.ui import keys, navigation, run_deletion, shared_state, url_settings
@@ -90,13 +89,10 @@ def _addressed_baseline(chosen: Record) -> Record | None:
 
 def _found(wanted: str) -> Record | None:
     try:
-        found = shared_state.find_run(wanted.strip())
+        return shared_state.find_run(wanted.strip())
     except StoreError:
-        found = None
-    if found is None or found.kind != KIND:
         run_deletion.explain_missing(wanted, "Choose one below.")
         return None
-    return found
 
 
 def _choose(name: str, run: str) -> None:

@@ -149,7 +149,7 @@ def _import() -> None:
 
 def _download(label: str, saved: Sequence[SavedSchedule], key: str) -> None:
     drafts = [each.draft for each in saved]
-    panels.download(label, schedule_file.write(drafts), schedule_file.file_name(drafts), key, "application/json")
+    panels.download(label, schedule_file.write(drafts), schedule_file.file_name(drafts), key)
 
 
 def _runs_by_schedule(runs: Sequence[Record]) -> dict[str, list[Record]]:

@@ -75,7 +75,6 @@ def _more(network: DenseNetwork, place: str) -> None:
         lambda: checkpoint_of(network, shared_state.store()).content,
         network_facts.file_name(network),
         of("download", place),
-        "application/octet-stream",
     )
     if network.record is None:
         st.caption("The example network cannot be renamed or deleted.")
