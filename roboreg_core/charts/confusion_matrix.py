@@ -46,7 +46,7 @@ def confusion_title(frame: pd.DataFrame) -> str:
 
 
 def confusion_table(frame: pd.DataFrame, values: str) -> pd.DataFrame:
-    """The matrix itself, true classes in rows, predicted classes in columns."""
+    """The matrix, true classes in rows, predicted classes in columns; `values` is `count` or `share`."""
     order = list(dict.fromkeys(frame["true"]))
     return frame.pivot_table(index="true", columns="predicted", values=values, sort=False).reindex(order)[order]
 

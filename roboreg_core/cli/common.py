@@ -161,6 +161,6 @@ def progress_bar(title: str) -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def schedule_progress(title: str) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Show a progress bar over schedules; yields a function of progress reports."""
+    """Show a progress bar over schedules; yields a function of a dict with `fraction`, `done` and `total`."""
     with progress_bar(title) as advance:
         yield lambda report: advance(report["fraction"], f"{report['done']} of {report['total']}")

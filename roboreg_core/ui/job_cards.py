@@ -69,19 +69,19 @@ def progress_bar(job: Job) -> None:
 
 
 def cancel_button(job: Job, errors: str) -> None:
-    """Button that cancels a job; `errors` is the name for `panels.kept_messages`, here and below."""
+    """Draw a button that cancels a job; errors are kept for `panels.kept_messages(errors)`."""
     panels.action(
         "Cancel", keys.of("cancel", job.id), "stop", lambda: shared_state.backend().engine().cancel(job.id), errors
     )
 
 
 def resume_button(label: str, key: str, job: Job, errors: str, **options: Any) -> None:
-    """Button that queues a finished job again."""
+    """Draw a button that queues an ended job again; errors are kept for `panels.kept_messages(errors)`."""
     panels.action(label, key, "replay", lambda: shared_state.backend().engine().resume(job.id), errors, **options)
 
 
 def finished_buttons(job: Job, errors: str) -> None:
-    """Buttons that resume a job, if possible, and remove it from the list."""
+    """Draw buttons that resume an ended job, if possible, and remove it from the list."""
     if job.status.can_resume:
         resume_button("Resume" if job.state else "Try again", keys.of("resume", job.id), job, errors)
     remove = partial(shared_state.store().delete_job, job.id)

@@ -51,7 +51,7 @@ class Panel:
         table: data of the table and the CSV; `frame` if None.
         variant: anything else that changes the drawing, e.g. the theme.
         on_select: `rerun`, `ignore` or a callback for clicks.
-        key: of the chart; `chart-<name>` if None.
+        key: key of the chart; `chart-<name>` if None.
     """
 
     name: str

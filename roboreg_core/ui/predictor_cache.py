@@ -74,7 +74,7 @@ class PredictorCache:
 
 
 def fit(store: Store, settings: PredictionSettings) -> ScoredForecast:
-    """Fit and score on the current content of the store."""
+    """Fit curves and predictor to the points in the store under these settings, and score the predictions."""
     settings = forecasts.settings_with_points(store, settings)
     forecast = forecasts.forecast(store, settings)
     for curve in forecast.curves or ():

@@ -29,7 +29,7 @@ class UrlSetting:
 
 
 def within(low: float, high: float, kind: Callable[[str], Any] = int) -> Callable[[str], Any]:
-    """Parser of a number between two bounds, both included."""
+    """Return a parser of numbers from `low` to `high`, both included; `kind` converts the text."""
 
     def read(text: str) -> Any:
         value = kind(text)
@@ -41,7 +41,7 @@ def within(low: float, high: float, kind: Callable[[str], Any] = int) -> Callabl
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Parser of one of these words."""
+    """Return a parser that accepts these texts only."""
 
     def read(text: str) -> str:
         if text not in choices:

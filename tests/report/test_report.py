@@ -136,7 +136,7 @@ def test_every_figure_is_the_command_lines(record: Record, page: str, found: Sum
             assert stages[name][3] == fmt.signed_points(paired["verdict"]["difference"], 2)
             assert stages[name][5:7] == [f"{paired['flips'][each]:,}" for each in ("lost", "gained")]
             assert stages[name][7] == found.paired[stage].verdict.words
-    rows = {row[0]: row for row in read.tables["Metrics per class of the fine-tuned network, against dense"]}
+    rows = {row[0]: row for row in read.tables["Per-class metrics of the fine-tuned network, against dense"]}
     for row in printed["report"]["tuned"]:
         shown = [
             text

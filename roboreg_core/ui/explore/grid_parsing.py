@@ -23,7 +23,7 @@ def grid(kind: str, texts: Sequence[str], n: int = 0, seed: int = 0) -> Grid:
             `random` (bounds per block, e.g. `4-16`).
         texts: typed texts.
         n: number of random schedules.
-        seed: of the random draw.
+        seed: seed of the random draw.
 
     Raises `SpecError`: a text is invalid.
     """

@@ -20,7 +20,7 @@ def panel(name: str, grid: Grid, settings: PredictionSettings, what: str) -> Non
     """Button and estimate for the missing points of `grid`; nothing if there are none.
 
     Args:
-        name: of the sweep; part of the widgets' keys.
+        name: name of the sweep; part of the widgets' keys.
         grid: schedules to measure.
         settings: pruning settings.
         what: object of "Measure ..." on the button.

@@ -38,7 +38,7 @@ def show(frame: pd.DataFrame, judged: list[str], formats: dict[str, Any], names:
 
 
 def percent(share: float) -> str:
-    """`89.35 %`."""
+    """`89.35 %` for 0.8935."""
     return fmt.percent(share, 2)
 
 
