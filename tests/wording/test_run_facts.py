@@ -61,7 +61,8 @@ def test_finding_without_fine_tuning_and_of_an_odd_schedule() -> None:
 
 def test_finding_within_noise_says_so() -> None:
     record = make_record(rights=(920, 500, 918))
-    assert "does not change accuracy significantly (−0.2 percentage points)" in plain(run_facts.finding(record, change_of(record)))
+    text = plain(run_facts.finding(record, change_of(record)))
+    assert "does not change accuracy significantly (−0.2 percentage points)" in text
 
 
 def test_best_run_is_the_smallest_that_stays_close() -> None:
