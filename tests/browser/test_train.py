@@ -53,7 +53,7 @@ def saved(content: object) -> bytes:
 def test_a_training_is_cancelled_resumed_and_used(page: Page, app: App) -> None:
     open_train(page, app, TRAINING)
     new = page.locator(".st-key-train-new")
-    expect(new).to_contain_text(re.compile("Takes about .* at the typical speed of two CPU cores"))
+    expect(new).to_contain_text(re.compile("Takes about .* on two CPU cores"))
     page.locator(".st-key-train-start button").click()
     store = Store(app.home)
     card = page.locator("[class*='st-key-job-']").first

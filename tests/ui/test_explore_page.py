@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core.models.checkpoints import Checkpoint
-from roboreg_core.models.costs import cost
+from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.prediction.sensitivity import plan
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION
@@ -26,6 +27,7 @@ from roboreg_core.sweeps.spec import POINT, SWEEP_PART, SweepSpec, point_record,
 from roboreg_core.sweeps.sweep_store import Sweep
 from roboreg_core.ui.explore import schedule_card
 from roboreg_core.ui.explore.tabs import TABS
+from roboreg_core.wording import fmt
 from tests.charts.records import make_record
 from tests.prediction.synthetic_store import RANDOM, put_points
 from tests.sweeps.synthetic_points import made, true_accuracy
@@ -259,6 +261,14 @@ def test_search_answers_at_once_and_opens_in_design(open_page: Open, store: Stor
     schedule = Schedule.from_json(job.spec["schedule"])
     assert cost(schedule).macs <= 16_220_416
     assert true_accuracy(schedule) > true_accuracy(by_stage((6, 12, 25)))
+
+
+def test_a_limited_size_is_shown_per_answer(open_page: Open, store: Store, asked: PredictionSettings) -> None:
+    put_points(store, [*plan().schedules(), *RANDOM], asked)
+    text = said(open_page("explore", **{"explore-tab": "Search", "limit-on-size_bytes": "true"})).replace(fmt.NBSP, " ")
+    sizes = [int(each) for each in re.findall(r"of the parameters, (\d+) kB\. Accuracy", text)]
+    assert sizes
+    assert max(sizes) * 1_000 <= DENSE_COST.size_bytes / 2 + 500
 
 
 def test_a_search_is_refined_as_a_job_and_its_answers_are_measured(

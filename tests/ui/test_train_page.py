@@ -109,7 +109,7 @@ def test_own_networks_are_renamed_deleted_and_brought_back(open_page: Open, stor
 
 def test_the_estimate_stands_before_anything_starts(open_page: Open, store: Store) -> None:
     app = open_page("train", **CHOSEN)
-    expected = f"Takes about {fmt.duration(estimate_seconds(SPEC, []))} at the typical speed of two CPU cores"
+    expected = f"Takes about {fmt.duration(estimate_seconds(SPEC, []))} on two CPU cores"
     assert expected.replace(fmt.NBSP, " ") in said(app)
     assert store.list_jobs(NETWORK) == []
     click(app, keys.TRAIN_START)
