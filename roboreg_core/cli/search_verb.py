@@ -170,8 +170,9 @@ def _line(each: Candidate, limits: Limits) -> str:
 
     counted, worst = cost(each.schedule), each.worst_class
     seconds, how = (each.timed, "measured") if each.timed is not None else (each.latency, "estimated")
-    shown = seconds is not None and (how == "measured" or limits.latency is not None)
-    latency = f", {1_000 * seconds:.1f} ms per batch of {BATCH} ({how})" if shown else ""
+    latency = ""
+    if seconds is not None and (how == "measured" or limits.latency is not None):
+        latency = f", {1_000 * seconds:.1f} ms per batch of {BATCH} ({how})"
     return (
         f"  {each.schedule!s:<28} {counted.macs:>10,} MACs  {counted.parameters:>7,} parameters  "
         f"{each.accuracy:.2%}, loses {100 * each.drop:.1f} pp, {CLASSES[worst]} {100 * each.class_drops[worst]:.1f} pp"
