@@ -26,7 +26,7 @@ def comparison_data(comparison: Comparison) -> pd.DataFrame:
                 "run": row.record.id,
                 "label": labels[row.record.id],
                 "origin": run_facts.origin_words(row.record),
-                "network": row.stage,
+                "network": fmt.STAGE_WORDS[row.stage],
                 **metrics,
                 "worst_class": worst_row(row.record)["name"],
                 **{f"front_{cost}": row.front[cost] for cost in COSTS},

@@ -52,7 +52,7 @@ class PruneOptions:
         ),
     ] = ""
     distil: Annotated[
-        bool, typer.Option("--distil/--no-distil", help="Fine-tune with knowledge distillation, or on labels alone.")
+        bool, typer.Option("--distil/--no-distil", help="Fine-tune with knowledge distillation, or on labels only.")
     ] = True
     start: From = "dense"
     seed: Seed = 0

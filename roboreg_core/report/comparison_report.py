@@ -96,7 +96,7 @@ def _cells(found: Comparison, row: ComparedRun, metrics: Sequence[RunMetric]) ->
 
 
 def _schedules(found: Comparison, names: Names) -> dict[str, Any]:
-    """Filters kept per block: `figure`, `rows`; blocks where all runs agree are dimmed."""
+    """Filters kept per block: `figure`, `rows`; blocks in which all runs agree are dimmed."""
     frame = schedule_strips.strip_data(found)
     chart = figure(schedule_strips.strip_chart(frame, ink=INK), "strip", schedule_strips.strip_title(frame))
     rows = [[names[row.record.id], *_filter_cells(found, row)] for row in found.rows]

@@ -22,7 +22,7 @@ COUNTS_PART, PRESETS_PART, LAUNCH_PART = "part-counts", "part-presets", "part-la
 LIVE_PARTS = (COUNTS_PART, PRESETS_PART, LAUNCH_PART)
 PREVIEW_PART = "part-preview"
 TOOLS_PART = "part-tools"
-EXCHANGE_PART = "part-exchange"
+REMOVAL_PART = "part-exchange"
 EDITOR_PART = "part-editor"
 
 # Saved schedules, on Design and on their own page.

@@ -120,5 +120,5 @@ def _parts(before: EditedSchedule, after: EditedSchedule) -> list[str]:
     rows = [keys.row_part(block) for block in changed_blocks(before, after)]
     stages = [keys.stage_part(n) for n in range(1, N_STAGES + 1) if n in before.linked ^ after.linked]
     live = keys.LIVE_PARTS if moved else ()
-    last = (keys.EXCHANGE_PART, keys.PREVIEW_PART) if moved else ()
+    last = (keys.REMOVAL_PART, keys.PREVIEW_PART) if moved else ()
     return [*live, *rows, *stages, keys.TOOLS_PART, *last]

@@ -78,7 +78,7 @@ def _panel(schedule: Schedule) -> None:
 
 
 def images_setting(key: str) -> UrlSetting:
-    """Setting of a `training_images` field; the default is all images where they are on this machine."""
+    """Setting of a `training_images` field; the default is all images if they are on this machine."""
     known = list(IMAGES_WORDS) if shared_state.backend().full_images else ["bundled"]
     return UrlSetting(key=key, default=known[-1], read=one_of(*known))
 
@@ -171,7 +171,7 @@ def pruning() -> dict[str, Any]:
 
 def _pruning_changed() -> None:
     rows = [keys.row_part(block) for block in range(1, N_BLOCKS + 1)]
-    panels.redraw(keys.LAUNCH_PART, keys.COUNTS_PART, *rows, keys.EXCHANGE_PART, keys.PREVIEW_PART)
+    panels.redraw(keys.LAUNCH_PART, keys.COUNTS_PART, *rows, keys.REMOVAL_PART, keys.PREVIEW_PART)
 
 
 def _tuning_changed() -> None:
@@ -246,7 +246,7 @@ def _finished(record: Record) -> None:
     whose = "an example run" if record.recorded else "one of your runs"
     st.success(
         f"This run already exists ({whose}): accuracy {fmt.percent(change.value)}, "
-        f"{fmt.signed_points(change.difference)} from the dense network ({change.words}).",
+        f"{fmt.signed_points(change.difference, unit='percentage points')} against the dense network ({change.words}).",
         icon=":material/check_circle:",
     )
     navigation.button("Open the run", keys.OPEN_RUN, "inspect", {"run": record.id}, **_WIDE)

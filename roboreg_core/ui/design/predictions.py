@@ -116,7 +116,7 @@ def legend() -> str:
     )
 
 
-@st.fragment(key=keys.EXCHANGE_PART)
+@st.fragment(key=keys.REMOVAL_PART)
 def removal_table() -> None:
     """Table of the cost of removing one filter per block, least costly first."""
     rows = _removal_costs()
