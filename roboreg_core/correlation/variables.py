@@ -73,7 +73,7 @@ def by_schedule(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def settings_of(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of settings."""
+    """Those of `names` that are settings, i.e. filter counts of stages or blocks."""
     return tuple(name for name in names if name in STAGE_NAMES or name in BLOCK_NAMES)
 
 

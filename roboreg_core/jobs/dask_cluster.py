@@ -161,7 +161,7 @@ class Connection:
 
     @property
     def broken(self) -> bool:
-        """True where the connection to the scheduler is lost."""
+        """True if the connection to the scheduler is lost."""
         return bool(self.client.status != "running")
 
     def open_lane(self, lane: str) -> None:

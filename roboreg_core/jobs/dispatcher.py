@@ -260,7 +260,7 @@ class Dispatcher:
         self._requests.check_lanes({lane for worker in found for lane in worker.lanes})
 
     def _check_lane(self, attempt: Attempt) -> None:
-        """Store an event where a job's lane has no worker; eventually abandon a local cluster."""
+        """Store an event if a job's lane has no worker; eventually abandon a local cluster."""
         lane = attempt.job.lane
         if any(lane in worker.lanes for worker in self._workers):
             attempt.missing_since = None

@@ -33,8 +33,8 @@ class Call:
     Attributes:
         job: the job's id; empty for a request.
         token: identifies the attempt in every message.
-        topic: of the messages.
-        function: `module:name`.
+        topic: dask topic of the messages.
+        function: `module:name` of the task function.
         spec: argument of the function.
         variable: name of the scheduler's variable with `{"number": int, "state": bytes}`; empty for a request.
         threads: number of threads for the function; None for the worker's own setting.

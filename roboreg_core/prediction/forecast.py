@@ -73,7 +73,7 @@ class Forecast:
 
 
 def forecast(store: Store, settings: PredictionSettings) -> Forecast:
-    """Fit to the points in the store; cached until they change."""
+    """Models fitted to the points with these settings in the store; cached until the points change."""
     return fit_forecast(tuple(_points(store, settings)))
 
 
@@ -109,7 +109,7 @@ class ScoredPrediction:
             difference between the dense network's two accuracies.
         predicted, low, high, measured: accuracies, 0..1.
         record: id of the measurement's record.
-        run: True where the record is a run.
+        run: True if the record is a run.
         reason: reason for extrapolation, else empty.
     """
 
@@ -126,7 +126,7 @@ class ScoredPrediction:
 
     @property
     def held(self) -> bool:
-        """True where the interval contains the measured accuracy."""
+        """True if the interval contains the measured accuracy."""
         return self.low <= self.measured <= self.high
 
     @property
@@ -151,7 +151,7 @@ class PredictionScore:
 
 
 def scores(store: Store, settings: PredictionSettings) -> list[ScoredPrediction]:
-    """Score every measured schedule that prunes several blocks, per stage; empty without a predictor."""
+    """Leave-one-out predictions of all measured schedules that prune several blocks; empty without a predictor."""
     found = forecast(store, settings)
     if found.predictor is None:
         return []

@@ -220,7 +220,7 @@ def pooled(several: Sequence[ClassCounts]) -> ClassCounts:
 
 
 def check_one_setting(points: Sequence[Point]) -> None:
-    """Raise `SpecError` if points differ in more than schedule and seed: method, images or dense network."""
+    """Check that points share one setting. Raises `SpecError`: their method, images or dense network differ."""
     for name in SETTING:
         values = {str(getattr(point, name)) for point in points}
         if len(values) > 1:
@@ -237,7 +237,7 @@ class RemovalCost:
     Attributes:
         block: 1..9.
         count: filters kept in the schedule.
-        macs, parameters: saved; 0 at one filter.
+        macs, parameters: savings; 0 at one filter.
         loss: loss of accuracy, as a share, with all other blocks dense; never negative. NaN outside the measured range
             and at one filter.
     """
@@ -250,17 +250,17 @@ class RemovalCost:
 
     @property
     def is_minimal(self) -> bool:
-        """True where only one filter remains, which cannot be removed."""
+        """True if only one filter remains, which cannot be removed."""
         return self.count == 1
 
     @property
     def known(self) -> bool:
-        """True where the loss was measured."""
+        """True if the loss was measured."""
         return self.loss == self.loss
 
     @property
     def loss_per_million_macs(self) -> float:
-        """Loss of accuracy per million MACs saved, as a share; NaN where not measured."""
+        """Loss of accuracy per million MACs saved, as a share; NaN if not measured."""
         return self.loss / (self.macs / 1e6) if self.macs else self.loss
 
 

@@ -45,6 +45,9 @@ def top_of_each(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def medoids(rows: Tensor, labels: Tensor) -> Tensor:
-    """Index of the filter nearest to the mean of each cluster, (n_clusters,); `rows` (n, n_features)."""
+    """Index of the filter nearest to the mean of each cluster, (n_clusters,).
+
+    `rows` are the filters' features, (n, n_features); `labels` their clusters, int (n,).
+    """
     means = torch.stack([rows[labels == label].mean(0) for label in range(int(labels.max()) + 1)])
     return top_of_each(-(rows - means[labels]).norm(dim=1), labels)

@@ -108,7 +108,7 @@ def ridge(given: Moments, prior: Tensor) -> Tensor:
 
 
 def error(given: Moments, weights: Tensor) -> float:
-    """Mean squared error of `weights`, summed over targets."""
+    """Mean squared error of predicting the targets with `weights`, summed over targets."""
     residual = given.energy - 2 * (weights * given.cross).sum(0) + (weights * (given.gram @ weights)).sum(0)
     return float(residual.sum())
 

@@ -35,9 +35,9 @@ class ComparedRun:
         baseline: the run's dense network, or the chosen baseline run.
         accuracy: change against the baseline.
         paired: paired comparison with the baseline.
-        counts: changes of `counts_of` against the baseline.
-        recalls: changes of the recall per class.
-        front: for each of `COSTS`, True where the run is Pareto-optimal in the comparison.
+        counts: changes of the costs in `metric_changes.counts_of` against the baseline.
+        recalls: changes of the recall per class against the baseline.
+        front: for each of `COSTS`, True if the run is Pareto-optimal in the comparison.
     """
 
     record: Record
@@ -80,8 +80,8 @@ class Comparison:
     Attributes:
         baseline: `dense` for each run's own dense network, or a run's id.
         classes: class names.
-        rows: one per run, in the given order.
-        differs: per block, True where the schedules differ.
+        rows: one per run, in the order of `compare_runs`' argument.
+        differs: per block, True if the schedules differ.
         overlap: shared errors among the images that each run loses against its dense network, in the order of `rows`.
         unlike: differences besides schedule and method.
     """
@@ -108,10 +108,8 @@ class Comparison:
 def compare_runs(records: Sequence[Record], store: Store, baseline: Record | None = None) -> Comparison:
     """Compare runs with their dense networks, or with the run `baseline`, which may be one of them.
 
-    Raises:
-        SpecError: not `FEWEST` to `MOST` runs are given, or one is given twice.
-        StoreError: logits are missing from the store.
-        DataError: a run was measured on other images than the test images.
+    Raises `SpecError`: there are fewer than `FEWEST` or more than `MOST` runs, or one is listed twice; `StoreError`:
+    logits are missing from the store; `DataError`: a run was measured on other images than the test images.
     """
     _check(records)
     costs = [metric_changes.counts_of(record, "final") for record in records]
@@ -144,7 +142,7 @@ def _check(records: Sequence[Record]) -> None:
     ids = [record.id for record in records]
     twice = next((run for run in ids if ids.count(run) > 1), None)
     if twice is not None:
-        raise SpecError(f"a comparison must list each run once, got {twice} twice")
+        raise SpecError(f"run {twice} is listed twice: a comparison takes each run once")
 
 
 def _row(record: Record, baseline: RunBaseline, store: Store, front: dict[str, bool]) -> ComparedRun:

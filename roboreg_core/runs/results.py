@@ -13,7 +13,7 @@ STAGES = ("dense", "pruned", "tuned")
 
 
 def card_for(record: Record, content: bytes) -> dict[str, Any]:
-    """The JSON card of a run's weights."""
+    """The card of a run's weights, whose safetensors bytes are `content`, as a JSON object."""
     from roboreg_core.models import checkpoints
 
     model = checkpoints.from_bytes(content).model
@@ -36,7 +36,7 @@ def card_for(record: Record, content: bytes) -> dict[str, Any]:
 def onnx_for(record: Record, store: Store) -> OnnxExport:
     """Export a run's network as ONNX and check its outputs on test images; about two seconds on one core.
 
-    Raises `CheckpointError` where the outputs differ.
+    Raises `CheckpointError`: the outputs differ.
     """
     from roboreg_core.datasets.sources import test_images
     from roboreg_core.evaluation.onnx_export import checked_images, export_onnx

@@ -65,7 +65,7 @@ class Schedule:
 
     @property
     def is_dense(self) -> bool:
-        """True where every filter is kept."""
+        """True if every filter is kept."""
         return self.clusters == BOUNDS
 
     @property

@@ -76,7 +76,7 @@ class Limits:
 
     @property
     def has_drops(self) -> bool:
-        """True where a loss is limited."""
+        """True if a loss is limited."""
         return self.drop is not None or self.class_drop is not None
 
     def to_json(self) -> dict[str, float]:
@@ -85,7 +85,7 @@ class Limits:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Limits:
-        """Inverse of `to_json`. Raises `SpecError` on an unknown limit."""
+        """Inverse of `to_json`. Raises `SpecError`: a limit is unknown or invalid."""
         unknown = set(value) - {*COSTS, *DROPS}
         if unknown:
             raise SpecError(f"a limit must be one of {', '.join((*COSTS, *DROPS))}, got {sorted(unknown)[0]!r}")
@@ -119,7 +119,10 @@ def tightened(limits: Limits, share: float) -> Limits:
 
 
 def within(counts: np.ndarray, caps: Mapping[str, float], lines: Mapping[str, LinearCost]) -> np.ndarray:
-    """Mask (n,) of the schedules, given as counts (n, 9), that meet the limits on costs."""
+    """Mask (n,) of the schedules, given as filter counts (n, 9), that meet the limits on costs.
+
+    `caps` are the maxima by kind of cost, `lines` the costs as linear functions.
+    """
     fits = np.ones(len(counts), dtype=bool)
     for kind, cap in caps.items():
         fits &= lines[kind](counts) <= cap

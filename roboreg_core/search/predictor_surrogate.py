@@ -85,7 +85,7 @@ def _with_measured(
 
 
 def fit_predictor_surrogate(points: Iterable[Point]) -> PredictorSurrogate | AdditiveSurrogate:
-    """Fit a surrogate to points of one setting: additive where they are too few for a predictor.
+    """Fit a surrogate to points of one setting: additive if they are too few for a predictor.
 
     Raises `SpecError`: a block has no measured curve.
     """

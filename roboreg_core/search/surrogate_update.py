@@ -67,7 +67,7 @@ def _updated_additive(
 def posterior_accuracy(
     surrogate: AdditiveSurrogate | PredictorSurrogate, measured: Sequence[tuple[Schedule, ClassCounts]]
 ) -> np.ndarray:
-    """Posterior mean of the accuracy (n,) of measured schedules, given all measurements."""
+    """Posterior mean (n,) of the accuracy, 0..1, of the schedules in `measured`, given all these measurements."""
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 

@@ -61,7 +61,7 @@ def text(value: dict[str, Any]) -> str:
 
 
 def find_job(db: sqlite3.Connection, job_id: str) -> Job | None:
-    """The job with this id, None where there is none."""
+    """The job with this id, None if there is none."""
     row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
     return to_job(row) if row else None
 
@@ -78,13 +78,13 @@ def known_job(db: sqlite3.Connection, job_id: str) -> Job:
 
 
 def active(db: sqlite3.Connection, key: str) -> Job | None:
-    """The unfinished job that makes the record `key`."""
+    """The unfinished job that makes the record with the id `key`, None if there is none."""
     row = db.execute(f"SELECT * FROM jobs WHERE key = ? AND {UNFINISHED}", (key,)).fetchone()
     return to_job(row) if row else None
 
 
 def change_job(db: sqlite3.Connection, job_id: str, changes: Mapping[str, Any]) -> Job:
-    """Set fields of a job by name in a write transaction; return the job. Raises `StoreError`: unknown job."""
+    """Set fields of a job by name in a write transaction; return the job. Raises `StoreError`: it is unknown."""
     job = replace(known_job(db, job_id), **changes)
     values = {name: value for name, value in job_values(job).items() if name in changes}
     if values:

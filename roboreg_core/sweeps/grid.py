@@ -23,7 +23,7 @@ KINDS = (STAGES, BLOCKS, LIST, RANDOM)
 class Grid:
     """A set of schedules.
 
-    Raises `SpecError` where it is empty, holds more than `MAX_SCHEDULES`, or has invalid counts.
+    Raises `SpecError`: it is empty, has more than `MAX_SCHEDULES` schedules, or has invalid counts.
 
     Attributes:
         kind: `stages` (every combination of one count per stage), `blocks` (of one count per block), `list`, or
@@ -31,7 +31,7 @@ class Grid:
         values: a list of counts per stage or per block; for `list` the schedules; for `random` a pair (lowest,
             highest) per block.
         n: number of random draws; duplicates are removed.
-        seed: of the random draws.
+        seed: seed of the random draws.
     """
 
     kind: str
