@@ -31,7 +31,7 @@ def others() -> Path:
 
 
 def networks() -> tuple[Path, Path]:
-    """Both folders of shipped dense networks."""
+    """The folders `checkpoints()` and `others()`."""
     return checkpoints(), others()
 
 

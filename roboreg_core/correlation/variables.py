@@ -67,7 +67,7 @@ def columns(table: pd.DataFrame, variables: str = "") -> pd.DataFrame:
 
 
 def by_schedule(points: pd.DataFrame) -> pd.DataFrame:
-    """Average the points of each schedule over seeds, independently of the order of the rows."""
+    """Means over the seeds of each schedule: one row per schedule, whatever the order of the points."""
     ordered = points.sort_values(["schedule", "seed", "record"])
     return ordered.drop(columns=["seed", "record"]).groupby("schedule").mean()
 

@@ -39,7 +39,7 @@ class Images:
         return Images(name=name, pixels=pixels, labels=self.labels[rows], indices=self.indices[rows])
 
     def to(self, device: torch.device | str) -> Images:
-        """The same images on `device`."""
+        """Copy with all tensors on `device`."""
         pixels, labels, indices = (tensor.to(device) for tensor in (self.pixels, self.labels, self.indices))
         return Images(name=self.name, pixels=pixels, labels=labels, indices=indices)
 

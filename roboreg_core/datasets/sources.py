@@ -52,7 +52,7 @@ def validation_images() -> Images:
 
 
 def test_images() -> Images:
-    """Test images, for reports only."""
+    """All test images; choose nothing by them."""
     name = resolve_training_set("auto")
     return _load(name, _folder(name), "test")
 

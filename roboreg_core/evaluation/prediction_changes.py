@@ -59,7 +59,7 @@ class PredictionChanges:
 
     @property
     def meanings(self) -> dict[str, str]:
-        """Description of each possible band."""
+        """Description of each band in `bands`, by its name."""
         return {name: (BANDS if len(self.bands) == len(BANDS) else BANDS_OF_TWO)[name] for name in self.bands}
 
     @property
@@ -99,7 +99,7 @@ def prediction_changes(labels: np.ndarray, stages: Sequence[np.ndarray]) -> Pred
         labels: true classes, int (n,).
         stages: predicted classes of two or three networks in order, int (n,) each.
 
-    Raises `DataError`: the number of stages is another, or lengths differ.
+    Raises `DataError`: there are not two or three stages, or lengths differ.
     """
     if len(stages) not in (2, 3) or any(len(each) != len(labels) for each in stages):
         raise DataError(

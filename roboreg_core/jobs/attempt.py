@@ -82,7 +82,7 @@ class Attempt:
         self._future.add_done_callback(lambda future: wake())
 
     def on_message(self, message: dict[str, Any]) -> None:
-        """Process a message from the worker."""
+        """Store what a message from the worker reports: progress, a record, a state, the start or the end."""
         what = message["what"]
         if what == "progress":
             self._store.add_event(self.job.id, json.loads(message["payload"]))

@@ -123,7 +123,7 @@ class WorkerContext:
         self._put(what="record", payload=_text(payload, f"record {id}"))
 
     def finish(self) -> None:
-        """Send a pending report."""
+        """Send the last report if it is still delayed."""
         self._reports.close()
 
 
@@ -149,7 +149,7 @@ class Throttle:
                 self._wake_in(wait)
 
     def close(self) -> None:
-        """Send a pending text."""
+        """Send the last text if it is still delayed."""
         self._flush()
 
     def _flush(self) -> None:

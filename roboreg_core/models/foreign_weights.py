@@ -39,7 +39,10 @@ def to_our_names(loaded: Any, name: str) -> dict[str, Tensor]:
 
 
 def infer_schedule(state: dict[str, Tensor], name: str) -> Schedule:
-    """Schedule from the shapes of the blocks' first convolutions. Raises `CheckpointError`: it is no ResNet-20's."""
+    """Schedule from the shapes of the blocks' first convolutions; `name` is for error messages.
+
+    Raises `CheckpointError`: a block is missing or too wide.
+    """
     counts = []
     for block in range(N_BLOCKS):
         stage, position = divmod(block, BLOCKS_PER_STAGE)

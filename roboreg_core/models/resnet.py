@@ -112,7 +112,7 @@ class ResNet20(nn.Module):
 
     @property
     def blocks(self) -> list[BasicBlock]:
-        """The residual blocks in order."""
+        """The nine residual blocks, first block first."""
         stages = (self.layer1, self.layer2, self.layer3)
         return [block for stage in stages for block in stage if isinstance(block, BasicBlock)]
 

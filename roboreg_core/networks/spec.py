@@ -65,7 +65,7 @@ class TrainingSpec:
         return _identity({**determines, **teacher})
 
     def training(self) -> TrainSpec:
-        """The settings of the training loop."""
+        """The settings for `training.loop.fit`."""
         from roboreg_core.training.spec import recipe
 
         return replace(recipe(self.recipe, self.epochs, self.seed), batch_size=self.batch_size)

@@ -32,7 +32,7 @@ def unfinished(store: Store, spec: NetworkSpec) -> Job | None:
 def start(engine: Engine, spec: NetworkSpec, content: bytes | None = None) -> Job:
     """Queue a job that makes the network; an interrupted one resumes from its last epoch under its own name.
 
-    `content` are the bytes of an upload. If the network exists, or a job for it is unfinished, that job is returned.
+    `content` are the bytes of an upload. An unfinished or finished job for the same network is returned instead.
 
     Raises `StoreError`: the name is taken, or the bytes cannot be stored; `CheckpointError`: an upload's size or suffix
     is invalid.

@@ -45,7 +45,7 @@ class PredictionSettings:
 
 
 def settings_with_points(store: Store, settings: PredictionSettings) -> PredictionSettings:
-    """The settings, or those with another training set if only that one has points.
+    """Settings with points in the store: `settings`, else the same with another training set, else `settings`.
 
     The training set provides the calibration images; the choice changes accuracy by tenths of a percentage point.
     """
@@ -131,7 +131,7 @@ class ScoredPrediction:
 
     @property
     def error(self) -> float:
-        """Predicted minus measured, as a share."""
+        """Predicted minus measured accuracy, -1..1."""
         return self.predicted - self.measured
 
 

@@ -103,7 +103,7 @@ class SensitivityCurve:
         return min(low, share), max(high, share)
 
     def loss(self, count: int) -> float:
-        """Loss of accuracy against the dense network, as a share; 0 at the bound, NaN outside the measured range."""
+        """Loss of accuracy with `count` filters, as a share; 0 at the bound, NaN outside the measured range."""
         return self.measured[-1][1].accuracy - self.accuracy(count)
 
     def loss_interval(self, count: int) -> tuple[float, float]:

@@ -49,7 +49,7 @@ class OutputPatches:
 
     @classmethod
     def concatenate(cls, batches: Sequence[OutputPatches]) -> OutputPatches:
-        """The patches of several batches."""
+        """Join the patches of several batches."""
         channels = torch.cat([batch.channels for batch in batches])
         return cls(channels=channels, targets=torch.cat([batch.targets for batch in batches]))
 

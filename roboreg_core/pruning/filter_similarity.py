@@ -35,7 +35,7 @@ class WardTree:
     lost: np.ndarray
 
     def members(self, node: int) -> list[int]:
-        """Filters below a node, ascending."""
+        """Filters below a node (0..2n - 2, numbered as in scipy's linkage), ascending."""
         n = len(self.order)
         if node < n:
             return [node]

@@ -233,7 +233,7 @@ class Pruner:
 
 
 def draw_calibration(images: Images, spec: PruneSpec) -> Images:
-    """Draw `spec.calibration` of `images` by the seed; all if there are fewer."""
+    """Draw `spec.calibration` of `images` at random with `spec.seed`; all, shuffled, if there are fewer."""
     order = torch.randperm(len(images), generator=torch_generator(spec.seed, "calibration"))
     rows = order[: spec.calibration]
     return images.take(rows, f"{len(rows):,} calibration images")

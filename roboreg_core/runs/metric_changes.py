@@ -56,7 +56,7 @@ class Speed:
 
     @classmethod
     def of(cls, timing: dict[str, Any]) -> Speed:
-        """Read the JSON of an `evaluation.latency.Timing`."""
+        """The speed in an `evaluation.latency.Timing` as JSON."""
         batch = timing["batch"]
         return cls(
             batch=batch,

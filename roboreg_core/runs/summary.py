@@ -87,7 +87,7 @@ class Summary:
 
     @property
     def final(self) -> str:
-        """The run's last stage."""
+        """The run's last stage, `tuned` or `pruned`."""
         return final_stage(self.record)
 
     def confused(self, stage: str, true: int, predicted: int) -> np.ndarray:

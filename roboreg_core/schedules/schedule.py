@@ -40,7 +40,7 @@ class Schedule:
 
     @classmethod
     def parse(cls, text: str) -> Schedule:
-        """Parse counts such as `8,8,8,16,16,16,32,32,32`, or a preset's name."""
+        """Parse counts such as `8,8,8,16,16,16,32,32,32`, or a preset's name. Raises `ScheduleError`: it is neither."""
         name = text.strip().lower()
         if name in PRESETS:
             return PRESETS[name]

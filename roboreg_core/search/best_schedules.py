@@ -115,7 +115,7 @@ def ranking_key(limits: Limits) -> Callable[[Candidate], tuple[Any, ...]]:
 
 
 def linear_costs(latency: LinearCost | None) -> dict[str, LinearCost]:
-    """Linear form of every available cost."""
+    """The costs in `COUNTED`, and `latency` unless it is None, as linear functions by name."""
     costs = {kind: linear_cost(kind) for kind in COUNTED}
     return costs if latency is None else {**costs, "latency": latency}
 
@@ -126,7 +126,7 @@ def _fast_enough(each: Candidate, limits: Limits) -> bool:
 
 
 def checked_linear_costs(limits: Limits, latency: LinearCost | None) -> dict[str, LinearCost]:
-    """Linear form of every available cost.
+    """The costs in `COUNTED`, and `latency` unless it is None, as linear functions by name.
 
     Raises `SpecError`: a limited cost is unavailable, or one filter per block already exceeds a limit.
     """

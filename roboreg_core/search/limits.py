@@ -66,7 +66,7 @@ class Limits:
 
     @property
     def given(self) -> dict[str, float]:
-        """The limits that are set."""
+        """The limits that are set, by name."""
         return {kind: value for kind, value in asdict(self).items() if value is not None}
 
     @property

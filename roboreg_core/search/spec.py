@@ -61,7 +61,7 @@ class SearchSpec:
 
     @property
     def line(self) -> LinearCost | None:
-        """Estimated latency as a linear cost."""
+        """The field `latency` as a linear cost; None if it is empty."""
         import numpy as np
 
         return LinearCost(base=self.latency[0], each=np.array(self.latency[1:])) if self.latency else None

@@ -57,7 +57,7 @@ class Artifacts:
         raise StoreError(f"artefact {name} is missing from {self.folder}: make it again")
 
     def path(self, name: str) -> Path:
-        """Path of the file, which is not read.
+        """Path of the file with this SHA-256, which is not read.
 
         Raises `StoreError`: the file is missing.
         """
@@ -71,7 +71,7 @@ class Artifacts:
         return any(path.is_file() for path in self._candidates(name))
 
     def discard(self, name: str) -> None:
-        """Delete the file, but never from the fallback folder."""
+        """Delete the file with this SHA-256 if it exists, but never from the fallback folder."""
         with _store_errors(self.folder), suppress(FileNotFoundError):
             (self.folder / _checked(name)).unlink()
 

@@ -101,7 +101,7 @@ def delete_job(db: sqlite3.Connection, job_id: str) -> set[str]:
 
 
 def set_refs(db: sqlite3.Connection, holder: str, names: Iterable[str]) -> set[str]:
-    """Set the artefacts that `holder` refers to; return those that it no longer refers to."""
+    """Set the artefacts that a holder, e.g. `record:ID`, refers to; return those that it no longer refers to."""
     wanted = set(names)
     before = drop_refs(db, holder)
     db.executemany("INSERT INTO refs VALUES (?, ?)", [(holder, name) for name in sorted(wanted)])
@@ -109,7 +109,7 @@ def set_refs(db: sqlite3.Connection, holder: str, names: Iterable[str]) -> set[s
 
 
 def drop_refs(db: sqlite3.Connection, holder: str) -> set[str]:
-    """Remove all references of `holder`; return the artefacts that it referred to."""
+    """Remove all references of a holder, e.g. `record:ID`; return the artefacts that it referred to."""
     names = {row["sha"] for row in db.execute("SELECT sha FROM refs WHERE holder = ?", (holder,))}
     db.execute("DELETE FROM refs WHERE holder = ?", (holder,))
     return names

@@ -130,7 +130,7 @@ def stop(engine: Engine, sweep: Sweep) -> None:
 
 
 def extend(engine: Engine, sweep: Sweep, wider: SweepSpec, checkpoint: Checkpoint) -> Sweep:
-    """Replace a sweep by one with more points, the same settings and the same name, and start it.
+    """Replace a sweep by `wider`, with more points and the same settings, under the same name, and start it.
 
     Measured points are reused and unfinished jobs continue; the narrower sweep is deleted.
 

@@ -175,7 +175,7 @@ class _MeasuredSchedules:
 
 @contextmanager
 def shared_pruner(part: PartSpec, content: bytes, device: torch.device) -> Iterator[Pruner]:
-    """The cached pruner for a part's settings, for the exclusive use of a caller other than `measure`."""
+    """Lock and return the cached pruner for the settings of `part`; `content` is the dense network as safetensors."""
     with _CACHE.used(go_on=part.go_on):
         yield _CACHE.pruner(part, content, device)
 
@@ -241,7 +241,7 @@ class ScheduleProgress(ProgressReporter):
         self._total, self._remaining = total, remaining
 
     def begin(self, stage: str) -> None:
-        """Enter a stage."""
+        """Enter and report a stage of the job, e.g. `load`."""
         self.stage = stage
         self._report_schedules(milestone=True)
 

@@ -41,7 +41,7 @@ class ClassCounts:
 
     @property
     def total(self) -> int:
-        """Number of images."""
+        """Number of images of all classes."""
         return sum(self.images)
 
     @property

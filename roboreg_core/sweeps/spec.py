@@ -132,7 +132,7 @@ class SweepSpec:
         return PruneSettings(seed=seed, **{name: getattr(self, name) for name in names})
 
     def points(self) -> list[tuple[Schedule, int]]:
-        """Its points as (schedule, seed): by seed, then by schedule in lexicographic order."""
+        """All points as (schedule, seed), ordered by seed, then lexicographically by schedule."""
         schedules = self.grid.schedules()
         return [(schedule, seed) for seed in self.seeds for schedule in schedules]
 

@@ -37,7 +37,7 @@ class Sweep:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """Name of the sweep, unique among sweeps."""
         return self.spec.name
 
 
@@ -50,7 +50,7 @@ class SweepProgress:
 
     @property
     def complete(self) -> bool:
-        """True if all are measured."""
+        """True if all points are measured."""
         return self.done == self.total
 
 
@@ -95,12 +95,12 @@ def missing(store: Store, spec: SweepSpec) -> list[tuple[Schedule, int]]:
 
 
 def record_ids(spec: SweepSpec) -> set[str]:
-    """Ids of the records of its points, measured or not."""
+    """Ids of the records of a sweep's points, measured or not."""
     return {record_id for _, record_id in _record_ids(spec)}
 
 
 def progress_of(store: Store, sweep: Sweep) -> SweepProgress:
-    """Progress of a sweep."""
+    """Number of measured points of a sweep, and of all its points."""
     return SweepProgress(done=len(_measured(store, sweep.spec)), total=len(_record_ids(sweep.spec)))
 
 

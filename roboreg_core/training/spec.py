@@ -156,7 +156,7 @@ class Recipe:
 
     @property
     def label(self) -> str:
-        """Name for users."""
+        """Capitalised name, for users."""
         return self.spec.recipe.capitalize()
 
     def __call__(self, epochs: int | None = None, seed: int = 0) -> TrainSpec:

@@ -87,7 +87,7 @@ class TrainingState:
 
 
 def snapshot(state: TrainingState, spec: TrainSpec) -> bytes:
-    """Serialise a training for `restore`."""
+    """Serialise a training and its settings to bytes for `restore`."""
     average = state.average
     content = {
         "format": STATE_FORMAT,
