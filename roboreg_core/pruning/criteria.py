@@ -14,7 +14,7 @@ def l1_norm(tensors: BlockTensors) -> Tensor:
 
 
 def geometric_median(tensors: BlockTensors) -> Tensor:
-    """Sum of each filter's distances to all others, (width,); lowest near the geometric median (He et al. 2019, FPGM)."""
+    """Sum of distances to all other filters, (width,); lowest near the geometric median (He et al. 2019, FPGM)."""
     rows = tensors.conv1.flatten(1).double()
     return torch.cdist(rows, rows).sum(1).float()
 
