@@ -197,7 +197,7 @@ def _pooled(points: Sequence[Point]) -> tuple[tuple[Schedule, ...], np.ndarray]:
     for point in points:
         if point.validation is not None:
             measured.setdefault(point.schedule, []).append(point.validation)
-    order = sorted(measured, key=lambda schedule: schedule.clusters)
+    order = sorted(measured, key=lambda schedule: schedule.counts)
     return tuple(order), np.array([pooled(measured[schedule]).accuracy for schedule in order])
 
 
@@ -209,7 +209,7 @@ def _subset(schedules: tuple[Schedule, ...], measured: np.ndarray) -> tuple[tupl
 
 
 def _counts(schedules: Iterable[Schedule]) -> np.ndarray:
-    return np.array([schedule.clusters for schedule in schedules], dtype=int).reshape(-1, len(BOUNDS))
+    return np.array([schedule.counts for schedule in schedules], dtype=int).reshape(-1, len(BOUNDS))
 
 
 def _tables(curves: SensitivityCurves) -> np.ndarray:

@@ -276,7 +276,7 @@ def removal_costs(curves: SensitivityCurves, schedule: Schedule) -> list[Removal
 
 
 def _removal_cost(curve: SensitivityCurve, schedule: Schedule) -> RemovalCost:
-    count = schedule.clusters[curve.block - 1]
+    count = schedule.counts[curve.block - 1]
     if count == 1:
         return RemovalCost(block=curve.block, count=count, macs=0, parameters=0, loss=float("nan"))
     before, after = cost(schedule), cost(schedule.replace(curve.block, count - 1))

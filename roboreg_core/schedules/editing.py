@@ -36,7 +36,7 @@ class EditedSchedule:
         Raises `ScheduleError`: the block or count is out of bounds.
         """
         moved = self.schedule.replace(block, count)
-        step = count - self.schedule.clusters[block - 1]
+        step = count - self.schedule.counts[block - 1]
         if block in self.locked:
             return self
         if stage_of(block) not in self.linked:
@@ -46,12 +46,12 @@ class EditedSchedule:
 
     def set_unlocked(self, schedule: Schedule) -> EditedSchedule:
         """Set the counts of all unlocked blocks to those of `schedule`."""
-        return self._changed(lambda block, _: schedule.clusters[block - 1])
+        return self._changed(lambda block, _: schedule.counts[block - 1])
 
     def locked_differences(self, schedule: Schedule) -> list[int]:
         """Locked blocks whose counts differ from those of `schedule`."""
         return [
-            block for block in sorted(self.locked) if self.schedule.clusters[block - 1] != schedule.clusters[block - 1]
+            block for block in sorted(self.locked) if self.schedule.counts[block - 1] != schedule.counts[block - 1]
         ]
 
     def open(self, schedule: Schedule) -> EditedSchedule:

@@ -83,7 +83,7 @@ def greedy(
 def best_measured(limits: Limits, measured: Sequence[Candidate], n: int = N_BEST) -> tuple[Candidate, ...]:
     """The best `n` measured candidates that meet all limits, best first; empty if none does."""
     caps = {kind: cap for kind, cap in limits.caps.items() if kind in COUNTED}
-    counts = np.array([each.schedule.clusters for each in measured], dtype=np.int64).reshape(-1, len(BOUNDS))
+    counts = np.array([each.schedule.counts for each in measured], dtype=np.int64).reshape(-1, len(BOUNDS))
     fits = within(counts, caps, linear_costs(None))
     kept = [
         each
@@ -91,7 +91,7 @@ def best_measured(limits: Limits, measured: Sequence[Candidate], n: int = N_BEST
         if fit and each.excess(limits) == 0 and _fast_enough(each, limits)
     ]
     kept.sort(key=ranking_key(limits))
-    chosen = select_distant(np.array([each.schedule.clusters for each in kept]), n, APART) if kept else []
+    chosen = select_distant(np.array([each.schedule.counts for each in kept]), n, APART) if kept else []
     return front([kept[place] for place in chosen])
 
 
@@ -108,7 +108,7 @@ def ranking_key(limits: Limits) -> Callable[[Candidate], tuple[Any, ...]]:
         macs = cost(each.schedule).macs
         return (
             *((-each.ranking_accuracy, macs) if limits.caps else (macs, -each.ranking_accuracy)),
-            each.schedule.clusters,
+            each.schedule.counts,
         )
 
     return key

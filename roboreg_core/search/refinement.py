@@ -118,7 +118,7 @@ def refine(
         if not batch:
             break
         # Sorted schedules share the most blocks.
-        batch.sort(key=lambda each: each[0].clusters)
+        batch.sort(key=lambda each: each[0].counts)
         found = measure([schedule for schedule, _ in batch])
         trials += [
             Trial(schedule=schedule, class_counts=class_counts, source=source)
@@ -134,7 +134,7 @@ def measured_candidates(
     """The trials as candidates with predicted, measured and posterior accuracy; Pareto-optimal ones are marked."""
     if not trials:
         return ()
-    predicted = candidates(np.array([trial.schedule.clusters for trial in trials]), surrogate, latency)
+    predicted = candidates(np.array([trial.schedule.counts for trial in trials]), surrogate, latency)
     posterior = posterior_accuracy(surrogate, _measurements(trials))
     return front(
         [
@@ -183,7 +183,7 @@ class _Proposer:
         tried = measured_candidates(trials, self._surrogate, self._latency)
         best = min(tried, key=lambda each: (each.excess(self._limits), *key(each)))
         caps = np.array([list(self._limits.caps.values())])
-        counts = np.unique(exchanges(np.array([best.schedule.clusters]), caps, self._limited)[0], axis=0)
+        counts = np.unique(exchanges(np.array([best.schedule.counts]), caps, self._limited)[0], axis=0)
         [updated] = updated_surrogates(self._surrogate, _measurements(trials), 1, self._generator(trials))
         order = np.lexsort((-updated.accuracy(counts), limit_violation(self._limits, updated, counts)))
         excluded = {trial.schedule for trial in trials}
@@ -192,7 +192,7 @@ class _Proposer:
 
     def _posterior_samples(self, trials: Sequence[Trial]) -> Iterator[Schedule]:
         """The best schedule of each surrogate drawn from the posterior."""
-        taken = np.array([trial.schedule.clusters for trial in trials])
+        taken = np.array([trial.schedule.counts for trial in trials])
         drawn = list(updated_surrogates(self._surrogate, _measurements(trials), BATCH, self._generator(trials)))
         # One pool serves all: the best schedules of the drawn surrogates are near those of the most likely one.
         pool = self._pool(drawn[0])

@@ -136,7 +136,7 @@ def _class_factors(curve: SensitivityCurve, dense: ClassCounts, overall: np.ndar
 def _fit_power(surrogate: AdditiveSurrogate, points: Iterable[Point]) -> AdditiveSurrogate:
     """Fit `scale` and `power` to points with several pruned blocks, by a line through logarithms."""
     rows = [
-        (point.kept.clusters, point.validation)
+        (point.kept.counts, point.validation)
         for point in points
         if point.validation is not None and point.kept.n_pruned > 1
     ]

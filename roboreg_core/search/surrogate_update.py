@@ -49,7 +49,7 @@ def _updated_additive(
     generator: np.random.Generator,
 ) -> Iterator[AdditiveSurrogate]:
     """Rescale the losses of blocks and classes: Bayesian linear regression, then `n - 1` posterior draws."""
-    counts = np.array([schedule.clusters for schedule, _ in measured])
+    counts = np.array([schedule.counts for schedule, _ in measured])
     predicted = surrogate.losses[0][np.arange(N_BLOCKS), counts - 1]
     lost = np.array([_lost(each.accuracy, surrogate.dense.accuracy, each.total) for _, each in measured])
     summed = (np.clip(lost, 1e-3, MAX_LOSS) / surrogate.scale) ** (1 / surrogate.power)
@@ -73,7 +73,7 @@ def posterior_accuracy(
 
     if not measured:
         return np.empty(0)
-    counts = np.array([schedule.clusters for schedule, _ in measured])
+    counts = np.array([schedule.counts for schedule, _ in measured])
     if isinstance(surrogate, PredictorSurrogate):
         return surrogate.with_measured(measured).accuracy(counts)
     [likely] = _updated_additive(surrogate, measured, 1, np.random.default_rng(0))

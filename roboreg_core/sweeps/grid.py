@@ -63,7 +63,7 @@ class Grid:
 
     def schedules(self) -> list[Schedule]:
         """The distinct schedules in lexicographic order, so that neighbours share their first blocks."""
-        return sorted(set(self._made()), key=lambda schedule: schedule.clusters)
+        return sorted(set(self._made()), key=lambda schedule: schedule.counts)
 
     def _made(self) -> Iterator[Schedule]:
         if self.kind == STAGES:
@@ -91,7 +91,7 @@ class Grid:
 
 def of_schedules(schedules: Sequence[Schedule]) -> Grid:
     """A grid of these schedules."""
-    return Grid(kind=LIST, values=tuple(schedule.clusters for schedule in schedules))
+    return Grid(kind=LIST, values=tuple(schedule.counts for schedule in schedules))
 
 
 def _check_counts(grid: Grid, what: str, bounds: Sequence[int]) -> None:

@@ -54,7 +54,7 @@ def measure_schedules(
         name: SharedPrefixEvaluator(images, pruner.device, memory_bytes * len(images) // total)
         for name, images in sets.items()
     }
-    order = sorted(set(schedules), key=lambda schedule: schedule.clusters)
+    order = sorted(set(schedules), key=lambda schedule: schedule.counts)
     spec = pruner.spec
     for schedule, depths in zip(order, _branches(order), strict=True):
         started = time.perf_counter()

@@ -179,7 +179,7 @@ def split_by_prefix(schedules: Iterable[Schedule], parts: int) -> list[list[Sche
 
     Measuring a part costs as much as within the whole, except for the blocks that all of it share.
     """
-    ordered = sorted(set(schedules), key=lambda schedule: schedule.clusters)
+    ordered = sorted(set(schedules), key=lambda schedule: schedule.counts)
     largest = max(1, -(-len(ordered) // max(1, parts)))
     found: list[list[Schedule]] = []
     for group in _subtrees(ordered, largest, depth=0):
@@ -191,11 +191,11 @@ def split_by_prefix(schedules: Iterable[Schedule], parts: int) -> list[list[Sche
 
 
 def _subtrees(group: list[Schedule], largest: int, depth: int) -> Iterator[list[Schedule]]:
-    if len(group) <= largest or depth == len(group[0].clusters):
+    if len(group) <= largest or depth == len(group[0].counts):
         if group:
             yield group
         return
-    for _, same in groupby(group, key=lambda schedule: schedule.clusters[depth]):
+    for _, same in groupby(group, key=lambda schedule: schedule.counts[depth]):
         yield from _subtrees(list(same), largest, depth + 1)
 
 

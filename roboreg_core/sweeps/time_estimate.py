@@ -48,7 +48,7 @@ def expected_seconds(schedules: Sequence[Schedule], setting: PruneSettings, *, t
 
     Blocks shared with the previous schedule take no time.
     """
-    ordered = sorted(set(schedules), key=lambda schedule: schedule.clusters)
+    ordered = sorted(set(schedules), key=lambda schedule: schedule.counts)
     images = VALIDATION_IMAGES + TEST_IMAGES * test
     needs_images = setting.recalibrate or parse(setting.method).needs_images
     prune = BLOCK_SECONDS["weights"]

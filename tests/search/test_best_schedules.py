@@ -132,7 +132,7 @@ def test_with_additive_losses_the_result_is_close_to_the_optimum(
 ) -> None:
     limits = Limits(macs=budget)
     found = greedy(limits, surrogate, pool=by_macs).answers[0]
-    lost = surrogate._sum(np.array([found.schedule.clusters]), 0)[0]
+    lost = surrogate._sum(np.array([found.schedule.counts]), 0)[0]
     assert lost <= 1.04 * least_lost(surrogate, limits.caps["macs"]) + 1e-3
 
 
@@ -167,7 +167,7 @@ def test_the_result_is_deterministic_and_independent_of_order(
 
 def test_answers_differ_from_each_other(surrogate: AdditiveSurrogate, by_macs: CandidatePool) -> None:
     found = greedy(Limits(macs=0.5), surrogate, pool=by_macs).answers
-    shares = np.array([each.schedule.clusters for each in found]) / np.array(BOUNDS)
+    shares = np.array([each.schedule.counts for each in found]) / np.array(BOUNDS)
     apart = np.abs(shares[:, None] - shares[None]).sum(2)[~np.eye(len(found), dtype=bool)]
     assert apart.min() >= best_schedules.APART
 
@@ -227,7 +227,7 @@ def test_candidates_survive_json_and_say_their_noise(surrogate: AdditiveSurrogat
 
 
 def test_best_measured_are_within_the_limits(surrogate: AdditiveSurrogate) -> None:
-    counts = np.array([PRESETS[name].clusters for name in ("quarter", "moderate", "three-quarters", "dense")])
+    counts = np.array([PRESETS[name].counts for name in ("quarter", "moderate", "three-quarters", "dense")])
     bare = candidates(counts, surrogate)
     measured = [replace(each, measured=seen) for each, seen in zip(bare, _seen_of(bare), strict=True)]
     found = best_schedules.best_measured(Limits(macs=0.55, drop=0.5), measured)
@@ -249,6 +249,6 @@ def test_within_and_uniform_schedules() -> None:
     rows = uniform_counts()
     assert (rows[-1] == BOUNDS).all()
     assert (rows >= 1).all()
-    assert (rows[31] == PRESETS["moderate"].clusters).all()
+    assert (rows[31] == PRESETS["moderate"].counts).all()
     kept = within(rows, {"macs": float(DENSE_COST.macs // 2)}, {"macs": linear_cost("macs")})
     assert kept.sum() == 31

@@ -106,7 +106,7 @@ def test_here_it_is_kept_as_a_record_and_opened_when_asked_again(
     assert [each.id for each in store.list_records(SEARCH)] == [spec.id]
     assert execute.search_here(spec, dense, store, on_report=pytest.fail) == store.get_record(spec.id)
     trials = {tuple(each["schedule"]) for each in record.result["trials"]}
-    assert trials <= {point.schedule.clusters for point in sweep_store.points(store, **spec.setting.to_json())}
+    assert trials <= {point.schedule.counts for point in sweep_store.points(store, **spec.setting.to_json())}
     # A wider search measures nothing twice.
     longer = execute.search_here(replace(spec, trials=10), dense, store)
     assert longer.result["measured"] < 10
