@@ -46,9 +46,9 @@ class TrainSpec:
         recipe: name of the recipe or fine-tuning preset.
         epochs: passes over the training images, 1..1000.
         batch_size: images per step, 1..4096.
-        rate: learning-rate schedule. `cosine` falls to zero; `multistep` falls in steps;
-            `trapezoid` is constant, then falls linearly to zero over the last `decay_epochs`; `triangular` falls
-            linearly to zero after the warm-up.
+        rate: learning-rate schedule. `cosine` falls to zero; `multistep` falls in steps; `trapezoid` is
+            constant, then falls linearly to zero over the last `decay_epochs`; `triangular` falls linearly to zero
+            after the warm-up.
         learning_rate, momentum, nesterov, weight_decay: settings of SGD; `learning_rate` is the highest.
         warmup_epochs: linear rise of the learning rate from zero.
         milestones, gamma: epochs at which `multistep` multiplies the learning rate, and the factor, 0..1.
