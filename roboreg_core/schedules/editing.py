@@ -50,9 +50,7 @@ class EditedSchedule:
 
     def locked_differences(self, schedule: Schedule) -> list[int]:
         """Locked blocks whose counts differ from those of `schedule`."""
-        return [
-            block for block in sorted(self.locked) if self.schedule.counts[block - 1] != schedule.counts[block - 1]
-        ]
+        return [block for block in sorted(self.locked) if self.schedule.counts[block - 1] != schedule.counts[block - 1]]
 
     def open(self, schedule: Schedule) -> EditedSchedule:
         """Set all counts to those of `schedule`, unlocking the blocks that change."""

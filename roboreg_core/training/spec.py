@@ -172,14 +172,14 @@ class Recipe:
         )
 
 
-best = Recipe(
+BEST = Recipe(
     description="Crop and flip, SGD with Nesterov momentum, constant then decaying learning rate. The teacher of the "
     "example dense network was trained with it.",
     # Any training that has not begun to decay can be continued with more epochs.
     spec=TrainSpec(recipe="best", epochs=160, rate="trapezoid", warmup_epochs=2.0, decay_epochs=24),
 )
 # A student as large as its teacher may surpass it (Furlanello et al. 2018, Born-Again Networks).
-distilled = Recipe(
+DISTILLED = Recipe(
     description="Knowledge distillation from the example dense network, with a learning rate that falls linearly. The "
     "example dense network itself was trained with it, from another teacher.",
     spec=TrainSpec(
@@ -193,7 +193,7 @@ distilled = Recipe(
         average=AVERAGE,
     ),
 )
-source = Recipe(
+SOURCE = Recipe(
     description="Settings of the original project, for comparison with its figures: six augmentations, SGD with "
     "momentum, learning rate divided by ten at epochs 100 and 150.",
     spec=TrainSpec(
@@ -206,7 +206,7 @@ source = Recipe(
         augmentation=SIX,
     ),
 )
-RECIPES = {each.spec.recipe: each for each in (best, distilled, source)}
+RECIPES = {each.spec.recipe: each for each in (BEST, DISTILLED, SOURCE)}
 
 
 def recipe(name: str, epochs: int | None = None, seed: int = 0, decay_epochs: int | None = None) -> TrainSpec:

@@ -181,7 +181,7 @@ def test_a_stopped_download_leaves_nothing(archive: Path, monkeypatch: pytest.Mo
 
 def test_an_archive_with_another_sum_is_refused(archive: Path, tmp_path: Path) -> None:
     archive.write_bytes(archive.read_bytes()[:-1])
-    with pytest.raises(DataError, match=r"little\.tar\.gz must have MD5 .*, got another; fetch it again"):
+    with pytest.raises(DataError, match=r"little\.tar\.gz must have MD5 .*, got another; download it again"):
         download._from_torchvision(tmp_path, silent, never)
 
 
