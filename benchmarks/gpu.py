@@ -41,7 +41,7 @@ from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.fine_tuning_presets import tune_preset
 from roboreg_core.training.loop import TrainingResult, fit
-from roboreg_core.training.spec import TrainSpec, best, source
+from roboreg_core.training.spec import BEST, SOURCE, TrainSpec
 
 PASSES = 19
 BYTES_A_NUMBER = 2
@@ -105,7 +105,7 @@ def measure(device: torch.device, size: Size) -> dict[str, float]:
     """Return all figures by name; a name ends with its unit."""
     images, dense = _images(size.images).to(device), _network(size.dense)
     figures = ceilings(device, size)
-    for make in (best, source):
+    for make in (BEST, SOURCE):
         spec = make(epochs=size.rate_epochs)
         fast, slow = (rate(fit(dense, images, spec, device=device, capture=on), spec, images) for on in (True, False))
         name = f"training {spec.recipe}"
@@ -136,7 +136,7 @@ def long_trainings(device: torch.device, size: Size, images: Images) -> dict[str
     """Return the seconds from the call to the network on the CPU, with the recording of the CUDA graph."""
     dense, pruned = _network(size.dense), _network(size.schedule)
     tune = replace(tune_preset("good"), epochs=size.tune_epochs, warmup_epochs=min(2.0, size.tune_epochs / 2))
-    long = source(epochs=size.long_epochs)
+    long = SOURCE(epochs=size.long_epochs)
     return {
         f"training source, {long.epochs} epochs of {len(images):,} images, seconds": timed(
             lambda: fit(dense, images, long, device=device), device, 1, warm_up=0

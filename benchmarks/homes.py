@@ -47,7 +47,7 @@ def _varied(record: Record, place: int, draw: random.Random, spec: Mapping[str, 
     counts = [
         max(1, min(bound, count + draw.randint(-2, 2))) for count, bound in zip(_counts(record), BOUNDS, strict=True)
     ]
-    schedule = Schedule(clusters=tuple(counts))
+    schedule = Schedule(counts=tuple(counts))
     counted = asdict(cost(schedule))
     totals = {name: getattr(cost(schedule), name) for name in ("parameters", "macs", "size_bytes")}
     return replace(
@@ -61,7 +61,7 @@ def _varied(record: Record, place: int, draw: random.Random, spec: Mapping[str, 
 
 
 def _counts(record: Record) -> Sequence[int]:
-    return Schedule.from_json(record.result["schedule"]).clusters
+    return Schedule.from_json(record.result["schedule"]).counts
 
 
 def navigation() -> list[str]:

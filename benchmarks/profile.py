@@ -128,7 +128,7 @@ def preview(quick: bool) -> Callable[[], Any]:
 
     before = PRESETS["moderate"]
     ask(before)
-    changed = [before.replace(block, before.clusters[block - 1] - 1) for block in PREVIEWED]
+    changed = [before.replace(block, before.counts[block - 1] - 1) for block in PREVIEWED]
     return lambda: list(map(ask, changed))
 
 

@@ -27,7 +27,7 @@ from roboreg_core.device import Precision, choose_device
 from roboreg_core.models.resnet import IMAGENET, ResNet20, initialise
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.loop import fit
-from roboreg_core.training.spec import TrainSpec, source
+from roboreg_core.training.spec import SOURCE, TrainSpec
 
 BATCH_SIZE = 128
 # Ratio to the usual way.
@@ -69,7 +69,7 @@ def start(steps: int) -> tuple[ResNet20, Images, TrainSpec]:
     images = training_images("bundled").take(torch.arange(steps * BATCH_SIZE), "benchmark images")
     model = ResNet20()
     initialise(model, torch_generator(0, "weights"))
-    return model, images, replace(source(epochs=1), batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
+    return model, images, replace(SOURCE(epochs=1), batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
 
 
 def prepare_usual(steps: int, device: str) -> Callable[[], float]:

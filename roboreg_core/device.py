@@ -30,7 +30,7 @@ LARGEST_TRIM, LARGEST_MMAP = 2**31 - 1, 2**25
 def choose_device(name: str = "auto") -> torch.device:
     """Device by torch's name; `auto` is a CUDA device if present, else the CPU.
 
-    Raises `SpecError` if the device is unknown or absent.
+    Raises `SpecError`: the device is unknown or absent.
     """
     import torch
 
@@ -99,10 +99,10 @@ def has_bfloat16(device: torch.device) -> bool:
 
 @lru_cache(maxsize=1)
 def cpu_has_bfloat16() -> bool:
-    """True if this CPU has bfloat16 instructions (extensions of AVX-512, AMX or Arm), by `/proc/cpuinfo`.
+    """True if this CPU has bfloat16 instructions (extensions of AVX-512, AMX or Arm) according to `/proc/cpuinfo`.
 
     False without that file, or if `ATEN_CPU_CAPABILITY` or `ONEDNN_MAX_CPU_ISA` limits the instruction set. With plain
-    AVX-512 oneDNN converts to float32 and back, at half the speed of float32. Without torch.
+    AVX-512 oneDNN converts to float32 and back, at half the speed of float32. Does not import torch.
     """
     if os.environ.get("ATEN_CPU_CAPABILITY", "").lower() in ("default", "avx2") or "ONEDNN_MAX_CPU_ISA" in os.environ:
         return False
@@ -120,7 +120,7 @@ def computed_in(precision: Precision, device: torch.device) -> Precision:
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """Device, threads and versions, for records of measurements."""
+    """Device, number of threads and versions as a JSON object, for records of measurements."""
     import torch
 
     return {
@@ -134,7 +134,7 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def device_name(device: torch.device | str) -> str:
-    """Name for users: of the GPU, or `CPU`."""
+    """Name of the GPU, or `CPU`."""
     import torch
 
     device = torch.device(device)

@@ -25,7 +25,7 @@ RECORDED = (
     ("moderate", "source", 4),
 )
 
-# (name, grid, test): `test` is True where test images are measured, which predictions and searches do not need.
+# (name, grid, test): `test`: measure test images too, which predictions and searches do not need.
 SWEEPS = (
     ("source grid", SOURCE, True),
     ("sensitivity", sensitivity.plan(), False),
@@ -59,9 +59,9 @@ def measure_latency_again(store: Store) -> list[str]:
 
 
 def make(store: Store, execute: Callable[[RunSpec, bytes], Record]) -> list[str]:
-    """Execute the example runs missing from `store`, export all to `checkpoints/recorded`, and return their ids.
+    """Make the example runs missing from `store`, export all to `checkpoints/recorded`, and return their ids.
 
-    Records of another dense network are deleted from that folder.
+    `execute` runs a spec with the weights of the dense network. Records of another dense network are deleted there.
     """
     dense, ids = checkpoints.load(paths.SHIPPED), []
     _drop_others(dense.sha256)
@@ -73,21 +73,15 @@ def make(store: Store, execute: Callable[[RunSpec, bytes], Record]) -> list[str]
     return ids
 
 
-def sweep_specs() -> list[SweepSpec]:
-    """Specs of the example sweeps, with the default method, the shipped dense network and the bundled images."""
-    dense = checkpoints.load(paths.SHIPPED)
-    return [sweep_for(name, grid, dense, "bundled", test=test) for name, grid, test in SWEEPS]
-
-
 def make_sweeps(store: Store, measure: Callable[[SweepSpec], Sweep]) -> list[str]:
-    """Measure the points missing from `store`, export sweeps and points, and return the sweeps' ids.
+    """Measure the example sweeps, export them and their points to `checkpoints/recorded`, and return their ids.
 
-    Records of another dense network are deleted from that folder.
+    `measure` measures the points missing from `store`. Records of another dense network are deleted from the folder.
     """
-    ids = []
-    _drop_others(checkpoints.load(paths.SHIPPED).sha256)
-    for spec in sweep_specs():
-        sweep = measure(spec)
+    dense, ids = checkpoints.load(paths.SHIPPED), []
+    _drop_others(dense.sha256)
+    for name, grid, test in SWEEPS:
+        sweep = measure(sweep_for(name, grid, dense, "bundled", test=test))
         for record in (sweep.id, *(point.record for point in points_of(store, sweep))):
             store.export_record(record, paths.recorded())
         ids.append(sweep.id)

@@ -1,6 +1,8 @@
-"""Folders of the project and of the user's store."""
+"""Folders of the project and of the user's store, and atomic writes."""
 
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -8,6 +10,8 @@ import platformdirs
 PROJECT = Path(__file__).resolve().parent.parent
 # Name of the default dense network in `checkpoints()`.
 SHIPPED = "dense"
+# First characters of the names of temporary files.
+TEMPORARY = ".part-"
 
 
 def home() -> Path:
@@ -27,12 +31,12 @@ def others() -> Path:
 
 
 def networks() -> tuple[Path, Path]:
-    """Both folders of shipped dense networks."""
+    """The folders `checkpoints()` and `others()`."""
     return checkpoints(), others()
 
 
 def recorded() -> Path:
-    """Folder of the recorded runs shipped with the project."""
+    """Folder of the example runs and sweeps shipped with the project."""
     return checkpoints() / "recorded"
 
 
@@ -45,3 +49,34 @@ def local_data() -> Path:
     """Parent folder of `cifar-10-batches-py`: `ROBOREG_DATA`, else `data` in `home()`."""
     chosen = os.environ.get("ROBOREG_DATA")
     return Path(chosen).expanduser() if chosen else home() / "data"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file into an existing folder by flushing a temporary file to disk and renaming it.
+
+    Raises `OSError`: the folder is missing or not writable, or the disk is full.
+    """
+    handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Flush a rename to disk; not possible on Windows."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -24,7 +24,7 @@ from roboreg_core.datasets.images import Images
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.evaluation.metrics import report
 from roboreg_core.models import checkpoints
-from roboreg_core.models.checkpoints import Checkpoint, write_whole
+from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.models.costs import cost
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.pruning.prune import Pruner, draw_calibration
@@ -197,7 +197,7 @@ class Measurer:
             point.run.tuning(),
             validation=sources.validation_images(),
             teacher=self.dense.model,
-            hooks=TrainingHooks(on_epoch=lambda _, state: write_whole(unfinished, state())),
+            hooks=TrainingHooks(on_epoch=lambda _, state: paths.write_atomically(unfinished, state())),
             resume=unfinished.read_bytes() if unfinished.exists() else None,
         )
         unfinished.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from roboreg_core.models.checkpoints import write_whole
+from roboreg_core.paths import write_atomically
 
 FILE = Path(__file__).resolve().parent.parent / "results.jsonl"
 
@@ -145,7 +145,7 @@ def add(found: Point | Seconds | Searched, path: Path = FILE) -> None:
         lines += [{"time": asdict(each)} for each in sorted(seconds, key=lambda each: (each.contestant, each.schedule))]
         lines += [{"search": asdict(each)} for each in sorted(searched, key=_search_order)]
         text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
-        write_whole(path, text.encode())
+        write_atomically(path, text.encode())
 
 
 def _order(point: Point) -> tuple[Any, ...]:

@@ -17,7 +17,8 @@ from roboreg_core.models.linear_costs import SMALLEST, linear_cost
 from roboreg_core.runs.local import run_here
 from roboreg_core.runs.spec import METHOD_VERSION, RunSpec, preset_fields, spec_for
 from roboreg_core.schedules.schedule import PRESETS, Schedule
-from roboreg_core.search.best_schedules import Candidate, greedy
+from roboreg_core.search.best_schedules import greedy
+from roboreg_core.search.candidates import Candidate
 from roboreg_core.search.execute import search_here
 from roboreg_core.search.limits import Limits, uniform_counts, within
 from roboreg_core.search.spec import SearchSpec, known

@@ -9,9 +9,10 @@ import pandas as pd
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import PERCENT_AXIS, Drawing
 from roboreg_core.runs import metric_changes
+from roboreg_core.runs.results import report_of
 from roboreg_core.runs.summary import Summary
 from roboreg_core.store.records import Record
-from roboreg_core.wording import fmt, run_facts
+from roboreg_core.wording import fmt
 
 MEASURES = metric_changes.MEASURES
 
@@ -30,7 +31,7 @@ def verdicts_table(summary: Summary, stage: str) -> pd.DataFrame:
     paired = summary.paired[stage]
     table = changes_table(summary.reports[stage])
     table["verdict"] = [*(each.verdict.words for each in paired.per_class), "", ""]
-    now = run_facts.report_of(summary.record, stage)
+    now = report_of(summary.record, stage)
     overall: dict[str, Any] = {
         "class": "accuracy", "f1": now["accuracy"], "f1_change": paired.verdict.difference,
         "support": now["images"], "verdict": paired.verdict.words,
@@ -44,9 +45,9 @@ def classes_data(record: Record, stage: str, baseline: dict[str, Any] | None = N
 
     The networks are `stage` and before it the dense one, or `baseline`, another network's report.
     """
-    reports = {"dense" if baseline is None else "baseline": baseline or run_facts.report_of(record, "dense")}
+    reports = {"dense" if baseline is None else "baseline": baseline or report_of(record, "dense")}
     name = fmt.STAGE_WORDS[stage]
-    reports[name] = run_facts.report_of(record, stage)
+    reports[name] = report_of(record, stage)
     before, chosen = next(iter(reports.values()))["per_class"], reports[name]["per_class"]
     change = {row["name"]: row["recall"] - old["recall"] for old, row in zip(before, chosen, strict=True)}
     return pd.DataFrame(

@@ -16,7 +16,7 @@ from roboreg_core.wording import fmt
 from roboreg_core.wording.run_metrics import METRICS
 
 if TYPE_CHECKING:
-    from roboreg_core.search.best_schedules import Candidate
+    from roboreg_core.search.candidates import Candidate
 
 # Name of the selection; its field is `schedule`.
 SELECTION = "answer"

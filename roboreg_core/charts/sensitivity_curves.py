@@ -22,7 +22,7 @@ def sensitivity_data(curves: SensitivityCurves, schedule: Schedule | None = None
     Columns: `block`, `count`, its `share` of the filters, `accuracy` with its 95 % interval `low` to `high`, `loss`
     against the `dense` network (a share), `measured` (else interpolated), and `present` (the count of `schedule`).
     """
-    present = schedule.clusters if schedule is not None else (0,) * N_BLOCKS
+    present = schedule.counts if schedule is not None else (0,) * N_BLOCKS
     rows = [
         {
             "block": curve.block,
@@ -44,7 +44,7 @@ def sensitivity_data(curves: SensitivityCurves, schedule: Schedule | None = None
 
 def sensitivity_title(frame: pd.DataFrame) -> str:
     """The finding: the most and the least sensitive block at a quarter of its filters."""
-    cut = frame[frame["count"] == frame["block"].map(lambda block: QUARTER.clusters[block - 1])]
+    cut = frame[frame["count"] == frame["block"].map(lambda block: QUARTER.counts[block - 1])]
     if cut.empty:
         return "No block was measured at a quarter of its filters"
     worst, best = cut.iloc[int(cut["loss"].argmax())], cut.iloc[int(cut["loss"].argmin())]

@@ -132,11 +132,11 @@ def write_file(path: Path, content: bytes) -> None:
 
     Raises `RoboRegError`: the file is not writable.
     """
-    from roboreg_core.models.checkpoints import write_whole
+    from roboreg_core.paths import write_atomically
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
+        write_atomically(path, content)
     except OSError as error:
         raise RoboRegError(f"{path} must be writable, got {error.strerror}; choose another file") from None
 

@@ -24,7 +24,7 @@ from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
-    from roboreg_core.search.best_schedules import Candidate
+    from roboreg_core.search.candidates import Candidate
     from roboreg_core.search.limits import Limits
     from roboreg_core.search.spec import KnownPoints, SearchSpec
     from roboreg_core.store.store import Store
@@ -145,7 +145,7 @@ def _predicted(limits: Limits, found: KnownPoints) -> _Result:
 
 
 def _measured(spec: SearchSpec, loaded: Checkpoint, store: Store) -> _Result:
-    from roboreg_core.search.best_schedules import Candidate, front
+    from roboreg_core.search.candidates import Candidate, front
     from roboreg_core.search.execute import search_here
 
     with schedule_progress("search") as on_report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,7 +28,7 @@ from roboreg_core.prediction.sensitivity import (
     removal_costs,
 )
 from roboreg_core.schedules.schedule import Schedule
-from roboreg_core.sweeps.spec import POINT, SweepSpec, renamed
+from roboreg_core.sweeps.spec import POINT, SweepSpec
 from roboreg_core.sweeps.sweep_store import missing, points, sweeps
 from roboreg_core.sweeps.time_estimate import estimate_seconds
 
@@ -85,7 +86,7 @@ def _measure_missing(values: int, settings: dict[str, Any], pruning: PruneOption
     if not left:
         return
     if any(each.name == spec.name and each.id != spec.id for each in sweeps(store)):
-        spec = renamed(spec, f"sensitivity {spec.method} {spec.id[:6]}"[:80])
+        spec = replace(spec, name=f"sensitivity {spec.method} {spec.id[:6]}"[:80])
     seconds = estimate_seconds(spec, store.list_records(POINT), only=left)
     stderr.print(f"{spec.name}: {len(left)} schedules to measure, about {seconds:.0f} s", markup=False)
     with schedule_progress(spec.name) as on_report:

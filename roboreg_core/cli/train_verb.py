@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def train_verb(
-    recipe: Annotated[str, typer.Option(help=f"{', '.join(specs.RECIPES)}.")] = specs.best.spec.recipe,
+    recipe: Annotated[str, typer.Option(help=f"{', '.join(specs.RECIPES)}.")] = specs.BEST.spec.recipe,
     epochs: Annotated[int | None, typer.Option(help="Epochs; the recipe's own if omitted.")] = None,
     seed: Seed = 0,
     seeds: Annotated[str, typer.Option(help="Train one network per seed, e.g. 0,1,2.")] = "",

@@ -37,7 +37,7 @@ class Slope:
 
     @property
     def is_clear(self) -> bool:
-        """True where the interval excludes zero."""
+        """True if the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
     def to_json(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class AccuracyPerMac:
     """Accuracy per MAC of each stage or block.
 
     Attributes:
-        accuracy: column of `sweeps.points.frame`.
+        accuracy: name of the regressed accuracy, a column of `sweeps.points.frame`.
         slopes: one per stage or block with varying MACs.
         explained: coefficient of determination (R squared), 0..1.
         schedules: number of schedules; seeds are averaged.
@@ -75,7 +75,7 @@ class AccuracyPerMac:
 
 
 def per_mac(table: pd.DataFrame, *, by: str = STAGES) -> AccuracyPerMac:
-    """Regress the main accuracy on MACs.
+    """Regress the main accuracy (see `variables.main_accuracy`) on the MACs of each stage or block.
 
     Args:
         table: points from `sweeps.points.frame`.
@@ -84,7 +84,7 @@ def per_mac(table: pd.DataFrame, *, by: str = STAGES) -> AccuracyPerMac:
     Raises `SpecError`: too few schedules, or collinear MACs.
     """
     if by not in (STAGES, BLOCKS):
-        raise SpecError(f"accuracy per MAC must be by {STAGES} or {BLOCKS}, got {by!r}")
+        raise SpecError(f"accuracy per MAC is computed by {STAGES} or {BLOCKS}, got {by!r}")
     data = by_schedule(columns(table, BLOCKS))
     name = main_accuracy([each for each in ACCURACIES if data[each].notna().any()])
     if not name:

@@ -49,7 +49,7 @@ class Cell:
 
     @property
     def is_clear(self) -> bool:
-        """True where the interval excludes zero."""
+        """True if the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
     def to_json(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Correlation:
 
     @property
     def accuracy(self) -> str:
-        """The main accuracy; empty where none was measured."""
+        """The main accuracy; empty if none was measured."""
         return main_accuracy(self.names)
 
     def to_json(self) -> dict[str, Any]:
@@ -218,13 +218,8 @@ def bootstrap(values: Matrix, *, seed: int = 0, resamples: int = RESAMPLES) -> t
     contain the value, and equal it for a correlation of 1 or -1. They are -1 to 1 if most resamples have a constant
     column or the corrections are undefined.
 
-    Args:
-        values: one row per schedule (n, v).
-        seed: of the resamples.
-        resamples: number of resamples.
-
     Returns:
-        Correlations, lower and upper ends, (v, v) each.
+        Correlations, lower and upper ends, (v, v) each, for `values` (n, v) with one row per schedule.
     """
     from scipy import stats
 

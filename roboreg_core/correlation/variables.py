@@ -67,13 +67,13 @@ def columns(table: pd.DataFrame, variables: str = "") -> pd.DataFrame:
 
 
 def by_schedule(points: pd.DataFrame) -> pd.DataFrame:
-    """Average the points of each schedule over seeds, independently of the order of the rows."""
+    """Means over the seeds of each schedule: one row per schedule, whatever the order of the points."""
     ordered = points.sort_values(["schedule", "seed", "record"])
     return ordered.drop(columns=["seed", "record"]).groupby("schedule").mean()
 
 
 def settings_of(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of settings."""
+    """Those of `names` that are settings, i.e. filter counts of stages or blocks."""
     return tuple(name for name in names if name in STAGE_NAMES or name in BLOCK_NAMES)
 
 

@@ -22,12 +22,7 @@ CONTRAST, SATURATION = 1, 2
 
 
 def augment(images: Tensor, spec: Augmentation, generator: torch.Generator) -> Tensor:
-    """Augment a batch.
-
-    Args:
-        images: uint8 (n, 3, h, w).
-        spec: ranges of the changes.
-        generator: on the images' device.
+    """Augment images, uint8 (n, 3, h, w), with a generator on their device.
 
     Returns:
         (n, 3, h, w) in 0..255: uint8 in channels-last format with crop and flip only, else float32.
@@ -41,7 +36,7 @@ def augment(images: Tensor, spec: Augmentation, generator: torch.Generator) -> T
 def affine_matrices(n: int, spec: Augmentation, generator: torch.Generator) -> Tensor:
     """Random maps (n, 2, 3) from output to input pixels, in pixels relative to the image's centre.
 
-    They are inverses of: flip, shift (the crop), rotation, shear along x, scale; signs as in torchvision.
+    Each inverts the sequence flip, shift (the crop), rotation, shear along x, scale; signs as in torchvision.
     """
     device = generator.device
     angle = _between(n, -spec.rotation, spec.rotation, generator) * (math.pi / 180)

@@ -115,5 +115,5 @@ class BackgroundDownload:
 
 @lru_cache(maxsize=8)
 def fetching(root: Path) -> BackgroundDownload:
-    """This process's download into a folder."""
+    """The `BackgroundDownload` into the folder `root`, shared by all callers in this process."""
     return BackgroundDownload(root)

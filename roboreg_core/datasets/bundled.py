@@ -23,7 +23,7 @@ PER_ROW = 40
 def read(folder: Path, split: str) -> Images:
     """Read the bundled `train` (validation split included) or `test` images.
 
-    Raises `DataError` if a file is missing or differs from its checksum.
+    Raises `DataError`: a file is missing or differs from its checksum.
     """
     manifest = read_manifest(folder)
     entry = manifest["splits"][split]
@@ -33,7 +33,7 @@ def read(folder: Path, split: str) -> Images:
 
 
 def verify(folder: Path) -> list[str]:
-    """Errors of the bundle, one line per file."""
+    """Errors of the bundled files, one line per missing or damaged file; empty if all are intact."""
     try:
         manifest = read_manifest(folder)
     except DataError as error:

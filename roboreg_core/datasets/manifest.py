@@ -16,7 +16,7 @@ REMEDY = "restore the data/ folder of the repository (git checkout -- data)"
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Manifest of the bundle in `folder`. Raises `DataError` if it is unreadable or of another format."""
+    """Manifest of the bundle in `folder`. Raises `DataError`: it is unreadable or of another format."""
     path = folder / MANIFEST
     try:
         manifest: dict[str, Any] = json.loads(path.read_text())

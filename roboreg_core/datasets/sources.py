@@ -26,7 +26,7 @@ def full_is_present() -> bool:
 
 
 def resolve_training_set(choice: str) -> str:
-    """Resolve `auto` to `full` if present, else `bundled`. Raises `DataError` on an unknown or absent choice."""
+    """Resolve `auto` to `full` if present, else `bundled`. Raises `DataError`: the choice is unknown or absent."""
     if choice not in get_args(TrainingSet):
         raise DataError(f"training images must be one of {', '.join(get_args(TrainingSet))}, got {choice!r}")
     if choice == "auto":
@@ -40,19 +40,19 @@ def resolve_training_set(choice: str) -> str:
 
 
 def training_images(choice: str = "auto") -> Images:
-    """Training images without the validation split."""
+    """Training images (`auto`, `bundled` or `full`) without the validation split."""
     name = resolve_training_set(choice)
     return _training(name, _folder(name))
 
 
 def validation_images() -> Images:
-    """Validation images, for all choices."""
+    """Validation images, the same for every choice of training images."""
     name = resolve_training_set("auto")
     return _validation(name, _folder(name))
 
 
 def test_images() -> Images:
-    """Test images, for reports only."""
+    """All test images; choose nothing by them."""
     name = resolve_training_set("auto")
     return _load(name, _folder(name), "test")
 

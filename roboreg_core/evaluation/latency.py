@@ -22,8 +22,8 @@ class Timing:
 
     Attributes:
         batch: images per batch.
-        median, low, high: median, 10th and 90th percentile of `repeats` calls.
-        threads: of torch on the CPU.
+        median, low, high: median, 10th and 90th percentile of the seconds of `repeats` calls.
+        threads: number of torch's CPU threads.
     """
 
     batch: int

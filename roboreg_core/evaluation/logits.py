@@ -33,8 +33,8 @@ def logits(
 
     Args:
         model: evaluated in eval mode, whatever its mode.
-        images: inputs.
-        device: for the forward passes.
+        images: images to classify.
+        device: device of the forward passes.
         precision: `float32` for reported metrics, `bfloat16` for previews on devices that have it.
         batch_size: images per batch; default `BATCH_SIZE`, on a GPU `GPU_BATCH_SIZE`.
         on_batch: called with the completed share, 0..1, after each batch is launched.

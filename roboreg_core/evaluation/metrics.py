@@ -33,7 +33,7 @@ class Report:
         loss: mean cross-entropy in nats.
         images: number of images.
         confusion: counts by true class (rows) and predicted class (columns).
-        per_class: in the order of `CLASSES`.
+        per_class: metrics of each class, in the order of `CLASSES`.
         macro, weighted: averages over classes, unweighted and weighted by support.
     """
 
@@ -57,7 +57,7 @@ class Report:
 def report(logits: Tensor, labels: Tensor) -> Report:
     """Compute all metrics from logits (n, classes) and labels (n,).
 
-    Raises `DataError` if lengths differ or are zero.
+    Raises `DataError`: lengths differ or are zero.
     """
     if len(logits) != len(labels) or len(labels) == 0:
         raise DataError(f"a report needs one label per row of logits, got {len(labels)} and {len(logits)}")

@@ -26,7 +26,7 @@ class OnnxExport:
 
     Attributes:
         content: bytes of the file.
-        difference: largest absolute difference of logits between onnxruntime and torch.
+        difference: largest absolute difference between the logits of onnxruntime and torch.
         images: number of images compared.
     """
 
@@ -36,15 +36,9 @@ class OnnxExport:
 
 
 def export_onnx(model: ResNet20, images: Images, **facts: Any) -> OnnxExport:
-    """Export a network and compare its logits on `images`.
+    """Export a network and compare its logits in onnxruntime and torch on `images`.
 
-    Args:
-        model: to export.
-        images: for the comparison.
-        **facts: added to the metadata `network`, `input`, `output`, `classes`, `normalisation` and `schedule`; as JSON
-            if they are not strings.
-
-    Raises `CheckpointError`: logits differ by more than `TOLERANCE`.
+    `facts` are added to the file's metadata. Raises `CheckpointError`: logits differ by more than `TOLERANCE`.
     """
     content = onnx_bytes(model, **facts)
     difference = largest_difference(content, model, images)
@@ -58,7 +52,11 @@ def export_onnx(model: ResNet20, images: Images, **facts: Any) -> OnnxExport:
 
 
 def onnx_bytes(model: ResNet20, **facts: Any) -> bytes:
-    """ONNX file of a network with batch norm folded, without the comparison."""
+    """ONNX file of a network with batch norm folded.
+
+    Its metadata describe network, input, output, classes, normalisation and schedule, and contain `facts` (as JSON if
+    they are not strings).
+    """
     import onnx
 
     facts = {
@@ -77,14 +75,14 @@ def onnx_bytes(model: ResNet20, **facts: Any) -> bytes:
 
 
 def checked_images(images: Images) -> Images:
-    """`CHECKED_IMAGES` evenly spaced images for the comparison."""
+    """About `CHECKED_IMAGES` evenly spaced images, for `export_onnx`."""
     rows = torch.arange(0, len(images), max(1, len(images) // CHECKED_IMAGES))
     return images.take(rows, f"{len(rows):,} of {images.name}")
 
 
 @torch.inference_mode()
 def largest_difference(content: bytes, model: ResNet20, images: Images) -> float:
-    """Largest absolute difference of logits between the file in onnxruntime and torch; NaN if a logit is NaN."""
+    """Largest absolute difference between the logits of an ONNX file and of `model`; NaN if a logit is NaN."""
     network, forward = inference_model(model, torch.device("cpu")), onnx_forward(content)
     batches = images.pixels.split(BATCH_SIZE)
     differences = [np.abs(forward(part.numpy()) - network(network.prepare(part)).numpy()).max() for part in batches]

@@ -20,7 +20,10 @@ ALPHA = 0.05
 
 
 def mcnemar(lost: Any, gained: Any) -> np.ndarray:
-    """Exact two-sided p-values of discordant counts, element by element; 1 without discordant images."""
+    """Exact two-sided p-values for counts of images that one network alone gets right; 1 without any.
+
+    `lost` and `gained` are arrays of one shape, which the result has too.
+    """
     lost, gained = np.asarray(lost, dtype=np.int64), np.asarray(gained, dtype=np.int64)
     return np.asarray(np.minimum(1.0, 2 * bdtr(np.minimum(lost, gained), lost + gained, 0.5)))
 
@@ -74,7 +77,7 @@ class Verdict:
     """Significance of a change.
 
     Attributes:
-        difference: of accuracy or recall, -1..1.
+        difference: change of accuracy or recall, -1..1.
         margin: half-width of its 95 % interval, uncorrected.
         p: McNemar's p-value, Holm-corrected if it is one of several.
     """
@@ -176,8 +179,8 @@ def compare(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> Paired
 
     Args:
         labels: true classes, int (n,).
-        before: predicted by the baseline, int (n,).
-        after: predicted by the other network, int (n,).
+        before: classes predicted by the baseline, int (n,).
+        after: classes predicted by the other network, int (n,).
 
     Raises `DataError`: lengths differ or are zero.
     """
@@ -187,8 +190,9 @@ def compare(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> Paired
             "predictions; choose runs with the same test images"
         )
     was, now = before == labels, after == labels
+    masks = (was & now, was & ~now, ~was & now, ~was & ~now)
     # Rows kept, lost, gained, wrong; one column per class.
-    counts = np.stack([_per_class(labels[mask]) for mask in (was & now, was & ~now, ~was & now, ~was & ~now)])
+    counts = np.stack([np.bincount(labels[mask], minlength=N_CLASSES) for mask in masks])
     overall = _paired_counts(counts.sum(1))
     p = mcnemar(counts[1], counts[2])
     per_class = tuple(
@@ -204,7 +208,10 @@ def compare(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> Paired
 
 
 def confusion_change(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> ConfusionChange:
-    """Difference of two confusion matrices with a test of each cell; arguments as of `compare`."""
+    """Difference of two confusion matrices with a test of each cell.
+
+    `labels`, `before` and `after` are true classes and those predicted by both networks, int (n,) each.
+    """
     moved = before != after
     left, entered = (_cells(labels[moved], each[moved]) for each in (before, after))
     uncorrected = mcnemar(left, entered)
@@ -233,10 +240,6 @@ def _paired_counts(counts: np.ndarray) -> PairedCounts:
 
 def _verdict(flips: PairedCounts, p: Any) -> Verdict:
     return Verdict(difference=flips.difference, margin=flips.margin, p=float(p))
-
-
-def _per_class(labels: np.ndarray) -> np.ndarray:
-    return np.bincount(labels, minlength=N_CLASSES)
 
 
 def _cells(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:

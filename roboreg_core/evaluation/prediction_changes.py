@@ -59,7 +59,7 @@ class PredictionChanges:
 
     @property
     def meanings(self) -> dict[str, str]:
-        """Description of each possible band."""
+        """Description of each band in `bands`, by its name."""
         return {name: (BANDS if len(self.bands) == len(BANDS) else BANDS_OF_TWO)[name] for name in self.bands}
 
     @property
@@ -75,7 +75,7 @@ class PredictionChanges:
     def images(self, band: str, label: int | None = None) -> np.ndarray:
         """Indices of a band's images, ascending; of one class if `label` is given.
 
-        Raises `DataError` on an unknown band.
+        Raises `DataError`: unknown band.
         """
         if band not in BANDS:
             raise DataError(f"a band must be one of {', '.join(BANDS)}, got {band!r}")
@@ -99,19 +99,18 @@ def prediction_changes(labels: np.ndarray, stages: Sequence[np.ndarray]) -> Pred
         labels: true classes, int (n,).
         stages: predicted classes of two or three networks in order, int (n,) each.
 
-    Raises `DataError`: the number of stages is another, or lengths differ.
+    Raises `DataError`: there are not two or three stages, or lengths differ.
     """
     if len(stages) not in (2, 3) or any(len(each) != len(labels) for each in stages):
         raise DataError(
             f"changed predictions need two or three stages with one prediction per image, got {len(stages)} stages of "
             f"{[len(each) for each in stages]} predictions for {len(labels)} images"
         )
-    patterns: dict[Any, str] = dict(_OF_THREE) if len(stages) == 3 else dict(_OF_TWO)
+    patterns: dict[Any, str] = {**_OF_THREE} if len(stages) == 3 else {**_OF_TWO}
     bands = tuple(name for name in BANDS if name in patterns.values())
     code = np.zeros(len(labels), dtype=np.int64)
     for predicted in stages:
         code = 2 * code + (predicted == labels)
-    band_of_code = np.zeros(2 ** len(stages), dtype=np.int64)
-    for pattern, name in patterns.items():
-        band_of_code[sum(2**i for i, correct in enumerate(reversed(pattern)) if correct)] = bands.index(name)
+    # Codes count patterns in lexicographic order, False before True.
+    band_of_code = np.array([bands.index(patterns[pattern]) for pattern in sorted(patterns)], dtype=np.int64)
     return PredictionChanges(bands=bands, band=band_of_code[code], labels=np.asarray(labels))

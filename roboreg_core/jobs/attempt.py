@@ -44,12 +44,12 @@ class Attempt:
     """A job that was sent to the cluster.
 
     Attributes:
-        job: as of the time it was sent.
+        job: the job as it was when it was sent.
         token: identifies the attempt in its messages.
-        starts: number of times that a worker started it, more than one where workers died.
-        address: of the most recent worker, None before the first start.
+        starts: number of times that a worker started it, more than one if workers died.
+        address: address of the most recent worker, None before the first start.
         missing_since: start of the period without a worker for its lane, on the monotonic clock.
-        missing_reported: True where that was reported as an event.
+        missing_reported: True if an event reports that period.
     """
 
     def __init__(self, store: Store, connection: Connection, job: Job, *, grace: float) -> None:
@@ -82,7 +82,7 @@ class Attempt:
         self._future.add_done_callback(lambda future: wake())
 
     def on_message(self, message: dict[str, Any]) -> None:
-        """Process a message from the worker."""
+        """Store what a message from the worker reports: progress, a record, a state, the start or the end."""
         what = message["what"]
         if what == "progress":
             self._store.add_event(self.job.id, json.loads(message["payload"]))
@@ -129,7 +129,7 @@ class Attempt:
             self._future.cancel()
 
     def _saved_state(self) -> bytes | None:
-        """The state to resume from; None, with an event, where it cannot be read."""
+        """The state to resume from; None, with an event, if it cannot be read."""
         if self.job.state is None:
             return None
         try:

@@ -161,7 +161,7 @@ class Connection:
 
     @property
     def broken(self) -> bool:
-        """True where the connection to the scheduler is lost."""
+        """True if the connection to the scheduler is lost."""
         return bool(self.client.status != "running")
 
     def open_lane(self, lane: str) -> None:
@@ -194,14 +194,14 @@ class Connection:
             future.release()
 
     def state(self, token: str) -> tuple[int, bytes]:
-        """Number and bytes of the newest state saved by an attempt."""
+        """Number and bytes of the newest state saved by the attempt with this token."""
         from distributed import Variable
 
         held = Variable(token, client=self.client).get(timeout=CALL_SECONDS)
         return int(held["number"]), bytes(held["state"])
 
     def forget(self, token: str, future: Any) -> None:
-        """Release everything that the cluster holds for an attempt."""
+        """Release everything that the cluster holds for the attempt with this token."""
         from distributed import Variable
 
         with suppress(Exception):  # the connection may be lost
@@ -209,7 +209,7 @@ class Connection:
         self.release(future)
 
     def workers(self) -> list[WorkerInfo]:
-        """The workers that take jobs."""
+        """The workers that take jobs of at least one lane."""
         found = [
             WorkerInfo(
                 name=str(info["name"]),

@@ -88,7 +88,7 @@ class Dispatcher:
         self._run_soon(lambda: None)
 
     def position(self, job_id: str) -> int | None:
-        """See `Engine.position`."""
+        """Number of jobs before it in its lane; 0 if it was sent to a worker, None if it is in no queue."""
         with self._lock:
             if job_id in self._attempts:
                 return 0
@@ -98,7 +98,7 @@ class Dispatcher:
         return None
 
     def workers(self) -> list[WorkerInfo]:
-        """See `Engine.workers`."""
+        """The worker processes, each with the id of the job that it runs; [] before the first job."""
         with self._lock:
             running = {attempt.address: attempt.job.id for attempt in self._attempts.values()}
             return [replace(worker, job=running.get(worker.address)) for worker in self._workers]
@@ -260,7 +260,7 @@ class Dispatcher:
         self._requests.check_lanes({lane for worker in found for lane in worker.lanes})
 
     def _check_lane(self, attempt: Attempt) -> None:
-        """Store an event where a job's lane has no worker; eventually abandon a local cluster."""
+        """Store an event if a job's lane has no worker; eventually abandon a local cluster."""
         lane = attempt.job.lane
         if any(lane in worker.lanes for worker in self._workers):
             attempt.missing_since = None

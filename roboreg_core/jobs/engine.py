@@ -55,12 +55,11 @@ class Engine:
     def submit(self, task: Task) -> Job:
         """Queue a task and return its job.
 
-        Returns the unfinished job with the same key where there is one. Where the record exists, nothing is run and the
-        finished job that made it is returned, or an equivalent one that is not in the store.
+        If a job with the same key is unfinished, that job is returned. If the record exists, nothing is run; the job
+        that made it is returned, or an equivalent one that is not in the store.
 
-        Raises:
-            JobError: the lane or the function's name is invalid, or the engine is closed.
-            StoreError: an input artefact is missing.
+        Raises `JobError`: the lane or the function's name is invalid, or the engine is closed; `StoreError`: an input
+        artefact is missing.
         """
         self._check(task)
         done = self._finished_job(task)
@@ -73,7 +72,7 @@ class Engine:
         return job
 
     def request(self, request: Request) -> PendingRequest:
-        """Submit a request: a short call by a worker without a job, a record or an event.
+        """Submit a request: a short call of a function by a worker, without a job, a record or an event.
 
         It supersedes the pending request of the same channel, whose function is stopped. It is repeated if the worker
         dies. It does not wait for jobs of other lanes, and uses half of the threads while a job runs.
@@ -131,9 +130,7 @@ class Engine:
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """Wait until a job has ended and return it.
 
-        Raises:
-            JobError: it is unknown.
-            TimeoutError: it has not ended after `timeout` seconds.
+        Raises `JobError`: it is unknown; `TimeoutError`: it has not ended after `timeout` seconds.
         """
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
         job = self._known_job(job_id)

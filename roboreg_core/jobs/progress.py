@@ -18,7 +18,7 @@ class ProgressReporter:
         self.stage = ""
 
     def check(self) -> None:
-        """Raise `Stopped` where the job was cancelled."""
+        """Check for cancellation. Raises `Stopped`: the job was cancelled."""
         if self.context.should_stop():
             raise Stopped
 

@@ -40,11 +40,11 @@ class PendingRequest:
     """A submitted request; updated by the dispatcher's thread, readable from any thread.
 
     Attributes:
-        question: the request.
+        request: what was submitted.
         status: see `RequestStatus`.
         progress: newest progress reported by the function, {} before.
         result: returned by the function, {} before.
-        error: one line where it failed or was superseded, else empty.
+        error: one line if it failed or was superseded, else empty.
         since: time of submission on the monotonic clock.
     """
 
@@ -91,7 +91,7 @@ class RequestQueue:
 
     @property
     def is_empty(self) -> bool:
-        """True where nothing is left to do."""
+        """True if nothing is left to do."""
         with self._lock:
             return not (self._pending or self._dropped)
 

@@ -33,8 +33,8 @@ class Call:
     Attributes:
         job: the job's id; empty for a request.
         token: identifies the attempt in every message.
-        topic: of the messages.
-        function: `module:name`.
+        topic: dask topic of the messages.
+        function: `module:name` of the task function.
         spec: argument of the function.
         variable: name of the scheduler's variable with `{"number": int, "state": bytes}`; empty for a request.
         threads: number of threads for the function; None for the worker's own setting.
@@ -123,7 +123,7 @@ class WorkerContext:
         self._put(what="record", payload=_text(payload, f"record {id}"))
 
     def finish(self) -> None:
-        """Send a pending report."""
+        """Send the last report if it is still delayed."""
         self._reports.close()
 
 
@@ -149,7 +149,7 @@ class Throttle:
                 self._wake_in(wait)
 
     def close(self) -> None:
-        """Send a pending text."""
+        """Send the last text if it is still delayed."""
         self._flush()
 
     def _flush(self) -> None:

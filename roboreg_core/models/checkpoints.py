@@ -7,9 +7,7 @@ code from a file is ever run: PyTorch files are read with `weights_only=True`.
 import hashlib
 import io
 import json
-import os
 import re
-import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,8 +33,8 @@ class Checkpoint:
     """A network read from a file.
 
     Attributes:
-        name: stem of the file name, or given by the caller.
-        model: in eval mode, float32, on the CPU.
+        name: stem of the file name, or the caller's name for it.
+        model: the network in eval mode, float32, on the CPU.
         content: the network as bytes of a safetensors file.
         card: JSON object beside the file, or {}.
         notes: assumptions, in words, e.g. about the normalisation.
@@ -67,7 +65,7 @@ def names() -> list[str]:
 def load(where: str | Path) -> Checkpoint:
     """Read a network from a path, or by name from `checkpoints/` or `checkpoints/others/`.
 
-    Raises `CheckpointError` if it is missing, damaged, differs from its card, or is not an option-A ResNet-20.
+    Raises `CheckpointError`: it is missing, damaged, differs from its card, or is not an option-A ResNet-20.
     """
     path = _find(where)
     content = _read(path)
@@ -80,7 +78,7 @@ def load(where: str | Path) -> Checkpoint:
 
 
 def dense_from_bytes(content: bytes, sha256: str, name: str = "dense") -> Checkpoint:
-    """Dense network from bytes of a safetensors file. Raises `SpecError` if its SHA-256 is not `sha256`."""
+    """Dense network from bytes of a safetensors file. Raises `SpecError`: its SHA-256 is not `sha256`."""
     found = from_bytes(content, name)
     if found.sha256 != sha256:
         raise SpecError(f"the dense network must have SHA-256 {sha256[:12]}, got {found.sha256[:12]}; provide that one")
@@ -88,7 +86,7 @@ def dense_from_bytes(content: bytes, sha256: str, name: str = "dense") -> Checkp
 
 
 def from_bytes(content: bytes, name: str = "network", card: dict[str, Any] | None = None) -> Checkpoint:
-    """Network from bytes of a safetensors file."""
+    """Network from bytes of a safetensors file. Raises `CheckpointError`: it is damaged or not a ResNet-20."""
     try:
         state = safetensors.torch.load(content)
         header = _header(content)
@@ -107,7 +105,10 @@ def from_bytes(content: bytes, name: str = "network", card: dict[str, Any] | Non
 
 
 def from_foreign(content: bytes, name: str) -> Checkpoint:
-    """Network from a PyTorch file with a state dict, see `foreign_weights.to_our_names`."""
+    """Network from bytes of a PyTorch file with a state dict of another project, read without running its code.
+
+    Raises `CheckpointError`: it is damaged, contains more than tensors, or is not an option-A ResNet-20.
+    """
     try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises various errors for damaged or unsafe files
@@ -136,14 +137,17 @@ def make_card(model: ResNet20, content: bytes, **facts: Any) -> dict[str, Any]:
 
 
 def save(path: Path, model: ResNet20, **facts: Any) -> Path:
-    """Write a .safetensors file and its card, each atomically; return the path of the weights."""
+    """Write a .safetensors file and its card, each atomically; return the path of the weights.
+
+    `facts` are added to the card. Raises `CheckpointError`: a file cannot be written.
+    """
     path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
     content = to_bytes(model)
     card = make_card(model, content, **facts)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
-        write_whole(card_path(path), (json.dumps(card, indent=1) + "\n").encode())
+        paths.write_atomically(path, content)
+        paths.write_atomically(card_path(path), (json.dumps(card, indent=1) + "\n").encode())
     except OSError as error:
         raise CheckpointError(f"{path} must be writable, got {error.strerror}; choose another file") from None
     return path
@@ -152,19 +156,6 @@ def save(path: Path, model: ResNet20, **facts: Any) -> Path:
 def card_path(path: Path) -> Path:
     """Path of the card of a weights file."""
     return path.with_suffix(".json")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file into an existing folder atomically, by renaming a temporary file. Raises `OSError`."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _describe(model: ResNet20) -> dict[str, Any]:

@@ -60,12 +60,12 @@ def cost(schedule: Schedule) -> Cost:
 
 
 def block_parameters(schedule: Schedule) -> tuple[int, ...]:
-    """Parameters per block."""
+    """Parameters of both convolutions and batch norms of each block, (9,)."""
     return _per_block(schedule, "parameters")
 
 
 def block_macs(schedule: Schedule) -> tuple[int, ...]:
-    """MACs per block."""
+    """Multiply-accumulates of each block per image, (9,)."""
     return _per_block(schedule, "macs")
 
 

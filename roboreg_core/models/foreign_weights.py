@@ -17,7 +17,8 @@ _MAX_ELEMENTS = 2**24
 def to_our_names(loaded: Any, name: str) -> dict[str, Tensor]:
     """State dict in `loaded` with our keys: no `state_dict` wrapper, no `module.` prefix, head `linear` not `fc`.
 
-    Raises `CheckpointError` if it is not a state dict, or of a deeper network or one with option-B shortcuts.
+    `name` is for error messages. Raises `CheckpointError`: it is not a state dict, or of a deeper network or one with
+    option-B shortcuts.
     """
     if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
         loaded = loaded["state_dict"]
@@ -38,7 +39,10 @@ def to_our_names(loaded: Any, name: str) -> dict[str, Tensor]:
 
 
 def infer_schedule(state: dict[str, Tensor], name: str) -> Schedule:
-    """Schedule from the shapes of the blocks' first convolutions."""
+    """Schedule from the shapes of the blocks' first convolutions; `name` is for error messages.
+
+    Raises `CheckpointError`: a block is missing or too wide.
+    """
     counts = []
     for block in range(N_BLOCKS):
         stage, position = divmod(block, BLOCKS_PER_STAGE)

@@ -25,7 +25,7 @@ def onnx_model(folded: ResNet20, metadata: dict[str, str]) -> ModelProto:
     """ONNX model of a network with batch norm folded.
 
     Args:
-        folded: see `evaluation.logits.fold_batch_norm`.
+        folded: the network, from `evaluation.logits.fold_batch_norm`.
         metadata: stored in the file.
 
     Returns:

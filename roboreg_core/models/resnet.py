@@ -23,7 +23,7 @@ NAME = "ResNet-20 option A, CIFAR-10"
 class Normalisation:
     """Means and standard deviations of RGB / 255 that a network was trained with.
 
-    Raises `CheckpointError` unless both are three finite numbers, and deviations positive.
+    Raises `CheckpointError`: one of them is not three finite numbers, or a deviation is not positive.
     """
 
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
@@ -112,7 +112,7 @@ class ResNet20(nn.Module):
 
     @property
     def blocks(self) -> list[BasicBlock]:
-        """The residual blocks in order."""
+        """The nine residual blocks, first block first."""
         stages = (self.layer1, self.layer2, self.layer3)
         return [block for stage in stages for block in stage if isinstance(block, BasicBlock)]
 

@@ -30,11 +30,10 @@ READ_SECONDS = 2.0
 
 
 def task_for(spec: NetworkSpec, store: Store, content: bytes | None = None) -> Task:
-    """The task for the job engine; puts an upload's bytes, `content`, into the store for the worker.
+    """The task that makes a network; puts the bytes of an upload, `content`, into the store for the worker.
 
-    Raises:
-        SpecError: a training comes with bytes, or an upload without them.
-        StoreError: the bytes cannot be stored.
+    Raises `SpecError`: a training comes with bytes, or an upload without them; `StoreError`: the bytes cannot be
+    stored.
     """
     inputs, lane = {}, "device"
     if isinstance(spec, UploadSpec):
@@ -58,9 +57,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
     Returns:
         Accuracy, metrics per class, history and origin, with the weights as a safetensors artefact.
 
-    Raises:
-        Stopped: the context requested it.
-        RoboRegError: the input is invalid.
+    Raises `Stopped`: the context requested it; `RoboRegError`: the input is invalid.
     """
     spec = spec_of(spec_json)
     training = spec if isinstance(spec, TrainingSpec) else None

@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 
 
 def check_name(store: Store, name: str, but: str = "") -> str:
-    """The cleaned name, checked to be free for the network whose id is `but`.
+    """Check that a name is free and return it cleaned; the network with the id `but` may have it.
 
-    Raises:
-        SpecError: the name is invalid.
-        StoreError: another network has it, or an unfinished job's network will.
+    Raises `SpecError`: the name is invalid; `StoreError`: another network has it, or an unfinished job's network will.
     """
     cleaned = clean_name(name, NAME_LABEL)
     if folded(cleaned) in taken_names(store, but):
@@ -29,7 +27,7 @@ def check_name(store: Store, name: str, but: str = "") -> str:
 
 
 def unused_name(store: Store, wanted: str) -> str:
-    """A free name: `wanted`, with a number appended where necessary."""
+    """The name `wanted` if it is free, else with the first free number appended, e.g. `mine (2)`."""
     return free_name(clean_name(wanted, NAME_LABEL), taken_names(store).__contains__)
 
 
@@ -43,9 +41,7 @@ def taken_names(store: Store, but: str = "") -> set[str]:
 def rename(store: Store, network: DenseNetwork, name: str) -> DenseNetwork:
     """Rename one of your networks; runs that started from it keep the old name.
 
-    Raises:
-        SpecError: the name is invalid.
-        StoreError: it is taken, or the network ships with the project.
+    Raises `SpecError`: the name is invalid; `StoreError`: it is taken, or the network ships with the project.
     """
     record = _own(network)
     cleaned = check_name(store, name, but=record.id)
@@ -65,7 +61,7 @@ def delete(store: Store, network: DenseNetwork) -> None:
 
 
 def restore(store: Store, record_id: str) -> DenseNetwork:
-    """Restore a deleted network; a number is appended to its name where that is taken.
+    """Restore a deleted network; a number is appended to its name if that is taken.
 
     Raises `StoreError`: it is not among the deleted networks.
     """

@@ -33,14 +33,14 @@ class DenseNetwork:
 
     Attributes:
         name: unique, case-insensitive.
-        sha256: of its weights as a safetensors file.
+        sha256: SHA-256 of its weights as a safetensors file.
         origin: `shipped`, `trained` or `uploaded`.
-        accuracy: on the test images, 0..1; None where unknown.
+        accuracy: test accuracy, 0..1; None if unknown.
         images: number of test images.
-        recipe, epochs, training_set, seed: of its training; empty or None where unknown.
-        created: UTC, ISO 8601; empty where unknown.
-        notes: for the user, e.g. an assumed normalisation.
-        record: None where it ships with the project.
+        recipe, epochs, training_set, seed: settings of its training; empty or None if unknown.
+        created: UTC, ISO 8601; empty if unknown.
+        notes: texts for the user, e.g. on an assumed normalisation.
+        record: None if it ships with the project.
     """
 
     name: str
@@ -65,7 +65,7 @@ class DenseNetwork:
 def dense_networks(store: Store) -> list[DenseNetwork]:
     """All dense networks: shipped ones, then your own, newest first.
 
-    Where two have the same name, e.g. from two trainings, ` (2)` is appended to the newer one's.
+    If two have the same name, e.g. from two trainings, ` (2)` is appended to the newer one's.
     """
     shipped = _in(paths.checkpoints())
     own = [of_record(record) for record in store.list_records(NETWORK)]
@@ -73,7 +73,7 @@ def dense_networks(store: Store) -> list[DenseNetwork]:
 
 
 def of_record(record: Record) -> DenseNetwork:
-    """Read a record of kind `NETWORK`."""
+    """The network in a record of kind `NETWORK`."""
     spec, result = record.spec, record.result
     return DenseNetwork(
         name=spec["name"],
@@ -123,11 +123,9 @@ def _matching(known: Sequence[DenseNetwork], text: str) -> list[DenseNetwork]:
 
 
 def checkpoint_of(network: DenseNetwork, store: Store) -> Checkpoint:
-    """The weights with a card; shared between callers, do not change the network.
+    """The weights and card of a network; shared between callers, do not change the model.
 
-    Raises:
-        CheckpointError: a shipped file is damaged or missing.
-        StoreError: the artefact is damaged or missing.
+    Raises `CheckpointError`: a shipped file is damaged or missing; `StoreError`: the artefact is damaged or missing.
     """
     if network.record is None:
         return _shipped_checkpoint(network.name, network.sha256)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NETWORK = "network"
 TRAINED, UPLOADED = "trained", "uploaded"
 NAME_LABEL = "a network's name"
-# Part of every network's identity. Increment it where a change of the code changes results.
+# Part of every network's identity. Increment it if a change of the code changes results.
 VERSION = 1
 DEFAULT_RECIPE = "best"
 DEFAULT_BATCH = 128
@@ -31,13 +31,13 @@ DEFAULT_BATCH = 128
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec:
-    """A training from scratch. Raises `SpecError` where a value is invalid.
+    """A training from scratch. Raises `SpecError`: a value is invalid.
 
     Attributes:
-        name: of the network; not part of the identity.
+        name: name of the network; not part of the identity.
         recipe: `best`, `distilled` (from the shipped network) or `source`, see `training.spec`.
         epochs: passes over the training images, 1..1000.
-        seed: of the initial weights, the order of images and the augmentation.
+        seed: seed for the initial weights, the order of images and the augmentation.
         batch_size: images per step, 1..4096.
         training_set: `bundled` or `full`, see `datasets.sources.TRAINING_COUNTS`.
         device: `auto`, `cpu` or `cuda`; not part of the identity.
@@ -65,7 +65,7 @@ class TrainingSpec:
         return _identity({**determines, **teacher})
 
     def training(self) -> TrainSpec:
-        """The settings of the training loop."""
+        """The settings for `training.loop.fit`."""
         from roboreg_core.training.spec import recipe
 
         return replace(recipe(self.recipe, self.epochs, self.seed), batch_size=self.batch_size)
@@ -93,10 +93,10 @@ class UploadSpec:
     """An uploaded file; its bytes alone determine the network.
 
     Attributes:
-        name: of the network; not part of the identity.
-        sha256: of the uploaded bytes.
+        name: name of the network; not part of the identity.
+        sha256: SHA-256 of the uploaded bytes.
         file_name: name of the file; its suffix determines the format.
-        size: in bytes.
+        size: size in bytes.
     """
 
     name: str
@@ -123,7 +123,7 @@ class UploadSpec:
 
     @classmethod
     def of(cls, content: bytes, file_name: str, name: str) -> UploadSpec:
-        """The spec of these bytes."""
+        """The spec of an upload with the bytes `content`."""
         digest = hashlib.sha256(content).hexdigest()
         return cls(name=name, sha256=digest, file_name=file_name, size=len(content))
 
@@ -151,7 +151,7 @@ def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float
 def measured_speeds(records: Sequence[Record]) -> tuple[float, float] | None:
     """Images per second (training without a teacher, evaluation) of the newest of your networks and runs.
 
-    None where no record contains both.
+    None if no record contains both.
     """
     for record in records:
         speed = record.result.get("speed") or {}
@@ -163,7 +163,7 @@ def measured_speeds(records: Sequence[Record]) -> tuple[float, float] | None:
 
 
 def shipped_digest() -> str:
-    """SHA-256 of the shipped network's weights; empty where its file is missing."""
+    """SHA-256 of the shipped network's weights; empty if its file is missing."""
     path = paths.checkpoints() / f"{paths.SHIPPED}.safetensors"
     return _digest(path, path.stat().st_mtime_ns) if path.exists() else ""
 

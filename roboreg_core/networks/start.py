@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def existing(store: Store, spec: NetworkSpec) -> DenseNetwork | None:
-    """The network that this spec would make, where it exists; its name may differ."""
+    """The network that this spec would make, if it exists already (its name may differ), else None."""
     return next((each for each in dense_networks(store) if each.record is not None and each.record.id == spec.id), None)
 
 
 def unfinished(store: Store, spec: NetworkSpec) -> Job | None:
-    """The newest job for the same network that is unfinished, or that can resume from a saved state."""
+    """The newest job for the same network that is unfinished or can resume from a saved state, else None."""
     jobs = (job for job in store.list_jobs(NETWORK) if job.key == spec.id)
     return next((job for job in jobs if not job.status.is_ended or (job.status.can_resume and job.state)), None)
 
@@ -32,16 +32,10 @@ def unfinished(store: Store, spec: NetworkSpec) -> Job | None:
 def start(engine: Engine, spec: NetworkSpec, content: bytes | None = None) -> Job:
     """Queue a job that makes the network; an interrupted one resumes from its last epoch under its own name.
 
-    Where a job for the same network is unfinished, or the network exists, the existing job is returned.
+    `content` are the bytes of an upload. An unfinished or finished job for the same network is returned instead.
 
-    Args:
-        engine: runs the job.
-        spec: the network.
-        content: an upload's bytes.
-
-    Raises:
-        StoreError: the name is taken, or the bytes cannot be stored.
-        CheckpointError: an upload's size or suffix is invalid.
+    Raises `StoreError`: the name is taken, or the bytes cannot be stored; `CheckpointError`: an upload's size or suffix
+    is invalid.
     """
     store = engine.store
     if existing(store, spec) is None:
@@ -62,15 +56,9 @@ def make(
 ) -> DenseNetwork:
     """Make and store the network in this process, unless it exists; an interrupted training resumes.
 
-    Args:
-        store: receives the network.
-        spec: the network.
-        content: an upload's bytes.
-        on_report: called with each progress payload.
+    `content` are the bytes of an upload; `on_report` is called with each progress payload.
 
-    Raises:
-        StoreError: the name is taken.
-        CheckpointError: the file is not a dense ResNet-20.
+    Raises `StoreError`: the name is taken; `CheckpointError`: the file is not a dense ResNet-20.
     """
     known = existing(store, spec)
     if known is not None:

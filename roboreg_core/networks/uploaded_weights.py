@@ -22,7 +22,7 @@ __all__ = ["MAX_BYTES", "SUFFIXES", "check_size", "check_suffix", "read"]
 
 
 def check_size(size: int) -> None:
-    """Raise `CheckpointError` on an empty or too large file."""
+    """Check the size of an upload in bytes. Raises `CheckpointError`: it is 0 or above `MAX_BYTES`."""
     if size > MAX_BYTES:
         raise CheckpointError(
             f"a network's file must be at most {MAX_BYTES >> 20} MB, got {size / 2**20:,.0f} MB: upload the "
@@ -33,7 +33,7 @@ def check_size(size: int) -> None:
 
 
 def check_suffix(file_name: str) -> str:
-    """The suffix in lower case. Raises `CheckpointError` where it is not one of `SUFFIXES`."""
+    """The suffix in lower case. Raises `CheckpointError`: it is not one of `SUFFIXES`."""
     suffix = PurePath(file_name).suffix.lower()
     if suffix not in SUFFIXES:
         raise CheckpointError(

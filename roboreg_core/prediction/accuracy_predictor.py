@@ -49,7 +49,7 @@ class PredictedAccuracies:
     Attributes:
         mean: expected accuracy (n,).
         low, high: ends of the `LEVEL` prediction interval (n,).
-        reasons: why each prediction extrapolates; empty where it does not.
+        reasons: why each prediction extrapolates; empty if it does not.
     """
 
     mean: np.ndarray
@@ -110,7 +110,7 @@ class Predictor:
         return _after_tuning(self.tuned, self.predict(schedules))
 
     def predict_left_out(self, schedule: Schedule) -> PredictedAccuracies:
-        """Predict a schedule without its own measurement, if there is one."""
+        """Predict the accuracy of a schedule after pruning, leaving out its own measurement if there is one."""
         place = self._places.get(schedule)
         if place is None:
             return self.predict([schedule])
@@ -118,7 +118,7 @@ class Predictor:
         return PredictedAccuracies(mean=out.mean[row], low=out.low[row], high=out.high[row], reasons=out.reasons[row])
 
     def predict_tuned_left_out(self, schedule: Schedule) -> PredictedAccuracies | None:
-        """Predict accuracy after fine-tuning without the schedule's own points and runs."""
+        """Predict the accuracy of a schedule after fine-tuning, leaving out its own points and runs."""
         others = [run for run in self.tuned_runs if run[0] != schedule]
         return _after_tuning(_fit_tuned(self, others), self.predict_left_out(schedule))
 
@@ -197,7 +197,7 @@ def _pooled(points: Sequence[Point]) -> tuple[tuple[Schedule, ...], np.ndarray]:
     for point in points:
         if point.validation is not None:
             measured.setdefault(point.schedule, []).append(point.validation)
-    order = sorted(measured, key=lambda schedule: schedule.clusters)
+    order = sorted(measured, key=lambda schedule: schedule.counts)
     return tuple(order), np.array([pooled(measured[schedule]).accuracy for schedule in order])
 
 
@@ -209,7 +209,7 @@ def _subset(schedules: tuple[Schedule, ...], measured: np.ndarray) -> tuple[tupl
 
 
 def _counts(schedules: Iterable[Schedule]) -> np.ndarray:
-    return np.array([schedule.clusters for schedule in schedules], dtype=int).reshape(-1, len(BOUNDS))
+    return np.array([schedule.counts for schedule in schedules], dtype=int).reshape(-1, len(BOUNDS))
 
 
 def _tables(curves: SensitivityCurves) -> np.ndarray:

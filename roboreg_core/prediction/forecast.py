@@ -45,7 +45,7 @@ class PredictionSettings:
 
 
 def settings_with_points(store: Store, settings: PredictionSettings) -> PredictionSettings:
-    """The settings, or those with another training set if only that one has points.
+    """Settings with points in the store: `settings`, else the same with another training set, else `settings`.
 
     The training set provides the calibration images; the choice changes accuracy by tenths of a percentage point.
     """
@@ -73,7 +73,7 @@ class Forecast:
 
 
 def forecast(store: Store, settings: PredictionSettings) -> Forecast:
-    """Fit to the points in the store; cached until they change."""
+    """Models fitted to the points with these settings in the store; cached until the points change."""
     return fit_forecast(tuple(_points(store, settings)))
 
 
@@ -109,7 +109,7 @@ class ScoredPrediction:
             difference between the dense network's two accuracies.
         predicted, low, high, measured: accuracies, 0..1.
         record: id of the measurement's record.
-        run: True where the record is a run.
+        run: True if the record is a run.
         reason: reason for extrapolation, else empty.
     """
 
@@ -126,12 +126,12 @@ class ScoredPrediction:
 
     @property
     def held(self) -> bool:
-        """True where the interval contains the measured accuracy."""
+        """True if the interval contains the measured accuracy."""
         return self.low <= self.measured <= self.high
 
     @property
     def error(self) -> float:
-        """Predicted minus measured, as a share."""
+        """Predicted minus measured accuracy, -1..1."""
         return self.predicted - self.measured
 
 
@@ -151,7 +151,7 @@ class PredictionScore:
 
 
 def scores(store: Store, settings: PredictionSettings) -> list[ScoredPrediction]:
-    """Score every measured schedule that prunes several blocks, per stage; empty without a predictor."""
+    """Leave-one-out predictions of all measured schedules that prune several blocks; empty without a predictor."""
     found = forecast(store, settings)
     if found.predictor is None:
         return []

@@ -37,7 +37,7 @@ def fit_latency_model(points: Iterable[Point]) -> LatencyModel | None:
             timed.setdefault(point.kept, []).append(point.latency)
     if len(timed) < FEWEST:
         return None
-    counts = np.array([schedule.clusters for schedule in timed])
+    counts = np.array([schedule.counts for schedule in timed])
     seconds = np.array([float(np.median(several)) for several in timed.values()])
     return LatencyModel(line=_fit(counts, seconds), n=len(timed), error=_leave_one_out_error(counts, seconds))
 

@@ -103,7 +103,7 @@ class SensitivityCurve:
         return min(low, share), max(high, share)
 
     def loss(self, count: int) -> float:
-        """Loss of accuracy against the dense network, as a share; 0 at the bound, NaN outside the measured range."""
+        """Loss of accuracy with `count` filters, as a share; 0 at the bound, NaN outside the measured range."""
         return self.measured[-1][1].accuracy - self.accuracy(count)
 
     def loss_interval(self, count: int) -> tuple[float, float]:
@@ -220,7 +220,7 @@ def pooled(several: Sequence[ClassCounts]) -> ClassCounts:
 
 
 def check_one_setting(points: Sequence[Point]) -> None:
-    """Raise `SpecError` if points differ in more than schedule and seed: method, images or dense network."""
+    """Check that points share one setting. Raises `SpecError`: their method, images or dense network differ."""
     for name in SETTING:
         values = {str(getattr(point, name)) for point in points}
         if len(values) > 1:
@@ -237,7 +237,7 @@ class RemovalCost:
     Attributes:
         block: 1..9.
         count: filters kept in the schedule.
-        macs, parameters: saved; 0 at one filter.
+        macs, parameters: savings; 0 at one filter.
         loss: loss of accuracy, as a share, with all other blocks dense; never negative. NaN outside the measured range
             and at one filter.
     """
@@ -250,17 +250,17 @@ class RemovalCost:
 
     @property
     def is_minimal(self) -> bool:
-        """True where only one filter remains, which cannot be removed."""
+        """True if only one filter remains, which cannot be removed."""
         return self.count == 1
 
     @property
     def known(self) -> bool:
-        """True where the loss was measured."""
+        """True if the loss was measured."""
         return self.loss == self.loss
 
     @property
     def loss_per_million_macs(self) -> float:
-        """Loss of accuracy per million MACs saved, as a share; NaN where not measured."""
+        """Loss of accuracy per million MACs saved, as a share; NaN if not measured."""
         return self.loss / (self.macs / 1e6) if self.macs else self.loss
 
 
@@ -276,7 +276,7 @@ def removal_costs(curves: SensitivityCurves, schedule: Schedule) -> list[Removal
 
 
 def _removal_cost(curve: SensitivityCurve, schedule: Schedule) -> RemovalCost:
-    count = schedule.clusters[curve.block - 1]
+    count = schedule.counts[curve.block - 1]
     if count == 1:
         return RemovalCost(block=curve.block, count=count, macs=0, parameters=0, loss=float("nan"))
     before, after = cost(schedule), cost(schedule.replace(curve.block, count - 1))

@@ -17,7 +17,7 @@ SMALLEST_GAIN = 1e-9
 
 
 class BackwardElimination:
-    """Drop the channel whose removal raises the refitted error least, one after the other.
+    """Drop the channel whose removal raises the refitted error least, one at a time.
 
     Optimal brain surgeon (Hassibi and Stork 1993) with whole channels in place of single weights. The state is kept, so
     a smaller `k` continues from a larger one.
@@ -27,7 +27,7 @@ class BackwardElimination:
         """Start from all channels.
 
         Args:
-            given: moments of all channels.
+            given: moments of all channels and the targets.
             prior: weights that the ridge penalty pulls towards, (n_inputs + 1, n_targets).
             labels: cluster of each channel, int (n_channels,); if given, the last channel of a cluster is kept.
         """
@@ -82,8 +82,8 @@ def exchange(given: Moments, prior: Tensor, kept: Tensor) -> KeptChannels:
     """Swap a kept channel for a dropped one while that lowers the error.
 
     Args:
-        given: as in `BackwardElimination`.
-        prior: as in `BackwardElimination`.
+        given: moments of all channels and the targets.
+        prior: weights that the ridge penalty pulls towards, (n_inputs + 1, n_targets).
         kept: channels to start from, int (k,).
     """
     matrix, right = normal_equations(given, prior)

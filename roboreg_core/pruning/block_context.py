@@ -34,7 +34,7 @@ class ChannelStatistics(NamedTuple):
     """Results of one pass over the calibration images.
 
     Attributes:
-        moments: of a block's channels after their ReLU (inputs) and the targets of conv2.
+        moments: second moments of a block's channels after their ReLU (inputs) and the targets of conv2.
         patches: inputs and targets of conv2 at a few pixels, if requested.
         channels: channels before their ReLU, if requested.
     """
@@ -50,10 +50,10 @@ class BlockContext:
 
     Attributes:
         number: 1..9.
-        block: before pruning.
-        method, seed: how to prune.
-        inputs: output of the pruned blocks before it on the calibration images; None without images.
-        dense: activations of the dense block on them; None without images.
+        block: the residual block before pruning.
+        method, seed: pruning method, and seed of its random choices.
+        inputs: its inputs on the calibration images, from the pruned blocks before it; None without images.
+        dense: activations of the dense block on the calibration images; None without images.
         upstream_changed: True if an earlier block computes another function than before.
     """
 
@@ -137,13 +137,13 @@ class BlockContext:
         return self.statistics(self.refitted_block, keep_patches=True, keep_channels=small)
 
     def statistics_of_all(self) -> ChannelStatistics:
-        """`channel_moments`, and the channels if they are computed for them now."""
+        """`channel_moments`, with the channels before their ReLU unless the moments are cached."""
         if "_all_channels" in vars(self):
             return ChannelStatistics(self.channel_moments)
         return self.statistics(self.refitted_block, keep_channels=True)
 
     def statistics_of_mixed(self, tensors: BlockTensors, mixtures: Tensor) -> ChannelStatistics:
-        """`statistics` with channels of the block `tensors`, whose filters are `mixtures` (k, width + 1) of all."""
+        """`statistics` of `tensors`, whose k filters are the linear combinations `mixtures` (k, width + 1) of all."""
         known = self._all_channels.channels
         if not known:
             return self.statistics(tensors, keep_channels=True)
@@ -162,7 +162,7 @@ class BlockContext:
         """Statistics of the block with other tensors.
 
         Args:
-            tensors: give the channels.
+            tensors: tensors that replace the block's own.
             keep_patches: also return patches.
             keep_channels: also return channels.
             channels: the channels before their ReLU, batch by batch, if they are known.

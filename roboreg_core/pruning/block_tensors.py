@@ -46,7 +46,7 @@ class NormTensors:
         return weight * self.scale.view(-1, 1, 1, 1), self.beta - self.mean * self.scale
 
     def take(self, channels: Tensor) -> NormTensors:
-        """The tensors of some channels, int (n,)."""
+        """The tensors of the channels with these indices, int (n,)."""
         parts = (part[channels] for part in (self.gamma, self.beta, self.mean, self.var))
         gamma, beta, mean, var = parts
         return NormTensors(gamma=gamma, beta=beta, mean=mean, var=var, eps=self.eps)
@@ -94,7 +94,7 @@ class BlockTensors:
         return self.norm.fold(self.conv1)
 
     def take(self, filters: Tensor) -> BlockTensors:
-        """The tensors of some filters, int (n,), with their slices of conv2."""
+        """The tensors of the filters with these indices, int (n,), with their slices of conv2."""
         return replace(self, conv1=self.conv1[filters], norm=self.norm.take(filters), conv2=self.conv2[:, filters])
 
 

@@ -37,7 +37,7 @@ class DenseActivations:
     outputs: Tensor
 
     def take(self, images: slice) -> DenseActivations:
-        """The activations on some of the images."""
+        """The activations on a slice (start and stop) of the images."""
         count = self.pixels.shape[1]
         rows = slice(images.start * count, images.stop * count)
         return DenseActivations(pixels=self.pixels[images], channels=self.channels[rows], outputs=self.outputs[rows])
@@ -60,7 +60,7 @@ class DenseReference:
 
 @torch.no_grad()
 def dense_reference(model: ResNet20, images: Images, seed: int, device: torch.device | str = "cpu") -> DenseReference:
-    """Record the activations of a copy of `model` on `device`; `seed` draws the sampled pixels."""
+    """Compute the activations of a copy of `model` on `images`, on `device`; `seed` determines the sampled pixels."""
     model = copy.deepcopy(model).eval().to(device).to(memory_format=torch.channels_last)
     n_images, n_blocks = len(images), len(model.blocks)
     pixels = [

@@ -9,18 +9,18 @@ from roboreg_core.pruning.block_tensors import BlockTensors
 
 
 def l1_norm(tensors: BlockTensors) -> Tensor:
-    """L1 norm of each filter (Li et al. 2017, Pruning Filters for Efficient ConvNets)."""
+    """L1 norm of each filter, (width,) (Li et al. 2017, Pruning Filters for Efficient ConvNets)."""
     return tensors.conv1.abs().sum((1, 2, 3))
 
 
 def geometric_median(tensors: BlockTensors) -> Tensor:
-    """Sum of the distances to all other filters; lowest near the geometric median (He et al. 2019, FPGM)."""
+    """Sum of distances to all other filters, (width,); lowest near the geometric median (He et al. 2019, FPGM)."""
     rows = tensors.conv1.flatten(1).double()
     return torch.cdist(rows, rows).sum(1).float()
 
 
 def batch_norm_scale(tensors: BlockTensors) -> Tensor:
-    """Magnitude of gamma (Liu et al. 2017, Network Slimming)."""
+    """Magnitude of bn1's gamma, (width,) (Liu et al. 2017, Network Slimming)."""
     return tensors.norm.gamma.abs()
 
 
@@ -45,6 +45,9 @@ def top_of_each(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def medoids(rows: Tensor, labels: Tensor) -> Tensor:
-    """Index of the filter nearest to the mean of each cluster, (n_clusters,); `rows` (n, n_features)."""
+    """Index of the filter nearest to the mean of each cluster, (n_clusters,).
+
+    `rows` are the filters' features, (n, n_features); `labels` their clusters, int (n,).
+    """
     means = torch.stack([rows[labels == label].mean(0) for label in range(int(labels.max()) + 1)])
     return top_of_each(-(rows - means[labels]).norm(dim=1), labels)

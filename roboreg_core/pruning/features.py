@@ -28,13 +28,13 @@ def folded_rows(tensors: BlockTensors) -> Tensor:
 
 
 def joint_rows(tensors: BlockTensors) -> Tensor:
-    """conv1's weights and the conv2 slice that reads the channel, each scaled to unit length."""
+    """conv1's weights and the slice of conv2, each scaled to unit length, (width, 9 * (inputs + outputs))."""
     slices = tensors.conv2.transpose(0, 1).flatten(1)
     return torch.cat([_unit(raw_rows(tensors)), _unit(slices)], dim=1)
 
 
 def response_rows(responses: Tensor) -> Tensor:
-    """Activations of each channel, centred and scaled to unit length: squared distances are 2 - 2 * correlation."""
+    """Activations (width, n) centred and scaled to unit length: squared distances are 2 - 2 * correlation."""
     return _unit(responses - responses.mean(1, keepdim=True))
 
 

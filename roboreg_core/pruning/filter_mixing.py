@@ -2,7 +2,7 @@
 
 The mixtures minimise the squared error of the block's output. A mixture acts on that output through a ReLU; for a fixed
 activation pattern the output is linear in it, and the best mixture of one filter is a small ridge problem. Filters are
-updated one after the other, each by a step that lowers the true error (block-coordinate Gauss-Newton, backtracking).
+updated one at a time, each by a step that lowers the true error (block-coordinate Gauss-Newton, backtracking).
 Labels and gradients are not needed.
 """
 
@@ -19,7 +19,7 @@ from roboreg_core.pruning.block_tensors import BlockTensors
 from roboreg_core.pruning.least_squares import TAPS, Moments
 from roboreg_core.pruning.refit import unfold
 
-# Levenberg-Marquardt damping, as a share of the diagonal: a step is only right while the activation pattern holds.
+# Levenberg-Marquardt damping, as a share of the diagonal: a step is only valid for a fixed activation pattern.
 DAMPING = 1e-2
 # Rank to which conv2's nine taps are approximated in the normal equations; the error is measured with all of them.
 RANK = 2
@@ -49,7 +49,7 @@ class OutputPatches:
 
     @classmethod
     def concatenate(cls, batches: Sequence[OutputPatches]) -> OutputPatches:
-        """The patches of several batches."""
+        """Join the patches of several batches."""
         channels = torch.cat([batch.channels for batch in batches])
         return cls(channels=channels, targets=torch.cat([batch.targets for batch in batches]))
 
@@ -157,10 +157,10 @@ def mixed(tensors: BlockTensors, kept: BlockTensors, mixtures: Tensor, patches: 
     """The tensors `kept` with conv1 and bn1 replaced by mixtures of the filters of `tensors`.
 
     Args:
-        tensors: of all filters.
-        kept: of the kept filters.
-        mixtures: (k, width + 1).
-        patches: give the running statistics of bn1.
+        tensors: the block with all its filters.
+        kept: the block with the k kept filters only.
+        mixtures: coefficients of all filters and an intercept, (k, width + 1).
+        patches: inputs of conv2, from which bn1's running statistics are computed.
     """
     weight, bias = (part.double() for part in tensors.folded())
     centres = patches.channels[:, TAPS // 2].double()

@@ -35,7 +35,7 @@ class WardTree:
     lost: np.ndarray
 
     def members(self, node: int) -> list[int]:
-        """Filters below a node, ascending."""
+        """Filters below a node (0..2n - 2, numbered as in scipy's linkage), ascending."""
         n = len(self.order)
         if node < n:
             return [node]
@@ -78,9 +78,9 @@ def kept_filters(model: ResNet20, block: int, method: Method, labels: np.ndarray
     Args:
         model: the dense network.
         block: 1..9.
-        method: of the pruning.
-        labels: as in `BlockReport`, int (n_filters,).
-        seed: of the pruning.
+        method: pruning method.
+        labels: index after pruning of the filter that each filter became or joined, int (n_filters,); -1 if dropped.
+        seed: seed of the pruning.
     """
     found = torch.from_numpy(labels)
     count = int(labels.max()) + 1

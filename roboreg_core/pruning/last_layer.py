@@ -24,7 +24,7 @@ def fit_last_layer(features: Tensor, logits: Tensor, weights: Tensor) -> Tensor:
 
     Args:
         features: inputs of the pruned network's last layer, (n, n_features).
-        logits: of the dense network, (n, classes).
+        logits: logits of the dense network, (n, classes).
         weights: weights and bias of the dense network, (n_features + 1, classes).
     """
     fitted_to_logits = ridge(moments([(features, logits)]), weights)

@@ -42,7 +42,7 @@ class Moments:
         return self.take(torch.arange(size).view(TAPS, -1).T.reshape(-1))
 
     def take(self, inputs: Tensor) -> Moments:
-        """Moments of some inputs, int (n,), and the intercept."""
+        """Moments of the inputs with these indices, int (n,), and the intercept."""
         rows = torch.cat([inputs, torch.tensor([len(self.gram) - 1])])
         return Moments(gram=self.gram[rows][:, rows], cross=self.cross[rows], energy=self.energy)
 
@@ -66,7 +66,7 @@ def moments(batches: Iterable[tuple[Tensor, Tensor]]) -> Moments:
 
 
 def gram_bands(rows: Tensor) -> list[Tensor]:
-    """Bands of the upper triangle of X'X for `rows` X (n, size); bands of several batches may be added."""
+    """Bands of the upper triangle of X'X for `rows` X (n, size), to be joined by `gram_of`; those of batches add up."""
     size = rows.shape[1]
     cuts = [size * band // BANDS for band in range(BANDS + 1)]
     return [rows[:, start:end].T @ rows[:, start:] for start, end in itertools.pairwise(cuts)]
@@ -85,7 +85,7 @@ def gram_of(bands: Sequence[Tensor], out: Tensor | None = None) -> Tensor:
 
 
 def channel_rows(channels: Tensor) -> Tensor:
-    """Indices of the unknowns of some channels: (n,) -> (n * 9,)."""
+    """Indices of the unknowns, 9 per channel, of channels with these indices: (n,) -> (n * 9,)."""
     return (channels[:, None] * TAPS + torch.arange(TAPS)).reshape(-1)
 
 
@@ -108,7 +108,7 @@ def ridge(given: Moments, prior: Tensor) -> Tensor:
 
 
 def error(given: Moments, weights: Tensor) -> float:
-    """Mean squared error of `weights`, summed over targets."""
+    """Mean squared error of predicting the targets with `weights`, summed over targets."""
     residual = given.energy - 2 * (weights * given.cross).sum(0) + (weights * (given.gram @ weights)).sum(0)
     return float(residual.sum())
 

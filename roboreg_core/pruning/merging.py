@@ -16,9 +16,9 @@ SMALLEST_GAMMA = 1e-3
 
 
 def merge_source(tensors: BlockTensors, labels: Tensor) -> BlockTensors:
-    """Means of all tensors, conv2's slices included: the original project's method, for comparison.
+    """Mean of all tensors in each cluster, conv2's slices included: the original project's method, for comparison.
 
-    A cluster of `n` equal filters keeps one `n`-th of its contribution.
+    `labels` (width,) are the filters' clusters. A cluster of `n` equal filters keeps one `n`-th of its contribution.
     """
     norm = tensors.norm
     merged_norm = NormTensors(
@@ -32,7 +32,7 @@ def merge_source(tensors: BlockTensors, labels: Tensor) -> BlockTensors:
 
 
 def merge_folded(tensors: BlockTensors, labels: Tensor) -> BlockTensors:
-    """Means of the filters with bn1 folded in, and of conv2's slices.
+    """Mean of the filters with bn1 folded in, and of conv2's slices, in each cluster of `labels` (width,).
 
     bn1 gets the mean variance and mean |gamma| of the members and conv1 is divided by that scale, so that weights keep
     their magnitude and a given learning rate its effect.

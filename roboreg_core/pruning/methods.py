@@ -63,7 +63,7 @@ class Method:
         clusters: key of `CLUSTERS`.
         keep: key of `KEEPS`: selection in the whole block, or with clusters in each cluster.
         repair: keys of `REPAIRS`.
-        name, meaning: of a named composition; empty for others.
+        name, meaning: name and description of a named method; empty for others.
 
     Raises `SpecError`: a key is unknown, or the parts exclude each other.
     """
@@ -157,7 +157,7 @@ WEIGHTS_MEANING = "set single weights to zero by magnitude; the network keeps it
 
 
 def parse(text: str) -> Method:
-    """Method from its name or notation. Raises `SpecError` with the choices."""
+    """Method from its name or notation. Raises `SpecError`: it is neither."""
     if text in METHODS:
         return METHODS[text]
     parts = text.split("/")
@@ -191,7 +191,7 @@ def named(method: Method) -> Method:
 class WeightsSpec:
     """Settings of weight pruning: zeros for a share `sparsity` of the weights, or for magnitudes up to `threshold`.
 
-    Without either the run's schedule gives the sparsity. Raises `SpecError` if both are given or one is out of bounds.
+    Without either the run's schedule gives the sparsity. Raises `SpecError`: both are set, or one is out of bounds.
     """
 
     sparsity: float | None = None
@@ -199,7 +199,7 @@ class WeightsSpec:
 
     def __post_init__(self) -> None:
         if self.sparsity is not None and self.threshold is not None:
-            raise SpecError("weights are pruned to a sparsity or below a threshold, got both; give one")
+            raise SpecError("weight pruning takes either a sparsity or a threshold, got both; give one")
         if self.sparsity is not None and not 0 <= self.sparsity < 1:
             raise SpecError(f"sparsity must be in [0, 1), got {self.sparsity}")
         if self.threshold is not None and not 0 <= self.threshold < math.inf:
@@ -213,7 +213,7 @@ class WeightsSpec:
 
 
 def parse_weights(text: str) -> WeightsSpec | None:
-    """`WeightsSpec` from its notation; None for other methods. Raises `SpecError` if settings are invalid."""
+    """`WeightsSpec` from its notation; None for other methods. Raises `SpecError`: its setting is invalid."""
     name, _, setting = text.partition(":")
     if name != WEIGHTS:
         return None

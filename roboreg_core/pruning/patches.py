@@ -21,7 +21,7 @@ def patches(x: Tensor, pixels: Tensor, stride: int = 1) -> Tensor:
     Args:
         x: input, (n, channels, h, w).
         pixels: row-major indices of output pixels, int (n, count).
-        stride: of the convolution.
+        stride: stride of the convolution.
 
     Returns:
         (n * count, 9 * channels), ordered tap by tap, then channel by channel.

@@ -32,7 +32,7 @@ class PruneSpec:
         method: a name or a composition, see `pruning.methods`.
         recalibrate: estimate batch-norm statistics again after pruning.
         calibration: number of training images for methods that need any, 1..MAX_CALIBRATION.
-        seed: of the clustering, of the calibration images and of the pixels sampled in them.
+        seed: seed for clustering, and for drawing calibration images and the pixels sampled in them.
     """
 
     method: str = DEFAULT_METHOD
@@ -83,7 +83,7 @@ def prune(
 
 
 class Pruner:
-    """Prune one network to several schedules, one after the other.
+    """Prune one network to several schedules, one at a time.
 
     The dense network's activations are computed once. A schedule costs only the blocks from the first that differs from
     the schedule before it, and in that block a solve without a pass over images.
@@ -101,9 +101,9 @@ class Pruner:
 
         Args:
             model: dense, or with at least the filters of all later schedules.
-            spec: settings.
+            spec: settings of pruning.
             calibration: training images to draw from; needed if `spec.needs_images`.
-            device: for forward passes.
+            device: device of the forward passes.
 
         Raises `SpecError`: calibration images are needed and missing.
         """
@@ -233,7 +233,7 @@ class Pruner:
 
 
 def draw_calibration(images: Images, spec: PruneSpec) -> Images:
-    """Draw `spec.calibration` of `images` by the seed; all if there are fewer."""
+    """Draw `spec.calibration` of `images` at random with `spec.seed`; all, shuffled, if there are fewer."""
     order = torch.randperm(len(images), generator=torch_generator(spec.seed, "calibration"))
     rows = order[: spec.calibration]
     return images.take(rows, f"{len(rows):,} calibration images")

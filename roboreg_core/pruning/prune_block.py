@@ -50,7 +50,7 @@ class PrunedBlock:
     """A pruned block.
 
     Attributes:
-        tensors, output_norm: of the pruned block.
+        tensors, output_norm: tensors of the pruned block, and its bn2.
         report: its filters before and after.
         changed: True if the network up to this block computes another function than before.
         channels: its channels before their ReLU on the calibration images, if they were computed; `advance` overwrites

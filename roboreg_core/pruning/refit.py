@@ -21,7 +21,7 @@ def refit_conv1(tensors: BlockTensors, given: Moments) -> BlockTensors:
     """Solve conv1 and bn1 by ridge regression, so that bn1's outputs match the dense network's channels.
 
     Args:
-        tensors: of the block; conv2 is returned unchanged.
+        tensors: the block; conv2 is returned unchanged.
         given: moments of the block's inputs (9 * inputs, channel by channel) and the dense channels (width).
     """
     weight, norm = unfold(ridge(given, to_unknowns(*tensors.folded())), given, tensors.norm)
@@ -32,7 +32,7 @@ def refit_conv2(tensors: BlockTensors, output_norm: NormTensors, given: Moments)
     """Solve conv2 and bn2 by ridge regression, so that bn2's outputs match the targets of the block.
 
     Args:
-        tensors: of the block; conv1 is returned unchanged.
+        tensors: the block; conv1 is returned unchanged.
         output_norm: bn2.
         given: moments of the channels after their ReLU (9 * width, channel by channel) and the targets (outputs).
     """

@@ -26,8 +26,8 @@ class WeightSparsity:
 
     Attributes:
         weights, nonzeros: number of weights, and of those that are not zero.
-        plain_bytes: as float32.
-        dense_bytes, sparse_bytes: as a compressed file of dense arrays, and of compressed sparse rows.
+        plain_bytes: size as float32.
+        dense_bytes, sparse_bytes: size of a compressed file of dense arrays, and of compressed sparse rows.
     """
 
     weights: int
@@ -58,8 +58,7 @@ def prune_weights(model: ResNet20, spec: WeightsSpec, schedule: Schedule) -> Wei
     Args:
         model: any network.
         spec: sparsity or threshold.
-        schedule: without either, the sparsity is the share of parameters that this schedule removes from the dense
-            network.
+        schedule: gives the sparsity if `spec` does not: the share of the dense network's parameters that it removes.
     """
     started = time.perf_counter()
     sparsity, threshold = spec.sparsity, spec.threshold

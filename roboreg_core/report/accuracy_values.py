@@ -10,8 +10,9 @@ from roboreg_core.evaluation.paired_tests import p_words
 from roboreg_core.report.svg import INK, figure
 from roboreg_core.report.values import Cell, Number, Rows, count, count_table, decimal, percent, points
 from roboreg_core.runs.metric_changes import MEASURES
+from roboreg_core.runs.results import report_of
 from roboreg_core.runs.summary import Summary
-from roboreg_core.wording import baseline_changes, fmt, run_facts
+from roboreg_core.wording import baseline_changes, fmt
 
 
 def accuracy_rows(found: Summary) -> Rows:
@@ -21,7 +22,7 @@ def accuracy_rows(found: Summary) -> Rows:
 
 
 def _accuracy_cells(found: Summary, stage: str) -> list[Cell]:
-    report, paired = run_facts.report_of(found.record, stage), found.paired[stage]
+    report, paired = report_of(found.record, stage), found.paired[stage]
     cells: list[Cell] = [percent(report["accuracy"], 2), decimal(report["loss"], ".4f")]
     if stage == found.baseline.stage and found.baseline.record is found.record:
         return [*cells, "", "", "", "", ""]
@@ -80,7 +81,7 @@ def confusion_values(found: Summary, against: str) -> dict[str, Any]:
 
     `against` is the name of the baseline in titles.
     """
-    frame = confusion_matrix.confusion_data(run_facts.report_of(found.record, found.final))
+    frame = confusion_matrix.confusion_data(report_of(found.record, found.final))
     change = confusion_difference.difference_data(found.paired[found.final].confusion, found.classes)
     chart = confusion_difference.difference_chart(change, ink=INK)
     chart = chart.properties(description=confusion_difference.difference_alt(change, against))

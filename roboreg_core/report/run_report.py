@@ -86,7 +86,7 @@ def _tiles(found: Summary, against: str) -> list[dict[str, Any]]:
 
 def _rate_tile(label: str, rate: run_facts.JudgedChange, against: str) -> dict[str, Any]:
     change = points(rate.difference, verdict=rate.verdict)
-    beside = f"{rate.words}; {against} {fmt.percent(rate.dense)}"
+    beside = f"{rate.words}; {against} {fmt.percent(rate.baseline)}"
     return {"label": label, "value": percent(rate.value), "change": change, "against": beside}
 
 

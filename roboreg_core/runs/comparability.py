@@ -39,7 +39,7 @@ class Mismatch:
 
 
 def mismatches(records: Sequence[Record]) -> tuple[Mismatch, ...]:
-    """The differences between runs, those that influence accuracy first."""
+    """The properties that differ between runs, besides schedule and method; those that influence accuracy first."""
     found = []
     for what, (concerns, read) in _READ.items():
         values: dict[str, list[str]] = {}

@@ -15,7 +15,7 @@ from roboreg_core.evaluation.shared_errors import SharedErrors, overlap
 from roboreg_core.runs import metric_changes
 from roboreg_core.runs.comparability import Mismatch, mismatches
 from roboreg_core.runs.predicted_classes import labels_of, predictions
-from roboreg_core.runs.results import final_stage
+from roboreg_core.runs.results import final_stage, report_of
 from roboreg_core.runs.summary import DENSE, RunBaseline, baseline_of
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ class ComparedRun:
         baseline: the run's dense network, or the chosen baseline run.
         accuracy: change against the baseline.
         paired: paired comparison with the baseline.
-        counts: changes of `counts_of` against the baseline.
-        recalls: changes of the recall per class.
-        front: for each of `COSTS`, True where the run is Pareto-optimal in the comparison.
+        counts: changes of the costs in `metric_changes.counts_of` against the baseline.
+        recalls: changes of the recall per class against the baseline.
+        front: for each of `COSTS`, True if the run is Pareto-optimal in the comparison.
     """
 
     record: Record
@@ -80,8 +80,8 @@ class Comparison:
     Attributes:
         baseline: `dense` for each run's own dense network, or a run's id.
         classes: class names.
-        rows: one per run, in the given order.
-        differs: per block, True where the schedules differ.
+        rows: one per run, in the order of `compare_runs`' argument.
+        differs: per block, True if the schedules differ.
         overlap: shared errors among the images that each run loses against its dense network, in the order of `rows`.
         unlike: differences besides schedule and method.
     """
@@ -108,14 +108,12 @@ class Comparison:
 def compare_runs(records: Sequence[Record], store: Store, baseline: Record | None = None) -> Comparison:
     """Compare runs with their dense networks, or with the run `baseline`, which may be one of them.
 
-    Raises:
-        SpecError: not `FEWEST` to `MOST` runs are given, or one is given twice.
-        StoreError: logits are missing from the store.
-        DataError: a run was measured on other images than the test images.
+    Raises `SpecError`: there are fewer than `FEWEST` or more than `MOST` runs, or one is listed twice; `StoreError`:
+    logits are missing from the store; `DataError`: a run was measured on other images than the test images.
     """
     _check(records)
     costs = [metric_changes.counts_of(record, "final") for record in records]
-    accuracies = [_report(record, final_stage(record))["accuracy"] for record in records]
+    accuracies = [report_of(record, final_stage(record))["accuracy"] for record in records]
     fronts = {name: pareto_front([cost[name] for cost in costs], accuracies) for name in metric_changes.COSTS}
     rows = tuple(
         _row(
@@ -130,7 +128,7 @@ def compare_runs(records: Sequence[Record], store: Store, baseline: Record | Non
     among = records if baseline is None or baseline.id in {record.id for record in records} else [*records, baseline]
     return Comparison(
         baseline=DENSE if baseline is None else baseline.id,
-        classes=tuple(row["name"] for row in _report(records[0], DENSE)["per_class"]),
+        classes=tuple(row["name"] for row in report_of(records[0], DENSE)["per_class"]),
         rows=rows,
         differs=tuple((schedules != schedules[0]).any(0).tolist()),
         overlap=_overlap(records, store),
@@ -144,12 +142,12 @@ def _check(records: Sequence[Record]) -> None:
     ids = [record.id for record in records]
     twice = next((run for run in ids if ids.count(run) > 1), None)
     if twice is not None:
-        raise SpecError(f"a comparison must list each run once, got {twice} twice")
+        raise SpecError(f"run {twice} is listed twice: a comparison takes each run once")
 
 
 def _row(record: Record, baseline: RunBaseline, store: Store, front: dict[str, bool]) -> ComparedRun:
     stage, labels = final_stage(record), labels_of(record)
-    report = _report(record, stage)
+    report = report_of(record, stage)
     classes = zip(report["per_class"], baseline.report["per_class"], strict=True)
     return ComparedRun(
         record=record,
@@ -174,8 +172,3 @@ def _overlap(records: Sequence[Record], store: Store) -> SharedErrors:
         lost.append(was & (found[final_stage(record)].classes != labels))
         right = max(right, int(was.sum()))
     return overlap(np.stack(lost), right)
-
-
-def _report(record: Record, stage: str) -> dict[str, Any]:
-    report: dict[str, Any] = record.result["stages"][stage]
-    return report

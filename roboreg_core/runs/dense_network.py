@@ -27,13 +27,13 @@ def dense_content(record: Record, store: Store) -> bytes:
     if digest in store.artifacts:
         return store.artifacts.get(digest)
     raise StoreError(
-        f"run {record.id} started from the dense network {record.spec['dense']} ({digest[:12]}), which is not here any "
-        "more: put it back into checkpoints/, or add it to your networks again"
+        f"run {record.id} started from the dense network {record.spec['dense']} ({digest[:12]}), which was removed: "
+        "restore it in checkpoints/, or add it to your networks again"
     )
 
 
 def shipped_content(digest: str) -> bytes | None:
-    """The bytes of the shipped network with this SHA-256, None where none has it."""
+    """The bytes of the shipped network with this SHA-256, None if none has it."""
     for path in sorted(file for folder in paths.networks() for file in folder.glob("*.safetensors")):
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() == digest:

@@ -47,11 +47,9 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
 
     Returns:
         A result with the reports per stage (`dense`, `pruned` and, after fine-tuning, `tuned`), and weights and logits
-        as artefacts. `zeros` counts zero weights where the method sets single weights to zero.
+        as artefacts. `zeros` counts zero weights if the method sets single weights to zero.
 
-    Raises:
-        Stopped: the context requested it.
-        RoboRegError: the input is invalid.
+    Raises `Stopped`: the context requested it; `RoboRegError`: the input is invalid.
     """
     from roboreg_core.datasets import sources
     from roboreg_core.models import checkpoints

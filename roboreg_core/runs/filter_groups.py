@@ -26,18 +26,18 @@ class BlockFilters:
     Attributes:
         block: 1..9.
         features: the features that `correlation` and `tree` are computed from, see `pruning.methods.FEATURES`.
-        clustered: clustering of the run: `kmeans`, `ward`, or `none`.
-        labels: int (n,), index of the pruned filter that each filter went into, -1 where it was dropped.
-        fates: one of `FATES` per filter. A cluster's representative stays and its other filters are merged; where
-            their mean represents the cluster, all are merged.
-        known: False where the representatives are unknown; all filters of a cluster then count as merged.
+        clustered: the run's clustering: `kmeans`, `ward`, or `none`.
+        labels: int (n,), index of the pruned filter that each filter went into, -1 if it was dropped.
+        fates: one of `FATES` per filter. A cluster's representative stays and its other filters are merged; if their
+            mean represents the cluster, all are merged.
+        known: False if the representatives are unknown; all filters of a cluster then count as merged.
         correlation: (n, n), between the filters' features.
         tree: Ward linkage of the features.
         order: the filters by cluster, then by leaf of the tree.
-        cut: True where the run's clusters are a cut of this tree.
+        cut: True if the run's clusters are a cut of this tree.
         cluster_lost: per pruned filter, share of the features' total variance lost by merging into it.
-        losses: per filter, decrease of the block's relative error had it been kept as well; 0 for those that stay,
-            None where the run did not store it.
+        losses: decrease of the block's relative error if this filter were kept as well; 0 for those that stay,
+            None if the run did not store it.
         pictures: uint8 (n, height, width, 3), see `pruning.filter_similarity.pictures`.
     """
 
@@ -77,9 +77,8 @@ class BlockFilters:
 def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
     """The filters of a block, 1..9, from the record's labels and the dense network's weights.
 
-    Raises:
-        SpecError: the block does not exist, or the run set single weights to zero.
-        StoreError: the dense network is missing, or the run stored no labels.
+    Raises `SpecError`: the block does not exist, or the run set single weights to zero; `StoreError`: the dense network
+    is missing, or the run stored no labels.
     """
     import numpy as np
 
@@ -89,7 +88,7 @@ def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
     if not 1 <= block <= len(BOUNDS):
         raise SpecError(f"a block must be 1..{len(BOUNDS)}, got {block}")
     if parse_weights(record.spec["method"]) is not None:
-        raise SpecError(f"run {record.id} set single weights to zero and has no clusters")
+        raise SpecError(f"run {record.id} has no filter clusters: it set single weights to zero")
     model, method = dense_network(record, store), parse(record.spec["method"])
     report = record.result["pruning"]["blocks"][block - 1]
     labels = np.array(report["labels"], dtype=np.int64)

@@ -24,13 +24,10 @@ def run_here(
     *,
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
 ) -> Record:
-    """Execute a run and store its record; an interrupted run resumes from its last epoch.
+    """Execute a run and store its record with artefacts; an interrupted run resumes from its last epoch.
 
-    Args:
-        spec: the run.
-        inputs: see `execute`.
-        store: receives the record and its artefacts.
-        on_report: called with each progress payload.
+    `inputs` are the task's inputs (`dense`: the network as safetensors); `on_report` is called with each progress
+    payload.
     """
     return make_here(execute, KIND, spec.id, spec.to_json(), inputs, store, on_report=on_report)
 
@@ -45,16 +42,17 @@ def make_here(
     *,
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
 ) -> Record:
-    """Call a task function and store its record of this kind and id; resume from the state of an interrupted call."""
-    from roboreg_core.models.checkpoints import write_whole
+    """Call a task function and store its record with this `kind` and the id `key`; an interrupted call is resumed.
 
+    `on_report` is called with each progress payload.
+    """
     unfinished = paths.home() / "unfinished" / key
     unfinished.parent.mkdir(parents=True, exist_ok=True)
     context = LocalContext(
         inputs=inputs,
         state=unfinished.read_bytes() if unfinished.exists() else None,
         on_report=on_report,
-        on_save=lambda state: write_whole(unfinished, state),
+        on_save=lambda state: paths.write_atomically(unfinished, state),
         on_put=record_writer(store),
     )
     output = function(spec, context)

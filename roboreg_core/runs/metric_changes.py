@@ -28,11 +28,11 @@ class MetricChange:
 
     @property
     def relative(self) -> float:
-        """The difference relative to the baseline, at least -1; 0 where the baseline is 0."""
+        """The difference relative to the baseline, at least -1; 0 if the baseline is 0."""
         return self.difference / self.baseline if self.baseline else 0.0
 
     def to_json(self) -> dict[str, float]:
-        """Value, baseline, difference and relative difference."""
+        """Value, baseline, difference and relative difference as a JSON object."""
         return {**asdict(self), "difference": self.difference, "relative": self.relative}
 
 
@@ -56,7 +56,7 @@ class Speed:
 
     @classmethod
     def of(cls, timing: dict[str, Any]) -> Speed:
-        """Read the JSON of an `evaluation.latency.Timing`."""
+        """The speed in an `evaluation.latency.Timing` as JSON."""
         batch = timing["batch"]
         return cls(
             batch=batch,
@@ -72,7 +72,7 @@ class Speed:
         )
 
     def is_apart(self, other: Speed) -> bool:
-        """True where the intervals between the percentiles do not overlap."""
+        """True if the intervals between the percentiles do not overlap."""
         return self.milliseconds_high < other.milliseconds_low or other.milliseconds_high < self.milliseconds_low
 
 
@@ -94,7 +94,10 @@ def counts_of(record: Record, network: str) -> dict[str, float]:
 
 
 def count_changes(record: Record, baseline: Record, network: str) -> dict[str, MetricChange]:
-    """Changes of `counts_of` from a network of the run `baseline` to the final network of `record`."""
+    """Changes of the costs in `counts_of` from a network of the run `baseline` to the final network of `record`.
+
+    `network` is `dense` or `final`.
+    """
     before = counts_of(baseline, network)
     return {
         name: MetricChange(value=value, baseline=before[name]) for name, value in counts_of(record, "final").items()
@@ -102,7 +105,10 @@ def count_changes(record: Record, baseline: Record, network: str) -> dict[str, M
 
 
 def report_rows(report: dict[str, Any], baseline: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows of the report per class, then macro and weighted average, with the change of each measure."""
+    """Metrics per class, then macro and weighted average, each with its change against `baseline`.
+
+    Both arguments are an `evaluation.metrics.Report` as JSON.
+    """
     rows = zip(_rows(report), _rows(baseline), strict=True)
     return [
         {**row, **{f"{measure}_change": row[measure] - before[measure] for measure in MEASURES}} for row, before in rows

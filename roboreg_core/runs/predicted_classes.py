@@ -36,7 +36,7 @@ class PredictedClasses:
 
 
 def predictions(record: Record, store: Store) -> dict[str, PredictedClasses]:
-    """Stage -> predictions of its network, dense first.
+    """Predictions of a run's networks by stage (`dense`, `pruned`, `tuned`).
 
     Raises `StoreError`: the run's logits are missing from the store.
     """

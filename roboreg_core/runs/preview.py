@@ -1,4 +1,4 @@
-"""Preview: validation accuracy of a schedule right after pruning, in bfloat16 where the device computes it fast.
+"""Preview: validation accuracy of a schedule right after pruning, in bfloat16 if the device computes it fast.
 
 Previews are requests to the job engine's light worker and leave no record. The worker caches dense networks and
 pruners, so that changing a block costs that block and the ones behind it.
@@ -41,7 +41,7 @@ class PreviewSpec(PruneSettings):
 
     @classmethod
     def of(cls, run: RunSpec) -> PreviewSpec:
-        """The preview of a run, with at most `CALIBRATION` calibration images."""
+        """The preview of the run `run`, with at most `CALIBRATION` calibration images."""
         settings = {**PruneSettings.to_json(run), "calibration": min(run.calibration, CALIBRATION)}
         return cls(schedule=run.schedule, **settings)
 
@@ -63,7 +63,7 @@ class Preview:
         right, dense_right: correct predictions of the pruned and of the dense network, of `images`.
         images: validation images.
         calibration: calibration images used; 0 for a method that needs none.
-        device, threads, precision: of the computation.
+        device, threads, precision: what the preview was computed on and in.
         seconds: duration of pruning and evaluation, without cached work.
     """
 
@@ -88,7 +88,10 @@ class Preview:
 
 
 def preview_request(spec: PreviewSpec, checkpoint: Checkpoint, channel: str) -> Request:
-    """The request to the job engine, including the dense network's weights."""
+    """The request for a preview to the job engine, including the weights in `checkpoint`.
+
+    `channel` identifies the visitor, whose next request replaces this one.
+    """
     return Request(channel=channel, function=FUNCTION, spec=spec.to_json(), inputs={"dense": checkpoint.content})
 
 
@@ -98,11 +101,9 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
     `context.inputs["dense"]` holds the dense network as safetensors.
 
     Returns:
-        The fields of a `Preview`.
+        The fields of a `Preview` as its result.
 
-    Raises:
-        Stopped: the context requested it.
-        RoboRegError: the input is invalid.
+    Raises `Stopped`: the context requested it; `RoboRegError`: the input is invalid.
     """
     import time
 

@@ -13,11 +13,11 @@ STAGES = ("dense", "pruned", "tuned")
 
 
 def card_for(record: Record, content: bytes) -> dict[str, Any]:
-    """The JSON card of a run's weights."""
+    """The card of a run's weights, whose safetensors bytes are `content`, as a JSON object."""
     from roboreg_core.models import checkpoints
 
     model = checkpoints.from_bytes(content).model
-    report = record.result["stages"][final_stage(record)]
+    report = report_of(record, final_stage(record))
     return checkpoints.make_card(
         model,
         content,
@@ -36,7 +36,7 @@ def card_for(record: Record, content: bytes) -> dict[str, Any]:
 def onnx_for(record: Record, store: Store) -> OnnxExport:
     """Export a run's network as ONNX and check its outputs on test images; about two seconds on one core.
 
-    Raises `CheckpointError` where the outputs differ.
+    Raises `CheckpointError`: the outputs differ.
     """
     from roboreg_core.datasets.sources import test_images
     from roboreg_core.evaluation.onnx_export import checked_images, export_onnx
@@ -44,7 +44,7 @@ def onnx_for(record: Record, store: Store) -> OnnxExport:
 
     digest = record.result["artifacts"]["weights"]
     model = checkpoints.from_bytes(store.artifacts.get(digest)).model
-    report = record.result["stages"][final_stage(record)]
+    report = report_of(record, final_stage(record))
     facts = {
         "run": record.id,
         "weights_sha256": digest,
@@ -58,3 +58,9 @@ def onnx_for(record: Record, store: Store) -> OnnxExport:
 def final_stage(record: Record) -> str:
     """`tuned` for a fine-tuned run, else `pruned`."""
     return "tuned" if "tuned" in record.result["stages"] else "pruned"
+
+
+def report_of(record: Record, stage: str) -> dict[str, Any]:
+    """The evaluation of a stage, an `evaluation.metrics.Report` as JSON."""
+    report: dict[str, Any] = record.result["stages"][stage]
+    return report

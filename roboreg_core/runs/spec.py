@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from roboreg_core.training.spec import TrainSpec
 
 KIND = "run"
-# Part of every run's identity. Increment it where a change of the code changes results.
+# Part of every run's identity. Increment it if a change of the code changes results.
 METHOD_VERSION = 4
 # The fine-tuning fields of a `RunSpec`.
 TUNING = ("preset", "epochs", "learning_rate", "batch_size", "distil")
@@ -44,7 +44,7 @@ class PruneSettings:
 
     Attributes:
         method, recalibrate, calibration: see `pruning.prune.PruneSpec`.
-        seed: of clustering, calibration images and fine-tuning.
+        seed: seed for clustering, drawing calibration images and fine-tuning.
         dense_sha256: SHA-256 of the dense network's weights.
         training_set: `bundled` or `full`, see `datasets.sources.TRAINING_COUNTS`.
     """
@@ -65,7 +65,7 @@ class PruneSettings:
         return {name: getattr(self, name) for name in PruneSettings.__dataclass_fields__}
 
     def pruning(self) -> PruneSpec:
-        """The settings of the pruning algorithm. Raises `SpecError` where one is invalid."""
+        """The settings of the pruning algorithm. Raises `SpecError`: one is invalid."""
         from roboreg_core.pruning.prune import PruneSpec
 
         return PruneSpec(method=self.method, recalibrate=self.recalibrate, calibration=self.calibration, seed=self.seed)
@@ -73,14 +73,14 @@ class PruneSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSpec(PruneSettings):
-    """Everything that determines a run's result. Raises `SpecError` where a value is invalid.
+    """Everything that determines a run's result. Raises `SpecError`: a value is invalid.
 
     Attributes:
-        schedule: filters kept per block; of a method that zeroes single weights, the network keeps all filters.
+        schedule: filters kept per block; a method that zeroes single weights keeps all.
         dense: name of the dense network; not part of the identity.
-        preset: of fine-tuning, see `training.fine_tuning_presets`; the fields below replace its values.
-        epochs: of fine-tuning; 0 for none.
-        learning_rate, batch_size: of fine-tuning.
+        preset: name of a fine-tuning preset (`training.fine_tuning_presets`); the fields below replace its values.
+        epochs: epochs of fine-tuning; 0 for none.
+        learning_rate, batch_size: settings of fine-tuning.
         distil: True for knowledge distillation from the dense network, False to fine-tune on the labels alone.
         device: `auto`, `cpu` or `cuda`; not part of the identity.
     """
@@ -126,7 +126,7 @@ class RunSpec(PruneSettings):
         return parse_weights(self.method)
 
     def tuning(self) -> TrainSpec:
-        """The settings of fine-tuning; `epochs` must be at least 1."""
+        """The settings of fine-tuning for `training.loop.fit`; `epochs` must be at least 1."""
         from roboreg_core.training.fine_tuning_presets import tune_preset
 
         preset = tune_preset(self.preset, self.seed, self.epochs)
@@ -155,20 +155,20 @@ def digest(determines: dict[str, Any]) -> str:
 
 
 def identity(spec: dict[str, Any], version: int) -> str:
-    """The identity of a run with this `RunSpec.to_json` under a version of the method."""
+    """The id of a run whose `RunSpec.to_json` is `spec`, under a version of the method."""
     determines = {**spec, "version": version}
     del determines["device"], determines["dense"]
     return digest(determines)
 
 
 def method_version(record: Record) -> int | None:
-    """The version of the method that made a run, found by its identity; None where no version yields it."""
+    """The version of the method that made a run, found by its identity; None if no version yields it."""
     versions = range(METHOD_VERSION, 0, -1)
     return next((version for version in versions if identity(record.spec, version) == record.id), None)
 
 
 def check_sources(training_set: str, device: str) -> None:
-    """Raise `SpecError` on unknown training images or an unknown device."""
+    """Check the names of a training set and a device. Raises `SpecError`: one is unknown."""
     if training_set not in ("bundled", "full"):
         raise SpecError(f"training images must be bundled or full, got {training_set!r}")
     if device.partition(":")[0] not in ("auto", "cpu", "cuda"):
@@ -176,7 +176,7 @@ def check_sources(training_set: str, device: str) -> None:
 
 
 def preset_fields(name: str) -> dict[str, Any]:
-    """The fields of a `RunSpec` set by a fine-tuning preset. Raises `SpecError` on an unknown name."""
+    """The fields of a `RunSpec` set by a fine-tuning preset. Raises `SpecError`: unknown name."""
     from roboreg_core.training.fine_tuning_presets import tune_preset
 
     preset = tune_preset(name)
@@ -189,7 +189,10 @@ def preset_fields(name: str) -> dict[str, Any]:
 
 
 def spec_for(schedule: Schedule, checkpoint: Checkpoint, training_set: str = "auto", **settings: Any) -> RunSpec:
-    """Specify a run that starts from `checkpoint`; `training_set` may be `auto`."""
+    """Specify a run that starts from `checkpoint`; `training_set` may be `auto`, `settings` are fields of `RunSpec`.
+
+    Raises `SpecError`: a setting is invalid; `DataError`: the training images are absent.
+    """
     from roboreg_core.datasets.sources import resolve_training_set
 
     return RunSpec(

@@ -29,7 +29,7 @@ class StageProgress(ProgressReporter):
         self._marks: dict[str, float] = {}
 
     def begin(self, stage: str) -> None:
-        """Enter a stage. Raises `Stopped` where the job was cancelled."""
+        """Enter a stage. Raises `Stopped`: the job was cancelled."""
         self.check()
         if self.stage:
             self._done += self._weights[self.stage]
@@ -42,7 +42,7 @@ class StageProgress(ProgressReporter):
         self._before = share * self._weights[self.stage]
 
     def inside(self, share: float, **more: Any) -> None:
-        """Report the share of the stage done, 0..1."""
+        """Report the share of the stage done, 0..1, and further fields `more` of the progress payload."""
         done = self._done + share * self._weights[self.stage]
         fraction = min(0.999, done / self._total)
         here = (done - self._before) / self._total
@@ -50,7 +50,7 @@ class StageProgress(ProgressReporter):
         self.report(fraction, spent * (1 - fraction) / here if here > 0.02 else self._total - self._before, **more)
 
     def batch(self, share: float) -> None:
-        """Report the share of the stage done, 0..1; raise `Stopped` where the job was cancelled."""
+        """Report the share of the stage done, 0..1. Raises `Stopped`: the job was cancelled."""
         self.check()
         self.inside(share)
 

@@ -14,7 +14,7 @@ from roboreg_core.evaluation.prediction_changes import PredictionChanges, predic
 from roboreg_core.runs import metric_changes
 from roboreg_core.runs.comparability import Mismatch, mismatches
 from roboreg_core.runs.predicted_classes import PredictedClasses, labels_of, predictions
-from roboreg_core.runs.results import final_stage
+from roboreg_core.runs.results import final_stage, report_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +32,8 @@ class RunBaseline:
     Attributes:
         name: `dense`, or the other run's id.
         record: the run that the network belongs to.
-        stage: of that run.
-        predictions: of the network.
+        stage: the stage of `record` whose network it is.
+        predictions: the network's predictions on the test images.
     """
 
     name: str
@@ -49,8 +49,7 @@ class RunBaseline:
     @property
     def report(self) -> dict[str, Any]:
         """The network's `evaluation.metrics.Report` as JSON."""
-        report: dict[str, Any] = self.record.result["stages"][self.stage]
-        return report
+        return report_of(self.record, self.stage)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,8 +65,8 @@ class Summary:
         paired: stage -> paired comparison with the baseline.
         damage: changed predictions from dense to pruned to fine-tuned.
         flips: changed predictions from the baseline to the run's final network.
-        reports: stage -> rows of the report with changes against the baseline, see `report_rows`.
-        counts: changes of `counts_of` against the baseline.
+        reports: stage -> metrics per class with changes against the baseline, see `metric_changes.report_rows`.
+        counts: changes of the costs in `metric_changes.counts_of` against the baseline.
         speeds: batch size -> (final network, baseline).
         unlike: further differences between the run and a baseline that is another run.
     """
@@ -87,7 +86,7 @@ class Summary:
 
     @property
     def final(self) -> str:
-        """The run's last stage."""
+        """The run's last stage, `tuned` or `pruned`."""
         return final_stage(self.record)
 
     def confused(self, stage: str, true: int, predicted: int) -> np.ndarray:
@@ -145,9 +144,8 @@ class Summary:
 def baseline_of(record: Record, store: Store, other: Record | None = None) -> RunBaseline:
     """The dense network of `record`, or the final network of the run `other`.
 
-    Raises:
-        StoreError: logits are missing from the store.
-        DataError: a run was measured on other images than the test images.
+    Raises `StoreError`: logits are missing from the store; `DataError`: a run was measured on other images than the
+    test images.
     """
     source, name, stage = (record, DENSE, DENSE) if other is None else (other, other.id, final_stage(other))
     found = predictions(source, store)[stage]
@@ -159,9 +157,8 @@ def baseline_of(record: Record, store: Store, other: Record | None = None) -> Ru
 def summary(record: Record, store: Store, other: Record | None = None) -> Summary:
     """Summarise a run against its dense network, or against the final network of the run `other`.
 
-    Raises:
-        StoreError: logits are missing from the store.
-        DataError: a run was measured on other images than the test images.
+    Raises `StoreError`: logits are missing from the store; `DataError`: a run was measured on other images than the
+    test images.
     """
     labels, found, baseline = labels_of(record), predictions(record, store), baseline_of(record, store, other)
     before, last = baseline.predictions.classes, final_stage(record)

@@ -31,12 +31,12 @@ class EditedSchedule:
     def set_count(self, block: int, count: int) -> EditedSchedule:
         """Set the count of `block`; in a linked stage the other blocks change by the same amount, within their bounds.
 
-        Nothing changes where `block` is locked.
+        Nothing changes if `block` is locked.
 
         Raises `ScheduleError`: the block or count is out of bounds.
         """
         moved = self.schedule.replace(block, count)
-        step = count - self.schedule.clusters[block - 1]
+        step = count - self.schedule.counts[block - 1]
         if block in self.locked:
             return self
         if stage_of(block) not in self.linked:
@@ -46,13 +46,11 @@ class EditedSchedule:
 
     def set_unlocked(self, schedule: Schedule) -> EditedSchedule:
         """Set the counts of all unlocked blocks to those of `schedule`."""
-        return self._changed(lambda block, _: schedule.clusters[block - 1])
+        return self._changed(lambda block, _: schedule.counts[block - 1])
 
     def locked_differences(self, schedule: Schedule) -> list[int]:
         """Locked blocks whose counts differ from those of `schedule`."""
-        return [
-            block for block in sorted(self.locked) if self.schedule.clusters[block - 1] != schedule.clusters[block - 1]
-        ]
+        return [block for block in sorted(self.locked) if self.schedule.counts[block - 1] != schedule.counts[block - 1]]
 
     def open(self, schedule: Schedule) -> EditedSchedule:
         """Set all counts to those of `schedule`, unlocking the blocks that change."""
@@ -104,19 +102,19 @@ class EditHistory:
     future: tuple[EditedSchedule, ...] = field(default=(), repr=False)
 
     def apply(self, edited: EditedSchedule) -> EditHistory:
-        """Make `edited` the current state and drop the undone ones; `self` where nothing changes."""
+        """Make `edited` the current state and drop the undone ones; return `self` if nothing changes."""
         if edited == self.now:
             return self
         return EditHistory(now=edited, past=(*self.past, self.now)[-MAX_UNDO:])
 
     def undo(self) -> EditHistory:
-        """Go one step back; `self` at the oldest state."""
+        """Go one step back; return `self` if there is no earlier state."""
         if not self.past:
             return self
         return EditHistory(now=self.past[-1], past=self.past[:-1], future=(self.now, *self.future))
 
     def redo(self) -> EditHistory:
-        """Go one step forward; `self` at the newest state."""
+        """Go one step forward; return `self` if no state was undone."""
         if not self.future:
             return self
         return EditHistory(now=self.future[0], past=(*self.past, self.now), future=self.future[1:])
@@ -133,7 +131,7 @@ def blocks_of(stage: int) -> range:
 
 
 def changed_blocks(before: EditedSchedule, after: EditedSchedule) -> list[int]:
-    """Blocks whose count or lock differs."""
+    """Blocks (1..9) whose count or lock differs."""
     counts = (a != b for a, b in zip(before.schedule, after.schedule, strict=True))
     locks = before.locked ^ after.locked
     return [block for block, differs in enumerate(counts, start=1) if differs or block in locks]

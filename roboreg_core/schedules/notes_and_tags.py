@@ -37,5 +37,5 @@ def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
 
 
 def split_tags(text: str) -> tuple[str, ...]:
-    """Tags in a comma-separated text."""
+    """Tags in a comma-separated text. Raises `ScheduleError`: a tag is invalid, or there are too many."""
     return clean_tags(part for part in text.split(",") if part.strip())

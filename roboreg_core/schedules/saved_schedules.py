@@ -41,7 +41,7 @@ class SavedSchedule:
     Attributes:
         id: independent of the name.
         created, changed: UTC, ISO 8601.
-        deleted: time of deletion; None where it is not deleted.
+        deleted: time of deletion; None if it is not deleted.
     """
 
     id: str
@@ -55,7 +55,7 @@ class SavedSchedule:
 
     @property
     def draft(self) -> ScheduleDraft:
-        """Copy to save again or export."""
+        """Its name, schedule, note and tags as a draft, to save again or export."""
         return ScheduleDraft(name=self.name, schedule=self.schedule, note=self.note, tags=self.tags)
 
     def to_json(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def saved_schedules(store: Store, *, deleted: bool = False) -> list[SavedSchedul
 def find(store: Store, text: str, *, deleted: bool = False) -> SavedSchedule:
     """Find a saved schedule by name (ignoring case), id, or first characters of an id (four or more).
 
-    Raises `ScheduleError`: none or several match.
+    With `deleted`, find the schedule that was deleted last. Raises `ScheduleError`: none or several match.
     """
     known = saved_schedules(store, deleted=deleted)
     named = [each for each in known if each.id == text or folded(each.name) == folded(text)]
@@ -86,7 +86,7 @@ def find(store: Store, text: str, *, deleted: bool = False) -> SavedSchedule:
 
 
 def same_name(saved: SavedSchedule, draft: ScheduleDraft) -> bool:
-    """True for equal names, ignoring case."""
+    """True if both have the same name, ignoring case."""
     return folded(saved.name) == folded(draft.name)
 
 
@@ -130,12 +130,9 @@ def restore(store: Store, schedule_id: str) -> SavedSchedule:
 
 
 def save_new(store: Store, drafts: Sequence[ScheduleDraft]) -> list[SavedSchedule]:
-    """Save all drafts in one transaction, except those that are already saved with the same name, note and tags.
+    """Save all drafts in one transaction, except those that are saved already; return the added schedules.
 
     A number is appended to a name that is taken.
-
-    Returns:
-        The added schedules.
     """
     known = {each.draft for each in saved_schedules(store)}
     new = [draft for draft in dict.fromkeys(drafts) if draft not in known]
@@ -143,7 +140,7 @@ def save_new(store: Store, drafts: Sequence[ScheduleDraft]) -> list[SavedSchedul
 
 
 def using(saved: Sequence[SavedSchedule], record: Record) -> list[SavedSchedule]:
-    """Saved schedules equal to that of a run."""
+    """Saved schedules with the same filter counts as the run in `record`."""
     schedule = Schedule.from_json(record.spec["schedule"])
     return [each for each in saved if each.schedule == schedule]
 

@@ -26,13 +26,13 @@ class Schedule:
     Raises `ScheduleError`: a count is missing, or not an integer within its block's bounds.
     """
 
-    clusters: tuple[int, ...]
+    counts: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "clusters", tuple(self.clusters))
-        if len(self.clusters) != N_BLOCKS:
-            raise ScheduleError(_wrong_length(len(self.clusters)))
-        for block, (count, bound) in enumerate(zip(self.clusters, BOUNDS, strict=True), start=1):
+        object.__setattr__(self, "counts", tuple(self.counts))
+        if len(self.counts) != N_BLOCKS:
+            raise ScheduleError(_wrong_length(len(self.counts)))
+        for block, (count, bound) in enumerate(zip(self.counts, BOUNDS, strict=True), start=1):
             if not isinstance(count, int) or isinstance(count, bool):
                 raise ScheduleError(f"filter count for block {block} must be an integer 1..{bound}, got {count!r}")
             if not 1 <= count <= bound:
@@ -40,7 +40,7 @@ class Schedule:
 
     @classmethod
     def parse(cls, text: str) -> Schedule:
-        """Parse counts such as `8,8,8,16,16,16,32,32,32`, or a preset's name."""
+        """Parse counts such as `8,8,8,16,16,16,32,32,32`, or a preset's name. Raises `ScheduleError`: it is neither."""
         name = text.strip().lower()
         if name in PRESETS:
             return PRESETS[name]
@@ -56,7 +56,7 @@ class Schedule:
 
     def to_json(self) -> list[int]:
         """The counts as a JSON list."""
-        return list(self.clusters)
+        return list(self.counts)
 
     @property
     def name(self) -> str | None:
@@ -65,8 +65,8 @@ class Schedule:
 
     @property
     def is_dense(self) -> bool:
-        """True where every filter is kept."""
-        return self.clusters == BOUNDS
+        """True if every filter is kept."""
+        return self.counts == BOUNDS
 
     @property
     def n_pruned(self) -> int:
@@ -82,7 +82,7 @@ class Schedule:
         """Copy with another count for `block` (1..9)."""
         if not 1 <= block <= N_BLOCKS:
             raise ScheduleError(f"block must be 1..{N_BLOCKS}, got {block}")
-        return Schedule((*self.clusters[: block - 1], count, *self.clusters[block:]))
+        return Schedule((*self.counts[: block - 1], count, *self.counts[block:]))
 
     def shared_blocks(self, other: Schedule) -> int:
         """Number of leading blocks with equal counts."""
@@ -90,10 +90,10 @@ class Schedule:
         return next((depth for depth, (a, b) in enumerate(pairs) if a != b), N_BLOCKS)
 
     def __str__(self) -> str:
-        return ",".join(str(count) for count in self.clusters)
+        return ",".join(str(count) for count in self.counts)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.clusters)
+        return iter(self.counts)
 
 
 def by_stage(counts: Iterable[int]) -> Schedule:

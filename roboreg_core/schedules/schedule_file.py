@@ -66,12 +66,12 @@ def read_json(content: bytes) -> Any:
 
 
 def is_ours(value: Any) -> bool:
-    """True for the format of `write`, valid or not."""
+    """True if parsed JSON has the format name of `write`; it may still be invalid."""
     return isinstance(value, dict) and value.get("format") == FORMAT
 
 
 def file_name(drafts: Sequence[ScheduleDraft]) -> str:
-    """Portable file name for schedules."""
+    """Name for a file of these schedules, valid on all systems."""
     if len(drafts) != 1:
         return "roboreg-schedules.json"
     plain = re.sub(r"[^a-z0-9]+", "-", drafts[0].name.lower()).strip("-")[:40].strip("-")

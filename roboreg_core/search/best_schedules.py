@@ -5,7 +5,7 @@ that does not depend on the limits' amounts. A wider limit therefore never gives
 schedule of the same cost is better.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,24 +20,13 @@ from roboreg_core.search.candidates import Candidate, candidates, front
 from roboreg_core.search.limits import Limits, cost_words, uniform_counts, within
 from roboreg_core.search.surrogate import Surrogate
 
-__all__ = [
-    "Candidate",
-    "Limits",
-    "SearchResult",
-    "best_measured",
-    "candidates",
-    "closest_candidates",
-    "front",
-    "greedy",
-]
-
 N_BEST = 5
 FRONT_POINTS = 24
 # Typical error of predicted losses on unmeasured schedules, see docs/decisions.md.
 PREDICTION_ERROR = {"drop": 0.01, "class_drop": 0.02}
-# Where no schedule meets the limits, keep those that miss them by this much more than the nearest.
+# If no schedule meets the limits, keep those whose violation exceeds the smallest by at most this.
 NEAR = 0.002
-# Minimum distance between returned schedules: the sum over blocks of differences as shares of their filters.
+# Minimum distance between returned schedules, see `select_distant`.
 APART = 0.5
 
 
@@ -48,7 +37,7 @@ class SearchResult:
     Attributes:
         answers: the best few schedules within the limits, best first, at least `APART` from each other.
         front: Pareto-optimal schedules (accuracy against MACs) within the limits, smallest first.
-        doubtful: True where `answers` are predicted to miss a limit on losses by less than the prediction error.
+        doubtful: True if `answers` are predicted to miss a limit on losses by less than the prediction error.
         uniform: schedules that keep the same share of every block, smallest first, for reference.
     """
 
@@ -64,7 +53,7 @@ def greedy(
     """Find the best schedules by a surrogate, without measuring any.
 
     Args:
-        limits: with a limit on a cost, the most accurate are best; with limits on losses alone, those with fewest MACs.
+        limits: limits to meet; with a limit on a cost the most accurate are best, else those with fewest MACs.
         surrogate: predicts accuracy and recall.
         latency: estimated seconds per batch of 256 images, required with a limit on latency.
         pool: candidate pool, see `build_pool`; built here if None.
@@ -84,7 +73,7 @@ def greedy(
     order = np.lexsort((*counts.T[::-1], *by))
     counts, macs, accuracy = counts[order], macs[order], accuracy[order]
     return SearchResult(
-        answers=front(candidates(counts[_apart(counts, N_BEST)], surrogate, latency)),
+        answers=front(candidates(counts[select_distant(counts, N_BEST, APART)], surrogate, latency)),
         front=front(candidates(counts[_front_rows(macs, accuracy)], surrogate, latency)),
         uniform=candidates(uniform_counts(), surrogate, latency),
         doubtful=bool(limit_violation(limits, surrogate, counts[:1])[0] > 0),
@@ -92,9 +81,9 @@ def greedy(
 
 
 def best_measured(limits: Limits, measured: Sequence[Candidate], n: int = N_BEST) -> tuple[Candidate, ...]:
-    """The best `n` measured candidates that meet all limits, best first; empty where none does."""
+    """The best `n` measured candidates that meet all limits, best first; empty if none does."""
     caps = {kind: cap for kind, cap in limits.caps.items() if kind in COUNTED}
-    counts = np.array([each.schedule.clusters for each in measured], dtype=np.int64).reshape(-1, len(BOUNDS))
+    counts = np.array([each.schedule.counts for each in measured], dtype=np.int64).reshape(-1, len(BOUNDS))
     fits = within(counts, caps, linear_costs(None))
     kept = [
         each
@@ -102,7 +91,7 @@ def best_measured(limits: Limits, measured: Sequence[Candidate], n: int = N_BEST
         if fit and each.excess(limits) == 0 and _fast_enough(each, limits)
     ]
     kept.sort(key=ranking_key(limits))
-    chosen = _apart(np.array([each.schedule.clusters for each in kept]), n) if kept else []
+    chosen = select_distant(np.array([each.schedule.counts for each in kept]), n, APART) if kept else []
     return front([kept[place] for place in chosen])
 
 
@@ -119,14 +108,14 @@ def ranking_key(limits: Limits) -> Callable[[Candidate], tuple[Any, ...]]:
         macs = cost(each.schedule).macs
         return (
             *((-each.ranking_accuracy, macs) if limits.caps else (macs, -each.ranking_accuracy)),
-            each.schedule.clusters,
+            each.schedule.counts,
         )
 
     return key
 
 
 def linear_costs(latency: LinearCost | None) -> dict[str, LinearCost]:
-    """Linear form of every available cost."""
+    """The costs in `COUNTED`, and `latency` unless it is None, as linear functions by name."""
     costs = {kind: linear_cost(kind) for kind in COUNTED}
     return costs if latency is None else {**costs, "latency": latency}
 
@@ -137,7 +126,7 @@ def _fast_enough(each: Candidate, limits: Limits) -> bool:
 
 
 def checked_linear_costs(limits: Limits, latency: LinearCost | None) -> dict[str, LinearCost]:
-    """Linear form of every available cost.
+    """The costs in `COUNTED`, and `latency` unless it is None, as linear functions by name.
 
     Raises `SpecError`: a limited cost is unavailable, or one filter per block already exceeds a limit.
     """
@@ -190,15 +179,19 @@ def _within_losses(limits: Limits, surrogate: Surrogate, counts: np.ndarray) -> 
     return np.asarray(over <= (over.min() + NEAR if over.min() > 0 else 0.0))
 
 
-def _apart(counts: np.ndarray, n: int) -> list[int]:
-    """Indices of the first `n` schedules that are at least `APART` from those chosen before."""
+def select_distant(counts: np.ndarray, n: int, distance: float, taken: Iterable[np.ndarray] = ()) -> list[int]:
+    """Indices of the first `n` schedules (k, 9) that are at least `distance` from each other and from those `taken`.
+
+    The distance is the sum over blocks of differences as shares of their filters.
+    """
     shares = counts / np.array(BOUNDS)
     chosen: list[int] = []
     far = np.ones(len(counts), dtype=bool)
+    for row in taken:
+        far &= np.abs(shares - row / np.array(BOUNDS)).sum(1) >= distance
     while len(chosen) < n and far.any():
-        place = int(np.argmax(far))
-        chosen.append(place)
-        far &= np.abs(shares - shares[place]).sum(1) >= APART
+        chosen.append(int(np.argmax(far)))
+        far &= np.abs(shares - shares[chosen[-1]]).sum(1) >= distance
     return chosen
 
 

@@ -39,7 +39,7 @@ class CandidatePool:
 
 
 def build_pool(surrogate: Surrogate, costs: Sequence[LinearCost]) -> CandidatePool:
-    """Collect schedules that are accurate for the given kinds of cost."""
+    """Collect schedules that are accurate for their cost, of each kind in `costs` and of their mean."""
     paths = [_greedy_path(surrogate, _weighted_cost(costs, weights)) for weights in _weights(len(costs))]
     level = np.unique(np.concatenate([uniform_counts(), *paths]), axis=0)
     caps = np.stack([cost(level) for cost in costs], axis=1)
@@ -89,7 +89,7 @@ def _greedy_path(surrogate: Surrogate, each: np.ndarray) -> np.ndarray:
 def exchanges(level: np.ndarray, caps: np.ndarray, costs: Sequence[LinearCost]) -> tuple[np.ndarray, np.ndarray]:
     """Move filters between two blocks in every possible way within the caps.
 
-    Filters are added to one block and as few as necessary removed from another, none where the caps leave room.
+    Filters are added to one block and as few as necessary removed from another, none if the caps leave room.
 
     Args:
         level: counts (m, 9).

@@ -28,7 +28,7 @@ class Candidate:
         predicted: predicted accuracy, 0..1.
         predicted_recalls: predicted recall per class, 0..1.
         measured: correct images; None without a measurement.
-        posterior_accuracy: see `surrogate_update.posterior_accuracy`; None without a measurement.
+        posterior_accuracy: accuracy given all measurements of the search; None without a measurement.
         latency: estimated seconds per batch of 256 images; None without timed networks.
         timed: measured seconds per batch of 256 images; None without a measurement.
         front: True for a Pareto-optimal candidate (accuracy against MACs).
@@ -87,7 +87,7 @@ class Candidate:
         return _margin(self.dense.accuracy, self.accuracy, self.dense.total)
 
     def excess(self, limits: Limits) -> float:
-        """Total amount by which losses exceed their limits; 0 where all are met."""
+        """Total amount by which losses exceed their limits; 0 if all are met."""
         over = 0.0
         if limits.drop is not None:
             # Both the measured and the posterior accuracy must meet the limit.
@@ -138,7 +138,7 @@ class Candidate:
 
 
 def candidates(counts: np.ndarray, surrogate: Surrogate, latency: LinearCost | None = None) -> tuple[Candidate, ...]:
-    """Predicted candidates for schedules given as counts (n, 9), in the same order."""
+    """Candidates with predictions for schedules, given as filter counts (n, 9), in the same order."""
     accuracy, recalls = surrogate.accuracy(counts), surrogate.recalls(counts)
     return tuple(
         Candidate(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from roboreg_core.models.checkpoints import Checkpoint
     from roboreg_core.pruning.prune import Pruner
-    from roboreg_core.search.best_schedules import Candidate
+    from roboreg_core.search.candidates import Candidate
     from roboreg_core.search.refinement import Trial
     from roboreg_core.store.records import Record
     from roboreg_core.store.store import Store
@@ -37,7 +37,7 @@ TIMED_REPEATS = 7
 
 
 def task_for(spec: SearchSpec, checkpoint: Checkpoint, store: Store) -> Task:
-    """The job's task, with the dense network and the known points as inputs."""
+    """The task that runs a search, with the dense network and the known points as inputs."""
     inputs = {name: store.artifacts.put(content) for name, content in _inputs(spec, checkpoint, store).items()}
     return Task(kind=SEARCH, key=spec.id, function=FUNCTION, spec=spec.to_json(), inputs=inputs)
 
@@ -68,9 +68,7 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
         A result with `answers` (`closest` if no candidate meets the limits), all `candidates` (see
         `Candidate.to_json`), `trials`, the number `measured` now, `seconds` and `environment`.
 
-    Raises:
-        Stopped: the job was cancelled.
-        RoboRegError: an input is invalid.
+    Raises `Stopped`: the job was cancelled; `RoboRegError`: an input is invalid.
     """
     from roboreg_core.search.best_schedules import closest_candidates
     from roboreg_core.search.refinement import SearchBudget, Trial, measured_candidates, refine

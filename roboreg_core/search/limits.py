@@ -66,7 +66,7 @@ class Limits:
 
     @property
     def given(self) -> dict[str, float]:
-        """The limits that are set."""
+        """The limits that are set, by name."""
         return {kind: value for kind, value in asdict(self).items() if value is not None}
 
     @property
@@ -76,7 +76,7 @@ class Limits:
 
     @property
     def has_drops(self) -> bool:
-        """True where a loss is limited."""
+        """True if a loss is limited."""
         return self.drop is not None or self.class_drop is not None
 
     def to_json(self) -> dict[str, float]:
@@ -85,7 +85,7 @@ class Limits:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Limits:
-        """Inverse of `to_json`. Raises `SpecError` on an unknown limit."""
+        """Inverse of `to_json`. Raises `SpecError`: a limit is unknown or invalid."""
         unknown = set(value) - {*COSTS, *DROPS}
         if unknown:
             raise SpecError(f"a limit must be one of {', '.join((*COSTS, *DROPS))}, got {sorted(unknown)[0]!r}")
@@ -119,7 +119,10 @@ def tightened(limits: Limits, share: float) -> Limits:
 
 
 def within(counts: np.ndarray, caps: Mapping[str, float], lines: Mapping[str, LinearCost]) -> np.ndarray:
-    """Mask (n,) of the schedules, given as counts (n, 9), that meet the limits on costs."""
+    """Mask (n,) of the schedules, given as filter counts (n, 9), that meet the limits on costs.
+
+    `caps` are the maxima by kind of cost, `lines` the costs as linear functions.
+    """
     fits = np.ones(len(counts), dtype=bool)
     for kind, cap in caps.items():
         fits &= lines[kind](counts) <= cap
@@ -153,14 +156,11 @@ def _check_counted(kind: str, value: float) -> None:
     if _amount(kind, value) < least:
         # Rounded up, so that the reported share is accepted.
         share = math.ceil(1e4 * least / dense) / 1e4
+        got = f"{value:g} ({100 * value:g} %)" if value <= 1 else f"{value:g}"
         raise SpecError(
             f"limit {kind} must be at least {least:,} ({share:g} of the dense network's, {100 * share:g} %), the "
-            f"cost of one filter per block, got {_with_percent(value)}; raise it"
+            f"cost of one filter per block, got {got}; raise it"
         )
-
-
-def _with_percent(value: float) -> str:
-    return f"{value:g} ({100 * value:g} %)" if value <= 1 else f"{value:g}"
 
 
 def cost_words(kind: str, value: float) -> str:

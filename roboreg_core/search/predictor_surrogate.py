@@ -43,7 +43,7 @@ class PredictorSurrogate:
         return self.additive.dense
 
     def accuracy(self, counts: np.ndarray) -> np.ndarray:
-        """See `Surrogate`."""
+        """Accuracy (n,), 0..1, of schedules given as filter counts (n, 9)."""
         predicted = self.predictor.predict_mean(counts)
         if self.sample is None:
             return predicted
@@ -52,7 +52,7 @@ class PredictorSurrogate:
         return share_of(shifted - log_odds(self.additive.accuracy(counts), total), total)
 
     def recalls(self, counts: np.ndarray) -> np.ndarray:
-        """See `Surrogate`: every class's summed loss is scaled by the ratio of predicted to summed overall loss."""
+        """Recalls (n, 10), 0..1: summed losses per class, scaled by the ratio of predicted to summed overall loss."""
         total = self.dense.total
         dense = log_odds(self.dense.accuracy, total)
         lost = dense - log_odds(self.accuracy(counts), total)
@@ -64,7 +64,7 @@ class PredictorSurrogate:
         return share_of(start - class_losses * ratio[:, None], images)
 
     def with_measured(self, measured: Sequence[tuple[Schedule, ClassCounts]]) -> PredictorSurrogate:
-        """The surrogate refitted with additional measurements."""
+        """Copy whose predictor is also fitted to these schedules and their correct validation images."""
         return _with_measured(self, tuple(measured))
 
 
@@ -85,7 +85,7 @@ def _with_measured(
 
 
 def fit_predictor_surrogate(points: Iterable[Point]) -> PredictorSurrogate | AdditiveSurrogate:
-    """Fit a surrogate to points of one setting: additive where they are too few for a predictor.
+    """Fit a surrogate to points of one setting: additive if they are too few for a predictor.
 
     Raises `SpecError`: a block has no measured curve.
     """

@@ -14,8 +14,8 @@ import numpy as np
 
 from roboreg_core.errors import SpecError
 from roboreg_core.models.linear_costs import LinearCost
-from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS, Schedule
-from roboreg_core.search.best_schedules import checked_linear_costs, limit_violation, ranking_key
+from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
+from roboreg_core.search.best_schedules import checked_linear_costs, limit_violation, ranking_key, select_distant
 from roboreg_core.search.candidate_pool import build_pool, exchanges
 from roboreg_core.search.candidates import Candidate, candidates, front
 from roboreg_core.search.limits import Limits, tightened, uniform_counts, within
@@ -28,10 +28,10 @@ from roboreg_core.sweeps.points import ClassCounts
 MAX_TRIALS = 1_000
 # Schedules measured between two updates of the surrogate; together they share their first blocks.
 BATCH = 6
-# Minimum distance of a proposal from all measured schedules: the sum over blocks of differences as shares of filters.
+# Minimum distance of a proposal from all measured schedules, see `best_schedules.select_distant`.
 MIN_DISTANCE = 0.15
-# A schedule predicted to meet a limit on losses exactly misses it half of the time: within a batch, these limits are
-# scaled down to this share.
+# A schedule predicted to meet a limit on losses exactly will miss it in half of all cases; within a batch these limits
+# are therefore scaled down to this share.
 TIGHTEST = 0.5
 # Best-ranked schedules considered for a proposal.
 CONSIDERED = 4_000
@@ -71,7 +71,7 @@ class SearchBudget:
 
     Attributes:
         trials: number of measured schedules, including those of an interrupted attempt.
-        seed: of the surrogates drawn from the posterior.
+        seed: seed for drawing surrogates from the posterior.
     """
 
     trials: int
@@ -101,7 +101,7 @@ def refine(
         limits: all measured schedules meet those on costs; those on losses are constraints.
         measure: counts correct validation images for a batch of schedules.
         surrogate: predictions before the first measurement.
-        budget: number of trials, and the seed.
+        budget: number of trials, and seed.
         latency: estimated seconds per batch of 256 images, required with a limit on latency.
         known: trials of an interrupted attempt.
         on_trials: called with all trials so far after each batch.
@@ -118,7 +118,7 @@ def refine(
         if not batch:
             break
         # Sorted schedules share the most blocks.
-        batch.sort(key=lambda each: each[0].clusters)
+        batch.sort(key=lambda each: each[0].counts)
         found = measure([schedule for schedule, _ in batch])
         trials += [
             Trial(schedule=schedule, class_counts=class_counts, source=source)
@@ -134,7 +134,7 @@ def measured_candidates(
     """The trials as candidates with predicted, measured and posterior accuracy; Pareto-optimal ones are marked."""
     if not trials:
         return ()
-    predicted = candidates(np.array([trial.schedule.clusters for trial in trials]), surrogate, latency)
+    predicted = candidates(np.array([trial.schedule.counts for trial in trials]), surrogate, latency)
     posterior = posterior_accuracy(surrogate, _measurements(trials))
     return front(
         [
@@ -183,7 +183,7 @@ class _Proposer:
         tried = measured_candidates(trials, self._surrogate, self._latency)
         best = min(tried, key=lambda each: (each.excess(self._limits), *key(each)))
         caps = np.array([list(self._limits.caps.values())])
-        counts = np.unique(exchanges(np.array([best.schedule.clusters]), caps, self._limited)[0], axis=0)
+        counts = np.unique(exchanges(np.array([best.schedule.counts]), caps, self._limited)[0], axis=0)
         [updated] = updated_surrogates(self._surrogate, _measurements(trials), 1, self._generator(trials))
         order = np.lexsort((-updated.accuracy(counts), limit_violation(self._limits, updated, counts)))
         excluded = {trial.schedule for trial in trials}
@@ -192,7 +192,7 @@ class _Proposer:
 
     def _posterior_samples(self, trials: Sequence[Trial]) -> Iterator[Schedule]:
         """The best schedule of each surrogate drawn from the posterior."""
-        taken = np.array([trial.schedule.clusters for trial in trials])
+        taken = np.array([trial.schedule.counts for trial in trials])
         drawn = list(updated_surrogates(self._surrogate, _measurements(trials), BATCH, self._generator(trials)))
         # One pool serves all: the best schedules of the drawn surrogates are near those of the most likely one.
         pool = self._pool(drawn[0])
@@ -222,14 +222,7 @@ class _Proposer:
         over = limit_violation(limits, surrogate, counts)
         by = (macs, -accuracy) if self._limits.caps else (-accuracy, macs)
         ranked = counts[np.lexsort((*counts.T[::-1], *by, over))[:CONSIDERED]]
-        chosen: list[np.ndarray] = []
-        far = np.ones(len(ranked), dtype=bool)
-        for row in taken:
-            far &= _is_far(ranked, row)
-        while len(chosen) < n and far.any():
-            chosen.append(ranked[int(np.argmax(far))])
-            far &= _is_far(ranked, chosen[-1])
-        return np.array(chosen, dtype=np.int64).reshape(-1, N_BLOCKS)
+        return ranked[select_distant(ranked, n, MIN_DISTANCE, taken)]
 
     def _largest_uniform(self) -> Schedule:
         rows = uniform_counts()
@@ -238,10 +231,6 @@ class _Proposer:
 
 def _measurements(trials: Sequence[Trial]) -> list[tuple[Schedule, ClassCounts]]:
     return [(trial.schedule, trial.class_counts) for trial in trials]
-
-
-def _is_far(counts: np.ndarray, row: np.ndarray) -> np.ndarray:
-    return np.asarray((np.abs(counts - row) / np.array(BOUNDS)).sum(1) >= MIN_DISTANCE)
 
 
 def _schedule(row: np.ndarray) -> Schedule:

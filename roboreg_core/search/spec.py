@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import SpecError
 from roboreg_core.models.linear_costs import LinearCost
-from roboreg_core.runs.spec import METHOD_VERSION, PruneSettings
+from roboreg_core.runs.spec import METHOD_VERSION, PruneSettings, digest
 from roboreg_core.search.limits import Limits
 from roboreg_core.sweeps import sweep_store
 from roboreg_core.sweeps.points import Point
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from roboreg_core.prediction.latency_model import LatencyModel
     from roboreg_core.search.predictor_surrogate import PredictorSurrogate
     from roboreg_core.search.surrogate import AdditiveSurrogate
-    from roboreg_core.store.records import Record
     from roboreg_core.store.store import Store
 
 SEARCH = "search"
@@ -33,7 +30,7 @@ class SearchSpec:
     """A search by measurement.
 
     Attributes:
-        limits: on costs and losses.
+        limits: limits on costs and losses.
         setting: pruning settings; the seed is also that of the search.
         trials: number of schedules to measure.
         dense: name of the dense network; not part of the identity.
@@ -58,19 +55,13 @@ class SearchSpec:
 
     @property
     def id(self) -> str:
-        """Identity: the first 16 hex digits of the SHA-256 of limits, setting, trials and the method's version."""
-        determines = {
-            "limits": self.limits.to_json(),
-            "setting": self.setting.to_json(),
-            "trials": self.trials,
-            "version": METHOD_VERSION,
-        }
-        text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """Identity: hash of limits, setting, trials and the method's version."""
+        determines = {"limits": self.limits.to_json(), "setting": self.setting.to_json(), "trials": self.trials}
+        return digest({**determines, "version": METHOD_VERSION})
 
     @property
     def line(self) -> LinearCost | None:
-        """Estimated latency as a linear cost."""
+        """The field `latency` as a linear cost; None if it is empty."""
         import numpy as np
 
         return LinearCost(base=self.latency[0], each=np.array(self.latency[1:])) if self.latency else None
@@ -139,20 +130,15 @@ def surrogate_from_points(points: Iterable[Point]) -> PredictorSurrogate | Addit
 
 
 def estimate_seconds(spec: SearchSpec) -> float:
-    """Duration on two CPU cores if no schedule was measured before."""
+    """Expected seconds on two CPU cores if no schedule was measured before."""
     return SECONDS_BEFORE + SECONDS_PER_TRIAL * spec.trials
 
 
 def latency_fields(estimate: LatencyModel | None) -> tuple[float, ...]:
-    """The `latency` field of a `SearchSpec`."""
+    """The value of `SearchSpec.latency` for a latency model; empty for None."""
     if estimate is None:
         return ()
     return (estimate.line.base, *(float(each) for each in estimate.line.each))
-
-
-def searches(store: Store) -> list[Record]:
-    """Finished searches by measurement, newest first."""
-    return store.list_records(SEARCH)
 
 
 def _latency(store: Store) -> LatencyModel | None:

@@ -36,7 +36,7 @@ class Surrogate(Protocol):
         ...
 
     def recalls(self, counts: np.ndarray) -> np.ndarray:
-        """Recall per class (n, 10), 0..1."""
+        """Recall per class (n, 10), 0..1, of schedules given as filter counts (n, 9)."""
         ...
 
 
@@ -56,12 +56,12 @@ class AdditiveSurrogate:
     power: float = 1.0
 
     def accuracy(self, counts: np.ndarray) -> np.ndarray:
-        """See `Surrogate`."""
+        """Accuracy (n,), 0..1, of schedules given as filter counts (n, 9)."""
         total = self.dense.total
         return share_of(log_odds(self.dense.accuracy, total) - self._corrected(self._sum(counts, 0)), total)
 
     def recalls(self, counts: np.ndarray) -> np.ndarray:
-        """See `Surrogate`."""
+        """Recall per class (n, 10), 0..1, of schedules given as filter counts (n, 9)."""
         overall = np.maximum(self._sum(counts, 0), 1e-9)
         correction = self._corrected(overall) / overall
         images = np.maximum(self.dense.images, 1)
@@ -136,7 +136,7 @@ def _class_factors(curve: SensitivityCurve, dense: ClassCounts, overall: np.ndar
 def _fit_power(surrogate: AdditiveSurrogate, points: Iterable[Point]) -> AdditiveSurrogate:
     """Fit `scale` and `power` to points with several pruned blocks, by a line through logarithms."""
     rows = [
-        (point.kept.clusters, point.validation)
+        (point.kept.counts, point.validation)
         for point in points
         if point.validation is not None and point.kept.n_pruned > 1
     ]

@@ -49,7 +49,7 @@ def _updated_additive(
     generator: np.random.Generator,
 ) -> Iterator[AdditiveSurrogate]:
     """Rescale the losses of blocks and classes: Bayesian linear regression, then `n - 1` posterior draws."""
-    counts = np.array([schedule.clusters for schedule, _ in measured])
+    counts = np.array([schedule.counts for schedule, _ in measured])
     predicted = surrogate.losses[0][np.arange(N_BLOCKS), counts - 1]
     lost = np.array([_lost(each.accuracy, surrogate.dense.accuracy, each.total) for _, each in measured])
     summed = (np.clip(lost, 1e-3, MAX_LOSS) / surrogate.scale) ** (1 / surrogate.power)
@@ -67,13 +67,13 @@ def _updated_additive(
 def posterior_accuracy(
     surrogate: AdditiveSurrogate | PredictorSurrogate, measured: Sequence[tuple[Schedule, ClassCounts]]
 ) -> np.ndarray:
-    """Posterior mean of the accuracy (n,) of measured schedules, given all measurements."""
+    """Posterior mean (n,) of the accuracy, 0..1, of the schedules in `measured`, given all these measurements."""
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
     if not measured:
         return np.empty(0)
-    counts = np.array([schedule.clusters for schedule, _ in measured])
+    counts = np.array([schedule.counts for schedule, _ in measured])
     if isinstance(surrogate, PredictorSurrogate):
         return surrogate.with_measured(measured).accuracy(counts)
     [likely] = _updated_additive(surrogate, measured, 1, np.random.default_rng(0))

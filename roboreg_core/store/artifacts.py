@@ -1,22 +1,17 @@
-"""Content-addressed files, named by the SHA-256 of their bytes.
-
-Writes are atomic: a file is written under a temporary name, flushed to disk, then renamed.
-"""
+"""Content-addressed files, named by the SHA-256 of their bytes and written atomically."""
 
 import hashlib
 import os
 import re
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from roboreg_core.errors import StoreError
+from roboreg_core.paths import TEMPORARY, write_atomically
 
 _NAME = re.compile(r"[0-9a-f]{64}")
-_TEMPORARY = ".part-"
-
 # Age in seconds below which unreferenced files are kept: a record that refers to them may follow.
 SWEEP_AGE = 3600.0
 
@@ -41,7 +36,7 @@ class Artifacts:
                 os.utime(target)  # protects it from `sweep`
             else:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                _write_whole(target, content)
+                write_atomically(target, content)
         return name
 
     def get(self, name: str) -> bytes:
@@ -62,7 +57,7 @@ class Artifacts:
         raise StoreError(f"artefact {name} is missing from {self.folder}: make it again")
 
     def path(self, name: str) -> Path:
-        """Path of the file, which is not read.
+        """Path of the file with this SHA-256, which is not read.
 
         Raises `StoreError`: the file is missing.
         """
@@ -72,11 +67,11 @@ class Artifacts:
         raise StoreError(f"artefact {name} is missing from {self.folder}: make it again")
 
     def __contains__(self, name: str) -> bool:
-        """True where either folder has the file, which is not read."""
+        """True if either folder has the file, which is not read."""
         return any(path.is_file() for path in self._candidates(name))
 
     def discard(self, name: str) -> None:
-        """Delete the file, but never from the fallback folder."""
+        """Delete the file with this SHA-256 if it exists, but never from the fallback folder."""
         with _store_errors(self.folder), suppress(FileNotFoundError):
             (self.folder / _checked(name)).unlink()
 
@@ -87,7 +82,7 @@ class Artifacts:
         """
         deleted = []
         for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else []:
-            unused = path.name.startswith(_TEMPORARY) or (_NAME.fullmatch(path.name) and path.name not in keep)
+            unused = path.name.startswith(TEMPORARY) or (_NAME.fullmatch(path.name) and path.name not in keep)
             if unused and _age(path) >= min_age:
                 with _store_errors(self.folder), suppress(FileNotFoundError):
                     path.unlink()
@@ -105,34 +100,6 @@ def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise StoreError(f"an artefact's name must be 64 hexadecimal digits, got {name!r}")
     return name
-
-
-def _write_whole(target: Path, content: bytes) -> None:
-    """Write a file atomically."""
-    handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=target.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Flush a rename to disk; not possible on Windows."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _read(path: Path) -> bytes | None:

@@ -65,7 +65,7 @@ class Database:
     def __init__(self, path: Path, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS) -> None:
         """Open or create the file and migrate it to the newest version.
 
-        Raises `StoreError`: it cannot be opened, is no database, or was made by a newer RoboReg.
+        Raises `StoreError`: it cannot be opened, is not a database, or was created by a newer RoboReg.
         """
         self.path = path
         self._idle: list[sqlite3.Connection] = []

@@ -32,7 +32,7 @@ class JobStore(RecordStore):
         return job
 
     def get_job(self, job_id: str) -> Job | None:
-        """The job with that id."""
+        """The job with this id, None if there is none."""
         with self._database.read() as db:
             return row_mapping.find_job(db, job_id)
 
@@ -43,7 +43,7 @@ class JobStore(RecordStore):
             return [row_mapping.to_job(row) for row in found]
 
     def active_job_for(self, key: str) -> Job | None:
-        """The unfinished job that makes the record `key`."""
+        """The unfinished job that makes the record with the id `key`, None if there is none."""
         with self._database.read() as db:
             return row_mapping.active(db, key)
 
@@ -59,7 +59,7 @@ class JobStore(RecordStore):
             return row_mapping.change_job(db, job_id, changes)
 
     def claim_job(self, job_id: str, owner: str) -> Job:
-        """Queue an ended job again for `owner`, with its state and events.
+        """Queue an ended job again under a new `owner`, keeping its state and events.
 
         Raises `StoreError`: it is unknown or cannot be resumed, or another job for the same record is unfinished.
         """
@@ -121,7 +121,7 @@ class JobStore(RecordStore):
         return name
 
     def mark_interrupted(self, owner_alive: Callable[[str], bool]) -> list[Job]:
-        """Mark unfinished jobs without a living owner as interrupted, and return them."""
+        """Mark unfinished jobs as interrupted if `owner_alive(owner)` is False, and return them."""
         with self._database.read() as db:
             found = db.execute(f"SELECT * FROM jobs WHERE {row_mapping.UNFINISHED}").fetchall()
         orphans = [job for job in map(row_mapping.to_job, found) if job.owner is None or not owner_alive(job.owner)]

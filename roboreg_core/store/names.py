@@ -22,7 +22,7 @@ def clean_name(text: str, what: str, *, longest: int = LONGEST_NAME, error: type
     """Clean a name: one line, Unicode normal form.
 
     Args:
-        text: as typed.
+        text: name as typed by the user.
         what: subject of error messages, e.g. `a network's name`.
         longest: maximum number of characters.
         error: the class to raise.
@@ -50,7 +50,7 @@ def composed(text: str, what: str, *, allowed: str = "", error: type[RoboRegErro
 
 
 def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
-    """The first free name of `name`, `name (2)`, `name (3)` ...; `is_taken` receives folded names."""
+    """The first of `name`, `name (2)`, `name (3)` ... that is free; `is_taken` receives names after `folded`."""
     return next(each for each in chain([name], _numbered(name)) if not is_taken(folded(each)))
 
 

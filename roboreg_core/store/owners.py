@@ -18,7 +18,7 @@ def new_owner() -> str:
 
 
 def process_lives(owner: str) -> bool | None:
-    """True where the process of `owner` is alive, False where it has ended, None where it ran in another place.
+    """True if the process of `owner` is alive, False if it has ended, None if it ran in another place.
 
     Processes from before this host's last boot have ended.
     """
@@ -31,7 +31,7 @@ def process_lives(owner: str) -> bool | None:
 
 
 def same_process(one: str, other: str) -> bool:
-    """True where both owners belong to the same process."""
+    """True if both owners belong to the same process."""
     return one.rpartition(_SEPARATOR)[0] == other.rpartition(_SEPARATOR)[0]
 
 
@@ -62,7 +62,7 @@ def _pid_namespace() -> str:
 
 
 def _start_time(pid: int) -> str:
-    """Start time of a process in the system's unit, empty where no such process runs."""
+    """Start time of a process in the system's unit, empty if no such process runs."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except FileNotFoundError:

@@ -17,7 +17,7 @@ _NOT_DELETED = "deleted IS NULL"
 
 
 class RecordStore:
-    """Your records with their artefacts under one folder, and the shipped records in another."""
+    """Your records with their artefacts under one folder, and the read-only shipped records in another."""
 
     def __init__(self, home: Path, shipped: Path | None = None) -> None:
         """Open or create the store in `home`, in front of the shipped records in the folder `shipped`.
@@ -49,7 +49,7 @@ class RecordStore:
         self._discard(dropped)
 
     def complete_record(self, record: Record) -> None:
-        """Store a record; null values of its result are taken from the record with the same id.
+        """Store a record; null values of its result are taken from the stored record with the same id.
 
         Raises `StoreError`: an artefact named by its result is missing.
         """
@@ -63,7 +63,7 @@ class RecordStore:
         self._discard(dropped)
 
     def get_record(self, record_id: str) -> Record | None:
-        """The record with this id, None where there is none; yours precede shipped ones."""
+        """The record with this id, None if there is none; yours precede shipped ones."""
         with self._database.read() as db:
             row = db.execute(f"SELECT * FROM records WHERE id = ? AND {_NOT_DELETED}", (record_id,)).fetchone()
         return row_mapping.to_record(row) if row else self._shipped.records().get(record_id)

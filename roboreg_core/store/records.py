@@ -13,7 +13,7 @@ class JobStatus(StrEnum):
     """Status of a job.
 
     `interrupted` is a job whose app ended before it did. Failed, cancelled and interrupted jobs can be resumed, from
-    the last saved state where there is one.
+    the last saved state if there is one.
     """
 
     QUEUED = "queued"
@@ -30,7 +30,7 @@ class JobStatus(StrEnum):
 
     @property
     def can_resume(self) -> bool:
-        """True where the job can be queued again."""
+        """True if the job can be queued again."""
         return self in (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.INTERRUPTED)
 
 
@@ -44,7 +44,7 @@ class Record:
         created: UTC, ISO 8601.
         spec: specification, a JSON object.
         result: a JSON object.
-        recorded: True where it ships with the project; such records are read-only.
+        recorded: True if it ships with the project; such records are read-only.
     """
 
     kind: str
@@ -61,7 +61,7 @@ class Job:
 
     Attributes:
         id: unique.
-        kind: of the record that it makes.
+        kind: kind of the record that it makes.
         key: id of the record that it makes.
         function: `module:name` of the task function.
         spec: argument of the function, a JSON object.
@@ -123,7 +123,7 @@ class SavedItem:
         note, tags: set by the user.
         content: a JSON object.
         created, changed: UTC, ISO 8601.
-        deleted: time of deletion; None where it is not deleted.
+        deleted: time of deletion; None if it is not deleted.
     """
 
     id: str

@@ -61,7 +61,7 @@ def text(value: dict[str, Any]) -> str:
 
 
 def find_job(db: sqlite3.Connection, job_id: str) -> Job | None:
-    """The job with this id, None where there is none."""
+    """The job with this id, None if there is none."""
     row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
     return to_job(row) if row else None
 
@@ -78,13 +78,13 @@ def known_job(db: sqlite3.Connection, job_id: str) -> Job:
 
 
 def active(db: sqlite3.Connection, key: str) -> Job | None:
-    """The unfinished job that makes the record `key`."""
+    """The unfinished job that makes the record with the id `key`, None if there is none."""
     row = db.execute(f"SELECT * FROM jobs WHERE key = ? AND {UNFINISHED}", (key,)).fetchone()
     return to_job(row) if row else None
 
 
 def change_job(db: sqlite3.Connection, job_id: str, changes: Mapping[str, Any]) -> Job:
-    """Set fields of a job by name in a write transaction; return the job. Raises `StoreError`: unknown job."""
+    """Set fields of a job by name in a write transaction; return the job. Raises `StoreError`: it is unknown."""
     job = replace(known_job(db, job_id), **changes)
     values = {name: value for name, value in job_values(job).items() if name in changes}
     if values:
@@ -101,7 +101,7 @@ def delete_job(db: sqlite3.Connection, job_id: str) -> set[str]:
 
 
 def set_refs(db: sqlite3.Connection, holder: str, names: Iterable[str]) -> set[str]:
-    """Set the artefacts that `holder` refers to; return those that it no longer refers to."""
+    """Set the artefacts that a holder, e.g. `record:ID`, refers to; return those that it no longer refers to."""
     wanted = set(names)
     before = drop_refs(db, holder)
     db.executemany("INSERT INTO refs VALUES (?, ?)", [(holder, name) for name in sorted(wanted)])
@@ -109,7 +109,7 @@ def set_refs(db: sqlite3.Connection, holder: str, names: Iterable[str]) -> set[s
 
 
 def drop_refs(db: sqlite3.Connection, holder: str) -> set[str]:
-    """Remove all references of `holder`; return the artefacts that it referred to."""
+    """Remove all references of a holder, e.g. `record:ID`; return the artefacts that it referred to."""
     names = {row["sha"] for row in db.execute("SELECT sha FROM refs WHERE holder = ?", (holder,))}
     db.execute("DELETE FROM refs WHERE holder = ?", (holder,))
     return names

@@ -66,7 +66,7 @@ class SavedItems:
         return item
 
     def restore(self, item_id: str) -> SavedItem:
-        """Restore a deleted item; a number is appended to its name where that is taken.
+        """Restore a deleted item; a number is appended to its name if that is taken.
 
         Raises `StoreError`: it is not among the deleted items.
         """
@@ -100,7 +100,7 @@ def _free_name(db: sqlite3.Connection, item: SavedItem) -> str:
 
 
 def _is_taken(db: sqlite3.Connection, item: SavedItem, name: str) -> bool:
-    """True where another item of the kind has this folded name."""
+    """True if another item of the kind has this folded name."""
     query = "SELECT 1 FROM saved WHERE kind = ? AND folded = ? AND deleted IS NULL AND id != ?"
     return db.execute(query, (item.kind, name, item.id)).fetchone() is not None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from roboreg_core.errors import StoreError
+from roboreg_core.paths import write_atomically
 from roboreg_core.store.artifacts import Artifacts
 from roboreg_core.store.records import Record
 
@@ -24,7 +25,7 @@ class ShippedRecords:
         self._records: dict[str, Record] = {}
 
     def records(self) -> dict[str, Record]:
-        """The records by id, each with `recorded=True`; {} where the folder has none.
+        """The records by id, each with `recorded=True`; {} if the folder has none.
 
         Raises `StoreError`: the file is not a list of records.
         """
@@ -88,12 +89,10 @@ def _read(path: Path) -> dict[str, Record]:
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    temporary = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # One line per record, for small files and readable diffs.
         lines = ",\n".join(json.dumps(row, sort_keys=True, separators=(",", ":")) for row in rows)
-        temporary.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-        temporary.replace(path)
+        write_atomically(path, f"[\n{lines}\n]\n".encode())
     except OSError as error:
         raise StoreError(f"cannot write {path} ({error.strerror}): choose another folder") from error

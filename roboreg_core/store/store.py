@@ -12,17 +12,13 @@ from roboreg_core.store.saved_items import SavedItems
 
 
 class Store(JobStore):
-    """All data under one folder, and the shipped records.
+    """All data in the folder `home`, and the read-only shipped records in the folder `shipped`, if any.
 
     Attributes:
         saved: items saved under names.
     """
 
     def __init__(self, home: Path, shipped: Path | None = None) -> None:
-        """Open or create the store in `home`, in front of the shipped records in the folder `shipped`.
-
-        Raises `StoreError`: it cannot be opened, or was made by a newer RoboReg.
-        """
         super().__init__(home, shipped)
         self.saved = SavedItems(self._database)
 

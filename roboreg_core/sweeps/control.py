@@ -18,7 +18,7 @@ from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.row_mapping import now
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps import sweep_jobs, sweep_store
-from roboreg_core.sweeps.spec import POINT, SWEEP, SweepSpec, point_record, renamed
+from roboreg_core.sweeps.spec import POINT, SWEEP, SweepSpec, point_record
 from roboreg_core.sweeps.sweep_store import Sweep, find_sweep, missing, sweeps
 from roboreg_core.sweeps.time_estimate import estimate_seconds
 
@@ -42,8 +42,8 @@ class SweepStatus:
 
     Attributes:
         state: see `SweepState`.
-        done, total: number of measured points, and of all.
-        remaining_seconds: estimate for the workers that run its jobs, or for one worker.
+        done, total: number of measured points, and of all points.
+        remaining_seconds: estimated seconds with the workers that run its jobs, or with one worker.
         jobs: unfinished jobs that measure its points, running ones first.
         error: error of the newest job of a stopped sweep, else empty.
     """
@@ -59,7 +59,7 @@ class SweepStatus:
 def keep(store: Store, spec: SweepSpec) -> Sweep:
     """Store a sweep, unless one with the same points and settings exists, and return the stored one.
 
-    The dense network's points are recorded at once where they were measured under other prune settings.
+    The dense network's points are recorded at once if they were measured under other prune settings.
 
     Raises `StoreError`: another sweep has its name.
     """
@@ -86,9 +86,7 @@ def _reuse_dense(store: Store, spec: SweepSpec) -> None:
 def start(engine: Engine, spec: SweepSpec, checkpoint: Checkpoint) -> Sweep:
     """Store a sweep, unless it exists, and queue jobs for its missing points.
 
-    Raises:
-        StoreError: another sweep has its name.
-        SpecError: `checkpoint` is not the sweep's dense network.
+    Raises `StoreError`: another sweep has its name; `SpecError`: `checkpoint` is not the sweep's dense network.
     """
     check_network(spec, checkpoint)
     sweep = keep(engine.store, spec)
@@ -99,9 +97,7 @@ def start(engine: Engine, spec: SweepSpec, checkpoint: Checkpoint) -> Sweep:
 def resume(engine: Engine, sweep: Sweep, checkpoint: Checkpoint) -> list[Job]:
     """Queue and return jobs for the missing points that no job measures.
 
-    Raises:
-        JobError: the sweep is stopping.
-        SpecError: `checkpoint` is not the sweep's dense network.
+    Raises `JobError`: the sweep is stopping; `SpecError`: `checkpoint` is not the sweep's dense network.
     """
     check_network(sweep.spec, checkpoint)
     if sweep_jobs.is_stopping(engine.store, sweep):
@@ -134,15 +130,14 @@ def stop(engine: Engine, sweep: Sweep) -> None:
 
 
 def extend(engine: Engine, sweep: Sweep, wider: SweepSpec, checkpoint: Checkpoint) -> Sweep:
-    """Replace a sweep by one with more points, the same settings and the same name, and start it.
+    """Replace a sweep by `wider`, with more points and the same settings, under the same name, and start it.
 
     Measured points are reused and unfinished jobs continue; the narrower sweep is deleted.
 
-    Raises:
-        SpecError: a setting differs, or the wider sweep lacks points of the narrower one.
-        StoreError: the sweep ships with the project.
+    Raises `SpecError`: a setting differs, or the wider sweep lacks points of the narrower one; `StoreError`: the sweep
+    ships with the project.
     """
-    store, wider = engine.store, renamed(wider, sweep.name)
+    store, wider = engine.store, replace(wider, name=sweep.name)
     check_wider(sweep.spec, wider)
     if wider.id == sweep.id:
         resume(engine, sweep, checkpoint)
@@ -154,7 +149,7 @@ def extend(engine: Engine, sweep: Sweep, wider: SweepSpec, checkpoint: Checkpoin
 
 
 def check_wider(spec: SweepSpec, wider: SweepSpec) -> None:
-    """Raise `SpecError` unless `wider` holds all points of `spec` under the same settings."""
+    """Check that `wider` extends a sweep. Raises `SpecError`: a setting differs, or a point of `spec` is missing."""
     old, new = spec.to_json(), wider.to_json()
     free = {"name", "grid", "seeds", "dense", "device"}
     other = [name for name, value in old.items() if name not in free and new[name] != value]
@@ -163,8 +158,8 @@ def check_wider(spec: SweepSpec, wider: SweepSpec) -> None:
     lost = set(spec.points()) - set(wider.points())
     if lost:
         raise SpecError(
-            f"an extended sweep must hold all its {len(spec.points())} points, got {len(lost)} fewer: widen the grid, "
-            "or start a new sweep"
+            f"an extended sweep must contain all its {len(spec.points())} points, got {len(lost)} fewer: widen the "
+            "grid, or start a new sweep"
         )
 
 
@@ -191,13 +186,12 @@ def status(store: Store, sweep: Sweep) -> SweepStatus:
 def rename(store: Store, sweep: Sweep, name: str) -> Sweep:
     """Rename a sweep and return it.
 
-    Raises:
-        SpecError: the name is empty, too long, or contains control characters.
-        StoreError: the sweep ships with the project, or another sweep has the name.
+    Raises `SpecError`: the name is empty, too long, or contains control characters; `StoreError`: the sweep ships with
+    the project, or another sweep has the name.
     """
     if sweep.recorded:
         raise StoreError(f"sweep {sweep.name!r} is an example and keeps its name: rename one of your sweeps")
-    spec = renamed(sweep.spec, name)
+    spec = replace(sweep.spec, name=name)
     _refuse_taken(store, spec)
     return _put(store, spec, sweep.created)
 
@@ -229,14 +223,14 @@ def restore(store: Store, known: str) -> Sweep:
     sweep = found[0]
     taken = {folded(each.name) for each in sweeps(store) if each.id != sweep.id}
     store.restore_record(sweep.id)
-    return _put(store, renamed(sweep.spec, free_name(sweep.name, taken.__contains__)), sweep.created)
+    return _put(store, replace(sweep.spec, name=free_name(sweep.name, taken.__contains__)), sweep.created)
 
 
 def check_network(spec: SweepSpec, checkpoint: Checkpoint) -> None:
-    """Raise `SpecError` unless `checkpoint` is the sweep's dense network."""
+    """Check the dense network of a sweep. Raises `SpecError`: `checkpoint` is another network."""
     if checkpoint.sha256 != spec.dense_sha256:
         raise SpecError(
-            f"sweep {spec.name!r} is of the dense network {spec.dense_sha256[:12]}, got {checkpoint.sha256[:12]}; "
+            f"sweep {spec.name!r} uses the dense network {spec.dense_sha256[:12]}, got {checkpoint.sha256[:12]}; "
             "use that network, or start another sweep"
         )
 

@@ -38,11 +38,11 @@ class PartSpec:
     Attributes:
         sweep: id of the sweep.
         setting: prune settings.
-        schedules: to measure.
+        schedules: schedules to measure.
         test: True to measure test images in addition to validation images.
         device: `auto`, `cpu` or `cuda`.
         go_on: True to keep the pruner, over 1 GB, for a next part with the same settings in this process.
-        seconds: expected duration; 0 where unknown.
+        seconds: expected duration; 0 if unknown.
     """
 
     sweep: str
@@ -63,7 +63,7 @@ class PartSpec:
         *,
         go_on: bool = False,
     ) -> PartSpec:
-        """A part of a sweep; its duration is estimated from `records`."""
+        """A part of a sweep: `schedules` under one of its seeds; the duration is estimated from `records`."""
         chosen = tuple(schedules)
         return cls(
             sweep=sweep.id,
@@ -98,7 +98,7 @@ class PartSpec:
 
 
 def task_for(part: PartSpec, key: str, dense: str) -> Task:
-    """The task for the job engine under this key; `dense` is the artefact of the dense network."""
+    """The task that measures a part for the record `key`; `dense` is the SHA-256 of the dense network's artefact."""
     return Task(kind=SWEEP_PART, key=key, function=FUNCTION, spec=part.to_json(), inputs={"dense": dense})
 
 
@@ -112,9 +112,7 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
     Returns:
         Number of schedules measured now, and the duration.
 
-    Raises:
-        Stopped: the context requested it.
-        RoboRegError: the input is invalid.
+    Raises `Stopped`: the context requested it; `RoboRegError`: the input is invalid.
     """
     part = PartSpec.from_json(spec_json)
     done = _MeasuredSchedules(context.state)
@@ -177,7 +175,7 @@ class _MeasuredSchedules:
 
 @contextmanager
 def shared_pruner(part: PartSpec, content: bytes, device: torch.device) -> Iterator[Pruner]:
-    """The cached pruner for a part's settings, for the exclusive use of a caller other than `measure`."""
+    """Lock and return the cached pruner for the settings of `part`; `content` is the dense network as safetensors."""
     with _CACHE.used(go_on=part.go_on):
         yield _CACHE.pruner(part, content, device)
 
@@ -233,21 +231,17 @@ class ScheduleProgress(ProgressReporter):
     def __init__(
         self, context: Context, total: int, remaining: Callable[[int], float], done: int, *, most: float = 1.0
     ) -> None:
-        """Initialise.
+        """`remaining` estimates the remaining seconds from the number of schedules done.
 
-        Args:
-            context: receives the progress.
-            total: number of schedules.
-            remaining: estimates the remaining seconds from the number of schedules done.
-            done: schedules measured before.
-            most: largest fraction to report, below 1 where other work follows the last schedule.
+        `done` of `total` schedules were measured before; `most` is the largest fraction to report, below 1 if other
+        work follows the last schedule.
         """
         super().__init__(context)
         self.done, self._most = done, most
         self._total, self._remaining = total, remaining
 
     def begin(self, stage: str) -> None:
-        """Enter a stage."""
+        """Enter and report a stage of the job, e.g. `load`."""
         self.stage = stage
         self._report_schedules(milestone=True)
 
@@ -258,7 +252,7 @@ class ScheduleProgress(ProgressReporter):
             self._report_schedules(block=number)
 
     def measured(self, point: Point, **more: Any) -> None:
-        """Report a measured point."""
+        """Report a measured point, and further fields `more` of the progress payload."""
         self.done += 1
         accuracy = point.validation.accuracy if point.validation else None
         self._report_schedules(milestone=True, schedule=point.schedule.to_json(), validation=accuracy, **more)

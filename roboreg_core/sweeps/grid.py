@@ -23,7 +23,7 @@ KINDS = (STAGES, BLOCKS, LIST, RANDOM)
 class Grid:
     """A set of schedules.
 
-    Raises `SpecError` where it is empty, holds more than `MAX_SCHEDULES`, or has invalid counts.
+    Raises `SpecError`: it is empty, has more than `MAX_SCHEDULES` schedules, or has invalid counts.
 
     Attributes:
         kind: `stages` (every combination of one count per stage), `blocks` (of one count per block), `list`, or
@@ -31,7 +31,7 @@ class Grid:
         values: a list of counts per stage or per block; for `list` the schedules; for `random` a pair (lowest,
             highest) per block.
         n: number of random draws; duplicates are removed.
-        seed: of the random draws.
+        seed: seed of the random draws.
     """
 
     kind: str
@@ -63,7 +63,7 @@ class Grid:
 
     def schedules(self) -> list[Schedule]:
         """The distinct schedules in lexicographic order, so that neighbours share their first blocks."""
-        return sorted(set(self._made()), key=lambda schedule: schedule.clusters)
+        return sorted(set(self._made()), key=lambda schedule: schedule.counts)
 
     def _made(self) -> Iterator[Schedule]:
         if self.kind == STAGES:
@@ -91,7 +91,7 @@ class Grid:
 
 def of_schedules(schedules: Sequence[Schedule]) -> Grid:
     """A grid of these schedules."""
-    return Grid(kind=LIST, values=tuple(schedule.clusters for schedule in schedules))
+    return Grid(kind=LIST, values=tuple(schedule.counts for schedule in schedules))
 
 
 def _check_counts(grid: Grid, what: str, bounds: Sequence[int]) -> None:

@@ -24,17 +24,11 @@ def sweep_here(
     *,
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
 ) -> Sweep:
-    """Measure the missing points of a sweep and return it when it is complete.
+    """Measure the missing points of a sweep, store each as soon as it is measured, and return the complete sweep.
 
-    Args:
-        spec: the sweep.
-        checkpoint: its dense network.
-        store: receives each point as soon as it is measured.
-        on_report: called with the progress of a part or a run, with `fraction` (0..1), `done` and `total` of the sweep.
+    `on_report` is called with progress payloads, whose `fraction` (0..1), `done` and `total` are those of the sweep.
 
-    Raises:
-        StoreError: another sweep has its name.
-        SpecError: `checkpoint` is not the sweep's dense network.
+    Raises `StoreError`: another sweep has its name; `SpecError`: `checkpoint` is not the sweep's dense network.
     """
     check_network(spec, checkpoint)
     sweep, inputs = keep(store, spec), {"dense": checkpoint.content}

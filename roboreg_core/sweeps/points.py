@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.datasets.cifar10 import N_CLASSES
-from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 
@@ -28,14 +27,6 @@ class ClassCounts:
     right: tuple[int, ...]
     images: tuple[int, ...]
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "right", tuple(self.right))
-        object.__setattr__(self, "images", tuple(self.images))
-        if len(self.right) != N_CLASSES or len(self.images) != N_CLASSES:
-            raise SpecError(f"right and images must hold {N_CLASSES} counts, got {len(self.right)}, {len(self.images)}")
-        if not all(0 <= right <= images for right, images in zip(self.right, self.images, strict=True)):
-            raise SpecError(f"right must be 0..images for each class, got {self.right} of {self.images}")
-
     @classmethod
     def of(cls, predicted: Tensor, labels: Tensor) -> ClassCounts:
         """Compare predicted classes (n,) with labels (n,)."""
@@ -50,7 +41,7 @@ class ClassCounts:
 
     @property
     def total(self) -> int:
-        """Number of images."""
+        """Number of images of all classes."""
         return sum(self.images)
 
     @property
@@ -74,15 +65,15 @@ class Point:
 
     Attributes:
         schedule: requested filters kept per block.
-        kept: actual filters kept per block, fewer where a block has fewer distinct filters.
-        validation, test: results right after pruning; None where not measured.
+        kept: actual filters kept per block, fewer if a block has fewer distinct filters.
+        validation, test: results right after pruning; None if not measured.
         tuned_validation: validation accuracy after fine-tuning, 0..1; None without.
         tuned_test: test results after fine-tuning; None without.
-        latency: median seconds for a batch of 256 images; None where not measured.
+        latency: median seconds for a batch of 256 images; None if not measured.
         seconds: duration of pruning and measuring, without work shared with other points.
         seed, method, recalibrate, calibration, training_set, dense_sha256: see `runs.spec.PruneSettings`.
         record: id of the record that it was read from, else empty.
-        run: True where that record is a run.
+        run: True if that record is a run.
     """
 
     schedule: Schedule
@@ -116,7 +107,7 @@ class Point:
 def frame(points: Iterable[Point]) -> pd.DataFrame:
     """A table with one row per point.
 
-    Columns: `block 1` .. `block 9` (requested), `FIGURES` (latency in seconds; accuracies 0..1, NaN where not
+    Columns: `block 1` .. `block 9` (requested), `FIGURES` (latency in seconds; accuracies 0..1, NaN if not
     measured), `seed`, `schedule` (text) and `record`.
     """
     import pandas as pd

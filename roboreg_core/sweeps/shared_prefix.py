@@ -36,17 +36,14 @@ def measure_schedules(
     on_block: Callable[[int], None] = lambda number: None,
     memory_bytes: int = MEMORY_BYTES,
 ) -> Iterator[Point]:
-    """Prune and measure each distinct schedule in lexicographic order, in float32.
+    """Prune and measure each distinct schedule in float32; yield the points in lexicographic order.
 
     Args:
         pruner: prunes the dense network; its spec gives the points' settings.
-        schedules: in any order.
+        schedules: schedules in any order.
         sets: images to measure on, by name: `validation`, `test` or both.
         on_block: called with a block's number before it is pruned, and with 0 before each batch; it may raise to stop.
         memory_bytes: limit for cached activations, without those of the pruner.
-
-    Yields:
-        The points.
 
     Raises `SpecError`: `sets` is empty or has another name.
     """
@@ -57,7 +54,7 @@ def measure_schedules(
         name: SharedPrefixEvaluator(images, pruner.device, memory_bytes * len(images) // total)
         for name, images in sets.items()
     }
-    order = sorted(set(schedules), key=lambda schedule: schedule.clusters)
+    order = sorted(set(schedules), key=lambda schedule: schedule.counts)
     spec = pruner.spec
     for schedule, depths in zip(order, _branches(order), strict=True):
         started = time.perf_counter()
@@ -104,7 +101,7 @@ class SharedPrefixEvaluator:
         """Logits (n, classes) on the CPU, equal to those of `evaluation.logits.logits`.
 
         Args:
-            network: with batch norms folded, on the device, channels last.
+            network: network with batch norm folded, on the device, channels last.
             branches: depths (numbers of first blocks) to cache, after which later networks differ.
             on_batch: called before each batch.
         """
@@ -134,7 +131,7 @@ class SharedPrefixEvaluator:
         return torch.cat(out)
 
     def _allocate(self, network: ResNet20, depths: Sequence[int]) -> list[_CachedActivations]:
-        """Empty caches for these depths by increasing depth; where memory is short, for the deepest."""
+        """Empty caches for these depths by increasing depth; if memory is short, for the deepest only."""
         left = self._memory_bytes - sum(kept.nbytes for kept in self._kept)
         allocated: list[_CachedActivations] = []
         for depth in sorted(depths, reverse=True):
@@ -154,7 +151,7 @@ def _output_shape(blocks: Sequence[BasicBlock]) -> tuple[int, int, int]:
 
 
 def _common(before: ResNet20 | None, network: ResNet20) -> int:
-    """Number of equal first blocks of two folded networks; 0 where their stems differ."""
+    """Number of equal first blocks of two folded networks; 0 if their stems differ."""
     if before is None or not _equal(before.conv1, network.conv1):
         return 0
     count = 0

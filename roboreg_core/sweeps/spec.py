@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -46,16 +46,16 @@ def point_record(point: Point) -> tuple[str, str, dict[str, Any], dict[str, Any]
 class SweepSpec:
     """Schedules to measure, and the settings to prune and fine-tune them under.
 
-    Raises `SpecError` on more than `MAX_POINTS` points (`MAX_RUNS` with fine-tuning), or an invalid setting.
+    Raises `SpecError`: it has more than `MAX_POINTS` points (`MAX_RUNS` with fine-tuning), or a setting is invalid.
 
     Attributes:
         name: shown to users; not part of the identity.
         grid: the schedules.
         dense: name of the dense network; not part of the identity.
         dense_sha256, training_set, method, recalibrate, calibration: see `runs.spec.PruneSettings`.
-        seeds: every schedule is measured under each of them.
+        seeds: seeds under each of which every schedule is measured.
         test: True to measure test images for reports; validation images, for choices, are always measured.
-        preset, epochs, learning_rate, batch_size, distil: of fine-tuning, see `runs.spec.RunSpec`; 0 epochs for none.
+        preset, epochs, learning_rate, batch_size, distil: fine-tuning, see `runs.spec.RunSpec`; 0 epochs for none.
         device: `auto`, `cpu` or `cuda`; not part of the identity.
     """
 
@@ -123,7 +123,7 @@ class SweepSpec:
 
     @property
     def tuned(self) -> bool:
-        """True where its points are fine-tuned; each is then a run."""
+        """True if its points are fine-tuned; each is then a run."""
         return self.epochs > 0
 
     def setting(self, seed: int) -> PruneSettings:
@@ -132,16 +132,16 @@ class SweepSpec:
         return PruneSettings(seed=seed, **{name: getattr(self, name) for name in names})
 
     def points(self) -> list[tuple[Schedule, int]]:
-        """Its points as (schedule, seed): by seed, then by schedule in lexicographic order."""
+        """All points as (schedule, seed), ordered by seed, then lexicographically by schedule."""
         schedules = self.grid.schedules()
         return [(schedule, seed) for seed in self.seeds for schedule in schedules]
 
     def record_id(self, schedule: Schedule, seed: int) -> str:
-        """Id of a point's record: of a run where it is fine-tuned, else of a point."""
+        """Id of a point's record: that of a run if the sweep fine-tunes, else that of a point."""
         return self.run_spec(schedule, seed).id if self.tuned else self.setting(seed).point_id(schedule)
 
     def run_spec(self, schedule: Schedule, seed: int) -> RunSpec:
-        """The run of a point."""
+        """The run that measures a point with fine-tuning."""
         tuning = {name: getattr(self, name) for name in TUNING} if self.tuned else {"epochs": 0}
         settings = self.setting(seed).to_json()
         return RunSpec(schedule=schedule, dense=self.dense, device=self.device, **settings, **tuning)
@@ -157,7 +157,10 @@ class SweepSpec:
 
 
 def sweep_for(name: str, grid: Grid, checkpoint: Checkpoint, training_set: str = "auto", **settings: Any) -> SweepSpec:
-    """Specify a sweep of `checkpoint`; `training_set` may be `auto`, and a `preset` supplies the settings left out."""
+    """Specify a sweep that prunes `checkpoint`; `training_set` may be `auto`, `settings` are fields of `SweepSpec`.
+
+    A fine-tuning `preset` supplies the settings of fine-tuning that are left out.
+    """
     from roboreg_core.datasets.sources import resolve_training_set
 
     preset = preset_fields(settings["preset"]) if settings.get("preset") else {}
@@ -176,7 +179,7 @@ def split_by_prefix(schedules: Iterable[Schedule], parts: int) -> list[list[Sche
 
     Measuring a part costs as much as within the whole, except for the blocks that all of it share.
     """
-    ordered = sorted(set(schedules), key=lambda schedule: schedule.clusters)
+    ordered = sorted(set(schedules), key=lambda schedule: schedule.counts)
     largest = max(1, -(-len(ordered) // max(1, parts)))
     found: list[list[Schedule]] = []
     for group in _subtrees(ordered, largest, depth=0):
@@ -188,20 +191,15 @@ def split_by_prefix(schedules: Iterable[Schedule], parts: int) -> list[list[Sche
 
 
 def _subtrees(group: list[Schedule], largest: int, depth: int) -> Iterator[list[Schedule]]:
-    if len(group) <= largest or depth == len(group[0].clusters):
+    if len(group) <= largest or depth == len(group[0].counts):
         if group:
             yield group
         return
-    for _, same in groupby(group, key=lambda schedule: schedule.clusters[depth]):
+    for _, same in groupby(group, key=lambda schedule: schedule.counts[depth]):
         yield from _subtrees(list(same), largest, depth + 1)
 
 
-def renamed(sweep: SweepSpec, name: str) -> SweepSpec:
-    """The same sweep under another name."""
-    return replace(sweep, name=name)
-
-
 def sweep_identity(written: dict[str, Any]) -> str:
-    """The identity of a sweep's JSON under the current version of the methods."""
+    """The id of a sweep whose `SweepSpec.to_json` is `written`, under the current version of the method."""
     determines = {name: value for name, value in written.items() if name not in ("name", "dense", "device")}
     return digest({**determines, "version": METHOD_VERSION})

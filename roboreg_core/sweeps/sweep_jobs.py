@@ -77,7 +77,7 @@ def is_stopping(store: Store, sweep: Sweep) -> bool:
 
 
 def is_cancelled(job: Job) -> bool:
-    """True where this process cancelled the current attempt at a job."""
+    """True if this process cancelled the current attempt at a job."""
     return job.id in STOPPING and STOPPING[job.id] == job.started
 
 
@@ -88,7 +88,7 @@ def unassigned_points(store: Store, sweep: Sweep) -> list[tuple[Schedule, int]]:
 
 
 def parts(sweep: Sweep, points: Sequence[tuple[Schedule, int]], store: Store, *, remote: bool) -> list[PartSpec]:
-    """Divide points into parts: one per seed on this machine, several subtrees of schedules per seed on a cluster."""
+    """Divide points (schedule, seed) of a sweep into parts: one per seed, several per seed for a `remote` cluster."""
     count = -(-REMOTE_PARTS // len(sweep.spec.seeds)) if remote else 1
     records = store.list_records(POINT)
     return [
@@ -99,7 +99,10 @@ def parts(sweep: Sweep, points: Sequence[tuple[Schedule, int]], store: Store, *,
 
 
 def submit_part(engine: Engine, part: PartSpec, dense: str) -> Job:
-    """Submit a part to the engine, after deleting the record of an earlier part with the same points."""
+    """Queue a part, after deleting the record of an earlier part with the same points.
+
+    `dense` is the SHA-256 of the dense network's artefact.
+    """
     key = hashlib.sha256("\n".join([SWEEP_PART, str(part.test), *part.ids]).encode()).hexdigest()[:16]
     if engine.store.get_record(key) is not None:
         engine.store.delete_record(key)
@@ -109,7 +112,7 @@ def submit_part(engine: Engine, part: PartSpec, dense: str) -> Job:
 def submit_runs(
     engine: Engine, spec: SweepSpec, points: Iterable[tuple[Schedule, int]], checkpoint: Checkpoint
 ) -> list[Job]:
-    """Queue the runs of points; an interrupted one resumes from its last epoch."""
+    """Queue the runs that measure these points of a sweep; an interrupted run resumes from its last epoch."""
     resumable = {job.key: job for job in engine.store.list_jobs(KIND)[::-1] if job.status.can_resume}
     found = []
     for point in points:

@@ -24,10 +24,10 @@ class Sweep:
     """A sweep in the store.
 
     Attributes:
-        id: of its record.
+        id: id of its record.
         spec: its specification.
         created: UTC, ISO 8601.
-        recorded: True where it ships with the project.
+        recorded: True if it ships with the project.
     """
 
     id: str
@@ -37,7 +37,7 @@ class Sweep:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """Name of the sweep, unique among sweeps."""
         return self.spec.name
 
 
@@ -50,7 +50,7 @@ class SweepProgress:
 
     @property
     def complete(self) -> bool:
-        """True where all are measured."""
+        """True if all points are measured."""
         return self.done == self.total
 
 
@@ -72,7 +72,9 @@ def points(
     pruned = {each.id: each.point for each in found if each.run is None}
     runs = [each for each in found if each.run is not None and _matches(each.run, tuning or {})]
     merged = {**pruned, **_newest(runs, pruned)}
-    return [each for each in merged.values() if _fits(each, setting) and tuned in (None, each.tuned_test is not None)]
+    required = {name: value for name, value in setting.items() if value is not None}
+    matching = (each for each in merged.values() if tuned in (None, each.tuned_test is not None))
+    return [each for each in matching if all(getattr(each, name) == value for name, value in required.items())]
 
 
 def points_of(store: Store, sweep: Sweep) -> list[Point]:
@@ -93,12 +95,12 @@ def missing(store: Store, spec: SweepSpec) -> list[tuple[Schedule, int]]:
 
 
 def record_ids(spec: SweepSpec) -> set[str]:
-    """Ids of the records of its points, measured or not."""
+    """Ids of the records of a sweep's points, measured or not."""
     return {record_id for _, record_id in _record_ids(spec)}
 
 
 def progress_of(store: Store, sweep: Sweep) -> SweepProgress:
-    """Progress of a sweep."""
+    """Number of measured points of a sweep, and of all its points."""
     return SweepProgress(done=len(_measured(store, sweep.spec)), total=len(_record_ids(sweep.spec)))
 
 
@@ -132,7 +134,7 @@ def deleted_sweeps(store: Store) -> list[Sweep]:
 
 @dataclass(frozen=True, kw_only=True)
 class _RecordedPoint:
-    """A point read from a record; `id` is the point's, `run` the spec of the record where that is a run."""
+    """A point read from a record; `id` is the point's, `run` the spec of the record if that is a run."""
 
     id: str
     point: Point
@@ -164,7 +166,7 @@ def _record_ids(spec: SweepSpec) -> tuple[tuple[tuple[Schedule, int], str], ...]
 
 
 def is_measured(point: Point, *, test: bool) -> bool:
-    """True where a point has validation results and, if `test`, test results."""
+    """True if a point has validation results and, if `test`, test results."""
     return point.validation is not None and (point.test is not None or not test)
 
 
@@ -188,10 +190,6 @@ def _merged(run: Point, point: Point | None) -> Point:
 def _matches(run: RunSpec, tuning: Mapping[str, Any]) -> bool:
     """True for a run without fine-tuning or with the required one."""
     return not run.epochs or all(getattr(run, name) == value for name, value in tuning.items())
-
-
-def _fits(point: Point, setting: dict[str, Any]) -> bool:
-    return all(getattr(point, name) == value for name, value in setting.items() if value is not None)
 
 
 class _ParsedRecords(Generic[Value]):

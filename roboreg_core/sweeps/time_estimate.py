@@ -44,11 +44,11 @@ def estimate_seconds(
 
 
 def expected_seconds(schedules: Sequence[Schedule], setting: PruneSettings, *, test: bool) -> list[float]:
-    """Expected seconds per schedule on two CPU cores, in lexicographic order.
+    """Expected seconds per distinct schedule on two CPU cores, in lexicographic order.
 
     Blocks shared with the previous schedule take no time.
     """
-    ordered = sorted(set(schedules), key=lambda schedule: schedule.clusters)
+    ordered = sorted(set(schedules), key=lambda schedule: schedule.counts)
     images = VALIDATION_IMAGES + TEST_IMAGES * test
     needs_images = setting.recalibrate or parse(setting.method).needs_images
     prune = BLOCK_SECONDS["weights"]
@@ -65,10 +65,11 @@ def expected_seconds(schedules: Sequence[Schedule], setting: PruneSettings, *, t
 
 
 def slowdown(setting: PruneSettings, records: Iterable[Record]) -> float:
-    """Measured relative to expected time, from this machine's newest points of the same method; 1 without any."""
+    """Ratio of measured to expected seconds of this machine's newest points of the same method; 1 without any."""
     # Reused points took 0 s.
     timed = (each for each in records if each.kind == POINT and not each.recorded and each.result["seconds"] > 0)
-    points = [each for each in timed if _same_method(each, setting)][:RECENT]
+    names = ("method", "recalibrate", "calibration")
+    points = [each for each in timed if all(each.spec[name] == getattr(setting, name) for name in names)][:RECENT]
     if not points:
         return 1.0
     # Schedules share blocks only under one seed, and with equal sets of images.
@@ -84,7 +85,7 @@ class Pace:
     """Estimates the remaining time of measuring schedules from the time that the first ones took."""
 
     def __init__(self, schedules: Sequence[Schedule], setting: PruneSettings, *, test: bool, seconds: float) -> None:
-        """`seconds` is the expected total; 0 where unknown."""
+        """`seconds` is the expected total; 0 if unknown."""
         self._expected = expected_seconds(schedules, setting, test=test)
         self._seconds = seconds or sum(self._expected)
         self._started = time.perf_counter()
@@ -98,7 +99,3 @@ class Pace:
             return self._seconds
         spent = time.perf_counter() - self._started
         return spent / passed * (1 - passed)
-
-
-def _same_method(record: Record, setting: PruneSettings) -> bool:
-    return all(record.spec[name] == getattr(setting, name) for name in ("method", "recalibrate", "calibration"))

@@ -70,12 +70,12 @@ class RepeatedStep:
 
 
 def recorder(device: torch.device) -> Record | None:
-    """Capture function for `device`; None on a CPU."""
+    """Function that captures CUDA graphs, for `RepeatedStep`; None on a CPU."""
     return cuda_graph if device.type == "cuda" else None
 
 
 def cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
-    """Capture `work` as a CUDA graph. Raises `RuntimeError` if an operation cannot be captured."""
+    """Capture `work` as a CUDA graph. Raises `RuntimeError`: an operation cannot be captured."""
     graph = torch.cuda.CUDAGraph()
     # Other threads of this process may allocate memory meanwhile.
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):

@@ -14,7 +14,7 @@ from roboreg_core.evaluation.metrics import Report, report
 from roboreg_core.models import checkpoints
 from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.models.resnet import ResNet20, initialise
-from roboreg_core.paths import SHIPPED
+from roboreg_core.paths import SHIPPED, write_atomically
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.loop import EpochRecord, StepProgress, TrainingHooks, fit
 from roboreg_core.training.spec import TrainSpec
@@ -29,7 +29,7 @@ class DenseJob:
         out: weights file to write; its card and, until the end of the training, its `.state` are written beside it.
         training_set: `auto`, `bundled` or `full`.
         device: `auto`, `cpu` or `cuda`.
-        teacher: for distillation; None for the shipped network.
+        teacher: network for distillation; None for the shipped network.
         teacher_name: its name on the command line.
         resume: continue from the state of an earlier call.
     """
@@ -67,10 +67,7 @@ def train_dense(
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
     on_step: Callable[[StepProgress], None] | None = None,
 ) -> Report:
-    """Train, evaluate once on the test images, and save weights and card.
-
-    Returns:
-        Report on the test images.
+    """Train, save weights and card, and return the report on the test images.
 
     Raises `CheckpointError`: a state exists and `job.resume` is False, or the state does not fit the job.
     """
@@ -80,7 +77,7 @@ def train_dense(
 
     def save_state(record: EpochRecord, state: Callable[[], bytes]) -> None:
         job.state.parent.mkdir(parents=True, exist_ok=True)
-        checkpoints.write_whole(job.state, state())
+        write_atomically(job.state, state())
         on_epoch(record)
 
     result = fit(

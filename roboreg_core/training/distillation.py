@@ -22,7 +22,7 @@ class Teacher:
     Attributes:
         network: copy with batch norm folded, on the training's device, in channels-last format and `dtype`.
         dtype: the training's precision.
-        sha256: of the weights as safetensors, before folding.
+        sha256: SHA-256 of the weights as safetensors, before folding.
     """
 
     network: ResNet20
@@ -39,7 +39,7 @@ class Teacher:
 def prepare_teacher(model: ResNet20 | None, spec: TrainSpec, device: torch.device) -> Teacher | None:
     """Teacher from a copy of `model`; None if `spec.distil_weight` is 0.
 
-    Raises `SpecError` if the spec needs a teacher and `model` is None.
+    Raises `SpecError`: the spec needs a teacher and `model` is None.
     """
     if spec.distil_weight == 0:
         return None
@@ -59,10 +59,10 @@ def distilled(cross_entropy: Tensor, logits: Tensor, targets: Tensor, spec: Trai
     The factor T^2 makes the magnitude of the gradient independent of the temperature T.
 
     Args:
-        cross_entropy: of the student's logits and the labels, a scalar.
-        logits: of the student, (n, classes).
+        cross_entropy: cross-entropy of the student's logits and the labels, a scalar.
+        logits: logits of the student, (n, classes).
         targets: logits of the teacher, (n, classes).
-        spec: gives weight and temperature.
+        spec: settings with the weight and the temperature.
     """
     divergence = F.kl_div(
         F.log_softmax(logits / spec.temperature, dim=-1),

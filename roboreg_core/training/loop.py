@@ -67,7 +67,7 @@ class TrainingResult:
         model: after the last complete epoch.
         best: after the epoch with the highest validation accuracy (the last one on ties); None without validation.
             Decide before testing which of the two is reported.
-        best_epoch: its number, from 1.
+        best_epoch: number of the epoch of `best`, from 1.
         history: one record per epoch.
         stopped: True if it was stopped before the last epoch.
     """
@@ -97,8 +97,8 @@ def fit(
     Args:
         model: initial weights.
         images: training images.
-        spec: settings.
-        device: for all computation.
+        spec: settings of the training.
+        device: device of all computation.
         validation: images evaluated after each epoch, which choose the best epoch.
         teacher: network for distillation; ignored if `spec.distil_weight` is 0.
         keep_zeros: keep zero weights of convolutions and the linear layer at zero.
@@ -106,9 +106,8 @@ def fit(
         resume: state that an earlier call with the same spec passed to `on_epoch`.
         capture: on a GPU, replay steps as a CUDA graph, see `cuda_graphs.RepeatedStep`.
 
-    Raises:
-        CheckpointError: `resume` is from another spec or teacher.
-        SpecError: the spec needs a teacher and there is none.
+    Raises `CheckpointError`: `resume` is from another spec or teacher; `SpecError`: the spec needs a teacher and there
+    is none.
     """
     device = torch.device(device)
     with working_on(device, same_shapes=True):

@@ -32,9 +32,10 @@ def _check(name: str, value: float, low: float, high: float, *, whole: bool = Fa
 
 
 def _known(name: str, value: dict[str, Any], cls: type) -> None:
-    unknown = set(value) - {field.name for field in fields(cls)}
+    known = [field.name for field in fields(cls)]
+    unknown = set(value) - set(known)
     if unknown:
-        raise SpecError(f"{name} must be known ones, got {', '.join(sorted(unknown))}")
+        raise SpecError(f"unknown {name}: {', '.join(sorted(unknown))}; choose from {', '.join(known)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +46,12 @@ class TrainSpec:
         recipe: name of the recipe or fine-tuning preset.
         epochs: passes over the training images, 1..1000.
         batch_size: images per step, 1..4096.
-        rate: learning-rate schedule. `cosine` falls to zero; `multistep` multiplies by `gamma` at each milestone;
-            `trapezoid` is constant, then falls linearly to zero over the last `decay_epochs`; `triangular` falls
-            linearly to zero after the warm-up.
-        learning_rate, momentum, nesterov, weight_decay: of SGD; `learning_rate` is the highest.
+        rate: learning-rate schedule. `cosine` falls to zero; `multistep` falls in steps; `trapezoid` is
+            constant, then falls linearly to zero over the last `decay_epochs`; `triangular` falls linearly to zero
+            after the warm-up.
+        learning_rate, momentum, nesterov, weight_decay: settings of SGD; `learning_rate` is the highest.
         warmup_epochs: linear rise of the learning rate from zero.
-        milestones: epochs of `multistep`.
+        milestones, gamma: epochs at which `multistep` multiplies the learning rate, and the factor, 0..1.
         label_smoothing: probability spread over all classes.
         distil_weight: weight of the distillation loss, 0..1 (`distillation.distilled`); 0 needs no teacher.
         temperature: divisor of the logits in the distillation loss, 1..100.
@@ -58,7 +59,7 @@ class TrainSpec:
         average: largest decay of the moving average of the weights per step, 0..0.99999 (`WeightAverage`); 0 for none.
         augmentation: random changes of the training images.
         precision: `bfloat16` autocast if the device has it natively (`device.computed_in`), or `float32`.
-        seed: of the order of images, the augmentation and, from scratch, the initial weights.
+        seed: seed for the order of images, the augmentation and, from scratch, the initial weights.
 
     Raises `SpecError`: a setting is out of range.
     """
@@ -110,7 +111,7 @@ class TrainSpec:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> TrainSpec:
-        """Spec from a JSON object. Raises `SpecError` on unknown settings."""
+        """Spec from a JSON object. Raises `SpecError`: a setting is missing, unknown or out of range."""
         if "recipe" not in value or "epochs" not in value:
             raise SpecError(f"training settings must have recipe and epochs, got {', '.join(value) or 'neither'}")
         _known("training settings", value, cls)
@@ -144,7 +145,7 @@ class Recipe:
     """A named training: of a dense network from scratch, or a fine-tuning after pruning.
 
     Attributes:
-        description: for users, a sentence or two.
+        description: text for users, a sentence or two.
         spec: settings with the default number of epochs and seed 0; its `recipe` is the name.
         max_warmup: largest share of warm-up epochs in a shortened training.
     """
@@ -155,7 +156,7 @@ class Recipe:
 
     @property
     def label(self) -> str:
-        """Name for users."""
+        """Capitalised name, for users."""
         return self.spec.recipe.capitalize()
 
     def __call__(self, epochs: int | None = None, seed: int = 0) -> TrainSpec:
@@ -171,14 +172,14 @@ class Recipe:
         )
 
 
-best = Recipe(
+BEST = Recipe(
     description="Crop and flip, SGD with Nesterov momentum, constant then decaying learning rate. The teacher of the "
     "example dense network was trained with it.",
     # Any training that has not begun to decay can be continued with more epochs.
     spec=TrainSpec(recipe="best", epochs=160, rate="trapezoid", warmup_epochs=2.0, decay_epochs=24),
 )
 # A student as large as its teacher may surpass it (Furlanello et al. 2018, Born-Again Networks).
-distilled = Recipe(
+DISTILLED = Recipe(
     description="Knowledge distillation from the example dense network, with a learning rate that falls linearly. The "
     "example dense network itself was trained with it, from another teacher.",
     spec=TrainSpec(
@@ -192,7 +193,7 @@ distilled = Recipe(
         average=AVERAGE,
     ),
 )
-source = Recipe(
+SOURCE = Recipe(
     description="Settings of the original project, for comparison with its figures: six augmentations, SGD with "
     "momentum, learning rate divided by ten at epochs 100 and 150.",
     spec=TrainSpec(
@@ -205,11 +206,14 @@ source = Recipe(
         augmentation=SIX,
     ),
 )
-RECIPES = {each.spec.recipe: each for each in (best, distilled, source)}
+RECIPES = {each.spec.recipe: each for each in (BEST, DISTILLED, SOURCE)}
 
 
 def recipe(name: str, epochs: int | None = None, seed: int = 0, decay_epochs: int | None = None) -> TrainSpec:
-    """Settings of a recipe by name; `decay_epochs` is for a `trapezoid` learning rate only."""
+    """Settings of a recipe by name.
+
+    Raises `SpecError`: unknown name, or `decay_epochs` for a recipe whose `rate` is not `trapezoid`.
+    """
     if name not in RECIPES:
         raise SpecError(f"recipe must be one of {', '.join(RECIPES)}, got {name!r}")
     spec = RECIPES[name](epochs, seed)

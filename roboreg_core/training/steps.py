@@ -73,7 +73,9 @@ def step(state: TrainingState, spec: TrainSpec, totals: EpochTotals, pixels: Ten
     """One optimiser step at learning rate `state.rate`; add its loss and correct predictions to `totals`."""
     # Before the student's forward pass, so that only one network's activations are in memory.
     targets = state.teacher.logits(pixels) if state.teacher is not None else None
-    with precision_of(spec, pixels.device):
+    enabled = computed_in(spec.precision, pixels.device) == "bfloat16"
+    # Without a cache of casts, because no weight is used twice in a step.
+    with torch.autocast(pixels.device.type, torch.bfloat16, enabled=enabled, cache_enabled=False):
         logits = state.model(state.model.prepare(pixels))
     logits = logits.float()
     cross_entropy = F.cross_entropy(logits, labels, label_smoothing=spec.label_smoothing)
@@ -87,9 +89,3 @@ def step(state: TrainingState, spec: TrainSpec, totals: EpochTotals, pixels: Ten
         weight.mul_(mask)
     totals.loss.add_(cross_entropy.detach())
     totals.correct.add_((logits.detach().argmax(1) == labels).sum())
-
-
-def precision_of(spec: TrainSpec, device: torch.device) -> torch.autocast:
-    """Autocast context of a forward pass, without a cache of casts because no weight is used twice in a step."""
-    enabled = computed_in(spec.precision, device) == "bfloat16"
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)

@@ -41,13 +41,13 @@ class TrainingState:
     """A training in progress.
 
     Attributes:
-        model: trained by the optimiser.
+        model: the network that the optimiser trains.
         rate: learning rate, a float32 scalar on the device, where a captured CUDA graph can read it.
         average: moving average of the weights, if any.
-        teacher: for distillation, if any.
+        teacher: teacher for distillation, if any.
         history: one record per epoch.
-        best: weights of the best epoch, on the CPU; None before the first validation.
-        best_epoch: its number, from 1.
+        best: weights at the highest validation accuracy, on the CPU; None before the first validation.
+        best_epoch: number of the epoch of `best`, from 1.
         masks: tensors of the model that keep zeros, and masks of their nonzeros; not saved.
     """
 
@@ -67,7 +67,7 @@ class TrainingState:
         return self.model if self.average is None else self.average.network
 
     def add(self, record: EpochRecord) -> None:
-        """Log an epoch; keep its weights if its validation accuracy is the highest, or equals the highest."""
+        """Log an epoch; keep its weights if its validation accuracy is at least the highest so far."""
         self.history.append(record)
         if record.validation_accuracy is not None and record.validation_accuracy >= self._best_accuracy():
             self.best = {name: value.detach().cpu().clone() for name, value in self.result.state_dict().items()}
@@ -87,7 +87,7 @@ class TrainingState:
 
 
 def snapshot(state: TrainingState, spec: TrainSpec) -> bytes:
-    """Serialise a training for `restore`."""
+    """Serialise a training and its settings to bytes for `restore`."""
     average = state.average
     content = {
         "format": STATE_FORMAT,
@@ -115,9 +115,9 @@ def _compact(value: Any) -> Any:
 
 
 def restore(state: TrainingState, spec: TrainSpec, saved: bytes) -> None:
-    """Set `state`, made for `spec`, to a snapshot.
+    """Set `state`, which was created for `spec`, to a snapshot that `snapshot` returned.
 
-    Raises `CheckpointError` if the snapshot is damaged or from an older format, other settings or another teacher.
+    Raises `CheckpointError`: the snapshot is damaged or from an older format, other settings or another teacher.
     """
     try:
         content: dict[str, Any] = torch.load(io.BytesIO(saved), weights_only=True, map_location="cpu")

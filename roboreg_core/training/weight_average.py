@@ -31,7 +31,7 @@ class WeightAverage:
 
     @classmethod
     def of(cls, model: ResNet20, decay: float) -> WeightAverage:
-        """Start from a copy of `model`."""
+        """Average that starts from a copy of `model`."""
         return cls(network=copy.deepcopy(model).eval(), decay=decay)
 
     @torch.no_grad()

@@ -145,7 +145,7 @@ def accuracy_tile(label: str, change: JudgedChange, baseline: str = "dense", **o
         fmt.percent(change.value),
         fmt.signed_points(change.difference),
         change.verdict,
-        delta_description=f"{change.words}; {baseline} {fmt.percent(change.dense)}",
+        delta_description=f"{change.words}; {baseline} {fmt.percent(change.baseline)}",
         help=f"{NOISE_HELP} {margin_words(change)}",
         **options,
     )
@@ -181,7 +181,7 @@ def cost_tile(
         shown(change.value),
         fmt.signed_percent(change.relative),
         change.verdict,
-        delta_description=f"{baseline} {shown(change.dense)}",
+        delta_description=f"{baseline} {shown(change.baseline)}",
         help=f"{absolute if change.difference else 'No difference.'} {note}".strip(),
     )
 

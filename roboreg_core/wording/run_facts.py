@@ -12,8 +12,9 @@ from roboreg_core.networks.registry import other_name
 from roboreg_core.networks.spec import shipped_digest
 from roboreg_core.paths import SHIPPED
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD
+from roboreg_core.runs.metric_changes import MetricChange
 from roboreg_core.runs.preview import Preview, PreviewSpec
-from roboreg_core.runs.results import STAGES, final_stage
+from roboreg_core.runs.results import STAGES, final_stage, report_of
 from roboreg_core.schedules.schedule import BOUNDS, Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt
@@ -33,29 +34,16 @@ SCHEDULE_WORDS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgedChange:
-    """A metric, its value for the baseline, and the verdict on the change.
+class JudgedChange(MetricChange):
+    """A metric of a run and of its baseline, with the verdict on the change.
 
     Attributes:
-        value, dense: the metric of the run and of the baseline.
         margin: half the width of the difference's 95 % interval; 0 for exact counts.
         better: True for a gain, False for a loss, None if the change is not significant.
     """
 
-    value: float
-    dense: float
     margin: float
     better: bool | None
-
-    @property
-    def difference(self) -> float:
-        """Value minus baseline."""
-        return self.value - self.dense
-
-    @property
-    def relative(self) -> float:
-        """The difference as a share of the baseline, at least -1; 0 if the baseline is 0."""
-        return self.difference / self.dense if self.dense else 0.0
 
     @property
     def verdict(self) -> str:
@@ -85,12 +73,6 @@ def stages_of(record: Record) -> tuple[str, ...]:
     return tuple(stage for stage in STAGES if stage in record.result["stages"])
 
 
-def report_of(record: Record, stage: str) -> dict[str, Any]:
-    """The evaluation of a stage, an `evaluation.metrics.Report` as JSON."""
-    report: dict[str, Any] = record.result["stages"][stage]
-    return report
-
-
 def accuracy(record: Record, stage: str | None = None) -> float:
     """Test accuracy, 0..1, of a stage; None: the last one."""
     return float(report_of(record, stage or final_stage(record))["accuracy"])
@@ -99,19 +81,20 @@ def accuracy(record: Record, stage: str | None = None) -> float:
 def judged(value: float, baseline: float, verdict: Verdict) -> JudgedChange:
     """A change of accuracy or recall on the same images, judged by the paired test."""
     better = None if not verdict.is_significant else verdict.difference > 0
-    return JudgedChange(value=value, dense=baseline, margin=verdict.margin, better=better)
+    return JudgedChange(value=value, baseline=baseline, margin=verdict.margin, better=better)
 
 
-def counted(value: float, dense: float) -> JudgedChange:
+def counted(value: float, baseline: float) -> JudgedChange:
     """A change of an exact count; less is better."""
-    return JudgedChange(value=value, dense=dense, margin=0.0, better=None if value == dense else value < dense)
+    better = None if value == baseline else value < baseline
+    return JudgedChange(value=value, baseline=baseline, margin=0.0, better=better)
 
 
 def rates(value: float, dense: float, images: int) -> JudgedChange:
     """A change of a rate, with the 95 % margin of two independent samples of `images` each."""
     margin = Z * math.sqrt((value * (1 - value) + dense * (1 - dense)) / images)
     better = None if abs(value - dense) <= margin else value > dense
-    return JudgedChange(value=value, dense=dense, margin=margin, better=better)
+    return JudgedChange(value=value, baseline=dense, margin=margin, better=better)
 
 
 def best_run(records: Sequence[Record]) -> Record | None:

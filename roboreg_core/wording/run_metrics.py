@@ -7,7 +7,7 @@ from typing import Any
 from roboreg_core.evaluation.paired_tests import Verdict
 from roboreg_core.runs.comparison import ComparedRun
 from roboreg_core.runs.metric_changes import MetricChange, counts_of
-from roboreg_core.runs.results import final_stage
+from roboreg_core.runs.results import final_stage, report_of
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts
@@ -73,7 +73,7 @@ def worst_row(record: Record, network: str = "final") -> dict[str, Any]:
 
 
 def _report(record: Record, network: str) -> dict[str, Any]:
-    return run_facts.report_of(record, DENSE if network == "dense" else final_stage(record))
+    return report_of(record, DENSE if network == "dense" else final_stage(record))
 
 
 def _worst_class(row: ComparedRun) -> int:

@@ -185,7 +185,7 @@ def test_what_follows_from_what_is_held_equal_is_said_not_computed() -> None:
     with pytest.raises(SpecError, match="must vary to be controlled for"):
         correlate(frame(points(_same_macs())), given="macs")
     with pytest.raises(SpecError, match=r"needs two variables, got 0 \(.*pruned test is determined by MACs"):
-        correlate(frame(points(schedules, lambda schedule: schedule.clusters[8] / 80, noise=0)), given="macs")
+        correlate(frame(points(schedules, lambda schedule: schedule.counts[8] / 80, noise=0)), given="macs")
 
 
 def _same_macs() -> list[Schedule]:
@@ -195,7 +195,7 @@ def _same_macs() -> list[Schedule]:
 
 def test_a_line_and_an_order_have_no_interval_beside_their_value() -> None:
     schedules = [by_stage((4, 8, count)) for count in (8, 16, 24, 32, 40)]
-    found = correlate(frame(points(schedules, lambda schedule: schedule.clusters[8] / 50, noise=0)))
+    found = correlate(frame(points(schedules, lambda schedule: schedule.counts[8] / 50, noise=0)))
     for kind in KINDS:
         cell = found.cells[kind]["k"]["pruned test"]
         assert (cell.value, cell.low, cell.high, cell.is_clear) == (1, 1, 1, True)
@@ -293,14 +293,14 @@ def test_the_finding_claims_nothing_where_nothing_is_clear() -> None:
     assert strongest_correlation(flat).startswith("No width correlates significantly with accuracy after pruning")
     none = correlate(frame([replace(point, validation=None, test=None) for point in points()]))
     assert strongest_correlation(none) == "No accuracy varies in these 27 schedules"
-    against = correlate(frame(points(accuracy=lambda schedule: 1 - schedule.clusters[0] / 20)))
+    against = correlate(frame(points(accuracy=lambda schedule: 1 - schedule.counts[0] / 20)))
     assert "stage 1's width correlates most (negatively) with accuracy" in f"s{strongest_correlation(against)[1:]}"
 
 
 def test_overlapping_leaders_are_called_so() -> None:
-    even = correlate(frame(points(accuracy=lambda schedule: (schedule.clusters[0] + schedule.clusters[3] / 2) / 40)))
+    even = correlate(frame(points(accuracy=lambda schedule: (schedule.counts[0] + schedule.counts[3] / 2) / 40)))
     assert "the intervals overlap" in strongest_correlation(even)
-    apart = correlate(frame(points(accuracy=lambda schedule: schedule.clusters[8] / 80)))
+    apart = correlate(frame(points(accuracy=lambda schedule: schedule.counts[8] / 80)))
     assert "overlap" not in strongest_correlation(apart)
 
 

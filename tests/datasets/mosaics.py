@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from roboreg_core.datasets.bundled import PER_ROW, SIZE
+from roboreg_core.datasets.bundled import PER_ROW
+from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.datasets.images import Images
 from roboreg_core.datasets.manifest import FORMAT, MANIFEST
 
@@ -38,6 +39,10 @@ def _write_split(folder: Path, name: str, images: Images) -> dict[str, Any]:
 
 def _tile(pixels: np.ndarray) -> np.ndarray:
     rows = -(-len(pixels) // PER_ROW)
-    padded = np.zeros((rows * PER_ROW, SIZE, SIZE, 3), np.uint8)
+    padded = np.zeros((rows * PER_ROW, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
     padded[: len(pixels)] = pixels
-    return padded.reshape(rows, PER_ROW, SIZE, SIZE, 3).transpose(0, 2, 1, 3, 4).reshape(rows * SIZE, -1, 3)
+    return (
+        padded.reshape(rows, PER_ROW, IMAGE_SIZE, IMAGE_SIZE, 3)
+        .transpose(0, 2, 1, 3, 4)
+        .reshape(rows * IMAGE_SIZE, -1, 3)
+    )

@@ -7,6 +7,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from roboreg_core import paths
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation.logits import logits
@@ -133,6 +134,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="No space"):
-        checkpoints.write_whole(path, b"new")
+        paths.write_atomically(path, b"new")
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
     assert path.read_bytes() == b"old"

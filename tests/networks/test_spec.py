@@ -14,7 +14,7 @@ from roboreg_core.networks import spec as specs
 from roboreg_core.networks.spec import NETWORK, TrainingSpec, UploadSpec, estimate_seconds, spec_of
 from roboreg_core.runs import spec as run_spec
 from roboreg_core.store.records import Record
-from roboreg_core.training.spec import RECIPES, distilled
+from roboreg_core.training.spec import DISTILLED, RECIPES
 
 SPEC = TrainingSpec(name="mine", epochs=4, training_set="bundled")
 UPLOAD = UploadSpec.of(b"bytes", "net.pt", "theirs")
@@ -101,7 +101,7 @@ def test_a_distilled_network_is_another_with_another_teacher(monkeypatch: pytest
     shipped = (paths.checkpoints() / "dense.safetensors").read_bytes()
     assert specs.shipped_digest() == hashlib.sha256(shipped).hexdigest()
     # Any recipe that needs a teacher, not the one of that name alone.
-    monkeypatch.setitem(RECIPES, "second", lambda *given: replace(distilled(*given), recipe="second"))
+    monkeypatch.setitem(RECIPES, "second", lambda *given: replace(DISTILLED(*given), recipe="second"))
 
     def ids() -> list[str]:
         return [replace(SPEC, recipe=name).id for name in ("distilled", "second", "best", "source")]

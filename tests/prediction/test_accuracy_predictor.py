@@ -99,7 +99,7 @@ def test_what_lies_far_from_all_that_was_measured_says_so(predictor: Predictor) 
 
 
 def test_a_block_that_was_not_measured_so_far_down_is_named() -> None:
-    some = [point for point in SENSITIVITY if point.schedule.clusters[3] >= 4 and point.schedule.clusters[6] >= 6]
+    some = [point for point in SENSITIVITY if point.schedule.counts[3] >= 4 and point.schedule.counts[6] >= 6]
     few = fit([*some, *MEASURED], curves(some))
     found = few.predict([DENSE.replace(4, 3), DENSE.replace(4, 3).replace(7, 1), DENSE.replace(4, 5)])
     assert found.reasons == (

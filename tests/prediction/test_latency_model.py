@@ -21,7 +21,7 @@ def drawn(n: int) -> list[Schedule]:
 def truth(schedule: Schedule) -> float:
     """0.02 s, and stage 1's MACs cost three times those of the others."""
     rates = np.array([3.0] * 3 + [1.0] * 6) * linear_cost("macs").each * 1e-9
-    return 0.02 + float(np.array(schedule.clusters) @ rates)
+    return 0.02 + float(np.array(schedule.counts) @ rates)
 
 
 def test_a_line_is_found_again() -> None:
@@ -32,7 +32,7 @@ def test_a_line_is_found_again() -> None:
     assert found.error is not None
     assert found.error < 1e-6
     schedules = drawn(40)[20:]
-    told = found.line(np.array([each.clusters for each in schedules]))
+    told = found.line(np.array([each.counts for each in schedules]))
     assert told == pytest.approx([truth(each) for each in schedules])
 
 

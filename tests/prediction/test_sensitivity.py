@@ -31,14 +31,14 @@ def test_the_plan_cuts_one_block_at_a_time_to_so_many_counts(values: int) -> Non
     grid = plan(values).schedules()
     assert len(grid) == 9 * values + 1
     for block, bound in enumerate(BOUNDS):
-        cut = [each.clusters[block] for each in grid if each.clusters[block] < bound]
+        cut = [each.counts[block] for each in grid if each.counts[block] < bound]
         assert len(set(cut)) == values
         assert min(cut) == 1
     assert all(sum(count < bound for count, bound in zip(each, BOUNDS, strict=True)) <= 1 for each in grid)
 
 
 def test_the_plan_is_dense_where_the_curves_bend() -> None:
-    counts = [each.clusters[8] for each in plan().schedules() if each.clusters[8] < 64]
+    counts = [each.counts[8] for each in plan().schedules() if each.counts[8] < 64]
     assert sorted(counts) == [1, 2, 3, 6, 10, 18, 32, 56]
 
 
@@ -51,7 +51,7 @@ def test_a_plan_that_no_block_can_hold_is_refused(values: int) -> None:
 def test_curves_are_exact_where_measured_and_cost_nothing_dense() -> None:
     for point in POINTS:
         for curve in CURVES:
-            count = point.schedule.clusters[curve.block - 1]
+            count = point.schedule.counts[curve.block - 1]
             if point.schedule == DENSE.replace(curve.block, count):
                 assert point.validation is not None
                 assert curve.accuracy(count) == point.validation.accuracy
@@ -134,7 +134,7 @@ def test_an_exchange_saves_what_the_costs_say_and_comes_sorted(schedule: Schedul
     rows = removal_costs(CURVES, schedule)
     assert sorted(row.block for row in rows) == list(range(1, 10))
     for row in rows:
-        count = schedule.clusters[row.block - 1]
+        count = schedule.counts[row.block - 1]
         assert row.count == count
         assert row.is_minimal == (count == 1)
         if not row.is_minimal:

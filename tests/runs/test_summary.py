@@ -186,7 +186,7 @@ def test_too_few_too_many_and_twice_are_refused(records: list[Record], store: St
     for chosen, reason in (
         (records[:1], "2 to 16 runs, got 1"),
         (records * 3, "2 to 16 runs, got 18"),
-        ([records[0], *records], f"got {records[0].id} twice"),
+        ([records[0], *records], f"{records[0].id} is listed twice"),
     ):
         with pytest.raises(SpecError, match=reason):
             compare_runs(chosen, store)

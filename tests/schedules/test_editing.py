@@ -50,7 +50,7 @@ def test_a_locked_block_stays_whatever_moves(
     for changed in (edited.set_count(*edit), edited.scale(percent), edited.set_unlocked(other)):
         assert changed.locked == edited.locked
         for block in edited.locked:
-            assert changed.schedule.clusters[block - 1] == edited.schedule.clusters[block - 1]
+            assert changed.schedule.counts[block - 1] == edited.schedule.counts[block - 1]
 
 
 @given(edited_schedules, moves())
@@ -62,10 +62,10 @@ def test_a_linked_stage_moves_by_the_same_count_as_far_as_there_is_room(
     if block in edited.locked:
         assert after == edited
         return
-    assert after.schedule.clusters[block - 1] == count
-    step = count - edited.schedule.clusters[block - 1]
+    assert after.schedule.counts[block - 1] == count
+    step = count - edited.schedule.counts[block - 1]
     for other in set(range(1, 10)) - {block}:
-        before, now = (each.schedule.clusters[other - 1] for each in (edited, after))
+        before, now = (each.schedule.counts[other - 1] for each in (edited, after))
         moves_too = stage_of(other) == stage_of(block) and stage_of(block) in edited.linked
         if moves_too and other not in edited.locked:
             assert now == min(max(before + step, 1), BOUNDS[other - 1])
@@ -79,9 +79,9 @@ def test_equal_blocks_of_a_linked_stage_stay_equal(schedule: Schedule, edit: tup
     stage = stage_of(block)
     level = MODERATE.open(schedule)
     for other in blocks_of(stage):
-        level = level.set_count(other, schedule.clusters[block - 1])
+        level = level.set_count(other, schedule.counts[block - 1])
     after = level.toggle_link(stage).set_count(block, count)
-    assert {after.schedule.clusters[other - 1] for other in blocks_of(stage)} == {count}
+    assert {after.schedule.counts[other - 1] for other in blocks_of(stage)} == {count}
 
 
 @given(edited_schedules, scales, scales)

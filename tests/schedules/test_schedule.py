@@ -22,15 +22,15 @@ def test_text_and_json_give_it_back(schedule: Schedule) -> None:
 @given(schedules, st.integers(1, 9), st.data())
 def test_replace_changes_one_block_of_a_copy(schedule: Schedule, block: int, data: st.DataObject) -> None:
     count = data.draw(st.integers(1, BOUNDS[block - 1]))
-    before = schedule.clusters
+    before = schedule.counts
     other = schedule.replace(block, count)
-    assert other.clusters[block - 1] == count
+    assert other.counts[block - 1] == count
     assert other.replace(block, before[block - 1]) == schedule
-    assert schedule.clusters == before
+    assert schedule.counts == before
 
 
 def test_presets() -> None:
-    assert PRESETS["dense"].clusters == BOUNDS == (16, 16, 16, 32, 32, 32, 64, 64, 64)
+    assert PRESETS["dense"].counts == BOUNDS == (16, 16, 16, 32, 32, 32, 64, 64, 64)
     assert PRESETS["moderate"] == by_stage((8, 16, 32)) == Schedule((8, 8, 8, 16, 16, 16, 32, 32, 32))
     assert PRESETS["dense"].is_dense
     assert not PRESETS["minimal"].is_dense
@@ -51,7 +51,7 @@ def test_it_is_a_value() -> None:
     assert {PRESETS["quarter"]: 1}[by_stage((4, 8, 16))] == 1
     assert Schedule(list(BOUNDS)) == PRESETS["dense"]  # type: ignore[arg-type]
     with pytest.raises(dataclasses.FrozenInstanceError):
-        PRESETS["dense"].clusters = BOUNDS  # type: ignore[misc]
+        PRESETS["dense"].counts = BOUNDS  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def accuracy_of(counts: np.ndarray, weights: np.ndarray = WEIGHTS) -> np.ndarray
 
 def seen_of(schedule: Schedule, weights: np.ndarray = WEIGHTS, images: int = IMAGES) -> ClassCounts:
     """Correct images of the synthetic network; class 3 loses about twice as much as the others."""
-    accuracy = float(accuracy_of(np.array([schedule.clusters]), weights)[0])
+    accuracy = float(accuracy_of(np.array([schedule.counts]), weights)[0])
     lost = DENSE - accuracy
     shares = [DENSE - lost * (1.9 if label == 3 else 0.9) for label in range(10)]
     return ClassCounts(right=tuple(round(images * max(0.0, share)) for share in shares), images=(images,) * 10)

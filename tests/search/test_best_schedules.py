@@ -13,10 +13,12 @@ from roboreg_core.models.linear_costs import COUNTED, LinearCost, linear_cost
 from roboreg_core.prediction.sensitivity import curves
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.search import best_schedules
-from roboreg_core.search.best_schedules import Candidate, greedy
+from roboreg_core.search.best_schedules import greedy
 from roboreg_core.search.candidate_pool import CandidatePool, build_pool
+from roboreg_core.search.candidates import Candidate, candidates
 from roboreg_core.search.limits import Limits, uniform_counts, within
 from roboreg_core.search.surrogate import AdditiveSurrogate, additive_surrogate
+from roboreg_core.sweeps.points import ClassCounts
 from tests.search.helpers import points_of_curves
 
 BUDGETS = (0.09, 0.2, 0.35, 0.5, 0.51, 0.8, 0.97)
@@ -130,7 +132,7 @@ def test_with_additive_losses_the_result_is_close_to_the_optimum(
 ) -> None:
     limits = Limits(macs=budget)
     found = greedy(limits, surrogate, pool=by_macs).answers[0]
-    lost = surrogate._sum(np.array([found.schedule.clusters]), 0)[0]
+    lost = surrogate._sum(np.array([found.schedule.counts]), 0)[0]
     assert lost <= 1.04 * least_lost(surrogate, limits.caps["macs"]) + 1e-3
 
 
@@ -165,7 +167,7 @@ def test_the_result_is_deterministic_and_independent_of_order(
 
 def test_answers_differ_from_each_other(surrogate: AdditiveSurrogate, by_macs: CandidatePool) -> None:
     found = greedy(Limits(macs=0.5), surrogate, pool=by_macs).answers
-    shares = np.array([each.schedule.clusters for each in found]) / np.array(BOUNDS)
+    shares = np.array([each.schedule.counts for each in found]) / np.array(BOUNDS)
     apart = np.abs(shares[:, None] - shares[None]).sum(2)[~np.eye(len(found), dtype=bool)]
     assert apart.min() >= best_schedules.APART
 
@@ -225,8 +227,8 @@ def test_candidates_survive_json_and_say_their_noise(surrogate: AdditiveSurrogat
 
 
 def test_best_measured_are_within_the_limits(surrogate: AdditiveSurrogate) -> None:
-    counts = np.array([PRESETS[name].clusters for name in ("quarter", "moderate", "three-quarters", "dense")])
-    bare = best_schedules.candidates(counts, surrogate)
+    counts = np.array([PRESETS[name].counts for name in ("quarter", "moderate", "three-quarters", "dense")])
+    bare = candidates(counts, surrogate)
     measured = [replace(each, measured=seen) for each, seen in zip(bare, _seen_of(bare), strict=True)]
     found = best_schedules.best_measured(Limits(macs=0.55, drop=0.5), measured)
     assert [each.schedule.name for each in found] == ["moderate", "quarter"]
@@ -237,7 +239,7 @@ def test_best_measured_are_within_the_limits(surrogate: AdditiveSurrogate) -> No
     assert smallest.measured is not None
 
 
-def _seen_of(bare: tuple[Candidate, ...]) -> list[best_schedules.ClassCounts]:
+def _seen_of(bare: tuple[Candidate, ...]) -> list[ClassCounts]:
     from tests.search.helpers import seen_of
 
     return [seen_of(each.schedule) for each in bare]
@@ -247,6 +249,6 @@ def test_within_and_uniform_schedules() -> None:
     rows = uniform_counts()
     assert (rows[-1] == BOUNDS).all()
     assert (rows >= 1).all()
-    assert (rows[31] == PRESETS["moderate"].clusters).all()
+    assert (rows[31] == PRESETS["moderate"].counts).all()
     kept = within(rows, {"macs": float(DENSE_COST.macs // 2)}, {"macs": linear_cost("macs")})
     assert kept.sum() == 31

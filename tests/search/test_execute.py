@@ -18,9 +18,9 @@ from roboreg_core.pruning.prune import Pruner
 from roboreg_core.runs.spec import PruneSettings
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.search import execute
-from roboreg_core.search.best_schedules import Candidate
+from roboreg_core.search.candidates import Candidate
 from roboreg_core.search.limits import Limits
-from roboreg_core.search.spec import SEARCH, SearchSpec, known, latency_fields, searches
+from roboreg_core.search.spec import SEARCH, SearchSpec, known, latency_fields
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps import sweep_store
 from roboreg_core.sweeps.spec import POINT
@@ -103,10 +103,10 @@ def test_here_it_is_kept_as_a_record_and_opened_when_asked_again(
 ) -> None:
     record = execute.search_here(spec, dense, store)
     assert (record.kind, record.id) == (SEARCH, spec.id)
-    assert [each.id for each in searches(store)] == [spec.id]
+    assert [each.id for each in store.list_records(SEARCH)] == [spec.id]
     assert execute.search_here(spec, dense, store, on_report=pytest.fail) == store.get_record(spec.id)
     trials = {tuple(each["schedule"]) for each in record.result["trials"]}
-    assert trials <= {point.schedule.clusters for point in sweep_store.points(store, **spec.setting.to_json())}
+    assert trials <= {point.schedule.counts for point in sweep_store.points(store, **spec.setting.to_json())}
     # A wider search measures nothing twice.
     longer = execute.search_here(replace(spec, trials=10), dense, store)
     assert longer.result["measured"] < 10

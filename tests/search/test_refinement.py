@@ -49,7 +49,7 @@ def test_so_many_different_schedules_are_measured_all_within_the_limits(trials: 
 
 def test_measuring_finds_better_schedules_than_the_curves(surrogate: AdditiveSurrogate, trials: list[Trial]) -> None:
     def truth(schedule: Schedule) -> float:
-        return float(accuracy_of(np.array([schedule.clusters]), TRUTH)[0])
+        return float(accuracy_of(np.array([schedule.counts]), TRUTH)[0])
 
     found = best_schedules.best_measured(HALF, measured_candidates(trials, surrogate))
     before = best_schedules.greedy(HALF, surrogate).answers[0]

@@ -148,7 +148,7 @@ def test_extended_under_its_name(engine: Engine, dense: Checkpoint) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"grid": of_schedules([FIRST])}, "must hold all its 8 points, got 7 fewer"),
+        ({"grid": of_schedules([FIRST])}, "must contain all its 8 points, got 7 fewer"),
         ({"seeds": (1,)}, "got 8 fewer"),
         ({"method": "random"}, "got another method"),
         ({"test": False, "grid": WIDER}, "got another test"),
@@ -226,7 +226,7 @@ def test_a_shipped_sweep_cannot_be_extended(dense: Checkpoint, store: Store, tmp
 
 def test_another_dense_network_is_refused(engine: Engine, dense: Checkpoint) -> None:
     before = sweeps(engine.store)
-    with pytest.raises(SpecError, match="is of the dense network"):
+    with pytest.raises(SpecError, match="uses the dense network"):
         control.start(engine, replace(sweep_of(dense), dense_sha256="0" * 64), dense)
     assert sweeps(engine.store) == before, "what cannot be measured is not kept"
 

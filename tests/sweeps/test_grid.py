@@ -30,7 +30,7 @@ def test_the_source_projects_study_has_27_schedules() -> None:
     ids=lambda grid: grid.kind,
 )
 def test_schedules_come_once_in_order_and_survive_json(grid: Grid) -> None:
-    schedules = [schedule.clusters for schedule in grid.schedules()]
+    schedules = [schedule.counts for schedule in grid.schedules()]
     assert schedules == sorted(set(schedules))
     assert len(schedules) == grid.size
     assert Grid.from_json(grid.to_json()) == grid

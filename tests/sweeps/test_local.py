@@ -102,7 +102,7 @@ def test_with_fine_tuning_each_point_is_a_run(dense: Checkpoint, store: Store, m
 
 def test_another_dense_network_and_a_taken_name_are_refused(dense: Checkpoint, store: Store) -> None:
     spec = sweep_of(dense)
-    with pytest.raises(SpecError, match="is of the dense network"):
+    with pytest.raises(SpecError, match="uses the dense network"):
         sweep_here(replace(spec, dense_sha256="0" * 64), dense, store)
     sweep_here(spec, dense, store)
     with pytest.raises(StoreError, match="'SMALL' is taken"):

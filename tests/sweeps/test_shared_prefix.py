@@ -42,7 +42,7 @@ def test_points_are_those_of_schedules_measured_one_by_one(
     sets = {"validation": images, "test": images.take(torch.arange(30), "30 images")}
     pruner = Pruner(model, spec, calibration=images)
     points = list(measure_schedules(pruner, reversed(TREE), sets, memory_bytes=memory))
-    assert [point.schedule for point in points] == sorted(TREE, key=lambda schedule: schedule.clusters)
+    assert [point.schedule for point in points] == sorted(TREE, key=lambda schedule: schedule.counts)
     for point in points[::2]:
         alone = prune(model, point.schedule, spec, calibration=images).model
         for name, several in sets.items():
@@ -53,7 +53,7 @@ def test_points_are_those_of_schedules_measured_one_by_one(
 
 def test_logits_behind_a_shared_beginning_equal_those_of_a_whole_pass(make_network: Make, few_images: Images) -> None:
     pruner = Pruner(make_network(), PruneSpec(method="l1"))
-    networks = [pruner.prune(schedule).model for schedule in sorted(TREE, key=lambda each: each.clusters)]
+    networks = [pruner.prune(schedule).model for schedule in sorted(TREE, key=lambda each: each.counts)]
     trail = SharedPrefixEvaluator(few_images, torch.device("cpu"), MEMORY)
     # Some are kept, some not; the same network again, and one that begins anew.
     for network, branches in zip(

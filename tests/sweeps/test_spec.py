@@ -118,12 +118,12 @@ def test_parts_hold_every_schedule_once_and_none_is_too_large(some: list[Schedul
     found = split_by_prefix(some, parts)
     assert sorted((each for part in found for each in part), key=str) == sorted(set(some), key=str)
     assert all(0 < len(part) <= max(1, -(-len(set(some)) // parts)) for part in found)
-    assert [each for part in found for each in part] == sorted(set(some), key=lambda each: each.clusters)
+    assert [each for part in found for each in part] == sorted(set(some), key=lambda each: each.counts)
 
 
 def test_parts_are_split_where_schedules_branch() -> None:
     assert [len(part) for part in split_by_prefix(SOURCE.schedules(), 3)] == [9, 9, 9]
-    assert all(len({each.clusters[:3] for each in part}) == 1 for part in split_by_prefix(SOURCE.schedules(), 3))
+    assert all(len({each.counts[:3] for each in part}) == 1 for part in split_by_prefix(SOURCE.schedules(), 3))
     assert len(split_by_prefix(SOURCE.schedules(), 12)) == 9, "three that differ in stage 3 alone stay together"
 
 

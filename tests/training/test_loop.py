@@ -13,7 +13,7 @@ from roboreg_core.errors import CheckpointError
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.training.loop import StepProgress, TrainingHooks, TrainingResult, fit
-from roboreg_core.training.spec import TrainSpec, best
+from roboreg_core.training.spec import BEST, TrainSpec
 from tests.tolerance import assert_same, assert_same_loss
 from tests.training.helpers import SPEC, STEPS, SavedItem, same, weights, without_times
 
@@ -170,7 +170,7 @@ def test_a_trapezoid_cannot_be_lengthened_while_it_decays(start: ResNet20, few_i
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_training_reduces_the_loss(network: ResNet20, few_images: Images, precision: str) -> None:
     # At the recipe's own rate so few images decide by their roundings how far it comes; 20 epochs do not always do.
-    spec = replace(best(40), batch_size=25, augmentation=NONE, precision=precision, learning_rate=0.02)
+    spec = replace(BEST(40), batch_size=25, augmentation=NONE, precision=precision, learning_rate=0.02)
     fitted = fit(network, few_images, spec, validation=few_images)
     assert fitted.history[-1].loss < 0.5 * fitted.history[0].loss
     assert fitted.history[-1].validation_accuracy > 0.5

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from roboreg_core.datasets.augmentation_settings import CROP_FLIP, SIX
 from roboreg_core.errors import SpecError
 from roboreg_core.training.fine_tuning_presets import tune_preset
-from roboreg_core.training.spec import RECIPES, TrainSpec, best, distilled, learning_rate, recipe, source
+from roboreg_core.training.spec import BEST, DISTILLED, RECIPES, SOURCE, TrainSpec, learning_rate, recipe
 
 
 def rates(spec: TrainSpec, *epochs: float) -> list[float]:
@@ -28,18 +28,18 @@ def test_cosine_after_a_warmup() -> None:
 
 
 def test_multistep_steps_at_the_milestones_of_the_source_project() -> None:
-    spec = source()
+    spec = SOURCE()
     assert rates(spec, 0, 99.99, 100, 149.99, 150, 199.9) == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
 
 
 def test_trapezoid() -> None:
-    spec = best(epochs=160)
+    spec = BEST(epochs=160)
     assert (spec.warmup_epochs, spec.decay_epochs) == (2.0, 24)
     assert rates(spec, 0, 1, 2, 100, 136, 148, 154, 160) == [0.0, 0.05, 0.1, 0.1, 0.1, 0.05, 0.025, 0.0]
 
 
 def test_short_trapezoids_decay_over_their_second_half() -> None:
-    spec = best(epochs=10)
+    spec = BEST(epochs=10)
     assert rates(spec, 0.5, 1, 5, 7.5, 10) == [0.05, 0.1, 0.1, 0.05, 0.0]
 
 
@@ -71,7 +71,7 @@ def test_triangular_rises_to_its_peak_and_falls_from_it(epochs: int, first: floa
     assert learning_rate(spec, peak + early * rest) >= learning_rate(spec, peak + late * rest)
 
 
-@given(st.sampled_from([best, cosine, triangular]), st.integers(1, 300), st.floats(0, 1))
+@given(st.sampled_from([BEST, cosine, triangular]), st.integers(1, 300), st.floats(0, 1))
 def test_rates_stay_in_range_and_end_at_zero(make: object, epochs: int, share: float) -> None:
     spec = make(epochs)  # type: ignore[operator]
     assert 0 <= learning_rate(spec, share * epochs) <= spec.learning_rate
@@ -80,7 +80,7 @@ def test_rates_stay_in_range_and_end_at_zero(make: object, epochs: int, share: f
 
 @pytest.mark.parametrize(
     "spec",
-    [best(), distilled(9), source(7, seed=3), best(3), tune_preset("good", 4)],
+    [BEST(), DISTILLED(9), SOURCE(7, seed=3), BEST(3), tune_preset("good", 4)],
     ids=lambda spec: spec.recipe,
 )
 def test_json_round_trip(spec: TrainSpec) -> None:
@@ -88,16 +88,16 @@ def test_json_round_trip(spec: TrainSpec) -> None:
 
 
 def test_older_json_without_teacher_and_average_is_read() -> None:
-    old = best(2).to_json()
+    old = BEST(2).to_json()
     for name in ("distil_weight", "temperature", "average"):
         del old[name]
-    assert TrainSpec.from_json(old) == best(2)
-    assert (best(2).distil_weight, best(2).average) == (0, 0)
+    assert TrainSpec.from_json(old) == BEST(2)
+    assert (BEST(2).distil_weight, BEST(2).average) == (0, 0)
 
 
 def test_unknown_settings_are_refused() -> None:
-    with pytest.raises(SpecError, match="training settings must be known ones, got gama, lr"):
-        TrainSpec.from_json(best().to_json() | {"lr": 0.1, "gama": 0.5})
+    with pytest.raises(SpecError, match="unknown training settings: gama, lr"):
+        TrainSpec.from_json(BEST().to_json() | {"lr": 0.1, "gama": 0.5})
 
 
 @pytest.mark.parametrize(
@@ -123,20 +123,20 @@ def test_unknown_settings_are_refused() -> None:
 )
 def test_settings_out_of_range(change: dict[str, object], message: str) -> None:
     with pytest.raises(SpecError) as caught:
-        replace(best(), **change)
+        replace(BEST(), **change)
     assert message in str(caught.value)
 
 
 def test_recipes() -> None:
     assert set(RECIPES) == {"best", "distilled", "source"}
-    assert recipe("source") == source()
+    assert recipe("source") == SOURCE()
     assert [each.spec.epochs for each in RECIPES.values()] == [160, 120, 200]
     assert all(each.description.endswith(".") for each in RECIPES.values())
-    assert recipe("best", 30, seed=4) == best(30, 4)
-    assert source().augmentation == SIX
-    assert (source().weight_decay, source().nesterov, source().epochs) == (1e-4, False, 200)
-    assert best().augmentation == CROP_FLIP
-    assert (best().distil_weight, distilled().distil_weight) == (0, 0.9)
+    assert recipe("best", 30, seed=4) == BEST(30, 4)
+    assert SOURCE().augmentation == SIX
+    assert (SOURCE().weight_decay, SOURCE().nesterov, SOURCE().epochs) == (1e-4, False, 200)
+    assert BEST().augmentation == CROP_FLIP
+    assert (BEST().distil_weight, DISTILLED().distil_weight) == (0, 0.9)
     with pytest.raises(SpecError, match="recipe must be one of best, distilled, source, got 'fast'"):
         recipe("fast")
 
@@ -159,5 +159,5 @@ def test_settings_that_do_not_fit_together(change: dict[str, object], reason: st
     "value", [{"epochs": 3}, {"recipe": "x"}, {"recipe": "x", "epochs": 3, "augmentation": {"pda": 4}}]
 )
 def test_invalid_json_is_refused(value: dict[str, object]) -> None:
-    with pytest.raises(SpecError, match="must"):
+    with pytest.raises(SpecError, match=r"must|unknown"):
         TrainSpec.from_json(value)

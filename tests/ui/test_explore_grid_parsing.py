@@ -31,13 +31,13 @@ def test_the_source_s_grid() -> None:
 
 def test_a_list_takes_counts_and_presets() -> None:
     found = grid_parsing.grid(LIST, ["moderate\n\n[2, 2,2, 2,2,2, 2,2,3]\n"])
-    assert [schedule.clusters for schedule in found.schedules()] == [(2,) * 8 + (3,), PRESETS["moderate"].clusters]
+    assert [schedule.counts for schedule in found.schedules()] == [(2,) * 8 + (3,), PRESETS["moderate"].counts]
 
 
 def test_bounds_hold_for_every_draw() -> None:
     drawn = grid_parsing.grid(RANDOM, ["3-5", "4", *EVERY[2:]], n=50, seed=1).schedules()
-    assert {schedule.clusters[0] for schedule in drawn} == {3, 4, 5}
-    assert {schedule.clusters[1] for schedule in drawn} == {4}
+    assert {schedule.counts[0] for schedule in drawn} == {3, 4, 5}
+    assert {schedule.counts[1] for schedule in drawn} == {4}
 
 
 @pytest.mark.parametrize(

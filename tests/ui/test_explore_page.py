@@ -16,7 +16,7 @@ from roboreg_core.prediction.sensitivity import plan
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION
 from roboreg_core.runs.spec import KIND, RunSpec
 from roboreg_core.schedules.schedule import PRESETS, Schedule, by_stage
-from roboreg_core.search.best_schedules import Candidate
+from roboreg_core.search.candidates import Candidate
 from roboreg_core.search.spec import SEARCH
 from roboreg_core.store.records import JobStatus, Record
 from roboreg_core.store.row_mapping import now

@@ -208,7 +208,7 @@ def test_a_run_of_single_weights_has_no_clusters(open_page: Open, put: Callable[
     record = put(replace(plain, spec=spec, result={**plain.result, "pruning": pruning}))
     app = open_page("inspect", run=record.id, tab="Filters")
     assert any("set single weights to zero" in each.value for each in app.info)
-    with pytest.raises(SpecError, match="has no clusters"):
+    with pytest.raises(SpecError, match="has no filter clusters"):
         clusters_of(record, 1, store)
 
 

@@ -39,7 +39,7 @@ def test_verdicts(tuned: int, verdict: str) -> None:
 
 def test_counts_have_no_margin_and_fewer_is_better() -> None:
     change = run_facts.counted(135_754, 269_722)
-    assert (change.value, change.dense, change.verdict) == (135_754, 269_722, "gain")
+    assert (change.value, change.baseline, change.verdict) == (135_754, 269_722, "gain")
     assert change.relative == pytest.approx(-0.4967, abs=1e-4)
 
 

@@ -60,7 +60,7 @@ def _heading(stage: int) -> None:
 
 
 def _row(block: int) -> None:
-    bound, count = BOUNDS[block - 1], editing_session.schedule().clusters[block - 1]
+    bound, count = BOUNDS[block - 1], editing_session.schedule().counts[block - 1]
     locked = block in editing_session.current().locked
     share = block_parameters(editing_session.schedule())[block - 1] / _DENSE_BLOCKS[block - 1]
     label = f"Filters kept in block {block}, 1 to {bound}{', locked' if locked else ''}"

@@ -89,7 +89,7 @@ def strip(block: int) -> str:
     if curves is None:
         return ""
     return sensitivity_sparkline.sparkline(
-        curves[block], editing_session.schedule().clusters[block - 1], sensitivity_sparkline.lowest(curves)
+        curves[block], editing_session.schedule().counts[block - 1], sensitivity_sparkline.lowest(curves)
     )
 
 

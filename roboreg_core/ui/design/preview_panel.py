@@ -130,7 +130,7 @@ def _tile(preview: Preview | None, *, old: bool) -> None:
             run_facts.preview_words(preview),
             fmt.signed_points(change.difference),
             change.verdict,
-            delta_description=f"{change.words}; dense {fmt.percent(change.dense)}",
+            delta_description=f"{change.words}; dense {fmt.percent(change.baseline)}",
             help=f"Accuracy on the {preview.images:,} validation images right after pruning, before fine-tuning, "
             f"computed in {preview.precision}. ± is the larger side of the 95 % Wilson interval. The change is a gain "
             f"or loss if it exceeds the margin of two independent samples. {panels.margin_words(change)}",

@@ -32,9 +32,9 @@ def drawn(block: int, presets: Mapping[str, Schedule], saved: Iterable[tuple[str
     preset_names: dict[int, list[str]] = {}
     saved_names: dict[int, list[str]] = {}
     for name, schedule in presets.items():
-        preset_names.setdefault(schedule.clusters[block - 1], []).append(name)
+        preset_names.setdefault(schedule.counts[block - 1], []).append(name)
     for name, schedule in saved:
-        saved_names.setdefault(schedule.clusters[block - 1], []).append(schedule_html.isolated(name))
+        saved_names.setdefault(schedule.counts[block - 1], []).append(schedule_html.isolated(name))
     spans, titles = [], []
     for count in sorted({*preset_names, *saved_names}):
         titles.append(f"{count}: {_listed([*saved_names.get(count, []), *preset_names.get(count, [])])}")

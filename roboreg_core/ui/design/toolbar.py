@@ -61,26 +61,20 @@ def _steps() -> None:
     history = editing_session.history()
     last = step_words(history.past[-1], history.now) if history.past else ""
     following = step_words(history.now, history.future[0]) if history.future else ""
-    st.button(
-        "Undo",
-        key=keys.UNDO_STEP,
-        icon=":material/undo:",
-        on_click=editing_session.undo,
-        type="tertiary",
-        disabled=not last,
-        shortcut="Alt+Z",
-        help=f"Undo: {last}." if last else "Nothing to undo.",
-    )
-    st.button(
-        "Redo",
-        key=keys.REDO_STEP,
-        icon=":material/redo:",
-        on_click=editing_session.redo,
-        type="tertiary",
-        disabled=not following,
-        shortcut="Alt+Shift+Z",
-        help=f"Redo: {following}." if following else "Nothing to redo.",
-    )
+    for label, key, step, words, shortcut in (
+        ("Undo", keys.UNDO_STEP, editing_session.undo, last, "Alt+Z"),
+        ("Redo", keys.REDO_STEP, editing_session.redo, following, "Alt+Shift+Z"),
+    ):
+        st.button(
+            label,
+            key=key,
+            icon=f":material/{label.lower()}:",
+            on_click=step,
+            type="tertiary",
+            disabled=not words,
+            shortcut=shortcut,
+            help=f"{label}: {words}." if words else f"Nothing to {label.lower()}.",
+        )
 
 
 def _scale() -> None:

@@ -1,5 +1,6 @@
 """Fields for a grid of schedules: counts per stage, counts per block, a list, or bounds for random draws."""
 
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
@@ -61,7 +62,10 @@ def show() -> None:
         )
     kind = st.session_state[keys.SWEEP_KIND]
     st.caption(KIND_HELP[kind])
-    {STAGES: _stages, BLOCKS: partial(_per_block, "block", HOW), LIST: _list, RANDOM: _random}[kind]()
+    fields: dict[str, Callable[[], None]] = {
+        STAGES: _stages, BLOCKS: partial(_per_block, "block", HOW), LIST: _list, RANDOM: _random
+    }  # fmt: skip
+    fields[kind]()
     url_settings.follow(settings)
 
 

@@ -64,7 +64,7 @@ def schedules(text: str) -> tuple[tuple[int, ...], ...]:
     found = []
     for number, line in lines:
         try:
-            found.append(Schedule.parse(line.strip().strip("[]()")).clusters)
+            found.append(Schedule.parse(line.strip().strip("[]()")).counts)
         except ScheduleError as error:
             raise SpecError(f"line {number}: {error}") from None
     return tuple(found)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from roboreg_core.datasets.cifar10 import VALIDATION_IMAGES
 from roboreg_core.prediction.forecast import PredictionSettings
-from roboreg_core.search.best_schedules import Candidate
+from roboreg_core.search.candidates import Candidate
 from roboreg_core.search.execute import task_for
 from roboreg_core.search.limits import Limits
 from roboreg_core.search.spec import SEARCH, SearchSpec, estimate_seconds, latency_fields

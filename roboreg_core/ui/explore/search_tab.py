@@ -11,7 +11,7 @@ from roboreg_core.datasets.images import CLASSES
 from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.runs.metric_changes import BATCHES
-from roboreg_core.search.best_schedules import Candidate
+from roboreg_core.search.candidates import Candidate
 from roboreg_core.search.limits import Limits
 from roboreg_core.sweeps.points import Point
 from roboreg_core.ui import panels, shared_state

@@ -6,6 +6,7 @@ import streamlit as st
 
 from roboreg_core.charts import confusion_difference, confusion_matrix
 from roboreg_core.charts.base import Chosen
+from roboreg_core.runs.results import report_of
 from roboreg_core.runs.summary import Summary
 from roboreg_core.ui import keys, panels, url_settings
 from roboreg_core.ui.inspect import controls, gallery
@@ -30,7 +31,7 @@ def show(summary: Summary) -> None:
 
 def _counts(summary: Summary, stage: str, values: str) -> None:
     ink, variant = panels.ink(), f"{stage} {values}"
-    frame = confusion_matrix.confusion_data(run_facts.report_of(summary.record, stage))
+    frame = confusion_matrix.confusion_data(report_of(summary.record, stage))
     marks = controls.marks("confusion", _chosen(), variant)
     panels.Panel(
         name="confusion",

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from roboreg_core.charts import per_class_metrics
+from roboreg_core.runs.results import report_of
 from roboreg_core.runs.summary import Summary
 from roboreg_core.ui import panels
 from roboreg_core.ui.inspect import change_tables, controls
@@ -27,7 +28,7 @@ def show(summary: Summary) -> None:
 
 
 def _words(summary: Summary, stage: str) -> None:
-    report = run_facts.report_of(summary.record, stage)
+    report = report_of(summary.record, stage)
     worst = summary.worst_class(stage)
     st.markdown(
         f"Accuracy of the {fmt.STAGE_WORDS[stage]} network **{fmt.percent(report['accuracy'], 2)}** "
