@@ -25,7 +25,7 @@ RECORDED = (
     ("moderate", "source", 4),
 )
 
-# (name, grid, test): `test`: measure test images too, which predictions and searches do not need.
+# (name, grid, test): `test` is True to measure test images too, which predictions and searches do not need.
 SWEEPS = (
     ("source grid", SOURCE, True),
     ("sensitivity", sensitivity.plan(), False),
@@ -61,7 +61,7 @@ def measure_latency_again(store: Store) -> list[str]:
 def make(store: Store, execute: Callable[[RunSpec, bytes], Record]) -> list[str]:
     """Make the example runs missing from `store`, export all to `checkpoints/recorded`, and return their ids.
 
-    `execute` runs a spec with the weights of the dense network. Records of another dense network are deleted there.
+    `execute` runs a spec with the weights of the dense network. Exported records of another dense network are deleted.
     """
     dense, ids = checkpoints.load(paths.SHIPPED), []
     _drop_others(dense.sha256)

@@ -116,7 +116,7 @@ def test_the_shipped_dense_network_equals_its_card(roboreg: CommandLine) -> None
         (("--keep", "centroid"), "keep centroid needs clusters"),
         (("--method", "merge", "--repair", "glue"), "repair must be one of"),
         (("--sparsity", "0.5"), "are for --method weights"),
-        (("--method", "weights", "--keep", "l1"), "takes no features"),
+        (("--method", "weights", "--keep", "l1"), "takes no keep"),
         (("--method", "weights", "--sparsity", "2"), "sparsity must be in [0, 1)"),
         (("--calibration", "0"), "calibration images must be 1..10000"),
         (("--preset", "slow"), "fine-tuning preset must be one of quick"),

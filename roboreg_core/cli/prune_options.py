@@ -68,8 +68,8 @@ class PruneOptions:
         single = parse_weights(self.method)
         if single is not None:
             names = ("features", "clusters", "keep", "repair", "recalibrate")
-            if others := [f"--{name}" for name in names if getattr(self, name)]:
-                raise SpecError(f"method {WEIGHTS} does not take {', '.join(others)}: leave out")
+            if others := [name for name in names if getattr(self, name)]:
+                raise SpecError(f"method {WEIGHTS} takes no {', '.join(others)}; leave out these options")
             if given and single != WeightsSpec():
                 raise SpecError(
                     f"sparsity or threshold must be given once, got {self.method} and an option; leave one out"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.datasets.cifar10 import N_CLASSES
+from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 
@@ -22,10 +23,18 @@ class ClassCounts:
     Attributes:
         right: number of correct predictions per class.
         images: number of images per class.
+
+    Raises `SpecError`: a class is missing, or has more correct predictions than images.
     """
 
     right: tuple[int, ...]
     images: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.right) == len(self.images) == N_CLASSES:
+            raise SpecError(f"right and images must hold {N_CLASSES} counts, got {len(self.right)}, {len(self.images)}")
+        if not all(0 <= right <= images for right, images in zip(self.right, self.images, strict=True)):
+            raise SpecError(f"right must be 0..images for each class, got {self.right} of {self.images}")
 
     @classmethod
     def of(cls, predicted: Tensor, labels: Tensor) -> ClassCounts:

@@ -22,7 +22,7 @@ def _preset(name: str, description: str, *, epochs: int, learning_rate: float, w
         average=AVERAGE,
         clip=CLIP,
     )
-    return Recipe(description=description, spec=spec, max_warmup=1 / 8)
+    return Recipe(description=description, spec=spec, warmup_divisor=8)
 
 
 # Durations: two CPU cores trained schedule moderate at 700 images per second, teacher included.

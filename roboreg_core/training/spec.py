@@ -147,12 +147,12 @@ class Recipe:
     Attributes:
         description: text for users, a sentence or two.
         spec: settings with the default number of epochs and seed 0; its `recipe` is the name.
-        max_warmup: largest share of warm-up epochs in a shortened training.
+        warmup_divisor: the warm-up takes at most the given number of epochs divided by this.
     """
 
     description: str
     spec: TrainSpec
-    max_warmup: float = 1 / 10
+    warmup_divisor: int = 10
 
     @property
     def label(self) -> str:
@@ -166,7 +166,7 @@ class Recipe:
         return replace(
             self.spec,
             epochs=epochs,
-            warmup_epochs=min(self.spec.warmup_epochs, epochs * self.max_warmup),
+            warmup_epochs=min(self.spec.warmup_epochs, epochs / self.warmup_divisor),
             decay_epochs=min(self.spec.decay_epochs, math.ceil(epochs / 2)),
             seed=seed,
         )

@@ -14,13 +14,12 @@ _LONGEST_ID = 60
 
 
 def _deleted() -> list[Entry]:
-    found = [
-        (each.record.id, run_facts.label(each.record), each.deleted) for each in shared_state.store().list_deleted(KIND)
-    ]
-    return [
-        (run, f"{schedule_html.text(label)} · deleted {fmt.date_time(when)} UTC", f"Deleted the run {label}.")
-        for run, label, when in found
-    ]
+    entries = []
+    for each in shared_state.store().list_deleted(KIND):
+        label, when = run_facts.label(each.record), fmt.date_time(each.deleted)
+        text = f"{schedule_html.text(label)} · deleted {when} UTC"
+        entries.append((each.record.id, text, f"Deleted the run {label}."))
+    return entries
 
 
 DELETED = DeletedItems(
@@ -58,9 +57,8 @@ def explain_missing(wanted: str, note: str) -> None:
 def consequences(record: Record) -> list[str]:
     """Consequences of deleting a run, a sentence each."""
     names = [schedule_html.isolated(each.name) for each in using(shared_state.saved(), record)]
-    others = (
-        sum(str(run_facts.schedule_of(each)) == str(run_facts.schedule_of(record)) for each in shared_state.runs()) - 1
-    )
+    schedule = record.spec["schedule"]
+    others = sum(each.spec["schedule"] == schedule for each in shared_state.runs()) - 1
     sentences = []
     if names:
         left = fmt.plural(others, "run") if others else "no run"

@@ -223,7 +223,7 @@ def test_every_figure_of_a_comparison_is_the_command_lines(
     figures = read.tables["Accuracy on 10,000 test images"][1:]
     costs, changes = (
         read.tables["Cost"][1:],
-        read.tables["Change of recall per class in percentage points, coloured where significant"][1:],
+        read.tables["Change of recall per class in percentage points, coloured if significant"][1:],
     )
     strips = read.tables["Filters per block"][1:]
     for run, compared, row, cost, change, strip in zip(

@@ -28,10 +28,10 @@ from roboreg_core.wording import baseline_changes, fmt, job_progress
 
 METHOD_WORDS = {name: f"{fmt.sentence_case(method.meaning)}." for name, method in METHODS.items()}
 PRESET_WORDS = {name: preset.label for name, preset in TUNE_PRESETS.items()}
-PRESET_HELP = "\n\n".join(f"{preset.label}: {preset.description}" for preset in TUNE_PRESETS.values())
+PRESET_HELP = "\n\n".join(f"{e.label}, {e.spec.epochs} epochs: {e.description}" for e in TUNE_PRESETS.values())
 IMAGES_WORDS = {
     "bundled": f"{TRAINING_COUNTS['bundled']:,} (bundled)",
-    "full": f"{TRAINING_COUNTS['full']:,} (all but validation)",
+    "full": f"{TRAINING_COUNTS['full']:,} (full)",
 }
 REFRESH_SECONDS = 1.0
 # Field of a `RunSpec` -> widget.

@@ -9,8 +9,6 @@ from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.ui import keys
 from roboreg_core.ui.design import editing_session
 
-_HALF = 50.0
-
 
 @st.fragment(key=keys.PRESETS_PART)
 def presets() -> None:
@@ -82,7 +80,7 @@ def _scale() -> None:
         "Percent of the filters kept now",
         float(SCALES[0]),
         float(SCALES[1]),
-        _HALF,
+        50.0,
         step=5.0,
         format="%.0f",
         key=keys.SCALE,
