@@ -32,7 +32,7 @@ from roboreg_core.schedules.schedule import PRESETS
 
 IMAGES = (1_000, 2_000, 5_000, 10_000)
 CLUSTERS = ("aggressive", "quarter", "moderate", "three-quarters", "minimal")
-RUNS = (10, 100, 1_000)
+RUNS = (10, 100, 1_000, 10_000)
 BROWSERS = (1, 2, 4, 8)
 MOVES = 10
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -12,9 +11,9 @@ from typing import Any
 
 from roboreg_core import paths
 from roboreg_core.models.costs import cost
-from roboreg_core.runs.spec import KIND
+from roboreg_core.runs.spec import KIND, METHOD_VERSION, identity
 from roboreg_core.schedules.schedule import BOUNDS, Schedule
-from roboreg_core.store.records import Record
+from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui import keys
 from roboreg_core.ui.navigation import PAGES
@@ -32,8 +31,8 @@ def open_store(home: Path) -> Store:
 def add_runs(store: Store, count: int, spec: Mapping[str, Any] | None = None) -> list[str]:
     """Add `count` artificial runs to the store and return their ids, for timing and screenshots.
 
-    Each is a copy of an example run with another id, seed, schedule and cost; accuracies and artefacts are those of the
-    example run. `spec` changes further settings of all of them.
+    Each is a copy of an example run with another seed, schedule and cost, and with random changes of its accuracies;
+    the rest of its result, with the artefacts, is that of the example run. `spec` changes further settings of all.
     """
     originals = [record for record in store.list_records(KIND) if record.recorded]
     draw = random.Random(0)
@@ -43,20 +42,35 @@ def add_runs(store: Store, count: int, spec: Mapping[str, Any] | None = None) ->
     return [record.id for record in records]
 
 
+def add_finished_jobs(store: Store, runs: Sequence[str]) -> None:
+    """Add the finished job of each run."""
+    known = {record.id: record for record in store.list_records(KIND, ())}
+    for number, record in enumerate(map(known.__getitem__, runs)):
+        times = {"created": record.created, "started": record.created, "ended": record.created}
+        job = Job(id=f"job-{number}", kind=KIND, key=record.id, function="", spec=record.spec, attempts=1, **times)
+        store.add_job(replace(job, status=JobStatus.FINISHED))
+
+
 def _varied(record: Record, place: int, draw: random.Random, spec: Mapping[str, Any]) -> Record:
     counts = [
-        max(1, min(bound, count + draw.randint(-2, 2))) for count, bound in zip(_counts(record), BOUNDS, strict=True)
+        max(1, min(bound, count + draw.randint(-bound // 8, bound // 8)))
+        for count, bound in zip(_counts(record), BOUNDS, strict=True)
     ]
     schedule = Schedule(counts=tuple(counts))
     counted = asdict(cost(schedule))
     totals = {name: getattr(cost(schedule), name) for name in ("parameters", "macs", "size_bytes")}
+    made = {**record.spec, "schedule": counts, "seed": place + 1, **spec}
+    stages = {
+        stage: {**report, "accuracy": round(report["accuracy"] - draw.expovariate(100) * (stage != "dense"), 4)}
+        for stage, report in record.result["stages"].items()
+    }
     return replace(
         record,
-        id=hashlib.sha256(f"made-up run {place}".encode()).hexdigest()[:16],
+        id=identity(made, METHOD_VERSION),
         created=(_FIRST + timedelta(minutes=place)).isoformat(timespec="seconds"),
         recorded=False,
-        spec={**record.spec, "schedule": counts, "seed": place + 1, **spec},
-        result={**record.result, "schedule": counts, "cost": {**counted, **totals}},
+        spec=made,
+        result={**record.result, "schedule": counts, "cost": {**counted, **totals}, "stages": stages},
     )
 
 

@@ -1,7 +1,7 @@
-"""Duration of each page's script with 6, 200 and 1,000 runs in the store, and 16 compared runs.
+"""Duration of each page's script with up to 10,000 runs and their jobs in the store, and 16 compared runs.
 
 `python -m benchmarks.pages` opens every page and tab in Streamlit's test harness with temporary homes. `first` is a run
-without caches, as after the start or a change in the store; `again` is the next rerun. Drawing in the browser is not
+without caches, as after the start: it also reads the store; `again` is the next rerun. Drawing in the browser is not
 included. No worker runs.
 """
 
@@ -32,7 +32,7 @@ from roboreg_core.runs.spec import KIND
 from roboreg_core.ui import shared_state
 
 GOAL_SECONDS, GOAL_RUNS = 1.5, 200
-SIZES = (6, 200, 1_000)
+SIZES = (6, 200, 1_000, 10_000)
 
 
 class NoEngine:
@@ -83,7 +83,9 @@ def _measure(size: int, chosen: Any) -> list[Timing]:
         os.environ["ROBOREG_HOME"] = home
         store = homes.open_store(Path(home))
         recorded = [record.id for record in store.list_records(KIND)]
-        runs = [*homes.add_runs(store, max(0, size - len(recorded))), *recorded][:size]
+        made = homes.add_runs(store, max(0, size - len(recorded)))
+        homes.add_finished_jobs(store, made)
+        runs = [*made, *recorded][:size]
         shared_state.backend().loaded.wait()
         views = [view for page in homes.navigation() if chosen.only in (None, page) for view in _views(page, runs)]
         found = [_time(page, query, size, chosen) for page, query in views]
@@ -94,20 +96,22 @@ def _measure(size: int, chosen: Any) -> list[Timing]:
 def _views(page: str, runs: list[str]) -> list[tuple[str, dict[str, str]]]:
     """Return the page's views: one per tab."""
     query = homes.query(page, runs)
-    tabs = dict.fromkeys(tab.label for tab in _open(page, query).tabs)
+    tabs = dict.fromkeys(tab.label for tab in open_page(page, query).tabs)
     return [(page, {**query, homes.tab_key(page): tab}) for tab in tabs] or [(page, query)]
 
 
-def _open(page: str, query: dict[str, str]) -> AppTest:
+def open_page(page: str, query: dict[str, str]) -> AppTest:
+    """Open a page in the test harness."""
     app = AppTest.from_file(str(paths.PROJECT / "app.py"), default_timeout=300)
     app.run()
     for name, value in query.items():
         app.query_params[name] = value
     app.switch_page(f"pages/{page}.py")
-    return _run(app)
+    return run(app)
 
 
-def _run(app: AppTest) -> AppTest:
+def run(app: AppTest) -> AppTest:
+    """Rerun the script. Raises `RuntimeError`: it ended with an exception."""
     app.run()
     if app.exception:
         raise RuntimeError(f"a page must run without an exception, got {app.exception[0].message}")
@@ -115,10 +119,8 @@ def _run(app: AppTest) -> AppTest:
 
 
 def _time(page: str, query: dict[str, str], size: int, chosen: Any) -> Timing:
-    app = _open(page, query)
-    st.cache_data.clear()
-    shared_state._runs.clear()
-    shared_state._saved.clear()
+    app = open_page(page, query)
+    clear_caches()
     first = _seconds(app, profile=chosen.profile)
     times = [_seconds(app) for _ in range(chosen.repeats)]
     tab = query.get(homes.tab_key(page))
@@ -126,11 +128,18 @@ def _time(page: str, query: dict[str, str], size: int, chosen: Any) -> Timing:
     return Timing(view=view, runs=size, first=first, median=statistics.median(times), low=min(times), high=max(times))
 
 
+def clear_caches() -> None:
+    """Clear what all visitors share, as after the start of the app, except loaded modules; wait for the backend."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    shared_state.backend().loaded.wait()
+
+
 def _seconds(app: AppTest, profile: bool = False) -> float:
     if profile:
         _profile(app)
     started = time.perf_counter()
-    _run(app)
+    run(app)
     return time.perf_counter() - started
 
 
@@ -143,7 +152,7 @@ def _profile(app: AppTest) -> None:
         profile.enable()
 
     threading.setprofile(begin)
-    _run(app)
+    run(app)
     threading.setprofile(None)
     profile.create_stats()
     pstats.Stats(profile).sort_stats("cumulative").print_stats("roboreg_core|json", 25)

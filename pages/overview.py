@@ -13,7 +13,7 @@ with panels.errors_shown():
         sections.empty()
     else:
         with panels.errors_shown():
-            sections.best(runs)
+            sections.best()
         sections.all_runs(runs)
-    sections.presets(runs)
+    sections.presets()
     run_deletion.DELETED.show_list()

@@ -216,6 +216,37 @@ def pages(figures: Figures) -> list[Line]:
     return lines
 
 
+def many_runs(figures: Figures) -> list[Line]:
+    """Seconds, and seconds of processor time, with thousands of runs."""
+    script, browser, listed = figures["script"], figures["browser"], figures["list"]
+    first, again = figures["goal_first"], figures["goal_again"]
+
+    def seconds(part: Figures, name: str, whose: str = "processor time") -> str:
+        return f"{part[f'{name}_s']:.2f} s ({whose} {part[f'{name}_processor_s']:.2f} s)"
+
+    return [
+        Line(
+            what=f"script of Overview, {figures['runs']:,} runs in the store, without caches",
+            figure=seconds(script, "first"),
+            goal=verdict(f"{first:g} s", script["first_s"] < first),
+        ),
+        Line(
+            what="the same with caches",
+            figure=seconds(script, "again"),
+            goal=verdict(f"{again:g} s", script["again_s"] < again),
+        ),
+        Line(
+            what="Overview in Chromium until chart and table are drawn, first visit after the start",
+            figure=seconds(browser, "first", "processor time of the server"),
+        ),
+        Line(what="the same, next visit", figure=seconds(browser, "again", "processor time of the server")),
+        Line(
+            what="`roboreg_core runs list --json`",
+            figure=f"{seconds(listed, 'once')}, {listed['memory_mb']:.0f} MB",
+        ),
+    ]
+
+
 def torch_pruning(figures: Figures) -> list[Line]:
     """Test accuracy of our default method and of Torch-Pruning, both without fine-tuning."""
     ours, rival = figures["ours"], figures["rival"]
@@ -264,6 +295,7 @@ BENCHMARKS = (
     Benchmark(name="preview", title="Preview", module="preview", lines=preview, quick=("--rounds", "1"), headline=True),
     Benchmark(name="startup", title="Start", module="startup", lines=startup, quick=()),
     Benchmark(name="pages", title="Pages", module="pages", lines=pages, quick=("--sizes", "6", "--repeats", "2")),
+    Benchmark(name="many_runs", title="Thousands of runs", module="many_runs", lines=many_runs),
     Benchmark(name="growth", title="How cost grows", module="growth"),
     Benchmark(name="profile", title="Where the time goes", module="profile"),
     Benchmark(

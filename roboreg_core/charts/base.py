@@ -7,6 +7,9 @@ import altair as alt
 
 from roboreg_core.charts import palette
 
+# Charts of many marks thin them out themselves, see `thinning`.
+alt.data_transformers.disable_max_rows()
+
 Drawing = alt.Chart | alt.LayerChart | alt.FacetChart
 # Initially selected marks: values of the selection's fields.
 Chosen = Sequence[Mapping[str, str]]

@@ -1,12 +1,13 @@
 """Accuracy against a cost: each run's pruned and fine-tuned network, and their Pareto front."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import altair as alt
 import pandas as pd
 
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import RATE, Drawing
+from roboreg_core.charts.thinning import thinned
 from roboreg_core.evaluation.pareto_front import pareto_front
 from roboreg_core.runs.metric_changes import COSTS, counts_of
 from roboreg_core.runs.results import final_stage
@@ -19,6 +20,8 @@ COLUMNS = [
 ]  # fmt: skip
 # Names of the selections by click and by shift-click; their field is `run`.
 SELECTION, SEVERAL = "chosen", "several"
+# Number of runs above which marks are smaller.
+CROWDED = 200
 COST_WORDS = {cost: METRICS[cost].label for cost in COSTS}
 
 
@@ -37,7 +40,7 @@ def tradeoff_data(
     rows = [
         {
             "run": record.id,
-            "label": run_facts.label(record),
+            "label": label,
             "stage": fmt.STAGE_WORDS[stage],
             "final": stage == final_stage(record),
             **{each: counts[each] for each in COSTS},
@@ -48,13 +51,33 @@ def tradeoff_data(
             "colour": styles[record.id].colour,
             "marker": styles[record.id].marker,
         }
-        for record, counts in ((record, counts_of(record, "final")) for record in records)
+        for record, label, counts in ((each, run_facts.label(each), counts_of(each, "final")) for each in records)
         for stage in run_facts.stages_of(record)
         if stage != "dense"
     ]
     frame = pd.DataFrame(rows, columns=COLUMNS).sort_values([cost, "accuracy"], ascending=[True, False])
     front = pareto_front(frame[cost].tolist(), frame["accuracy"].tolist())
     return frame.assign(front=front).reset_index(drop=True)
+
+
+def drawn_runs(frame: pd.DataFrame, selected: Collection[str] = ()) -> tuple[pd.DataFrame, str]:
+    """The rows to draw and, where runs are left out, the rule in a sentence; else an empty text.
+
+    Of many runs, those on the Pareto front and the `selected` ones are drawn, and of the others the smallest network in
+    each cell of a grid, see `thinning.thinned`.
+    """
+    final = frame[frame["final"]]
+    # The chart's rule is the highest dense accuracy.
+    always = {*selected, *frame.loc[frame["front"], "run"], *frame.nlargest(1, "dense_accuracy")["run"]}
+    mask, side = thinned(final["parameters"], final["accuracy"], final["run"].isin(always))
+    if not side:
+        return frame, ""
+    runs = final.loc[mask, "run"]
+    words = (
+        f"{len(runs):,} of {len(final):,} runs are drawn: all on the Pareto front, all selected ones and, of the "
+        f"others, the smallest network in each cell of a {side} × {side} grid. The table has all runs."
+    )
+    return frame[frame["run"].isin(runs)].reset_index(drop=True), words
 
 
 def tradeoff_title(frame: pd.DataFrame, cost: str = "parameters") -> str:
@@ -86,6 +109,7 @@ def tradeoff_chart(frame: pd.DataFrame, cost: str = "parameters") -> Drawing:
     run's marker, hollow for an example run; a network before fine-tuning is a small dot.
     """
     base = alt.Chart(frame)
+    is_crowded = frame["run"].nunique() > CROWDED
     x = alt.X(
         f"{cost}:Q",
         title=METRICS[cost].axis,
@@ -99,14 +123,18 @@ def tradeoff_chart(frame: pd.DataFrame, cost: str = "parameters") -> Drawing:
         .mark_line(interpolate="step-after", strokeDash=[3, 3], color=palette.GREY, opacity=0.9)
         .encode(x=x, y=y)
     )
-    rise = base.mark_line(strokeWidth=1, opacity=0.5).encode(x=x, y=y, detail="run:N", color=colour)
+    rise = base.mark_line(strokeWidth=1, opacity=0.15 if is_crowded else 0.5).encode(
+        x=x, y=y, detail="run:N", color=colour
+    )
     chosen = alt.selection_point(fields=["run"], name=SELECTION, on="click[!event.shiftKey]", toggle=False)
     several = alt.selection_point(
         fields=["run"], name=SEVERAL, on="click[event.shiftKey]", toggle="true", clear="dblclick", empty=False
     )
     points = base.encode(x=x, y=y, color=colour, tooltip=_tooltip(cost))
-    before = points.transform_filter("!datum.final").mark_point(filled=True, size=25, opacity=0.8, shape="circle")
-    size = alt.condition(several, alt.value(380), alt.value(120))
+    before = points.transform_filter("!datum.final").mark_point(
+        filled=True, size=8 if is_crowded else 25, opacity=0.8, shape="circle"
+    )
+    size = alt.condition(several, alt.value(380), alt.value(40 if is_crowded else 120))
     final = points.encode(shape=alt.Shape("marker:N", scale=None, legend=None), size=size)
     examples = (
         final.transform_filter("datum.final && datum.origin == 'example'")

@@ -24,6 +24,7 @@ from roboreg_core.cli.common import (
     with_options,
 )
 from roboreg_core.cli.prune_options import PruneOptions
+from roboreg_core.runs.results import LISTED
 from roboreg_core.runs.spec import KIND, preset_fields, spec_for
 from roboreg_core.schedules.saved_schedules import saved_schedules, using
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
@@ -75,7 +76,7 @@ def run_verb(
 
 def runs_list(as_json: Json = False) -> None:
     """List all runs, newest first."""
-    records = open_store().list_records(KIND)
+    records = open_store().list_records(KIND, LISTED)
     lines = "\n".join(_record_line(record) for record in records) or "no runs yet: python -m roboreg_core run moderate"
     print_result(as_json, {"runs": [_summary(record) for record in records]}, lines)
 
@@ -129,7 +130,7 @@ def runs_delete(
     """Delete one of your runs, which `runs restore` undoes for 30 days; then its files are removed."""
     store = open_store()
     # A prefix selects a deleted run only if no other run has it.
-    exists = any(record.id.startswith(run) for record in store.list_records(KIND))
+    exists = any(record.id.startswith(run) for record in store.list_records(KIND, ()))
     deleted = now and not exists and bool(store.list_deleted(KIND, run))
     record = store.find_deleted_record(run, KIND) if deleted else find_run(store, run)
     names = [each.name for each in using(saved_schedules(store), record)]

@@ -24,10 +24,9 @@ from roboreg_core.cli.common import (
 from roboreg_core.cli.grid_options import GridOptions, parse_integers
 from roboreg_core.cli.prune_options import PruneOptions
 from roboreg_core.errors import JobError
-from roboreg_core.runs.spec import KIND
 from roboreg_core.sweeps.points import to_json
-from roboreg_core.sweeps.spec import POINT, sweep_for
-from roboreg_core.sweeps.sweep_store import deleted_sweeps, find_sweep, missing, points_of, sweeps
+from roboreg_core.sweeps.spec import sweep_for
+from roboreg_core.sweeps.sweep_store import deleted_sweeps, find_sweep, missing, points_of, sweeps, timed_records
 from roboreg_core.sweeps.time_estimate import estimate_seconds
 from roboreg_core.wording import fmt
 
@@ -161,7 +160,7 @@ def _plan(spec: SweepSpec, store: Store) -> dict[str, Any]:
     """Number of points, and the estimated time for those not measured yet."""
     left = missing(store, spec)
     total = len(spec.points())
-    records = store.list_records(KIND if spec.tuned else POINT)
+    records = timed_records(store, tuned=spec.tuned)
     return {
         "sweep": spec.id,
         "name": spec.name,

@@ -8,6 +8,10 @@ import numpy as np
 def pareto_front(costs: Sequence[float], accuracies: Sequence[float]) -> np.ndarray:
     """Bool (n,): True for Pareto-optimal networks, those that no other dominates in cost and accuracy."""
     cost, accuracy = np.asarray(costs, dtype=np.float64), np.asarray(accuracies, dtype=np.float64)
-    not_worse = (cost[:, None] <= cost) & (accuracy[:, None] >= accuracy)
-    better = (cost[:, None] < cost) | (accuracy[:, None] > accuracy)
-    return np.asarray(~(not_worse & better).any(0))
+    order = np.lexsort((-accuracy, cost))
+    cost, accuracy = cost[order], accuracy[order]
+    cheapest_equal = np.searchsorted(cost, cost)  # of the networks with the same cost, the most accurate comes first
+    best_cheaper = np.concatenate([[-np.inf], np.maximum.accumulate(accuracy)])[cheapest_equal]
+    front = np.empty(len(order), dtype=bool)
+    front[order] = (accuracy == accuracy[cheapest_equal]) & (accuracy > best_cheaper)
+    return front

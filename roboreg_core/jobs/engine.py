@@ -169,7 +169,7 @@ class Engine:
         record = self.store.get_record(task.key)
         if record is None:
             return None
-        made = (job for job in self.store.list_jobs() if job.key == task.key and job.status is JobStatus.FINISHED)
+        made = (job for job in self.store.list_jobs(key=task.key) if job.status is JobStatus.FINISHED)
         stand_in = _new_job(task, None)
         return next(made, replace(stand_in, status=JobStatus.FINISHED, created=record.created, ended=record.created))
 

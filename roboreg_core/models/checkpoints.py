@@ -9,6 +9,7 @@ import io
 import json
 import re
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Checkpoint:
         """Name and SHA-256, for the card of a network distilled from this one."""
         return {"name": self.name, "sha256": self.sha256}
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """SHA-256 of `content`, the network's identity."""
         return hashlib.sha256(self.content).hexdigest()

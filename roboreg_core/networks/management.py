@@ -34,7 +34,7 @@ def unused_name(store: Store, wanted: str) -> str:
 def taken_names(store: Store, but: str = "") -> set[str]:
     """Folded names of all networks, unfinished jobs included, except the one of id `but`."""
     known = {folded(each.name) for each in dense_networks(store) if each.record is None or each.record.id != but}
-    jobs = (job for job in store.list_jobs(NETWORK) if not job.status.is_ended and job.key != but)
+    jobs = (job for job in store.list_jobs(NETWORK, ended=False) if job.key != but)
     return known | {folded(job.spec["name"]) for job in jobs}
 
 

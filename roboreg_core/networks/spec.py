@@ -164,14 +164,17 @@ def measured_speeds(records: Sequence[Record]) -> tuple[float, float] | None:
 
 def shipped_digest() -> str:
     """SHA-256 of the shipped network's weights; empty if its file is missing."""
-    path = paths.checkpoints() / f"{paths.SHIPPED}.safetensors"
-    return _digest(path, path.stat().st_mtime_ns) if path.exists() else ""
+    path = f"{paths.checkpoints()}/{paths.SHIPPED}.safetensors"
+    try:
+        return _digest(path, Path(path).stat().st_mtime_ns)
+    except FileNotFoundError:
+        return ""
 
 
 @lru_cache(maxsize=2)
-def _digest(path: Path, changed: int) -> str:
+def _digest(path: str, changed: int) -> str:
     del changed  # part of the cache's key only
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _identity(determines: dict[str, Any]) -> str:

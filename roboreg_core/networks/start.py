@@ -25,7 +25,7 @@ def existing(store: Store, spec: NetworkSpec) -> DenseNetwork | None:
 
 def unfinished(store: Store, spec: NetworkSpec) -> Job | None:
     """The newest job for the same network that is unfinished or can resume from a saved state, else None."""
-    jobs = (job for job in store.list_jobs(NETWORK) if job.key == spec.id)
+    jobs = store.list_jobs(NETWORK, key=spec.id)
     return next((job for job in jobs if not job.status.is_ended or (job.status.can_resume and job.state)), None)
 
 

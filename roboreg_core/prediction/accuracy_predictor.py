@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 LEVEL = 0.9
 # Schedules with several pruned blocks needed for a fit.
 MIN_POINTS = 20
-# Most schedules used in a fit, whose time and memory grow with the cube and the square of their number.
+# Most schedules used in a fit, whose time and memory grow with the cube and the square of their number, and most
+# fine-tuned runs used in the fit of the recovery, which is repeated without each of them.
 MAX_FITTED = 600
 # Schedules predicted at once, so that the process's matrices fit the CPU cache.
 CHUNK = 4_096
@@ -64,6 +65,13 @@ class PredictedAccuracies:
 
     def __len__(self) -> int:
         return len(self.mean)
+
+    def row(self, place: int) -> PredictedAccuracies:
+        """The prediction of one schedule."""
+        one = slice(place, place + 1)
+        return PredictedAccuracies(
+            mean=self.mean[one], low=self.low[one], high=self.high[one], reasons=self.reasons[one]
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,18 +117,34 @@ class Predictor:
         """Predict validation accuracy after fine-tuning; None for too few fine-tuned runs."""
         return _after_tuning(self.tuned, self.predict(schedules))
 
-    def predict_left_out(self, schedule: Schedule) -> PredictedAccuracies:
-        """Predict the accuracy of a schedule after pruning, leaving out its own measurement if there is one."""
-        place = self._places.get(schedule)
-        if place is None:
-            return self.predict([schedule])
-        row, out = slice(place, place + 1), self.left_out
-        return PredictedAccuracies(mean=out.mean[row], low=out.low[row], high=out.high[row], reasons=out.reasons[row])
+    def predict_left_out(self, schedules: Sequence[Schedule]) -> PredictedAccuracies:
+        """Predict schedules, each without its own measurement, if there is one."""
+        found = self.predict(schedules)
+        places = [self._places.get(schedule, -1) for schedule in schedules]
+        is_fitted, rows, out = np.array(places, dtype=int) >= 0, np.array(places, dtype=int), self.left_out
+        mean, low, high = (
+            np.where(is_fitted, left_out[rows], new)
+            for left_out, new in ((out.mean, found.mean), (out.low, found.low), (out.high, found.high))
+        )
+        reasons = (out.reasons[place] if place >= 0 else new for place, new in zip(places, found.reasons, strict=True))
+        return PredictedAccuracies(mean=mean, low=low, high=high, reasons=tuple(reasons))
 
-    def predict_tuned_left_out(self, schedule: Schedule) -> PredictedAccuracies | None:
-        """Predict the accuracy of a schedule after fine-tuning, leaving out its own points and runs."""
-        others = [run for run in self.tuned_runs if run[0] != schedule]
-        return _after_tuning(_fit_tuned(self, others), self.predict_left_out(schedule))
+    def predict_tuned_left_out(self, schedules: Sequence[Schedule]) -> list[PredictedAccuracies | None]:
+        """Predict accuracy after fine-tuning, each without the schedule's own points and runs; None for too few."""
+        pruned, runs = self.predict_left_out(schedules), _fitted_runs(self.tuned_runs)
+        means = self.predict([schedule for schedule, _ in runs]).mean
+        accuracies = np.array([accuracy for _, accuracy in runs])
+        left_out = {}
+        for own in {schedule for schedule, _ in runs}.intersection(schedules):
+            others = np.array([schedule != own for schedule, _ in runs])
+            left_out[own] = fit_recovery(means[others], accuracies[others], self.curves.dense)
+        of_all = _after_tuning(self.tuned, pruned)
+        return [
+            _after_tuning(left_out[schedule], pruned.row(place))
+            if schedule in left_out
+            else (of_all.row(place) if of_all else None)
+            for place, schedule in enumerate(schedules)
+        ]
 
     @cached_property
     def _places(self) -> dict[Schedule, int]:
@@ -136,8 +160,9 @@ def fit(points: Iterable[Point], curves: SensitivityCurves) -> Predictor:
     """Fit a predictor to measured points.
 
     Args:
-        points: points of one setting; seeds of a schedule are pooled. At most `MAX_FITTED` schedules are used, evenly
-            spaced in lexicographic order. Points with an accuracy after fine-tuning must share one recipe.
+        points: points of one setting; seeds of a schedule are pooled. At most `MAX_FITTED` schedules, and as many
+            fine-tuned runs, are used, evenly spaced in lexicographic order. Points with an accuracy after fine-tuning
+            must share one recipe.
         curves: sensitivity of every block.
 
     Raises `SpecError`: fewer than `MIN_POINTS` schedules prune several blocks, a block has no measured curve, or the
@@ -176,8 +201,17 @@ def fit(points: Iterable[Point], curves: SensitivityCurves) -> Predictor:
 
 
 def _fit_tuned(predictor: Predictor, runs: Sequence[tuple[Schedule, float]]) -> FineTuningRecovery | None:
-    pruned = predictor.predict(schedule for schedule, _ in runs).mean
-    return fit_recovery(pruned, np.array([accuracy for _, accuracy in runs]), predictor.curves.dense)
+    fitted = _fitted_runs(runs)
+    pruned = predictor.predict(schedule for schedule, _ in fitted).mean
+    return fit_recovery(pruned, np.array([accuracy for _, accuracy in fitted]), predictor.curves.dense)
+
+
+def _fitted_runs(runs: Sequence[tuple[Schedule, float]]) -> Sequence[tuple[Schedule, float]]:
+    """At most `MAX_FITTED` of the runs, evenly spaced in lexicographic order of their schedules."""
+    if len(runs) <= MAX_FITTED:
+        return runs
+    ordered = sorted(runs, key=lambda run: run[0].counts)
+    return [ordered[place] for place in _evenly(len(ordered))]
 
 
 def _after_tuning(tuned: FineTuningRecovery | None, pruned: PredictedAccuracies) -> PredictedAccuracies | None:
@@ -204,8 +238,13 @@ def _pooled(points: Sequence[Point]) -> tuple[tuple[Schedule, ...], np.ndarray]:
 def _subset(schedules: tuple[Schedule, ...], measured: np.ndarray) -> tuple[tuple[Schedule, ...], np.ndarray]:
     if len(schedules) <= MAX_FITTED:
         return schedules, measured
-    taken = np.linspace(0, len(schedules) - 1, MAX_FITTED).round().astype(int)
+    taken = _evenly(len(schedules))
     return tuple(schedules[place] for place in taken), measured[taken]
+
+
+def _evenly(count: int) -> np.ndarray:
+    """`MAX_FITTED` evenly spaced places among `count`."""
+    return np.linspace(0, count - 1, MAX_FITTED).round().astype(int)
 
 
 def _counts(schedules: Iterable[Schedule]) -> np.ndarray:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import SpecError
 from roboreg_core.prediction.sensitivity import SETTING, SensitivityCurves, curves
-from roboreg_core.runs.spec import TUNING
+from roboreg_core.runs.results import LISTED
+from roboreg_core.runs.spec import KIND, TUNING
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps import sweep_store
 
@@ -155,11 +156,19 @@ def scores(store: Store, settings: PredictionSettings) -> list[ScoredPrediction]
     found = forecast(store, settings)
     if found.predictor is None:
         return []
-    rows: list[ScoredPrediction] = []
-    for point in found.points:
-        if point.schedule.n_pruned > 1:
-            rows += [row for row in (_pruned(found.predictor, point, store), _tuned(found.predictor, point)) if row]
-    return rows
+    points = [point for point in found.points if point.schedule.n_pruned > 1]
+    pruned = found.predictor.predict_left_out([point.schedule for point in points])
+    with_tuned = [point.schedule for point in points if point.tuned_validation is not None]
+    tuned = iter(found.predictor.predict_tuned_left_out(with_tuned))
+    # Test accuracy of the dense network, as measured by each run.
+    dense = {run.id: float(run.result["stages"]["dense"]["accuracy"]) for run in store.list_records(KIND, LISTED)}
+    rows: list[ScoredPrediction | None] = []
+    for place, point in enumerate(points):
+        rows.append(_pruned(found.predictor, point, pruned.row(place), dense.get(point.record)))
+        if point.tuned_validation is not None:
+            after = next(tuned)
+            rows.append(_row(point, TUNED, "validation", after, point.tuned_validation) if after else None)
+    return [row for row in rows if row is not None]
 
 
 def score(rows: Iterable[ScoredPrediction]) -> PredictionScore | None:
@@ -174,24 +183,18 @@ def score(rows: Iterable[ScoredPrediction]) -> PredictionScore | None:
     )
 
 
-def _pruned(predictor: Predictor, point: Point, store: Store) -> ScoredPrediction | None:
-    found = predictor.predict_left_out(point.schedule)
+def _pruned(
+    predictor: Predictor, point: Point, found: PredictedAccuracies, dense: float | None
+) -> ScoredPrediction | None:
+    """Score a prediction right after pruning; `dense` is the dense network's test accuracy where known."""
     if point.validation is not None:
         return _row(point, PRUNED, "validation", found, point.validation.accuracy)
-    dense = _dense_on_test(point, store)
     if point.test is None or dense is None:
         return None
     row = _row(point, PRUNED, "test", found, point.test.accuracy)
     validation = predictor.curves.dense.accuracy
     mean, low, high = (_corrected(share, validation, dense) for share in (row.predicted, row.low, row.high))
     return replace(row, predicted=mean, low=low, high=high)
-
-
-def _tuned(predictor: Predictor, point: Point) -> ScoredPrediction | None:
-    if point.tuned_validation is None:
-        return None
-    found = predictor.predict_tuned_left_out(point.schedule)
-    return _row(point, TUNED, "validation", found, point.tuned_validation) if found is not None else None
 
 
 def _row(point: Point, stage: str, images: str, found: PredictedAccuracies, measured: float) -> ScoredPrediction:
@@ -207,12 +210,6 @@ def _row(point: Point, stage: str, images: str, found: PredictedAccuracies, meas
         run=point.run,
         reason=found.reasons[0],
     )
-
-
-def _dense_on_test(point: Point, store: Store) -> float | None:
-    """Test accuracy of the dense network, from the point's run."""
-    record = store.get_record(point.record) if point.run else None
-    return float(record.result["stages"]["dense"]["accuracy"]) if record is not None else None
 
 
 def _corrected(share: float, validation: float, test: float) -> float:

@@ -12,6 +12,8 @@ from roboreg_core.sweeps.points import Point
 # Timed schedules needed for a rate per stage, and for a fit at all.
 FEWEST_BY_STAGE = 8
 FEWEST = 2
+# Most timed schedules that are left out in turn: each takes a fit to all others.
+MOST_LEFT_OUT = 500
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,7 +23,7 @@ class LatencyModel:
     Attributes:
         line: latency as a linear cost.
         n: number of timed schedules.
-        error: mean relative leave-one-out error; None for too few schedules.
+        error: mean relative leave-one-out error, of at most `MOST_LEFT_OUT` evenly spaced schedules; None for too few.
     """
 
     line: LinearCost
@@ -68,7 +70,7 @@ def _leave_one_out_error(counts: np.ndarray, seconds: np.ndarray) -> float | Non
     if len(seconds) <= FEWEST:
         return None
     errors = []
-    for place in range(len(seconds)):
+    for place in np.unique(np.linspace(0, len(seconds) - 1, min(len(seconds), MOST_LEFT_OUT)).round().astype(int)):
         others = np.arange(len(seconds)) != place
         estimate = float(_fit(counts[others], seconds[others])(counts[place][None])[0])
         errors.append(abs(estimate / seconds[place] - 1))

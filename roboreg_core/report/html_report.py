@@ -29,5 +29,5 @@ def report_html(records: Sequence[Record], store: Store, baseline: Record | None
     if len(records) == 1:
         return run_html(summary(records[0], store, baseline))
     # Colours are assigned among all runs, as on the pages.
-    known = {record.id: record for record in [*store.list_records(KIND), *records]}
+    known = {record.id: record for record in [*store.list_records(KIND, ()), *records]}
     return comparison_html(compare_runs(records, store, baseline), palette.styles(list(known.values())))

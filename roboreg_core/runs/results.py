@@ -10,6 +10,14 @@ if TYPE_CHECKING:
     from roboreg_core.store.store import Store
 
 STAGES = ("dense", "pruned", "tuned")
+# Parts of a run's result that lists, charts and estimates of many runs need; see `RecordStore.list_records`.
+LISTED = (
+    "schedule",
+    *(f"{cost}.{count}" for cost in ("cost", "dense_cost") for count in ("parameters", "macs", "size_bytes")),
+    *(f"stages.{stage}.accuracy" for stage in STAGES),
+    *(f"latency.{network}_batch_1.median" for network in ("dense", "final")),
+    "speed",
+)
 
 
 def card_for(record: Record, content: bytes) -> dict[str, Any]:

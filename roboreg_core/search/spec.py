@@ -146,6 +146,6 @@ def _latency(store: Store) -> LatencyModel | None:
     from roboreg_core.prediction.latency_model import FEWEST_BY_STAGE, fit_latency_model
 
     timed = [point for point in sweep_store.points(store) if point.latency is not None]
-    recorded = {record.id for record in store.list_records() if record.recorded}
+    recorded = {record.id for record in store.list_records(parts=()) if record.recorded}
     own = fit_latency_model(point for point in timed if point.record not in recorded)
     return own if own is not None and own.n >= FEWEST_BY_STAGE else fit_latency_model(timed) or own

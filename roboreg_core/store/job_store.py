@@ -11,6 +11,13 @@ from roboreg_core.store.record_store import RecordStore
 from roboreg_core.store.records import Event, Job, JobStatus, Record
 
 _CHANGEABLE = {"status", "progress", "error", "owner", "started", "ended", "attempts"}
+_CHOSEN = "(:kind IS NULL OR kind = :kind) AND (:key IS NULL OR key = :key)"
+# Condition on the jobs in a list, by the status required of them.
+_WITH = {
+    None: _CHOSEN,
+    True: f"{_CHOSEN} AND NOT {row_mapping.UNFINISHED}",
+    False: f"{_CHOSEN} AND {row_mapping.UNFINISHED}",
+}
 APP_ENDED = "the app ended before the job: resume it to continue from its last saved state"
 
 
@@ -36,11 +43,32 @@ class JobStore(RecordStore):
         with self._database.read() as db:
             return row_mapping.find_job(db, job_id)
 
-    def list_jobs(self, kind: str | None = None) -> list[Job]:
-        """The jobs of a kind (of every kind for None), newest first."""
+    def list_jobs(
+        self,
+        kind: str | None = None,
+        *,
+        key: str | None = None,
+        ended: bool | None = None,
+        newest: int | None = None,
+    ) -> list[Job]:
+        """The jobs of a kind, newest first.
+
+        Args:
+            kind: of the records that they make; None for all kinds.
+            key: id of the record that they make; None for all records.
+            ended: only jobs that have (True) or have not (False) ended.
+            newest: at most so many.
+        """
+        query = f"SELECT * FROM jobs WHERE {_WITH[ended]} ORDER BY number DESC LIMIT :newest"
+        values = {"kind": kind, "key": key, "newest": -1 if newest is None else newest}
         with self._database.read() as db:
-            found = db.execute("SELECT * FROM jobs WHERE ? IS NULL OR kind = ? ORDER BY number DESC", (kind, kind))
-            return [row_mapping.to_job(row) for row in found]
+            return [row_mapping.to_job(row) for row in db.execute(query, values)]
+
+    def count_jobs(self, kind: str | None = None, *, ended: bool | None = None) -> int:
+        """The number of jobs in `list_jobs`."""
+        with self._database.read() as db:
+            query = f"SELECT count(*) FROM jobs WHERE {_WITH[ended]}"
+            return int(db.execute(query, {"kind": kind, "key": None}).fetchone()[0])
 
     def active_job_for(self, key: str) -> Job | None:
         """The unfinished job that makes the record with the id `key`, None if there is none."""

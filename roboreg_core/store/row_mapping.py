@@ -2,9 +2,10 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from roboreg_core.errors import StoreError
@@ -30,10 +31,58 @@ def insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
     db.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", values)
 
 
-def to_record(row: sqlite3.Row) -> Record:
-    """The record in a row of `records`."""
+def to_record(row: sqlite3.Row, parts: Sequence[str] | None = None) -> Record:
+    """The record in a row of `records`, whose `result` is that of `result_column(parts)`."""
     spec, result = json.loads(row["spec"]), json.loads(row["result"])
+    if isinstance(result, list):
+        result = _assembled(parts or (), result)
+    elif parts is not None:
+        result = parts_of(result, parts)
     return Record(kind=row["kind"], id=row["id"], created=row["created"], spec=spec, result=result)
+
+
+def result_column(parts: Sequence[str] | None) -> str:
+    """SQL expression of the column `result`: a JSON list of these parts, or the whole result for None.
+
+    The whole result also where SQLite cannot parse it, because it contains NaN.
+    """
+    if parts is None:
+        return "result"
+    if not parts:
+        return "'[]' AS result"
+    paths = ", ".join(f"'$.{part}'" for part in (*parts, parts[0]))  # a single path would not return a list
+    return f"CASE WHEN json_valid(result) THEN json_extract(result, {paths}) ELSE result END AS result"
+
+
+def parts_of(result: dict[str, Any], parts: Sequence[str]) -> dict[str, Any]:
+    """Only these parts of a result, given as paths such as `cost.parameters`, without null values."""
+    values = []
+    for holders, last in _paths(tuple(parts)):
+        value: Any = result
+        for name in (*holders, last):
+            value = value.get(name) if isinstance(value, dict) else None
+        values.append(value)
+    return _assembled(parts, values)
+
+
+def _assembled(parts: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """A result with the values at the paths."""
+    result: dict[str, Any] = {}
+    # SQLite's list has the first value once more at its end.
+    for (holders, last), value in zip(_paths(tuple(parts)), values, strict=False):
+        if value is not None:
+            holder = result
+            for name in holders:
+                holder = holder.setdefault(name, {})
+            holder[last] = value
+    return result
+
+
+@lru_cache(maxsize=32)
+def _paths(parts: tuple[str, ...]) -> list[tuple[list[str], str]]:
+    """Each path as the names of the objects that hold the value, and the value's own name."""
+    names = (part.split(".") for part in parts)
+    return [(each[:-1], each[-1]) for each in names]
 
 
 def to_job(row: sqlite3.Row) -> Job:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 from roboreg_core.errors import JobError, SpecError, StoreError
 from roboreg_core.runs.local import record_writer
-from roboreg_core.runs.spec import KIND
 from roboreg_core.store.names import folded, free_name
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.row_mapping import now
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps import sweep_jobs, sweep_store
-from roboreg_core.sweeps.spec import POINT, SWEEP, SweepSpec, point_record
-from roboreg_core.sweeps.sweep_store import Sweep, find_sweep, missing, sweeps
+from roboreg_core.sweeps.spec import SWEEP, SweepSpec, point_record
+from roboreg_core.sweeps.sweep_store import Sweep, find_sweep, missing, sweeps, timed_records
 from roboreg_core.sweeps.time_estimate import estimate_seconds
 
 if TYPE_CHECKING:
@@ -254,5 +253,5 @@ def _remaining(store: Store, sweep: Sweep, running: Sequence[Job]) -> float:
     reporting = [job for job in running if job.progress.get("remaining_seconds") is not None]
     covered = {record_id for job in reporting for record_id in sweep_jobs.record_ids_of(job)}
     others = [point for point in missing(store, spec) if spec.record_id(*point) not in covered]
-    rest = estimate_seconds(spec, store.list_records(KIND if spec.tuned else POINT), only=others) if others else 0.0
+    rest = estimate_seconds(spec, timed_records(store, tuned=spec.tuned), only=others) if others else 0.0
     return (sum(job.progress["remaining_seconds"] for job in reporting) + rest) / max(1, len(running))

@@ -57,12 +57,11 @@ def _parts_of(store: Store, sweep: Sweep) -> list[Job]:
 
 def _active(store: Store, spec: SweepSpec) -> list[Job]:
     """The unfinished jobs that may measure a sweep's points completely, oldest first."""
-    found = []
-    for job in store.list_jobs(KIND if spec.tuned else SWEEP_PART)[::-1]:
-        if job.status.is_ended:
-            STOPPING.pop(job.id, None)
-        else:
-            found.append(job)
+    for job_id in list(STOPPING):
+        job = store.get_job(job_id)
+        if job is not None and job.status.is_ended:
+            STOPPING.pop(job_id, None)
+    found = store.list_jobs(KIND if spec.tuned else SWEEP_PART, ended=False)[::-1]
     return found if spec.tuned else [job for job in found if job.spec["test"] or not spec.test]
 
 

@@ -1,13 +1,12 @@
 """Sweeps and points in the store, including those measured by runs and those that ship with the project."""
 
-import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any
 
 from roboreg_core.errors import RoboRegError, StoreError
+from roboreg_core.runs.results import LISTED
 from roboreg_core.runs.spec import KIND, METHOD_VERSION, RunSpec, method_version
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.names import folded
@@ -16,7 +15,15 @@ from roboreg_core.store.store import Store
 from roboreg_core.sweeps.points import ClassCounts, Point, from_json
 from roboreg_core.sweeps.spec import POINT, SWEEP, SweepSpec, setting_of, sweep_identity
 
-Value = TypeVar("Value")
+# Parts of a run's result that make a point.
+_RUN_PARTS = (
+    "schedule",
+    "stages.pruned.per_class",
+    "stages.tuned.per_class",
+    "history",
+    "latency.final_batch_256.median",
+    "pruning.seconds",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +113,12 @@ def progress_of(store: Store, sweep: Sweep) -> SweepProgress:
 
 def sweeps(store: Store) -> list[Sweep]:
     """The sweeps of the current version of the method, newest first."""
-    return _cache_of(store).sweeps.of(store.list_records(SWEEP))
+    return store.list_parsed(_parse_sweep, SWEEP)
+
+
+def timed_records(store: Store, *, tuned: bool) -> list[Record]:
+    """The records that `time_estimate.estimate_seconds` takes the speed from, newest first."""
+    return store.list_records(KIND, LISTED) if tuned else store.list_records(POINT)
 
 
 def find_sweep(store: Store, known: str) -> Sweep:
@@ -192,67 +204,27 @@ def _matches(run: RunSpec, tuning: Mapping[str, Any]) -> bool:
     return not run.epochs or all(getattr(run, name) == value for name, value in tuning.items())
 
 
-class _ParsedRecords(Generic[Value]):
-    """Cache of values parsed from records. Records are immutable: a changed one is another object."""
-
-    def __init__(self, parse: Callable[[Record], Value | None]) -> None:
-        self._parse = parse
-        self._lock = threading.Lock()
-        self._parsed: dict[str, tuple[Record, Value | None]] = {}
-
-    def of(self, records: list[Record]) -> list[Value]:
-        """The values of these records in their order, without those that cannot be parsed."""
-        with self._lock:
-            before, self._parsed = self._parsed, {}
-            for record in records:
-                cached = before.get(record.id)
-                if cached is None or cached[0] is not record:
-                    cached = (record, self._parse(record))
-                self._parsed[record.id] = cached
-            return [value for _, value in self._parsed.values() if value is not None]
-
-
-class _StoreCache:
-    """Parsed points and sweeps of a store."""
-
-    def __init__(self) -> None:
-        self.points = _ParsedRecords(_parse_point)
-        self.sweeps = _ParsedRecords(_parse_sweep)
-
-
-_CACHES: WeakKeyDictionary[Store, _StoreCache] = WeakKeyDictionary()
-_CACHES_LOCK = threading.Lock()
-
-
-def _cache_of(store: Store) -> _StoreCache:
-    with _CACHES_LOCK:
-        return _CACHES.setdefault(store, _StoreCache())
-
-
 def _recorded_points(store: Store) -> list[_RecordedPoint]:
-    """All points and runs of the current version of the method, oldest first."""
-    records = [each for each in store.list_records() if each.kind in (POINT, KIND)]
-    return _cache_of(store).points.of(records[::-1])
-
-
-def _parse_point(record: Record) -> _RecordedPoint | None:
-    """Read a point or run; None for another version of the method, and for runs that set single weights to zero."""
-    if record.kind == POINT:
-        return _from_point(record)
-    if method_version(record) != METHOD_VERSION:
-        return None
-    run = RunSpec.from_json(record.spec)
-    return _from_run(record, run) if run.weights() is None else None
+    """All points, then all runs, of the current version of the method, oldest first."""
+    points = store.list_parsed(_from_point, POINT)
+    return points[::-1] + store.list_parsed(_from_run, KIND, _RUN_PARTS)[::-1]
 
 
 def _from_point(record: Record) -> _RecordedPoint | None:
+    """Read a point; None for another version of the method."""
     spec = dict(record.spec)
     if spec.pop("version", None) != METHOD_VERSION:
         return None
     return _RecordedPoint(id=record.id, point=from_json({**spec, **record.result, "record": record.id}))
 
 
-def _from_run(record: Record, run: RunSpec) -> _RecordedPoint:
+def _from_run(record: Record) -> _RecordedPoint | None:
+    """Read a run; None for another version of the method, and for runs that set single weights to zero."""
+    if method_version(record) != METHOD_VERSION:
+        return None
+    run = RunSpec.from_json(record.spec)
+    if run.weights() is not None:
+        return None
     stages, history = record.result["stages"], record.result["history"]
     setting = setting_of(run)
     point = Point(

@@ -17,6 +17,8 @@ from roboreg_core.ui import html_marks, navigation, presentation, shared_state
 from roboreg_core.wording import fmt
 from roboreg_core.wording.run_facts import JudgedChange
 
+# Rows of a table above which it is sent only on request.
+LARGE_TABLE = 1_000
 # Of a verdict; any other verdict is grey.
 VERDICT_COLOURS = {"gain": "blue", "loss": "orange"}
 NOISE_HELP = (
@@ -101,22 +103,40 @@ def some_first(items: Sequence[Any], draw: Callable[[Any], None], shown: int) ->
                 draw(item)
 
 
-def some_at_a_time(items: Sequence[Any], draw: Callable[[Any], None], step: int, key: str) -> None:
-    """Draw `step` items, and more of them with each press of a button."""
-    shown = st.session_state.get(f"shown-{key}", step)
+def some_at_a_time(
+    items: Sequence[Any], draw: Callable[[Any], None], step: int, key: str, total: int | None = None
+) -> None:
+    """Draw `step` items, and more of them with each press of a button.
+
+    `total` is their number where `items` are only the first `shown_count(key, step)`.
+    """
+    shown, total = shown_count(key, step), len(items) if total is None else total
     for item in items[:shown]:
         draw(item)
-    if len(items) > shown:
+    if total > shown:
         more = {f"shown-{key}": shown + step}
-        st.button(f"Show more of {len(items)}", key=key, on_click=st.session_state.update, args=(more,))
+        st.button(f"Show more of {total:,}", key=key, on_click=st.session_state.update, args=(more,))
+
+
+def shown_count(key: str, step: int) -> int:
+    """Number of items that `some_at_a_time` draws."""
+    return int(st.session_state.get(f"shown-{key}", step))
 
 
 def as_table(name: str, frame: pd.DataFrame) -> None:
-    """Expander with the data as a table and as a CSV download."""
+    """Expander with the data as a table and as a CSV download; a large table is sent only when it is opened."""
     named = not isinstance(frame.index, pd.RangeIndex)
-    with st.expander("Show as table", icon=":material/table:", key=f"table-{name}"):
-        st.dataframe(frame, hide_index=not named, height="auto")
-        download("Download CSV", frame.to_csv(index=named), f"{name}.csv", f"csv-{name}")
+    is_large = len(frame) > LARGE_TABLE
+    expander = st.expander(
+        "Show as table",
+        icon=":material/table:",
+        key=f"table-{name}" + ("-large" if is_large else ""),
+        on_change="rerun" if is_large else "ignore",
+    )
+    with expander:
+        if not is_large or expander.open:
+            st.dataframe(frame, hide_index=not named, height="auto")
+            download("Download CSV", lambda: frame.to_csv(index=named), f"{name}.csv", f"csv-{name}")
 
 
 def download(label: str, data: Any, file: str, key: str) -> None:

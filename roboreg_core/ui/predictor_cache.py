@@ -61,9 +61,9 @@ class PredictorCache:
 
     def _refit(self, settings: PredictionSettings, version: int) -> None:
         shared_state.backend().loaded.wait()  # torch and the engine first: more depends on them
-        first = not self._fits
+        first, before = not self._fits, self._fits.get(settings)
         try:
-            result = fit(self._store, settings)
+            result = fit(self._store, settings, before[1] if before else None)
         except Exception as error:  # shown on the page: nothing catches what a thread raises
             result = ScoredForecast(forecast=Forecast(points=(), missing=f"the predictor could not be fitted: {error}"))
         if first:  # exempts scikit-learn, which stays loaded, from garbage collection
@@ -73,10 +73,15 @@ class PredictorCache:
             del self._threads[settings]
 
 
-def fit(store: Store, settings: PredictionSettings) -> ScoredForecast:
-    """Fit curves and predictor to the points in the store under these settings, and score the predictions."""
+def fit(store: Store, settings: PredictionSettings, before: ScoredForecast | None = None) -> ScoredForecast:
+    """Fit curves and predictor to the points in the store under these settings, and score the predictions.
+
+    Returns `before` if its points are the same.
+    """
     settings = forecasts.settings_with_points(store, settings)
     forecast = forecasts.forecast(store, settings)
+    if before is not None and before.forecast is forecast:
+        return before
     for curve in forecast.curves or ():
         _ = curve.smoothed, curve.accuracy(curve.bound)  # the curve caches both
     scored = tuple(forecasts.scores(store, settings))

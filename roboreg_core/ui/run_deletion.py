@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from roboreg_core import paths
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.saved_schedules import using
 from roboreg_core.store.records import RESTORE_DAYS, Record
@@ -14,8 +15,14 @@ _LONGEST_ID = 60
 
 
 def _deleted() -> list[Entry]:
+    return _entries(str(paths.home()), shared_state.store().version())
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _entries(home: str, version: int) -> list[Entry]:
+    del home, version  # only the cache key
     entries = []
-    for each in shared_state.store().list_deleted(KIND):
+    for each in shared_state.store().list_deleted(KIND, parts=()):
         label, when = run_facts.label(each.record), fmt.date_time(each.deleted)
         text = f"{schedule_html.text(label)} · deleted {when} UTC"
         entries.append((each.record.id, text, f"Deleted the run {label}."))
@@ -42,7 +49,7 @@ def explain_missing(wanted: str, note: str) -> None:
         wanted: id of the run, or any text.
         note: what to do or what is shown instead, one sentence.
     """
-    found = shared_state.store().list_deleted(KIND, wanted.strip()) if wanted.strip() else []
+    found = shared_state.store().list_deleted(KIND, wanted.strip(), ()) if wanted.strip() else []
     for each in found[:1]:
         label, when = run_facts.label(each.record), fmt.date_time(each.deleted)
         st.warning(panels.escape(f"The run {label} was deleted {when} UTC."), icon=":material/delete:")

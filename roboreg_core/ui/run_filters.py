@@ -21,9 +21,8 @@ _PERCENTS = {
 }
 
 
-def overview(runs: Sequence[Record]) -> RunFilter:
-    """Fields for text, schedule, method and origin."""
-    methods, presets = _methods(runs), sorted({run_filter.preset_of(record) for record in runs})
+def overview(methods: Sequence[str], presets: Sequence[str]) -> RunFilter:
+    """Fields for text, schedule (one of `presets`), method and origin."""
     settings = [
         UrlSetting(key=keys.FIND, default="", read=lambda text: text[:MOST_TEXT]),
         UrlSetting(key=keys.SHOW_METHOD, default=None, read=one_of(*methods)),

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from roboreg_core import paths
+from roboreg_core.charts import palette
 from roboreg_core.runs.comparison import Comparison, compare_runs
 from roboreg_core.runs.filter_groups import BlockFilters, clusters_of
 from roboreg_core.runs.summary import Summary, summary
@@ -35,6 +36,11 @@ def comparison_of(records: Sequence[Record], baseline: Record | None = None) -> 
     """Runs side by side. Errors: see `runs.comparison.compare_runs`."""
     key = _key(baseline, *records)
     return _cached("comparison", key, lambda: compare_runs(records, shared_state.store(), baseline))
+
+
+def styles() -> dict[str, palette.Style]:
+    """Colour and marker of each run by its id."""
+    return _cached("styles", (shared_state.runs_key(),), lambda: palette.styles(shared_state.runs()))
 
 
 def _key(*records: Record | None) -> _Key:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -15,6 +16,7 @@ from roboreg_core.errors import CheckpointError, JobError, RoboRegError
 from roboreg_core.networks import registry
 from roboreg_core.networks.registry import DenseNetwork
 from roboreg_core.networks.spec import NETWORK
+from roboreg_core.runs.results import LISTED
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.saved_schedules import SavedSchedule, saved_schedules
 from roboreg_core.store.records import Job, Record
@@ -165,12 +167,17 @@ def network(sha256: str) -> Checkpoint:
 
 
 def runs() -> list[Record]:
-    """The user's runs and the example runs, newest first."""
+    """The user's runs and the example runs, newest first; of each result only the parts `LISTED`."""
     return _runs(str(paths.home()), str(paths.recorded()), store().version())
 
 
+def runs_key() -> str:
+    """Digest of the ids and creation times in `runs()`: changes with the runs, not with jobs or saved schedules."""
+    return _runs_key(str(paths.home()), str(paths.recorded()), store().version())
+
+
 def find_run(prefix: str) -> Record:
-    """Return the run whose id is or begins with `prefix`. Raises `StoreError`: no run or several match."""
+    """The whole record of the run whose id is or begins with `prefix`. Raises `StoreError`: no run or several match."""
     return store().find_record(prefix, KIND)
 
 
@@ -179,10 +186,19 @@ def saved() -> list[SavedSchedule]:
     return _saved(str(paths.home()), str(paths.recorded()), store().version())
 
 
-def jobs() -> list[Job]:
-    """Jobs that produce runs or networks, newest first."""
-    shared = store()
-    return sorted(shared.list_jobs(KIND) + shared.list_jobs(NETWORK), key=lambda job: job.created, reverse=True)
+def unfinished_jobs() -> list[Job]:
+    """Queued and running jobs that produce runs or networks, newest first."""
+    return _jobs(ended=False)
+
+
+def ended_jobs(newest: int) -> list[Job]:
+    """The newest ended jobs that produced runs or networks, newest first."""
+    return _jobs(ended=True, newest=newest)[:newest]
+
+
+def count_ended_jobs() -> int:
+    """Number of all ended jobs that produced runs or networks."""
+    return sum(store().count_jobs(kind, ended=True) for kind in (KIND, NETWORK))
 
 
 def previews() -> dict[PreviewSpec, Preview]:
@@ -197,6 +213,11 @@ def position(job: Job) -> int | None:
         return shared.engine().position(job.id) if shared.loaded.is_set() else None
     except RoboRegError:
         return None
+
+
+def _jobs(**which: Any) -> list[Job]:
+    found = [job for kind in (KIND, NETWORK) for job in store().list_jobs(kind, **which)]
+    return sorted(found, key=lambda job: job.created, reverse=True)
 
 
 @st.cache_resource(show_spinner=False)
@@ -231,7 +252,13 @@ def _network(home: str, sha256: str, name: str, _found: DenseNetwork) -> Checkpo
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _runs(home: str, recorded: str, version: int) -> list[Record]:
     del version  # only part of the cache key
-    return _store(home, recorded).list_records(KIND)
+    return _store(home, recorded).list_records(KIND, LISTED)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _runs_key(home: str, recorded: str, version: int) -> str:
+    runs = (f"{record.id} {record.created}" for record in _runs(home, recorded, version))
+    return hashlib.sha256("\n".join([home, recorded, *runs]).encode()).hexdigest()
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

@@ -46,7 +46,7 @@ class RunFilter:
         return (
             self.method in (None, record.spec["method"])
             and self.origin in (None, "recorded" if record.recorded else "own")
-            and self.preset in (None, preset_of(record))
+            and (self.preset is None or self.preset == preset_of(record))
             and (self.accuracy is None or run_facts.accuracy(record) >= self.accuracy)
             and (self.worst is None or worst_row(record)["recall"] >= self.worst)
             and (self.parameters is None or share <= self.parameters)
@@ -70,6 +70,8 @@ def chosen(
     names: Mapping[Schedule, Sequence[str]] | None = None,
 ) -> list[Record]:
     """The runs that meet the conditions, in one of `ORDERS`; `names` are those of saved schedules."""
-    kept = [each for each in records if conditions.keeps(each, (names or {}).get(run_facts.schedule_of(each), ()))]
+    kept = [
+        each for each in records if conditions.keeps(each, names.get(run_facts.schedule_of(each), ()) if names else ())
+    ]
     _, key, descending = ORDERS[order]
     return kept if key is None else sorted(kept, key=key, reverse=descending)

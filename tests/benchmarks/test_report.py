@@ -63,6 +63,14 @@ FIGURES: dict[str, dict[str, Any]] = {
         "by_block_s": {str(block): 1.0 for block in range(1, 10)},
     },
     "startup": {"server_s": 0.4, "first_page_s": 2.1, "usable_s": 5.7, "memory_mb": 900.0, "rest_share": 0.02},
+    "many_runs": {
+        "runs": 10_000,
+        "goal_first": 2.0,
+        "goal_again": 0.3,
+        "script": {"first_s": 1.5, "first_processor_s": 1.4, "again_s": 0.1, "again_processor_s": 0.1},
+        "browser": {"first_s": 3.5, "first_processor_s": 2.4, "again_s": 1.1, "again_processor_s": 0.1},
+        "list": {"once_s": 1.5, "once_processor_s": 1.4, "memory_mb": 100.0},
+    },
     "pages": {
         "goal_seconds": 1.5,
         "goal_runs": 200,

@@ -66,8 +66,8 @@ def test_a_left_out_prediction_ignores_its_own_measurement() -> None:
     falsified = [replace(MEASURED[0], validation=made(DENSE, share=0.15).validation), *MEASURED[1:]]
     honest, misled = fit([*SENSITIVITY, *MEASURED], CURVES), fit([*SENSITIVITY, *falsified], CURVES)
     schedule = MEASURED[0].schedule
-    assert misled.predict_left_out(schedule).mean[0] == pytest.approx(
-        honest.predict_left_out(schedule).mean[0], abs=0.05
+    assert misled.predict_left_out([schedule]).mean[0] == pytest.approx(
+        honest.predict_left_out([schedule]).mean[0], abs=0.05
     )
     assert misled.predict([schedule]).mean[0] < honest.predict([schedule]).mean[0] - 0.01
 
@@ -77,10 +77,10 @@ def test_one_left_out_equals_a_fit_without_it(predictor: Predictor) -> None:
     for place in range(0, 120, 20):
         without = fit([*SENSITIVITY, *MEASURED[:place], *MEASURED[place + 1 :]], CURVES)
         schedule = MEASURED[place].schedule
-        differences.append(predictor.predict_left_out(schedule).mean[0] - without.predict([schedule]).mean[0])
+        differences.append(predictor.predict_left_out([schedule]).mean[0] - without.predict([schedule]).mean[0])
     # But for what one point changes of the kernel's sizes.
     assert np.abs(differences).mean() < 0.01
-    assert predictor.predict_left_out(NEW[0]).mean[0] == predictor.predict([NEW[0]]).mean[0]
+    assert predictor.predict_left_out([NEW[0]]).mean[0] == predictor.predict([NEW[0]]).mean[0]
 
 
 def test_many_at_once_are_predicted_as_each_alone(predictor: Predictor) -> None:
@@ -130,7 +130,7 @@ def test_of_very_many_schedules_some_are_learnt_from_and_all_are_predicted(monke
     found = fit(points, CURVES)
     assert len(found.schedules) == len(set(found.schedules)) == len(found.measured) == 40
     assert set(found.schedules) <= set(schedules)
-    errors = [abs(found.predict_left_out(each).mean[0] - true_accuracy(each)) for each in schedules]
+    errors = [abs(found.predict_left_out([each]).mean[0] - true_accuracy(each)) for each in schedules]
     assert sum(errors) / len(errors) < 0.03
 
 
@@ -160,11 +160,11 @@ def test_a_left_out_prediction_after_tuning_ignores_its_own_run() -> None:
     tuned = half_recovered(MEASURED[:12])
     falsified = [replace(tuned[0], tuned_validation=0.12), *tuned[1:]]
     honest, misled = (fit([*SENSITIVITY, *MEASURED[12:], *each], CURVES) for each in (tuned, falsified))
-    pair = [each.predict_tuned_left_out(tuned[0].schedule) for each in (honest, misled)]
+    pair = [each.predict_tuned_left_out([tuned[0].schedule])[0] for each in (honest, misled)]
     assert pair[0] is not None
     assert pair[1] is not None
     assert pair[0].mean[0] == pair[1].mean[0]
-    new = [each.predict_tuned_left_out(NEW[0]) for each in (honest, misled)]
+    new = [each.predict_tuned_left_out([NEW[0]])[0] for each in (honest, misled)]
     assert new[0] is not None
     assert new[1] is not None
     assert new[0].mean[0] != new[1].mean[0]

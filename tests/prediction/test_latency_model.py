@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from roboreg_core.models.linear_costs import linear_cost
+from roboreg_core.prediction import latency_model
 from roboreg_core.prediction.latency_model import FEWEST_BY_STAGE, fit_latency_model
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from tests.search.helpers import point_of
@@ -54,6 +55,20 @@ def test_more_work_never_takes_less_time() -> None:
     assert found.line.base >= 0
     assert found.error is not None
     assert found.error > 0.01
+
+
+def test_a_limited_number_of_schedules_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    fits: list[int] = []
+    fit = latency_model._fit
+    monkeypatch.setattr(
+        latency_model, "_fit", lambda counts, seconds: (fits.append(len(counts)), fit(counts, seconds))[1]
+    )
+    monkeypatch.setattr(latency_model, "MOST_LEFT_OUT", 5)
+    points = [replace(point_of(each), latency=truth(each)) for each in drawn(20)]
+    found = fit_latency_model(points)
+    assert found is not None
+    assert found.error == pytest.approx(0, abs=1e-6)
+    assert fits == [20, *[19] * 5]
 
 
 def test_nothing_timed_says_nothing() -> None:

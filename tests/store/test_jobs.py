@@ -30,6 +30,18 @@ def test_jobs_are_listed_newest_first(store: Store) -> None:
     assert [each.id for each in store.list_jobs("test")] == ["b", "a"]
 
 
+def test_lists_of_jobs_are_chosen_by_key_and_end_and_limited(store: Store) -> None:
+    statuses = [JobStatus.FINISHED, JobStatus.QUEUED, JobStatus.FAILED, JobStatus.RUNNING]
+    for name, status in zip("abcd", statuses, strict=True):
+        store.add_job(job(name, status=status, kind="other" if name == "d" else "test"))
+    assert [each.id for each in store.list_jobs(ended=True)] == ["c", "a"]
+    assert [each.id for each in store.list_jobs(ended=False)] == ["d", "b"]
+    assert [each.id for each in store.list_jobs("test", ended=False)] == ["b"]
+    assert [each.id for each in store.list_jobs(newest=3)] == ["d", "c", "b"]
+    assert [each.id for each in store.list_jobs(key="key of a")] == ["a"]
+    assert (store.count_jobs(), store.count_jobs("test"), store.count_jobs("test", ended=True)) == (4, 3, 2)
+
+
 def test_there_is_one_unfinished_job_a_key(store: Store) -> None:
     first = store.add_job(job("a", key="k"))
     assert store.add_job(job("b", key="k")) == first

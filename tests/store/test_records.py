@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from roboreg_core.errors import StoreError
-from roboreg_core.store.records import JobStatus
+from roboreg_core.store.records import JobStatus, Record
 from roboreg_core.store.shipped import drop
 from roboreg_core.store.store import Store
 from tests.store.helpers import files, job, record
@@ -47,6 +47,64 @@ def test_only_new_records_are_read_again(store: Store) -> None:
     assert after["a"] is before["a"]
     store.restore_record("c")
     assert {each.id for each in store.list_records()} == {"a", "b", "c", "d"}
+
+
+def test_lists_read_only_the_parts_asked_for(tmp_path: Path, shipped: Path) -> None:
+    store = Store(tmp_path / "home", shipped)
+    result = {"cost": {"macs": 2, "layers": [1, 2]}, "stages": {"dense": {"accuracy": 0.1}}, "none": None, "list": [3]}
+    store.put_record(record("a", result=result))
+    store.put_record(record("nan", result={"cost": {"macs": 4, "loss": float("nan")}, "list": []}))
+    parts = ("cost.macs", "stages.dense.accuracy", "none", "list", "from")
+    expected = {
+        "a": {"cost": {"macs": 2}, "stages": {"dense": {"accuracy": 0.1}}, "list": [3]},
+        "nan": {"cost": {"macs": 4}, "list": []},
+        "both": {"from": "shipped"},
+        "old": {},
+    }
+    assert {each.id: each.result for each in store.list_records(parts=parts)} == expected
+    assert {each.id: each.result for each in store.list_records(parts=("list",))}["a"] == {"list": [3]}
+    assert [each.result for each in store.list_records(parts=())] == [{}] * 4
+    assert {each.id: each.spec for each in store.list_records(parts=parts)}["a"] == record("a").spec
+    store.soft_delete_record("a")
+    assert [each.record.result for each in store.list_deleted(parts=("cost.macs",))] == [{"cost": {"macs": 2}}]
+    assert store.get_record("nan").result["list"] == []
+
+
+def test_each_record_of_a_parsed_list_is_parsed_once(tmp_path: Path, shipped: Path) -> None:
+    store, parsed = Store(tmp_path / "home", shipped), []
+
+    def parse(found: Record) -> str | None:
+        parsed.append(found.id)
+        return None if found.id == "left out" else found.id.upper()
+
+    store.put_record(record("a", created="2026-02-01"))
+    store.put_record(record("left out"))
+    assert store.list_parsed(parse) == ["A", "BOTH", "OLD"]
+    store.put_record(record("b", created="2026-03-01"))
+    store.put_record(record("both", created="2026-04-01"))
+    assert store.list_parsed(parse) == ["BOTH", "B", "A", "OLD"]
+    assert sorted(parsed) == ["a", "b", "both", "both", "left out", "old"]
+
+
+@pytest.mark.parametrize("count", [1, 50])
+def test_a_list_takes_two_statements_whatever_its_length(store: Store, count: int) -> None:
+    statements: list[str] = []
+    for number in range(count):
+        store.put_record(record(f"{number}"))
+    with store._database.read() as db:  # the only connection, used again by the list
+        db.set_trace_callback(statements.append)
+    for parts in (None, ("b",)):
+        statements.clear()
+        assert len(store.list_records("test", parts)) == count
+        assert sum(each.startswith("SELECT") for each in statements) == 2
+        statements.clear()
+        assert len(store.list_records("test", parts)) == count
+        assert sum(each.startswith("SELECT") for each in statements) == 1
+    for number in range(count):
+        store.soft_delete_record(f"{number}")
+    statements.clear()
+    assert len(store.list_deleted("test")) == count
+    assert sum(each.startswith("SELECT") for each in statements) == 1
 
 
 def test_a_second_store_on_the_same_folder_sees_it(store: Store) -> None:

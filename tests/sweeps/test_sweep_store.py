@@ -11,9 +11,10 @@ from roboreg_core.errors import StoreError
 from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.runs.spec import RunSpec, identity
 from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.store import row_mapping
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
-from roboreg_core.sweeps import control, sweep_store
+from roboreg_core.sweeps import control
 from roboreg_core.sweeps.spec import SWEEP, sweep_identity
 from roboreg_core.sweeps.sweep_store import find_sweep, missing, points, points_of, progress_of, sweeps
 from tests.sweeps.helpers import GRID, point_of, put_point, put_run, seen, sweep_of
@@ -141,9 +142,11 @@ def test_a_sweep_that_was_kept_with_its_seeds_in_another_order_is_still_there(de
 def test_parsed_records_are_cached_until_they_change(dense: Checkpoint, store: Store, monkeypatch) -> None:
     put_point(store, point_of(sweep_of(dense), FIRST))
     before = points(store)
-    read: list[Record] = []
-    parse = sweep_store._from_point
-    monkeypatch.setattr(sweep_store, "_from_point", lambda record: (read.append(record), parse(record))[1])
+    read: list[str] = []
+    parse = row_mapping.to_record
+    monkeypatch.setattr(
+        row_mapping, "to_record", lambda row, parts=None: (read.append(row["id"]), parse(row, parts))[1]
+    )
     assert points(store) == before
     assert read == []
     put_point(store, point_of(sweep_of(dense), FIRST, right=60))

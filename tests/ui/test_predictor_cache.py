@@ -14,7 +14,7 @@ from roboreg_core.prediction.forecast import PredictionSettings, ScoredPredictio
 from roboreg_core.prediction.sensitivity import plan
 from roboreg_core.runs.spec import RunSpec, spec_for
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
-from roboreg_core.store.records import Record
+from roboreg_core.store.records import Job, Record
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps.grid import Grid
 from roboreg_core.sweeps.spec import point_record
@@ -123,6 +123,12 @@ def test_the_cache_refits_where_the_store_has_changed(open_page: Open, fill: Fil
     assert again is not None
     assert again.score is not None
     assert again.score.n == 40
+    version = cache._store.version()
+    cache._store.add_job(Job(id="job", kind="other", key="key", function="f:g", spec={}))
+    assert cache._store.version() > version
+    assert cache.get(settings) is again
+    cache.wait()
+    assert cache.get(settings) is again, "other changes of the store change no prediction"
 
 
 def test_a_failed_fit_is_shown(open_page: Open, dense: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:

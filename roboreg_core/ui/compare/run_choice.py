@@ -11,7 +11,7 @@ from roboreg_core.runs.comparison import FEWEST, MOST
 from roboreg_core.runs.spec import KIND
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
-from roboreg_core.ui import keys, run_deletion, shared_state, url_settings
+from roboreg_core.ui import keys, run_deletion, run_metrics_cache, shared_state, url_settings
 from roboreg_core.wording import fmt, run_facts
 
 RUNS, BASELINE = "runs", "baseline"
@@ -72,13 +72,12 @@ def notices(chosen: ComparedSelection) -> None:
 
 def widgets(chosen: ComparedSelection) -> None:
     """Fields for the runs and the baseline."""
-    runs = shared_state.runs()
-    labels = _names(runs)
+    labels = _names(shared_state.runs_key())
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     st.session_state[keys.COMPARE_RUNS] = [record.id for record in chosen.records]
     left.multiselect(
         f"Runs, {FEWEST} to {MOST}",
-        [record.id for record in runs],
+        list(labels),
         format_func=lambda run: labels.get(run, run),
         key=keys.COMPARE_RUNS,
         max_selections=MOST,
@@ -101,7 +100,7 @@ def starters() -> None:
     """Draw buttons, each of which selects a group of runs to compare."""
     runs = shared_state.runs()
     groups = {
-        "front": ("Pareto-optimal runs", _on_front(runs)),
+        "front": ("Pareto-optimal runs", _on_front(shared_state.runs_key())),
         "recorded": ("Example runs", [record.id for record in runs if record.recorded]),
         "newest": ("Newest four", [record.id for record in runs[:4]]),
     }
@@ -115,11 +114,13 @@ def _choose(ids: Sequence[str]) -> None:
     st.session_state[_WANTED], st.session_state[_AGAINST] = list(ids), DENSE
 
 
-def _names(runs: Sequence[Record]) -> dict[str, str]:
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _names(key: str) -> dict[str, str]:
     """Id -> unique label of a run."""
+    del key
     return {
         record.id: f"{run_facts.label(record)} — {fmt.percent(run_facts.accuracy(record))} · {record.id[:8]}"
-        for record in runs
+        for record in shared_state.runs()
     }
 
 
@@ -142,13 +143,15 @@ def _find(text: str) -> Record | None:
 
 def _full_id(text: str) -> str:
     """Complete id of a deleted run, so that one run gives one notice; other text as it is."""
-    found = shared_state.store().list_deleted(KIND, text)
+    found = shared_state.store().list_deleted(KIND, text, ())
     return found[0].record.id if found else text
 
 
-def _on_front(runs: Sequence[Record]) -> list[str]:
-    frame = tradeoff_scatter.tradeoff_data(runs) if runs else None
-    return [] if frame is None else list(dict.fromkeys(frame.loc[frame["front"], "run"]))
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _on_front(key: str) -> list[str]:
+    del key
+    frame = tradeoff_scatter.tradeoff_data(shared_state.runs(), styles=run_metrics_cache.styles())
+    return list(dict.fromkeys(frame.loc[frame["front"], "run"]))
 
 
 def _picked() -> None:

@@ -87,7 +87,7 @@ def _comparison(
     if len(found.rows) < of:
         finding.caption(f"Showing {len(found.rows)} of {of} runs in the table and all charts.")
     _mismatches(finding, found)
-    styles = palette.styles(shared_state.runs())
+    styles = run_metrics_cache.styles()
     metrics_table.show(found, styles)
     left, right = st.columns(2, gap="large")
     with left:

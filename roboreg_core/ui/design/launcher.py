@@ -228,7 +228,7 @@ def _start(spec: RunSpec) -> None:
     seconds = estimate_seconds(spec, shared_state.runs())
     label = "Prune and fine-tune" if spec.epochs else "Prune"
     panels.action(label, keys.START, "play_arrow", lambda: submit(spec), keys.START, **_WIDE)
-    ahead = [job for job in shared_state.jobs() if not job.status.is_ended and job.lane == "device"]
+    ahead = [job for job in shared_state.unfinished_jobs() if job.lane == "device"]
     wait = f", after {job_progress.counted(ahead)} in the queue" if ahead else ""
     st.caption(f"Takes about {fmt.duration(seconds)}{wait}. Moving a slider does not start a run.")
     panels.kept_messages(keys.START)

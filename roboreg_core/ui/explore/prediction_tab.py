@@ -1,5 +1,6 @@
 """Prediction tab: predictions, each made without the schedule's own measurement, beside measurements."""
 
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 
@@ -98,14 +99,24 @@ def _chart(frame: pd.DataFrame, settings: PredictionSettings, points: tuple[Poin
 
 def _tuning(settings: PredictionSettings) -> PredictionSettings | None:
     """Settings with the fine-tuning chosen among those of the runs, the most frequent first; None without runs."""
-    runs = [RunSpec.from_json(run.spec) for run in shared_state.runs() if method_version(run) == METHOD_VERSION]
-    tuned = {_words(run): run for run in runs if run.epochs and run.method == settings.method}
-    frequent = [_words(run) for run in runs]
+    tuned = {words: run for words, run in _tunings(shared_state.runs_key()) if run.method == settings.method}
     if not tuned:
         return None
-    labels = {each: each for each in sorted(tuned, key=frequent.count, reverse=True)}
+    labels = {each: each for each in tuned}
     chosen = controls.segment("Fine-tuned with", keys.SCORED_TUNING, labels, next(iter(labels)))
     return replace(settings, **{name: getattr(tuned[chosen], name) for name in TUNING})
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _tunings(key: str) -> list[tuple[str, RunSpec]]:
+    """Fine-tuning of the runs in words, and the last run with it under each method; the most frequent first."""
+    del key
+    runs = [RunSpec.from_json(run.spec) for run in shared_state.runs() if method_version(run) == METHOD_VERSION]
+    named = [(_words(run), run) for run in runs]
+    times = Counter(words for words, _ in named)
+    last = {(words, run.method): run for words, run in named if run.epochs}
+    found = [(words, run) for (words, _), run in last.items()]
+    return sorted(found, key=lambda each: times[each[0]], reverse=True)
 
 
 def _words(run: RunSpec) -> str:

@@ -89,7 +89,7 @@ def _progress(spec: SearchSpec) -> None:
 
 def _stopped(spec: SearchSpec) -> Job | None:
     """Newest job of this search, if it can be resumed."""
-    jobs = [job for job in shared_state.store().list_jobs(SEARCH) if job.key == spec.id]
+    jobs = shared_state.store().list_jobs(SEARCH, key=spec.id, newest=1)
     return jobs[0] if jobs and jobs[0].status.can_resume else None
 
 

@@ -24,7 +24,7 @@ def pick() -> tuple[Record, Record | None] | None:
         return None
     chosen = _addressed_run(runs)
     other = _addressed_baseline(chosen) if chosen is not None else None
-    labels = {record.id: _picker_label(record) for record in runs}
+    labels = dict(_labels(shared_state.runs_key()))
     left, right = st.columns(2)
     with left:
         _picker("Run", RUN, keys.RUN_PICKER, [*labels], labels.__getitem__, chosen.id if chosen else None)
@@ -60,11 +60,8 @@ def _picked(name: str, key: str) -> None:
 def _addressed_run(runs: list[Record]) -> Record | None:
     wanted = url_settings.opened(RUN)
     if wanted is None:
-        chosen = (
-            shared_state.store().get_record(st.session_state.get(_CHOSEN[RUN], ""))
-            or run_facts.best_run(runs)
-            or runs[0]
-        )
+        last = shared_state.store().get_record(st.session_state.get(_CHOSEN[RUN], ""))
+        chosen = last or shared_state.find_run((run_facts.best_run(runs) or runs[0]).id)
     else:
         found = _found(wanted)
         if found is None:
@@ -98,6 +95,13 @@ def _found(wanted: str) -> Record | None:
 def _choose(name: str, run: str) -> None:
     st.session_state[_CHOSEN[name]] = run
     url_settings.write(name, None if (name, run) == (BASELINE, DENSE) else run)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _labels(key: str) -> dict[str, str]:
+    """Id -> label of a run."""
+    del key
+    return {record.id: _picker_label(record) for record in shared_state.runs()}
 
 
 def _picker_label(record: Record) -> str:

@@ -23,6 +23,7 @@ from roboreg_core.wording import baseline_changes, fmt, job_progress, network_fa
 
 SHOWN_FINISHED = 10
 ERRORS = "jobs"
+_MORE = "jobs-more"
 
 
 def summary(jobs: Sequence[Job]) -> str:
@@ -39,14 +40,14 @@ def summary(jobs: Sequence[Job]) -> str:
 
 def everything() -> None:
     """Draw all jobs; refreshed every second while one is unfinished."""
-    if any(not job.status.is_ended for job in shared_state.store().list_jobs(SWEEP_PART)):
+    if shared_state.store().count_jobs(SWEEP_PART, ended=False):
         navigation.link("explore", "A sweep shares the queue with the runs: see its progress or stop it on Explore")
     if not job_cards.unfinished(
-        shared_state.jobs, _active_card, lambda jobs: st.markdown(panels.escape(summary(jobs)))
+        shared_state.unfinished_jobs, _active_card, lambda jobs: st.markdown(panels.escape(summary(jobs)))
     ):
         st.markdown(panels.escape(summary(())))
     panels.kept_messages(ERRORS)
-    _finished([job for job in shared_state.jobs() if job.status.is_ended])
+    _finished(shared_state.ended_jobs(panels.shown_count(_MORE, SHOWN_FINISHED)))
 
 
 def _active_card(job: Job) -> None:
@@ -74,7 +75,7 @@ def _finished(jobs: Sequence[Job]) -> None:
         st.info("No finished jobs yet. Start a run on the Design page; it keeps running while the page is closed.")
         navigation.link("design", "Design a schedule")
         return
-    panels.some_first(jobs, _finished_card, SHOWN_FINISHED)
+    panels.some_at_a_time(jobs, _finished_card, SHOWN_FINISHED, _MORE, shared_state.count_ended_jobs())
 
 
 def _finished_card(job: Job) -> None:

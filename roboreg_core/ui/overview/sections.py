@@ -1,22 +1,23 @@
 """Sections of Overview: the best run, presets, and all runs as a chart and a table."""
 
-import hashlib
 from collections.abc import Sequence
+from typing import Any
 
-import pandas as pd
 import streamlit as st
 
-from roboreg_core.charts import palette, tradeoff_scatter
+from roboreg_core.charts import tradeoff_scatter
 from roboreg_core.datasets.cifar10 import TEST_IMAGES
 from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.runs.comparison import FEWEST, MOST
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Record
-from roboreg_core.ui import keys, navigation, panels, run_filters, run_metrics_cache, schedule_html
+from roboreg_core.ui import keys, navigation, panels, run_filters, run_metrics_cache, schedule_html, shared_state
 from roboreg_core.ui.compare import metrics_table, run_choice
 from roboreg_core.ui.compare.sections import picked
 from roboreg_core.ui.inspect import header
-from roboreg_core.wording import baseline_changes, fmt, run_facts, run_filter
+from roboreg_core.ui.overview import run_lists
+from roboreg_core.ui.overview.run_lists import ShownRuns
+from roboreg_core.wording import baseline_changes, fmt, run_facts
 
 # The dense network and the original project's three schedules.
 SHOWN_PRESETS = {
@@ -41,13 +42,13 @@ def empty() -> None:
     navigation.link("design", "Design a schedule")
 
 
-def best(runs: Sequence[Record]) -> None:
+def best() -> None:
     """Draw finding, tiles and links of the best run."""
-    record = run_facts.best_run(runs)
+    record = run_lists.all_runs().best
     if record is None:
         st.info("No pruned runs yet. Reduce the filters of a block on the Design page.")
         return
-    summary = run_metrics_cache.summary_of(record)
+    summary = run_metrics_cache.summary_of(shared_state.find_run(record.id))
     with st.container(key=keys.BEST):
         st.markdown(f"### {panels.escape(baseline_changes.finding(summary))}")
         st.caption(panels.escape(f"The best run so far is {run_facts.label(record)}: {run_facts.best_reason(record)}."))
@@ -57,32 +58,31 @@ def best(runs: Sequence[Record]) -> None:
             navigation.link("design", "Design another schedule")
 
 
-def presets(runs: Sequence[Record]) -> None:
+def presets() -> None:
     """Four preset schedules, each with the accuracy of its best run."""
     with st.container(key=f"controls-{keys.PRESETS}"):
         st.subheader("Preset schedules")
         for column, (name, meaning) in zip(st.columns(len(SHOWN_PRESETS)), SHOWN_PRESETS.items(), strict=True):
             with column:
-                _preset(name, meaning, [each for each in runs if run_filter.preset_of(each) == name])
+                _preset(name, meaning)
 
 
-def scatter(runs: Sequence[Record], shown: Sequence[Record]) -> list[str]:
+def scatter(shown: ShownRuns) -> list[str]:
     """Accuracy against parameters; a click opens a run, the ids of runs selected with the shift key are returned."""
-    styles = palette.styles(runs)
-    if len(shown) <= MOST:  # a longer legend would outgrow the chart; a tooltip names each point
-        metrics_table.legend(shown, styles)
-    frame = tradeoff_scatter.tradeoff_data(shown, styles=styles)
+    if len(shown.records) <= MOST:  # a longer legend would outgrow the chart; a tooltip names each point
+        metrics_table.legend(shown.records, run_metrics_cache.styles())
+    frame, left_out = tradeoff_scatter.drawn_runs(shown.points, _selected_before(shown))
     state = panels.Panel(
         name=keys.TRADEOFF,
-        title=tradeoff_scatter.tradeoff_title(frame),
+        title=tradeoff_scatter.tradeoff_title(shown.points),
         chart=tradeoff_scatter.tradeoff_chart,
         frame=frame,
-        alt_text=tradeoff_scatter.tradeoff_alt(frame),
-        table=frame.drop(columns=["colour", "marker"]),
+        alt_text=tradeoff_scatter.tradeoff_alt(shown.points),
+        table=shown.points.drop(columns=["colour", "marker"]),
         on_select="rerun",
         depends="One colour and marker per run. Hollow: example run; filled: your run; small dots: before "
         f"fine-tuning. Dashed: dense network; dotted: Pareto front. {TEST_IMAGES:,} test images, one seed per run. "
-        "Click a point to inspect its run; shift-click several to compare them.",
+        f"Click a point to inspect its run; shift-click several to compare them. {left_out}".rstrip(),
     ).show()
     clicked = picked(state, tradeoff_scatter.SELECTION)
     if clicked:
@@ -90,18 +90,16 @@ def scatter(runs: Sequence[Record], shown: Sequence[Record]) -> list[str]:
     return picked(state, tradeoff_scatter.SEVERAL)
 
 
-def table(shown: Sequence[Record]) -> list[str]:
+def table(shown: ShownRuns) -> list[str]:
     """Table of the runs; returns the ids of the selected rows."""
-    # Streamlit stores ticks as row numbers: another list of runs gets another key.
-    digest = hashlib.sha256(" ".join(record.id for record in shown).encode()).hexdigest()[:12]
     with st.container(key=keys.RUNS_TABLE):
         state = st.dataframe(
-            _frame(tuple((record.id, record.created) for record in shown), shown),
-            key=f"rows-{digest}",
+            shown.rows,
+            key=_table_key(shown),
             hide_index=True,
             on_select="rerun",
             selection_mode="multi-row",
-            height="content" if len(shown) < 12 else 420,
+            height="content" if len(shown.records) < 12 else 420,
             column_config={
                 name: st.column_config.NumberColumn(format="percent")
                 for name in ("dense", "pruned", "fine-tuned", "of dense")
@@ -109,23 +107,24 @@ def table(shown: Sequence[Record]) -> list[str]:
             | {name: st.column_config.NumberColumn(format="localized") for name in ("parameters", "MACs")},
             alt="The runs with their accuracy and cost",
         )
-    return [shown[row].id for row in state["selection"]["rows"] if row < len(shown)]
+    return _selected_rows(shown, state)
 
 
 def all_runs(runs: Sequence[Record]) -> None:
     """Filters, chart and table of all runs, with actions on the selected ones."""
     st.subheader(f"All {fmt.plural(len(runs), 'run')}" if len(runs) > 1 else "1 run")
-    shown = run_filter.chosen(runs, run_filters.overview(runs), names=run_filters.saved_names())
-    if not shown:
+    found = run_lists.all_runs()
+    shown = run_lists.shown_runs(run_filters.overview(found.methods, list(found.accuracies)))
+    if not shown.records:
         st.info(f"None of {fmt.plural(len(runs), 'run')} passes these filters.")
         run_filters.clear_button()
         return
-    if len(shown) < len(runs):
-        st.caption(f"Showing {len(shown):,} of {fmt.plural(len(runs), 'run')} in the chart and the table.")
-    clicked = scatter(runs, shown)
+    if len(shown.records) < len(runs):
+        st.caption(f"Showing {len(shown.records):,} of {fmt.plural(len(runs), 'run')} in the chart and the table.")
+    clicked = scatter(shown)
     bar = st.container(key=f"controls-{keys.PICKED}")
     ticked = table(shown)
-    by_id = {record.id: record for record in shown}
+    by_id = {record.id: record for record in shown.records}
     with bar:
         _picked([by_id[run] for run in dict.fromkeys([*clicked, *ticked]) if run in by_id])
     with st.container(key="controls-ticks"):
@@ -134,11 +133,27 @@ def all_runs(runs: Sequence[Record]) -> None:
         )
 
 
-def _preset(name: str, meaning: str, runs: Sequence[Record]) -> None:
+def _table_key(shown: ShownRuns) -> str:
+    """Key of the table. Streamlit stores selected rows as numbers: another list of runs gets another key."""
+    return f"rows-{shown.key}"
+
+
+def _selected_rows(shown: ShownRuns, state: Any) -> list[str]:
+    rows = (state or {}).get("selection", {}).get("rows", ())
+    return [shown.records[row].id for row in rows if row < len(shown.records)]
+
+
+def _selected_before(shown: ShownRuns) -> list[str]:
+    """Runs selected in the chart and the table, before these are drawn."""
+    in_chart = picked(st.session_state.get(f"chart-{keys.TRADEOFF}"), tradeoff_scatter.SEVERAL)
+    return [*in_chart, *_selected_rows(shown, st.session_state.get(_table_key(shown)))]
+
+
+def _preset(name: str, meaning: str) -> None:
     schedule = PRESETS[name]
     share = fmt.percent(cost(schedule).parameters / DENSE_COST.parameters)
-    most = max(runs, key=run_facts.accuracy, default=None)
-    best_accuracy = f"best run {fmt.percent(run_facts.accuracy(most))}" if most else "no run yet"
+    accuracy = run_lists.all_runs().accuracies.get(name)
+    best_accuracy = f"best run {fmt.percent(accuracy)}" if accuracy is not None else "no run yet"
     facts = f"{share} of the parameters" + ("" if schedule.is_dense else f"; {best_accuracy}")
     st.markdown(f"**{name.capitalize()}**")
     st.html(f'<div style="overflow-x:auto">{schedule_html.strip(schedule)}</div>')
@@ -163,25 +178,3 @@ def _picked(records: Sequence[Record]) -> None:
         else:
             query = {run_choice.RUNS: ",".join(record.id for record in records)}
             navigation.button("Compare these", keys.COMPARE_THESE, "compare", query, type="primary")
-
-
-@st.cache_data(show_spinner=False, max_entries=16)
-def _frame(runs: tuple[tuple[str, str], ...], _records: Sequence[Record]) -> pd.DataFrame:
-    del runs  # only the cache key
-    return pd.DataFrame(_row(record) for record in _records)
-
-
-def _row(record: Record) -> dict[str, object]:
-    accuracy = {stage: run_facts.accuracy(record, stage) for stage in run_facts.stages_of(record)}
-    counted = record.result["cost"]
-    return {
-        "run": run_facts.label(record),
-        "dense": accuracy["dense"],
-        "pruned": accuracy["pruned"],
-        "fine-tuned": accuracy.get("tuned"),
-        "parameters": counted["parameters"],
-        "of dense": counted["parameters"] / record.result["dense_cost"]["parameters"],
-        "MACs": counted["macs"],
-        "origin": run_facts.origin_words(record),
-        "created (UTC)": fmt.date_time(record.created),
-    }

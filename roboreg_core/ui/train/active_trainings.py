@@ -14,7 +14,7 @@ def active() -> None:
     """Draw queued and running trainings and uploads; refreshed every second while there are any."""
     panels.kept_messages(ERRORS)
     job_cards.unfinished(
-        lambda: shared_state.store().list_jobs(NETWORK), _active_card, lambda _: st.subheader("Running")
+        lambda: shared_state.store().list_jobs(NETWORK, ended=False), _active_card, lambda _: st.subheader("Running")
     )
 
 

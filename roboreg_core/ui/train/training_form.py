@@ -142,7 +142,7 @@ def _start(spec: TrainingSpec) -> None:
     records = [*shared_state.store().list_records(NETWORK), *shared_state.runs()]
     records.sort(key=lambda record: record.created, reverse=True)
     seconds, measured = estimate_seconds(spec, records), measured_speeds(records) is not None
-    ahead = sum(not job.status.is_ended for job in shared_state.store().list_jobs() if job.lane == "device")
+    ahead = sum(job.lane == "device" for job in shared_state.store().list_jobs(ended=False))
     wait = f", after {fmt.plural(ahead, 'job')} in the queue" if ahead else ""
     machine = "on this machine" if measured else "on two CPU cores (no measured speed yet)"
     st.caption(f"Takes about {fmt.duration(seconds)} {machine}{wait}. It can be cancelled and resumed.")

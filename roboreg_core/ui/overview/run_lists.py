@@ -1,0 +1,107 @@
+"""All runs, and those that pass the filters, with the figures that Overview shows; cached for all visitors.
+
+Thousands of runs take tenths of a second; a rerun finds them in the cache.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from roboreg_core.charts import tradeoff_scatter
+from roboreg_core.schedules.schedule import Schedule
+from roboreg_core.store.records import Record
+from roboreg_core.ui import run_filters, run_metrics_cache, shared_state
+from roboreg_core.wording import fmt, run_facts, run_filter
+from roboreg_core.wording.run_filter import RunFilter
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AllRuns:
+    """Facts of all runs.
+
+    Attributes:
+        best: see `run_facts.best_run`.
+        methods: their methods, sorted.
+        accuracies: accuracy of the most accurate run of each preset and of `other` schedules, sorted.
+    """
+
+    best: Record | None
+    methods: list[str]
+    accuracies: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ShownRuns:
+    """Runs that pass the filters.
+
+    Attributes:
+        records: the runs, newest first.
+        key: digest of their ids.
+        points: data of the chart, see `tradeoff_scatter.tradeoff_data`.
+        rows: data of the table, in the order of the runs.
+    """
+
+    records: list[Record]
+    key: str
+    points: pd.DataFrame
+    rows: pd.DataFrame
+
+
+def all_runs() -> AllRuns:
+    """Facts of all runs."""
+    return _all(shared_state.runs_key())
+
+
+def shown_runs(conditions: RunFilter) -> ShownRuns:
+    """The runs that meet the conditions."""
+    names = run_filters.saved_names() if conditions.text.strip() else {}
+    key = (shared_state.runs_key(), repr(conditions), *(f"{schedule} {named}" for schedule, named in names.items()))
+    return _shown(key, conditions, names)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _all(key: str) -> AllRuns:
+    del key
+    runs = shared_state.runs()
+    accuracies: dict[str, float] = {}
+    for record in runs:
+        preset = run_filter.preset_of(record)
+        accuracies[preset] = max(run_facts.accuracy(record), accuracies.get(preset, 0.0))
+    return AllRuns(
+        best=run_facts.best_run(runs),
+        methods=sorted({str(record.spec["method"]) for record in runs}),
+        accuracies=dict(sorted(accuracies.items())),
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _shown(key: tuple[str, ...], _conditions: RunFilter, _names: Mapping[Schedule, Sequence[str]]) -> ShownRuns:
+    del key
+    records = run_filter.chosen(shared_state.runs(), _conditions, names=_names)
+    points = tradeoff_scatter.tradeoff_data(records, styles=run_metrics_cache.styles())
+    labels = dict(zip(points["run"], points["label"], strict=True))
+    return ShownRuns(
+        records=records,
+        key=hashlib.sha256(" ".join(record.id for record in records).encode()).hexdigest()[:12],
+        points=points,
+        rows=pd.DataFrame(_row(record, labels[record.id]) for record in records),
+    )
+
+
+def _row(record: Record, label: str) -> dict[str, object]:
+    accuracy = {stage: run_facts.accuracy(record, stage) for stage in run_facts.stages_of(record)}
+    counted = record.result["cost"]
+    return {
+        "run": label,
+        "dense": accuracy["dense"],
+        "pruned": accuracy["pruned"],
+        "fine-tuned": accuracy.get("tuned"),
+        "parameters": counted["parameters"],
+        "of dense": counted["parameters"] / record.result["dense_cost"]["parameters"],
+        "MACs": counted["macs"],
+        "origin": run_facts.origin_words(record),
+        "created (UTC)": fmt.date_time(record.created),
+    }
