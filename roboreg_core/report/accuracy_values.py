@@ -16,7 +16,7 @@ from roboreg_core.wording import baseline_changes, fmt
 
 
 def accuracy_rows(found: Summary) -> Rows:
-    """Accuracy and loss per stage, and the paired comparison with the baseline."""
+    """Rows of a table: accuracy and loss per stage, and the paired comparison with the baseline."""
     names = fmt.STAGE_WORDS
     return [[name, *_accuracy_cells(found, stage)] for stage, name in names.items() if stage in found.paired]
 

@@ -61,7 +61,7 @@ def field(on_change: Callable[[], None] | None = None, width: int | Literal["str
 
 
 def query(sha256: str) -> dict[str, str]:
-    """Query parameters of a page that starts from the network with these weights; {} if there is no choice."""
+    """Query parameters for a page that starts from the network with these weights; {} if there is only one network."""
     networks = shared_state.networks()
     found = [each.name for each in networks if each.sha256 == sha256] if len(networks) > 1 else []
     return {keys.BASELINE_NETWORK: found[0]} if found else {}

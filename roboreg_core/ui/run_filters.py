@@ -22,7 +22,7 @@ _PERCENTS = {
 
 
 def overview(runs: Sequence[Record]) -> RunFilter:
-    """Fields for text, schedule, method and origin."""
+    """Draw the fields for text, schedule, method and origin; return the filter."""
     methods, presets = _methods(runs), sorted({run_filter.preset_of(record) for record in runs})
     settings = [
         UrlSetting(key=keys.FIND, default="", read=lambda text: text[:MOST_TEXT]),
@@ -50,7 +50,7 @@ def overview(runs: Sequence[Record]) -> RunFilter:
 
 
 def comparison(runs: Sequence[Record]) -> tuple[RunFilter, str]:
-    """Fields for order, method, origin and thresholds; returns the filter and the order."""
+    """Draw the fields for order, method, origin and thresholds; return the filter and the order."""
     methods = _methods(runs)
     settings = [
         UrlSetting(key=keys.SORT, default="chosen", read=one_of(*run_filter.ORDERS)),
@@ -89,12 +89,12 @@ def comparison(runs: Sequence[Record]) -> tuple[RunFilter, str]:
 
 
 def clear_button() -> None:
-    """Button that clears the filters of both pages."""
+    """Draw the button that clears the filters of Overview and Compare."""
     st.button("Clear the filters", key=keys.CLEAR_FILTERS, icon=":material/filter_alt_off:", on_click=_clear)
 
 
 def saved_names() -> dict[Schedule, list[str]]:
-    """Names under which each schedule is saved."""
+    """The names under which each schedule is saved."""
     names: dict[Schedule, list[str]] = {}
     for saved in shared_state.saved():
         names.setdefault(saved.schedule, []).append(saved.name)

@@ -128,12 +128,12 @@ def read_dense() -> Checkpoint:
 
 
 def store() -> Store:
-    """Store in `ROBOREG_HOME`, with the example runs."""
+    """The store in `ROBOREG_HOME`, with the example runs."""
     return _store(str(paths.home()), str(paths.recorded()))
 
 
 def backend() -> Backend:
-    """Backend of all visitors; the first call starts loading it."""
+    """The backend that all visitors share; the first call starts loading it."""
     return _backend(str(paths.home()), str(paths.recorded()))
 
 
@@ -170,7 +170,7 @@ def runs() -> list[Record]:
 
 
 def find_run(prefix: str) -> Record:
-    """Return the run whose id is or begins with `prefix`. Raises `StoreError`: no run or several match."""
+    """The run whose id is or begins with `prefix`. Raises `StoreError`: no run or several match."""
     return store().find_record(prefix, KIND)
 
 

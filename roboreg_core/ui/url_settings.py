@@ -57,7 +57,7 @@ def flag(text: str) -> bool:
 
 
 def new_visit() -> None:
-    """Treat every parameter as opened by the visitor; called when a page is opened."""
+    """Treat all parameters of the address as opened by the visitor; called when a page is opened."""
     st.session_state[_WRITTEN] = {}
 
 
@@ -81,7 +81,7 @@ def write(name: str, text: str | None) -> None:
 
 
 def restore(settings: Sequence[UrlSetting]) -> None:
-    """Before the widgets are drawn: set them from an opened address, else keep their value, else the default."""
+    """Call before drawing the widgets: set them from an opened address, else keep their value, else the default."""
     for setting in settings:
         text = opened(setting.key)
         if text is not None:
@@ -91,7 +91,7 @@ def restore(settings: Sequence[UrlSetting]) -> None:
 
 
 def follow(settings: Sequence[UrlSetting]) -> None:
-    """After the widgets are drawn: write the values that differ from their default into the address."""
+    """Call after drawing the widgets: write the values that differ from their default into the address."""
     for setting in settings:
         value = st.session_state.get(setting.key, setting.default)
         write(setting.key, None if value in (setting.default, None) else _text(value))

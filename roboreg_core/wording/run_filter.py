@@ -41,7 +41,7 @@ class RunFilter:
     parameters: float | None = None
 
     def keeps(self, record: Record, names: Sequence[str] = ()) -> bool:
-        """True if a run meets all conditions; `names` are those of its saved schedules."""
+        """True if a run meets all conditions; `names` are the names of its saved schedules."""
         share = record.result["cost"]["parameters"] / record.result["dense_cost"]["parameters"]
         return (
             self.method in (None, record.spec["method"])
@@ -69,7 +69,7 @@ def chosen(
     order: str = "chosen",
     names: Mapping[Schedule, Sequence[str]] | None = None,
 ) -> list[Record]:
-    """The runs that meet the conditions, in one of `ORDERS`; `names` are those of saved schedules."""
+    """The runs that meet the conditions, ordered by `order`, one of `ORDERS`; `names` are saved schedules' names."""
     kept = [each for each in records if conditions.keeps(each, (names or {}).get(run_facts.schedule_of(each), ()))]
     _, key, descending = ORDERS[order]
     return kept if key is None else sorted(kept, key=key, reverse=descending)

@@ -36,7 +36,7 @@ _COST_WORDS = {cost: fmt.sentence_case(METRICS[cost].label) for cost in COSTS}
 
 
 def everything() -> None:
-    """Draw the page below its heading."""
+    """Draw the Compare page below its heading."""
     chosen = run_choice.choice()
     finding = st.container(key=keys.FINDING)
     run_choice.notices(chosen)
@@ -182,6 +182,6 @@ def _shared_errors(found: Comparison) -> None:
 
 
 def picked(state: object, selection: str) -> list[str]:
-    """Ids of the runs in a chart's selection."""
+    """Ids of the runs in a chart's selection of the name `selection`; `state` is the chart's state in Streamlit."""
     chosen = (state or {}).get("selection", {}).get(selection) or []  # type: ignore[attr-defined]
     return [each["run"] for each in chosen if each.get("run")]

@@ -26,7 +26,7 @@ ERRORS = "jobs"
 
 
 def summary(jobs: Sequence[Job]) -> str:
-    """Running and waiting jobs, in a sentence."""
+    """Numbers of running and waiting jobs, in a sentence."""
     running = [job for job in jobs if job.status is JobStatus.RUNNING]
     queued = [job for job in jobs if job.status is JobStatus.QUEUED]
     if running:

@@ -28,7 +28,7 @@ SHOWN_PRESETS = {
 
 
 def empty() -> None:
-    """First steps, if there is no run."""
+    """Draw the first steps for a visitor without runs."""
     st.info(
         "No runs yet. RoboReg removes filters of a trained ResNet-20, fine-tunes the smaller network and measures its "
         "accuracy on CIFAR-10."
@@ -42,7 +42,7 @@ def empty() -> None:
 
 
 def best(runs: Sequence[Record]) -> None:
-    """Draw finding, tiles and links of the best run."""
+    """Draw the best run: finding, tiles and links."""
     record = run_facts.best_run(runs)
     if record is None:
         st.info("No pruned runs yet. Reduce the filters of a block on the Design page.")
@@ -58,7 +58,7 @@ def best(runs: Sequence[Record]) -> None:
 
 
 def presets(runs: Sequence[Record]) -> None:
-    """Four preset schedules, each with the accuracy of its best run."""
+    """Draw four preset schedules, each with the accuracy of its best run."""
     with st.container(key=f"controls-{keys.PRESETS}"):
         st.subheader("Preset schedules")
         for column, (name, meaning) in zip(st.columns(len(SHOWN_PRESETS)), SHOWN_PRESETS.items(), strict=True):
@@ -67,7 +67,7 @@ def presets(runs: Sequence[Record]) -> None:
 
 
 def scatter(runs: Sequence[Record], shown: Sequence[Record]) -> list[str]:
-    """Accuracy against parameters; a click opens a run, the ids of runs selected with the shift key are returned."""
+    """Draw accuracy against parameters; a click opens a run; return the ids of runs selected with the shift key."""
     styles = palette.styles(runs)
     if len(shown) <= MOST:  # a longer legend would outgrow the chart; a tooltip names each point
         metrics_table.legend(shown, styles)
@@ -91,7 +91,7 @@ def scatter(runs: Sequence[Record], shown: Sequence[Record]) -> list[str]:
 
 
 def table(shown: Sequence[Record]) -> list[str]:
-    """Table of the runs; returns the ids of the selected rows."""
+    """Draw the table of the runs; return the ids of the selected rows."""
     # Streamlit stores ticks as row numbers: another list of runs gets another key.
     digest = hashlib.sha256(" ".join(record.id for record in shown).encode()).hexdigest()[:12]
     with st.container(key=keys.RUNS_TABLE):
@@ -113,7 +113,7 @@ def table(shown: Sequence[Record]) -> list[str]:
 
 
 def all_runs(runs: Sequence[Record]) -> None:
-    """Filters, chart and table of all runs, with actions on the selected ones."""
+    """Draw filters, chart and table of all runs, with actions on the selected ones."""
     st.subheader(f"All {fmt.plural(len(runs), 'run')}" if len(runs) > 1 else "1 run")
     shown = run_filter.chosen(runs, run_filters.overview(runs), names=run_filters.saved_names())
     if not shown:
