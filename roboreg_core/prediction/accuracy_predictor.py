@@ -59,7 +59,7 @@ class PredictedAccuracies:
 
     @property
     def extrapolates(self) -> np.ndarray:
-        """Mask (n,) of predictions outside the range of measured schedules."""
+        """Bool (n,): True for predictions outside the range of measured schedules."""
         return np.array([bool(reason) for reason in self.reasons])
 
     def __len__(self) -> int:

@@ -79,11 +79,11 @@ class SensitivityCurve:
         return self.counts[0]
 
     def covers(self, count: int) -> bool:
-        """True for a count within the measured range."""
+        """True if accuracy was measured at `count` filters or on both sides of it."""
         return self.lowest <= count <= self.bound
 
     def accuracy(self, count: int) -> float:
-        """Accuracy, 0..1: measured, or interpolated by monotone cubics (PCHIP) over log count; NaN outside the range.
+        """Accuracy, 0..1, with `count` filters kept: measured, or interpolated (PCHIP over log count), or NaN.
 
         Raises `SpecError`: the count is not 1..bound.
         """
@@ -92,7 +92,7 @@ class SensitivityCurve:
         return float(self._interpolated[count - 1])
 
     def interval(self, count: int) -> tuple[float, float]:
-        """The 95 % interval of `accuracy` for the number of images (Wilson); NaN outside the measured range."""
+        """The 95 % Wilson interval of `accuracy(count)`, 0..1; NaN outside the measured range."""
         import math
 
         share = self.accuracy(count)
@@ -107,7 +107,7 @@ class SensitivityCurve:
         return self.measured[-1][1].accuracy - self.accuracy(count)
 
     def loss_interval(self, count: int) -> tuple[float, float]:
-        """The 95 % interval of `loss` for two independent shares (Newcombe 1998, method 10).
+        """The 95 % interval of `loss(count)`, for two independent shares (Newcombe 1998, method 10).
 
         Conservative, because both networks are measured on the same images.
         """
@@ -214,7 +214,7 @@ def curves(points: Iterable[Point], dense: ClassCounts | None = None) -> Sensiti
 
 
 def pooled(several: Sequence[ClassCounts]) -> ClassCounts:
-    """Mean of several networks' correct images, rounded to whole images per class."""
+    """Mean of several networks' counts of correct images, rounded to whole images per class."""
     right = (round(sum(counts) / len(several)) for counts in zip(*(each.right for each in several), strict=True))
     return ClassCounts(right=tuple(right), images=several[0].images)
 
@@ -255,7 +255,7 @@ class RemovalCost:
 
     @property
     def known(self) -> bool:
-        """True if the loss was measured."""
+        """True if the loss was measured or interpolated."""
         return self.loss == self.loss
 
     @property

@@ -34,7 +34,7 @@ def joint_rows(tensors: BlockTensors) -> Tensor:
 
 
 def response_rows(responses: Tensor) -> Tensor:
-    """Activations (width, n) centred and scaled to unit length: squared distances are 2 - 2 * correlation."""
+    """Activations (width, n) centred and scaled: squared distances of rows are 2 - 2 * correlation."""
     return _unit(responses - responses.mean(1, keepdim=True))
 
 

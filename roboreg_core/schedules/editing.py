@@ -138,7 +138,7 @@ def changed_blocks(before: EditedSchedule, after: EditedSchedule) -> list[int]:
 
 
 def step_words(before: EditedSchedule, after: EditedSchedule) -> str:
-    """Describe a step: `block 3 from 8 to 5`, `blocks 1, 2 and 3`, `lock of block 3`, `link of stage 1`."""
+    """Description of a step: `block 3 from 8 to 5`, `blocks 1, 2 and 3`, `lock of block 3`, `link of stage 1`."""
     pairs = zip(before.schedule, after.schedule, strict=True)
     changed = [(block, a, b) for block, (a, b) in enumerate(pairs, start=1) if a != b]
     if len(changed) == 1:
@@ -151,7 +151,7 @@ def step_words(before: EditedSchedule, after: EditedSchedule) -> str:
 
 
 def named_blocks(blocks: Iterable[int]) -> str:
-    """List blocks: `block 3`, `blocks 1, 2 and 3`, `all blocks`."""
+    """Blocks (1..9) as text: `block 3`, `blocks 1, 2 and 3`, `all blocks`."""
     first, *rest = (names := [str(block) for block in blocks])
     if len(names) == N_BLOCKS:
         return "all blocks"

@@ -14,7 +14,7 @@ _NUMBERED = re.compile(r"(.+) \(([0-9]{1,6})\)")
 
 
 def folded(name: str) -> str:
-    """Key for comparing names regardless of Unicode form, case and spaces."""
+    """The name in a form for comparison, the same for any Unicode form, case and spaces."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 

@@ -17,10 +17,10 @@ _NOT_DELETED = "deleted IS NULL"
 
 
 class RecordStore:
-    """Your records with their artefacts under one folder, and the read-only shipped records in another."""
+    """Your records with their artefacts under one folder, and the read-only example records in another."""
 
     def __init__(self, home: Path, shipped: Path | None = None) -> None:
-        """Open or create the store in `home`, in front of the shipped records in the folder `shipped`.
+        """Open or create the store in `home`, in front of the example records in the folder `shipped`.
 
         Raises `StoreError`: it cannot be opened, or was made by a newer RoboReg.
         """
@@ -63,7 +63,7 @@ class RecordStore:
         self._discard(dropped)
 
     def get_record(self, record_id: str) -> Record | None:
-        """The record with this id, None if there is none; yours precede shipped ones."""
+        """The record with this id, None if there is none; yours precede example records."""
         with self._database.read() as db:
             row = db.execute(f"SELECT * FROM records WHERE id = ? AND {_NOT_DELETED}", (record_id,)).fetchone()
         return row_mapping.to_record(row) if row else self._shipped.records().get(record_id)
@@ -104,7 +104,7 @@ class RecordStore:
     def soft_delete_record(self, record_id: str) -> None:
         """Delete one of your records; `restore_record` undoes it for `RESTORE_DAYS` days, then it is deleted for good.
 
-        Raises `StoreError`: it is unknown, or ships with the project.
+        Raises `StoreError`: it is unknown, or an example record.
         """
         with self._database.write() as db:
             query = f"UPDATE records SET deleted = ? WHERE id = ? AND {_NOT_DELETED}"
@@ -115,10 +115,7 @@ class RecordStore:
         self._discard(dropped)
 
     def restore_record(self, record_id: str) -> Record:
-        """Restore a deleted record.
-
-        Raises `StoreError`: it is not among the deleted records.
-        """
+        """Restore a deleted record. Raises `StoreError`: it is not among the deleted records."""
         with self._database.write() as db:
             query = "UPDATE records SET deleted = NULL WHERE id = ? AND deleted IS NOT NULL"
             if not db.execute(query, (record_id,)).rowcount:
@@ -149,7 +146,7 @@ class RecordStore:
     def delete_record(self, record_id: str) -> None:
         """Delete one of your records for good, with the finished jobs that made it and unreferenced artefacts.
 
-        Raises `StoreError`: it is unknown, or ships with the project.
+        Raises `StoreError`: it is unknown, or an example record.
         """
         with self._database.write() as db:
             if not db.execute("SELECT 1 FROM records WHERE id = ?", (record_id,)).fetchone():
@@ -158,7 +155,7 @@ class RecordStore:
         self._discard(dropped)
 
     def export_record(self, record_id: str, folder: Path) -> None:
-        """Write a record and its artefacts into a folder of shipped records.
+        """Write a record and its artefacts into a folder of example records.
 
         Raises `StoreError`: it is unknown, an artefact is missing, or the folder cannot be written.
         """

@@ -136,7 +136,7 @@ def _tradeoff(records: Sequence[Record], styles: Mapping[str, palette.Style]) ->
 def _strip(found: Comparison) -> None:
     frame, ink = schedule_strips.strip_data(found), panels.ink()
     note = (
-        "Filters kept per block; faint if all runs agree. Darker: a larger share of the block."
+        "Filters kept per block; blocks in which all runs agree are faint. Darker: a larger share of the block."
         if frame["differs"].any()
         else "Filters kept per block. The runs differ in other settings, see above."
     )
