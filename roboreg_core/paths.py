@@ -41,7 +41,7 @@ def recorded() -> Path:
 
 
 def bundled_data() -> Path:
-    """Folder of the bundled part of CIFAR-10."""
+    """Folder of the part of CIFAR-10 that is in the project's repository."""
     return PROJECT / "data"
 
 

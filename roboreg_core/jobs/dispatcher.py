@@ -104,7 +104,7 @@ class Dispatcher:
             return [replace(worker, job=running.get(worker.address)) for worker in self._workers]
 
     def close(self) -> None:
-        """Interrupt unfinished jobs, end the workers and the thread."""
+        """Interrupt unfinished jobs, and end the worker processes and this thread."""
         connecting = self._connecting
         if connecting is not None:
             connecting.join(timeout=30)

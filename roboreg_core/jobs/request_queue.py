@@ -125,7 +125,7 @@ class RequestQueue:
             pending.progress = {}
 
     def update(self, connection: Connection) -> None:
-        """End the requests whose tasks are done."""
+        """Store the outcome of the requests whose tasks are done."""
         for pending in self._all():
             if pending.future is not None and pending.future.status != "pending":
                 self._settle(connection, pending)
@@ -140,7 +140,7 @@ class RequestQueue:
                 self._end(pending, RequestStatus.FAILED, error=NO_WORKER.format(lane=lane))
 
     def fail_all(self, error: str) -> None:
-        """Fail all pending requests."""
+        """Fail all pending requests with this error message."""
         for pending in self._all():
             self._end(pending, RequestStatus.FAILED, error=error)
 

@@ -56,7 +56,7 @@ class Context(Protocol):
 
     @property
     def inputs(self) -> dict[str, bytes]:
-        """The input artefacts by name."""
+        """Bytes of the input artefacts by name."""
         ...
 
     @property

@@ -118,7 +118,7 @@ class WorkerContext:
         self._send(what="state", number=number)
 
     def put(self, kind: str, id: str, spec: dict[str, Any], result: dict[str, Any]) -> None:  # noqa: A002
-        """Send a record and wait until the scheduler has it."""
+        """Send a record to the app and wait until the dask scheduler has it."""
         payload = {"kind": kind, "id": id, "spec": spec, "result": result}
         self._put(what="record", payload=_text(payload, f"record {id}"))
 
@@ -149,7 +149,7 @@ class Throttle:
                 self._wake_in(wait)
 
     def close(self) -> None:
-        """Send the last text if it is still delayed."""
+        """Send the newest text now if it is still delayed."""
         self._flush()
 
     def _flush(self) -> None:

@@ -154,7 +154,7 @@ def save(path: Path, model: ResNet20, **facts: Any) -> Path:
 
 
 def card_path(path: Path) -> Path:
-    """Path of the card of a weights file."""
+    """Path of a weights file's card, the JSON file that describes it."""
     return path.with_suffix(".json")
 
 

@@ -73,7 +73,7 @@ def dense_networks(store: Store) -> list[DenseNetwork]:
 
 
 def of_record(record: Record) -> DenseNetwork:
-    """The network in a record of kind `NETWORK`."""
+    """Dense network described by a record of kind `NETWORK`."""
     spec, result = record.spec, record.result
     return DenseNetwork(
         name=spec["name"],

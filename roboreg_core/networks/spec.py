@@ -58,14 +58,14 @@ class TrainingSpec:
 
     @property
     def id(self) -> str:
-        """Identity: hash of everything that determines the result."""
+        """Id: hash of everything that determines the resulting network."""
         determines = self.to_json()
         del determines["name"], determines["device"]
         teacher = {"teacher": shipped_digest()} if self.training().distil_weight else {}
         return _identity({**determines, **teacher})
 
     def training(self) -> TrainSpec:
-        """The settings for `training.loop.fit`."""
+        """Settings of this training for `training.loop.fit`."""
         from roboreg_core.training.spec import recipe
 
         return replace(recipe(self.recipe, self.epochs, self.seed), batch_size=self.batch_size)
@@ -109,7 +109,7 @@ class UploadSpec:
 
     @property
     def id(self) -> str:
-        """Identity: hash of the file's SHA-256."""
+        """Id: hash of the file's SHA-256."""
         return _identity({"origin": UPLOADED, "sha256": self.sha256})
 
     def to_json(self) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class PredictedAccuracies:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictor:
-    """Predictor for one setting, made by `fit` in a fraction of a second.
+    """Predictor for the points of one pruning setting (method, images, dense network), made by `fit`.
 
     Attributes:
         curves: sensitivity of every block.

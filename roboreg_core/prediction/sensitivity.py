@@ -65,17 +65,17 @@ class SensitivityCurve:
 
     @property
     def bound(self) -> int:
-        """Number of filters of the dense block."""
+        """Number of filters of the block in the dense network."""
         return BOUNDS[self.block - 1]
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """Measured counts in ascending order; the last is the bound."""
+        """Measured numbers of filters kept, ascending; the last is the dense block's."""
         return tuple(count for count, _ in self.measured)
 
     @property
     def lowest(self) -> int:
-        """Lowest measured count."""
+        """Lowest measured number of filters kept."""
         return self.counts[0]
 
     def covers(self, count: int) -> bool:
@@ -173,12 +173,12 @@ class SensitivityCurves:
 
     @property
     def dense(self) -> ClassCounts:
-        """Correct validation images of the dense network."""
+        """Numbers of correctly classified validation images of the dense network, per class."""
         return self.each[0].measured[-1][1]
 
     @property
     def unmeasured(self) -> tuple[int, ...]:
-        """Blocks with no measurement but the dense network."""
+        """Blocks, 1..9, for which no pruned network was measured."""
         return tuple(curve.block for curve in self.each if len(curve.measured) == 1)
 
 
@@ -220,7 +220,7 @@ def pooled(several: Sequence[ClassCounts]) -> ClassCounts:
 
 
 def check_one_setting(points: Sequence[Point]) -> None:
-    """Check that points share one setting. Raises `SpecError`: their method, images or dense network differ."""
+    """Check that points share method, images and dense network. Raises `SpecError`: they differ."""
     for name in SETTING:
         values = {str(getattr(point, name)) for point in points}
         if len(values) > 1:

@@ -72,7 +72,7 @@ class BlockContext:
 
     @cached_property
     def output_norm(self) -> NormTensors:
-        """bn2 before pruning."""
+        """Tensors of bn2, the block's second batch norm, before pruning."""
         return NormTensors.of(self.block.bn2)
 
     @property

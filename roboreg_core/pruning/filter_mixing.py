@@ -60,7 +60,7 @@ def unmixed(kept: Tensor, width: int) -> Tensor:
 
 
 def mix_filters(patches: OutputPatches, mixtures: Tensor, weights: Tensor) -> Tensor:
-    """Improve each mixture once, those with the most energy in the block's output first.
+    """Improve every mixture once by least squares, those with the most energy in the block's output first.
 
     Args:
         patches: inputs and targets of conv2.

@@ -83,7 +83,7 @@ def is_exact(context: BlockContext, labels: Tensor) -> bool:
 
 
 def sums_slices(method: Method) -> bool:
-    """True if conv2's slices of merged filters are summed."""
+    """True if the method sums the slices of conv2 that belong to merged filters."""
     # The selection by reconstruction error always treats equal filters as one.
     return "sum" in method.repair or (method.clusters == NO_CLUSTERS and method.keep == "loss")
 

@@ -42,7 +42,7 @@ def shipped_content(digest: str) -> bytes | None:
 
 
 def dense_network(record: Record, store: Store) -> ResNet20:
-    """The dense network of a run; shared between callers, do not change it."""
+    """The dense network of a run; cached and shared between callers, do not change it."""
     return _network(dense_content(record, store))
 
 

@@ -107,7 +107,7 @@ class RunSpec(PruneSettings):
 
     @property
     def id(self) -> str:
-        """Identity: hash of everything that determines the result."""
+        """Id of the run: hash of everything that determines its result."""
         return identity(self.to_json(), METHOD_VERSION)
 
     def to_json(self) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class StageProgress(ProgressReporter):
         self._marks: dict[str, float] = {}
 
     def begin(self, stage: str) -> None:
-        """Enter a stage. Raises `Stopped`: the job was cancelled."""
+        """Enter and report the stage with this name. Raises `Stopped`: the job was cancelled."""
         self.check()
         if self.stage:
             self._done += self._weights[self.stage]

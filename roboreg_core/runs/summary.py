@@ -95,9 +95,9 @@ class Summary:
         return found.nonzero()[0]
 
     def moved(self, stage: str, true: int, predicted: int) -> tuple[np.ndarray, np.ndarray]:
-        """Indices of the test images that entered a cell since the baseline, and of those that left it.
+        """Indices of the test images that entered a cell of the confusion matrix since the baseline, and that left it.
 
-        The difference of their numbers is the cell of `paired[stage].confusion.difference`.
+        The difference of their numbers is `paired[stage].confusion.difference[true, predicted]`; classes are 0..9.
         """
         now = (self.labels == true) & (self.predictions[stage].classes == predicted)
         before = (self.labels == true) & (self.baseline.predictions.classes == predicted)

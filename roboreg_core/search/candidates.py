@@ -46,7 +46,7 @@ class Candidate:
 
     @property
     def accuracy(self) -> float:
-        """Measured accuracy, else predicted."""
+        """Validation accuracy, 0..1: measured, else predicted."""
         if self.measured is not None:
             return self.measured.accuracy
         return self.predicted if self.predicted is not None else 0.0
@@ -58,7 +58,7 @@ class Candidate:
 
     @property
     def recalls(self) -> tuple[float, ...]:
-        """Measured recall per class, else predicted."""
+        """Recall per class, 0..1: measured, else predicted."""
         return self.measured.recalls if self.measured is not None else self.predicted_recalls
 
     @property

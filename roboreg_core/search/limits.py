@@ -76,7 +76,7 @@ class Limits:
 
     @property
     def has_drops(self) -> bool:
-        """True if a loss is limited."""
+        """True if the loss of accuracy or of recall is limited."""
         return self.drop is not None or self.class_drop is not None
 
     def to_json(self) -> dict[str, float]:

@@ -55,13 +55,13 @@ class SearchSpec:
 
     @property
     def id(self) -> str:
-        """Identity: hash of limits, setting, trials and the method's version."""
+        """Id of the search: hash of limits, setting, trials and the method's version."""
         determines = {"limits": self.limits.to_json(), "setting": self.setting.to_json(), "trials": self.trials}
         return digest({**determines, "version": METHOD_VERSION})
 
     @property
     def line(self) -> LinearCost | None:
-        """The field `latency` as a linear cost; None if it is empty."""
+        """Estimated latency (the field `latency`) as a linear function of the filter counts; None without it."""
         import numpy as np
 
         return LinearCost(base=self.latency[0], each=np.array(self.latency[1:])) if self.latency else None

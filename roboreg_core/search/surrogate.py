@@ -28,7 +28,7 @@ class Surrogate(Protocol):
 
     @property
     def dense(self) -> ClassCounts:
-        """Correct validation images of the dense network."""
+        """Numbers of correctly classified validation images of the dense network, per class."""
         ...
 
     def accuracy(self, counts: np.ndarray) -> np.ndarray:

@@ -105,7 +105,7 @@ class Database:
                 raise
 
     def version(self) -> int:
-        """A number that increases with every write by any process."""
+        """Number that increases with every write of any process to the file."""
         with self.read() as connection:
             return int(connection.execute("SELECT value FROM counter").fetchone()[0])
 

@@ -246,7 +246,7 @@ class ScheduleProgress(ProgressReporter):
         self._report_schedules(milestone=True)
 
     def block(self, number: int) -> None:
-        """Report the number of the block about to be pruned; 0 before a batch is evaluated."""
+        """Report progress before a block, 1..9, is pruned (`number`), or before a batch is evaluated (0)."""
         self.check()
         if number:
             self._report_schedules(block=number)

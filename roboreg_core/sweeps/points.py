@@ -60,7 +60,7 @@ class ClassCounts:
 
     @property
     def recalls(self) -> tuple[float, ...]:
-        """Recall per class, 0..1; 0 without images."""
+        """Recall per class, 0..1; 0 for a class without images."""
         return tuple(right / images if images else 0.0 for right, images in zip(self.right, self.images, strict=True))
 
     def to_json(self) -> dict[str, Any]:

@@ -113,7 +113,7 @@ class SweepSpec:
 
     @property
     def id(self) -> str:
-        """Identity: hash of everything that determines its points."""
+        """Id of the sweep: hash of everything that determines its points."""
         return sweep_identity(self.to_json())
 
     @property

@@ -82,7 +82,7 @@ def is_cancelled(job: Job) -> bool:
 
 
 def unassigned_points(store: Store, sweep: Sweep) -> list[tuple[Schedule, int]]:
-    """The missing points that no unfinished job measures."""
+    """The missing points, as (schedule, seed), that no unfinished job measures."""
     assigned = {record_id for job in unfinished_jobs(store, sweep) for record_id in record_ids_of(job)}
     return [point for point in missing(store, sweep.spec) if sweep.spec.record_id(*point) not in assigned]
 
@@ -126,7 +126,7 @@ def submit_runs(
 
 
 def delete_ended_jobs(store: Store, sweep: Sweep) -> None:
-    """Delete the ended jobs of the sweep's parts."""
+    """Delete the ended jobs that measured parts of the sweep."""
     for job in _parts_of(store, sweep):
         if job.status.is_ended:
             STOPPING.pop(job.id, None)

@@ -44,11 +44,11 @@ class DenseJob:
 
     @property
     def state(self) -> Path:
-        """File of the state to resume from."""
+        """Path of the file with the saved state that `resume` continues from."""
         return self.out.with_suffix(".state")
 
     def command(self, teacher: Checkpoint | None = None) -> str:
-        """Command line that repeats this training; it names the example teacher by SHA-256."""
+        """Command line that repeats this training with a distillation teacher, the example one named by SHA-256."""
         images = sources.resolve_training_set(self.training_set)
         decay = f" --decay-epochs {self.spec.decay_epochs}" if self.spec.decay_epochs else ""
         distil = ""

@@ -27,7 +27,7 @@ def pick(on_change: Callable[[], None] | None = None) -> None:
 
 
 def open_address() -> None:
-    """Take the network from an opened address; show a message if the name is unknown."""
+    """Choose the dense network named in the opened page address; show a message if the name is unknown."""
     networks = _by_name()
     _take_address(networks)
     if st.session_state[keys.BASELINE_NETWORK] not in networks:  # renamed or deleted meanwhile

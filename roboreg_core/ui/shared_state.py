@@ -121,7 +121,7 @@ def start_engine(store: Store) -> Engine:
 
 
 def read_dense() -> Checkpoint:
-    """Read the example network."""
+    """Read the example network's weights."""
     from roboreg_core.models import checkpoints
 
     return checkpoints.load(DENSE)
@@ -175,7 +175,7 @@ def find_run(prefix: str) -> Record:
 
 
 def saved() -> list[SavedSchedule]:
-    """Saved schedules, in the order they were saved."""
+    """Saved schedules, oldest first."""
     return _saved(str(paths.home()), str(paths.recorded()), store().version())
 
 

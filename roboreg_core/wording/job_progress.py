@@ -25,7 +25,7 @@ STARTING = "Starting a worker"
 
 
 def label(job: Job) -> str:
-    """Label of the run or network that a job produces."""
+    """Label of the run or network that a job makes."""
     return network_facts.job_label(job.spec) if job.kind == NETWORK else run_facts.spec_label(job.spec)
 
 
@@ -72,7 +72,7 @@ def accuracies(events: Sequence[Event]) -> dict[str, float]:
 
 
 def log_lines(events: Sequence[Event]) -> str:
-    """The events as lines of text, each with its time."""
+    """The events of a job as lines of text, each with its time."""
     return "\n".join(f"{fmt.clock(event.time)}  {_event_words(event.payload)}" for event in events)
 
 

@@ -86,7 +86,7 @@ def stopped_words(spec: dict[str, Any], status: str, done: int, *, resumable: bo
 
 
 def file_name(network: DenseNetwork) -> str:
-    """File name of the weights, portable across systems."""
+    """File name for the network's weights, valid on all systems."""
     plain = re.sub(r"[^a-z0-9]+", "-", network.name.lower()).strip("-")[:40].strip("-")
     return f"{plain or network.sha256[:SHA_DIGITS]}.safetensors"
 

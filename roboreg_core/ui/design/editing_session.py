@@ -28,7 +28,7 @@ def open_address() -> None:
 
 
 def history() -> EditHistory:
-    """The edited schedule with the edits of this visit."""
+    """The edited schedule (`now`) and the earlier and undone states of this visit."""
     value: EditHistory = st.session_state.get(_HISTORY) or EditHistory(now=EditedSchedule(schedule=DEFAULT))
     return value
 

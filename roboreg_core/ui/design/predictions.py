@@ -65,7 +65,7 @@ def tile(schedule: Schedule) -> None:
 
 
 def sentences(schedule: Schedule) -> str:
-    """Reason for an extrapolated prediction, and the accuracy predicted after the chosen fine-tuning."""
+    """Text: why a prediction extrapolates, if it does, and the accuracy predicted after the chosen fine-tuning."""
     found = current()
     predictor = found.forecast.predictor if found else None
     if predictor is None:
@@ -106,7 +106,7 @@ def one_fewer(block: int) -> str:
 
 
 def legend() -> str:
-    """Legend of the curves, ticks and bars of the rows."""
+    """HTML legend of the curves, ticks and bars in the block rows."""
     ticks = "Ticks: presets (grey) and saved schedules (orange). Bars: share of the block's parameters kept"
     if not _removal_costs():
         return f"{ticks}."

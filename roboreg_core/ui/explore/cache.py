@@ -37,7 +37,7 @@ def sweeps() -> list[Sweep]:
 
 
 def points_of(sweep: Sweep) -> list[Point]:
-    """Measured points of a sweep, in its order."""
+    """Measured points of a sweep, in the sweep's order."""
     return _cached("points", _store_key(sweep.id), lambda: sweep_store.points_of(shared_state.store(), sweep))
 
 
@@ -83,12 +83,12 @@ def per_mac_of(sweep: Sweep, by: str) -> AccuracyPerMac:
 
 
 def forecast_of(settings: PredictionSettings) -> Forecast:
-    """Sensitivity curves and predictor under these settings."""
+    """Sensitivity curves and accuracy predictor fitted to the points with these settings."""
     return _forecast(_store_key(), settings)
 
 
 def scores_of(settings: PredictionSettings) -> list[ScoredPrediction]:
-    """Predictions under these settings beside their measurements."""
+    """Predictions of the measured schedules, each made without its own measurement, beside the measurements."""
     return _scores(_digest(forecast_of(settings).points), settings)
 
 
