@@ -55,7 +55,10 @@ def clusters_notes(found: BlockFilters) -> tuple[str, ...]:
 
 
 def tiles_data(found: BlockFilters) -> pd.DataFrame:
-    """One row per filter in cluster order: `filter`, `fate`, `into`, `lost`, `tile` (image as a `data:` URL)."""
+    """One row per filter in cluster order: number `filter`, image `tile` (`data:` URL), and texts.
+
+    The texts are `fate` (stays, merged or dropped), `into` (the filter it became) and `lost` (variance or output lost).
+    """
     rows = [
         {
             "filter": int(each) + 1,
@@ -75,7 +78,7 @@ def tiles_alt(frame: pd.DataFrame) -> str:
 
 
 def correlation_data(found: BlockFilters) -> pd.DataFrame:
-    """One row per pair of filters in cluster order: `filter`, `other`, `correlation`, `together`."""
+    """One row per pair of filters in cluster order: `filter`, `other`, `correlation`, `together` (one cluster)."""
     i, j = (axis.ravel() for axis in np.indices(found.correlation.shape))
     a, b = found.order[i], found.order[j]
     same = (found.labels[a] == found.labels[b]) & (found.labels[a] >= 0)

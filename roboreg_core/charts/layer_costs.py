@@ -16,7 +16,7 @@ WORDS = {field: METRICS[field].label for field in ("parameters", "macs")}
 def layers_data(record: Record, baseline: Record | None = None) -> pd.DataFrame:
     """One row per layer: parameters and MACs of the dense and of the pruned network, and the share kept.
 
-    `parameters_baseline` and `macs_baseline` are those of the pruned network of a `baseline` run.
+    With a `baseline` run, `parameters_baseline` and `macs_baseline` are its pruned network's.
     """
     frame = pd.DataFrame(layer_rows(record))
     if baseline is not None:

@@ -11,7 +11,7 @@ from roboreg_core.wording import fmt, run_facts
 
 
 def strip_data(comparison: Comparison) -> pd.DataFrame:
-    """One row per run and block: `run` (id), `label`, `block`, `kept` of `bound` filters, `share`, `differs`."""
+    """One row per run and block: `run` (id), `label`, `block`, `kept` of `bound`, `share`, `differs` (between runs)."""
     labels = run_facts.labels([row.record for row in comparison.rows])
     return pd.DataFrame(
         {

@@ -31,7 +31,7 @@ def tradeoff_data(
         records: the runs.
         cost: one of `runs.metric_changes.COSTS`; `share` is the cost as a share of the dense network's. The latency of
             the final network is used for the pruned one as well, which has the same shape.
-        styles: styles of all runs, see `palette.styles`; None: those of `records`.
+        styles: styles of all runs, see `palette.styles`; None to derive them from `records`.
     """
     styles = styles or palette.styles(records)
     rows = [

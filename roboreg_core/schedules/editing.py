@@ -45,15 +45,15 @@ class EditedSchedule:
         return replace(self, schedule=moved)._changed(lambda each, now: now + step if each in others else now)
 
     def set_unlocked(self, schedule: Schedule) -> EditedSchedule:
-        """Set the counts of all unlocked blocks to those of `schedule`."""
+        """Take the counts of `schedule` for all unlocked blocks."""
         return self._changed(lambda block, _: schedule.counts[block - 1])
 
     def locked_differences(self, schedule: Schedule) -> list[int]:
-        """Locked blocks whose counts differ from those of `schedule`."""
+        """Locked blocks, 1..9, whose counts differ from `schedule`."""
         return [block for block in sorted(self.locked) if self.schedule.counts[block - 1] != schedule.counts[block - 1]]
 
     def open(self, schedule: Schedule) -> EditedSchedule:
-        """Set all counts to those of `schedule`, unlocking the blocks that change."""
+        """Take all counts of `schedule`, unlocking the blocks that change."""
         return replace(self, schedule=schedule, locked=self.locked - set(self.locked_differences(schedule)))
 
     def scale(self, percent: float) -> EditedSchedule:

@@ -69,7 +69,7 @@ class RecordStore:
         return row_mapping.to_record(row) if row else self._shipped.records().get(record_id)
 
     def find_record(self, prefix: str, kind: str | None = None) -> Record:
-        """Find a record by its id, or by a prefix that is unique among the records of a kind (None for all kinds).
+        """Find a record of a kind (None for all kinds) by its id, or by a unique prefix of it.
 
         Raises `StoreError`: no record matches, or several.
         """
@@ -131,7 +131,7 @@ class RecordStore:
             return [DeletedRecord(record=row_mapping.to_record(row), deleted=row["deleted"]) for row in found]
 
     def find_deleted_record(self, prefix: str, kind: str | None = None) -> Record:
-        """Find a deleted record by its id, or by a prefix that is unique among those of a kind (None for all kinds).
+        """Find a deleted record of a kind (None for all kinds) by its id, or by a unique prefix of it.
 
         Raises `StoreError`: no record matches, or several.
         """

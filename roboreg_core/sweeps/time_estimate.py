@@ -44,7 +44,7 @@ def estimate_seconds(
 
 
 def expected_seconds(schedules: Sequence[Schedule], setting: PruneSettings, *, test: bool) -> list[float]:
-    """Expected seconds per distinct schedule on two CPU cores, in lexicographic order.
+    """Expected seconds on two CPU cores for each distinct schedule, in lexicographic order.
 
     Blocks shared with the previous schedule take no time.
     """

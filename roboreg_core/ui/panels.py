@@ -139,7 +139,7 @@ def tile(label: str, value: str, change: str, verdict: str, **options: Any) -> N
 
 
 def accuracy_tile(label: str, change: JudgedChange, baseline: str = "dense", **options: Any) -> None:
-    """Draw an accuracy or recall, 0..1, with its change in percentage points and the verdict."""
+    """Draw an accuracy or recall, 0..1, with its change in percentage points; `options` are passed to `tile`."""
     tile(
         label,
         fmt.percent(change.value),

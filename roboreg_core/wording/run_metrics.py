@@ -24,7 +24,7 @@ class RunMetric:
         value_of: the metric of a run's network, `dense` or `final`.
         change: the metric of a compared run and of its baseline.
         verdict: the paired test of the change; None for costs.
-        qualifier: text before the value, such as the class with the lowest recall; arguments as of `value_of`.
+        qualifier: text before the value, such as the class with the lowest recall; has the arguments of `value_of`.
         text: formats a value with its unit.
         is_timing: True if repeated measurements differ; the change is then not judged.
         higher_is_better: the direction.
