@@ -53,7 +53,7 @@ class Candidate:
 
     @property
     def ranking_accuracy(self) -> float:
-        """Accuracy for ranking: posterior, else measured, else predicted."""
+        """Validation accuracy, 0..1, for ranking: posterior, else measured, else predicted."""
         return self.posterior_accuracy if self.posterior_accuracy is not None else self.accuracy
 
     @property

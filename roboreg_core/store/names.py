@@ -50,7 +50,7 @@ def composed(text: str, what: str, *, allowed: str = "", error: type[RoboRegErro
 
 
 def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
-    """The first of `name`, `name (2)`, `name (3)` ... that is free; `is_taken` receives names after `folded`."""
+    """The first of `name`, `name (2)`, `name (3)` ... that is free; `is_taken` is called with names after `folded`."""
     return next(each for each in chain([name], _numbered(name)) if not is_taken(folded(each)))
 
 

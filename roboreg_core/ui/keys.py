@@ -94,7 +94,7 @@ def sweep_field(kind: str, place: int) -> str:
 
 
 def of_measuring(action: str, name: str) -> str:
-    """Key of a button for the sweep `name` of a tab; `action` is `measure` (start) or `measure-stop`."""
+    """Key of the button that starts (`measure`) or stops (`measure-stop`) the sweep `name` of a tab."""
     return f"{action}-{name.replace(' ', '-')}"
 
 

@@ -56,7 +56,7 @@ def link(page: str, label: str, query: dict[str, str] | None = None) -> None:
 
 
 def button(label: str, key: str, page: str, query: dict[str, str] | None = None, **options: Any) -> None:
-    """Draw a button that opens a page with the parameters `query`; `options` are passed to `st.button`."""
+    """Draw a button that opens a page, a key of `PAGES`, with the parameters `query`; `options` are `st.button`'s."""
     if st.button(label, key=key, icon=PAGES[page][1], **options):
         go(page, query)
 

@@ -62,7 +62,7 @@ def new_visit() -> None:
 
 
 def opened(name: str) -> str | None:
-    """Parameter `name` of the address that was opened; None if it is absent or was written by the page itself.
+    """Parameter `name` of the address as the visitor opened it; None if absent, or if the page itself wrote it.
 
     The browser sends the address as it was when it sent its last change, so values written here come back late.
     """
