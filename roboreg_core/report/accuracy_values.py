@@ -33,7 +33,7 @@ def _accuracy_cells(found: Summary, stage: str) -> list[Cell]:
 
 
 def changed_prediction_values(found: Summary) -> dict[str, Any]:
-    """Template values on changed predictions of the dense, pruned, fine-tuned network: `figure`, `bands`, `by_class`."""
+    """Template values: predictions changed from dense to pruned to fine-tuned: `figure`, `bands`, `by_class`."""
     frame, changes = changed_predictions.changed_predictions_data(found), found.damage
     bands = [
         [changed_predictions.BAND_WORDS[band], text, count(changes.count(band))]
