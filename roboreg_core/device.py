@@ -28,7 +28,7 @@ LARGEST_TRIM, LARGEST_MMAP = 2**31 - 1, 2**25
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Device by torch's name; `auto` is a CUDA device if present, else the CPU.
+    """The torch device of this name; `auto` is a CUDA device if present, else the CPU.
 
     Raises `SpecError`: the device is unknown or absent.
     """
@@ -115,7 +115,7 @@ def cpu_has_bfloat16() -> bool:
 
 
 def computed_in(precision: Precision, device: torch.device) -> Precision:
-    """Precision to compute in: float32 instead of bfloat16 on devices that emulate bfloat16."""
+    """The precision, but float32 instead of bfloat16 on devices that only emulate bfloat16."""
     return "bfloat16" if precision == "bfloat16" and has_bfloat16(device) else "float32"
 
 

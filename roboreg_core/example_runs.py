@@ -34,7 +34,7 @@ SWEEPS = (
 
 
 def specs() -> list[RunSpec]:
-    """Specs of the example runs, all with the shipped dense network and the bundled images."""
+    """Specs of the example runs, all with the example network and the bundled images."""
     dense = checkpoints.load(paths.SHIPPED)
     return [
         spec_for(PRESETS[schedule], dense, "bundled", method=method, distil=method != "source", epochs=epochs)

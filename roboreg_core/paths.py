@@ -21,12 +21,12 @@ def home() -> Path:
 
 
 def checkpoints() -> Path:
-    """Folder of the dense networks shipped with the project."""
+    """Folder of the example dense networks."""
     return PROJECT / "checkpoints"
 
 
 def others() -> Path:
-    """Folder of further shipped dense networks, found by name or SHA-256 but not listed."""
+    """Folder of further example networks, found by name or SHA-256 but not listed."""
     return checkpoints() / "others"
 
 
@@ -36,12 +36,12 @@ def networks() -> tuple[Path, Path]:
 
 
 def recorded() -> Path:
-    """Folder of the example runs and sweeps shipped with the project."""
+    """Folder of the example runs and sweeps."""
     return checkpoints() / "recorded"
 
 
 def bundled_data() -> Path:
-    """Folder of the part of CIFAR-10 shipped with the project."""
+    """Folder of the part of CIFAR-10 that is in the project's repository."""
     return PROJECT / "data"
 
 

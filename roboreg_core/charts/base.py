@@ -19,18 +19,18 @@ RATE: dict[str, Any] = {"axis": PERCENT_AXIS, "scale": alt.Scale(zero=False, nic
 
 
 def clickable(name: str, fields: Sequence[str], chosen: Chosen = ()) -> alt.Parameter:
-    """A selection of marks by click; `chosen` are selected initially."""
+    """A click selection `name` over the frame's columns `fields`; the marks in `chosen` are selected initially."""
     value: Any = {"value": [dict(each) for each in chosen]} if chosen else {}
     return alt.selection_point(fields=list(fields), name=name, **value)
 
 
 def diverging_scale(largest: float) -> alt.Scale:
-    """Colours from loss over white to gain for values in -largest..largest."""
+    """Colour scale from loss (-largest) over white (0) to gain (largest)."""
     colours = [palette.LOSS, palette.WHITE, palette.GAIN]
     return alt.Scale(domain=[-largest, 0, largest], range=colours, type="linear", interpolate="lab")
 
 
 def specification(chart: Drawing) -> dict[str, Any]:
-    """The Vega-Lite JSON object of a chart with its data; slow, so callers cache it."""
+    """Vega-Lite specification of a chart with its data, as a JSON object; slow, so callers cache it."""
     spec: dict[str, Any] = chart.to_dict()
     return spec

@@ -52,7 +52,7 @@ def changed_predictions_data(summary: Summary, followed: PredictionChanges | Non
 
 
 def changed_predictions_title(frame: pd.DataFrame) -> str:
-    """The finding: correct predictions lost by pruning, recovered by fine-tuning, and gained."""
+    """Title for `changed_predictions_data`'s frame: correct predictions lost by pruning, recovered and gained."""
     counts = frame.groupby("band")["images"].sum()
     right = sum(int(counts.get(band, 0)) for band in ("kept", "recovered", "lost", "broken"))
     lost, gained = int(counts["lost"]), int(counts["gained"])
@@ -66,14 +66,14 @@ def changed_predictions_title(frame: pd.DataFrame) -> str:
 
 
 def changed_predictions_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Images by class (rows) and band (columns), with the sum over all classes last."""
+    """Images by class (rows) and band (columns) with totals, from `changed_predictions_data`'s frame."""
     order = list(dict.fromkeys(frame["words"]))
     table = frame.pivot_table(index="class", columns="words", values="images", sort=False)[order].astype(int)
     return pd.concat([table, table.sum().to_frame("all classes").T]).rename_axis(index="class", columns=None)
 
 
 def changed_predictions_chart(frame: pd.DataFrame, everything: bool = False, chosen: Chosen = ()) -> Drawing:
-    """One bar per class, stacked from bands to click (selection `band`).
+    """One bar per class from `changed_predictions_data`'s frame; a click on a band is the selection `band`.
 
     `everything` includes the images whose predictions stay right or wrong, about ten times as many as the others.
     """
@@ -122,7 +122,7 @@ def changed_predictions_chart(frame: pd.DataFrame, everything: bool = False, cho
 
 
 def changed_predictions_alt(frame: pd.DataFrame) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `changed_predictions_chart(frame)`."""
     sums = frame.groupby("words", sort=False)["images"].sum()
     parts = ", ".join(f"{name} {int(count):,}" for name, count in sums.items())
     return (

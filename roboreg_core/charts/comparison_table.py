@@ -40,7 +40,7 @@ def comparison_data(comparison: Comparison) -> pd.DataFrame:
 
 
 def comparison_title(comparison: Comparison) -> str:
-    """The finding: the smallest run without significant loss, else the most accurate one; or the verdict on one run."""
+    """Title: the smallest run without significant loss, else the most accurate one; for one run, its verdict."""
     labels = run_facts.labels([row.record for row in comparison.rows])
     baseline = baseline_label(comparison)
     others = [row for row in comparison.rows if row.record.id != comparison.baseline]
@@ -59,7 +59,7 @@ def comparison_title(comparison: Comparison) -> str:
 
 
 def baseline_label(comparison: Comparison) -> str:
-    """The baseline's name: `the dense network` or a run's label."""
+    """Name of the comparison's baseline: `the dense network` or a run's label."""
     if comparison.baseline == DENSE:
         return "the dense network"
     labels = run_facts.labels([row.record for row in comparison.rows])

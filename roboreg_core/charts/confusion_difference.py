@@ -43,7 +43,7 @@ def difference_data(change: ConfusionChange, classes: Sequence[str]) -> pd.DataF
 
 
 def difference_title(frame: pd.DataFrame, baseline: str = "dense") -> str:
-    """The finding: the confusion that changed most, and the number of significant cells."""
+    """Title for `difference_data`'s frame: the cell that changed most, and the number of significant cells."""
     significant = frame[frame["is_real"]]
     if significant.empty:
         return f"No cell differs significantly from {baseline}"
@@ -59,7 +59,7 @@ def difference_title(frame: pd.DataFrame, baseline: str = "dense") -> str:
 
 
 def difference_chart(frame: pd.DataFrame, ink: str = palette.INK, chosen: Chosen = ()) -> Drawing:
-    """Cells to click (selection `cell`): blue if better, orange if worse, grey if not significant."""
+    """Chart of `difference_data`'s frame: blue if better, orange if worse, grey if not significant; text in `ink`."""
     largest = max(int(frame["better"].abs().max()), 1)
     base = class_grid(
         frame,
@@ -83,12 +83,12 @@ def difference_chart(frame: pd.DataFrame, ink: str = palette.INK, chosen: Chosen
 
 
 def difference_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """The differences as a matrix, true classes in rows, predicted classes in columns."""
+    """Differences of `difference_data`'s frame as a matrix: true classes in rows, predicted ones in columns."""
     return confusion_table(frame, "difference")
 
 
 def difference_alt(frame: pd.DataFrame, baseline: str = "dense") -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `difference_chart(frame)`; `baseline` is the baseline's name."""
     same = int((~frame["is_real"]).sum())
     return (
         f"Difference of two confusion matrices, {same} of {len(frame)} cells not significant. "

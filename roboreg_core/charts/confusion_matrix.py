@@ -18,7 +18,7 @@ LABELS: dict[str, Any] = {"labelOverlap": False}
 
 
 def confusion_data(report: dict[str, Any]) -> pd.DataFrame:
-    """One row per cell: `true`, `predicted`, `count`, and `share` of the true class, 0..1."""
+    """One row per cell: `true`, `predicted`, `count`, `share` of the true class; `report` as `report_of` returns it."""
     names = [row["name"] for row in report["per_class"]]
     return pd.DataFrame(
         {
@@ -33,7 +33,7 @@ def confusion_data(report: dict[str, Any]) -> pd.DataFrame:
 
 
 def confusion_title(frame: pd.DataFrame) -> str:
-    """The finding: the most frequent confusion."""
+    """Title for `confusion_data`'s frame: the most frequent confusion."""
     wrong = frame[frame["true"] != frame["predicted"]]
     total = int(wrong["count"].sum())
     if total == 0:
@@ -46,13 +46,13 @@ def confusion_title(frame: pd.DataFrame) -> str:
 
 
 def confusion_table(frame: pd.DataFrame, values: str) -> pd.DataFrame:
-    """The matrix, true classes in rows, predicted classes in columns; `values` is `count` or `share`."""
+    """`confusion_data`'s frame as a matrix: true classes in rows, predicted in columns, `count` or `share` in cells."""
     order = list(dict.fromkeys(frame["true"]))
     return frame.pivot_table(index="true", columns="predicted", values=values, sort=False).reindex(order)[order]
 
 
 def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = palette.INK, chosen: Chosen = ()) -> Drawing:
-    """A matrix of cells to click (selection `cell`), deeper blue for a larger share; `chosen` cells are framed.
+    """Chart of `confusion_data`'s frame; a click on a cell is the selection `cell`, `chosen` cells are framed.
 
     `values` is `count` or `share`, `ink` the theme's text colour. Depth is the square root of the share, so that
     errors are visible beside a much larger diagonal.
@@ -74,7 +74,7 @@ def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = palet
 
 
 def class_grid(frame: pd.DataFrame, *tooltips: alt.Tooltip) -> alt.Chart:
-    """A chart with true classes in rows and predicted ones in columns, in the frame's order; `tooltips` come last."""
+    """Base chart with true classes in rows, predicted in columns; `tooltips` are shown after the classes."""
     order = list(dict.fromkeys(frame["true"]))
     across = alt.Axis(**LABELS, labelAngle=-45, orient="bottom")
     classes = [alt.Tooltip("true:N", title="true class"), alt.Tooltip("predicted:N", title="predicted class")]
@@ -87,13 +87,13 @@ def class_grid(frame: pd.DataFrame, *tooltips: alt.Tooltip) -> alt.Chart:
 
 
 def class_cells(base: alt.Chart, cells: alt.Chart, text: alt.Chart, ink: str, chosen: Chosen) -> Drawing:
-    """Cells to click (selection `cell`) under their text; `chosen` cells are framed."""
+    """Join `base`'s layers `cells` and `text`; a click is the selection `cell`, `chosen` cells are framed in `ink`."""
     cell = clickable(SELECTION, ("true", "predicted"), chosen)
     return alt.layer(cells.add_params(cell), text, cell_frame(base, cell, ink)).properties(height=540)
 
 
 def cell_frame(base: alt.Chart, cell: alt.Parameter, ink: str) -> alt.Chart:
-    """A frame around the selected cells."""
+    """Layer that frames the cells selected by the parameter `cell` in the colour `ink`."""
     frame: alt.Chart = base.mark_rect(filled=False, stroke=ink, strokeWidth=2.5, aria=False).encode(
         strokeOpacity=alt.condition(cell, alt.value(1), alt.value(0), empty=False)
     )
@@ -101,7 +101,7 @@ def cell_frame(base: alt.Chart, cell: alt.Parameter, ink: str) -> alt.Chart:
 
 
 def confusion_alt(frame: pd.DataFrame) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `confusion_chart(frame)`."""
     right = int(frame.loc[frame["true"] == frame["predicted"], "count"].sum())
     total = int(frame["count"].sum())
     return f"Confusion matrix of {total:,} images, {right:,} on the diagonal. {confusion_title(frame)}."

@@ -31,7 +31,7 @@ _LOOKS = {SIGNIFICANT: (1.0, 0.0), NOT_SIGNIFICANT: (0.001, 1.0), ITSELF: (0.2, 
 
 
 def correlation_data(found: Correlation, kind: str) -> pd.DataFrame:
-    """One row per cell: `one` (rows) and `other` (columns) with their labels, `value`, `low`, `high`, `n`, `look`.
+    """One row per cell: `one` (row), `other` (column), their labels, `value`, `low`, `high`, `n`, `look`.
 
     `look` is `significant`, `not significant` (the interval contains zero) or `same variable`.
     """
@@ -62,27 +62,27 @@ def correlation_data(found: Correlation, kind: str) -> pd.DataFrame:
 
 
 def correlation_title(found: Correlation, kind: str) -> str:
-    """The finding: the width that correlates most with accuracy."""
+    """Title: the width (filters kept) that correlates most with accuracy; `kind` is `pearson` or `spearman`."""
     text = strongest_correlation(found, kind)
     return f"{KIND_WORDS[kind]}: {text[:1].lower()}{text[1:]}"
 
 
 def correlation_note(found: Correlation) -> str:
-    """Number of schedules, omitted variables, and how to read a cell."""
+    """Caption: number of schedules, omitted variables, and how to read a cell."""
     rule = PARTIAL_RULE.format(control=WORDS[found.given]) if found.given else RULE
     notes = "".join(f"{fmt.sentence_case(note)}. " for note in found.notes)
     return f"n = {fmt.plural(found.schedules, 'schedule')}. {notes}{rule}"
 
 
 def correlation_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Matrix of the correlations with their intervals as text."""
+    """`correlation_data`'s frame as a matrix of texts: each correlation with its interval."""
     order = list(dict.fromkeys(frame["one"]))
     wide: pd.DataFrame = frame.pivot_table(index="one", columns="other", values="with_interval", aggfunc="first")
     return wide.loc[order, order]
 
 
 def correlation_chart(frame: pd.DataFrame, ink: str = palette.INK, chosen: Chosen = (), alt_text: str = "") -> Drawing:
-    """Cells to click (selection `pair`): blue positive, orange negative, blank and dotted if not significant."""
+    """Heatmap of `correlation_data`'s frame; text in the colour `ink`; a click is the selection `pair`."""
     order = list(dict.fromkeys(frame["down"]))
     apart = alt.Scale(paddingInner=0.06, paddingOuter=0.03)
     base = alt.Chart(frame).encode(
@@ -127,7 +127,7 @@ def correlation_chart(frame: pd.DataFrame, ink: str = palette.INK, chosen: Chose
 
 
 def correlation_alt(found: Correlation, kind: str) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of the heatmap of `found`; `kind` is `pearson` or `spearman`."""
     cells = found.cells[kind]
     pairs = [cells[one][other] for place, one in enumerate(found.names) for other in found.names[:place]]
     control = f", controlling for {WORDS[found.given]}" if found.given else ""

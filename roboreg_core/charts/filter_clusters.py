@@ -25,7 +25,7 @@ FEATURE_WORDS = {
 
 
 def clusters_title(found: BlockFilters) -> str:
-    """The finding: numbers of filters kept, merged and dropped."""
+    """Title: the numbers of filters kept, merged and dropped."""
     after = int(found.labels.max()) + 1
     if after == len(found.labels):
         return f"Block {found.block} keeps all its filters"
@@ -34,7 +34,7 @@ def clusters_title(found: BlockFilters) -> str:
 
 
 def clusters_notes(found: BlockFilters) -> tuple[str, ...]:
-    """How to read the three charts."""
+    """Captions that explain the three charts: filter images, correlation matrix, dendrogram."""
     tiles = (
         "Tiles are 5 × 5 over RGB: the stem and each filter combined, with every ReLU between them active, since "
         f"block 1 reads the stem's {STAGE_WIDTHS[0]} channels. Mid grey is a weight of zero."
@@ -55,7 +55,10 @@ def clusters_notes(found: BlockFilters) -> tuple[str, ...]:
 
 
 def tiles_data(found: BlockFilters) -> pd.DataFrame:
-    """One row per filter in cluster order: `filter`, `fate`, `into`, `lost`, `tile` (PNG)."""
+    """One row per filter in cluster order: number `filter`, image `tile` (`data:` URL), and texts.
+
+    The texts are `fate` (stays, merged or dropped), `into` (the filter it became) and `lost` (variance or output lost).
+    """
     rows = [
         {
             "filter": int(each) + 1,
@@ -70,12 +73,12 @@ def tiles_data(found: BlockFilters) -> pd.DataFrame:
 
 
 def tiles_alt(frame: pd.DataFrame) -> str:
-    """Alternative text of the filter images."""
+    """Alternative text of the filter images in `tiles_data`'s frame."""
     return f"Kernels of {fmt.plural(len(frame), 'filter')}: {_counts_words(list(frame['fate']))}."
 
 
 def correlation_data(found: BlockFilters) -> pd.DataFrame:
-    """One row per pair of filters in cluster order: `filter`, `other`, `correlation`, `together`."""
+    """One row per pair of filters in cluster order: `filter`, `other`, `correlation`, `together` (one cluster)."""
     i, j = (axis.ravel() for axis in np.indices(found.correlation.shape))
     a, b = found.order[i], found.order[j]
     same = (found.labels[a] == found.labels[b]) & (found.labels[a] >= 0)
@@ -85,7 +88,7 @@ def correlation_data(found: BlockFilters) -> pd.DataFrame:
 
 
 def correlation_title(frame: pd.DataFrame) -> str:
-    """The finding: the most similar pair of filters."""
+    """Title for `correlation_data`'s frame: the most similar pair of filters."""
     pairs = frame[frame["filter"] < frame["other"]]
     if pairs.empty:
         return "Only one filter"
@@ -97,7 +100,7 @@ def correlation_title(frame: pd.DataFrame) -> str:
 
 
 def correlation_chart(frame: pd.DataFrame) -> Drawing:
-    """A matrix of cells, blue for positive and orange for negative; filters of one cluster are framed."""
+    """Heatmap of `correlation_data`'s frame: blue positive, orange negative, filters of a cluster framed."""
     order = [int(each) for each in dict.fromkeys(frame["filter"])]
     labels: dict[str, Any] = {"labels": len(order) <= 32, "labelFontSize": 9, "labelOverlap": False}
     base = alt.Chart(frame).encode(
@@ -118,12 +121,12 @@ def correlation_chart(frame: pd.DataFrame) -> Drawing:
 
 
 def merged(frame: pd.DataFrame) -> bool:
-    """True if any cluster has several filters."""
+    """True if a cluster in `correlation_data`'s frame has several filters."""
     return bool((frame["together"] & (frame["filter"] != frame["other"])).any())
 
 
 def correlation_alt(frame: pd.DataFrame) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `correlation_chart(frame)`."""
     return f"Correlation matrix of {frame['filter'].nunique()} filters, ordered by cluster. {correlation_title(frame)}."
 
 
@@ -154,7 +157,7 @@ def tree_data(found: BlockFilters) -> pd.DataFrame:
 
 
 def tree_title(frame: pd.DataFrame) -> str:
-    """The finding: variance lost by the run's merges, or the variance in the dendrogram."""
+    """Title for `tree_data`'s frame: variance lost by the run's merges, or all the variance in the dendrogram."""
     merges = frame[frame["corner"] == 0]
     done = merges[merges["done"] == "yes"]
     if done.empty:
@@ -167,7 +170,7 @@ def tree_title(frame: pd.DataFrame) -> str:
 
 
 def tree_chart(frame: pd.DataFrame) -> Drawing:
-    """The dendrogram: the run's merges thick and blue, its cut as a dashed line, the loss of a merge as tooltip."""
+    """Dendrogram from `tree_data`'s frame: the run's merges thick and blue, its cut as a dashed line."""
     made = alt.Scale(domain=["yes", "no"], range=[palette.BLUE, palette.GREY])
     x = alt.X("x:Q", axis=None)
     y = alt.Y("height:Q", title="distance at the merge (Ward)")
@@ -197,7 +200,7 @@ def tree_chart(frame: pd.DataFrame) -> Drawing:
 
 
 def tree_alt(frame: pd.DataFrame) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `tree_chart(frame)`."""
     return f"Dendrogram of {frame['merge'].nunique() + 1} filters. {tree_title(frame)}."
 
 

@@ -16,7 +16,7 @@ WORDS = {field: METRICS[field].label for field in ("parameters", "macs")}
 def layers_data(record: Record, baseline: Record | None = None) -> pd.DataFrame:
     """One row per layer: parameters and MACs of the dense and of the pruned network, and the share kept.
 
-    `parameters_baseline` and `macs_baseline` are those of the pruned network of a `baseline` run.
+    With a `baseline` run, `parameters_baseline` and `macs_baseline` are its pruned network's.
     """
     frame = pd.DataFrame(layer_rows(record))
     if baseline is not None:
@@ -27,7 +27,7 @@ def layers_data(record: Record, baseline: Record | None = None) -> pd.DataFrame:
 
 
 def layers_title(frame: pd.DataFrame, field: str) -> str:
-    """The finding: the share kept, and the largest layer."""
+    """Title for `layers_data`'s frame: share kept and largest layer; `field` is `parameters` or `macs`."""
     kept = frame[field].sum() / frame[f"{field}_dense"].sum()
     top = frame.iloc[int(frame[field].argmax())]
     share = top[field] / frame[field].sum()
@@ -38,7 +38,7 @@ def layers_title(frame: pd.DataFrame, field: str) -> str:
 
 
 def layers_chart(frame: pd.DataFrame, field: str = "parameters") -> Drawing:
-    """One bar per layer: the dense layer as outline, the pruned one filled."""
+    """Chart of `layers_data`'s frame: dense layers as outlines, pruned ones filled; `field`: `parameters` or `macs`."""
     order = list(frame["layer"])
     base = alt.Chart(frame).encode(
         y=alt.Y("layer:N", sort=order, title=None),
@@ -62,5 +62,5 @@ def layers_chart(frame: pd.DataFrame, field: str = "parameters") -> Drawing:
 
 
 def layers_alt(frame: pd.DataFrame, field: str) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `layers_chart(frame, field)`."""
     return f"Bars of {WORDS[field]} for each of {len(frame)} layers, dense and pruned. {layers_title(frame, field)}."

@@ -31,7 +31,7 @@ def latency_data(record: Record, speeds: Mapping[int, tuple[Speed, Speed]] | Non
 
 
 def latency_title(frame: pd.DataFrame) -> str:
-    """The finding: the speed-up for each batch size, if the spreads do not overlap."""
+    """Title for `latency_data`'s frame: the speed-up for each batch size, if the spreads do not overlap."""
     first, second = _networks(frame)
     parts = []
     for batch, rows in frame.groupby("batch"):
@@ -48,7 +48,7 @@ def latency_title(frame: pd.DataFrame) -> str:
 
 
 def latency_chart(frame: pd.DataFrame, batch: int = 1) -> Drawing:
-    """One bar per network at its median, with a line from the 10th to the 90th percentile, for one batch size."""
+    """Chart of `latency_data`'s frame for one batch size: a bar at the median, a line from 10th to 90th percentile."""
     field = "milliseconds" if batch == 1 else "images_per_second"
     title = (
         "latency of one image, ms (lower is better)"
@@ -77,7 +77,7 @@ def latency_chart(frame: pd.DataFrame, batch: int = 1) -> Drawing:
 
 
 def latency_conditions(frame: pd.DataFrame) -> str:
-    """Conditions of the timings: device, threads, precision, repeats."""
+    """Conditions of the timings in `latency_data`'s frame: device, threads, precision, repeats."""
     row = frame.iloc[0]
     repeats = " and ".join(f"{int(each)}" for each in dict.fromkeys(frame["repeats"]))
     return (

@@ -58,7 +58,7 @@ def classes_data(record: Record, stage: str, baseline: dict[str, Any] | None = N
 
 
 def classes_title(frame: pd.DataFrame) -> str:
-    """The finding: the class with the lowest recall, and the largest loss."""
+    """Title for `classes_data`'s frame: the class with the lowest recall, and the largest loss."""
     last = frame[frame["stage"] == frame["stage"].iloc[-1]]
     worst = last.iloc[int(last["recall"].argmin())]
     lowest = f"{str(worst['class']).capitalize()} has the lowest recall, {fmt.percent(worst['recall'])}"
@@ -69,7 +69,7 @@ def classes_title(frame: pd.DataFrame) -> str:
 
 
 def classes_chart(frame: pd.DataFrame) -> Drawing:
-    """One line per class from the first network's recall to the second's."""
+    """Chart of `classes_data`'s frame: per class a line from the first network's recall to the second's."""
     stages = list(dict.fromkeys(frame["stage"]))
     order = list(dict.fromkeys(frame["class"]))
     y = alt.Y("class:N", sort=order, title=None)
@@ -92,7 +92,7 @@ def classes_chart(frame: pd.DataFrame) -> Drawing:
 
 
 def classes_alt(frame: pd.DataFrame) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `classes_chart(frame)`."""
     return f"Recall per class, {' and '.join(dict.fromkeys(frame['stage']))}. {classes_title(frame)}."
 
 

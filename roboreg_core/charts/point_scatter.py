@@ -30,7 +30,7 @@ _TOOLTIP_FORMATS = {".0%": ".2%", "~s": ","}
 
 
 def scatter_points_data(table: pd.DataFrame, one: str, other: str, variables: str = "") -> pd.DataFrame:
-    """One row per point that has both variables: `x` (one), `y` (other), seed, schedule, record."""
+    """One row per point: `x` (variable `one`), `y` (`other`), seed, schedule, record; `table` as `points.frame`."""
     points = columns(table, variables)
     frame = pd.DataFrame(
         {"x": points[one], "y": points[other], **{name: points[name] for name in ("seed", "schedule", "record")}}
@@ -39,7 +39,7 @@ def scatter_points_data(table: pd.DataFrame, one: str, other: str, variables: st
 
 
 def scatter_points_title(found: Correlation, one: str, other: str) -> str:
-    """The finding: both correlations with their intervals."""
+    """Title: Pearson's and Spearman's correlation of the variables `one` and `other`, with intervals and n."""
     cells = {kind: found.cells[kind][one][other] for kind in KINDS}
     values = " and ".join(
         f"{KIND_WORDS[kind]} {with_interval(cell)}{'' if cell.is_clear else ', not significant'}"
@@ -59,9 +59,10 @@ def scatter_points_chart(
     chosen: Chosen = (),
     ink: str = palette.INK,
 ) -> Drawing:
-    """Points to click (selection `point`, field `record`), with the dense network's accuracy as a rule.
+    """Scatter of `scatter_points_data`'s frame for the variables `one` and `other`; text in the colour `ink`.
 
-    `dense` has that accuracy by variable, e.g. `pruned test`.
+    `dense` has the dense network's accuracy by variable, e.g. `pruned test`, drawn as a line. A click is the selection
+    `point`, field `record`.
     """
     titles = {"x": AXES[one], "y": AXES[other]}
     base = alt.Chart(frame).encode(
@@ -87,7 +88,7 @@ def scatter_points_chart(
 
 
 def scatter_points_alt(frame: pd.DataFrame, one: str, other: str) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of the scatter; `frame`, `one`, `other` as for `scatter_points_chart`."""
     return f"Scatter of {AXES[other][0]} against {AXES[one][0]}: {fmt.plural(len(frame), 'point')}."
 
 

@@ -45,7 +45,7 @@ def prediction_data(rows: Sequence[ScoredPrediction]) -> pd.DataFrame:
 
 
 def prediction_title(frame: pd.DataFrame) -> str:
-    """The finding: mean error and coverage of the intervals."""
+    """Title for `prediction_data`'s frame: mean error, and coverage of the prediction intervals."""
     if frame.empty:
         return "No prediction has been measured yet"
     held = int((frame["held"] == HELD).sum())
@@ -56,7 +56,7 @@ def prediction_title(frame: pd.DataFrame) -> str:
 
 
 def score_words(score: PredictionScore | None) -> str:
-    """Mean absolute error and coverage so far, shown beside a prediction."""
+    """A predictor's mean absolute error and interval coverage so far, as text beside a prediction."""
     if score is None:
         return "No prediction of this kind has been measured yet"
     return (
@@ -66,12 +66,12 @@ def score_words(score: PredictionScore | None) -> str:
 
 
 def prediction_words(mean: float, low: float, high: float) -> str:
-    """`86.2 % (83.9 to 88.1)`: a prediction with its interval."""
+    """A predicted accuracy with its interval (all 0..1) as text: `86.2 % (83.9 to 88.1)`."""
     return f"{fmt.percent(mean)} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def prediction_chart(frame: pd.DataFrame) -> Drawing:
-    """One mark per prediction with its interval, orange outside of it; the diagonal is a perfect prediction.
+    """Chart of `prediction_data`'s frame: a mark per prediction, orange if measured outside its interval.
 
     Circles are runs, diamonds other points. A click is the selection `scored` by `record`.
     """
@@ -103,7 +103,7 @@ def prediction_chart(frame: pd.DataFrame) -> Drawing:
 
 
 def prediction_alt(frame: pd.DataFrame) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `prediction_chart(frame)`."""
     stages = " and ".join(sorted(frame["stage"].unique())) or "no"
     return f"Predicted against measured accuracy of {len(frame)} {stages} networks. {prediction_title(frame)}."
 

@@ -14,7 +14,7 @@ SIDES = ("baseline", "run")
 
 
 def slopes_data(comparison: Comparison, styles: Mapping[str, palette.Style] | None = None) -> pd.DataFrame:
-    """Two rows per run and class, one per `side`: `recall`, its `change` and `verdict`, and the run's style."""
+    """Two rows per run and class, one per `side`: `recall`, `change`, `verdict`, style; `styles` are by run id."""
     records = [row.record for row in comparison.rows]
     styles, labels = styles or palette.styles(records), run_facts.labels(records)
     return pd.DataFrame(
@@ -38,7 +38,7 @@ def slopes_data(comparison: Comparison, styles: Mapping[str, palette.Style] | No
 
 
 def slopes_title(frame: pd.DataFrame) -> str:
-    """The finding: the class with the largest significant loss, and the number of runs that have one."""
+    """Title for `slopes_data`'s frame: the class with the largest significant loss, and the number of runs with one."""
     ends = frame[frame["side"] == "run"]
     lost = ends[ends["is_real"] & (ends["change"] < 0)]
     if lost.empty:
@@ -52,7 +52,7 @@ def slopes_title(frame: pd.DataFrame) -> str:
 
 
 def slopes_chart(frame: pd.DataFrame, with_legend: bool = True) -> Drawing:
-    """For each class one line per run: the baseline's recall on the left, the run's recall and marker on the right.
+    """Chart of `slopes_data`'s frame: for each class a line per run from the baseline's recall to the run's.
 
     `with_legend` is False if the page has a legend of its own.
     """
@@ -85,7 +85,7 @@ def slopes_chart(frame: pd.DataFrame, with_legend: bool = True) -> Drawing:
 
 
 def slopes_alt(frame: pd.DataFrame) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `slopes_chart(frame)`."""
     classes, runs = frame["class"].nunique(), fmt.plural(frame["run"].nunique(), "run")
     return f"Recall of {classes} classes, from the baseline to {runs}. {slopes_title(frame)}."
 

@@ -25,7 +25,7 @@ _PARTS = ["part", "x", "y", "text", "row", "column", "schedule", "record"]
 
 
 def default_variables(found: Correlation) -> tuple[str, ...]:
-    """Default variables: the three widths that correlate most with accuracy, that accuracy, parameters, MACs."""
+    """Names of the default variables: the three widths that correlate most with accuracy, accuracy, costs."""
     settings = list(settings_of(found.names))
     if found.accuracy:
         cells = found.cells[PEARSON]
@@ -84,7 +84,7 @@ def scatter_matrix_data(
 def scatter_matrix_chart(
     frame: pd.DataFrame, ink: str = palette.INK, chosen: Chosen = (), alt_text: str = ""
 ) -> Drawing:
-    """Points to click (selection `point`, field `record`), highlighted in every panel."""
+    """Chart of `scatter_matrix_data`'s frame, text in the colour `ink`; a click is the selection `point`."""
     panels = int((frame["part"] == "name").sum())
     domain = [0, panels]
     base = alt.Chart(frame).encode(
@@ -119,7 +119,7 @@ def scatter_matrix_chart(
 
 
 def scatter_matrix_alt(frame: pd.DataFrame, found: Correlation) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of the chart of `scatter_matrix_data`'s frame; `found` holds the correlations."""
     panels = int((frame["part"] == "name").sum())
     return (
         f"Scatters of every two of {fmt.plural(panels, 'variable')}, with Pearson's correlations above the diagonal. "

@@ -11,7 +11,7 @@ from roboreg_core.wording import fmt, run_facts
 
 
 def strip_data(comparison: Comparison) -> pd.DataFrame:
-    """One row per run and block: `run` (id), `label`, `block`, filters `kept` of `bound`, `share`, and `differs`."""
+    """One row per run and block: `run` (id), `label`, `block`, `kept` of `bound`, `share`, `differs` (between runs)."""
     labels = run_facts.labels([row.record for row in comparison.rows])
     return pd.DataFrame(
         {
@@ -31,7 +31,7 @@ def strip_data(comparison: Comparison) -> pd.DataFrame:
 
 
 def strip_title(frame: pd.DataFrame) -> str:
-    """The finding: the blocks where the schedules differ."""
+    """Title for `strip_data`'s frame: the blocks in which the schedules differ."""
     blocks = [int(block) for block in frame.loc[frame["differs"], "block"].unique()]
     runs = fmt.plural(frame["run"].nunique(), "run")
     if not blocks:
@@ -43,7 +43,7 @@ def strip_title(frame: pd.DataFrame) -> str:
 
 
 def strip_chart(frame: pd.DataFrame, only_differing: bool = True, ink: str = palette.INK) -> Drawing:
-    """Runs by blocks, deeper for a larger share kept; blocks in which all runs agree are omitted or dimmed."""
+    """Grid of `strip_data`'s frame: runs by blocks; blocks in which all runs agree are omitted or faint."""
     shown = frame[frame["differs"]] if only_differing and frame["differs"].any() else frame
     order = list(dict.fromkeys(frame["label"]))
     base = alt.Chart(shown).encode(
@@ -75,5 +75,5 @@ def strip_chart(frame: pd.DataFrame, only_differing: bool = True, ink: str = pal
 
 
 def strip_alt(frame: pd.DataFrame) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `strip_chart(frame)`."""
     return f"Filters kept per run in each of {len(BOUNDS)} blocks. {strip_title(frame)}."

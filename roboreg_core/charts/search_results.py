@@ -47,7 +47,7 @@ def search_data(
 
 
 def search_title(frame: pd.DataFrame) -> str:
-    """The finding: accuracy of the best schedule, and of the best uniform one at its cost."""
+    """Title for `search_data`'s frame: accuracy of the best schedule, and of the best uniform one at its cost."""
     results = frame[frame["kind"] == RESULT]
     if results.empty:
         return "No schedule within the limits was found"
@@ -64,7 +64,7 @@ def search_title(frame: pd.DataFrame) -> str:
 
 
 def search_chart(frame: pd.DataFrame, chosen: Chosen = ()) -> Drawing:
-    """Numbered results to click, the Pareto front as a stepped line, uniform schedules dotted, others as triangles."""
+    """Chart of `search_data`'s frame: numbered results, Pareto front as steps, uniform schedules dotted."""
     base = alt.Chart(frame).encode(
         x=alt.X(
             "macs:Q",
@@ -98,7 +98,7 @@ def search_chart(frame: pd.DataFrame, chosen: Chosen = ()) -> Drawing:
 
 
 def search_alt(frame: pd.DataFrame) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `search_chart(frame)`."""
     results = fmt.plural(int((frame["kind"] == RESULT).sum()), "schedule")
     return (
         f"Accuracy against MACs: {results} as numbered circles with 95 % intervals, the Pareto front as a stepped "

@@ -43,7 +43,7 @@ def sensitivity_data(curves: SensitivityCurves, schedule: Schedule | None = None
 
 
 def sensitivity_title(frame: pd.DataFrame) -> str:
-    """The finding: the most and the least sensitive block at a quarter of its filters."""
+    """Title for `sensitivity_data`'s frame: most and least sensitive block with a quarter of its filters."""
     cut = frame[frame["count"] == frame["block"].map(lambda block: QUARTER.counts[block - 1])]
     if cut.empty:
         return "No block was measured at a quarter of its filters"
@@ -57,7 +57,7 @@ def sensitivity_title(frame: pd.DataFrame) -> str:
 
 
 def sensitivity_chart(frame: pd.DataFrame) -> Drawing:
-    """One small chart per block: the curve with its interval, measured points as dots, the dense accuracy dashed.
+    """A small chart per block of `sensitivity_data`'s frame: curve, interval, measured dots, dashed dense accuracy.
 
     The present count is an orange diamond. All charts share the accuracy axis.
     """
@@ -75,7 +75,7 @@ def sensitivity_chart(frame: pd.DataFrame) -> Drawing:
 
 
 def sensitivity_alt(frame: pd.DataFrame) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `sensitivity_chart(frame)`."""
     measured = int((frame["measured"] & (frame["share"] < 1)).sum())
     return (
         f"Validation accuracy against filters kept, one block at a time with the others dense; {measured} networks "
@@ -103,7 +103,7 @@ def removal_cost_data(rows: Sequence[RemovalCost]) -> pd.DataFrame:
 
 
 def removal_cost_words(row: RemovalCost) -> str:
-    """`Removing one filter saves 0.30 M MACs and 500 parameters and costs 0.02 percentage points`."""
+    """Sentence: `Removing one filter saves 0.30 M MACs and 500 parameters and costs 0.02 percentage points`."""
     if row.is_minimal:
         return "One filter is left and cannot be removed"
     saved = f"Removing one filter saves {row.macs / 1e6:.2f}{fmt.NBSP}M MACs and {row.parameters:,} parameters"
@@ -113,7 +113,7 @@ def removal_cost_words(row: RemovalCost) -> str:
 
 
 def removal_cost_title(frame: pd.DataFrame) -> str:
-    """The finding: the blocks where removing one filter costs least and most."""
+    """Title for `removal_cost_data`'s frame: the blocks in which removing a filter costs least and most."""
     known = frame.dropna(subset="per_mac")
     if known.empty:
         return "No filter can be removed, or the cost was not measured"
@@ -127,7 +127,7 @@ def removal_cost_title(frame: pd.DataFrame) -> str:
 
 
 def removal_cost_chart(frame: pd.DataFrame) -> Drawing:
-    """One bar per block, least costly first: accuracy lost per million MACs saved by removing one filter."""
+    """Chart of `removal_cost_data`'s frame: per block, accuracy lost per million MACs saved, least first."""
     shown = frame.dropna(subset="per_mac").assign(points=lambda each: 100 * each["per_mac"])
     base = alt.Chart(shown).encode(
         y=alt.Y(
@@ -148,7 +148,7 @@ def removal_cost_chart(frame: pd.DataFrame) -> Drawing:
 
 
 def removal_cost_alt(frame: pd.DataFrame) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `removal_cost_chart(frame)`."""
     return (
         f"Bars of the accuracy lost per million MACs saved, per block, least costly first. {removal_cost_title(frame)}."
     )

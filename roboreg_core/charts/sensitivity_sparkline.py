@@ -30,12 +30,12 @@ _MARK = (
 
 
 def lowest(curves: SensitivityCurves) -> float:
-    """The lowest accuracy of any curve, the common lower end of all strips."""
+    """The lowest accuracy (0..1) of all curves: the `floor` of every `sparkline`."""
     return min(curve.accuracy(count) for curve in curves for count in curve.counts)
 
 
 def sparkline(curve: SensitivityCurve, count: int, floor: float) -> str:
-    """The strip as HTML: accuracy from `floor` to the best measured one, dense dashed, `count` marked."""
+    """A curve as an HTML strip: accuracies from `floor` up, the dense one dashed, `count` filters kept marked."""
     ceiling = max(curve.accuracy(each) for each in curve.counts)
     known = range(curve.lowest, curve.bound + 1)
     points = " L".join(
@@ -60,7 +60,7 @@ def sparkline(curve: SensitivityCurve, count: int, floor: float) -> str:
 
 
 def sparkline_words(curve: SensitivityCurve, count: int) -> str:
-    """The change of accuracy at this count with the other blocks dense."""
+    """The change of accuracy with `count` filters kept in this block and the other blocks dense, as text."""
     name = f"Block {curve.block}"
     if len(curve.measured) == 1:
         return f"{name}: not measured"

@@ -10,7 +10,7 @@ from roboreg_core.wording import fmt, run_facts
 
 
 def shared_errors_data(comparison: Comparison) -> pd.DataFrame:
-    """One row per ordered pair of runs: `run`, `other`, images lost by `both`, `jaccard`, `by_chance`, and ids."""
+    """One row per ordered pair of runs: `run` and `other` with ids, images both lose, `jaccard`, `by_chance`."""
     labels = run_facts.labels([row.record for row in comparison.rows])
     names, found = list(labels.items()), comparison.overlap
     return pd.DataFrame(
@@ -29,7 +29,7 @@ def shared_errors_data(comparison: Comparison) -> pd.DataFrame:
 
 
 def shared_errors_title(frame: pd.DataFrame) -> str:
-    """The finding: the two runs with the largest share of errors in common."""
+    """Title for `shared_errors_data`'s frame: the two runs with the largest share of errors in common."""
     pairs = frame[frame["run_id"] < frame["other_id"]]
     if pairs.empty or not pairs["both"].any():
         return "No two runs share errors"
@@ -42,7 +42,7 @@ def shared_errors_title(frame: pd.DataFrame) -> str:
 
 
 def shared_errors_chart(frame: pd.DataFrame, ink: str = palette.INK) -> Drawing:
-    """Cells with the number of images lost by both, deeper for a larger share; the diagonal has all losses of a run."""
+    """Matrix of `shared_errors_data`'s frame: images that two runs both lose; text in the colour `ink`."""
     order = list(dict.fromkeys(frame["run"]))
     base = alt.Chart(frame).encode(
         x=alt.X("other:N", sort=order, title=None, axis=alt.Axis(labelAngle=-35, labelLimit=130, orient="bottom")),
@@ -67,7 +67,7 @@ def shared_errors_chart(frame: pd.DataFrame, ink: str = palette.INK) -> Drawing:
 
 
 def shared_errors_alt(frame: pd.DataFrame) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `shared_errors_chart(frame)`."""
     return (
         f"Matrix of images that every two of {fmt.plural(frame['run_id'].nunique(), 'run')} both lose against their "
         f"dense network. {shared_errors_title(frame)}."

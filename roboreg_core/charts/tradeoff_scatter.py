@@ -34,7 +34,7 @@ def tradeoff_data(
         records: the runs.
         cost: one of `runs.metric_changes.COSTS`; `share` is the cost as a share of the dense network's. The latency of
             the final network is used for the pruned one as well, which has the same shape.
-        styles: styles of all runs, see `palette.styles`; None: those of `records`.
+        styles: styles of all runs, see `palette.styles`; None to derive them from `records`.
     """
     styles = styles or palette.styles(records)
     rows = [
@@ -81,7 +81,7 @@ def drawn_runs(frame: pd.DataFrame, selected: Collection[str] = ()) -> tuple[pd.
 
 
 def tradeoff_title(frame: pd.DataFrame, cost: str = "parameters") -> str:
-    """The finding: the lowest cost with an accuracy close to the dense network's."""
+    """Title for `tradeoff_data`'s frame: the lowest `cost` with an accuracy close to the dense network's."""
     if frame.empty:
         return "No runs to compare yet"
     close = frame[frame["accuracy"] >= frame["dense_accuracy"] - run_facts.BEST_LOSES_AT_MOST]
@@ -103,7 +103,7 @@ def tradeoff_title(frame: pd.DataFrame, cost: str = "parameters") -> str:
 
 
 def tradeoff_chart(frame: pd.DataFrame, cost: str = "parameters") -> Drawing:
-    """Points to click, the Pareto front as a stepped line, the dense accuracy as a rule.
+    """Chart of `tradeoff_data(..., cost)`'s frame: Pareto front as steps, dense accuracy as a horizontal line.
 
     A click is the selection `chosen`, shift-clicks are `several`; the field of both is `run`. A final network has its
     run's marker, hollow for an example run; a network before fine-tuning is a small dot.
@@ -155,7 +155,7 @@ def tradeoff_chart(frame: pd.DataFrame, cost: str = "parameters") -> Drawing:
 
 
 def tradeoff_alt(frame: pd.DataFrame, cost: str = "parameters") -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `tradeoff_chart(frame, cost)`."""
     runs = frame["run"].nunique()
     return (
         f"Scatter of test accuracy against {COST_WORDS[cost]} for {fmt.plural(runs, 'run')}: markers are final "

@@ -16,7 +16,7 @@ COLUMNS = ["epoch", "measure", "images", "value"]
 
 
 def history_data(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """One row per epoch, metric (`loss`, `accuracy`, `learning rate`) and image set, from `EpochRecord`s as JSON."""
+    """One row per epoch, metric (loss, accuracy, learning rate) and image set; `history`: `EpochRecord`s as JSON."""
     rows = [
         {"epoch": int(each["epoch"]), "measure": measure, "images": images, "value": each.get(field)}
         for each in history
@@ -32,7 +32,7 @@ def history_data(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 
 def history_title(frame: pd.DataFrame) -> str:
-    """The finding: validation accuracy after the first and the last epoch."""
+    """Title for `history_data`'s frame: validation accuracy after the first and the last epoch."""
     curve = frame[(frame["measure"] == "accuracy") & (frame["images"] == "validation")]
     if curve.empty:
         return "No epoch is finished yet"
@@ -48,7 +48,7 @@ def history_title(frame: pd.DataFrame) -> str:
 def history_chart(
     frame: pd.DataFrame, measure: str = "accuracy", dense: float | None = None, baseline: float | None = None
 ) -> Drawing:
-    """One metric by epoch; `dense` and `baseline` are test accuracies to draw as dashed lines."""
+    """`history_data`'s metric `measure` by epoch; `dense`, `baseline`: test accuracies (0..1) as dashed lines."""
     chosen = frame[frame["measure"] == measure]
     percent = measure == "accuracy"
     y = alt.Y(
@@ -82,7 +82,7 @@ def history_chart(
 
 
 def history_alt(frame: pd.DataFrame, measure: str, dense: float | None = None) -> str:
-    """Alternative text of the chart."""
+    """Alternative text of `history_chart(frame, measure, dense)`."""
     reference = f" The dense network's test accuracy is {fmt.percent(dense)}." if dense is not None else ""
     return f"{measure.capitalize()} by epoch. {history_title(frame)}.{reference}"
 

@@ -43,7 +43,7 @@ Deleted = Annotated[bool, typer.Option(help="List deleted items, which can be re
 
 
 def with_options(verb: Callable[..., None]) -> Callable[..., None]:
-    """Replace each dataclass parameter of a verb by one command-line option per field."""
+    """Decorator for a verb: each parameter that is a dataclass becomes one command-line option per field."""
     parameters: list[inspect.Parameter] = []
     groups: dict[str, tuple[Any, list[str]]] = {}
     for each in inspect.signature(verb, eval_str=True).parameters.values():
@@ -70,7 +70,7 @@ def _keyword(name: str, default: Any, annotation: Any) -> inspect.Parameter:
 
 
 def measure(model: Any, device: Any, precision: Any = "float32") -> tuple[dict[str, Any], float]:
-    """Evaluate a network on the test images: the report as JSON, and the seconds of the forward pass."""
+    """Evaluate a network on the test images: the `Report` as JSON, and the seconds of the forward pass."""
     from roboreg_core.datasets.sources import test_images
     from roboreg_core.evaluation.logits import logits
     from roboreg_core.evaluation.metrics import report
@@ -104,7 +104,7 @@ def load_network(source: str) -> Checkpoint:
 
 
 def find_run(store: Store, prefix: str) -> Record:
-    """Find a run by its id or first digits.
+    """Find a run by its id or the first digits of it.
 
     Raises `StoreError`: no run or several match.
     """
@@ -118,12 +118,12 @@ def print_notes(notes: tuple[str, ...]) -> None:
 
 
 def print_undo(command: str) -> None:
-    """Print the command that undoes a deletion to standard error."""
+    """Print to standard error that `command` undoes the deletion."""
     stderr.print(f"undo: python -m roboreg_core {command}", markup=False)
 
 
 def print_result(as_json: bool, values: dict[str, Any], text: str) -> None:
-    """Print a result as JSON or as text."""
+    """Print a result: `values` as JSON if `as_json`, else `text`."""
     print(json.dumps(values) if as_json else text)
 
 
@@ -143,7 +143,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[..., None]]:
-    """Show a progress bar on a terminal; yields `advance(fraction, stage="")`."""
+    """Context with a progress bar on a terminal; yields a function `advance(fraction, stage="")`."""
     columns = (
         "{task.description}",
         "{task.percentage:>3.0f}%",
@@ -161,6 +161,6 @@ def progress_bar(title: str) -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def schedule_progress(title: str) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Show a progress bar over schedules; yields a function of a dict with `fraction`, `done` and `total`."""
+    """Context with a progress bar over schedules; yields a callback for dicts with `fraction`, `done`, `total`."""
     with progress_bar(title) as advance:
         yield lambda report: advance(report["fraction"], f"{report['done']} of {report['total']}")

@@ -40,7 +40,7 @@ class GridOptions:
     random_seed: Annotated[int, typer.Option(help="Seed of the random schedules.")] = 0
 
     def named(self) -> tuple[str, Grid]:
-        """Default name of the sweep, and the grid.
+        """Default name of the sweep, and the grid of the selected schedules.
 
         Raises `SpecError`: not exactly one way is used.
         """
@@ -79,7 +79,7 @@ def _product(text: str, kind: str) -> Grid:
 
 
 def parse_integers(text: str, name: str) -> tuple[int, ...]:
-    """Parse comma-separated integers; `name` is used in the error message."""
+    """Integers in a comma-separated text; `name` is the option's name in the error message."""
     try:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError:

@@ -60,7 +60,9 @@ class PruneOptions:
     device: Device = "auto"
 
     def composed(self) -> tuple[str, bool]:
-        """The composed method's name, and whether to recalibrate batch norm.
+        """Notation of the method with the options' replacements, and True to recalibrate batch norm.
+
+        E.g. `l1`, `joint/ward/l1/refit` or `weights:sparsity=0.5`.
 
         Raises `SpecError`: options are incompatible.
         """
@@ -88,7 +90,7 @@ class PruneOptions:
         return method.notation, self.recalibrate or "recalibrate" in parts
 
     def prediction_settings(self, dense: Checkpoint) -> PredictionSettings:
-        """Settings of sensitivity and prediction; fine-tuning defaults to that of `run`.
+        """Settings of sensitivity and prediction for the network `dense`; fine-tuning as `run` does it.
 
         Raises `SpecError`: the method removes no filters.
         """

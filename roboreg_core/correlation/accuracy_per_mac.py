@@ -37,7 +37,7 @@ class Slope:
 
     @property
     def is_clear(self) -> bool:
-        """True if the interval excludes zero."""
+        """True if the 95 % interval excludes zero, so that the sign is significant."""
         return self.low > 0 or self.high < 0
 
     def to_json(self) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Cell:
 
     @property
     def is_clear(self) -> bool:
-        """True if the interval excludes zero."""
+        """True if the 95 % interval excludes zero, so that the correlation is significant."""
         return self.low > 0 or self.high < 0
 
     def to_json(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Correlation:
 
     @property
     def accuracy(self) -> str:
-        """The main accuracy; empty if none was measured."""
+        """Name of the main accuracy among `names`; empty if none was measured."""
         return main_accuracy(self.names)
 
     def to_json(self) -> dict[str, Any]:

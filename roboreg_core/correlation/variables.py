@@ -37,7 +37,7 @@ WORDS = {
 
 
 def kind_of(table: pd.DataFrame) -> str:
-    """`stages` if all schedules have equal counts within each stage, else `blocks`."""
+    """`stages` if all schedules of a table of points have equal counts within each stage, else `blocks`."""
     return STAGES if _uneven(table) is None else BLOCKS
 
 
@@ -67,18 +67,18 @@ def columns(table: pd.DataFrame, variables: str = "") -> pd.DataFrame:
 
 
 def by_schedule(points: pd.DataFrame) -> pd.DataFrame:
-    """Means over the seeds of each schedule: one row per schedule, whatever the order of the points."""
+    """Means over the seeds of each schedule in a table of points: one row per schedule."""
     ordered = points.sort_values(["schedule", "seed", "record"])
     return ordered.drop(columns=["seed", "record"]).groupby("schedule").mean()
 
 
 def settings_of(names: Sequence[str]) -> tuple[str, ...]:
-    """Those of `names` that are settings, i.e. filter counts of stages or blocks."""
+    """The names of settings among `names`, i.e. of filter counts of stages or blocks."""
     return tuple(name for name in names if name in STAGE_NAMES or name in BLOCK_NAMES)
 
 
 def main_accuracy(names: Sequence[str]) -> str:
-    """The main accuracy among `names`: fine-tuned before pruned, test before validation; empty for none."""
+    """Name of the main accuracy in `names`: fine-tuned before pruned, test before validation; empty for none."""
     return next((name for name in _MAIN if name in names), "")
 
 

@@ -34,7 +34,7 @@ def augment(images: Tensor, spec: Augmentation, generator: torch.Generator) -> T
 
 
 def affine_matrices(n: int, spec: Augmentation, generator: torch.Generator) -> Tensor:
-    """Random maps (n, 2, 3) from output to input pixels, in pixels relative to the image's centre.
+    """Draw affine maps (n, 2, 3) from output to input pixels, relative to the image's centre.
 
     Each inverts the sequence flip, shift (the crop), rotation, shear along x, scale; signs as in torchvision.
     """

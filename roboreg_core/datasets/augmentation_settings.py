@@ -28,7 +28,7 @@ class Augmentation:
 
     @property
     def is_affine(self) -> bool:
-        """True if images are rotated, sheared or scaled."""
+        """True if images are rotated, sheared or scaled, not only cropped and flipped."""
         return bool(self.rotation or self.shear) or tuple(self.scale) != (1.0, 1.0)
 
 

@@ -115,5 +115,5 @@ class BackgroundDownload:
 
 @lru_cache(maxsize=8)
 def fetching(root: Path) -> BackgroundDownload:
-    """The `BackgroundDownload` into the folder `root`, shared by all callers in this process."""
+    """The `BackgroundDownload` into the folder `root`, one per process and folder, shared by all callers."""
     return BackgroundDownload(root)

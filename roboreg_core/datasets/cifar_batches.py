@@ -65,7 +65,7 @@ def read(root: Path, split: str) -> Images:
 
 
 def write(root: Path, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> None:
-    """Write pixels, uint8 (n, 3, 32, 32), and labels as torchvision's files under `root`."""
+    """Write (pixels, labels) of both splits, pixels uint8 (n, 3, 32, 32), as torchvision's files under `root`."""
     folder = root / FOLDER
     folder.mkdir(parents=True)
     for number, name in enumerate(TRAIN_FILES):

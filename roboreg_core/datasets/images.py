@@ -63,7 +63,7 @@ def first_of_each_class(labels: np.ndarray, per_class: int) -> np.ndarray:
 
 
 def validation_rows(labels: np.ndarray) -> np.ndarray:
-    """Indices of the validation split, ascending: the first `VALIDATION_PER_CLASS` images of each class.
+    """Indices of the validation split in the training `labels`, ascending: the first images of each class.
 
     They are the same images for the labels of all training images and of the bundled part.
     """

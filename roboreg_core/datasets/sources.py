@@ -26,7 +26,7 @@ def full_is_present() -> bool:
 
 
 def resolve_training_set(choice: str) -> str:
-    """Resolve `auto` to `full` if present, else `bundled`. Raises `DataError`: the choice is unknown or absent."""
+    """`full` or `bundled` for `choice`; `auto` is `full` if present. Raises `DataError`: unknown or absent."""
     if choice not in get_args(TrainingSet):
         raise DataError(f"training images must be one of {', '.join(get_args(TrainingSet))}, got {choice!r}")
     if choice == "auto":
@@ -52,7 +52,7 @@ def validation_images() -> Images:
 
 
 def test_images() -> Images:
-    """All test images; choose nothing by them."""
+    """All test images, for reports only: choose no setting by them."""
     name = resolve_training_set("auto")
     return _load(name, _folder(name), "test")
 

@@ -71,7 +71,7 @@ def inference_model(model: ResNet20, device: torch.device, dtype: torch.dtype = 
 
 
 def fold_batch_norm(model: ResNet20) -> ResNet20:
-    """Copy in eval mode with each batch norm folded into the convolution before it."""
+    """Copy of a network in eval mode with each batch norm folded into the convolution before it."""
     folded = copy.deepcopy(model).eval()
     for module in (folded, *folded.blocks):
         for conv, norm in (("conv1", "bn1"), ("conv2", "bn2")):

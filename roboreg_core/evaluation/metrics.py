@@ -46,7 +46,7 @@ class Report:
     weighted: ClassMetrics
 
     def to_json(self) -> dict[str, Any]:
-        """JSON object."""
+        """All fields as a JSON object."""
         return {
             **asdict(self),
             "confusion": [list(row) for row in self.confusion],

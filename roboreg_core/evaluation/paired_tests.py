@@ -20,9 +20,9 @@ ALPHA = 0.05
 
 
 def mcnemar(lost: Any, gained: Any) -> np.ndarray:
-    """Exact two-sided p-values for counts of images that one network alone gets right; 1 without any.
+    """Exact two-sided p-values for numbers of images that one network alone gets right; 1 if both are 0.
 
-    `lost` and `gained` are arrays of one shape, which the result has too.
+    `lost` (the baseline alone) and `gained` (the other alone) are arrays of one shape, which the result has too.
     """
     lost, gained = np.asarray(lost, dtype=np.int64), np.asarray(gained, dtype=np.int64)
     return np.asarray(np.minimum(1.0, 2 * bdtr(np.minimum(lost, gained), lost + gained, 0.5)))
@@ -93,14 +93,14 @@ class Verdict:
 
     @property
     def kind(self) -> str:
-        """`gain`, `loss`, `within noise` or `no change`."""
+        """Kind of the change: `gain`, `loss`, `within noise` (not significant) or `no change`."""
         if not self.is_significant:
             return "within noise" if self.difference else "no change"
         return "gain" if self.difference > 0 else "loss"
 
     @property
     def words(self) -> str:
-        """`lost 0.4 pp, significant (p = 0.003)` or `not significant (gained 0.1 pp, p = 0.62)`."""
+        """The change as text: `lost 0.4 pp, significant (p = 0.003)` or `not significant (gained 0.1 pp, p = 0.62)`."""
         if not self.difference:
             return "no change"
         points = f"{abs(self.difference) * 100:.1f}"
@@ -112,7 +112,7 @@ class Verdict:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """JSON object."""
+        """All fields as a JSON object."""
         return {**asdict(self), "is_real": self.is_significant, "kind": self.kind, "words": self.words}
 
 
@@ -163,7 +163,7 @@ class Paired:
     confusion: ConfusionChange
 
     def to_json(self) -> dict[str, Any]:
-        """JSON object."""
+        """All fields as a JSON object."""
         return {
             "flips": asdict(self.flips),
             "verdict": self.verdict.to_json(),
@@ -225,7 +225,7 @@ def confusion_change(labels: np.ndarray, before: np.ndarray, after: np.ndarray) 
 
 
 def p_words(p: float) -> str:
-    """`p = 0.003`, `p = 0.62`, `p < 0.001`."""
+    """A p-value as text: `p = 0.003`, `p = 0.62`, `p < 0.001`."""
     if p < 0.001:
         return "p < 0.001"
     if p < 0.1:

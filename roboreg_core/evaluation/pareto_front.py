@@ -6,7 +6,7 @@ import numpy as np
 
 
 def pareto_front(costs: Sequence[float], accuracies: Sequence[float]) -> np.ndarray:
-    """Bool (n,): True for Pareto-optimal networks, those that no other dominates in cost and accuracy."""
+    """Bool (n,): True for networks that no other one surpasses in cost and accuracy."""
     cost, accuracy = np.asarray(costs, dtype=np.float64), np.asarray(accuracies, dtype=np.float64)
     order = np.lexsort((-accuracy, cost))
     cost, accuracy = cost[order], accuracy[order]

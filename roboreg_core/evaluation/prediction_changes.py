@@ -45,7 +45,7 @@ _OF_TWO = {(True, True): "kept", (True, False): "lost", (False, True): "gained",
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PredictionChanges:
-    """Band of each image.
+    """Test images by band: the stages (dense, pruned, fine-tuned) that classify them correctly.
 
     Attributes:
         bands: names of the possible bands, in the order of `BANDS`.
@@ -59,7 +59,7 @@ class PredictionChanges:
 
     @property
     def meanings(self) -> dict[str, str]:
-        """Description of each band in `bands`, by its name."""
+        """Description of each band by its name."""
         return {name: (BANDS if len(self.bands) == len(BANDS) else BANDS_OF_TWO)[name] for name in self.bands}
 
     @property
@@ -73,7 +73,7 @@ class PredictionChanges:
         return int((self.band == self.bands.index(band)).sum()) if band in self.bands else 0
 
     def images(self, band: str, label: int | None = None) -> np.ndarray:
-        """Indices of a band's images, ascending; of one class if `label` is given.
+        """Indices of the images in a band, ascending; only of the true class `label` (0..9) if given.
 
         Raises `DataError`: unknown band.
         """
@@ -93,7 +93,7 @@ class PredictionChanges:
 
 
 def prediction_changes(labels: np.ndarray, stages: Sequence[np.ndarray]) -> PredictionChanges:
-    """Assign images to bands.
+    """Assign each image to a band, the stages that classify it correctly.
 
     Args:
         labels: true classes, int (n,).

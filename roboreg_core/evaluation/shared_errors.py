@@ -26,7 +26,7 @@ class SharedErrors:
 
 
 def overlap(lost: np.ndarray, could_be_lost: int) -> SharedErrors:
-    """Compare sets of lost images, bool (n_networks, n_images), of `could_be_lost` images that were correct before."""
+    """Shared errors from the images each network loses, bool (n_networks, n_images), of `could_be_lost` images."""
     sets = lost.astype(np.float64)
     counts = (sets @ sets.T).astype(np.int64)
     each = counts.diagonal()

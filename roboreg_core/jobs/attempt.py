@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 def keep_record(store: Store, message: dict[str, Any]) -> None:
-    """Store the record in a worker's message of the kind `record`.
+    """Store the record contained in a worker's message of the kind `record`.
 
     Raises `StoreError`: it cannot be written.
     """
@@ -72,7 +72,7 @@ class Attempt:
         self._killer: threading.Thread | None = None
 
     def send(self, wake: Callable[[], None]) -> None:
-        """Send the job; `wake` is called from another thread when its task is done.
+        """Send the job to the cluster; `wake` is called from another thread when its task is done.
 
         Raises `StoreError`: an input artefact is missing or damaged.
         """
@@ -82,7 +82,7 @@ class Attempt:
         self._future.add_done_callback(lambda future: wake())
 
     def on_message(self, message: dict[str, Any]) -> None:
-        """Store what a message from the worker reports: progress, a record, a state, the start or the end."""
+        """Store what a worker's message reports: progress, a record, a saved state, the start or the end."""
         what = message["what"]
         if what == "progress":
             self._store.add_event(self.job.id, json.loads(message["payload"]))
@@ -96,14 +96,14 @@ class Attempt:
             self._has_ended = True
 
     def stop(self) -> None:
-        """Request the function to stop; its worker is ended after the grace period."""
+        """Ask the task function to stop; its worker is killed after the grace period."""
         if self._stop_since is None and self._future.status == "pending":
             self._stop_since = time.monotonic()
             self._event({"cancel": "asked"})
             self._future.cancel()
 
     def update(self) -> bool:
-        """Update the attempt; return True once the job has ended in the store."""
+        """Check the attempt and store its outcome; return True once the job has ended in the store."""
         if self._stop_since is not None:
             return self._update_stopping(time.monotonic() - self._stop_since)
         status = self._future.status
@@ -119,7 +119,7 @@ class Attempt:
         return status != "pending" or self.starts > DEATHS
 
     def end(self, status: JobStatus, error: str | None = None) -> None:
-        """Store how the job ended, and release its resources on the cluster."""
+        """Store the job's last status and error, and release what the cluster holds for it."""
         self._store.update_job(self.job.id, status=status, error=error, ended=now())
         self._connection.forget(self.token, self._future)
 

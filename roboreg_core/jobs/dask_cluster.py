@@ -52,7 +52,7 @@ SETTINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerInfo:
-    """A worker process, the lanes of the jobs that it takes, and the id of the job that it runs."""
+    """A worker process, the lanes (queues per kind of worker) it takes jobs from, and the id of its current job."""
 
     name: str
     address: str
@@ -79,7 +79,7 @@ def check_main_guard() -> None:
 
 
 def connect(scheduler: str | None, lane: str, listen: Callable[[dict[str, Any]], None]) -> Connection:
-    """Connect to the scheduler at this address; for None, start one on this machine with a worker for `lane`.
+    """Connect to the scheduler at an address; for None, start one on this machine with a worker for the lane `lane`.
 
     `listen` is called from a thread of dask with each message of the tasks submitted here.
 
@@ -142,7 +142,7 @@ def _worker_spec(lane: str) -> dict[str, Any]:
 
 
 def threads(*, alone: bool) -> int:
-    """Number of threads for a request on this machine: all if `alone`, else half."""
+    """Number of CPU threads for a request on this machine: all if nothing else runs (`alone`), else half."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     setting = os.environ.get("OMP_NUM_THREADS", "")
     available = int(setting) if setting.isdecimal() and int(setting) else cores
@@ -150,7 +150,7 @@ def threads(*, alone: bool) -> int:
 
 
 class Connection:
-    """A client of a scheduler. Calls block for a round trip; only the dispatcher's thread makes them."""
+    """Client of a dask scheduler, used by the dispatcher's thread only; calls block for a round trip."""
 
     def __init__(self, client: Any, cluster: Any | None, listen: Callable[[dict[str, Any]], None]) -> None:
         """Subscribe `listen` to the messages of tasks; `cluster` is None for a remote scheduler."""
@@ -165,13 +165,17 @@ class Connection:
         return bool(self.client.status != "running")
 
     def open_lane(self, lane: str) -> None:
-        """Start the worker of a lane on this machine without waiting for it, unless it runs."""
+        """Start this machine's worker for a lane (kind of worker), unless it runs; does not wait for it."""
         if self.cluster is not None and lane not in self.cluster.worker_spec:
             self.cluster.worker_spec[lane] = _worker_spec(lane)
             self.cluster.scale(len(self.cluster.worker_spec))
 
     def submit(self, job: Job, token: str, inputs: dict[str, bytes], state: bytes | None) -> Any:
-        """Submit an attempt at a job and return its future; `state` is the state to resume from."""
+        """Submit an attempt at a job; return its dask future, whose result is the fields of an `Outcome`.
+
+        `token` identifies the attempt in its messages; `inputs` are the artefacts' bytes by name; `state` is the saved
+        state to resume from, None to start anew.
+        """
         from distributed import Variable
 
         Variable(token, client=self.client).set({"number": 0, "state": state or b""})
@@ -179,7 +183,7 @@ class Connection:
         return self._run(call, f"job-{token}", inputs, job.lane)
 
     def submit_request(self, request: Request, token: str, threads: int | None) -> Any:
-        """Submit a request and return its future."""
+        """Submit a request, whose messages carry `token`; return its dask future. `threads` as in `Call`."""
         call = Call(
             job="", token=token, topic=self.topic, function=request.function, spec=request.spec, threads=threads
         )
@@ -189,19 +193,19 @@ class Connection:
         return self.client.submit(run_task, json.dumps(vars(call)), inputs, key=key, resources={lane: 1}, pure=False)
 
     def release(self, future: Any) -> None:
-        """Release a future's result on the cluster."""
+        """Release the result of a dask future on the cluster."""
         with suppress(Exception):  # the connection may be lost
             future.release()
 
     def state(self, token: str) -> tuple[int, bytes]:
-        """Number and bytes of the newest state saved by the attempt with this token."""
+        """Number (from 1; 0 without any) and bytes of the newest state that the attempt `token` saved."""
         from distributed import Variable
 
         held = Variable(token, client=self.client).get(timeout=CALL_SECONDS)
         return int(held["number"]), bytes(held["state"])
 
     def forget(self, token: str, future: Any) -> None:
-        """Release everything that the cluster holds for the attempt with this token."""
+        """Release all that the cluster holds for the attempt `token`, and its dask future."""
         from distributed import Variable
 
         with suppress(Exception):  # the connection may be lost
@@ -209,7 +213,7 @@ class Connection:
         self.release(future)
 
     def workers(self) -> list[WorkerInfo]:
-        """The workers that take jobs of at least one lane."""
+        """The workers that take jobs from at least one lane."""
         found = [
             WorkerInfo(
                 name=str(info["name"]),
@@ -222,7 +226,7 @@ class Connection:
         return [each for each in found if each.lanes]
 
     def end_worker(self, address: str, pid: int) -> None:
-        """Kill a worker process; its nanny starts a new one.
+        """Kill the worker process `pid` at a dask address; its nanny, dask's watchdog, starts a new one.
 
         Raises `JobError`: it has no nanny.
         """

@@ -43,7 +43,7 @@ _live: set[str] = set()  # the owners of the open engines in this process
 
 
 class Dispatcher:
-    """The queue of one engine, and its running attempts."""
+    """Thread that runs the jobs of one engine: a queue per lane (kind of worker), and the running attempts."""
 
     def __init__(self, store: Store, owner: str, *, scheduler: str | None, grace: float) -> None:
         self._store = store
@@ -69,7 +69,7 @@ class Dispatcher:
     # Called from any thread.
 
     def prepare(self, lane: str) -> None:
-        """Start the worker of a lane."""
+        """Start the worker of a lane ahead of its first job."""
         self._run_soon(partial(self._prepare, lane))
 
     def enqueue(self, job: Job) -> None:
@@ -83,12 +83,12 @@ class Dispatcher:
         self._run_soon(partial(self._cancel, job_id))
 
     def put_request(self, channel: str, pending: PendingRequest | None) -> None:
-        """Replace the channel's request; None withdraws it."""
+        """Replace the pending request of a caller's `channel`; None withdraws it."""
         self._requests.put(channel, pending)
         self._run_soon(lambda: None)
 
     def position(self, job_id: str) -> int | None:
-        """Number of jobs before it in its lane; 0 if it was sent to a worker, None if it is in no queue."""
+        """Number of jobs ahead of a job in its lane; 0 if a worker has it, None if it is not in a queue."""
         with self._lock:
             if job_id in self._attempts:
                 return 0
@@ -104,7 +104,7 @@ class Dispatcher:
             return [replace(worker, job=running.get(worker.address)) for worker in self._workers]
 
     def close(self) -> None:
-        """Interrupt unfinished jobs, end the workers and the thread."""
+        """Interrupt unfinished jobs, and end the worker processes and this thread."""
         connecting = self._connecting
         if connecting is not None:
             connecting.join(timeout=30)

@@ -47,7 +47,7 @@ class Engine:
         self._closed = False
 
     def start(self, lane: str = "device") -> None:
-        """Start the worker of a lane ahead of its first job."""
+        """Start the worker of a lane (kind of worker, `device` or `light`) ahead of its first job."""
         self._check_open()
         _check_lane(lane)
         self._dispatcher.prepare(lane)
@@ -85,7 +85,7 @@ class Engine:
         return pending
 
     def withdraw(self, channel: str) -> None:
-        """Withdraw the pending request of a channel."""
+        """Withdraw the pending request of a caller's channel."""
         if not self._closed:
             self._dispatcher.put_request(channel, None)
 

@@ -23,6 +23,6 @@ class ProgressReporter:
             raise Stopped
 
     def report(self, fraction: float, remaining_seconds: float, **more: Any) -> None:
-        """Report the fraction done, 0..1, and the remaining seconds of the whole job."""
+        """Report the fraction done (0..1), the job's remaining seconds, and further payload fields `more`."""
         progress = {"stage": self.stage, "fraction": fraction, "remaining_seconds": remaining_seconds}
         self.context.report({**progress, **more})

@@ -60,11 +60,11 @@ class PendingRequest:
 
     @property
     def is_ended(self) -> bool:
-        """True unless pending."""
+        """True once the request is finished, failed or superseded."""
         return self.status is not RequestStatus.PENDING
 
     def end(self, status: RequestStatus, *, result: dict[str, Any] | None = None, error: str = "") -> None:
-        """Set the outcome; called by the dispatcher's thread only."""
+        """Set status, result and error; called by the dispatcher's thread only."""
         self.result, self.error = result or {}, error
         self.status = status  # last, since other threads wait for it
 
@@ -80,7 +80,7 @@ class RequestQueue:
         self._missing: dict[str, float] = {}
 
     def put(self, channel: str, pending: PendingRequest | None) -> None:
-        """Replace the channel's request, or withdraw it for None; may be called from any thread."""
+        """Replace the pending request of a caller's channel; None withdraws it. Any thread may call it."""
         with self._lock:
             before = self._pending.pop(channel, None)
             if pending is not None:
@@ -91,12 +91,12 @@ class RequestQueue:
 
     @property
     def is_empty(self) -> bool:
-        """True if nothing is left to do."""
+        """True if no request is pending or being stopped."""
         with self._lock:
             return not (self._pending or self._dropped)
 
     def lanes(self) -> set[str]:
-        """Lanes of requests that are not sent yet."""
+        """Lanes (kinds of worker) of the requests that are not sent yet."""
         return {pending.request.lane for pending in self._all() if pending.future is None}
 
     def running(self, lane: str) -> int:
@@ -106,7 +106,10 @@ class RequestQueue:
     def send(
         self, connection: Connection, free: Callable[[str], int], threads: int | None, wake: Callable[[], None]
     ) -> None:
-        """Cancel superseded requests; submit pending ones to free workers, oldest first."""
+        """Cancel superseded requests; submit pending ones, oldest first, to lanes with free workers.
+
+        `free` gives a lane's number of free workers; `wake` is called when a task is done.
+        """
         self._cancel_dropped(connection)
         for pending in self._all():
             if pending.future is None and free(pending.request.lane) > 0:
@@ -122,13 +125,13 @@ class RequestQueue:
             pending.progress = {}
 
     def update(self, connection: Connection) -> None:
-        """End the requests whose tasks are done."""
+        """Store the outcome of the requests whose tasks are done."""
         for pending in self._all():
             if pending.future is not None and pending.future.status != "pending":
                 self._settle(connection, pending)
 
     def check_lanes(self, lanes: set[str]) -> None:
-        """Fail requests whose lane has had no worker for `MISSING_SECONDS`; `lanes` are those with a worker."""
+        """Fail requests whose lane had no worker for `MISSING_SECONDS`; `lanes` have one now."""
         now, wanted = time.monotonic(), {pending.request.lane for pending in self._all()}
         self._missing = {lane: self._missing.get(lane, now) for lane in wanted - lanes}
         for pending in self._all():
@@ -137,7 +140,7 @@ class RequestQueue:
                 self._end(pending, RequestStatus.FAILED, error=NO_WORKER.format(lane=lane))
 
     def fail_all(self, error: str) -> None:
-        """Fail all pending requests."""
+        """Fail all pending requests with this error message."""
         for pending in self._all():
             self._end(pending, RequestStatus.FAILED, error=error)
 

@@ -52,11 +52,11 @@ class Stopped(Exception):
 
 
 class Context(Protocol):
-    """Context of a call of a task function."""
+    """Passed to a task function: its inputs and saved state, and callbacks to report, save and stop."""
 
     @property
     def inputs(self) -> dict[str, bytes]:
-        """The input artefacts by name."""
+        """Bytes of the input artefacts by name."""
         ...
 
     @property
@@ -107,16 +107,16 @@ class LocalContext:
     on_put: Callable[[str, str, dict[str, Any], dict[str, Any]], None] = lambda *record: None
 
     def report(self, payload: dict[str, Any]) -> None:
-        """Call `on_report`."""
+        """Call the callback `on_report` with the payload."""
         self.on_report(payload)
 
     def save(self, state: bytes) -> None:
-        """Keep the state and call `on_save`."""
+        """Keep the state, and call the callback `on_save` with it."""
         self.state = state
         self.on_save(state)
 
     def put(self, kind: str, id: str, spec: dict[str, Any], result: dict[str, Any]) -> None:  # noqa: A002
-        """Call `on_put`."""
+        """Call the callback `on_put` with the record's fields."""
         self.on_put(kind, id, spec, result)
 
     def should_stop(self) -> bool:

@@ -61,7 +61,7 @@ class Outcome:
 
 
 def run_task(call_json: str, inputs: dict[str, bytes]) -> dict[str, Any]:
-    """Run a `Call` on a worker; return the fields of its `Outcome`.
+    """Run a `Call` (as JSON) with the bytes `inputs` by name; return the fields of its `Outcome`.
 
     Exceptions of the function become outcomes: the dask task itself fails only when the worker dies.
     """
@@ -111,19 +111,19 @@ class WorkerContext:
         self._reports.add(_text(payload, "progress"), keep=payload.get("milestone") is True)
 
     def save(self, state: bytes) -> None:
-        """Replace the state at the scheduler and notify the app; ignored in a request."""
+        """Replace the attempt's saved state at the scheduler and notify the app; ignored in a request."""
         if self._holder is None:
             return
         number = self._holder.put(state)
         self._send(what="state", number=number)
 
     def put(self, kind: str, id: str, spec: dict[str, Any], result: dict[str, Any]) -> None:  # noqa: A002
-        """Send a record and wait until the scheduler has it."""
+        """Send a record to the app and wait until the dask scheduler has it."""
         payload = {"kind": kind, "id": id, "spec": spec, "result": result}
         self._put(what="record", payload=_text(payload, f"record {id}"))
 
     def finish(self) -> None:
-        """Send the last report if it is still delayed."""
+        """Send the last report if throttling still delays it."""
         self._reports.close()
 
 
@@ -139,7 +139,7 @@ class Throttle:
         self._timer: threading.Timer | None = None
 
     def add(self, text: str, *, keep: bool = False) -> None:
-        """Send now, or at the end of the interval."""
+        """Send the text now, or at the end of the interval; with `keep`, a newer text does not replace it."""
         with self._lock:
             wait = self._last + self._interval - time.monotonic()
             if keep or wait <= 0:
@@ -149,7 +149,7 @@ class Throttle:
                 self._wake_in(wait)
 
     def close(self) -> None:
-        """Send the last text if it is still delayed."""
+        """Send the newest text now if it is still delayed."""
         self._flush()
 
     def _flush(self) -> None:
@@ -229,7 +229,7 @@ def _text(value: dict[str, Any], what: str) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """An error as one line: the message, preceded by the type except for `RoboRegError`."""
+    """An error's message as one line, preceded by the error's type unless it is a `RoboRegError`."""
     text = " ".join(str(error).split())
     return text if isinstance(error, RoboRegError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
 

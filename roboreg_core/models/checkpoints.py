@@ -49,7 +49,7 @@ class Checkpoint:
 
     @property
     def mention(self) -> dict[str, str]:
-        """Name and SHA-256, for the card of a network distilled from this one."""
+        """Name and SHA-256, to be written in the card of a network distilled from this one."""
         return {"name": self.name, "sha256": self.sha256}
 
     @cached_property
@@ -59,7 +59,7 @@ class Checkpoint:
 
 
 def names() -> list[str]:
-    """Names of the dense networks that ship with the project."""
+    """Names of the example dense networks."""
     return sorted(path.stem for path in paths.checkpoints().glob(f"*{SUFFIX}"))
 
 
@@ -122,13 +122,13 @@ def from_foreign(content: bytes, name: str) -> Checkpoint:
 
 
 def to_bytes(model: ResNet20) -> bytes:
-    """Safetensors file of a network with schedule and normalisation in its header."""
+    """Bytes of a safetensors file with the network's weights; schedule and normalisation are in its header."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     return safetensors.torch.save(state, metadata={HEADER_KEY: json.dumps(_describe(model))})
 
 
 def make_card(model: ResNet20, content: bytes, **facts: Any) -> dict[str, Any]:
-    """Card of a network with bytes `content`, with further `facts` such as recipe, data and accuracy."""
+    """Card (description, a JSON object) of a network with the bytes `content`; `facts` are added."""
     return {
         "format": CARD_FORMAT,
         **_describe(model),
@@ -155,7 +155,7 @@ def save(path: Path, model: ResNet20, **facts: Any) -> Path:
 
 
 def card_path(path: Path) -> Path:
-    """Path of the card of a weights file."""
+    """Path of a weights file's card, the JSON file that describes it."""
     return path.with_suffix(".json")
 
 

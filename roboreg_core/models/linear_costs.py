@@ -30,7 +30,7 @@ class LinearCost:
 
 
 def linear_cost(kind: str) -> LinearCost:
-    """Exact linear form of one of `COUNTED`."""
+    """Exact linear form of a cost: `kind` is one of `COUNTED`."""
     smallest = getattr(cost(SMALLEST), kind)
     each = [getattr(cost(SMALLEST.replace(block, 2)), kind) - smallest for block in range(1, N_BLOCKS + 1)]
     return LinearCost(base=float(smallest - sum(each)), each=np.array(each, dtype=np.float64))

@@ -51,7 +51,7 @@ class LambdaLayer(nn.Module):
         self.pad = extra_channels // 2
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) -> (n, c + extra_channels, h / 2, w / 2)."""
+        """Shortcut of `x`: (n, c, h, w) -> (n, c + extra_channels, h / 2, w / 2)."""
         return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.pad, self.pad))
 
 
@@ -68,7 +68,7 @@ class BasicBlock(nn.Module):
         self.shortcut: nn.Module = nn.Identity() if same_shape else LambdaLayer(outputs - inputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, inputs, h, w) -> (n, outputs, h / stride, w / stride)."""
+        """Output of the block: (n, inputs, h, w) -> (n, outputs, h / stride, w / stride)."""
         # In place, since training is limited by memory bandwidth.
         out = F.relu(self.bn1(self.conv1(x)), inplace=True)
         return F.relu(self.add_shortcut(self.bn2(self.conv2(out)), x), inplace=True)
@@ -117,7 +117,7 @@ class ResNet20(nn.Module):
         return [block for stage in stages for block in stage if isinstance(block, BasicBlock)]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalised images (n, 3, 32, 32) -> logits (n, classes)."""
+        """Classify normalised images: (n, 3, 32, 32) -> logits (n, classes)."""
         return self.head(self.through(self.stem(x)))
 
     def stem(self, x: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ class ResNet20(nn.Module):
         return F.relu(self.bn1(self.conv1(x)))
 
     def through(self, x: Tensor, first: int = 0, end: int | None = None) -> Tensor:
-        """Apply blocks `first` to `end` (exclusive, from 0) to `x`."""
+        """Output of the blocks `first` to `end` (exclusive, counted from 0) for the input `x` of the first."""
         for block in self.blocks[first:end]:
             x = block(x)
         return x

@@ -1,1 +1,1 @@
-"""Dense networks that runs start from: shipped, trained here, or uploaded."""
+"""Dense networks that runs start from: example, trained here, or uploaded."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_name(store: Store, name: str, but: str = "") -> str:
-    """Check that a name is free and return it cleaned; the network with the id `but` may have it.
+    """Check that a name is free and return it cleaned; the network with the id `but` may have it already.
 
     Raises `SpecError`: the name is invalid; `StoreError`: another network has it, or an unfinished job's network will.
     """
@@ -27,12 +27,12 @@ def check_name(store: Store, name: str, but: str = "") -> str:
 
 
 def unused_name(store: Store, wanted: str) -> str:
-    """The name `wanted` if it is free, else with the first free number appended, e.g. `mine (2)`."""
+    """The name `wanted` if it is free, else with a number appended, e.g. `mine (2)`."""
     return free_name(clean_name(wanted, NAME_LABEL), taken_names(store).__contains__)
 
 
 def taken_names(store: Store, but: str = "") -> set[str]:
-    """Folded names of all networks, unfinished jobs included, except the one of id `but`."""
+    """Names, as `folded` returns them, of all networks and unfinished jobs, except the network with the id `but`."""
     known = {folded(each.name) for each in dense_networks(store) if each.record is None or each.record.id != but}
     jobs = (job for job in store.list_jobs(NETWORK, ended=False) if job.key != but)
     return known | {folded(job.spec["name"]) for job in jobs}
@@ -41,7 +41,7 @@ def taken_names(store: Store, but: str = "") -> set[str]:
 def rename(store: Store, network: DenseNetwork, name: str) -> DenseNetwork:
     """Rename one of your networks; runs that started from it keep the old name.
 
-    Raises `SpecError`: the name is invalid; `StoreError`: it is taken, or the network ships with the project.
+    Raises `SpecError`: the name is invalid; `StoreError`: it is taken, or it is an example network.
     """
     record = _own(network)
     cleaned = check_name(store, name, but=record.id)
@@ -55,7 +55,7 @@ def rename(store: Store, network: DenseNetwork, name: str) -> DenseNetwork:
 def delete(store: Store, network: DenseNetwork) -> None:
     """Delete one of your networks; `restore` undoes it. Runs that started from it are unaffected.
 
-    Raises `StoreError`: it ships with the project, or is deleted already.
+    Raises `StoreError`: it is an example network, or is deleted already.
     """
     store.soft_delete_record(_own(network).id)
 

@@ -40,7 +40,7 @@ class DenseNetwork:
         recipe, epochs, training_set, seed: settings of its training; empty or None if unknown.
         created: UTC, ISO 8601; empty if unknown.
         notes: texts for the user, e.g. on an assumed normalisation.
-        record: None if it ships with the project.
+        record: None for an example network.
     """
 
     name: str
@@ -57,13 +57,13 @@ class DenseNetwork:
     record: Record | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """All fields but the record as a JSON object; `id` is the record's, None for a shipped network."""
+        """All fields but the record as a JSON object; `id` is the record's, None for an example network."""
         plain = {name: value for name, value in vars(self).items() if name != "record"}
         return {**plain, "notes": list(self.notes), "id": self.record.id if self.record else None}
 
 
 def dense_networks(store: Store) -> list[DenseNetwork]:
-    """All dense networks: shipped ones, then your own, newest first.
+    """All dense networks: example networks, then your own, newest first.
 
     If two have the same name, e.g. from two trainings, ` (2)` is appended to the newer one's.
     """
@@ -73,7 +73,7 @@ def dense_networks(store: Store) -> list[DenseNetwork]:
 
 
 def of_record(record: Record) -> DenseNetwork:
-    """The network in a record of kind `NETWORK`."""
+    """Dense network described by a record of kind `NETWORK`."""
     spec, result = record.spec, record.result
     return DenseNetwork(
         name=spec["name"],
@@ -94,7 +94,7 @@ def of_record(record: Record) -> DenseNetwork:
 def find(store: Store, text: str) -> DenseNetwork:
     """Find a network by its name (case-insensitive), or by the first digits of its SHA-256, at least `FEWEST_DIGITS`.
 
-    The shipped networks in `others/` are searched last.
+    The example networks in `others/` are searched last.
 
     Raises `CheckpointError`: no network matches, or several.
     """
@@ -111,7 +111,7 @@ def find(store: Store, text: str) -> DenseNetwork:
 
 @lru_cache(maxsize=64)
 def other_name(digest: str) -> str:
-    """The name of the network in `others/` with this SHA-256, else empty."""
+    """Name of the example network in `others/` with this SHA-256, else empty."""
     return next((each.name for each in _in(paths.others()) if each.sha256 == digest), "")
 
 
@@ -123,9 +123,9 @@ def _matching(known: Sequence[DenseNetwork], text: str) -> list[DenseNetwork]:
 
 
 def checkpoint_of(network: DenseNetwork, store: Store) -> Checkpoint:
-    """The weights and card of a network; shared between callers, do not change the model.
+    """Weights and card of a network; shared between callers, do not change the model.
 
-    Raises `CheckpointError`: a shipped file is damaged or missing; `StoreError`: the artefact is damaged or missing.
+    Raises `CheckpointError`: an example file is damaged or missing; `StoreError`: the artefact is damaged or missing.
     """
     if network.record is None:
         return _shipped_checkpoint(network.name, network.sha256)

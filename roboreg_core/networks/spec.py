@@ -35,7 +35,7 @@ class TrainingSpec:
 
     Attributes:
         name: name of the network; not part of the identity.
-        recipe: `best`, `distilled` (from the shipped network) or `source`, see `training.spec`.
+        recipe: `best`, `distilled` (from the example network) or `source`, see `training.spec`.
         epochs: passes over the training images, 1..1000.
         seed: seed for the initial weights, the order of images and the augmentation.
         batch_size: images per step, 1..4096.
@@ -58,14 +58,14 @@ class TrainingSpec:
 
     @property
     def id(self) -> str:
-        """Identity: hash of everything that determines the result."""
+        """Id: hash of everything that determines the resulting network."""
         determines = self.to_json()
         del determines["name"], determines["device"]
         teacher = {"teacher": shipped_digest()} if self.training().distil_weight else {}
         return _identity({**determines, **teacher})
 
     def training(self) -> TrainSpec:
-        """The settings for `training.loop.fit`."""
+        """Settings of this training for `training.loop.fit`."""
         from roboreg_core.training.spec import recipe
 
         return replace(recipe(self.recipe, self.epochs, self.seed), batch_size=self.batch_size)
@@ -109,7 +109,7 @@ class UploadSpec:
 
     @property
     def id(self) -> str:
-        """Identity: hash of the file's SHA-256."""
+        """Id: hash of the file's SHA-256."""
         return _identity({"origin": UPLOADED, "sha256": self.sha256})
 
     def to_json(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class UploadSpec:
 
     @classmethod
     def of(cls, content: bytes, file_name: str, name: str) -> UploadSpec:
-        """The spec of an upload with the bytes `content`."""
+        """Spec of an upload with the bytes `content`."""
         digest = hashlib.sha256(content).hexdigest()
         return cls(name=name, sha256=digest, file_name=file_name, size=len(content))
 
@@ -132,7 +132,7 @@ NetworkSpec = TrainingSpec | UploadSpec
 
 
 def spec_of(value: dict[str, Any]) -> NetworkSpec:
-    """Read the spec of a job or a record of kind `NETWORK`."""
+    """Spec from the JSON spec of a job or a record of kind `NETWORK`."""
     return TrainingSpec.from_json(value) if value.get("origin") == TRAINED else UploadSpec.from_json(value)
 
 
@@ -163,7 +163,7 @@ def measured_speeds(records: Sequence[Record]) -> tuple[float, float] | None:
 
 
 def shipped_digest() -> str:
-    """SHA-256 of the shipped network's weights; empty if its file is missing."""
+    """SHA-256 of the example network's weights; empty if its file is missing."""
     path = f"{paths.checkpoints()}/{paths.SHIPPED}.safetensors"
     try:
         return _digest(path, Path(path).stat().st_mtime_ns)

@@ -60,7 +60,7 @@ class PredictedAccuracies:
 
     @property
     def extrapolates(self) -> np.ndarray:
-        """Mask (n,) of predictions outside the range of measured schedules."""
+        """Bool (n,): True for predictions outside the range of measured schedules."""
         return np.array([bool(reason) for reason in self.reasons])
 
     def __len__(self) -> int:
@@ -76,7 +76,7 @@ class PredictedAccuracies:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictor:
-    """Predictor for one setting, made by `fit` in a fraction of a second.
+    """Predictor for the points of one pruning setting (method, images, dense network), made by `fit`.
 
     Attributes:
         curves: sensitivity of every block.

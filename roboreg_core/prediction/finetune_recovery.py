@@ -42,7 +42,7 @@ class FineTuningRecovery:
     lowest: float
 
     def predict(self, pruned: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Accuracy (n,) after fine-tuning from that before (n,), and both ends of its `LEVEL` prediction interval."""
+        """Predict accuracy after fine-tuning from that before (n,): mean, low and high end of the interval."""
         from scipy.stats import t
 
         lost = _loss(pruned, self.dense.accuracy)
@@ -57,7 +57,7 @@ class FineTuningRecovery:
 
 
 def fit_recovery(pruned: np.ndarray, tuned: np.ndarray, dense: ClassCounts) -> FineTuningRecovery | None:
-    """Fit to runs of one fine-tuning recipe; None for fewer than `MIN_RUNS`, or if no run lost accuracy.
+    """Fit recovery to runs of one fine-tuning recipe; None below `MIN_RUNS`, or if no run lost accuracy.
 
     Args:
         pruned: predicted validation accuracy before fine-tuning (n,).

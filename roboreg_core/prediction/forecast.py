@@ -41,7 +41,7 @@ class PredictionSettings:
 
     @classmethod
     def of(cls, run: Any) -> PredictionSettings:
-        """Take the fields from a `RunSpec` or any object with the same attributes."""
+        """Settings from a `RunSpec` or any object with the same attributes."""
         return cls(**{name: getattr(run, name) for name in cls.__dataclass_fields__})
 
 
@@ -127,7 +127,7 @@ class ScoredPrediction:
 
     @property
     def held(self) -> bool:
-        """True if the interval contains the measured accuracy."""
+        """True if the prediction interval contains the measured accuracy."""
         return self.low <= self.measured <= self.high
 
     @property

@@ -65,25 +65,25 @@ class SensitivityCurve:
 
     @property
     def bound(self) -> int:
-        """Number of filters of the dense block."""
+        """Number of filters of the block in the dense network."""
         return BOUNDS[self.block - 1]
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """Measured counts in ascending order; the last is the bound."""
+        """Measured numbers of filters kept, ascending; the last is the dense block's."""
         return tuple(count for count, _ in self.measured)
 
     @property
     def lowest(self) -> int:
-        """Lowest measured count."""
+        """Lowest measured number of filters kept."""
         return self.counts[0]
 
     def covers(self, count: int) -> bool:
-        """True for a count within the measured range."""
+        """True if accuracy was measured at `count` filters or on both sides of it."""
         return self.lowest <= count <= self.bound
 
     def accuracy(self, count: int) -> float:
-        """Accuracy, 0..1: measured, or interpolated by monotone cubics (PCHIP) over log count; NaN outside the range.
+        """Accuracy, 0..1, with `count` filters kept: measured, or interpolated (PCHIP over log count), or NaN.
 
         Raises `SpecError`: the count is not 1..bound.
         """
@@ -92,7 +92,7 @@ class SensitivityCurve:
         return float(self._interpolated[count - 1])
 
     def interval(self, count: int) -> tuple[float, float]:
-        """The 95 % interval of `accuracy` for the number of images (Wilson); NaN outside the measured range."""
+        """The 95 % Wilson interval of `accuracy(count)`, 0..1; NaN outside the measured range."""
         import math
 
         share = self.accuracy(count)
@@ -107,7 +107,7 @@ class SensitivityCurve:
         return self.measured[-1][1].accuracy - self.accuracy(count)
 
     def loss_interval(self, count: int) -> tuple[float, float]:
-        """The 95 % interval of `loss` for two independent shares (Newcombe 1998, method 10).
+        """The 95 % interval of `loss(count)`, for two independent shares (Newcombe 1998, method 10).
 
         Conservative, because both networks are measured on the same images.
         """
@@ -173,12 +173,12 @@ class SensitivityCurves:
 
     @property
     def dense(self) -> ClassCounts:
-        """Correct validation images of the dense network."""
+        """Numbers of correctly classified validation images of the dense network, per class."""
         return self.each[0].measured[-1][1]
 
     @property
     def unmeasured(self) -> tuple[int, ...]:
-        """Blocks with no measurement but the dense network."""
+        """Blocks, 1..9, for which no pruned network was measured."""
         return tuple(curve.block for curve in self.each if len(curve.measured) == 1)
 
 
@@ -214,13 +214,13 @@ def curves(points: Iterable[Point], dense: ClassCounts | None = None) -> Sensiti
 
 
 def pooled(several: Sequence[ClassCounts]) -> ClassCounts:
-    """Mean of several networks' correct images, rounded to whole images per class."""
+    """Mean of several networks' counts of correct images, rounded to whole images per class."""
     right = (round(sum(counts) / len(several)) for counts in zip(*(each.right for each in several), strict=True))
     return ClassCounts(right=tuple(right), images=several[0].images)
 
 
 def check_one_setting(points: Sequence[Point]) -> None:
-    """Check that points share one setting. Raises `SpecError`: their method, images or dense network differ."""
+    """Check that points share method, images and dense network. Raises `SpecError`: they differ."""
     for name in SETTING:
         values = {str(getattr(point, name)) for point in points}
         if len(values) > 1:
@@ -255,7 +255,7 @@ class RemovalCost:
 
     @property
     def known(self) -> bool:
-        """True if the loss was measured."""
+        """True if the loss was measured or interpolated."""
         return self.loss == self.loss
 
     @property

@@ -72,17 +72,17 @@ class BlockContext:
 
     @cached_property
     def output_norm(self) -> NormTensors:
-        """bn2 before pruning."""
+        """Tensors of bn2, the block's second batch norm, before pruning."""
         return NormTensors.of(self.block.bn2)
 
     @property
     def refits(self) -> bool:
-        """True if convolutions are reconstructed by least squares."""
+        """True if the method reconstructs convolutions by least squares."""
         return "refit" in self.method.repair
 
     @cached_property
     def refitted_block(self) -> BlockTensors:
-        """The tensors with conv1 fitted to the dense channels on the pruned network's inputs, if those have changed."""
+        """The tensors, conv1 fitted to the dense channels if earlier blocks changed its inputs."""
         if not (self.refits and self.upstream_changed):
             return self.tensors
         stride = self.block.conv1.stride[0]
@@ -91,19 +91,22 @@ class BlockContext:
 
     @cached_property
     def first_equal(self) -> Tensor:
-        """Index of the first filter equal to each filter, int (width,)."""
+        """Index of the first filter with equal weights for each filter, int (width,)."""
         rows = filter_rows(self.tensors).numpy()
         _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
         return torch.from_numpy(first[inverse.reshape(-1)])
 
     @cached_property
     def distinct_filters(self) -> Tensor:
-        """Indices of the first of each set of equal filters, ascending, int (n_distinct,)."""
+        """Indices of the first filter of each set of equal filters, ascending, int (n_distinct,)."""
         return self.first_equal.unique()
 
     @cached_property
     def distinct_problem(self) -> tuple[Moments, Tensor]:
-        """Moments of the distinct filters' channels, and conv2 with the slices of equal filters summed, as unknowns."""
+        """Least-squares problem of conv2 over the distinct filters, slices of equal ones summed.
+
+        Returns the moments of their channels (9 * n_distinct inputs), and prior weights (9 * n_distinct + 1, outputs).
+        """
         conv2 = self.refitted_block.conv2
         # The slices of equal filters are added to the first of them; the others stay zero.
         summed = torch.zeros_like(conv2).index_add_(1, self.first_equal, conv2)
@@ -112,12 +115,12 @@ class BlockContext:
 
     @cached_property
     def elimination(self) -> BackwardElimination:
-        """Backward elimination over the distinct filters, continued by each smaller `k`."""
+        """Cached elimination of distinct filters: `down_to(k)` keeps `k`, and continues for a smaller `k`."""
         return BackwardElimination(*self.distinct_problem)
 
     @property
     def channel_moments(self) -> Moments:
-        """Moments of all channels of `refitted_block` and the targets of conv2."""
+        """Second moments of `refitted_block`'s channels after their ReLU and of the targets of conv2."""
         return self._all_channels.moments
 
     @property
@@ -137,7 +140,7 @@ class BlockContext:
         return self.statistics(self.refitted_block, keep_patches=True, keep_channels=small)
 
     def statistics_of_all(self) -> ChannelStatistics:
-        """`channel_moments`, with the channels before their ReLU unless the moments are cached."""
+        """`channel_moments`, and, unless those are cached, the channels before their ReLU."""
         if "_all_channels" in vars(self):
             return ChannelStatistics(self.channel_moments)
         return self.statistics(self.refitted_block, keep_channels=True)

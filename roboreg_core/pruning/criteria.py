@@ -34,12 +34,12 @@ SCORES: dict[str, Callable[[BlockTensors, torch.Generator], Tensor]] = {
 
 
 def top_k(scores: Tensor, k: int) -> Tensor:
-    """Indices of the `k` highest scores, ascending; ties go to the lower index."""
+    """Indices of the `k` highest scores, ascending, int (k,); equal scores: the lower index first."""
     return scores.sort(descending=True, stable=True).indices[:k].sort().values
 
 
 def top_of_each(scores: Tensor, labels: Tensor) -> Tensor:
-    """Index of the highest score in each cluster, (n_clusters,), in the order of the labels."""
+    """Index of the filter with the highest score in each cluster, (n_clusters,); `labels` are the clusters."""
     order = scores.sort(descending=True, stable=True).indices
     return torch.stack([order[labels[order] == label][0] for label in range(int(labels.max()) + 1)])
 

@@ -9,7 +9,7 @@ from roboreg_core.pruning.block_tensors import BlockTensors
 
 
 def raw_rows(tensors: BlockTensors) -> Tensor:
-    """conv1's weights, (width, 9 * inputs): the original project's features."""
+    """One row per filter: conv1's weights, (width, 9 * inputs), the original project's features."""
     return tensors.conv1.flatten(1)
 
 
@@ -22,7 +22,7 @@ def filter_rows(tensors: BlockTensors) -> Tensor:
 
 
 def folded_rows(tensors: BlockTensors) -> Tensor:
-    """conv1's weights and bias with bn1 folded in, (width, 9 * inputs + 1)."""
+    """One row per filter: conv1's weights and bias with bn1 folded in, (width, 9 * inputs + 1)."""
     weight, bias = tensors.folded()
     return torch.cat([weight.flatten(1), bias[:, None]], dim=1)
 
@@ -34,7 +34,7 @@ def joint_rows(tensors: BlockTensors) -> Tensor:
 
 
 def response_rows(responses: Tensor) -> Tensor:
-    """Activations (width, n) centred and scaled to unit length: squared distances are 2 - 2 * correlation."""
+    """Activations (width, n) centred and scaled: squared distances of rows are 2 - 2 * correlation."""
     return _unit(responses - responses.mean(1, keepdim=True))
 
 

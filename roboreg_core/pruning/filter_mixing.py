@@ -43,7 +43,7 @@ class OutputPatches:
 
     @classmethod
     def of(cls, rows: Tensor, inside: Tensor, targets: Tensor) -> OutputPatches:
-        """From patches of the channels (n, 9 * width), of a map of ones (n, 9), and targets (n, outputs)."""
+        """Build patches of the channels (n, 9 * width), with `inside` (n, 9), 0 outside of the image, and targets."""
         channels = torch.cat([rows.view(len(rows), TAPS, -1), inside[:, :, None]], dim=2)
         return cls(channels=channels.cpu(), targets=targets.cpu())
 
@@ -55,12 +55,12 @@ class OutputPatches:
 
 
 def unmixed(kept: Tensor, width: int) -> Tensor:
-    """Mixtures of each kept filter alone, one-hot (k, width + 1), for `kept` int (k,)."""
+    """One-hot mixtures (k, width + 1), each a kept filter alone, for indices `kept`, int (k,)."""
     return F.one_hot(kept, width + 1).float()
 
 
 def mix_filters(patches: OutputPatches, mixtures: Tensor, weights: Tensor) -> Tensor:
-    """Improve each mixture once, those with the most energy in the block's output first.
+    """Improve every mixture once by least squares, those with the most energy in the block's output first.
 
     Args:
         patches: inputs and targets of conv2.

@@ -15,7 +15,7 @@ from roboreg_core.seeding import derive, torch_generator
 
 
 class FilterSelection(NamedTuple):
-    """Result of `select_filters`.
+    """The filters that a block keeps, and where the others go.
 
     Attributes:
         labels: index after pruning of the filter that each filter becomes or joins, int (width,); -1 if dropped.
@@ -31,7 +31,7 @@ class FilterSelection(NamedTuple):
 
 
 def select_filters(context: BlockContext, k: int) -> FilterSelection:
-    """Select at most `k` filters of a block by its method."""
+    """Select at most `k` filters of a block by the context's method."""
     width, method = context.tensors.width, context.method
     if k == width:
         return FilterSelection(torch.arange(width), torch.arange(width), len(context.distinct_filters))
@@ -76,14 +76,14 @@ def _number(context: BlockContext, kept: Tensor) -> Tensor:
 
 
 def is_exact(context: BlockContext, labels: Tensor) -> bool:
-    """True if only equal filters are merged and their slices are summed, so that the block's function is unchanged."""
+    """True if merging only joins equal filters (clusters `labels`) and sums slices: the block's output stays."""
     pairs = torch.stack([labels, context.first_equal]).unique(dim=1)
     only_equal = bool((labels >= 0).all()) and pairs.shape[1] == int(labels.max()) + 1
     return only_equal and sums_slices(context.method)
 
 
 def sums_slices(method: Method) -> bool:
-    """True if conv2's slices of merged filters are summed."""
+    """True if the method sums the slices of conv2 that belong to merged filters."""
     # The selection by reconstruction error always treats equal filters as one.
     return "sum" in method.repair or (method.clusters == NO_CLUSTERS and method.keep == "loss")
 

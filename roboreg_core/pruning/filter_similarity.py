@@ -54,7 +54,7 @@ def feature_rows(model: ResNet20, block: int, method: Method) -> tuple[np.ndarra
 
 
 def correlations(rows: np.ndarray) -> np.ndarray:
-    """Pearson correlations of rows, (n, n); 0 for constant rows, 1 on the diagonal."""
+    """Pearson correlations (n, n) of the rows of a matrix; 0 for constant rows, 1 on the diagonal."""
     centred = rows - rows.mean(1, keepdims=True)
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
     matrix = np.clip(unit @ unit.T, -1.0, 1.0)
@@ -63,7 +63,7 @@ def correlations(rows: np.ndarray) -> np.ndarray:
 
 
 def tree(rows: np.ndarray) -> WardTree:
-    """Ward's linkage of `rows` (n, n_features), n at least 2."""
+    """Ward's linkage of the filters' features `rows` (n, n_features), n at least 2."""
     merges = optimal_leaf_ordering(ward(rows), rows)
     # Half the squared height is the increase of the within-cluster sum of squares.
     added = merges[:, 2] ** 2 / 2

@@ -66,7 +66,7 @@ def moments(batches: Iterable[tuple[Tensor, Tensor]]) -> Moments:
 
 
 def gram_bands(rows: Tensor) -> list[Tensor]:
-    """Bands of the upper triangle of X'X for `rows` X (n, size), to be joined by `gram_of`; those of batches add up."""
+    """Bands of the upper triangle of X'X for `rows` X (n, size), for `gram_of`; bands of batches may be added."""
     size = rows.shape[1]
     cuts = [size * band // BANDS for band in range(BANDS + 1)]
     return [rows[:, start:end].T @ rows[:, start:] for start, end in itertools.pairwise(cuts)]
@@ -85,12 +85,12 @@ def gram_of(bands: Sequence[Tensor], out: Tensor | None = None) -> Tensor:
 
 
 def channel_rows(channels: Tensor) -> Tensor:
-    """Indices of the unknowns, 9 per channel, of channels with these indices: (n,) -> (n * 9,)."""
+    """Rows (n * 9,) of the unknowns of `channels` (n,) in a problem with 9 unknowns per channel."""
     return (channels[:, None] * TAPS + torch.arange(TAPS)).reshape(-1)
 
 
 def to_unknowns(weight: Tensor, bias: Tensor) -> Tensor:
-    """Weight (n_targets, channels, 3, 3) and bias (n_targets,) as unknowns, (9 * channels + 1, n_targets)."""
+    """Weight (n_targets, channels, 3, 3) and bias (n_targets,) as one matrix (9 * channels + 1, n_targets)."""
     return torch.cat([weight.flatten(1).T, bias[None]])
 
 
@@ -114,7 +114,7 @@ def error(given: Moments, weights: Tensor) -> float:
 
 
 def normal_equations(given: Moments, prior: Tensor) -> tuple[Tensor, Tensor]:
-    """Matrix and right-hand side of the normal equations of `ridge`."""
+    """Matrix and right-hand side of the normal equations that `ridge` solves."""
     size = len(given.gram) - 1
     # The constant keeps the matrix regular if every channel is zero on all images.
     penalty = RIDGE * float(given.gram.diagonal()[:size].mean()) + 1e-12
@@ -131,6 +131,6 @@ def inverse(matrix: Tensor) -> Tensor:
 
 
 def solve(matrix: Tensor, right: Tensor) -> Tensor:
-    """Solution of equations with a symmetric positive definite matrix, by Cholesky if rounding permits."""
+    """Solution of `matrix @ x = right`, symmetric positive definite, by Cholesky if rounding permits."""
     factor, failed = torch.linalg.cholesky_ex(matrix)
     return torch.linalg.solve(matrix, right) if failed else torch.cholesky_solve(right, factor)

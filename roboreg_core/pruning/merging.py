@@ -50,7 +50,7 @@ def merge_folded(tensors: BlockTensors, labels: Tensor) -> BlockTensors:
 
 
 def summed_slices(tensors: BlockTensors, labels: Tensor) -> Tensor:
-    """Sum of conv2's slices in each cluster, (outputs, n_clusters, 3, 3); label -1 is in no cluster."""
+    """Sum of conv2's slices per cluster, (outputs, n_clusters, 3, 3); `labels` (width,) are clusters, -1 none."""
     member = labels >= 0
     slices = tensors.conv2.transpose(0, 1)[member]
     return _sums(slices, labels[member]).to(slices.dtype).transpose(0, 1).contiguous()

@@ -91,12 +91,12 @@ class Method:
 
     @property
     def rounds(self) -> int:
-        """Rounds of mixing filters; 0 without mixing."""
+        """Rounds of replacing filters by mixtures of all filters (repair `blend`); 0 without mixing."""
         return max((ROUNDS.get(part, 0) for part in self.repair), default=0)
 
     @property
     def pixels_per_image(self) -> int:
-        """Sampled pixels per image to which mixtures are fitted."""
+        """Number of pixels sampled per calibration image, to which mixtures are fitted."""
         return max((PIXELS_PER_IMAGE.get(part, 0) for part in self.repair), default=0)
 
     @property
@@ -107,11 +107,11 @@ class Method:
 
     @property
     def notation(self) -> str:
-        """Notation for `parse`: the name, or `features/clusters/keep/repair+repair`."""
+        """Text that `parse` reads: the name, or `features/clusters/keep/repair+repair`."""
         return self.name or "/".join([self.features, self.clusters, self.keep, "+".join(self.repair) or "none"])
 
     def to_json(self) -> dict[str, Any]:
-        """JSON object with the composition."""
+        """The parts of the method as a JSON object."""
         parts = {"features": self.features, "clusters": self.clusters, "keep": self.keep, "repair": list(self.repair)}
         return {"name": self.notation, "meaning": self.meaning, **parts, "needs_images": self.needs_images}
 
@@ -157,7 +157,7 @@ WEIGHTS_MEANING = "set single weights to zero by magnitude; the network keeps it
 
 
 def parse(text: str) -> Method:
-    """Method from its name or notation. Raises `SpecError`: it is neither."""
+    """Method from its name, or from `features/clusters/keep/repair+repair`. Raises `SpecError`: it is neither."""
     if text in METHODS:
         return METHODS[text]
     parts = text.split("/")
@@ -168,7 +168,7 @@ def parse(text: str) -> Method:
 
 
 def compose(base: str, *, features: str = "", clusters: str = "", keep: str = "", repair: str = "") -> Method:
-    """Replace parts of the method `base`; empty parts are kept. `repair` is a list joined by commas or plus signs."""
+    """Replace parts of the method named `base`; empty parts stay. `repair` is a list joined by commas or plus signs."""
     method = parse(base)
     parts: dict[str, Any] = {"features": features, "clusters": clusters, "keep": keep}
     changes = {name: value for name, value in parts.items() if value}
@@ -207,13 +207,13 @@ class WeightsSpec:
 
     @property
     def notation(self) -> str:
-        """Notation for `parse_weights`: `weights`, `weights:sparsity=0.9` or `weights:threshold=0.01`."""
+        """Text that `parse_weights` reads: `weights`, `weights:sparsity=0.9` or `weights:threshold=0.01`."""
         given = {"sparsity": self.sparsity, "threshold": self.threshold}
         return ":".join([WEIGHTS, *(f"{name}={value!r}" for name, value in given.items() if value is not None)])
 
 
 def parse_weights(text: str) -> WeightsSpec | None:
-    """`WeightsSpec` from its notation; None for other methods. Raises `SpecError`: its setting is invalid."""
+    """Settings of weight pruning from its notation; None for other methods. Raises `SpecError`: invalid setting."""
     name, _, setting = text.partition(":")
     if name != WEIGHTS:
         return None

@@ -121,7 +121,7 @@ class Pruner:
         self._outputs: ActivationBatches | None = None
 
     def warm(self) -> None:
-        """Compute the dense network's activations, which every schedule needs."""
+        """Compute now the dense network's activations, which every schedule needs."""
         if self._reference is None and self.method.needs_images:
             assert self.images is not None
             if self.device.type == "cpu":

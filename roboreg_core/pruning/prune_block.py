@@ -41,7 +41,7 @@ class BlockReport:
     losses: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """JSON object."""
+        """All fields as a JSON object."""
         return {**asdict(self), "labels": list(self.labels), "losses": list(self.losses)}
 
 
@@ -123,7 +123,7 @@ def _mix(
 
 
 def advance(context: BlockContext, pruned: PrunedBlock) -> ActivationBatches:
-    """Output of the pruned block on the context's inputs, (n, outputs, h, w); overwrites `pruned.channels`."""
+    """Output of the pruned block on the context's inputs, (n, outputs, h, w); `pruned.channels` are overwritten."""
     assert context.inputs is not None
     block, conv1 = context.block, pruned.tensors.folded()
     conv2 = pruned.output_norm.fold(pruned.tensors.conv2)

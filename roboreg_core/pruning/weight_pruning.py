@@ -37,7 +37,7 @@ class WeightSparsity:
     sparse_bytes: int
 
     def to_json(self) -> dict[str, Any]:
-        """JSON object."""
+        """All fields as a JSON object."""
         sizes = {"plain": self.plain_bytes, "dense": self.dense_bytes, "sparse": self.sparse_bytes}
         return {"weights": self.weights, "nonzeros": self.nonzeros, "file_bytes": sizes}
 

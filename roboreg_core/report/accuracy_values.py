@@ -16,7 +16,7 @@ from roboreg_core.wording import baseline_changes, fmt
 
 
 def accuracy_rows(found: Summary) -> Rows:
-    """Accuracy and loss per stage, and the paired comparison with the baseline."""
+    """Rows of a table: accuracy and loss per stage, and the paired comparison with the baseline."""
     names = fmt.STAGE_WORDS
     return [[name, *_accuracy_cells(found, stage)] for stage, name in names.items() if stage in found.paired]
 
@@ -33,7 +33,7 @@ def _accuracy_cells(found: Summary, stage: str) -> list[Cell]:
 
 
 def changed_prediction_values(found: Summary) -> dict[str, Any]:
-    """Predictions compared across the dense, pruned and fine-tuned network: `figure`, `bands`, `by_class`."""
+    """Template values: predictions changed from dense to pruned to fine-tuned: `figure`, `bands`, `by_class`."""
     frame, changes = changed_predictions.changed_predictions_data(found), found.damage
     bands = [
         [changed_predictions.BAND_WORDS[band], text, count(changes.count(band))]
@@ -52,7 +52,7 @@ def changed_prediction_values(found: Summary) -> dict[str, Any]:
 
 
 def class_values(found: Summary) -> dict[str, Any]:
-    """Per-class metrics with changes and verdicts: `figure`, `rows`, and `worst`, the class with the lowest recall."""
+    """Template values on per-class metrics: `figure`, `rows`, and `worst`, the class with the lowest recall."""
     other = None if baseline_changes.is_dense(found) else found.baseline.report
     frame = per_class_metrics.classes_data(found.record, found.final, other)
     worst = found.worst_class()
@@ -77,7 +77,7 @@ def _class_row(found: Summary, place: int) -> list[Cell]:
 
 
 def confusion_values(found: Summary, against: str) -> dict[str, Any]:
-    """The confusion matrix (`figure`, `table`) and its change (`change_figure`, `change_table`, `significant`, `rule`).
+    """Template values: confusion matrix (`figure`, `table`) and its change (`change_*`, `significant`, `rule`).
 
     `against` is the name of the baseline in titles.
     """

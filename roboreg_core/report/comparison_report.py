@@ -35,7 +35,7 @@ Styles = Mapping[str, palette.Style]
 
 
 def comparison_html(found: Comparison, styles: Styles) -> str:
-    """Render the report on a comparison; `styles` are by run id, see `palette.styles`."""
+    """Report on a comparison as HTML; `styles` are by run id, see `palette.styles`."""
     records = [row.record for row in found.rows]
     names = {run: RunName.of(label, styles[run]) for run, label in run_facts.labels(records).items()}
     title = comparison_table.comparison_title(found)

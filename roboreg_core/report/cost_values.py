@@ -12,7 +12,7 @@ from roboreg_core.wording import fmt, run_facts
 
 
 def layer_values(record: Record) -> dict[str, Any]:
-    """Parameters and MACs per layer and in total, dense against pruned: `figure`, `rows`, `file_size`, `image_size`."""
+    """Template values on parameters and MACs, dense against pruned: `figure`, `rows`, `file_size`, `image_size`."""
     frame = layer_costs.layers_data(record)
     chart = figure(layer_costs.layers_chart(frame), "layers", layer_costs.layers_title(frame, "parameters"))
     rows = [
@@ -35,7 +35,7 @@ def _counts(row: dict[Any, Any]) -> list[Cell]:
 
 
 def speed_values(record: Record) -> dict[str, Any]:
-    """Latency and throughput, dense against pruned: `finding`, `figures`, `rows`, `depends_on`."""
+    """Template values on latency and throughput, dense against pruned: `finding`, `figures`, `rows`, `depends_on`."""
     frame = measured_latency.latency_data(record)
     titles = {batch: "One image" if batch == 1 else f"Batch of {batch}" for batch in BATCHES}
     return {
@@ -55,7 +55,7 @@ def _speed_row(row: dict[Any, Any]) -> list[Cell]:
 
 
 def history_values(record: Record) -> dict[str, Any]:
-    """Accuracy, loss and learning rate per fine-tuning epoch: `finding`, `figures`, `rows`, `validation_images`."""
+    """Template values on fine-tuning, per epoch: `finding`, `figures`, `rows`, `validation_images`."""
     epochs = record.result["history"]
     frame = training_curves.history_data(epochs)
     lines = {"accuracy": run_facts.accuracy(record, "dense"), "loss": None}

@@ -13,18 +13,15 @@ from roboreg_core.store.store import Store
 
 
 def report_html(records: Sequence[Record], store: Store, baseline: Record | None = None) -> str:
-    """Render the report on one run or on several; takes seconds. The same runs give the same text.
+    """HTML of the report on one run or several; takes seconds. The same runs give the same text.
 
     Args:
         records: one run, or as many as `compare_runs` accepts.
         store: holds their logits.
         baseline: the run to compare with; None: the dense network.
 
-    Raises:
-        SpecError: wrong number of runs, or duplicates.
-        StoreError: logits are missing from the store.
-        DataError: a run was measured on other images than the test images.
-        ReportError: a chart contains more than shapes and text.
+    Raises `SpecError`: wrong number of runs, or duplicates; `StoreError`: logits are missing; `DataError`: a run was
+    measured on other images than the test images; `ReportError`: a chart contains more than shapes and text.
     """
     if len(records) == 1:
         return run_html(summary(records[0], store, baseline))

@@ -15,13 +15,13 @@ _INVALID = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\u
 
 @cache
 def environment() -> Environment:
-    """Return the environment; templates are read when first rendered."""
+    """The Jinja2 environment; templates are read when first rendered."""
     loader = PackageLoader("roboreg_core.report")
     return Environment(autoescape=True, undefined=StrictUndefined, loader=loader, trim_blocks=True, lstrip_blocks=True)
 
 
 def render(template: str, **values: Any) -> str:
-    """Render a file of `templates/` with these values.
+    """HTML of the file `template` of `templates/` with these values.
 
     Raises `jinja2.UndefinedError`: the template uses a missing value.
     """

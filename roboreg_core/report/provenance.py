@@ -12,7 +12,7 @@ RUN_WEIGHTS = "weights of this network (.safetensors)"
 
 
 def baseline_option(baseline: str) -> str:
-    """Command line option for a baseline, `dense` or a run's id; empty for the dense network."""
+    """Command line option for a baseline, e.g. `--baseline ID`; empty for the dense network (`dense`)."""
     return "" if baseline == DENSE else f" --baseline {baseline}"
 
 

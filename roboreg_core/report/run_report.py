@@ -16,7 +16,7 @@ from roboreg_core.wording.run_metrics import METRICS
 
 
 def run_html(found: Summary) -> str:
-    """Render the report on a run."""
+    """Report on a run against its baseline as HTML."""
     record, fine_tuned = found.record, bool(found.record.result["history"])
     against = baseline_changes.short_name(found)
     return render(

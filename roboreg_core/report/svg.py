@@ -52,7 +52,7 @@ class Figure:
 
 
 def figure(chart: Drawing, name: str, title: str, width: int = WIDTH) -> Figure:
-    """Render a chart; its `description` becomes the alternative text.
+    """Chart as inline SVG; its `description` becomes the alternative text.
 
     Args:
         chart: the Altair chart.

@@ -38,7 +38,7 @@ class RunName:
 
     @classmethod
     def of(cls, label: str, style: palette.Style) -> RunName:
-        """Label a run that charts draw in this style."""
+        """Run name with this label and the marker and colour of `style`."""
         return cls(text=label, marker=palette.MARKER_CHARACTERS[style.marker][0], colour=style.colour)
 
 
@@ -55,26 +55,26 @@ class Table:
 
 
 def count_table(corner: str, frame: pd.DataFrame) -> Table:
-    """Turn a frame of counts into a table; `corner` is the heading of the index column."""
+    """Table of a frame of counts; `corner` is the heading of the index column."""
     rows: Rows = [[str(name), *map(int, counts)] for name, counts in zip(frame.index, frame.to_numpy(), strict=True)]
     return Table(columns=[corner, *map(str, frame.columns)], rows=rows)
 
 
 def count(value: int) -> Number:
-    """A count with thousands separators."""
+    """A count with thousands separators, as `Number`."""
     return Number(value=value, text=fmt.count(value))
 
 
 def decimal(value: float, spec: str) -> Number:
-    """A number in a format specification such as `.2f`."""
+    """A number in a format specification such as `.2f`, as `Number`."""
     return Number(value=value, text=format(value, spec))
 
 
 def percent(share: float, digits: int = 1) -> Number:
-    """A share in percent."""
+    """A share, 0..1, in percent, as `Number`."""
     return Number(value=share, text=fmt.percent(share, digits))
 
 
 def points(difference: float, digits: int = 1, verdict: str = "") -> Number:
-    """A difference of two shares in percentage points."""
+    """A difference of two shares in percentage points, as `Number`; `verdict` as in `Number`."""
     return Number(value=difference, text=fmt.signed_points(difference, digits), verdict=verdict)

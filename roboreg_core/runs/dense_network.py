@@ -1,4 +1,4 @@
-"""The dense network of a run, from the shipped checkpoints or the store."""
+"""The dense network of a run, from the example checkpoints or the store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def dense_content(record: Record, store: Store) -> bytes:
-    """The weights of a run's dense network as safetensors bytes.
+    """The weights of a run's dense network as bytes of a safetensors file.
 
     Raises `StoreError`: it is neither in `checkpoints/` nor in the store.
     """
@@ -33,7 +33,7 @@ def dense_content(record: Record, store: Store) -> bytes:
 
 
 def shipped_content(digest: str) -> bytes | None:
-    """The bytes of the shipped network with this SHA-256, None if none has it."""
+    """The bytes of the example network with this SHA-256, None if there is none."""
     for path in sorted(file for folder in paths.networks() for file in folder.glob("*.safetensors")):
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() == digest:
@@ -42,7 +42,7 @@ def shipped_content(digest: str) -> bytes | None:
 
 
 def dense_network(record: Record, store: Store) -> ResNet20:
-    """The dense network of a run; shared between callers, do not change it."""
+    """The dense network of a run; cached and shared between callers, do not change it."""
     return _network(dense_content(record, store))
 
 

@@ -32,7 +32,7 @@ FUNCTION = f"{__name__}:execute"
 
 
 def task_for(spec: RunSpec, checkpoint: Checkpoint, store: Store) -> Task:
-    """The task for the job engine; puts the dense network's weights into the store for the worker."""
+    """Task for the job engine that runs `spec` from `checkpoint`; puts the checkpoint's weights into the store."""
     digest = store.artifacts.put(checkpoint.content)
     return Task(kind=KIND, key=spec.id, function=FUNCTION, spec=spec.to_json(), inputs={"dense": digest})
 
@@ -204,7 +204,7 @@ def _tune(
 
 
 def timings(dense: ResNet20, final: ResNet20, device: torch.device) -> dict[str, Any]:
-    """Measure the latency of both networks at the batch sizes `BATCHES`: the `latency` of a run's result."""
+    """Latency of both networks at the batch sizes `BATCHES`, `{"dense_batch_1": Timing as JSON, ...}`."""
     from roboreg_core.evaluation.latency import time_network
 
     out: dict[str, Any] = {}

@@ -75,7 +75,7 @@ class BlockFilters:
 
 
 def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
-    """The filters of a block, 1..9, from the record's labels and the dense network's weights.
+    """Kept, merged and dropped filters of a block, 1..9, from the record's labels and the dense weights.
 
     Raises `SpecError`: the block does not exist, or the run set single weights to zero; `StoreError`: the dense network
     is missing, or the run stored no labels.

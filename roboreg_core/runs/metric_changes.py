@@ -23,12 +23,12 @@ class MetricChange:
 
     @property
     def difference(self) -> float:
-        """Value minus baseline."""
+        """Value minus the baseline's value."""
         return self.value - self.baseline
 
     @property
     def relative(self) -> float:
-        """The difference relative to the baseline, at least -1; 0 if the baseline is 0."""
+        """The difference divided by the baseline's value, at least -1; 0 if that value is 0."""
         return self.difference / self.baseline if self.baseline else 0.0
 
     def to_json(self) -> dict[str, float]:
@@ -56,7 +56,7 @@ class Speed:
 
     @classmethod
     def of(cls, timing: dict[str, Any]) -> Speed:
-        """The speed in an `evaluation.latency.Timing` as JSON."""
+        """Speed from an `evaluation.latency.Timing` as JSON."""
         batch = timing["batch"]
         return cls(
             batch=batch,
@@ -72,7 +72,7 @@ class Speed:
         )
 
     def is_apart(self, other: Speed) -> bool:
-        """True if the intervals between the percentiles do not overlap."""
+        """True if this speed's and `other`'s intervals between the percentiles do not overlap."""
         return self.milliseconds_high < other.milliseconds_low or other.milliseconds_high < self.milliseconds_low
 
 

@@ -41,7 +41,7 @@ class PreviewSpec(PruneSettings):
 
     @classmethod
     def of(cls, run: RunSpec) -> PreviewSpec:
-        """The preview of the run `run`, with at most `CALIBRATION` calibration images."""
+        """Spec of the preview of a run, with at most `CALIBRATION` calibration images."""
         settings = {**PruneSettings.to_json(run), "calibration": min(run.calibration, CALIBRATION)}
         return cls(schedule=run.schedule, **settings)
 
@@ -88,7 +88,7 @@ class Preview:
 
 
 def preview_request(spec: PreviewSpec, checkpoint: Checkpoint, channel: str) -> Request:
-    """The request for a preview to the job engine, including the weights in `checkpoint`.
+    """Request for a preview, for `Engine.request`; it includes the weights in `checkpoint`.
 
     `channel` identifies the visitor, whose next request replaces this one.
     """
@@ -96,7 +96,7 @@ def preview_request(spec: PreviewSpec, checkpoint: Checkpoint, channel: str) -> 
 
 
 def measure(spec_json: dict[str, Any], context: Context) -> Output:
-    """Task function: prune and evaluate.
+    """Task function: prune and evaluate the `PreviewSpec` in `spec_json`.
 
     `context.inputs["dense"]` holds the dense network as safetensors.
 
@@ -196,7 +196,7 @@ def _add(cache: OrderedDict[Any, Any], key: Any, value: Any) -> None:
 
 
 def precision_on(device: torch.device) -> Precision:
-    """The precision of previews on this device."""
+    """Precision of previews on this device: bfloat16 if it is fast there, else float32."""
     return computed_in("bfloat16", device)
 
 

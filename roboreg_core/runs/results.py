@@ -21,7 +21,7 @@ LISTED = (
 
 
 def card_for(record: Record, content: bytes) -> dict[str, Any]:
-    """The card of a run's weights, whose safetensors bytes are `content`, as a JSON object."""
+    """Card (description, a JSON object) of a run's weights; `content` are their safetensors bytes."""
     from roboreg_core.models import checkpoints
 
     model = checkpoints.from_bytes(content).model
@@ -64,11 +64,11 @@ def onnx_for(record: Record, store: Store) -> OnnxExport:
 
 
 def final_stage(record: Record) -> str:
-    """`tuned` for a fine-tuned run, else `pruned`."""
+    """The run's last stage: `tuned` if it was fine-tuned, else `pruned`."""
     return "tuned" if "tuned" in record.result["stages"] else "pruned"
 
 
 def report_of(record: Record, stage: str) -> dict[str, Any]:
-    """The evaluation of a stage, an `evaluation.metrics.Report` as JSON."""
+    """The `evaluation.metrics.Report`, as JSON, of a run's stage: `dense`, `pruned` or `tuned`."""
     report: dict[str, Any] = record.result["stages"][stage]
     return report

@@ -107,7 +107,7 @@ class RunSpec(PruneSettings):
 
     @property
     def id(self) -> str:
-        """Identity: hash of everything that determines the result."""
+        """Id of the run: hash of everything that determines its result."""
         return identity(self.to_json(), METHOD_VERSION)
 
     def to_json(self) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class RunSpec(PruneSettings):
         return cls(**{**value, "schedule": Schedule.from_json(value["schedule"])})
 
     def weights(self) -> WeightsSpec | None:
-        """The single weights to set to zero, None for a method that removes filters."""
+        """Settings of weight pruning if the method zeroes single weights; None if it removes filters."""
         from roboreg_core.pruning.methods import parse_weights
 
         return parse_weights(self.method)
@@ -149,13 +149,13 @@ class RunSpec(PruneSettings):
 
 
 def digest(determines: dict[str, Any]) -> str:
-    """The first 16 hex digits of the SHA-256 of a JSON object with sorted keys."""
+    """First 16 hex digits of the SHA-256 of a JSON object (keys sorted): an id made from what determines a result."""
     text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def identity(spec: dict[str, Any], version: int) -> str:
-    """The id of a run whose `RunSpec.to_json` is `spec`, under a version of the method."""
+    """Id of a run from its spec (`RunSpec.to_json`) and the version number of the method."""
     determines = {**spec, "version": version}
     del determines["device"], determines["dense"]
     return digest(determines)
@@ -205,7 +205,7 @@ def spec_for(schedule: Schedule, checkpoint: Checkpoint, training_set: str = "au
 
 
 def typical_speeds() -> tuple[float, float]:
-    """Typical images per second (training without a teacher, evaluation) on two CPU cores of this kind."""
+    """Images per second of training without a teacher and of evaluation, on two typical CPU cores."""
     return SPEEDS_WITH_BFLOAT16 if cpu_has_bfloat16() else SPEEDS_WITHOUT
 
 

@@ -29,7 +29,7 @@ class StageProgress(ProgressReporter):
         self._marks: dict[str, float] = {}
 
     def begin(self, stage: str) -> None:
-        """Enter a stage. Raises `Stopped`: the job was cancelled."""
+        """Enter and report the stage with this name. Raises `Stopped`: the job was cancelled."""
         self.check()
         if self.stage:
             self._done += self._weights[self.stage]
@@ -38,7 +38,7 @@ class StageProgress(ProgressReporter):
         self.inside(0.0, milestone=True)
 
     def resumed(self, share: float) -> None:
-        """Exclude a share of the stage that an earlier attempt did from the estimate of speed."""
+        """Exclude the share of the stage (0..1) that an earlier attempt did from the estimate of speed."""
         self._before = share * self._weights[self.stage]
 
     def inside(self, share: float, **more: Any) -> None:
@@ -55,7 +55,7 @@ class StageProgress(ProgressReporter):
         self.inside(share)
 
     def seconds(self) -> dict[str, float]:
-        """Duration of each stage and in total."""
+        """Seconds of each stage by name, and `total`."""
         now = time.perf_counter()
         ends = [*list(self._marks.values())[1:], now]
         each = {stage: end - start for (stage, start), end in zip(self._marks.items(), ends, strict=True)}
@@ -63,7 +63,7 @@ class StageProgress(ProgressReporter):
 
 
 def fit_hooks(progress: StageProgress, epochs: int) -> TrainingHooks:
-    """Training hooks that report every step, report and save every epoch, and stop a cancelled job."""
+    """Hooks for `training.loop.fit` that report every step, report and save every epoch, and stop if cancelled."""
     from roboreg_core.training.loop import TrainingHooks
 
     first = True

@@ -43,7 +43,7 @@ class RunBaseline:
 
     @property
     def network(self) -> str:
-        """Name of the network in the record's costs and timings: `dense`, or `final` for the last stage."""
+        """Key of the network in the record's costs and timings: `dense`, or `final` for the last stage."""
         return DENSE if self.stage == DENSE else "final"
 
     @property
@@ -90,14 +90,14 @@ class Summary:
         return final_stage(self.record)
 
     def confused(self, stage: str, true: int, predicted: int) -> np.ndarray:
-        """Indices (n,) of the test images of class `true` that a stage predicts as class `predicted` (indices)."""
+        """Indices (n,) of the test images of class `true` that `stage` predicts as `predicted`; classes 0..9."""
         found = (self.labels == true) & (self.predictions[stage].classes == predicted)
         return found.nonzero()[0]
 
     def moved(self, stage: str, true: int, predicted: int) -> tuple[np.ndarray, np.ndarray]:
-        """Indices of the test images that entered a cell since the baseline, and of those that left it.
+        """Indices of the test images that entered a cell of the confusion matrix since the baseline, and that left it.
 
-        The difference of their numbers is the cell of `paired[stage].confusion.difference`.
+        The difference of their numbers is `paired[stage].confusion.difference[true, predicted]`; classes are 0..9.
         """
         now = (self.labels == true) & (self.predictions[stage].classes == predicted)
         before = (self.labels == true) & (self.baseline.predictions.classes == predicted)
@@ -142,7 +142,7 @@ class Summary:
 
 
 def baseline_of(record: Record, store: Store, other: Record | None = None) -> RunBaseline:
-    """The dense network of `record`, or the final network of the run `other`.
+    """Baseline of a run: its dense network (`other` None), or the final network of the run `other`.
 
     Raises `StoreError`: logits are missing from the store; `DataError`: a run was measured on other images than the
     test images.

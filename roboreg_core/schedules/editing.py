@@ -45,15 +45,15 @@ class EditedSchedule:
         return replace(self, schedule=moved)._changed(lambda each, now: now + step if each in others else now)
 
     def set_unlocked(self, schedule: Schedule) -> EditedSchedule:
-        """Set the counts of all unlocked blocks to those of `schedule`."""
+        """Take the counts of `schedule` for all unlocked blocks."""
         return self._changed(lambda block, _: schedule.counts[block - 1])
 
     def locked_differences(self, schedule: Schedule) -> list[int]:
-        """Locked blocks whose counts differ from those of `schedule`."""
+        """Locked blocks, 1..9, whose counts differ from `schedule`."""
         return [block for block in sorted(self.locked) if self.schedule.counts[block - 1] != schedule.counts[block - 1]]
 
     def open(self, schedule: Schedule) -> EditedSchedule:
-        """Set all counts to those of `schedule`, unlocking the blocks that change."""
+        """Take all counts of `schedule`, unlocking the blocks that change."""
         return replace(self, schedule=schedule, locked=self.locked - set(self.locked_differences(schedule)))
 
     def scale(self, percent: float) -> EditedSchedule:
@@ -138,7 +138,7 @@ def changed_blocks(before: EditedSchedule, after: EditedSchedule) -> list[int]:
 
 
 def step_words(before: EditedSchedule, after: EditedSchedule) -> str:
-    """Describe a step: `block 3 from 8 to 5`, `blocks 1, 2 and 3`, `lock of block 3`, `link of stage 1`."""
+    """Description of a step: `block 3 from 8 to 5`, `blocks 1, 2 and 3`, `lock of block 3`, `link of stage 1`."""
     pairs = zip(before.schedule, after.schedule, strict=True)
     changed = [(block, a, b) for block, (a, b) in enumerate(pairs, start=1) if a != b]
     if len(changed) == 1:
@@ -151,7 +151,7 @@ def step_words(before: EditedSchedule, after: EditedSchedule) -> str:
 
 
 def named_blocks(blocks: Iterable[int]) -> str:
-    """List blocks: `block 3`, `blocks 1, 2 and 3`, `all blocks`."""
+    """Blocks (1..9) as text: `block 3`, `blocks 1, 2 and 3`, `all blocks`."""
     first, *rest = (names := [str(block) for block in blocks])
     if len(names) == N_BLOCKS:
         return "all blocks"

@@ -55,7 +55,7 @@ class SavedSchedule:
 
     @property
     def draft(self) -> ScheduleDraft:
-        """Its name, schedule, note and tags as a draft, to save again or export."""
+        """A draft with the same name, schedule, note and tags, to save again or export."""
         return ScheduleDraft(name=self.name, schedule=self.schedule, note=self.note, tags=self.tags)
 
     def to_json(self) -> dict[str, Any]:
@@ -91,10 +91,7 @@ def same_name(saved: SavedSchedule, draft: ScheduleDraft) -> bool:
 
 
 def save(store: Store, draft: ScheduleDraft) -> SavedSchedule:
-    """Save a schedule.
-
-    Raises `StoreError`: the name is taken.
-    """
+    """Save a schedule. Raises `StoreError`: the name is taken."""
     return _of(store.saved.add([_item(draft)])[0])
 
 
@@ -114,18 +111,12 @@ def duplicate(store: Store, saved: SavedSchedule) -> SavedSchedule:
 
 
 def delete(store: Store, schedule_id: str) -> SavedSchedule:
-    """Delete a schedule; it can be restored for a month.
-
-    Raises `StoreError`: the id is unknown.
-    """
+    """Delete a schedule; it can be restored for a month. Raises `StoreError`: the id is unknown."""
     return _of(store.saved.delete(schedule_id))
 
 
 def restore(store: Store, schedule_id: str) -> SavedSchedule:
-    """Restore a deleted schedule.
-
-    Raises `StoreError`: no deleted schedule has this id.
-    """
+    """Restore a deleted schedule. Raises `StoreError`: no deleted schedule has this id."""
     return _of(store.saved.restore(schedule_id))
 
 
@@ -140,7 +131,7 @@ def save_new(store: Store, drafts: Sequence[ScheduleDraft]) -> list[SavedSchedul
 
 
 def using(saved: Sequence[SavedSchedule], record: Record) -> list[SavedSchedule]:
-    """Saved schedules with the same filter counts as the run in `record`."""
+    """The saved schedules with the filter counts of the run in `record`."""
     schedule = Schedule.from_json(record.spec["schedule"])
     return [each for each in saved if each.schedule == schedule]
 

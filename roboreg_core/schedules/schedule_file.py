@@ -21,7 +21,7 @@ _FIELDS = ("name", "note", "tags", "schedule")
 
 
 def write(drafts: Sequence[ScheduleDraft]) -> str:
-    """Serialise schedules as the text of a file."""
+    """Schedules as the text of a JSON file, which `read` reads."""
     entries = [
         {"name": each.name, "note": each.note, "tags": list(each.tags), "schedule": each.schedule.to_json()}
         for each in drafts
@@ -31,10 +31,7 @@ def write(drafts: Sequence[ScheduleDraft]) -> str:
 
 
 def read(content: bytes) -> list[ScheduleDraft]:
-    """Parse the schedules in a file.
-
-    Raises `ScheduleError`: the file or an entry is invalid.
-    """
+    """Schedules in the bytes of a file. Raises `ScheduleError`: the file or an entry is invalid."""
     value = read_json(content)
     if not is_ours(value):
         raise ScheduleError(
@@ -53,10 +50,7 @@ def read(content: bytes) -> list[ScheduleDraft]:
 
 
 def read_json(content: bytes) -> Any:
-    """Parse a JSON file.
-
-    Raises `ScheduleError`: the content is not JSON, or too large.
-    """
+    """Value in the bytes of a JSON file. Raises `ScheduleError`: the content is not JSON, or too large."""
     if len(content) > LARGEST_FILE:
         raise ScheduleError(f"a schedule file must be at most {LARGEST_FILE:,} bytes, got {len(content):,}")
     try:
@@ -66,7 +60,7 @@ def read_json(content: bytes) -> Any:
 
 
 def is_ours(value: Any) -> bool:
-    """True if parsed JSON has the format name of `write`; it may still be invalid."""
+    """True if parsed JSON names the format of `write`; it may still be invalid."""
     return isinstance(value, dict) and value.get("format") == FORMAT
 
 

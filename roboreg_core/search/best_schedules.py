@@ -102,7 +102,7 @@ def closest_candidates(limits: Limits, measured: Sequence[Candidate], n: int = N
 
 
 def ranking_key(limits: Limits) -> Callable[[Candidate], tuple[Any, ...]]:
-    """Sort key for candidates within the limits, best first."""
+    """Sort key for `sorted`, which puts candidates within the limits in order, best first."""
 
     def key(each: Candidate) -> tuple[Any, ...]:
         macs = cost(each.schedule).macs
@@ -146,7 +146,7 @@ def checked_linear_costs(limits: Limits, latency: LinearCost | None) -> dict[str
 
 
 def limit_violation(limits: Limits, surrogate: Surrogate, counts: np.ndarray) -> np.ndarray:
-    """Total amount (n,) by which predicted losses of schedules, given as counts (n, 9), exceed the limits."""
+    """Total amount (n,) by which predicted losses of schedules (counts (n, 9)) exceed the limits."""
     over = (np.maximum(lost - most, 0.0) for _, lost, most in _losses(limits, surrogate, counts))
     return sum(over, np.zeros(len(counts)))
 
@@ -180,7 +180,7 @@ def _within_losses(limits: Limits, surrogate: Surrogate, counts: np.ndarray) -> 
 
 
 def select_distant(counts: np.ndarray, n: int, distance: float, taken: Iterable[np.ndarray] = ()) -> list[int]:
-    """Indices of the first `n` schedules (k, 9) that are at least `distance` from each other and from those `taken`.
+    """Indices of the first `n` rows of `counts` (k, 9) at least `distance` apart from each other and `taken`.
 
     The distance is the sum over blocks of differences as shares of their filters.
     """

@@ -39,7 +39,7 @@ class CandidatePool:
 
 
 def build_pool(surrogate: Surrogate, costs: Sequence[LinearCost]) -> CandidatePool:
-    """Collect schedules that are accurate for their cost, of each kind in `costs` and of their mean."""
+    """Collect schedules that are accurate for their cost, for each kind of cost and for the mean of the kinds."""
     paths = [_greedy_path(surrogate, _weighted_cost(costs, weights)) for weights in _weights(len(costs))]
     level = np.unique(np.concatenate([uniform_counts(), *paths]), axis=0)
     caps = np.stack([cost(level) for cost in costs], axis=1)

@@ -46,29 +46,29 @@ class Candidate:
 
     @property
     def accuracy(self) -> float:
-        """Measured accuracy, else predicted."""
+        """Validation accuracy, 0..1: measured, else predicted."""
         if self.measured is not None:
             return self.measured.accuracy
         return self.predicted if self.predicted is not None else 0.0
 
     @property
     def ranking_accuracy(self) -> float:
-        """Accuracy for ranking: posterior, else measured, else predicted."""
+        """Validation accuracy, 0..1, for ranking: posterior, else measured, else predicted."""
         return self.posterior_accuracy if self.posterior_accuracy is not None else self.accuracy
 
     @property
     def recalls(self) -> tuple[float, ...]:
-        """Measured recall per class, else predicted."""
+        """Recall per class, 0..1: measured, else predicted."""
         return self.measured.recalls if self.measured is not None else self.predicted_recalls
 
     @property
     def drop(self) -> float:
-        """Loss of accuracy against the dense network."""
+        """Loss of accuracy, as a share, against the dense network."""
         return self.dense.accuracy - self.accuracy
 
     @property
     def class_drops(self) -> tuple[float, ...]:
-        """Loss of recall per class; empty without recalls."""
+        """Loss of recall per class, as a share; empty without recalls."""
         return tuple(before - after for before, after in zip(self.dense.recalls, self.recalls, strict=False))
 
     @property
@@ -87,7 +87,7 @@ class Candidate:
         return _margin(self.dense.accuracy, self.accuracy, self.dense.total)
 
     def excess(self, limits: Limits) -> float:
-        """Total amount by which losses exceed their limits; 0 if all are met."""
+        """Sum of the amounts (shares) by which losses exceed their limits; 0 if all limits are met."""
         over = 0.0
         if limits.drop is not None:
             # Both the measured and the posterior accuracy must meet the limit.
@@ -138,7 +138,7 @@ class Candidate:
 
 
 def candidates(counts: np.ndarray, surrogate: Surrogate, latency: LinearCost | None = None) -> tuple[Candidate, ...]:
-    """Candidates with predictions for schedules, given as filter counts (n, 9), in the same order."""
+    """Candidates with predictions for the schedules in `counts`, int (n, 9), in the same order."""
     accuracy, recalls = surrogate.accuracy(counts), surrogate.recalls(counts)
     return tuple(
         Candidate(
@@ -153,7 +153,7 @@ def candidates(counts: np.ndarray, surrogate: Surrogate, latency: LinearCost | N
 
 
 def front(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """The candidates with the Pareto-optimal ones (accuracy against MACs) marked."""
+    """The candidates in `found`, with `front` set for the Pareto-optimal ones (accuracy against MACs)."""
     macs = [cost(each.schedule).macs for each in found]
     marks = pareto_front(macs, [each.ranking_accuracy for each in found]) if found else np.empty(0, dtype=bool)
     return tuple(replace(each, front=bool(mark)) for each, mark in zip(found, marks, strict=True))

@@ -76,7 +76,7 @@ class Limits:
 
     @property
     def has_drops(self) -> bool:
-        """True if a loss is limited."""
+        """True if the loss of accuracy or of recall is limited."""
         return self.drop is not None or self.class_drop is not None
 
     def to_json(self) -> dict[str, float]:
@@ -93,7 +93,7 @@ class Limits:
 
     @property
     def words(self) -> str:
-        """As text: `at most 20,275,520 MACs, no class loses over 3 percentage points`."""
+        """The limits as text: `at most 20,275,520 MACs, no class loses over 3 percentage points`."""
         parts = [f"at most {cost_words(kind, cap)}" for kind, cap in self.caps.items()]
         if self.drop is not None:
             parts.append(f"at most {_points(self.drop)} lost")
@@ -113,13 +113,13 @@ class Limits:
 
 
 def tightened(limits: Limits, share: float) -> Limits:
-    """Limits with those on losses multiplied by `share`."""
+    """Copy of the limits with those on losses multiplied by `share`."""
     drops = {kind: value * share for kind, value in limits.given.items() if kind in DROPS}
     return replace(limits, **drops)
 
 
 def within(counts: np.ndarray, caps: Mapping[str, float], lines: Mapping[str, LinearCost]) -> np.ndarray:
-    """Mask (n,) of the schedules, given as filter counts (n, 9), that meet the limits on costs.
+    """Bool (n,): True for the schedules in `counts`, int (n, 9), that meet the limits on costs.
 
     `caps` are the maxima by kind of cost, `lines` the costs as linear functions.
     """
@@ -164,7 +164,7 @@ def _check_counted(kind: str, value: float) -> None:
 
 
 def cost_words(kind: str, value: float) -> str:
-    """A cost with its unit: `1,936,000 MACs`, or `80 ms per batch of 256` for 0.08 seconds."""
+    """A cost of a kind with its unit as text: `1,936,000 MACs`, or `80 ms per batch of 256` for 0.08 s."""
     return f"{1_000 * value:.4g} {_NAMES[kind]}" if kind == "latency" else f"{value:,.0f} {_NAMES[kind]}"
 
 

@@ -39,7 +39,7 @@ class PredictorSurrogate:
 
     @property
     def dense(self) -> ClassCounts:
-        """Correct validation images of the dense network."""
+        """Numbers of correctly classified validation images of the dense network, per class."""
         return self.additive.dense
 
     def accuracy(self, counts: np.ndarray) -> np.ndarray:

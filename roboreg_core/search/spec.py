@@ -55,13 +55,13 @@ class SearchSpec:
 
     @property
     def id(self) -> str:
-        """Identity: hash of limits, setting, trials and the method's version."""
+        """Id of the search: hash of limits, setting, trials and the method's version."""
         determines = {"limits": self.limits.to_json(), "setting": self.setting.to_json(), "trials": self.trials}
         return digest({**determines, "version": METHOD_VERSION})
 
     @property
     def line(self) -> LinearCost | None:
-        """The field `latency` as a linear cost; None if it is empty."""
+        """Estimated latency (the field `latency`) as a linear function of the filter counts; None without it."""
         import numpy as np
 
         return LinearCost(base=self.latency[0], each=np.array(self.latency[1:])) if self.latency else None
@@ -99,7 +99,7 @@ class KnownPoints:
 
 
 def known(store: Store, setting: PruneSettings) -> KnownPoints:
-    """Load the points of a setting and fit the models.
+    """Points measured with a search's pruning setting, and the models fitted to them.
 
     Raises `SpecError`: the sensitivity was not measured under this setting.
     """
@@ -108,7 +108,7 @@ def known(store: Store, setting: PruneSettings) -> KnownPoints:
 
 
 def known_points(store: Store, setting: PruneSettings) -> tuple[Point, ...]:
-    """Points of a setting with validation accuracy, of all seeds."""
+    """Points with validation accuracy measured with a pruning setting, whatever their seed."""
     every = sweep_store.points(store, **{name: value for name, value in setting.to_json().items() if name != "seed"})
     return tuple(point for point in every if point.validation is not None)
 
@@ -135,7 +135,7 @@ def estimate_seconds(spec: SearchSpec) -> float:
 
 
 def latency_fields(estimate: LatencyModel | None) -> tuple[float, ...]:
-    """The value of `SearchSpec.latency` for a latency model; empty for None."""
+    """Value of `SearchSpec.latency` for a latency model; empty for None."""
     if estimate is None:
         return ()
     return (estimate.line.base, *(float(each) for each in estimate.line.each))

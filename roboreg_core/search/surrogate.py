@@ -28,7 +28,7 @@ class Surrogate(Protocol):
 
     @property
     def dense(self) -> ClassCounts:
-        """Correct validation images of the dense network."""
+        """Numbers of correctly classified validation images of the dense network, per class."""
         ...
 
     def accuracy(self, counts: np.ndarray) -> np.ndarray:
@@ -154,11 +154,11 @@ def _fit_power(surrogate: AdditiveSurrogate, points: Iterable[Point]) -> Additiv
 
 
 def log_odds(share: float | np.ndarray, images: int | np.ndarray) -> np.ndarray:
-    """Log odds of a share of `images`, with half an image added to either side so that they are finite."""
+    """Log odds of a share (0..1) of `images`, finite because half an image is added to either side."""
     right = share * images
     return np.asarray(np.log((right + 0.5) / (images - right + 0.5)))
 
 
 def share_of(log_odds: np.ndarray, images: int | np.ndarray) -> np.ndarray:
-    """Inverse of `log_odds`, clipped to 0..1."""
+    """Share, 0..1, from log odds: the inverse of the function `log_odds`."""
     return np.asarray(np.clip(((images + 1) / (1 + np.exp(-log_odds)) - 0.5) / images, 0.0, 1.0))

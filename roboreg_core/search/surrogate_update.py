@@ -32,7 +32,7 @@ def updated_surrogates(
     n: int,
     generator: np.random.Generator,
 ) -> Iterator[AdditiveSurrogate | PredictorSurrogate]:
-    """The most likely surrogate given the measurements, then `n - 1` draws from its posterior."""
+    """Yield the most likely surrogate given the measurements, then `n - 1` draws from its posterior."""
     if isinstance(surrogate, AdditiveSurrogate):
         yield from _updated_additive(surrogate, measured, n, generator)
         return

@@ -25,7 +25,7 @@ class Artifacts:
         self.fallback = fallback
 
     def put(self, content: bytes) -> str:
-        """Store the bytes once and return their SHA-256.
+        """Store the bytes as a file, unless it exists, and return their SHA-256, its name.
 
         Raises `StoreError`: the folder cannot be written.
         """
@@ -40,10 +40,7 @@ class Artifacts:
         return name
 
     def get(self, name: str) -> bytes:
-        """The bytes whose SHA-256 is `name`.
-
-        Raises `StoreError`: the file is missing or damaged.
-        """
+        """The bytes whose SHA-256 is `name`. Raises `StoreError`: the file is missing or damaged."""
         damaged: Path | None = None
         for path in self._candidates(name):
             content = _read(path)
@@ -57,7 +54,7 @@ class Artifacts:
         raise StoreError(f"artefact {name} is missing from {self.folder}: make it again")
 
     def path(self, name: str) -> Path:
-        """Path of the file with this SHA-256, which is not read.
+        """Path of the file whose SHA-256 is `name`; the file is not read.
 
         Raises `StoreError`: the file is missing.
         """
@@ -71,7 +68,7 @@ class Artifacts:
         return any(path.is_file() for path in self._candidates(name))
 
     def discard(self, name: str) -> None:
-        """Delete the file with this SHA-256 if it exists, but never from the fallback folder."""
+        """Delete the file whose SHA-256 is `name`, if it exists; the fallback folder is never changed."""
         with _store_errors(self.folder), suppress(FileNotFoundError):
             (self.folder / _checked(name)).unlink()
 

@@ -79,7 +79,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection with a consistent snapshot for reading."""
+        """Context with a connection for reading a consistent snapshot."""
         with self._borrowed() as connection:
             connection.execute("BEGIN")
             try:
@@ -89,7 +89,7 @@ class Database:
 
     @contextmanager
     def write(self, *, quiet: bool = False) -> Iterator[sqlite3.Connection]:
-        """A connection in an exclusive write transaction, rolled back if the body raises.
+        """Context with a connection in an exclusive write transaction, rolled back if the body raises.
 
         `quiet` leaves the change counter unchanged.
         """
@@ -105,7 +105,7 @@ class Database:
                 raise
 
     def version(self) -> int:
-        """A number that increases with every write by any process."""
+        """Number that increases with every write of any process to the file."""
         with self.read() as connection:
             return int(connection.execute("SELECT value FROM counter").fetchone()[0])
 

@@ -71,12 +71,12 @@ class JobStore(RecordStore):
             return int(db.execute(query, {"kind": kind, "key": None}).fetchone()[0])
 
     def active_job_for(self, key: str) -> Job | None:
-        """The unfinished job that makes the record with the id `key`, None if there is none."""
+        """The unfinished job that makes the record with the id `key`; None without one."""
         with self._database.read() as db:
             return row_mapping.active(db, key)
 
     def update_job(self, job_id: str, **changes: Any) -> Job:
-        """Change fields of a job: status, progress, error, owner, started, ended, attempts.
+        """Set fields of a job: status, progress, error, owner, started, ended, attempts; return the job.
 
         Raises `StoreError`: the job is unknown, or another field is given.
         """
@@ -149,7 +149,7 @@ class JobStore(RecordStore):
         return name
 
     def mark_interrupted(self, owner_alive: Callable[[str], bool]) -> list[Job]:
-        """Mark unfinished jobs as interrupted if `owner_alive(owner)` is False, and return them."""
+        """Mark the unfinished jobs as interrupted whose owner (engine) is not alive; return them."""
         with self._database.read() as db:
             found = db.execute(f"SELECT * FROM jobs WHERE {row_mapping.UNFINISHED}").fetchall()
         orphans = [job for job in map(row_mapping.to_job, found) if job.owner is None or not owner_alive(job.owner)]

@@ -14,7 +14,7 @@ _NUMBERED = re.compile(r"(.+) \(([0-9]{1,6})\)")
 
 
 def folded(name: str) -> str:
-    """Key for comparing names regardless of Unicode form, case and spaces."""
+    """The name in a form for comparison, the same for any Unicode form, case and spaces."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
@@ -50,7 +50,7 @@ def composed(text: str, what: str, *, allowed: str = "", error: type[RoboRegErro
 
 
 def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
-    """The first of `name`, `name (2)`, `name (3)` ... that is free; `is_taken` receives names after `folded`."""
+    """The first of `name`, `name (2)`, `name (3)` ... that is free; `is_taken` is called with names after `folded`."""
     return next(each for each in chain([name], _numbered(name)) if not is_taken(folded(each)))
 
 

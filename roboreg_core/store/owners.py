@@ -31,7 +31,7 @@ def process_lives(owner: str) -> bool | None:
 
 
 def same_process(one: str, other: str) -> bool:
-    """True if both owners belong to the same process."""
+    """True if the engines that the owner names `one` and `other` denote belong to the same process."""
     return one.rpartition(_SEPARATOR)[0] == other.rpartition(_SEPARATOR)[0]
 
 

@@ -32,10 +32,10 @@ class _Parsed(Generic[Value]):
 
 
 class RecordStore:
-    """Your records with their artefacts under one folder, and the read-only shipped records in another."""
+    """Your records with their artefacts under one folder, and the read-only example records in another."""
 
     def __init__(self, home: Path, shipped: Path | None = None) -> None:
-        """Open or create the store in `home`, in front of the shipped records in the folder `shipped`.
+        """Open or create the store in `home`, in front of the example records in the folder `shipped`.
 
         Raises `StoreError`: it cannot be opened, or was made by a newer RoboReg.
         """
@@ -78,13 +78,13 @@ class RecordStore:
         self._discard(dropped)
 
     def get_record(self, record_id: str) -> Record | None:
-        """The record with this id, None if there is none; yours precede shipped ones."""
+        """The record with this id, None if there is none; yours precede example records."""
         with self._database.read() as db:
             row = db.execute(f"SELECT * FROM records WHERE id = ? AND {_NOT_DELETED}", (record_id,)).fetchone()
         return row_mapping.to_record(row) if row else self._shipped.records().get(record_id)
 
     def find_record(self, prefix: str, kind: str | None = None) -> Record:
-        """Find a record by its id, or by a prefix that is unique among the records of a kind (None for all kinds).
+        """Find a record of a kind (None for all kinds) by its id, or by a unique prefix of it.
 
         Raises `StoreError`: no record matches, or several.
         """
@@ -147,7 +147,7 @@ class RecordStore:
     def soft_delete_record(self, record_id: str) -> None:
         """Delete one of your records; `restore_record` undoes it for `RESTORE_DAYS` days, then it is deleted for good.
 
-        Raises `StoreError`: it is unknown, or ships with the project.
+        Raises `StoreError`: it is unknown, or an example record.
         """
         with self._database.write() as db:
             query = f"UPDATE records SET deleted = ? WHERE id = ? AND {_NOT_DELETED}"
@@ -158,10 +158,7 @@ class RecordStore:
         self._discard(dropped)
 
     def restore_record(self, record_id: str) -> Record:
-        """Restore a deleted record.
-
-        Raises `StoreError`: it is not among the deleted records.
-        """
+        """Restore a deleted record. Raises `StoreError`: it is not among the deleted records."""
         with self._database.write() as db:
             query = "UPDATE records SET deleted = NULL WHERE id = ? AND deleted IS NOT NULL"
             if not db.execute(query, (record_id,)).rowcount:
@@ -181,7 +178,7 @@ class RecordStore:
             return [DeletedRecord(record=row_mapping.to_record(row, parts), deleted=row["deleted"]) for row in found]
 
     def find_deleted_record(self, prefix: str, kind: str | None = None) -> Record:
-        """Find a deleted record by its id, or by a prefix that is unique among those of a kind (None for all kinds).
+        """Find a deleted record of a kind (None for all kinds) by its id, or by a unique prefix of it.
 
         Raises `StoreError`: no record matches, or several.
         """
@@ -196,7 +193,7 @@ class RecordStore:
     def delete_record(self, record_id: str) -> None:
         """Delete one of your records for good, with the finished jobs that made it and unreferenced artefacts.
 
-        Raises `StoreError`: it is unknown, or ships with the project.
+        Raises `StoreError`: it is unknown, or an example record.
         """
         with self._database.write() as db:
             if not db.execute("SELECT 1 FROM records WHERE id = ?", (record_id,)).fetchone():
@@ -205,7 +202,7 @@ class RecordStore:
         self._discard(dropped)
 
     def export_record(self, record_id: str, folder: Path) -> None:
-        """Write a record and its artefacts into a folder of shipped records.
+        """Write a record and its artefacts into a folder of example records.
 
         Raises `StoreError`: it is unknown, an artefact is missing, or the folder cannot be written.
         """

@@ -25,7 +25,7 @@ class JobStatus(StrEnum):
 
     @property
     def is_ended(self) -> bool:
-        """True unless queued or running."""
+        """True unless the job is queued or running."""
         return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
 
     @property
@@ -44,7 +44,7 @@ class Record:
         created: UTC, ISO 8601.
         spec: specification, a JSON object.
         result: a JSON object.
-        recorded: True if it ships with the project; such records are read-only.
+        recorded: True for an example record; such records are read-only.
     """
 
     kind: str

@@ -20,12 +20,12 @@ def now() -> str:
 
 
 def restorable_since() -> str:
-    """Time of deletion before which items can no longer be restored."""
+    """Earliest time of deletion (ISO 8601) of the items that can still be restored."""
     return (datetime.now(UTC) - timedelta(days=RESTORE_DAYS)).isoformat(timespec="milliseconds")
 
 
 def insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
-    """Insert one row from column names and values."""
+    """Insert a row into `table`; `values` are by column name."""
     names = ", ".join(values)
     places = ", ".join(f":{name}" for name in values)
     db.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", values)
@@ -93,16 +93,13 @@ def to_job(row: sqlite3.Row) -> Job:
 
 
 def job_values(value: Job) -> dict[str, Any]:
-    """The row of `jobs` for a job."""
+    """A job's row in the table `jobs`, as values by column name."""
     texts = {name: text(getattr(value, name)) for name in ("spec", "inputs", "progress")}
     return {**vars(value), **texts, "status": JobStatus(value.status).value}
 
 
 def text(value: dict[str, Any]) -> str:
-    """The value as JSON.
-
-    Raises `StoreError`: it is not serialisable.
-    """
+    """The value as JSON text. Raises `StoreError`: it is not serialisable."""
     try:
         return json.dumps(value)
     except (TypeError, ValueError) as error:
@@ -116,10 +113,7 @@ def find_job(db: sqlite3.Connection, job_id: str) -> Job | None:
 
 
 def known_job(db: sqlite3.Connection, job_id: str) -> Job:
-    """The job with this id.
-
-    Raises `StoreError`: it is unknown.
-    """
+    """The job with this id. Raises `StoreError`: it is unknown."""
     job = find_job(db, job_id)
     if job is None:
         raise StoreError(f"there is no job {job_id}: list the jobs to see their ids")
@@ -143,14 +137,14 @@ def change_job(db: sqlite3.Connection, job_id: str, changes: Mapping[str, Any]) 
 
 
 def delete_job(db: sqlite3.Connection, job_id: str) -> set[str]:
-    """Delete a job with its events; return the artefacts that it referred to."""
+    """Delete a job with its events; return the SHA-256s of the artefacts it referred to."""
     db.execute("DELETE FROM events WHERE job = ?", (job_id,))
     db.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
     return drop_refs(db, f"inputs:{job_id}") | drop_refs(db, f"state:{job_id}")
 
 
 def set_refs(db: sqlite3.Connection, holder: str, names: Iterable[str]) -> set[str]:
-    """Set the artefacts that a holder, e.g. `record:ID`, refers to; return those that it no longer refers to."""
+    """Set the SHA-256s of artefacts that `holder`, e.g. `record:ID`, refers to; return those dropped."""
     wanted = set(names)
     before = drop_refs(db, holder)
     db.executemany("INSERT INTO refs VALUES (?, ?)", [(holder, name) for name in sorted(wanted)])
@@ -158,7 +152,7 @@ def set_refs(db: sqlite3.Connection, holder: str, names: Iterable[str]) -> set[s
 
 
 def drop_refs(db: sqlite3.Connection, holder: str) -> set[str]:
-    """Remove all references of a holder, e.g. `record:ID`; return the artefacts that it referred to."""
+    """Delete all artefact references of `holder`, e.g. `record:ID`; return the SHA-256s of those artefacts."""
     names = {row["sha"] for row in db.execute("SELECT sha FROM refs WHERE holder = ?", (holder,))}
     db.execute("DELETE FROM refs WHERE holder = ?", (holder,))
     return names

@@ -1,4 +1,4 @@
-"""Records that ship with the project: a JSON file and a folder of artefacts, read-only for the store."""
+"""Example records: a JSON file and a folder of artefacts, read-only for the store."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ class ShippedRecords:
     """The records in a folder, re-read when its file changes."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Use `folder`; None for no shipped records."""
+        """Use `folder`; None for no example records."""
         self.folder = folder
         self._stamp: tuple[int, int] | None = None
         self._records: dict[str, Record] = {}
@@ -43,7 +43,7 @@ class ShippedRecords:
 
 
 def export(record: Record, artifacts: Artifacts, folder: Path) -> None:
-    """Write a record and its artefacts into a folder of shipped records, replacing one with the same id.
+    """Write a record and its artefacts into a folder of example records, replacing one with the same id.
 
     Raises `StoreError`: an artefact is missing, or the folder cannot be written.
     """
@@ -58,7 +58,7 @@ def export(record: Record, artifacts: Artifacts, folder: Path) -> None:
 
 
 def drop(folder: Path, unwanted: Callable[[Record], bool]) -> None:
-    """Delete records from a folder of shipped records, and unreferenced artefacts.
+    """Delete the records for which `unwanted` is True from a folder of example records, and unreferenced artefacts.
 
     Raises `StoreError`: the folder cannot be read or written.
     """
@@ -74,7 +74,7 @@ def drop(folder: Path, unwanted: Callable[[Record], bool]) -> None:
 
 
 def artifact_names(result: dict[str, Any]) -> list[str]:
-    """The SHA-256 sums of the artefacts that a record's result names."""
+    """The SHA-256 of each artefact named in a record's result."""
     named = result.get("artifacts") or {}
     return sorted({str(name) for name in named.values()})
 

@@ -1,7 +1,7 @@
 """The store: records, jobs, events, artefacts and saved items, safe for several threads and processes.
 
 Guarantees: writes are atomic; a finished job and its record appear together; a referenced artefact is never deleted;
-shipped records are never changed.
+example records are never changed.
 """
 
 import time
@@ -12,7 +12,7 @@ from roboreg_core.store.saved_items import SavedItems
 
 
 class Store(JobStore):
-    """All data in the folder `home`, and the read-only shipped records in the folder `shipped`, if any.
+    """All data in the folder `home`, and the read-only example records in the folder `shipped`, if any.
 
     Attributes:
         saved: items saved under names.
@@ -23,13 +23,13 @@ class Store(JobStore):
         self.saved = SavedItems(self._database)
 
     def beat(self, owner: str) -> None:
-        """Record a heartbeat of `owner`, without changing the change counter."""
+        """Store the time of a sign of life of the engine `owner`; the change counter stays."""
         with self._database.write(quiet=True) as db:
             db.execute("INSERT OR REPLACE INTO owners VALUES (?, ?)", (owner, time.time()))
             db.execute("DELETE FROM owners WHERE seen < ?", (time.time() - 86400,))
 
     def last_beat(self, owner: str) -> float | None:
-        """Seconds since the last heartbeat of `owner`, None without any."""
+        """Seconds since the last `beat` of the engine `owner`, None without any."""
         with self._database.read() as db:
             row = db.execute("SELECT seen FROM owners WHERE owner = ?", (owner,)).fetchone()
         return max(0.0, time.time() - row["seen"]) if row else None

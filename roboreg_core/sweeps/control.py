@@ -133,8 +133,8 @@ def extend(engine: Engine, sweep: Sweep, wider: SweepSpec, checkpoint: Checkpoin
 
     Measured points are reused and unfinished jobs continue; the narrower sweep is deleted.
 
-    Raises `SpecError`: a setting differs, or the wider sweep lacks points of the narrower one; `StoreError`: the sweep
-    ships with the project.
+    Raises `SpecError`: a setting differs, or the wider sweep lacks points of the narrower one; `StoreError`: it is
+    an example sweep.
     """
     store, wider = engine.store, replace(wider, name=sweep.name)
     check_wider(sweep.spec, wider)
@@ -148,7 +148,7 @@ def extend(engine: Engine, sweep: Sweep, wider: SweepSpec, checkpoint: Checkpoin
 
 
 def check_wider(spec: SweepSpec, wider: SweepSpec) -> None:
-    """Check that `wider` extends a sweep. Raises `SpecError`: a setting differs, or a point of `spec` is missing."""
+    """Check that `wider` has all points of `spec`. Raises `SpecError`: a setting differs, or a point is missing."""
     old, new = spec.to_json(), wider.to_json()
     free = {"name", "grid", "seeds", "dense", "device"}
     other = [name for name, value in old.items() if name not in free and new[name] != value]
@@ -163,7 +163,7 @@ def check_wider(spec: SweepSpec, wider: SweepSpec) -> None:
 
 
 def status(store: Store, sweep: Sweep) -> SweepStatus:
-    """Progress of a sweep, and the jobs that measure its points."""
+    """State of a sweep, number of measured points, and the jobs that measure them."""
     progress = sweep_store.progress_of(store, sweep)
     if progress.complete:
         return SweepStatus(state=SweepState.COMPLETE, done=progress.done, total=progress.total, remaining_seconds=0.0)
@@ -185,8 +185,8 @@ def status(store: Store, sweep: Sweep) -> SweepStatus:
 def rename(store: Store, sweep: Sweep, name: str) -> Sweep:
     """Rename a sweep and return it.
 
-    Raises `SpecError`: the name is empty, too long, or contains control characters; `StoreError`: the sweep ships with
-    the project, or another sweep has the name.
+    Raises `SpecError`: the name is empty, too long, or contains control characters; `StoreError`: it is an
+    example sweep, or another sweep has the name.
     """
     if sweep.recorded:
         raise StoreError(f"sweep {sweep.name!r} is an example and keeps its name: rename one of your sweeps")
@@ -198,7 +198,7 @@ def rename(store: Store, sweep: Sweep, name: str) -> Sweep:
 def delete(store: Store, sweep: Sweep) -> None:
     """Delete a sweep; its points stay for other sweeps and analyses, and `restore` undoes the deletion.
 
-    Raises `StoreError`: it ships with the project, or has unfinished jobs.
+    Raises `StoreError`: it is an example sweep, or has unfinished jobs.
     """
     if sweep_jobs.jobs_of(store, sweep):
         raise StoreError(f"sweep {sweep.name!r} is running: stop it first, then delete it")
@@ -206,7 +206,7 @@ def delete(store: Store, sweep: Sweep) -> None:
 
 
 def restore(store: Store, known: str) -> Sweep:
-    """Restore a deleted sweep by name or id prefix; ` (2)` is appended to a name that is taken.
+    """Restore the deleted sweep with the name `known`, or whose id begins so; ` (2)` is appended to a name in use.
 
     Raises `StoreError`: no deleted sweep matches, or several.
     """
@@ -226,7 +226,7 @@ def restore(store: Store, known: str) -> Sweep:
 
 
 def check_network(spec: SweepSpec, checkpoint: Checkpoint) -> None:
-    """Check the dense network of a sweep. Raises `SpecError`: `checkpoint` is another network."""
+    """Check that `checkpoint` is the sweep's dense network. Raises `SpecError`: it is another one."""
     if checkpoint.sha256 != spec.dense_sha256:
         raise SpecError(
             f"sweep {spec.name!r} uses the dense network {spec.dense_sha256[:12]}, got {checkpoint.sha256[:12]}; "

@@ -63,7 +63,7 @@ class PartSpec:
         *,
         go_on: bool = False,
     ) -> PartSpec:
-        """A part of a sweep: `schedules` under one of its seeds; the duration is estimated from `records`."""
+        """Part of a sweep: `schedules` under one of its seeds; the duration is estimated from `records`."""
         chosen = tuple(schedules)
         return cls(
             sweep=sweep.id,
@@ -98,7 +98,7 @@ class PartSpec:
 
 
 def task_for(part: PartSpec, key: str, dense: str) -> Task:
-    """The task that measures a part for the record `key`; `dense` is the SHA-256 of the dense network's artefact."""
+    """Task that measures a part; `key` is the id of its record, `dense` the SHA-256 of the dense network's artefact."""
     return Task(kind=SWEEP_PART, key=key, function=FUNCTION, spec=part.to_json(), inputs={"dense": dense})
 
 
@@ -175,7 +175,7 @@ class _MeasuredSchedules:
 
 @contextmanager
 def shared_pruner(part: PartSpec, content: bytes, device: torch.device) -> Iterator[Pruner]:
-    """Lock and return the cached pruner for the settings of `part`; `content` is the dense network as safetensors."""
+    """Context with the cached pruner for `part`'s settings, for exclusive use; `content`: dense safetensors."""
     with _CACHE.used(go_on=part.go_on):
         yield _CACHE.pruner(part, content, device)
 
@@ -246,7 +246,7 @@ class ScheduleProgress(ProgressReporter):
         self._report_schedules(milestone=True)
 
     def block(self, number: int) -> None:
-        """Report a block about to be pruned; 0 for a batch about to be evaluated."""
+        """Report progress before a block, 1..9, is pruned (`number`), or before a batch is evaluated (0)."""
         self.check()
         if number:
             self._report_schedules(block=number)

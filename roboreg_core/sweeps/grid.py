@@ -90,7 +90,7 @@ class Grid:
 
 
 def of_schedules(schedules: Sequence[Schedule]) -> Grid:
-    """A grid of these schedules."""
+    """Grid of the kind `list` with these schedules."""
     return Grid(kind=LIST, values=tuple(schedule.counts for schedule in schedules))
 
 

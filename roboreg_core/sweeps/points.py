@@ -38,7 +38,7 @@ class ClassCounts:
 
     @classmethod
     def of(cls, predicted: Tensor, labels: Tensor) -> ClassCounts:
-        """Compare predicted classes (n,) with labels (n,)."""
+        """Count correct predictions per class, from predicted classes (n,) and labels (n,)."""
         count = (labels[predicted == labels].bincount(minlength=N_CLASSES), labels.bincount(minlength=N_CLASSES))
         right, images = (tuple(int(value) for value in each) for each in count)
         return cls(right=right, images=images)
@@ -50,7 +50,7 @@ class ClassCounts:
 
     @property
     def total(self) -> int:
-        """Number of images of all classes."""
+        """Number of images of all classes together."""
         return sum(self.images)
 
     @property
@@ -60,7 +60,7 @@ class ClassCounts:
 
     @property
     def recalls(self) -> tuple[float, ...]:
-        """Recall per class, 0..1; 0 without images."""
+        """Recall per class, 0..1; 0 for a class without images."""
         return tuple(right / images if images else 0.0 for right, images in zip(self.right, self.images, strict=True))
 
     def to_json(self) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _accuracy(counts: ClassCounts | None) -> float | None:
 
 
 def to_json(point: Point) -> dict[str, Any]:
-    """A JSON object from which `from_json` makes an equal point."""
+    """A point as a JSON object from which `from_json` makes an equal point."""
     plain = {name: getattr(point, name) for name in Point.__dataclass_fields__}
     return {
         **plain,
@@ -174,7 +174,7 @@ def to_json(point: Point) -> dict[str, Any]:
 
 
 def from_json(value: dict[str, Any]) -> Point:
-    """Inverse of `to_json`."""
+    """Point from a JSON object of `to_json`."""
     counts = {name: ClassCounts.from_json(value[name]) if value.get(name) is not None else None for name in _COUNTS}
     schedules = {name: Schedule.from_json(value[name]) for name in ("schedule", "kept")}
     return Point(**{**value, **schedules, **counts})

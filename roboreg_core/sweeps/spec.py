@@ -29,7 +29,7 @@ MEASURED = ("kept", "validation", "test", "tuned_validation", "tuned_test", "lat
 
 
 def setting_of(value: Any) -> PruneSettings:
-    """The prune settings of a point, a run's spec or any other object with these fields."""
+    """Prune settings of a point, a run's spec or another object with fields of these names."""
     return PruneSettings(**{name: getattr(value, name) for name in PruneSettings.__dataclass_fields__})
 
 
@@ -113,7 +113,7 @@ class SweepSpec:
 
     @property
     def id(self) -> str:
-        """Identity: hash of everything that determines its points."""
+        """Id of the sweep: hash of everything that determines its points."""
         return sweep_identity(self.to_json())
 
     @property
@@ -127,7 +127,7 @@ class SweepSpec:
         return self.epochs > 0
 
     def setting(self, seed: int) -> PruneSettings:
-        """The prune settings for one of its seeds."""
+        """Prune settings of the sweep's points with this seed."""
         names = PruneSettings.__dataclass_fields__.keys() - {"seed"}
         return PruneSettings(seed=seed, **{name: getattr(self, name) for name in names})
 
@@ -137,7 +137,7 @@ class SweepSpec:
         return [(schedule, seed) for seed in self.seeds for schedule in schedules]
 
     def record_id(self, schedule: Schedule, seed: int) -> str:
-        """Id of a point's record: that of a run if the sweep fine-tunes, else that of a point."""
+        """Id of the record of a point: that of a run if the sweep fine-tunes, else of a `Point`."""
         return self.run_spec(schedule, seed).id if self.tuned else self.setting(seed).point_id(schedule)
 
     def run_spec(self, schedule: Schedule, seed: int) -> RunSpec:
@@ -200,6 +200,6 @@ def _subtrees(group: list[Schedule], largest: int, depth: int) -> Iterator[list[
 
 
 def sweep_identity(written: dict[str, Any]) -> str:
-    """The id of a sweep whose `SweepSpec.to_json` is `written`, under the current version of the method."""
+    """Id of a sweep from its spec (`SweepSpec.to_json`) under the current version of the method."""
     determines = {name: value for name, value in written.items() if name not in ("name", "dense", "device")}
     return digest({**determines, "version": METHOD_VERSION})

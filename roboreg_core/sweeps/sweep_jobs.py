@@ -35,7 +35,7 @@ def unfinished_jobs(store: Store, sweep: Sweep) -> list[Job]:
 
 
 def jobs_of(store: Store, sweep: Sweep) -> list[Job]:
-    """The unfinished jobs that were started for this sweep, or for one that it replaced.
+    """The unfinished jobs that measure this sweep, or that were started for a sweep it replaced.
 
     With fine-tuning, all unfinished runs among its points.
     """
@@ -66,22 +66,22 @@ def _active(store: Store, spec: SweepSpec) -> list[Job]:
 
 
 def record_ids_of(job: Job) -> list[str]:
-    """Ids of the records that a job makes."""
+    """Ids of the records that a job makes: one per schedule, or the run's."""
     return [job.key] if job.kind == KIND else job.spec["ids"]
 
 
 def is_stopping(store: Store, sweep: Sweep) -> bool:
-    """True while a cancelled job still measures points of this sweep."""
+    """True while a job that was cancelled still measures points of this sweep."""
     return any(is_cancelled(job) for job in unfinished_jobs(store, sweep))
 
 
 def is_cancelled(job: Job) -> bool:
-    """True if this process cancelled the current attempt at a job."""
+    """True if this process asked the current attempt at a job to stop."""
     return job.id in STOPPING and STOPPING[job.id] == job.started
 
 
 def unassigned_points(store: Store, sweep: Sweep) -> list[tuple[Schedule, int]]:
-    """The missing points that no unfinished job measures."""
+    """The missing points, as (schedule, seed), that no unfinished job measures."""
     assigned = {record_id for job in unfinished_jobs(store, sweep) for record_id in record_ids_of(job)}
     return [point for point in missing(store, sweep.spec) if sweep.spec.record_id(*point) not in assigned]
 
@@ -98,7 +98,7 @@ def parts(sweep: Sweep, points: Sequence[tuple[Schedule, int]], store: Store, *,
 
 
 def submit_part(engine: Engine, part: PartSpec, dense: str) -> Job:
-    """Queue a part, after deleting the record of an earlier part with the same points.
+    """Queue a part; the record of an earlier part with the same points is deleted before.
 
     `dense` is the SHA-256 of the dense network's artefact.
     """
@@ -125,7 +125,7 @@ def submit_runs(
 
 
 def delete_ended_jobs(store: Store, sweep: Sweep) -> None:
-    """Delete the ended jobs of the sweep's parts."""
+    """Delete the ended jobs that measured parts of the sweep."""
     for job in _parts_of(store, sweep):
         if job.status.is_ended:
             STOPPING.pop(job.id, None)
@@ -134,7 +134,7 @@ def delete_ended_jobs(store: Store, sweep: Sweep) -> None:
 
 
 def newest_error(store: Store, sweep: Sweep) -> str:
-    """Error of the newest of the sweep's jobs, else empty."""
+    """Error message of the sweep's newest job, empty if it did not fail."""
     if sweep.spec.tuned:
         ids = {sweep.spec.record_id(*point) for point in missing(store, sweep.spec)}
         found = [job for job in store.list_jobs(KIND) if job.key in ids]

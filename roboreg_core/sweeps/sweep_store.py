@@ -34,7 +34,7 @@ class Sweep:
         id: id of its record.
         spec: its specification.
         created: UTC, ISO 8601.
-        recorded: True if it ships with the project.
+        recorded: True for an example sweep.
     """
 
     id: str
@@ -90,7 +90,7 @@ def points_of(store: Store, sweep: Sweep) -> list[Point]:
 
 
 def dense_points(store: Store, dense_sha256: str) -> list[Point]:
-    """The points of a dense network without pruning, under any prune settings."""
+    """Points (under any prune settings) of the unpruned network whose weights have this SHA-256."""
     found = (each.point for each in _recorded_points(store) if each.run is None)
     return [point for point in found if point.schedule.is_dense and point.dense_sha256 == dense_sha256]
 
@@ -122,7 +122,7 @@ def timed_records(store: Store, *, tuned: bool) -> list[Record]:
 
 
 def find_sweep(store: Store, known: str) -> Sweep:
-    """Find a sweep by its name, or by its id or a unique prefix of it.
+    """Sweep with the name `known`, or whose id is or begins with it.
 
     Raises `StoreError`: no sweep matches, or several.
     """

@@ -44,7 +44,7 @@ def estimate_seconds(
 
 
 def expected_seconds(schedules: Sequence[Schedule], setting: PruneSettings, *, test: bool) -> list[float]:
-    """Expected seconds per distinct schedule on two CPU cores, in lexicographic order.
+    """Expected seconds on two CPU cores for each distinct schedule, in lexicographic order.
 
     Blocks shared with the previous schedule take no time.
     """
@@ -65,7 +65,7 @@ def expected_seconds(schedules: Sequence[Schedule], setting: PruneSettings, *, t
 
 
 def slowdown(setting: PruneSettings, records: Iterable[Record]) -> float:
-    """Ratio of measured to expected seconds of this machine's newest points of the same method; 1 without any."""
+    """Measured seconds divided by expected ones, for this machine's newest points of the method; 1 without any."""
     # Reused points took 0 s.
     timed = (each for each in records if each.kind == POINT and not each.recorded and each.result["seconds"] > 0)
     names = ("method", "recalibrate", "calibration")
@@ -91,7 +91,7 @@ class Pace:
         self._started = time.perf_counter()
 
     def remaining(self, done: int) -> float:
-        """Remaining seconds after the first `done` schedules, as of the end of the last one."""
+        """Seconds until all schedules are measured; call it when the first `done` ones are."""
         if not self._expected:
             return 0.0
         passed = sum(self._expected[:done]) / sum(self._expected)

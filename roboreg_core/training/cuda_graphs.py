@@ -70,7 +70,7 @@ class RepeatedStep:
 
 
 def recorder(device: torch.device) -> Record | None:
-    """Function that captures CUDA graphs, for `RepeatedStep`; None on a CPU."""
+    """Function that captures `work` as a CUDA graph, for `RepeatedStep`; None on a CPU."""
     return cuda_graph if device.type == "cuda" else None
 
 
@@ -85,7 +85,7 @@ def cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
 
 
 def warm_up(work: Callable[[], None]) -> None:
-    """Run `work`; on a CUDA device on a side stream, as required before a capture."""
+    """Run `work` once before a capture, on a CUDA device on a side stream."""
     if not torch.cuda.is_available():
         work()
         return

@@ -29,7 +29,7 @@ class DenseJob:
         out: weights file to write; its card and, until the end of the training, its `.state` are written beside it.
         training_set: `auto`, `bundled` or `full`.
         device: `auto`, `cpu` or `cuda`.
-        teacher: network for distillation; None for the shipped network.
+        teacher: network for distillation; None for the example network.
         teacher_name: its name on the command line.
         resume: continue from the state of an earlier call.
     """
@@ -44,11 +44,11 @@ class DenseJob:
 
     @property
     def state(self) -> Path:
-        """File of the state to resume from."""
+        """Path of the file with the saved state that `resume` continues from."""
         return self.out.with_suffix(".state")
 
     def command(self, teacher: Checkpoint | None = None) -> str:
-        """Command line that repeats this training; it names the shipped teacher by digest, since that may change."""
+        """Command line that repeats this training with a distillation teacher, the example one named by SHA-256."""
         images = sources.resolve_training_set(self.training_set)
         decay = f" --decay-epochs {self.spec.decay_epochs}" if self.spec.decay_epochs else ""
         distil = ""

@@ -40,7 +40,7 @@ class StepProgress:
 
     @property
     def fraction(self) -> float:
-        """Completed share of the training, 0..1."""
+        """Share of the training that is done, 0..1."""
         return (self.epoch - 1 + self.step / self.steps) / self.epochs
 
 

@@ -106,7 +106,7 @@ class TrainSpec:
                 raise SpecError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
 
     def to_json(self) -> dict[str, Any]:
-        """JSON object that `from_json` reads."""
+        """All settings as a JSON object that `from_json` reads."""
         return asdict(self)
 
     @classmethod
@@ -126,7 +126,7 @@ class TrainSpec:
 
 
 def learning_rate(spec: TrainSpec, epoch: float) -> float:
-    """Learning rate after `epoch` epochs, a fraction in 0..spec.epochs."""
+    """Learning rate of `spec` after `epoch` epochs (a fraction, 0..spec.epochs)."""
     if epoch < spec.warmup_epochs:
         return spec.learning_rate * epoch / spec.warmup_epochs
     if spec.rate == "multistep":

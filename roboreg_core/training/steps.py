@@ -56,21 +56,21 @@ class EpochTotals:
 
     @classmethod
     def zeros(cls, device: torch.device) -> EpochTotals:
-        """Zeros on `device`."""
+        """Totals of zero on `device`."""
         return cls(loss=torch.zeros((), device=device), correct=torch.zeros((), dtype=torch.long, device=device))
 
     def clear(self) -> None:
-        """Reset to zero in place."""
+        """Set the totals to zero in place."""
         self.loss.zero_()
         self.correct.zero_()
 
     def means(self, batches: Batches) -> tuple[float, float]:
-        """Mean cross-entropy and accuracy; synchronises with the device."""
+        """Mean cross-entropy and accuracy of the epoch so far; synchronises with the device."""
         return self.loss.item() / len(batches), self.correct.item() / batches.n_images
 
 
 def step(state: TrainingState, spec: TrainSpec, totals: EpochTotals, pixels: Tensor, labels: Tensor) -> None:
-    """One optimiser step at learning rate `state.rate`; add its loss and correct predictions to `totals`."""
+    """One optimiser step on a batch; adds its loss and correct predictions to `totals`."""
     # Before the student's forward pass, so that only one network's activations are in memory.
     targets = state.teacher.logits(pixels) if state.teacher is not None else None
     enabled = computed_in(spec.precision, pixels.device) == "bfloat16"

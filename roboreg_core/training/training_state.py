@@ -42,7 +42,7 @@ class TrainingState:
 
     Attributes:
         model: the network that the optimiser trains.
-        rate: learning rate, a float32 scalar on the device, where a captured CUDA graph can read it.
+        rate: learning rate, a float32 scalar on the device, so that a captured CUDA graph can read it.
         average: moving average of the weights, if any.
         teacher: teacher for distillation, if any.
         history: one record per epoch.
@@ -63,11 +63,11 @@ class TrainingState:
 
     @property
     def result(self) -> ResNet20:
-        """The averaged network if weights are averaged, else the model."""
+        """The network to report: the average if weights are averaged, else `model`."""
         return self.model if self.average is None else self.average.network
 
     def add(self, record: EpochRecord) -> None:
-        """Log an epoch; keep its weights if its validation accuracy is at least the highest so far."""
+        """Log an epoch; keep its weights as `best` if its validation accuracy is at least the highest so far."""
         self.history.append(record)
         if record.validation_accuracy is not None and record.validation_accuracy >= self._best_accuracy():
             self.best = {name: value.detach().cpu().clone() for name, value in self.result.state_dict().items()}

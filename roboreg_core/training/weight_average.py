@@ -45,7 +45,7 @@ class WeightAverage:
 
 
 def warm_decay(decay: float, steps: int) -> float:
-    """Decay at a step, `min(decay, (1 + steps) / (10 + steps))`, as in TensorFlow's ExponentialMovingAverage.
+    """Decay of the average after `steps` updates, `min(decay, (1 + steps) / (10 + steps))`, as in TensorFlow.
 
     The average covers about the last ninth of the steps, at most 1 / (1 - decay). A constant decay with bias correction
     as in Adam would weight the first steps of a short training, the worst after pruning, like the last.

@@ -31,11 +31,11 @@ class DeletedItems:
     errors: str
 
     def remember(self, deleted: str) -> None:
-        """Offer to undo this deletion for the rest of the visit."""
+        """Offer to undo the deletion of the item with the id `deleted` for the rest of the visit."""
         st.session_state[self.title] = deleted
 
     def undo_bar(self) -> None:
-        """Show messages, and the last deletion of this visit with a button to undo it."""
+        """Draw messages, and the last deletion of this visit with a button to undo it."""
         panels.kept_messages(self.errors)
         last = st.session_state.get(self.title)
         for item, _, text in self.entries() if last else ():
@@ -45,7 +45,7 @@ class DeletedItems:
                     self.restore_button(last, keys.UNDO, "Undo", type="primary")
 
     def show_list(self) -> None:
-        """List the items that can be restored; nothing if there are none."""
+        """Draw the list of items that can be restored; nothing if there are none."""
         entries = self.entries()
         if not entries:
             return
@@ -59,7 +59,7 @@ class DeletedItems:
                 st.caption(f"{len(entries) - SHOWN} older ones can be restored on the command line.")
 
     def restore_button(self, deleted: str, key: str, label: str = "Restore", **options: Any) -> None:
-        """Button that restores an item; `options` as `st.button`'s."""
+        """Draw a button that restores the item with the id `deleted`; `options` are passed to `st.button`."""
         panels.action(label, key, "undo", lambda: self._restore(deleted), self.errors, **options)
 
     def _restore(self, deleted: str) -> None:

@@ -27,7 +27,7 @@ def pick(on_change: Callable[[], None] | None = None) -> None:
 
 
 def open_address() -> None:
-    """Take the network from an opened address; show a message if the name is unknown."""
+    """Choose the dense network named in the opened page address; show a message if the name is unknown."""
     networks = _by_name()
     _take_address(networks)
     if st.session_state[keys.BASELINE_NETWORK] not in networks:  # renamed or deleted meanwhile
@@ -61,7 +61,7 @@ def field(on_change: Callable[[], None] | None = None, width: int | Literal["str
 
 
 def query(sha256: str) -> dict[str, str]:
-    """Query parameters of a page that starts from the network with these weights; {} if there is no choice."""
+    """Query parameters for a page that starts from the network with these weights; {} if there is only one network."""
     networks = shared_state.networks()
     found = [each.name for each in networks if each.sha256 == sha256] if len(networks) > 1 else []
     return {keys.BASELINE_NETWORK: found[0]} if found else {}

@@ -23,13 +23,13 @@ class _Kind:
 
 
 def of_run(record: Record, baseline: Record | None) -> None:
-    """Buttons for the network as ONNX and the report against `baseline` (the dense network for None)."""
+    """Draw buttons for a run's network as ONNX and its report against `baseline` (None: the dense network)."""
     for kind in (ONNX, REPORT):
         _one([record], baseline, kind)
 
 
 def of_comparison(records: Sequence[Record], baseline: Record | None) -> None:
-    """Button for the report of these runs side by side."""
+    """Draw the button for the report of these runs side by side; `baseline` None: their dense networks."""
     _one(records, baseline, REPORT)
 
 

@@ -51,17 +51,17 @@ def unfinished(
 
 
 def boxed(job: Job) -> st.delta_generator.DeltaGenerator:
-    """Container of a job's card."""
+    """Framed container for the content of a job's card."""
     return st.container(border=True, key=keys.of("job", job.id))
 
 
 def heading(job: Job, note: str = "") -> None:
-    """Label of the job, a badge for its status, and a note."""
+    """Draw the label of the job, a badge with its status, and a note."""
     panels.card_heading(job_progress.label(job), BADGES[job.status], note)
 
 
 def progress_bar(job: Job) -> None:
-    """Progress of a queued or running job."""
+    """Draw the progress of a queued or running job."""
     if job.status is JobStatus.QUEUED:
         st.progress(0.0, text=_queue_words(job))
     else:

@@ -74,35 +74,35 @@ TRAIN_IMAGES_PART, TRAIN_FETCH, TRAIN_FETCH_STOP = "train-images-part", "train-f
 
 
 def of(action: str, what: str | int) -> str:
-    """`<action>-<what>`: the control of one block (1..9), stage (1..3), preset, job, run, schedule, network or card."""
+    """Key `<action>-<what>` of a widget, e.g. `lock-3`; `what` is a block (1..9), stage (1..3), preset, job or run."""
     return f"{action}-{what}"
 
 
 def row_part(block: int) -> str:
-    """Fragment of a block's row."""
+    """Key of the fragment with the row of a block, 1..9: `part-row-3`."""
     return f"part-row-{block}"
 
 
 def stage_part(stage: int) -> str:
-    """Fragment of a stage's heading."""
+    """Key of the fragment with the heading of a stage, 1..3: `part-stage-2`."""
     return f"part-stage-{stage}"
 
 
 def sweep_field(kind: str, place: int) -> str:
-    """Text field of the grid; `kind` is `stage`, `block` or `bounds`, `place` counts from 1."""
+    """Key of the text field `place` (from 1) of a sweep's grid, `sweep-block-3`; `kind`: stage, block or bounds."""
     return f"sweep-{kind}-{place}"
 
 
 def of_measuring(action: str, name: str) -> str:
-    """Button of a sweep started from a tab; `action` is `measure` or `measure-stop`."""
+    """Key of the button that starts (`measure`) or stops (`measure-stop`) the sweep `name` of a tab."""
     return f"{action}-{name.replace(' ', '-')}"
 
 
 def limit(name: str) -> str:
-    """Number field of a search limit, named as in `search.limits.Limits`."""
+    """Key of the number field of a search limit, a field of `search.limits.Limits`: `limit-macs`."""
     return f"limit-{name}"
 
 
 def limit_on(name: str) -> str:
-    """Switch of a search limit."""
+    """Key of the switch of a search limit, a field of `search.limits.Limits`: `limit-on-macs`."""
     return f"limit-on-{name}"

@@ -25,7 +25,7 @@ _ENTERED, _WANTED, _PAGE = "guard-entered", "guard-wanted", "guard-page"
 
 
 def open_requested_page() -> None:
-    """Switch to the page requested by `enter` or `go`; called by `app.py` once the navigation is registered."""
+    """Switch to the page that `enter` or `go` requested; `app.py` calls it after registering the pages."""
     st.session_state[_ENTERED] = True
     wanted = st.session_state.pop(_WANTED, None)
     if wanted is not None:
@@ -34,7 +34,7 @@ def open_requested_page() -> None:
 
 
 def enter(page: str) -> None:
-    """Redirect a visit that has not run `app.py` yet; first call of every page `pages/<page>.py`."""
+    """First call of every `pages/<page>.py`: redirect a visit that has not run `app.py` yet."""
     if _ENTERED not in st.session_state:
         query = {name: st.query_params.get_all(name) for name in st.query_params}
         st.session_state[_WANTED] = (f"pages/{page}.py", query)
@@ -45,18 +45,18 @@ def enter(page: str) -> None:
 
 
 def go(page: str, query: dict[str, str] | None = None) -> NoReturn:
-    """Open a page, also from within a fragment, in which `st.switch_page` has no effect."""
+    """Open a page, also from a fragment, in which `st.switch_page` fails; `query` holds the address's parameters."""
     st.session_state[_WANTED] = (f"pages/{page}.py", query or {})
     st.rerun()
 
 
 def link(page: str, label: str, query: dict[str, str] | None = None) -> None:
-    """Link to a page, with the page's icon."""
+    """Draw a link to a page, a key of `PAGES`, with its icon; `query` holds the address's parameters."""
     st.page_link(f"pages/{page}.py", label=label, icon=PAGES[page][1], query_params=query)
 
 
 def button(label: str, key: str, page: str, query: dict[str, str] | None = None, **options: Any) -> None:
-    """Button that opens a page, with the page's icon; `options` are those of `st.button`."""
+    """Draw a button that opens a page, a key of `PAGES`, with the parameters `query`; `options` are `st.button`'s."""
     if st.button(label, key=key, icon=PAGES[page][1], **options):
         go(page, query)
 

@@ -84,7 +84,7 @@ class Panel:
 
 
 def tabs(drawings: dict[str, Callable[..., None]], key: str, *args: Any) -> None:
-    """Tabs by name, whose name is kept in the address; only the open one is drawn, as `drawings[name](*args)`."""
+    """Draw tabs; the open one calls `drawings[name](*args)`, and the address keeps its name under `key`."""
     for tab, draw in zip(
         st.tabs(list(drawings), key=key, on_change="rerun", bind="query-params"), drawings.values(), strict=True
     ):
@@ -94,7 +94,7 @@ def tabs(drawings: dict[str, Callable[..., None]], key: str, *args: Any) -> None
 
 
 def some_first(items: Sequence[Any], draw: Callable[[Any], None], shown: int) -> None:
-    """Draw the first items, and the others in an expander."""
+    """Draw the first `shown` items with `draw`, and the others in an expander."""
     for item in items[:shown]:
         draw(item)
     if len(items) > shown:
@@ -108,7 +108,7 @@ def some_at_a_time(
 ) -> None:
     """Draw `step` items, and more of them with each press of a button.
 
-    `total` is their number where `items` are only the first `shown_count(key, step)`.
+    `total` is their number if `items` are only the first `shown_count(key, step)`.
     """
     shown, total = shown_count(key, step), len(items) if total is None else total
     for item in items[:shown]:
@@ -124,7 +124,7 @@ def shown_count(key: str, step: int) -> int:
 
 
 def as_table(name: str, frame: pd.DataFrame) -> None:
-    """Expander with the data as a table and as a CSV download; a large table is sent only when it is opened."""
+    """Draw an expander with the frame as a table and as a CSV download; a large table is sent only when it is opened."""
     named = not isinstance(frame.index, pd.RangeIndex)
     is_large = len(frame) > LARGE_TABLE
     expander = st.expander(
@@ -140,13 +140,13 @@ def as_table(name: str, frame: pd.DataFrame) -> None:
 
 
 def download(label: str, data: Any, file: str, key: str) -> None:
-    """Button that downloads a file; `data` is its content or a function that returns it."""
+    """Draw a button that downloads `file`; `data` is its content or a function that returns the content."""
     mime = mimetypes.guess_type(file)[0] or "application/octet-stream"
     st.download_button(label, data, file, mime, key=key, icon=":material/download:", on_click="ignore")
 
 
 def tile(label: str, value: str, change: str, verdict: str, **options: Any) -> None:
-    """A figure with its signed change: blue for a gain, orange for a loss, grey otherwise."""
+    """Draw a figure with its signed change: blue for the verdict `gain`, orange for `loss`, otherwise grey."""
     st.metric(
         label,
         value,
@@ -159,7 +159,7 @@ def tile(label: str, value: str, change: str, verdict: str, **options: Any) -> N
 
 
 def accuracy_tile(label: str, change: JudgedChange, baseline: str = "dense", **options: Any) -> None:
-    """An accuracy or recall, 0..1, with its change in percentage points and the verdict."""
+    """Draw an accuracy or recall, 0..1, with its change in percentage points; `options` are passed to `tile`."""
     tile(
         label,
         fmt.percent(change.value),
@@ -172,7 +172,7 @@ def accuracy_tile(label: str, change: JudgedChange, baseline: str = "dense", **o
 
 
 def margin_words(change: JudgedChange) -> str:
-    """Margin of a change, as a sentence."""
+    """The 95 % margin of a change, as a sentence."""
     return f"95 % margin: ±{change.margin * 100:.1f} percentage points."
 
 
@@ -184,7 +184,7 @@ def cost_tile(
     baseline: str = "dense",
     less: str = "fewer",
 ) -> None:
-    """An exact cost with its change in percent.
+    """Draw an exact cost with its change in percent.
 
     Args:
         label: title of the tile.
@@ -207,7 +207,7 @@ def cost_tile(
 
 
 def heading(lead: str = "") -> None:
-    """Title of the open page, as in the menu, and its purpose; on pages that can be presented, the switch for that."""
+    """Draw the title of the open page and its purpose `lead`; on pages for meetings also the presentation switch."""
     st.html(_STYLE)
     page = navigation.page()
     title = navigation.PAGES[page][0]
@@ -224,7 +224,7 @@ def heading(lead: str = "") -> None:
 
 @st.fragment(run_every=0.5)
 def loading(what: str = "the dense network and the job engine", note: str = "") -> None:
-    """Notice until torch, the dense network and the job engine are loaded; then the page is drawn again."""
+    """Draw a notice that `what` is loading until the backend is loaded; then redraw the page."""
     if shared_state.backend().loaded.is_set():
         st.rerun()
     st.info(f"Loading {what}: a few seconds. {note}".strip(), icon="spinner")
@@ -232,7 +232,7 @@ def loading(what: str = "the dense network and the job engine", note: str = "") 
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Show a `RoboRegError` as a message instead of ending the page."""
+    """Context that shows a `RoboRegError` as a message instead of ending the page."""
     try:
         yield
     except RoboRegError as error:
@@ -241,7 +241,7 @@ def errors_shown() -> Iterator[None]:
 
 @contextmanager
 def errors_kept(name: str) -> Iterator[None]:
-    """For callbacks, which cannot draw: keep a `RoboRegError` for `kept_messages(name)`."""
+    """Context for callbacks, which cannot draw: keeps a `RoboRegError` for `kept_messages(name)`."""
     try:
         yield
     except RoboRegError as error:
@@ -249,7 +249,7 @@ def errors_kept(name: str) -> Iterator[None]:
 
 
 def has_kept_error(name: str) -> bool:
-    """Return True while an error of `errors_kept(name)` is not shown yet."""
+    """True while an error of `errors_kept(name)` is not shown yet."""
     return f"kept-error-{name}" in st.session_state
 
 
@@ -273,12 +273,12 @@ def show_error(error: Exception | str) -> None:
 
 
 def action(label: str, key: str, icon: str, act: Callable[[], Any], errors: str, **options: Any) -> bool:
-    """A button that calls `act`; its `RoboRegError` is kept for `kept_messages(errors)`; `options` as `st.button`'s."""
+    """Button that calls `act` and returns True if pressed; a `RoboRegError` is kept for `kept_messages(errors)`."""
     return st.button(label, key=key, icon=f":material/{icon}:", on_click=errors_kept(errors)(act), **options)
 
 
 def card_heading(title: str, badge: tuple[str, str | None, str], note: str = "") -> None:
-    """Title of a card, a badge (text, icon, colour) and a note."""
+    """Draw the title of a card, a badge (text, icon, colour) and a note."""
     text, icon, colour = badge
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{escape(title)}**", width="content")
@@ -288,7 +288,7 @@ def card_heading(title: str, badge: tuple[str, str | None, str], note: str = "")
 
 
 def redraw(*parts: str) -> None:
-    """For callbacks: rerun only the fragments with these keys; the whole page if one of them is missing.
+    """For callbacks: rerun the fragments with these keys only; the whole page if one is missing.
 
     A change may arrive together with a step to another page, or before a part was drawn for the first time.
     """
@@ -297,18 +297,18 @@ def redraw(*parts: str) -> None:
 
 
 def sentence(error: Exception | str) -> str:
-    """A message with a capital letter and a full stop."""
+    """An error's message as a sentence: a capital letter first, a full stop last."""
     text = str(error).strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def as_json(value: Any) -> str:
-    """Text of a JSON file."""
+    """The value as text of a JSON file."""
     return json.dumps(value, indent=1) + "\n"
 
 
 def escape(text: str) -> str:
-    """Escape Markdown: names and addresses may contain anything."""
+    """The text with Markdown characters escaped, for names and addresses given by users."""
     return "".join(f"\\{char}" if char in "\\`*_{}[]<>#|~$:" else char for char in text)
 
 
@@ -318,7 +318,7 @@ def ink() -> str:
 
 
 def drawn(frame: pd.DataFrame, name: str, chart: Callable[[pd.DataFrame], Any], variant: str = "") -> dict[str, Any]:
-    """Vega-Lite specification of `chart(frame)`, cached by frame, name and variant."""
+    """Vega-Lite specification of `chart(frame)`, cached by `frame`, `name` and `variant`."""
     spec = _spec(frame, name, variant, chart)
     # Streamlit gets the text alternative as `alt`: without this, screen readers would read it twice.
     spec = {key: value for key, value in spec.items() if key != "description"}

@@ -44,7 +44,7 @@ class PredictorCache:
         self._threads: dict[PredictionSettings, threading.Thread] = {}
 
     def get(self, settings: PredictionSettings) -> ScoredForecast | None:
-        """Return the latest fit, None before the first is ready; starts a fit if it is outdated, never waits."""
+        """The latest fit for these settings, None before the first; never waits, an outdated one is refitted."""
         version = self._store.version()
         with self._lock:
             cached = self._fits.get(settings)
@@ -55,7 +55,7 @@ class PredictorCache:
         return cached[1] if cached else None
 
     def wait(self) -> None:
-        """Wait for all fits that were started."""
+        """Wait until all fits that were started have ended."""
         for thread in list(self._threads.values()):
             thread.join()
 
@@ -90,7 +90,7 @@ def fit(store: Store, settings: PredictionSettings, before: ScoredForecast | Non
 
 
 def shared() -> PredictorCache:
-    """Cache of all visitors."""
+    """The predictor cache that all visitors share."""
     return _shared(str(paths.home()), str(paths.recorded()))
 
 

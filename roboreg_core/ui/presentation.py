@@ -33,7 +33,7 @@ _STYLE = """<style>
 
 
 def switch() -> None:
-    """Switch in the page's header; `present=1` in the address turns it on, and it stays on across pages."""
+    """Draw the switch in the page's header; `present=1` in the address turns it on, and it stays on across pages."""
     text = url_settings.opened(keys.PRESENT)
     if text is not None:
         st.session_state[keys.PRESENT] = text == "1"
@@ -49,7 +49,7 @@ def switch() -> None:
 
 
 def is_on() -> bool:
-    """Return True while the open page is presented."""
+    """True while the open page is in presentation mode."""
     return bool(st.session_state.get(keys.PRESENT)) and navigation.page() in PAGES
 
 

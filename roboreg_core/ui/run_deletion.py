@@ -35,7 +35,7 @@ DELETED = DeletedItems(
 
 
 def button(record: Record) -> None:
-    """Button that deletes a run after confirmation; example runs have none."""
+    """Draw the button that deletes a run after confirmation; nothing for an example run."""
     if record.recorded:
         return
     if st.button("Delete this run", key=keys.DELETE_RUN, icon=":material/delete:", type="tertiary"):
@@ -43,7 +43,7 @@ def button(record: Record) -> None:
 
 
 def explain_missing(wanted: str, note: str) -> None:
-    """Explain that a run of the address is missing; a deleted one can be restored.
+    """Draw a message that the run in the address is missing, with a button if it was deleted and can be restored.
 
     Args:
         wanted: id of the run, or any text.
@@ -62,7 +62,7 @@ def explain_missing(wanted: str, note: str) -> None:
 
 
 def consequences(record: Record) -> list[str]:
-    """Consequences of deleting a run, a sentence each."""
+    """Consequences of deleting a run, one sentence each."""
     names = [schedule_html.isolated(each.name) for each in using(shared_state.saved(), record)]
     schedule = record.spec["schedule"]
     others = sum(each.spec["schedule"] == schedule for each in shared_state.runs()) - 1

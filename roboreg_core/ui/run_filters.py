@@ -49,7 +49,7 @@ def overview(methods: Sequence[str], presets: Sequence[str]) -> RunFilter:
 
 
 def comparison(runs: Sequence[Record]) -> tuple[RunFilter, str]:
-    """Fields for order, method, origin and thresholds; returns the filter and the order."""
+    """Draw the fields for order, method, origin and thresholds; return the filter and the order."""
     methods = _methods(runs)
     settings = [
         UrlSetting(key=keys.SORT, default="chosen", read=one_of(*run_filter.ORDERS)),
@@ -88,12 +88,12 @@ def comparison(runs: Sequence[Record]) -> tuple[RunFilter, str]:
 
 
 def clear_button() -> None:
-    """Button that clears the filters of both pages."""
+    """Draw the button that clears the filters of Overview and Compare."""
     st.button("Clear the filters", key=keys.CLEAR_FILTERS, icon=":material/filter_alt_off:", on_click=_clear)
 
 
 def saved_names() -> dict[Schedule, list[str]]:
-    """Names under which each schedule is saved."""
+    """The names under which each schedule is saved."""
     names: dict[Schedule, list[str]] = {}
     for saved in shared_state.saved():
         names.setdefault(saved.schedule, []).append(saved.name)

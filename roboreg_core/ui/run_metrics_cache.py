@@ -18,22 +18,23 @@ _Key = tuple[str | None, ...]
 
 
 def summary_of(record: Record, other: Record | None = None) -> Summary:
-    """Figures of a run against its dense network, or against another run.
+    """Summary of a run against its dense network (`other` None) or the run `other`; cached.
 
-    Raises:
-        StoreError: logits are missing.
-        DataError: the runs were evaluated on different images.
+    Raises `StoreError`: logits are missing; `DataError`: the runs were evaluated on different images.
     """
     return _cached("summary", _key(record, other), lambda: summary(record, shared_state.store(), other))
 
 
 def filters_of(record: Record, block: int) -> BlockFilters:
-    """Kept, merged and dropped filters of a block, 1..9, of a run."""
+    """Filters of a block, 1..9, of a run: kept, merged or dropped, with their correlations; cached."""
     return _cached(f"filters {block}", _key(record), lambda: clusters_of(record, block, shared_state.store()))
 
 
 def comparison_of(records: Sequence[Record], baseline: Record | None = None) -> Comparison:
-    """Runs side by side. Errors: see `runs.comparison.compare_runs`."""
+    """Comparison of 2 to 16 runs with the run `baseline` (None: their dense networks); cached.
+
+    Raises `SpecError`: wrong number of runs, or duplicates; `StoreError`: no logits; `DataError`: images differ.
+    """
     key = _key(baseline, *records)
     return _cached("comparison", key, lambda: compare_runs(records, shared_state.store(), baseline))
 

@@ -15,7 +15,7 @@ _CELL = (
 
 
 def strip(schedule: Schedule) -> str:
-    """A cell per block, filled in proportion to the filters kept, with gaps between stages."""
+    """HTML of a schedule: a cell per block, filled in proportion to the filters kept, with gaps between stages."""
     cells = []
     for block, (count, bound) in enumerate(zip(schedule, BOUNDS, strict=True), start=1):
         style = _CELL.format(gap=8 if block % BLOCKS_PER_STAGE == 0 else 2, share=100 * count / bound)
@@ -31,11 +31,11 @@ def text(value: str) -> str:
 
 
 def chip(value: str) -> str:
-    """A tag of a saved schedule."""
+    """HTML of a tag of a saved schedule."""
     style = "border:1px solid color-mix(in srgb, currentColor 30%, transparent);border-radius:1em;padding:0 .6em"
     return f'<span style="{style};margin-right:.4em;font-size:.8rem;white-space:nowrap">{text(value)}</span>'
 
 
 def isolated(value: str) -> str:
-    """User text in quotation marks for plain text, isolated in its own writing direction."""
+    """User text in quotation marks for a line of plain text; also if it is written from right to left."""
     return f"\u201c\u2068{value}\u2069\u201d"

@@ -123,19 +123,19 @@ def start_engine(store: Store) -> Engine:
 
 
 def read_dense() -> Checkpoint:
-    """Read the example network."""
+    """Read the example network's weights."""
     from roboreg_core.models import checkpoints
 
     return checkpoints.load(DENSE)
 
 
 def store() -> Store:
-    """Store in `ROBOREG_HOME`, with the example runs."""
+    """The store in `ROBOREG_HOME`, with the example runs."""
     return _store(str(paths.home()), str(paths.recorded()))
 
 
 def backend() -> Backend:
-    """Backend of all visitors; the first call starts loading it."""
+    """The backend that all visitors share; the first call starts loading it."""
     return _backend(str(paths.home()), str(paths.recorded()))
 
 
@@ -182,7 +182,7 @@ def find_run(prefix: str) -> Record:
 
 
 def saved() -> list[SavedSchedule]:
-    """Saved schedules, in the order they were saved."""
+    """Saved schedules, oldest first."""
     return _saved(str(paths.home()), str(paths.recorded()), store().version())
 
 

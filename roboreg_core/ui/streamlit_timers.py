@@ -18,7 +18,7 @@ _PATCHED = "_roboreg_patched"
 
 
 def patch_timer_clicks() -> None:
-    """Remove clicks from the requests of timers; first call in `app.py`, idempotent."""
+    """First call in `app.py`: remove clicks from timers' requests; further calls do nothing."""
     original = AppSession.request_rerun
     if hasattr(original, _PATCHED):
         return
@@ -32,7 +32,7 @@ def patch_timer_clicks() -> None:
 
 
 def without_events(state: ClientState) -> ClientState:
-    """The browser's state without its clicks; `state` is not changed."""
+    """Copy of the browser's state without its clicks."""
     kept = [widget for widget in state.widget_states.widgets if widget.WhichOneof("value") not in _EVENTS]
     if len(kept) == len(state.widget_states.widgets):
         return state
@@ -44,7 +44,7 @@ def without_events(state: ClientState) -> ClientState:
 
 
 def drop_requests_of_left_page() -> None:
-    """Drop a pending timer request of the page that was just left; last call in `app.py`."""
+    """Last call in `app.py`: drop a pending timer request of the page that was just left."""
     context = get_script_run_ctx()
     if context is None or context.script_requests is None:
         return

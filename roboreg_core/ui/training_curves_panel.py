@@ -14,7 +14,7 @@ from roboreg_core.ui import panels, shared_state
 
 
 def pair(frame: pd.DataFrame, name: str, key: str, dense: float | None) -> None:
-    """Accuracy and loss per epoch side by side; `dense` is a reference accuracy, 0..1."""
+    """Draw accuracy and loss per epoch side by side; `frame` is from `history_data`, `dense` an accuracy, 0..1."""
     for column, measure in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         reference = dense if measure == "accuracy" else None
         draw = partial(training_curves.history_chart, measure=measure, dense=reference)
@@ -28,7 +28,7 @@ def pair(frame: pd.DataFrame, name: str, key: str, dense: float | None) -> None:
 
 
 def show(epochs: Sequence[dict[str, Any]], key: str) -> None:
-    """Curves of a training from scratch, from `EpochRecord`s as JSON; `key` is unique on the page."""
+    """Draw the curves of a training from scratch; `epochs` are `EpochRecord`s as JSON, `key` is unique on the page."""
     if not epochs:
         return
     frame = training_curves.history_data(epochs)

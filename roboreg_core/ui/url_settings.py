@@ -57,12 +57,12 @@ def flag(text: str) -> bool:
 
 
 def new_visit() -> None:
-    """Treat every parameter as opened by the visitor; called when a page is opened."""
+    """Treat all parameters of the address as opened by the visitor; called when a page is opened."""
     st.session_state[_WRITTEN] = {}
 
 
 def opened(name: str) -> str | None:
-    """Parameter `name` of the address that was opened; None if it is absent or was written by the page itself.
+    """Parameter `name` of the address as the visitor opened it; None if absent, or if the page itself wrote it.
 
     The browser sends the address as it was when it sent its last change, so values written here come back late.
     """
@@ -81,7 +81,7 @@ def write(name: str, text: str | None) -> None:
 
 
 def restore(settings: Sequence[UrlSetting]) -> None:
-    """Before the widgets are drawn: set them from an opened address, else keep their value, else the default."""
+    """Call before drawing the widgets: set them from an opened address, else keep their value, else the default."""
     for setting in settings:
         text = opened(setting.key)
         if text is not None:
@@ -91,7 +91,7 @@ def restore(settings: Sequence[UrlSetting]) -> None:
 
 
 def follow(settings: Sequence[UrlSetting]) -> None:
-    """After the widgets are drawn: write the values that differ from their default into the address."""
+    """Call after drawing the widgets: write the values that differ from their default into the address."""
     for setting in settings:
         value = st.session_state.get(setting.key, setting.default)
         write(setting.key, None if value in (setting.default, None) else _text(value))

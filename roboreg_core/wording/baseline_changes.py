@@ -12,12 +12,12 @@ def is_dense(summary: Summary) -> bool:
 
 
 def short_name(summary: Summary) -> str:
-    """`dense` or `baseline`, for tiles and charts."""
+    """The baseline's name in tiles and charts: `dense` or `baseline`."""
     return "dense" if is_dense(summary) else "baseline"
 
 
 def long_name(summary: Summary) -> str:
-    """The baseline in a sentence: `the dense network`, or `the run` with its label."""
+    """The baseline's name in a sentence: `the dense network`, or `the run` with its label."""
     return "the dense network" if is_dense(summary) else f"the run {run_facts.label(summary.baseline.record)}"
 
 
@@ -28,7 +28,7 @@ def accuracy(summary: Summary) -> run_facts.JudgedChange:
 
 
 def worst_class(summary: Summary) -> tuple[str, run_facts.JudgedChange]:
-    """The class with the lowest recall, and the change of its recall."""
+    """Name of the class with the lowest recall, and the change of its recall against the baseline."""
     row = summary.worst_class()
     place = summary.classes.index(row["name"])
     before = summary.baseline.report["per_class"][place]["recall"]
@@ -37,13 +37,13 @@ def worst_class(summary: Summary) -> tuple[str, run_facts.JudgedChange]:
 
 
 def counted(summary: Summary, field: str) -> run_facts.JudgedChange:
-    """Change of `parameters`, `macs`, `flops` or `size_bytes`; less is better."""
+    """Change of `field` (`parameters`, `macs`, `flops` or `size_bytes`) against the baseline; less is better."""
     pair = summary.counts[field]
     return run_facts.counted(pair.value, pair.baseline)
 
 
 def finding(summary: Summary) -> str:
-    """One sentence: filters and parameters kept, and the change of accuracy."""
+    """One sentence: filters and parameters kept, and the change of accuracy against the baseline."""
     change = accuracy(summary)
     if is_dense(summary):
         return run_facts.finding(summary.record, change)
@@ -56,7 +56,7 @@ def finding(summary: Summary) -> str:
 
 
 def evidence(summary: Summary, stage: str | None = None) -> str:
-    """The verdict on the accuracy, the changed predictions behind it, and its margin."""
+    """Sentences: verdict on the accuracy of `stage` (None: the last), changed predictions behind it, and its margin."""
     paired = summary.paired[stage or summary.final]
     flips, margin = paired.flips, paired.verdict.margin * 100
     other = "the dense network" if is_dense(summary) else "the baseline"
@@ -68,7 +68,7 @@ def evidence(summary: Summary, stage: str | None = None) -> str:
 
 
 def verdicts(summary: Summary) -> pd.DataFrame:
-    """The paired test over all classes and per class: `class`, accuracies, `change`, flips, `p`, `verdict`.
+    """One row for all classes and one per class: `class`, accuracies, `change`, changed predictions, `p`, `verdict`.
 
     Accuracies and changes are shares, 0..1. p is Holm-corrected over the 10 classes.
     """

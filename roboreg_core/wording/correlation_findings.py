@@ -16,7 +16,7 @@ _STAGE_WORDS = {name: f"stage {stage}" for stage, name in enumerate(STAGE_NAMES,
 
 
 def finding(plain: Correlation, partial: Correlation | None = None) -> str:
-    """The width that correlates most with accuracy, the same controlling for a cost, and the limits of both."""
+    """Sentences: the width that correlates most with accuracy, the same controlling for a cost, and their limits."""
     sentences = [strongest_correlation(plain)]
     if partial is not None and partial.accuracy == plain.accuracy and settings_of(partial.names):
         sentences.append(strongest_correlation(partial))
@@ -52,12 +52,12 @@ def accuracy_per_mac_finding(found: AccuracyPerMac) -> str:
 
 
 def with_interval(cell: Cell) -> str:
-    """`0.93 (0.85 to 0.97)`: a correlation with its 95 % interval."""
+    """A correlation with its 95 % interval as text: `0.93 (0.85 to 0.97)`."""
     return f"{number(cell.value)} ({number(cell.low)} to {number(cell.high)})"
 
 
 def number(value: float) -> str:
-    """`0.93` or `−0.93`; zero without a sign."""
+    """A correlation as text: `0.93` or `−0.93`; zero without a sign."""
     text = f"{abs(value):.2f}"
     return f"{fmt.MINUS}{text}" if value < 0 and float(text) else text
 

@@ -25,12 +25,12 @@ STARTING = "Starting a worker"
 
 
 def label(job: Job) -> str:
-    """Label of the run or network that a job produces."""
+    """Label of the run or network that a job makes."""
     return network_facts.job_label(job.spec) if job.kind == NETWORK else run_facts.spec_label(job.spec)
 
 
 def counted(jobs: Sequence[Job]) -> str:
-    """`2 runs`, or `2 jobs` if some of them train or measure networks."""
+    """Number of jobs with a noun: `2 runs`, or `2 jobs` if some of them train or measure networks."""
     return fmt.plural(len(jobs), "job" if any(job.kind == NETWORK for job in jobs) else "run")
 
 
@@ -40,7 +40,7 @@ def fraction(job: Job) -> float:
 
 
 def stage_words(payload: dict[str, Any]) -> str:
-    """The current stage, e.g. `Fine-tuning, epoch 2 of 5`."""
+    """The stage in an event's payload as text, e.g. `Fine-tuning, epoch 2 of 5`."""
     text = STAGE_WORDS.get(payload.get("stage", ""), STARTING)
     if payload.get("stage") in ("tune", "train") and payload.get("epochs"):
         text += f", epoch {payload.get('epoch', 1)} of {payload['epochs']}"
@@ -57,14 +57,14 @@ def progress_words(job: Job) -> str:
 
 
 def history(events: Sequence[Event]) -> list[dict[str, Any]]:
-    """The `EpochRecord`s so far as JSON; an epoch repeated after a restart replaces the earlier one."""
+    """The `EpochRecord`s in a job's events as JSON; an epoch repeated after a restart replaces the earlier one."""
     records = [event.payload["history"] for event in events if "history" in event.payload]
     epochs = {record["epoch"]: record for record in records}
     return [epochs[number] for number in sorted(epochs)]
 
 
 def accuracies(events: Sequence[Event]) -> dict[str, float]:
-    """Test accuracy, 0..1, by stage (`dense`, `pruned`, `tuned`) of those measured so far."""
+    """Test accuracy, 0..1, of the stages (`dense`, `pruned`, `tuned`) measured so far, from a job's events."""
     found: dict[str, float] = {}
     for event in events:
         found |= event.payload.get("accuracy") or {}
@@ -72,7 +72,7 @@ def accuracies(events: Sequence[Event]) -> dict[str, float]:
 
 
 def log_lines(events: Sequence[Event]) -> str:
-    """The events as lines of text, each with its time."""
+    """The events of a job as lines of text, each with its time."""
     return "\n".join(f"{fmt.clock(event.time)}  {_event_words(event.payload)}" for event in events)
 
 

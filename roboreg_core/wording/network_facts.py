@@ -15,7 +15,7 @@ TRAINING_IMAGES = {name: f"{count:,} images" for name, count in TRAINING_COUNTS.
 
 
 def job_label(spec: dict[str, Any]) -> str:
-    """Label of a job that trains or measures a network, e.g. `Network mine · recipe best · 2 epochs · seed 0`."""
+    """Label of a job from its spec, e.g. `Network mine · recipe best · 2 epochs · seed 0`."""
     parts = [f"Network {fmt.inline_text(spec['name'])}"]
     if spec["origin"] == TRAINED:
         parts += _training(spec["recipe"], spec["epochs"], spec["training_set"], spec["seed"])
@@ -37,19 +37,19 @@ def origin_words(network: DenseNetwork) -> str:
 
 
 def accuracy_words(network: DenseNetwork) -> str:
-    """`85.20 % (10,000 test images)`, or `not recorded`."""
+    """Test accuracy of a network as text: `85.20 % (10,000 test images)`, or `not recorded`."""
     if network.accuracy is None:
         return "not recorded"
     return f"{fmt.percent(network.accuracy, 2)} ({fmt.count(network.images)} test images)"
 
 
 def finding(network: DenseNetwork) -> str:
-    """Name and accuracy of a network, for a finished job."""
+    """Name and accuracy of a new network, the finding of a finished job."""
     return f"Network {fmt.inline_text(network.name)}: test accuracy {accuracy_words(network)}."
 
 
 def summary(networks: Sequence[DenseNetwork]) -> str:
-    """Number of networks and the most accurate one, in a sentence."""
+    """Sentence: number of networks and the most accurate one."""
     count = fmt.plural(len(networks), "dense network")
     best = max(networks, key=lambda each: each.accuracy or 0.0)
     if best.accuracy is None:
@@ -59,7 +59,7 @@ def summary(networks: Sequence[DenseNetwork]) -> str:
 
 
 def choice_words(network: DenseNetwork) -> str:
-    """Name, origin and accuracy: `mine (uploaded, 91.2 %)`."""
+    """Name, origin and accuracy of a network in a list: `mine (uploaded, 91.2 %)`."""
     accuracy = f", {fmt.percent(network.accuracy)}" if network.accuracy is not None else ""
     return f"{fmt.inline_text(network.name)} ({ORIGIN_WORDS[network.origin]}{accuracy})"
 
@@ -76,7 +76,7 @@ def suggested_name(recipe: str, epochs: int, seed: int) -> str:
 
 
 def stopped_words(spec: dict[str, Any], status: str, done: int, *, resumable: bool) -> str:
-    """Sentences on a training or upload that ended after `done` epochs without a result, and how to continue it."""
+    """Sentences on a training or upload (its job's spec) that ended after `done` epochs, and how to continue."""
     how = {"interrupted": "interrupted because the app ended"}.get(status, status)
     if spec["origin"] != TRAINED:
         return f"Measuring this upload was {how}." if status != "failed" else "This upload was rejected."
@@ -86,7 +86,7 @@ def stopped_words(spec: dict[str, Any], status: str, done: int, *, resumable: bo
 
 
 def file_name(network: DenseNetwork) -> str:
-    """File name of the weights, portable across systems."""
+    """File name for the network's weights, valid on all systems."""
     plain = re.sub(r"[^a-z0-9]+", "-", network.name.lower()).strip("-")[:40].strip("-")
     return f"{plain or network.sha256[:SHA_DIGITS]}.safetensors"
 

@@ -47,14 +47,14 @@ class JudgedChange(MetricChange):
 
     @property
     def verdict(self) -> str:
-        """The kind of the change: `gain`, `loss`, `no change` or `within noise`."""
+        """Kind of the change: `gain`, `loss`, `no change`, or `within noise` if not significant."""
         if self.better is None:
             return "within noise" if self.difference else "no change"
         return "gain" if self.better else "loss"
 
     @property
     def words(self) -> str:
-        """The kind of the change as text: `gain`, `loss`, `no change` or `not significant`."""
+        """Kind of the change as shown: `gain`, `loss`, `no change` or `not significant`."""
         return "not significant" if self.verdict == "within noise" else self.verdict
 
 
@@ -64,7 +64,7 @@ def origin_words(record: Record) -> str:
 
 
 def schedule_of(record: Record) -> Schedule:
-    """The requested schedule."""
+    """The schedule that the run was asked to prune to."""
     return Schedule.from_json(record.spec["schedule"])
 
 
@@ -85,16 +85,16 @@ def judged(value: float, baseline: float, verdict: Verdict) -> JudgedChange:
 
 
 def counted(value: float, baseline: float) -> JudgedChange:
-    """A change of an exact count; less is better."""
+    """A change of an exact count, e.g. MACs, against the baseline's; less is better."""
     better = None if value == baseline else value < baseline
     return JudgedChange(value=value, baseline=baseline, margin=0.0, better=better)
 
 
-def rates(value: float, dense: float, images: int) -> JudgedChange:
-    """A change of a rate, with the 95 % margin of two independent samples of `images` each."""
-    margin = Z * math.sqrt((value * (1 - value) + dense * (1 - dense)) / images)
-    better = None if abs(value - dense) <= margin else value > dense
-    return JudgedChange(value=value, baseline=dense, margin=margin, better=better)
+def rates(value: float, baseline: float, images: int) -> JudgedChange:
+    """A change of a rate, 0..1, with the 95 % margin of two independent samples of `images` each."""
+    margin = Z * math.sqrt((value * (1 - value) + baseline * (1 - baseline)) / images)
+    better = None if abs(value - baseline) <= margin else value > baseline
+    return JudgedChange(value=value, baseline=baseline, margin=margin, better=better)
 
 
 def best_run(records: Sequence[Record]) -> Record | None:
@@ -132,12 +132,12 @@ def finding(record: Record, change: JudgedChange) -> str:
 
 
 def schedule_words(schedule: Schedule) -> str:
-    """A schedule as the beginning of a sentence."""
+    """A schedule's name or counts as the beginning of a sentence."""
     return SCHEDULE_WORDS.get(schedule.name or "", f"Keeping {sum(schedule)} of {sum(BOUNDS)} prunable filters")
 
 
 def accuracy_words(change: JudgedChange) -> str:
-    """`costs 2.1 percentage points of accuracy`, `gains ...`, or `does not change accuracy significantly (...)`."""
+    """Predicate: `costs 2.1 percentage points of accuracy`, `gains ...`, or `does not change accuracy ... (...)`."""
     if change.better is None:
         return (
             f"does not change accuracy significantly ({fmt.signed_points(change.difference, unit='percentage points')})"
@@ -151,7 +151,7 @@ def label(record: Record) -> str:
 
 
 def spec_label(spec: dict[str, Any]) -> str:
-    """`label` from the JSON spec of a run, finished or not."""
+    """Label of a run as `label` gives it, from the JSON spec of a finished or unfinished run."""
     return fmt.SEPARATOR.join(_parts(spec))
 
 
@@ -172,7 +172,7 @@ def labels(records: Sequence[Record]) -> dict[str, str]:
 
 
 def shared(records: Sequence[Record]) -> list[str]:
-    """Parts of `label` after the schedule that all runs share; [] for fewer than two runs."""
+    """The parts of `label` after the schedule that all these runs have; [] for fewer than two runs."""
     rests = [_parts(record.spec)[1:] for record in records]
     return [part for part in rests[0] if all(part in rest for rest in rests)] if len(rests) > 1 else []
 
@@ -220,7 +220,7 @@ def depends_on(record: Record) -> str:
 
 
 def best_epoch_words(record: Record) -> str:
-    """The kept epoch of a fine-tuned run, and the best one on validation images."""
+    """Text: which epoch of a fine-tuned run was kept, and which was best on validation images."""
     best, last = record.result.get("best_epoch"), len(record.result["history"])
     kept = f"The last epoch is kept: {last} (test accuracy {fmt.percent(accuracy(record), 2)})"
     if best is None:  # older runs
@@ -234,7 +234,7 @@ def best_epoch_words(record: Record) -> str:
 
 
 def preview_words(preview: Preview) -> str:
-    """`86.4 % ± 1.5`: the accuracy and the larger side of its 95 % interval in percentage points."""
+    """A preview's accuracy, and the larger side of its 95 % interval in percentage points: `86.4 % ± 1.5`."""
     low, high = wilson(preview.right, preview.images)
     side = max(preview.accuracy - low, high - preview.accuracy)
     return f"{fmt.percent(preview.accuracy)}{fmt.NBSP}±{fmt.NBSP}{side * 100:.1f}"

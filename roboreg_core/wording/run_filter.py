@@ -41,7 +41,7 @@ class RunFilter:
     parameters: float | None = None
 
     def keeps(self, record: Record, names: Sequence[str] = ()) -> bool:
-        """True if a run meets all conditions; `names` are those of its saved schedules."""
+        """True if a run meets all conditions; `names` are the names of its saved schedules."""
         share = record.result["cost"]["parameters"] / record.result["dense_cost"]["parameters"]
         return (
             self.method in (None, record.spec["method"])

@@ -24,7 +24,7 @@ class RunMetric:
         value_of: the metric of a run's network, `dense` or `final`.
         change: the metric of a compared run and of its baseline.
         verdict: the paired test of the change; None for costs.
-        qualifier: text before the value, such as the class with the lowest recall; arguments as of `value_of`.
+        qualifier: text before the value, such as the class with the lowest recall; has the arguments of `value_of`.
         text: formats a value with its unit.
         is_timing: True if repeated measurements differ; the change is then not judged.
         higher_is_better: the direction.
@@ -47,7 +47,7 @@ class RunMetric:
         return fmt.sentence_case(self.label)
 
     def change_text(self, change: MetricChange) -> str:
-        """The change against the baseline: percentage points if it is tested, else percent."""
+        """The change against the baseline as text: percentage points if it is tested, else percent."""
         return fmt.signed_percent(change.relative) if self.verdict is None else fmt.signed_points(change.difference, 2)
 
     def kind(self, row: ComparedRun) -> str:
@@ -58,16 +58,16 @@ class RunMetric:
         return "" if self.is_timing else run_facts.counted(change.value, change.baseline).verdict
 
     def value(self, record: Record, network: str = "final") -> float:
-        """The metric of a run's network, `dense` or `final`."""
+        """The metric of the network `dense` or `final` of a run."""
         return self.value_of(record, network)
 
     def figure(self, record: Record, network: str) -> str:
-        """The value of a run's network, `dense` or `final`, as text."""
+        """The metric of the network `dense` or `final` of a run, as text with its unit."""
         return f"{self.qualifier(record, network)} {self.text(self.value(record, network))}".strip()
 
 
 def worst_row(record: Record, network: str = "final") -> dict[str, Any]:
-    """Row of the classification report with the lowest recall, of a run's network, `dense` or `final`."""
+    """Row with the lowest recall of the classification report on a run's network, `dense` or `final`."""
     rows: list[dict[str, Any]] = _report(record, network)["per_class"]
     return min(rows, key=lambda row: row["recall"])
 

@@ -7,7 +7,7 @@ from roboreg_core.wording import fmt, run_facts
 
 
 def settings_of(record: Record) -> dict[str, str]:
-    """The value of each setting by its label."""
+    """Settings, images, machine and versions of a run as text, by label."""
     spec = record.spec
     rows = {
         "schedule": str(run_facts.schedule_of(record)),

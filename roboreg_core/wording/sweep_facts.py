@@ -14,7 +14,7 @@ LONGEST_ROW = 6
 
 
 def grid_words(grid: Grid) -> str:
-    """`stages 4, 8, 12 × 8, 16, 24 × 16, 32, 48`, or the description of another kind of grid."""
+    """A grid as text: `stages 4, 8, 12 × 8, 16, 24 × 16, 32, 48`, or the description of another kind of grid."""
     if grid == SOURCE:
         return "the original project's grid: a quarter, half and three quarters of each stage"
     if grid.kind == STAGES:
@@ -29,14 +29,14 @@ def grid_words(grid: Grid) -> str:
 
 
 def row_words(counts: Sequence[int]) -> str:
-    """`4, 8, 12`, or `4 to 16 (7 counts)` for a long row."""
+    """Counts as text: `4, 8, 12`, or `4 to 16 (7 counts)` for many."""
     if len(counts) <= LONGEST_ROW:
         return ", ".join(map(str, counts))
     return f"{counts[0]} to {counts[-1]} ({len(counts)} counts)"
 
 
 def sweep_words(spec: SweepSpec) -> str:
-    """Grid, method, seeds and fine-tuning of a sweep."""
+    """Grid, method, seeds and fine-tuning of a sweep as text."""
     parts = [grid_words(spec.grid), f"method {spec.method}{', recalibrated' if spec.recalibrate else ''}"]
     seeds = ", ".join(map(str, spec.seeds)) if len(spec.seeds) <= LONGEST_ROW else f"({len(spec.seeds)})"
     parts.append(f"seed{'s' if len(spec.seeds) > 1 else ''} {seeds}")
@@ -48,7 +48,7 @@ def sweep_words(spec: SweepSpec) -> str:
 
 
 def range_words(grid: Grid) -> str:
-    """Cost range: `25.8 % to 75.3 % of the dense network's MACs, 17.0 % to 76.1 % of its parameters`."""
+    """Range of costs: `25.8 % to 75.3 % of the dense network's MACs, 17.0 % to 76.1 % of its parameters`."""
     counted = [cost(schedule) for schedule in grid.schedules()]
     parts = [
         f"{_range([getattr(each, name) / getattr(DENSE_COST, name) for each in counted])} {of}"
@@ -67,7 +67,7 @@ def suggested_name(grid: Grid, taken: Sequence[str]) -> str:
 
 
 def finding(found: Sequence[tuple[Sweep, SweepStatus]]) -> str:
-    """Number of sweeps and the running one, in a sentence."""
+    """Sentence: number of sweeps, and the one that is running."""
     if not found:
         return f"No sweep yet. Use the original project's grid ({SOURCE.size}) below, or define your own, and start it."
     for sweep, status in found:
@@ -80,7 +80,7 @@ def finding(found: Sequence[tuple[Sweep, SweepStatus]]) -> str:
 
 
 def progress_words(status: SweepStatus) -> str:
-    """`12 of 27 points, about 40 s left`."""
+    """Progress of a sweep as text: `12 of 27 points, about 40 s left`."""
     text = f"{status.done:,} of {fmt.plural(status.total, 'point')}"
     if status.state is SweepState.RUNNING and status.remaining_seconds:
         return f"{text}, about {fmt.duration(status.remaining_seconds)} left"

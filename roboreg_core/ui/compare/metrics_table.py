@@ -24,7 +24,7 @@ COLUMNS = ("Run", _FIRST.heading, "Verdict", *(metric.heading for metric in _OTH
 
 
 def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
-    """Table, caption, and the same figures as data."""
+    """Draw the table of the compared runs with its caption, and the figures as data; `styles` are by run id."""
     labels = run_facts.labels([row.record for row in found.rows])
     rows = [_row(row, found, labels[row.record.id], styles[row.record.id]) for row in found.rows]
     if found.baseline == DENSE and len({row.record.spec["dense_sha256"] for row in found.rows}) == 1:
@@ -40,7 +40,7 @@ def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
 
 
 def legend(records: Sequence[Record], styles: Mapping[str, palette.Style]) -> None:
-    """Legend of runs and markers that wraps to the width of the screen, unlike that of a chart."""
+    """Draw a legend of the runs and their markers; unlike a chart's, it wraps to the width of the screen."""
     labels = run_facts.labels(list(records))
     runs = [
         f'<span style="white-space:nowrap;margin-right:1.4em">'

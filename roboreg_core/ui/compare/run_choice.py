@@ -36,7 +36,7 @@ class ComparedSelection:
 
 
 def choice() -> ComparedSelection:
-    """Selection of the address, else the last one of this visit."""
+    """Runs and baseline selected by the page's address, else the last ones of this visit."""
     _open_address()
     wanted: list[str] = st.session_state.setdefault(_WANTED, [])
     found = {text: _find(text) for text in wanted}
@@ -56,14 +56,14 @@ def choice() -> ComparedSelection:
 
 
 def write_address() -> None:
-    """Write the selection into the address."""
+    """Write the selected runs and baseline into the page's address."""
     wanted, against = st.session_state[_WANTED], st.session_state[_AGAINST]
     url_settings.write(RUNS, ",".join(wanted) or None)
     url_settings.write(BASELINE, None if against == DENSE else against)
 
 
 def notices(chosen: ComparedSelection) -> None:
-    """Notices for requested runs that are not shown."""
+    """Draw notices for requested runs that are missing or beyond the limit."""
     for text in chosen.missing[:MOST]:
         run_deletion.explain_missing(text, "The others are shown.")
     if chosen.dropped:
@@ -71,7 +71,7 @@ def notices(chosen: ComparedSelection) -> None:
 
 
 def widgets(chosen: ComparedSelection) -> None:
-    """Fields for the runs and the baseline."""
+    """Draw the fields for the runs and the baseline."""
     labels = _names(shared_state.runs_key())
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     st.session_state[keys.COMPARE_RUNS] = [record.id for record in chosen.records]

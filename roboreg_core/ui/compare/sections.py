@@ -36,7 +36,7 @@ _COST_WORDS = {cost: fmt.sentence_case(METRICS[cost].label) for cost in COSTS}
 
 
 def everything() -> None:
-    """Draw the page below its heading."""
+    """Draw the Compare page below its heading."""
     chosen = run_choice.choice()
     finding = st.container(key=keys.FINDING)
     run_choice.notices(chosen)
@@ -136,7 +136,7 @@ def _tradeoff(records: Sequence[Record], styles: Mapping[str, palette.Style]) ->
 def _strip(found: Comparison) -> None:
     frame, ink = schedule_strips.strip_data(found), panels.ink()
     note = (
-        "Filters kept per block; faint if all runs agree. Darker: a larger share of the block."
+        "Filters kept per block; blocks in which all runs agree are faint. Darker: a larger share of the block."
         if frame["differs"].any()
         else "Filters kept per block. The runs differ in other settings, see above."
     )
@@ -182,6 +182,6 @@ def _shared_errors(found: Comparison) -> None:
 
 
 def picked(state: object, selection: str) -> list[str]:
-    """Ids of the runs in a chart's selection."""
+    """Ids of the runs in a chart's selection of the name `selection`; `state` is the chart's state in Streamlit."""
     chosen = (state or {}).get("selection", {}).get(selection) or []  # type: ignore[attr-defined]
     return [each["run"] for each in chosen if each.get("run")]

@@ -32,7 +32,7 @@ _BAR = (
 
 
 def rows() -> None:
-    """One row per block, grouped by stage."""
+    """Draw one row per block, grouped by stage."""
     with st.container(key=keys.SCHEDULE_ROWS):
         for stage in range(1, len(STAGE_WIDTHS) + 1):
             st.fragment(_heading, key=keys.stage_part(stage))(stage)

@@ -16,7 +16,7 @@ _HISTORY, _PROBLEM, _LOCKED_NOTE = "schedule-history", "schedule-problem", "sche
 
 
 def open_address() -> None:
-    """Take the schedule from an opened address; an invalid one gives the default and a message."""
+    """Take the schedule from the opened page address; an invalid one gives the default schedule and a message."""
     text = url_settings.opened(ADDRESS)
     if text is None:  # a rerun, or a return to the page: keep the schedule and its message
         return url_settings.write(ADDRESS, str(schedule()))
@@ -28,33 +28,33 @@ def open_address() -> None:
 
 
 def history() -> EditHistory:
-    """Edited schedule with the edits of this visit."""
+    """The edited schedule (`now`) and the earlier and undone states of this visit."""
     value: EditHistory = st.session_state.get(_HISTORY) or EditHistory(now=EditedSchedule(schedule=DEFAULT))
     return value
 
 
 def current() -> EditedSchedule:
-    """Edited schedule with its locks and links."""
+    """The edited schedule with its locked and linked blocks."""
     return history().now
 
 
 def schedule() -> Schedule:
-    """Current schedule."""
+    """The current schedule."""
     return current().schedule
 
 
 def set_problem(message: str) -> None:
-    """Keep an error in an address or a file for `show_problem`."""
+    """Keep the error message of an address or file for `show_problem`."""
     st.session_state[_PROBLEM] = message
 
 
 def show_problem() -> None:
-    """Show an error in an address or a file, until the next change."""
+    """Show the error of an address or file until the schedule changes."""
     panels.show_error(st.session_state.get(_PROBLEM, ""))
 
 
 def show_locked_note() -> None:
-    """Show once which locked blocks the last change did not apply to."""
+    """Name once the locked blocks that the last change left as they were."""
     message = st.session_state.pop(_LOCKED_NOTE, None)
     if message:
         st.toast(message, icon=":material/lock:")
@@ -76,13 +76,13 @@ def redo() -> None:
 
 
 def set_unlocked(value: Schedule) -> None:
-    """For callbacks: replace the schedule except for its locked blocks."""
+    """For callbacks: replace the schedule except for its locked blocks, and redraw the parts that show it."""
     _note_locked(value)
     change(current().set_unlocked(value))
 
 
 def choose(value: Schedule) -> None:
-    """As `set_unlocked`, for widgets outside the parts, e.g. saved schedules: redraws the whole editor."""
+    """For callbacks outside the editor, e.g. of saved schedules: as `set_unlocked`, but redraw the whole editor."""
     _note_locked(value)
     _put(history().apply(current().set_unlocked(value)))
     panels.redraw(keys.EDITOR_PART)

@@ -12,7 +12,7 @@ from roboreg_core.ui.design import editing_session
 
 
 def panel() -> None:
-    """Download the current schedule, or upload one."""
+    """Draw the download of the current schedule and the field to upload one."""
     with st.popover("Import or export", icon=":material/swap_vert:"):
         panels.download(
             "Download this schedule (JSON)",

@@ -51,7 +51,7 @@ _WIDE: dict[str, Any] = {"type": "primary", "width": "stretch"}
 
 @st.fragment(key=keys.LAUNCH_PART)
 def panel(schedule: Callable[[], Schedule]) -> None:
-    """Settings and start button, once the backend is loaded."""
+    """Draw settings and start button once the backend is loaded; `schedule()` returns the schedule to run."""
     if shared_state.backend().loaded.is_set():
         with panels.errors_shown():
             _panel(schedule())
@@ -78,19 +78,19 @@ def _panel(schedule: Schedule) -> None:
 
 
 def images_setting(key: str) -> UrlSetting:
-    """Setting of a `training_images` field; the default is all images if they are on this machine."""
+    """Address setting of the `training_images` field with the widget key `key`; default: all images if present."""
     known = list(IMAGES_WORDS) if shared_state.backend().full_images else ["bundled"]
     return UrlSetting(key=key, default=known[-1], read=one_of(*known))
 
 
 def method_field(key: str, **options: Any) -> None:
-    """Field for the pruning method; `options` as `st.selectbox`'s."""
+    """Draw the field for the pruning method with the widget key `key`; `options` are passed to `st.selectbox`."""
     tip = METHOD_WORDS[st.session_state[key]]
     st.selectbox("Method", list(METHOD_WORDS), key=key, help=tip, persist_state="session", **options)
 
 
 def recalibrate_field(key: str, **options: Any) -> None:
-    """Switch for batch-norm recalibration; `options` as `st.toggle`'s."""
+    """Draw the switch for batch-norm recalibration; `options` are passed to `st.toggle`."""
     tip = (
         f"Re-estimates the batch-norm statistics on {DEFAULT_CALIBRATION:,} training images right after pruning, "
         "without labels. Recovers much of the accuracy lost by methods that merge or drop filters; refit does not "
@@ -100,7 +100,7 @@ def recalibrate_field(key: str, **options: Any) -> None:
 
 
 def training_images(key: str, on_change: Callable[[], None] | None = None) -> None:
-    """Field for the training images."""
+    """Draw the field for the training images, `bundled` or `full`, with the widget key `key`."""
     full = shared_state.backend().full_images
     st.segmented_control(
         "Training images",
@@ -155,7 +155,7 @@ def _settings_fields() -> dict[str, Any]:
 
 
 def is_set() -> bool:
-    """Return True once `panel` has been drawn in this visit, so that settings exist."""
+    """True once `panel` has been drawn in this visit, so that settings exist."""
     return all(key in st.session_state for key in FIELDS.values())
 
 
@@ -235,7 +235,7 @@ def _start(spec: RunSpec) -> None:
 
 
 def submit(spec: RunSpec) -> None:
-    """Queue a run."""
+    """Queue the run `spec`."""
     shared_state.backend().engine().submit(
         task_for(spec, shared_state.network(spec.dense_sha256), shared_state.store())
     )

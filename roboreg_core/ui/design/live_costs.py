@@ -14,7 +14,7 @@ from roboreg_core.wording import fmt, run_facts
 
 @st.fragment(key=keys.COUNTS_PART)
 def live(schedule: Callable[[], Schedule]) -> None:
-    """Four tiles: three exact costs and the predicted accuracy."""
+    """Draw four tiles for `schedule()`: parameters, MACs, size, and predicted accuracy."""
     now = cost(schedule())
     flops = f"Multiply-accumulates at {IMAGE_SIZE} × {IMAGE_SIZE} pixels; {fmt.millions(now.flops)} FLOPs."
     counted = (

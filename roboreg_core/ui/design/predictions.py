@@ -28,7 +28,7 @@ _HEAD = f"{_CELL};font-weight:600;border-bottom:1px solid color-mix(in srgb, cur
 
 
 def current() -> ScoredForecast | None:
-    """Forecast under the settings chosen on the page; None while the backend, the settings or the fit are missing."""
+    """Forecast for the settings chosen on the page; None until the backend is loaded and the predictor fitted."""
     if not shared_state.backend().loaded.is_set() or not launcher.is_set():
         return None
     try:
@@ -41,7 +41,7 @@ def current() -> ScoredForecast | None:
 
 
 def tile(schedule: Schedule) -> None:
-    """Predicted accuracy right after pruning, with its interval; the tooltip describes the predictor."""
+    """Draw the accuracy predicted right after pruning, with its interval; the tooltip describes the predictor."""
     found = current()
     if found is None:
         _empty_tile("not available yet", "Fitted to measured schedules, once scikit-learn is loaded.")
@@ -65,7 +65,7 @@ def tile(schedule: Schedule) -> None:
 
 
 def sentences(schedule: Schedule) -> str:
-    """Reason for an extrapolated prediction, and the accuracy predicted after the chosen fine-tuning."""
+    """Text: why a prediction extrapolates, if it does, and the accuracy predicted after the chosen fine-tuning."""
     found = current()
     predictor = found.forecast.predictor if found else None
     if predictor is None:
@@ -81,7 +81,7 @@ def sentences(schedule: Schedule) -> str:
 
 
 def strip(block: int) -> str:
-    """Sensitivity of a block, 1..9, as HTML; a blank of the same height while loading, empty if not measured."""
+    """Sensitivity curve of a block, 1..9, as HTML; blank of the same height while loading, empty if not measured."""
     found = current()
     if found is None:
         return f'<div style="height:{sensitivity_sparkline.HEIGHT}px"></div>'
@@ -106,7 +106,7 @@ def one_fewer(block: int) -> str:
 
 
 def legend() -> str:
-    """Legend of the curves, ticks and bars of the rows."""
+    """HTML legend of the curves, ticks and bars in the block rows."""
     ticks = "Ticks: presets (grey) and saved schedules (orange). Bars: share of the block's parameters kept"
     if not _removal_costs():
         return f"{ticks}."
@@ -118,7 +118,7 @@ def legend() -> str:
 
 @st.fragment(key=keys.REMOVAL_PART)
 def removal_table() -> None:
-    """Table of the cost of removing one filter per block, least costly first."""
+    """Draw the table of the cost of removing one filter from each block, least costly first."""
     rows = _removal_costs()
     if not rows:
         return

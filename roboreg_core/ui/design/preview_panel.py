@@ -34,7 +34,7 @@ _STAGES = {"prune": f"pruning block {{block}} of {N_BLOCKS}", "evaluate": "evalu
 
 @st.fragment(key=keys.PREVIEW_PART)
 def panel(schedule: Callable[[], Schedule]) -> None:
-    """Accuracy of `schedule()` with the chosen pruning settings; draw it after the launcher."""
+    """Draw the measured accuracy of `schedule()` with the chosen pruning settings; call it after `launcher.panel`."""
     if not shared_state.backend().loaded.is_set():
         _tile(None, old=True)
         _note("Starts once the dense network and the job engine are loaded.")
@@ -63,7 +63,7 @@ def _panel(spec: PreviewSpec) -> None:
 
 
 def poll_seconds(before: Preview | None) -> float:
-    """Seconds between polls for a preview, from the duration of the previous one."""
+    """Seconds between polls for a preview, from the duration of the one before; None for the first."""
     if before is None:
         return FIRST_POLL_SECONDS
     least, most = POLL_BOUNDS

@@ -14,7 +14,7 @@ _SAVED = "saved-as"
 
 
 def picker(take: Callable[[Schedule], None]) -> None:
-    """List of the saved schedules; `take` is called with the chosen one."""
+    """Draw the list of saved schedules; `take` is called with the chosen one."""
     by_id = {each.id: each for each in shared_state.saved()}
     if not by_id:
         return
@@ -40,7 +40,7 @@ def picker(take: Callable[[Schedule], None]) -> None:
 
 
 def save(schedule: Callable[[], Schedule]) -> None:
-    """Form that saves the current schedule under a name."""
+    """Draw the form that saves the schedule `schedule()` under a name."""
     with st.popover("Save", icon=":material/bookmark_add:", key=keys.SAVE_PANEL):
         with st.form(keys.SAVE_FORM, border=False):
             st.text_input("Name", key=keys.SAVE_NAME, placeholder="e.g. half, for the meeting")

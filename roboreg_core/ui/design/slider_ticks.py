@@ -22,12 +22,12 @@ _TICK = (
 
 
 def strip(block: int) -> str:
-    """Ticks of a block, 1..9, cached until the store changes."""
+    """Ticks under the slider of a block, 1..9, as HTML; cached until the store changes."""
     return _strips(str(paths.home()), str(paths.recorded()), shared_state.store().version())[block - 1]
 
 
 def drawn(block: int, presets: Mapping[str, Schedule], saved: Iterable[tuple[str, Schedule]]) -> str:
-    """Ticks of named presets (grey) and saved schedules (orange and longer, also if both have the same count)."""
+    """HTML of a block's ticks: presets grey, `saved` (name, schedule) orange and longer, also where both coincide."""
     bound = BOUNDS[block - 1]
     preset_names: dict[int, list[str]] = {}
     saved_names: dict[int, list[str]] = {}

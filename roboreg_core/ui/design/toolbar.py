@@ -12,7 +12,7 @@ from roboreg_core.ui.design import editing_session
 
 @st.fragment(key=keys.PRESETS_PART)
 def presets() -> None:
-    """A button per preset; that of the current schedule is filled."""
+    """Draw a button per preset; the button of the current schedule is filled."""
     name = editing_session.schedule().name
     with st.container(horizontal=True, gap="xsmall"):
         for preset, value in PRESETS.items():
@@ -28,7 +28,7 @@ def presets() -> None:
 
 @st.fragment(key=keys.TOOLS_PART)
 def bar() -> None:
-    """Undo, redo, scale, reset and, if a block is locked, unlock."""
+    """Draw the buttons undo, redo, scale, reset and, if a block is locked, unlock."""
     editing_session.show_locked_note()
     with st.container(horizontal=True, vertical_alignment="center", key=keys.TOOLS_BAR):
         _steps()

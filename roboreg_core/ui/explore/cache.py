@@ -37,12 +37,12 @@ def sweeps() -> list[Sweep]:
 
 
 def points_of(sweep: Sweep) -> list[Point]:
-    """Measured points of a sweep, in its order."""
+    """Measured points of a sweep, in the sweep's order."""
     return _cached("points", _store_key(sweep.id), lambda: sweep_store.points_of(shared_state.store(), sweep))
 
 
 def progress_of(sweep: Sweep) -> SweepProgress:
-    """Number of measured points of a sweep, and of all."""
+    """Number of measured points of a sweep, and of all its points."""
     total = _cached("total", (sweep.id,), lambda: len(sweep.spec.points()))
     return SweepProgress(done=len(points_of(sweep)), total=total)
 
@@ -70,33 +70,36 @@ def table_of(sweep: Sweep) -> pd.DataFrame:
 
 
 def correlation_of(sweep: Sweep, variables: str, given: str) -> Correlation:
-    """Correlations within a sweep. Errors: see `correlations.correlate`."""
+    """Correlations of a sweep's `stages` or `blocks` with accuracy and costs, controlling for the cost `given`.
+
+    Raises `SpecError`: too few schedules or variables.
+    """
     return _correlation((_digest(points_of(sweep)), variables, given), variables, given, table_of(sweep))
 
 
 def per_mac_of(sweep: Sweep, by: str) -> AccuracyPerMac:
-    """Accuracy per million MACs within a sweep. Errors: see `accuracy_per_mac.per_mac`."""
+    """Accuracy per million MACs by `stages` or `blocks`. Raises `SpecError`: too few schedules, or collinear MACs."""
     return _cached("per_mac", (_digest(points_of(sweep)), by), lambda: per_mac(table_of(sweep), by=by))
 
 
 def forecast_of(settings: PredictionSettings) -> Forecast:
-    """Sensitivity curves and predictor under these settings."""
+    """Sensitivity curves and accuracy predictor fitted to the points with these settings."""
     return _forecast(_store_key(), settings)
 
 
 def scores_of(settings: PredictionSettings) -> list[ScoredPrediction]:
-    """Predictions under these settings beside their measurements."""
+    """Predictions of the measured schedules, each made without its own measurement, beside the measurements."""
     return _scores(_digest(forecast_of(settings).points), settings)
 
 
 def setting_of(settings: PredictionSettings) -> PruneSettings:
-    """Pruning settings of a search; seed 0."""
+    """Pruning settings of a search with these prediction settings; seed 0."""
     names = ("method", "recalibrate", "calibration", "dense_sha256", "training_set")
     return PruneSettings(seed=0, **{name: getattr(settings, name) for name in names})
 
 
 def searchable(settings: PredictionSettings) -> KnownPoints:
-    """Start of a search under these settings. Raises `SpecError`: sensitivity was not measured."""
+    """Measured points from which a search starts. Raises `SpecError`: sensitivity was not measured."""
     key = (_digest(forecast_of(settings).points), len(shared_state.runs()), settings)
     return _cached("known", key, lambda: search_spec.known(shared_state.store(), setting_of(settings)))
 

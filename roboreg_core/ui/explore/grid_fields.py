@@ -70,7 +70,7 @@ def show() -> None:
 
 
 def read() -> Grid:
-    """Grid that the fields describe. Raises `SpecError`: a field is invalid."""
+    """Grid typed into the fields. Raises `SpecError`: a field is invalid."""
     kind = st.session_state[keys.SWEEP_KIND]
     if kind == LIST:
         return grid_parsing.grid(kind, [st.session_state[keys.SWEEP_LIST] or ""])
@@ -81,7 +81,7 @@ def read() -> Grid:
 
 
 def take(grid: Grid) -> None:
-    """For callbacks: copy a grid into the fields."""
+    """For callbacks: write a grid into the fields."""
     st.session_state[keys.SWEEP_KIND] = grid.kind
     if grid.kind == LIST:
         st.session_state[keys.SWEEP_LIST] = "\n".join(grid_parsing.written(counts) for counts in grid.values)

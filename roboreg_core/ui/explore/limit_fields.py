@@ -70,7 +70,7 @@ def show() -> None:
 
 
 def read() -> Limits:
-    """Limits that are switched on. Raises `SpecError`: no schedule can meet them."""
+    """The limits that are switched on. Raises `SpecError`: no schedule can meet them."""
     values = {name: st.session_state[keys.limit(name)] for name in FIELDS if st.session_state[keys.limit_on(name)]}
     return Limits(**{name: value / FIELDS[name].divisor for name, value in values.items() if value is not None})
 

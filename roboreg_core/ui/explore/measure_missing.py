@@ -17,7 +17,7 @@ REFRESH_SECONDS = 1.0
 
 
 def panel(name: str, grid: Grid, settings: PredictionSettings, what: str) -> None:
-    """Button and estimate for the missing points of `grid`; nothing if there are none.
+    """Draw button and estimate for measuring the missing points of `grid`; nothing if there are none.
 
     Args:
         name: name of the sweep; part of the widgets' keys.

@@ -44,7 +44,7 @@ def _buttons(where: str, point: Point) -> None:
 
 
 def figures(point: Point) -> str:
-    """Cost and measured accuracy of a point, in a sentence or two."""
+    """Sentences with the cost and the measured accuracy of a point."""
     counted = cost(point.kept)
     size = f"{counted.parameters:,} parameters ({fmt.percent(counted.parameters / DENSE_COST.parameters)} of dense), "
     size += f"{fmt.millions(counted.macs)} MACs ({fmt.percent(counted.macs / DENSE_COST.macs)})."

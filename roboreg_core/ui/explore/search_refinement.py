@@ -41,7 +41,7 @@ def results(record: Record | None, key: str) -> list[Candidate]:
 
 
 def panel(spec: SearchSpec) -> None:
-    """Start button with its estimate, or the progress of the job; nothing if the search is finished."""
+    """Draw the start button with its estimate, or the progress of the job; nothing once the search is finished."""
     panels.kept_messages(_ERRORS)
     if shared_state.store().get_record(spec.id) is not None:
         return

@@ -41,7 +41,7 @@ def show() -> None:
 
 
 def measure(settings: PredictionSettings, what: str = "the sensitivity of all blocks") -> None:
-    """Button that measures missing sensitivities."""
+    """Draw a button that measures missing sensitivities; `what` is its object after "Measure"."""
     measure_missing.panel("sensitivity", plan(), settings, what)
 
 

@@ -32,7 +32,7 @@ def pick() -> Sweep | None:
 
 
 def take(sweep: str) -> None:
-    """For callbacks: open a sweep on the Correlation tab."""
+    """For callbacks: open the Correlation tab with the sweep whose id is `sweep`."""
     st.session_state.update({keys.SWEEP: sweep, keys.EXPLORE_TAB: "Correlation"})
 
 

@@ -19,28 +19,28 @@ _EXTENDED = "sweep-extended"
 
 
 def begin(sweep: Sweep) -> None:
-    """For callbacks: use the form to extend this sweep."""
+    """For callbacks: switch the sweep form to the extension of this sweep."""
     st.session_state[_EXTENDED] = sweep.id
 
 
 def leave() -> None:
-    """For callbacks: use the form for a new sweep again."""
+    """For callbacks: switch the sweep form back to a new sweep."""
     st.session_state.pop(_EXTENDED, None)
 
 
 def extended() -> Sweep | None:
-    """Sweep to extend; None if there is none or it was deleted."""
+    """The sweep that the form extends; None for a new sweep, or if it was deleted."""
     chosen = st.session_state.get(_EXTENDED)
     return next((each for each in cache.sweeps() if each.id == chosen), None)
 
 
 def spec(sweep: Sweep, name: str, grid: Grid, seeds: tuple[int, ...]) -> SweepSpec:
-    """Spec of the extended sweep: grid and seeds of the form, everything else from `sweep`."""
+    """Spec of the extended sweep: `name`, `grid` and `seeds` from the form, everything else from `sweep`."""
     return replace(sweep.spec, name=name if sweep.recorded else sweep.name, grid=grid, seeds=seeds)
 
 
 def notice(sweep: Sweep) -> None:
-    """Name of the sweep to extend, and a button to leave."""
+    """Draw the name of the extended sweep, and a button to leave the extension."""
     what = "A new sweep is created" if sweep.recorded else "Its points are kept; only added ones are measured"
     with st.container(key=keys.SWEEP_EXTENDED):
         st.markdown(panels.escape(f"Extends “{fmt.inline_text(sweep.name)}”. {what}, with the same settings."))
@@ -48,7 +48,7 @@ def notice(sweep: Sweep) -> None:
 
 
 def refused(sweep: Sweep, wider: SweepSpec) -> bool:
-    """Show a warning and return True if `wider` lacks points of `sweep`."""
+    """Show a warning and return True if the spec `wider` lacks points of `sweep`."""
     lost = len(set(sweep.spec.points()) - set(wider.points()))
     if sweep.recorded or not lost:
         return False
@@ -61,7 +61,7 @@ def refused(sweep: Sweep, wider: SweepSpec) -> bool:
 
 
 def submit(sweep: Sweep, wider: SweepSpec) -> None:
-    """Extend the sweep; for an example sweep, start the wider one."""
+    """Extend the sweep to the spec `wider`; an example sweep stays, and `wider` starts as a new one."""
     engine, dense = shared_state.backend().engine(), shared_state.network(wider.dense_sha256)
     if sweep.recorded:
         control.start(engine, wider, dense)

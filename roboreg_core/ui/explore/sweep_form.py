@@ -31,7 +31,7 @@ DRAWN = "sweeps-drawn"
 
 @st.fragment(key=keys.SWEEP_FORM_PART)
 def show(start: Callable[[SweepSpec], None]) -> None:
-    """Fields on the left, size, estimate and button on the right; the button calls `start`."""
+    """Draw the form: fields left; size, estimate and a button, which calls `start` with the spec, right."""
     if [each.id for each in cache.sweeps()] != st.session_state[DRAWN]:
         st.rerun()  # one was started: redraw the list too
     st.subheader("New sweep")
@@ -44,7 +44,7 @@ def show(start: Callable[[SweepSpec], None]) -> None:
 
 
 def take(sweep: Sweep) -> None:
-    """For callbacks: copy a sweep into the fields, to extend it."""
+    """For callbacks: copy a sweep's grid and settings into the form, to extend it."""
     spec = sweep.spec
     sweep_extension.begin(sweep)
     grid_fields.take(spec.grid)

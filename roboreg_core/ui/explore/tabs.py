@@ -13,5 +13,5 @@ TABS = {
 
 
 def show() -> None:
-    """Draw the tabs."""
+    """Draw the tabs of the Explore page."""
     panels.tabs(TABS, keys.EXPLORE_TAB)

@@ -38,17 +38,17 @@ def show(frame: pd.DataFrame, judged: list[str], formats: dict[str, Any], names:
 
 
 def percent(share: float) -> str:
-    """`89.35 %` for 0.8935."""
+    """Text of a share, 0..1: `89.35 %` for 0.8935."""
     return fmt.percent(share, 2)
 
 
 def points(change: float) -> str:
-    """`−3.1` for −0.031: a difference of shares in percentage points, without the unit."""
+    """Text of a difference of shares in percentage points, without the unit: `−3.1` for −0.031."""
     return fmt.signed(change * 100)
 
 
 def verdicts(summary: Summary) -> None:
-    """Paired test of the final network, over all classes and per class."""
+    """Draw the table of the paired test: final network against the baseline, over all classes and per class."""
     name = baseline_changes.short_name(summary)
     frame = baseline_changes.verdicts(summary)
     against = "the dense network" if name == "dense" else "the baseline"

@@ -17,13 +17,13 @@ STAGE_WORDS = {stage: fmt.sentence_case(text) for stage, text in fmt.STAGE_WORDS
 
 
 def stage(record: Record) -> str:
-    """Draw the field for the stage that a tab shows; return the selected stage."""
+    """Draw the field for the stage (dense, pruned, tuned) that a tab shows; return the selected one."""
     stages = run_facts.stages_of(record)
     return segment("Network", keys.STAGE, {each: STAGE_WORDS[each] for each in stages}, final_stage(record))
 
 
 def segment(label: str, key: str, options: dict[str, str], default: str, **how: Any) -> str:
-    """Draw a segmented control over options, value -> label; return the selected value."""
+    """Draw a segmented control; `options` map value to label; return the selected value."""
     setting = UrlSetting(key=key, default=default, read=one_of(*options))
     url_settings.restore([setting])
     if st.session_state[key] not in options:
@@ -37,7 +37,7 @@ def segment(label: str, key: str, options: dict[str, str], default: str, **how: 
 
 
 def toggle(label: str, key: str) -> bool:
-    """Draw a toggle, off by default; return its value."""
+    """Draw a toggle that is off by default; return its value."""
     setting = UrlSetting(key=key, default=False, read=url_settings.flag)
     url_settings.restore([setting])
     st.toggle(label, key=key, persist_state="session")
@@ -46,7 +46,7 @@ def toggle(label: str, key: str) -> bool:
 
 
 def choice(label: str, key: str, options: dict[str, str], placeholder: str) -> str | None:
-    """Draw a select box over options, value -> label; return the selected value, None for no choice."""
+    """Draw a select box; `options` map value to label; return the selected value, None if nothing is chosen."""
     setting = optional(key, options)
     url_settings.restore([setting])
     if st.session_state[key] not in options:
@@ -66,7 +66,7 @@ def choice(label: str, key: str, options: dict[str, str], placeholder: str) -> s
 
 
 def optional(key: str, options: Sequence[str] | dict[str, str]) -> UrlSetting:
-    """Setting with these options and the default None."""
+    """Address setting of the widget `key`, which accepts these options and has the default None."""
     return UrlSetting(key=key, default=None, read=one_of(*options))
 
 
@@ -79,7 +79,7 @@ class Marks:
 
 
 def marks(chart: str, chosen: Chosen, variant: str = "") -> Marks:
-    """Keep a chart in sync with choices made by a list or an address.
+    """Key and selection that keep a chart in sync with choices made by a list or an address.
 
     The browser itself keeps a clicked mark. Only if another mark was chosen otherwise, or the chart's `variant`
     changed, the chart gets a new key and starts with `chosen`; a click does not redraw it.
@@ -93,7 +93,7 @@ def marks(chart: str, chosen: Chosen, variant: str = "") -> Marks:
 
 
 def clicked(chart: str, key: str, selection: str, variant: str, fields: dict[str, str]) -> None:
-    """Callback of a chart with `marks`: copy the clicked mark into widgets, field -> widget key."""
+    """Callback of a chart with `marks`: copy a click into widgets; `fields` map selection field to widget key."""
     state: Any = st.session_state.get(key) or {}
     found = (state.get("selection") or {}).get(selection) or []
     chosen = ({field: str(found[-1].get(field)) for field in fields},) if found else ()

@@ -13,7 +13,7 @@ _BLOCK_COLUMNS = ["block", "before", "asked", "kept", "distinct", "dead"]
 
 
 def finding(summary: Summary) -> None:
-    """Finding, its evidence, and differences between the runs other than the schedule."""
+    """Draw the finding, its evidence, and the differences between run and baseline other than the schedule."""
     record = summary.record
     with st.container(key=keys.FINDING):
         st.markdown(f"### {panels.escape(baseline_changes.finding(summary))}")
@@ -29,7 +29,7 @@ def finding(summary: Summary) -> None:
 
 
 def tiles(summary: Summary) -> None:
-    """Accuracy, parameters, FLOPs and worst-class recall against the baseline."""
+    """Draw tiles for accuracy, parameters, FLOPs and worst-class recall against the baseline."""
     baseline = baseline_changes.short_name(summary)
     name, worst = baseline_changes.worst_class(summary)
     first, second, third, fourth = st.columns(4)
@@ -51,7 +51,7 @@ def tiles(summary: Summary) -> None:
 
 
 def made_with(record: Record) -> None:
-    """Settings and versions of a run, and filters per block."""
+    """Draw the settings and versions of a run, and its filters per block."""
     with st.expander("Settings and versions of this run", icon=":material/info:"):
         left, right = st.columns(2)
         rows = run_settings.settings_of(record)

@@ -16,7 +16,7 @@ _CHOSEN = {RUN: "inspect-run", BASELINE: "inspect-baseline"}
 
 
 def pick() -> tuple[Record, Record | None] | None:
-    """Draw the lists; return the run and its baseline (None for the dense network), or None if there is no run."""
+    """Draw the lists; return the run and its baseline (None: its dense network), or None without any run."""
     runs = shared_state.runs()
     if not runs:
         st.info("No runs to inspect yet. Design a schedule and start a run: it appears here when finished.")

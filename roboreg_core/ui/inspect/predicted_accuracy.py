@@ -19,7 +19,7 @@ _AFTER = {TUNED: "after fine-tuning"}
 
 
 def line(record: Record) -> None:
-    """One line with the predicted stages; nothing if there are none, or until the predictor is fitted."""
+    """Draw a run's predicted accuracies in a line; nothing without predictions or until the predictor is fitted."""
     try:
         spec = RunSpec.from_json(record.spec)
     except (RoboRegError, TypeError):
@@ -48,7 +48,7 @@ def _caption(found: ScoredForecast, run: str) -> None:
 
 
 def text(rows: Sequence[ScoredPrediction]) -> str:
-    """`Predicted ...: right after pruning 86.2 % (83.9 to 88.1), measured 86.8 % on the test images`; else empty."""
+    """Text of a run's predictions: `Predicted ...: right after pruning 86.2 % (83.9 to 88.1), measured 86.8 % ...`."""
     stages = "; ".join(
         f"{_AFTER.get(row.stage, 'right after pruning')} "
         f"{predicted_vs_measured.prediction_words(row.predicted, row.low, row.high)}, "

@@ -28,7 +28,7 @@ FORMER_NAMES = {"Damage": "Changed predictions", "Report": "Per-class metrics", 
 
 
 def show(summary: Summary) -> None:
-    """Draw the tabs; an address with a former name of a tab opens that tab."""
+    """Draw the tabs of a run; an address with a former name of a tab opens that tab."""
     if (former := st.query_params.get(keys.TAB)) in FORMER_NAMES:
         st.session_state[keys.TAB] = FORMER_NAMES[former]
     panels.tabs(TABS, keys.TAB, summary)

@@ -27,7 +27,7 @@ _MORE = "jobs-more"
 
 
 def summary(jobs: Sequence[Job]) -> str:
-    """Running and waiting jobs, in a sentence."""
+    """Numbers of running and waiting jobs, in a sentence."""
     running = [job for job in jobs if job.status is JobStatus.RUNNING]
     queued = [job for job in jobs if job.status is JobStatus.QUEUED]
     if running:

@@ -29,7 +29,7 @@ SHOWN_PRESETS = {
 
 
 def empty() -> None:
-    """First steps, if there is no run."""
+    """Draw the first steps for a visitor without runs."""
     st.info(
         "No runs yet. RoboReg removes filters of a trained ResNet-20, fine-tunes the smaller network and measures its "
         "accuracy on CIFAR-10."
@@ -43,7 +43,7 @@ def empty() -> None:
 
 
 def best() -> None:
-    """Draw finding, tiles and links of the best run."""
+    """Draw the best run: finding, tiles and links."""
     record = run_lists.all_runs().best
     if record is None:
         st.info("No pruned runs yet. Reduce the filters of a block on the Design page.")
@@ -59,7 +59,7 @@ def best() -> None:
 
 
 def presets() -> None:
-    """Four preset schedules, each with the accuracy of its best run."""
+    """Draw four preset schedules, each with the accuracy of its best run."""
     with st.container(key=f"controls-{keys.PRESETS}"):
         st.subheader("Preset schedules")
         for column, (name, meaning) in zip(st.columns(len(SHOWN_PRESETS)), SHOWN_PRESETS.items(), strict=True):
@@ -68,7 +68,7 @@ def presets() -> None:
 
 
 def scatter(shown: ShownRuns) -> list[str]:
-    """Accuracy against parameters; a click opens a run, the ids of runs selected with the shift key are returned."""
+    """Draw accuracy against parameters; a click opens a run; return the ids of runs selected with the shift key."""
     if len(shown.records) <= MOST:  # a longer legend would outgrow the chart; a tooltip names each point
         metrics_table.legend(shown.records, run_metrics_cache.styles())
     frame, left_out = tradeoff_scatter.drawn_runs(shown.points, _selected_before(shown))
@@ -91,7 +91,7 @@ def scatter(shown: ShownRuns) -> list[str]:
 
 
 def table(shown: ShownRuns) -> list[str]:
-    """Table of the runs; returns the ids of the selected rows."""
+    """Draw the table of the runs; return the ids of the selected rows."""
     with st.container(key=keys.RUNS_TABLE):
         state = st.dataframe(
             shown.rows,
@@ -111,7 +111,7 @@ def table(shown: ShownRuns) -> list[str]:
 
 
 def all_runs(runs: Sequence[Record]) -> None:
-    """Filters, chart and table of all runs, with actions on the selected ones."""
+    """Draw filters, chart and table of all runs, with actions on the selected ones."""
     st.subheader(f"All {fmt.plural(len(runs), 'run')}" if len(runs) > 1 else "1 run")
     found = run_lists.all_runs()
     shown = run_lists.shown_runs(run_filters.overview(found.methods, list(found.accuracies)))

@@ -26,7 +26,7 @@ _MESSAGES = "saved-messages"
 
 
 def everything() -> None:
-    """Draw the page below its heading."""
+    """Draw the Schedules page below its heading."""
     saved = shared_state.saved()
     DELETED.undo_bar()
     if saved:

@@ -13,7 +13,7 @@ REFRESH_SECONDS = 0.5
 
 
 def show() -> None:
-    """State of the training images, and the button or progress of the download."""
+    """Draw the state of the training images, and the button or the progress of the download."""
     st.subheader("Training images")
     backend = shared_state.backend()
     if not backend.loaded.is_set():

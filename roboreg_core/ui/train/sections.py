@@ -8,7 +8,7 @@ from roboreg_core.wording import network_facts
 
 
 def everything() -> None:
-    """Networks, running trainings, and the forms to train or upload another."""
+    """Draw the Dense networks page: networks, running trainings, and forms to train or upload another."""
     network_cards.DELETED.undo_bar()
     networks = shared_state.networks()
     st.markdown(panels.escape(network_facts.summary(networks)))

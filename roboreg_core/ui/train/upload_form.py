@@ -23,7 +23,7 @@ _CHECKED, _ROUND = "train-upload-checked", "train-upload-round"
 
 
 def show() -> None:
-    """Field for the file, result of its check, and the button that adds it."""
+    """Draw the field for the file, the result of its check, and the button that adds the network."""
     st.subheader("Upload a network")
     st.markdown(
         f"A ResNet-20 for CIFAR-10 with option-A shortcuts, not pruned, at most {uploaded_weights.MAX_BYTES >> 20} MB: "
