@@ -47,7 +47,7 @@ def add_finished_jobs(store: Store, runs: Sequence[str]) -> None:
     known = {record.id: record for record in store.list_records(KIND, ())}
     for number, record in enumerate(map(known.__getitem__, runs)):
         times = {"created": record.created, "started": record.created, "ended": record.created}
-        job = Job(id=f"job-{number}", kind=KIND, key=record.id, function="", spec=record.spec, attempts=1, **times)
+        job = Job(id=f"job-{number}", kind=KIND, key=record.id, function="", spec=record.spec, attempts=1, **times)  # type: ignore[arg-type]
         store.add_job(replace(job, status=JobStatus.FINISHED))
 
 

@@ -60,7 +60,8 @@ def _script(repeats: int) -> Figures:
     shared_state.start_engine = lambda store: pages.NoEngine()  # type: ignore[assignment,return-value]
     shared_state.HEAD_START_SECONDS = 0.0
     app = pages.open_page("overview", {})
-    first, again = [], []
+    first: list[tuple[float, float]] = []
+    again: list[tuple[float, float]] = []
     for _ in range(repeats):
         pages.clear_caches()
         first.append(_timed(lambda: pages.run(app)))
@@ -71,7 +72,8 @@ def _script(repeats: int) -> Figures:
 
 def _browser(home: Path, repeats: int) -> Figures:
     """From opening Overview to its table and chart in Chromium, with the server's processor time."""
-    first, again = [], []
+    first: list[tuple[float, float]] = []
+    again: list[tuple[float, float]] = []
     for _ in range(repeats):
         with running(None, home) as address, chromium() as browser:
             server = next(each for each in psutil.Process().children() if "streamlit" in " ".join(each.cmdline()))

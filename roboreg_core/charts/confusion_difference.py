@@ -19,9 +19,10 @@ RULE = (
 
 
 def difference_data(change: ConfusionChange, classes: Sequence[str]) -> pd.DataFrame:
-    """One row per cell: `true`, `predicted`, `before`, `after`, `difference`, corrected `p`, `is_real`, `verdict`.
+    """One row per cell: `true`, `predicted`, images `before` and `after`, `difference`, texts `signed` and `verdict`.
 
-    `better` is the difference, with its sign reversed off the diagonal: positive means fewer errors.
+    `better` is the difference with its sign reversed off the diagonal, so that positive means fewer errors; `p` is
+    Holm-corrected; `is_real` is True if it is below `ALPHA`.
     """
     true, predicted = (axis.ravel() for axis in np.indices(change.difference.shape))
     names = np.array(classes)
@@ -59,7 +60,7 @@ def difference_title(frame: pd.DataFrame, baseline: str = "dense") -> str:
 
 
 def difference_chart(frame: pd.DataFrame, ink: str = palette.INK, chosen: Chosen = ()) -> Drawing:
-    """Chart of `difference_data`'s frame: blue if better, orange if worse, grey if not significant; text in `ink`."""
+    """Chart of `difference_data`'s frame: blue if better, orange if worse, grey if not significant; `chosen` cells framed."""
     largest = max(int(frame["better"].abs().max()), 1)
     base = class_grid(
         frame,

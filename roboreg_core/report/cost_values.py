@@ -35,7 +35,11 @@ def _counts(row: dict[Any, Any]) -> list[Cell]:
 
 
 def speed_values(record: Record) -> dict[str, Any]:
-    """Template values on latency and throughput, dense against pruned: `finding`, `figures`, `rows`, `depends_on`."""
+    """Template values on latency, dense against pruned: `finding`, `figures` per batch size, `rows`, `depends_on`.
+
+    A row has network and batch size, milliseconds with the 10th and 90th percentile, and images per second.
+    `depends_on` is device, threads and repeats as text.
+    """
     frame = measured_latency.latency_data(record)
     titles = {batch: "One image" if batch == 1 else f"Batch of {batch}" for batch in BATCHES}
     return {

@@ -83,7 +83,7 @@ class Candidate:
 
     @property
     def margin(self) -> float:
-        """Half-width of the 95 % interval of `drop`, for independent samples (conservative)."""
+        """Half-width of the 95 % interval of the accuracy lost, a share; conservative, as if samples were independent."""
         return _margin(self.dense.accuracy, self.accuracy, self.dense.total)
 
     def excess(self, limits: Limits) -> float:

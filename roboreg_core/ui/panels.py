@@ -124,7 +124,7 @@ def shown_count(key: str, step: int) -> int:
 
 
 def as_table(name: str, frame: pd.DataFrame) -> None:
-    """Draw an expander with the frame as a table and as a CSV download; a large table is sent only when it is opened."""
+    """Draw an expander with the frame as a table and as a CSV download; a large table is sent when opened."""
     named = not isinstance(frame.index, pd.RangeIndex)
     is_large = len(frame) > LARGE_TABLE
     expander = st.expander(
