@@ -60,7 +60,7 @@ def difference_title(frame: pd.DataFrame, baseline: str = "dense") -> str:
 
 
 def difference_chart(frame: pd.DataFrame, ink: str = palette.INK, chosen: Chosen = ()) -> Drawing:
-    """Chart of `difference_data`'s frame: blue if better, orange if worse, grey if not significant; `chosen` cells framed."""
+    """Chart of `difference_data`: blue if better, orange if worse, grey if not significant; frames `chosen` cells."""
     largest = max(int(frame["better"].abs().max()), 1)
     base = class_grid(
         frame,

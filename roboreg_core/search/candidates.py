@@ -83,7 +83,7 @@ class Candidate:
 
     @property
     def margin(self) -> float:
-        """Half-width of the 95 % interval of the accuracy lost, a share; conservative, as if samples were independent."""
+        """Half-width of the 95 % interval of `drop`, a share; conservative, as for independent samples."""
         return _margin(self.dense.accuracy, self.accuracy, self.dense.total)
 
     def excess(self, limits: Limits) -> float:
