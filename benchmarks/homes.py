@@ -46,9 +46,8 @@ def add_finished_jobs(store: Store, runs: Sequence[str]) -> None:
     """Add the finished job of each run."""
     known = {record.id: record for record in store.list_records(KIND, ())}
     for number, record in enumerate(map(known.__getitem__, runs)):
-        times = {"created": record.created, "started": record.created, "ended": record.created}
-        job = Job(id=f"job-{number}", kind=KIND, key=record.id, function="", spec=record.spec, attempts=1, **times)  # type: ignore[arg-type]
-        store.add_job(replace(job, status=JobStatus.FINISHED))
+        job = Job(id=f"job-{number}", kind=KIND, key=record.id, function="", spec=record.spec, created=record.created)
+        store.add_job(replace(job, status=JobStatus.FINISHED, started=record.created, ended=record.created))
 
 
 def _varied(record: Record, place: int, draw: random.Random, spec: Mapping[str, Any]) -> Record:
