@@ -13,7 +13,7 @@ import pytest
 
 from roboreg_core.paths import PROJECT
 
-BASE = {"errors", "paths", "seeding", "device"}
+BASE = {"errors", "paths", "user_input", "seeding", "device"}
 VALUES = BASE | {"schedules", "datasets", "models"}
 STEPS = {"pruning", "training", "evaluation"}
 ENGINE = {"store", "jobs"}

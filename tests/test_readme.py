@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 import typer
 
-from roboreg_core.cli import app
+from roboreg_core.cli.verbs import app
 from roboreg_core.paths import PROJECT
 from roboreg_core.schedules.schedule import PRESETS
 

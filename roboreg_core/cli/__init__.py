@@ -1,103 +1,102 @@
-"""Command line of RoboReg: prune, fine-tune, evaluate, sweep and search without a browser.
+"""Command line of RoboReg: signals, exit codes and errors; see `verbs`."""
 
-Errors in the input end with exit code 2 and one line on standard error.
-"""
+# The verbs, typer and rich are imported once signals are handled.
 
-# Verbs import torch and other heavy modules when called, so that light verbs start at once.
+from __future__ import annotations
 
+import os
+import signal
 import sys
 import warnings
+from collections.abc import Callable
+from functools import cache
+from types import FrameType
+from typing import TYPE_CHECKING
 
-import typer
-
-from roboreg_core.cli import (
-    correlate_verb,
-    cost_verb,
-    data_verbs,
-    evaluate_verb,
-    export_verb,
-    methods_verb,
-    networks_verbs,
-    predict_verb,
-    prune_verb,
-    report_verb,
-    run_verbs,
-    schedule_verbs,
-    search_verb,
-    sensitivity_verb,
-    sweep_verbs,
-    train_verb,
-)
-from roboreg_core.cli.common import stderr
 from roboreg_core.errors import RoboRegError
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-runs_app = typer.Typer(no_args_is_help=True, help="List, show, delete and restore runs.")
-schedules_app = typer.Typer(no_args_is_help=True, help="Manage saved schedules.")
-sweeps_app = typer.Typer(no_args_is_help=True, help="Manage sweeps: many schedules measured with one setting.")
-networks_app = typer.Typer(no_args_is_help=True, help="Manage dense networks.")
-data_app = typer.Typer(no_args_is_help=True, help="Inspect, download and verify the CIFAR-10 images.")
+if TYPE_CHECKING:
+    from typer.exceptions import TyperException
 
-# ignore_unknown_options: a schedule with a minus sign is reported as an invalid schedule, not as an unknown option.
-app.command("compare")(run_verbs.compare_verb)
-app.command("correlate")(correlate_verb.correlate_verb)
-app.command("cost", context_settings={"ignore_unknown_options": True})(cost_verb.cost_verb)
-app.command("evaluate")(evaluate_verb.evaluate_verb)
-app.command("export")(export_verb.export_verb)
-app.command("methods")(methods_verb.methods_verb)
-app.command("predict", context_settings={"ignore_unknown_options": True})(predict_verb.predict_verb)
-app.command("prune")(prune_verb.prune_verb)
-app.command("report")(report_verb.report_verb)
-app.command("run")(run_verbs.run_verb)
-app.command("search")(search_verb.search_verb)
-app.command("sensitivity")(sensitivity_verb.sensitivity_verb)
-app.command("sweep", context_settings={"ignore_unknown_options": True})(sweep_verbs.sweep_verb)
-app.command("train")(train_verb.train_verb)
-app.add_typer(runs_app, name="runs")
-runs_app.command("list")(run_verbs.runs_list)
-runs_app.command("show")(run_verbs.runs_show)
-runs_app.command("record")(run_verbs.runs_record)
-runs_app.command("delete")(run_verbs.runs_delete)
-runs_app.command("restore")(run_verbs.runs_restore)
-app.add_typer(schedules_app, name="schedules")
-schedules_app.command("list")(schedule_verbs.schedules_list)
-schedules_app.command("show")(schedule_verbs.schedules_show)
-schedules_app.command("save", context_settings={"ignore_unknown_options": True})(schedule_verbs.schedules_save)
-schedules_app.command("rename")(schedule_verbs.schedules_rename)
-schedules_app.command("edit")(schedule_verbs.schedules_edit)
-schedules_app.command("duplicate")(schedule_verbs.schedules_duplicate)
-schedules_app.command("delete")(schedule_verbs.schedules_delete)
-schedules_app.command("restore")(schedule_verbs.schedules_restore)
-schedules_app.command("export")(schedule_verbs.schedules_export)
-schedules_app.command("import")(schedule_verbs.schedules_import)
-app.add_typer(sweeps_app, name="sweeps")
-sweeps_app.command("list")(sweep_verbs.sweeps_list)
-sweeps_app.command("record")(sweep_verbs.sweeps_record)
-sweeps_app.command("show")(sweep_verbs.sweeps_show)
-sweeps_app.command("rename")(sweep_verbs.sweeps_rename)
-sweeps_app.command("delete")(sweep_verbs.sweeps_delete)
-sweeps_app.command("restore")(sweep_verbs.sweeps_restore)
-app.add_typer(networks_app, name="networks")
-networks_app.command("list")(networks_verbs.networks_list)
-networks_app.command("add")(networks_verbs.networks_add)
-networks_app.command("rename")(networks_verbs.networks_rename)
-networks_app.command("delete")(networks_verbs.networks_delete)
-networks_app.command("restore")(networks_verbs.networks_restore)
-app.add_typer(data_app, name="data")
-data_app.command("status")(data_verbs.data_status)
-data_app.command("fetch")(data_verbs.data_fetch)
-data_app.command("verify")(data_verbs.data_verify)
+_LONGEST_LINE = 1_000
 
 
 def main() -> None:
-    """Run the command line; a `RoboRegError` becomes one line on standard error and exit code 2."""
+    """Run the command line.
+
+    A `RoboRegError` and wrong usage become one line on standard error and exit code 2; Ctrl-C and SIGTERM become one
+    line and exit codes 130 and 143. A closed pipe ends the command silently with code 1.
+    """
     # torch warns about files that are then refused.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.")
+    sys.exit(_run())
+
+
+class _Stopped(BaseException):
+    """The process received a signal to end."""
+
+
+def _run() -> int:
+    handlers = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        app(standalone_mode=True)
+        code = _execute()
+        sys.stdout.flush()
+    except _Stopped as stopped:
+        print("stopped", file=sys.stderr)
+        return 128 + int(stopped.args[0])
     except RoboRegError as error:
-        stderr.print(f"error: {error}", markup=False, soft_wrap=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        stderr.print("stopped")
-        sys.exit(130)
+        code = _refuse(str(error))
+    except BrokenPipeError:
+        # The interpreter flushes standard output once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    return code
+
+
+def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    signal.signal(number, signal.SIG_DFL)  # a second signal ends the process at once
+    raise _Stopped(number)
+
+
+def _execute() -> int:
+    from typer.exceptions import TyperException
+
+    try:
+        return _command()(standalone_mode=False) or 0
+    except TyperException as error:
+        return _refuse(_usage_error(error))
+
+
+@cache
+def _command() -> Callable[..., int | None]:
+    import typer
+
+    from roboreg_core.cli.verbs import app
+
+    return typer.main.get_command(app)
+
+
+def _refuse(message: str) -> int:
+    """Print an error as one printable line; return the exit code."""
+    from roboreg_core.wording.fmt import shortened
+
+    line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in shortened(message, _LONGEST_LINE))
+    print(f"error: {line}", file=sys.stderr)
+    return 2
+
+
+def _usage_error(error: TyperException) -> str:
+    from typer.core import TyperGroup
+
+    message = error.format_message().rstrip(".")
+    invalid = getattr(error.__cause__, "errors", None)  # of pydantic, which typer converts values with
+    if invalid is not None:
+        message += f", got {invalid()[0]['input']!r}"
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return message
+    if isinstance(context.command, TyperGroup):
+        message += f": choose from {', '.join(context.command.list_commands(context))}"
+    return f"{message}; see {context.command_path} --help"

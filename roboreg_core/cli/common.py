@@ -21,6 +21,7 @@ from roboreg_core.networks.registry import checkpoint_of, find
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.schedule import N_BLOCKS
 from roboreg_core.store.store import Store
+from roboreg_core.user_input import existing, is_file
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
@@ -94,12 +95,14 @@ def load_network(source: str) -> Checkpoint:
     """
     from roboreg_core.models import checkpoints
 
-    if source in checkpoints.names() or Path(source).expanduser().is_file():
+    if source in checkpoints.names() or is_file(source):
         return checkpoints.load(source)
     store = open_store()
     try:
         return checkpoint_of(find(store, source), store)
     except CheckpointError as error:
+        if existing(source):  # a folder, pipe or device
+            return checkpoints.load(source)
         raise CheckpointError(f"{error}, or give an existing weights file") from None
 
 

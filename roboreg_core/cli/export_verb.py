@@ -10,6 +10,7 @@ import typer
 
 from roboreg_core.cli.common import Json, find_run, open_store, print_notes, print_result, write_file
 from roboreg_core.errors import StoreError
+from roboreg_core.user_input import existing, is_file
 
 if TYPE_CHECKING:
     from roboreg_core.evaluation.onnx_export import OnnxExport
@@ -45,7 +46,7 @@ def _export(network: str) -> OnnxExport:
     from roboreg_core.models import checkpoints
     from roboreg_core.runs.results import onnx_for
 
-    if Path(network).is_file() or network in checkpoints.names():
+    if is_file(network) or network in checkpoints.names():
         loaded = checkpoints.load(network)
         print_notes(loaded.notes)
         images = checked_images(test_images())
@@ -54,6 +55,8 @@ def _export(network: str) -> OnnxExport:
     try:
         record = find_run(store, network)
     except StoreError as error:
+        if existing(network):  # a folder, pipe or device
+            checkpoints.load(network)
         known = ", ".join(checkpoints.names())
         raise StoreError(f"{error}; or name a weights file, or a checkpoint ({known})") from None
     return onnx_for(record, store)

@@ -11,6 +11,7 @@ from roboreg_core.errors import ScheduleError, SpecError
 from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, N_BLOCKS, STAGE_WIDTHS, Schedule
 from roboreg_core.sweeps import grid as grids
 from roboreg_core.sweeps.grid import Grid
+from roboreg_core.user_input import parse_integer, read_file
 
 # Named grids: default name of the sweep, and the grid.
 GRIDS = {"source": ("source grid", grids.SOURCE)}
@@ -81,7 +82,7 @@ def _product(text: str, kind: str) -> Grid:
 def parse_integers(text: str, name: str) -> tuple[int, ...]:
     """Integers in a comma-separated text; `name` is the option's name in the error message."""
     try:
-        return tuple(int(part) for part in text.split(",") if part.strip())
+        return tuple(parse_integer(part) for part in text.split(",") if part.strip())
     except ValueError:
         raise SpecError(f"{name} must be comma-separated integers, got {text!r}") from None
 
@@ -94,10 +95,7 @@ def _read_list(path: Path | None) -> Grid:
     from roboreg_core.schedules import schedule_file
 
     assert path is not None
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ScheduleError(f"cannot read {path} ({error.strerror}): name another file") from error
+    content = read_file(path, "a list of schedules", schedule_file.LARGEST_FILE, ScheduleError)
     if content.lstrip().startswith(b"{"):
         return grids.of_schedules([draft.schedule for draft in schedule_file.read(content)])
     lines = [line.partition("#")[0].strip() for line in content.decode(errors="replace").splitlines()]

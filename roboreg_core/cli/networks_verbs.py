@@ -17,10 +17,11 @@ from roboreg_core.cli.common import (
     progress_bar,
     stderr,
 )
-from roboreg_core.errors import CheckpointError
+from roboreg_core.models.file_formats import read_weights
 from roboreg_core.networks import management
 from roboreg_core.networks.registry import SHIPPED, dense_networks, find, of_record
 from roboreg_core.networks.spec import UploadSpec
+from roboreg_core.store.records import LONGEST_NAME
 
 if TYPE_CHECKING:
     from roboreg_core.networks.registry import DenseNetwork
@@ -44,8 +45,9 @@ def networks_add(
     """Check, evaluate and store a dense network from a weights file. No code in the file is executed."""
     from roboreg_core.networks.start import existing, make
 
-    store, content = open_store(), _content(file)
-    spec = UploadSpec.of(content, file.name, management.unused_name(store, file.stem) if name is None else name)
+    store, content = open_store(), read_weights(file)
+    chosen = management.unused_name(store, file.stem[:LONGEST_NAME]) if name is None else name
+    spec = UploadSpec.of(content, file.name, chosen)
     known = existing(store, spec)
     if known is not None:
         stderr.print(f"note: this network already exists as {known.name!r}", markup=False)
@@ -81,18 +83,6 @@ def networks_restore(
     store = open_store()
     restored = management.restore(store, management.find_deleted(store, network).id)
     print_result(as_json, restored.to_json(), f"restored: {_line(restored)}")
-
-
-def _content(file: Path) -> bytes:
-    """Read a file after checking its name and size."""
-    from roboreg_core.networks.uploaded_weights import check_size, check_suffix
-
-    try:
-        check_suffix(file.name)
-        check_size(file.stat().st_size)
-        return file.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"cannot read {file} ({error.strerror}): name another file") from error
 
 
 def _line(network: DenseNetwork) -> str:

@@ -23,6 +23,7 @@ from roboreg_core.models.costs import cost
 from roboreg_core.schedules import saved_schedules as schedules
 from roboreg_core.schedules import schedule_file
 from roboreg_core.schedules.schedule import Schedule
+from roboreg_core.user_input import read_file
 
 if TYPE_CHECKING:
     from roboreg_core.schedules.saved_schedules import SavedSchedule
@@ -125,11 +126,7 @@ def schedules_import(
     as_json: Json = False,
 ) -> None:
     """Import all schedules of a file, skipping those already saved; an invalid entry refuses the whole file."""
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise ScheduleError(f"cannot read {file} ({error.strerror}): name another file") from error
-    drafts = schedule_file.read(content)
+    drafts = schedule_file.read(read_file(file, "a schedule file", schedule_file.LARGEST_FILE, ScheduleError))
     added = schedules.save_new(open_store(), drafts)
     present = len(drafts) - len(added)
     lines = [*map(_line, added), f"imported {len(added)} of {len(drafts)} schedules, {present} already saved"]

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import Any
 
 from roboreg_core.errors import JobError
@@ -120,6 +121,10 @@ def _start_cluster(lane: str) -> Any:
         "allowed_failures": DEATHS - 1,
     }
     scheduler = {"cls": Scheduler, "options": options}
+    # Inherited by the threads and workers started here: Ctrl-C goes to all processes of a terminal, but only the app
+    # handles it and ends its workers. The resource tracker would unblock the signals when it starts.
+    resource_tracker.ensure_running()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     return SpecCluster(scheduler=scheduler, workers={lane: _worker_spec(lane)}, silence_logs=logging.ERROR)
 
 

@@ -1,13 +1,11 @@
 """Checkpoints: safetensors files with a JSON card, and PyTorch weights of other projects.
 
 The header of a safetensors file holds schedule and normalisation, so the network can be rebuilt without the card. No
-code from a file is ever run: PyTorch files are read with `weights_only=True`.
+code from a file is ever run, see `torch_file`.
 """
 
 import hashlib
-import io
 import json
-import re
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,18 +13,22 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
-import torch
 from torch import Tensor
 
 from roboreg_core import paths
 from roboreg_core.errors import CheckpointError, SpecError
-from roboreg_core.models.file_formats import MAX_BYTES, SUFFIX, SUFFIXES
-from roboreg_core.models.foreign_weights import infer_schedule, to_our_names
+from roboreg_core.models import torch_file
+from roboreg_core.models.cards import card_path, read_card
+from roboreg_core.models.file_formats import MAX_TENSORS, SUFFIX, read_weights
+from roboreg_core.models.foreign_weights import infer_schedule, plain_tensors, to_our_names
 from roboreg_core.models.resnet import IMAGENET, NAME, Normalisation, ResNet20
 from roboreg_core.schedules.schedule import Schedule
+from roboreg_core.user_input import existing, is_file, parse_json
 
 CARD_FORMAT = 1
 HEADER_KEY = "roboreg"
+# A ResNet-20 takes 10 kB.
+_MAX_HEADER = 256 * 2**10
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,13 +71,11 @@ def load(where: str | Path) -> Checkpoint:
     Raises `CheckpointError`: it is missing, damaged, differs from its card, or is not an option-A ResNet-20.
     """
     path = _find(where)
-    content = _read(path)
-    if path.suffix != SUFFIX:
-        return from_foreign(content, path.stem)
-    card = _read_card(path)
+    content = read_weights(path)
+    card = read_card(path) if path.suffix.lower() == SUFFIX else {}
     if card and card.get("sha256") != hashlib.sha256(content).hexdigest():
         raise CheckpointError(f"{path} must have the SHA-256 of its card, got another; restore both files together")
-    return from_bytes(content, path.stem, card)
+    return from_bytes(content, path.stem, card, suffix=path.suffix)
 
 
 def dense_from_bytes(content: bytes, sha256: str, name: str = "dense") -> Checkpoint:
@@ -86,39 +86,30 @@ def dense_from_bytes(content: bytes, sha256: str, name: str = "dense") -> Checkp
     return found
 
 
-def from_bytes(content: bytes, name: str = "network", card: dict[str, Any] | None = None) -> Checkpoint:
-    """Network from bytes of a safetensors file. Raises `CheckpointError`: it is damaged or not a ResNet-20."""
-    try:
-        state = safetensors.torch.load(content)
-        header = _header(content)
-    except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{name} must be a safetensors file, got {_short(error)}; save or download it again"
-        ) from None
-    if header is None:
-        return _checkpoint(to_our_names(state, name), IMAGENET, name, ("ImageNet normalisation assumed",))
-    try:
-        normalisation = Normalisation(**{key: tuple(value) for key, value in header["normalisation"].items()})
-    except (KeyError, TypeError, AttributeError):
-        raise CheckpointError(f"{name} must contain a normalisation in its header, got {header!r:.80}") from None
+def from_bytes(
+    content: bytes, name: str = "network", card: dict[str, Any] | None = None, *, suffix: str = SUFFIX
+) -> Checkpoint:
+    """Network from the bytes of a weights file. All files pass through this function.
+
+    Args:
+        content: the file.
+        name: of the network, and subject of error messages.
+        card: JSON object beside the file.
+        suffix: of the file; in any case.
+
+    Raises `CheckpointError`: it is damaged, exceeds a limit, or is not an option-A ResNet-20 of finite real numbers.
+    """
+    if suffix.lower() != SUFFIX:
+        state, normalisation = plain_tensors(torch_file.load(content, name), name), None
+        note = "ImageNet normalisation assumed, as in the common public option-A weights"
+    else:
+        state, normalisation = _from_safetensors(content, name)
+        note = "ImageNet normalisation assumed"
+    if normalisation is None:
+        model = _model(to_our_names(state, name), IMAGENET, name)
+        return Checkpoint(name=name, model=model, content=to_bytes(model), notes=(note,))
     model = _model(state, normalisation, name)
     return Checkpoint(name=name, model=model, content=content, card=card or {})
-
-
-def from_foreign(content: bytes, name: str) -> Checkpoint:
-    """Network from bytes of a PyTorch file with a state dict of another project, read without running its code.
-
-    Raises `CheckpointError`: it is damaged, contains more than tensors, or is not an option-A ResNet-20.
-    """
-    try:
-        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises various errors for damaged or unsafe files
-        raise CheckpointError(
-            f"{name} must be a plain PyTorch state dict, readable with weights_only=True, got {_unreadable(error)}; "
-            "save it with torch.save(model.state_dict(), file)"
-        ) from None
-    note = "ImageNet normalisation assumed, as in the common public option-A weights"
-    return _checkpoint(to_our_names(loaded, name), IMAGENET, name, (note,))
 
 
 def to_bytes(model: ResNet20) -> bytes:
@@ -154,11 +145,6 @@ def save(path: Path, model: ResNet20, **facts: Any) -> Path:
     return path
 
 
-def card_path(path: Path) -> Path:
-    """Path of a weights file's card, the JSON file that describes it."""
-    return path.with_suffix(".json")
-
-
 def _describe(model: ResNet20) -> dict[str, Any]:
     return {
         "network": NAME,
@@ -167,83 +153,63 @@ def _describe(model: ResNet20) -> dict[str, Any]:
     }
 
 
-def _checkpoint(
-    state: dict[str, Tensor], normalisation: Normalisation, name: str, notes: tuple[str, ...]
-) -> Checkpoint:
-    model = _model(state, normalisation, name)
-    return Checkpoint(name=name, model=model, content=to_bytes(model), notes=notes)
-
-
 def _model(state: dict[str, Tensor], normalisation: Normalisation, name: str) -> ResNet20:
     schedule: Schedule = infer_schedule(state, name)
     model = ResNet20(schedule, normalisation)
     expected = model.state_dict()
     counters = {key: value for key, value in expected.items() if key.endswith("num_batches_tracked")}
     for key, tensor in expected.items():
-        if key in counters:
-            continue
-        if key not in state:
+        if key not in state and key not in counters:
             raise CheckpointError(f"{name} must hold {key} of shape {tuple(tensor.shape)}, found none")
-        if state[key].shape != tensor.shape:
+        if state.get(key, tensor).shape != tensor.shape:
             raise CheckpointError(f"{name}: {key} must have shape {tuple(tensor.shape)}, got {tuple(state[key].shape)}")
-        if not torch.isfinite(state[key]).all():
-            raise CheckpointError(f"{name}: {key} must hold finite numbers, got NaN or infinity")
     unexpected = sorted(set(state) - set(expected))
     if unexpected:
-        raise CheckpointError(f"{name} must hold a ResNet-20 with option-A shortcuts only, got also {unexpected[0]}")
+        raise CheckpointError(
+            f"{name} must hold a ResNet-20 with option-A shortcuts only, got also {unexpected[0]:.80}"
+        )
     model.load_state_dict({**counters, **state})
     return model.eval()
 
 
 def _find(where: str | Path) -> Path:
-    path = Path(where).expanduser()
     shipped = (folder / f"{where}{SUFFIX}" for folder in paths.networks())
-    for candidate in (path, *shipped):
-        if candidate.is_file():
-            if candidate.suffix not in SUFFIXES:
-                raise CheckpointError(f"a checkpoint must be one of {', '.join(SUFFIXES)}, got {candidate.name}")
-            return candidate
+    path = existing(where)
+    if path is None or not path.is_file():
+        path = next(filter(is_file, shipped), path)
+    if path is not None:
+        return path
     known = ", ".join(names()) or "none"
-    raise CheckpointError(f"a checkpoint must be a file or a name in checkpoints/ ({known}), got {str(where)!r}")
+    raise CheckpointError(f"a checkpoint must be a file or a name in checkpoints/ ({known}), got {str(where)!r:.200}")
 
 
-def _read(path: Path) -> bytes:
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise CheckpointError(
-            f"{path.name} must be at most {MAX_BYTES >> 20} MB, got {size >> 20} MB; it is not a ResNet-20"
-        )
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path} must be readable, got {error.strerror}") from None
-
-
-def _read_card(path: Path) -> dict[str, Any]:
-    try:
-        card: dict[str, Any] = json.loads(card_path(path).read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{card_path(path)} must be a readable JSON card, got {_short(error)}") from None
-    return card
-
-
-def _header(content: bytes) -> dict[str, Any] | None:
+def _from_safetensors(content: bytes, name: str) -> tuple[dict[str, Tensor], Normalisation | None]:
+    """Tensors, and the normalisation where the file is ours."""
     length = int.from_bytes(content[:8], "little")
-    metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-    return json.loads(metadata[HEADER_KEY]) if HEADER_KEY in metadata else None
+    if not 0 < length <= min(_MAX_HEADER, len(content) - 8):
+        raise CheckpointError(
+            f"{name} must be a safetensors file with a header of 1..{_MAX_HEADER >> 10} kB, got {length:,} bytes of "
+            f"{len(content):,}; save or download it again"
+        )
+    entries = parse_json(content[8 : 8 + length], f"the header of {name}", CheckpointError)
+    if not isinstance(entries, dict) or len(entries) > MAX_TENSORS:
+        raise CheckpointError(f"{name} must be a safetensors file of at most {MAX_TENSORS:,} tensors, got others")
+    try:
+        state = safetensors.torch.load(content)
+    except Exception as error:  # safetensors raises various errors for damaged files
+        raise CheckpointError(
+            f"{name} must be a safetensors file, got {_short(error)}; save or download it again"
+        ) from None
+    text = (entries.get("__metadata__") or {}).get(HEADER_KEY)
+    return plain_tensors(state, name), None if text is None else _normalisation(text, name)
 
 
-def _unreadable(error: Exception) -> str:
-    """Cause of a load error; torch's own message is long and recommends unsafe loading."""
-    text = str(error)
-    named = re.search(r"GLOBAL ([\w.]+)", text)
-    if named is not None:
-        return f"one that asks for code ({named[1]}), which is never run"
-    if "PytorchStreamReader" in text or "negative seek" in text:
-        return "a damaged or cut-off file"
-    return "something else than tensors" if "Weights only load failed" in text else _short(error)
+def _normalisation(text: str, name: str) -> Normalisation:
+    header = parse_json(text, f"the metadata of {name}", CheckpointError)
+    try:
+        return Normalisation(**{key: tuple(value) for key, value in header["normalisation"].items()})
+    except (KeyError, TypeError, AttributeError):
+        raise CheckpointError(f"{name} must contain a normalisation in its header, got {header!r:.80}") from None
 
 
 def _short(error: Exception) -> str:

@@ -31,7 +31,7 @@ class Normalisation:
 
     def __post_init__(self) -> None:
         for name, least, values in (("mean", -math.inf, self.mean), ("std", 0.0, self.std)):
-            good = [isinstance(each, int | float) and math.isfinite(each) and each > least for each in values]
+            good = [type(each) in (int, float) and math.isfinite(each) and each > least for each in values]
             if good != [True] * 3:
                 above = " above 0" if name == "std" else ""
                 raise CheckpointError(

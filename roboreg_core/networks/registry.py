@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
 from roboreg_core.errors import CheckpointError
+from roboreg_core.models.cards import read_card
 from roboreg_core.networks.spec import NETWORK, TRAINED, TrainingSpec
 from roboreg_core.store.names import folded, free_name
 from roboreg_core.store.records import Record
@@ -185,8 +185,8 @@ def _in(folder: Path) -> list[DenseNetwork]:
 def _of_file(path: Path, weights: tuple[int, int] | None, card_stamp: tuple[int, int] | None) -> DenseNetwork:
     del weights, card_stamp  # part of the cache's key only
     try:
-        card: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        card = read_card(path)
+    except CheckpointError:
         card = {}
     recipe, accuracy = card.get("recipe") or {}, card.get("accuracy") or {}
     images = str(card.get("images", ""))

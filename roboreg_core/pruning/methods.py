@@ -221,7 +221,7 @@ def parse_weights(text: str) -> WeightsSpec | None:
     if not setting:
         return WeightsSpec()
     try:
-        if key in ("sparsity", "threshold"):
+        if key in ("sparsity", "threshold") and value.isascii() and "_" not in value:
             return WeightsSpec(**{key: float(value)})
     except ValueError:
         pass

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from roboreg_core.errors import ScheduleError
+from roboreg_core.user_input import parse_integer
 
 STAGE_WIDTHS = (16, 32, 64)
 BLOCKS_PER_STAGE = 3
@@ -113,12 +114,12 @@ PRESETS: dict[str, Schedule] = {
 
 def _integer(text: str, block: int) -> int:
     try:
-        return int(text)
+        return parse_integer(text)
     except ValueError:
         bounds = f"an integer 1..{BOUNDS[block - 1]}" if block <= N_BLOCKS else "absent"
         presets = ", ".join(PRESETS)
         raise ScheduleError(
-            f"filter count for block {block} must be {bounds}, got {text!r} (or name a preset: {presets})"
+            f"filter count for block {block} must be {bounds}, got {text[:60]!r} (or name a preset: {presets})"
         ) from None
 
 

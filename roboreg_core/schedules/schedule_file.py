@@ -14,6 +14,7 @@ from typing import Any
 from roboreg_core.errors import ScheduleError
 from roboreg_core.schedules.saved_schedules import ScheduleDraft
 from roboreg_core.schedules.schedule import Schedule
+from roboreg_core.user_input import parse_json
 
 FORMAT, VERSION = "roboreg-schedules", 1
 LARGEST_FILE, MOST_ENTRIES = 4_000_000, 1_000
@@ -53,10 +54,7 @@ def read_json(content: bytes) -> Any:
     """Value in the bytes of a JSON file. Raises `ScheduleError`: the content is not JSON, or too large."""
     if len(content) > LARGEST_FILE:
         raise ScheduleError(f"a schedule file must be at most {LARGEST_FILE:,} bytes, got {len(content):,}")
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        raise ScheduleError("a schedule file must be JSON, got something else; export one to see the format") from None
+    return parse_json(content, "a schedule file", ScheduleError)
 
 
 def is_ours(value: Any) -> bool:

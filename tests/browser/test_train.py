@@ -19,6 +19,7 @@ from roboreg_core.runs.spec import KIND
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
 from tests.browser.conftest import App, until
+from tests.models import hostile_files
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -126,6 +127,7 @@ def test_what_is_no_dense_resnet_20_is_refused_and_nothing_is_run(page: Page, ap
         if name.startswith(("module.layer1.2.", "module.layer2.2.", "module.layer3.2."))
     }
     whole = checkpoints.load("dense").content
+    hostile = hostile_files.metadata() | hostile_files.bombs()
     refused = {
         "harm.pt": (pickle.dumps(Harm()), "something else than tensors"),
         "harm.th": (saved({"state_dict": Harm()}), "asks for code (posix.mkdir), which is never run"),
@@ -133,6 +135,10 @@ def test_what_is_no_dense_resnet_20_is_refused_and_nothing_is_run(page: Page, ap
         "cut.th": (saved(public_weights())[:100_000], "a damaged or cut-off file"),
         "deep.th": (saved(deep), "27 blocks: it looks like a ResNet-56"),
         "empty.pt": (b"", "empty"),
+        "complex.pt": (saved(state | {"module.linear.bias": torch.zeros(10, dtype=torch.complex64)}), "complex64"),
+        "variances.pt": (saved(state | {"module.bn1.running_var": -torch.ones(16)}), "variances of at least 0"),
+        "deep.safetensors": (hostile["metadata: nested 100,000 deep.safetensors"](), "nested too deeply"),
+        "bytes.pt": (hostile["bytearray of 2.6 GB.pt"](), "asks for code"),
     }
     store = Store(app.home)
     before = len(store.list_jobs(NETWORK))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from typer.testing import CliRunner, Result
 
-from roboreg_core.cli import app, correlate_verb
+from roboreg_core.cli.verbs import app, correlate_verb
 from roboreg_core.errors import RoboRegError, SpecError
 from roboreg_core.schedules.schedule import BOUNDS
 from roboreg_core.sweeps.grid import Grid

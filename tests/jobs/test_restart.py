@@ -113,3 +113,19 @@ def test_two_apps_on_one_store_leave_each_other_alone(store: Store, engines: lis
     os.kill(app.pid, signal.SIGKILL)
     app.wait(TIMEOUT)
     until(lambda: current(store, theirs).status is JobStatus.INTERRUPTED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_processes_is_left_to_the_app(store: Store, tmp_path: Path, how: signal.Signals) -> None:
+    """Ctrl-C in a terminal and the end of a service go to workers, too, which must not fail or log."""
+    with (tmp_path / "log").open("wb") as log:
+        app = start_module("tests.jobs.app", str(store.home), "stay", "10000", stderr=log, start_new_session=True)
+    until(reached(store, its_job(store), 5))
+    children = family(app)
+    os.killpg(app.pid, how)
+    app.wait(TIMEOUT)
+    until(gone(children))
+    log_text = (tmp_path / "log").read_text()
+    assert "Dask Worker" not in log_text
+    assert "Nanny" not in log_text

@@ -100,7 +100,7 @@ def test_a_truncated_file_is_refused(make_network: Make, tmp_path: Path, size: i
     content = checkpoints.to_bytes(make_network())
     path = tmp_path / "cut.safetensors"
     path.write_bytes(content[:size])
-    with pytest.raises(CheckpointError, match="must be a safetensors file"):
+    with pytest.raises(CheckpointError, match=r"must (be a safetensors file|hold weights)"):
         checkpoints.load(path)
 
 

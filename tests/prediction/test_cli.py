@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from roboreg_core import paths
-from roboreg_core.cli import app
+from roboreg_core.cli.verbs import app
 from roboreg_core.errors import SpecError
 from roboreg_core.models import checkpoints
 from roboreg_core.prediction.forecast import PredictionSettings

@@ -8,7 +8,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from roboreg_core.cli import app
+from roboreg_core.cli.verbs import app
 from roboreg_core.datasets import sources
 from roboreg_core.datasets.images import Images
 from roboreg_core.models import checkpoints

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from roboreg_core.cli import app
+from roboreg_core.cli.verbs import app
 from roboreg_core.errors import RoboRegError
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.store import Store

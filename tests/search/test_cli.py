@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from roboreg_core.cli import app
+from roboreg_core.cli.verbs import app
 from roboreg_core.errors import SpecError
 from roboreg_core.models import checkpoints
 from roboreg_core.models.costs import DENSE_COST, cost

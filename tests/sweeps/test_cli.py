@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from roboreg_core import paths
-from roboreg_core.cli import app
+from roboreg_core.cli.verbs import app
 from roboreg_core.errors import RoboRegError
 from roboreg_core.models import checkpoints
 from roboreg_core.models.checkpoints import Checkpoint

@@ -79,10 +79,10 @@ def written(values: Sequence[int]) -> str:
 
 
 def _bounds(text: str, block: int, most: int) -> tuple[int, ...]:
-    pair = re.fullmatch(r"(\d{1,9})[-\u2013](\d{1,9})", _JOINED.sub(r"\1", text.strip()))
+    pair = re.fullmatch(r"([0-9]{1,9})[-\u2013]([0-9]{1,9})", _JOINED.sub(r"\1", text.strip()))
     if pair is not None:
         return tuple(map(int, pair.groups()))
-    if not text.strip().isdecimal() or len(text.strip()) > 9:
+    if not text.isascii() or not text.strip().isdecimal() or len(text.strip()) > 9:
         raise SpecError(
             f"block {block}: bounds must be two numbers within 1..{most}, got {text[:20]!r}; write 1-{most}"
         )
