@@ -1,4 +1,4 @@
-"""Run benchmarks, and generate docs/performance.md, docs/results.md and the table in README.md from their figures.
+"""Run benchmarks, and generate docs/performance.md, results.md, reliability.md and the table in README.md.
 
 python -m benchmarks.report measure [NAME...]    # each benchmark in its own process; by default all that can run here
 python -m benchmarks.report write
@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.report import measurements, page
+from benchmarks.report import measurements, page, reliability
 from benchmarks.report.catalogue import BENCHMARKS, BY_NAME, Benchmark
 from benchmarks.report.headline import headline
 from benchmarks.results import points, table
@@ -75,11 +75,12 @@ def run(benchmark: Benchmark, *, quick: bool) -> bool:
 
 @app.command()
 def write() -> None:
-    """Write docs/performance.md, docs/results.md and the table in README.md from the stored figures."""
+    """Write docs/performance.md, results.md, reliability.md and the table in README.md from the stored figures."""
     PAGE.write_text(page.page(measurements.read()), encoding="utf-8")
     table.PAGE.write_text(table.made(), encoding="utf-8")
+    reliability.PAGE.write_text(reliability.page(measurements.read().get("faults")), encoding="utf-8")
     README.write_text(page.with_parts(README.read_text(encoding="utf-8"), readme_parts()), encoding="utf-8")
-    print(f"wrote {PAGE}, {table.PAGE} and the table in {README}")
+    print(f"wrote {PAGE}, {table.PAGE}, {reliability.PAGE} and the table in {README}")
 
 
 def readme_parts() -> dict[str, str]:

@@ -75,20 +75,23 @@ def _figures(measurements: Measurements) -> Iterable[str]:
             yield f"{NOT_YET}: `{benchmark.command}`\n"
             continue
         yield _table(benchmark, measured)
-        yield _when(benchmark.command, measured)
+        yield when(benchmark.command, measured)
 
 
 def _table(benchmark: Benchmark, measured: Measurement) -> str:
     rows = ["| measurement | value | ratio | reference | goal |", "|---|---|---|---|---|"]
-    rows += [_row(each.what, each.figure, each.ratio, each.rival, each.goal) for each in _lines(benchmark, measured)]
+    rows += [
+        table_row(each.what, each.figure, each.ratio, each.rival, each.goal) for each in _lines(benchmark, measured)
+    ]
     return "\n".join(rows) + "\n"
 
 
-def _row(*cells: str) -> str:
+def table_row(*cells: str) -> str:
+    """Format a row of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 
-def _when(command: str, measured: Measurement) -> str:
+def when(command: str, measured: Measurement) -> str:
     """Name command, date and machine of a measurement."""
     machine = measured.machine
     beside = "" if measured.busy <= FREE else f", while other processes used {percent(measured.busy, 0)} of the cores"
@@ -126,10 +129,10 @@ def _growth(measured: Measurement | None) -> Iterable[str]:
         if not rows:
             yield f"{NOT_YET}\n"
             continue
-        table = [_row(*columns.values()), "|" + "---|" * len(columns)]
-        table += [_row(*(_number(row[key]) for key in columns)) for row in rows]
+        table = [table_row(*columns.values()), "|" + "---|" * len(columns)]
+        table += [table_row(*(_number(row[key]) for key in columns)) for row in rows]
         yield "\n".join(table) + "\n"
-    yield _when("python -m benchmarks.growth", measured)
+    yield when("python -m benchmarks.growth", measured)
 
 
 def _costs(measured: Measurement | None) -> Iterable[str]:
@@ -138,7 +141,7 @@ def _costs(measured: Measurement | None) -> Iterable[str]:
         return
     yield "The three largest kinds of work of each activity, by torch's profiler, which itself takes time:\n"
     yield costs(measured)
-    yield _when("python -m benchmarks.profile", measured)
+    yield when("python -m benchmarks.profile", measured)
 
 
 def _number(value: Any) -> str:
@@ -155,7 +158,5 @@ def _gpu(measurements: Measurements) -> str:
             command = f"python -m benchmarks.report measure {benchmark.name}"
             parts.append(f"{benchmark.title}: {NO_GPU}. On a machine with one: `{command}`.\n")
         else:
-            parts.append(
-                f"### {benchmark.title}\n\n{_table(benchmark, measured)}\n{_when(benchmark.command, measured)}"
-            )
+            parts.append(f"### {benchmark.title}\n\n{_table(benchmark, measured)}\n{when(benchmark.command, measured)}")
     return "\n".join(parts)

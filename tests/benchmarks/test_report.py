@@ -164,7 +164,7 @@ def test_the_readme_has_at_most_ten_headline_figures() -> None:
 
 def test_missing_measurements_are_named() -> None:
     text = page({})
-    for benchmark in BENCHMARKS:
+    for benchmark in (each for each in BENCHMARKS if each.name != "faults"):  # a document of its own
         assert benchmark.command in text or f"measure {benchmark.name}" in text
     assert text.count(NOT_YET) == len(FIGURES) + 2
     assert text.count(NO_GPU) == sum(each.gpu for each in BENCHMARKS) > 0

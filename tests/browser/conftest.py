@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -20,6 +19,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as Unanswered
+
+from benchmarks.small_project import copy_project
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = next(
@@ -91,21 +92,7 @@ def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     3,000 training, all 2,000 validation and 2,000 test images.
     """
-    folder = tmp_path_factory.mktemp("small") / "project"
-    (folder / "data").mkdir(parents=True)
-    shutil.copy(ROOT / "app.py", folder)
-    for part in ("roboreg_core", "pages", "checkpoints", ".streamlit"):
-        shutil.copytree(ROOT / part, folder / part)
-    manifest = json.loads((ROOT / "data" / "manifest.json").read_text())
-    for name, files in {"train": 5, "test": 2}.items():
-        split = manifest["splits"][name]
-        split["files"] = split["files"][:files]
-        count = sum(file["images"] for file in split["files"])
-        split["labels"], split["indices"] = split["labels"][:count], split["indices"][:count]
-        for file in split["files"]:
-            shutil.copy(ROOT / "data" / file["file"], folder / "data")
-    (folder / "data" / "manifest.json").write_text(json.dumps(manifest))
-    return folder
+    return copy_project(tmp_path_factory.mktemp("small") / "project", train=5_000, test=2_000)
 
 
 @pytest.fixture(scope="module")

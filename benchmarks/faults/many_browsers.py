@@ -1,0 +1,60 @@
+"""Browsers move sliders while a run is fine-tuned: time from key to updated counts, and moves without response."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Error as BrowserError
+
+from benchmarks.browser import VIEWPORT
+from benchmarks.faults.campaign import Event, Outcome, Setting, judge
+from benchmarks.faults.session import PAGE_MS, Session, opened
+from benchmarks.faults.work import RUN, begin, finish
+from benchmarks.slider import MEASURE
+
+BROWSERS, QUICK_BROWSERS = 20, 3
+MOVES, QUICK_MOVES = 10, 3
+SETTLE_MS = 500
+MS = "ms"
+
+
+def events(setting: Setting) -> Iterator[Event]:
+    """Move the sliders of all browsers at once, several times; one event per move and one for the run."""
+    with opened(setting, "many-browsers") as session:
+        contexts = [
+            session.browser.new_context(viewport=VIEWPORT) for _ in range(QUICK_BROWSERS if setting.quick else BROWSERS)
+        ]
+        pages = [_opened(session, context) for context in contexts]
+        begin(session, RUN)
+        for move in setting.rounds(MOVES, QUICK_MOVES):
+            yield from _move(pages, "ArrowRight" if move % 2 == 0 else "ArrowLeft")
+        for context in contexts:
+            context.close()
+        outcome, reason = judge(lambda: finish(session, RUN, setting.references()[RUN.name]))
+        yield Event(what="run beside the browsers", outcome=outcome, reason=reason)
+
+
+def _opened(session: Session, context: BrowserContext) -> Page:
+    page = context.new_page()
+    page.set_default_timeout(PAGE_MS)
+    page.goto(f"{session.server.address}/design?s=moderate")
+    page.locator(".st-key-start button, .st-key-open-run button").wait_for()
+    page.locator(".st-key-slider-5 input[type=range]:visible").focus()
+    return page
+
+
+def _move(pages: list[Page], key: str) -> Iterator[Event]:
+    """Press a key in all pages at once, then read the times."""
+    for page in pages:
+        page.evaluate(f"key => {{ window.took = ({MEASURE})(key); window.took.catch(() => {{}}) }}", key)
+    for page in pages:
+        page.keyboard.press(key)
+    for page in pages:
+        try:
+            took = float(page.evaluate("() => window.took"))
+        except BrowserError as error:
+            yield Event(what="move of a slider", outcome=Outcome.LOST, reason=str(error).splitlines()[0])
+        else:
+            yield Event(what="move of a slider", outcome=Outcome.SURVIVED, figures={MS: round(took, 1)})
+    pages[0].wait_for_timeout(SETTLE_MS)
