@@ -21,10 +21,11 @@ COUNTS = ("tried", "survived", "lost", "wrong")
 
 HEAD = f"""# Reliability
 
-`{COMMAND}` starts the app as `make run` does, on a temporary home, drives its pages in Chromium, and causes the faults
-below. The work: a run ({EPOCHS} epochs of fine-tuning), a sweep, a search and an uploaded network, with
-{TRAIN_IMAGES - VALIDATION_IMAGES:,} training, {VALIDATION_IMAGES:,} validation and {TEST_IMAGES:,} test images and one
-thread. Each work is first done without faults; afterwards its figures, weights and logits must be equal bit by bit.
+`{COMMAND}` starts the app as `make run` does, on a temporary home, drives its pages in Chromium, and
+causes the faults below. The work: a run with fine-tuning, a sweep, a search and an uploaded network
+({EPOCHS} epochs; {TRAIN_IMAGES - VALIDATION_IMAGES:,} training, {VALIDATION_IMAGES:,} validation and
+{TEST_IMAGES:,} test images; one thread). Each work is first done without faults; afterwards its figures, weights and
+logits must be equal bit by bit.
 
 - **tried**: faults caused; **survived**: the condition of the second table holds.
 - **lost**: work is gone or does not finish even when resumed, or the app does not respond.
