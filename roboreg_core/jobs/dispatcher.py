@@ -201,8 +201,12 @@ class Dispatcher:
         try:
             attempt.send(wake=lambda: self._inbox.put(lambda: None))
         except StoreError as error:
-            self._forget(job_id)
+            with self._lock:
+                del self._attempts[job_id]
+                self._waiting[job.lane].appendleft(job_id)
+            # Where this fails too, the job stays first in the queue: the next tick tries again.
             self._store.update_job(job_id, status=JobStatus.FAILED, error=str(error), ended=now())
+            self._drop_waiting(job_id)
         except Exception as error:
             log.warning("the cluster did not take job %s: %s", job_id, error)
             self._lose(CONNECTION_LOST)
@@ -276,7 +280,7 @@ class Dispatcher:
     def _lose(self, reason: str) -> None:
         """Interrupt all jobs of this engine; the next submitted job connects again."""
         connection, self._connection = self._connection, None
-        self._drop_all(JobStatus.INTERRUPTED, reason)
+        self._survive(partial(self._drop_all, JobStatus.INTERRUPTED, reason))
         with self._lock:
             self._workers = []
         if connection is not None:

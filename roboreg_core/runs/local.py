@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
+from roboreg_core.errors import StoreError
 from roboreg_core.jobs.task import LocalContext, TaskFunction
 from roboreg_core.runs.execute import execute
 from roboreg_core.runs.spec import KIND
@@ -15,6 +19,10 @@ from roboreg_core.store.row_mapping import now
 if TYPE_CHECKING:
     from roboreg_core.runs.spec import RunSpec
     from roboreg_core.store.store import Store
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
+
+log = logging.getLogger(__name__)
 
 
 def run_here(
@@ -50,9 +58,9 @@ def make_here(
     unfinished.parent.mkdir(parents=True, exist_ok=True)
     context = LocalContext(
         inputs=inputs,
-        state=unfinished.read_bytes() if unfinished.exists() else None,
+        state=_saved_state(unfinished),
         on_report=on_report,
-        on_save=lambda state: paths.write_atomically(unfinished, state),
+        on_save=lambda state: _save_state(unfinished, state),
         on_put=record_writer(store),
     )
     output = function(spec, context)
@@ -62,6 +70,34 @@ def make_here(
     store.put_record(record)
     unfinished.unlink(missing_ok=True)
     return record
+
+
+def _save_state(path: Path, state: bytes) -> None:
+    """Write a state followed by its SHA-256; where that fails, log a warning: the work itself can still finish."""
+    try:
+        paths.write_atomically(path, state + hashlib.sha256(state).digest())
+    except OSError as error:
+        log.warning(
+            "the state cannot be saved (%s): if interrupted, the work continues from an older one", error.strerror
+        )
+
+
+def _saved_state(path: Path) -> bytes | None:
+    """The state to resume from; None, with a warning, where it is damaged or has no SHA-256.
+
+    Raises `StoreError`: it cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"{path} must be readable, got {error.strerror}: make it readable, or delete it") from error
+    state, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+    if hashlib.sha256(state).digest() == digest:
+        return state
+    log.warning("the saved state is damaged or of an earlier version: the work starts from the beginning")
+    return None
 
 
 def record_writer(store: Store) -> Callable[[str, str, dict[str, Any], dict[str, Any]], None]:
