@@ -31,7 +31,7 @@ from roboreg_core import paths
 
 MINUTES, QUICK_MINUTES = 30.0, 3.0
 # Time for the work without faults, and for a kind to finish its last event.
-REFERENCE_SECONDS, GRACE_SECONDS = 600.0, 300.0
+REFERENCE_SECONDS, GRACE_SECONDS = 1_800.0, 1_000.0
 
 Figures = dict[str, Any]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -13,8 +12,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from playwright.sync_api import Error as BrowserError
-
-from roboreg_core.errors import RoboRegError
 
 POLL_SECONDS = 0.05
 
@@ -107,17 +104,17 @@ class Setting:
 
 
 def judge(check: Callable[[], None]) -> tuple[Outcome, str]:
-    """Call `check`; return its outcome and the reason."""
+    """Call `check`; return its outcome and the reason. Any other exception is wrong: the campaign goes on."""
     try:
         check()
     except Skipped as error:
         return Outcome.SKIPPED, str(error)
     except Lost as error:
         return Outcome.LOST, str(error)
-    except (Wrong, RoboRegError, sqlite3.Error) as error:
-        return Outcome.WRONG, f"{type(error).__name__}: {error}"
     except BrowserError as error:
         return Outcome.LOST, f"the page did not respond: {str(error).strip()[:300]}"
+    except Exception as error:
+        return Outcome.WRONG, f"{type(error).__name__}: {error}"
     return Outcome.SURVIVED, ""
 
 

@@ -85,7 +85,6 @@ def _read_on_pages(session: Session, run: str) -> None:
             session.check_page()
         session.check_log()
     finally:
-        session.store.close()
         session.server.close()
 
 

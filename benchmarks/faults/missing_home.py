@@ -19,7 +19,7 @@ def events(setting: Setting) -> Iterator[Event]:
     """Move homes; one event each for an idle app, a running job, and a home restored from a copy."""
     draw, references = setting.random(), setting.references()
     with opened(setting, "missing-home") as session:
-        for _ in setting.rounds(ROUNDS, QUICK_ROUNDS):
+        for number in setting.rounds(ROUNDS, QUICK_ROUNDS):
 
             def idle() -> None:
                 begin(session, UPLOAD)
@@ -33,10 +33,10 @@ def events(setting: Setting) -> Iterator[Event]:
                 _move_away(session)
                 finish(session, RUN, references[RUN.name])
 
-            def copied() -> None:
+            def copied(number: int = number) -> None:
                 begin(session, UPLOAD)
                 finish(session, UPLOAD, references[UPLOAD.name])
-                copy = session.home.with_name("copy")
+                copy = session.home.with_name(f"copy-{number}")
                 shutil.copytree(session.home, copy)
                 shutil.rmtree(session.home)
                 _look(session)

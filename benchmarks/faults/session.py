@@ -16,7 +16,7 @@ from benchmarks.faults.server import TRACEBACK, Server
 from roboreg_core.store.record_store import DATABASE
 from roboreg_core.store.store import Store
 
-PAGE_MS = 120_000
+PAGE_MS = 300_000
 
 
 class Session:
@@ -38,19 +38,21 @@ class Session:
         self.page: Page = browser.new_page(viewport=VIEWPORT)
         self.page.set_default_timeout(PAGE_MS)
         self.start()
+        self.store = Store(self.home)
 
     def start(self) -> None:
         """Start the app on the home as it is."""
         self.home.mkdir(parents=True, exist_ok=True)
         self.server = Server(self.project, self.home, self._log)
-        self.store = Store(self.home)
 
     def start_anew(self) -> None:
         """Start the app on an empty home, after a fault that it did not survive."""
         self.server.close()
         self.store.close()
         _empty(self.home)
+        self._read = len(self._log.read_text(errors="replace"))
         self.start()
+        self.store = Store(self.home)
 
     def open(self, path: str) -> None:
         """Open a page of the app."""

@@ -17,7 +17,7 @@ from benchmarks.faults.work import AFTER, BEFORE, Work, begin, finish, stage, wo
 ROUNDS, QUICK_ROUNDS = 24, 2
 # One more than the deaths after which a job fails and is to be resumed.
 MOST_KILLS = 4
-RESTART_SECONDS = 120.0
+RESTART_SECONDS = 300.0
 
 
 def events(setting: Setting) -> Iterator[Event]:

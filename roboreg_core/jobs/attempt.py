@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from roboreg_core.errors import RoboRegError, StoreError
-from roboreg_core.jobs.dask_cluster import DEATHS, Connection, in_thread
+from roboreg_core.jobs.dask_cluster import DEATHS, Connection, in_thread, wake_when_done
 from roboreg_core.jobs.worker import Outcome, one_line
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.row_mapping import now
@@ -79,7 +79,7 @@ class Attempt:
         artifacts = self._store.artifacts
         inputs = {name: artifacts.get(sha) for name, sha in self.job.inputs.items()}
         self._future = self._connection.submit(self.job, self.token, inputs, self._saved_state())
-        self._future.add_done_callback(lambda future: wake())
+        wake_when_done(self._future, wake)
 
     def on_message(self, message: dict[str, Any]) -> None:
         """Store what a worker's message reports: progress, a record, a saved state, the start or the end."""

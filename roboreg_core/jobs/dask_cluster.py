@@ -276,6 +276,20 @@ def _clear_topic(topic: str, dask_scheduler: Any = None) -> None:
     dask_scheduler._broker.truncate(topic)
 
 
+def wake_when_done(future: Any, wake: Callable[[], None]) -> None:
+    """Call `wake` in dask's thread once the future is done.
+
+    `Future.add_done_callback` would use an executor, which fails with a traceback when the interpreter exits.
+    """
+
+    async def wait() -> None:
+        while future.status == "pending":
+            await future._state.wait()
+        wake()
+
+    future.client.loop.add_callback(wait)
+
+
 def in_thread(function: Callable[[], None], name: str) -> threading.Thread:
     """Run a function in a daemon thread of this name."""
     thread = threading.Thread(target=function, name=name, daemon=True)

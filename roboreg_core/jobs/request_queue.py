@@ -13,7 +13,7 @@ from enum import StrEnum
 from json import loads
 from typing import Any
 
-from roboreg_core.jobs.dask_cluster import DEATHS, Connection
+from roboreg_core.jobs.dask_cluster import DEATHS, Connection, wake_when_done
 from roboreg_core.jobs.task import Request
 from roboreg_core.jobs.worker import Outcome, one_line
 
@@ -114,7 +114,7 @@ class RequestQueue:
         for pending in self._all():
             if pending.future is None and free(pending.request.lane) > 0:
                 pending.future = connection.submit_request(pending.request, pending.token, threads)
-                pending.future.add_done_callback(lambda future: wake())
+                wake_when_done(pending.future, wake)
 
     def on_message(self, message: dict[str, Any]) -> None:
         """Process a message from a worker; messages of dropped requests are ignored."""

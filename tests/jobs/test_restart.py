@@ -78,6 +78,13 @@ def test_an_app_that_leaves_without_closing_leaves_no_process(store: Store) -> N
     until(gone(children))
 
 
+def test_an_app_that_leaves_during_a_job_prints_nothing(store: Store, capfd: pytest.CaptureFixture[str]) -> None:
+    app = start_app(store, how="leave")
+    assert app.wait(TIMEOUT) == 0
+    assert its_job(store).status is JobStatus.INTERRUPTED
+    assert capfd.readouterr().err == ""
+
+
 def test_closing_interrupts_what_is_unfinished(store: Store) -> None:
     engine = Engine(store)
     job = engine.submit(task("closed", steps=10_000))
