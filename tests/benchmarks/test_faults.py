@@ -19,7 +19,7 @@ from benchmarks.faults.__main__ import app, group, summary
 from benchmarks.faults.campaign import Event, Lost, Outcome, Setting, Skipped, Wrong, judge, wait_for
 from benchmarks.faults.kinds import BY_NAME, KINDS
 from benchmarks.faults.session import opened
-from benchmarks.faults.work import TEST_IMAGES, TRAIN_IMAGES, UPLOAD, begin, compare, finish
+from benchmarks.faults.work import TEST_IMAGES, TRAIN_IMAGES, UPLOAD, begin, compare, finish, is_finished
 from benchmarks.report import measurements, reliability
 from benchmarks.report.measurements import Measurement
 from benchmarks.report.page import NOT_YET
@@ -172,7 +172,7 @@ def test_a_killed_worker_costs_an_upload_nothing(tmp_path: Path) -> None:
     copy_project(setting.project, train=TRAIN_IMAGES, test=TEST_IMAGES)
     with opened(setting, "home") as session:
         begin(session, UPLOAD)
-        finish(session, UPLOAD, {"figures": {}})
+        assert is_finished(session, UPLOAD, {"figures": {}})
         figures = UPLOAD.figures(session.store)
         assert len(figures) == 1
         (event,) = worker_kill.kills(session, UPLOAD, {"seconds": 0.5, "figures": figures}, random.Random(0), 1)
