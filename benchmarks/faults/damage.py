@@ -30,8 +30,9 @@ def events(setting: Setting) -> Iterator[Event]:
     with opened(setting, "damage") as session:
         begin(session, RUN)
         finish(session, RUN, reference)
-        session.store.close()
+        session.page.goto("about:blank")
         session.server.close()
+        session.store.close()  # last, so that SQLite merges its log into the file
         whole = shutil.copytree(session.home, setting.folder / "homes" / "whole")
         shown = [_output(session, command) for command in _commands(run)]
         readers = {"command line": partial(_read_by_command_line, session, run, shown)}
