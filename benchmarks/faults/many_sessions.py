@@ -8,6 +8,8 @@ import psutil  # type: ignore[import-untyped]
 
 from benchmarks.faults.campaign import Event, Setting, Wrong, judge
 from benchmarks.faults.session import Session, opened
+from benchmarks.faults.work import SCHEDULE
+from roboreg_core.ui import keys
 
 SESSIONS, QUICK_SESSIONS = 200, 10
 # Streamlit keeps up to 128 closed sessions for two minutes: as many are opened before the first measurement.
@@ -24,8 +26,8 @@ def events(setting: Setting) -> Iterator[Event]:
     with opened(setting, "many-sessions") as session:
 
         def act() -> None:
-            session.open("design")
-            session.page.locator(".st-key-start button").wait_for()  # the backend is loaded
+            session.open(f"design?s={SCHEDULE}")
+            session.page.locator(f".st-key-{keys.START} button").wait_for()  # the backend is loaded
             _visit(session, first)
             figures[BEFORE] = _memory(session)
             _visit(session, count)

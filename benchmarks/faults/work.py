@@ -27,7 +27,14 @@ RESUMES = 4
 # Values that differ between two executions of the same work.
 VOLATILE = frozenset({"seconds", "latency", "speed", "timed", "measured", "environment"})
 SCHEDULE = "2,2,2,2,2,2,2,2,3"
-STAGES = {"prune": "pruning", "tune": "fine-tuning", "measure": "measuring", "search": "searching"}
+STAGES = {
+    "prune": "pruning",
+    "tune": "fine-tuning",
+    "sweep": "measuring",
+    "search": "measuring",
+    "measure": "evaluating",
+    **dict.fromkeys(("dense", "pruned", "tuned"), "evaluating"),
+}
 BEFORE, AFTER = "before its begin", "after its end"
 UPLOADED = paths.others() / "best-90-seed0.safetensors"
 
