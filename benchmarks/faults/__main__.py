@@ -58,9 +58,9 @@ def main(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = [kind for kind in KINDS if (kind.name in only if only else kind.quick or not quick)]
     seconds = 60 * (minutes if minutes is not None else QUICK_MINUTES if quick else MINUTES)
-    figures = {"quick": quick, "seed": seed, "minutes": seconds / 60, "kinds": campaign(chosen, seed, seconds, quick)}
-    write_json(json, figures)
-    failed = show(figures["kinds"])
+    found = campaign(chosen, seed, seconds, quick)
+    write_json(json, {"quick": quick, "seed": seed, "minutes": seconds / 60, "kinds": found})
+    failed = show(found)
     if quick and failed:
         raise typer.Exit(1)
 
