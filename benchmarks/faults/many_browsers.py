@@ -21,16 +21,22 @@ MS = "ms"
 
 def events(setting: Setting) -> Iterator[Event]:
     """Move the sliders of all browsers at once, several times; one event per move and one for the run."""
+    pages: list[Page] = []
     with opened(setting, "many-browsers") as session:
-        contexts = [
-            session.browser.new_context(viewport=VIEWPORT) for _ in range(QUICK_BROWSERS if setting.quick else BROWSERS)
-        ]
-        pages = [_opened(session, context) for context in contexts]
-        begin(session, RUN)
+
+        def open_all() -> None:
+            count = QUICK_BROWSERS if setting.quick else BROWSERS
+            pages.extend(_opened(session, session.browser.new_context(viewport=VIEWPORT)) for _ in range(count))
+            begin(session, RUN)
+
+        outcome, reason = judge(open_all)
+        if outcome is not Outcome.SURVIVED:
+            yield Event(what="start of the browsers and the run", outcome=outcome, reason=reason)
+            return
         for move in setting.rounds(MOVES, QUICK_MOVES):
             yield from _move(pages, "ArrowRight" if move % 2 == 0 else "ArrowLeft")
-        for context in contexts:
-            context.close()
+        for page in pages:
+            page.context.close()
         outcome, reason = judge(lambda: finish(session, RUN, setting.references()[RUN.name]))
         yield Event(what="run beside the browsers", outcome=outcome, reason=reason)
 
