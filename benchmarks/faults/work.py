@@ -196,6 +196,8 @@ def _has_begun(job: Job | None, before: Job | None = None) -> bool:
 
 
 def _has_ended(session: Session, work: Work) -> bool:
+    if session.server.process.poll() is not None:
+        raise Lost(f"the app ended by itself with status {session.server.process.returncode}")
     job = work.job(session.store)
     return job is None or job.status.is_ended
 
