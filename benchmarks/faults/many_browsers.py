@@ -10,8 +10,9 @@ from playwright.sync_api import Error as BrowserError
 from benchmarks.browser import VIEWPORT
 from benchmarks.faults.campaign import Event, Outcome, Setting, judge
 from benchmarks.faults.session import PAGE_MS, Session, opened
-from benchmarks.faults.work import RUN, begin, finish
+from benchmarks.faults.work import RUN, SCHEDULE, begin, finish
 from benchmarks.slider import MEASURE
+from roboreg_core.ui import keys
 
 BROWSERS, QUICK_BROWSERS = 20, 3
 MOVES, QUICK_MOVES = 10, 3
@@ -44,8 +45,8 @@ def events(setting: Setting) -> Iterator[Event]:
 def _opened(session: Session, context: BrowserContext) -> Page:
     page = context.new_page()
     page.set_default_timeout(PAGE_MS)
-    page.goto(f"{session.server.address}/design?s=moderate")
-    page.locator(".st-key-start button, .st-key-open-run button").wait_for()
+    page.goto(f"{session.server.address}/design?s={SCHEDULE}")
+    page.locator(f".st-key-{keys.START} button").wait_for()
     page.locator(".st-key-slider-5 input[type=range]:visible").focus()
     return page
 
