@@ -227,7 +227,7 @@ def measure_references(setting: Setting) -> None:
         for work in works(setting):
             begin(session, work)
             started = time.monotonic()
-            wait_for(lambda work=work: _has_ended(session, work), FINISH_SECONDS, f"the {work.name} did not end")
+            wait_for(partial(_has_ended, session, work), FINISH_SECONDS, f"the {work.name} did not end")
             job = work.job(session.store)
             if job is None or job.status is not JobStatus.FINISHED:
                 raise Lost(f"the {work.name} did not finish without any fault: {job.error if job else 'no job'}")
