@@ -1,9 +1,11 @@
 """RoboReg's dashboard: `streamlit run app.py`. Page settings and navigation; the pages are in `pages/`."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
 
+from roboreg_core.errors import RoboRegError
 from roboreg_core.ui import navigation, shared_state, streamlit_timers
 
 ICON = Path(__file__).parent / "docs" / "images" / "icon.png"
@@ -23,7 +25,8 @@ def main() -> None:
     )
     navigation.open_requested_page()
     page.run()
-    shared_state.backend()
+    with suppress(RoboRegError):  # shown by the page
+        shared_state.backend()
     streamlit_timers.drop_requests_of_left_page()
 
 

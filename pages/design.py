@@ -18,7 +18,7 @@ from roboreg_core.ui.design import (
 navigation.enter("design")
 
 
-@st.fragment(key=keys.EDITOR_PART)
+@panels.fragment(key=keys.EDITOR_PART, offer=json_files.download)
 def editor() -> None:
     """The schedule on the left, its cost and the start on the right; only parts of this rerun when a slider moves."""
     editing_session.show_problem()

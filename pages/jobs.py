@@ -7,4 +7,5 @@ navigation.enter("jobs")
 
 panels.heading("Runs and trainings continue while the pages are closed.")
 with panels.errors_shown():
+    panels.damage()
     job_list.everything()

@@ -7,6 +7,7 @@ navigation.enter("overview")
 
 panels.heading("How accurate is a ResNet-20 on CIFAR-10 with fewer filters?")
 with panels.errors_shown():
+    panels.damage()
     run_deletion.DELETED.undo_bar()
     runs = shared_state.runs()
     if not runs:

@@ -6,5 +6,5 @@ from roboreg_core.ui.schedules import schedule_list
 navigation.enter("schedules")
 
 panels.heading("Saved filter counts per block: save them on Design, and open them there again.")
-with panels.errors_shown():
+with panels.errors_shown(schedule_list.offer):
     schedule_list.everything()

@@ -28,6 +28,10 @@ class StoreError(RoboRegError):
     """A record does not exist, or the store cannot be opened."""
 
 
+class StorageError(StoreError):
+    """The store's files are missing, damaged, or cannot be written."""
+
+
 class JobError(RoboRegError):
     """A job cannot be submitted, cancelled or resumed."""
 

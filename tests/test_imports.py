@@ -13,7 +13,7 @@ import pytest
 
 from roboreg_core.paths import PROJECT
 
-BASE = {"errors", "paths", "user_input", "seeding", "device"}
+BASE = {"errors", "files", "paths", "user_input", "seeding", "device"}
 VALUES = BASE | {"schedules", "datasets", "models"}
 STEPS = {"pruning", "training", "evaluation"}
 ENGINE = {"store", "jobs"}
@@ -25,7 +25,7 @@ LIBRARY = RECORDED | ANALYSIS | {"example_runs"}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, BASE),
     # Independent of pruning: records, files and the job engine.
-    "store": {"errors", "paths"},
+    "store": {"errors", "files", "paths"},
     "jobs": {"errors", "paths", "store"},
     # Saved schedules are kept in the store.
     "schedules": BASE | {"store"},
@@ -42,10 +42,11 @@ MAY_IMPORT = {
     "correlation": RECORDED - {"networks"} | {"sweeps"},
     "example_runs": RECORDED | ANALYSIS,
     "wording": LIBRARY,
+    "user_store": LIBRARY | {"wording"},
     "charts": LIBRARY | {"wording"},
     "report": LIBRARY | {"wording", "charts"},
-    "cli": LIBRARY | {"wording", "report"},
-    "ui": LIBRARY | {"wording", "charts", "report"},
+    "cli": LIBRARY | {"wording", "report", "user_store"},
+    "ui": LIBRARY | {"wording", "charts", "report", "user_store"},
     "pages": LIBRARY | {"wording", "charts", "ui"},
     "app": LIBRARY | {"wording", "charts", "ui"},
     "__main__": {"cli"},

@@ -188,8 +188,8 @@ class Measurer:
         return model, time.perf_counter() - started
 
     def _tune(self, point: PlannedPoint, model: ResNet20) -> ResNet20:
-        unfinished = paths.home() / "unfinished" / point.id
-        unfinished.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self.store.unfinished / point.id
+        unfinished.parent.mkdir(exist_ok=True)
         training: Images = sources.training_images(point.run.training_set)
         fitted = fit(
             model,

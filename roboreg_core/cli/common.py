@@ -15,17 +15,19 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
-from roboreg_core import paths
-from roboreg_core.errors import CheckpointError, RoboRegError
+from roboreg_core import user_store
+from roboreg_core.errors import CheckpointError
+from roboreg_core.files import writing
 from roboreg_core.networks.registry import checkpoint_of, find
+from roboreg_core.paths import write_atomically
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.schedule import N_BLOCKS
-from roboreg_core.store.store import Store
 from roboreg_core.user_input import existing, is_file
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
     from roboreg_core.store.records import Record
+    from roboreg_core.store.store import Store
 
 stderr = Console(stderr=True, highlight=False)
 
@@ -85,7 +87,7 @@ def measure(model: Any, device: Any, precision: Any = "float32") -> tuple[dict[s
 
 def open_store() -> Store:
     """The user's store, including the example runs."""
-    return Store(paths.home(), shipped=paths.recorded())
+    return user_store.open_store()
 
 
 def load_network(source: str) -> Checkpoint:
@@ -135,13 +137,9 @@ def write_file(path: Path, content: bytes) -> None:
 
     Raises `RoboRegError`: the file is not writable.
     """
-    from roboreg_core.paths import write_atomically
-
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
-    except OSError as error:
-        raise RoboRegError(f"{path} must be writable, got {error.strerror}; choose another file") from None
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import typer
 
 from roboreg_core.cli.common import Json, find_run, open_store, print_notes, print_result, write_file
 from roboreg_core.errors import StoreError
+from roboreg_core.files import check_writable
 from roboreg_core.user_input import existing, is_file
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def export_verb(
     as_json: Json = False,
 ) -> None:
     """Export a network as ONNX, after comparing onnxruntime's logits with PyTorch's on test images."""
+    check_writable(onnx)
     made = _export(network)
     write_file(onnx, made.content)
     values = {

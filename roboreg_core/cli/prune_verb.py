@@ -19,6 +19,7 @@ from roboreg_core.cli.common import (
     with_options,
 )
 from roboreg_core.cli.prune_options import PruneOptions
+from roboreg_core.files import check_writable
 from roboreg_core.models.costs import cost
 from roboreg_core.schedules.schedule import Schedule
 
@@ -42,6 +43,8 @@ def prune_verb(
     from roboreg_core.device import choose_device, environment
     from roboreg_core.models import checkpoints
 
+    if out is not None:
+        check_writable(checkpoints.weights_path(out))
     parsed, device = Schedule.parse(schedule), choose_device(pruning.device)
     (method, recalibrate), recipe = pruning.composed(), _recipe(pruning)
     loaded = load_network(pruning.start)

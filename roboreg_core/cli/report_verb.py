@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from roboreg_core.cli.common import DENSE, Baseline, Json, find_run, open_store, print_result, write_file
+from roboreg_core.files import check_writable
 
 
 def report_verb(
@@ -17,6 +18,7 @@ def report_verb(
     """Write a self-contained HTML report on one or several runs, with all changes against a baseline."""
     from roboreg_core.report.html_report import report_html
 
+    check_writable(out)
     store = open_store()
     records = [find_run(store, each) for each in runs]
     against = None if baseline == DENSE else find_run(store, baseline)

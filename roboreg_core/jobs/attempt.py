@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from roboreg_core.errors import RoboRegError, StoreError
+from roboreg_core.errors import RoboRegError, StorageError, StoreError
 from roboreg_core.jobs.dask_cluster import DEATHS, Connection, in_thread, wake_when_done
 from roboreg_core.jobs.worker import Outcome, one_line
 from roboreg_core.store.records import Job, JobStatus, Record
@@ -22,8 +22,11 @@ from roboreg_core.store.store import Store
 # Maximum delay of the last events, which are transferred independently of the result.
 LATE_SECONDS = 1.0
 GATHER_SECONDS = 60.0
+# Interval between attempts to write to a store that cannot be written.
+RETRY_SECONDS = 5.0
 
-CONNECTION_LOST = "the connection to the scheduler was lost: resume the job to continue from its last saved state"
+RESUME = "then resume the job to continue from its last saved state"
+CONNECTION_LOST = f"the connection to the scheduler was lost: {RESUME.removeprefix('then ')}"
 WORKER_DIED = (
     "the worker process died {deaths} times while running this job, possibly out of memory: "
     "resume it to continue from its last saved state"
@@ -64,6 +67,9 @@ class Attempt:
         self._grace = grace
         self._future: Any = None
         self._pid = 0
+        self._began: dict[str, Any] | None = None
+        self._outcome: Outcome | None = None
+        self._retry_at = 0.0
         self._states = 0
         self._has_ended = False
         self._record_error = ""
@@ -91,7 +97,9 @@ class Attempt:
         elif what == "state":
             self._store_state(message["number"])
         elif what == "began":
-            self._start(message)
+            self.starts += 1
+            self.address, self._pid, self._began = message["worker"], message["pid"], message
+            self._store_start()
         elif what == "ended":
             self._has_ended = True
 
@@ -103,7 +111,20 @@ class Attempt:
             self._future.cancel()
 
     def update(self) -> bool:
-        """Check the attempt and store its outcome; return True once the job has ended in the store."""
+        """Update the attempt; return True once the job has ended in the store.
+
+        Raises `StorageError`: the store cannot be written; a later call tries again.
+        """
+        if time.monotonic() < self._retry_at:
+            return False
+        try:
+            self._store_start()
+            return self._update()
+        except StorageError:
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            raise
+
+    def _update(self) -> bool:
         if self._stop_since is not None:
             return self._update_stopping(time.monotonic() - self._stop_since)
         status = self._future.status
@@ -138,26 +159,29 @@ class Attempt:
             self._event({"state": "lost", "error": str(error)})
             return None
 
-    def _start(self, message: dict[str, Any]) -> None:
-        self.starts += 1
-        self.address, self._pid = message["worker"], message["pid"]
+    def _store_start(self) -> None:
+        """Store that a worker began, unless that is stored already."""
+        if self._began is None:
+            return
         if self.starts > 1:
             self._event({"worker": "lost", "deaths": self.starts - 1})
         before = self._store.get_job(self.job.id)
         attempts = (before.attempts if before else 0) + 1
         started = {"started": now()} if self.starts == 1 else {}
         self._store.update_job(self.job.id, status=JobStatus.RUNNING, attempts=attempts, **started)
+        message, self._began = self._began, None
         self._event({"worker": "began", "host": message["host"], "pid": self._pid, "attempt": attempts})
 
     def _store_state(self, number: int) -> None:
-        if number <= self._states:  # already fetched
+        if number <= self._states or self._record_error:  # already fetched, or it may refer to a lost record
             return
         try:
             self._states, state = self._connection.state(self.token)
             self._store.set_state(self.job.id, state)
         except StoreError as error:
             log.warning("a state of job %s was not stored: %s", self.job.id, error)
-            self._event({"state": "not kept", "error": str(error)})
+            with suppress(StorageError):
+                self._event({"state": "not kept", "error": str(error)})
 
     def _store_record(self, message: dict[str, Any]) -> None:
         try:
@@ -171,13 +195,13 @@ class Attempt:
         if not self._has_ended and time.monotonic() - self._done_since < LATE_SECONDS:
             return False
         try:
-            outcome = Outcome(**self._future.result(timeout=GATHER_SECONDS))
+            self._outcome = self._outcome or Outcome(**self._future.result(timeout=GATHER_SECONDS))
         except TimeoutError:
             return False  # the worker died with the result: another one runs the task again
         except Exception as error:
             self._fail_of(error)
             return True
-        self._settle(outcome)
+        self._settle(self._outcome)
         return True
 
     def _settle(self, outcome: Outcome) -> None:
@@ -191,12 +215,14 @@ class Attempt:
 
     def _finish(self, outcome: Outcome) -> None:
         if self._record_error:
-            self.end(JobStatus.FAILED, f"a record could not be stored: {self._record_error}")
+            self.end(JobStatus.INTERRUPTED, f"a record could not be stored: {self._record_error}; {RESUME}")
             return
         job = self.job
         record = Record(kind=job.kind, id=job.key, created=now(), spec=job.spec, result=outcome.result)
         try:
             self._store.finish_job(job.id, record, outcome.artifacts)
+        except StorageError as error:
+            self.end(JobStatus.INTERRUPTED, f"the result could not be stored: {error}; {RESUME}")
         except RoboRegError as error:
             self.end(JobStatus.FAILED, f"the result could not be stored: {error}")
         else:

@@ -29,6 +29,8 @@ from roboreg_core.store.store import Store
 
 TICK_SECONDS = 0.25
 BEAT_SECONDS = 5.0
+# Interval between collections of garbage; the first is at the start.
+COLLECT_SECONDS = 86_400.0
 # An owner in another place, e.g. a container that shares the folder, is considered dead without a heartbeat for this
 # long.
 SILENCE_SECONDS = 60.0
@@ -64,7 +66,7 @@ class Dispatcher:
         self._thread: threading.Thread | None = None
         self._ended = False
         _live.add(owner)
-        self._beat()
+        self._survive(self._beat)
 
     # Called from any thread.
 
@@ -223,8 +225,9 @@ class Dispatcher:
     def _cancel(self, job_id: str) -> None:
         if job_id in self._attempts:
             self._attempts[job_id].stop()
-        elif self._drop_waiting(job_id):
+        elif self.position(job_id) is not None:
             self._store.update_job(job_id, status=JobStatus.CANCELLED, ended=now())
+            self._drop_waiting(job_id)
 
     def _poll(self) -> None:
         """Check for lost connections, finished tasks and changed workers."""
@@ -234,6 +237,8 @@ class Dispatcher:
             self._survive(partial(self._update, attempt))
         if self._connection is not None:
             self._survive(partial(self._requests.update, self._connection))
+        if self._is_due("collect", COLLECT_SECONDS):
+            self._survive(self._collect)
         if self._is_due("beat", BEAT_SECONDS):
             self._survive(self._beat)
         if self._connection is not None and self._is_due("workers", 1.0):
@@ -247,6 +252,11 @@ class Dispatcher:
         """Store a heartbeat, and mark the jobs of dead owners as interrupted."""
         self._store.beat(self._owner)
         self._store.mark_interrupted(self._owner_lives)
+
+    def _collect(self) -> None:
+        freed = self._store.collect()
+        if freed.files:
+            log.info("%d unused files of the store were deleted, %d bytes", freed.files, freed.bytes)
 
     def _owner_lives(self, owner: str) -> bool:
         lives = process_lives(owner)

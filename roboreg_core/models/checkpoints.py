@@ -17,6 +17,7 @@ from torch import Tensor
 
 from roboreg_core import paths
 from roboreg_core.errors import CheckpointError, SpecError
+from roboreg_core.files import writing
 from roboreg_core.models import torch_file
 from roboreg_core.models.cards import card_path, read_card
 from roboreg_core.models.file_formats import MAX_TENSORS, SUFFIX, read_weights
@@ -133,16 +134,19 @@ def save(path: Path, model: ResNet20, **facts: Any) -> Path:
 
     `facts` are added to the card. Raises `CheckpointError`: a file cannot be written.
     """
-    path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+    path = weights_path(path)
     content = to_bytes(model)
     card = make_card(model, content, **facts)
-    try:
+    with writing(path, CheckpointError):
         path.parent.mkdir(parents=True, exist_ok=True)
         paths.write_atomically(path, content)
         paths.write_atomically(card_path(path), (json.dumps(card, indent=1) + "\n").encode())
-    except OSError as error:
-        raise CheckpointError(f"{path} must be writable, got {error.strerror}; choose another file") from None
     return path
+
+
+def weights_path(path: Path) -> Path:
+    """Path of the weights file that `save` writes."""
+    return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
 
 
 def _describe(model: ResNet20) -> dict[str, Any]:

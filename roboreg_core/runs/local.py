@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
-from roboreg_core.errors import StoreError
+from roboreg_core.errors import StorageError, StoreError
+from roboreg_core.files import writing
 from roboreg_core.jobs.task import LocalContext, TaskFunction
 from roboreg_core.runs.execute import execute
 from roboreg_core.runs.spec import KIND
@@ -50,12 +51,14 @@ def make_here(
     *,
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
 ) -> Record:
-    """Call a task function and store its record with this `kind` and the id `key`; an interrupted call is resumed.
+    """Call a task function and store its record of this kind and id; resume from the state of an interrupted call.
 
-    `on_report` is called with each progress payload.
+    Raises `StorageError`: the store cannot be written; it is checked before the call as well.
     """
-    unfinished = paths.home() / "unfinished" / key
-    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    store.check_writable()
+    unfinished = store.unfinished / key
+    with writing(unfinished, StorageError, remedy="set ROBOREG_HOME to another folder"):
+        unfinished.parent.mkdir(exist_ok=True)
     context = LocalContext(
         inputs=inputs,
         state=_saved_state(unfinished),
@@ -64,10 +67,12 @@ def make_here(
         on_put=record_writer(store),
     )
     output = function(spec, context)
-    artifacts = {name: store.artifacts.put(part) for name, part in output.artifacts.items()}
-    result = {**output.result, "artifacts": artifacts}
-    record = Record(kind=kind, id=key, created=now(), spec=spec, result=result)
-    store.put_record(record)
+    try:
+        artifacts = {name: store.artifacts.put(part) for name, part in output.artifacts.items()}
+        record = Record(kind=kind, id=key, created=now(), spec=spec, result={**output.result, "artifacts": artifacts})
+        store.put_record(record)
+    except StorageError as error:
+        raise StorageError(f"{error}; then repeat the command to continue from the last saved epoch") from error
     unfinished.unlink(missing_ok=True)
     return record
 

@@ -65,7 +65,7 @@ class SavedSchedule:
 
 def saved_schedules(store: Store, *, deleted: bool = False) -> list[SavedSchedule]:
     """Saved schedules, oldest first, or the deleted ones, last deleted first."""
-    return [_of(item) for item in (store.saved.deleted(KIND) if deleted else store.saved.active(KIND))]
+    return [of_item(item) for item in (store.saved.deleted(KIND) if deleted else store.saved.active(KIND))]
 
 
 def find(store: Store, text: str, *, deleted: bool = False) -> SavedSchedule:
@@ -92,7 +92,7 @@ def same_name(saved: SavedSchedule, draft: ScheduleDraft) -> bool:
 
 def save(store: Store, draft: ScheduleDraft) -> SavedSchedule:
     """Save a schedule. Raises `StoreError`: the name is taken."""
-    return _of(store.saved.add([_item(draft)])[0])
+    return of_item(store.saved.add([_item(draft)])[0])
 
 
 def edit(store: Store, schedule_id: str, draft: ScheduleDraft) -> SavedSchedule:
@@ -102,22 +102,22 @@ def edit(store: Store, schedule_id: str, draft: ScheduleDraft) -> SavedSchedule:
     """
     item = _item(draft)
     changes = {"name": item.name, "note": item.note, "tags": item.tags, "content": item.content}
-    return _of(store.saved.change(schedule_id, **changes))
+    return of_item(store.saved.change(schedule_id, **changes))
 
 
 def duplicate(store: Store, saved: SavedSchedule) -> SavedSchedule:
     """Save a copy under the next free name, e.g. `half (2)`."""
-    return _of(store.saved.add([_item(saved.draft)], number=True)[0])
+    return of_item(store.saved.add([_item(saved.draft)], number=True)[0])
 
 
 def delete(store: Store, schedule_id: str) -> SavedSchedule:
     """Delete a schedule; it can be restored for a month. Raises `StoreError`: the id is unknown."""
-    return _of(store.saved.delete(schedule_id))
+    return of_item(store.saved.delete(schedule_id))
 
 
 def restore(store: Store, schedule_id: str) -> SavedSchedule:
     """Restore a deleted schedule. Raises `StoreError`: no deleted schedule has this id."""
-    return _of(store.saved.restore(schedule_id))
+    return of_item(store.saved.restore(schedule_id))
 
 
 def save_new(store: Store, drafts: Sequence[ScheduleDraft]) -> list[SavedSchedule]:
@@ -127,7 +127,7 @@ def save_new(store: Store, drafts: Sequence[ScheduleDraft]) -> list[SavedSchedul
     """
     known = {each.draft for each in saved_schedules(store)}
     new = [draft for draft in dict.fromkeys(drafts) if draft not in known]
-    return [_of(item) for item in store.saved.add([_item(draft) for draft in new], number=True)]
+    return [of_item(item) for item in store.saved.add([_item(draft) for draft in new], number=True)]
 
 
 def using(saved: Sequence[SavedSchedule], record: Record) -> list[SavedSchedule]:
@@ -143,7 +143,8 @@ def _item(draft: ScheduleDraft) -> SavedItem:
     )
 
 
-def _of(item: SavedItem) -> SavedSchedule:
+def of_item(item: SavedItem) -> SavedSchedule:
+    """Read a saved item. Raises `ScheduleError`: its content is no schedule."""
     fields = {name: value for name, value in vars(item).items() if name not in ("kind", "content")}
     return SavedSchedule(**fields, schedule=Schedule.from_json(item.content["schedule"]))
 

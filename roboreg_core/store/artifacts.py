@@ -2,16 +2,15 @@
 
 import hashlib
 import os
-import re
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from roboreg_core.errors import StoreError
-from roboreg_core.paths import TEMPORARY, write_atomically
+from roboreg_core.errors import StorageError, StoreError
+from roboreg_core.files import writing
+from roboreg_core.paths import write_atomically
+from roboreg_core.store.row_mapping import ARTIFACT_NAME
 
-_NAME = re.compile(r"[0-9a-f]{64}")
 # Age in seconds below which unreferenced files are kept: a record that refers to them may follow.
 SWEEP_AGE = 3600.0
 
@@ -20,22 +19,22 @@ class Artifacts:
     """A folder of content-addressed files, with an optional read-only fallback folder."""
 
     def __init__(self, folder: Path, fallback: Path | None = None) -> None:
-        """Use `folder`, created by the first `put`; read files that it lacks from `fallback`."""
+        """Use `folder`, created by the first `put` in an existing folder; read files that it lacks from `fallback`."""
         self.folder = folder
         self.fallback = fallback
 
     def put(self, content: bytes) -> str:
         """Store the bytes as a file, unless it exists, and return their SHA-256, its name.
 
-        Raises `StoreError`: the folder cannot be written.
+        Raises `StorageError`: the folder cannot be written.
         """
         name = hashlib.sha256(content).hexdigest()
         target = self.folder / name
-        with _store_errors(self.folder):
+        with self._writing():
             if _read(target) == content:
-                os.utime(target)  # protects it from `sweep`
+                os.utime(target)  # protects it from `maintenance.collect`
             else:
-                self.folder.mkdir(parents=True, exist_ok=True)
+                self.folder.mkdir(exist_ok=True)  # without parents: a home that is gone must not be made again
                 write_atomically(target, content)
         return name
 
@@ -68,23 +67,12 @@ class Artifacts:
         return any(path.is_file() for path in self._candidates(name))
 
     def discard(self, name: str) -> None:
-        """Delete the file whose SHA-256 is `name`, if it exists; the fallback folder is never changed."""
-        with _store_errors(self.folder), suppress(FileNotFoundError):
-            (self.folder / _checked(name)).unlink()
+        """Delete the file with this SHA-256 if it exists, but never from the fallback folder."""
+        with self._writing():
+            (self.folder / _checked(name)).unlink(missing_ok=True)
 
-    def sweep(self, keep: set[str], *, min_age: float = SWEEP_AGE) -> list[str]:
-        """Delete files not in `keep`, and temporary files left by a crash; return their names.
-
-        Files put less than `min_age` seconds ago are kept.
-        """
-        deleted = []
-        for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else []:
-            unused = path.name.startswith(TEMPORARY) or (_NAME.fullmatch(path.name) and path.name not in keep)
-            if unused and _age(path) >= min_age:
-                with _store_errors(self.folder), suppress(FileNotFoundError):
-                    path.unlink()
-                    deleted.append(path.name)
-        return deleted
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing(self.folder, StorageError, remedy="set ROBOREG_HOME to another folder")
 
     def _candidates(self, name: str) -> Iterator[Path]:
         yield self.folder / _checked(name)
@@ -94,7 +82,7 @@ class Artifacts:
 
 def _checked(name: str) -> str:
     """Validate a name before it becomes part of a path."""
-    if not _NAME.fullmatch(name):
+    if not ARTIFACT_NAME.fullmatch(name):
         raise StoreError(f"an artefact's name must be 64 hexadecimal digits, got {name!r}")
     return name
 
@@ -105,26 +93,6 @@ def _read(path: Path) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise StoreError(
+        raise StorageError(
             f"artefact {path} cannot be read ({error.strerror}): check its permissions and disk"
-        ) from error
-
-
-def _age(path: Path) -> float:
-    try:
-        return time.time() - path.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
-
-
-@contextmanager
-def _store_errors(folder: Path) -> Iterator[None]:
-    """Convert errors of the operating system into a `StoreError` with a remedy."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise StoreError(
-            f"cannot write to {folder} ({error.strerror}): free some space or permissions there, or set ROBOREG_HOME"
         ) from error

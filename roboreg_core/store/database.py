@@ -5,17 +5,23 @@ counter, a cheap way to detect changes.
 """
 
 import os
+import shutil
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
-from roboreg_core.errors import StoreError
+from roboreg_core.errors import StorageError, StoreError
+from roboreg_core.files import writing
 
 # Timeout for locks: a write takes milliseconds.
 BUSY_SECONDS = 30.0
+
+_RESTORE = "restore it from a backup, or move its folder away to begin a new store"
 
 # Each migration lists the statements that upgrade from the previous version; never edit a released one.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -56,26 +62,63 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "UPDATE jobs SET function = 'roboreg_core.search.execute:search' "
         "WHERE function = 'roboreg_core.explore.search_job:search'",
     ),
+    (
+        # Tells a store that was moved or restored from another one in its place.
+        "ALTER TABLE counter ADD COLUMN store TEXT",
+        "UPDATE counter SET store = lower(hex(randomblob(16)))",
+    ),
 )
 
 
 class Database:
-    """Connection pool of one SQLite file."""
+    """Connection pool of one SQLite file.
 
-    def __init__(self, path: Path, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS) -> None:
+    Each call checks that the file at the path is still the one that was opened; a store that was moved away and put
+    back, or replaced by a copy of itself, is used again without a restart. A file that may not be written is opened
+    read-only.
+
+    Attributes:
+        path: of the file.
+        reopened: number of times that another file was found at the path.
+    """
+
+    def __init__(
+        self, path: Path, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS, *, content: Path | None = None
+    ) -> None:
         """Open or create the file and migrate it to the newest version.
 
-        Raises `StoreError`: it cannot be opened, is not a database, or was created by a newer RoboReg.
+        Args:
+            path: of the file; its folder is made.
+            migrations: see `MIGRATIONS`.
+            content: folder of the files that the database refers to.
+
+        Raises `StoreError`: it cannot be opened, is no database, was made by a newer RoboReg, or is missing or empty
+        while `content` has files.
         """
         self.path = path
+        self.reopened = 0
+        self._migrations = migrations
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
-        self._process = os.getpid()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"cannot make the folder {path.parent} ({error.strerror}): set ROBOREG_HOME") from error
-        self._migrate(migrations)
+        self._opened: tuple[object, ...] | None = None
+        self._store = ""
+        has_content = content is not None and content.is_dir() and any(content.iterdir())
+        if has_content and not (path.is_file() and path.stat().st_size):
+            raise StorageError(
+                f"the store {path} is missing or empty, but {content} has files: restore it from a backup, or move "
+                f"{content} away to begin a new store"
+            )
+        if not path.exists():
+            with writing(path, StorageError, remedy="set ROBOREG_HOME to another folder"):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+        with self._borrowed(may_be_empty=True) as connection:
+            self._store = _identity(connection)
+
+    @property
+    def read_only(self) -> bool:
+        """True where the file or its folder may not be written."""
+        return not (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK))
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -92,8 +135,15 @@ class Database:
         """Context with a connection in an exclusive write transaction, rolled back if the body raises.
 
         `quiet` leaves the change counter unchanged.
+
+        Raises `StorageError`: the file may not be written.
         """
         with self._borrowed() as connection:
+            if self.read_only:
+                raise StorageError(
+                    f"the store {self.path} is read-only: make the file and its folder writable, or set ROBOREG_HOME "
+                    "to another folder"
+                )
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -105,9 +155,9 @@ class Database:
                 raise
 
     def version(self) -> int:
-        """Number that increases with every write of any process to the file."""
+        """A number that increases with every write by any process, and where another file was found at the path."""
         with self.read() as connection:
-            return int(connection.execute("SELECT value FROM counter").fetchone()[0])
+            return (self.reopened << 40) + int(connection.execute("SELECT value FROM counter").fetchone()[0])
 
     def close(self) -> None:
         """Close the idle connections; later calls open new ones."""
@@ -117,45 +167,127 @@ class Database:
             connection.close()
 
     @contextmanager
-    def _borrowed(self) -> Iterator[sqlite3.Connection]:
+    def _borrowed(self, *, may_be_empty: bool = False) -> Iterator[sqlite3.Connection]:
         with _store_errors(self.path):
-            connection = self._take()
+            opened = (*self._file(may_be_empty=may_be_empty), self.read_only, os.getpid())
+            connection = self._take(opened)
+            keep = True
             try:
                 yield connection
-            except BaseException:
+            except BaseException as error:
+                # A damaged file may be replaced by a good one before the next call.
+                keep = not isinstance(error, sqlite3.DatabaseError) or isinstance(error, sqlite3.IntegrityError)
                 with suppress(sqlite3.Error):
                     connection.rollback()
                 raise
             finally:
                 with self._lock:
-                    self._idle.append(connection)
+                    if keep and opened == self._opened:
+                        self._idle.append(connection)
+                    else:
+                        connection.close()
 
-    def _take(self) -> sqlite3.Connection:
+    def _file(self, *, may_be_empty: bool) -> tuple[int, int]:
+        """Device and inode of the file. Raises `StorageError`: it is missing, or empty and must not be."""
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            raise StorageError(
+                f"the store {self.path} is gone ({error.strerror}), deleted, moved or unmounted while in use: put it "
+                "back to continue, or set ROBOREG_HOME to another folder and restart RoboReg"
+            ) from None
+        if not status.st_size and not may_be_empty:
+            raise StorageError(f"the store {self.path} is empty: {_RESTORE}")
+        return status.st_dev, status.st_ino
+
+    def _take(self, opened: tuple[object, ...]) -> sqlite3.Connection:
         with self._lock:
-            if self._process != os.getpid():  # SQLite connections must not be used after a fork
-                self._idle, self._process = [], os.getpid()
+            if self._opened != opened:  # another file, or a fork: SQLite connections must not be used after one
+                self.reopened += self._opened is not None and self._opened[:2] != opened[:2]
+                self._idle, self._opened = [], opened
             if self._idle:
                 return self._idle.pop()
         return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
-        _use_wal(connection)
-        connection.execute("PRAGMA synchronous = FULL")  # durable after a power failure
+        connection = self._open_read_only() if self.read_only else self._open_writable()
+        if self._store and self._store != _identity(connection):
+            connection.close()
+            raise StorageError(
+                f"another store was put at {self.path} while RoboReg was running: put the former one back to continue, "
+                "or restart RoboReg to use this one"
+            )
         return connection
 
-    def _migrate(self, migrations: tuple[tuple[str, ...], ...]) -> None:
-        with self._borrowed() as connection:
-            if _user_version(connection, self.path, len(migrations)) == len(migrations):
-                return
-            connection.execute("BEGIN IMMEDIATE")
-            current = _user_version(connection, self.path, len(migrations))  # another process may have migrated it
-            for statements in migrations[current:]:
-                for statement in statements:
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {len(migrations)}")
-            connection.commit()
+    def _open_writable(self) -> sqlite3.Connection:
+        connection = self._open("mode=rw")
+        try:
+            _use_wal(connection)
+            connection.execute("PRAGMA synchronous = FULL")  # durable after a power failure
+            self._migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _open_read_only(self) -> sqlite3.Connection:
+        """Open without writing; a copy in memory of an older version, or if SQLite needs to write beside the file."""
+        connection = self._open("mode=ro")
+        with suppress(sqlite3.OperationalError):  # in WAL mode, and its shared memory cannot be created
+            if self._version_of(connection) == len(self._migrations):
+                return connection
+        connection.close()
+        return self._copy()
+
+    def _copy(self) -> sqlite3.Connection:
+        """A copy in memory, including writes that are still in the write-ahead log."""
+        copy = _configured(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
+        with tempfile.TemporaryDirectory() as folder, writing(Path(folder), StorageError, remedy="set TMPDIR"):
+            for path in (self.path, self.path.with_name(f"{self.path.name}-wal")):
+                if path.exists():
+                    shutil.copyfile(path, Path(folder, path.name))
+            with closing(sqlite3.connect(Path(folder, self.path.name))) as source:
+                source.backup(copy)
+        self._migrate(copy)
+        return copy
+
+    def _open(self, options: str) -> sqlite3.Connection:
+        address = f"{self.path.absolute().as_uri()}?{options}"
+        return _configured(
+            sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        )
+
+    def _version_of(self, connection: sqlite3.Connection) -> int:
+        version, newest = int(connection.execute("PRAGMA user_version").fetchone()[0]), len(self._migrations)
+        if version > newest:
+            raise StoreError(
+                f"the store {self.path} has version {version}, this version of RoboReg supports up to {newest}: "
+                "update RoboReg, or set ROBOREG_HOME to another folder"
+            )
+        return version
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        if self._version_of(connection) == len(self._migrations):
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        for statements in self._migrations[self._version_of(connection) :]:  # another process may have migrated it
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(self._migrations)}")
+        connection.commit()
+
+
+def _configured(connection: sqlite3.Connection) -> sqlite3.Connection:
+    connection.row_factory = sqlite3.Row
+    # Damaged text must not hide the other rows: `row_mapping` reports it.
+    connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+    return connection
+
+
+def _identity(connection: sqlite3.Connection) -> str:
+    """Identifies a store and its copies; empty before the version that has one."""
+    row = connection.execute("SELECT * FROM counter").fetchone()
+    return str(row["store"]) if row is not None and "store" in row.keys() else ""  # noqa: SIM118 (a row, no mapping)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
@@ -171,25 +303,15 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
-def _user_version(connection: sqlite3.Connection, path: Path, newest: int) -> int:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > newest:
-        raise StoreError(
-            f"the store {path} has version {version}, this version of RoboReg supports up to {newest}: "
-            "update RoboReg, or set ROBOREG_HOME to another folder"
-        )
-    return version
-
-
 @contextmanager
 def _store_errors(path: Path) -> Iterator[None]:
-    """Convert SQLite's errors into a `StoreError` with a remedy, except violated constraints."""
+    """Convert SQLite's errors into a `StorageError` with a remedy, except violated constraints."""
     try:
         yield
     except sqlite3.IntegrityError:
         raise
     except sqlite3.Error as error:
-        raise StoreError(f"the store {path} cannot be used ({error}): {_remedy(str(error))}") from error
+        raise StorageError(f"the store {path} cannot be used ({error}): {_remedy(str(error))}") from error
 
 
 def _remedy(message: str) -> str:
@@ -198,8 +320,8 @@ def _remedy(message: str) -> str:
         "readonly": "make the file and its folder writable, or set ROBOREG_HOME",
         "unable to open": "make the file and its folder readable and writable, or set ROBOREG_HOME",
         "locked": "close the other programs that use it",
-        "malformed": "move the file away; a new one is made",
-        "not a database": "move the file away; a new one is made",
+        "malformed": _RESTORE,
+        "not a database": _RESTORE,
         "disk i/o": "check its disk, or set ROBOREG_HOME",
     }
     matching = (remedy for pattern, remedy in remedies.items() if pattern in message.lower())

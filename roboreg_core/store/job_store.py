@@ -1,6 +1,6 @@
 """The part of the store that holds jobs and their events."""
 
-import json
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -41,7 +41,7 @@ class JobStore(RecordStore):
     def get_job(self, job_id: str) -> Job | None:
         """The job with this id, None if there is none."""
         with self._database.read() as db:
-            return row_mapping.find_job(db, job_id)
+            return row_mapping.find_job(db, job_id, self._checks)
 
     def list_jobs(
         self,
@@ -62,7 +62,7 @@ class JobStore(RecordStore):
         query = f"SELECT * FROM jobs WHERE {_WITH[ended]} ORDER BY number DESC LIMIT :newest"
         values = {"kind": kind, "key": key, "newest": -1 if newest is None else newest}
         with self._database.read() as db:
-            return [row_mapping.to_job(row) for row in db.execute(query, values)]
+            return row_mapping.readable(db.execute(query, values), self._to_job)
 
     def count_jobs(self, kind: str | None = None, *, ended: bool | None = None) -> int:
         """The number of jobs in `list_jobs`."""
@@ -152,7 +152,8 @@ class JobStore(RecordStore):
         """Mark the unfinished jobs as interrupted whose owner (engine) is not alive; return them."""
         with self._database.read() as db:
             found = db.execute(f"SELECT * FROM jobs WHERE {row_mapping.UNFINISHED}").fetchall()
-        orphans = [job for job in map(row_mapping.to_job, found) if job.owner is None or not owner_alive(job.owner)]
+        jobs = row_mapping.readable(found, row_mapping.to_job)
+        orphans = [job for job in jobs if job.owner is None or not owner_alive(job.owner)]
         if not orphans:
             return []
         marked = []
@@ -185,4 +186,7 @@ class JobStore(RecordStore):
         """The events of a job, oldest first."""
         with self._database.read() as db:
             found = db.execute("SELECT * FROM events WHERE job = ? ORDER BY number", (job_id,))
-            return [Event(**{**dict(row), "payload": json.loads(row["payload"])}) for row in found]
+            return row_mapping.readable(found, row_mapping.to_event)
+
+    def _to_job(self, row: sqlite3.Row) -> Job:
+        return row_mapping.to_job(row, self._checks)

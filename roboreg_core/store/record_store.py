@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from roboreg_core.errors import StoreError
+from roboreg_core.errors import RoboRegError, StorageError, StoreError
+from roboreg_core.files import check_writable
 from roboreg_core.store import row_mapping
 from roboreg_core.store.artifacts import Artifacts
 from roboreg_core.store.database import Database
 from roboreg_core.store.records import RESTORE_DAYS, DeletedRecord, Record
+from roboreg_core.store.row_mapping import NO_CHECKS, DamagedRowError
 from roboreg_core.store.shipped import ARTIFACTS, ShippedRecords, artifact_names, export
 
 DATABASE = "roboreg.db"
@@ -23,28 +25,48 @@ Parts = tuple[str, ...] | None
 
 @dataclass(frozen=True, kw_only=True)
 class _Parsed(Generic[Value]):
-    """A record's value in a list, None where it is left out; `shipped` is the record where it is a shipped one."""
+    """A record's value in a list, None where it is left out; `shipped` is the record where it is a shipped one.
+
+    `damage` is the reason where the record is left out because it is damaged.
+    """
 
     id: str
     created: str
     value: Value | None
     shipped: Record | None = None
+    damage: str = ""
 
 
 class RecordStore:
     """Your records with their artefacts under one folder, and the read-only example records in another."""
 
-    def __init__(self, home: Path, shipped: Path | None = None) -> None:
+    def __init__(self, home: Path, shipped: Path | None = None, checks: row_mapping.Checks = NO_CHECKS) -> None:
         """Open or create the store in `home`, in front of the example records in the folder `shipped`.
+
+        Damaged rows, also those that fail their kind's check in `checks`, are left out of lists; see `Store.damage`.
 
         Raises `StoreError`: it cannot be opened, or was made by a newer RoboReg.
         """
         self.home = home
         self.artifacts = Artifacts(home / ARTIFACTS, shipped / ARTIFACTS if shipped else None)
-        self._database = Database(home / DATABASE)
+        self._database = Database(home / DATABASE, content=self.artifacts.folder)
         self._shipped = ShippedRecords(shipped)
+        self._checks = checks
         # Values of each list by row number or id of a shipped record. Rows are immutable: each is parsed once.
         self._lists: dict[tuple[Any, ...], dict[int | str, _Parsed[Any]]] = {}
+
+    @property
+    def unfinished(self) -> Path:
+        """Folder of the states of interrupted calls on the command line, by the id of the record that they make."""
+        return self.home / "unfinished"
+
+    def check_writable(self) -> None:
+        """Check that records and artefacts can be written, before the work that makes them.
+
+        Raises `StorageError`: they cannot.
+        """
+        with self._database.write(quiet=True):
+            check_writable(self.artifacts.folder / "any", StorageError)
 
     def close(self) -> None:
         """Close the idle connections; the store remains usable."""
@@ -69,8 +91,9 @@ class RecordStore:
         Raises `StoreError`: an artefact named by its result is missing.
         """
         with self._database.write() as db:
-            row = db.execute(f"SELECT * FROM records WHERE id = ? AND {_NOT_DELETED}", (record.id,)).fetchone()
-            before = row_mapping.to_record(row) if row else self._shipped.records().get(record.id)
+            rows = db.execute(f"SELECT * FROM records WHERE id = ? AND {_NOT_DELETED}", (record.id,)).fetchall()
+            own = row_mapping.readable(rows, row_mapping.to_record)  # a damaged one is replaced
+            before = own[0] if own else self._shipped.records().get(record.id)
             if before is not None:
                 known = {name: value for name, value in before.result.items() if record.result.get(name) is None}
                 record = replace(record, result={**record.result, **known})
@@ -81,7 +104,9 @@ class RecordStore:
         """The record with this id, None if there is none; yours precede example records."""
         with self._database.read() as db:
             row = db.execute(f"SELECT * FROM records WHERE id = ? AND {_NOT_DELETED}", (record_id,)).fetchone()
-        return row_mapping.to_record(row) if row else self._shipped.records().get(record_id)
+        if row is None:
+            return self._shipped.records().get(record_id)
+        return row_mapping.to_record(row, checks=self._checks)
 
     def find_record(self, prefix: str, kind: str | None = None) -> Record:
         """Find a record of a kind (None for all kinds) by its id, or by a unique prefix of it.
@@ -122,14 +147,12 @@ class RecordStore:
 
         Records are immutable, so that a later call with the same `parse`, kind and parts parses only new ones.
         """
-        key = (parse, kind, parts)
+        key = (parse, kind, parts, self._database.reopened)
         known = self._lists.get(key, {})
         with self._database.read() as db:
             numbers = _numbers(db, kind)
-            new = {
-                number: _Parsed(id=record.id, created=record.created, value=parse(record))
-                for number, record in _read(db, [number for number in numbers if number not in known], parts)
-            }
+            rows = _rows(db, [number for number in numbers if number not in known], parts)
+            new = {row["number"]: self._parsed(row, parse, parts) for row in rows}
         own: dict[int | str, _Parsed[Value]] = {number: new.get(number) or known[number] for number in numbers}
         replaced = {each.id for each in own.values()}
         shipped: dict[int | str, _Parsed[Value]] = {}
@@ -153,8 +176,7 @@ class RecordStore:
             query = f"UPDATE records SET deleted = ? WHERE id = ? AND {_NOT_DELETED}"
             if not db.execute(query, (row_mapping.now(), record_id)).rowcount:
                 raise StoreError(self._not_own(record_id))
-            old = db.execute("SELECT id FROM records WHERE deleted < ?", (row_mapping.restorable_since(),)).fetchall()
-            dropped: set[str] = set().union(*(_delete(db, row["id"]) for row in old))
+            dropped = delete_expired(db)
         self._discard(dropped)
 
     def restore_record(self, record_id: str) -> Record:
@@ -175,7 +197,7 @@ class RecordStore:
             ORDER BY deleted DESC, number DESC"""
         with self._database.read() as db:
             found = db.execute(query, (kind, kind, len(prefix), prefix))
-            return [DeletedRecord(record=row_mapping.to_record(row, parts), deleted=row["deleted"]) for row in found]
+            return row_mapping.readable(found, lambda row: self._to_deleted(row, parts))
 
     def find_deleted_record(self, prefix: str, kind: str | None = None) -> Record:
         """Find a deleted record of a kind (None for all kinds) by its id, or by a unique prefix of it.
@@ -210,6 +232,19 @@ class RecordStore:
         if record is None:
             raise StoreError(_no_record(record_id))
         export(record, self.artifacts, folder)
+
+    def _parsed(self, row: sqlite3.Row, parse: Callable[[Record], Value | None], parts: Parts) -> _Parsed[Value]:
+        value, damage = None, ""
+        try:
+            value = parse(row_mapping.to_record(row, parts, self._checks))
+        except DamagedRowError as error:
+            damage = str(error)
+        except (RoboRegError, LookupError, TypeError, ValueError) as error:
+            damage = str(row_mapping.damaged("record", row, error))
+        return _Parsed(id=str(row["id"]), created=str(row["created"]), value=value, damage=damage)
+
+    def _to_deleted(self, row: sqlite3.Row, parts: Parts) -> DeletedRecord:
+        return DeletedRecord(record=row_mapping.to_record(row, parts, self._checks), deleted=row["deleted"])
 
     def _write_record(self, db: sqlite3.Connection, record: Record) -> set[str]:
         """Insert or replace a record; return the artefacts that it no longer refers to."""
@@ -255,12 +290,17 @@ def _numbers(db: sqlite3.Connection, kind: str | None) -> list[int]:
     return [row["number"] for row in db.execute(query, (kind, kind))]
 
 
-def _read(db: sqlite3.Connection, numbers: list[int], parts: Parts) -> Iterable[tuple[int, Record]]:
-    """The records in these rows with their numbers."""
+def _rows(db: sqlite3.Connection, numbers: list[int], parts: Parts) -> Iterable[sqlite3.Row]:
+    """The rows with these numbers."""
     query = f"""SELECT number, id, kind, created, spec, {row_mapping.result_column(parts)} FROM records
         WHERE number IN (SELECT value FROM json_each(?))"""
-    rows = db.execute(query, (json.dumps(numbers),)) if numbers else ()
-    return ((row["number"], row_mapping.to_record(row, parts)) for row in rows)
+    return db.execute(query, (json.dumps(numbers),)) if numbers else ()
+
+
+def delete_expired(db: sqlite3.Connection) -> set[str]:
+    """Delete records that can no longer be restored; return the artefacts that they referred to."""
+    old = db.execute("SELECT id FROM records WHERE deleted < ?", (row_mapping.restorable_since(),)).fetchall()
+    return set().union(*(_delete(db, row["id"]) for row in old))
 
 
 def _no_record(record_id: str) -> str:

@@ -1,17 +1,48 @@
 """Mapping between the store's values and the rows of its tables; every function runs inside a transaction."""
 
 import json
+import re
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
-from roboreg_core.errors import StoreError
-from roboreg_core.store.records import RESTORE_DAYS, Job, JobStatus, Record
+from roboreg_core.errors import RoboRegError, StoreError
+from roboreg_core.store.records import RESTORE_DAYS, Event, Job, JobStatus, Record, SavedItem
+from roboreg_core.store.shapes import Shape, check_shape
 
+# Checks of the records, jobs and saved items of a kind, by table and kind: they raise an exception for a damaged one.
+# That of a record also gets the parts of its result that were read, see `result_column`.
+Checks = Mapping[tuple[str, str], Callable[..., object]]
+NO_CHECKS: Checks = {}
+Value = TypeVar("Value")
+
+RESTORE = "restore the store from a backup"
+SET_ASIDE = f"{RESTORE}, or set it aside: python -m roboreg_core store check --set-aside"
+ARTIFACT_NAME = re.compile(r"[0-9a-f]{64}")
+_TIMES = ("created", "changed", "deleted", "started", "ended", "time")
+RECORD_SHAPE: dict[str, Shape] = {"id": str, "kind": str, "created": str, "spec": {}, "result": str}
+JOB_SHAPE: dict[str, Shape] = {
+    **dict.fromkeys(("id", "kind", "key", "function", "lane", "status", "created"), str),
+    **{name: {} for name in ("spec", "inputs", "progress")},
+    **dict.fromkeys(("state", "error", "owner", "started", "ended"), (str, type(None))),
+    "attempts": int,
+}
+SAVED_SHAPE: dict[str, Shape] = {
+    **dict.fromkeys(("id", "kind", "name", "note", "created", "changed"), str),
+    "tags": [str],
+    "content": {},
+    "deleted": (str, type(None)),
+}
+EVENT_SHAPE: dict[str, Shape] = {"job": str, "number": int, "time": str, "payload": {}}
 UNFINISHED = "status IN ('queued', 'running')"
+
+
+class DamagedRowError(StoreError):
+    """A row of the database cannot be read."""
 
 
 def now() -> str:
@@ -31,14 +62,26 @@ def insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
     db.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", values)
 
 
-def to_record(row: sqlite3.Row, parts: Sequence[str] | None = None) -> Record:
-    """The record in a row of `records`, whose `result` is that of `result_column(parts)`."""
-    spec, result = json.loads(row["spec"]), json.loads(row["result"])
-    if isinstance(result, list):
-        result = _assembled(parts or (), result)
-    elif parts is not None:
-        result = parts_of(result, parts)
-    return Record(kind=row["kind"], id=row["id"], created=row["created"], spec=spec, result=result)
+def to_record(row: sqlite3.Row, parts: Sequence[str] | None = None, checks: Checks = NO_CHECKS) -> Record:
+    """The record in a row of `records`, whose `result` is that of `result_column(parts)`.
+
+    Raises `DamagedRowError`: it cannot be read, or its kind's check fails.
+    """
+    with _damage_named("record", row):
+        values = _values(row, RECORD_SHAPE)
+        result = json.loads(values["result"])
+        if isinstance(result, list) and parts is not None:
+            result = _assembled(parts, result)
+        elif parts is not None:
+            result = parts_of(result, parts)
+        check_shape(result, {}, "result")
+        _check_artifact_names(result.get("artifacts") or {})
+        names = ("kind", "id", "created", "spec")
+        record = Record(**{name: values[name] for name in names}, result=result)
+        check = checks.get(("records", record.kind))
+        if check is not None:
+            check(record, parts)
+    return record
 
 
 def result_column(parts: Sequence[str] | None) -> str:
@@ -85,11 +128,88 @@ def _paths(parts: tuple[str, ...]) -> list[tuple[list[str], str]]:
     return [(each[:-1], each[-1]) for each in names]
 
 
-def to_job(row: sqlite3.Row) -> Job:
-    """The job in a row of `jobs`."""
-    fields = {name: value for name, value in dict(row).items() if name != "number"}
-    parsed = {name: json.loads(fields[name]) for name in ("spec", "inputs", "progress")}
-    return Job(**{**fields, **parsed, "status": JobStatus(fields["status"])})
+def to_job(row: sqlite3.Row, checks: Checks = NO_CHECKS) -> Job:
+    """The job in a row of `jobs`. Raises `DamagedRowError`: it cannot be read, or its kind's check fails."""
+    with _damage_named("job", row):
+        values = _values(row, JOB_SHAPE)
+        _check_artifact_names(values["inputs"])
+        values["status"] = JobStatus(values["status"])
+        job = Job(**{name: value for name, value in values.items() if name != "number"})
+        if (check := checks.get(("jobs", job.kind))) is not None:
+            check(job)
+    return job
+
+
+def to_saved(row: sqlite3.Row, checks: Checks = NO_CHECKS) -> SavedItem:
+    """The item in a row of `saved`. Raises `DamagedRowError`: it cannot be read, or its kind's check fails."""
+    with _damage_named("saved item", row):
+        values = _values(row, SAVED_SHAPE)
+        values["tags"] = tuple(values["tags"])
+        item = SavedItem(**{name: value for name, value in values.items() if name not in ("number", "folded")})
+        if (check := checks.get(("saved", item.kind))) is not None:
+            check(item)
+    return item
+
+
+def to_event(row: sqlite3.Row) -> Event:
+    """The event in a row of `events`. Raises `DamagedRowError`: it cannot be read."""
+    with _damage_named("event", row):
+        return Event(**_values(row, EVENT_SHAPE))
+
+
+def readable(rows: Iterable[sqlite3.Row], read: Callable[[sqlite3.Row], Value]) -> list[Value]:
+    """The values of the rows that are not damaged."""
+    found = []
+    for row in rows:
+        with suppress(DamagedRowError):
+            found.append(read(row))
+    return found
+
+
+def damage(rows: Iterable[sqlite3.Row], read: Callable[[sqlite3.Row], object]) -> list[tuple[sqlite3.Row, str]]:
+    """The rows that are damaged, each with the reason and remedy."""
+    found = []
+    for row in rows:
+        try:
+            read(row)
+        except DamagedRowError as error:
+            found.append((row, str(error)))
+    return found
+
+
+def damaged(what: str, row: sqlite3.Row, error: Exception) -> DamagedRowError:
+    """The error for a row that cannot be read."""
+    name = f"{row['job']}-{row['number']}" if what == "event" else row["id"]
+    reason = " ".join(str(error).split())[:160]
+    return DamagedRowError(f"{what} {name!s:.80} is damaged ({reason}): {SET_ASIDE}")
+
+
+@contextmanager
+def _damage_named(what: str, row: sqlite3.Row) -> Iterator[None]:
+    try:
+        yield
+    except (RoboRegError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise damaged(what, row, error) from error
+
+
+def _values(row: sqlite3.Row, shape: dict[str, Shape]) -> dict[str, Any]:
+    """The row's values, with those parsed from JSON that are objects or lists in `shape`."""
+    values = dict(row)
+    for name, value in values.items():
+        if isinstance(value, str):
+            value.encode()  # fails for bytes that are not UTF-8
+        if isinstance(shape.get(name), dict | list):
+            values[name] = json.loads(value)
+        if name in _TIMES and value:
+            datetime.fromisoformat(value)
+    check_shape(values, shape)
+    return values
+
+
+def _check_artifact_names(named: dict[str, Any]) -> None:
+    for name in named.values():
+        if not ARTIFACT_NAME.fullmatch(str(name)):
+            raise ValueError(f"an artefact's name must be 64 hexadecimal digits, got {str(name)[:80]!r}")
 
 
 def job_values(value: Job) -> dict[str, Any]:
@@ -106,10 +226,10 @@ def text(value: dict[str, Any]) -> str:
         raise StoreError(f"only JSON can be stored ({error}): use numbers, strings, lists and objects") from error
 
 
-def find_job(db: sqlite3.Connection, job_id: str) -> Job | None:
+def find_job(db: sqlite3.Connection, job_id: str, checks: Checks = NO_CHECKS) -> Job | None:
     """The job with this id, None if there is none."""
     row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
-    return to_job(row) if row else None
+    return to_job(row, checks) if row else None
 
 
 def known_job(db: sqlite3.Connection, job_id: str) -> Job:

@@ -18,9 +18,10 @@ _CHANGEABLE = {"name", "note", "tags", "content"}
 class SavedItems:
     """Named items of several kinds; names are unique per kind (case-insensitive) among items that are not deleted."""
 
-    def __init__(self, database: Database) -> None:
-        """Use the table `saved` of `database`."""
+    def __init__(self, database: Database, checks: row_mapping.Checks = row_mapping.NO_CHECKS) -> None:
+        """Use the table `saved` of `database`; items that fail their kind's check in `checks` are damaged."""
         self._database = database
+        self._checks = checks
 
     def active(self, kind: str) -> list[SavedItem]:
         """The items of a kind that are not deleted, oldest first."""
@@ -62,7 +63,7 @@ class SavedItems:
         with self._database.write() as db:
             item = replace(_known(db, item_id), deleted=row_mapping.now())
             _update(db, item)
-            db.execute("DELETE FROM saved WHERE deleted < ?", (row_mapping.restorable_since(),))
+            delete_expired(db)
         return item
 
     def restore(self, item_id: str) -> SavedItem:
@@ -76,14 +77,19 @@ class SavedItems:
                 raise StoreError(
                     f"no deleted item has the id {item_id!r}: items can be restored for {RESTORE_DAYS} days"
                 )
-            item = _to_saved(row)
+            item = row_mapping.to_saved(row)
             restored = replace(item, name=_free_name(db, item), deleted=None)
             _update(db, restored)
         return restored
 
     def _list(self, where: str, kind: str) -> list[SavedItem]:
         with self._database.read() as db:
-            return [_to_saved(row) for row in db.execute(f"SELECT * FROM saved {where}", (kind,))]
+            found = db.execute(f"SELECT * FROM saved {where}", (kind,))
+            return row_mapping.readable(found, self.read)
+
+    def read(self, row: sqlite3.Row) -> SavedItem:
+        """The item in a row of the table. Raises `DamagedRowError`: it cannot be read."""
+        return row_mapping.to_saved(row, self._checks)
 
     def _add(self, db: sqlite3.Connection, item: SavedItem, number: bool) -> SavedItem:
         if number:
@@ -93,6 +99,11 @@ class SavedItems:
         item = replace(item, created=made, changed=item.changed or made)
         row_mapping.insert(db, "saved", _values(item))
         return item
+
+
+def delete_expired(db: sqlite3.Connection) -> None:
+    """Delete items that can no longer be restored."""
+    db.execute("DELETE FROM saved WHERE deleted < ?", (row_mapping.restorable_since(),))
 
 
 def _free_name(db: sqlite3.Connection, item: SavedItem) -> str:
@@ -114,7 +125,7 @@ def _known(db: sqlite3.Connection, item_id: str) -> SavedItem:
     row = db.execute("SELECT * FROM saved WHERE id = ? AND deleted IS NULL", (item_id,)).fetchone()
     if row is None:
         raise StoreError(f"no saved item has the id {item_id!r}: it may have been deleted meanwhile")
-    return _to_saved(row)
+    return row_mapping.to_saved(row)
 
 
 def _update(db: sqlite3.Connection, item: SavedItem) -> None:
@@ -129,8 +140,3 @@ def _values(item: SavedItem) -> dict[str, Any]:
         "folded": folded(item.name),
     }
     return {**vars(item), **texts}
-
-
-def _to_saved(row: sqlite3.Row) -> SavedItem:
-    fields = {name: value for name, value in dict(row).items() if name not in ("number", "folded")}
-    return SavedItem(**{**fields, "tags": tuple(json.loads(row["tags"])), "content": json.loads(row["content"])})

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from roboreg_core.errors import StoreError
+from roboreg_core.files import writing
 from roboreg_core.paths import write_atomically
 from roboreg_core.store.artifacts import Artifacts
 from roboreg_core.store.records import Record
@@ -47,6 +48,8 @@ def export(record: Record, artifacts: Artifacts, folder: Path) -> None:
 
     Raises `StoreError`: an artefact is missing, or the folder cannot be written.
     """
+    with writing(folder, StoreError, remedy="choose another folder"):
+        folder.mkdir(parents=True, exist_ok=True)
     target = Artifacts(folder / ARTIFACTS)
     for name in artifact_names(record.result):
         target.put(artifacts.get(name))
@@ -70,7 +73,8 @@ def drop(folder: Path, unwanted: Callable[[Record], bool]) -> None:
     named = {name for record in records for name in artifact_names(record.result)}
     for file in (folder / ARTIFACTS).glob("*"):
         if file.name not in named:
-            file.unlink()
+            with writing(file, StoreError, remedy="choose another folder"):
+                file.unlink()
 
 
 def artifact_names(result: dict[str, Any]) -> list[str]:
@@ -89,10 +93,7 @@ def _read(path: Path) -> dict[str, Record]:
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # One line per record, for small files and readable diffs.
-        lines = ",\n".join(json.dumps(row, sort_keys=True, separators=(",", ":")) for row in rows)
+    # One line per record, for small files and readable diffs.
+    lines = ",\n".join(json.dumps(row, sort_keys=True, separators=(",", ":")) for row in rows)
+    with writing(path, StoreError, remedy="choose another folder"):
         write_atomically(path, f"[\n{lines}\n]\n".encode())
-    except OSError as error:
-        raise StoreError(f"cannot write {path} ({error.strerror}): choose another folder") from error

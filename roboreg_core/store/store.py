@@ -5,9 +5,14 @@ example records are never changed.
 """
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from roboreg_core.store import maintenance, row_mapping
+from roboreg_core.store.artifacts import SWEEP_AGE
 from roboreg_core.store.job_store import JobStore
+from roboreg_core.store.maintenance import Space
+from roboreg_core.store.row_mapping import NO_CHECKS, Checks
 from roboreg_core.store.saved_items import SavedItems
 
 
@@ -18,9 +23,9 @@ class Store(JobStore):
         saved: items saved under names.
     """
 
-    def __init__(self, home: Path, shipped: Path | None = None) -> None:
-        super().__init__(home, shipped)
-        self.saved = SavedItems(self._database)
+    def __init__(self, home: Path, shipped: Path | None = None, checks: Checks = NO_CHECKS) -> None:
+        super().__init__(home, shipped, checks)
+        self.saved = SavedItems(self._database, checks)
 
     def beat(self, owner: str) -> None:
         """Store the time of a sign of life of the engine `owner`; the change counter stays."""
@@ -34,7 +39,39 @@ class Store(JobStore):
             row = db.execute("SELECT seen FROM owners WHERE owner = ?", (owner,)).fetchone()
         return max(0.0, time.time() - row["seen"]) if row else None
 
-    def sweep(self) -> list[str]:
-        """Delete old unreferenced artefacts, e.g. left by a crash; return their names."""
+    def damage(self) -> list[str]:
+        """The damaged records, jobs and saved items left out of the lists read so far, with reason and remedy."""
+        with self._database.read() as db:
+            numbers = {row["number"] for row in db.execute("SELECT number FROM records WHERE deleted IS NULL")}
+            lists = [found.items() for found in self._lists.values()]
+            records = dict.fromkeys(
+                each.damage for found in lists for number, each in found if each.damage and number in numbers
+            )
+            jobs = row_mapping.damage(db.execute("SELECT * FROM jobs"), self._to_job)
+            saved = row_mapping.damage(db.execute("SELECT * FROM saved WHERE deleted IS NULL"), self.saved.read)
+        return [*records, *(reason for _, reason in jobs + saved)]
+
+    def usage(self) -> dict[str, Space]:
+        """Files and bytes by part of the store; see `maintenance.usage`."""
+        with self._database.read() as db:
+            return maintenance.usage(self.home, self.artifacts, db)
+
+    def collect(self, *, min_age: float = SWEEP_AGE) -> Space:
+        """Delete the garbage; see `maintenance.collect`. Return the space freed."""
         with self._database.write(quiet=True) as db:  # locks out new references
-            return self.artifacts.sweep({row["sha"] for row in db.execute("SELECT sha FROM refs")})
+            return maintenance.collect(self.home, self.artifacts, db, min_age=min_age)
+
+    def check(self) -> maintenance.Findings:
+        """Check the database, all rows, references and artefacts; takes seconds per gigabyte."""
+        with self._database.read() as db:
+            found = maintenance.check(db, self._checks)
+            references = maintenance.references(db)
+        damaged = maintenance.damaged_files(self.artifacts)
+        with self._database.read() as db:  # artefacts of a running app come and go
+            missing = maintenance.missing_files(references & maintenance.references(db), self.artifacts)
+        return replace(found, problems=(*found.problems, *missing), files=damaged)
+
+    def set_aside(self, found: maintenance.Findings) -> Path:
+        """Move the damaged rows and files of `check` to the folder `set-aside`, and return it."""
+        with self._database.write() as db:
+            return maintenance.set_aside(self.home, db, found)

@@ -206,11 +206,11 @@ def _matches(run: RunSpec, tuning: Mapping[str, Any]) -> bool:
 
 def _recorded_points(store: Store) -> list[_RecordedPoint]:
     """All points, then all runs, of the current version of the method, oldest first."""
-    points = store.list_parsed(_from_point, POINT)
+    points = store.list_parsed(from_point, POINT)
     return points[::-1] + store.list_parsed(_from_run, KIND, _RUN_PARTS)[::-1]
 
 
-def _from_point(record: Record) -> _RecordedPoint | None:
+def from_point(record: Record) -> _RecordedPoint | None:
     """Read a point; None for another version of the method."""
     spec = dict(record.spec)
     if spec.pop("version", None) != METHOD_VERSION:

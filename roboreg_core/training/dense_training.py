@@ -11,10 +11,11 @@ from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.evaluation.metrics import Report, report
+from roboreg_core.files import check_writable, write_state
 from roboreg_core.models import checkpoints
 from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.models.resnet import ResNet20, initialise
-from roboreg_core.paths import SHIPPED, write_atomically
+from roboreg_core.paths import SHIPPED
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.loop import EpochRecord, StepProgress, TrainingHooks, fit
 from roboreg_core.training.spec import TrainSpec
@@ -69,15 +70,16 @@ def train_dense(
 ) -> Report:
     """Train, save weights and card, and return the report on the test images.
 
-    Raises `CheckpointError`: a state exists and `job.resume` is False, or the state does not fit the job.
+    Raises `CheckpointError`: a state exists and `job.resume` is False, the state does not fit the job, or the file
+    cannot be written.
     """
+    check_writable(job.out, CheckpointError)
     device, resume = choose_device(job.device), _state_to_resume(job)
     images, test = sources.training_images(job.training_set), sources.test_images()
     teacher = (job.teacher or checkpoints.load(SHIPPED)) if job.spec.distil_weight else None
 
     def save_state(record: EpochRecord, state: Callable[[], bytes]) -> None:
-        job.state.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(job.state, state())
+        write_state(job.state, state())
         on_epoch(record)
 
     result = fit(

@@ -46,7 +46,7 @@ def unfinished(
                 card(job)
 
     if drawn:
-        st.fragment(part, run_every=REFRESH_SECONDS)()
+        panels.fragment(part, run_every=REFRESH_SECONDS)()
     return bool(drawn)
 
 

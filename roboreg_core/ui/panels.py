@@ -5,7 +5,8 @@ import mimetypes
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, TypeVar, overload
 
 import pandas as pd
 import streamlit as st
@@ -25,6 +26,8 @@ NOISE_HELP = (
     "Both networks classified the same images. Gain or loss: significant in the exact McNemar test (p < 0.05). "
     "Otherwise the change is not significant."
 )
+_DAMAGE_SHOWN = 5
+Part = TypeVar("Part", bound=Callable[..., Any])
 
 # Streamlit leaves six rem above the title, and lets columns that may not wrap grow out of a narrow screen.
 _STYLE = """<style>
@@ -231,12 +234,24 @@ def loading(what: str = "the dense network and the job engine", note: str = "") 
 
 
 @contextmanager
-def errors_shown() -> Iterator[None]:
-    """Context that shows a `RoboRegError` as a message instead of ending the page."""
+def errors_shown(offer: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Show a `RoboRegError` as a message instead of ending the page; `offer` draws downloads of unsaved work below."""
     try:
         yield
     except RoboRegError as error:
         show_error(error)
+        offer()
+
+
+@overload
+def fragment(part: Part, *, offer: Callable[[], object] = ..., **options: Any) -> Part: ...
+@overload
+def fragment(part: None = None, *, offer: Callable[[], object] = ..., **options: Any) -> Callable[[Part], Part]: ...
+def fragment(part: Any = None, *, offer: Callable[[], object] = lambda: None, **options: Any) -> Any:
+    """As `st.fragment`, with `errors_shown(offer)`: Streamlit does not pass errors of a fragment on to the page."""
+    if part is None:
+        return partial(fragment, offer=offer, **options)
+    return st.fragment(errors_shown(offer)(part), **options)
 
 
 @contextmanager
@@ -270,6 +285,15 @@ def show_error(error: Exception | str) -> None:
     """Show an error as a sentence; nothing for an empty text."""
     if str(error):
         st.error(escape(sentence(error)), icon=":material/error:")
+
+
+def damage() -> None:
+    """Warning that names the damaged records, jobs and saved items, which are left out of all lists."""
+    found = shared_state.damage()
+    if found:
+        shown = [*found[:_DAMAGE_SHOWN], *([f"{len(found) - _DAMAGE_SHOWN} more"] if found[_DAMAGE_SHOWN:] else [])]
+        lines = "\n".join(f"- {escape(each)}" for each in shown)
+        st.warning(f"{fmt.plural(len(found), 'item')} left out:\n{lines}", icon=":material/warning:")
 
 
 def action(label: str, key: str, icon: str, act: Callable[[], Any], errors: str, **options: Any) -> bool:

@@ -43,7 +43,7 @@ def button(record: Record) -> None:
 
 
 def explain_missing(wanted: str, note: str) -> None:
-    """Draw a message that the run in the address is missing, with a button if it was deleted and can be restored.
+    """Explain that a run of the address is missing or damaged; a deleted one can be restored.
 
     Args:
         wanted: id of the run, or any text.
@@ -54,7 +54,10 @@ def explain_missing(wanted: str, note: str) -> None:
         label, when = run_facts.label(each.record), fmt.date_time(each.deleted)
         st.warning(panels.escape(f"The run {label} was deleted {when} UTC."), icon=":material/delete:")
         DELETED.restore_button(each.record.id, keys.of("restore", each.record.id))
-    if not found:
+    damaged = [each for each in shared_state.damage() if wanted.strip() and each.startswith(f"record {wanted.strip()}")]
+    for sentence in damaged:
+        panels.show_error(sentence)
+    if not found and not damaged:
         panels.show_error(
             f"No run here has the id {wanted[:_LONGEST_ID]!r}. It may be on another machine or permanently deleted. "
             f"{note}"

@@ -22,6 +22,7 @@ from roboreg_core.schedules.saved_schedules import SavedSchedule, saved_schedule
 from roboreg_core.store.records import Job, Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui import keys
+from roboreg_core.user_store import open_store
 
 if TYPE_CHECKING:
     from roboreg_core.jobs.engine import Engine
@@ -206,6 +207,12 @@ def previews() -> dict[PreviewSpec, Preview]:
     return _previews(str(paths.home()), str(paths.recorded()))
 
 
+def damage() -> list[str]:
+    """Damaged records, jobs and saved items of the lists that pages read, a sentence each."""
+    runs(), networks(), saved()
+    return _damage(str(paths.home()), str(paths.recorded()), store().version())
+
+
 def position(job: Job) -> int | None:
     """Number of jobs ahead of a queued one; None while it is unknown."""
     shared = backend()
@@ -222,8 +229,7 @@ def _jobs(**which: Any) -> list[Job]:
 
 @st.cache_resource(show_spinner=False)
 def _store(home: str, recorded: str) -> Store:
-    folder = Path(recorded)
-    return Store(Path(home), folder if folder.is_dir() else None)
+    return open_store(Path(home), Path(recorded))
 
 
 @st.cache_resource(show_spinner=False)
@@ -259,6 +265,12 @@ def _runs(home: str, recorded: str, version: int) -> list[Record]:
 def _runs_key(home: str, recorded: str, version: int) -> str:
     runs = (f"{record.id} {record.created}" for record in _runs(home, recorded, version))
     return hashlib.sha256("\n".join([home, recorded, *runs]).encode()).hexdigest()
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _damage(home: str, recorded: str, version: int) -> list[str]:
+    del version  # only part of the cache key
+    return _store(home, recorded).damage()
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

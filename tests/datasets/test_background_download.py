@@ -92,7 +92,7 @@ def test_an_unwritable_folder_is_reported(tmp_path: Path) -> None:
     found.start()
     ended = found.wait(60)
     assert ended.status is DownloadStatus.FAILED
-    assert "must be writable" in ended.reason
+    assert "cannot write" in ended.reason
 
 
 def test_a_folder_has_one_download(tmp_path: Path) -> None:

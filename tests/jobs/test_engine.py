@@ -8,14 +8,15 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from roboreg_core.errors import JobError, StoreError
-from roboreg_core.jobs import dispatcher
+from roboreg_core.errors import JobError, StorageError, StoreError
+from roboreg_core.jobs import attempt, dispatcher
 from roboreg_core.jobs.engine import Engine
 from roboreg_core.store.records import JobStatus, Record
 from roboreg_core.store.store import Store
@@ -296,19 +297,72 @@ def test_nothing_listens_beyond_this_machine(engine: Engine) -> None:
     assert set(listening) == {"127.0.0.1"}
 
 
-def test_a_result_that_cannot_be_kept_fails_the_job_and_keeps_its_state(
+def full(*arguments: object) -> None:
+    raise StorageError("cannot write: free some space")
+
+
+def test_a_result_that_cannot_be_kept_interrupts_the_job_which_resumes_from_its_state(
     engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*arguments: object) -> None:
-        raise StoreError("cannot write: free some space")
-
-    job = engine.submit(task("full", steps=10))
-    until(reached(store, job, 2))
-    monkeypatch.setattr(store, "finish_job", full)
-    ended = done(engine, job)
-    assert ended.status is JobStatus.FAILED
+    with monkeypatch.context() as patch:
+        job = engine.submit(task("full", steps=10))
+        until(reached(store, job, 2))
+        patch.setattr(store, "finish_job", full)
+        ended = done(engine, job)
+    assert ended.status is JobStatus.INTERRUPTED
     assert "free some space" in (ended.error or "")
     assert ended.state is not None
+    assert done(engine, engine.resume(job.id)).status is JobStatus.FINISHED
+
+
+def test_a_state_that_cannot_be_kept_is_reported_and_the_job_continues(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "set_state", full)
+    job = done(engine, engine.submit(task("no state", steps=3)))
+    assert job.status is JobStatus.FINISHED
+    assert [each["error"] for each in payloads(store, job) if each.get("state") == "not kept"] == [
+        "cannot write: free some space"
+    ] * 3
+
+
+def test_a_record_that_cannot_be_kept_interrupts_the_job_without_a_later_state(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "complete_record", full)
+        job = done(engine, engine.submit(task("lost", "put_some", steps=3, name="lost")))
+    assert job.status is JobStatus.INTERRUPTED
+    assert job.state is None
+    assert done(engine, engine.resume(job.id)).status is JobStatus.FINISHED
+    assert {record.id for record in store.list_records("made")} >= {"lost-1", "lost-2", "lost-3"}
+
+
+@pytest.mark.parametrize("away_at", ["start", "end"])
+def test_a_job_outlives_a_home_that_is_moved_away_and_back(
+    engine: Engine, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away_at: str
+) -> None:
+    monkeypatch.setattr(attempt, "RETRY_SECONDS", 0.1)
+    noticed: list[str] = []
+    survive = engine._dispatcher._survive
+
+    def watched(step: Callable[[], None]) -> None:
+        survive(step)
+        noticed.append(engine._dispatcher._last_error)
+
+    monkeypatch.setattr(engine._dispatcher, "_survive", watched)
+    mark = tmp_path / "mark"
+    job = engine.submit(task(f"away at the {away_at}", "note", path=str(mark), name="a", seconds=0.5))
+    if away_at == "end":
+        until(running(store, job))
+    away = store.home.rename(store.home.with_name("away"))
+    until(lambda: mark.exists() and "end" in mark.read_text()) if away_at == "end" else None
+    del noticed[:]
+    until(lambda: any("is gone" in each for each in noticed))
+    assert not store.home.exists()
+    away.rename(store.home)
+    assert done(engine, job).status is JobStatus.FINISHED
+    assert store.get_record(job.key) is not None
 
 
 @pytest.mark.parametrize("changes", [{"lane": "fast"}, {"function": "nocolon"}, {"function": "module:"}])

@@ -150,7 +150,7 @@ def test_shipped_networks_cannot_be_changed(store: Store) -> None:
 
 def test_an_unfinished_job_reserves_its_name(store: Store) -> None:
     spec = TrainingSpec(name="soon", epochs=1, training_set="bundled")
-    job = Job(id="a", kind=NETWORK, key=spec.id, function="f:g", spec=spec.to_json(), created="2026")
+    job = Job(id="a", kind=NETWORK, key=spec.id, function="f:g", spec=spec.to_json(), created="2026-01-01")
     store.add_job(job)
     assert management.unused_name(store, "SOON") == "SOON (2)"
     assert management.check_name(store, "soon", but=spec.id) == "soon"

@@ -63,7 +63,6 @@ def test_the_second_folder_is_read_and_never_changed(artifacts: Artifacts) -> No
     name = Artifacts(artifacts.fallback).put(b"shipped")
     assert artifacts.get(name) == b"shipped"
     artifacts.discard(name)
-    assert artifacts.sweep(set(), min_age=0) == []
     assert artifacts.get(name) == b"shipped"
     assert files(artifacts.folder) == set()
 
@@ -87,10 +86,8 @@ Artifacts(Path(sys.argv[1])).put(b"weights")
     assert python(code, str(artifacts.folder)).wait(30) == 9
     assert len(files(artifacts.folder)) == 1, "the temporary file"
     assert sha(b"weights") not in artifacts
-    assert artifacts.sweep(set()) == [], "another process may be writing it"
-    assert len(artifacts.sweep(set(), min_age=0)) == 1
     artifacts.put(b"weights")
-    assert files(artifacts.folder) == {sha(b"weights")}
+    assert artifacts.get(sha(b"weights")) == b"weights"
 
 
 def test_a_failed_write_leaves_no_temporary_file(artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,21 +102,5 @@ def test_a_failed_write_leaves_no_temporary_file(artifacts: Artifacts, monkeypat
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match="cannot write to"):
+    with pytest.raises(StoreError, match=r"cannot write .*file.artifacts \(Not a directory\)"):
         Artifacts(tmp_path / "file" / "artifacts").put(b"weights")
-
-
-def test_a_sweep_deletes_what_is_old_and_not_kept(artifacts: Artifacts) -> None:
-    kept, old, young = (artifacts.put(content) for content in (b"kept", b"old", b"young"))
-    (artifacts.folder / "notes.txt").write_text("a person's own")
-    for name in (kept, old):
-        os.utime(artifacts.path(name), (0, 0))
-    assert artifacts.sweep({kept}) == [old]
-    assert files(artifacts.folder) == {kept, young, "notes.txt"}
-
-
-def test_putting_again_makes_a_file_young(artifacts: Artifacts) -> None:
-    name = artifacts.put(b"weights")
-    os.utime(artifacts.path(name), (0, 0))
-    artifacts.put(b"weights")
-    assert artifacts.sweep(set()) == []

@@ -158,13 +158,13 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "roboreg.db").write_bytes(b"not a database, but long enough to be looked at" * 30)
-    with pytest.raises(StoreError, match=r"roboreg\.db cannot be used .* move the file away"):
+    with pytest.raises(StoreError, match=r"roboreg\.db cannot be used .*restore it from a backup"):
         Store(tmp_path)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match=r"cannot make the folder .*ROBOREG_HOME"):
+    with pytest.raises(StoreError, match=r"cannot write .*roboreg\.db .*ROBOREG_HOME"):
         Store(tmp_path / "file" / "home")
 
 

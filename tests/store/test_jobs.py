@@ -120,7 +120,7 @@ def test_events_are_numbered_from_one_in_each_job(store: Store) -> None:
 @pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.INTERRUPTED])
 def test_an_ended_job_can_be_claimed(store: Store, status: JobStatus) -> None:
     store.add_job(job("a"))
-    store.update_job("a", status=status, error="why", ended="then", owner="them")
+    store.update_job("a", status=status, error="why", ended="2026-01-01T00:00:00+00:00", owner="them")
     claimed = store.claim_job("a", "me")
     assert (claimed.status, claimed.owner, claimed.error, claimed.ended) == (JobStatus.QUEUED, "me", None, None)
     with pytest.raises(StoreError, match="job a is queued"):

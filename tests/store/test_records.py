@@ -169,7 +169,7 @@ def test_shipped_records_are_never_changed(store: Store, shipped: Path) -> None:
         both.delete_record("old")
     both.put_record(record("own", result=record("x").result))
     both.delete_record("own")
-    both.sweep()
+    both.collect(min_age=0)
     assert {path: path.read_bytes() for path in shipped.rglob("*") if path.is_file()} == before
 
 
@@ -262,7 +262,7 @@ def test_a_deleted_record_is_hidden_until_it_is_restored(store: Store) -> None:
     with pytest.raises(StoreError, match="no record abc"):
         store.soft_delete_record("abc")
     assert [each.record for each in store.list_deleted("test", "a")] == [kept] == [store.find_deleted_record("a")]
-    assert store.sweep() == []
+    assert store.collect().files == 0
     assert store.restore_record("abc") == kept == store.get_record("abc")
     assert store.artifacts.get(name) == b"weights"
     with pytest.raises(StoreError, match="no deleted record begins with 'abc'"):

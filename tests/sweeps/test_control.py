@@ -252,7 +252,7 @@ def test_a_record_of_a_part_does_not_imply_its_points(engine: Engine, dense: Che
     (job,) = store.list_jobs("sweep-part")
     control.stop(engine, sweep)
     until(lambda: state(engine, sweep) is SweepState.STOPPED)
-    store.put_record(Record(kind="sweep-part", id=job.key, created="2026", spec=job.spec, result={}))
+    store.put_record(Record(kind="sweep-part", id=job.key, created="2026-01-01", spec=job.spec, result={}))
     control.resume(engine, sweep, dense)
     assert queued(engine) == [GRID.schedules()]
 

@@ -50,7 +50,7 @@ class RecordingContext(LocalContext):
 
 def into(store: Store) -> Any:
     return lambda *parts: store.put_record(
-        Record(**dict(zip(("kind", "id", "spec", "result"), parts, strict=True)), created="2026")
+        Record(**dict(zip(("kind", "id", "spec", "result"), parts, strict=True)), created="2026-01-01")
     )
 
 

@@ -13,7 +13,7 @@ from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.models.costs import block_parameters
 from roboreg_core.schedules.editing import blocks_of
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, STAGE_WIDTHS
-from roboreg_core.ui import keys
+from roboreg_core.ui import keys, panels
 from roboreg_core.ui.design import editing_session, predictions, slider_ticks
 
 _MOUNTS = "schedule-mounts"
@@ -35,9 +35,9 @@ def rows() -> None:
     """Draw one row per block, grouped by stage."""
     with st.container(key=keys.SCHEDULE_ROWS):
         for stage in range(1, len(STAGE_WIDTHS) + 1):
-            st.fragment(_heading, key=keys.stage_part(stage))(stage)
+            panels.fragment(_heading, key=keys.stage_part(stage))(stage)
             for block in blocks_of(stage):
-                st.fragment(_row, key=keys.row_part(block))(block)
+                panels.fragment(_row, key=keys.row_part(block))(block)
         st.caption(predictions.legend())
 
 

@@ -14,18 +14,19 @@ from roboreg_core.ui.design import editing_session
 def panel() -> None:
     """Draw the download of the current schedule and the field to upload one."""
     with st.popover("Import or export", icon=":material/swap_vert:"):
-        panels.download(
-            "Download this schedule (JSON)",
-            json.dumps({"schedule": editing_session.schedule().to_json()}),
-            "schedule.json",
-            keys.DOWNLOAD_SCHEDULE,
-        )
+        download(keys.DOWNLOAD_SCHEDULE)
         st.file_uploader(
             f"Load a schedule (JSON): a list of {N_BLOCKS} counts, or an object with such a list under `schedule`",
             type="json",
             key=keys.UPLOAD_SCHEDULE,
             on_change=_uploaded,
         )
+
+
+def download(key: str = keys.DOWNLOAD_CURRENT) -> None:
+    """Button that downloads the current schedule."""
+    content = json.dumps({"schedule": editing_session.schedule().to_json()})
+    panels.download("Download this schedule (JSON)", content, "schedule.json", key)
 
 
 def read_schedule(content: bytes) -> Schedule:

@@ -49,7 +49,7 @@ FIELDS = {
 _WIDE: dict[str, Any] = {"type": "primary", "width": "stretch"}
 
 
-@st.fragment(key=keys.LAUNCH_PART)
+@panels.fragment(key=keys.LAUNCH_PART)
 def panel(schedule: Callable[[], Schedule]) -> None:
     """Draw settings and start button once the backend is loaded; `schedule()` returns the schedule to run."""
     if shared_state.backend().loaded.is_set():
@@ -252,7 +252,7 @@ def _finished(record: Record) -> None:
     navigation.button("Open the run", keys.OPEN_RUN, "inspect", {"run": record.id}, **_WIDE)
 
 
-@st.fragment(run_every=REFRESH_SECONDS)
+@panels.fragment(run_every=REFRESH_SECONDS)
 def _active(job_id: str) -> None:
     job = shared_state.store().get_job(job_id)
     if job is None or job.status.is_ended:

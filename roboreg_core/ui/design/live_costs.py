@@ -12,7 +12,7 @@ from roboreg_core.ui.design import predictions
 from roboreg_core.wording import fmt, run_facts
 
 
-@st.fragment(key=keys.COUNTS_PART)
+@panels.fragment(key=keys.COUNTS_PART)
 def live(schedule: Callable[[], Schedule]) -> None:
     """Draw four tiles for `schedule()`: parameters, MACs, size, and predicted accuracy."""
     now = cost(schedule())

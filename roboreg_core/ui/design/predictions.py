@@ -46,7 +46,7 @@ def tile(schedule: Schedule) -> None:
     if found is None:
         _empty_tile("not available yet", "Fitted to measured schedules, once scikit-learn is loaded.")
         if launcher.is_set():
-            st.fragment(_wait, run_every=predictor_cache.POLL_SECONDS)()
+            panels.fragment(_wait, run_every=predictor_cache.POLL_SECONDS)()
         return
     predictor = found.forecast.predictor
     if predictor is None:
@@ -116,7 +116,7 @@ def legend() -> str:
     )
 
 
-@st.fragment(key=keys.REMOVAL_PART)
+@panels.fragment(key=keys.REMOVAL_PART)
 def removal_table() -> None:
     """Draw the table of the cost of removing one filter from each block, least costly first."""
     rows = _removal_costs()

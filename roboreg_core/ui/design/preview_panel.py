@@ -32,7 +32,7 @@ _CHANNEL, _REQUESTED, _SHOWN = "preview-channel", "preview-requested", "preview-
 _STAGES = {"prune": f"pruning block {{block}} of {N_BLOCKS}", "evaluate": "evaluating"}
 
 
-@st.fragment(key=keys.PREVIEW_PART)
+@panels.fragment(key=keys.PREVIEW_PART)
 def panel(schedule: Callable[[], Schedule]) -> None:
     """Draw the measured accuracy of `schedule()` with the chosen pruning settings; call it after `launcher.panel`."""
     if not shared_state.backend().loaded.is_set():
@@ -59,7 +59,7 @@ def _panel(spec: PreviewSpec) -> None:
     if request.is_ended and request.error:
         _failed(request)
     else:
-        st.fragment(_poll, run_every=poll_seconds(st.session_state.get(_SHOWN)))(spec, request)
+        panels.fragment(_poll, run_every=poll_seconds(st.session_state.get(_SHOWN)))(spec, request)
 
 
 def poll_seconds(before: Preview | None) -> float:

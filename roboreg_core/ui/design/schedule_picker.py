@@ -8,7 +8,7 @@ from roboreg_core.schedules import saved_schedules
 from roboreg_core.schedules.notes_and_tags import split_tags
 from roboreg_core.schedules.saved_schedules import ScheduleDraft
 from roboreg_core.schedules.schedule import Schedule
-from roboreg_core.ui import keys, navigation, panels, schedule_html, shared_state
+from roboreg_core.ui import keys, navigation, panels, schedule_download, schedule_html, shared_state
 
 _SAVED = "saved-as"
 
@@ -49,6 +49,7 @@ def save(schedule: Callable[[], Schedule]) -> None:
             st.checkbox("Replace a saved schedule with this name", key=keys.SAVE_OVER)
             st.form_submit_button("Save this schedule", key=keys.SAVE, type="primary", on_click=_save, args=(schedule,))
         panels.kept_messages(_SAVED)
+        schedule_download.offer_unsaved()
         navigation.button("All saved schedules", keys.ALL_SAVED, "schedules", type="tertiary")
 
 
@@ -61,11 +62,12 @@ def _save(schedule: Callable[[], Schedule]) -> None:
             note=fields[keys.SAVE_NOTE],
             tags=split_tags(fields[keys.SAVE_TAGS]),
         )
-        store = shared_state.store()
-        if fields[keys.SAVE_OVER] and any(saved_schedules.same_name(each, draft) for each in shared_state.saved()):
-            saved = saved_schedules.edit(store, saved_schedules.find(store, draft.name).id, draft)
-        else:
-            saved = saved_schedules.save(store, draft)
+        with schedule_download.saving(draft):
+            store = shared_state.store()
+            if fields[keys.SAVE_OVER] and any(saved_schedules.same_name(each, draft) for each in shared_state.saved()):
+                saved = saved_schedules.edit(store, saved_schedules.find(store, draft.name).id, draft)
+            else:
+                saved = saved_schedules.save(store, draft)
         panels.keep_success(_SAVED, f"Saved {schedule_html.isolated(saved.name)}: {saved.schedule}")
         for key in (keys.SAVE_NAME, keys.SAVE_NOTE, keys.SAVE_TAGS):
             fields[key] = ""

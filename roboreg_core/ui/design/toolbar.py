@@ -6,11 +6,11 @@ import streamlit as st
 
 from roboreg_core.schedules.editing import SCALES, named_blocks, step_words
 from roboreg_core.schedules.schedule import PRESETS
-from roboreg_core.ui import keys
+from roboreg_core.ui import keys, panels
 from roboreg_core.ui.design import editing_session
 
 
-@st.fragment(key=keys.PRESETS_PART)
+@panels.fragment(key=keys.PRESETS_PART)
 def presets() -> None:
     """Draw a button per preset; the button of the current schedule is filled."""
     name = editing_session.schedule().name
@@ -26,7 +26,7 @@ def presets() -> None:
             )
 
 
-@st.fragment(key=keys.TOOLS_PART)
+@panels.fragment(key=keys.TOOLS_PART)
 def bar() -> None:
     """Draw the buttons undo, redo, scale, reset and, if a block is locked, unlock."""
     editing_session.show_locked_note()

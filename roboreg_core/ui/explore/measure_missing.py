@@ -46,7 +46,7 @@ def panel(name: str, grid: Grid, settings: PredictionSettings, what: str) -> Non
     )
 
 
-@st.fragment(run_every=REFRESH_SECONDS)
+@panels.fragment(run_every=REFRESH_SECONDS)
 def _progress(name: str, sweep_id: str) -> None:
     sweep = next((each for each in cache.sweeps() if each.id == sweep_id), None)
     status = cache.status(sweep) if sweep is not None else None

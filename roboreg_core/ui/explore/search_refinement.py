@@ -73,7 +73,7 @@ def panel(spec: SearchSpec) -> None:
     )
 
 
-@st.fragment(run_every=REFRESH_SECONDS)
+@panels.fragment(run_every=REFRESH_SECONDS)
 def _progress(spec: SearchSpec) -> None:
     job = shared_state.store().active_job_for(spec.id)
     if job is None:

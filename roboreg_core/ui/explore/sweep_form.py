@@ -29,7 +29,7 @@ ERRORS = "sweep-start"
 DRAWN = "sweeps-drawn"
 
 
-@st.fragment(key=keys.SWEEP_FORM_PART)
+@panels.fragment(key=keys.SWEEP_FORM_PART)
 def show(start: Callable[[SweepSpec], None]) -> None:
     """Draw the form: fields left; size, estimate and a button, which calls `start` with the spec, right."""
     if [each.id for each in cache.sweeps()] != st.session_state[DRAWN]:

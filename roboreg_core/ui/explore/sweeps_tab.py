@@ -31,7 +31,7 @@ def show() -> None:
     DELETED.undo_bar()
     active = [sweep.id for sweep, status in _found() if status.state in _ACTIVE_STATES]
     st.session_state.update({_ACTIVE: active, sweep_form.DRAWN: [each.id for each in cache.sweeps()]})
-    st.fragment(_list, key=keys.SWEEP_LIST_PART, run_every=REFRESH_SECONDS if active else None)()
+    panels.fragment(_list, key=keys.SWEEP_LIST_PART, run_every=REFRESH_SECONDS if active else None)()
     sweep_form.show(_start)
     DELETED.show_list()
 

@@ -60,8 +60,8 @@ def _picked(name: str, key: str) -> None:
 def _addressed_run(runs: list[Record]) -> Record | None:
     wanted = url_settings.opened(RUN)
     if wanted is None:
-        last = shared_state.store().get_record(st.session_state.get(_CHOSEN[RUN], ""))
-        chosen = last or shared_state.find_run((run_facts.best_run(runs) or runs[0]).id)
+        last = next((record for record in runs if record.id == st.session_state.get(_CHOSEN[RUN])), None)
+        chosen = shared_state.find_run((last or run_facts.best_run(runs) or runs[0]).id)
     else:
         found = _found(wanted)
         if found is None:

@@ -29,7 +29,7 @@ def line(record: Record) -> None:
     settings = PredictionSettings.of(spec)
     found = predictor_cache.shared().get(settings)
     if found is None:
-        st.fragment(_poll, run_every=POLL_SECONDS)(settings, record.id)
+        panels.fragment(_poll, run_every=POLL_SECONDS)(settings, record.id)
     else:
         _caption(found, record.id)
 

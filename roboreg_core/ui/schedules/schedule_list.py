@@ -11,7 +11,7 @@ from roboreg_core.schedules import saved_schedules, schedule_file
 from roboreg_core.schedules.notes_and_tags import split_tags
 from roboreg_core.schedules.saved_schedules import SavedSchedule, ScheduleDraft
 from roboreg_core.store.records import Record
-from roboreg_core.ui import keys, navigation, panels, schedule_html, shared_state, url_settings
+from roboreg_core.ui import keys, navigation, panels, schedule_download, schedule_html, shared_state, url_settings
 from roboreg_core.ui.deleted_items import DeletedItems, Entry
 from roboreg_core.ui.url_settings import UrlSetting, one_of
 from roboreg_core.wording import fmt, run_facts
@@ -23,12 +23,15 @@ ORDERS: dict[str, tuple[str, Callable[[SavedSchedule], Any], bool]] = {
 }
 SHOWN = 25
 _MESSAGES = "saved-messages"
+_SHOWN, _EDITED = "saved-shown", "saved-edited"
 
 
 def everything() -> None:
     """Draw the Schedules page below its heading."""
     saved = shared_state.saved()
+    st.session_state[_SHOWN] = {each.id: each.draft for each in saved}
     DELETED.undo_bar()
+    schedule_download.offer_unsaved()
     if saved:
         st.markdown(panels.escape(finding(saved)))
     else:
@@ -36,6 +39,16 @@ def everything() -> None:
         navigation.link("design", "Design a schedule")
     _list(_toolbar(saved))
     DELETED.show_list()
+
+
+def offer() -> None:
+    """Download of the schedules as last shown, for a store that cannot be used; with an edit that was not saved."""
+    unsaved = schedule_download.unsaved()
+    if unsaved is not None:
+        st.session_state[_SHOWN] = {**st.session_state[_SHOWN], st.session_state[_EDITED]: unsaved}
+    drafts = list(st.session_state.get(_SHOWN, {}).values())
+    if drafts:
+        schedule_download.button("Download these schedules (JSON)", drafts, keys.DOWNLOAD_UNSAVED)
 
 
 def finding(saved: Sequence[SavedSchedule]) -> str:
@@ -67,7 +80,7 @@ def _toolbar(saved: Sequence[SavedSchedule]) -> list[SavedSchedule]:
                 st.pills("Tag", tags, key=keys.TAG, format_func=panels.escape, persist_state="session")
         _import()
         if saved:
-            _download("Export all", list(saved), keys.EXPORT_ALL)
+            schedule_download.button("Export all", [each.draft for each in saved], keys.EXPORT_ALL)
     url_settings.follow(settings)
     _, by, descending = ORDERS[st.session_state[keys.ORDER]]
     tag = st.session_state[keys.TAG]
@@ -130,7 +143,7 @@ def _more(saved: SavedSchedule) -> None:
     of = keys.of
     with st.container(horizontal=True):
         panels.action("Duplicate", of("duplicate", saved.id), "content_copy", lambda: _duplicate(saved), _MESSAGES)
-        _download("Export", [saved], of("export", saved.id))
+        schedule_download.button("Export", [saved.draft], of("export", saved.id))
         panels.action("Delete", of("delete", saved.id), "delete", lambda: _delete(saved), _MESSAGES)
     with st.form(of("edit", saved.id), border=False):
         st.text_input("Name", saved.name, key=of("name", saved.id))
@@ -147,11 +160,6 @@ def _import() -> None:
         st.caption("If any entry is invalid, nothing is imported. Existing schedules are skipped.")
 
 
-def _download(label: str, saved: Sequence[SavedSchedule], key: str) -> None:
-    drafts = [each.draft for each in saved]
-    panels.download(label, schedule_file.write(drafts), schedule_file.file_name(drafts), key)
-
-
 def _runs_by_schedule(runs: Sequence[Record]) -> dict[str, list[Record]]:
     found: dict[str, list[Record]] = {}
     for record in runs:
@@ -163,7 +171,9 @@ def _edit(saved: SavedSchedule) -> None:
     name, note, tags = (st.session_state[keys.of(field, saved.id)] for field in ("name", "note", "tags"))
     with panels.errors_kept(_MESSAGES):
         draft = ScheduleDraft(name=name, schedule=saved.schedule, note=note, tags=split_tags(tags))
-        _report("Changed", saved_schedules.edit(shared_state.store(), saved.id, draft))
+        st.session_state[_EDITED] = saved.id
+        with schedule_download.saving(draft):
+            _report("Changed", saved_schedules.edit(shared_state.store(), saved.id, draft))
         _close(saved)
 
 

@@ -27,7 +27,7 @@ def show() -> None:
     if backend.full_images:
         st.success(f"Available training images: {IMAGES_WORDS['full']}.", icon=":material/check_circle:")
     elif now.status is DownloadStatus.RUNNING:
-        st.fragment(_running, run_every=REFRESH_SECONDS)(fetch)
+        panels.fragment(_running, run_every=REFRESH_SECONDS)(fetch)
     else:
         _absent(fetch, now)
 

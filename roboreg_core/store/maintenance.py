@@ -1,0 +1,216 @@
+"""Space used by a store, its garbage, and a check of everything in it; called inside transactions.
+
+Garbage is left by crashes and deletions: temporary files, artefacts and states that nothing refers to, items that can
+no longer be restored. Young files are kept: another app on the same home may be writing them, or a reference follows.
+"""
+
+import hashlib
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from roboreg_core.errors import StorageError
+from roboreg_core.files import writing
+from roboreg_core.paths import TEMPORARY
+from roboreg_core.store import record_store, row_mapping, saved_items
+from roboreg_core.store.artifacts import Artifacts
+
+SET_ASIDE = "set-aside"
+# Folders of a home in which files are written under a temporary name first.
+_WRITTEN = ("artifacts", "unfinished", "checkpoints")
+# The row that holds an artefact, by the prefix of its name in `refs`.
+_HOLDERS = {"record": "records", "inputs": "jobs", "state": "jobs"}
+_DANGLING = " OR ".join(
+    f"(holder LIKE '{prefix}:%' AND substr(holder, {len(prefix) + 2}) NOT IN (SELECT id FROM {table}))"
+    for prefix, table in _HOLDERS.items()
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """Number of files, and their size in bytes."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """Result of a check.
+
+    Attributes:
+        checked: number of rows by table.
+        problems: damage of the database and of references, a sentence each.
+        rows: damaged rows: table, `rowid` or, for events, (job, number), and a sentence.
+        files: damaged artefacts, each with a sentence.
+    """
+
+    checked: dict[str, int]
+    problems: tuple[str, ...] = ()
+    rows: tuple[tuple[str, tuple[object, ...], str], ...] = ()
+    files: tuple[tuple[Path, str], ...] = ()
+
+    @property
+    def sentences(self) -> list[str]:
+        """All damage, a sentence each."""
+        return [*self.problems, *(each for *_, each in self.rows), *(each for _, each in self.files)]
+
+
+def usage(home: Path, artifacts: Artifacts, db: sqlite3.Connection) -> dict[str, Space]:
+    """Files and bytes of the database, artefacts, unfinished states, images, others; `garbage` is among them."""
+    every = dict(_sizes(home.rglob("*")))
+    parts = {"artefacts": artifacts.folder, "unfinished": home / "unfinished", "data": home / "data"}
+    database = [path for path in every if path.parent == home and path.name.startswith(record_store.DATABASE)]
+    found = {"database": database}
+    found |= {name: [path for path in every if folder in path.parents] for name, folder in parts.items()}
+    known = {path for paths in found.values() for path in paths}
+    found["other"] = [path for path in every if path not in known]
+    found["garbage"] = [path for path, _ in garbage(home, artifacts, db, min_age=0.0)]
+    return {
+        name: Space(files=len(paths), bytes=sum(every.get(path, 0) for path in paths)) for name, paths in found.items()
+    }
+
+
+def garbage(home: Path, artifacts: Artifacts, db: sqlite3.Connection, *, min_age: float) -> Iterator[tuple[Path, int]]:
+    """Files that nothing needs, at least `min_age` seconds old, each with its size."""
+    kept = {row["sha"] for row in db.execute(f"SELECT sha FROM refs WHERE NOT ({_DANGLING})")}
+    made = {row["id"] for row in db.execute("SELECT id FROM records WHERE deleted IS NULL")}
+    before = time.time() - min_age
+    for path, size in _sizes(path for name in _WRITTEN for path in sorted((home / name).glob("*"))):
+        unused = path.name.startswith(TEMPORARY)
+        if path.parent == artifacts.folder:
+            unused |= row_mapping.ARTIFACT_NAME.fullmatch(path.name) is not None and path.name not in kept
+        elif path.parent.name == "unfinished":
+            unused |= path.name in made
+        if unused and _time_of(path) <= before:
+            yield path, size
+
+
+def collect(home: Path, artifacts: Artifacts, db: sqlite3.Connection, *, min_age: float) -> Space:
+    """Delete expired items, references of rows that do not exist, and the garbage; return the space freed.
+
+    Raises `StorageError`: a file cannot be deleted.
+    """
+    record_store.delete_expired(db)
+    saved_items.delete_expired(db)
+    db.execute(f"DELETE FROM refs WHERE {_DANGLING}")
+    files = freed = 0
+    for path, size in garbage(home, artifacts, db, min_age=min_age):
+        with writing(path, StorageError, remedy="delete it yourself"):
+            path.unlink(missing_ok=True)
+        files, freed = files + 1, freed + size
+    return Space(files=files, bytes=freed)
+
+
+def check(db: sqlite3.Connection, checks: row_mapping.Checks) -> Findings:
+    """Check the database's pages, all rows, and that references and their holders agree."""
+    faults = [str(row[0]) for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
+    problems = [f"the database is damaged ({fault}): {row_mapping.RESTORE}" for fault in faults]
+    holders = [row["holder"] for row in db.execute(f"SELECT DISTINCT holder FROM refs WHERE {_DANGLING}")]
+    problems += [
+        f"an artefact is held by {holder.replace(':', ' ', 1)}, which does not exist: run `store collect`"
+        for holder in holders
+    ]
+    readers: dict[str, Callable[[sqlite3.Row], object]] = {
+        "records": lambda row: row_mapping.to_record(row, checks=checks),
+        "jobs": lambda row: row_mapping.to_job(row, checks),
+        "saved": lambda row: row_mapping.to_saved(row, checks),
+        "events": row_mapping.to_event,
+    }
+    checked: dict[str, int] = {}
+    rows: list[tuple[str, tuple[object, ...], str]] = []
+    for table, read in readers.items():
+        checked[table] = db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        for row, sentence in row_mapping.damage(db.execute(f"SELECT * FROM {table}"), read):
+            key = (row["job"], row["number"]) if table == "events" else (row["number"],)
+            rows.append((table, key, sentence))
+    problems += _unprotected(db)
+    return Findings(checked=checked, problems=tuple(problems), rows=tuple(rows))
+
+
+def references(db: sqlite3.Connection) -> set[tuple[str, str]]:
+    """The holders of artefacts with the SHA-256 that they refer to."""
+    return {(row["holder"], row["sha"]) for row in db.execute("SELECT holder, sha FROM refs")}
+
+
+def missing_files(wanted: Iterable[tuple[str, str]], artifacts: Artifacts) -> list[str]:
+    """References to artefacts that do not exist, a sentence each."""
+    return [
+        f"{holder.replace(':', ' ', 1)} refers to artefact {name}, which is missing: {row_mapping.RESTORE}"
+        for holder, name in sorted(wanted)
+        if name not in artifacts
+    ]
+
+
+def damaged_files(artifacts: Artifacts) -> tuple[tuple[Path, str], ...]:
+    """Artefacts whose bytes do not have the SHA-256 that names them, each with a sentence."""
+    folders = filter(None, (artifacts.folder, artifacts.fallback))
+    return tuple(
+        (path, f"artefact {path} is damaged: {row_mapping.SET_ASIDE}")
+        for folder in folders
+        for path in sorted(folder.glob("*"))
+        if row_mapping.ARTIFACT_NAME.fullmatch(path.name) and not _is_whole(path)
+    )
+
+
+def set_aside(home: Path, db: sqlite3.Connection, found: Findings) -> Path:
+    """Move damaged rows, as lines of JSON, and damaged files to the folder `set-aside`; return it.
+
+    Files of other folders, e.g. shipped ones, are left. Raises `StorageError`: the folder cannot be written.
+    """
+    folder = home / SET_ASIDE
+    with writing(folder, StorageError, remedy="set ROBOREG_HOME to another folder"):
+        folder.mkdir(exist_ok=True)
+        with (folder / "rows.jsonl").open("a", encoding="utf-8", errors="backslashreplace") as file:
+            for table, key, sentence in found.rows:
+                where = "job = ? AND number = ?" if table == "events" else "number = ?"
+                for row in db.execute(f"SELECT * FROM {table} WHERE {where}", key).fetchall():
+                    line = {"table": table, "reason": sentence, "row": dict(row)}
+                    file.write(json.dumps(line, default=repr) + "\n")
+                db.execute(f"DELETE FROM {table} WHERE {where}", key)
+        for path, _ in found.files:
+            if home in path.parents:
+                path.replace(folder / path.name)
+    return folder
+
+
+def _unprotected(db: sqlite3.Connection) -> list[str]:
+    """Artefacts that a record's result names without a reference, which `collect` would delete."""
+    query = """SELECT records.id, named.value AS sha FROM records,
+        json_each(CASE WHEN json_valid(result) THEN result ELSE '{}' END, '$.artifacts') AS named
+        WHERE length(named.value) = 64
+        AND NOT EXISTS (SELECT 1 FROM refs WHERE holder = 'record:' || records.id AND sha = named.value)"""
+    return [
+        f"record {row['id']} names artefact {row['sha']} without a reference: {row_mapping.RESTORE}"
+        for row in db.execute(query)
+    ]
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == path.name
+    except FileNotFoundError:  # deleted meanwhile
+        return True
+    except OSError:
+        return False
+
+
+def _sizes(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
+    """The files among the paths, each with its size."""
+    for path in paths:
+        try:
+            if path.is_file():
+                yield path, path.stat().st_size
+        except FileNotFoundError:  # deleted meanwhile
+            continue
+
+
+def _time_of(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()

@@ -1,0 +1,41 @@
+"""Download of schedules with their names, notes and tags, also of those that could not be saved."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import streamlit as st
+
+from roboreg_core.errors import StorageError
+from roboreg_core.schedules import schedule_file
+from roboreg_core.schedules.saved_schedules import ScheduleDraft
+from roboreg_core.ui import keys, panels
+
+_UNSAVED = "schedule-unsaved"
+
+
+def button(label: str, drafts: Sequence[ScheduleDraft], key: str) -> None:
+    """Button that downloads the schedules as a file that can be imported."""
+    panels.download(label, schedule_file.write(drafts), schedule_file.file_name(drafts), key)
+
+
+@contextmanager
+def saving(draft: ScheduleDraft) -> Iterator[None]:
+    """Keep `draft` for `offer_unsaved` where the block cannot write it."""
+    try:
+        yield
+    except StorageError:
+        st.session_state[_UNSAVED] = draft
+        raise
+
+
+def unsaved() -> ScheduleDraft | None:
+    """The schedule that could not be saved, once."""
+    draft: ScheduleDraft | None = st.session_state.pop(_UNSAVED, None)
+    return draft
+
+
+def offer_unsaved() -> None:
+    """Button that downloads the schedule that could not be saved, once; nothing without one."""
+    draft = unsaved()
+    if draft is not None:
+        button("Download the unsaved schedule (JSON)", [draft], keys.DOWNLOAD_UNSAVED)
