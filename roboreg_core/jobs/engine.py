@@ -10,7 +10,7 @@ import uuid
 from dataclasses import replace
 
 from roboreg_core.errors import JobError, StoreError
-from roboreg_core.jobs.dask_cluster import LANES, WorkerInfo, check_main_guard
+from roboreg_core.jobs.dask_cluster import LANES, WorkerInfo, check_address, check_main_guard
 from roboreg_core.jobs.dispatcher import Dispatcher
 from roboreg_core.jobs.request_queue import PendingRequest
 from roboreg_core.jobs.task import Request, Task
@@ -33,7 +33,8 @@ class Engine:
             processes are started on this machine.
         grace: seconds for a cancelled function to stop before its worker is killed.
 
-    Raises `JobError`: the calling script has no main guard, see `dask_cluster.check_main_guard`.
+    Raises `JobError`: the calling script has no main guard, see `dask_cluster.check_main_guard`, or the connection to
+        the scheduler would not be encrypted, see `dask_cluster.check_address`.
     """
 
     def __init__(self, store: Store, *, scheduler: str | None = None, grace: float = GRACE_SECONDS) -> None:
@@ -42,6 +43,8 @@ class Engine:
         self.scheduler = scheduler or os.environ.get("ROBOREG_SCHEDULER") or None
         if self.scheduler is None:
             check_main_guard()
+        else:
+            check_address(self.scheduler)
         self._dispatcher = Dispatcher(store, self.owner, scheduler=self.scheduler, grace=grace)
         self._lock = threading.Lock()
         self._closed = False

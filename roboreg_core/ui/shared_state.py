@@ -90,6 +90,8 @@ class Backend:
     def _start_engine(self) -> None:
         try:
             self._engine = start_engine(self._store)
+        except RoboRegError as error:
+            self._errors["engine"] = str(error)
         except Exception as error:
             self._errors["engine"] = f"the job engine could not start ({error}): see the log of the app"
 

@@ -1,0 +1,96 @@
+"""Cost of TLS between the app and its workers: start of a cluster with one worker, and a message there and back.
+
+`python -m benchmarks.encryption` takes turns with and without TLS, each turn with a cluster of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import dask
+import typer
+
+from benchmarks.common import write_json
+from roboreg_core.jobs.dask_cluster import HOST, SETTINGS
+
+WAYS = ("plain", "tls")
+MEGABYTE = bytes(1_000_000)
+
+
+def main(
+    turns: Annotated[int, typer.Option(min=1, help="Clusters per way.")] = 5,
+    messages: Annotated[int, typer.Option(min=1, help="Round trips per cluster.")] = 100,
+    json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
+) -> None:
+    """Measure in turns and print the medians."""
+    dask.config.set(SETTINGS)
+    measured: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+    measure(tls=True, messages=1)  # imports
+    for _ in range(turns):
+        for way in WAYS:
+            measured[way].append(measure(tls=way == "tls", messages=messages))
+    medians = {
+        way: {name: statistics.median(each[name] for each in found) for name in found[0]}
+        for way, found in measured.items()
+    }
+    write_json(json, medians)
+    for way, figures in medians.items():
+        print(
+            f"{way:5}  start {figures['start_s']:.2f} s; round trip to the scheduler {figures['message_ms']:.2f} ms; "
+            f"task {figures['task_ms']:.2f} ms; task with 1 MB there and back {figures['megabyte_ms']:.2f} ms"
+        )
+
+
+def measure(*, tls: bool, messages: int) -> dict[str, float]:
+    """Start a cluster as the job engine does, and return seconds of the start and median milliseconds per message."""
+    from distributed import Client, Nanny, Scheduler, SpecCluster
+    from distributed.security import Security
+
+    started = time.perf_counter()
+    security = Security.temporary() if tls else Security()
+    common: dict[str, Any] = {"host": HOST, "protocol": "tls://" if tls else "tcp://", "security": security}
+    scheduler = {
+        "cls": Scheduler,
+        "options": {**common, "port": 0, "dashboard": False, "dashboard_address": f"{HOST}:0"},
+    }
+    worker = {"cls": Nanny, "options": {**common, "nthreads": 1, "memory_limit": 0, "dashboard": False}}
+    with (
+        SpecCluster(scheduler=scheduler, workers={0: worker}, security=security, silence_logs=logging.ERROR) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        client.wait_for_workers(1)
+        client.submit(_same, 0, pure=False).result()
+        start = time.perf_counter() - started
+        return {
+            "start_s": start,
+            "message_ms": _median_ms(lambda: client.run_on_scheduler(_nothing), messages),
+            "task_ms": _median_ms(lambda: client.submit(_same, 0, pure=False).result(), messages),
+            "megabyte_ms": _median_ms(lambda: client.submit(_same, MEGABYTE, pure=False).result(), messages // 10 + 1),
+        }
+
+
+def _median_ms(call: Callable[[], object], count: int) -> float:
+    times = []
+    for _ in range(count):
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times) * 1e3
+
+
+def _nothing() -> None:
+    """Runs on the scheduler."""
+
+
+def _same(value: Any) -> Any:
+    """Runs on the worker."""
+    return value
+
+
+if __name__ == "__main__":
+    typer.run(main)
