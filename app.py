@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from roboreg_core.ui import navigation, shared_state, streamlit_timers
+from roboreg_core.ui import allowed_hosts, navigation, shared_state, streamlit_timers
 
 ICON = Path(__file__).parent / "docs" / "images" / "icon.png"
 
@@ -27,6 +27,9 @@ def main() -> None:
     streamlit_timers.drop_requests_of_left_page()
 
 
-# The job engine's worker processes import this file: only Streamlit's script run may start the app.
+# Streamlit runs this file as a script for every visit, and its server imports it once as a module. The job engine's
+# worker processes import it, too, under a third name.
 if __name__ == "__main__":
     main()
+elif __name__ == "app":
+    app = st.App(__file__, middleware=[allowed_hosts.middleware()])

@@ -58,7 +58,10 @@ def measure(*, tls: bool, messages: int) -> dict[str, float]:
         "cls": Scheduler,
         "options": {**common, "port": 0, "dashboard": False, "dashboard_address": f"{HOST}:0"},
     }
-    worker = {"cls": Nanny, "options": {**common, "nthreads": 1, "memory_limit": 0, "dashboard": False}}
+    worker = {
+        "cls": Nanny,
+        "options": {**common, "nthreads": 1, "memory_limit": 0, "dashboard": False, "silence_logs": logging.ERROR},
+    }
     with (
         SpecCluster(scheduler=scheduler, workers={0: worker}, security=security, silence_logs=logging.ERROR) as cluster,
         Client(cluster, set_as_default=False) as client,
