@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from roboreg_core.ui import allowed_hosts, navigation, shared_state, streamlit_timers
+from roboreg_core.ui import access, allowed_hosts, navigation, shared_state, sign_in, streamlit_timers
 
 ICON = Path(__file__).parent / "docs" / "images" / "icon.png"
 
@@ -22,6 +22,7 @@ def main() -> None:
         position="top",
     )
     navigation.open_requested_page()
+    sign_in.line()
     page.run()
     shared_state.backend()
     streamlit_timers.drop_requests_of_left_page()
@@ -32,4 +33,5 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 elif __name__ == "app":
+    access.warn_if_open()
     app = st.App(__file__, middleware=[allowed_hosts.middleware()])

@@ -15,7 +15,6 @@ from typing import Annotated, Any
 import dask
 import typer
 
-from benchmarks.common import write_json
 from roboreg_core.jobs.dask_cluster import HOST, SETTINGS
 
 WAYS = ("plain", "tls")
@@ -28,6 +27,8 @@ def main(
     json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
     """Measure in turns and print the medians."""
+    from benchmarks.common import write_json  # imports torch, which the workers would import, too
+
     dask.config.set(SETTINGS)
     measured: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
     measure(tls=True, messages=1)  # imports

@@ -68,7 +68,7 @@ class Engine:
         done = self._finished_job(task)
         if done is not None:
             return done
-        new = _new_job(task, self.owner)
+        new = replace(_new_job(task, self.owner), author=self.store.author())
         job = self.store.add_job(new)
         if job.id == new.id:
             self._dispatcher.enqueue(job)
@@ -80,8 +80,11 @@ class Engine:
         It supersedes the pending request of the same channel, whose function is stopped. It is repeated if the worker
         dies. It does not wait for jobs of other lanes, and uses half of the threads while a job runs.
 
-        Raises `JobError`: the lane or the function's name is invalid, or the engine is closed.
+        Raises:
+            AccessError: the visitor may not start anything.
+            JobError: the lane or the function's name is invalid, or the engine is closed.
         """
+        self.store.author()
         self._check(request)
         pending = PendingRequest(request)
         self._dispatcher.put_request(request.channel, pending)
@@ -95,8 +98,11 @@ class Engine:
     def cancel(self, job_id: str) -> None:
         """Cancel a job without waiting for its end; a running one is stopped, and killed after the grace period.
 
-        Raises `JobError`: it is unknown, has ended, or belongs to another running app.
+        Raises:
+            AccessError: the visitor may not cancel anything.
+            JobError: it is unknown, has ended, or belongs to another running app.
         """
+        self.store.author()
         job = self._known_job(job_id)
         if job.status.is_ended:
             raise JobError(f"job {job_id} is already {job.status}: nothing is left to cancel")

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -56,18 +56,34 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "UPDATE jobs SET function = 'roboreg_core.search.execute:search' "
         "WHERE function = 'roboreg_core.explore.search_job:search'",
     ),
+    (
+        # Names of the people who started a job or deleted an item; NULL without a login.
+        "ALTER TABLE jobs ADD COLUMN author TEXT",
+        "ALTER TABLE records ADD COLUMN deleted_by TEXT",
+        "ALTER TABLE saved ADD COLUMN deleted_by TEXT",
+    ),
 )
 
 
 class Database:
-    """Connection pool of one SQLite file."""
+    """Connection pool of one SQLite file.
 
-    def __init__(self, path: Path, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS) -> None:
+    Attributes:
+        author: called before each write; see `store.Store`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        migrations: tuple[tuple[str, ...], ...] = MIGRATIONS,
+        author: Callable[[], str | None] = lambda: None,
+    ) -> None:
         """Open or create the file and migrate it to the newest version.
 
         Raises `StoreError`: it cannot be opened, is not a database, or was created by a newer RoboReg.
         """
         self.path = path
+        self.author = author
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._process = os.getpid()
@@ -91,8 +107,10 @@ class Database:
     def write(self, *, quiet: bool = False) -> Iterator[sqlite3.Connection]:
         """Context with a connection in an exclusive write transaction, rolled back if the body raises.
 
-        `quiet` leaves the change counter unchanged.
+        `quiet` leaves the change counter unchanged, and is for the app's own writes: `author` is not called.
         """
+        if not quiet:
+            self.author()
         with self._borrowed() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:

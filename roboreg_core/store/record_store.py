@@ -34,17 +34,26 @@ class _Parsed(Generic[Value]):
 class RecordStore:
     """Your records with their artefacts under one folder, and the read-only example records in another."""
 
-    def __init__(self, home: Path, shipped: Path | None = None) -> None:
-        """Open or create the store in `home`, in front of the example records in the folder `shipped`.
+    def __init__(
+        self, home: Path, shipped: Path | None = None, author: Callable[[], str | None] = lambda: None
+    ) -> None:
+        """Open or create the store in `home`; see `store.Store`.
 
         Raises `StoreError`: it cannot be opened, or was made by a newer RoboReg.
         """
         self.home = home
-        self.artifacts = Artifacts(home / ARTIFACTS, shipped / ARTIFACTS if shipped else None)
-        self._database = Database(home / DATABASE)
+        self.artifacts = Artifacts(home / ARTIFACTS, shipped / ARTIFACTS if shipped else None, author)
+        self._database = Database(home / DATABASE, author=author)
         self._shipped = ShippedRecords(shipped)
         # Values of each list by row number or id of a shipped record. Rows are immutable: each is parsed once.
         self._lists: dict[tuple[Any, ...], dict[int | str, _Parsed[Any]]] = {}
+
+    def author(self) -> str | None:
+        """Name of the person for whom the calling thread writes, None without a login.
+
+        Raises `AccessError`: that person may not write.
+        """
+        return self._database.author()
 
     def close(self) -> None:
         """Close the idle connections; the store remains usable."""
@@ -149,9 +158,10 @@ class RecordStore:
 
         Raises `StoreError`: it is unknown, or an example record.
         """
+        author = self._database.author()
         with self._database.write() as db:
-            query = f"UPDATE records SET deleted = ? WHERE id = ? AND {_NOT_DELETED}"
-            if not db.execute(query, (row_mapping.now(), record_id)).rowcount:
+            query = f"UPDATE records SET deleted = ?, deleted_by = ? WHERE id = ? AND {_NOT_DELETED}"
+            if not db.execute(query, (row_mapping.now(), author, record_id)).rowcount:
                 raise StoreError(self._not_own(record_id))
             old = db.execute("SELECT id FROM records WHERE deleted < ?", (row_mapping.restorable_since(),)).fetchall()
             dropped: set[str] = set().union(*(_delete(db, row["id"]) for row in old))
@@ -160,7 +170,7 @@ class RecordStore:
     def restore_record(self, record_id: str) -> Record:
         """Restore a deleted record. Raises `StoreError`: it is not among the deleted records."""
         with self._database.write() as db:
-            query = "UPDATE records SET deleted = NULL WHERE id = ? AND deleted IS NOT NULL"
+            query = "UPDATE records SET deleted = NULL, deleted_by = NULL WHERE id = ? AND deleted IS NOT NULL"
             if not db.execute(query, (record_id,)).rowcount:
                 raise StoreError(_not_deleted(record_id))
             return row_mapping.to_record(db.execute("SELECT * FROM records WHERE id = ?", (record_id,)).fetchone())
@@ -170,12 +180,15 @@ class RecordStore:
 
         `parts` as for `list_records`.
         """
-        query = f"""SELECT id, kind, created, spec, deleted, {row_mapping.result_column(parts)} FROM records
+        query = f"""SELECT id, kind, created, spec, deleted, deleted_by, {row_mapping.result_column(parts)} FROM records
             WHERE deleted IS NOT NULL AND (? IS NULL OR kind = ?) AND substr(id, 1, ?) = ?
             ORDER BY deleted DESC, number DESC"""
         with self._database.read() as db:
             found = db.execute(query, (kind, kind, len(prefix), prefix))
-            return [DeletedRecord(record=row_mapping.to_record(row, parts), deleted=row["deleted"]) for row in found]
+            return [
+                DeletedRecord(record=row_mapping.to_record(row), deleted=row["deleted"], deleted_by=row["deleted_by"])
+                for row in found
+            ]
 
     def find_deleted_record(self, prefix: str, kind: str | None = None) -> Record:
         """Find a deleted record of a kind (None for all kinds) by its id, or by a unique prefix of it.

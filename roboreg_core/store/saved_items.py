@@ -59,8 +59,9 @@ class SavedItems:
 
         Raises `StoreError`: it is unknown or deleted already.
         """
+        author = self._database.author()
         with self._database.write() as db:
-            item = replace(_known(db, item_id), deleted=row_mapping.now())
+            item = replace(_known(db, item_id), deleted=row_mapping.now(), deleted_by=author)
             _update(db, item)
             db.execute("DELETE FROM saved WHERE deleted < ?", (row_mapping.restorable_since(),))
         return item
@@ -77,7 +78,7 @@ class SavedItems:
                     f"no deleted item has the id {item_id!r}: items can be restored for {RESTORE_DAYS} days"
                 )
             item = _to_saved(row)
-            restored = replace(item, name=_free_name(db, item), deleted=None)
+            restored = replace(item, name=_free_name(db, item), deleted=None, deleted_by=None)
             _update(db, restored)
         return restored
 

@@ -21,7 +21,7 @@ from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.saved_schedules import SavedSchedule, saved_schedules
 from roboreg_core.store.records import Job, Record
 from roboreg_core.store.store import Store
-from roboreg_core.ui import keys
+from roboreg_core.ui import access, keys
 
 if TYPE_CHECKING:
     from roboreg_core.jobs.engine import Engine
@@ -225,7 +225,7 @@ def _jobs(**which: Any) -> list[Job]:
 @st.cache_resource(show_spinner=False)
 def _store(home: str, recorded: str) -> Store:
     folder = Path(recorded)
-    return Store(Path(home), folder if folder.is_dir() else None)
+    return Store(Path(home), folder if folder.is_dir() else None, access.author)
 
 
 @st.cache_resource(show_spinner=False)
