@@ -4,13 +4,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from roboreg_core.ui import access, allowed_hosts, navigation, shared_state, sign_in, streamlit_timers
+from roboreg_core.ui import access, allowed_hosts, upload_gate
 
 ICON = Path(__file__).parent / "docs" / "images" / "icon.png"
 
 
 def main() -> None:
     """Show the page of the address."""
+    # Not imported when the server imports this file: it takes a second, and Streamlit's caches need the running server.
+    from roboreg_core.ui import navigation, shared_state, sign_in, streamlit_timers
+
     streamlit_timers.patch_timer_clicks()
     # A local picture: a Material icon or emoji would be fetched from another server.
     st.set_page_config(page_title="RoboReg", page_icon=str(ICON), layout="wide")
@@ -34,4 +37,4 @@ if __name__ == "__main__":
     main()
 elif __name__ == "app":
     access.warn_if_open()
-    app = st.App(__file__, middleware=[allowed_hosts.middleware()])
+    app = st.App(__file__, middleware=[allowed_hosts.middleware(), upload_gate.middleware()])

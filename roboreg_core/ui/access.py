@@ -36,6 +36,8 @@ _NAME = "signed-in-as"
 
 log = logging.getLogger(__name__)
 
+# Ids of the visits that may upload, for `upload_gate.UploadGate`, which runs outside of them.
+_may_upload: set[str] = set()
 _lock = threading.Lock()
 _wrong: deque[float] = deque(maxlen=WRONG)
 
@@ -89,6 +91,18 @@ def author() -> str | None:
     if name is None:
         raise AccessError("only people who are signed in may start, change or delete: sign in first")
     return name
+
+
+def note_visit() -> None:
+    """Permit or forbid uploads of this visit; called in each of its runs."""
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is not None:
+        (_may_upload.add if may_write() else _may_upload.discard)(context.session_id)
+
+
+def may_upload(session_id: str) -> bool:
+    """True if the visit with this id may upload files."""
+    return not needs_login() or session_id in _may_upload
 
 
 def enter_password(name: str, password: str) -> None:

@@ -12,6 +12,7 @@ _ERRORS = "sign-in"
 
 def line() -> None:
     """Who is signed in, or how to sign in; a warning where everyone who can reach the server may write."""
+    access.note_visit()
     if access.is_open():
         st.caption(f":material/warning: {panels.escape(access.OPEN)}")
     if not access.needs_login():
@@ -31,7 +32,7 @@ def line() -> None:
 def _providers() -> None:
     """A button per provider; secrets with one provider have no section for it."""
     section = access.auth_section() or {}
-    named = [name for name, value in section.items() if isinstance(value, Mapping)]
+    named: list[str | None] = [name for name, value in section.items() if isinstance(value, Mapping)]
     for name in named or [None]:
         label = f"Sign in with {name}" if name else "Sign in"
         st.button(panels.escape(label), key=keys.of(keys.SIGN_IN, name or "oidc"), on_click=st.login, args=(name,))

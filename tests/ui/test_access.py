@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
 from roboreg_core.ui import access, allowed_hosts, navigation, shared_state
+from roboreg_core.ui.upload_gate import UploadGate
 from tests.networks.helpers import keep_network
 from tests.ui.conftest import FakeEngine, wait_loaded
 from tests.ui.test_pages import AddJob, Open, Put, click, said
@@ -332,3 +334,32 @@ def calls(name: str) -> list[Path]:
 @pytest.mark.parametrize("name", ["Store", "Engine"])
 def test_pages_have_no_store_or_engine_without_the_gate(name: str) -> None:
     assert [path.name for path in calls(name)] == ["shared_state.py"]
+
+
+def upload_status(session: str, method: str = "PUT") -> int:
+    """Status of an upload for a visit: 200 if it reaches Streamlit."""
+    sent: list[dict[str, Any]] = []
+
+    async def behind(scope: Any, receive: Any, send: Any) -> None:
+        sent.append({"status": 200})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "path": f"/base/_stcore/upload_file/{session}/file"}
+    asyncio.run(UploadGate(behind)(scope, lambda: None, send))  # type: ignore[arg-type]
+    return int(sent[0]["status"])
+
+
+def test_only_visits_that_are_signed_in_upload(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    visit_id = "test session id"  # of every visit of `AppTest`
+    visit()
+    assert [upload_status(each) for each in (visit_id, "unknown", "")] == [403, 403, 403]
+    with monkeypatch.context() as patch:
+        patch.setattr(access, "person", lambda: "Ada")
+        visit()
+        assert [upload_status(each) for each in (visit_id, "unknown", "")] == [200, 403, 403]
+    visit()
+    assert upload_status(visit_id) == 403
+    monkeypatch.delenv(access.SETTING)
+    assert upload_status("unknown") == 200
