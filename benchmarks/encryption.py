@@ -36,13 +36,14 @@ def main(
     from benchmarks.common import write_json  # imports torch, which the workers would import, too
 
     dask.config.set(SETTINGS)
-    measured: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+    measured: dict[str, list[dict[str, list[float]]]] = {way: [] for way in WAYS}
     measure(tls=True, messages=1)  # imports
     for _ in range(turns):
         for way in WAYS:
             measured[way].append(measure(tls=way == "tls", messages=messages))
     figures = {
-        way: {name: _summary([each[name] for each in found]) for name in WORDS} for way, found in measured.items()
+        way: {name: _summary([value for each in found for value in each[name]]) for name in WORDS}
+        for way, found in measured.items()
     }
     write_json(json, figures)
     for way, each in figures.items():
@@ -56,8 +57,8 @@ def _summary(values: list[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "lowest": min(values)}
 
 
-def measure(*, tls: bool, messages: int) -> dict[str, float]:
-    """Start a cluster as the job engine does, and return seconds of the start and median milliseconds per message."""
+def measure(*, tls: bool, messages: int) -> dict[str, list[float]]:
+    """Start a cluster as the job engine does, and return the seconds of the start and milliseconds per message."""
     from distributed import Client, Nanny, Scheduler, SpecCluster
     from distributed.security import Security
 
@@ -80,20 +81,20 @@ def measure(*, tls: bool, messages: int) -> dict[str, float]:
         client.submit(_same, 0, pure=False).result()
         start = time.perf_counter() - started
         return {
-            "start_s": start,
-            "message_ms": _median_ms(lambda: client.run_on_scheduler(_nothing), messages),
-            "task_ms": _median_ms(lambda: client.submit(_same, 0, pure=False).result(), messages),
-            "megabyte_ms": _median_ms(lambda: client.submit(_same, MEGABYTE, pure=False).result(), messages // 10 + 1),
+            "start_s": [start],
+            "message_ms": _times_ms(lambda: client.run_on_scheduler(_nothing), messages),
+            "task_ms": _times_ms(lambda: client.submit(_same, 0, pure=False).result(), messages),
+            "megabyte_ms": _times_ms(lambda: client.submit(_same, MEGABYTE, pure=False).result(), messages // 10 + 1),
         }
 
 
-def _median_ms(call: Callable[[], object], count: int) -> float:
+def _times_ms(call: Callable[[], object], count: int) -> list[float]:
     times = []
     for _ in range(count):
         started = time.perf_counter()
         call()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times) * 1e3
+        times.append((time.perf_counter() - started) * 1e3)
+    return times
 
 
 def _nothing() -> None:

@@ -17,16 +17,20 @@ def line() -> None:
         st.caption(f":material/warning: {panels.escape(access.OPEN)}")
     if not access.needs_login():
         return
-    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key=keys.ACCESS):
-        name = access.person()
-        if name is None:
-            st.caption("You may look at everything. Sign in to start, change or delete.", width="content")
-            _password() if access.uses_password() else _providers()
-        else:
-            st.caption(panels.escape(f"Signed in as {name}"), width="content")
-            leave = access.leave if access.uses_password() else st.logout
-            st.button("Sign out", key=keys.SIGN_OUT, type="tertiary", on_click=leave)
-    panels.kept_messages(_ERRORS)
+    with st.container(key=keys.ACCESS):  # one element, so that messages do not move the elements of the page
+        with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+            _state(access.person())
+        panels.kept_messages(_ERRORS)
+
+
+def _state(name: str | None) -> None:
+    if name is None:
+        st.caption("You may look at everything. Sign in to start, change or delete.", width="content")
+        _password() if access.uses_password() else _providers()
+    else:
+        st.caption(panels.escape(f"Signed in as {name}"), width="content")
+        leave = access.leave if access.uses_password() else st.logout
+        st.button("Sign out", key=keys.SIGN_OUT, type="tertiary", on_click=leave)
 
 
 def _providers() -> None:
