@@ -186,7 +186,9 @@ class RecordStore:
         with self._database.read() as db:
             found = db.execute(query, (kind, kind, len(prefix), prefix))
             return [
-                DeletedRecord(record=row_mapping.to_record(row), deleted=row["deleted"], deleted_by=row["deleted_by"])
+                DeletedRecord(
+                    record=row_mapping.to_record(row, parts), deleted=row["deleted"], deleted_by=row["deleted_by"]
+                )
                 for row in found
             ]
 

@@ -36,9 +36,9 @@ WRITES: dict[str, Callable[[Store], Any]] = {
     "artifacts.put": lambda store: store.artifacts.put(b"new"),
 }
 READS = {
-    "active_job_for", "author", "find_deleted_record", "find_record", "get_job", "get_record", "last_beat",
-    "list_deleted", "list_events", "list_jobs", "list_records", "version", "saved.active", "saved.deleted",
-    "artifacts.get", "artifacts.path",
+    "active_job_for", "author", "count_jobs", "find_deleted_record", "find_record", "get_job", "get_record",
+    "last_beat", "list_deleted", "list_events", "list_jobs", "list_parsed", "list_records", "version", "saved.active",
+    "saved.deleted", "artifacts.get", "artifacts.path",
 }  # fmt: skip
 # Heartbeats and deletion of what nothing refers to are the app's own; `export_record` writes to another folder.
 APP = {"beat", "close", "export_record", "sweep", "artifacts.discard", "artifacts.sweep"}
