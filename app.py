@@ -6,13 +6,16 @@ from pathlib import Path
 import streamlit as st
 
 from roboreg_core.errors import RoboRegError
-from roboreg_core.ui import navigation, shared_state, streamlit_timers
+from roboreg_core.ui import access, allowed_hosts, upload_gate
 
 ICON = Path(__file__).parent / "docs" / "images" / "icon.png"
 
 
 def main() -> None:
     """Show the page of the address."""
+    # Not imported when the server imports this file: it takes a second, and Streamlit's caches need the running server.
+    from roboreg_core.ui import navigation, shared_state, sign_in, streamlit_timers
+
     streamlit_timers.patch_timer_clicks()
     # A local picture: a Material icon or emoji would be fetched from another server.
     st.set_page_config(page_title="RoboReg", page_icon=str(ICON), layout="wide")
@@ -24,12 +27,17 @@ def main() -> None:
         position="top",
     )
     navigation.open_requested_page()
+    sign_in.line()
     page.run()
     with suppress(RoboRegError):  # shown by the page
         shared_state.backend()
     streamlit_timers.drop_requests_of_left_page()
 
 
-# The job engine's worker processes import this file: only Streamlit's script run may start the app.
+# Streamlit runs this file as a script for every visit, and its server imports it once as a module. The job engine's
+# worker processes import it, too, under a third name.
 if __name__ == "__main__":
     main()
+elif __name__ == "app":
+    access.warn_if_open()
+    app = st.App(__file__, middleware=[allowed_hosts.middleware(), upload_gate.middleware()])

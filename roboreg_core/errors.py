@@ -36,5 +36,9 @@ class JobError(RoboRegError):
     """A job cannot be submitted, cancelled or resumed."""
 
 
+class AccessError(RoboRegError):
+    """The visitor may look only and must sign in first."""
+
+
 class ReportError(RoboRegError):
     """A report cannot be generated."""

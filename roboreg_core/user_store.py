@@ -1,6 +1,6 @@
 """The user's store, with checks of the records, jobs and saved items that pages and command line read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,11 @@ _RUN: dict[str, Shape] = {
 }
 
 
-def open_store(home: Path | None = None, shipped: Path | None = None) -> Store:
-    """Open the store in `home`, by default `paths.home()`, with the shipped records of `shipped`."""
-    return Store(home or paths.home(), shipped or paths.recorded(), CHECKS)
+def open_store(
+    home: Path | None = None, shipped: Path | None = None, author: Callable[[], str | None] = lambda: None
+) -> Store:
+    """Open the store in `home`, by default `paths.home()`, with the example records of `shipped`; `author` as there."""
+    return Store(home or paths.home(), shipped or paths.recorded(), CHECKS, author)
 
 
 def _check_run(record: Record, parts: Sequence[str] | None) -> None:

@@ -29,7 +29,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty `ROBOREG_HOME`, so that no test uses the user's."""
     folder = tmp_path / "roboreg-home"
     monkeypatch.setenv("ROBOREG_HOME", str(folder))
-    for name in ("ROBOREG_DATA", "ROBOREG_SCHEDULER"):
+    for name in ("ROBOREG_DATA", "ROBOREG_SCHEDULER", "ROBOREG_INSECURE", "ROBOREG_HOSTS", "ROBOREG_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
     return folder
 

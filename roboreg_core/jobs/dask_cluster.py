@@ -5,6 +5,7 @@ distributed is imported when a connection is opened.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from typing import Any
+from urllib.parse import urlsplit
 
 from roboreg_core.errors import JobError
 from roboreg_core.jobs.task import Request
@@ -29,6 +31,7 @@ LANES = ("device", "light")
 DEATHS = 3
 CONNECT_SECONDS = 10.0
 CALL_SECONDS = 30.0
+ENCRYPTED = ("tls", "wss")
 
 # dask settings, process-wide because nannies read them whenever they start a worker.
 SETTINGS = {
@@ -48,6 +51,9 @@ SETTINGS = {
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.scheduler.active-memory-manager.start": False,
     "distributed.scheduler.work-stealing": False,
+    # The HTTP servers of scheduler and workers have neither TLS nor a password: they serve nothing.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
 }
 
 
@@ -79,6 +85,28 @@ def check_main_guard() -> None:
         frame = frame.f_back
 
 
+def check_address(scheduler: str) -> None:
+    """Check that the connection to a scheduler is encrypted or stays on this machine.
+
+    Raises `JobError`: neither is the case, and `ROBOREG_INSECURE` is not 1.
+    """
+    scheme, _, place = scheduler.rpartition("://")
+    if scheme in ENCRYPTED or os.environ.get("ROBOREG_INSECURE") == "1" or _is_local(place):
+        return
+    raise JobError(
+        f"a scheduler on another machine must have an address with tls://, got {scheduler}: start the cluster with TLS "
+        "(docs/cluster.md), or set ROBOREG_INSECURE=1 if everyone on its network may run code as you"
+    )
+
+
+def _is_local(place: str) -> bool:
+    """True where the host in `host:port` is this machine's loopback interface."""
+    with suppress(ValueError):
+        host = urlsplit(f"//{place}").hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    return False
+
+
 def connect(scheduler: str | None, lane: str, listen: Callable[[dict[str, Any]], None]) -> Connection:
     """Connect to the scheduler at an address; for None, start one on this machine with a worker for the lane `lane`.
 
@@ -107,15 +135,25 @@ def _connect_remote(client_class: Any, scheduler: str, listen: Callable[[dict[st
         raise JobError(
             f"the scheduler {scheduler} cannot be reached ({error}): start it, or unset ROBOREG_SCHEDULER"
         ) from error
+    except TypeError as error:  # raised by dask for an address with tls:// when no certificate is configured
+        raise JobError(
+            f"the scheduler {scheduler} needs a certificate ({error}): set the variables of TLS in docs/cluster.md"
+        ) from error
     return Connection(client, None, listen)
 
 
 def _start_cluster(lane: str) -> Any:
     from distributed import Scheduler, SpecCluster
+    from distributed.security import Security
 
+    # Other users of this machine can reach the ports. Key and certificate exist in memory only; the worker processes
+    # receive them through a pipe.
+    security = Security.temporary()
     options = {
         "host": HOST,
         "port": 0,
+        "protocol": "tls://",
+        "security": security,
         "dashboard": False,
         "dashboard_address": f"{HOST}:0",
         "allowed_failures": DEATHS - 1,
@@ -125,14 +163,21 @@ def _start_cluster(lane: str) -> Any:
     # handles it and ends its workers. The resource tracker would unblock the signals when it starts.
     resource_tracker.ensure_running()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    return SpecCluster(scheduler=scheduler, workers={lane: _worker_spec(lane)}, silence_logs=logging.ERROR)
+    return SpecCluster(
+        scheduler=scheduler,
+        workers={lane: _worker_spec(lane, security)},
+        security=security,
+        silence_logs=logging.ERROR,
+    )
 
 
-def _worker_spec(lane: str) -> dict[str, Any]:
+def _worker_spec(lane: str, security: Any) -> dict[str, Any]:
     from distributed import Nanny
 
     options: dict[str, Any] = {
         "host": HOST,
+        "protocol": "tls://",
+        "security": security,
         "nthreads": 1,
         "memory_limit": 0,
         "resources": {lane: 1},
@@ -172,7 +217,7 @@ class Connection:
     def open_lane(self, lane: str) -> None:
         """Start this machine's worker for a lane (kind of worker), unless it runs; does not wait for it."""
         if self.cluster is not None and lane not in self.cluster.worker_spec:
-            self.cluster.worker_spec[lane] = _worker_spec(lane)
+            self.cluster.worker_spec[lane] = _worker_spec(lane, self.cluster.security)
             self.cluster.scale(len(self.cluster.worker_spec))
 
     def submit(self, job: Job, token: str, inputs: dict[str, bytes], state: bytes | None) -> Any:

@@ -10,7 +10,7 @@ import uuid
 from dataclasses import replace
 
 from roboreg_core.errors import JobError, StoreError
-from roboreg_core.jobs.dask_cluster import LANES, WorkerInfo, check_main_guard
+from roboreg_core.jobs.dask_cluster import LANES, WorkerInfo, check_address, check_main_guard
 from roboreg_core.jobs.dispatcher import Dispatcher
 from roboreg_core.jobs.request_queue import PendingRequest
 from roboreg_core.jobs.task import Request, Task
@@ -33,7 +33,8 @@ class Engine:
             processes are started on this machine.
         grace: seconds for a cancelled function to stop before its worker is killed.
 
-    Raises `JobError`: the calling script has no main guard, see `dask_cluster.check_main_guard`.
+    Raises `JobError`: the calling script has no main guard, see `dask_cluster.check_main_guard`, or the connection to
+        the scheduler would not be encrypted, see `dask_cluster.check_address`.
     """
 
     def __init__(self, store: Store, *, scheduler: str | None = None, grace: float = GRACE_SECONDS) -> None:
@@ -42,6 +43,8 @@ class Engine:
         self.scheduler = scheduler or os.environ.get("ROBOREG_SCHEDULER") or None
         if self.scheduler is None:
             check_main_guard()
+        else:
+            check_address(self.scheduler)
         self._dispatcher = Dispatcher(store, self.owner, scheduler=self.scheduler, grace=grace)
         self._lock = threading.Lock()
         self._closed = False
@@ -65,7 +68,7 @@ class Engine:
         done = self._finished_job(task)
         if done is not None:
             return done
-        new = _new_job(task, self.owner)
+        new = replace(_new_job(task, self.owner), author=self.store.author())
         job = self.store.add_job(new)
         if job.id == new.id:
             self._dispatcher.enqueue(job)
@@ -77,8 +80,11 @@ class Engine:
         It supersedes the pending request of the same channel, whose function is stopped. It is repeated if the worker
         dies. It does not wait for jobs of other lanes, and uses half of the threads while a job runs.
 
-        Raises `JobError`: the lane or the function's name is invalid, or the engine is closed.
+        Raises:
+            AccessError: the visitor may not start anything.
+            JobError: the lane or the function's name is invalid, or the engine is closed.
         """
+        self.store.author()
         self._check(request)
         pending = PendingRequest(request)
         self._dispatcher.put_request(request.channel, pending)
@@ -92,8 +98,11 @@ class Engine:
     def cancel(self, job_id: str) -> None:
         """Cancel a job without waiting for its end; a running one is stopped, and killed after the grace period.
 
-        Raises `JobError`: it is unknown, has ended, or belongs to another running app.
+        Raises:
+            AccessError: the visitor may not cancel anything.
+            JobError: it is unknown, has ended, or belongs to another running app.
         """
+        self.store.author()
         job = self._known_job(job_id)
         if job.status.is_ended:
             raise JobError(f"job {job_id} is already {job.status}: nothing is left to cancel")

@@ -41,7 +41,7 @@ class SavedSchedule:
     Attributes:
         id: independent of the name.
         created, changed: UTC, ISO 8601.
-        deleted: time of deletion; None if it is not deleted.
+        deleted, deleted_by: time of deletion and who did it; None if it is not deleted.
     """
 
     id: str
@@ -52,6 +52,7 @@ class SavedSchedule:
     created: str
     changed: str
     deleted: str | None
+    deleted_by: str | None = None
 
     @property
     def draft(self) -> ScheduleDraft:

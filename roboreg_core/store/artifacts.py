@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -18,16 +18,21 @@ SWEEP_AGE = 3600.0
 class Artifacts:
     """A folder of content-addressed files, with an optional read-only fallback folder."""
 
-    def __init__(self, folder: Path, fallback: Path | None = None) -> None:
-        """Use `folder`, created by the first `put` in an existing folder; read files that it lacks from `fallback`."""
+    def __init__(self, folder: Path, fallback: Path | None = None, author: Callable[[], object] = lambda: None) -> None:
+        """Use `folder`, created by the first `put` in an existing folder; read files that it lacks from `fallback`.
+
+        `author` is called before each `put`; see `store.Store`.
+        """
         self.folder = folder
         self.fallback = fallback
+        self._author = author
 
     def put(self, content: bytes) -> str:
         """Store the bytes as a file, unless it exists, and return their SHA-256, its name.
 
         Raises `StorageError`: the folder cannot be written.
         """
+        self._author()
         name = hashlib.sha256(content).hexdigest()
         target = self.folder / name
         with self._writing():

@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -67,6 +67,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE counter ADD COLUMN store TEXT",
         "UPDATE counter SET store = lower(hex(randomblob(16)))",
     ),
+    (
+        # Names of the people who started a job or deleted an item; NULL without a login.
+        "ALTER TABLE jobs ADD COLUMN author TEXT",
+        "ALTER TABLE records ADD COLUMN deleted_by TEXT",
+        "ALTER TABLE saved ADD COLUMN deleted_by TEXT",
+    ),
 )
 
 
@@ -80,10 +86,16 @@ class Database:
     Attributes:
         path: of the file.
         reopened: number of times that another file was found at the path.
+        author: called before each write; see `store.Store`.
     """
 
     def __init__(
-        self, path: Path, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS, *, content: Path | None = None
+        self,
+        path: Path,
+        migrations: tuple[tuple[str, ...], ...] = MIGRATIONS,
+        *,
+        content: Path | None = None,
+        author: Callable[[], str | None] = lambda: None,
     ) -> None:
         """Open or create the file and migrate it to the newest version.
 
@@ -91,12 +103,14 @@ class Database:
             path: of the file; its folder is made.
             migrations: see `MIGRATIONS`.
             content: folder of the files that the database refers to.
+            author: called before each write.
 
         Raises `StoreError`: it cannot be opened, is no database, was made by a newer RoboReg, or is missing or empty
         while `content` has files.
         """
         self.path = path
         self.reopened = 0
+        self.author = author
         self._migrations = migrations
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -134,10 +148,12 @@ class Database:
     def write(self, *, quiet: bool = False) -> Iterator[sqlite3.Connection]:
         """Context with a connection in an exclusive write transaction, rolled back if the body raises.
 
-        `quiet` leaves the change counter unchanged.
+        `quiet` leaves the change counter unchanged, and is for the app's own writes: `author` is not called.
 
         Raises `StorageError`: the file may not be written.
         """
+        if not quiet:
+            self.author()
         with self._borrowed() as connection:
             if self.read_only:
                 raise StorageError(

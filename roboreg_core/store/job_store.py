@@ -91,6 +91,7 @@ class JobStore(RecordStore):
 
         Raises `StoreError`: it is unknown or cannot be resumed, or another job for the same record is unfinished.
         """
+        author = self._database.author()
         with self._database.write() as db:
             job = row_mapping.known_job(db, job_id)
             if not job.status.can_resume:
@@ -101,7 +102,7 @@ class JobStore(RecordStore):
             if active is not None:
                 raise StoreError(f"job {active.id} is already making the same record: wait for it, or cancel it")
             fresh = {"status": JobStatus.QUEUED, "owner": owner, "error": None, "started": None, "ended": None}
-            return row_mapping.change_job(db, job_id, fresh)
+            return row_mapping.change_job(db, job_id, {**fresh, "author": author})
 
     def finish_job(self, job_id: str, record: Record, artifacts: Mapping[str, bytes] | None = None) -> Record:
         """Mark a job finished, store its record and delete its state, in one transaction; return the stored record.

@@ -40,16 +40,22 @@ class _Parsed(Generic[Value]):
 class RecordStore:
     """Your records with their artefacts under one folder, and the read-only example records in another."""
 
-    def __init__(self, home: Path, shipped: Path | None = None, checks: row_mapping.Checks = NO_CHECKS) -> None:
-        """Open or create the store in `home`, in front of the example records in the folder `shipped`.
+    def __init__(
+        self,
+        home: Path,
+        shipped: Path | None = None,
+        checks: row_mapping.Checks = NO_CHECKS,
+        author: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """Open or create the store in `home`; see `store.Store`.
 
         Damaged rows, also those that fail their kind's check in `checks`, are left out of lists; see `Store.damage`.
 
         Raises `StoreError`: it cannot be opened, or was made by a newer RoboReg.
         """
         self.home = home
-        self.artifacts = Artifacts(home / ARTIFACTS, shipped / ARTIFACTS if shipped else None)
-        self._database = Database(home / DATABASE, content=self.artifacts.folder)
+        self.artifacts = Artifacts(home / ARTIFACTS, shipped / ARTIFACTS if shipped else None, author)
+        self._database = Database(home / DATABASE, content=self.artifacts.folder, author=author)
         self._shipped = ShippedRecords(shipped)
         self._checks = checks
         # Values of each list by row number or id of a shipped record. Rows are immutable: each is parsed once.
@@ -67,6 +73,13 @@ class RecordStore:
         """
         with self._database.write(quiet=True):
             check_writable(self.artifacts.folder / "any", StorageError)
+
+    def author(self) -> str | None:
+        """Name of the person for whom the calling thread writes, None without a login.
+
+        Raises `AccessError`: that person may not write.
+        """
+        return self._database.author()
 
     def close(self) -> None:
         """Close the idle connections; the store remains usable."""
@@ -172,9 +185,10 @@ class RecordStore:
 
         Raises `StoreError`: it is unknown, or an example record.
         """
+        author = self._database.author()
         with self._database.write() as db:
-            query = f"UPDATE records SET deleted = ? WHERE id = ? AND {_NOT_DELETED}"
-            if not db.execute(query, (row_mapping.now(), record_id)).rowcount:
+            query = f"UPDATE records SET deleted = ?, deleted_by = ? WHERE id = ? AND {_NOT_DELETED}"
+            if not db.execute(query, (row_mapping.now(), author, record_id)).rowcount:
                 raise StoreError(self._not_own(record_id))
             dropped = delete_expired(db)
         self._discard(dropped)
@@ -182,7 +196,7 @@ class RecordStore:
     def restore_record(self, record_id: str) -> Record:
         """Restore a deleted record. Raises `StoreError`: it is not among the deleted records."""
         with self._database.write() as db:
-            query = "UPDATE records SET deleted = NULL WHERE id = ? AND deleted IS NOT NULL"
+            query = "UPDATE records SET deleted = NULL, deleted_by = NULL WHERE id = ? AND deleted IS NOT NULL"
             if not db.execute(query, (record_id,)).rowcount:
                 raise StoreError(_not_deleted(record_id))
             return row_mapping.to_record(db.execute("SELECT * FROM records WHERE id = ?", (record_id,)).fetchone())
@@ -192,7 +206,7 @@ class RecordStore:
 
         `parts` as for `list_records`.
         """
-        query = f"""SELECT id, kind, created, spec, deleted, {row_mapping.result_column(parts)} FROM records
+        query = f"""SELECT id, kind, created, spec, deleted, deleted_by, {row_mapping.result_column(parts)} FROM records
             WHERE deleted IS NOT NULL AND (? IS NULL OR kind = ?) AND substr(id, 1, ?) = ?
             ORDER BY deleted DESC, number DESC"""
         with self._database.read() as db:
@@ -244,7 +258,9 @@ class RecordStore:
         return _Parsed(id=str(row["id"]), created=str(row["created"]), value=value, damage=damage)
 
     def _to_deleted(self, row: sqlite3.Row, parts: Parts) -> DeletedRecord:
-        return DeletedRecord(record=row_mapping.to_record(row, parts, self._checks), deleted=row["deleted"])
+        return DeletedRecord(
+            record=row_mapping.to_record(row, parts, self._checks), deleted=row["deleted"], deleted_by=row["deleted_by"]
+        )
 
     def _write_record(self, db: sqlite3.Connection, record: Record) -> set[str]:
         """Insert or replace a record; return the artefacts that it no longer refers to."""

@@ -74,6 +74,7 @@ class Job:
         owner: process that runs it, see `store.owners`.
         created, started, ended: UTC, ISO 8601.
         attempts: number of times that a worker started it.
+        author: name of the person who started or resumed it, None without a login.
     """
 
     id: str
@@ -92,6 +93,7 @@ class Job:
     started: str | None = None
     ended: str | None = None
     attempts: int = 0
+    author: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,10 +108,11 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class DeletedRecord:
-    """A deleted record and the time of its deletion (UTC, ISO 8601)."""
+    """A deleted record, the time of its deletion (UTC, ISO 8601), and who deleted it (None without a login)."""
 
     record: Record
     deleted: str
+    deleted_by: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +126,7 @@ class SavedItem:
         note, tags: set by the user.
         content: a JSON object.
         created, changed: UTC, ISO 8601.
-        deleted: time of deletion; None if it is not deleted.
+        deleted, deleted_by: time of deletion and who did it; None if it is not deleted.
     """
 
     id: str
@@ -135,3 +138,4 @@ class SavedItem:
     created: str = ""
     changed: str = ""
     deleted: str | None = None
+    deleted_by: str | None = None

@@ -60,8 +60,9 @@ class SavedItems:
 
         Raises `StoreError`: it is unknown or deleted already.
         """
+        author = self._database.author()
         with self._database.write() as db:
-            item = replace(_known(db, item_id), deleted=row_mapping.now())
+            item = replace(_known(db, item_id), deleted=row_mapping.now(), deleted_by=author)
             _update(db, item)
             delete_expired(db)
         return item
@@ -78,7 +79,7 @@ class SavedItems:
                     f"no deleted item has the id {item_id!r}: items can be restored for {RESTORE_DAYS} days"
                 )
             item = row_mapping.to_saved(row)
-            restored = replace(item, name=_free_name(db, item), deleted=None)
+            restored = replace(item, name=_free_name(db, item), deleted=None, deleted_by=None)
             _update(db, restored)
         return restored
 

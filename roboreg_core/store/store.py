@@ -5,6 +5,7 @@ example records are never changed.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +24,21 @@ class Store(JobStore):
         saved: items saved under names.
     """
 
-    def __init__(self, home: Path, shipped: Path | None = None, checks: Checks = NO_CHECKS) -> None:
-        super().__init__(home, shipped, checks)
+    def __init__(
+        self,
+        home: Path,
+        shipped: Path | None = None,
+        checks: Checks = NO_CHECKS,
+        author: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """Open or create the store in `home`, in front of the example records in the folder `shipped`.
+
+        `author` is called in the calling thread before each write of records, jobs, saved items and artefacts. It
+        returns the name of the person who writes, or None; it raises `AccessError` if that person may not write.
+
+        Raises `StoreError`: it cannot be opened, or was made by a newer RoboReg.
+        """
+        super().__init__(home, shipped, checks, author)
         self.saved = SavedItems(self._database, checks)
 
     def beat(self, owner: str) -> None:

@@ -7,11 +7,16 @@ from typing import Any
 import streamlit as st
 
 from roboreg_core.store.records import RESTORE_DAYS
-from roboreg_core.ui import keys, panels
+from roboreg_core.ui import keys, panels, schedule_html
 
 SHOWN = 25
 # Id of a deleted item, its row of the list as HTML, the text of the undo bar.
 Entry = tuple[str, str, str]
+
+
+def deleted_by(author: str | None) -> str:
+    """HTML for the end of a row: who deleted the item; empty without a login."""
+    return f" · by {schedule_html.text(author)}" if author else ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,15 @@ TAG, ORDER, IMPORT_PANEL, IMPORT, EXPORT_ALL = "tag", "order", "import-panel", "
 # Deletion.
 UNDO, UNDO_BAR, DELETE_RUN, CONFIRM_DELETE, KEEP_RUN = "undo", "undo-bar", "delete-run", "confirm-delete", "keep-run"
 
+# Signing in, on every page.
+ACCESS, SIGN_IN, SIGN_OUT = "access", "sign-in", "sign-out"
+SIGN_IN_PANEL, SIGN_IN_FORM, SIGN_IN_NAME, SIGN_IN_PASSWORD = (
+    "sign-in-panel",
+    "sign-in-form",
+    "sign-in-name",
+    "sign-in-password",
+)
+
 # Inspect. `chart-damage` and `chart-confusion` get a number appended, see `inspect.controls.marks`.
 RUN_PICKER, BASELINE_PICKER, FINDING = "run-picker", "baseline-picker", "finding"
 STAGE, TAB, CONFUSION_VALUES = "stage", "tab", "confusion-values"

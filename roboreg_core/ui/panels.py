@@ -14,7 +14,7 @@ from streamlit.errors import StreamlitAPIException
 
 from roboreg_core.charts import base
 from roboreg_core.errors import RoboRegError
-from roboreg_core.ui import html_marks, navigation, presentation, shared_state
+from roboreg_core.ui import access, html_marks, navigation, presentation, shared_state
 from roboreg_core.wording import fmt
 from roboreg_core.wording.run_facts import JudgedChange
 
@@ -296,8 +296,15 @@ def damage() -> None:
         st.warning(f"{fmt.plural(len(found), 'item')} left out:\n{lines}", icon=":material/warning:")
 
 
-def action(label: str, key: str, icon: str, act: Callable[[], Any], errors: str, **options: Any) -> bool:
-    """Button that calls `act` and returns True if pressed; a `RoboRegError` is kept for `kept_messages(errors)`."""
+def action(
+    label: str, key: str, icon: str, act: Callable[[], Any], errors: str, *, writes: bool = True, **options: Any
+) -> bool:
+    """Button that calls `act` and returns True if pressed; a `RoboRegError` is kept for `kept_messages(errors)`.
+
+    It is disabled for visitors who may not write, unless `writes` is False.
+    """
+    if writes and not access.may_write():
+        options["disabled"] = True
     return st.button(label, key=key, icon=f":material/{icon}:", on_click=errors_kept(errors)(act), **options)
 
 

@@ -7,7 +7,7 @@ from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.saved_schedules import using
 from roboreg_core.store.records import RESTORE_DAYS, Record
 from roboreg_core.ui import keys, navigation, panels, schedule_html, shared_state
-from roboreg_core.ui.deleted_items import DeletedItems, Entry
+from roboreg_core.ui.deleted_items import DeletedItems, Entry, deleted_by
 from roboreg_core.wording import fmt, run_facts
 
 _ERRORS = "run-removal"
@@ -24,7 +24,7 @@ def _entries(home: str, version: int) -> list[Entry]:
     entries = []
     for each in shared_state.store().list_deleted(KIND, parts=()):
         label, when = run_facts.label(each.record), fmt.date_time(each.deleted)
-        text = f"{schedule_html.text(label)} · deleted {when} UTC"
+        text = f"{schedule_html.text(label)} · deleted {when} UTC{deleted_by(each.deleted_by)}"
         entries.append((each.record.id, text, f"Deleted the run {label}."))
     return entries
 

@@ -21,7 +21,7 @@ from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.saved_schedules import SavedSchedule, saved_schedules
 from roboreg_core.store.records import Job, Record
 from roboreg_core.store.store import Store
-from roboreg_core.ui import keys
+from roboreg_core.ui import access, keys
 from roboreg_core.user_store import open_store
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ class Backend:
     def _start_engine(self) -> None:
         try:
             self._engine = start_engine(self._store)
+        except RoboRegError as error:
+            self._errors["engine"] = str(error)
         except Exception as error:
             self._errors["engine"] = f"the job engine could not start ({error}): see the log of the app"
 
@@ -229,7 +231,7 @@ def _jobs(**which: Any) -> list[Job]:
 
 @st.cache_resource(show_spinner=False)
 def _store(home: str, recorded: str) -> Store:
-    return open_store(Path(home), Path(recorded))
+    return open_store(Path(home), Path(recorded), access.author)
 
 
 @st.cache_resource(show_spinner=False)

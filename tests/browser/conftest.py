@@ -55,8 +55,8 @@ class App:
         self.process.wait(60)
 
 
-def start(home: Path, project: Path = ROOT) -> App:
-    """Start the dashboard of `project` on `home` and wait until it answers."""
+def start(home: Path, project: Path = ROOT, **variables: str) -> App:
+    """Start the dashboard of `project` on `home` with these environment variables, and wait until it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -65,7 +65,11 @@ def start(home: Path, project: Path = ROOT) -> App:
     log = home.parent / f"app-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=project, env=environment | {"ROBOREG_HOME": str(home)}, stdout=output, stderr=output
+            command,
+            cwd=project,
+            env=environment | variables | {"ROBOREG_HOME": str(home)},
+            stdout=output,
+            stderr=output,
         )
     app = App(project=project, home=home, port=port, process=process)
     deadline = time.monotonic() + READY_SECONDS

@@ -1,4 +1,4 @@
-"""The engine with a scheduler and a worker that someone else started."""
+"""The engine with a scheduler and a worker that someone else started, with TLS as docs/cluster.md shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
+from distributed.security import Security
 
 from roboreg_core.jobs.engine import Engine
 from roboreg_core.jobs.request_queue import RequestStatus
@@ -28,12 +30,15 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = _free_port()
-        self.address = f"tcp://{HOST}:{self.port}"
+        self.address = f"tls://{HOST}:{self.port}"
+        self.variables = _tls_variables(folder)
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        scheduler = ["--host", HOST, "--port", str(self.port), "--no-dashboard", "--dashboard-address", f"{HOST}:0"]
+        quiet["env"] = {**os.environ, **self.variables}
+        scheduler = ["--protocol", "tls", "--host", HOST, "--port", str(self.port)]
+        scheduler += ["--no-dashboard", "--dashboard-address", f"{HOST}:0"]
         worker = [self.address, "--host", HOST, "--nthreads", "1", "--memory-limit", "0", "--no-dashboard"]
         worker += ["--resources", "device=1 light=1", "--local-directory", str(self.folder)]
         self.processes.append(start_module("distributed.cli.dask_scheduler", *scheduler, **quiet))
@@ -45,6 +50,19 @@ class Cluster:
         for process in self.processes:
             process.wait(TIMEOUT)
         self.processes = []
+
+
+def _tls_variables(folder: Path) -> dict[str, str]:
+    """One self-signed certificate for all members, and the variables that name it."""
+    temporary = Security.temporary()
+    certificate, key = folder / "roboreg.crt", folder / "roboreg.key"
+    certificate.write_text(temporary.tls_ca_file)
+    key.write_text(temporary.tls_client_key)
+    prefix = "DASK_DISTRIBUTED__COMM__TLS__"
+    named = {f"{prefix}CA_FILE": str(certificate)}
+    for role in ("CLIENT", "SCHEDULER", "WORKER"):
+        named |= {f"{prefix}{role}__CERT": str(certificate), f"{prefix}{role}__KEY": str(key)}
+    return named
 
 
 def _free_port() -> int:
@@ -65,9 +83,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def engine(store: Store, cluster: Cluster) -> Iterator[Engine]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROBOREG_SCHEDULER", cluster.address)
+        for name, value in cluster.variables.items():
+            patch.setenv(name, value)
+        dask.config.refresh()  # as a new process does
         engine = Engine(store, grace=1.0)
         yield engine
         engine.close()
+    dask.config.refresh()
 
 
 @pytest.mark.slow

@@ -125,6 +125,36 @@ def test_a_store_of_the_first_version_keeps_what_it_holds(tmp_path: Path) -> Non
     assert [each.record.id for each in store.list_deleted()] == ["a"]
 
 
+def test_a_store_without_authors_keeps_what_it_holds_and_gets_them(tmp_path: Path) -> None:
+    Database(tmp_path / "roboreg.db", MIGRATIONS[:3]).close()
+    connection = sqlite3.connect(tmp_path / "roboreg.db")
+    connection.execute(
+        "INSERT INTO jobs (id, kind, key, function, spec, inputs, lane, status, progress, created, attempts) "
+        "VALUES ('old', 'kind', 'key', 'f:g', '{}', '{}', 'device', 'interrupted', '{}', '2026-01-01', 0)"
+    )
+    connection.execute(
+        "INSERT INTO records (id, kind, created, spec, result, deleted) "
+        "VALUES ('gone', 'run', '2026-01-01', '{}', '{}', '2026-01-02')"
+    )
+    connection.execute(
+        "INSERT INTO saved (id, kind, name, folded, note, tags, content, created, changed, deleted) "
+        "VALUES ('item', 'schedule', 'a', 'a', '', '[]', '{}', '2026-01-01', '2026-01-01', '2026-01-02')"
+    )
+    connection.commit()
+    connection.close()
+    store = Store(tmp_path, author=lambda: "Ada")
+    assert [(each.id, each.author) for each in store.list_jobs()] == [("old", None)]
+    assert [(each.record.id, each.deleted_by) for each in store.list_deleted()] == [("gone", None)]
+    assert [(each.id, each.deleted_by) for each in store.saved.deleted("schedule")] == [("item", None)]
+    assert store.claim_job("old", "owner").author == "Ada"
+    store.restore_record("gone")
+    store.soft_delete_record("gone")
+    assert [each.deleted_by for each in store.list_deleted()] == ["Ada"]
+    store.saved.restore("item")
+    assert store.saved.active("schedule")[0].deleted_by is None
+    assert store.saved.delete("item").deleted_by == "Ada"
+
+
 def test_unfinished_jobs_find_task_functions_whose_modules_were_renamed(tmp_path: Path) -> None:
     path = tmp_path / "db"
     old = "roboreg_core.baselines.execute", "roboreg_core.explore.execute", "roboreg_core.explore.search_job"

@@ -38,9 +38,12 @@ class FakeEngine:
     def submit(self, task: Task) -> Job:
         known = {name: getattr(task, name) for name in ("kind", "key", "function", "spec", "inputs", "lane")}
         number = len(self.store.list_jobs())
-        return self.store.add_job(Job(id=f"job{number}", owner="test", created=now(), **known))
+        return self.store.add_job(
+            Job(id=f"job{number}", owner="test", created=now(), author=self.store.author(), **known)
+        )
 
     def request(self, request: Request) -> PendingRequest:
+        self.store.author()
         self.asked.append(PendingRequest(request))
         return self.asked[-1]
 
@@ -48,11 +51,13 @@ class FakeEngine:
         self.withdrawn.append(channel)
 
     def cancel(self, job_id: str) -> None:
+        self.store.author()
         if self.cancelled:
             raise JobError(f"job {job_id} is already cancelled: nothing is left to cancel")
         self.cancelled.append(job_id)
 
     def resume(self, job_id: str) -> None:
+        self.store.author()
         self.resumed.append(job_id)
 
     def position(self, job_id: str) -> int | None:

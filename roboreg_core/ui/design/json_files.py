@@ -7,7 +7,7 @@ import streamlit as st
 from roboreg_core.errors import ScheduleError
 from roboreg_core.schedules import schedule_file
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
-from roboreg_core.ui import keys, panels
+from roboreg_core.ui import access, keys, panels
 from roboreg_core.ui.design import editing_session
 
 
@@ -20,6 +20,7 @@ def panel() -> None:
             type="json",
             key=keys.UPLOAD_SCHEDULE,
             on_change=_uploaded,
+            disabled=not access.may_write(),
         )
 
 

@@ -16,7 +16,7 @@ from roboreg_core.errors import RoboRegError
 from roboreg_core.runs.preview import Preview, PreviewSpec, preview_request
 from roboreg_core.runs.spec import spec_for
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
-from roboreg_core.ui import keys, panels, shared_state
+from roboreg_core.ui import access, keys, panels, shared_state
 from roboreg_core.ui.design import launcher
 from roboreg_core.wording import fmt, run_facts
 
@@ -54,6 +54,10 @@ def _panel(spec: PreviewSpec) -> None:
         if before is not None and not before[1].is_ended:
             shared_state.backend().engine().withdraw(_channel())
         _show(spec, preview)
+        return
+    if not access.may_write():
+        _tile(st.session_state.get(_SHOWN), old=True)
+        _note("Sign in to measure a preview.")
         return
     request = _request(spec)
     if request.is_ended and request.error:

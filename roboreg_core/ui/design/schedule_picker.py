@@ -8,7 +8,7 @@ from roboreg_core.schedules import saved_schedules
 from roboreg_core.schedules.notes_and_tags import split_tags
 from roboreg_core.schedules.saved_schedules import ScheduleDraft
 from roboreg_core.schedules.schedule import Schedule
-from roboreg_core.ui import keys, navigation, panels, schedule_download, schedule_html, shared_state
+from roboreg_core.ui import access, keys, navigation, panels, schedule_download, schedule_html, shared_state
 
 _SAVED = "saved-as"
 
@@ -47,7 +47,14 @@ def save(schedule: Callable[[], Schedule]) -> None:
             st.text_area("Note", key=keys.SAVE_NOTE, height=80)
             st.text_input("Tags", key=keys.SAVE_TAGS, placeholder="comma-separated")
             st.checkbox("Replace a saved schedule with this name", key=keys.SAVE_OVER)
-            st.form_submit_button("Save this schedule", key=keys.SAVE, type="primary", on_click=_save, args=(schedule,))
+            st.form_submit_button(
+                "Save this schedule",
+                key=keys.SAVE,
+                type="primary",
+                on_click=_save,
+                args=(schedule,),
+                disabled=not access.may_write(),
+            )
         panels.kept_messages(_SAVED)
         schedule_download.offer_unsaved()
         navigation.button("All saved schedules", keys.ALL_SAVED, "schedules", type="tertiary")

@@ -9,7 +9,7 @@ from roboreg_core.sweeps import control
 from roboreg_core.sweeps.control import SweepState
 from roboreg_core.sweeps.grid import Grid
 from roboreg_core.sweeps.spec import SweepSpec, sweep_for
-from roboreg_core.ui import keys, panels, shared_state
+from roboreg_core.ui import access, keys, panels, shared_state
 from roboreg_core.ui.explore import cache
 from roboreg_core.wording import fmt, sweep_facts
 
@@ -54,7 +54,10 @@ def _progress(name: str, sweep_id: str) -> None:
         st.rerun()
     st.progress(status.done / status.total, text=panels.escape(f"Measuring: {sweep_facts.progress_words(status)}"))
     if status.state is SweepState.RUNNING and st.button(
-        "Stop", key=keys.of_measuring("measure-stop", name), icon=":material/stop:"
+        "Stop",
+        key=keys.of_measuring("measure-stop", name),
+        icon=":material/stop:",
+        disabled=not access.may_write(),
     ):
         with panels.errors_shown():
             control.stop(shared_state.backend().engine(), sweep)

@@ -10,7 +10,7 @@ from roboreg_core.store.records import LONGEST_NAME
 from roboreg_core.sweeps.grid import Grid
 from roboreg_core.sweeps.spec import SweepSpec, sweep_for
 from roboreg_core.sweeps.sweep_store import Sweep
-from roboreg_core.ui import dense_choice, keys, panels, shared_state, url_settings
+from roboreg_core.ui import access, dense_choice, keys, panels, shared_state, url_settings
 from roboreg_core.ui.design.launcher import (
     IMAGES_WORDS,
     METHOD_WORDS,
@@ -164,6 +164,7 @@ def _ready(spec: SweepSpec, name: str, extended: Sweep | None, start: Callable[[
         width="stretch",
         on_click=start,
         args=(spec,),
+        disabled=not access.may_write(),
     )
     panels.kept_messages(ERRORS)
     existing = f"{done:,} of the points are measured already. " if done else ""

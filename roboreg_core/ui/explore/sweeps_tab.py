@@ -7,10 +7,10 @@ import streamlit as st
 
 from roboreg_core.sweeps import control, sweep_store
 from roboreg_core.sweeps.control import SweepState, SweepStatus
-from roboreg_core.sweeps.spec import SweepSpec
+from roboreg_core.sweeps.spec import SWEEP, SweepSpec
 from roboreg_core.sweeps.sweep_store import Sweep
-from roboreg_core.ui import keys, panels, schedule_html, shared_state
-from roboreg_core.ui.deleted_items import DeletedItems, Entry
+from roboreg_core.ui import access, keys, panels, schedule_html, shared_state
+from roboreg_core.ui.deleted_items import DeletedItems, Entry, deleted_by
 from roboreg_core.ui.explore import cache, sweep_choice, sweep_extension, sweep_form
 from roboreg_core.wording import fmt, sweep_facts
 
@@ -83,8 +83,16 @@ def _actions(sweep: Sweep, status: SweepStatus) -> None:
     if status.state is SweepState.STOPPED:
         _button("Resume", "resume", sweep, "replay", lambda: _resume(sweep), type="primary")
     if status.done:
-        _button("See correlation", "correlate", sweep, "grid_on", lambda: sweep_choice.take(sweep.id), whole=True)
-    _button("Extend", "extend", sweep, "add", lambda: sweep_form.take(sweep), whole=True)
+        _button(
+            "See correlation",
+            "correlate",
+            sweep,
+            "grid_on",
+            lambda: sweep_choice.take(sweep.id),
+            whole=True,
+            writes=False,
+        )
+    _button("Extend", "extend", sweep, "add", lambda: sweep_form.take(sweep), whole=True, writes=False)
     if not sweep.recorded and status.state in (SweepState.STOPPED, SweepState.COMPLETE):
         with st.popover("More", key=keys.of("more", sweep.id)):
             _more(sweep)
@@ -93,7 +101,13 @@ def _actions(sweep: Sweep, status: SweepStatus) -> None:
 def _more(sweep: Sweep) -> None:
     with st.form(keys.of("edit", sweep.id), border=False):
         st.text_input("Name", sweep.name, key=keys.of("name", sweep.id))
-        st.form_submit_button("Rename", key=keys.of("rename", sweep.id), on_click=_rename, args=(sweep,))
+        st.form_submit_button(
+            "Rename",
+            key=keys.of("rename", sweep.id),
+            on_click=_rename,
+            args=(sweep,),
+            disabled=not access.may_write(),
+        )
     if st.session_state.pop(_RENAMED, False) or panels.has_kept_error(_ERRORS):
         st.rerun()
     _button("Delete", "delete", sweep, "delete", lambda: _delete(sweep), whole=True, type="tertiary")
@@ -134,13 +148,13 @@ def _delete(sweep: Sweep) -> None:
 
 
 def _deleted() -> list[Entry]:
-    found = [
-        (each.id, fmt.inline_text(each.name), each.spec) for each in sweep_store.deleted_sweeps(shared_state.store())
-    ]
+    store = shared_state.store()
+    authors = {each.record.id: each.deleted_by for each in store.list_deleted(SWEEP)}
+    found = [(each.id, fmt.inline_text(each.name), each.spec) for each in sweep_store.deleted_sweeps(store)]
     return [
         (
             sweep,
-            schedule_html.text(f"{name} · {sweep_facts.sweep_words(spec)}"),
+            schedule_html.text(f"{name} · {sweep_facts.sweep_words(spec)}") + deleted_by(authors.get(sweep)),
             f"Deleted the sweep “{name}”; its measured points are kept.",
         )
         for sweep, name, spec in found

@@ -16,6 +16,7 @@ from roboreg_core.ui import (
     navigation,
     panels,
     run_metrics_cache,
+    schedule_html,
     shared_state,
     training_curves_panel,
 )
@@ -117,9 +118,14 @@ def _open(record: Record) -> None:
 
 
 def _when(job: Job) -> str:
+    author = f", by {panels.escape(schedule_html.isolated(job.author))}" if job.author else ""
     if job.ended:
-        return f"ended {fmt.date_time(job.ended)} UTC"
-    return f"started {fmt.clock(job.started)} UTC" if job.started else f"queued {fmt.clock(job.created)} UTC"
+        return f"ended {fmt.date_time(job.ended)} UTC{author}"
+    return (
+        f"started {fmt.clock(job.started)} UTC{author}"
+        if job.started
+        else f"queued {fmt.clock(job.created)} UTC{author}"
+    )
 
 
 def _log(job: Job, lines: str) -> None:

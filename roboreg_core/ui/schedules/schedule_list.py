@@ -11,8 +11,17 @@ from roboreg_core.schedules import saved_schedules, schedule_file
 from roboreg_core.schedules.notes_and_tags import split_tags
 from roboreg_core.schedules.saved_schedules import SavedSchedule, ScheduleDraft
 from roboreg_core.store.records import Record
-from roboreg_core.ui import keys, navigation, panels, schedule_download, schedule_html, shared_state, url_settings
-from roboreg_core.ui.deleted_items import DeletedItems, Entry
+from roboreg_core.ui import (
+    access,
+    keys,
+    navigation,
+    panels,
+    schedule_download,
+    schedule_html,
+    shared_state,
+    url_settings,
+)
+from roboreg_core.ui.deleted_items import DeletedItems, Entry, deleted_by
 from roboreg_core.ui.url_settings import UrlSetting, one_of
 from roboreg_core.wording import fmt, run_facts
 
@@ -149,13 +158,19 @@ def _more(saved: SavedSchedule) -> None:
         st.text_input("Name", saved.name, key=of("name", saved.id))
         st.text_area("Note", saved.note, key=of("note", saved.id), height=80)
         st.text_input("Tags", ", ".join(saved.tags), key=of("tags", saved.id), placeholder="comma-separated")
-        st.form_submit_button("Save changes", key=of("rename", saved.id), on_click=_edit, args=(saved,))
+        st.form_submit_button(
+            "Save changes", key=of("rename", saved.id), on_click=_edit, args=(saved,), disabled=not access.may_write()
+        )
 
 
 def _import() -> None:
     with st.popover("Import", icon=":material/upload:", key=keys.IMPORT_PANEL):
         st.file_uploader(
-            "File of saved schedules (JSON), as written by Export", type="json", key=keys.IMPORT, on_change=_imported
+            "File of saved schedules (JSON), as written by Export",
+            type="json",
+            key=keys.IMPORT,
+            on_change=_imported,
+            disabled=not access.may_write(),
         )
         st.caption("If any entry is invalid, nothing is imported. Existing schedules are skipped.")
 
@@ -194,7 +209,11 @@ def _restore(saved: str) -> None:
 def _deleted() -> list[Entry]:
     found = saved_schedules.saved_schedules(shared_state.store(), deleted=True)
     return [
-        (each.id, f"{schedule_html.text(each.name)} · {each.schedule}", f"Deleted {schedule_html.isolated(each.name)}.")
+        (
+            each.id,
+            f"{schedule_html.text(each.name)} · {each.schedule}{deleted_by(each.deleted_by)}",
+            f"Deleted {schedule_html.isolated(each.name)}.",
+        )
         for each in found
     ]
 

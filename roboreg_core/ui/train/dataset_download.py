@@ -1,15 +1,18 @@
 """Training images on this machine, and the download of the others."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from roboreg_core import paths
 from roboreg_core.datasets.background_download import BackgroundDownload, DownloadState, DownloadStatus, fetching
 from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
-from roboreg_core.ui import keys, panels, shared_state
+from roboreg_core.ui import access, keys, panels, shared_state
 from roboreg_core.ui.design.launcher import IMAGES_WORDS
 from roboreg_core.wording import fmt
 
 REFRESH_SECONDS = 0.5
+_ERRORS = "train-images"
 
 
 def show() -> None:
@@ -42,12 +45,9 @@ def _absent(fetch: BackgroundDownload, now: DownloadState) -> None:
         panels.show_error(fmt.shortened(now.reason, 1_000))
     elif now.words:
         st.info(panels.escape(panels.sentence(now.words)))
-    st.button(
-        "Try again" if now.reason else "Download all images",
-        key=keys.TRAIN_FETCH,
-        icon=":material/download:",
-        on_click=fetch.start,
-    )
+    label = "Try again" if now.reason else "Download all images"
+    panels.action(label, keys.TRAIN_FETCH, "download", lambda: _permitted(fetch.start), _ERRORS)
+    panels.kept_messages(_ERRORS)
 
 
 def _running(fetch: BackgroundDownload) -> None:
@@ -55,14 +55,18 @@ def _running(fetch: BackgroundDownload) -> None:
     if now.status is not DownloadStatus.RUNNING:
         st.rerun()
     st.progress(now.share or 0.0, text=panels.escape(_words(now)))
-    st.button(
-        "Stopping" if now.stopping else "Stop",
-        key=keys.TRAIN_FETCH_STOP,
-        icon=":material/stop:",
-        disabled=now.stopping,
-        on_click=fetch.cancel,
+    label = "Stopping" if now.stopping else "Stop"
+    panels.action(
+        label, keys.TRAIN_FETCH_STOP, "stop", lambda: _permitted(fetch.cancel), _ERRORS, disabled=now.stopping
     )
+    panels.kept_messages(_ERRORS)
     st.caption("Continues while this page is closed.")
+
+
+def _permitted(act: Callable[[], None]) -> None:
+    """Call `act`, which does not use the store. Raises `AccessError`: the visitor may not write."""
+    access.author()
+    act()
 
 
 def _words(now: DownloadState) -> str:

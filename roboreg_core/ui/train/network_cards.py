@@ -6,8 +6,8 @@ import streamlit as st
 
 from roboreg_core.networks import management
 from roboreg_core.networks.registry import DenseNetwork, checkpoint_of, command_of
-from roboreg_core.ui import keys, navigation, panels, schedule_html, shared_state, training_curves_panel
-from roboreg_core.ui.deleted_items import DeletedItems, Entry
+from roboreg_core.ui import access, keys, navigation, panels, schedule_html, shared_state, training_curves_panel
+from roboreg_core.ui.deleted_items import DeletedItems, Entry, deleted_by
 from roboreg_core.wording import fmt, network_facts
 
 SHOWN = 12
@@ -81,7 +81,13 @@ def _more(network: DenseNetwork, place: str) -> None:
         return
     with st.form(of("edit", place), border=False):
         st.text_input("Name", network.name, key=of("name", place))
-        st.form_submit_button("Rename", key=of("rename", place), on_click=_rename, args=(network, place))
+        st.form_submit_button(
+            "Rename",
+            key=of("rename", place),
+            on_click=_rename,
+            args=(network, place),
+            disabled=not access.may_write(),
+        )
     panels.action("Delete", of("delete", place), "delete", lambda: _delete(network, place), ERRORS, type="tertiary")
 
 
@@ -109,13 +115,14 @@ def _restore(record: str) -> None:
 
 def _deleted() -> list[Entry]:
     found = [
-        (each.record.id, each.record.spec["name"], each.deleted) for each in management.deleted(shared_state.store())
+        (each.record.id, each.record.spec["name"], f"{fmt.date_time(each.deleted)} UTC{deleted_by(each.deleted_by)}")
+        for each in management.deleted(shared_state.store())
     ]
     note = "Runs that started from it are not affected."
     return [
         (
             record,
-            f"{schedule_html.text(name)} · deleted {fmt.date_time(when)} UTC",
+            f"{schedule_html.text(name)} · deleted {when}",
             f"Deleted the network {schedule_html.isolated(name)}. {note}",
         )
         for record, name, when in found

@@ -11,7 +11,7 @@ from roboreg_core.errors import RoboRegError
 from roboreg_core.networks import management, start, uploaded_weights
 from roboreg_core.networks.spec import UploadSpec, estimate_seconds
 from roboreg_core.store.records import LONGEST_NAME
-from roboreg_core.ui import keys, panels, schedule_html, shared_state
+from roboreg_core.ui import access, keys, panels, schedule_html, shared_state
 from roboreg_core.ui.train import network_cards
 from roboreg_core.wording import fmt
 
@@ -34,9 +34,10 @@ def show() -> None:
         type=[suffix.lstrip(".") for suffix in uploaded_weights.SUFFIXES],
         key=_field(),
         max_upload_size=uploaded_weights.MAX_BYTES >> 20,
+        disabled=not access.may_write(),
     )
     panels.kept_messages(ERRORS)
-    if file is None:
+    if file is None or not access.may_write():
         return
     if not shared_state.backend().loaded.is_set():
         panels.loading()

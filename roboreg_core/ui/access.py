@@ -1,0 +1,134 @@
+"""Permission to write when the dashboard is served to others: by OpenID Connect, or by a password.
+
+With `[auth]` in `.streamlit/secrets.toml`, people who sign in at the OIDC provider may write; else with
+`ROBOREG_PASSWORD`, those who know it; with neither, everyone. `author` is passed to the store, which calls it before
+every write, so that the permission does not depend on which button was shown.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+from streamlit.errors import StreamlitSecretNotFoundError
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from roboreg_core.errors import AccessError
+from roboreg_core.store.names import clean_name
+from roboreg_core.ui import allowed_hosts
+
+SETTING = "ROBOREG_PASSWORD"
+OPEN = (
+    "Everyone who can reach this server may start, change and delete: set up a login, see docs/serving.md, or serve it "
+    "on 127.0.0.1."
+)
+# Wrong passwords that all visitors together may enter within the period.
+WRONG, PERIOD_SECONDS = 5, 60.0
+# Session key, set by the server only: it belongs to no widget.
+_NAME = "signed-in-as"
+
+log = logging.getLogger(__name__)
+
+# Ids of the visits that may upload, for `upload_gate.UploadGate`, which runs outside of them.
+_may_upload: set[str] = set()
+_lock = threading.Lock()
+_wrong: deque[float] = deque(maxlen=WRONG)
+
+
+def auth_section() -> Mapping[str, Any] | None:
+    """The section `[auth]` of Streamlit's secrets, None where there is none; {} where the secrets cannot be read."""
+    try:
+        found = st.secrets.get("auth")
+    except StreamlitSecretNotFoundError as error:
+        return None if error.error_id == "no-secrets-found" else {}
+    return found if found is None or isinstance(found, Mapping) else {}
+
+
+def uses_password() -> bool:
+    """True where the password decides."""
+    return auth_section() is None and bool(os.environ.get(SETTING))
+
+
+def needs_login() -> bool:
+    """True where only people who are signed in may write."""
+    return auth_section() is not None or bool(os.environ.get(SETTING))
+
+
+def is_open() -> bool:
+    """True where other machines can reach the server and everyone may write."""
+    return allowed_hosts.is_public() and not needs_login()
+
+
+def person() -> str | None:
+    """Name of the person who is signed in in this visit; None for a viewer, or without a login."""
+    if auth_section() is None:
+        return st.session_state.get(_NAME) if uses_password() else None
+    if not st.user.get("is_logged_in"):
+        return None
+    return next((str(st.user[name]) for name in ("email", "name", "sub") if st.user.get(name)), "signed in")
+
+
+def may_write() -> bool:
+    """True unless the visitor must sign in first."""
+    return not needs_login() or person() is not None
+
+
+def author() -> str | None:
+    """Name of the person for whom this thread writes; None without a login, and in the app's own threads.
+
+    Raises `AccessError`: a visitor who is not signed in would write.
+    """
+    if get_script_run_ctx(suppress_warning=True) is None or not needs_login():
+        return None
+    name = person()
+    if name is None:
+        raise AccessError("only people who are signed in may start, change or delete: sign in first")
+    return name
+
+
+def note_visit() -> None:
+    """Permit or forbid uploads of this visit; called in each of its runs."""
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is not None:
+        (_may_upload.add if may_write() else _may_upload.discard)(context.session_id)
+
+
+def may_upload(session_id: str) -> bool:
+    """True if the visit with this id may upload files."""
+    return not needs_login() or session_id in _may_upload
+
+
+def enter_password(name: str, password: str) -> None:
+    """Sign in for this visit.
+
+    Raises:
+        AccessError: the password is wrong, or too many wrong ones were entered on this server.
+        SpecError: the name is invalid.
+    """
+    cleaned = clean_name(name, "a name")
+    with _lock:
+        wait = _wrong[0] + PERIOD_SECONDS - time.monotonic() if len(_wrong) == WRONG else 0.0
+        if wait > 0:
+            raise AccessError(f"{WRONG} wrong passwords were entered within {PERIOD_SECONDS:.0f} s: wait {wait:.0f} s")
+        if not uses_password() or not hmac.compare_digest(password.encode(), os.environ[SETTING].encode()):
+            _wrong.append(time.monotonic())
+            raise AccessError("the password is wrong: ask the person who runs this server")
+    st.session_state[_NAME] = cleaned
+
+
+def leave() -> None:
+    """Sign out of a visit that was signed in by password."""
+    st.session_state.pop(_NAME, None)
+
+
+def warn_if_open() -> None:
+    """Log a warning at start if everyone who can reach the server may write."""
+    if is_open():
+        log.warning(OPEN)
