@@ -55,7 +55,7 @@ def test_predict_needs_points_then_answers_with_interval_and_score(
     assert (far["extrapolates"], far["reason"]) == (True, "no measured schedule is near it")
     app(["predict", "moderate", *SETTING], standalone_mode=False)
     said = capsys.readouterr().out
-    assert f"pruned  {found['pruned']['accuracy']:.1%} ({low:.1%} to {high:.1%})\n" in said
+    assert f"pruned      {found['pruned']['accuracy']:.1%} ({low:.1%} to {high:.1%})\n" in said
     assert "runs fine-tuned with these settings, got 0" in said
 
 

@@ -29,6 +29,7 @@ WRITES: dict[str, Callable[[Store], Any]] = {
     "set_state": lambda store: store.set_state("j", b"state"),
     "add_event": lambda store: store.add_event("j", {}),
     "mark_interrupted": lambda store: store.mark_interrupted(lambda owner: False),
+    "set_aside": lambda store: store.set_aside(store.check()),
     "saved.add": lambda store: store.saved.add([SavedItem(id="new", kind="test", name="new")]),
     "saved.change": lambda store: store.saved.change("s", note="x"),
     "saved.delete": lambda store: store.saved.delete("s"),
@@ -36,12 +37,12 @@ WRITES: dict[str, Callable[[Store], Any]] = {
     "artifacts.put": lambda store: store.artifacts.put(b"new"),
 }
 READS = {
-    "active_job_for", "author", "count_jobs", "find_deleted_record", "find_record", "get_job", "get_record",
-    "last_beat", "list_deleted", "list_events", "list_jobs", "list_parsed", "list_records", "version", "saved.active",
-    "saved.deleted", "artifacts.get", "artifacts.path",
+    "active_job_for", "author", "check", "count_jobs", "damage", "find_deleted_record", "find_record", "get_job",
+    "get_record", "last_beat", "list_deleted", "list_events", "list_jobs", "list_parsed", "list_records", "usage",
+    "version", "saved.active", "saved.deleted", "saved.read", "artifacts.get", "artifacts.path",
 }  # fmt: skip
 # Heartbeats and deletion of what nothing refers to are the app's own; `export_record` writes to another folder.
-APP = {"beat", "close", "export_record", "sweep", "artifacts.discard", "artifacts.sweep"}
+APP = {"beat", "check_writable", "close", "collect", "export_record", "artifacts.discard"}
 
 
 def public(kind: type, prefix: str = "") -> set[str]:

@@ -93,7 +93,7 @@ def test_schedules_may_be_named_listed_or_drawn(tmp_path: Path) -> None:
         (("--dry-run",), "chosen by one of schedules, --grid"),
         (("quarter", "--grid", "source"), "got schedules, --grid"),
         (("--grid", "other"), "must be one of source"),
-        (("--stages", "1,2/3"), "counts must be 3 lists joined by slashes"),
+        (("--stages", "1,2/3"), "counts must be 3 slash-separated lists"),
         (("--stages", "1,x/3/4"), "must be comma-separated integers"),
         (("--stages", "1/40/4"), "stage 2 must be an integer 1..32, got 40"),
         (("--stages", "/3/4"), "must have a count, got none"),

@@ -144,9 +144,7 @@ def test_parsed_records_are_cached_until_they_change(dense: Checkpoint, store: S
     before = points(store)
     read: list[str] = []
     parse = row_mapping.to_record
-    monkeypatch.setattr(
-        row_mapping, "to_record", lambda row, parts=None: (read.append(row["id"]), parse(row, parts))[1]
-    )
+    monkeypatch.setattr(row_mapping, "to_record", lambda row, *others: (read.append(row["id"]), parse(row, *others))[1])
     assert points(store) == before
     assert read == []
     put_point(store, point_of(sweep_of(dense), FIRST, right=60))

@@ -331,7 +331,7 @@ def calls(name: str) -> list[Path]:
     return [path for path in files if has(path)]
 
 
-@pytest.mark.parametrize("name", ["Store", "Engine"])
+@pytest.mark.parametrize("name", ["open_store", "Engine"])
 def test_pages_have_no_store_or_engine_without_the_gate(name: str) -> None:
     assert [path.name for path in calls(name)] == ["shared_state.py"]
 
