@@ -159,7 +159,7 @@ def damaged_files(artifacts: Artifacts) -> tuple[tuple[Path, str], ...]:
 def set_aside(home: Path, db: sqlite3.Connection, found: Findings) -> Path:
     """Move damaged rows, as lines of JSON, and damaged files to the folder `set-aside`; return it.
 
-    Files of other folders, e.g. shipped ones, are left. Raises `StorageError`: the folder cannot be written.
+    Artefacts of damaged rows are kept. Files of other folders, e.g. shipped ones, are left. Raises `StorageError`: the folder cannot be written.
     """
     folder = home / SET_ASIDE
     with writing(folder, StorageError, remedy="set ROBOREG_HOME to another folder"):
@@ -170,6 +170,10 @@ def set_aside(home: Path, db: sqlite3.Connection, found: Findings) -> Path:
                 for row in db.execute(f"SELECT * FROM {table} WHERE {where}", key).fetchall():
                     line = {"table": table, "reason": sentence, "row": dict(row)}
                     file.write(json.dumps(line, default=repr) + "\n")
+                    holders = [f"{prefix}:{row['id']}" for prefix, name in _HOLDERS.items() if name == table]
+                    for holder in holders:  # the artefacts are kept
+                        values = (f"{SET_ASIDE}:{holder}", holder)
+                        db.execute("UPDATE OR REPLACE refs SET holder = ? WHERE holder = ?", values)
                 db.execute(f"DELETE FROM {table} WHERE {where}", key)
         for path, _ in found.files:
             if home in path.parents:

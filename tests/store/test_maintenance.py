@@ -195,6 +195,19 @@ def test_a_damaged_row_hides_only_itself_is_named_and_can_be_set_aside(
     assert {each.id for each in store.list_jobs() if each.status is JobStatus.INTERRUPTED} >= {"whole"}
 
 
+def test_artefacts_of_rows_set_aside_are_kept(store: Store) -> None:
+    names = filled(store)
+    for _ in range(2):
+        with store._database.write() as db:
+            db.execute("UPDATE records SET result = '{'")
+            db.execute("UPDATE jobs SET progress = '{'")
+        store.set_aside(store.check())
+        assert store.list_records() == store.list_jobs() == []
+        assert store.collect().files == 0
+        assert files(store.artifacts.folder) == set(names.values())
+        filled(store)
+
+
 def test_a_damaged_artefact_can_be_set_aside(store: Store) -> None:
     names = filled(store)
     store.artifacts.path(names["weights"]).write_bytes(b"weightz")
