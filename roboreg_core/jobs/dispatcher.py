@@ -23,8 +23,8 @@ from roboreg_core.jobs.request_queue import PendingRequest, RequestQueue
 from roboreg_core.jobs.worker import one_line
 from roboreg_core.store.job_store import APP_ENDED
 from roboreg_core.store.owners import process_lives, same_process
-from roboreg_core.store.records import Job, JobStatus
-from roboreg_core.store.row_mapping import now
+from roboreg_core.store.records import RESTORE_DAYS, Job, JobStatus
+from roboreg_core.store.row_mapping import DamagedRowError, now
 from roboreg_core.store.store import Store
 
 TICK_SECONDS = 0.25
@@ -191,7 +191,11 @@ class Dispatcher:
     def _send(self, job_id: str) -> None:
         """Send a waiting job to the cluster."""
         assert self._connection is not None
-        job = self._store.get_job(job_id)
+        try:
+            job = self._store.get_job(job_id)
+        except DamagedRowError:
+            self._drop_waiting(job_id)
+            raise
         wanted = job is not None and job.status is JobStatus.QUEUED and job.owner == self._owner
         if job is None or not wanted:
             self._drop_waiting(job_id)
@@ -254,7 +258,8 @@ class Dispatcher:
         self._store.mark_interrupted(self._owner_lives)
 
     def _collect(self) -> None:
-        freed = self._store.collect()
+        # An older database may have been restored: the artefacts of newer records are kept for a while.
+        freed = self._store.collect(artifact_age=RESTORE_DAYS * 86_400.0)
         if freed.files:
             log.info("%d unused files of the store were deleted, %d bytes", freed.files, freed.bytes)
 

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from roboreg_core.errors import StorageError, StoreError
@@ -37,10 +37,11 @@ class Artifacts:
         target = self.folder / name
         with self._writing():
             if _read(target) == content:
-                os.utime(target)  # protects it from `maintenance.collect`
-            else:
-                self.folder.mkdir(exist_ok=True)  # without parents: a home that is gone must not be made again
-                write_atomically(target, content)
+                with suppress(FileNotFoundError):  # deleted meanwhile
+                    os.utime(target)  # protects it from `maintenance.collect`
+                    return name
+            self.folder.mkdir(exist_ok=True)  # without parents: a home that is gone must not be made again
+            write_atomically(target, content)
         return name
 
     def get(self, name: str) -> bytes:

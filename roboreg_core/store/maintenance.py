@@ -27,6 +27,12 @@ _DANGLING = " OR ".join(
     f"(holder LIKE '{prefix}:%' AND substr(holder, {len(prefix) + 2}) NOT IN (SELECT id FROM {table}))"
     for prefix, table in _HOLDERS.items()
 )
+# The artefacts that the rows themselves name, with their holders as in `refs`.
+_NAMED = """SELECT 'record:' || records.id AS holder, named.value AS sha FROM records,
+        json_each(CASE WHEN json_valid(result) THEN result ELSE '{}' END, '$.artifacts') AS named
+    UNION SELECT 'inputs:' || jobs.id, named.value FROM jobs,
+        json_each(CASE WHEN json_valid(inputs) THEN inputs ELSE '{}' END) AS named
+    UNION SELECT 'state:' || id, state FROM jobs"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,28 +74,34 @@ def usage(home: Path, artifacts: Artifacts, db: sqlite3.Connection) -> dict[str,
     found |= {name: [path for path in every if folder in path.parents] for name, folder in parts.items()}
     known = {path for paths in found.values() for path in paths}
     found["other"] = [path for path in every if path not in known]
-    found["garbage"] = [path for path, _ in garbage(home, artifacts, db, min_age=0.0)]
+    found["garbage"] = [path for path, _ in garbage(home, artifacts, db, min_age=0.0, artifact_age=0.0)]
     return {
         name: Space(files=len(paths), bytes=sum(every.get(path, 0) for path in paths)) for name, paths in found.items()
     }
 
 
-def garbage(home: Path, artifacts: Artifacts, db: sqlite3.Connection, *, min_age: float) -> Iterator[tuple[Path, int]]:
-    """Files that nothing needs, at least `min_age` seconds old, each with its size."""
-    kept = {row["sha"] for row in db.execute(f"SELECT sha FROM refs WHERE NOT ({_DANGLING})")}
+def garbage(
+    home: Path, artifacts: Artifacts, db: sqlite3.Connection, *, min_age: float, artifact_age: float
+) -> Iterator[tuple[Path, int]]:
+    """Files that nothing needs, each with its size, at least `min_age` (artefacts: `artifact_age`) seconds old."""
+    query = f"SELECT sha FROM refs WHERE NOT ({_DANGLING}) UNION SELECT sha FROM ({_NAMED})"
+    kept = {row["sha"] for row in db.execute(query)}
     made = {row["id"] for row in db.execute("SELECT id FROM records WHERE deleted IS NULL")}
-    before = time.time() - min_age
+    now = time.time()
     for path, size in _sizes(path for name in _WRITTEN for path in sorted((home / name).glob("*"))):
-        unused = path.name.startswith(TEMPORARY)
+        unused, age = path.name.startswith(TEMPORARY), min_age
         if path.parent == artifacts.folder:
-            unused |= row_mapping.ARTIFACT_NAME.fullmatch(path.name) is not None and path.name not in kept
+            if row_mapping.ARTIFACT_NAME.fullmatch(path.name):
+                unused, age = path.name not in kept, artifact_age
         elif path.parent.name == "unfinished":
             unused |= path.name in made
-        if unused and _time_of(path) <= before:
+        if unused and _time_of(path) <= now - age:
             yield path, size
 
 
-def collect(home: Path, artifacts: Artifacts, db: sqlite3.Connection, *, min_age: float) -> Space:
+def collect(
+    home: Path, artifacts: Artifacts, db: sqlite3.Connection, *, min_age: float, artifact_age: float
+) -> Space:
     """Delete expired items, references of rows that do not exist, and the garbage; return the space freed.
 
     Raises `StorageError`: a file cannot be deleted.
@@ -98,7 +110,7 @@ def collect(home: Path, artifacts: Artifacts, db: sqlite3.Connection, *, min_age
     saved_items.delete_expired(db)
     db.execute(f"DELETE FROM refs WHERE {_DANGLING}")
     files = freed = 0
-    for path, size in garbage(home, artifacts, db, min_age=min_age):
+    for path, size in garbage(home, artifacts, db, min_age=min_age, artifact_age=artifact_age):
         with writing(path, StorageError, remedy="delete it yourself"):
             path.unlink(missing_ok=True)
         files, freed = files + 1, freed + size
@@ -182,13 +194,10 @@ def set_aside(home: Path, db: sqlite3.Connection, found: Findings) -> Path:
 
 
 def _unprotected(db: sqlite3.Connection) -> list[str]:
-    """Artefacts that a record's result names without a reference, which `collect` would delete."""
-    query = """SELECT records.id, named.value AS sha FROM records,
-        json_each(CASE WHEN json_valid(result) THEN result ELSE '{}' END, '$.artifacts') AS named
-        WHERE length(named.value) = 64
-        AND NOT EXISTS (SELECT 1 FROM refs WHERE holder = 'record:' || records.id AND sha = named.value)"""
+    """Artefacts that a row names without a reference."""
+    query = f"SELECT holder, sha FROM ({_NAMED}) WHERE length(sha) = 64 EXCEPT SELECT holder, sha FROM refs"
     return [
-        f"record {row['id']} names artefact {row['sha']} without a reference: {row_mapping.RESTORE}"
+        f"{row['holder'].replace(':', ' ', 1)} names artefact {row['sha']} without a reference: {row_mapping.RESTORE}"
         for row in db.execute(query)
     ]
 

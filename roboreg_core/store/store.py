@@ -70,10 +70,14 @@ class Store(JobStore):
         with self._database.read() as db:
             return maintenance.usage(self.home, self.artifacts, db)
 
-    def collect(self, *, min_age: float = SWEEP_AGE) -> Space:
-        """Delete the garbage; see `maintenance.collect`. Return the space freed."""
+    def collect(self, *, min_age: float = SWEEP_AGE, artifact_age: float | None = None) -> Space:
+        """Delete garbage older than `min_age`, artefacts than `artifact_age` seconds, by default `min_age`.
+
+        Returns the space freed; see `maintenance.collect`.
+        """
+        artifact_age = min_age if artifact_age is None else artifact_age
         with self._database.write(quiet=True) as db:  # locks out new references
-            return maintenance.collect(self.home, self.artifacts, db, min_age=min_age)
+            return maintenance.collect(self.home, self.artifacts, db, min_age=min_age, artifact_age=artifact_age)
 
     def check(self) -> maintenance.Findings:
         """Check the database, all rows, references and artefacts; takes seconds per gigabyte."""

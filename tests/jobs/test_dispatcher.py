@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from roboreg_core.errors import StoreError
 from roboreg_core.jobs.dispatcher import Dispatcher
 from roboreg_core.store.owners import new_owner
 from roboreg_core.store.records import Job, JobStatus
+from roboreg_core.store.row_mapping import DamagedRowError
 from roboreg_core.store.store import Store
 
 
@@ -61,6 +64,22 @@ def test_a_job_that_can_neither_be_sent_nor_failed_stays_in_the_queue(
     assert found.status is JobStatus.FAILED
     assert "missing" in (found.error or "")
     assert dispatcher.position(job.id) is None
+
+
+def test_a_damaged_job_leaves_the_queue(store: Store) -> None:
+    dispatcher, _, job = waiting(store)
+    with store._database.write() as db:
+        db.execute("UPDATE jobs SET spec = '{'")
+    with pytest.raises(DamagedRowError):
+        dispatcher._send(job.id)
+    assert dispatcher.position(job.id) is None
+
+
+def test_artefacts_newer_than_a_restored_database_are_not_collected(store: Store) -> None:
+    path = store.artifacts.path(store.artifacts.put(b"weights"))
+    os.utime(path, (time.time() - 86_400,) * 2)
+    Dispatcher(store, new_owner(), scheduler=None, grace=1.0)._collect()
+    assert path.exists()
 
 
 def test_a_lost_connection_is_closed_though_the_jobs_cannot_be_marked(

@@ -51,6 +51,20 @@ def test_damage_is_named_and_repaired_by_putting_again(artifacts: Artifacts, dam
     assert artifacts.get(name) == b"weights"
 
 
+def test_an_artefact_deleted_while_it_is_put_again_is_written(
+    artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, utime = artifacts.put(b"weights"), os.utime
+
+    def delete_first(path: Path) -> None:
+        path.unlink()
+        utime(path)
+
+    monkeypatch.setattr(os, "utime", delete_first)
+    assert artifacts.put(b"weights") == name
+    assert artifacts.get(name) == b"weights"
+
+
 @pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 64 + "/x"])
 def test_only_sums_are_names(artifacts: Artifacts, name: str) -> None:
     for ask in (artifacts.get, artifacts.path, artifacts.discard):

@@ -195,6 +195,21 @@ def test_a_damaged_row_hides_only_itself_is_named_and_can_be_set_aside(
     assert {each.id for each in store.list_jobs() if each.status is JobStatus.INTERRUPTED} >= {"whole"}
 
 
+def test_artefacts_named_by_rows_are_kept_without_a_reference(store: Store) -> None:
+    names = filled(store)
+    with store._database.write() as db:
+        db.execute("UPDATE refs SET sha = '0' || substr(sha, 2)")
+    assert store.collect().files == 0
+    assert files(store.artifacts.folder) == set(names.values())
+
+
+def test_artefacts_can_be_kept_longer_than_temporary_files(store: Store) -> None:
+    store.artifacts.put(b"unreferenced")
+    (store.artifacts.folder / ".part-file").touch()
+    assert store.collect(min_age=0, artifact_age=60).files == 1
+    assert store.collect(min_age=0).files == 1
+
+
 def test_artefacts_of_rows_set_aside_are_kept(store: Store) -> None:
     names = filled(store)
     for _ in range(2):
