@@ -21,6 +21,8 @@ _NOT_DELETED = "deleted IS NULL"
 Value = TypeVar("Value")
 # Paths of the parts of a result to read, e.g. `cost.parameters`; None: all of it.
 Parts = tuple[str, ...] | None
+# Number, id and time of creation of a row: its number alone may be that of another row in a restored store.
+_Row = tuple[int, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +60,8 @@ class RecordStore:
         self._database = Database(home / DATABASE, content=self.artifacts.folder, author=author)
         self._shipped = ShippedRecords(shipped)
         self._checks = checks
-        # Values of each list by row number or id of a shipped record. Rows are immutable: each is parsed once.
-        self._lists: dict[tuple[Any, ...], dict[int | str, _Parsed[Any]]] = {}
+        # Values of each list by `_Row` or id of a shipped record. Rows are immutable: each whole one is parsed once.
+        self._lists: dict[tuple[Any, ...], dict[_Row | str, _Parsed[Any]]] = {}
 
     @property
     def unfinished(self) -> Path:
@@ -160,15 +162,15 @@ class RecordStore:
 
         Records are immutable, so that a later call with the same `parse`, kind and parts parses only new ones.
         """
-        key = (parse, kind, parts, self._database.reopened)
-        known = self._lists.get(key, {})
         with self._database.read() as db:
-            numbers = _numbers(db, kind)
-            rows = _rows(db, [number for number in numbers if number not in known], parts)
+            key = (parse, kind, parts, self._database.reopened)
+            known = self._lists.get(key, {})
+            found = rows_of(db, kind)
+            rows = _rows(db, [row[0] for row in found if row not in known or known[row].damage], parts)
             new = {row["number"]: self._parsed(row, parse, parts) for row in rows}
-        own: dict[int | str, _Parsed[Value]] = {number: new.get(number) or known[number] for number in numbers}
+        own: dict[_Row | str, _Parsed[Value]] = {row: new.get(row[0]) or known[row] for row in found}
         replaced = {each.id for each in own.values()}
-        shipped: dict[int | str, _Parsed[Value]] = {}
+        shipped: dict[_Row | str, _Parsed[Value]] = {}
         for record in self._shipped.records().values():
             if kind in (None, record.kind) and record.id not in replaced:
                 before = known.get(record.id)
@@ -176,7 +178,8 @@ class RecordStore:
                     before if before and before.shipped is record else _of_shipped(record, parse, parts)
                 )
         every = {**shipped, **own}
-        self._lists[key] = every  # one assignment: other threads see the old or the new list
+        current = {other: values for other, values in self._lists.items() if other[-1] == key[-1]}
+        self._lists = {**current, key: every}  # one assignment: other threads see the old or the new lists
         oldest_first = sorted(every.values(), key=lambda each: each.created)
         return [each.value for each in reversed(oldest_first) if each.value is not None]
 
@@ -300,10 +303,10 @@ def _of_shipped(record: Record, parse: Callable[[Record], Value | None], parts: 
     return _Parsed(id=record.id, created=record.created, value=parse(read), shipped=record)
 
 
-def _numbers(db: sqlite3.Connection, kind: str | None) -> list[int]:
-    """Row numbers of the records of a kind that are not deleted."""
-    query = f"SELECT number FROM records WHERE {_NOT_DELETED} AND (? IS NULL OR kind = ?) ORDER BY number"
-    return [row["number"] for row in db.execute(query, (kind, kind))]
+def rows_of(db: sqlite3.Connection, kind: str | None = None) -> list[_Row]:
+    """Rows of the records of a kind (None for all kinds) that are not deleted."""
+    query = f"SELECT number, id, created FROM records WHERE {_NOT_DELETED} AND (? IS NULL OR kind = ?) ORDER BY number"
+    return [(row["number"], row["id"], row["created"]) for row in db.execute(query, (kind, kind))]
 
 
 def _rows(db: sqlite3.Connection, numbers: list[int], parts: Parts) -> Iterable[sqlite3.Row]:

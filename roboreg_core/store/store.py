@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from roboreg_core.store import maintenance, row_mapping
+from roboreg_core.store import maintenance, record_store, row_mapping
 from roboreg_core.store.artifacts import SWEEP_AGE
 from roboreg_core.store.job_store import JobStore
 from roboreg_core.store.maintenance import Space
@@ -56,10 +56,10 @@ class Store(JobStore):
     def damage(self) -> list[str]:
         """The damaged records, jobs and saved items left out of the lists read so far, with reason and remedy."""
         with self._database.read() as db:
-            numbers = {row["number"] for row in db.execute("SELECT number FROM records WHERE deleted IS NULL")}
+            rows = set(record_store.rows_of(db))
             lists = [found.items() for found in self._lists.values()]
             records = dict.fromkeys(
-                each.damage for found in lists for number, each in found if each.damage and number in numbers
+                each.damage for found in lists for row, each in found if each.damage and row in rows
             )
             jobs = row_mapping.damage(db.execute("SELECT * FROM jobs"), self._to_job)
             saved = row_mapping.damage(db.execute("SELECT * FROM saved WHERE deleted IS NULL"), self.saved.read)

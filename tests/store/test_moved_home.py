@@ -51,6 +51,40 @@ def test_a_home_restored_from_a_copy_is_used_again(store: Store) -> None:
     assert store.version() > seen
 
 
+def copied(store: Store) -> Path:
+    """A copy of the database as it is now."""
+    store.close()
+    return Path(shutil.copy(store.home / "roboreg.db", store.home.with_name("copy.db")))
+
+
+def test_the_first_list_of_a_restored_home_is_up_to_date(store: Store) -> None:
+    store.put_record(record("in the copy"))
+    copy = copied(store)
+    store.put_record(record("lost"))
+    with store._database.write() as db:
+        db.execute("UPDATE records SET result = '{' WHERE id = 'in the copy'")
+    assert [each.id for each in store.list_records()] == ["lost"]
+    assert len(store.damage()) == 1
+    store.close()
+    copy.replace(store.home / "roboreg.db")
+    assert [each.id for each in store.list_records()] == ["in the copy"]
+    assert store.damage() == []
+
+
+def test_a_copy_written_into_the_open_file_is_listed(store: Store) -> None:
+    store.put_record(record("in the copy", result={"text": "x" * 9000}))
+    copy = copied(store)
+    store.put_record(record("lost"))
+    with store._database.write() as db:
+        db.execute("UPDATE records SET result = '{' WHERE id = 'in the copy'")
+    assert [each.id for each in store.list_records()] == ["lost"]
+    store.close()
+    shutil.copyfile(copy, store.home / "roboreg.db")
+    Store(store.home).put_record(record("new"))
+    assert {each.id for each in store.list_records()} == {"in the copy", "new"}
+    assert store.damage() == []
+
+
 def test_another_store_in_its_place_is_refused(store: Store) -> None:
     store.put_record(record("ours"))
     away = store.home.rename(store.home.with_name("away"))
