@@ -116,14 +116,16 @@ class Database:
         self._lock = threading.Lock()
         self._opened: tuple[object, ...] | None = None
         self._store = ""
-        has_content = content is not None and content.is_dir() and any(content.iterdir())
-        if has_content and not (path.is_file() and path.stat().st_size):
+        with writing(path, StorageError, remedy="set ROBOREG_HOME to another folder"):
+            has_content = content is not None and content.is_dir() and any(content.iterdir())
+            is_empty = not (path.is_file() and path.stat().st_size)
+        if has_content and is_empty:
             raise StorageError(
                 f"the store {path} is missing or empty, but {content} has files: restore it from a backup, or move "
                 f"{content} away to begin a new store"
             )
-        if not path.exists():
-            with writing(path, StorageError, remedy="set ROBOREG_HOME to another folder"):
+        with writing(path, StorageError, remedy="set ROBOREG_HOME to another folder"):
+            if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
         with self._borrowed(may_be_empty=True) as connection:
@@ -227,7 +229,9 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         connection = self._open_read_only() if self.read_only else self._open_writable()
-        if self._store and self._store != _identity(connection):
+        # A migrated copy in memory may have got a new identity.
+        is_file = connection.execute("PRAGMA database_list").fetchone()["file"]
+        if is_file and self._store and self._store != _identity(connection):
             connection.close()
             raise StorageError(
                 f"another store was put at {self.path} while RoboReg was running: put the former one back to continue, "

@@ -99,9 +99,7 @@ def garbage(
             yield path, size
 
 
-def collect(
-    home: Path, artifacts: Artifacts, db: sqlite3.Connection, *, min_age: float, artifact_age: float
-) -> Space:
+def collect(home: Path, artifacts: Artifacts, db: sqlite3.Connection, *, min_age: float, artifact_age: float) -> Space:
     """Delete expired items, references of rows that do not exist, and the garbage; return the space freed.
 
     Raises `StorageError`: a file cannot be deleted.

@@ -4,6 +4,7 @@ Guarantees: writes are atomic; a finished job and its record appear together; a 
 example records are never changed.
 """
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -40,6 +41,8 @@ class Store(JobStore):
         """
         super().__init__(home, shipped, checks, author)
         self.saved = SavedItems(self._database, checks)
+        # Number, id and end of the ended jobs that are not damaged, as last read by `damage`.
+        self._whole_jobs: set[tuple[int, str, str | None]] = set()
 
     def beat(self, owner: str) -> None:
         """Store the time of a sign of life of the engine `owner`; the change counter stays."""
@@ -61,7 +64,12 @@ class Store(JobStore):
             records = dict.fromkeys(
                 each.damage for found in lists for row, each in found if each.damage and row in rows
             )
-            jobs = row_mapping.damage(db.execute("SELECT * FROM jobs"), self._to_job)
+            query = f"SELECT number, id, ended FROM jobs WHERE NOT {row_mapping.UNFINISHED}"
+            ended = {(row["number"], row["id"], row["ended"]) for row in db.execute(query)}
+            known = json.dumps([number for number, *_ in ended & self._whole_jobs])
+            query = "SELECT * FROM jobs WHERE number NOT IN (SELECT value FROM json_each(?))"
+            jobs = row_mapping.damage(db.execute(query, (known,)), self._to_job)
+            self._whole_jobs = ended - {(row["number"], row["id"], row["ended"]) for row, _ in jobs}
             saved = row_mapping.damage(db.execute("SELECT * FROM saved WHERE deleted IS NULL"), self.saved.read)
         return [*records, *(reason for _, reason in jobs + saved)]
 

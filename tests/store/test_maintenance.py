@@ -210,6 +210,25 @@ def test_artefacts_can_be_kept_longer_than_temporary_files(store: Store) -> None
     assert store.collect(min_age=0).files == 1
 
 
+def test_ended_jobs_are_checked_for_damage_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ended", "waiting", "damaged"):
+        store.add_job(job(name))
+    for name in ("ended", "damaged"):
+        store.update_job(name, status=JobStatus.FAILED, ended="2026-01-01T00:00:00+00:00")
+    with store._database.write() as db:
+        db.execute("UPDATE jobs SET spec = '{' WHERE id = 'damaged'")
+    assert len(store.damage()) == 1
+    read: list[str] = []
+    to_job = row_mapping.to_job
+    monkeypatch.setattr(row_mapping, "to_job", lambda row, *others: read.append(row["id"]) or to_job(row, *others))
+    assert len(store.damage()) == 1
+    assert read == ["waiting", "damaged"]
+    store.claim_job("ended", "owner")
+    read.clear()
+    store.damage()
+    assert "ended" in read
+
+
 def test_artefacts_of_rows_set_aside_are_kept(store: Store) -> None:
     names = filled(store)
     for _ in range(2):

@@ -203,6 +203,8 @@ def test_a_read_only_store_of_an_older_version_is_read(tmp_path: Path, monkeypat
     store = Store(tmp_path)
     assert {each.id for each in store.list_records()} == {"a", "b"}
     assert store.saved.active("schedule") == []
+    with store._database.read():  # a second reader uses another copy
+        assert {each.id for each in store.list_records()} == {"a", "b"}
     assert path.read_bytes() == content
 
 
