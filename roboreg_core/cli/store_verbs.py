@@ -43,7 +43,7 @@ def store_check(
 
 
 def store_collect(as_json: Json = False) -> None:
-    """Delete expired items and unused files older than an hour; the app does so when it starts, then daily."""
+    """Delete expired items and unused files older than an hour; the app keeps unused artefacts for 30 days."""
     store = open_store()
     freed = store.collect()
     values = {"home": str(store.home), "freed": asdict(freed)}
