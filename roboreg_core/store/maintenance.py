@@ -169,7 +169,9 @@ def damaged_files(artifacts: Artifacts) -> tuple[tuple[Path, str], ...]:
 def set_aside(home: Path, db: sqlite3.Connection, found: Findings) -> Path:
     """Move damaged rows, as lines of JSON, and damaged files to the folder `set-aside`; return it.
 
-    Artefacts of damaged rows are kept. Files of other folders, e.g. shipped ones, are left. Raises `StorageError`: the folder cannot be written.
+    Artefacts of damaged rows are kept. Files of other folders, e.g. shipped ones, are left.
+
+    Raises `StorageError`: the folder cannot be written.
     """
     folder = home / SET_ASIDE
     with writing(folder, StorageError, remedy="set ROBOREG_HOME to another folder"):

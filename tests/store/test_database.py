@@ -202,7 +202,7 @@ def test_a_folder_that_cannot_be_searched_is_named(tmp_path: Path, monkeypatch: 
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "stat", refuse)  # permissions do not bind root, who may run the tests
-    with pytest.raises(StoreError, match="Permission denied.*ROBOREG_HOME"):
+    with pytest.raises(StoreError, match=r"Permission denied.*ROBOREG_HOME"):
         Store(tmp_path)
 
 
