@@ -121,7 +121,8 @@ def check(db: sqlite3.Connection, checks: row_mapping.Checks) -> Findings:
     problems = [f"the database is damaged ({fault}): {row_mapping.RESTORE}" for fault in faults]
     holders = [row["holder"] for row in db.execute(f"SELECT DISTINCT holder FROM refs WHERE {_DANGLING}")]
     problems += [
-        f"an artefact is held by {holder.replace(':', ' ', 1)}, which does not exist: run python -m roboreg_core store collect"
+        f"an artefact is held by {holder.replace(':', ' ', 1)}, which does not exist: "
+        "run python -m roboreg_core store collect"
         for holder in holders
     ]
     readers: dict[str, Callable[[sqlite3.Row], object]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from roboreg_core.store import record_store, row_mapping
 from roboreg_core.store.maintenance import Space
-from roboreg_core.store.records import JobStatus, SavedItem
+from roboreg_core.store.records import Job, JobStatus, SavedItem
 from roboreg_core.store.store import Store
 from tests.store.helpers import files, job, record
 
@@ -220,7 +221,12 @@ def test_ended_jobs_are_checked_for_damage_once(store: Store, monkeypatch: pytes
     assert len(store.damage()) == 1
     read: list[str] = []
     to_job = row_mapping.to_job
-    monkeypatch.setattr(row_mapping, "to_job", lambda row, *others: read.append(row["id"]) or to_job(row, *others))
+
+    def noted(row: sqlite3.Row, *others: Any) -> Job:
+        read.append(row["id"])
+        return to_job(row, *others)
+
+    monkeypatch.setattr(row_mapping, "to_job", noted)
     assert len(store.damage()) == 1
     assert read == ["waiting", "damaged"]
     store.claim_job("ended", "owner")
@@ -236,7 +242,8 @@ def test_artefacts_of_rows_set_aside_are_kept(store: Store) -> None:
             db.execute("UPDATE records SET result = '{'")
             db.execute("UPDATE jobs SET progress = '{'")
         store.set_aside(store.check())
-        assert store.list_records() == store.list_jobs() == []
+        assert not store.list_records()
+        assert not store.list_jobs()
         assert store.collect().files == 0
         assert files(store.artifacts.folder) == set(names.values())
         filled(store)
