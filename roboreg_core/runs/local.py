@@ -8,9 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roboreg_core import paths
 from roboreg_core.errors import StorageError, StoreError
-from roboreg_core.files import writing
+from roboreg_core.files import write_state, writing
 from roboreg_core.jobs.task import LocalContext, TaskFunction
 from roboreg_core.runs.execute import execute
 from roboreg_core.runs.spec import KIND
@@ -63,7 +62,7 @@ def make_here(
         inputs=inputs,
         state=_saved_state(unfinished),
         on_report=on_report,
-        on_save=lambda state: _save_state(unfinished, state),
+        on_save=lambda state: write_state(unfinished, state + hashlib.sha256(state).digest()),
         on_put=record_writer(store),
     )
     output = function(spec, context)
@@ -75,16 +74,6 @@ def make_here(
         raise StorageError(f"{error}; then repeat the command to continue from the last saved epoch") from error
     unfinished.unlink(missing_ok=True)
     return record
-
-
-def _save_state(path: Path, state: bytes) -> None:
-    """Write a state followed by its SHA-256; where that fails, log a warning: the work itself can still finish."""
-    try:
-        paths.write_atomically(path, state + hashlib.sha256(state).digest())
-    except OSError as error:
-        log.warning(
-            "the state cannot be saved (%s): if interrupted, the work continues from an older one", error.strerror
-        )
 
 
 def _saved_state(path: Path) -> bytes | None:
