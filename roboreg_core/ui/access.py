@@ -40,15 +40,24 @@ log = logging.getLogger(__name__)
 _may_upload: set[str] = set()
 _lock = threading.Lock()
 _wrong: deque[float] = deque(maxlen=WRONG)
+# Set once secrets contained `[auth]` or could not be read: a file that is being replaced must not permit everyone.
+_oidc = threading.Event()
 
 
 def auth_section() -> Mapping[str, Any] | None:
-    """The section `[auth]` of Streamlit's secrets, None where there is none; {} where the secrets cannot be read."""
+    """The section `[auth]` of Streamlit's secrets, None where there is none.
+
+    {} where the secrets cannot be read, and where the section is gone since this server started.
+    """
     try:
         found = st.secrets.get("auth")
     except StreamlitSecretNotFoundError as error:
-        return None if error.error_id == "no-secrets-found" else {}
-    return found if found is None or isinstance(found, Mapping) else {}
+        found = None if error.error_id == "no-secrets-found" else {}
+    except (OSError, ValueError):
+        found = {}
+    if found is not None:
+        _oidc.set()
+    return found if isinstance(found, Mapping) else {} if _oidc.is_set() else None
 
 
 def uses_password() -> bool:
@@ -68,9 +77,10 @@ def is_open() -> bool:
 
 def person() -> str | None:
     """Name of the person who is signed in in this visit; None for a viewer, or without a login."""
-    if auth_section() is None:
+    section = auth_section()
+    if section is None:
         return st.session_state.get(_NAME) if uses_password() else None
-    if not st.user.get("is_logged_in"):
+    if not section or not st.user.get("is_logged_in"):
         return None
     return next((str(st.user[name]) for name in ("email", "name", "sub") if st.user.get(name)), "signed in")
 

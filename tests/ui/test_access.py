@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from streamlit.errors import StreamlitSecretNotFoundError
+from streamlit import config
 from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.runtime.secrets import Secrets
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core.paths import PROJECT
@@ -32,10 +33,12 @@ REFUSED = "sign in first"
 
 
 @pytest.fixture(autouse=True)
-def _no_wrong_passwords() -> Iterator[None]:
+def _new_server() -> Iterator[None]:
     access._wrong.clear()
+    access._oidc.clear()
     yield
     access._wrong.clear()
+    access._oidc.clear()
 
 
 @pytest.fixture
@@ -282,24 +285,45 @@ def test_signing_in_and_out_by_oidc(open_page: Open, oidc: dict[str, Any], monke
     assert called == [None, "okta", "out"]
 
 
-class Unreadable(dict[str, Any]):
-    """Secrets whose file is no TOML."""
+@pytest.fixture
+def secrets_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Streamlit's only file of secrets; absent."""
+    files = config.get_option("secrets.files")
+    config.set_option("secrets.files", [str(tmp_path / "secrets.toml")])
+    monkeypatch.setattr(st, "secrets", Secrets())
+    yield tmp_path / "secrets.toml"
+    config.set_option("secrets.files", files)
 
-    def get(self, *arguments: Any) -> Any:
-        raise StreamlitSecretNotFoundError("broken", error_id="secrets-parse")
 
-
+@pytest.mark.parametrize("content", [b"[auth", b"[auth]\nname = '\xe9'", None], ids=["no TOML", "no UTF-8", "folder"])
 def test_secrets_that_cannot_be_read_permit_nothing(
-    open_page: Open, gated: FakeEngine, store: Store, monkeypatch: pytest.MonkeyPatch
+    content: bytes | None,
+    secrets_file: Path,
+    open_page: Open,
+    gated: FakeEngine,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(st, "secrets", Unreadable())
-    monkeypatch.setattr(st, "user", {})
+    secrets_file.mkdir() if content is None else secrets_file.write_bytes(content)
     assert not access.may_write()
     monkeypatch.setattr(access, "may_write", lambda: True)
     app = open_page("design", s="moderate")
     click(app, "start")
     assert REFUSED in said(app)
     assert store.list_jobs() == []
+
+
+def test_a_removed_login_permits_nothing(secrets_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert access.may_write()
+    secrets_file.write_text("[auth]\nclient_id = 'roboreg'")
+    monkeypatch.setattr(st, "secrets", Secrets())
+    assert access.needs_login()
+    for content in ("", None):
+        secrets_file.unlink() if content is None else secrets_file.write_text(content)
+        monkeypatch.setattr(st, "secrets", Secrets())
+        assert access.needs_login()
+        assert not access.uses_password()
+        assert not access.may_write()
 
 
 def test_an_open_server_warns(
