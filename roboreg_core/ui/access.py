@@ -27,7 +27,7 @@ from roboreg_core.ui import allowed_hosts
 SETTING = "ROBOREG_PASSWORD"
 OPEN = (
     "Everyone who can reach this server may start, change and delete: set up a login, see docs/serving.md, or serve it "
-    "on 127.0.0.1."
+    f"on 127.0.0.1 without {allowed_hosts.SETTING}."
 )
 # Wrong passwords that all visitors together may enter within the period.
 WRONG, PERIOD_SECONDS = 5, 60.0
@@ -71,8 +71,8 @@ def needs_login() -> bool:
 
 
 def is_open() -> bool:
-    """True where other machines can reach the server and everyone may write."""
-    return allowed_hosts.is_public() and not needs_login()
+    """True where other machines can reach the server, itself or by a proxy, and everyone may write."""
+    return (allowed_hosts.is_public() or bool(os.environ.get(allowed_hosts.SETTING))) and not needs_login()
 
 
 def person() -> str | None:

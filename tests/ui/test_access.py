@@ -326,10 +326,15 @@ def test_a_removed_login_permits_nothing(secrets_file: Path, monkeypatch: pytest
         assert not access.may_write()
 
 
+@pytest.mark.parametrize("proxy", [False, True])
 def test_an_open_server_warns(
-    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    proxy: bool, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(allowed_hosts, "is_public", lambda: True)
+    assert not access.is_open()
+    if proxy:
+        monkeypatch.setenv(allowed_hosts.SETTING, "roboreg.example.org")
+    else:
+        monkeypatch.setattr(allowed_hosts, "is_public", lambda: True)
     access.warn_if_open()
     assert [each.message for each in caplog.records if each.name == access.__name__] == [access.OPEN]
     assert "Everyone who can reach this server" in said(visit())
