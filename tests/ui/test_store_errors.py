@@ -120,6 +120,28 @@ def test_an_edit_that_cannot_be_saved_can_be_downloaded(
     assert (draft.name, draft.note, draft.schedule) == (HALF.name, "for Tuesday", HALF.schedule)
 
 
+@pytest.mark.parametrize("edited", [True, False])
+def test_a_new_schedule_that_cannot_be_saved_can_be_downloaded_on_schedules(
+    store: Store, open_page: Open, downloads: dict[str, str], edited: bool
+) -> None:
+    app = open_page("design", s="quarter")
+    names = []
+    if edited:
+        names = [HALF.name]
+        saved = saved_one(store)
+        app = opened(open_page("schedules"), saved)
+        click(app, keys.of("rename", saved))
+        app.query_params["s"] = "quarter"
+        app.switch_page("pages/design.py").run()
+    app.text_input(key=keys.SAVE_NAME).set_value("mine")
+    store.home.rename(store.home.with_name("away"))
+    click(app, keys.SAVE)
+    app.switch_page("pages/schedules.py").run()
+    assert errors(app)
+    drafts = schedule_file.read(downloads[keys.DOWNLOAD_UNSAVED].encode())
+    assert [draft.name for draft in drafts] == [*names, "mine"]
+
+
 def broken(store: Store, table: str, name: str, column: str, change: str) -> None:
     with store._database.write() as db:
         done = db.execute(f"UPDATE {table} SET {column} = {change} WHERE id = ?", (name,))
