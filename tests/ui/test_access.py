@@ -345,12 +345,21 @@ def test_an_open_server_warns(
     assert "Everyone who can reach this server" not in said(visit())
 
 
+def test_a_visitor_who_clears_the_caches_keeps_store_and_engine(gated: FakeEngine) -> None:
+    visit()
+    shared = shared_state.store(), shared_state.backend()
+    st.cache_data.clear()  # as a browser's message `clear_cache` does
+    st.cache_resource.clear()
+    visit()
+    assert (shared_state.store(), shared_state.backend()) == shared
+
+
 def test_the_app_s_own_threads_write(password: str) -> None:
     assert access.author() is None, "no visit"
 
 
 def calls(name: str) -> list[Path]:
-    """Files of the interface that call a class of this name."""
+    """Files of the interface that call a function or class of this name."""
     files = [PROJECT / "app.py", *(PROJECT / "pages").rglob("*.py"), *(PROJECT / "roboreg_core" / "ui").rglob("*.py")]
 
     def has(path: Path) -> bool:

@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core.schedules import saved_schedules, schedule_file
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
 from roboreg_core.ui import keys, navigation, panels
+from tests.ui.conftest import restart
 from tests.ui.test_pages import AddJob, Put, click
 from tests.ui.test_saved_pages import HALF, opened, saved_one
 
@@ -50,7 +50,7 @@ def test_a_damaged_database_is_one_error(page: str, content: bytes, store: Store
     app = open_page(page)
     (store.home / "roboreg.db").write_bytes(content)
     for _ in range(2):
-        st.cache_resource.clear()  # a restart
+        restart()
         app.run()
         assert any("restore it from a backup" in each for each in errors(app))
         assert len(set(errors(app))) == 1
