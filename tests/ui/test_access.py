@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import streamlit as st
 from streamlit import config
+from streamlit.errors import StreamlitMissingAuthlibError
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime.secrets import Secrets
 from streamlit.testing.v1 import AppTest
@@ -283,6 +284,19 @@ def test_signing_in_and_out_by_oidc(open_page: Open, oidc: dict[str, Any], monke
     oidc.update(is_logged_in=True, sub="1")
     click(visit(), "sign-out")
     assert called == [None, "okta", "out"]
+
+
+@pytest.mark.parametrize("error", [StreamlitMissingAuthlibError(), PermissionError("secrets.toml")])
+def test_signing_in_without_a_usable_provider_is_one_error(
+    error: Exception, open_page: Open, oidc: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def login(provider: str | None) -> None:
+        raise error
+
+    monkeypatch.setattr(st, "login", login)
+    app = visit()
+    click(app, "sign-in-oidc")
+    assert "Signing in failed" in error_of(app)
 
 
 @pytest.fixture

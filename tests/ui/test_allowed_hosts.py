@@ -101,7 +101,9 @@ def test_the_setting_is_checked(value: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_wrong_setting_ends_the_start_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SETTING, "https://roboreg.example.org")
-    done = subprocess.run([sys.executable, "-c", "import app"], cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", "import app"], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert done.stderr.splitlines()[-1].startswith(f"error: {SETTING}")
 
