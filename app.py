@@ -1,11 +1,12 @@
 """RoboReg's dashboard: `streamlit run app.py`. Page settings and navigation; the pages are in `pages/`."""
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
 
-from roboreg_core.errors import RoboRegError
+from roboreg_core.errors import RoboRegError, SpecError
 from roboreg_core.ui import access, allowed_hosts, upload_gate
 
 ICON = Path(__file__).parent / "docs" / "images" / "icon.png"
@@ -40,4 +41,7 @@ if __name__ == "__main__":
     main()
 elif __name__ == "app":
     access.warn_if_open()
-    app = st.App(__file__, middleware=[allowed_hosts.middleware(), upload_gate.middleware()])
+    try:
+        app = st.App(__file__, middleware=[allowed_hosts.middleware(), upload_gate.middleware()])
+    except SpecError as error:
+        sys.exit(f"error: {error}")

@@ -132,6 +132,8 @@ def clear_caches() -> None:
     """Clear what all visitors share, as after the start of the app, except loaded modules; wait for the backend."""
     st.cache_data.clear()
     st.cache_resource.clear()
+    shared_state._store.cache_clear()
+    shared_state._backend.cache_clear()
     shared_state.backend().loaded.wait()
 
 

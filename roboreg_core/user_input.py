@@ -76,7 +76,7 @@ def parse_json(content: bytes | str, what: str, error: type[RoboRegError]) -> An
     except RecursionError:
         raise error(f"{what} must be JSON, got one that is nested too deeply; write it again") from None
     except ValueError as failure:
-        raise error(f"{what} must be JSON, got {str(failure)[:160]}; write it again") from None
+        raise error(f"{what} must be JSON, but cannot be read ({str(failure)[:160]}): write it again") from None
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -41,7 +41,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__d
 
 @app.command()
 def main(
-    quick: Annotated[bool, typer.Option("--quick", help="A few faults of some kinds, for a check before a release.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A few faults of some kinds, for a check before a release.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the random moments and places.")] = 0,
     minutes: Annotated[float | None, typer.Option(help=f"About {MINUTES:g} by default.")] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="KIND", help=f"Any of {', '.join(BY_NAME)}.")] = None,

@@ -25,7 +25,8 @@ def main() -> None:
     """Run the command line.
 
     A `RoboRegError` and wrong usage become one line on standard error and exit code 2; Ctrl-C and SIGTERM become one
-    line and exit codes 130 and 143. A closed pipe ends the command silently with code 1.
+    line and exit codes 130 and 143. A closed pipe ends the command silently with code 1, an output that cannot be
+    written with one line and code 2.
     """
     # torch warns about files that are then refused.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.")
@@ -37,21 +38,36 @@ class _Stopped(BaseException):
 
 
 def _run() -> int:
-    handlers = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    # An ignored signal stays ignored: a shell ignores Ctrl-C for commands in the background.
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: handler for number, handler in handlers.items() if handler is not signal.SIG_IGN}
     try:
-        code = _execute()
-        sys.stdout.flush()
+        for number in handlers:
+            signal.signal(number, _stop)
+        code = _exit_code()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     except _Stopped as stopped:
         print("stopped", file=sys.stderr)
         return 128 + int(stopped.args[0])
+    return code
+
+
+def _exit_code() -> int:
+    try:
+        code = _execute()
+        if sys.stdout is not None:  # None where the caller closed it
+            sys.stdout.flush()
     except RoboRegError as error:
-        code = _refuse(str(error))
-    except BrokenPipeError:
+        return _refuse(str(error))
+    except OSError as error:
+        if error.filename is not None:
+            raise
         # The interpreter flushes standard output once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+        if isinstance(error, BrokenPipeError):
+            return 1
+        return _refuse(f"the output cannot be written ({error.strerror}): free space, or direct it to another file")
     return code
 
 

@@ -15,7 +15,6 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
-from roboreg_core import user_store
 from roboreg_core.errors import CheckpointError
 from roboreg_core.files import writing
 from roboreg_core.networks.registry import checkpoint_of, find
@@ -23,6 +22,7 @@ from roboreg_core.paths import write_atomically
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.schedule import N_BLOCKS
 from roboreg_core.user_input import existing, is_file
+from roboreg_core.user_store import open_store
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
@@ -83,11 +83,6 @@ def measure(model: Any, device: Any, precision: Any = "float32") -> tuple[dict[s
     values = logits(model, images, device=device, precision=precision)
     seconds = time.perf_counter() - started
     return report(values, images.labels).to_json(), seconds
-
-
-def open_store() -> Store:
-    """The user's store, including the example runs."""
-    return user_store.open_store()
 
 
 def load_network(source: str) -> Checkpoint:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roboreg_core.cli.common import Json, open_store, print_notes, print_result
+from roboreg_core.cli.common import Json, print_notes, print_result
 from roboreg_core.errors import SpecError
 from roboreg_core.sweeps.points import frame
 from roboreg_core.sweeps.sweep_store import find_sweep, points_of
+from roboreg_core.user_store import open_store
 
 if TYPE_CHECKING:
     import pandas as pd

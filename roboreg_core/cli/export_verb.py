@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roboreg_core.cli.common import Json, find_run, open_store, print_notes, print_result, write_file
+from roboreg_core.cli.common import Json, find_run, print_notes, print_result, write_file
 from roboreg_core.errors import StoreError
 from roboreg_core.files import check_writable
 from roboreg_core.user_input import existing, is_file
+from roboreg_core.user_store import open_store
 
 if TYPE_CHECKING:
     from roboreg_core.evaluation.onnx_export import OnnxExport

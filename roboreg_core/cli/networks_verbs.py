@@ -7,21 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roboreg_core.cli.common import (
-    Deleted,
-    Json,
-    open_store,
-    print_notes,
-    print_result,
-    print_undo,
-    progress_bar,
-    stderr,
-)
+from roboreg_core.cli.common import Deleted, Json, print_notes, print_result, print_undo, progress_bar, stderr
 from roboreg_core.models.file_formats import read_weights
 from roboreg_core.networks import management
 from roboreg_core.networks.registry import SHIPPED, dense_networks, find, of_record
 from roboreg_core.networks.spec import UploadSpec
 from roboreg_core.store.records import LONGEST_NAME
+from roboreg_core.user_store import open_store
 
 if TYPE_CHECKING:
     from roboreg_core.networks.registry import DenseNetwork

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roboreg_core.cli.common import Json, ScheduleArgument, load_network, open_store, print_result, with_options
+from roboreg_core.cli.common import Json, ScheduleArgument, load_network, print_result, with_options
 from roboreg_core.cli.prune_options import PruneOptions
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
@@ -15,6 +15,7 @@ from roboreg_core.prediction import forecast as forecasts
 from roboreg_core.prediction.forecast import PRUNED, TUNED, PredictionScore, PredictionSettings
 from roboreg_core.prediction.sensitivity import SETTING
 from roboreg_core.schedules.schedule import Schedule
+from roboreg_core.user_store import open_store
 
 if TYPE_CHECKING:
     from roboreg_core.prediction.accuracy_predictor import PredictedAccuracies

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roboreg_core.cli.common import Device, From, Seed, TrainingImages, open_store
+from roboreg_core.cli.common import Device, From, Seed, TrainingImages
 from roboreg_core.errors import SpecError
 from roboreg_core.prediction.forecast import PredictionSettings, settings_with_points
 from roboreg_core.pruning.methods import (
@@ -20,6 +20,7 @@ from roboreg_core.pruning.methods import (
 )
 from roboreg_core.runs.spec import preset_fields
 from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET, TUNE_PRESETS
+from roboreg_core.user_store import open_store
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint

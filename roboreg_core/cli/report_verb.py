@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from roboreg_core.cli.common import DENSE, Baseline, Json, find_run, open_store, print_result, write_file
+from roboreg_core.cli.common import DENSE, Baseline, Json, find_run, print_result, write_file
 from roboreg_core.files import check_writable
+from roboreg_core.user_store import open_store
 
 
 def report_verb(

@@ -15,7 +15,6 @@ from roboreg_core.cli.common import (
     ScheduleArgument,
     find_run,
     load_network,
-    open_store,
     print_notes,
     print_result,
     print_undo,
@@ -29,6 +28,7 @@ from roboreg_core.runs.spec import KIND, preset_fields, spec_for
 from roboreg_core.schedules.saved_schedules import saved_schedules, using
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
 from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET
+from roboreg_core.user_store import open_store
 from roboreg_core.wording.fmt import STAGE_WORDS
 
 if TYPE_CHECKING:

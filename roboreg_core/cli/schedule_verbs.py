@@ -8,22 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roboreg_core.cli.common import (
-    Deleted,
-    Json,
-    ScheduleArgument,
-    open_store,
-    print_result,
-    print_undo,
-    stderr,
-    write_file,
-)
+from roboreg_core.cli.common import Deleted, Json, ScheduleArgument, print_result, print_undo, stderr, write_file
 from roboreg_core.errors import ScheduleError
 from roboreg_core.models.costs import cost
 from roboreg_core.schedules import saved_schedules as schedules
 from roboreg_core.schedules import schedule_file
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.user_input import read_file
+from roboreg_core.user_store import open_store
 
 if TYPE_CHECKING:
     from roboreg_core.schedules.saved_schedules import SavedSchedule

@@ -15,12 +15,12 @@ from roboreg_core.cli.common import (
     Seed,
     TrainingImages,
     load_network,
-    open_store,
     print_result,
     schedule_progress,
     stderr,
 )
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD
+from roboreg_core.user_store import open_store
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint

@@ -10,7 +10,6 @@ import typer
 from roboreg_core.cli.common import (
     Json,
     load_network,
-    open_store,
     print_notes,
     print_result,
     schedule_progress,
@@ -31,6 +30,7 @@ from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps.spec import POINT, SweepSpec
 from roboreg_core.sweeps.sweep_store import missing, points, sweeps
 from roboreg_core.sweeps.time_estimate import estimate_seconds
+from roboreg_core.user_store import open_store
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint

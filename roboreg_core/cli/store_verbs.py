@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from roboreg_core import paths
-from roboreg_core.cli.common import Json, open_store, print_result, stderr
+from roboreg_core.cli.common import Json, print_result, stderr
 from roboreg_core.errors import StorageError
 from roboreg_core.store.maintenance import Findings
+from roboreg_core.user_store import open_store
 
 
 def store_status(as_json: Json = False) -> None:

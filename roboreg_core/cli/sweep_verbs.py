@@ -13,7 +13,6 @@ from roboreg_core.cli.common import (
     Deleted,
     Json,
     load_network,
-    open_store,
     print_notes,
     print_result,
     print_undo,
@@ -28,6 +27,7 @@ from roboreg_core.sweeps.points import to_json
 from roboreg_core.sweeps.spec import sweep_for
 from roboreg_core.sweeps.sweep_store import deleted_sweeps, find_sweep, missing, points_of, sweeps, timed_records
 from roboreg_core.sweeps.time_estimate import estimate_seconds
+from roboreg_core.user_store import open_store
 from roboreg_core.wording import fmt
 
 if TYPE_CHECKING:

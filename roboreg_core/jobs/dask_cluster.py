@@ -146,8 +146,8 @@ def _start_cluster(lane: str) -> Any:
     from distributed import Scheduler, SpecCluster
     from distributed.security import Security
 
-    # Other users of this machine can reach the ports. Key and certificate exist in memory only; the worker processes
-    # receive them through a pipe.
+    # Other users of this machine can reach the ports. The worker processes receive key and certificate through a pipe;
+    # dask writes them to a temporary folder of this user (mode 0700) for a moment whenever it opens a TLS context.
     security = Security.temporary()
     options = {
         "host": HOST,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from roboreg_core.models.file_formats import check_size, check_suffix
 from roboreg_core.networks.execute import FILE, execute, task_for
 from roboreg_core.networks.management import check_name
 from roboreg_core.networks.registry import DenseNetwork, dense_networks, of_record
 from roboreg_core.networks.spec import NETWORK, NetworkSpec, UploadSpec
-from roboreg_core.networks.uploaded_weights import check_size, check_suffix
 from roboreg_core.runs.local import make_here
 
 if TYPE_CHECKING:

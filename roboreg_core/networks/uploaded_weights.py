@@ -10,13 +10,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from roboreg_core.errors import CheckpointError
-from roboreg_core.models.file_formats import MAX_BYTES, SUFFIXES, check_size, check_suffix
+from roboreg_core.models.file_formats import check_size, check_suffix
 from roboreg_core.schedules.schedule import PRESETS
 
 if TYPE_CHECKING:
     from roboreg_core.models.checkpoints import Checkpoint
-
-__all__ = ["MAX_BYTES", "SUFFIXES", "check_size", "check_suffix", "read"]
 
 
 def read(content: bytes, file_name: str) -> Checkpoint:

@@ -27,7 +27,7 @@ from roboreg_core.ui import allowed_hosts
 SETTING = "ROBOREG_PASSWORD"
 OPEN = (
     "Everyone who can reach this server may start, change and delete: set up a login, see docs/serving.md, or serve it "
-    "on 127.0.0.1."
+    f"on 127.0.0.1 without {allowed_hosts.SETTING}."
 )
 # Wrong passwords that all visitors together may enter within the period.
 WRONG, PERIOD_SECONDS = 5, 60.0
@@ -40,15 +40,24 @@ log = logging.getLogger(__name__)
 _may_upload: set[str] = set()
 _lock = threading.Lock()
 _wrong: deque[float] = deque(maxlen=WRONG)
+# Set once secrets contained `[auth]` or could not be read: a file that is being replaced must not permit everyone.
+_oidc = threading.Event()
 
 
 def auth_section() -> Mapping[str, Any] | None:
-    """The section `[auth]` of Streamlit's secrets, None where there is none; {} where the secrets cannot be read."""
+    """The section `[auth]` of Streamlit's secrets, None where there is none.
+
+    {} where the secrets cannot be read, and where the section is gone since this server started.
+    """
     try:
         found = st.secrets.get("auth")
     except StreamlitSecretNotFoundError as error:
-        return None if error.error_id == "no-secrets-found" else {}
-    return found if found is None or isinstance(found, Mapping) else {}
+        found = None if error.error_id == "no-secrets-found" else {}
+    except (OSError, ValueError):
+        found = {}
+    if found is not None:
+        _oidc.set()
+    return found if isinstance(found, Mapping) else {} if _oidc.is_set() else None
 
 
 def uses_password() -> bool:
@@ -62,15 +71,16 @@ def needs_login() -> bool:
 
 
 def is_open() -> bool:
-    """True where other machines can reach the server and everyone may write."""
-    return allowed_hosts.is_public() and not needs_login()
+    """True where other machines can reach the server, itself or by a proxy, and everyone may write."""
+    return (allowed_hosts.is_public() or bool(os.environ.get(allowed_hosts.SETTING))) and not needs_login()
 
 
 def person() -> str | None:
     """Name of the person who is signed in in this visit; None for a viewer, or without a login."""
-    if auth_section() is None:
+    section = auth_section()
+    if section is None:
         return st.session_state.get(_NAME) if uses_password() else None
-    if not st.user.get("is_logged_in"):
+    if not section or not st.user.get("is_logged_in"):
         return None
     return next((str(st.user[name]) for name in ("email", "name", "sub") if st.user.get(name)), "signed in")
 

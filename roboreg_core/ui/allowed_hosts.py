@@ -6,6 +6,7 @@ except that `Host` and `Origin` contain the page's name. Streamlit's `server.all
 
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
@@ -70,7 +71,7 @@ def configured_names() -> set[str]:
     if is_public():
         names |= {socket.gethostname().lower(), f"{socket.gethostname()}.local".lower(), socket.getfqdn().lower()}
     for listed in filter(None, map(str.strip, os.environ.get(SETTING, "").split(","))):
-        if not host_name(listed):
+        if not host_name(listed) or not re.fullmatch(r"[\w.:\[\]-]+", listed, re.ASCII):  # no wildcards
             raise SpecError(
                 f"{SETTING} must be host names separated by commas, got {listed!r}: e.g. roboreg.example.org"
             )

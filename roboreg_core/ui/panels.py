@@ -293,7 +293,8 @@ def damage() -> None:
     if found:
         shown = [*found[:_DAMAGE_SHOWN], *([f"{len(found) - _DAMAGE_SHOWN} more"] if found[_DAMAGE_SHOWN:] else [])]
         lines = "\n".join(f"- {escape(each)}" for each in shown)
-        st.warning(f"{fmt.plural(len(found), 'item')} left out:\n{lines}", icon=":material/warning:")
+        count = f"{fmt.plural(len(found), 'damaged item')} {'is' if len(found) == 1 else 'are'}"
+        st.warning(f"{count} left out of the lists:\n{lines}", icon=":material/warning:")
 
 
 def action(

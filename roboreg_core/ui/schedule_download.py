@@ -19,23 +19,22 @@ def button(label: str, drafts: Sequence[ScheduleDraft], key: str) -> None:
 
 
 @contextmanager
-def saving(draft: ScheduleDraft) -> Iterator[None]:
-    """Keep `draft` for `offer_unsaved` where the block cannot write it."""
+def saving(draft: ScheduleDraft, saved_id: str = "") -> Iterator[None]:
+    """Keep `draft`, an edit of the saved schedule `saved_id`, for `offer_unsaved` where the block cannot write it."""
     try:
         yield
     except StorageError:
-        st.session_state[_UNSAVED] = draft
+        st.session_state[_UNSAVED] = (saved_id, draft)
         raise
 
 
-def unsaved() -> ScheduleDraft | None:
-    """The schedule that could not be saved, once."""
-    draft: ScheduleDraft | None = st.session_state.pop(_UNSAVED, None)
-    return draft
+def unsaved() -> dict[str, ScheduleDraft]:
+    """The schedule that could not be saved by the id of the one it replaces, empty for a new one; once."""
+    return dict([st.session_state.pop(_UNSAVED)]) if _UNSAVED in st.session_state else {}
 
 
 def offer_unsaved() -> None:
     """Button that downloads the schedule that could not be saved, once; nothing without one."""
-    draft = unsaved()
-    if draft is not None:
-        button("Download the unsaved schedule (JSON)", [draft], keys.DOWNLOAD_UNSAVED)
+    drafts = list(unsaved().values())
+    if drafts:
+        button("Download the unsaved schedule (JSON)", drafts, keys.DOWNLOAD_UNSAVED)

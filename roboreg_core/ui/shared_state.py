@@ -6,6 +6,7 @@ import gc
 import hashlib
 import threading
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 DENSE = "dense"
 # Delay before loading begins, so that the first page gets the processor to itself.
 HEAD_START_SECONDS = 1.5
+
+_lock = threading.Lock()
 
 
 class Backend:
@@ -134,12 +137,14 @@ def read_dense() -> Checkpoint:
 
 def store() -> Store:
     """The store in `ROBOREG_HOME`, with the example runs."""
-    return _store(str(paths.home()), str(paths.recorded()))
+    with _lock:
+        return _store(str(paths.home()), str(paths.recorded()))
 
 
 def backend() -> Backend:
     """The backend that all visitors share; the first call starts loading it."""
-    return _backend(str(paths.home()), str(paths.recorded()))
+    with _lock:
+        return _backend(str(paths.home()), str(paths.recorded()))
 
 
 def networks() -> list[DenseNetwork]:
@@ -229,12 +234,13 @@ def _jobs(**which: Any) -> list[Job]:
     return sorted(found, key=lambda job: job.created, reverse=True)
 
 
-@st.cache_resource(show_spinner=False)
+# Not in Streamlit's caches, which every visitor's browser can clear: each clearing would start another engine.
+@cache
 def _store(home: str, recorded: str) -> Store:
     return open_store(Path(home), Path(recorded), access.author)
 
 
-@st.cache_resource(show_spinner=False)
+@cache
 def _backend(home: str, recorded: str) -> Backend:
     return Backend(_store(home, recorded), HEAD_START_SECONDS)
 

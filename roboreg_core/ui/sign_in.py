@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 import streamlit as st
+from streamlit.errors import StreamlitAuthError
 
+from roboreg_core.errors import AccessError
 from roboreg_core.store.records import LONGEST_NAME
 from roboreg_core.ui import access, keys, panels
 
@@ -39,7 +41,16 @@ def _providers() -> None:
     named: list[str | None] = [name for name, value in section.items() if isinstance(value, Mapping)]
     for name in named or [None]:
         label = f"Sign in with {name}" if name else "Sign in"
-        st.button(panels.escape(label), key=keys.of(keys.SIGN_IN, name or "oidc"), on_click=st.login, args=(name,))
+        st.button(panels.escape(label), key=keys.of(keys.SIGN_IN, name or "oidc"), on_click=_login, args=(name,))
+
+
+def _login(provider: str | None) -> None:
+    with panels.errors_kept(_ERRORS):
+        try:
+            st.login(provider)
+        except (StreamlitAuthError, OSError, ValueError) as error:
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise AccessError(f"signing in failed ({reason}): tell the person who runs this server") from error
 
 
 def _password() -> None:

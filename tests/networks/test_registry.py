@@ -71,9 +71,10 @@ def test_listing_networks_does_not_import_torch(home: Path) -> None:
 import sys
 from pathlib import Path
 from roboreg_core.store.store import Store
+from roboreg_core.models.file_formats import check_size
 from roboreg_core.networks import management, registry, spec, start, uploaded_weights
 registry.find(Store(Path(sys.argv[1])), "dense")
-uploaded_weights.check_size(1)
+check_size(1)
 assert not {"torch", "numpy", "pandas", "sklearn"} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script, home], capture_output=True, text=True, check=False)

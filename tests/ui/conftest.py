@@ -64,15 +64,22 @@ class FakeEngine:
         return 1
 
 
+def restart() -> None:
+    """Drop what all visitors share, as a restart of the app does."""
+    st.cache_resource.clear()
+    shared_state._store.cache_clear()
+    shared_state._backend.cache_clear()
+
+
 @pytest.fixture
 def store(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Store]:
     """An empty store, the one that the pages read; no recorded runs."""
     monkeypatch.setattr(paths, "recorded", lambda: tmp_path / "no recorded runs")
-    st.cache_resource.clear()
+    restart()
     opened = Store(home)
     yield opened
     opened.close()
-    st.cache_resource.clear()
+    restart()
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from streamlit.errors import StreamlitSecretNotFoundError
+from streamlit import config
+from streamlit.errors import StreamlitMissingAuthlibError
 from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.runtime.secrets import Secrets
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core.paths import PROJECT
@@ -32,10 +34,12 @@ REFUSED = "sign in first"
 
 
 @pytest.fixture(autouse=True)
-def _no_wrong_passwords() -> Iterator[None]:
+def _new_server() -> Iterator[None]:
     access._wrong.clear()
+    access._oidc.clear()
     yield
     access._wrong.clear()
+    access._oidc.clear()
 
 
 @pytest.fixture
@@ -282,18 +286,39 @@ def test_signing_in_and_out_by_oidc(open_page: Open, oidc: dict[str, Any], monke
     assert called == [None, "okta", "out"]
 
 
-class Unreadable(dict[str, Any]):
-    """Secrets whose file is no TOML."""
-
-    def get(self, *arguments: Any) -> Any:
-        raise StreamlitSecretNotFoundError("broken", error_id="secrets-parse")
-
-
-def test_secrets_that_cannot_be_read_permit_nothing(
-    open_page: Open, gated: FakeEngine, store: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [StreamlitMissingAuthlibError(), PermissionError("secrets.toml")])
+def test_signing_in_without_a_usable_provider_is_one_error(
+    error: Exception, open_page: Open, oidc: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(st, "secrets", Unreadable())
-    monkeypatch.setattr(st, "user", {})
+    def login(provider: str | None) -> None:
+        raise error
+
+    monkeypatch.setattr(st, "login", login)
+    app = visit()
+    click(app, "sign-in-oidc")
+    assert "Signing in failed" in error_of(app)
+
+
+@pytest.fixture
+def secrets_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Streamlit's only file of secrets; absent."""
+    files = config.get_option("secrets.files")
+    config.set_option("secrets.files", [str(tmp_path / "secrets.toml")])
+    monkeypatch.setattr(st, "secrets", Secrets())
+    yield tmp_path / "secrets.toml"
+    config.set_option("secrets.files", files)
+
+
+@pytest.mark.parametrize("content", [b"[auth", b"[auth]\nname = '\xe9'", None], ids=["no TOML", "no UTF-8", "folder"])
+def test_secrets_that_cannot_be_read_permit_nothing(
+    content: bytes | None,
+    secrets_file: Path,
+    open_page: Open,
+    gated: FakeEngine,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    secrets_file.mkdir() if content is None else secrets_file.write_bytes(content)
     assert not access.may_write()
     monkeypatch.setattr(access, "may_write", lambda: True)
     app = open_page("design", s="moderate")
@@ -302,10 +327,28 @@ def test_secrets_that_cannot_be_read_permit_nothing(
     assert store.list_jobs() == []
 
 
+def test_a_removed_login_permits_nothing(secrets_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert access.may_write()
+    secrets_file.write_text("[auth]\nclient_id = 'roboreg'")
+    monkeypatch.setattr(st, "secrets", Secrets())
+    assert access.needs_login()
+    for content in ("", None):
+        secrets_file.unlink() if content is None else secrets_file.write_text(content)
+        monkeypatch.setattr(st, "secrets", Secrets())
+        assert access.needs_login()
+        assert not access.uses_password()
+        assert not access.may_write()
+
+
+@pytest.mark.parametrize("proxy", [False, True])
 def test_an_open_server_warns(
-    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    proxy: bool, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(allowed_hosts, "is_public", lambda: True)
+    assert not access.is_open()
+    if proxy:
+        monkeypatch.setenv(allowed_hosts.SETTING, "roboreg.example.org")
+    else:
+        monkeypatch.setattr(allowed_hosts, "is_public", lambda: True)
     access.warn_if_open()
     assert [each.message for each in caplog.records if each.name == access.__name__] == [access.OPEN]
     assert "Everyone who can reach this server" in said(visit())
@@ -316,12 +359,21 @@ def test_an_open_server_warns(
     assert "Everyone who can reach this server" not in said(visit())
 
 
+def test_a_visitor_who_clears_the_caches_keeps_store_and_engine(gated: FakeEngine) -> None:
+    visit()
+    shared = shared_state.store(), shared_state.backend()
+    st.cache_data.clear()  # as a browser's message `clear_cache` does
+    st.cache_resource.clear()
+    visit()
+    assert (shared_state.store(), shared_state.backend()) == shared
+
+
 def test_the_app_s_own_threads_write(password: str) -> None:
     assert access.author() is None, "no visit"
 
 
 def calls(name: str) -> list[Path]:
-    """Files of the interface that call a class of this name."""
+    """Files of the interface that call a function or class of this name."""
     files = [PROJECT / "app.py", *(PROJECT / "pages").rglob("*.py"), *(PROJECT / "roboreg_core" / "ui").rglob("*.py")]
 
     def has(path: Path) -> bool:

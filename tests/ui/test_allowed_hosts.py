@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from streamlit import config
 
 from roboreg_core.errors import SpecError
+from roboreg_core.paths import PROJECT
 from roboreg_core.ui import allowed_hosts
 from roboreg_core.ui.allowed_hosts import SETTING, AllowedHosts
 
@@ -89,11 +92,20 @@ def test_the_proxy_s_name_is_accepted_when_configured(monkeypatch: pytest.Monkey
     assert status(f"sub.{name}") == 403
 
 
-@pytest.mark.parametrize("value", ["https://roboreg.example.org", "a b,c/d", "*:x"])
+@pytest.mark.parametrize("value", ["https://roboreg.example.org", "a b,c/d", "*:x", "*.example.org", "\xe9.example"])
 def test_the_setting_is_checked(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SETTING, value)
     with pytest.raises(SpecError, match=SETTING):
         allowed_hosts.configured_names()
+
+
+def test_a_wrong_setting_ends_the_start_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SETTING, "https://roboreg.example.org")
+    done = subprocess.run(
+        [sys.executable, "-c", "import app"], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert done.stderr.splitlines()[-1].startswith(f"error: {SETTING}")
 
 
 def test_own_addresses_and_names_are_accepted_when_served_to_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ from tests.charts.records import make_record
 from tests.command_line import CommandLine
 from tests.schedules.test_saved_schedules import HARMLESS
 from tests.shipped_runs import shipped_run
+from tests.ui.conftest import restart
 from tests.ui.test_pages import Open, Put, click, counts, said
 from tests.ui.test_saved_pages import html
 
@@ -47,7 +48,7 @@ NASTY = [
 def recorded(store: Store, monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[list[Record]]:
     """The recorded runs, as the pages find them too."""
     monkeypatch.setattr(paths, "recorded", lambda: RECORDED)
-    st.cache_resource.clear()
+    restart()
     opened = Store(home, shipped=RECORDED)
     yield opened.list_records(KIND)
     opened.close()

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from benchmarks import homes
@@ -24,19 +23,19 @@ from roboreg_core.store.store import Store
 from roboreg_core.ui import shared_state
 from tests import hostile_text
 from tests.report.reading import Reader
-from tests.ui.conftest import FakeEngine, wait_loaded
+from tests.ui.conftest import FakeEngine, restart, wait_loaded
 
 
 @pytest.fixture
 def filled(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Store, list[str]]]:
     """A home full of such texts beside the recorded runs, and the ids of its runs."""
-    st.cache_resource.clear()
+    restart()
     store = homes.open_store(home)
     monkeypatch.setattr(shared_state, "HEAD_START_SECONDS", 0.0)
     monkeypatch.setattr(shared_state, "start_engine", FakeEngine)
     yield store, hostile_text.fill(store)
     store.close()
-    st.cache_resource.clear()
+    restart()
 
 
 def opened(page: str, query: dict[str, str]) -> AppTest:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core import paths
@@ -30,6 +29,7 @@ from roboreg_core.ui.inspect.tabs import FORMER_NAMES, TABS
 from roboreg_core.wording import fmt
 from tests.charts.records import make_record
 from tests.shipped_runs import shipped_run
+from tests.ui.conftest import restart
 from tests.ui.test_pages import said
 
 Open = Callable[..., AppTest]
@@ -45,11 +45,11 @@ HOSTILE = {
 @pytest.fixture
 def store(home: Path) -> Iterator[Store]:
     """An empty store in front of the recorded runs, the one that the pages read."""
-    st.cache_resource.clear()
+    restart()
     opened = Store(home, shipped=paths.recorded())
     yield opened
     opened.close()
-    st.cache_resource.clear()
+    restart()
 
 
 @pytest.fixture

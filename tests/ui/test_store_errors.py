@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core.schedules import saved_schedules, schedule_file
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
 from roboreg_core.ui import keys, navigation, panels
+from tests.ui.conftest import restart
 from tests.ui.test_pages import AddJob, Put, click
 from tests.ui.test_saved_pages import HALF, opened, saved_one
 
@@ -50,7 +50,7 @@ def test_a_damaged_database_is_one_error(page: str, content: bytes, store: Store
     app = open_page(page)
     (store.home / "roboreg.db").write_bytes(content)
     for _ in range(2):
-        st.cache_resource.clear()  # a restart
+        restart()
         app.run()
         assert any("restore it from a backup" in each for each in errors(app))
         assert len(set(errors(app))) == 1
@@ -118,6 +118,28 @@ def test_an_edit_that_cannot_be_saved_can_be_downloaded(
     assert errors(app)
     (draft,) = schedule_file.read(downloads[keys.DOWNLOAD_UNSAVED].encode())
     assert (draft.name, draft.note, draft.schedule) == (HALF.name, "for Tuesday", HALF.schedule)
+
+
+@pytest.mark.parametrize("edited", [True, False])
+def test_a_new_schedule_that_cannot_be_saved_can_be_downloaded_on_schedules(
+    store: Store, open_page: Open, downloads: dict[str, str], edited: bool
+) -> None:
+    app = open_page("design", s="quarter")
+    names = []
+    if edited:
+        names = [HALF.name]
+        saved = saved_one(store)
+        app = opened(open_page("schedules"), saved)
+        click(app, keys.of("rename", saved))
+        app.query_params["s"] = "quarter"
+        app.switch_page("pages/design.py").run()
+    app.text_input(key=keys.SAVE_NAME).set_value("mine")
+    store.home.rename(store.home.with_name("away"))
+    click(app, keys.SAVE)
+    app.switch_page("pages/schedules.py").run()
+    assert errors(app)
+    drafts = schedule_file.read(downloads[keys.DOWNLOAD_UNSAVED].encode())
+    assert [draft.name for draft in drafts] == [*names, "mine"]
 
 
 def broken(store: Store, table: str, name: str, column: str, change: str) -> None:

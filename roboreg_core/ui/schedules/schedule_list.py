@@ -32,7 +32,7 @@ ORDERS: dict[str, tuple[str, Callable[[SavedSchedule], Any], bool]] = {
 }
 SHOWN = 25
 _MESSAGES = "saved-messages"
-_SHOWN, _EDITED = "saved-shown", "saved-edited"
+_SHOWN = "saved-shown"
 
 
 def everything() -> None:
@@ -51,11 +51,9 @@ def everything() -> None:
 
 
 def offer() -> None:
-    """Download of the schedules as last shown, for a store that cannot be used; with an edit that was not saved."""
-    unsaved = schedule_download.unsaved()
-    if unsaved is not None:
-        st.session_state[_SHOWN] = {**st.session_state[_SHOWN], st.session_state[_EDITED]: unsaved}
-    drafts = list(st.session_state.get(_SHOWN, {}).values())
+    """Download of the schedules as last shown, for a store that cannot be used; with the one that was not saved."""
+    st.session_state[_SHOWN] = st.session_state.get(_SHOWN, {}) | schedule_download.unsaved()
+    drafts = list(st.session_state[_SHOWN].values())
     if drafts:
         schedule_download.button("Download these schedules (JSON)", drafts, keys.DOWNLOAD_UNSAVED)
 
@@ -186,8 +184,7 @@ def _edit(saved: SavedSchedule) -> None:
     name, note, tags = (st.session_state[keys.of(field, saved.id)] for field in ("name", "note", "tags"))
     with panels.errors_kept(_MESSAGES):
         draft = ScheduleDraft(name=name, schedule=saved.schedule, note=note, tags=split_tags(tags))
-        st.session_state[_EDITED] = saved.id
-        with schedule_download.saving(draft):
+        with schedule_download.saving(draft, saved.id):
             _report("Changed", saved_schedules.edit(shared_state.store(), saved.id, draft))
         _close(saved)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from roboreg_core.errors import RoboRegError
+from roboreg_core.models import file_formats
 from roboreg_core.networks import management, start, uploaded_weights
 from roboreg_core.networks.spec import UploadSpec, estimate_seconds
 from roboreg_core.store.records import LONGEST_NAME
@@ -26,14 +27,14 @@ def show() -> None:
     """Draw the field for the file, the result of its check, and the button that adds the network."""
     st.subheader("Upload a network")
     st.markdown(
-        f"A ResNet-20 for CIFAR-10 with option-A shortcuts, not pruned, at most {uploaded_weights.MAX_BYTES >> 20} MB: "
-        f"{', '.join(uploaded_weights.SUFFIXES)}. Only tensors are read from a PyTorch file; no code in it is executed."
+        f"A ResNet-20 for CIFAR-10 with option-A shortcuts, not pruned, at most {file_formats.MAX_BYTES >> 20} MB: "
+        f"{', '.join(file_formats.SUFFIXES)}. Only tensors are read from a PyTorch file; no code in it is executed."
     )
     file = st.file_uploader(
         "Weights file",
-        type=[suffix.lstrip(".") for suffix in uploaded_weights.SUFFIXES],
+        type=[suffix.lstrip(".") for suffix in file_formats.SUFFIXES],
         key=_field(),
-        max_upload_size=uploaded_weights.MAX_BYTES >> 20,
+        max_upload_size=file_formats.MAX_BYTES >> 20,
         disabled=not access.may_write(),
     )
     panels.kept_messages(ERRORS)
@@ -65,8 +66,8 @@ def _checked(file: UploadedFile) -> tuple[UploadSpec | None, tuple[str, ...], st
 
 def _check(file: UploadedFile) -> tuple[UploadSpec | None, tuple[str, ...], str]:
     try:
-        uploaded_weights.check_size(file.size)
-        uploaded_weights.check_suffix(file.name)
+        file_formats.check_size(file.size)
+        file_formats.check_suffix(file.name)
         content = file.getvalue()
         loaded = uploaded_weights.read(content, file.name)
         wanted = PurePath(file.name).stem.strip()[:LONGEST_NAME] or "uploaded"
