@@ -243,7 +243,7 @@ class Connection:
         return self.client.submit(run_task, json.dumps(vars(call)), inputs, key=key, resources={lane: 1}, pure=False)
 
     def release(self, future: Any) -> None:
-        """Release the result of a dask future on the cluster."""
+        """Release the result of a dask future on the cluster; errors, such as a lost connection, are ignored."""
         with suppress(Exception):  # the connection may be lost
             future.release()
 
@@ -255,7 +255,7 @@ class Connection:
         return int(held["number"]), bytes(held["state"])
 
     def forget(self, token: str, future: Any) -> None:
-        """Release all that the cluster holds for the attempt `token`, and its dask future."""
+        """Delete the state that the attempt `token` saved at the scheduler and release its future; ignores errors."""
         from distributed import Variable
 
         with suppress(Exception):  # the connection may be lost

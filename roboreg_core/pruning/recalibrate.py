@@ -13,7 +13,7 @@ BATCH_SIZE = 250
 
 @torch.no_grad()
 def recalibrate(model: ResNet20, images: Images, *, device: torch.device | str = "cpu") -> ResNet20:
-    """Copy of `model` whose batch norms have the cumulative mean and variance of `images`."""
+    """Copy of `model` on the CPU whose batch norms have the cumulative statistics of its activations on `images`."""
     fresh = copy.deepcopy(model).to(device).to(memory_format=torch.channels_last)
     norms = [module for module in fresh.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]

@@ -16,7 +16,7 @@ from roboreg_core.wording import baseline_changes, fmt
 
 
 def accuracy_rows(found: Summary) -> Rows:
-    """Rows of a table: accuracy and loss per stage, and the paired comparison with the baseline."""
+    """Table rows of the dense, pruned and fine-tuned network: accuracy, cross-entropy in nats, change with verdict."""
     names = fmt.STAGE_WORDS
     return [[name, *_accuracy_cells(found, stage)] for stage, name in names.items() if stage in found.paired]
 

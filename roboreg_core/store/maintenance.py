@@ -116,7 +116,7 @@ def collect(home: Path, artifacts: Artifacts, db: sqlite3.Connection, *, min_age
 
 
 def check(db: sqlite3.Connection, checks: row_mapping.Checks) -> Findings:
-    """Check the database's pages, all rows, and that references and their holders agree."""
+    """Check the database's pages, its rows (with their kinds' `checks`) and references to artefacts; reads no files."""
     faults = [str(row[0]) for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
     problems = [f"the database is damaged ({fault}): {row_mapping.RESTORE}" for fault in faults]
     holders = [row["holder"] for row in db.execute(f"SELECT DISTINCT holder FROM refs WHERE {_DANGLING}")]

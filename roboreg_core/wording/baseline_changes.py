@@ -56,7 +56,7 @@ def finding(summary: Summary) -> str:
 
 
 def evidence(summary: Summary, stage: str | None = None) -> str:
-    """Sentences: verdict on the accuracy of `stage` (None: the last), changed predictions behind it, and its margin."""
+    """Sentence on the test accuracy of `stage` (`dense`, `pruned`, `tuned`; None: the last): verdict, flips, margin."""
     paired = summary.paired[stage or summary.final]
     flips, margin = paired.flips, paired.verdict.margin * 100
     other = "the dense network" if is_dense(summary) else "the baseline"

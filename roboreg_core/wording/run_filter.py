@@ -59,7 +59,7 @@ class RunFilter:
 
 
 def preset_of(record: Record) -> str:
-    """Name of the run's schedule, or `other`."""
+    """Name of the preset equal to the run's schedule, else `other`."""
     return run_facts.schedule_of(record).name or OTHER
 
 
