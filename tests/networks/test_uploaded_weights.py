@@ -20,6 +20,7 @@ from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models import checkpoints
+from roboreg_core.models.file_formats import MAX_BYTES
 from roboreg_core.models.resnet import ResNet20
 from roboreg_core.networks import uploaded_weights
 from roboreg_core.networks.spec import UploadSpec
@@ -221,15 +222,15 @@ def test_another_suffix_is_refused(name: str) -> None:
 def test_the_size_is_checked_before_reading(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="at most 64 MB, got 500 MB"):
         uploaded_weights.check_size(500 * 2**20)
-    uploaded_weights.check_size(uploaded_weights.MAX_BYTES)
+    uploaded_weights.check_size(MAX_BYTES)
     with pytest.raises(CheckpointError, match="at most 64 MB"):
-        uploaded_weights.read(bytes(uploaded_weights.MAX_BYTES + 1), "net.exe")
+        uploaded_weights.read(bytes(MAX_BYTES + 1), "net.exe")
 
 
 def test_an_archive_that_unpacks_to_far_more_is_refused_unread() -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("archive/data.pkl", bytes(uploaded_weights.MAX_BYTES + 1))
+        archive.writestr("archive/data.pkl", bytes(MAX_BYTES + 1))
     assert len(buffer.getvalue()) < 2**20
     with pytest.raises(CheckpointError, match="must unpack to at most 64 MB"):
         uploaded_weights.read(buffer.getvalue(), "bomb.pt")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from roboreg_core import paths
+from roboreg_core import files
 from roboreg_core.errors import StoreError
 from roboreg_core.jobs.task import Context, Output
 from roboreg_core.runs.local import make_here
@@ -66,7 +66,7 @@ def test_a_full_disk_does_not_end_the_work(
     def full(path: Path, content: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(paths, "write_atomically", full)
+    monkeypatch.setattr(files, "write_atomically", full)
     assert make(home).result["begun"] == 0
     assert "No space left" in caplog.text
 
