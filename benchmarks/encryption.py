@@ -1,6 +1,6 @@
 """Cost of TLS between the app and its workers: start of a cluster with one worker, and a message there and back.
 
-`python -m benchmarks.encryption` takes turns with and without TLS, each turn with a cluster of its own.
+`python -m benchmarks.encryption` takes turns with and without TLS, each turn with a separate cluster.
 """
 
 from __future__ import annotations

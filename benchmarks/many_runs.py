@@ -90,7 +90,7 @@ def _browser(home: Path, repeats: int) -> Figures:
 
 
 def _list(repeats: int) -> Figures:
-    """`runs list --json` in a process of its own, with its memory in MB."""
+    """`runs list --json` in a separate process, with its memory in MB."""
     command = [sys.executable, "-m", "roboreg_core", "runs", "list", "--json"]
     times = []
     for _ in range(repeats):

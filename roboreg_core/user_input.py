@@ -13,7 +13,7 @@ _MOST_DIGITS = 18
 
 
 def existing(text: str | Path) -> Path | None:
-    """The path of an existing file or folder; None where there is none, or where the text cannot be a path."""
+    """The path of an existing file or folder; None if there is none, or if the text cannot be a path."""
     try:
         path = Path(text).expanduser()
         return path if path.exists() else None

@@ -68,7 +68,7 @@ def main(
 
 
 def campaign(kinds: list[Kind], seed: int, seconds: float, quick: bool) -> list[Figures]:
-    """Cause the faults of each kind in a process of its own; return the figures of each kind."""
+    """Cause the faults of each kind in a separate process; return the figures of each kind."""
     ends = time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="roboreg-faults-") as name:
         folder = Path(name)
@@ -108,7 +108,7 @@ def summary(kind: Kind, events: list[Event], completed: bool) -> Figures:
 
 
 def show(kinds: list[Figures]) -> bool:
-    """Print a table of the outcomes; return True where anything was lost or wrong, or a kind did not complete."""
+    """Print a table of the outcomes; return True if anything was lost or wrong, or a kind did not complete."""
     columns = ("tried", *(outcome.value for outcome in Outcome))
     print(f"\n{'':<20}" + "".join(f"{column:>10}" for column in columns))
     for each in kinds:
@@ -118,7 +118,7 @@ def show(kinds: list[Figures]) -> bool:
 
 
 def _run(name: str, folder: Path, seed: int, seconds: float, quick: bool) -> bool:
-    """Run a kind in its own process group, which is killed after its time; return True where it completed."""
+    """Run a kind in its own process group, which is killed after its time; return True if it completed."""
     more = ["--quick"] if quick else []
     command = [sys.executable, "-m", "benchmarks.faults.one_kind", name, str(folder), str(seed), str(seconds), *more]
     try:
@@ -145,7 +145,7 @@ def group(command: list[str], **options: Any) -> Iterator[subprocess.Popen[bytes
             family = psutil.Process(process.pid).children(recursive=True)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        for each in family:  # a browser has a group of its own
+        for each in family:  # a browser has a separate group
             with suppress(psutil.NoSuchProcess):
                 each.kill()
         process.wait()

@@ -24,7 +24,7 @@ def events(setting: Setting) -> Iterator[Event]:
             found = kills(session, work, references[work.name], draw, 1 if setting.quick else MOST_KILLS)
             yield from found
             if any(event.outcome != "survived" for event in found):
-                session.start_anew()
+                session.start_over()
 
 
 def kills(session: Session, work: Work, reference: dict[str, Any], draw: random.Random, most: int) -> list[Event]:

@@ -65,7 +65,7 @@ def _read_by_command_line(session: Session, run: str, shown: list[str | None]) -
 
 
 def _output(session: Session, command: tuple[str, ...]) -> str | None:
-    """The output of a command; None where it ends as for invalid input, with one line."""
+    """The output of a command; None if it ends as for invalid input, with one line."""
     status, output, errors = output_of(command_line(session.project, session.home, *command))
     if status == 0:
         return output

@@ -63,7 +63,7 @@ def _rounds(setting: Setting, session: Session, full: Full, name: str) -> Iterat
             delete_work(session)
             with full(session):
                 RUN.start(session)
-                time.sleep(2)
+                time.sleep(2)  # the worker begins and meets the full disk
                 session.check()
             finish(session, RUN, reference)
 
@@ -71,7 +71,7 @@ def _rounds(setting: Setting, session: Session, full: Full, name: str) -> Iterat
             outcome, reason = judge(act)
             yield Event(what=f"{name}, {what}", outcome=outcome, reason=reason)
             if outcome is not Outcome.SURVIVED:
-                session.start_anew()
+                session.start_over()
 
 
 @contextmanager

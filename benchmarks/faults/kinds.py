@@ -30,7 +30,7 @@ class Kind:
         survived: condition under which an event counts as survived.
         events: causes the faults.
         share: of the campaign's time; what a kind leaves is for the later ones.
-        quick: True where it is also caused with `--quick`.
+        quick: True if it is included in `--quick`.
     """
 
     name: str

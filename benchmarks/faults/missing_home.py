@@ -54,7 +54,7 @@ def events(setting: Setting) -> Iterator[Event]:
                 outcome, reason = judge(act)
                 yield Event(what=what, outcome=outcome, reason=reason)
                 if outcome is not Outcome.SURVIVED:
-                    session.start_anew()
+                    session.start_over()
 
 
 def _move_away(session: Session) -> None:

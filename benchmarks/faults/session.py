@@ -1,4 +1,4 @@
-"""An app on a home of its own with a page in a browser, and the checks after a fault."""
+"""An app on a separate home, with a page in a browser, and the checks after a fault."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Session:
         self.home.mkdir(parents=True, exist_ok=True)
         self.server = Server(self.project, self.home, self._log)
 
-    def start_anew(self) -> None:
+    def start_over(self) -> None:
         """Start the app on an empty home, after a fault that it did not survive."""
         self.server.close()
         self.store.close()

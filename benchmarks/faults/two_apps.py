@@ -38,7 +38,7 @@ def events(setting: Setting) -> Iterator[Event]:
             yield Event(what="one of two apps killed", outcome=outcome, reason=reason)
             second.leave()
             if outcome != "survived":
-                first.start_anew()
+                first.start_over()
 
 
 def _check_command_line(session: Session) -> None:

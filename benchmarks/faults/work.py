@@ -169,7 +169,7 @@ def finish(session: Session, work: Work, reference: dict[str, Any]) -> None:
 
 
 def is_finished(session: Session, work: Work, reference: dict[str, Any]) -> bool:
-    """Wait until no job of the work is unfinished; return True where all its records exist."""
+    """Wait until no job of the work is unfinished; return True if all its records exist."""
     wait_for(lambda: _has_ended(session, work), FINISH_SECONDS, f"the {work.name} did not end")
     job = work.job(session.store)
     is_complete = work.figures(session.store).keys() >= reference["figures"].keys()

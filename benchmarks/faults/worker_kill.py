@@ -29,7 +29,7 @@ def events(setting: Setting) -> Iterator[Event]:
             found = kills(session, work, references[work.name], draw, 1 if setting.quick else MOST_KILLS)
             yield from found
             if any(event.outcome != "survived" for event in found):
-                session.start_anew()
+                session.start_over()
 
 
 def kills(session: Session, work: Work, reference: dict[str, Any], draw: random.Random, most: int) -> list[Event]:
@@ -50,7 +50,7 @@ def kills(session: Session, work: Work, reference: dict[str, Any], draw: random.
 
 
 def _kill(session: Session, work: Work) -> bool:
-    """Kill the worker that began the job last; return True once another one began it, False where the job has ended."""
+    """Kill the worker that began the job last; return True once another one began it, False if the job has ended."""
     before = workers(session, work)
     with suppress(ProcessLookupError):
         os.kill(before[-1], signal.SIGKILL)

@@ -39,4 +39,4 @@ def events(setting: Setting) -> Iterator[Event]:
             outcome, reason = judge(act)
             yield Event(what=f"{RUN.name}, {what}", outcome=outcome, reason=reason)
             if outcome != "survived":
-                session.start_anew()
+                session.start_over()

@@ -42,7 +42,7 @@ class Benchmark:
         title: heading in docs/performance.md.
         module: module in `benchmarks`.
         arguments: command-line arguments of a measurement; `quick` ones are added to test the script only.
-        lines: table rows from the figures; None for benchmarks with a section of their own.
+        lines: table rows from the figures; None for benchmarks with a separate section.
         headline: True if the README shows one of its lines.
         gpu: True if it needs a GPU.
     """

@@ -54,7 +54,7 @@ def slopes_title(frame: pd.DataFrame) -> str:
 def slopes_chart(frame: pd.DataFrame, with_legend: bool = True) -> Drawing:
     """Chart of `slopes_data`'s frame: for each class a line per run from the baseline's recall to the run's.
 
-    `with_legend` is False if the page has a legend of its own.
+    `with_legend` is False if the page has a separate legend.
     """
     order = list(dict.fromkeys(frame["class"]))
     legend = alt.Legend(title=None, orient="top", columns=3, labelLimit=260) if with_legend else None

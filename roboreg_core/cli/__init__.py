@@ -56,7 +56,7 @@ def _run() -> int:
 def _exit_code() -> int:
     try:
         code = _execute()
-        if sys.stdout is not None:  # None where the caller closed it
+        if sys.stdout is not None:  # None if the caller closed it
             sys.stdout.flush()
     except RoboRegError as error:
         return _refuse(str(error))

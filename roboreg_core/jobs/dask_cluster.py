@@ -100,7 +100,7 @@ def check_address(scheduler: str) -> None:
 
 
 def _is_local(place: str) -> bool:
-    """True where the host in `host:port` is this machine's loopback interface."""
+    """True if the host in `host:port` is this machine's loopback interface."""
     with suppress(ValueError):
         host = urlsplit(f"//{place}").hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -224,7 +224,7 @@ class Connection:
         """Submit an attempt at a job; return its dask future, whose result is the fields of an `Outcome`.
 
         `token` identifies the attempt in its messages; `inputs` are the artefacts' bytes by name; `state` is the saved
-        state to resume from, None to start anew.
+        state to resume from, None to start from the beginning.
         """
         from distributed import Variable
 

@@ -77,7 +77,7 @@ def make_here(
 
 
 def _saved_state(path: Path) -> bytes | None:
-    """The state to resume from; None, with a warning, where it is damaged or has no SHA-256.
+    """The state to resume from; None, with a warning, if it is damaged or has no SHA-256.
 
     Raises `StoreError`: it cannot be read.
     """

@@ -1,6 +1,6 @@
 """One SQLite file shared by several threads and processes.
 
-Every call uses a pooled connection of its own. Writes are serialised transactions (`BEGIN IMMEDIATE`) and increment a
+Every call uses a separate pooled connection. Writes are serialised transactions (`BEGIN IMMEDIATE`) and increment a
 counter, a cheap way to detect changes.
 """
 
@@ -133,7 +133,7 @@ class Database:
 
     @property
     def read_only(self) -> bool:
-        """True where the file or its folder may not be written."""
+        """True if the file or its folder may not be written."""
         return not (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK))
 
     @contextmanager

@@ -27,7 +27,7 @@ _Row = tuple[int, str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class _Parsed(Generic[Value]):
-    """A record's value in a list, None where it is left out; `shipped` is the record where it is a shipped one.
+    """A record's value in a list, None if it is left out; `shipped` is the record if it is an example.
 
     `damage` is the reason where the record is left out because it is damaged.
     """

@@ -87,7 +87,7 @@ def to_record(row: sqlite3.Row, parts: Sequence[str] | None = None, checks: Chec
 def result_column(parts: Sequence[str] | None) -> str:
     """SQL expression of the column `result`: a JSON list of these parts, or the whole result for None.
 
-    The whole result also where SQLite cannot parse it, because it contains NaN.
+    The whole result also if SQLite cannot parse it, because it contains NaN.
     """
     if parts is None:
         return "result"

@@ -45,9 +45,9 @@ _oidc = threading.Event()
 
 
 def auth_section() -> Mapping[str, Any] | None:
-    """The section `[auth]` of Streamlit's secrets, None where there is none.
+    """The section `[auth]` of Streamlit's secrets, None if there is none.
 
-    {} where the secrets cannot be read, and where the section is gone since this server started.
+    {} if the secrets cannot be read, or if the section is gone since this server started.
     """
     try:
         found = st.secrets.get("auth")
@@ -61,17 +61,17 @@ def auth_section() -> Mapping[str, Any] | None:
 
 
 def uses_password() -> bool:
-    """True where the password decides."""
+    """True if the password decides."""
     return auth_section() is None and bool(os.environ.get(SETTING))
 
 
 def needs_login() -> bool:
-    """True where only people who are signed in may write."""
+    """True if only people who are signed in may write."""
     return auth_section() is not None or bool(os.environ.get(SETTING))
 
 
 def is_open() -> bool:
-    """True where other machines can reach the server, itself or by a proxy, and everyone may write."""
+    """True if other machines can reach the server, itself or by a proxy, and everyone may write."""
     return (allowed_hosts.is_public() or bool(os.environ.get(allowed_hosts.SETTING))) and not needs_login()
 
 

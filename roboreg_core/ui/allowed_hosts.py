@@ -80,7 +80,7 @@ def configured_names() -> set[str]:
 
 
 def is_public() -> bool:
-    """True where the server listens at an address that other machines can reach."""
+    """True if the server listens at an address that other machines can reach."""
     listening = str(config.get_option("server.address") or "")
     address = _address(listening)
     return listening != "localhost" and not (address is not None and address.is_loopback)
