@@ -15,9 +15,9 @@ ICON = Path(__file__).parent / "docs" / "images" / "icon.png"
 def main() -> None:
     """Show the page of the address."""
     # Not imported when the server imports this file: it takes a second, and Streamlit's caches need the running server.
-    from roboreg_core.ui import navigation, shared_state, sign_in, streamlit_timers
+    from roboreg_core.ui import navigation, shared_state, sign_in, streamlit_workarounds
 
-    streamlit_timers.patch_timer_clicks()
+    streamlit_workarounds.patch()
     # A local picture: a Material icon or emoji would be fetched from another server.
     st.set_page_config(page_title="RoboReg", page_icon=str(ICON), layout="wide")
     page = st.navigation(
@@ -32,7 +32,7 @@ def main() -> None:
     page.run()
     with suppress(RoboRegError):  # shown by the page
         shared_state.backend()
-    streamlit_timers.drop_requests_of_left_page()
+    streamlit_workarounds.drop_requests_of_left_page()
 
 
 # Streamlit runs this file as a script for every visit, and its server imports it once as a module. The job engine's
