@@ -28,7 +28,7 @@ LARGEST_TRIM, LARGEST_MMAP = 2**31 - 1, 2**25
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The torch device of this name; `auto` is a CUDA device if present, else the CPU.
+    """The torch device `name`: `cpu`, `cuda`, `cuda:1` ..., or `auto` for a CUDA device if present, else the CPU.
 
     Raises `SpecError`: the device is unknown or absent.
     """
@@ -54,10 +54,11 @@ def choose_device(name: str = "auto") -> torch.device:
 
 @contextmanager
 def working_on(device: torch.device, *, same_shapes: bool = False) -> Iterator[None]:
-    """Context with settings for computation on `device`.
+    """Context manager with settings of torch for computation on `device`.
 
-    On a CPU freed memory is kept for later allocations. On a GPU float32 convolutions do not use TF32, because results
-    are reported as float32; `same_shapes` enables cuDNN's benchmark mode.
+    On a CPU, freed memory is kept for later allocations, also after the context. On a GPU, float32 convolutions do not
+    use TF32, because results are reported as float32; `same_shapes` (all batches have the same shape) enables cuDNN's
+    benchmark mode.
     """
     import torch
 
@@ -73,8 +74,8 @@ def working_on(device: torch.device, *, same_shapes: bool = False) -> Iterator[N
 def keep_freed_memory() -> bool:
     """Set glibc's malloc to keep freed memory for later allocations; return False without glibc.
 
-    Each batch of a forward pass frees and allocates a few hundred MB; returned to the system in between, they cost page
-    faults that take a tenth of a sweep's time on two cores.
+    Each batch of a forward pass frees and allocates a few hundred MB. By default malloc returns this memory to the
+    system; the page faults of the next allocation then take a tenth of a sweep's time on two cores.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
@@ -115,12 +116,15 @@ def cpu_has_bfloat16() -> bool:
 
 
 def computed_in(precision: Precision, device: torch.device) -> Precision:
-    """The precision, but float32 instead of bfloat16 on devices that only emulate bfloat16."""
+    """The precision used on `device` if `precision` is requested: float32 where bfloat16 would be emulated."""
     return "bfloat16" if precision == "bfloat16" and has_bfloat16(device) else "float32"
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """Device, number of threads and versions as a JSON object, for records of measurements."""
+    """JSON object for records of measurements: names of device and machine, number of threads, and versions.
+
+    Keys: `device`, `threads`, `machine`, `python`, `torch`, `roboreg`.
+    """
     import torch
 
     return {

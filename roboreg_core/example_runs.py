@@ -43,7 +43,12 @@ def specs() -> list[RunSpec]:
 
 
 def measure_latency_again(store: Store) -> list[str]:
-    """Measure the latency of the example runs again, to be called on an idle machine; return their ids."""
+    """Measure the latency of the example runs in `store` again, on an idle machine; return the ids of the runs.
+
+    The records in `checkpoints/recorded` get the new latency; those in `store` stay.
+
+    Raises `StoreError`: a run or its weights are missing.
+    """
     import torch
 
     from roboreg_core.runs.execute import timings
@@ -61,7 +66,8 @@ def measure_latency_again(store: Store) -> list[str]:
 def make(store: Store, execute: Callable[[RunSpec, bytes], Record]) -> list[str]:
     """Make the example runs missing from `store`, export all to `checkpoints/recorded`, and return their ids.
 
-    `execute` runs a spec with the weights of the dense network. Exported records of another dense network are deleted.
+    `execute` runs a spec with the dense network's weights (the bytes of its file) and stores the record in `store`.
+    Records of another dense network are deleted from the folder.
     """
     dense, ids = checkpoints.load(paths.SHIPPED), []
     _drop_others(dense.sha256)
@@ -74,9 +80,10 @@ def make(store: Store, execute: Callable[[RunSpec, bytes], Record]) -> list[str]
 
 
 def make_sweeps(store: Store, measure: Callable[[SweepSpec], Sweep]) -> list[str]:
-    """Measure the example sweeps, export them and their points to `checkpoints/recorded`, and return their ids.
+    """Measure the example sweeps, export them and their points to `checkpoints/recorded`; return the sweeps' ids.
 
-    `measure` measures the points missing from `store`. Records of another dense network are deleted from the folder.
+    `measure` measures the points of a sweep that are missing from `store` and stores them there. Records of another
+    dense network are deleted from the folder.
     """
     dense, ids = checkpoints.load(paths.SHIPPED), []
     _drop_others(dense.sha256)

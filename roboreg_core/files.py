@@ -24,7 +24,10 @@ _REMEDIES = {
 def writing(
     path: Path, error: type[RoboRegError] = RoboRegError, *, remedy: str = "choose another file"
 ) -> Iterator[None]:
-    """Convert an `OSError` of the block, which writes `path`, into `error` with the path, the reason and remedies."""
+    """Context manager for a block that writes `path`: raises an `OSError` of the block as `error`.
+
+    The message has the path, the reason, a remedy for this reason, and `remedy`.
+    """
     try:
         yield
     except OSError as reason:
@@ -33,9 +36,11 @@ def writing(
 
 
 def check_writable(path: Path, error: type[RoboRegError] = RoboRegError) -> None:
-    """Try to write a file at `path` before the work that makes its content; the folder is made.
+    """Check, before computing a file's content, that `path` can be written; create its folder.
 
-    Raises `error`: the folder cannot be made or written, or `path` is a folder.
+    An existing file is left unchanged.
+
+    Raises `error`: the folder cannot be created or written, or `path` is a folder.
     """
     with writing(path, error):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +51,7 @@ def check_writable(path: Path, error: type[RoboRegError] = RoboRegError) -> None
 
 
 def write_state(path: Path, state: bytes) -> None:
-    """Write the state of a training; a failure is logged, since the training can continue without it."""
+    """Write the state of a training to `path` atomically; log a failure, since the training continues without it."""
     try:
         with writing(path):
             write_atomically(path, state)

@@ -48,7 +48,17 @@ _RUN: dict[str, Shape] = {
 def open_store(
     home: Path | None = None, shipped: Path | None = None, author: Callable[[], str | None] = lambda: None
 ) -> Store:
-    """Open the store in `home`, by default `paths.home()`, with the example records of `shipped`; `author` as there."""
+    """Open or create the store in `home`, with the example records in `shipped`.
+
+    Records, jobs and saved items that fail `CHECKS` are left out of its lists.
+
+    Args:
+        home: folder of the store; None for `paths.home()`.
+        shipped: folder of the example records; None for `paths.recorded()`.
+        author: returns the name of the person who writes, None without a login; see `store.Store`.
+
+    Raises `StoreError`: the store cannot be opened.
+    """
     return Store(home or paths.home(), shipped or paths.recorded(), CHECKS, author)
 
 

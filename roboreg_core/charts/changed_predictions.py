@@ -27,7 +27,10 @@ SMALLEST_LABEL = 0.06
 
 
 def changed_predictions_data(summary: Summary, followed: PredictionChanges | None = None) -> pd.DataFrame:
-    """One row per class and band: `class`, `band`, `words`, `meaning`, `images`, `share` of the class (0..1), `order`.
+    """One row per class and band, a group of test images with the same change.
+
+    Columns: `class`; of the band its name `band`, its label `words`, its description `meaning` and its place `order`;
+    the number of `images` and their `share` of the class (0..1).
 
     Args:
         summary: summary of a run against its baseline.
@@ -66,7 +69,7 @@ def changed_predictions_title(frame: pd.DataFrame) -> str:
 
 
 def changed_predictions_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Images by class (rows) and band (columns) with totals, from `changed_predictions_data`'s frame."""
+    """Number of images by class (rows) and band (columns), with totals, from `changed_predictions_data`'s frame."""
     order = list(dict.fromkeys(frame["words"]))
     table = frame.pivot_table(index="class", columns="words", values="images", sort=False)[order].astype(int)
     return pd.concat([table, table.sum().to_frame("all classes").T]).rename_axis(index="class", columns=None)

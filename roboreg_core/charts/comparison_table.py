@@ -10,7 +10,12 @@ from roboreg_core.wording.run_metrics import METRICS, worst_row
 
 
 def comparison_data(comparison: Comparison) -> pd.DataFrame:
-    """One row per run: metrics with their changes, verdicts, Pareto fronts, settings and schedule."""
+    """One row per run, with the unrounded figures of Compare's table.
+
+    Columns: `run` (id), `label`, `origin`, `network` (stage); per metric of `METRICS` its value, `<metric>_change`
+    (a difference if it is tested, else relative) and, if tested, `<metric>_verdict`; `worst_class`; `front_<cost>`
+    (True on the Pareto front); `method`, `epochs`, `seed`, `schedule`.
+    """
     labels = run_facts.labels([row.record for row in comparison.rows])
     rows = []
     for row in comparison.rows:

@@ -19,10 +19,11 @@ RULE = (
 
 
 def difference_data(change: ConfusionChange, classes: Sequence[str]) -> pd.DataFrame:
-    """One row per cell: `true`, `predicted`, images `before` and `after`, `difference`, texts `signed` and `verdict`.
+    """One row per cell: classes `true` and `predicted`, number of images `before` (baseline), `after`, `difference`.
 
     `better` is the difference with its sign reversed off the diagonal, so that positive means fewer errors; `p` is
-    Holm-corrected; `is_real` is True if it is below `ALPHA`.
+    Holm-corrected; `is_real` is True if it is below `ALPHA`; `signed` and `verdict` are the difference and the test as
+    text.
     """
     true, predicted = (axis.ravel() for axis in np.indices(change.difference.shape))
     names = np.array(classes)

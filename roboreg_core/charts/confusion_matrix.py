@@ -18,7 +18,10 @@ LABELS: dict[str, Any] = {"labelOverlap": False}
 
 
 def confusion_data(report: dict[str, Any]) -> pd.DataFrame:
-    """One row per cell: `true`, `predicted`, `count`, `share` of the true class; `report` as `report_of` returns it."""
+    """One row per cell: classes `true` and `predicted`, `count` of images, `share` of the true class (0..1).
+
+    `report` is an `evaluation.metrics.Report` as JSON.
+    """
     names = [row["name"] for row in report["per_class"]]
     return pd.DataFrame(
         {
@@ -46,7 +49,7 @@ def confusion_title(frame: pd.DataFrame) -> str:
 
 
 def confusion_table(frame: pd.DataFrame, values: str) -> pd.DataFrame:
-    """`confusion_data`'s frame as a matrix: true classes in rows, predicted in columns, `count` or `share` in cells."""
+    """A frame with columns `true`, `predicted` and `values` as a matrix: true classes in rows, predicted in columns."""
     order = list(dict.fromkeys(frame["true"]))
     return frame.pivot_table(index="true", columns="predicted", values=values, sort=False).reindex(order)[order]
 
@@ -54,8 +57,8 @@ def confusion_table(frame: pd.DataFrame, values: str) -> pd.DataFrame:
 def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = palette.INK, chosen: Chosen = ()) -> Drawing:
     """Chart of `confusion_data`'s frame; a click on a cell is the selection `cell`, `chosen` cells are framed.
 
-    `values` is `count` or `share`, `ink` the theme's text colour. Depth is the square root of the share, so that
-    errors are visible beside a much larger diagonal.
+    `values` is `count` or `share`, `ink` the theme's text colour. The opacity of a cell grows with the square root of
+    its share, so that errors are visible beside a much larger diagonal.
     """
     base = class_grid(
         frame,
@@ -74,7 +77,10 @@ def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = palet
 
 
 def class_grid(frame: pd.DataFrame, *tooltips: alt.Tooltip) -> alt.Chart:
-    """Base chart with true classes in rows, predicted in columns; `tooltips` are shown after the classes."""
+    """Base chart, without marks, of a frame with one row per cell: column `true` down, column `predicted` across.
+
+    `tooltips` are shown after the two classes.
+    """
     order = list(dict.fromkeys(frame["true"]))
     across = alt.Axis(**LABELS, labelAngle=-45, orient="bottom")
     classes = [alt.Tooltip("true:N", title="true class"), alt.Tooltip("predicted:N", title="predicted class")]
@@ -87,13 +93,16 @@ def class_grid(frame: pd.DataFrame, *tooltips: alt.Tooltip) -> alt.Chart:
 
 
 def class_cells(base: alt.Chart, cells: alt.Chart, text: alt.Chart, ink: str, chosen: Chosen) -> Drawing:
-    """Join `base`'s layers `cells` and `text`; a click is the selection `cell`, `chosen` cells are framed in `ink`."""
+    """Join the layers `cells` and `text`, both made from `base`, a chart of `class_grid`.
+
+    A click is the selection `cell`; `chosen` cells are framed in the colour `ink`.
+    """
     cell = clickable(SELECTION, ("true", "predicted"), chosen)
     return alt.layer(cells.add_params(cell), text, cell_frame(base, cell, ink)).properties(height=540)
 
 
 def cell_frame(base: alt.Chart, cell: alt.Parameter, ink: str) -> alt.Chart:
-    """Layer that frames the cells selected by the parameter `cell` in the colour `ink`."""
+    """Layer of the chart `base` that frames the cells selected by the parameter `cell` in the colour `ink`."""
     frame: alt.Chart = base.mark_rect(filled=False, stroke=ink, strokeWidth=2.5, aria=False).encode(
         strokeOpacity=alt.condition(cell, alt.value(1), alt.value(0), empty=False)
     )

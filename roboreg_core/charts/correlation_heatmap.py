@@ -31,9 +31,11 @@ _LOOKS = {SIGNIFICANT: (1.0, 0.0), NOT_SIGNIFICANT: (0.001, 1.0), ITSELF: (0.2, 
 
 
 def correlation_data(found: Correlation, kind: str) -> pd.DataFrame:
-    """One row per cell: `one` (row), `other` (column), their labels, `value`, `low`, `high`, `n`, `look`.
+    """One row per cell of the matrix of `kind`, `pearson` or `spearman`.
 
-    `look` is `significant`, `not significant` (the interval contains zero) or `same variable`.
+    Columns: variables `one` (row) and `other` (column) with labels `down` and `across`; correlation `value` with 95 %
+    interval `low` to `high` over `n` schedules; `look`: `significant`, `not significant` (the interval contains zero)
+    or `same variable`; `text` and `with_interval`, the value as text; `depth` and `edge`, opacities of cell and edge.
     """
     rows = []
     for one in found.names:
@@ -82,7 +84,10 @@ def correlation_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def correlation_chart(frame: pd.DataFrame, ink: str = palette.INK, chosen: Chosen = (), alt_text: str = "") -> Drawing:
-    """Heatmap of `correlation_data`'s frame; text in the colour `ink`; a click is the selection `pair`."""
+    """Heatmap of `correlation_data`'s frame; a click is the selection `pair`, `chosen` cells are framed in `ink`.
+
+    `alt_text` is the alternative text, see `correlation_alt`.
+    """
     order = list(dict.fromkeys(frame["down"]))
     apart = alt.Scale(paddingInner=0.06, paddingOuter=0.03)
     base = alt.Chart(frame).encode(

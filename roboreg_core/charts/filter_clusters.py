@@ -131,10 +131,11 @@ def correlation_alt(frame: pd.DataFrame) -> str:
 
 
 def tree_data(found: BlockFilters) -> pd.DataFrame:
-    """Four rows per merge, the corners of its bracket: `merge`, `x`, `height`, `filters`, share `lost`, `done`.
+    """Four rows per merge, the corners of its bracket in the dendrogram.
 
-    `done` is `yes` if all filters of the merge are in one cluster of the run. `cut` is the height of the run's cut,
-    NaN without one.
+    Columns: numbers `merge` (from 1) and `corner` (0..3), coordinates `x` and `height` (distance); `filters`, the
+    numbers of those merged, as text; `lost`, share of the filters' variance; `done`, `yes` if all these filters are in
+    one cluster of the run, else `no`; `cut`, height of the run's cut, NaN without one.
     """
     n, merges = len(found.labels), found.tree.merges
     spots = {int(leaf): (float(place), 0.0) for place, leaf in enumerate(found.tree.order)}

@@ -14,9 +14,10 @@ WORDS = {field: METRICS[field].label for field in ("parameters", "macs")}
 
 
 def layers_data(record: Record, baseline: Record | None = None) -> pd.DataFrame:
-    """One row per layer: parameters and MACs of the dense and of the pruned network, and the share kept.
+    """One row per layer of the dense and the pruned network.
 
-    With a `baseline` run, `parameters_baseline` and `macs_baseline` are its pruned network's.
+    Columns: `layer`, `filters_dense`, `filters`; per `field`, `parameters` or `macs`: `<field>_dense`, `<field>`
+    (pruned), `<field>_kept` (share) and, with a `baseline` run, `<field>_baseline`, that of its pruned network.
     """
     frame = pd.DataFrame(layer_rows(record))
     if baseline is not None:

@@ -16,10 +16,11 @@ NETWORKS = {"dense": "dense", "final": "pruned"}
 
 
 def latency_data(record: Record, speeds: Mapping[int, tuple[Speed, Speed]] | None = None) -> pd.DataFrame:
-    """One row per network and batch size: milliseconds per batch and images per second, median and percentiles.
+    """One row per network and batch size.
 
-    The networks are the run's `dense` and `pruned` ones or, with `speeds` (batch -> this run, baseline), `baseline`
-    and `this run`.
+    Columns: `network`, `batch`, `milliseconds` per batch and `images_per_second` (medians; with `_low` and `_high` for
+    10th and 90th percentile), `repeats`, `device`, `threads`. The networks are the run's `dense` and `pruned` ones or,
+    with `speeds` (batch size -> this run, baseline), `baseline` and `this run`.
     """
     if speeds is None:
         timed = [(key.split("_", 1)[0], Speed.of(timing)) for key, timing in record.result["latency"].items()]

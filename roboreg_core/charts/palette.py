@@ -10,7 +10,7 @@ from roboreg_core.store.records import Record
 
 
 class Theme(NamedTuple):
-    """Colours of pages and reports; `gain` and `loss` are text colours with a contrast of at least 4.5 to `paper`."""
+    """Colours (`#RRGGBB`) of pages and reports; text in `gain` or `loss` has a contrast of at least 4.5 to `paper`."""
 
     paper: str
     ink: str
@@ -61,14 +61,14 @@ STAGE_MARKERS = {"dense": "diamond", "baseline": "square", "pruned": "triangle-d
 
 
 class Style(NamedTuple):
-    """Colour and marker of a run."""
+    """Colour (`#RRGGBB`) and marker (a key of `MARKER_CHARACTERS`) of a run."""
 
     colour: str
     marker: str
 
 
 def styles(records: Sequence[Record]) -> dict[str, Style]:
-    """Style of each run by its id; pass all runs, so that a filter changes no style."""
+    """Style of each run by its id; pass all runs, so that filtering the list changes no style."""
     return run_styles([record.id for record in sorted(records, key=lambda each: (each.created, each.id))])
 
 

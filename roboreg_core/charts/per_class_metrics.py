@@ -18,15 +18,19 @@ MEASURES = metric_changes.MEASURES
 
 
 def changes_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """The rows of `metric_changes.report_rows` as a table, each metric followed by its change."""
+    """The rows of `metric_changes.report_rows` as a table.
+
+    Columns: `class`, `precision`, `recall` and `f1`, each followed by its `<metric>_change`, and `support`.
+    """
     beside = [column for measure in MEASURES for column in (measure, f"{measure}_change")]
     return pd.DataFrame(rows)[["name", *beside, "support"]].rename(columns={"name": "class"})
 
 
 def verdicts_table(summary: Summary, stage: str) -> pd.DataFrame:
-    """The classification report in scikit-learn's layout, with changes and verdicts of the paired test.
+    """The classification report on a stage, `dense`, `pruned` or `tuned`, in the layout of scikit-learn.
 
-    The accuracy is in the column of F1. Verdicts are on accuracy and on each class's recall.
+    One row per class, then accuracy (in the column of F1) and averages. Columns: those of `changes_table`, and
+    `verdict`, that of the paired test on accuracy and on each class's recall; empty for averages.
     """
     paired = summary.paired[stage]
     table = changes_table(summary.reports[stage])
@@ -41,9 +45,10 @@ def verdicts_table(summary: Summary, stage: str) -> pd.DataFrame:
 
 
 def classes_data(record: Record, stage: str, baseline: dict[str, Any] | None = None) -> pd.DataFrame:
-    """One row per class and network: `class`, `stage`, `recall`, and the `change` from the first network.
+    """One row per class and network: `class`, `stage` (the network's name), `recall`, and `change` of the recall.
 
-    The networks are `stage` and before it the dense one, or `baseline`, another network's report.
+    The first network is the run's dense one or, if given, that of the report `baseline`; the second is that of `stage`.
+    The change, from the first to the second, is the same in both rows of a class.
     """
     reports = {"dense" if baseline is None else "baseline": baseline or report_of(record, "dense")}
     name = fmt.STAGE_WORDS[stage]

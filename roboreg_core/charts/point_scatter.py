@@ -30,7 +30,10 @@ _TOOLTIP_FORMATS = {".0%": ".2%", "~s": ","}
 
 
 def scatter_points_data(table: pd.DataFrame, one: str, other: str, variables: str = "") -> pd.DataFrame:
-    """One row per point: `x` (variable `one`), `y` (`other`), seed, schedule, record; `table` as `points.frame`."""
+    """One row per point: `x` (variable `one`), `y` (variable `other`), `seed`, `schedule`, `record` (id).
+
+    `table` has the points from `sweeps.points.frame`; `variables` as for `correlation.variables.columns`.
+    """
     points = columns(table, variables)
     frame = pd.DataFrame(
         {"x": points[one], "y": points[other], **{name: points[name] for name in ("seed", "schedule", "record")}}

@@ -21,7 +21,12 @@ _MARKS = {"run": "circle", "point": "diamond"}
 
 
 def prediction_data(rows: Sequence[ScoredPrediction]) -> pd.DataFrame:
-    """One row per scored prediction; `kind` is `run` or `point`."""
+    """One row per scored prediction.
+
+    Columns: `schedule`, `stage`, `images`; accuracies (0..1) `predicted` with interval `low` to `high` and `measured`,
+    and the `error`; `held`, whether the interval contained the measured value, as text; `kind`, `run` or `point`;
+    `record` (id); `reason` for an extrapolation, else `no`.
+    """
     return pd.DataFrame(
         [
             {

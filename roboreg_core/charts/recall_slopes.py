@@ -14,7 +14,11 @@ SIDES = ("baseline", "run")
 
 
 def slopes_data(comparison: Comparison, styles: Mapping[str, palette.Style] | None = None) -> pd.DataFrame:
-    """Two rows per run and class, one per `side`: `recall`, `change`, `verdict`, style; `styles` are by run id."""
+    """Two rows per run and class, one per `side`: `baseline` and `run`; without the baseline run itself.
+
+    Columns: `run` (id), `label`, `class`, `side`, `recall` (0..1); `change` of the recall, `verdict` of its test, and
+    `is_real`, True if significant; `colour` and `marker` from `styles` (by run id; None: `palette.styles` of these).
+    """
     records = [row.record for row in comparison.rows]
     styles, labels = styles or palette.styles(records), run_facts.labels(records)
     return pd.DataFrame(

@@ -38,7 +38,10 @@ def default_variables(found: Correlation) -> tuple[str, ...]:
 def scatter_matrix_data(
     table: pd.DataFrame, found: Correlation, names: Sequence[str], variables: str = ""
 ) -> pd.DataFrame:
-    """One row per mark: `part` is `point` (below the diagonal), `name` (on it) or `value` (above it).
+    """One row per mark of the matrix: points below the diagonal, names on it, correlations above it.
+
+    Columns: `part` (`point`, `name` or `value`), coordinates `x` and `y`, `text`, labels of the variables in `row` and
+    `column`, `schedule`, `record`.
 
     Args:
         table: the points from which `found` was computed.
@@ -47,7 +50,7 @@ def scatter_matrix_data(
         variables: `stages` or `blocks`, see `correlation.variables.columns`.
 
     Returns:
-        A frame whose `x` and `y` are in panels, from the upper left corner.
+        The frame; the unit of `x` and `y` is a panel, the origin the upper left corner.
 
     Raises `SpecError`: too few or too many variables, or unknown ones.
     """
@@ -84,7 +87,10 @@ def scatter_matrix_data(
 def scatter_matrix_chart(
     frame: pd.DataFrame, ink: str = palette.INK, chosen: Chosen = (), alt_text: str = ""
 ) -> Drawing:
-    """Chart of `scatter_matrix_data`'s frame, text in the colour `ink`; a click is the selection `point`."""
+    """Chart of `scatter_matrix_data`'s frame, text in the colour `ink`; a click is the selection `point`.
+
+    `chosen` points are selected initially; `alt_text` is the alternative text, see `scatter_matrix_alt`.
+    """
     panels = int((frame["part"] == "name").sum())
     domain = [0, panels]
     base = alt.Chart(frame).encode(

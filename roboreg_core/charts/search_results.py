@@ -33,11 +33,12 @@ def search_data(
     uniform: Sequence[Candidate] = (),
     tried: Sequence[Candidate] = (),
 ) -> pd.DataFrame:
-    """One row per schedule and kind: `result` (with its `number`), `front`, `uniform`, `tried`; sorted by MACs.
+    """One row per schedule and kind, `result`, `front`, `uniform` or `tried`; sorted by MACs within a kind.
 
-    `accuracy` is the one that candidates are ranked by, with its interval `low` to `high`; `drop` and `worst_drop` are
-    losses against the dense network as shares; `latency` is in seconds per batch of 256, measured if possible, else
-    estimated; `how` is `measured` or `predicted`.
+    Columns: `schedule`, `label`, `kind`, `number` (rank of a result, else 0); costs `macs`, its `share` of the dense
+    network's, `parameters`, `size_bytes`; `accuracy` by which candidates are ranked, with interval `low` to `high`;
+    `drop` and, of the class `worst_class`, `worst_drop`: losses against the dense network as shares; `latency` in
+    seconds per batch of 256, measured if possible, else estimated; `how`, `measured` or `predicted`.
     """
     rows: list[dict[str, Any]] = []
     for kind, found in ((RESULT, results), (FRONT, front), (UNIFORM, uniform), (TRIED, tried)):

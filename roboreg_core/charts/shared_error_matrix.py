@@ -1,4 +1,4 @@
-"""Shared errors: a matrix of the test images that two runs both lose."""
+"""Shared errors: a matrix of the test images that two runs both misclassify, unlike their dense networks."""
 
 import altair as alt
 import pandas as pd
@@ -10,7 +10,11 @@ from roboreg_core.wording import fmt, run_facts
 
 
 def shared_errors_data(comparison: Comparison) -> pd.DataFrame:
-    """One row per ordered pair of runs: `run` and `other` with ids, images both lose, `jaccard`, `by_chance`."""
+    """One row per ordered pair of runs, also of a run with itself.
+
+    Columns: labels `run` and `other`, ids `run_id` and `other_id`; `both`, number of shared errors; `jaccard`, Jaccard
+    index (0..1); `by_chance`, number of shared errors expected if the runs' errors were independent.
+    """
     labels = run_facts.labels([row.record for row in comparison.rows])
     names, found = list(labels.items()), comparison.overlap
     return pd.DataFrame(
@@ -42,7 +46,7 @@ def shared_errors_title(frame: pd.DataFrame) -> str:
 
 
 def shared_errors_chart(frame: pd.DataFrame, ink: str = palette.INK) -> Drawing:
-    """Matrix of `shared_errors_data`'s frame: images that two runs both lose; text in the colour `ink`."""
+    """Matrix of `shared_errors_data`'s frame: number of shared errors per pair; text in the colour `ink`."""
     order = list(dict.fromkeys(frame["run"]))
     base = alt.Chart(frame).encode(
         x=alt.X("other:N", sort=order, title=None, axis=alt.Axis(labelAngle=-35, labelLimit=130, orient="bottom")),

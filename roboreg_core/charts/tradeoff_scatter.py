@@ -28,12 +28,15 @@ COST_WORDS = {cost: METRICS[cost].label for cost in COSTS}
 def tradeoff_data(
     records: Sequence[Record], cost: str = "parameters", styles: Mapping[str, palette.Style] | None = None
 ) -> pd.DataFrame:
-    """One row per run and stage after the dense one, lowest cost first; `front` marks the Pareto front.
+    """One row per run and stage, `pruned` or `fine-tuned`, lowest cost first.
+
+    Columns: `run` (id), `label`, `stage`, `final` (True for the run's last stage); all `COSTS`, and `share`, `cost`
+    relative to the dense network's; `accuracy` and `dense_accuracy` (0..1); `origin`, `colour`, `marker`; `front`, True
+    on the Pareto front. Latency is in milliseconds; the pruned network, of the same shape, has the final one's.
 
     Args:
         records: the runs.
-        cost: one of `runs.metric_changes.COSTS`; `share` is the cost as a share of the dense network's. The latency of
-            the final network is used for the pruned one as well, which has the same shape.
+        cost: one of `runs.metric_changes.COSTS`.
         styles: styles of all runs, see `palette.styles`; None to derive them from `records`.
     """
     styles = styles or palette.styles(records)
@@ -61,7 +64,7 @@ def tradeoff_data(
 
 
 def drawn_runs(frame: pd.DataFrame, selected: Collection[str] = ()) -> tuple[pd.DataFrame, str]:
-    """The rows to draw and, where runs are left out, the rule in a sentence; else an empty text.
+    """The rows of `tradeoff_data`'s frame to draw, and a text: how runs were left out, or empty if none were.
 
     Of many runs, those on the Pareto front and the `selected` ones are drawn, and of the others the smallest network in
     each cell of a grid, see `thinning.thinned`.

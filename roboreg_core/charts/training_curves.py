@@ -16,7 +16,10 @@ COLUMNS = ["epoch", "measure", "images", "value"]
 
 
 def history_data(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """One row per epoch, metric (loss, accuracy, learning rate) and image set; `history`: `EpochRecord`s as JSON."""
+    """One row per epoch, metric and set of images, for `history`, the epochs' `EpochRecord` as JSON.
+
+    Columns: `epoch`, `measure` (`loss`, `accuracy` or `learning rate`), `images` (`training` or `validation`), `value`.
+    """
     rows = [
         {"epoch": int(each["epoch"]), "measure": measure, "images": images, "value": each.get(field)}
         for each in history
@@ -48,7 +51,10 @@ def history_title(frame: pd.DataFrame) -> str:
 def history_chart(
     frame: pd.DataFrame, measure: str = "accuracy", dense: float | None = None, baseline: float | None = None
 ) -> Drawing:
-    """`history_data`'s metric `measure` by epoch; `dense`, `baseline`: test accuracies (0..1) as dashed lines."""
+    """Chart of the metric `measure` in `history_data`'s frame by epoch.
+
+    `dense` and `baseline` are test accuracies (0..1) of the dense network and the baseline, drawn as dashed lines.
+    """
     chosen = frame[frame["measure"] == measure]
     percent = measure == "accuracy"
     y = alt.Y(

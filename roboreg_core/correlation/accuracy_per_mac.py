@@ -28,7 +28,7 @@ _SPARE = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Slope:
-    """Percentage points per million MACs in one stage or block, with the 95 % interval."""
+    """Percentage points per million MACs in the stage or block `name`; `low` to `high` is the 95 % interval."""
 
     name: str
     value: float
@@ -41,7 +41,7 @@ class Slope:
         return self.low > 0 or self.high < 0
 
     def to_json(self) -> dict[str, Any]:
-        """All values as JSON."""
+        """JSON object: `value`, `low`, `high`, and `clear` (see `is_clear`)."""
         return {"value": self.value, "low": self.low, "high": self.high, "clear": self.is_clear}
 
 

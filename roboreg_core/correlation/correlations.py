@@ -40,7 +40,7 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One correlation with its 95 % interval and the number of schedules."""
+    """One correlation with its 95 % interval, `low` to `high`, over `n` schedules."""
 
     value: float
     low: float

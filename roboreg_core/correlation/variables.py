@@ -42,13 +42,15 @@ def kind_of(table: pd.DataFrame) -> str:
 
 
 def columns(table: pd.DataFrame, variables: str = "") -> pd.DataFrame:
-    """Select the columns of a table of points: settings, `MEASURED`, seed, schedule and record.
+    """Select the variables of a table of points, one row per point.
+
+    Columns: the settings (`i`, `j`, `k` or `block 1` to the last block), `MEASURED`, `seed`, `schedule` and `record`.
 
     Args:
         table: points from `sweeps.points.frame`.
         variables: `stages`, `blocks`, or empty for `kind_of(table)`.
 
-    Raises `SpecError`: `stages` is requested and a schedule has different counts within a stage.
+    Raises `SpecError`: `variables` is none of these, or `stages` and a schedule has different counts within a stage.
     """
     kind = variables or kind_of(table)
     if kind not in SETTINGS:
@@ -67,7 +69,7 @@ def columns(table: pd.DataFrame, variables: str = "") -> pd.DataFrame:
 
 
 def by_schedule(points: pd.DataFrame) -> pd.DataFrame:
-    """Means over the seeds of each schedule in a table of points: one row per schedule."""
+    """Means over the seeds of each schedule, the index, of `points`, a frame of `columns`."""
     ordered = points.sort_values(["schedule", "seed", "record"])
     return ordered.drop(columns=["seed", "record"]).groupby("schedule").mean()
 

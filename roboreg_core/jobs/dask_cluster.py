@@ -233,7 +233,10 @@ class Connection:
         return self._run(call, f"job-{token}", inputs, job.lane)
 
     def submit_request(self, request: Request, token: str, threads: int | None) -> Any:
-        """Submit a request, whose messages carry `token`; return its dask future. `threads` as in `Call`."""
+        """Submit a request, whose messages carry `token`; return its dask future, whose result is as for `submit`.
+
+        `threads` is the number of threads for the function; None for the worker's own setting.
+        """
         call = Call(
             job="", token=token, topic=self.topic, function=request.function, spec=request.spec, threads=threads
         )

@@ -126,7 +126,7 @@ class Engine:
         return job
 
     def position(self, job_id: str) -> int | None:
-        """Number of this engine's jobs before it in its lane, including the running one.
+        """Number of this engine's jobs ahead of a job in its lane, including the running one.
 
         0 for a job that was sent to a worker, None for a job that is not in this engine's queue.
         """

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """Work to submit to the engine; see `store.records.Job` for the fields."""
+    """Specification of a job to submit to the engine; the fields are those of `store.records.Job`."""
 
     kind: str
     key: str
@@ -26,7 +26,7 @@ class Request:
         function: `module:name` of the task function; its artefacts are discarded.
         spec: argument of the function, a JSON object.
         inputs: bytes by name.
-        lane: kind of worker that runs it.
+        lane: queue of one kind of worker, `device` or `light`.
     """
 
     channel: str

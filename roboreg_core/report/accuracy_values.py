@@ -16,7 +16,11 @@ from roboreg_core.wording import baseline_changes, fmt
 
 
 def accuracy_rows(found: Summary) -> Rows:
-    """Table rows of the dense, pruned and fine-tuned network: accuracy, cross-entropy in nats, change with verdict."""
+    """Table rows, one each for the dense, pruned and fine-tuned network.
+
+    Cells: name, accuracy, cross-entropy in nats; against the baseline the change of accuracy, its 95 % margin, numbers
+    of predictions lost and gained, and the verdict.
+    """
     names = fmt.STAGE_WORDS
     return [[name, *_accuracy_cells(found, stage)] for stage, name in names.items() if stage in found.paired]
 
@@ -33,7 +37,10 @@ def _accuracy_cells(found: Summary, stage: str) -> list[Cell]:
 
 
 def changed_prediction_values(found: Summary) -> dict[str, Any]:
-    """Template values: predictions changed from dense to pruned to fine-tuned: `figure`, `bands`, `by_class`."""
+    """Template values on the predictions changed from dense to pruned to fine-tuned.
+
+    Keys: `figure`; `bands`, rows with a band's label, description and number of images; `by_class`, a `Table`.
+    """
     frame, changes = changed_predictions.changed_predictions_data(found), found.damage
     bands = [
         [changed_predictions.BAND_WORDS[band], text, count(changes.count(band))]
@@ -52,7 +59,11 @@ def changed_prediction_values(found: Summary) -> dict[str, Any]:
 
 
 def class_values(found: Summary) -> dict[str, Any]:
-    """Template values on per-class metrics: `figure`, `rows`, and `worst`, the class with the lowest recall."""
+    """Template values on per-class metrics.
+
+    Keys: `figure`; `rows` with class, precision, recall and F1, each followed by its change, support, verdict; `worst`,
+    the class with the lowest recall: `name`, `recall`, `verdict`.
+    """
     other = None if baseline_changes.is_dense(found) else found.baseline.report
     frame = per_class_metrics.classes_data(found.record, found.final, other)
     worst = found.worst_class()
@@ -77,9 +88,10 @@ def _class_row(found: Summary, place: int) -> list[Cell]:
 
 
 def confusion_values(found: Summary, against: str) -> dict[str, Any]:
-    """Template values: confusion matrix (`figure`, `table`) and its change (`change_*`, `significant`, `rule`).
+    """Template values on the confusion matrix and its change against the baseline, called `against` in titles.
 
-    `against` is the name of the baseline in titles.
+    Keys: `figure` and `table` of the matrix, `change_figure` and `change_table` of the change; `significant`, rows with
+    cell, images before and after, difference and p of the significant changes; `rule`, a text on the test.
     """
     frame = confusion_matrix.confusion_data(report_of(found.record, found.final))
     change = confusion_difference.difference_data(found.paired[found.final].confusion, found.classes)

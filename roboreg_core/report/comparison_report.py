@@ -35,7 +35,10 @@ Styles = Mapping[str, palette.Style]
 
 
 def comparison_html(found: Comparison, styles: Styles) -> str:
-    """Report on a comparison as HTML; `styles` are by run id, see `palette.styles`."""
+    """Report on a comparison as HTML; `styles` are by run id, see `palette.styles`.
+
+    Raises `ReportError`: a chart contains more than shapes and text.
+    """
     records = [row.record for row in found.rows]
     names = {run: RunName.of(label, styles[run]) for run, label in run_facts.labels(records).items()}
     title = comparison_table.comparison_title(found)

@@ -12,7 +12,11 @@ from roboreg_core.wording import fmt, run_facts
 
 
 def layer_values(record: Record) -> dict[str, Any]:
-    """Template values on parameters and MACs, dense against pruned: `figure`, `rows`, `file_size`, `image_size`."""
+    """Template values on parameters and MACs, dense against pruned.
+
+    Keys: `figure`; `rows`, per layer and in total: name, filters dense and kept, and for parameters and MACs the dense
+    count, the pruned one and the share kept; `file_size`, a text in kB; `image_size` in pixels.
+    """
     frame = layer_costs.layers_data(record)
     chart = figure(layer_costs.layers_chart(frame), "layers", layer_costs.layers_title(frame, "parameters"))
     rows = [
@@ -35,10 +39,10 @@ def _counts(row: dict[Any, Any]) -> list[Cell]:
 
 
 def speed_values(record: Record) -> dict[str, Any]:
-    """Template values on latency, dense against pruned: `finding`, `figures` per batch size, `rows`, `depends_on`.
+    """Template values on latency, dense against pruned.
 
-    A row has network and batch size, milliseconds with the 10th and 90th percentile, and images per second.
-    `depends_on` is device, threads and repeats as text.
+    Keys: `finding`; `figures`, one per batch size; `rows` with network and batch size, median, 10th and 90th percentile
+    of milliseconds per batch, and images per second; `depends_on`, device, threads and repeats as text.
     """
     frame = measured_latency.latency_data(record)
     titles = {batch: "One image" if batch == 1 else f"Batch of {batch}" for batch in BATCHES}
@@ -59,7 +63,11 @@ def _speed_row(row: dict[Any, Any]) -> list[Cell]:
 
 
 def history_values(record: Record) -> dict[str, Any]:
-    """Template values on fine-tuning, per epoch: `finding`, `figures`, `rows`, `validation_images`."""
+    """Template values on the epochs of fine-tuning.
+
+    Keys: `finding`; `figures` of accuracy and loss; `rows` with epoch, loss and accuracy on training images, the same
+    on validation images, learning rate; `validation_images`, their number as text.
+    """
     epochs = record.result["history"]
     frame = training_curves.history_data(epochs)
     lines = {"accuracy": run_facts.accuracy(record, "dense"), "loss": None}

@@ -16,7 +16,10 @@ from roboreg_core.wording.run_metrics import METRICS
 
 
 def run_html(found: Summary) -> str:
-    """Report on a run against its baseline as HTML."""
+    """Report on a run against its baseline as HTML.
+
+    Raises `ReportError`: a chart contains more than shapes and text.
+    """
     record, fine_tuned = found.record, bool(found.record.result["history"])
     against = baseline_changes.short_name(found)
     return render(

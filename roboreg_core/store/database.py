@@ -152,7 +152,7 @@ class Database:
 
         `quiet` leaves the change counter unchanged, and is for the app's own writes: `author` is not called.
 
-        Raises `StorageError`: the file may not be written.
+        Raises `StorageError`: the file may not be written; `AccessError`: `author` refuses the write.
         """
         if not quiet:
             self.author()
@@ -173,7 +173,7 @@ class Database:
                 raise
 
     def version(self) -> int:
-        """A number that increases with every write by any process, and where another file was found at the path."""
+        """A number that increases with every write by any process, and whenever another file is found at the path."""
         with self.read() as connection:
             return (self.reopened << 40) + int(connection.execute("SELECT value FROM counter").fetchone()[0])
 

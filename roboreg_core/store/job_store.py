@@ -150,7 +150,7 @@ class JobStore(RecordStore):
         return name
 
     def mark_interrupted(self, owner_alive: Callable[[str], bool]) -> list[Job]:
-        """Mark the unfinished jobs as interrupted whose owner (engine) is not alive; return them."""
+        """Mark the unfinished jobs for whose `owner` (an engine) `owner_alive` is False as interrupted; return them."""
         with self._database.read() as db:
             found = db.execute(f"SELECT * FROM jobs WHERE {row_mapping.UNFINISHED}").fetchall()
         jobs = row_mapping.readable(found, row_mapping.to_job)

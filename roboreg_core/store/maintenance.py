@@ -66,7 +66,10 @@ class Findings:
 
 
 def usage(home: Path, artifacts: Artifacts, db: sqlite3.Connection) -> dict[str, Space]:
-    """Files and bytes of the database, artefacts, unfinished states, images, others; `garbage` is among them."""
+    """Number and size of the files in the store's folder `home`, by part.
+
+    Parts: `database`, `artefacts`, `unfinished` (saved states), `data` (images) and `other`; of these `garbage`.
+    """
     every = dict(_sizes(home.rglob("*")))
     parts = {"artefacts": artifacts.folder, "unfinished": home / "unfinished", "data": home / "data"}
     database = [path for path in every if path.parent == home and path.name.startswith(record_store.DATABASE)]
@@ -116,7 +119,10 @@ def collect(home: Path, artifacts: Artifacts, db: sqlite3.Connection, *, min_age
 
 
 def check(db: sqlite3.Connection, checks: row_mapping.Checks) -> Findings:
-    """Check the database's pages, its rows (with their kinds' `checks`) and references to artefacts; reads no files."""
+    """Check the database's pages, its rows (also with the check of their kind in `checks`) and references to artefacts.
+
+    The artefacts' files are not read: `files` of the result is empty.
+    """
     faults = [str(row[0]) for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
     problems = [f"the database is damaged ({fault}): {row_mapping.RESTORE}" for fault in faults]
     holders = [row["holder"] for row in db.execute(f"SELECT DISTINCT holder FROM refs WHERE {_DANGLING}")]
@@ -143,12 +149,12 @@ def check(db: sqlite3.Connection, checks: row_mapping.Checks) -> Findings:
 
 
 def references(db: sqlite3.Connection) -> set[tuple[str, str]]:
-    """The holders of artefacts with the SHA-256 that they refer to."""
+    """Pairs of a holder, e.g. `record:ID`, and the SHA-256 of an artefact that it refers to."""
     return {(row["holder"], row["sha"]) for row in db.execute("SELECT holder, sha FROM refs")}
 
 
 def missing_files(wanted: Iterable[tuple[str, str]], artifacts: Artifacts) -> list[str]:
-    """References to artefacts that do not exist, a sentence each."""
+    """The pairs in `wanted` (see `references`) whose artefact does not exist, a sentence each."""
     return [
         f"{holder.replace(':', ' ', 1)} refers to artefact {name}, which is missing: {row_mapping.RESTORE}"
         for holder, name in sorted(wanted)

@@ -36,7 +36,7 @@ class JobStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """Finished work.
+    """Stored result with its specification, e.g. of a run.
 
     Attributes:
         kind: chosen by the caller, e.g. `run`.
@@ -66,7 +66,7 @@ class Job:
         function: `module:name` of the task function.
         spec: argument of the function, a JSON object.
         inputs: name -> SHA-256 of an artefact that it reads.
-        lane: kind of worker that runs it, `device` or `light`.
+        lane: queue of one kind of worker, `device` or `light`.
         status: see `JobStatus`.
         progress: payload of the newest event, {} before the first.
         state: SHA-256 of the resumable state, None before the first.

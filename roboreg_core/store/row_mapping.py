@@ -158,7 +158,7 @@ def to_event(row: sqlite3.Row) -> Event:
 
 
 def readable(rows: Iterable[sqlite3.Row], read: Callable[[sqlite3.Row], Value]) -> list[Value]:
-    """The values of the rows that are not damaged."""
+    """The values that `read` returns for the rows, without those for which it raises `DamagedRowError`."""
     found = []
     for row in rows:
         with suppress(DamagedRowError):
@@ -167,7 +167,7 @@ def readable(rows: Iterable[sqlite3.Row], read: Callable[[sqlite3.Row], Value]) 
 
 
 def damage(rows: Iterable[sqlite3.Row], read: Callable[[sqlite3.Row], object]) -> list[tuple[sqlite3.Row, str]]:
-    """The rows that are damaged, each with the reason and remedy."""
+    """The rows for which `read` raises `DamagedRowError`, each with the error's message: reason and remedy."""
     found = []
     for row in rows:
         try:
@@ -178,7 +178,7 @@ def damage(rows: Iterable[sqlite3.Row], read: Callable[[sqlite3.Row], object]) -
 
 
 def damaged(what: str, row: sqlite3.Row, error: Exception) -> DamagedRowError:
-    """The error for a row that cannot be read."""
+    """The error for a row of a `what`, e.g. `record` or `event`, that cannot be read because of `error`."""
     name = f"{row['job']}-{row['number']}" if what == "event" else row["id"]
     reason = " ".join(str(error).split())[:160]
     return DamagedRowError(f"{what} {name!s:.80} is damaged ({reason}): {SET_ASIDE}")

@@ -8,7 +8,11 @@ NUMBER = (int, float)
 
 
 def check_shape(value: Any, shape: Shape, where: str = "") -> None:
-    """Check the keys and types of a value. Raises `ValueError` with the place, after `where`, of the first fault."""
+    """Check the keys and types of a JSON value; keys that `shape` lacks are allowed.
+
+    Raises `ValueError`: a key is missing or a type is wrong; the message names the place, a path that begins with
+    `where`.
+    """
     if isinstance(shape, dict):
         _expect(value, dict, where)
         for key, inner in shape.items():

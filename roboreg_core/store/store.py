@@ -57,7 +57,7 @@ class Store(JobStore):
         return max(0.0, time.time() - row["seen"]) if row else None
 
     def damage(self) -> list[str]:
-        """The damaged records, jobs and saved items left out of the lists read so far, with reason and remedy."""
+        """The damaged records, jobs and saved items left out of the lists read so far, a sentence each with remedy."""
         with self._database.read() as db:
             rows = set(record_store.rows_of(db))
             lists = [found.items() for found in self._lists.values()]
@@ -79,16 +79,16 @@ class Store(JobStore):
             return maintenance.usage(self.home, self.artifacts, db)
 
     def collect(self, *, min_age: float = SWEEP_AGE, artifact_age: float | None = None) -> Space:
-        """Delete garbage older than `min_age`, artefacts than `artifact_age` seconds, by default `min_age`.
+        """Delete expired items and garbage; return the space freed, see `maintenance.collect`.
 
-        Returns the space freed; see `maintenance.collect`.
+        Only files older than `min_age` seconds are deleted, artefacts older than `artifact_age` (None: `min_age`).
         """
         artifact_age = min_age if artifact_age is None else artifact_age
         with self._database.write(quiet=True) as db:  # locks out new references
             return maintenance.collect(self.home, self.artifacts, db, min_age=min_age, artifact_age=artifact_age)
 
     def check(self) -> maintenance.Findings:
-        """Check the database, all rows, references and artefacts; takes seconds per gigabyte."""
+        """Check the database, all rows, references and artefacts' bytes; takes seconds per gigabyte."""
         with self._database.read() as db:
             found = maintenance.check(db, self._checks)
             references = maintenance.references(db)

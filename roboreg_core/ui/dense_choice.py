@@ -17,10 +17,9 @@ _PROBLEM = "dense-problem"
 
 
 def pick(on_change: Callable[[], None] | None = None) -> None:
-    """Message and list of dense networks; `shared_state.baseline()` then returns the chosen one.
+    """Draw the list of dense networks, and a message if the address names an unknown one.
 
-    Args:
-        on_change: callback after a change, to redraw what depends on it.
+    `shared_state.baseline()` then returns the chosen network; `on_change` is called after another one is chosen.
     """
     open_address()
     field(on_change)

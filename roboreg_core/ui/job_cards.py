@@ -24,7 +24,9 @@ BADGES = {
 def unfinished(
     jobs: Callable[[], Sequence[Job]], card: Callable[[Job], None], lead: Callable[[Sequence[Job]], object]
 ) -> bool:
-    """Draw a card per unfinished job, running ones first, every second; the whole page when one starts or ends.
+    """Draw a card per unfinished job, running ones first.
+
+    The cards are redrawn every second, the whole page when a job starts or ends.
 
     Args:
         jobs: reads the jobs from the store.

@@ -17,8 +17,9 @@ LEARNING_RATE, BATCH_SIZE = "learning-rate", "batch-size"
 BASELINE_NETWORK = "dense"
 START, OPEN_RUN, SHOW_PROGRESS, COUNTS = "start", "open-run", "show-progress", "counts"
 PREVIEW, PREVIEW_OLD, PREVIEW_NOTE, PREVIEW_AGAIN = "preview", "preview-old", "preview-note", "preview-again"
-# Fragments of Design: those rerun with every change of a count, in this order; the preview, which depends on the
-# others, last; undo, redo and the like; the table of removal costs; and the fragment around all of them.
+# Fragments of Design. `LIVE_PARTS` are rerun, in this order, with every change of a count; then `PREVIEW_PART`, which
+# depends on them. `TOOLS_PART` has the buttons undo, redo, scale, reset and unlock, `REMOVAL_PART` the table of removal
+# costs; `EDITOR_PART` contains all others.
 COUNTS_PART, PRESETS_PART, LAUNCH_PART = "part-counts", "part-presets", "part-launch"
 LIVE_PARTS = (COUNTS_PART, PRESETS_PART, LAUNCH_PART)
 PREVIEW_PART = "part-preview"
@@ -44,7 +45,7 @@ SIGN_IN_PANEL, SIGN_IN_FORM, SIGN_IN_NAME, SIGN_IN_PASSWORD = (
     "sign-in-password",
 )
 
-# Inspect. `chart-damage` and `chart-confusion` get a number appended, see `inspect.controls.marks`.
+# Inspect. `chart-changes` and `chart-confusion` get a number appended, see `inspect.controls.marks`.
 RUN_PICKER, BASELINE_PICKER, FINDING = "run-picker", "baseline-picker", "finding"
 STAGE, TAB, CONFUSION_VALUES = "stage", "tab", "confusion-values"
 FOLLOW, EVERYTHING, CHANGES_CLASS, BAND = "follow", "everything", "class", "band"

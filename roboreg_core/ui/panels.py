@@ -235,7 +235,7 @@ def loading(what: str = "the dense network and the job engine", note: str = "") 
 
 @contextmanager
 def errors_shown(offer: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """Show a `RoboRegError` as a message instead of ending the page; `offer` draws downloads of unsaved work below."""
+    """Context manager: show a `RoboRegError` as a message, then call `offer` to draw downloads of unsaved edits."""
     try:
         yield
     except RoboRegError as error:
@@ -256,7 +256,7 @@ def fragment(part: Any = None, *, offer: Callable[[], object] = lambda: None, **
 
 @contextmanager
 def errors_kept(name: str) -> Iterator[None]:
-    """Context for callbacks, which cannot draw: keeps a `RoboRegError` for `kept_messages(name)`."""
+    """Context manager for callbacks, which cannot draw: keeps a `RoboRegError` for `kept_messages(name)`."""
     try:
         yield
     except RoboRegError as error:
@@ -288,7 +288,7 @@ def show_error(error: Exception | str) -> None:
 
 
 def damage() -> None:
-    """Warning that names the damaged records, jobs and saved items, which are left out of all lists."""
+    """Draw a warning that names the damaged records, jobs and saved items, which are left out of all lists."""
     found = shared_state.damage()
     if found:
         shown = [*found[:_DAMAGE_SHOWN], *([f"{len(found) - _DAMAGE_SHOWN} more"] if found[_DAMAGE_SHOWN:] else [])]
@@ -300,9 +300,10 @@ def damage() -> None:
 def action(
     label: str, key: str, icon: str, act: Callable[[], Any], errors: str, *, writes: bool = True, **options: Any
 ) -> bool:
-    """Button that calls `act` and returns True if pressed; a `RoboRegError` is kept for `kept_messages(errors)`.
+    """Draw a button that calls `act`, and return True if it was pressed.
 
-    It is disabled for visitors who may not write, unless `writes` is False.
+    A `RoboRegError` of `act` is kept for `kept_messages(errors)`. Unless `writes` is False, the button is disabled for
+    visitors who may not write. `icon` is the name of a Material symbol; `options` are passed to `st.button`.
     """
     if writes and not access.may_write():
         options["disabled"] = True

@@ -22,7 +22,7 @@ _PERCENTS = {
 
 
 def overview(methods: Sequence[str], presets: Sequence[str]) -> RunFilter:
-    """Fields for text, schedule (one of `presets`), method and origin."""
+    """Draw the fields for text, schedule (of `presets`), method (of `methods`) and origin; return the filter."""
     settings = [
         UrlSetting(key=keys.FIND, default="", read=lambda text: text[:MOST_TEXT]),
         UrlSetting(key=keys.SHOW_METHOD, default=None, read=one_of(*methods)),

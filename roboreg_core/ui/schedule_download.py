@@ -14,13 +14,16 @@ _UNSAVED = "schedule-unsaved"
 
 
 def button(label: str, drafts: Sequence[ScheduleDraft], key: str) -> None:
-    """Button that downloads the schedules as a file that can be imported."""
+    """Draw a button, with the widget key `key`, that downloads the schedules as a file that can be imported."""
     panels.download(label, schedule_file.write(drafts), schedule_file.file_name(drafts), key)
 
 
 @contextmanager
 def saving(draft: ScheduleDraft, saved_id: str = "") -> Iterator[None]:
-    """Keep `draft`, an edit of the saved schedule `saved_id`, for `offer_unsaved` where the block cannot write it."""
+    """Context manager for a block that saves `draft`: on a `StorageError`, keep it for `unsaved` and raise the error.
+
+    `saved_id` is the id of the saved schedule that `draft` replaces; empty for a new one.
+    """
     try:
         yield
     except StorageError:
@@ -29,12 +32,12 @@ def saving(draft: ScheduleDraft, saved_id: str = "") -> Iterator[None]:
 
 
 def unsaved() -> dict[str, ScheduleDraft]:
-    """The schedule that could not be saved by the id of the one it replaces, empty for a new one; once."""
+    """The schedule that `saving` kept, under the `saved_id` given there; {} without one. A second call returns {}."""
     return dict([st.session_state.pop(_UNSAVED)]) if _UNSAVED in st.session_state else {}
 
 
 def offer_unsaved() -> None:
-    """Button that downloads the schedule that could not be saved, once; nothing without one."""
+    """Draw a button that downloads the schedule from `unsaved`; nothing without one."""
     drafts = list(unsaved().values())
     if drafts:
         button("Download the unsaved schedule (JSON)", drafts, keys.DOWNLOAD_UNSAVED)

@@ -56,7 +56,10 @@ def finding(summary: Summary) -> str:
 
 
 def evidence(summary: Summary, stage: str | None = None) -> str:
-    """Sentence on the test accuracy of `stage` (`dense`, `pruned`, `tuned`; None: the last): verdict, flips, margin."""
+    """Sentence on the test accuracy of `stage` (`dense`, `pruned`, `tuned`; None: the last) against the baseline.
+
+    It has the verdict, the numbers of images that only one of the two classifies correctly, and the 95 % margin.
+    """
     paired = summary.paired[stage or summary.final]
     flips, margin = paired.flips, paired.verdict.margin * 100
     other = "the dense network" if is_dense(summary) else "the baseline"
@@ -68,9 +71,11 @@ def evidence(summary: Summary, stage: str | None = None) -> str:
 
 
 def verdicts(summary: Summary) -> pd.DataFrame:
-    """One row for all classes and one per class: `class`, accuracies, `change`, changed predictions, `p`, `verdict`.
+    """The paired test of the last stage against the baseline: one row for all classes, then one per class.
 
-    Accuracies and changes are shares, 0..1. p is Holm-corrected over the 10 classes.
+    Columns: `class`; accuracies `dense` (`baseline` if that is a run) and `this run`, 0..1, and their difference
+    `change`; `lost` and `gained`, numbers of images that only the baseline or only the run classifies correctly; `p`,
+    Holm-corrected in the rows of classes; `verdict`.
     """
     paired = summary.paired[summary.final]
     rows = [("all classes", paired.flips, paired.verdict)]

@@ -16,7 +16,10 @@ _STAGE_WORDS = {name: f"stage {stage}" for stage, name in enumerate(STAGE_NAMES,
 
 
 def finding(plain: Correlation, partial: Correlation | None = None) -> str:
-    """Sentences: the width that correlates most with accuracy, the same controlling for a cost, and their limits."""
+    """Sentences on the width that correlates most with accuracy, in `plain` and in `partial`, and on the limits.
+
+    `partial` has the correlations of the same points controlling for a cost; None to omit its sentence.
+    """
     sentences = [strongest_correlation(plain)]
     if partial is not None and partial.accuracy == plain.accuracy and settings_of(partial.names):
         sentences.append(strongest_correlation(partial))
@@ -24,7 +27,10 @@ def finding(plain: Correlation, partial: Correlation | None = None) -> str:
 
 
 def strongest_correlation(found: Correlation, kind: str = PEARSON) -> str:
-    """The stage or block whose width correlates most with accuracy: a sentence without its full stop."""
+    """Sentence without full stop on the stage or block whose width correlates most with accuracy.
+
+    `kind` is `pearson` or `spearman`.
+    """
     settings = settings_of(found.names)
     control = f"Controlling for {WORDS[found.given]}, " if found.given else ""
     if not found.accuracy:

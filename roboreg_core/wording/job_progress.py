@@ -40,7 +40,7 @@ def fraction(job: Job) -> float:
 
 
 def stage_words(payload: dict[str, Any]) -> str:
-    """The stage in an event's payload as text, e.g. `Fine-tuning, epoch 2 of 5`."""
+    """The stage in `payload`, the payload of a job's event, as text, e.g. `Fine-tuning, epoch 2 of 5`."""
     text = STAGE_WORDS.get(payload.get("stage", ""), STARTING)
     if payload.get("stage") in ("tune", "train") and payload.get("epochs"):
         text += f", epoch {payload.get('epoch', 1)} of {payload['epochs']}"
@@ -57,7 +57,10 @@ def progress_words(job: Job) -> str:
 
 
 def history(events: Sequence[Event]) -> list[dict[str, Any]]:
-    """The `EpochRecord`s in a job's events as JSON; an epoch repeated after a restart replaces the earlier one."""
+    """The finished epochs in a training job's events, in order, each a `training_state.EpochRecord` as JSON.
+
+    An epoch repeated after a restart replaces the earlier one.
+    """
     records = [event.payload["history"] for event in events if "history" in event.payload]
     epochs = {record["epoch"]: record for record in records}
     return [epochs[number] for number in sorted(epochs)]

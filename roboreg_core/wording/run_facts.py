@@ -64,7 +64,7 @@ def origin_words(record: Record) -> str:
 
 
 def schedule_of(record: Record) -> Schedule:
-    """The schedule that the run was asked to prune to."""
+    """The schedule that the run's spec requests."""
     return Schedule.from_json(record.spec["schedule"])
 
 
@@ -79,14 +79,14 @@ def accuracy(record: Record, stage: str | None = None) -> float:
 
 
 def judged(value: float, baseline: float, verdict: Verdict) -> JudgedChange:
-    """A change of accuracy or recall on the same images, judged by the paired test."""
+    """A change of accuracy or recall (0..1) on the same images, judged by the paired test's `verdict`."""
     better = None if not verdict.is_significant else verdict.difference > 0
     return JudgedChange(value=value, baseline=baseline, margin=verdict.margin, better=better)
 
 
-def counted(value: float, baseline: float) -> JudgedChange:
-    """A change of an exact count, e.g. MACs, against the baseline's; less is better."""
-    better = None if value == baseline else value < baseline
+def counted(value: float, baseline: float, *, higher_is_better: bool = False) -> JudgedChange:
+    """A change of an exact metric, e.g. MACs, against the baseline's: any difference is a gain or a loss."""
+    better = None if value == baseline else (value > baseline) == higher_is_better
     return JudgedChange(value=value, baseline=baseline, margin=0.0, better=better)
 
 
@@ -112,7 +112,7 @@ def limit_words() -> str:
 
 
 def best_reason(record: Record) -> str:
-    """The reason why `best_run` chose this run."""
+    """The reason why `best_run` chose this run, as a noun phrase."""
     limit = limit_words()
     if _difference(record) >= -BEST_LOSES_AT_MOST:
         return f"the smallest network within {limit} of the dense network's accuracy"
@@ -210,7 +210,7 @@ def dense_name(spec: dict[str, Any]) -> str:
 
 
 def depends_on(record: Record) -> str:
-    """Conditions of the accuracy: images, seed, precision, device."""
+    """Conditions of a run's accuracy as text: images, seed, precision, device."""
     environment, images = record.result["environment"], record.result["images"]
     tuned = f", fine-tuned on {images['training']}" if record.spec["epochs"] else ""
     return (
@@ -241,7 +241,7 @@ def preview_words(preview: Preview) -> str:
 
 
 def preview_depends_on(spec: PreviewSpec, preview: Preview) -> str:
-    """Conditions of a preview: images, precision, method, seed, device."""
+    """Conditions of a preview's accuracy as text: images, precision, method, seed, device."""
     method = f"{spec.method}, recalibrated" if spec.recalibrate else spec.method
     in_run = f" ({DEFAULT_CALIBRATION:,} in a run)" if preview.calibration != DEFAULT_CALIBRATION else ""
     calibration = f" with {preview.calibration:,} calibration images{in_run}" if preview.calibration else ""

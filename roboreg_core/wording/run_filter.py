@@ -26,7 +26,7 @@ class RunFilter:
         method: name of the method.
         origin: `recorded` (an example run) or `own`.
         preset: name of the schedule, or `other`.
-        text: words, each contained in the run's label, its id or a name of its saved schedule.
+        text: words, each contained in the run's label, its id or a name under which its schedule is saved.
         accuracy: lowest test accuracy, 0..1.
         worst: lowest worst-class recall, 0..1.
         parameters: largest share of the dense network's parameters.
@@ -41,7 +41,7 @@ class RunFilter:
     parameters: float | None = None
 
     def keeps(self, record: Record, names: Sequence[str] = ()) -> bool:
-        """True if a run meets all conditions; `names` are the names of its saved schedules."""
+        """True if a run meets all conditions; `names` are the names under which its schedule is saved."""
         share = record.result["cost"]["parameters"] / record.result["dense_cost"]["parameters"]
         return (
             self.method in (None, record.spec["method"])
@@ -69,7 +69,10 @@ def chosen(
     order: str = "chosen",
     names: Mapping[Schedule, Sequence[str]] | None = None,
 ) -> list[Record]:
-    """The runs that meet the conditions, in one of `ORDERS`; `names` are those of saved schedules."""
+    """The runs that meet the conditions, in the order `order`, a key of `ORDERS`.
+
+    `names` maps a schedule to the names under which it is saved.
+    """
     kept = [
         each for each in records if conditions.keeps(each, names.get(run_facts.schedule_of(each), ()) if names else ())
     ]

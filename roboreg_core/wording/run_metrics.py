@@ -21,13 +21,14 @@ class RunMetric:
         label: name inside a sentence; in sentence case, the heading of a column.
         axis: axis title with the unit.
         order: name of the order with the best run first.
-        value_of: the metric of a run's network, `dense` or `final`.
-        change: the metric of a compared run and of its baseline.
-        verdict: the paired test of the change; None for costs.
-        qualifier: text before the value, such as the class with the lowest recall; has the arguments of `value_of`.
+        value_of: returns the metric of a run's network, `dense` or `final`.
+        change: returns the metric of a compared run and of its baseline.
+        verdict: returns the paired test of the change; None for metrics without a test, such as costs.
+        qualifier: returns text before the value, such as the class with the lowest recall; takes the same arguments as
+            `value_of`.
         text: formats a value with its unit.
+        higher_is_better: direction of the order and, without a test, of gains and losses.
         is_timing: True if repeated measurements differ; the change is then not judged.
-        higher_is_better: the direction.
     """
 
     label: str
@@ -55,7 +56,9 @@ class RunMetric:
         change = self.change(row)
         if self.verdict is not None:
             return run_facts.judged(change.value, change.baseline, self.verdict(row)).verdict
-        return "" if self.is_timing else run_facts.counted(change.value, change.baseline).verdict
+        if self.is_timing:
+            return ""
+        return run_facts.counted(change.value, change.baseline, higher_is_better=self.higher_is_better).verdict
 
     def value(self, record: Record, network: str = "final") -> float:
         """The metric of the network `dense` or `final` of a run."""

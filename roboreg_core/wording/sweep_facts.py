@@ -67,7 +67,7 @@ def suggested_name(grid: Grid, taken: Sequence[str]) -> str:
 
 
 def finding(found: Sequence[tuple[Sweep, SweepStatus]]) -> str:
-    """Sentence: number of sweeps, and the one that is running."""
+    """Sentences on all sweeps, given with their status: the progress of a running one, else the numbers of points."""
     if not found:
         return f"No sweep yet. Use the original project's grid ({SOURCE.size}) below, or define your own, and start it."
     for sweep, status in found:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 
 from roboreg_core import paths
 from roboreg_core.charts import palette
 from roboreg_core.evaluation.paired_tests import Verdict
+from roboreg_core.runs.comparison import ComparedRun
+from roboreg_core.runs.metric_changes import MetricChange
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts, run_filter
@@ -41,6 +44,17 @@ def test_counts_have_no_margin_and_fewer_is_better() -> None:
     change = run_facts.counted(135_754, 269_722)
     assert (change.value, change.baseline, change.verdict) == (135_754, 269_722, "gain")
     assert change.relative == pytest.approx(-0.4967, abs=1e-4)
+
+
+@pytest.mark.parametrize(("higher_is_better", "kinds"), [(False, ["loss", "gain"]), (True, ["gain", "loss"])])
+def test_kind_of_an_untested_metric_follows_its_direction(higher_is_better: bool, kinds: list[str]) -> None:
+    row = Mock(spec=ComparedRun)
+    changes = [MetricChange(value=value, baseline=2.0) for value in (3.0, 1.0, 2.0)]
+    metrics = [
+        replace(METRICS["macs"], change=lambda _, each=each: each, higher_is_better=higher_is_better)
+        for each in changes
+    ]
+    assert [metric.kind(row) for metric in metrics] == [*kinds, "no change"]
 
 
 def test_finding_says_what_was_kept_and_what_it_costs() -> None:

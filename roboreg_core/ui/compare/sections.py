@@ -170,7 +170,7 @@ def _slopes(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
 def _shared_errors(found: Comparison) -> None:
     frame, ink = shared_error_matrix.shared_errors_data(found), panels.ink()
     panels.Panel(
-        name="overlap",
+        name="shared-errors",
         title=shared_error_matrix.shared_errors_title(frame),
         chart=partial(shared_error_matrix.shared_errors_chart, ink=ink),
         frame=frame,

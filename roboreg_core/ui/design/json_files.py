@@ -25,7 +25,7 @@ def panel() -> None:
 
 
 def download(key: str = keys.DOWNLOAD_CURRENT) -> None:
-    """Button that downloads the current schedule."""
+    """Draw a button, with the widget key `key`, that downloads the current schedule."""
     content = json.dumps({"schedule": editing_session.schedule().to_json()})
     panels.download("Download this schedule (JSON)", content, "schedule.json", key)
 

@@ -107,7 +107,10 @@ def one_fewer(block: int) -> str:
 
 def legend() -> str:
     """HTML legend of the curves, ticks and bars in the block rows."""
-    ticks = "Ticks: presets (grey) and saved schedules (orange). Bars: share of the block's parameters kept"
+    ticks = (
+        "Ticks mark the filters kept by presets (grey) and saved schedules (orange). Bars: share of the block's "
+        "parameters kept"
+    )
     if not _removal_costs():
         return f"{ticks}."
     return (

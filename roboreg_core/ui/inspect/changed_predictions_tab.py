@@ -38,9 +38,9 @@ def _chart(summary: Summary, frame: pd.DataFrame, variant: str, everything: bool
     url_settings.restore(
         [controls.optional(keys.BAND, bands), controls.optional(keys.CHANGES_CLASS, summary.classes)],
     )
-    marks = controls.marks("damage", _chosen(summary), variant)
+    marks = controls.marks("changes", _chosen(summary), variant)
     panels.Panel(
-        name="damage",
+        name="changes",
         key=marks.key,
         title=changed_predictions.changed_predictions_title(frame),
         frame=frame,
@@ -49,7 +49,7 @@ def _chart(summary: Summary, frame: pd.DataFrame, variant: str, everything: bool
         variant=f"{everything} {marks.chosen}",
         depends=f"Click a part of a bar to see its images. {run_facts.depends_on(summary.record)}",
         table=changed_predictions.changed_predictions_table(frame),
-        on_select=partial(controls.clicked, "damage", marks.key, changed_predictions.SELECTION, variant, _FIELDS),
+        on_select=partial(controls.clicked, "changes", marks.key, changed_predictions.SELECTION, variant, _FIELDS),
     ).show()
 
 

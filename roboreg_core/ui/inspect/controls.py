@@ -93,7 +93,15 @@ def marks(chart: str, chosen: Chosen, variant: str = "") -> Marks:
 
 
 def clicked(chart: str, key: str, selection: str, variant: str, fields: dict[str, str]) -> None:
-    """Callback of a chart with `marks`: copy a click into widgets; `fields` map selection field to widget key."""
+    """Callback of a chart: copy its clicked mark into widgets, None if no mark is selected.
+
+    Args:
+        chart: name of the chart and
+        variant: its variant, as for `marks`.
+        key: key of the chart, from `marks`.
+        selection: name of the chart's selection.
+        fields: field of the selection -> key of the widget that gets its value.
+    """
     state: Any = st.session_state.get(key) or {}
     found = (state.get("selection") or {}).get(selection) or []
     chosen = ({field: str(found[-1].get(field)) for field in fields},) if found else ()

@@ -51,7 +51,7 @@ def everything() -> None:
 
 
 def offer() -> None:
-    """Download of the schedules as last shown, for a store that cannot be used; with the one that was not saved."""
+    """Draw a button that downloads the schedules last shown and the one that was not saved, if the store fails."""
     st.session_state[_SHOWN] = st.session_state.get(_SHOWN, {}) | schedule_download.unsaved()
     drafts = list(st.session_state[_SHOWN].values())
     if drafts:
