@@ -18,7 +18,7 @@ def thinned(x: ArrayLike, y: ArrayLike, keep: ArrayLike, most: int = MOST_DRAWN)
 
     Returns:
         Mask (n,) of the points to draw: those of `keep`, and the first point in each cell of a square grid over all
-        points, the finest grid with at most `most` occupied cells. Number of cells per side; 0 if all are drawn.
+        points, the finest grid with at most `most` occupied cells; and the grid's cells per side, 0 if all are drawn.
     """
     keep = np.asarray(keep, dtype=bool)
     if len(keep) <= most:

@@ -108,7 +108,8 @@ class RequestQueue:
     ) -> None:
         """Cancel superseded requests; submit pending ones, oldest first, to lanes with free workers.
 
-        `free` gives a lane's number of free workers; `wake` is called when a task is done.
+        `free` returns a lane's number of free workers; `threads` is the number of threads per request, None for the
+        worker's own setting; `wake` is called when a task is done.
         """
         self._cancel_dropped(connection)
         for pending in self._all():

@@ -92,7 +92,7 @@ class RecordStore:
         return self._database.version()
 
     def put_record(self, record: Record) -> None:
-        """Store a record, replacing yours with the same id.
+        """Store a record; it replaces a stored record with the same id, and hides an example record with it.
 
         Raises `StoreError`: an artefact named by its result is missing.
         """

@@ -178,7 +178,7 @@ def damage(rows: Iterable[sqlite3.Row], read: Callable[[sqlite3.Row], object]) -
 
 
 def damaged(what: str, row: sqlite3.Row, error: Exception) -> DamagedRowError:
-    """The error for a row of a `what`, e.g. `record` or `event`, that cannot be read because of `error`."""
+    """The error for a damaged row; `what` is its kind, e.g. `record` or `event`, `error` the reason."""
     name = f"{row['job']}-{row['number']}" if what == "event" else row["id"]
     reason = " ".join(str(error).split())[:160]
     return DamagedRowError(f"{what} {name!s:.80} is damaged ({reason}): {SET_ASIDE}")

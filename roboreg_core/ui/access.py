@@ -104,7 +104,7 @@ def author() -> str | None:
 
 
 def note_visit() -> None:
-    """Permit or forbid uploads of this visit; called in each of its runs."""
+    """Permit or forbid uploads of this visit; called whenever Streamlit runs one of its pages."""
     context = get_script_run_ctx(suppress_warning=True)
     if context is not None:
         (_may_upload.add if may_write() else _may_upload.discard)(context.session_id)

@@ -109,9 +109,9 @@ def some_first(items: Sequence[Any], draw: Callable[[Any], None], shown: int) ->
 def some_at_a_time(
     items: Sequence[Any], draw: Callable[[Any], None], step: int, key: str, total: int | None = None
 ) -> None:
-    """Draw `step` items, and more of them with each press of a button.
+    """Draw the first `step` items, and `step` more of them with each press of a button with the widget key `key`.
 
-    `total` is their number if `items` are only the first `shown_count(key, step)`.
+    `total` is the number of all items if `items` has only the first ones, at least `shown_count(key, step)`.
     """
     shown, total = shown_count(key, step), len(items) if total is None else total
     for item in items[:shown]:
@@ -122,12 +122,12 @@ def some_at_a_time(
 
 
 def shown_count(key: str, step: int) -> int:
-    """Number of items that `some_at_a_time` draws."""
+    """Number of items that `some_at_a_time` draws now with this key and step."""
     return int(st.session_state.get(f"shown-{key}", step))
 
 
 def as_table(name: str, frame: pd.DataFrame) -> None:
-    """Draw an expander with the frame as a table and as a CSV download; a large table is sent when opened."""
+    """Draw an expander with the frame as a table and as a download, `<name>.csv`; a large table is sent when opened."""
     named = not isinstance(frame.index, pd.RangeIndex)
     is_large = len(frame) > LARGE_TABLE
     expander = st.expander(
@@ -149,7 +149,10 @@ def download(label: str, data: Any, file: str, key: str) -> None:
 
 
 def tile(label: str, value: str, change: str, verdict: str, **options: Any) -> None:
-    """Draw a figure with its signed change: blue for the verdict `gain`, orange for `loss`, otherwise grey."""
+    """Draw the figure `value` with its signed `change`: blue for the verdict `gain`, orange for `loss`, else grey.
+
+    `options` are passed to `st.metric`.
+    """
     st.metric(
         label,
         value,

@@ -29,7 +29,7 @@ class UrlSetting:
 
 
 def within(low: float, high: float, kind: Callable[[str], Any] = int) -> Callable[[str], Any]:
-    """Return a parser of numbers from `low` to `high`, both included; `kind` converts the text."""
+    """Return a parser of numbers, converted by `kind`; it raises `ValueError` for one outside `low` to `high`."""
 
     def read(text: str) -> Any:
         value = kind(text)
@@ -41,7 +41,7 @@ def within(low: float, high: float, kind: Callable[[str], Any] = int) -> Callabl
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Return a parser that accepts these texts only."""
+    """Return a parser that returns one of these texts unchanged and raises `ValueError` for any other."""
 
     def read(text: str) -> str:
         if text not in choices:

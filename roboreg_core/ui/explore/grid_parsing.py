@@ -40,7 +40,10 @@ def grid(kind: str, texts: Sequence[str], n: int = 0, seed: int = 0) -> Grid:
 
 
 def counts(text: str, what: str, most: int, least: int = 1) -> tuple[int, ...]:
-    """Parse `4, 8, 12`, `4-12`, or `4-12:4` for every fourth. Raises `SpecError`: `what` is invalid."""
+    """Parse numbers from `least` to `most`: `4, 8, 12`, `4-12`, or `4-12:4` for every fourth.
+
+    Raises `SpecError`: the text, called `what` in the message, is invalid.
+    """
     found: list[int] = []
     for part in re.split(r"[,;\s]+", _JOINED.sub(r"\1", text)):
         if part:
