@@ -7,5 +7,5 @@ navigation.enter("jobs")
 
 panels.heading("Runs and trainings continue while the pages are closed.")
 with panels.errors_shown():
-    panels.damage()
+    panels.damage(with_jobs=True)
     job_list.everything()

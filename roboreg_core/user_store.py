@@ -1,6 +1,7 @@
 """The user's store, with checks of the records, jobs and saved items that pages and command line read."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def open_store(
 
 def _check_run(record: Record, parts: Sequence[str] | None) -> None:
     """Check a run, or only these parts of its result."""
-    check_shape(record.result, _RUN if parts is None else _restricted(_RUN, parts), "result")
+    check_shape(record.result, _RUN if parts is None else _restricted(tuple(parts)), "result")
     if parts is None:
         Schedule.from_json(record.result["schedule"])
         for stage in run_facts.stages_of(record):
@@ -73,11 +74,12 @@ def _check_run(record: Record, parts: Sequence[str] | None) -> None:
     run_facts.schedule_of(record)
 
 
-def _restricted(shape: dict[str, Shape], parts: Sequence[str]) -> dict[str, Shape]:
-    """The entries of a shape at paths such as `cost.parameters`, without paths that it lacks."""
+@lru_cache(maxsize=16)
+def _restricted(parts: tuple[str, ...]) -> dict[str, Shape]:
+    """The entries of `_RUN` at paths such as `cost.parameters`, without paths that it lacks."""
     found: dict[str, Any] = {}
     for *holders, last in (part.split(".") for part in parts):
-        inner: Any = shape
+        inner: Any = _RUN
         for name in holders:
             inner = inner.get(name) if isinstance(inner, dict) else None
         if isinstance(inner, dict) and last in inner:

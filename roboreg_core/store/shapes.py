@@ -13,22 +13,33 @@ def check_shape(value: Any, shape: Shape, where: str = "") -> None:
     Raises `ValueError`: a key is missing or a type is wrong; the message names the place, a path that begins with
     `where`.
     """
+    fault = _fault(value, shape)
+    if fault is not None:
+        place, problem = fault
+        raise ValueError(f"{(where + place).lstrip('.')} {problem}")
+
+
+def _fault(value: Any, shape: Shape) -> tuple[str, str] | None:
+    """Place and description of the first fault. The place is written only if there is one: this runs for every row."""
     if isinstance(shape, dict):
-        _expect(value, dict, where)
+        if not isinstance(value, dict):
+            return "", _wrong_type(value, dict)
         for key, inner in shape.items():
-            place = f"{where}.{key}".lstrip(".")
             if key not in value:
-                raise ValueError(f"{place} is missing")
-            check_shape(value[key], inner, place)
-    elif isinstance(shape, list):
-        _expect(value, list, where)
+                return f".{key}", "is missing"
+            if (fault := _fault(value[key], inner)) is not None:
+                return f".{key}{fault[0]}", fault[1]
+        return None
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return "", _wrong_type(value, list)
         for number, each in enumerate(value):
-            check_shape(each, shape[0], f"{where}[{number}]")
-    else:
-        _expect(value, shape, where)
+            if (fault := _fault(each, shape[0])) is not None:
+                return f"[{number}]{fault[0]}", fault[1]
+        return None
+    return None if isinstance(value, shape) else ("", _wrong_type(value, shape))
 
 
-def _expect(value: Any, kind: type | tuple[type, ...], where: str) -> None:
-    if not isinstance(value, kind):
-        names = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
-        raise ValueError(f"{where} must be {names}, got {type(value).__name__}")
+def _wrong_type(value: Any, kind: type | tuple[type, ...]) -> str:
+    names = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
+    return f"must be {names}, got {type(value).__name__}"

@@ -290,9 +290,9 @@ def show_error(error: Exception | str) -> None:
         st.error(escape(sentence(error)), icon=":material/error:")
 
 
-def damage() -> None:
-    """Draw a warning that names the damaged records, jobs and saved items, which are left out of all lists."""
-    found = shared_state.damage()
+def damage(*, with_jobs: bool = False) -> None:
+    """Draw a warning that names the damaged records and saved items, and jobs on request, that lists leave out."""
+    found = shared_state.damage(with_jobs=with_jobs)
     if found:
         shown = [*found[:_DAMAGE_SHOWN], *([f"{len(found) - _DAMAGE_SHOWN} more"] if found[_DAMAGE_SHOWN:] else [])]
         lines = "\n".join(f"- {escape(each)}" for each in shown)

@@ -54,7 +54,11 @@ def explain_missing(wanted: str, note: str) -> None:
         label, when = run_facts.label(each.record), fmt.date_time(each.deleted)
         st.warning(panels.escape(f"The run {label} was deleted {when} UTC."), icon=":material/delete:")
         DELETED.restore_button(each.record.id, keys.of("restore", each.record.id))
-    damaged = [each for each in shared_state.damage() if wanted.strip() and each.startswith(f"record {wanted.strip()}")]
+    damaged = [
+        each
+        for each in shared_state.damage(with_jobs=False)
+        if wanted.strip() and each.startswith(f"record {wanted.strip()}")
+    ]
     for sentence in damaged:
         panels.show_error(sentence)
     if not found and not damaged:

@@ -214,10 +214,10 @@ def previews() -> dict[PreviewSpec, Preview]:
     return _previews(str(paths.home()), str(paths.recorded()))
 
 
-def damage() -> list[str]:
-    """Damaged records, jobs and saved items of the lists that pages read, a sentence each."""
+def damage(*, with_jobs: bool) -> list[str]:
+    """Damaged records and saved items of the lists that pages read, and damaged jobs on request; a sentence each."""
     runs(), networks(), saved()
-    return _damage(str(paths.home()), str(paths.recorded()), store().version())
+    return _damage(str(paths.home()), str(paths.recorded()), store().version(), with_jobs)
 
 
 def position(job: Job) -> int | None:
@@ -276,9 +276,9 @@ def _runs_key(home: str, recorded: str, version: int) -> str:
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _damage(home: str, recorded: str, version: int) -> list[str]:
+def _damage(home: str, recorded: str, version: int, with_jobs: bool) -> list[str]:
     del version  # only part of the cache key
-    return _store(home, recorded).damage()
+    return _store(home, recorded).damage(with_jobs=with_jobs)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
