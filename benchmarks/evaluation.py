@@ -24,7 +24,7 @@ from roboreg_core.datasets.sources import test_images
 from roboreg_core.device import Precision, choose_device
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models import checkpoints
-from roboreg_core.models.resnet import ResNet20, initialise
+from roboreg_core.models.resnet import ResNet, initialise
 from roboreg_core.seeding import torch_generator
 
 USUAL_BATCH_SIZE = 128
@@ -74,16 +74,16 @@ def some(count: int) -> Images:
     return test_images().take(torch.arange(count), f"{count:,} test images")
 
 
-def network() -> tuple[str, ResNet20]:
+def network() -> tuple[str, ResNet]:
     """Return the first dense network that ships, else one with random weights."""
     for name in checkpoints.names():
         return name, checkpoints.load(name).model
-    model = ResNet20()
+    model = ResNet()
     initialise(model, torch_generator(0, "weights"))
     return "random weights", model.eval()
 
 
-def plain_transforms(model: ResNet20) -> v2.Compose:
+def plain_transforms(model: ResNet) -> v2.Compose:
     """Return the usual transform of a network's inputs."""
     return v2.Compose(
         [
@@ -95,7 +95,7 @@ def plain_transforms(model: ResNet20) -> v2.Compose:
 
 
 @torch.inference_mode()
-def usual_pass(model: ResNet20, loader: DataLoader[tuple[Tensor, int]]) -> Tensor:
+def usual_pass(model: ResNet, loader: DataLoader[tuple[Tensor, int]]) -> Tensor:
     """Return the logits of all images by a usual evaluation loop."""
     model.eval()
     device = next(model.parameters()).device

@@ -36,7 +36,7 @@ from roboreg_core.datasets.sources import test_images, training_images
 from roboreg_core.device import environment
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models.costs import cost
-from roboreg_core.models.resnet import ResNet20, initialise
+from roboreg_core.models.resnet import ResNet, initialise
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.fine_tuning_presets import tune_preset
@@ -189,8 +189,8 @@ def _images(count: int) -> Images:
     return bundled.take(torch.arange(count) % len(bundled), f"{count:,} benchmark images")
 
 
-def _network(schedule: Schedule, seed: int = 0) -> ResNet20:
-    model = ResNet20(schedule)
+def _network(schedule: Schedule, seed: int = 0) -> ResNet:
+    model = ResNet(schedule)
     initialise(model, torch_generator(seed, "weights"))
     return model
 

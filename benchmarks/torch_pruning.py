@@ -28,7 +28,7 @@ from roboreg_core.evaluation.logits import logits
 from roboreg_core.evaluation.metrics import report
 from roboreg_core.models import checkpoints
 from roboreg_core.models.costs import cost
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.prune import PruneSpec, draw_calibration, prune
 from roboreg_core.pruning.recalibrate import recalibrate as recalibrated
 from roboreg_core.schedules.schedule import Schedule
@@ -55,7 +55,7 @@ class Rival:
     name: str
     meaning: str
     scorer: Callable[[Any], Any]
-    gradients: Callable[[ResNet20, Images], None] | None = None
+    gradients: Callable[[ResNet, Images], None] | None = None
 
     @property
     def needs_labels(self) -> bool:
@@ -63,9 +63,7 @@ class Rival:
         return self.gradients is not None
 
 
-def rival_prune(
-    model: ResNet20, schedule: Schedule, importance: str, *, calibration: Images | None, seed: int
-) -> ResNet20:
+def rival_prune(model: ResNet, schedule: Schedule, importance: str, *, calibration: Images | None, seed: int) -> ResNet:
     """Remove filters with Torch-Pruning until every block has the schedule's width; `model` is not changed.
 
     Args:
@@ -76,7 +74,7 @@ def rival_prune(
         seed: seed of the criterion `random`.
 
     Returns:
-        A `ResNet20` in eval mode that computes the same as Torch-Pruning's network.
+        A `ResNet` in eval mode that computes the same as Torch-Pruning's network.
 
     Raises:
         ScheduleError: a block would have to grow.
@@ -96,7 +94,7 @@ def rival_prune(
     return ours
 
 
-def mean_gradients(model: ResNet20, images: Images) -> None:
+def mean_gradients(model: ResNet, images: Images) -> None:
     """Store the gradient of the mean cross-entropy in each parameter's `grad`."""
     model.zero_grad()
     for pixels, labels in zip(images.pixels.split(BATCH_SIZE), images.labels.split(BATCH_SIZE), strict=True):
@@ -104,7 +102,7 @@ def mean_gradients(model: ResNet20, images: Images) -> None:
         loss.backward()
 
 
-def mean_squared_gradients(model: ResNet20, images: Images) -> None:
+def mean_squared_gradients(model: ResNet, images: Images) -> None:
     """Store the mean of the squared per-image gradients in each parameter's `grad`, where the criterion reads it.
 
     Torch-Pruning's `accumulate_grad` is not used: it looks up names among parameters, finds none, and keeps the last
@@ -206,7 +204,7 @@ def main(
     write_json(json, figures)
 
 
-def _ours(dense: ResNet20, widths: Schedule, seed: int) -> dict[str, Any]:
+def _ours(dense: ResNet, widths: Schedule, seed: int) -> dict[str, Any]:
     spec, test = PruneSpec(seed=seed), test_images()
     started = time.perf_counter()
     pruned = prune(dense, widths, spec, calibration=training_images("bundled")).model
@@ -221,7 +219,7 @@ def _rival(importance: str) -> Rival:
     return RIVALS[importance]
 
 
-def _check(model: ResNet20, schedule: Schedule, rival: Rival, calibration: Images | None) -> None:
+def _check(model: ResNet, schedule: Schedule, rival: Rival, calibration: Images | None) -> None:
     for block, (has, wanted) in enumerate(zip(model.schedule, schedule, strict=True), start=1):
         if wanted > has:
             raise ScheduleError(f"width of block {block} must be 1..{has} (the width of this network), got {wanted}")
@@ -229,7 +227,7 @@ def _check(model: ResNet20, schedule: Schedule, rival: Rival, calibration: Image
         raise SpecError(f"{rival.name} needs labelled training images, got none; pass calibration images")
 
 
-def _remove_filters(package: Any, model: ResNet20, schedule: Schedule, scorer: Any, seed: int) -> None:
+def _remove_filters(package: Any, model: ResNet, schedule: Schedule, scorer: Any, seed: int) -> None:
     """Remove filters from the first convolutions of `model` by Torch-Pruning, in place."""
     ratios = {
         block.conv1: _ratio(len(block.conv1.weight), width)
@@ -255,8 +253,8 @@ def _ratio(has: int, width: int) -> float:
     return 1 - (width + 0.5) / has
 
 
-def _adopt(theirs: ResNet20, schedule: Schedule) -> ResNet20:
-    ours = ResNet20(schedule, theirs.normalisation)
+def _adopt(theirs: ResNet, schedule: Schedule) -> ResNet:
+    ours = ResNet(schedule, theirs.normalisation)
     try:
         ours.load_state_dict(theirs.state_dict())
     except RuntimeError as error:
@@ -269,7 +267,7 @@ def _adopt(theirs: ResNet20, schedule: Schedule) -> ResNet20:
 
 
 @torch.no_grad()
-def _check_same(ours: ResNet20, theirs: ResNet20, seed: int) -> None:
+def _check_same(ours: ResNet, theirs: ResNet, seed: int) -> None:
     generator = torch_generator(seed, "torch-pruning", "probe")
     probe = torch.randn(8, 3, IMAGE_SIZE, IMAGE_SIZE, generator=generator)
     gap = (ours(probe) - theirs(probe)).abs().max().item()

@@ -24,7 +24,7 @@ from benchmarks.common import WORKERS, precisions, show, take_turns, usual_loade
 from roboreg_core.datasets.images import Images
 from roboreg_core.datasets.sources import training_images
 from roboreg_core.device import Precision, choose_device
-from roboreg_core.models.resnet import IMAGENET, ResNet20, initialise
+from roboreg_core.models.resnet import IMAGENET, ResNet, initialise
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.loop import fit
 from roboreg_core.training.spec import SOURCE, TrainSpec
@@ -64,10 +64,10 @@ def main(
     show(title, rows, facts, quick=quick, out=json, device=device, goal=GOAL)
 
 
-def start(steps: int) -> tuple[ResNet20, Images, TrainSpec]:
+def start(steps: int) -> tuple[ResNet, Images, TrainSpec]:
     """Return the weights, images and settings of all contenders."""
     images = training_images("bundled").take(torch.arange(steps * BATCH_SIZE), "benchmark images")
-    model = ResNet20()
+    model = ResNet()
     initialise(model, torch_generator(0, "weights"))
     return model, images, replace(SOURCE(epochs=1), batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
 
@@ -98,7 +98,7 @@ def six_transforms() -> v2.Compose:
     )
 
 
-def usual_epoch(weights: ResNet20, loader: DataLoader[tuple[torch.Tensor, int]], spec: TrainSpec) -> float:
+def usual_epoch(weights: ResNet, loader: DataLoader[tuple[torch.Tensor, int]], spec: TrainSpec) -> float:
     """Train a copy of `weights` for one epoch by a usual loop; return the mean loss."""
     model = copy.deepcopy(weights).train()
     optimiser = torch.optim.SGD(

@@ -8,6 +8,10 @@ class RoboRegError(Exception):
     """Base class of errors for users."""
 
 
+class ArchitectureError(RoboRegError):
+    """A depth, width, shortcut, number of classes or image size is not supported."""
+
+
 class ScheduleError(RoboRegError):
     """A schedule is out of bounds or cannot be read."""
 

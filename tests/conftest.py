@@ -12,7 +12,7 @@ from torch import nn
 
 from roboreg_core.datasets import sources
 from roboreg_core.datasets.images import Images, first_of_each_class
-from roboreg_core.models.resnet import ResNet20, initialise
+from roboreg_core.models.resnet import ResNet, initialise
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.seeding import torch_generator
 from tests.command_line import CommandLine
@@ -48,13 +48,13 @@ def few_images(images: Images) -> Images:
 
 
 @pytest.fixture(scope="session")
-def make_network() -> Callable[..., ResNet20]:
+def make_network() -> Callable[..., ResNet]:
     """`make_network(schedule, seed=0)`: random weights and batch-norm tensors, in eval mode."""
     return random_network
 
 
 @pytest.fixture
-def network() -> ResNet20:
+def network() -> ResNet:
     """Small network with random weights, schedule `aggressive`."""
     return random_network(PRESETS["aggressive"])
 
@@ -64,8 +64,8 @@ def roboreg(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     return CommandLine(monkeypatch, capsys)
 
 
-def random_network(schedule: Schedule = PRESETS["dense"], seed: int = 0) -> ResNet20:
-    model = ResNet20(schedule)
+def random_network(schedule: Schedule = PRESETS["dense"], seed: int = 0) -> ResNet:
+    model = ResNet(schedule)
     generator = torch_generator(seed, "test network")
     initialise(model, generator)
     with torch.no_grad():

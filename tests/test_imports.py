@@ -13,7 +13,7 @@ import pytest
 
 from roboreg_core.paths import PROJECT
 
-BASE = {"errors", "files", "paths", "user_input", "seeding", "device"}
+BASE = {"errors", "files", "paths", "user_input", "seeding", "device", "architecture"}
 VALUES = BASE | {"schedules", "datasets", "models"}
 STEPS = {"pruning", "training", "evaluation"}
 ENGINE = {"store", "jobs"}

@@ -26,7 +26,7 @@ from roboreg_core.evaluation.metrics import report
 from roboreg_core.models import checkpoints
 from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.models.costs import cost
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.prune import Pruner, draw_calibration
 from roboreg_core.pruning.recalibrate import recalibrate
 from roboreg_core.runs.local import run_here
@@ -175,7 +175,7 @@ class Measurer:
             environment=machine(),
         )
 
-    def _prune(self, contestant: Contestant, run: RunSpec) -> tuple[ResNet20, float]:
+    def _prune(self, contestant: Contestant, run: RunSpec) -> tuple[ResNet, float]:
         training = sources.training_images(run.training_set)
         if not contestant.rival:
             pruned = Pruner(self.dense.model, run.pruning(), calibration=training).prune(run.schedule)
@@ -187,7 +187,7 @@ class Measurer:
             model = recalibrate(model, images)
         return model, time.perf_counter() - started
 
-    def _tune(self, point: PlannedPoint, model: ResNet20) -> ResNet20:
+    def _tune(self, point: PlannedPoint, model: ResNet) -> ResNet:
         unfinished = self.store.unfinished / point.id
         unfinished.parent.mkdir(exist_ok=True)
         training: Images = sources.training_images(point.run.training_set)
@@ -203,7 +203,7 @@ class Measurer:
         unfinished.unlink(missing_ok=True)
         return fitted.model
 
-    def _accuracy(self, model: ResNet20) -> float:
+    def _accuracy(self, model: ResNet) -> float:
         return report(logits(model, self.test), self.test.labels).accuracy
 
 

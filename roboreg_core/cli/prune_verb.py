@@ -26,7 +26,7 @@ from roboreg_core.schedules.schedule import Schedule
 if TYPE_CHECKING:
     import torch
 
-    from roboreg_core.models.resnet import ResNet20
+    from roboreg_core.models.resnet import ResNet
     from roboreg_core.pruning.methods import WeightsSpec
     from roboreg_core.pruning.prune_block import BlockReport
     from roboreg_core.training.spec import TrainSpec
@@ -51,7 +51,7 @@ def prune_verb(
     pruned = _prune(parsed, loaded.model, pruning, method, recalibrate, device)
     print_notes((*loaded.notes, *pruned.notes))
     before, after = measure(loaded.model, device)[0], measure(pruned.model, device)[0]
-    final: ResNet20 = pruned.model
+    final: ResNet = pruned.model
     tuned: dict[str, Any] = {}
     if recipe is not None:
         final, tuned = _fine_tune(pruned, loaded.model, recipe, pruning.images, device)
@@ -90,7 +90,7 @@ def prune_verb(
 class _PrunedNetwork:
     """A pruned network with its facts as JSON and text; `keep_zeros` if single weights were pruned."""
 
-    model: ResNet20
+    model: ResNet
     blocks: tuple[BlockReport, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float
@@ -100,7 +100,7 @@ class _PrunedNetwork:
 
 
 def _prune(
-    schedule: Schedule, dense: ResNet20, options: PruneOptions, method: str, recalibrate: bool, device: torch.device
+    schedule: Schedule, dense: ResNet, options: PruneOptions, method: str, recalibrate: bool, device: torch.device
 ) -> _PrunedNetwork:
     from roboreg_core.datasets import sources
     from roboreg_core.pruning.methods import parse_weights
@@ -122,7 +122,7 @@ def _prune(
     )
 
 
-def _prune_weights(schedule: Schedule, dense: ResNet20, spec: WeightsSpec, device: torch.device) -> _PrunedNetwork:
+def _prune_weights(schedule: Schedule, dense: ResNet, spec: WeightsSpec, device: torch.device) -> _PrunedNetwork:
     """Set single weights to zero; report file sizes and latency, which does not improve."""
     from roboreg_core.datasets import sources
     from roboreg_core.evaluation.latency import BATCH, time_network
@@ -160,8 +160,8 @@ def _recipe(options: PruneOptions) -> TrainSpec | None:
 
 
 def _fine_tune(
-    pruned: _PrunedNetwork, dense: ResNet20, spec: TrainSpec, images: str, device: torch.device
-) -> tuple[ResNet20, dict[str, Any]]:
+    pruned: _PrunedNetwork, dense: ResNet, spec: TrainSpec, images: str, device: torch.device
+) -> tuple[ResNet, dict[str, Any]]:
     """Fine-tune with the dense network as teacher; returns the network and its facts."""
     from roboreg_core.datasets import sources
     from roboreg_core.training.loop import TrainingHooks, fit

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.device import device_name, working_on
 from roboreg_core.evaluation.logits import inference_model
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 
 WARM_UP = 5
 BATCH = 256
@@ -36,14 +35,15 @@ class Timing:
 
 
 @torch.inference_mode()
-def time_network(model: ResNet20, batch: int = 1, *, device: torch.device | str = "cpu", repeats: int = 30) -> Timing:
+def time_network(model: ResNet, batch: int = 1, *, device: torch.device | str = "cpu", repeats: int = 30) -> Timing:
     """Time the forward pass of one batch after `WARM_UP` untimed calls."""
     device = torch.device(device)
     seconds = []
     # On a CPU `working_on` would change malloc's settings for the whole process.
     with working_on(device) if device.type == "cuda" else nullcontext():
         network = inference_model(model, device)
-        images = torch.zeros(batch, 3, IMAGE_SIZE, IMAGE_SIZE, device=device).to(memory_format=torch.channels_last)
+        size = model.architecture.image_size
+        images = torch.zeros(batch, 3, size, size, device=device).to(memory_format=torch.channels_last)
         for call in range(WARM_UP + repeats):
             started = time.perf_counter()
             network(images)

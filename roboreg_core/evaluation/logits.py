@@ -11,7 +11,7 @@ from roboreg_core.datasets.images import Images
 from roboreg_core.device import Precision, working_on
 from roboreg_core.evaluation.onnx_runtime import onnx_forward
 from roboreg_core.models.onnx_graph import onnx_model
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 
 # Large enough for two cores, small enough for activations to stay in the cache.
 BATCH_SIZE = 250
@@ -21,7 +21,7 @@ GPU_BATCH_SIZE = 2_000
 
 @torch.inference_mode()
 def logits(
-    model: ResNet20,
+    model: ResNet,
     images: Images,
     *,
     device: torch.device | str = "cpu",
@@ -56,8 +56,8 @@ def logits(
         return out.cpu()
 
 
-def _forward(model: ResNet20, device: torch.device, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """Fastest forward pass from raw uint8 images (n, 3, 32, 32) to logits: onnxruntime for float32 on a CPU."""
+def _forward(model: ResNet, device: torch.device, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+    """Fastest forward pass from raw uint8 images (n, 3, h, w) to logits: onnxruntime for float32 on a CPU."""
     if device.type == "cpu" and dtype == torch.float32:
         run = onnx_forward(onnx_model(fold_batch_norm(model), {}).SerializeToString())
         return lambda pixels: torch.from_numpy(run(pixels.numpy()))
@@ -65,12 +65,12 @@ def _forward(model: ResNet20, device: torch.device, dtype: torch.dtype) -> Calla
     return lambda pixels: network(network.prepare(pixels, dtype))
 
 
-def inference_model(model: ResNet20, device: torch.device, dtype: torch.dtype = torch.float32) -> ResNet20:
+def inference_model(model: ResNet, device: torch.device, dtype: torch.dtype = torch.float32) -> ResNet:
     """Copy of `model` with batch norm folded, on `device`, in `dtype` and channels-last format."""
     return fold_batch_norm(model).to(device, dtype).to(memory_format=torch.channels_last)
 
 
-def fold_batch_norm(model: ResNet20) -> ResNet20:
+def fold_batch_norm(model: ResNet) -> ResNet:
     """Copy of a network in eval mode with each batch norm folded into the convolution before it."""
     folded = copy.deepcopy(model).eval()
     for module in (folded, *folded.blocks):
@@ -78,4 +78,7 @@ def fold_batch_norm(model: ResNet20) -> ResNet20:
             if hasattr(module, conv) and hasattr(module, norm):
                 setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm)))
                 setattr(module, norm, nn.Identity())
+    for block in folded.blocks:
+        if isinstance(block.shortcut, nn.Sequential):
+            block.shortcut = fuse_conv_bn_eval(*block.shortcut)
     return folded

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from roboreg_core.datasets.cifar10 import CLASSES, IMAGE_SIZE
+from roboreg_core.datasets.cifar10 import CLASSES
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation.logits import BATCH_SIZE, fold_batch_norm, inference_model
 from roboreg_core.evaluation.onnx_runtime import onnx_forward
+from roboreg_core.models.cards import network_text
 from roboreg_core.models.onnx_graph import INPUT, OUTPUT, onnx_model
-from roboreg_core.models.resnet import NAME, ResNet20
+from roboreg_core.models.resnet import ResNet
 
 TOLERANCE = 1e-4
 # About a hundred per class, checked within two seconds on one core.
@@ -35,7 +36,7 @@ class OnnxExport:
     images: int
 
 
-def export_onnx(model: ResNet20, images: Images, **facts: Any) -> OnnxExport:
+def export_onnx(model: ResNet, images: Images, **facts: Any) -> OnnxExport:
     """Export a network and compare its logits in onnxruntime and torch on `images`.
 
     `facts` are added to the file's metadata. Raises `CheckpointError`: logits differ by more than `TOLERANCE`.
@@ -51,7 +52,7 @@ def export_onnx(model: ResNet20, images: Images, **facts: Any) -> OnnxExport:
     return OnnxExport(content=content, difference=difference, images=len(images))
 
 
-def onnx_bytes(model: ResNet20, **facts: Any) -> bytes:
+def onnx_bytes(model: ResNet, **facts: Any) -> bytes:
     """ONNX file of a network with batch norm folded.
 
     Its metadata describe network, input, output, classes, normalisation and schedule, and contain `facts` (as JSON if
@@ -59,13 +60,14 @@ def onnx_bytes(model: ResNet20, **facts: Any) -> bytes:
     """
     import onnx
 
+    size, n_classes = model.architecture.image_size, model.architecture.n_classes
     facts = {
-        "network": NAME,
-        "input": f"{INPUT}: uint8 RGB, 0..255, (n, 3, {IMAGE_SIZE}, {IMAGE_SIZE}); the graph scales and normalises it",
-        "output": f"{OUTPUT}: float32, (n, {len(CLASSES)}), one number per class; the largest is the prediction",
-        "classes": list(CLASSES),
+        "network": network_text(model.architecture),
+        "input": f"{INPUT}: uint8 RGB, 0..255, (n, 3, {size}, {size}); the graph scales and normalises it",
+        "output": f"{OUTPUT}: float32, (n, {n_classes}), one number per class; the largest is the prediction",
+        **({"classes": list(CLASSES)} if n_classes == len(CLASSES) else {}),
         "normalisation": asdict(model.normalisation),
-        "schedule": model.schedule.to_json(),
+        **model.schedule.stored(),
         **facts,
     }
     metadata = {name: value if isinstance(value, str) else json.dumps(value) for name, value in facts.items()}
@@ -81,7 +83,7 @@ def checked_images(images: Images) -> Images:
 
 
 @torch.inference_mode()
-def largest_difference(content: bytes, model: ResNet20, images: Images) -> float:
+def largest_difference(content: bytes, model: ResNet, images: Images) -> float:
     """Largest absolute difference between the logits of an ONNX file and of `model`; NaN if a logit is NaN."""
     network, forward = inference_model(model, torch.device("cpu")), onnx_forward(content)
     batches = images.pixels.split(BATCH_SIZE)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.errors import CheckpointError
 from roboreg_core.user_input import parse_json, read_file
 
@@ -18,6 +19,16 @@ _TYPES: dict[tuple[str, ...], type | tuple[type, ...]] = {
     ("accuracy", "test"): _NUMBER,
     ("accuracy", "images"): int,
 }
+
+
+def network_text(architecture: Architecture) -> str:
+    """Description of a network in the headers of weights files, in cards and in ONNX files."""
+    kind = f"ResNet-{architecture.depth} option {architecture.shortcut}"
+    if architecture == RESNET20:
+        return f"{kind}, CIFAR-10"
+    size = architecture.image_size
+    width = "" if architecture.base_width == RESNET20.base_width else f", base width {architecture.base_width}"
+    return f"{kind}{width}, {architecture.n_classes} classes, {size} x {size} pixels"
 
 
 def card_path(path: Path) -> Path:

@@ -1,7 +1,7 @@
 """Checkpoints: safetensors files with a JSON card, and PyTorch weights of other projects.
 
-The header of a safetensors file holds schedule and normalisation, so the network can be rebuilt without the card. No
-code from a file is ever run, see `torch_file`.
+The header of a safetensors file holds architecture, schedule and normalisation, so the network can be rebuilt without
+the card. No code from a file is ever run, see `torch_file`.
 """
 
 import hashlib
@@ -16,19 +16,19 @@ import safetensors.torch
 from torch import Tensor
 
 from roboreg_core import paths
-from roboreg_core.errors import CheckpointError, SpecError
+from roboreg_core.architecture import RESNET20, Architecture
+from roboreg_core.errors import ArchitectureError, CheckpointError, SpecError
 from roboreg_core.files import writing
 from roboreg_core.models import torch_file
-from roboreg_core.models.cards import card_path, read_card
+from roboreg_core.models.cards import card_path, network_text, read_card
 from roboreg_core.models.file_formats import MAX_TENSORS, SUFFIX, read_weights
 from roboreg_core.models.foreign_weights import infer_schedule, plain_tensors, to_our_names
-from roboreg_core.models.resnet import IMAGENET, NAME, Normalisation, ResNet20
-from roboreg_core.schedules.schedule import Schedule
+from roboreg_core.models.resnet import IMAGENET, Normalisation, ResNet
 from roboreg_core.user_input import existing, is_file, parse_json
 
 CARD_FORMAT = 1
 HEADER_KEY = "roboreg"
-# A ResNet-20 takes 10 kB.
+# A ResNet-20 takes 10 kB, a ResNet-302 190 kB.
 _MAX_HEADER = 256 * 2**10
 
 
@@ -45,7 +45,7 @@ class Checkpoint:
     """
 
     name: str
-    model: ResNet20
+    model: ResNet
     content: bytes
     card: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -101,25 +101,25 @@ def from_bytes(
     Raises `CheckpointError`: it is damaged, exceeds a limit, or is not an option-A ResNet-20 of finite real numbers.
     """
     if suffix.lower() != SUFFIX:
-        state, normalisation = plain_tensors(torch_file.load(content, name), name), None
+        state, header = plain_tensors(torch_file.load(content, name), name), None
         note = "ImageNet normalisation assumed, as in the common public option-A weights"
     else:
-        state, normalisation = _from_safetensors(content, name)
+        state, header = _from_safetensors(content, name)
         note = "ImageNet normalisation assumed"
-    if normalisation is None:
-        model = _model(to_our_names(state, name), IMAGENET, name)
+    if header is None:
+        model = _model(to_our_names(state, name), _Header(), name)
         return Checkpoint(name=name, model=model, content=to_bytes(model), notes=(note,))
-    model = _model(state, normalisation, name)
+    model = _model(state, header, name)
     return Checkpoint(name=name, model=model, content=content, card=card or {})
 
 
-def to_bytes(model: ResNet20) -> bytes:
-    """Bytes of a safetensors file with the network's weights; schedule and normalisation are in its header."""
+def to_bytes(model: ResNet) -> bytes:
+    """Bytes of a safetensors file with the network's weights; its header describes the network."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     return safetensors.torch.save(state, metadata={HEADER_KEY: json.dumps(_describe(model))})
 
 
-def make_card(model: ResNet20, content: bytes, **facts: Any) -> dict[str, Any]:
+def make_card(model: ResNet, content: bytes, **facts: Any) -> dict[str, Any]:
     """Card (description, a JSON object) of a network with the bytes `content`; `facts` are added."""
     return {
         "format": CARD_FORMAT,
@@ -129,7 +129,7 @@ def make_card(model: ResNet20, content: bytes, **facts: Any) -> dict[str, Any]:
     }
 
 
-def save(path: Path, model: ResNet20, **facts: Any) -> Path:
+def save(path: Path, model: ResNet, **facts: Any) -> Path:
     """Write a .safetensors file and its card, each atomically; return the path of the weights.
 
     `facts` are added to the card. Raises `CheckpointError`: a file cannot be written.
@@ -149,17 +149,24 @@ def weights_path(path: Path) -> Path:
     return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
 
 
-def _describe(model: ResNet20) -> dict[str, Any]:
+def _describe(model: ResNet) -> dict[str, Any]:
     return {
-        "network": NAME,
-        "schedule": model.schedule.to_json(),
+        "network": network_text(model.architecture),
+        **model.schedule.stored(),
         "normalisation": asdict(model.normalisation),
     }
 
 
-def _model(state: dict[str, Tensor], normalisation: Normalisation, name: str) -> ResNet20:
-    schedule: Schedule = infer_schedule(state, name)
-    model = ResNet20(schedule, normalisation)
+@dataclass(frozen=True, kw_only=True)
+class _Header:
+    """Facts of a network that its tensors do not show, from the header of a file of ours."""
+
+    architecture: Architecture = RESNET20
+    normalisation: Normalisation = IMAGENET
+
+
+def _model(state: dict[str, Tensor], header: _Header, name: str) -> ResNet:
+    model = ResNet(infer_schedule(state, header.architecture, name), header.normalisation)
     expected = model.state_dict()
     counters = {key: value for key, value in expected.items() if key.endswith("num_batches_tracked")}
     for key, tensor in expected.items():
@@ -169,9 +176,7 @@ def _model(state: dict[str, Tensor], normalisation: Normalisation, name: str) ->
             raise CheckpointError(f"{name}: {key} must have shape {tuple(tensor.shape)}, got {tuple(state[key].shape)}")
     unexpected = sorted(set(state) - set(expected))
     if unexpected:
-        raise CheckpointError(
-            f"{name} must hold a ResNet-20 with option-A shortcuts only, got also {unexpected[0]:.80}"
-        )
+        raise CheckpointError(f"{name} must hold a {_kind(header.architecture)} only, got also {unexpected[0]:.80}")
     model.load_state_dict({**counters, **state})
     return model.eval()
 
@@ -187,8 +192,8 @@ def _find(where: str | Path) -> Path:
     raise CheckpointError(f"a checkpoint must be a file or a name in checkpoints/ ({known}), got {str(where)!r:.200}")
 
 
-def _from_safetensors(content: bytes, name: str) -> tuple[dict[str, Tensor], Normalisation | None]:
-    """Tensors, and the normalisation where the file is ours."""
+def _from_safetensors(content: bytes, name: str) -> tuple[dict[str, Tensor], _Header | None]:
+    """Tensors, and the header where the file is ours."""
     length = int.from_bytes(content[:8], "little")
     if not 0 < length <= min(_MAX_HEADER, len(content) - 8):
         raise CheckpointError(
@@ -205,15 +210,23 @@ def _from_safetensors(content: bytes, name: str) -> tuple[dict[str, Tensor], Nor
             f"{name} must be a safetensors file, got {_short(error)}; save or download it again"
         ) from None
     text = (entries.get("__metadata__") or {}).get(HEADER_KEY)
-    return plain_tensors(state, name), None if text is None else _normalisation(text, name)
+    return plain_tensors(state, name), None if text is None else _header(text, name)
 
 
-def _normalisation(text: str, name: str) -> Normalisation:
-    header = parse_json(text, f"the metadata of {name}", CheckpointError)
+def _header(text: str, name: str) -> _Header:
+    value = parse_json(text, f"the metadata of {name}", CheckpointError)
     try:
-        return Normalisation(**{key: tuple(value) for key, value in header["normalisation"].items()})
+        normalisation = Normalisation(**{key: tuple(each) for key, each in value["normalisation"].items()})
     except (KeyError, TypeError, AttributeError):
-        raise CheckpointError(f"{name} must contain a normalisation in its header, got {header!r:.80}") from None
+        raise CheckpointError(f"{name} must contain a normalisation in its header, got {value!r:.80}") from None
+    try:
+        return _Header(architecture=Architecture.from_json(value.get("architecture")), normalisation=normalisation)
+    except ArchitectureError as error:
+        raise CheckpointError(f"{name} must contain a valid architecture in its header: {error}") from None
+
+
+def _kind(architecture: Architecture) -> str:
+    return f"ResNet-{architecture.depth} with option-{architecture.shortcut} shortcuts"
 
 
 def _short(error: Exception) -> str:

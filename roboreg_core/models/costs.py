@@ -1,13 +1,15 @@
 """Parameters, multiply-accumulates (MACs) and size of a schedule's network in closed form. Without torch.
 
-A block with `i` inputs, `k` filters, `o` outputs and output size h x w has `9ik + 2k + 9ko + 2o` parameters and
-`(9ik + 9ko) * h * w` MACs. MACs count convolutions and the linear layer; FLOPs are twice the MACs.
+A block with `i` inputs, `k` filters, `o` outputs and output size h x w has `9ik + 2k + 9ko + 2o` parameters and `(9ik +
+9ko) * h * w` MACs. An option-B shortcut adds `io + 2o` parameters and `io * h * w` MACs. MACs count convolutions and
+the linear layer; FLOPs are twice the MACs.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from roboreg_core.datasets.cifar10 import IMAGE_SIZE, N_CLASSES
-from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, PRESETS, STAGE_WIDTHS, Schedule
+from roboreg_core.architecture import PROJECTION
+from roboreg_core.schedules.schedule import Schedule, dense_schedule
 
 BYTES_PER_FLOAT = 4
 
@@ -60,43 +62,46 @@ def cost(schedule: Schedule) -> Cost:
 
 
 def block_parameters(schedule: Schedule) -> tuple[int, ...]:
-    """Parameters of both convolutions and batch norms of each block, (9,)."""
-    return _per_block(schedule, "parameters")
+    """Parameters of all convolutions and batch norms of each block, (n_blocks,)."""
+    return tuple(sum(layer.parameters for layer in layers) for layers in _blocks(schedule))
 
 
 def block_macs(schedule: Schedule) -> tuple[int, ...]:
-    """Multiply-accumulates of each block per image, (9,)."""
-    return _per_block(schedule, "macs")
-
-
-def _per_block(schedule: Schedule, field: str) -> tuple[int, ...]:
-    values = [getattr(layer, field) for layer in _layers(schedule)[1:-1]]
-    return tuple(first + second for first, second in zip(values[::2], values[1::2], strict=True))
+    """Multiply-accumulates of each block per image, (n_blocks,)."""
+    return tuple(sum(layer.macs for layer in layers) for layers in _blocks(schedule))
 
 
 def _layers(schedule: Schedule) -> list[LayerCost]:
-    size, inputs = IMAGE_SIZE, STAGE_WIDTHS[0]
-    layers = [_conv("stem", 3, inputs, size)]
-    for block, width in enumerate(schedule):
-        stage, position = divmod(block, BLOCKS_PER_STAGE)
-        outputs = STAGE_WIDTHS[stage]
-        if stage > 0 and position == 0:
-            size //= 2
-        layers.append(_conv(f"block {block + 1} conv1", inputs, width, size))
-        layers.append(_conv(f"block {block + 1} conv2", width, outputs, size))
+    architecture = schedule.architecture
+    inputs, outputs = architecture.stage_widths[-1], architecture.n_classes
+    stem = _conv("stem", 3, architecture.base_width, architecture.image_size)
+    weights = inputs * outputs
+    linear = LayerCost(name="linear", inputs=inputs, outputs=outputs, parameters=weights + outputs, macs=weights)
+    return [stem, *(layer for layers in _blocks(schedule) for layer in layers), linear]
+
+
+def _blocks(schedule: Schedule) -> Iterator[list[LayerCost]]:
+    """Layers of each block."""
+    architecture = schedule.architecture
+    inputs = architecture.base_width
+    for block, width in enumerate(schedule, start=1):
+        stage = architecture.stage_of(block) - 1
+        size, outputs = architecture.stage_sizes[stage], architecture.stage_widths[stage]
+        layers = [
+            _conv(f"block {block} conv1", inputs, width, size),
+            _conv(f"block {block} conv2", width, outputs, size),
+        ]
+        if architecture.shortcut == PROJECTION and inputs != outputs:
+            layers.append(_conv(f"block {block} shortcut", inputs, outputs, size, taps=1))
+        yield layers
         inputs = outputs
-    linear = inputs * N_CLASSES
-    layers.append(
-        LayerCost(name="linear", inputs=inputs, outputs=N_CLASSES, parameters=linear + N_CLASSES, macs=linear)
-    )
-    return layers
 
 
-def _conv(name: str, inputs: int, outputs: int, size: int) -> LayerCost:
-    weights = 9 * inputs * outputs
+def _conv(name: str, inputs: int, outputs: int, size: int, taps: int = 9) -> LayerCost:
+    weights = taps * inputs * outputs
     return LayerCost(
         name=name, inputs=inputs, outputs=outputs, parameters=weights + 2 * outputs, macs=weights * size * size
     )
 
 
-DENSE_COST = cost(PRESETS["dense"])
+DENSE_COST = cost(dense_schedule())

@@ -10,9 +10,10 @@ FOREIGN_SUFFIXES = (".th", ".pt", ".pth")
 SUFFIXES = (SUFFIX, *FOREIGN_SUFFIXES)
 # A ResNet-20 takes 1.1 MB, with optimiser state 3.3 MB.
 MAX_BYTES = 64 * 2**20
-# A ResNet-20 has 116 tensors of 270,000 elements in all; optimisers keep one or two copies.
-MAX_TENSORS = 1_000
-MAX_ELEMENTS = 2**22
+# A ResNet-20 has 116 tensors of 270,000 elements in all, a ResNet-302 1,808 of 4,900,000; optimisers keep one or two
+# copies. No more elements than fit in `MAX_BYTES`.
+MAX_TENSORS = 5_000
+MAX_ELEMENTS = MAX_BYTES // 4
 
 
 def read_weights(path: Path) -> bytes:

@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.errors import CheckpointError, ScheduleError
 from roboreg_core.models.file_formats import MAX_ELEMENTS, MAX_TENSORS
-from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, N_BLOCKS, STAGE_WIDTHS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 
 _BLOCK = re.compile(r"layer([1-3])\.(\d+)\.")
 _REAL = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
@@ -51,24 +52,26 @@ def to_our_names(state: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     return renamed
 
 
-def infer_schedule(state: dict[str, Tensor], name: str) -> Schedule:
+def infer_schedule(state: dict[str, Tensor], architecture: Architecture, name: str) -> Schedule:
     """Schedule from the shapes of the blocks' first convolutions; `name` is for error messages.
 
     Raises `CheckpointError`: a block is missing or too wide.
     """
     counts = []
-    for block in range(N_BLOCKS):
-        stage, position = divmod(block, BLOCKS_PER_STAGE)
-        key = f"layer{stage + 1}.{position}.conv1.weight"
+    depth, n_blocks = architecture.depth, architecture.n_blocks
+    for block in architecture.blocks:
+        stage = architecture.stage_of(block)
+        key = f"layer{stage}.{block - architecture.blocks_of(stage)[0]}.conv1.weight"
         if key not in state:
-            raise CheckpointError(f"{name} must be a ResNet-20 with {N_BLOCKS} blocks, found no {key}")
+            raise CheckpointError(f"{name} must be a ResNet-{depth} with {n_blocks} blocks, found no {key}")
         if state[key].ndim != 4:
             raise CheckpointError(f"{name}: {key} must have four dimensions, got shape {tuple(state[key].shape)}")
         counts.append(int(state[key].shape[0]))
     try:
-        return Schedule(tuple(counts))
+        return Schedule(tuple(counts), architecture)
     except ScheduleError as error:
-        raise CheckpointError(f"{name} must have the widths of a ResNet-20 ({STAGE_WIDTHS}): {error}") from None
+        widths = architecture.stage_widths
+        raise CheckpointError(f"{name} must have the widths of a ResNet-{depth} ({widths}): {error}") from None
 
 
 def _check_layout(key: str, tensor: Tensor, name: str) -> None:
@@ -99,11 +102,13 @@ def _is_counter(key: str) -> bool:
 
 def _check_blocks(state: dict[str, Tensor], name: str) -> None:
     blocks = {match.group() for key in state if (match := _BLOCK.match(key))}
-    other = next((key for key in state if (match := _BLOCK.match(key)) and int(match[2]) >= BLOCKS_PER_STAGE), None)
+    other = next(
+        (key for key in state if (match := _BLOCK.match(key)) and int(match[2]) >= RESNET20.blocks_per_stage), None
+    )
     if other is not None:
         raise CheckpointError(
-            f"{name} must be a ResNet-20 with {N_BLOCKS} blocks, got {other} and {len(blocks)} blocks: it looks like a "
-            f"ResNet-{2 * len(blocks) + 2}"
+            f"{name} must be a ResNet-20 with {RESNET20.n_blocks} blocks, got {other} and {len(blocks)} blocks: it "
+            f"looks like a ResNet-{2 * len(blocks) + 2}"
         )
     shortcut = next((key for key in state if ".shortcut." in key or ".downsample." in key), None)
     if shortcut is not None:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.models.costs import cost
-from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 
 # Costs given by the schedule, unlike measured latency.
 COUNTED = ("parameters", "macs", "size_bytes")
-SMALLEST = Schedule((1,) * N_BLOCKS)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,8 +29,17 @@ class LinearCost:
         return self.base + counts @ self.each
 
 
-def linear_cost(kind: str) -> LinearCost:
+def smallest_schedule(architecture: Architecture = RESNET20) -> Schedule:
+    """The schedule with one filter per block."""
+    return Schedule((1,) * architecture.n_blocks, architecture)
+
+
+def linear_cost(kind: str, architecture: Architecture = RESNET20) -> LinearCost:
     """Exact linear form of a cost: `kind` is one of `COUNTED`."""
-    smallest = getattr(cost(SMALLEST), kind)
-    each = [getattr(cost(SMALLEST.replace(block, 2)), kind) - smallest for block in range(1, N_BLOCKS + 1)]
+    schedule = smallest_schedule(architecture)
+    smallest = getattr(cost(schedule), kind)
+    each = [getattr(cost(schedule.replace(block, 2)), kind) - smallest for block in architecture.blocks]
     return LinearCost(base=float(smallest - sum(each)), each=np.array(each, dtype=np.float64))
+
+
+SMALLEST = smallest_schedule()

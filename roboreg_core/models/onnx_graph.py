@@ -1,6 +1,7 @@
-"""ResNet-20 as an ONNX graph from raw images to logits.
+"""A network as an ONNX graph from raw images to logits.
 
-Only the widths vary, so the graph is written node by node, with operators that runtimes have had since 2021.
+All networks have the same kinds of layers, so the graph is written node by node, with operators that runtimes have had
+since 2021.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor, nn
 
-from roboreg_core.datasets.cifar10 import IMAGE_SIZE
-from roboreg_core.models.resnet import BasicBlock, ResNet20
+from roboreg_core.architecture import Architecture
+from roboreg_core.models.resnet import BasicBlock, LambdaLayer, ResNet
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -21,7 +22,7 @@ OPSET, IR_VERSION = 13, 7
 INPUT, OUTPUT = "images", "logits"
 
 
-def onnx_model(folded: ResNet20, metadata: dict[str, str]) -> ModelProto:
+def onnx_model(folded: ResNet, metadata: dict[str, str]) -> ModelProto:
     """ONNX model of a network with batch norm folded.
 
     Args:
@@ -29,7 +30,7 @@ def onnx_model(folded: ResNet20, metadata: dict[str, str]) -> ModelProto:
         metadata: stored in the file.
 
     Returns:
-        Model with input `images`, uint8 RGB (n, 3, 32, 32), and output `logits`, float32 (n, classes); it scales and
+        Model with input `images`, uint8 RGB (n, 3, h, w), and output `logits`, float32 (n, classes); it scales and
         normalises images itself.
     """
     from onnx import helper
@@ -45,7 +46,7 @@ def onnx_model(folded: ResNet20, metadata: dict[str, str]) -> ModelProto:
     )
     graph.node("Gemm", "linear", x, weight, bias, transB=1, output=OUTPUT)
     model = helper.make_model(
-        graph.proto(folded.linear.out_features),
+        graph.proto(folded.architecture),
         producer_name="roboreg",
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -74,16 +75,17 @@ class _Graph:
         self._nodes.append(helper.make_node(kind, list(inputs), [output], name=name, **settings))
         return output
 
-    def proto(self, classes: int) -> Any:
+    def proto(self, architecture: Architecture) -> Any:
         from onnx import TensorProto, helper
 
-        shape: list[str | int | None] = ["n", 3, IMAGE_SIZE, IMAGE_SIZE]
+        size, classes = architecture.image_size, architecture.n_classes
+        shape: list[str | int | None] = ["n", 3, size, size]
         images = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, shape, "RGB images, 0..255")
         logits = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", classes], "one number per class")
-        return helper.make_graph(self._nodes, "ResNet-20", [images], [logits], self._constants)
+        return helper.make_graph(self._nodes, f"ResNet-{architecture.depth}", [images], [logits], self._constants)
 
 
-def _normalised(graph: _Graph, network: ResNet20) -> str:
+def _normalised(graph: _Graph, network: ResNet) -> str:
     from onnx import TensorProto
 
     # Same precision and order of operations as `resnet.normalise`.
@@ -102,15 +104,17 @@ def _block(graph: _Graph, name: str, x: str, block: BasicBlock) -> str:
 
 
 def _shortcut(graph: _Graph, name: str, x: str, block: BasicBlock) -> str:
-    """Option-A shortcut: subsampling and zero channels on both sides; identity if shapes are equal."""
-    extra = block.conv2.out_channels - block.conv1.in_channels
-    if extra == 0:
+    """Identity, 1x1 convolution (option B), or subsampling and zero channels (option A)."""
+    shortcut = block.shortcut
+    if isinstance(shortcut, nn.Conv2d):
+        return _convolution(graph, name, x, shortcut)
+    if not isinstance(shortcut, LambdaLayer):
         return x
     ends = np.array([np.iinfo(np.int64).max] * 2)
     parts = {"starts": np.array([0, 0]), "ends": ends, "axes": np.array([2, 3]), "steps": np.array([2, 2])}
     given = [graph.constant(f"{name}.{part}", value.astype(np.int64)) for part, value in parts.items()]
     subsampled = graph.node("Slice", f"{name}.thinned", x, *given)
-    pads = np.array([0, extra // 2, 0, 0, 0, extra // 2, 0, 0], np.int64)
+    pads = np.array([0, shortcut.before, 0, 0, 0, shortcut.after, 0, 0], np.int64)
     return graph.node("Pad", f"{name}.padded", subsampled, graph.constant(f"{name}.pads", pads), mode="constant")
 
 
@@ -119,7 +123,9 @@ def _convolution(graph: _Graph, name: str, x: str, conv: nn.Conv2d) -> str:
     if conv.bias is not None:
         inputs.append(graph.constant(f"{name}.bias", _array(conv.bias)))
     size, stride = list(conv.kernel_size), list(conv.stride)
-    return graph.node("Conv", name, *inputs, kernel_shape=size, strides=stride, pads=[1, 1, 1, 1])
+    # "Same" padding.
+    pads = [each // 2 for each in size] * 2
+    return graph.node("Conv", name, *inputs, kernel_shape=size, strides=stride, pads=pads)
 
 
 def _array(tensor: Tensor) -> np.ndarray:

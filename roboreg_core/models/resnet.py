@@ -1,4 +1,4 @@
-"""ResNet-20 for CIFAR-10 with option-A shortcuts (He et al. 2015, section 4.2) for any schedule.
+"""Residual networks for small images (He et al. 2015, section 4.2) of any architecture and schedule.
 
 The schedule gives the width between the two convolutions of each block; inputs and outputs of blocks are fixed.
 """
@@ -11,12 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roboreg_core.datasets.cifar10 import N_CLASSES
+from roboreg_core.architecture import PROJECTION, ZEROS, Architecture
 from roboreg_core.errors import CheckpointError
-from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, PRESETS, STAGE_WIDTHS, Schedule
-
-# In cards and ONNX files.
-NAME = "ResNet-20 option A, CIFAR-10"
+from roboreg_core.schedules.schedule import Schedule, dense_schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,31 +38,44 @@ class Normalisation:
 
 
 IMAGENET = Normalisation()
+_DEFAULT = dense_schedule()
 
 
 class LambdaLayer(nn.Module):
-    """Option-A shortcut: every second pixel, zero channels on both sides, no parameters."""
+    """Option-A shortcut: every second pixel, zeros as further channels, no parameters."""
 
-    def __init__(self, extra_channels: int) -> None:
+    def __init__(self, before: int, after: int) -> None:
+        """Pad with `before` and `after` zero channels on the two sides of the input's channels."""
         super().__init__()
-        self.pad = extra_channels // 2
+        self.before, self.after = before, after
 
     def forward(self, x: Tensor) -> Tensor:
-        """Shortcut of `x`: (n, c, h, w) -> (n, c + extra_channels, h / 2, w / 2)."""
-        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.pad, self.pad))
+        """Shortcut of `x`: (n, c, h, w) -> (n, before + c + after, h / 2, w / 2)."""
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.before, self.after))
+
+
+def _shortcut(option: str, inputs: int, outputs: int) -> nn.Module:
+    """Shortcut of a block that halves height and width."""
+    if option == PROJECTION:
+        return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride=2, bias=False), nn.BatchNorm2d(outputs))
+    before = (outputs - inputs) // 2 if option == ZEROS else 0
+    return LambdaLayer(before, outputs - inputs - before)
 
 
 class BasicBlock(nn.Module):
-    """Residual block of two 3x3 convolutions with batch norm; the first has `width` filters."""
+    """Residual block of two 3x3 convolutions with batch norm; the first has `width` filters.
 
-    def __init__(self, inputs: int, width: int, outputs: int, stride: int) -> None:
+    `option` is the kind of shortcut, used where the output has another shape than the input.
+    """
+
+    def __init__(self, inputs: int, width: int, outputs: int, stride: int, option: str = ZEROS) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         same_shape = stride == 1 and inputs == outputs
-        self.shortcut: nn.Module = nn.Identity() if same_shape else LambdaLayer(outputs - inputs)
+        self.shortcut: nn.Module = nn.Identity() if same_shape else _shortcut(option, inputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Output of the block: (n, inputs, h, w) -> (n, outputs, h / stride, w / stride)."""
@@ -79,49 +89,55 @@ class BasicBlock(nn.Module):
             out += self.shortcut(x)
         else:
             # Faster than padding; with autograd the slice would be copied.
-            out[:, self.shortcut.pad : self.shortcut.pad + x.shape[1]] += x[:, :, ::2, ::2]
+            out[:, self.shortcut.before : self.shortcut.before + x.shape[1]] += x[:, :, ::2, ::2]
         return out
 
 
-class ResNet20(nn.Module):
-    """Stem, nine `BasicBlock`s in three stages, average pooling and a linear layer.
+class ResNet(nn.Module):
+    """Stem, three stages of `BasicBlock`s, average pooling and a linear layer.
 
     Attributes:
-        schedule: widths of the blocks.
+        schedule: widths of the blocks, and the architecture.
         normalisation: applied by `prepare`.
     """
 
-    def __init__(self, schedule: Schedule = PRESETS["dense"], normalisation: Normalisation = IMAGENET) -> None:
+    def __init__(self, schedule: Schedule = _DEFAULT, normalisation: Normalisation = IMAGENET) -> None:
         super().__init__()
         self.schedule = schedule
         self.normalisation = normalisation
-        self.conv1 = nn.Conv2d(3, STAGE_WIDTHS[0], 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(STAGE_WIDTHS[0])
+        architecture = schedule.architecture
+        self.conv1 = nn.Conv2d(3, architecture.base_width, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(architecture.base_width)
         widths = iter(schedule)
-        inputs = STAGE_WIDTHS[0]
+        inputs = architecture.base_width
         stages = []
-        for stage, outputs in enumerate(STAGE_WIDTHS):
+        for stage, outputs in enumerate(architecture.stage_widths):
             blocks = []
-            for block in range(BLOCKS_PER_STAGE):
+            for block in range(architecture.blocks_per_stage):
                 stride = 2 if stage > 0 and block == 0 else 1
-                blocks.append(BasicBlock(inputs, next(widths), outputs, stride))
+                blocks.append(BasicBlock(inputs, next(widths), outputs, stride, architecture.shortcut))
                 inputs = outputs
             stages.append(nn.Sequential(*blocks))
         self.layer1, self.layer2, self.layer3 = stages
-        self.linear = nn.Linear(STAGE_WIDTHS[-1], N_CLASSES)
+        self.linear = nn.Linear(inputs, architecture.n_classes)
+
+    @property
+    def architecture(self) -> Architecture:
+        """Shape of the dense network."""
+        return self.schedule.architecture
 
     @property
     def blocks(self) -> list[BasicBlock]:
-        """The nine residual blocks, first block first."""
+        """The residual blocks, first block first."""
         stages = (self.layer1, self.layer2, self.layer3)
         return [block for stage in stages for block in stage if isinstance(block, BasicBlock)]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Classify normalised images: (n, 3, 32, 32) -> logits (n, classes)."""
+        """Classify normalised images: (n, 3, h, w) -> logits (n, classes)."""
         return self.head(self.through(self.stem(x)))
 
     def stem(self, x: Tensor) -> Tensor:
-        """Normalised images (n, 3, 32, 32) -> input of the first block (n, 16, 32, 32)."""
+        """Normalised images (n, 3, h, w) -> input of the first block (n, base width, h, w)."""
         return F.relu(self.bn1(self.conv1(x)))
 
     def through(self, x: Tensor, first: int = 0, end: int | None = None) -> Tensor:
@@ -131,12 +147,12 @@ class ResNet20(nn.Module):
         return x
 
     def head(self, x: Tensor) -> Tensor:
-        """Output of the last block (n, 64, 8, 8) -> logits (n, classes)."""
+        """Output of the last block (n, 4 * base width, h / 4, w / 4) -> logits (n, classes)."""
         logits: Tensor = self.linear(x.mean(dim=(2, 3)))
         return logits
 
     def prepare(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Raw images (n, 3, 32, 32), uint8 or floats in 0..255 -> normalised, channels last."""
+        """Raw images (n, 3, h, w), uint8 or floats in 0..255 -> normalised, channels last."""
         return normalise(images, self.normalisation, dtype)
 
 
@@ -155,7 +171,7 @@ def _mean_and_scale(normalisation: Normalisation, device: torch.device) -> tuple
         return mean, 1 / (torch.tensor(normalisation.std, device=device).view(1, 3, 1, 1) * 255)
 
 
-def initialise(model: ResNet20, generator: torch.Generator) -> None:
+def initialise(model: ResNet, generator: torch.Generator) -> None:
     """Draw the weights in place: Kaiming normal (He et al. 2015, Delving Deep into Rectifiers), zero bias."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from roboreg_core.evaluation.metrics import Report
-    from roboreg_core.models.resnet import ResNet20
+    from roboreg_core.models.resnet import ResNet
     from roboreg_core.store.store import Store
 
 FUNCTION = f"{__name__}:execute"
@@ -87,7 +87,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
 class _NewNetwork:
     """A network and the facts of its training or upload."""
 
-    model: ResNet20
+    model: ResNet
     content: bytes
     history: tuple[dict[str, Any], ...] = ()
     speed: dict[str, float]
@@ -148,7 +148,7 @@ def _read(spec: UploadSpec, context: Context, progress: StageProgress) -> _NewNe
     return _NewNetwork(model=loaded.model, content=loaded.content, speed={}, notes=loaded.notes)
 
 
-def _measure(model: ResNet20, device: torch.device, progress: StageProgress) -> tuple[Report, float]:
+def _measure(model: ResNet, device: torch.device, progress: StageProgress) -> tuple[Report, float]:
     """The report on the test images in float32, and the evaluation speed in images per second."""
     import time
 

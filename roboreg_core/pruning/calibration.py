@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.datasets.images import Images
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.patches import draw_pixels, pixel_values
-from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE
 from roboreg_core.seeding import torch_generator
 
 BATCH_SIZE = 250
-# Sampled pixels per image, by stage, of 1024, 256 and 64 (as in ThiNet): neighbouring pixels are nearly redundant.
+# Sampled pixels per image, by stage (as in ThiNet), of 1024, 256 and 64 at 32 x 32: neighbouring pixels are nearly
+# redundant.
 PIXELS_PER_IMAGE = (16, 8, 6)
 # Activations (n, channels, h, w) of all images as batches of at most `BATCH_SIZE`; concatenation would copy them.
 ActivationBatches = tuple[Tensor, ...]
@@ -48,7 +47,7 @@ class DenseReference:
     """Activations of the dense network on the calibration images.
 
     Attributes:
-        inputs: output of the stem, which pruning does not change, (n, 16, 32, 32) in batches.
+        inputs: output of the stem, which pruning does not change, (n, base width, h, w) in batches.
         blocks: activations of each block.
         logits: (n, classes).
     """
@@ -59,13 +58,15 @@ class DenseReference:
 
 
 @torch.no_grad()
-def dense_reference(model: ResNet20, images: Images, seed: int, device: torch.device | str = "cpu") -> DenseReference:
+def dense_reference(model: ResNet, images: Images, seed: int, device: torch.device | str = "cpu") -> DenseReference:
     """Compute the activations of a copy of `model` on `images`, on `device`; `seed` determines the sampled pixels."""
     model = copy.deepcopy(model).eval().to(device).to(memory_format=torch.channels_last)
     n_images, n_blocks = len(images), len(model.blocks)
+    stages = [model.architecture.stage_of(block) - 1 for block in model.architecture.blocks]
+    sizes = model.architecture.stage_sizes
     pixels = [
-        draw_pixels(n_images, IMAGE_SIZE >> stage, PIXELS_PER_IMAGE[stage], torch_generator(seed, "places", index))
-        for index, stage in ((index, index // BLOCKS_PER_STAGE) for index in range(n_blocks))
+        draw_pixels(n_images, sizes[stage], PIXELS_PER_IMAGE[stage], torch_generator(seed, "places", index))
+        for index, stage in enumerate(stages)
     ]
     pixels = [of_block.to(device) for of_block in pixels]
     stems, logits = [], []

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from scipy.cluster.hierarchy import leaves_list, optimal_leaf_ordering, ward
 from torch import Tensor
 
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.block_tensors import BlockTensors
 from roboreg_core.pruning.criteria import SCORES, medoids, top_of_each
 from roboreg_core.pruning.features import ROWS
@@ -43,7 +43,7 @@ class WardTree:
         return sorted(self.members(left) + self.members(right))
 
 
-def feature_rows(model: ResNet20, block: int, method: Method) -> tuple[np.ndarray, str]:
+def feature_rows(model: ResNet, block: int, method: Method) -> tuple[np.ndarray, str]:
     """Features of a block's filters, float64 (n_filters, n_features), and their key in `FEATURES`.
 
     The method's features, or `raw` if it clusters none or clusters activations on images.
@@ -70,7 +70,7 @@ def tree(rows: np.ndarray) -> WardTree:
     return WardTree(merges=merges, order=leaves_list(merges), lost=added / max(added.sum(), 1e-300))
 
 
-def kept_filters(model: ResNet20, block: int, method: Method, labels: np.ndarray, seed: int) -> np.ndarray | None:
+def kept_filters(model: ResNet, block: int, method: Method, labels: np.ndarray, seed: int) -> np.ndarray | None:
     """Filters that pruning kept unchanged, bool (n_filters,); None if that depends on images.
 
     With cluster means these are the filters alone in their cluster; without clusters, the first of equal filters.
@@ -100,7 +100,7 @@ def kept_filters(model: ResNet20, block: int, method: Method, labels: np.ndarray
     return np.isin(np.arange(len(labels)), kept.numpy())
 
 
-def pictures(model: ResNet20, block: int) -> np.ndarray:
+def pictures(model: ResNet, block: int) -> np.ndarray:
     """Filters as RGB pictures, uint8 (n_filters, height, width, 3); zero is mid grey, the largest weight full scale.
 
     Filters of block 1 are convolved with the stem, as if no ReLU were between them, to 5 x 5 kernels over RGB. Filters
@@ -113,7 +113,7 @@ def pictures(model: ResNet20, block: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def _over_rgb(model: ResNet20, conv1: Tensor) -> Tensor:
+def _over_rgb(model: ResNet, conv1: Tensor) -> Tensor:
     norm = model.bn1
     assert norm.running_var is not None
     stem = model.conv1.weight * (norm.weight / torch.sqrt(norm.running_var + norm.eps)).view(-1, 1, 1, 1)

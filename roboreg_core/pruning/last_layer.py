@@ -1,9 +1,10 @@
 """Fit of the last layer to the dense network's logits, then to its probabilities.
 
-The cross-entropy to the dense network's probabilities is convex in the last layer's weights and is minimised by
-Newton's method (iteratively reweighted least squares), without labels.
+The cross-entropy to the dense network's probabilities is convex in the last layer's weights and is minimised without
+labels: by Newton's method (iteratively reweighted least squares), for many classes by L-BFGS.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,6 +16,9 @@ PENALTY = 3e-3
 # Newton steps. Convergence is quadratic: after a relative gain below `SMALLEST_GAIN` the next is about its square.
 MAX_STEPS = 4
 SMALLEST_GAIN = 1e-3
+# Most unknowns for Newton's method, whose memory and time grow with their square and cube; also L-BFGS's steps beyond.
+LARGEST_HESSIAN = 2_000
+MOST_GRADIENT_STEPS = 100
 # Step lengths tried until one lowers the loss.
 STEP_LENGTHS = (1.0, 0.5, 0.25)
 
@@ -29,11 +33,38 @@ def fit_last_layer(features: Tensor, logits: Tensor, weights: Tensor) -> Tensor:
     """
     fitted_to_logits = ridge(moments([(features, logits)]), weights)
     inputs = F.pad(features.cpu().double(), (0, 1), value=1.0)
-    return _fit_probabilities(inputs, logits.cpu().double().softmax(1), fitted_to_logits).float()
+    fit = _newton if weights.numel() <= LARGEST_HESSIAN else _lbfgs
+    return fit(inputs, logits.cpu().double().softmax(1), fitted_to_logits).float()
 
 
-def _fit_probabilities(inputs: Tensor, targets: Tensor, start: Tensor) -> Tensor:
-    penalty = PENALTY * inputs.square().mean(0)[:, None]
+def _lbfgs(inputs: Tensor, targets: Tensor, start: Tensor) -> Tensor:
+    """Minimise by L-BFGS (Liu and Nocedal 1989)."""
+    from scipy.optimize import minimize
+
+    penalty = _penalty(inputs)
+
+    def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        weights = torch.from_numpy(flat).view_as(start)
+        gradient = inputs.T @ ((inputs @ weights).softmax(1) - targets) / len(inputs) + penalty * (weights - start)
+        return _loss(inputs, targets, weights, start, penalty), gradient.flatten().numpy()
+
+    found = minimize(
+        loss_and_gradient,
+        start.flatten().numpy(),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": MOST_GRADIENT_STEPS, "ftol": SMALLEST_GAIN**2},
+    )
+    return torch.from_numpy(found.x).view_as(start)
+
+
+def _penalty(inputs: Tensor) -> Tensor:
+    """Ridge penalty of each input's weights, (n_features + 1, 1)."""
+    return PENALTY * inputs.square().mean(0)[:, None]
+
+
+def _newton(inputs: Tensor, targets: Tensor, start: Tensor) -> Tensor:
+    penalty = _penalty(inputs)
     weights, lowest = start, _loss(inputs, targets, start, start, penalty)
     for _ in range(MAX_STEPS):
         predicted = (inputs @ weights).softmax(1)

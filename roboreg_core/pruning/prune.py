@@ -10,18 +10,17 @@ import torch
 from roboreg_core.datasets.images import Images
 from roboreg_core.device import keep_freed_memory
 from roboreg_core.errors import ScheduleError, SpecError
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.block_context import BlockContext
 from roboreg_core.pruning.calibration import ActivationBatches, DenseReference, dense_reference
 from roboreg_core.pruning.last_layer import fit_last_layer
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD, Method, parse
 from roboreg_core.pruning.prune_block import BlockReport, PrunedBlock, advance, prune_block
 from roboreg_core.pruning.recalibrate import recalibrate
-from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.seeding import torch_generator
 
 MAX_CALIBRATION = 10_000
-ALL_BLOCKS = range(1, N_BLOCKS + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,14 +63,14 @@ class Pruned:
         seconds: time of pruning.
     """
 
-    model: ResNet20
+    model: ResNet
     blocks: tuple[BlockReport, ...]
     notes: tuple[str, ...]
     seconds: float
 
 
 def prune(
-    model: ResNet20,
+    model: ResNet,
     schedule: Schedule,
     spec: PruneSpec,
     *,
@@ -79,7 +78,7 @@ def prune(
     device: torch.device | str = "cpu",
 ) -> Pruned:
     """Prune a copy of `model`; see `Pruner` for arguments and errors."""
-    return Pruner(model, spec, calibration=calibration, device=device).prune(schedule)
+    return Pruner(model, spec, calibration=calibration, device=device).prune(schedule, branches=())
 
 
 class Pruner:
@@ -91,7 +90,7 @@ class Pruner:
 
     def __init__(
         self,
-        model: ResNet20,
+        model: ResNet,
         spec: PruneSpec,
         *,
         calibration: Images | None = None,
@@ -113,6 +112,9 @@ class Pruner:
         self.spec = spec
         self.method: Method = parse(spec.method)
         self.device = torch.device(device)
+        for block in self.model.blocks:
+            # Option-B shortcuts are applied to activations on the device; all other weights are solved for on the CPU.
+            block.shortcut.to(self.device)
         self.images = draw_calibration(calibration, spec) if spec.needs_images and calibration is not None else None
         self._reference: DenseReference | None = None
         self._contexts: dict[int, BlockContext] = {}
@@ -134,17 +136,17 @@ class Pruner:
         schedule: Schedule,
         *,
         on_block: Callable[[int], None] = lambda number: None,
-        branches: Collection[int] = ALL_BLOCKS,
+        branches: Collection[int] | None = None,
     ) -> Pruned:
         """Prune to `schedule`. A block with fewer distinct filters than requested may keep fewer.
 
         Args:
             schedule: filters to keep per block.
             on_block: called with the number of each block before it is pruned; may raise to stop.
-            branches: numbers of blocks after which later schedules may differ from this one. State to continue from is
-                kept only there and at the first block.
+            branches: numbers of blocks after which later schedules may differ from this one; None for any. State to
+                continue from is kept only there and at the first block.
 
-        Raises `ScheduleError`: a block has fewer filters than requested.
+        Raises `ScheduleError`: a block has fewer filters than requested, or the schedule is for another architecture.
         """
         self._check(schedule)
         started = time.perf_counter()
@@ -152,7 +154,7 @@ class Pruner:
         for number, k in list(enumerate(schedule, start=1))[self._rewind(schedule) :]:
             on_block(number)
             self._prune_block(number, k)
-            if number > 1 and number - 1 not in branches:
+            if number > 1 and branches is not None and number - 1 not in branches:
                 del self._contexts[number]
         small = self._rebuild()
         if self.spec.recalibrate and self._pruned[-1].changed:
@@ -170,7 +172,7 @@ class Pruner:
         """Drop the state after the deepest block from which `schedule` can continue; return its number, 0 for none."""
         pairs = enumerate(zip(self._pruned, schedule, strict=False))
         equal = next((i for i, (block, k) in pairs if block.report.asked != k), len(self._pruned))
-        if equal == N_BLOCKS:
+        if equal == len(schedule.counts):
             return equal
         depth = max((number - 1 for number in self._contexts if number - 1 <= equal), default=0)
         del self._pruned[depth:]
@@ -182,7 +184,7 @@ class Pruner:
         context = self._contexts[number] = self._contexts.get(number) or self._context(number)
         pruned = prune_block(context, k)
         # The output of the last block is only needed to fit the last layer.
-        needed = number < N_BLOCKS or ("refit" in self.method.repair and pruned.changed)
+        needed = number < len(self.model.blocks) or ("refit" in self.method.repair and pruned.changed)
         self._outputs = advance(context, pruned) if needed and self._reference is not None else None
         self._pruned.append(replace(pruned, channels=()))
 
@@ -200,9 +202,9 @@ class Pruner:
             upstream_changed=number > 1 and self._pruned[-1].changed,
         )
 
-    def _rebuild(self) -> ResNet20:
+    def _rebuild(self) -> ResNet:
         widths = tuple(block.tensors.width for block in self._pruned)
-        small = ResNet20(Schedule(widths), self.model.normalisation)
+        small = ResNet(Schedule(widths, self.model.architecture), self.model.normalisation)
         state = small.state_dict()
         same = {name: part for name, part in self.model.state_dict().items() if part.shape == state[name].shape}
         small.load_state_dict(same, strict=False)
@@ -213,7 +215,7 @@ class Pruner:
             self._refit_linear(small)
         return small
 
-    def _refit_linear(self, small: ResNet20) -> None:
+    def _refit_linear(self, small: ResNet) -> None:
         """Fit the last layer of `small` to the dense network's logits, in place."""
         assert self._outputs is not None
         assert self._reference is not None
@@ -224,6 +226,11 @@ class Pruner:
         small.linear.bias.copy_(solved[-1])
 
     def _check(self, schedule: Schedule) -> None:
+        if schedule.architecture != self.model.architecture:
+            raise ScheduleError(
+                f"the schedule must be for this network ({self.model.architecture.label}), got one for "
+                f"{schedule.architecture.label}; give the counts for this network"
+            )
         for block, (available, k) in enumerate(zip(self.model.schedule, schedule, strict=True), start=1):
             if k > available:
                 raise ScheduleError(

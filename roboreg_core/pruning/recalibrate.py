@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from roboreg_core.datasets.images import Images
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 
 BATCH_SIZE = 250
 
 
 @torch.no_grad()
-def recalibrate(model: ResNet20, images: Images, *, device: torch.device | str = "cpu") -> ResNet20:
+def recalibrate(model: ResNet, images: Images, *, device: torch.device | str = "cpu") -> ResNet:
     """Copy of `model` on the CPU whose batch norms have the cumulative statistics of its activations on `images`."""
     fresh = copy.deepcopy(model).to(device).to(memory_format=torch.channels_last)
     norms = [module for module in fresh.modules() if isinstance(module, nn.BatchNorm2d)]

@@ -14,8 +14,8 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
-from roboreg_core.models.costs import BYTES_PER_FLOAT, DENSE_COST, cost
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.costs import BYTES_PER_FLOAT, cost
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.methods import WeightsSpec
 from roboreg_core.schedules.schedule import Schedule
 
@@ -46,13 +46,13 @@ class WeightSparsity:
 class WeightPruned:
     """A network whose weights of magnitude up to `threshold` are zero; `seconds` is the time of pruning."""
 
-    model: ResNet20
+    model: ResNet
     threshold: float
     seconds: float
 
 
 @torch.no_grad()
-def prune_weights(model: ResNet20, spec: WeightsSpec, schedule: Schedule) -> WeightPruned:
+def prune_weights(model: ResNet, spec: WeightsSpec, schedule: Schedule) -> WeightPruned:
     """Set the smallest weights of all layers together to zero in a copy of `model`.
 
     Args:
@@ -63,7 +63,7 @@ def prune_weights(model: ResNet20, spec: WeightsSpec, schedule: Schedule) -> Wei
     started = time.perf_counter()
     sparsity, threshold = spec.sparsity, spec.threshold
     if sparsity is None and threshold is None:
-        sparsity = 1 - cost(schedule).parameters / DENSE_COST.parameters
+        sparsity = 1 - cost(schedule).parameters / cost(schedule.dense).parameters
     pruned = copy.deepcopy(model).eval()
     layers = _layers(pruned)
     magnitudes = torch.cat([layer.abs().flatten() for layer in layers])
@@ -77,7 +77,7 @@ def prune_weights(model: ResNet20, spec: WeightsSpec, schedule: Schedule) -> Wei
 
 
 @torch.no_grad()
-def count_zeros(model: ResNet20) -> WeightSparsity:
+def count_zeros(model: ResNet) -> WeightSparsity:
     """Count zero weights and measure the weights' size in three file formats."""
     layers = [layer.detach() for layer in _layers(model)]
     weights = sum(layer.numel() for layer in layers)
@@ -90,7 +90,7 @@ def count_zeros(model: ResNet20) -> WeightSparsity:
     )
 
 
-def _layers(model: ResNet20) -> list[Tensor]:
+def _layers(model: ResNet) -> list[Tensor]:
     return [module.weight for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
 
 

@@ -10,7 +10,7 @@ from roboreg_core import paths
 from roboreg_core.errors import StoreError
 
 if TYPE_CHECKING:
-    from roboreg_core.models.resnet import ResNet20
+    from roboreg_core.models.resnet import ResNet
     from roboreg_core.store.records import Record
     from roboreg_core.store.store import Store
 
@@ -41,13 +41,13 @@ def shipped_content(digest: str) -> bytes | None:
     return None
 
 
-def dense_network(record: Record, store: Store) -> ResNet20:
+def dense_network(record: Record, store: Store) -> ResNet:
     """The dense network of a run; cached and shared between callers, do not change it."""
     return _network(dense_content(record, store))
 
 
 @lru_cache(maxsize=4)
-def _network(content: bytes) -> ResNet20:
+def _network(content: bytes) -> ResNet:
     from roboreg_core.models import checkpoints
 
     return checkpoints.from_bytes(content).model

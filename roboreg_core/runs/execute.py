@@ -17,14 +17,13 @@ from roboreg_core.runs.dense_network import shipped_content
 from roboreg_core.runs.metric_changes import BATCHES
 from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_FACTOR, RunSpec, estimate_seconds
 from roboreg_core.runs.stage_progress import StageProgress, fit_hooks
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS
 
 if TYPE_CHECKING:
     import torch
 
     from roboreg_core.datasets.images import Images
     from roboreg_core.models.checkpoints import Checkpoint
-    from roboreg_core.models.resnet import ResNet20
+    from roboreg_core.models.resnet import ResNet
     from roboreg_core.pruning.prune import Pruned
     from roboreg_core.store.store import Store
 
@@ -111,7 +110,7 @@ class _Measured:
         self.speed: dict[str, float] = {}
         self.best_epoch: dict[str, Any] | None = None
 
-    def stage(self, name: str, model: ResNet20, known: bytes | None = None) -> None:
+    def stage(self, name: str, model: ResNet, known: bytes | None = None) -> None:
         """Evaluate `model` on the test images in float32, or read its logits from `known`, an .npy file."""
         import numpy as np
         import torch
@@ -153,7 +152,7 @@ def _weights(spec: RunSpec) -> dict[str, float]:
     return {"load": 2.0, "dense": 4.0, "prune": 4.0, "pruned": 4.0, "tune": tune, "tuned": tuned, "time": 3.0}
 
 
-def _prune(spec: RunSpec, dense: ResNet20, training: Images, device: torch.device, progress: StageProgress) -> Pruned:
+def _prune(spec: RunSpec, dense: ResNet, training: Images, device: torch.device, progress: StageProgress) -> Pruned:
     from roboreg_core.pruning.prune import Pruned, Pruner
     from roboreg_core.pruning.weight_pruning import prune_weights
 
@@ -163,13 +162,14 @@ def _prune(spec: RunSpec, dense: ResNet20, training: Images, device: torch.devic
         found = prune_weights(dense, weights, spec.schedule)
         return Pruned(model=found.model, blocks=(), notes=(), seconds=found.seconds)
     pruner = Pruner(dense, spec.pruning(), calibration=training, device=device)
-    return pruner.prune(spec.schedule, on_block=lambda number: progress.inside((number - 1) / len(BOUNDS)))
+    blocks = len(spec.schedule.counts)
+    return pruner.prune(spec.schedule, on_block=lambda number: progress.inside((number - 1) / blocks), branches=())
 
 
 def _tune(
     spec: RunSpec,
-    model: ResNet20,
-    dense: ResNet20,
+    model: ResNet,
+    dense: ResNet,
     training: Images,
     device: torch.device,
     context: Context,
@@ -195,7 +195,7 @@ def _tune(
     speed: dict[str, float] = {}
     rates = [len(training) / epoch.seconds for epoch in fitted.history]
     if rates:
-        share = cost(model.schedule).macs / cost(PRESETS["dense"]).macs
+        share = cost(model.schedule).macs / cost(model.schedule.dense).macs
         median = sorted(rates)[len(rates) // 2]
         teacher = TEACHER_FACTOR if spec.distil else 1.0
         speed = {"train": median, "dense_equivalent": median * (0.5 + 0.5 * share) * teacher}
@@ -203,7 +203,7 @@ def _tune(
     return {"model": fitted.model, "best": (fitted.best_epoch, fitted.best), "history": history, "speed": speed}
 
 
-def timings(dense: ResNet20, final: ResNet20, device: torch.device) -> dict[str, Any]:
+def timings(dense: ResNet, final: ResNet, device: torch.device) -> dict[str, Any]:
     """Latency of both networks at the batch sizes `BATCHES`, `{"dense_batch_1": Timing as JSON, ...}`."""
     from roboreg_core.evaluation.latency import time_network
 

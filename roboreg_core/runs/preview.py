@@ -6,12 +6,14 @@ pruners, so that changing a block costs that block and the ones behind it.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.device import Precision, choose_device, computed_in, device_name
 from roboreg_core.jobs.task import Context, Output, Request, Stopped
 from roboreg_core.runs.spec import PruneSettings
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from roboreg_core.models.checkpoints import Checkpoint
-    from roboreg_core.models.resnet import ResNet20
+    from roboreg_core.models.resnet import ResNet
     from roboreg_core.pruning.prune import Pruner
     from roboreg_core.runs.spec import RunSpec
 
@@ -47,12 +49,13 @@ class PreviewSpec(PruneSettings):
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` makes an equal spec."""
-        return {**super().to_json(), "schedule": self.schedule.to_json()}
+        return {**super().to_json(), **self.schedule.stored()}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> PreviewSpec:
         """Inverse of `to_json`."""
-        return cls(**{**value, "schedule": Schedule.from_json(value["schedule"])})
+        settings = {name: each for name, each in value.items() if name in PruneSettings.__dataclass_fields__}
+        return cls(schedule=Schedule.from_stored(value), **settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +126,11 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
         dense = _STATE.dense(spec.dense_sha256, context.inputs["dense"])
         pruner = _STATE.pruner(spec, dense.model)
         started = time.perf_counter()
-        pruned = pruner.prune(spec.schedule, on_block=lambda number: report("prune", block=number))
+        pruned = pruner.prune(
+            spec.schedule,
+            on_block=lambda number: report("prune", block=number),
+            branches=_kept_depths(spec.schedule.architecture),
+        )
         right = _correct(pruned.model, lambda share: report("evaluate"))
         seconds = time.perf_counter() - started
     device = choose_device()
@@ -144,7 +151,7 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
 class _Dense:
     """A dense network and its correct predictions on the validation images, bool (n,)."""
 
-    model: ResNet20
+    model: ResNet
     right: Tensor
 
 
@@ -166,7 +173,7 @@ class _PreviewState:
         self._dense.move_to_end(sha256)
         return self._dense[sha256]
 
-    def pruner(self, spec: PreviewSpec, dense: ResNet20) -> Pruner:
+    def pruner(self, spec: PreviewSpec, dense: ResNet) -> Pruner:
         """A pruner with the dense network's activations computed."""
         pruning = spec.pruning()
         key = (spec.dense_sha256, spec.training_set, pruning)
@@ -189,6 +196,15 @@ class _PreviewState:
             del self._pruners[key]
 
 
+def _kept_depths(architecture: Architecture) -> range:
+    """Depths at which a pruner keeps activations to continue from: after every block of the default architecture.
+
+    Larger networks and images take as much memory, about 1 GB, and up to a few more blocks to prune again.
+    """
+    own, default = (each.n_blocks * each.base_width * each.image_size**2 for each in (architecture, RESNET20))
+    return range(0, architecture.n_blocks, math.ceil(own / default))
+
+
 def _add(cache: OrderedDict[Any, Any], key: Any, value: Any) -> None:
     cache[key] = value
     while len(cache) > KEPT:
@@ -200,7 +216,7 @@ def precision_on(device: torch.device) -> Precision:
     return computed_in("bfloat16", device)
 
 
-def _correct(model: ResNet20, on_batch: Callable[[float], None]) -> Tensor:
+def _correct(model: ResNet, on_batch: Callable[[float], None]) -> Tensor:
     """Correct predictions on the validation images, bool (n,)."""
     from roboreg_core.datasets import sources
     from roboreg_core.evaluation.logits import logits

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from roboreg_core.errors import ScheduleError
-from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, BOUNDS, N_BLOCKS, STAGE_WIDTHS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 
-N_STAGES = len(STAGE_WIDTHS)
 SCALES = (1, 400)
 # Longest undo history, at a few hundred bytes per step.
 MAX_UNDO = 200
@@ -20,8 +19,8 @@ class EditedSchedule:
 
     Attributes:
         schedule: filters kept per block.
-        locked: blocks (1..9) that keep their counts until unlocked or `open` is called.
-        linked: stages (1..3) whose blocks change by the same amount.
+        locked: blocks (numbered from 1) that keep their counts until unlocked or `open` is called.
+        linked: stages (numbered from 1) whose blocks change by the same amount.
     """
 
     schedule: Schedule
@@ -39,21 +38,25 @@ class EditedSchedule:
         step = count - self.schedule.counts[block - 1]
         if block in self.locked:
             return self
-        if stage_of(block) not in self.linked:
+        architecture = self.schedule.architecture
+        stage = architecture.stage_of(block)
+        if stage not in self.linked:
             return replace(self, schedule=moved)
-        others = set(blocks_of(stage_of(block))) - {block}
+        others = set(architecture.blocks_of(stage)) - {block}
         return replace(self, schedule=moved)._changed(lambda each, now: now + step if each in others else now)
 
     def set_unlocked(self, schedule: Schedule) -> EditedSchedule:
-        """Take the counts of `schedule` for all unlocked blocks."""
+        """Take the counts of `schedule`, of the same architecture, for all unlocked blocks."""
         return self._changed(lambda block, _: schedule.counts[block - 1])
 
     def locked_differences(self, schedule: Schedule) -> list[int]:
-        """Locked blocks, 1..9, whose counts differ from `schedule`."""
+        """Locked blocks, ascending, whose counts differ from `schedule`."""
         return [block for block in sorted(self.locked) if self.schedule.counts[block - 1] != schedule.counts[block - 1]]
 
     def open(self, schedule: Schedule) -> EditedSchedule:
-        """Take all counts of `schedule`, unlocking the blocks that change."""
+        """Take all counts of `schedule`, unlocking the blocks that change; all blocks for another architecture."""
+        if schedule.architecture != self.schedule.architecture:
+            return EditedSchedule(schedule=schedule)
         return replace(self, schedule=schedule, locked=self.locked - set(self.locked_differences(schedule)))
 
     def scale(self, percent: float) -> EditedSchedule:
@@ -68,7 +71,7 @@ class EditedSchedule:
 
     def toggle_lock(self, block: int) -> EditedSchedule:
         """Lock or unlock a block."""
-        return replace(self, locked=self.locked ^ {_checked(block, N_BLOCKS, "block")})
+        return replace(self, locked=self.locked ^ {_checked(block, self.schedule.architecture.blocks, "block")})
 
     def unlock(self) -> EditedSchedule:
         """Unlock all blocks."""
@@ -76,15 +79,15 @@ class EditedSchedule:
 
     def toggle_link(self, stage: int) -> EditedSchedule:
         """Link or unlink the blocks of a stage."""
-        return replace(self, linked=self.linked ^ {_checked(stage, N_STAGES, "stage")})
+        return replace(self, linked=self.linked ^ {_checked(stage, self.schedule.architecture.stages, "stage")})
 
     def _changed(self, change: Callable[[int, int], int]) -> EditedSchedule:
         """Apply `change(block, count)` to every unlocked block, clipped to its bounds."""
         counts = (
             count if block in self.locked else min(max(change(block, count), 1), bound)
-            for block, (count, bound) in enumerate(zip(self.schedule, BOUNDS, strict=True), start=1)
+            for block, (count, bound) in enumerate(zip(self.schedule, self.schedule.bounds, strict=True), start=1)
         )
-        return replace(self, schedule=Schedule(tuple(counts)))
+        return replace(self, schedule=replace(self.schedule, counts=tuple(counts)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,18 +123,8 @@ class EditHistory:
         return EditHistory(now=self.future[0], past=(*self.past, self.now), future=self.future[1:])
 
 
-def stage_of(block: int) -> int:
-    """Stage (1..3) of a block (1..9)."""
-    return (block - 1) // BLOCKS_PER_STAGE + 1
-
-
-def blocks_of(stage: int) -> range:
-    """Blocks (1..9) of a stage (1..3)."""
-    return range((stage - 1) * BLOCKS_PER_STAGE + 1, stage * BLOCKS_PER_STAGE + 1)
-
-
 def changed_blocks(before: EditedSchedule, after: EditedSchedule) -> list[int]:
-    """Blocks (1..9) whose count or lock differs."""
+    """Blocks (numbered from 1) whose count or lock differs."""
     counts = (a != b for a, b in zip(before.schedule, after.schedule, strict=True))
     locks = before.locked ^ after.locked
     return [block for block, differs in enumerate(counts, start=1) if differs or block in locks]
@@ -144,21 +137,21 @@ def step_words(before: EditedSchedule, after: EditedSchedule) -> str:
     if len(changed) == 1:
         return "block {} from {} to {}".format(*changed[0])
     if changed:
-        return named_blocks(block for block, _, _ in changed)
+        return named_blocks((block for block, _, _ in changed), len(after.schedule.counts))
     if before.locked != after.locked:
-        return f"lock of {named_blocks(sorted(before.locked ^ after.locked))}"
+        return f"lock of {named_blocks(sorted(before.locked ^ after.locked), len(after.schedule.counts))}"
     return f"link of stage {', '.join(map(str, sorted(before.linked ^ after.linked)))}"
 
 
-def named_blocks(blocks: Iterable[int]) -> str:
-    """Blocks (1..9) as text: `block 3`, `blocks 1, 2 and 3`, `all blocks`."""
+def named_blocks(blocks: Iterable[int], n_blocks: int) -> str:
+    """Some of `n_blocks` blocks as text: `block 3`, `blocks 1, 2 and 3`, `all blocks`."""
     first, *rest = (names := [str(block) for block in blocks])
-    if len(names) == N_BLOCKS:
+    if len(names) == n_blocks:
         return "all blocks"
     return f"blocks {', '.join(names[:-1])} and {rest[-1]}" if rest else f"block {first}"
 
 
-def _checked(number: int, largest: int, name: str) -> int:
-    if not 1 <= number <= largest:
-        raise ScheduleError(f"{name} must be 1..{largest}, got {number}")
+def _checked(number: int, known: range, name: str) -> int:
+    if number not in known:
+        raise ScheduleError(f"{name} must be 1..{known[-1]}, got {number}")
     return number

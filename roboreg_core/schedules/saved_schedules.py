@@ -61,7 +61,7 @@ class SavedSchedule:
 
     def to_json(self) -> dict[str, Any]:
         """All fields as JSON."""
-        return {**vars(self), "tags": list(self.tags), "schedule": self.schedule.to_json()}
+        return {**vars(self), "tags": list(self.tags), **self.schedule.stored()}
 
 
 def saved_schedules(store: Store, *, deleted: bool = False) -> list[SavedSchedule]:
@@ -132,22 +132,26 @@ def save_new(store: Store, drafts: Sequence[ScheduleDraft]) -> list[SavedSchedul
 
 
 def using(saved: Sequence[SavedSchedule], record: Record) -> list[SavedSchedule]:
-    """The saved schedules with the filter counts of the run in `record`."""
-    schedule = Schedule.from_json(record.spec["schedule"])
+    """The saved schedules with the architecture and filter counts of the run in `record`."""
+    schedule = Schedule.from_stored(record.spec)
     return [each for each in saved if each.schedule == schedule]
 
 
 def _item(draft: ScheduleDraft) -> SavedItem:
-    content = {"schedule": draft.schedule.to_json()}
     return SavedItem(
-        id=uuid.uuid4().hex[:12], kind=KIND, name=draft.name, note=draft.note, tags=draft.tags, content=content
+        id=uuid.uuid4().hex[:12],
+        kind=KIND,
+        name=draft.name,
+        note=draft.note,
+        tags=draft.tags,
+        content=draft.schedule.stored(),
     )
 
 
 def of_item(item: SavedItem) -> SavedSchedule:
-    """Read a saved item. Raises `ScheduleError`: its content is no schedule."""
+    """Read a saved item. Raises `ScheduleError` or `ArchitectureError`: its content is no schedule."""
     fields = {name: value for name, value in vars(item).items() if name not in ("kind", "content")}
-    return SavedSchedule(**fields, schedule=Schedule.from_json(item.content["schedule"]))
+    return SavedSchedule(**fields, schedule=Schedule.from_stored(item.content))
 
 
 def _unknown(text: str, known: Sequence[SavedSchedule], kind: str) -> str:

@@ -3,7 +3,8 @@
     {"format": "roboreg-schedules", "version": 1,
      "schedules": [{"name": "half", "note": "", "tags": ["meeting"], "schedule": [8, 8, 8, 16, 16, 16, 32, 32, 32]}]}
 
-One invalid entry makes the whole file invalid.
+An entry of another architecture than the default also has the field `architecture`, see `Architecture.to_json`. One
+invalid entry makes the whole file invalid.
 """
 
 import json
@@ -11,21 +12,20 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from roboreg_core.errors import ScheduleError
+from roboreg_core.errors import ArchitectureError, ScheduleError
 from roboreg_core.schedules.saved_schedules import ScheduleDraft
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.user_input import parse_json
 
 FORMAT, VERSION = "roboreg-schedules", 1
 LARGEST_FILE, MOST_ENTRIES = 4_000_000, 1_000
-_FIELDS = ("name", "note", "tags", "schedule")
+_FIELDS = ("name", "note", "tags", "schedule", "architecture")
 
 
 def write(drafts: Sequence[ScheduleDraft]) -> str:
     """Schedules as the text of a JSON file, which `read` reads."""
     entries = [
-        {"name": each.name, "note": each.note, "tags": list(each.tags), "schedule": each.schedule.to_json()}
-        for each in drafts
+        {"name": each.name, "note": each.note, "tags": list(each.tags), **each.schedule.stored()} for each in drafts
     ]
     whole = {"format": FORMAT, "version": VERSION, "schedules": entries}
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
@@ -73,7 +73,7 @@ def file_name(drafts: Sequence[ScheduleDraft]) -> str:
 def _entry(entry: Any, number: int) -> ScheduleDraft:
     try:
         return _draft(entry)
-    except ScheduleError as error:
+    except (ScheduleError, ArchitectureError) as error:
         name = entry.get("name") if isinstance(entry, dict) else None
         called = f" ({_short(name)})" if name else ""
         raise ScheduleError(f"entry {number}{called}: {error}; nothing was imported") from None
@@ -94,7 +94,7 @@ def _draft(entry: Any) -> ScheduleDraft:
             raise ScheduleError(f"a {field} must be a text, got {_short(value)}")
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise ScheduleError(f"tags must be a list of texts, got {_short(tags)}")
-    return ScheduleDraft(name=name, note=note, tags=tuple(tags), schedule=Schedule.from_json(entry["schedule"]))
+    return ScheduleDraft(name=name, note=note, tags=tuple(tags), schedule=Schedule.from_stored(entry))
 
 
 def _short(value: Any) -> str:

@@ -185,13 +185,13 @@ def _timed(
     Latency depends on a network's widths and not on its weights: randomly initialised networks are timed.
     """
     from roboreg_core.evaluation.latency import BATCH, time_network
-    from roboreg_core.models.resnet import ResNet20
+    from roboreg_core.models.resnet import ResNet
     from roboreg_core.search.best_schedules import N_BEST, best_measured
 
     timed = []
     for each in best_measured(spec.limits, candidates, 2 * N_BEST if spec.limits.latency is not None else N_BEST):
         progress.block(0)
-        seconds = time_network(ResNet20(each.schedule), BATCH, device=device, repeats=TIMED_REPEATS).median
+        seconds = time_network(ResNet(each.schedule), BATCH, device=device, repeats=TIMED_REPEATS).median
         timed.append(replace(each, timed=seconds))
     return best_measured(spec.limits, timed)
 

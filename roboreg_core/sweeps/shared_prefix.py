@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from roboreg_core.datasets.cifar10 import IMAGE_SIZE
+from roboreg_core.architecture import Architecture
 from roboreg_core.datasets.images import Images
 from roboreg_core.device import keep_freed_memory
 from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.logits import BATCH_SIZE, inference_model
-from roboreg_core.models.resnet import BasicBlock, ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.prune import Pruner
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps.points import ClassCounts, Point
@@ -93,11 +93,11 @@ class SharedPrefixEvaluator:
         self.images = images
         self._device = device
         self._memory_bytes = memory_bytes
-        self._network: ResNet20 | None = None
+        self._network: ResNet | None = None
         self._kept: list[_CachedActivations] = []
 
     @torch.inference_mode()
-    def logits(self, network: ResNet20, branches: Sequence[int], on_batch: Callable[[], None]) -> Tensor:
+    def logits(self, network: ResNet, branches: Sequence[int], on_batch: Callable[[], None]) -> Tensor:
         """Logits (n, classes) on the CPU, equal to those of `evaluation.logits.logits`.
 
         Args:
@@ -130,42 +130,35 @@ class SharedPrefixEvaluator:
         self._network = network
         return torch.cat(out)
 
-    def _allocate(self, network: ResNet20, depths: Sequence[int]) -> list[_CachedActivations]:
+    def _allocate(self, network: ResNet, depths: Sequence[int]) -> list[_CachedActivations]:
         """Empty caches for these depths by increasing depth; if memory is short, for the deepest only."""
         left = self._memory_bytes - sum(kept.nbytes for kept in self._kept)
         allocated: list[_CachedActivations] = []
         for depth in sorted(depths, reverse=True):
-            needed = 4 * len(self.images) * math.prod(_output_shape(network.blocks[:depth]))
+            needed = 4 * len(self.images) * math.prod(_output_shape(network.architecture, depth))
             if needed <= left:
                 allocated.append(_CachedActivations(depth, needed))
                 left -= needed
         return allocated[::-1]
 
 
-def _output_shape(blocks: Sequence[BasicBlock]) -> tuple[int, int, int]:
-    """Channels, height and width of the output of these blocks."""
-    size = IMAGE_SIZE
-    for block in blocks:
-        size //= block.conv1.stride[0]
-    return blocks[-1].conv2.out_channels, size, size
+def _output_shape(architecture: Architecture, depth: int) -> tuple[int, int, int]:
+    """Channels, height and width of the output of the first `depth` blocks."""
+    stage = architecture.stage_of(depth) - 1
+    size = architecture.stage_sizes[stage]
+    return architecture.stage_widths[stage], size, size
 
 
-def _common(before: ResNet20 | None, network: ResNet20) -> int:
+def _common(before: ResNet | None, network: ResNet) -> int:
     """Number of equal first blocks of two folded networks; 0 if their stems differ."""
     if before is None or not _equal(before.conv1, network.conv1):
         return 0
-    count = 0
-    for one, other in zip(before.blocks, network.blocks, strict=True):
-        if not (_equal(one.conv1, other.conv1) and _equal(one.conv2, other.conv2)):
-            break
-        count += 1
-    return count
+    pairs = zip(before.blocks, network.blocks, strict=True)
+    return next((count for count, (one, other) in enumerate(pairs) if not _equal(one, other)), len(network.blocks))
 
 
-def _equal(one: torch.nn.Conv2d, other: torch.nn.Conv2d) -> bool:
-    assert one.bias is not None
-    assert other.bias is not None
-    return torch.equal(one.weight, other.weight) and torch.equal(one.bias, other.bias)
+def _equal(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
 def _branches(order: Sequence[Schedule]) -> list[list[int]]:

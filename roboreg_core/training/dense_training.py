@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.datasets import sources
 from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.errors import CheckpointError
@@ -14,8 +15,9 @@ from roboreg_core.evaluation.metrics import Report, report
 from roboreg_core.files import check_writable, write_state
 from roboreg_core.models import checkpoints
 from roboreg_core.models.checkpoints import Checkpoint
-from roboreg_core.models.resnet import ResNet20, initialise
+from roboreg_core.models.resnet import ResNet, initialise
 from roboreg_core.paths import SHIPPED
+from roboreg_core.schedules.schedule import dense_schedule
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.loop import EpochRecord, StepProgress, TrainingHooks, fit
 from roboreg_core.training.spec import TrainSpec
@@ -27,6 +29,7 @@ class DenseJob:
 
     Attributes:
         spec: settings.
+        architecture: of the network.
         out: weights file to write; its card and, until the end of the training, its `.state` are written beside it.
         training_set: `auto`, `bundled` or `full`.
         device: `auto`, `cpu` or `cuda`.
@@ -37,6 +40,7 @@ class DenseJob:
 
     spec: TrainSpec
     out: Path
+    architecture: Architecture = RESNET20
     training_set: str = "auto"
     device: str = "auto"
     teacher: Checkpoint | None = None
@@ -57,8 +61,9 @@ class DenseJob:
             name = teacher.sha256[:12] if self.teacher_name == SHIPPED else shlex.quote(self.teacher_name)
             distil = f" --teacher {name}"
         return (
-            f"python -m roboreg_core train --recipe {self.spec.recipe} --epochs {self.spec.epochs}{decay}{distil} "
-            f"--seed {self.spec.seed} --batch-size {self.spec.batch_size} --images {images}"
+            f"python -m roboreg_core train{self.architecture.options()} --recipe {self.spec.recipe} "
+            f"--epochs {self.spec.epochs}{decay}{distil} --seed {self.spec.seed} "
+            f"--batch-size {self.spec.batch_size} --images {images}"
         )
 
 
@@ -83,7 +88,7 @@ def train_dense(
         on_epoch(record)
 
     result = fit(
-        untrained(job.spec.seed),
+        untrained(job.spec.seed, job.architecture),
         images,
         job.spec,
         device=device,
@@ -116,9 +121,9 @@ def train_dense(
     return test_report
 
 
-def untrained(seed: int) -> ResNet20:
+def untrained(seed: int, architecture: Architecture = RESNET20) -> ResNet:
     """Dense network with random weights from `seed`."""
-    model = ResNet20()
+    model = ResNet(dense_schedule(architecture))
     initialise(model, torch_generator(seed, "weights"))
     return model
 

@@ -7,11 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.device import computed_in
 from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.logits import inference_model
 from roboreg_core.models import checkpoints
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.training.spec import TrainSpec
 
 
@@ -25,18 +26,18 @@ class Teacher:
         sha256: SHA-256 of the weights as safetensors, before folding.
     """
 
-    network: ResNet20
+    network: ResNet
     dtype: torch.dtype
     sha256: str
 
     @torch.no_grad()  # not inference_mode: the backward pass reads these logits
     def logits(self, pixels: Tensor) -> Tensor:
-        """Raw images (n, 3, 32, 32), uint8 or floats in 0..255 -> float32 logits (n, classes)."""
+        """Raw images (n, 3, h, w), uint8 or floats in 0..255 -> float32 logits (n, classes)."""
         logits: Tensor = self.network(self.network.prepare(pixels, self.dtype))
         return logits.float()
 
 
-def prepare_teacher(model: ResNet20 | None, spec: TrainSpec, device: torch.device) -> Teacher | None:
+def prepare_teacher(model: ResNet | None, spec: TrainSpec, device: torch.device) -> Teacher | None:
     """Teacher from a copy of `model`; None if `spec.distil_weight` is 0.
 
     Raises `SpecError`: the spec needs a teacher and `model` is None.
@@ -51,6 +52,15 @@ def prepare_teacher(model: ResNet20 | None, spec: TrainSpec, device: torch.devic
     network = inference_model(model, device, dtype)
     digest = hashlib.sha256(checkpoints.to_bytes(model)).hexdigest()
     return Teacher(network=network.requires_grad_(False), dtype=dtype, sha256=digest)
+
+
+def check_teacher(teacher: Architecture, student: Architecture) -> None:
+    """Raise `SpecError` if a teacher has other classes or another image size than the student."""
+    if (teacher.n_classes, teacher.image_size) != (student.n_classes, student.image_size):
+        raise SpecError(
+            f"a teacher must have the student's classes and image size ({student.label}), got {teacher.label}; choose "
+            "another teacher"
+        )
 
 
 def distilled(cross_entropy: Tensor, logits: Tensor, targets: Tensor, spec: TrainSpec) -> Tensor:

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from roboreg_core.datasets.images import Images
 from roboreg_core.device import working_on
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.training.cuda_graphs import RepeatedStep, recorder
-from roboreg_core.training.distillation import prepare_teacher
+from roboreg_core.training.distillation import check_teacher, prepare_teacher
 from roboreg_core.training.spec import TrainSpec, learning_rate
 from roboreg_core.training.steps import Batches, EpochTotals, step
 from roboreg_core.training.training_state import EpochRecord, TrainingState, restore, snapshot
@@ -72,21 +72,21 @@ class TrainingResult:
         stopped: True if it was stopped before the last epoch.
     """
 
-    model: ResNet20
-    best: ResNet20 | None
+    model: ResNet
+    best: ResNet | None
     best_epoch: int | None
     history: tuple[EpochRecord, ...]
     stopped: bool
 
 
 def fit(
-    model: ResNet20,
+    model: ResNet,
     images: Images,
     spec: TrainSpec,
     *,
     device: torch.device | str = "cpu",
     validation: Images | None = None,
-    teacher: ResNet20 | None = None,
+    teacher: ResNet | None = None,
     keep_zeros: bool = False,
     hooks: TrainingHooks = TrainingHooks(),
     resume: bytes | None = None,
@@ -107,7 +107,7 @@ def fit(
         capture: on a GPU, replay steps as a CUDA graph, see `cuda_graphs.RepeatedStep`.
 
     Raises `CheckpointError`: `resume` is from another spec or teacher; `SpecError`: the spec needs a teacher and there
-    is none.
+    is none that fits.
     """
     device = torch.device(device)
     with working_on(device, same_shapes=True):
@@ -156,8 +156,10 @@ def _fit(
     return _result(state, stopped=False)
 
 
-def _start(model: ResNet20, teacher: ResNet20 | None, spec: TrainSpec, device: torch.device) -> TrainingState:
+def _start(model: ResNet, teacher: ResNet | None, spec: TrainSpec, device: torch.device) -> TrainingState:
     """State before the first epoch."""
+    if teacher is not None and spec.distil_weight:
+        check_teacher(teacher.architecture, model.architecture)
     trained = copy.deepcopy(model).to(device).to(memory_format=torch.channels_last)
     rate = torch.zeros((), device=device)
     return TrainingState(
@@ -176,7 +178,7 @@ def _start(model: ResNet20, teacher: ResNet20 | None, spec: TrainSpec, device: t
     )
 
 
-def _masks(model: ResNet20) -> tuple[tuple[Tensor, Tensor], ...]:
+def _masks(model: ResNet) -> tuple[tuple[Tensor, Tensor], ...]:
     """Weights of convolutions and the linear layer, and masks of their nonzeros."""
     layers = [module.weight for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     return tuple((weight.detach(), weight.detach() != 0) for weight in layers)
@@ -213,7 +215,7 @@ def _run_epoch(
 
 @torch.inference_mode()
 def _record(
-    model: ResNet20,
+    model: ResNet,
     means: tuple[float, float],
     spec: TrainSpec,
     epoch: int,

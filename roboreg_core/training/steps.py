@@ -41,7 +41,7 @@ class Batches:
         return sum(len(rows) for rows in self._rows)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pixels (n, 3, 32, 32) in 0..255 and labels (n,)."""
+        """Pixels (n, 3, h, w) in 0..255 and labels (n,)."""
         for rows in self._rows:
             pixels = augment(self._images.pixels[rows], self._spec.augmentation, self._generator)
             yield pixels, self._images.labels[rows]

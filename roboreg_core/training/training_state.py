@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from roboreg_core.errors import CheckpointError
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.training.distillation import Teacher
 from roboreg_core.training.spec import TrainSpec, learning_rate
 from roboreg_core.training.weight_average import WeightAverage
@@ -51,7 +51,7 @@ class TrainingState:
         masks: tensors of the model that keep zeros, and masks of their nonzeros; not saved.
     """
 
-    model: ResNet20
+    model: ResNet
     optimiser: torch.optim.Optimizer
     rate: Tensor
     average: WeightAverage | None = None
@@ -62,7 +62,7 @@ class TrainingState:
     masks: tuple[tuple[Tensor, Tensor], ...] = ()
 
     @property
-    def result(self) -> ResNet20:
+    def result(self) -> ResNet:
         """The network to report: the average if weights are averaged, else `model`."""
         return self.model if self.average is None else self.average.network
 
@@ -73,7 +73,7 @@ class TrainingState:
             self.best = {name: value.detach().cpu().clone() for name, value in self.result.state_dict().items()}
             self.best_epoch = record.epoch
 
-    def best_network(self) -> ResNet20 | None:
+    def best_network(self) -> ResNet | None:
         """Network of the best epoch, on the CPU in eval mode."""
         if self.best is None:
             return None

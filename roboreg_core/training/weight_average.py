@@ -12,7 +12,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 
 
 @dataclass(kw_only=True)
@@ -25,17 +25,17 @@ class WeightAverage:
         steps: number of updates.
     """
 
-    network: ResNet20
+    network: ResNet
     decay: float
     steps: int = 0
 
     @classmethod
-    def of(cls, model: ResNet20, decay: float) -> WeightAverage:
+    def of(cls, model: ResNet, decay: float) -> WeightAverage:
         """Average that starts from a copy of `model`."""
         return cls(network=copy.deepcopy(model).eval(), decay=decay)
 
     @torch.no_grad()
-    def update(self, model: ResNet20) -> None:
+    def update(self, model: ResNet) -> None:
         """Update the average with the weights of `model`, in place."""
         self.steps += 1
         floats, counters = _tensors(self.network)
@@ -53,7 +53,7 @@ def warm_decay(decay: float, steps: int) -> float:
     return min(decay, (1 + steps) / (10 + steps))
 
 
-def _tensors(model: ResNet20) -> tuple[list[Tensor], list[Tensor]]:
+def _tensors(model: ResNet) -> tuple[list[Tensor], list[Tensor]]:
     """Floating-point tensors, and batch norm's integer counters."""
     everything = list(chain(model.parameters(), model.buffers()))
     return [t for t in everything if t.is_floating_point()], [t for t in everything if not t.is_floating_point()]

@@ -9,7 +9,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from benchmarks import gpu
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.schedules.schedule import PRESETS
 
 app = Typer()
@@ -52,7 +52,7 @@ def test_a_cpu_is_measured_only_with_quick() -> None:
 
 
 def test_bytes_follow_from_the_outputs_of_the_convolutions() -> None:
-    model, written = ResNet20(PRESETS["moderate"]).eval(), []
+    model, written = ResNet(PRESETS["moderate"]).eval(), []
     for module in model.modules():
         if isinstance(module, torch.nn.Conv2d):
             module.register_forward_hook(lambda _, inputs, out: written.append(out.numel()))

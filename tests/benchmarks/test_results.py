@@ -15,7 +15,7 @@ from roboreg_core.datasets import sources
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import SpecError
 from roboreg_core.models import checkpoints
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION
 from roboreg_core.runs.spec import METHOD_VERSION
 from roboreg_core.schedules.schedule import PRESETS
@@ -127,7 +127,7 @@ def test_points_are_kept_in_order_and_replaced_by_newer_ones(tmp_path: Path) -> 
 
 
 @pytest.fixture
-def dense(make_network: Callable[..., ResNet20]) -> checkpoints.Checkpoint:
+def dense(make_network: Callable[..., ResNet]) -> checkpoints.Checkpoint:
     return checkpoints.from_bytes(checkpoints.to_bytes(make_network(PRESETS["quarter"])), "small")
 
 

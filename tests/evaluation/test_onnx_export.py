@@ -19,7 +19,7 @@ from roboreg_core.evaluation.logits import logits
 from roboreg_core.evaluation.onnx_runtime import onnx_forward
 from roboreg_core.models.checkpoints import to_bytes
 from roboreg_core.models.costs import cost
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.runs.results import onnx_for
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.schedule import BOUNDS, Schedule
@@ -27,7 +27,7 @@ from roboreg_core.store.store import Store
 from tests.conftest import random_network
 from tests.tolerance import assert_same_logits
 
-Make = Callable[..., ResNet20]
+Make = Callable[..., ResNet]
 OUTSIDE = Path(__file__).parent / "outside.py"
 
 
@@ -43,14 +43,14 @@ def test_every_schedule_gives_the_same_logits(few_images: Images, counts: tuple[
 
 
 @pytest.mark.parametrize("n", [1, 2, 7])
-def test_any_number_of_images_goes_in(network: ResNet20, few_images: Images, n: int) -> None:
+def test_any_number_of_images_goes_in(network: ResNet, few_images: Images, n: int) -> None:
     content = onnx_export.onnx_bytes(network)
     found = onnx_forward(content)(few_images.pixels[:n].contiguous().numpy())
     assert found.shape == (n, 10)
     assert_same_logits(found, logits(network, few_images)[:n])
 
 
-def test_the_file_is_as_small_as_the_pruned_network_and_says_what_it_is(network: ResNet20) -> None:
+def test_the_file_is_as_small_as_the_pruned_network_and_says_what_it_is(network: ResNet) -> None:
     before = to_bytes(network)
     proto = onnx.load_from_string(onnx_export.onnx_bytes(network, run="<script>", test_accuracy=0.5))
     assert to_bytes(network) == before
@@ -69,11 +69,11 @@ def test_the_file_is_as_small_as_the_pruned_network_and_says_what_it_is(network:
 
 @pytest.mark.parametrize("wrong", [1e-3, float("nan")])
 def test_a_file_that_computes_something_else_is_not_offered(
-    network: ResNet20, few_images: Images, monkeypatch: pytest.MonkeyPatch, wrong: float
+    network: ResNet, few_images: Images, monkeypatch: pytest.MonkeyPatch, wrong: float
 ) -> None:
     whole = onnx_export.onnx_model
 
-    def broken(folded: ResNet20, metadata: dict[str, str]) -> onnx.ModelProto:
+    def broken(folded: ResNet, metadata: dict[str, str]) -> onnx.ModelProto:
         with torch.no_grad():
             folded.linear.bias += wrong
         return whole(folded, metadata)

@@ -12,10 +12,10 @@ from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models import checkpoints
-from roboreg_core.models.resnet import Normalisation, ResNet20
+from roboreg_core.models.resnet import Normalisation, ResNet
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 
-Make = Callable[..., ResNet20]
+Make = Callable[..., ResNet]
 
 
 class Malicious:
@@ -36,7 +36,7 @@ def test_a_pruned_network_reloads_to_the_same_logits(make_network: Make, few_ima
 
 def test_normalisation_travels_in_the_file(tmp_path: Path) -> None:
     wanted = Normalisation(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
-    content = checkpoints.to_bytes(ResNet20(PRESETS["quarter"], wanted))
+    content = checkpoints.to_bytes(ResNet(PRESETS["quarter"], wanted))
     assert checkpoints.from_bytes(content).model.normalisation == wanted
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from roboreg_core.models.costs import DENSE_COST, block_macs, block_parameters, cost
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from tests.models.counted import count
 
@@ -30,7 +30,7 @@ schedules = st.tuples(*(st.integers(1, bound) for bound in BOUNDS)).map(Schedule
 def test_presets_cost_exactly(name: str, parameters: int, macs: int) -> None:
     found = cost(PRESETS[name])
     assert (found.parameters, found.macs, found.flops) == (parameters, macs, 2 * macs)
-    assert count(ResNet20(PRESETS[name])) == (parameters, macs)
+    assert count(ResNet(PRESETS[name])) == (parameters, macs)
 
 
 def test_every_preset_is_in_the_table() -> None:
@@ -41,18 +41,18 @@ def test_every_preset_is_in_the_table() -> None:
 @given(schedules)
 @settings(max_examples=25)
 def test_closed_form_equals_the_built_network(schedule: Schedule) -> None:
-    assert count(ResNet20(schedule)) == (cost(schedule).parameters, cost(schedule).macs)
+    assert count(ResNet(schedule)) == (cost(schedule).parameters, cost(schedule).macs)
 
 
 def test_counted_macs_are_those_of_a_real_forward_pass() -> None:
-    model = ResNet20(PRESETS["quarter"]).eval()
+    model = ResNet(PRESETS["quarter"]).eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, 3, 32, 32))
     assert counter.get_total_flops() == 2 * count(model)[1]
 
 
 def test_counting_leaves_the_network_as_it_was() -> None:
-    model = ResNet20(PRESETS["aggressive"]).train()
+    model = ResNet(PRESETS["aggressive"]).train()
     before = copy.deepcopy(model.state_dict())
     count(model)
     assert model.training
@@ -62,7 +62,7 @@ def test_counting_leaves_the_network_as_it_was() -> None:
 @given(schedules)
 def test_size_is_that_of_the_saved_tensors(schedule: Schedule) -> None:
     with torch.device("meta"):
-        state = ResNet20(schedule).state_dict()
+        state = ResNet(schedule).state_dict()
     floats = [tensor for tensor in state.values() if tensor.is_floating_point()]
     assert cost(schedule).size_bytes == sum(tensor.numel() * 4 for tensor in floats)
 

@@ -11,7 +11,7 @@ from torch import nn
 from torchvision.transforms import v2
 
 from roboreg_core.datasets.images import Images
-from roboreg_core.models.resnet import IMAGENET, LambdaLayer, Normalisation, ResNet20, initialise
+from roboreg_core.models.resnet import IMAGENET, LambdaLayer, Normalisation, ResNet, initialise
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.seeding import torch_generator
 from tests.tolerance import PRODUCTS, assert_same, assert_same_logits
@@ -23,7 +23,7 @@ schedules = st.tuples(*(st.integers(1, bound) for bound in BOUNDS)).map(Schedule
 @settings(max_examples=15)
 def test_only_inner_widths_follow_the_schedule(schedule: Schedule) -> None:
     with torch.device("meta"):
-        model = ResNet20(schedule).eval()
+        model = ResNet(schedule).eval()
         x = torch.empty(2, 16, 32, 32)
     assert [block.conv1.out_channels for block in model.blocks] == list(schedule)
     for block, outputs in zip(model.blocks, BOUNDS, strict=True):
@@ -35,7 +35,7 @@ def test_only_inner_widths_follow_the_schedule(schedule: Schedule) -> None:
 
 
 def test_names_are_those_of_published_weights() -> None:
-    names = [name for name in ResNet20().state_dict() if not name.endswith("num_batches_tracked")]
+    names = [name for name in ResNet().state_dict() if not name.endswith("num_batches_tracked")]
     assert names[:2] == ["conv1.weight", "bn1.weight"]
     assert names[-2:] == ["linear.weight", "linear.bias"]
     assert {"layer1.0.conv1.weight", "layer2.0.bn2.running_var", "layer3.2.conv2.weight"} < set(names)
@@ -43,25 +43,25 @@ def test_names_are_those_of_published_weights() -> None:
 
 
 def test_twenty_layers() -> None:
-    layers = [module for module in ResNet20().modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    layers = [module for module in ResNet().modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     assert len(layers) == 20
 
 
 def test_shortcut_takes_every_second_pixel_and_pads_channels_with_zeros() -> None:
     x = torch.rand(2, 16, 8, 8)
-    out = LambdaLayer(16)(x)
+    out = LambdaLayer(8, 8)(x)
     assert out.shape == (2, 32, 4, 4)
     for row in range(4):
         for column in range(4):
             assert torch.equal(out[:, 8:24, row, column], x[:, :, 2 * row, 2 * column])
     assert not out[:, :8].any()
     assert not out[:, 24:].any()
-    assert not list(LambdaLayer(16).parameters())
+    assert not list(LambdaLayer(8, 8).parameters())
 
 
 @pytest.mark.parametrize("number", [1, 4, 7])
 def test_a_shortcut_is_added_alike_with_and_without_gradients(number: int) -> None:
-    block = ResNet20().eval().blocks[number - 1]
+    block = ResNet().eval().blocks[number - 1]
     channels = block.conv1.in_channels
     x = torch.randn(2, channels, 8, 8, generator=torch.Generator().manual_seed(0))
     with_gradients = block(x)
@@ -73,7 +73,7 @@ def test_a_shortcut_is_added_alike_with_and_without_gradients(number: int) -> No
 
 
 def test_shortcuts_are_plain_but_where_the_shape_changes() -> None:
-    kinds = [type(block.shortcut) for block in ResNet20().blocks]
+    kinds = [type(block.shortcut) for block in ResNet().blocks]
     expected = [nn.Identity] * 9
     expected[3] = expected[6] = LambdaLayer
     assert kinds == expected
@@ -81,7 +81,7 @@ def test_shortcuts_are_plain_but_where_the_shape_changes() -> None:
 
 def test_prepare_is_torchvisions_normalisation(images: Images) -> None:
     expected = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(IMAGENET.mean, IMAGENET.std)])
-    found = ResNet20().prepare(images.pixels)
+    found = ResNet().prepare(images.pixels)
     # Three steps with two rounded constants; the subtraction cancels.
     scale = float((images.pixels / 255).norm()) / min(IMAGENET.std)
     assert_same(found, expected(images.pixels), terms=5, scale=scale)
@@ -89,7 +89,7 @@ def test_prepare_is_torchvisions_normalisation(images: Images) -> None:
 
 
 def test_prepare_uses_the_networks_own_normalisation(few_images: Images) -> None:
-    plain = ResNet20(normalisation=Normalisation(mean=(0, 0, 0), std=(1, 1, 1)))
+    plain = ResNet(normalisation=Normalisation(mean=(0, 0, 0), std=(1, 1, 1)))
     before = few_images.pixels.clone()
     assert_same(plain.prepare(few_images.pixels), few_images.pixels / 255, terms=3)
     assert_same(plain.prepare(few_images.pixels.float()), few_images.pixels / 255, terms=3)
@@ -100,13 +100,13 @@ def test_prepare_uses_the_networks_own_normalisation(few_images: Images) -> None
 def test_prepare_leaves_float_images_as_they_were() -> None:
     pixels = torch.rand(4, 3, 32, 32).to(memory_format=torch.channels_last) * 255
     before = pixels.clone()
-    ResNet20().prepare(pixels)
+    ResNet().prepare(pixels)
     assert torch.equal(pixels, before)
 
 
 def test_initial_weights_follow_the_seed_alone() -> None:
-    def fresh(seed: int) -> ResNet20:
-        model = ResNet20(PRESETS["quarter"])
+    def fresh(seed: int) -> ResNet:
+        model = ResNet(PRESETS["quarter"])
         initialise(model, torch_generator(seed))
         return model
 
@@ -117,13 +117,13 @@ def test_initial_weights_follow_the_seed_alone() -> None:
 
 
 def test_initial_scale_is_kaimings() -> None:
-    model = ResNet20()
+    model = ResNet()
     initialise(model, torch_generator(0))
     weight = model.layer3[2].conv2.weight
     assert weight.std().item() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.02)
 
 
-def test_permuting_a_blocks_filters_changes_nothing(make_network: Callable[..., ResNet20], few_images: Images) -> None:
+def test_permuting_a_blocks_filters_changes_nothing(make_network: Callable[..., ResNet], few_images: Images) -> None:
     model = make_network(PRESETS["moderate"])
     x = model.prepare(few_images.pixels)
     with torch.inference_mode():

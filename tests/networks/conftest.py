@@ -10,7 +10,7 @@ import pytest
 
 from roboreg_core.datasets import sources
 from roboreg_core.datasets.images import Images
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.networks.registry import DenseNetwork
 from roboreg_core.store.store import Store
 from tests.conftest import random_network
@@ -30,7 +30,7 @@ def store(home: Path) -> Store:
 
 
 @pytest.fixture(scope="session")
-def dense() -> ResNet20:
+def dense() -> ResNet:
     """A dense network with random weights; read-only."""
     return random_network(seed=7)
 

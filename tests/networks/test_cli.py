@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from roboreg_core.models import checkpoints
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.schedules.schedule import PRESETS
 from tests.command_line import CommandLine
 from tests.conftest import random_network
 
 
 @pytest.fixture
-def file(dense: ResNet20, tmp_path: Path) -> Path:
+def file(dense: ResNet, tmp_path: Path) -> Path:
     path = tmp_path / "public.th"
     torch.save({"state_dict": {f"module.{key}": value for key, value in dense.state_dict().items()}}, path)
     return path

@@ -17,7 +17,7 @@ from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.jobs.task import LocalContext, Output, Stopped
 from roboreg_core.models import checkpoints
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.networks.execute import execute, task_for
 from roboreg_core.networks.registry import checkpoint_of, dense_networks, find
 from roboreg_core.networks.spec import NETWORK, TrainingSpec, UploadSpec
@@ -149,7 +149,7 @@ def test_a_distilled_training_uses_the_shipped_network_as_teacher(
     assert again.out.read_bytes() != job.out.read_bytes()
 
 
-def test_an_upload_is_read_and_measured(store: Store, dense: ResNet20, few_images: Images) -> None:
+def test_an_upload_is_read_and_measured(store: Store, dense: ResNet, few_images: Images) -> None:
     content = checkpoints.to_bytes(dense)
     made = make(store, UploadSpec.of(content, "net.safetensors", "theirs"), content)
     assert (made.origin, made.name, made.images, made.recipe, made.seed) == ("uploaded", "theirs", 50, "", None)

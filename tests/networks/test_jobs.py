@@ -16,7 +16,7 @@ import torch
 from roboreg_core.errors import CheckpointError, StoreError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.jobs.engine import Engine
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.networks import execute
 from roboreg_core.networks.management import check_name
 from roboreg_core.networks.registry import checkpoint_of, dense_networks, find
@@ -84,7 +84,7 @@ def test_a_cancelled_training_goes_on_to_what_an_uninterrupted_one_gives(engine:
     assert job_progress.accuracies(store.list_events(whole.id)) == {"network": mine.accuracy}
 
 
-def test_an_upload_becomes_a_network(engine: Engine, store: Store, dense: ResNet20, few_images: Any) -> None:
+def test_an_upload_becomes_a_network(engine: Engine, store: Store, dense: ResNet, few_images: Any) -> None:
     content = torch_bytes({f"module.{key}": value for key, value in dense.state_dict().items()})
     spec = UploadSpec.of(content, "public.th", "public")
     job = start(engine, spec, content)

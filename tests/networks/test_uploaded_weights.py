@@ -21,7 +21,7 @@ from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models import checkpoints
 from roboreg_core.models.file_formats import MAX_BYTES
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.networks import uploaded_weights
 from roboreg_core.networks.spec import UploadSpec
 from roboreg_core.networks.start import make
@@ -62,7 +62,7 @@ PUBLIC: dict[str, Callable[[State], tuple[bytes, str]]] = {
 
 
 @pytest.mark.parametrize("form", PUBLIC)
-def test_public_forms_are_read_with_a_note(dense: ResNet20, few_images: Images, form: str) -> None:
+def test_public_forms_are_read_with_a_note(dense: ResNet, few_images: Images, form: str) -> None:
     content, file_name = PUBLIC[form](dense.state_dict())
     loaded = uploaded_weights.read(content, file_name)
     assert loaded.notes[0].startswith("ImageNet normalisation assumed")
@@ -73,7 +73,7 @@ def test_public_forms_are_read_with_a_note(dense: ResNet20, few_images: Images, 
     assert_same_logits(found, wanted, dtype=torch.float16)
 
 
-def test_our_own_format_keeps_its_bytes(dense: ResNet20) -> None:
+def test_our_own_format_keeps_its_bytes(dense: ResNet) -> None:
     content = checkpoints.to_bytes(dense)
     loaded = uploaded_weights.read(content, "some where/net.SafeTensors")
     assert loaded.content == content
@@ -81,7 +81,7 @@ def test_our_own_format_keeps_its_bytes(dense: ResNet20) -> None:
     assert loaded.name == "net.SafeTensors"
 
 
-def test_a_public_network_is_kept_and_measured(store: Store, dense: ResNet20, few_images: Images) -> None:
+def test_a_public_network_is_kept_and_measured(store: Store, dense: ResNet, few_images: Images) -> None:
     content, file_name = PUBLIC["module."](dense.state_dict())
     made = make(store, UploadSpec.of(content, file_name, "public"), content)
     right = (logits(dense, few_images).argmax(1) == few_images.labels).float().mean().item()
@@ -99,7 +99,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("place", REFUSED)
-def test_code_in_a_file_is_refused_and_not_run(dense: ResNet20, tmp_path: Path, place: str) -> None:
+def test_code_in_a_file_is_refused_and_not_run(dense: ResNet, tmp_path: Path, place: str) -> None:
     marker = tmp_path / "was here"
     content, file_name = {
         "bare": (pickle.dumps(Code(marker)), "net.pt"),
@@ -168,7 +168,7 @@ WRONG: dict[str, tuple[Callable[[State], State], str]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_another_network_is_refused_with_a_reason(dense: ResNet20, what: str) -> None:
+def test_another_network_is_refused_with_a_reason(dense: ResNet, what: str) -> None:
     change, reason = WRONG[what]
     with pytest.raises(CheckpointError, match=reason):
         uploaded_weights.read(torch_bytes(change(dense.state_dict())), "net.pt")
@@ -184,9 +184,7 @@ def test_another_network_is_refused_with_a_reason(dense: ResNet20, what: str) ->
         ({"mean": 0.5, "std": [1, 1, 1]}, "must contain a normalisation"),
     ],
 )
-def test_a_normalisation_that_is_none_is_refused(
-    dense: ResNet20, normalisation: dict[str, object], reason: str
-) -> None:
+def test_a_normalisation_that_is_none_is_refused(dense: ResNet, normalisation: dict[str, object], reason: str) -> None:
     header = json.dumps({"normalisation": normalisation})
     content = safetensors.torch.save(dense.state_dict(), {checkpoints.HEADER_KEY: header})
     with pytest.raises(CheckpointError, match=reason):
@@ -202,7 +200,7 @@ def test_a_pruned_network_is_refused_with_a_remedy() -> None:
 
 @pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
-def test_a_truncated_file_is_refused(dense: ResNet20, suffix: str, share: float) -> None:
+def test_a_truncated_file_is_refused(dense: ResNet, suffix: str, share: float) -> None:
     whole = checkpoints.to_bytes(dense) if suffix == ".safetensors" else torch_bytes(dense.state_dict())
     with pytest.raises(CheckpointError, match=r"must be a (safetensors file|plain PyTorch state dict)"):
         uploaded_weights.read(whole[: int(len(whole) * share)], f"cut{suffix}")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roboreg_core.datasets.images import Images
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning import filter_similarity
 from roboreg_core.pruning.clustering import cluster
 from roboreg_core.pruning.least_squares import TAPS
@@ -19,7 +19,7 @@ from roboreg_core.pruning.prune import PruneSpec, prune
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from tests.tolerance import assert_same
 
-Make = Callable[..., ResNet20]
+Make = Callable[..., ResNet]
 
 
 @given(st.integers(2, 12), st.integers(0, 10_000))

@@ -6,7 +6,7 @@ import torch
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import SpecError
 from roboreg_core.models.checkpoints import to_bytes
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.clustering import CLUSTERINGS
 from roboreg_core.pruning.criteria import SCORES
 from roboreg_core.pruning.features import ROWS
@@ -60,7 +60,7 @@ def test_a_composition_that_has_a_name_gets_it() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_needs_images_where_its_result_depends_on_them(
-    make_network: Callable[..., ResNet20], few_images: Images, name: str
+    make_network: Callable[..., ResNet], few_images: Images, name: str
 ) -> None:
     model, target, spec = make_network(PRESETS["quarter"]), PRESETS["aggressive"], PruneSpec(method=name)
     halves = [few_images.take(torch.arange(start, 50, 2), "25 images") for start in (0, 1)]

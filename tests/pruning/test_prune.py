@@ -8,7 +8,7 @@ from roboreg_core.errors import ScheduleError, SpecError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models.checkpoints import to_bytes
 from roboreg_core.models.costs import cost
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.block_tensors import BlockTensors, NormTensors
 from roboreg_core.pruning.calibration import PIXELS_PER_IMAGE
 from roboreg_core.pruning.criteria import SCORES
@@ -20,7 +20,7 @@ from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from tests.models.counted import count
 from tests.tolerance import LAYERS, PREDICTED, assert_same, assert_same_logits
 
-Make = Callable[..., ResNet20]
+Make = Callable[..., ResNet]
 
 # Every part at least once, and combinations of parts that interact.
 COMPOSED = (
@@ -39,7 +39,7 @@ EXACT = ("merge", "refit", "filter/none/loss/refit", "filter/ward/centroid/sum+v
          "filter/kmeans/medoid/sum+refit", "folded/ward/centroid/sum+refit", "joint/kmeans/loss/sum")  # fmt: skip
 
 
-def doubled(model: ResNet20) -> ResNet20:
+def doubled(model: ResNet) -> ResNet:
     """Every second filter of each block made an exact copy of the one before it."""
     with torch.no_grad():
         for block in model.blocks:
@@ -50,7 +50,7 @@ def doubled(model: ResNet20) -> ResNet20:
     return model
 
 
-def worst(model: ResNet20, other: ResNet20, images: Images) -> float:
+def worst(model: ResNet, other: ResNet, images: Images) -> float:
     return float((logits(model, images) - logits(other, images)).abs().max())
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from roboreg_core.datasets.images import Images
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.block_context import BlockContext
 from roboreg_core.pruning.calibration import PIXELS_PER_IMAGE, dense_reference
 from roboreg_core.pruning.least_squares import TAPS, error, to_unknowns
@@ -14,7 +14,7 @@ from roboreg_core.pruning.prune_block import advance, prune_block
 from roboreg_core.schedules.schedule import BOUNDS
 from tests.tolerance import PREDICTED, PRODUCTS, SOLVED, assert_same
 
-Make = Callable[..., ResNet20]
+Make = Callable[..., ResNet]
 
 
 @pytest.mark.parametrize("upstream_changed", [False, True])

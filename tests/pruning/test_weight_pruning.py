@@ -7,7 +7,7 @@ from roboreg_core.datasets.images import Images
 from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models.costs import cost
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.methods import WeightsSpec, parse_weights
 from roboreg_core.pruning.weight_pruning import count_zeros, prune_weights
 from roboreg_core.schedules.schedule import PRESETS
@@ -15,11 +15,11 @@ from roboreg_core.training.loop import fit
 from roboreg_core.training.spec import TrainSpec
 from tests.models.counted import count
 
-Make = Callable[..., ResNet20]
+Make = Callable[..., ResNet]
 HALF = PRESETS["moderate"]
 
 
-def pruned_to(model: ResNet20, sparsity: float) -> ResNet20:
+def pruned_to(model: ResNet, sparsity: float) -> ResNet:
     return prune_weights(model, WeightsSpec(sparsity=sparsity), HALF).model
 
 

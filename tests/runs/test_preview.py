@@ -15,7 +15,7 @@ from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.jobs.task import LocalContext, Stopped
 from roboreg_core.models import checkpoints
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.prune import prune
 from roboreg_core.runs import preview
 from roboreg_core.runs.preview import Preview, PreviewSpec, measure, precision_on, preview_request
@@ -34,7 +34,7 @@ def small_sets(few_images: Images, images: Images, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def dense(make_network: Callable[..., ResNet20]) -> checkpoints.Checkpoint:
+def dense(make_network: Callable[..., ResNet]) -> checkpoints.Checkpoint:
     return checkpoints.from_bytes(checkpoints.to_bytes(make_network(START)), "small")
 
 
@@ -48,7 +48,7 @@ def asked(spec: PreviewSpec, dense: checkpoints.Checkpoint, context: LocalContex
     return Preview(**measure(spec.to_json(), context).result)
 
 
-def right(model: ResNet20, images: Images) -> int:
+def right(model: ResNet, images: Images) -> int:
     return int((logits(model, images, precision=precision_on(torch.device("cpu"))).argmax(1) == images.labels).sum())
 
 

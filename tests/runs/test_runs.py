@@ -15,7 +15,7 @@ from roboreg_core.errors import DataError, SpecError
 from roboreg_core.jobs.task import LocalContext, Output, Stopped
 from roboreg_core.models import checkpoints
 from roboreg_core.models.costs import cost
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.runs.execute import execute
 from roboreg_core.runs.predicted_classes import predictions_csv
 from roboreg_core.runs.results import STAGES, card_for
@@ -36,7 +36,7 @@ def small_sets(few_images: Images, images: Images, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def dense(make_network: Callable[..., ResNet20]) -> checkpoints.Checkpoint:
+def dense(make_network: Callable[..., ResNet]) -> checkpoints.Checkpoint:
     return checkpoints.from_bytes(checkpoints.to_bytes(make_network(PRESETS["quarter"])), "small")
 
 
@@ -138,7 +138,7 @@ def test_bad_settings_are_refused_before_anything_runs(spec: RunSpec, change: di
         replace(spec, **change)
 
 
-def test_another_dense_network_than_named_is_refused(spec: RunSpec, make_network: Callable[..., ResNet20]) -> None:
+def test_another_dense_network_than_named_is_refused(spec: RunSpec, make_network: Callable[..., ResNet]) -> None:
     other = checkpoints.from_bytes(checkpoints.to_bytes(make_network(PRESETS["quarter"], seed=9)), "other")
     with pytest.raises(SpecError, match="must have SHA-256"):
         do(spec, other)

@@ -4,16 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.errors import ScheduleError
 from roboreg_core.schedules.editing import (
     MAX_UNDO,
     SCALES,
     EditedSchedule,
     EditHistory,
-    blocks_of,
     changed_blocks,
     named_blocks,
-    stage_of,
     step_words,
 )
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
@@ -66,7 +65,7 @@ def test_a_linked_stage_moves_by_the_same_count_as_far_as_there_is_room(
     step = count - edited.schedule.counts[block - 1]
     for other in set(range(1, 10)) - {block}:
         before, now = (each.schedule.counts[other - 1] for each in (edited, after))
-        moves_too = stage_of(other) == stage_of(block) and stage_of(block) in edited.linked
+        moves_too = RESNET20.stage_of(other) == RESNET20.stage_of(block) and RESNET20.stage_of(block) in edited.linked
         if moves_too and other not in edited.locked:
             assert now == min(max(before + step, 1), BOUNDS[other - 1])
         else:
@@ -76,12 +75,12 @@ def test_a_linked_stage_moves_by_the_same_count_as_far_as_there_is_room(
 @given(schedules, moves())
 def test_equal_blocks_of_a_linked_stage_stay_equal(schedule: Schedule, edit: tuple[int, int]) -> None:
     block, count = edit
-    stage = stage_of(block)
+    stage = RESNET20.stage_of(block)
     level = MODERATE.open(schedule)
-    for other in blocks_of(stage):
+    for other in RESNET20.blocks_of(stage):
         level = level.set_count(other, schedule.counts[block - 1])
     after = level.toggle_link(stage).set_count(block, count)
-    assert {after.schedule.counts[other - 1] for other in blocks_of(stage)} == {count}
+    assert {after.schedule.counts[other - 1] for other in RESNET20.blocks_of(stage)} == {count}
 
 
 @given(edited_schedules, scales, scales)
@@ -182,4 +181,4 @@ def test_steps_in_words() -> None:
     assert step_words(MODERATE, MODERATE.scale(50)) == "all blocks"
     assert step_words(MODERATE, MODERATE.toggle_lock(2)) == "lock of block 2"
     assert step_words(MODERATE, MODERATE.toggle_link(2)) == "link of stage 2"
-    assert named_blocks([4, 9]) == "blocks 4 and 9"
+    assert named_blocks([4, 9], 9) == "blocks 4 and 9"

@@ -13,7 +13,7 @@ from roboreg_core.jobs.task import Stopped
 from roboreg_core.models import checkpoints
 from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.models.costs import cost
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.prune import Pruner
 from roboreg_core.runs.spec import PruneSettings
 from roboreg_core.schedules.schedule import PRESETS, Schedule
@@ -33,7 +33,7 @@ LIMITS = Limits(macs=0.2)
 
 
 @pytest.fixture
-def dense(make_network: Callable[..., ResNet20]) -> Checkpoint:
+def dense(make_network: Callable[..., ResNet]) -> Checkpoint:
     """A dense network with all filters."""
     return checkpoints.from_bytes(checkpoints.to_bytes(make_network(PRESETS["dense"])), "dense")
 

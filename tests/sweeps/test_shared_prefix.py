@@ -10,7 +10,7 @@ import torch
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.logits import fold_batch_norm, logits
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
 from roboreg_core.schedules.schedule import PRESETS, Schedule, by_stage
 from roboreg_core.sweeps import shared_prefix as walking
@@ -18,7 +18,7 @@ from roboreg_core.sweeps.points import ClassCounts
 from roboreg_core.sweeps.shared_prefix import SharedPrefixEvaluator, measure_schedules
 from tests.tolerance import assert_same_logits
 
-Make = Callable[..., ResNet20]
+Make = Callable[..., ResNet]
 MEMORY = 2**30
 TREE = [
     by_stage((4, 8, 8)),
@@ -81,13 +81,13 @@ def test_a_network_begins_at_the_deepest_of_what_it_shares(
     trail = SharedPrefixEvaluator(few_images, torch.device("cpu"), MEMORY)
     trail.logits(first, [6, 3], lambda: None)
     begun: list[int] = []
-    through = ResNet20.through
+    through = ResNet.through
 
-    def spy(self: ResNet20, x: torch.Tensor, first: int = 0, end: int | None = None) -> torch.Tensor:
+    def spy(self: ResNet, x: torch.Tensor, first: int = 0, end: int | None = None) -> torch.Tensor:
         begun.append(first)
         return through(self, x, first, end)
 
-    monkeypatch.setattr(ResNet20, "through", spy)
+    monkeypatch.setattr(ResNet, "through", spy)
     trail.logits(second, [6, 3], lambda: None)
     assert set(begun) == {6}
     assert [kept.depth for kept in trail._kept] == [3, 6]

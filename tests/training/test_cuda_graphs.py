@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from roboreg_core.datasets.augmentation_settings import CROP_FLIP, SIX, Augmentation
 from roboreg_core.datasets.images import Images
 from roboreg_core.evaluation.logits import logits
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.training import cuda_graphs, loop
 from roboreg_core.training.cuda_graphs import WARM_UP, RepeatedStep
@@ -78,12 +78,12 @@ def refuses(work: Callable[[], None]) -> Callable[[], None]:
 
 
 @pytest.fixture(scope="module")
-def start(make_network: Callable[..., ResNet20]) -> ResNet20:
+def start(make_network: Callable[..., ResNet]) -> ResNet:
     return make_network(PRESETS["aggressive"])
 
 
 @pytest.fixture(scope="module")
-def teacher(make_network: Callable[..., ResNet20]) -> ResNet20:
+def teacher(make_network: Callable[..., ResNet]) -> ResNet:
     return make_network(PRESETS["quarter"], seed=1)
 
 
@@ -129,7 +129,7 @@ def test_inputs_keep_their_order_in_memory() -> None:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_replayed_training_is_the_same(
-    start: ResNet20, teacher: ResNet20, few_images: Images, monkeypatch: pytest.MonkeyPatch, precision: str
+    start: ResNet, teacher: ResNet, few_images: Images, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
     spec = replace(FULL, precision=precision)
     plain = fit(start, few_images, spec, validation=few_images, teacher=teacher)
@@ -144,7 +144,7 @@ def test_a_replayed_training_is_the_same(
 
 
 def test_with_a_failed_capture_the_training_is_the_same_and_warns(
-    start: ResNet20, few_images: Images, monkeypatch: pytest.MonkeyPatch
+    start: ResNet, few_images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = fit(start, few_images, SPEC)
     monkeypatch.setattr(loop, "recorder", lambda device: refuses)
@@ -162,7 +162,7 @@ def test_only_a_gpu_captures() -> None:
     "augmentation", [CROP_FLIP, SIX, replace(CROP_FLIP, reflect=False)], ids=["crop", "six", "black"]
 )
 def test_no_step_waits_for_the_device(
-    start: ResNet20, teacher: ResNet20, few_images: Images, augmentation: Augmentation
+    start: ResNet, teacher: ResNet, few_images: Images, augmentation: Augmentation
 ) -> None:
     spec = replace(FULL, augmentation=augmentation)
     waiting = Waiting()
@@ -193,7 +193,7 @@ def test_device_synchronisation_is_detected() -> None:
     assert any(name.startswith("index") for name in waiting.found)
 
 
-def test_an_evaluation_waits_for_nothing_before_its_end(start: ResNet20, few_images: Images) -> None:
+def test_an_evaluation_waits_for_nothing_before_its_end(start: ResNet, few_images: Images) -> None:
     # In bfloat16: float32 runs in onnxruntime on a CPU.
     logits(start, few_images, precision="bfloat16")
     waiting, shares = Waiting(), []

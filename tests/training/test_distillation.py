@@ -16,7 +16,7 @@ from roboreg_core.device import computed_in
 from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.logits import fold_batch_norm
 from roboreg_core.evaluation.logits import logits as evaluate
-from roboreg_core.models.resnet import Normalisation, ResNet20
+from roboreg_core.models.resnet import Normalisation, ResNet
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training import steps
@@ -34,7 +34,7 @@ def random_logits(n: int, name: str) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def teacher(make_network: Callable[..., ResNet20]) -> ResNet20:
+def teacher(make_network: Callable[..., ResNet]) -> ResNet:
     return make_network(PRESETS["moderate"], seed=1)
 
 
@@ -68,7 +68,7 @@ def test_at_high_temperature_the_gradient_is_the_difference_of_logits() -> None:
     torch.testing.assert_close(student.grad, (student - wanted).detach() / 10, atol=0.05, rtol=0.05)
 
 
-def test_a_network_is_its_own_perfect_teacher(network: ResNet20, few_images: Images) -> None:
+def test_a_network_is_its_own_perfect_teacher(network: ResNet, few_images: Images) -> None:
     teacher = prepare_teacher(network, replace(SPEC, distil_weight=1.0), CPU)
     assert teacher is not None
     wanted = teacher.logits(few_images.pixels)
@@ -84,7 +84,7 @@ def test_a_network_is_its_own_perfect_teacher(network: ResNet20, few_images: Ima
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_the_teachers_logits_are_those_of_its_evaluation(teacher: ResNet20, few_images: Images, precision: str) -> None:
+def test_the_teachers_logits_are_those_of_its_evaluation(teacher: ResNet, few_images: Images, precision: str) -> None:
     spec = replace(SPEC, distil_weight=0.5, precision=precision)
     prepared = prepare_teacher(teacher, spec, CPU)
     assert prepared is not None
@@ -97,7 +97,7 @@ def test_the_teachers_logits_are_those_of_its_evaluation(teacher: ResNet20, few_
     assert_same_logits(said, plain, dtype=getattr(torch, precision))
 
 
-def test_a_teacher_has_its_own_normalisation(teacher: ResNet20, few_images: Images) -> None:
+def test_a_teacher_has_its_own_normalisation(teacher: ResNet, few_images: Images) -> None:
     other = copy.deepcopy(teacher)
     other.normalisation = Normalisation(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     prepared = prepare_teacher(other, replace(SPEC, distil_weight=0.5), CPU)
@@ -109,7 +109,7 @@ def test_a_teacher_has_its_own_normalisation(teacher: ResNet20, few_images: Imag
 
 
 def test_the_teacher_sees_every_augmented_batch_once(
-    network: ResNet20, teacher: ResNet20, few_images: Images, monkeypatch: pytest.MonkeyPatch
+    network: ResNet, teacher: ResNet, few_images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Tensor] = []
     seen: list[Tensor] = []
@@ -121,7 +121,7 @@ def test_the_teacher_sees_every_augmented_batch_once(
     assert all(torch.equal(first, second) for first, second in zip(made, seen, strict=True))
 
 
-def test_the_given_teacher_is_left_alone(network: ResNet20, teacher: ResNet20, few_images: Images) -> None:
+def test_the_given_teacher_is_left_alone(network: ResNet, teacher: ResNet, few_images: Images) -> None:
     given = copy.deepcopy(teacher).train()
     fit(network, few_images, replace(ONE_EPOCH, distil_weight=0.5), teacher=given)
     assert same(given.state_dict(), teacher.state_dict())
@@ -129,7 +129,7 @@ def test_the_given_teacher_is_left_alone(network: ResNet20, teacher: ResNet20, f
     assert all(parameter.requires_grad and parameter.grad is None for parameter in given.parameters())
 
 
-def test_without_a_weight_a_teacher_changes_nothing(network: ResNet20, teacher: ResNet20, few_images: Images) -> None:
+def test_without_a_weight_a_teacher_changes_nothing(network: ResNet, teacher: ResNet, few_images: Images) -> None:
     alone = fit(network, few_images, ONE_EPOCH)
     ignored = fit(network, few_images, ONE_EPOCH, teacher=teacher)
     asked = fit(network, few_images, replace(ONE_EPOCH, distil_weight=0.9), teacher=teacher)
@@ -137,7 +137,7 @@ def test_without_a_weight_a_teacher_changes_nothing(network: ResNet20, teacher: 
     assert not same(alone.model.state_dict(), asked.model.state_dict())
 
 
-def test_a_weight_without_a_teacher_is_refused(network: ResNet20, few_images: Images) -> None:
+def test_a_weight_without_a_teacher_is_refused(network: ResNet, few_images: Images) -> None:
     with pytest.raises(
         SpecError, match=r"distil weight must be 0 without a teacher, got 0\.9; provide a teacher network"
     ):
@@ -145,14 +145,14 @@ def test_a_weight_without_a_teacher_is_refused(network: ResNet20, few_images: Im
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_the_student_comes_to_agree(network: ResNet20, teacher: ResNet20, few_images: Images, precision: str) -> None:
+def test_the_student_comes_to_agree(network: ResNet, teacher: ResNet, few_images: Images, precision: str) -> None:
     # The rate is low because untrained networks' logits are large, and distillation's gradient up to T times the usual.
     spec = replace(SPEC, epochs=10, batch_size=25, learning_rate=0.002, augmentation=NONE, precision=precision)
     spec = replace(spec, distil_weight=1.0)
     fitted = fit(network, few_images, spec, teacher=teacher)
     wanted = Categorical(logits=evaluate(teacher, few_images))
 
-    def distance(model: ResNet20) -> float:
+    def distance(model: ResNet) -> float:
         return kl_divergence(wanted, Categorical(logits=evaluate(model, few_images))).mean().item()
 
     assert distance(fitted.model) < 0.5 * distance(network)

@@ -6,7 +6,7 @@ import pytest
 
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import SpecError
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.training.fine_tuning_presets import TUNE_PRESETS, tune_preset
 from roboreg_core.training.loop import fit
 from roboreg_core.training.spec import learning_rate
@@ -49,13 +49,13 @@ def test_the_rate_rises_to_its_peak_and_falls_to_zero(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TUNE_PRESETS)
-def test_a_preset_needs_a_teacher(network: ResNet20, few_images: Images, name: str) -> None:
+def test_a_preset_needs_a_teacher(network: ResNet, few_images: Images, name: str) -> None:
     with pytest.raises(SpecError, match="without a teacher"):
         fit(network, few_images, tune_preset(name))
 
 
 @pytest.mark.parametrize("name", TUNE_PRESETS)
-def test_a_preset_trains(network: ResNet20, few_images: Images, name: str) -> None:
+def test_a_preset_trains(network: ResNet, few_images: Images, name: str) -> None:
     spec = replace(tune_preset(name), epochs=1, batch_size=25, warmup_epochs=0.5)
     fitted = fit(network, few_images, spec, validation=few_images, teacher=network)
     assert fitted.best_epoch == 1

@@ -10,7 +10,7 @@ import torch
 from roboreg_core.datasets.augmentation_settings import NONE, SIX
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.training.loop import StepProgress, TrainingHooks, TrainingResult, fit
 from roboreg_core.training.spec import BEST, TrainSpec
@@ -19,19 +19,19 @@ from tests.training.helpers import SPEC, STEPS, SavedItem, same, weights, withou
 
 
 @pytest.fixture(scope="module")
-def start(make_network: Callable[..., ResNet20]) -> ResNet20:
+def start(make_network: Callable[..., ResNet]) -> ResNet:
     return make_network(PRESETS["aggressive"])
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(start: ResNet20, few_images: Images) -> tuple[TrainingResult, SavedItem]:
+def uninterrupted(start: ResNet, few_images: Images) -> tuple[TrainingResult, SavedItem]:
     saved = SavedItem()
     return fit(start, few_images, SPEC, validation=few_images, hooks=TrainingHooks(on_epoch=saved)), saved
 
 
 @pytest.mark.parametrize("done", [1, 2, 3])
 def test_a_resumed_training_equals_an_uninterrupted_one(
-    start: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem], done: int
+    start: ResNet, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem], done: int
 ) -> None:
     whole, saved = uninterrupted
     resumed = fit(start, few_images, SPEC, validation=few_images, resume=saved.states[done - 1])
@@ -40,7 +40,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(
     assert resumed.history[:done] == whole.history[:done]
 
 
-def test_the_seed_decides(start: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]) -> None:
+def test_the_seed_decides(start: ResNet, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]) -> None:
     whole, _ = uninterrupted
     again = fit(start, few_images, SPEC)
     other = fit(start, few_images, replace(SPEC, seed=6))
@@ -50,7 +50,7 @@ def test_the_seed_decides(start: ResNet20, few_images: Images, uninterrupted: tu
 
 @pytest.mark.parametrize("training", [True, False])
 def test_the_given_network_is_left_alone(
-    make_network: Callable[..., ResNet20], few_images: Images, training: bool
+    make_network: Callable[..., ResNet], few_images: Images, training: bool
 ) -> None:
     model = make_network(PRESETS["aggressive"]).train(training)
     before = copy.deepcopy(model.state_dict())
@@ -66,7 +66,7 @@ def test_the_given_network_is_left_alone(
 
 @pytest.mark.parametrize("steps", [0, STEPS, STEPS + 2, 2 * STEPS])
 def test_a_stopped_training_keeps_its_last_whole_epoch(
-    start: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem], steps: int
+    start: ResNet, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem], steps: int
 ) -> None:
     _, saved = uninterrupted
     asked = iter(range(100))
@@ -97,13 +97,13 @@ def test_epochs_are_recorded(uninterrupted: tuple[TrainingResult, SavedItem], fe
     assert last.seconds > 0
 
 
-def test_without_validation_there_is_none(start: ResNet20, few_images: Images) -> None:
+def test_without_validation_there_is_none(start: ResNet, few_images: Images) -> None:
     (record,) = fit(start, few_images, replace(SPEC, epochs=1)).history
     assert record.validation_loss is None
     assert record.validation_accuracy is None
 
 
-def test_steps_are_reported(start: ResNet20, few_images: Images) -> None:
+def test_steps_are_reported(start: ResNet, few_images: Images) -> None:
     told: list[StepProgress] = []
     fit(start, few_images, SPEC, hooks=TrainingHooks(on_step=told.append))
     assert [(progress.epoch, progress.step) for progress in told] == [
@@ -113,7 +113,7 @@ def test_steps_are_reported(start: ResNet20, few_images: Images) -> None:
     assert {(progress.epochs, progress.steps) for progress in told} == {(3, STEPS)}
 
 
-def test_fewer_images_than_a_batch_make_one_step(start: ResNet20, few_images: Images) -> None:
+def test_fewer_images_than_a_batch_make_one_step(start: ResNet, few_images: Images) -> None:
     told: list[StepProgress] = []
     fit(start, few_images, replace(SPEC, epochs=1, batch_size=128), hooks=TrainingHooks(on_step=told.append))
     assert [progress.steps for progress in told] == [1]
@@ -132,7 +132,7 @@ def test_fewer_images_than_a_batch_make_one_step(start: ResNet20, few_images: Im
     ids=str,
 )
 def test_other_settings_cannot_resume(
-    start: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem], change: dict[str, object]
+    start: ResNet, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem], change: dict[str, object]
 ) -> None:
     _, saved = uninterrupted
     with pytest.raises(CheckpointError, match="must resume with the settings of its first 1 epochs"):
@@ -140,7 +140,7 @@ def test_other_settings_cannot_resume(
 
 
 def test_a_cosine_cannot_be_lengthened(
-    start: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
+    start: ResNet, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
 ) -> None:
     with pytest.raises(CheckpointError):
         fit(start, few_images, replace(SPEC, epochs=4), resume=uninterrupted[1].states[0])
@@ -150,7 +150,7 @@ def trapezoid(epochs: int) -> TrainSpec:
     return replace(SPEC, rate="trapezoid", epochs=epochs, decay_epochs=2)
 
 
-def test_a_trapezoid_can_be_lengthened_before_it_decays(start: ResNet20, few_images: Images) -> None:
+def test_a_trapezoid_can_be_lengthened_before_it_decays(start: ResNet, few_images: Images) -> None:
     saved = SavedItem()
     fit(start, few_images, trapezoid(4), hooks=TrainingHooks(on_epoch=saved))
     expected = fit(start, few_images, trapezoid(5))
@@ -160,7 +160,7 @@ def test_a_trapezoid_can_be_lengthened_before_it_decays(start: ResNet20, few_ima
         assert len(longer.history) == 5
 
 
-def test_a_trapezoid_cannot_be_lengthened_while_it_decays(start: ResNet20, few_images: Images) -> None:
+def test_a_trapezoid_cannot_be_lengthened_while_it_decays(start: ResNet, few_images: Images) -> None:
     saved = SavedItem()
     fit(start, few_images, trapezoid(4), hooks=TrainingHooks(on_epoch=saved))
     with pytest.raises(CheckpointError, match="start it again"):
@@ -168,7 +168,7 @@ def test_a_trapezoid_cannot_be_lengthened_while_it_decays(start: ResNet20, few_i
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_training_reduces_the_loss(network: ResNet20, few_images: Images, precision: str) -> None:
+def test_training_reduces_the_loss(network: ResNet, few_images: Images, precision: str) -> None:
     # At the recipe's own rate so few images decide by their roundings how far it comes; 20 epochs do not always do.
     spec = replace(BEST(40), batch_size=25, augmentation=NONE, precision=precision, learning_rate=0.02)
     fitted = fit(network, few_images, spec, validation=few_images)
@@ -177,7 +177,7 @@ def test_training_reduces_the_loss(network: ResNet20, few_images: Images, precis
     assert {parameter.dtype for parameter in fitted.model.parameters()} == {torch.float32}
 
 
-def test_clipping_bounds_the_step_and_a_wide_bound_changes_nothing(start: ResNet20, few_images: Images) -> None:
+def test_clipping_bounds_the_step_and_a_wide_bound_changes_nothing(start: ResNet, few_images: Images) -> None:
     plain = replace(
         SPEC, epochs=1, batch_size=50, rate="cosine", warmup_epochs=0, momentum=0, nesterov=False, weight_decay=0
     )

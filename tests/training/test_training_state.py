@@ -9,7 +9,7 @@ import torch
 
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.training.loop import EpochRecord, TrainingHooks, TrainingResult, fit
 from roboreg_core.training.training_state import TrainingState
@@ -20,17 +20,17 @@ FULL = replace(SPEC, rate="triangular", warmup_epochs=1.0, distil_weight=0.9, av
 
 
 @pytest.fixture(scope="module")
-def start(make_network: Callable[..., ResNet20]) -> ResNet20:
+def start(make_network: Callable[..., ResNet]) -> ResNet:
     return make_network(PRESETS["aggressive"])
 
 
 @pytest.fixture(scope="module")
-def teacher(make_network: Callable[..., ResNet20]) -> ResNet20:
+def teacher(make_network: Callable[..., ResNet]) -> ResNet:
     return make_network(PRESETS["moderate"], seed=1)
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(start: ResNet20, teacher: ResNet20, few_images: Images) -> tuple[TrainingResult, SavedItem]:
+def uninterrupted(start: ResNet, teacher: ResNet, few_images: Images) -> tuple[TrainingResult, SavedItem]:
     saved = SavedItem()
     hooks = TrainingHooks(on_epoch=saved)
     return fit(start, few_images, FULL, validation=few_images, teacher=teacher, hooks=hooks), saved
@@ -38,7 +38,7 @@ def uninterrupted(start: ResNet20, teacher: ResNet20, few_images: Images) -> tup
 
 @pytest.mark.parametrize("done", [1, 2, 3])
 def test_a_resumed_training_equals_an_uninterrupted_one(
-    start: ResNet20, teacher: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem], done: int
+    start: ResNet, teacher: ResNet, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem], done: int
 ) -> None:
     whole, saved = uninterrupted
     state = saved.states[done - 1]
@@ -52,7 +52,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(
 
 
 def test_the_best_epoch_is_kept_after_worse_ones(
-    start: ResNet20, teacher: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
+    start: ResNet, teacher: ResNet, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
 ) -> None:
     _, saved = uninterrupted
     state = content(saved.states[0])
@@ -66,7 +66,7 @@ def test_the_best_epoch_is_kept_after_worse_ones(
 
 
 def test_a_stopped_training_forgets_its_broken_epoch(
-    start: ResNet20, teacher: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
+    start: ResNet, teacher: ResNet, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
 ) -> None:
     _, saved = uninterrupted
     asked = iter(range(100))
@@ -80,20 +80,20 @@ def test_a_stopped_training_forgets_its_broken_epoch(
 
 
 def test_another_teacher_is_refused(
-    start: ResNet20, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
+    start: ResNet, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
 ) -> None:
     with pytest.raises(CheckpointError, match=r"must resume with its teacher, SHA-256 [0-9a-f]{12},"):
         fit(start, few_images, FULL, teacher=start, resume=uninterrupted[1].states[0])
 
 
-def test_states_of_an_older_format_are_refused(start: ResNet20, few_images: Images) -> None:
+def test_states_of_an_older_format_are_refused(start: ResNet, few_images: Images) -> None:
     buffer = io.BytesIO()
     torch.save({"format": 1, "spec": SPEC.to_json(), "history": []}, buffer)
     with pytest.raises(CheckpointError, match="must resume from a state of format 2, got 1"):
         fit(start, few_images, SPEC, resume=buffer.getvalue())
 
 
-def test_damaged_states_are_refused(start: ResNet20, few_images: Images) -> None:
+def test_damaged_states_are_refused(start: ResNet, few_images: Images) -> None:
     with pytest.raises(CheckpointError, match="must resume from a state that it saved, got"):
         fit(start, few_images, SPEC, resume=b"no state")
 
@@ -117,7 +117,7 @@ def record(epoch: int, accuracy: float | None) -> EpochRecord:
     ids=str,
 )
 def test_the_best_epoch_is_the_last_of_the_most_accurate(
-    network: ResNet20, accuracies: list[float | None], expected: int | None
+    network: ResNet, accuracies: list[float | None], expected: int | None
 ) -> None:
     optimiser = torch.optim.SGD(network.parameters(), lr=0.1)
     state = TrainingState(model=network, optimiser=optimiser, rate=torch.zeros(()))
@@ -147,7 +147,7 @@ def test_the_best_network_is_as_good_as_its_record(
     assert accuracies[fitted.best_epoch - 1] == max(accuracies)
 
 
-def test_best_and_last_network_may_differ(few_images: Images, network: ResNet20) -> None:
+def test_best_and_last_network_may_differ(few_images: Images, network: ResNet) -> None:
     fitted = fit(network, few_images, replace(SPEC, epochs=1), validation=few_images)
     assert fitted.best is not None
     assert same(fitted.best.state_dict(), fitted.model.state_dict())
@@ -155,6 +155,6 @@ def test_best_and_last_network_may_differ(few_images: Images, network: ResNet20)
     assert fitted.best.linear.weight.any()
 
 
-def test_without_validation_nothing_is_best(few_images: Images, network: ResNet20) -> None:
+def test_without_validation_nothing_is_best(few_images: Images, network: ResNet) -> None:
     fitted = fit(network, few_images, replace(SPEC, epochs=1))
     assert (fitted.best, fitted.best_epoch) == (None, None)

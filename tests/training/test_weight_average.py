@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from roboreg_core.datasets.images import Images
-from roboreg_core.models.resnet import ResNet20
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.training.loop import TrainingHooks, fit
 from roboreg_core.training.weight_average import WeightAverage, warm_decay
@@ -41,7 +41,7 @@ def test_the_first_steps_count_little_later() -> None:
     assert warm_decay(0.999, 890) == pytest.approx(0.99)
 
 
-def test_an_average_equals_one_by_hand(make_network: Callable[..., ResNet20]) -> None:
+def test_an_average_equals_one_by_hand(make_network: Callable[..., ResNet]) -> None:
     start, *steps = (make_network(PRESETS["aggressive"], seed=seed) for seed in range(5))
     for count, step in enumerate(steps):
         step.bn1.num_batches_tracked.fill_(count)
@@ -53,14 +53,14 @@ def test_an_average_equals_one_by_hand(make_network: Callable[..., ResNet20]) ->
     assert average.steps == 4
 
 
-def test_an_average_of_equals_is_that_network(network: ResNet20) -> None:
+def test_an_average_of_equals_is_that_network(network: ResNet) -> None:
     average = WeightAverage.of(network, decay=0.9)
     for _ in range(3):
         average.update(network)
     assert same(average.network.state_dict(), network.state_dict())
 
 
-def test_a_training_averages_every_step(network: ResNet20, few_images: Images) -> None:
+def test_a_training_averages_every_step(network: ResNet, few_images: Images) -> None:
     saved = SavedItem()
     # One step per epoch, so that states have the weights after every step.
     spec = replace(AVERAGED, epochs=4, batch_size=64)
@@ -70,7 +70,7 @@ def test_a_training_averages_every_step(network: ResNet20, few_images: Images) -
     assert content(saved.states[-1])["average"]["steps"] == 4
 
 
-def test_averaging_leaves_the_training_itself_alone(network: ResNet20, few_images: Images) -> None:
+def test_averaging_leaves_the_training_itself_alone(network: ResNet, few_images: Images) -> None:
     saved = SavedItem()
     plain = fit(network, few_images, SPEC)
     averaged = fit(network, few_images, AVERAGED, hooks=TrainingHooks(on_epoch=saved))
@@ -78,14 +78,14 @@ def test_averaging_leaves_the_training_itself_alone(network: ResNet20, few_image
     assert not same(averaged.model.state_dict(), plain.model.state_dict())
 
 
-def test_the_average_is_what_is_validated(network: ResNet20, few_images: Images) -> None:
+def test_the_average_is_what_is_validated(network: ResNet, few_images: Images) -> None:
     fitted = fit(network, few_images, AVERAGED, validation=few_images)
     with torch.inference_mode():
         logits = fitted.model(fitted.model.prepare(few_images.pixels))
     assert_same_loss(fitted.history[-1].validation_loss, logits, few_images.labels)
 
 
-def test_an_averaged_network_can_be_trained_on(network: ResNet20, few_images: Images) -> None:
+def test_an_averaged_network_can_be_trained_on(network: ResNet, few_images: Images) -> None:
     fitted = fit(network, few_images, replace(AVERAGED, epochs=1, precision="bfloat16"))
     assert not fitted.model.training
     assert {parameter.dtype for parameter in fitted.model.parameters()} == {torch.float32}

@@ -11,7 +11,6 @@ import streamlit as st
 from roboreg_core.charts import palette
 from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.models.costs import block_parameters
-from roboreg_core.schedules.editing import blocks_of
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, STAGE_WIDTHS
 from roboreg_core.ui import keys, panels
 from roboreg_core.ui.design import editing_session, predictions, slider_ticks
@@ -36,7 +35,7 @@ def rows() -> None:
     with st.container(key=keys.SCHEDULE_ROWS):
         for stage in range(1, len(STAGE_WIDTHS) + 1):
             panels.fragment(_heading, key=keys.stage_part(stage))(stage)
-            for block in blocks_of(stage):
+            for block in editing_session.schedule().architecture.blocks_of(stage):
                 panels.fragment(_row, key=keys.row_part(block))(block)
         st.caption(predictions.legend())
 

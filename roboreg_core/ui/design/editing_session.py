@@ -6,7 +6,7 @@ An opened address sets the schedule, regardless of locks. Locks and links are ke
 import streamlit as st
 
 from roboreg_core.errors import ScheduleError
-from roboreg_core.schedules.editing import N_STAGES, EditedSchedule, EditHistory, changed_blocks, named_blocks
+from roboreg_core.schedules.editing import EditedSchedule, EditHistory, changed_blocks, named_blocks
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.ui import keys, panels, url_settings
 
@@ -91,7 +91,7 @@ def choose(value: Schedule) -> None:
 def _note_locked(value: Schedule) -> None:
     kept = current().locked_differences(value)
     if kept:
-        blocks = named_blocks(kept)
+        blocks = named_blocks(kept, len(value.counts))
         st.session_state[_LOCKED_NOTE] = f"Locked, so not changed: {blocks}."
 
 
@@ -118,7 +118,7 @@ def _parts(before: EditedSchedule, after: EditedSchedule) -> list[str]:
     """Fragments that differ, the most visible ones first."""
     moved = before.schedule != after.schedule
     rows = [keys.row_part(block) for block in changed_blocks(before, after)]
-    stages = [keys.stage_part(n) for n in range(1, N_STAGES + 1) if n in before.linked ^ after.linked]
+    stages = [keys.stage_part(n) for n in after.schedule.architecture.stages if n in before.linked ^ after.linked]
     live = keys.LIVE_PARTS if moved else ()
     last = (keys.REMOVAL_PART, keys.PREVIEW_PART) if moved else ()
     return [*live, *rows, *stages, keys.TOOLS_PART, *last]

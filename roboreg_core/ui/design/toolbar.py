@@ -43,7 +43,7 @@ def bar() -> None:
             type="tertiary",
             help="Locked blocks keep their filters.",
         )
-        locked = editing_session.current().locked
+        locked, n_blocks = editing_session.current().locked, len(editing_session.schedule().counts)
         if locked:
             st.button(
                 "Unlock all",
@@ -51,7 +51,8 @@ def bar() -> None:
                 icon=":material/lock_open:",
                 on_click=lambda: editing_session.change(editing_session.current().unlock()),
                 type="tertiary",
-                help=f"Locked: {named_blocks(sorted(locked))}. Presets, loading, Scale and links do not change them.",
+                help=f"Locked: {named_blocks(sorted(locked), n_blocks)}. "
+                "Presets, loading, Scale and links do not change them.",
             )
 
 
