@@ -21,12 +21,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roboreg_core.models.costs import DENSE_COST
+from roboreg_core.models.costs import cost
 from roboreg_core.pruning.least_squares import RIDGE, TAPS
-from roboreg_core.schedules.schedule import BOUNDS
+from roboreg_core.schedules.schedule import Schedule, dense_schedule
 
-# Of a whole network: number of layers, and products in the longest sum.
-LAYERS, PRODUCTS = len(DENSE_COST.layers), TAPS * max(BOUNDS)
+DENSE = dense_schedule()
+# Of this network: number of layers, and products in the longest sum.
+LAYERS, PRODUCTS = len(cost(DENSE).layers), TAPS * max(DENSE.bounds)
 # Amplification of errors of the moments by a ridge solve, in predictions and in weights: the norms of
 # (X'X + r)^-1 X' and of (X'X + r)^-1 for X of norm one.
 PREDICTED, SOLVED = 0.5 / math.sqrt(RIDGE), 1 / RIDGE
@@ -69,10 +70,12 @@ def assert_same(
     assert difference <= eps * size, f"must differ by at most {eps:.3g} * {size:.3g} (norm), got {difference:.3g}"
 
 
-def assert_same_logits(actual: Any, expected: Any, *, dtype: torch.dtype = torch.float32) -> None:
+def assert_same_logits(
+    actual: Any, expected: Any, *, dtype: torch.dtype = torch.float32, network: Schedule = DENSE
+) -> None:
     """`assert_same` for logits of a whole network; half precision rounds both factors of a product, not the sums."""
-    terms = PRODUCTS if dtype == torch.float32 else 2
-    assert_same(actual, expected, terms=terms, depth=LAYERS, dtype=dtype)
+    terms = TAPS * max(network.bounds) if dtype == torch.float32 else 2
+    assert_same(actual, expected, terms=terms, depth=len(cost(network).layers), dtype=dtype)
 
 
 def assert_same_loss(actual: float | None, logits: Tensor, labels: Tensor) -> None:

@@ -49,7 +49,7 @@ class BlockContext:
     """A block of the network to be pruned, and its inputs and targets.
 
     Attributes:
-        number: 1..9.
+        number: of the block, from 1.
         block: the residual block before pruning.
         method, seed: pruning method, and seed of its random choices.
         inputs: its inputs on the calibration images, from the pruned blocks before it; None without images.
@@ -154,6 +154,7 @@ class BlockContext:
         mixed = (F.conv2d(channels, weight, bias) for channels in known)
         return self.statistics(tensors, keep_channels=True, channels=mixed)
 
+    @torch.no_grad()
     def statistics(
         self,
         tensors: BlockTensors,

@@ -77,7 +77,7 @@ def kept_filters(model: ResNet, block: int, method: Method, labels: np.ndarray, 
 
     Args:
         model: the dense network.
-        block: 1..9.
+        block: its number, from 1.
         method: pruning method.
         labels: index after pruning of the filter that each filter became or joined, int (n_filters,); -1 if dropped.
         seed: seed of the pruning.

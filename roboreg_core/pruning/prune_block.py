@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from roboreg_core.pruning import merging
@@ -21,7 +22,7 @@ class BlockReport:
     """Filters of one block before and after pruning.
 
     Attributes:
-        block: 1..9.
+        block: its number, from 1.
         before, asked, kept: number of filters before, requested, and kept.
         distinct: number of distinct filters before.
         dead: number of filters with a constant channel before.
@@ -122,6 +123,7 @@ def _mix(
     return tensors, output_norm, channels
 
 
+@torch.no_grad()
 def advance(context: BlockContext, pruned: PrunedBlock) -> ActivationBatches:
     """Output of the pruned block on the context's inputs, (n, outputs, h, w); `pruned.channels` are overwritten."""
     assert context.inputs is not None
