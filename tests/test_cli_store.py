@@ -48,8 +48,10 @@ def test_a_damaged_run_is_listed_with_exit_code_1_hides_only_itself_and_can_be_s
     out, _ = command("store", "check", "--json", code=1)
     (problem,) = json.loads(out)["problems"]
     assert problem.startswith("record 0123456789abcdef is damaged (result.stages is missing)")
-    runs = command.answer("runs", "list")["runs"]
+    out, warnings = command("runs", "list", "--json")
+    runs = json.loads(out)["runs"]
     assert [each["run"] for each in runs if not each["recorded"]] == ["fedcba9876543210"]
+    assert "record 0123456789abcdef is damaged" in warnings
     assert "record 0123456789abcdef is damaged" in command.refusal("runs", "show", "0123456789abcdef")
     command("store", "check", "--set-aside", code=1)
     assert command.answer("store", "check")["ok"]

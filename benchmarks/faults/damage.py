@@ -57,7 +57,7 @@ def _commands(run: str) -> list[tuple[str, ...]]:
 
 
 def _read_by_command_line(session: Session, run: str, shown: list[str | None]) -> None:
-    """Raise `Wrong` unless every command refuses in one line, or prints the same as before the damage."""
+    """Raise `Wrong` unless every command refuses in one line, warns, or prints the same as before the damage."""
     for command, before in zip(_commands(run), shown, strict=True):
         found = _output(session, command)
         if found not in (None, before):
@@ -65,10 +65,10 @@ def _read_by_command_line(session: Session, run: str, shown: list[str | None]) -
 
 
 def _output(session: Session, command: tuple[str, ...]) -> str | None:
-    """The output of a command; None if it ends as for invalid input, with one line."""
+    """The output of a command; None if it names what is damaged, with one line if it ends as for invalid input."""
     status, output, errors = output_of(command_line(session.project, session.home, *command))
     if status == 0:
-        return output
+        return None if "is damaged" in errors else output
     lines = errors.strip().splitlines()
     if status != INVALID_INPUT or not lines:
         raise Wrong(f"`{' '.join(command)}` must end with status {INVALID_INPUT}, got {status}: {errors[-300:]}")

@@ -91,7 +91,7 @@ KINDS = (
     Kind(
         name="damage",
         title="Files and rows damaged",
-        survived="commands refuse with one line or print the same as before the damage; pages show no traceback",
+        survived="commands name the damage in one line or print the same as before it; pages show no traceback",
         events=damage.events,
         share=0.08,
         quick=True,

@@ -117,6 +117,12 @@ def print_notes(notes: tuple[str, ...]) -> None:
         stderr.print(f"note: {note}", markup=False)
 
 
+def print_damage(store: Store) -> None:
+    """Print to standard error which records and saved items the lists read so far leave out, because damaged."""
+    for each in store.damage(with_jobs=False):
+        stderr.print(f"warning: {each}", markup=False)
+
+
 def print_undo(command: str) -> None:
     """Print to standard error that `command` undoes the deletion."""
     stderr.print(f"undo: python -m roboreg_core {command}", markup=False)

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roboreg_core.cli.common import Deleted, Json, print_notes, print_result, print_undo, progress_bar, stderr
+from roboreg_core.cli.common import (
+    Deleted,
+    Json,
+    print_damage,
+    print_notes,
+    print_result,
+    print_undo,
+    progress_bar,
+    stderr,
+)
 from roboreg_core.models.file_formats import read_weights
 from roboreg_core.networks import management
 from roboreg_core.networks.registry import SHIPPED, dense_networks, find, of_record
@@ -25,6 +34,7 @@ def networks_list(deleted: Deleted = False, as_json: Json = False) -> None:
     """List dense networks: example, trained and uploaded."""
     store = open_store()
     found = [of_record(each.record) for each in management.deleted(store)] if deleted else dense_networks(store)
+    print_damage(store)
     lines = "\n".join(map(_line, found)) or "no deleted networks"
     print_result(as_json, {"networks": [each.to_json() for each in found]}, lines)
 

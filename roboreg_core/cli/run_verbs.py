@@ -15,6 +15,7 @@ from roboreg_core.cli.common import (
     ScheduleArgument,
     find_run,
     load_network,
+    print_damage,
     print_notes,
     print_result,
     print_undo,
@@ -76,7 +77,9 @@ def run_verb(
 
 def runs_list(as_json: Json = False) -> None:
     """List all runs, newest first."""
-    records = open_store().list_records(KIND, LISTED)
+    store = open_store()
+    records = store.list_records(KIND, LISTED)
+    print_damage(store)
     lines = "\n".join(_record_line(record) for record in records) or "no runs yet: python -m roboreg_core run moderate"
     print_result(as_json, {"runs": [_summary(record) for record in records]}, lines)
 

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roboreg_core.cli.common import Deleted, Json, ScheduleArgument, print_result, print_undo, stderr, write_file
+from roboreg_core.cli.common import (
+    Deleted,
+    Json,
+    ScheduleArgument,
+    print_damage,
+    print_result,
+    print_undo,
+    stderr,
+    write_file,
+)
 from roboreg_core.errors import ScheduleError
 from roboreg_core.models.costs import cost
 from roboreg_core.schedules import saved_schedules as schedules
@@ -31,7 +40,9 @@ def schedules_list(
     as_json: Json = False,
 ) -> None:
     """List saved schedules."""
-    found = [each for each in schedules.saved_schedules(open_store(), deleted=deleted) if not tag or tag in each.tags]
+    store = open_store()
+    found = [each for each in schedules.saved_schedules(store, deleted=deleted) if not tag or tag in each.tags]
+    print_damage(store)
     nothing = "no saved schedules: python -m roboreg_core schedules save NAME SCHEDULE"
     lines = "\n".join(_line(each) for each in found) or nothing
     print_result(as_json, {"schedules": [_facts(each) for each in found]}, lines)

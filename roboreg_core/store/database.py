@@ -17,6 +17,7 @@ from pathlib import Path
 
 from roboreg_core.errors import StorageError, StoreError
 from roboreg_core.files import writing
+from roboreg_core.store.row_mapping import checksum
 
 # Timeout for locks: a write takes milliseconds.
 BUSY_SECONDS = 30.0
@@ -72,6 +73,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE jobs ADD COLUMN author TEXT",
         "ALTER TABLE records ADD COLUMN deleted_by TEXT",
         "ALTER TABLE saved ADD COLUMN deleted_by TEXT",
+    ),
+    (
+        # `row_mapping.checksum` of a record; NULL in rows of earlier versions.
+        "ALTER TABLE records ADD COLUMN checksum INTEGER",
     ),
 )
 
@@ -301,6 +306,7 @@ def _configured(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     # Damaged text must not hide the other rows: `row_mapping` reports it.
     connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+    connection.create_function("checksum", -1, checksum, deterministic=True)
     return connection
 
 

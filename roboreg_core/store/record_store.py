@@ -209,7 +209,7 @@ class RecordStore:
 
         `parts` as for `list_records`.
         """
-        query = f"""SELECT id, kind, created, spec, deleted, deleted_by, {row_mapping.result_column(parts)} FROM records
+        query = f"""SELECT deleted, deleted_by, {row_mapping.record_columns(parts)} FROM records
             WHERE deleted IS NOT NULL AND (? IS NULL OR kind = ?) AND substr(id, 1, ?) = ?
             ORDER BY deleted DESC, number DESC"""
         with self._database.read() as db:
@@ -270,8 +270,9 @@ class RecordStore:
         names = artifact_names(record.result)
         self._check_artifacts(names, f"record {record.id}")
         db.execute("DELETE FROM records WHERE id = ?", (record.id,))
-        texts = {"spec": row_mapping.text(record.spec), "result": row_mapping.text(record.result)}
-        row_mapping.insert(db, "records", {"id": record.id, "kind": record.kind, "created": record.created, **texts})
+        values = {"id": record.id, "kind": record.kind, "created": record.created}
+        values |= {"spec": row_mapping.text(record.spec), "result": row_mapping.text(record.result)}
+        row_mapping.insert(db, "records", {**values, "checksum": row_mapping.checksum(*values.values())})
         return row_mapping.set_refs(db, f"record:{record.id}", names)
 
     def _not_own(self, record_id: str) -> str:
@@ -311,7 +312,7 @@ def rows_of(db: sqlite3.Connection, kind: str | None = None) -> list[_Row]:
 
 def _rows(db: sqlite3.Connection, numbers: list[int], parts: Parts) -> Iterable[sqlite3.Row]:
     """The rows with these numbers."""
-    query = f"""SELECT number, id, kind, created, spec, {row_mapping.result_column(parts)} FROM records
+    query = f"""SELECT number, {row_mapping.record_columns(parts)} FROM records
         WHERE number IN (SELECT value FROM json_each(?))"""
     return db.execute(query, (json.dumps(numbers),)) if numbers else ()
 

@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -15,7 +16,7 @@ from roboreg_core.store.records import RESTORE_DAYS, Event, Job, JobStatus, Reco
 from roboreg_core.store.shapes import Shape, check_shape
 
 # Checks of the records, jobs and saved items of a kind, by table and kind: they raise an exception for a damaged one.
-# That of a record also gets the parts of its result that were read, see `result_column`.
+# That of a record also gets the parts of its result that were read, see `record_columns`.
 Checks = Mapping[tuple[str, str], Callable[..., object]]
 NO_CHECKS: Checks = {}
 Value = TypeVar("Value")
@@ -38,6 +39,8 @@ SAVED_SHAPE: dict[str, Shape] = {
     "deleted": (str, type(None)),
 }
 EVENT_SHAPE: dict[str, Shape] = {"job": str, "number": int, "time": str, "payload": {}}
+# The columns of a record in its checksum.
+_SUMMED = ("id", "kind", "created", "spec", "result")
 UNFINISHED = "status IN ('queued', 'running')"
 
 
@@ -62,10 +65,19 @@ def insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
     db.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", values)
 
 
-def to_record(row: sqlite3.Row, parts: Sequence[str] | None = None, checks: Checks = NO_CHECKS) -> Record:
-    """The record in a row of `records`, whose `result` is that of `result_column(parts)`.
+def checksum(*values: bytes | str | None) -> int:
+    """CRC-32 of these values of a row, also as a function in SQL."""
+    found = 0
+    for value in values:
+        content = value.encode(errors="surrogateescape") if isinstance(value, str) else value or b""
+        found = zlib.crc32(content + b"\0", found)
+    return found
 
-    Raises `DamagedRowError`: it cannot be read, or its kind's check fails.
+
+def to_record(row: sqlite3.Row, parts: Sequence[str] | None = None, checks: Checks = NO_CHECKS) -> Record:
+    """The record in a row of `records`, with all columns or with `record_columns(parts)`.
+
+    Raises `DamagedRowError`: it cannot be read, differs from its checksum, or its kind's check fails.
     """
     with _damage_named("record", row):
         values = _values(row, RECORD_SHAPE)
@@ -81,20 +93,29 @@ def to_record(row: sqlite3.Row, parts: Sequence[str] | None = None, checks: Chec
         check = checks.get(("records", record.kind))
         if check is not None:
             check(record, parts)
+        if not (row["intact"] if parts is not None else _is_intact(row)):
+            raise ValueError("its content differs from its checksum")
     return record
 
 
-def result_column(parts: Sequence[str] | None) -> str:
-    """SQL expression of the column `result`: a JSON list of these parts, or the whole result for None.
+def _is_intact(row: sqlite3.Row) -> bool:
+    return row["checksum"] in (None, checksum(*(row[name] for name in _SUMMED)))
 
-    The whole result also if SQLite cannot parse it, because it contains NaN.
+
+def record_columns(parts: Sequence[str] | None) -> str:
+    """SQL expressions of a record's columns, with the whole result for None, else a JSON list of these parts.
+
+    The whole result also if SQLite cannot parse it, because it contains NaN. With parts, `intact` tells if the row
+    has its checksum; without any part it is not computed.
     """
     if parts is None:
-        return "result"
+        return f"{', '.join(_SUMMED)}, checksum"
     if not parts:
-        return "'[]' AS result"
+        return "id, kind, created, spec, '[]' AS result, 1 AS intact"
     paths = ", ".join(f"'$.{part}'" for part in (*parts, parts[0]))  # a single path would not return a list
-    return f"CASE WHEN json_valid(result) THEN json_extract(result, {paths}) ELSE result END AS result"
+    result = f"CASE WHEN json_valid(result) THEN json_extract(result, {paths}) ELSE result END AS result"
+    contents = ", ".join(f"CAST({name} AS BLOB)" for name in _SUMMED)
+    return f"id, kind, created, spec, {result}, checksum IS NULL OR checksum = checksum({contents}) AS intact"
 
 
 def parts_of(result: dict[str, Any], parts: Sequence[str]) -> dict[str, Any]:

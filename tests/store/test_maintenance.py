@@ -11,7 +11,7 @@ import pytest
 
 from roboreg_core.store import record_store, row_mapping
 from roboreg_core.store.maintenance import Space
-from roboreg_core.store.records import Job, JobStatus, SavedItem
+from roboreg_core.store.records import Job, JobStatus, Record, SavedItem
 from roboreg_core.store.store import Store
 from tests.store.helpers import files, job, record
 
@@ -269,3 +269,42 @@ def test_a_damaged_record_explains_itself_and_is_replaced_by_a_new_one(store: St
             use("a")
     store.complete_record(record("a"))
     assert store.get_record("a") == record("a")
+
+
+@pytest.mark.parametrize(
+    ("column", "change"),
+    [
+        ("spec", "replace(spec, '1', '2')"),
+        ("result", "replace(result, '1', '2')"),
+        ("created", "'2001-01-01T00:00:00.000+00:00'"),
+    ],
+)
+def test_a_record_with_another_plausible_value_is_damaged(store: Store, column: str, change: str) -> None:
+    for identity in ("a", "b"):
+        store.put_record(
+            Record(
+                kind="run",
+                id=identity,
+                created=row_mapping.now(),
+                spec={"seed": 1},
+                result={"accuracy": 0.1, "loss": 2.0},
+            )
+        )
+    with store._database.write() as db:
+        db.execute(f"UPDATE records SET {column} = {change} WHERE id = 'a'")
+    with pytest.raises(row_mapping.DamagedRowError, match="differs from its checksum"):
+        store.get_record("a")
+    for parts in (None, ("accuracy",)):
+        assert [each.id for each in store.list_records("run", parts)] == ["b"]
+    (sentence,) = store.damage()
+    assert "record a is damaged" in sentence
+    assert store.check().sentences == [sentence]
+
+
+def test_a_row_of_an_earlier_version_has_no_checksum(store: Store) -> None:
+    store.put_record(record("a"))
+    with store._database.write() as db:
+        db.execute("UPDATE records SET checksum = NULL")
+    assert store.get_record("a") == record("a")
+    for parts in (None, (), ("cost",)):
+        assert [each.id for each in store.list_records(None, parts)] == ["a"]
