@@ -143,9 +143,12 @@ def _connect_remote(client_class: Any, scheduler: str, listen: Callable[[dict[st
 
 
 def _start_cluster(lane: str) -> Any:
-    from distributed import Scheduler, SpecCluster
+    from distributed import Scheduler, SpecCluster, scheduler
     from distributed.security import Security
 
+    # Its statistics of garbage collections fail with a traceback if another thread collects garbage at that moment.
+    for name in ("enable_gc_diagnosis", "disable_gc_diagnosis"):
+        setattr(scheduler, name, lambda: None)
     # Other users of this machine can reach the ports. The worker processes receive key and certificate through a pipe;
     # dask writes them to a temporary folder of this user (mode 0700) for a moment whenever it opens a TLS context.
     security = Security.temporary()
@@ -158,13 +161,12 @@ def _start_cluster(lane: str) -> Any:
         "dashboard_address": f"{HOST}:0",
         "allowed_failures": DEATHS - 1,
     }
-    scheduler = {"cls": Scheduler, "options": options}
     # Inherited by the threads and workers started here: Ctrl-C goes to all processes of a terminal, but only the app
     # handles it and ends its workers. The resource tracker would unblock the signals when it starts.
     resource_tracker.ensure_running()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     return SpecCluster(
-        scheduler=scheduler,
+        scheduler={"cls": Scheduler, "options": options},
         workers={lane: _worker_spec(lane, security)},
         security=security,
         silence_logs=logging.ERROR,
