@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from roboreg_core.datasets.cifar10 import N_CLASSES
 from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS, Schedule
 from roboreg_core.search.predictor_surrogate import PredictorSurrogate
 from roboreg_core.search.surrogate import MAX_LOSS, AdditiveSurrogate, log_odds, share_of
@@ -58,7 +57,8 @@ def _updated_additive(
     precision = (predicted.T * weight) @ predicted + np.eye(N_BLOCKS) / FACTOR_DEVIATION**2
     likely = np.linalg.solve(precision, (predicted.T * weight) @ summed + np.ones(N_BLOCKS) / FACTOR_DEVIATION**2)
     covariance = np.linalg.inv(precision)
-    classes = _class_factors(_scaled(surrogate, likely, np.ones(N_CLASSES)), counts, [each for _, each in measured])
+    of_blocks = _scaled(surrogate, likely, np.ones(len(surrogate.losses) - 1))
+    classes = _class_factors(of_blocks, counts, [each for _, each in measured])
     yield _scaled(surrogate, likely, classes)
     for drawn in generator.multivariate_normal(likely, covariance, size=n - 1):
         yield _scaled(surrogate, drawn, classes)
@@ -87,17 +87,17 @@ def posterior_accuracy(
 
 
 def _scaled(surrogate: AdditiveSurrogate, blocks: np.ndarray, classes: np.ndarray) -> AdditiveSurrogate:
-    """Multiply the losses by a factor per block (9,), and those of classes by a factor per class (10,)."""
+    """Multiply the losses by a factor per block (9,), and those of classes by a factor per class (classes,)."""
     factors = np.concatenate([[1.0], classes])[:, None, None] * np.maximum(blocks, SMALLEST_FACTOR)[None, :, None]
     return replace(surrogate, losses=surrogate.losses * factors)
 
 
 def _class_factors(surrogate: AdditiveSurrogate, counts: np.ndarray, measured: Sequence[ClassCounts]) -> np.ndarray:
-    """Measured loss of each class relative to the predicted one (10,), shrunk towards one."""
-    factors = np.ones(N_CLASSES)
+    """Measured loss of each class relative to the predicted one (classes,), shrunk towards one."""
+    factors = np.ones(len(surrogate.losses) - 1)
     recalls = surrogate.recalls(counts)
     prior = 1 / FACTOR_DEVIATION**2
-    for label in range(N_CLASSES):
+    for label in range(len(factors)):
         images, dense = surrogate.dense.images[label], surrogate.dense.recalls[label]
         if images:
             predicted = np.array([_lost(share, dense, images) for share in recalls[:, label]])
