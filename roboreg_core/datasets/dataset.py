@@ -148,11 +148,12 @@ def dataset_of(training_set: str) -> Dataset:
 
 def check_architecture(architecture: Architecture, n_classes: int, image_size: int) -> None:
     """Check that a network is for images of this size and of so many classes. Raises `DataError`: it is not."""
-    if (architecture.n_classes, architecture.image_size) != (n_classes, image_size):
+    expected, found = (n_classes, image_size), (architecture.n_classes, architecture.image_size)
+    if found != expected:
+        words = ["{0} classes and {1} × {1} pixels".format(*each) for each in (expected, found)]
         raise DataError(
-            f"the network must be for the data set's {n_classes} classes and {image_size} × {image_size} pixels, got "
-            f"one for {architecture.n_classes} classes and {architecture.image_size} × {architecture.image_size} pixels; "
-            "choose the data set that it was trained on"
+            f"the network must be for the data set's {words[0]}, got one for {words[1]}; choose the data set that it "
+            "was trained on"
         )
 
 

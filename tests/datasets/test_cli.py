@@ -114,6 +114,6 @@ def test_a_data_set_and_a_part_of_cifar10(roboreg: CommandLine, tmp_path: Path) 
 
 def test_a_network_of_other_classes_is_refused(roboreg: CommandLine, tmp_path: Path) -> None:
     add(roboreg, tmp_path)
-    assert "one output per class" in roboreg.refusal("evaluate", "dense", "--data", "made")
+    assert "data set that it was trained on" in roboreg.refusal("evaluate", "dense", "--data", "made")
     refused = roboreg.refusal("train", "--data", "made", "--recipe", "distilled", "--out", tmp_path / "a.safetensors")
     assert "teacher" in refused
