@@ -27,11 +27,11 @@ def digits() -> dict[str, bytes]:
 
 @pytest.mark.slow
 def test_digits_from_a_zip_to_a_fine_tuned_run(roboreg: CommandLine, digits: dict[str, bytes], tmp_path: Path) -> None:
-    added = roboreg.answer("data", "add", zipped(tmp_path / "digits.zip", digits))
+    added = roboreg.answer("data", "add", zipped(tmp_path / "digits.zip", digits), "--size", "16")
     assert (added["name"], added["classes"]) == ("digits", [str(label) for label in range(10)])
     assert (added["training"], added["validation"], added["test"]) == (1_259, 179, 359)
     dense = tmp_path / "dense.safetensors"
-    trained = roboreg.answer("train", "--data", "digits", "--epochs", "6", "--batch-size", "64", "--out", dense)
+    trained = roboreg.answer("train", "--data", "digits", "--epochs", "16", "--batch-size", "64", "--out", dense)
     assert trained["images"] == 359
     assert trained["accuracy"] > 0.95
     card = checkpoints.load(dense).card
@@ -55,6 +55,26 @@ def test_digits_from_a_zip_to_a_fine_tuned_run(roboreg: CommandLine, digits: dic
     assert "digits" in report.read_text()
     onnx = roboreg.answer("export", run["run"], "--onnx", tmp_path / "run.onnx")
     assert onnx["largest_difference"] < 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n_classes", "per_class"), [(2, 30), (100, 6)])
+def test_any_number_of_classes_is_trained_and_pruned(
+    roboreg: CommandLine, tmp_path: Path, n_classes: int, per_class: int
+) -> None:
+    roboreg("data", "add", write(tmp_path / "made", classes(n_classes, per_class)), "--size", "16")
+    dense = tmp_path / "dense.safetensors"
+    trained = roboreg.answer("train", "--data", "made", "--epochs", "1", "--batch-size", "32", "--out", dense)
+    assert len(trained["per_class"]) == n_classes
+    assert 0 <= trained["accuracy"] <= 1
+    pruned = roboreg.answer("prune", "moderate", "--from", dense, "--calibration", "50", "--out", tmp_path / "pruned")
+    assert pruned["training_set"] == library.find_dataset("made").id
+    run = roboreg.answer("run", "quarter", "--from", dense, "--epochs", "0", "--calibration", "50")
+    shown = roboreg.answer("runs", "show", run["run"])
+    assert len(shown["classes"]) == len(shown["paired"]["pruned"]["per_class"]) == n_classes
+    swept = roboreg.answer("sweep", "moderate", "dense", "--from", dense, "--calibration", "50")
+    assert all(len(point["validation"]["images"]) == n_classes for point in swept["points"])
+    roboreg("report", run["run"], "--out", tmp_path / "report.html")
 
 
 def add(roboreg: CommandLine, tmp_path: Path, name: str = "made", first: int = 0) -> Dataset:
