@@ -34,12 +34,13 @@ def search_data(
     *,
     classes: Sequence[str],
 ) -> pd.DataFrame:
-    """One row per schedule and kind, `result`, `front`, `uniform` or `tried`; sorted by MACs within a kind; `classes` are names.
+    """One row per schedule and kind, `result`, `front`, `uniform` or `tried`; sorted by MACs within a kind.
 
     Columns: `schedule`, `label`, `kind`, `number` (rank of a result, else 0); costs `macs`, its `share` of the dense
     network's, `parameters`, `size_bytes`; `accuracy` by which candidates are ranked, with interval `low` to `high`;
     `drop` and, of the class `worst_class`, `worst_drop`: losses against the dense network as shares; `latency` in
-    seconds per batch of 256, measured if possible, else estimated; `how`, `measured` or `predicted`.
+    seconds per batch of 256, measured if possible, else estimated; `how`, `measured` or `predicted`. `classes` are the
+    class names.
     """
     rows: list[dict[str, Any]] = []
     for kind, found in ((RESULT, results), (FRONT, front), (UNIFORM, uniform), (TRIED, tried)):
