@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from roboreg_core.datasets.dataset import AUTO, dataset_of
+from roboreg_core.datasets.dataset import CIFAR10, dataset_of
 from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.errors import SpecError
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
@@ -65,7 +65,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
     device = choose_device(training.device if training else "auto")
     progress = StageProgress(context, _weights(spec))
     made = _train(spec, device, context, progress) if isinstance(spec, TrainingSpec) else _read(spec, context, progress)
-    figures, evaluated = _measure(made.model, training.training_set if training else AUTO, device, progress)
+    figures, evaluated = _measure(made.model, training.training_set if training else CIFAR10.id, device, progress)
     result = {
         "accuracy": figures.accuracy,
         "images": figures.images,
