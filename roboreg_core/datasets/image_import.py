@@ -278,13 +278,18 @@ def _report(
         classes=classes,
         counts=counts,
         drawn=assigned.drawn,
-        unreadable=tuple(found.unreadable[:MOST_SHOWN]),
+        unreadable=tuple((_shown(name), _shown(reason)) for name, reason in found.unreadable[:MOST_SHOWN]),
         n_unreadable=len(found.unreadable),
         n_outside=n_outside,
         duplicates=assigned.duplicates,
-        pairs=tuple((names[one], names[other]) for one, other in assigned.pairs[:MOST_SHOWN]),
+        pairs=tuple((_shown(names[one]), _shown(names[other])) for one, other in assigned.pairs[:MOST_SHOWN]),
         n_conflicting=sum(int(labels[one] != labels[other]) for one, other in assigned.pairs),
     )
+
+
+def _shown(text: str) -> str:
+    """Text from a file without what a terminal would interpret: control characters and marks of direction."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def _write_split(inspection: Inspection, number: int, folder: Path, should_stop: ShouldStop) -> None:

@@ -111,6 +111,12 @@ def test_unreadable_files_are_named_and_left_out(folder: Path) -> None:
     assert "300 unreadable files" in " ".join(report.lines)
 
 
+def test_names_in_the_report_hold_no_control_characters(tmp_path: Path) -> None:
+    files = {**classes(2, 30), "class 0/\x1b[31m\u202ebad.png": b"bad"}
+    report = inspect_source(zipped(tmp_path / "made.zip", files), 16).report
+    assert report.unreadable[0][0] == "class 0/\ufffd[31m\ufffdbad.png"
+
+
 def test_duplicates_of_test_pictures_are_removed_from_training(tmp_path: Path) -> None:
     training, test = classes(2, 30, prefix="train/"), classes(2, 20, prefix="test/", first=1_000)
     source = write(tmp_path / "made", {**training, **test, "train/class 0/copy.png": test["test/class 0/0.png"]})
