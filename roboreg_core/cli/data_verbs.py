@@ -148,7 +148,7 @@ def data_delete(name: Name, as_json: Json = False) -> None:
     """Delete one of your data sets, which `data restore` undoes for 30 days; what uses it is printed."""
     dataset = library.find_dataset(name)
     users = library.users_of(dataset, open_store())
-    if users:
+    if users and dataset.is_own:
         stderr.print(f"note: it is used by {users_words(users)}, which need it to be inspected or run", markup=False)
     library.delete_dataset(dataset)
     print_undo(f"data restore {dataset.id}")

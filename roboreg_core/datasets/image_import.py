@@ -18,6 +18,7 @@ from typing import BinaryIO
 import numpy as np
 
 from roboreg_core import paths
+from roboreg_core.architecture import Architecture
 from roboreg_core.datasets import library, own_images
 from roboreg_core.datasets.dataset import CIFAR10, PREFIX, Channels, Dataset, read_dataset
 from roboreg_core.datasets.image_report import MOST_CLASSES, MOST_SHOWN, ImageReport
@@ -29,7 +30,6 @@ from roboreg_core.datasets.splits import Assignment, assign
 from roboreg_core.errors import DataError
 from roboreg_core.files import writing
 
-SMALLEST_SIZE, LARGEST_SIZE, SIZE_STEP = 16, 96, 4
 # Folders of inspections that were neither kept nor discarded are removed after a day.
 STALE_SECONDS = 86_400
 _INSPECTED = ".inspected-"
@@ -85,17 +85,15 @@ def inspect_source(
 
     Args:
         source: a folder, a ZIP file, or an open ZIP.
-        image_size: height and width of the stored pixels; a multiple of 4 from 16 to 96.
+        image_size: height and width of the stored pixels, that of an `Architecture`.
         name: file name of an open ZIP.
         on_progress: called with files done, files in all, and a description.
         should_stop: called per file; True stops.
 
-    Raises `DataError`: the source or the size is invalid, a limit is exceeded, or the disk is full; `ImportStopped`.
+    Raises `ArchitectureError`: the size is invalid; `DataError`: the source is invalid, a limit is exceeded, or the
+    disk is full; `ImportStopped`.
     """
-    if image_size % SIZE_STEP or not SMALLEST_SIZE <= image_size <= LARGEST_SIZE:
-        raise DataError(
-            f"image size must be a multiple of {SIZE_STEP} from {SMALLEST_SIZE} to {LARGEST_SIZE}, got {image_size}"
-        )
+    Architecture(image_size=image_size)
     with open_source(source, name) as opened:
         files, outside = arrange(opened.files)
         classes = tuple(sorted({file.label for file in files}))

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from roboreg_core.datasets.image_report import MOST_PICTURES
 from roboreg_core.datasets.pictures import MOST_BYTES, UnreadablePictureError
 from roboreg_core.errors import DataError
 from roboreg_core.store.names import clean_name
 from roboreg_core.user_input import read_file
 
-MOST_FILES = 200_000
 MOST_UNPACKED = 2 * 2**30
-# Central directory of a ZIP of `MOST_FILES` long names, read into memory as a whole.
+# Central directory of a ZIP of `MOST_PICTURES` long names, read into memory as a whole.
 _MOST_DIRECTORY = 64 * 2**20
 _TRAINING, _VALIDATION, _TEST = "training", "validation", "test"
 # Folders of splits, by name.
@@ -191,7 +191,7 @@ def _check_directory(source: Path | BinaryIO, name: str) -> None:
         end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
     size = end[zipfile._ECD_SIZE] if end else 0  # type: ignore[attr-defined]
     if size > _MOST_DIRECTORY:
-        raise DataError(f"{name} must list at most {MOST_FILES:,} files, got more: use fewer pictures")
+        raise DataError(f"{name} must list at most {MOST_PICTURES:,} files, got more: use fewer pictures")
 
 
 def _check_entry(entry: zipfile.ZipInfo, name: str) -> None:
@@ -213,8 +213,8 @@ def _check_entry(entry: zipfile.ZipInfo, name: str) -> None:
 
 
 def _check_amount(name: str, files: int, size: int) -> None:
-    if files > MOST_FILES:
-        raise DataError(f"{name} must hold at most {MOST_FILES:,} files, got more: use fewer pictures")
+    if files > MOST_PICTURES:
+        raise DataError(f"{name} must hold at most {MOST_PICTURES:,} files, got more: use fewer pictures")
     if size > MOST_UNPACKED:
         raise DataError(
             f"{name} must be at most {MOST_UNPACKED >> 30} GB unpacked, got {size / 2**30:,.1f} GB: use fewer or "

@@ -11,7 +11,7 @@ from roboreg_core import paths
 from roboreg_core.datasets import image_import, library, own_images, sources, true_classes
 from roboreg_core.datasets.dataset import Dataset, dataset_of
 from roboreg_core.datasets.image_import import ImportStopped, import_images, inspect_source
-from roboreg_core.errors import DataError
+from roboreg_core.errors import ArchitectureError, DataError
 from tests.datasets.made_images import classes, png, write, zipped
 
 N_CLASSES, PER_CLASS = 2, 30
@@ -193,7 +193,7 @@ def test_too_many_classes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [0, 12, 30, 100, -32])
 def test_sizes(folder: Path, size: int) -> None:
-    with pytest.raises(DataError, match="multiple of 4 from 16 to 96"):
+    with pytest.raises(ArchitectureError, match=r"multiple of 4, 16\.\.96"):
         inspect_source(folder, size)
 
 

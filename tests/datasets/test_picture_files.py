@@ -144,7 +144,7 @@ def test_an_entry_with_a_wrong_size_is_read_no_further(tmp_path: Path) -> None:
 
 
 def test_too_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picture_files, "MOST_FILES", 3)
+    monkeypatch.setattr(picture_files, "MOST_PICTURES", 3)
     files = {f"cat/{number}.png": b"" for number in range(4)}
     for source in (write(tmp_path / "folder", files), zipped(tmp_path / "made.zip", files)):
         with pytest.raises(DataError, match="at most 3 files"), open_source(source):
