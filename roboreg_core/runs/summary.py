@@ -107,7 +107,7 @@ class Summary:
         """The report row of the class with the lowest recall, with the verdict on its change."""
         stage = stage or self.final
         rows = self.reports[stage][: len(self.classes)]
-        index = min(range(len(rows)), key=lambda each: float(rows[each]["recall"]))
+        index = metric_changes.worst_class(rows)
         return {**rows[index], "verdict": self.paired[stage].per_class[index].verdict.to_json()}
 
     def to_json(self, *, images: bool = False) -> dict[str, Any]:
