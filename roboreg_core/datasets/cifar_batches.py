@@ -3,15 +3,21 @@
 The content is checked by SHA-256.
 """
 
+from __future__ import annotations
+
 import hashlib
 import pickle
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from roboreg_core.datasets import cifar_pickles
-from roboreg_core.datasets.images import CLASSES, Images, from_arrays
+from roboreg_core.datasets.cifar10 import CLASSES
 from roboreg_core.errors import DataError
+
+if TYPE_CHECKING:
+    from roboreg_core.datasets.images import Images
 
 FOLDER = "cifar-10-batches-py"
 TRAIN_FILES = tuple(f"data_batch_{number}" for number in range(1, 6))
@@ -37,6 +43,8 @@ def read(root: Path, split: str) -> Images:
 
     Raises `DataError`: a file is missing, damaged or has other objects than arrays, or the content is not CIFAR-10.
     """
+    from roboreg_core.datasets.images import from_arrays
+
     names = TRAIN_FILES if split == "train" else TEST_FILES
     entries = [cifar_pickles.read_file(root / FOLDER / name, ("labels",), "CIFAR-10", REMEDY) for name in names]
     pixels = np.concatenate([entry[0] for entry in entries])

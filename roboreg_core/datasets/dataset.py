@@ -22,6 +22,7 @@ MANIFEST = "manifest.json"
 FORMAT = 1
 PREFIX = "images-"
 _OWN = re.compile(rf"{PREFIX}[0-9a-f]{{16}}")
+_TUPLES = ("classes", "groups", "mean", "std")
 # Means or standard deviations of RGB / 255.
 Channels = tuple[float, float, float]
 
@@ -83,10 +84,9 @@ class Dataset:
         """Inverse of `to_json`. Raises `KeyError`, `TypeError`, `ValueError`: it is no data set of this format."""
         if value["format"] != FORMAT:
             raise ValueError(f"format {value['format']!r}")
-        fields = {name: value[name] for name in cls.__dataclass_fields__}
-        lists = {name: tuple(fields[name]) for name in ("classes", "groups")}
-        channels = {name: tuple(fields[name]) if fields[name] is not None else None for name in ("mean", "std")}
-        return cls(**{**fields, **lists, **channels})
+        fields = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
+        tuples = {name: tuple(fields[name]) for name in _TUPLES if fields.get(name) is not None}
+        return cls(**{**fields, **tuples})
 
 
 CIFAR10 = Dataset(

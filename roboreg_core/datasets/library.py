@@ -11,8 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
-from roboreg_core.datasets import cifar10, cifar100_files
-from roboreg_core.datasets.dataset import CIFAR10, CIFAR100, MANIFEST, PREFIX, Dataset, is_cifar10, read_dataset
+from roboreg_core.datasets import cifar10, cifar100_files, cifar_batches
+from roboreg_core.datasets.dataset import (
+    CIFAR10,
+    CIFAR100,
+    MANIFEST,
+    PREFIX,
+    Dataset,
+    dataset_of,
+    is_cifar10,
+    read_dataset,
+)
 from roboreg_core.errors import DataError
 from roboreg_core.files import writing
 from roboreg_core.store.names import clean_name, folded, free_name
@@ -31,9 +40,10 @@ log = logging.getLogger(__name__)
 
 
 def list_datasets() -> list[Dataset]:
-    """CIFAR-10, CIFAR-100 if its files are on this machine, then your data sets by name."""
-    known = [CIFAR10]
-    if cifar100_files.present(paths.local_data()):
+    """The part of CIFAR-10 and CIFAR-100 that are on this machine, then your data sets by name."""
+    root = paths.local_data()
+    known = [dataset_of("full" if cifar_batches.present(root) else "bundled")]
+    if cifar100_files.present(root):
         known.append(CIFAR100)
     return [*known, *own_datasets()]
 

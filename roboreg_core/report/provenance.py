@@ -3,6 +3,7 @@
 import hashlib
 
 from roboreg_core import paths
+from roboreg_core.datasets.cifar_batches import CONTENT_SHA256, PER_FILE, TRAIN_FILES
 from roboreg_core.datasets.dataset import dataset_of, is_cifar10
 from roboreg_core.datasets.manifest import MANIFEST
 from roboreg_core.runs.summary import DENSE
@@ -27,8 +28,6 @@ def checksums(record: Record) -> dict[str, str]:
 
 
 def _of_images(record: Record) -> dict[str, str]:
-    from roboreg_core.datasets.cifar_batches import CONTENT_SHA256, PER_FILE, TRAIN_FILES  # imports torch
-
     training_set = record.spec["training_set"]
     if not is_cifar10(training_set):
         data = dataset_of(training_set)
