@@ -15,6 +15,8 @@ from roboreg_core.models import checkpoints
 from tests.command_line import CommandLine
 from tests.datasets.made_images import classes, encoded, png, write, zipped
 
+HOSTILE = "<img src=x onerror=alert(1)>"
+
 
 @pytest.fixture(scope="session")
 def digits() -> dict[str, bytes]:
@@ -30,6 +32,8 @@ def test_digits_from_a_zip_to_a_fine_tuned_run(roboreg: CommandLine, digits: dic
     added = roboreg.answer("data", "add", zipped(tmp_path / "digits.zip", digits), "--size", "16")
     assert (added["name"], added["classes"]) == ("digits", [str(label) for label in range(10)])
     assert (added["training"], added["validation"], added["test"]) == (1_259, 179, 359)
+    folder = write(tmp_path / "folder", digits)
+    assert "are the data set 'digits' already" in roboreg.refusal("data", "add", folder, "--size", "16")
     dense = tmp_path / "dense.safetensors"
     trained = roboreg.answer("train", "--data", "digits", "--epochs", "16", "--batch-size", "64", "--out", dense)
     assert trained["images"] == 359
@@ -62,7 +66,8 @@ def test_digits_from_a_zip_to_a_fine_tuned_run(roboreg: CommandLine, digits: dic
 def test_any_number_of_classes_is_trained_and_pruned(
     roboreg: CommandLine, tmp_path: Path, n_classes: int, per_class: int
 ) -> None:
-    roboreg("data", "add", write(tmp_path / "made", classes(n_classes, per_class)), "--size", "16")
+    files = {name.replace("class 0/", f"{HOSTILE}/"): each for name, each in classes(n_classes, per_class).items()}
+    roboreg("data", "add", write(tmp_path / "made", files), "--size", "16")
     dense = tmp_path / "dense.safetensors"
     trained = roboreg.answer("train", "--data", "made", "--epochs", "1", "--batch-size", "32", "--out", dense)
     assert len(trained["per_class"]) == n_classes
@@ -75,6 +80,7 @@ def test_any_number_of_classes_is_trained_and_pruned(
     swept = roboreg.answer("sweep", "moderate", "dense", "--from", dense, "--calibration", "50")
     assert all(len(point["validation"]["images"]) == n_classes for point in swept["points"])
     roboreg("report", run["run"], "--out", tmp_path / "report.html")
+    assert HOSTILE not in (tmp_path / "report.html").read_text()
 
 
 def add(roboreg: CommandLine, tmp_path: Path, name: str = "made", first: int = 0) -> Dataset:
