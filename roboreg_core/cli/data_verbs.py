@@ -149,7 +149,11 @@ def data_delete(name: Name, as_json: Json = False) -> None:
     dataset = library.find_dataset(name)
     users = library.users_of(dataset, open_store())
     if users and dataset.is_own:
-        stderr.print(f"note: it is used by {users_words(users)}, which need it to be inspected or run", markup=False)
+        stderr.print(
+            f"note: it is used by {users_words(users)}, which need it to be inspected or run",
+            markup=False,
+            soft_wrap=True,
+        )
     library.delete_dataset(dataset)
     print_undo(f"data restore {dataset.id}")
     values = {**_summary(dataset), "used_by": users, "deleted": True}
