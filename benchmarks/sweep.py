@@ -69,7 +69,7 @@ def prepare_alone(schedules: int, images: int) -> Callable[[], Counts]:
 
     def alone(schedule: Schedule) -> tuple[int, ...]:
         pruned = prune(model, schedule, PruneSpec(), calibration=training)
-        return ClassCounts.of(logits(pruned.model, test).argmax(1), test.labels).right
+        return ClassCounts.of(logits(pruned.model, test).argmax(1), test.labels, len(test.classes)).right
 
     return lambda: {str(schedule): alone(schedule) for schedule in SOURCE.schedules()[:schedules]}
 

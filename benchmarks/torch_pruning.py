@@ -192,7 +192,7 @@ def main(
     except RoboRegError as error:
         raise typer.BadParameter(str(error)) from None
     test = test_images()
-    accuracy = report(logits(pruned, test), test.labels).accuracy
+    accuracy = report(logits(pruned, test), test.labels, test.classes).accuracy
     how = f"{importance}, batch norm {f'recalibrated on {images.name}' if recalibrate else 'as it was'}"
     print(f"{widths.label}, Torch-Pruning, {how}: {accuracy:.2%} of {test.name} (float32), {seconds:.1f} s")
     if json is None:
@@ -209,7 +209,7 @@ def _ours(dense: ResNet, widths: Schedule, seed: int) -> dict[str, Any]:
     started = time.perf_counter()
     pruned = prune(dense, widths, spec, calibration=training_images("bundled")).model
     seconds = time.perf_counter() - started
-    accuracy = report(logits(pruned, test), test.labels).accuracy
+    accuracy = report(logits(pruned, test), test.labels, test.classes).accuracy
     return {"method": spec.method, "seed": seed, "accuracy": accuracy, "seconds": seconds}
 
 

@@ -51,6 +51,11 @@ def local_data() -> Path:
     return Path(chosen).expanduser() if chosen else home() / "data"
 
 
+def datasets() -> Path:
+    """Folder of the user's own data sets, one folder each."""
+    return home() / "datasets"
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file into an existing folder by flushing a temporary file to disk and renaming it.
 

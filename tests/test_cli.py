@@ -28,7 +28,7 @@ TABLE = {
 def fewer_test_images(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use only the first 2,000 test images, for speed."""
     some = sources.test_images().take(torch.arange(2_000), "2,000 test images")
-    monkeypatch.setattr(sources, "test_images", lambda: some)
+    monkeypatch.setattr(sources, "test_images", lambda choice="auto": some)
 
 
 def test_the_command_runs_and_ends_as_a_process_of_its_own() -> None:

@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "jobs": {"errors", "paths", "store"},
     # Saved schedules are kept in the store.
     "schedules": BASE | {"store"},
-    "datasets": BASE,
+    # Names of data sets are cleaned and compared as those of records.
+    "datasets": BASE | {"store"},
     "models": BASE | {"schedules", "datasets"},
     **dict.fromkeys(STEPS, VALUES),
     # A dense network is trained, then evaluated.

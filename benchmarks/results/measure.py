@@ -168,7 +168,7 @@ class Measurer:
             point,
             parameters=counted.parameters,
             macs=counted.macs,
-            dense=report(dense, self.test.labels).accuracy,
+            dense=report(dense, self.test.labels, self.test.classes).accuracy,
             pruned=pruned,
             tuned=tuned,
             seconds=seconds,
@@ -204,7 +204,7 @@ class Measurer:
         return fitted.model
 
     def _accuracy(self, model: ResNet) -> float:
-        return report(logits(model, self.test), self.test.labels).accuracy
+        return report(logits(model, self.test), self.test.labels, self.test.classes).accuracy
 
 
 def open_measurer() -> Measurer:

@@ -45,7 +45,7 @@ def verdicts_table(summary: Summary, stage: str) -> pd.DataFrame:
 
 
 def classes_data(record: Record, stage: str, baseline: dict[str, Any] | None = None) -> pd.DataFrame:
-    """One row per class and network: `class`, `stage` (the network's name), `recall`, and `change` of the recall.
+    """One row per class with test images and network: `class`, `stage` (the network's name), `recall` and its `change`.
 
     The first network is the run's dense one or, if given, that of the report `baseline`; the second is that of `stage`.
     The change, from the first to the second, is the same in both rows of a class.
@@ -59,6 +59,7 @@ def classes_data(record: Record, stage: str, baseline: dict[str, Any] | None = N
         {"class": row["name"], "stage": each, "recall": row["recall"], "change": change[row["name"]]}
         for each, report in reports.items()
         for row in report["per_class"]
+        if row["support"]
     )
 
 

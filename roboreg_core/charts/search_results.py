@@ -10,7 +10,6 @@ import pandas as pd
 
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import RATE, Chosen, Drawing, clickable
-from roboreg_core.datasets.images import CLASSES
 from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.wording import fmt
 from roboreg_core.wording.run_metrics import METRICS
@@ -32,17 +31,22 @@ def search_data(
     front: Sequence[Candidate] = (),
     uniform: Sequence[Candidate] = (),
     tried: Sequence[Candidate] = (),
+    *,
+    classes: Sequence[str],
 ) -> pd.DataFrame:
     """One row per schedule and kind, `result`, `front`, `uniform` or `tried`; sorted by MACs within a kind.
 
     Columns: `schedule`, `label`, `kind`, `number` (rank of a result, else 0); costs `macs`, its `share` of the dense
     network's, `parameters`, `size_bytes`; `accuracy` by which candidates are ranked, with interval `low` to `high`;
     `drop` and, of the class `worst_class`, `worst_drop`: losses against the dense network as shares; `latency` in
-    seconds per batch of 256, measured if possible, else estimated; `how`, `measured` or `predicted`.
+    seconds per batch of 256, measured if possible, else estimated; `how`, `measured` or `predicted`. `classes` are the
+    class names.
     """
     rows: list[dict[str, Any]] = []
     for kind, found in ((RESULT, results), (FRONT, front), (UNIFORM, uniform), (TRIED, tried)):
-        numbered = [_row(kind, number if kind == RESULT else 0, each) for number, each in enumerate(found, start=1)]
+        numbered = [
+            _row(kind, number if kind == RESULT else 0, each, classes) for number, each in enumerate(found, start=1)
+        ]
         rows += sorted(numbered, key=lambda row: row["macs"])
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -107,7 +111,7 @@ def search_alt(frame: pd.DataFrame) -> str:
     )
 
 
-def _row(kind: str, number: int, each: Candidate) -> dict[str, Any]:
+def _row(kind: str, number: int, each: Candidate, classes: Sequence[str]) -> dict[str, Any]:
     counted = cost(each.schedule)
     drops = each.class_drops
     return {
@@ -123,7 +127,7 @@ def _row(kind: str, number: int, each: Candidate) -> dict[str, Any]:
         "low": max(0.0, each.ranking_accuracy - each.margin),
         "high": min(1.0, each.ranking_accuracy + each.margin),
         "drop": each.drop,
-        "worst_class": CLASSES[each.worst_class] if drops else "",
+        "worst_class": classes[each.worst_class] if drops else "",
         "worst_drop": max(drops, default=None),
         "latency": each.timed if each.timed is not None else each.latency,
         "how": "measured" if each.measured is not None else "predicted",

@@ -15,7 +15,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
-from roboreg_core.errors import CheckpointError
+from roboreg_core.datasets.dataset import AUTO, CIFAR10
+from roboreg_core.datasets.library import find_dataset
+from roboreg_core.errors import CheckpointError, SpecError
 from roboreg_core.files import writing
 from roboreg_core.networks.registry import checkpoint_of, find
 from roboreg_core.paths import write_atomically
@@ -41,7 +43,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 From = Annotated[str, typer.Option("--from", metavar="CHECKPOINT", help="Dense network: a file, name or SHA-256.")]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-TrainingImages = Annotated[str, typer.Option("--images", help="Training images: auto, bundled or full.")]
+Data = Annotated[
+    str,
+    typer.Option(
+        "--data", metavar="NAME", help="Data set: cifar10, cifar100, or name or id of yours; the network's if omitted."
+    ),
+]
+TrainingImages = Annotated[str, typer.Option("--images", help="Part of CIFAR-10 to train on: auto, bundled or full.")]
 Deleted = Annotated[bool, typer.Option(help="List deleted items, which can be restored.")]
 
 
@@ -72,17 +80,35 @@ def _keyword(name: str, default: Any, annotation: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def measure(model: Any, device: Any, precision: Any = "float32") -> tuple[dict[str, Any], float]:
+def chosen_images(data: str, images: str = AUTO, network: Checkpoint | None = None) -> str:
+    """The images of the options `--data` and `--images`, for `datasets.sources`; by default those of the network.
+
+    Raises `DataError`: no data set matches; `SpecError`: a part of CIFAR-10 and another data set are chosen.
+    """
+    if not data:
+        own = network.card.get("training_set") if network is not None else ""
+        return own if own and images == AUTO else images
+    found = find_dataset(data)
+    if found.id == CIFAR10.id:
+        return images
+    if images != AUTO:
+        raise SpecError(f"--images must be left out for the data set {found.name!r}, got {images}; it is of CIFAR-10")
+    return found.id
+
+
+def measure(
+    model: Any, device: Any, training_set: str = AUTO, precision: Any = "float32"
+) -> tuple[dict[str, Any], float]:
     """Evaluate a network on the test images: the `Report` as JSON, and the seconds of the forward pass."""
     from roboreg_core.datasets.sources import test_images
     from roboreg_core.evaluation.logits import logits
     from roboreg_core.evaluation.metrics import report
 
-    images = test_images()
+    images = test_images(training_set)
     started = time.perf_counter()
     values = logits(model, images, device=device, precision=precision)
     seconds = time.perf_counter() - started
-    return report(values, images.labels).to_json(), seconds
+    return report(values, images.labels, images.classes).to_json(), seconds
 
 
 def load_network(source: str) -> Checkpoint:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from roboreg_core.cli.common import Device, Json, load_network, measure, print_notes, print_result
+from roboreg_core.cli.common import Data, Device, Json, chosen_images, load_network, measure, print_notes, print_result
 from roboreg_core.errors import SpecError
 
 PRECISIONS = ("float32", "bfloat16")
@@ -13,6 +13,7 @@ PRECISIONS = ("float32", "bfloat16")
 def evaluate_verb(
     checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="Network: a weights file, name or SHA-256.")],
     precision: Annotated[str, typer.Option(help=f"{' or '.join(PRECISIONS)}.")] = PRECISIONS[0],
+    data: Data = "",
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -24,7 +25,7 @@ def evaluate_verb(
     chosen = choose_device(device)
     loaded = load_network(checkpoint)
     print_notes(loaded.notes)
-    report, seconds = measure(loaded.model, chosen, precision)
+    report, seconds = measure(loaded.model, chosen, chosen_images(data, network=loaded), precision)
     values = {
         "checkpoint": loaded.name,
         "sha256": loaded.sha256,

@@ -44,6 +44,7 @@ def export_verb(
 
 
 def _export(network: str) -> OnnxExport:
+    from roboreg_core.datasets.dataset import AUTO
     from roboreg_core.datasets.sources import test_images
     from roboreg_core.evaluation.onnx_export import checked_images, export_onnx
     from roboreg_core.models import checkpoints
@@ -52,7 +53,7 @@ def _export(network: str) -> OnnxExport:
     if is_file(network) or network in checkpoints.names():
         loaded = checkpoints.load(network)
         print_notes(loaded.notes)
-        images = checked_images(test_images())
+        images = checked_images(test_images(loaded.card.get("training_set") or AUTO))
         return export_onnx(loaded.model, images, checkpoint=loaded.name, weights_sha256=loaded.sha256)
     store = open_store()
     try:

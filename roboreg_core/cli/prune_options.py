@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roboreg_core.cli.common import Device, From, Seed, TrainingImages
+from roboreg_core.cli.common import Data, Device, From, Seed, TrainingImages, chosen_images
 from roboreg_core.errors import SpecError
 from roboreg_core.prediction.forecast import PredictionSettings, settings_with_points
 from roboreg_core.pruning.methods import (
@@ -18,7 +18,7 @@ from roboreg_core.pruning.methods import (
     compose,
     parse_weights,
 )
-from roboreg_core.runs.spec import preset_fields
+from roboreg_core.runs.spec import images_for, preset_fields
 from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET, TUNE_PRESETS
 from roboreg_core.user_store import open_store
 
@@ -57,6 +57,7 @@ class PruneOptions:
     ] = True
     start: From = "dense"
     seed: Seed = 0
+    data: Data = ""
     images: TrainingImages = "auto"
     device: Device = "auto"
 
@@ -90,19 +91,21 @@ class PruneOptions:
         method = compose(self.method, features=self.features, clusters=self.clusters, keep=self.keep, repair=repair)
         return method.notation, self.recalibrate or "recalibrate" in parts
 
+    def training_set(self, dense: Checkpoint) -> str:
+        """The images of the options, for `datasets.sources`; by default those of the network `dense`."""
+        return chosen_images(self.data, self.images, dense)
+
     def prediction_settings(self, dense: Checkpoint) -> PredictionSettings:
         """Settings of sensitivity and prediction for the network `dense`; fine-tuning as `run` does it.
 
         Raises `SpecError`: the method removes no filters.
         """
-        from roboreg_core.datasets.sources import resolve_training_set
-
         method, recalibrate = self.composed()
         if parse_weights(method) is not None:
             raise SpecError(f"the method must drop filters, got {method}, which keeps them all; choose another method")
         settings = PredictionSettings(
             dense_sha256=dense.sha256,
-            training_set=resolve_training_set(self.images),
+            training_set=images_for(dense, self.training_set(dense)),
             method=method,
             recalibrate=recalibrate,
             calibration=self.calibration,

@@ -19,8 +19,10 @@ from roboreg_core.cli.common import (
     with_options,
 )
 from roboreg_core.cli.prune_options import PruneOptions
+from roboreg_core.datasets.dataset import images_fact
 from roboreg_core.files import check_writable
 from roboreg_core.models.costs import cost
+from roboreg_core.runs.spec import images_for
 from roboreg_core.schedules.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -48,20 +50,21 @@ def prune_verb(
     parsed, device = Schedule.parse(schedule), choose_device(pruning.device)
     (method, recalibrate), recipe = pruning.composed(), _recipe(pruning)
     loaded = load_network(pruning.start)
-    pruned = _prune(parsed, loaded.model, pruning, method, recalibrate, device)
+    images = images_for(loaded, pruning.training_set(loaded))
+    pruned = _prune(parsed, loaded.model, pruning, images, method, recalibrate, device)
     print_notes((*loaded.notes, *pruned.notes))
-    before, after = measure(loaded.model, device)[0], measure(pruned.model, device)[0]
+    before, after = (measure(model, device, images)[0] for model in (loaded.model, pruned.model))
     final: ResNet = pruned.model
     tuned: dict[str, Any] = {}
     if recipe is not None:
-        final, tuned = _fine_tune(pruned, loaded.model, recipe, pruning.images, device)
+        final, tuned = _fine_tune(pruned, loaded.model, recipe, images, device)
     counted = cost(final.schedule)
     accuracy = {
         "test": tuned.get("tuned_accuracy", after["accuracy"]),
         "images": after["images"],
         "precision": "float32",
     }
-    facts = {**pruned.facts, "from": loaded.name, "from_sha256": loaded.sha256}
+    facts = {**pruned.facts, "from": loaded.name, "from_sha256": loaded.sha256, **images_fact(images)}
     saved = str(checkpoints.save(out, final, name=out.stem, accuracy=accuracy, **facts, **tuned)) if out else None
     values = {
         "schedule": final.schedule.to_json(),
@@ -100,7 +103,13 @@ class _PrunedNetwork:
 
 
 def _prune(
-    schedule: Schedule, dense: ResNet, options: PruneOptions, method: str, recalibrate: bool, device: torch.device
+    schedule: Schedule,
+    dense: ResNet,
+    options: PruneOptions,
+    images: str,
+    method: str,
+    recalibrate: bool,
+    device: torch.device,
 ) -> _PrunedNetwork:
     from roboreg_core.datasets import sources
     from roboreg_core.pruning.methods import parse_weights
@@ -108,9 +117,9 @@ def _prune(
 
     weights = parse_weights(method)
     if weights is not None:
-        return _prune_weights(schedule, dense, weights, device)
+        return _prune_weights(schedule, dense, weights, images, device)
     spec = PruneSpec(method=method, recalibrate=recalibrate, calibration=options.calibration, seed=options.seed)
-    training = sources.training_images(options.images)
+    training = sources.training_images(images)
     pruned = prune(dense, schedule, spec, calibration=training, device=device)
     calibration = f"{min(spec.calibration, len(training)):,} of {training.name}" if spec.needs_images else None
     return _PrunedNetwork(
@@ -118,11 +127,16 @@ def _prune(
         blocks=pruned.blocks,
         notes=pruned.notes,
         seconds=pruned.seconds,
-        facts={"method": asdict(spec), "images": {"calibration": calibration, "test": sources.test_images().name}},
+        facts={
+            "method": asdict(spec),
+            "images": {"calibration": calibration, "test": sources.test_images(images).name},
+        },
     )
 
 
-def _prune_weights(schedule: Schedule, dense: ResNet, spec: WeightsSpec, device: torch.device) -> _PrunedNetwork:
+def _prune_weights(
+    schedule: Schedule, dense: ResNet, spec: WeightsSpec, images: str, device: torch.device
+) -> _PrunedNetwork:
     """Set single weights to zero; report file sizes and latency, which does not improve."""
     from roboreg_core.datasets import sources
     from roboreg_core.evaluation.latency import BATCH, time_network
@@ -138,7 +152,7 @@ def _prune_weights(schedule: Schedule, dense: ResNet, spec: WeightsSpec, device:
     sparsity = 1 - zeros.nonzeros / zeros.weights
     facts = {
         "method": {"method": WEIGHTS, "threshold": pruned.threshold, "sparsity": sparsity},
-        "images": {"calibration": None, "test": sources.test_images().name},
+        "images": {"calibration": None, "test": sources.test_images(images).name},
         **zeros.to_json(),
         "latency": latency,
     }
@@ -173,12 +187,12 @@ def _fine_tune(
             training,
             spec,
             device=device,
-            validation=sources.validation_images(),
+            validation=sources.validation_images(images),
             teacher=dense,
             keep_zeros=pruned.keep_zeros,
             hooks=TrainingHooks(on_step=lambda step: advance(step.fraction)),
         )
-    report, _ = measure(fitted.model, device)
+    report, _ = measure(fitted.model, device, images)
     return fitted.model, {
         "tuned_accuracy": report["accuracy"],
         "tuning": {**spec.to_json(), "images": training.name},

@@ -65,7 +65,7 @@ def run_verb(
         "distil": pruning.distil,
         "device": pruning.device,
     }
-    spec = spec_for(parsed, loaded, pruning.images, **settings)
+    spec = spec_for(parsed, loaded, pruning.training_set(loaded), **settings)
     store = open_store()
     record = store.get_record(spec.id)
     if record is None:

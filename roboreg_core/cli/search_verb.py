@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from roboreg_core.cli.common import (
+    Data,
     Device,
     From,
     Json,
     Seed,
     TrainingImages,
+    chosen_images,
     load_network,
     print_result,
     schedule_progress,
     stderr,
 )
+from roboreg_core.datasets.dataset import dataset_of
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.user_store import open_store
 
@@ -45,6 +48,7 @@ def search_verb(
     calibration: Annotated[int, typer.Option(help="Number of calibration images.")] = DEFAULT_CALIBRATION,
     start: From = "dense",
     seed: Seed = 0,
+    data: Data = "",
     images: TrainingImages = "auto",
     device: Device = "auto",
     as_json: Json = False,
@@ -66,7 +70,8 @@ def search_verb(
         class_drop=max_class_drop,
     )
     loaded, store = load_network(start), open_store()
-    setting = _setting(loaded, images, method=method, recalibrate=recalibrate, calibration=calibration, seed=seed)
+    chosen = chosen_images(data, images, loaded)
+    setting = _setting(loaded, chosen, method=method, recalibrate=recalibrate, calibration=calibration, seed=seed)
     found = known(store, setting)
     latency = latency_fields(found.latency)
     if limits.latency is not None and found.latency is not None:
@@ -83,17 +88,16 @@ def search_verb(
     else:
         result = _predicted(limits, found)
     values = {"limits": limits.to_json(), "words": limits.words, "setting": setting.to_json(), **result.to_json()}
-    print_result(as_json, values, result.text(limits))
+    print_result(as_json, values, result.text(limits, dataset_of(setting.training_set).classes))
 
 
 def _setting(loaded: Checkpoint, images: str, **settings: Any) -> Any:
-    from roboreg_core.datasets.sources import resolve_training_set
     from roboreg_core.prediction.forecast import PredictionSettings, settings_with_points
     from roboreg_core.pruning.methods import parse
-    from roboreg_core.runs.spec import PruneSettings
+    from roboreg_core.runs.spec import PruneSettings, images_for
 
     settings["method"] = parse(settings["method"]).notation
-    setting = PruneSettings(dense_sha256=loaded.sha256, training_set=resolve_training_set(images), **settings)
+    setting = PruneSettings(dense_sha256=loaded.sha256, training_set=images_for(loaded, images), **settings)
     if images != "auto":
         return setting
     selected = {name: value for name, value in setting.to_json().items() if name != "seed"}
@@ -123,7 +127,7 @@ class _Result:
             "limits_kept": not self.missed,
         }
 
-    def text(self, limits: Limits) -> str:
+    def text(self, limits: Limits, classes: Sequence[str]) -> str:
         if self.missed and self.measured:
             how = f"none of {self.measured} measured schedules meets these limits; the closest"
         elif self.missed:
@@ -133,7 +137,11 @@ class _Result:
         else:
             how = "predicted from sensitivity, not measured"
         return "\n".join(
-            [f"{limits.words}; {how}:", *(_line(each, limits) for each in self.answers), _margins(self.answers[0])]
+            [
+                f"{limits.words}; {how}:",
+                *(_line(each, limits, classes) for each in self.answers),
+                _margins(self.answers[0]),
+            ]
         )
 
 
@@ -163,8 +171,7 @@ def _measured(spec: SearchSpec, loaded: Checkpoint, store: Store) -> _Result:
     )
 
 
-def _line(each: Candidate, limits: Limits) -> str:
-    from roboreg_core.datasets.images import CLASSES
+def _line(each: Candidate, limits: Limits, classes: Sequence[str]) -> str:
     from roboreg_core.evaluation.latency import BATCH
     from roboreg_core.models.costs import cost
 
@@ -175,13 +182,13 @@ def _line(each: Candidate, limits: Limits) -> str:
         latency = f", {1_000 * seconds:.1f} ms per batch of {BATCH} ({how})"
     return (
         f"  {each.schedule!s:<28} {counted.macs:>10,} MACs  {counted.parameters:>7,} parameters  "
-        f"{each.accuracy:.2%}, loses {100 * each.drop:.1f} pp, {CLASSES[worst]} {100 * each.class_drops[worst]:.1f} pp"
+        f"{each.accuracy:.2%}, loses {100 * each.drop:.1f} pp, {classes[worst]} {100 * each.class_drops[worst]:.1f} pp"
         f"{latency}"
     )
 
 
 def _margins(each: Candidate) -> str:
-    images, by_class = each.dense.total, min(each.dense.images)
+    images, by_class = each.dense.total, each.fewest_images
     return (
         f"95 % margins of losses (independent samples): ±{100 * each.margin:.1f} pp on {images:,} validation images, "
         f"±{100 * each.class_margin:.1f} pp on {by_class} images of a class"

@@ -144,7 +144,7 @@ def _spec(
         name or named[0][:80],
         named[1],
         loaded,
-        pruning.images,
+        pruning.training_set(loaded),
         method=method,
         recalibrate=recalibrate,
         calibration=pruning.calibration,

@@ -11,10 +11,12 @@ import typer
 
 from roboreg_core import paths
 from roboreg_core.cli.common import (
+    Data,
     Device,
     Json,
     Seed,
     TrainingImages,
+    chosen_images,
     load_network,
     print_notes,
     print_result,
@@ -36,6 +38,7 @@ def train_verb(
     epochs: Annotated[int | None, typer.Option(help="Epochs; the recipe's own if omitted.")] = None,
     seed: Seed = 0,
     seeds: Annotated[str, typer.Option(help="Train one network per seed, e.g. 0,1,2.")] = "",
+    data: Data = "",
     images: TrainingImages = "auto",
     device: Device = "auto",
     decay_epochs: Annotated[
@@ -72,7 +75,7 @@ def train_verb(
             DenseJob(
                 spec=spec,
                 out=target,
-                training_set=images,
+                training_set=chosen_images(data, images),
                 device=device,
                 teacher=loaded,
                 teacher_name=teacher or paths.SHIPPED,

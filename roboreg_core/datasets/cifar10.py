@@ -1,7 +1,6 @@
 """Classes, image size and numbers of images of CIFAR-10 and its splits. Without torch."""
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-N_CLASSES = len(CLASSES)
 # Height and width in pixels.
 IMAGE_SIZE = 32
 # Original training images, of which the first of each class are the validation split.

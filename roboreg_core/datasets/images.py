@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,15 +19,17 @@ class Images:
 
     Attributes:
         name: description for records, e.g. `48,000 training images`.
-        pixels: uint8 RGB (n, 3, 32, 32), channels last in memory.
-        labels: indices into `CLASSES`, int64 (n,).
+        pixels: uint8 RGB (n, 3, size, size), channels last in memory.
+        labels: indices into `classes`, int64 (n,).
         indices: positions in the original training or test set, int64 (n,).
+        classes: class names of the data set.
     """
 
     name: str
     pixels: Tensor
     labels: Tensor
     indices: Tensor
+    classes: tuple[str, ...] = CLASSES
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -36,16 +38,23 @@ class Images:
         """The images at these indices, in that order; `name` describes them in records."""
         rows = rows if isinstance(rows, Tensor) else torch.from_numpy(_writable(rows))
         pixels = self.pixels[rows].contiguous(memory_format=torch.channels_last)
-        return Images(name=name, pixels=pixels, labels=self.labels[rows], indices=self.indices[rows])
+        return replace(self, name=name, pixels=pixels, labels=self.labels[rows], indices=self.indices[rows])
 
     def to(self, device: torch.device | str) -> Images:
         """Copy with all tensors on `device`."""
         pixels, labels, indices = (tensor.to(device) for tensor in (self.pixels, self.labels, self.indices))
-        return Images(name=self.name, pixels=pixels, labels=labels, indices=indices)
+        return replace(self, pixels=pixels, labels=labels, indices=indices)
 
 
-def from_arrays(name: str, pixels: np.ndarray, labels: np.ndarray, indices: np.ndarray | None = None) -> Images:
-    """`Images` from uint8 pixels (n, 32, 32, 3), labels (n,) and indices (n,), by default 0..n-1."""
+def from_arrays(
+    name: str,
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    indices: np.ndarray | None = None,
+    *,
+    classes: tuple[str, ...] = CLASSES,
+) -> Images:
+    """`Images` from uint8 pixels (n, size, size, 3), labels (n,), indices (n,), by default 0..n-1, and class names."""
     if indices is None:
         indices = np.arange(len(labels))
     return Images(
@@ -53,17 +62,18 @@ def from_arrays(name: str, pixels: np.ndarray, labels: np.ndarray, indices: np.n
         pixels=torch.from_numpy(_writable(pixels)).permute(0, 3, 1, 2),
         labels=torch.from_numpy(_writable(labels, np.int64)),
         indices=torch.from_numpy(_writable(indices, np.int64)),
+        classes=classes,
     )
 
 
 def first_of_each_class(labels: np.ndarray, per_class: int) -> np.ndarray:
     """Indices of the first `per_class` images of each class, ascending."""
-    chosen = [np.flatnonzero(labels == label)[:per_class] for label in range(len(CLASSES))]
+    chosen = [np.flatnonzero(labels == label)[:per_class] for label in np.unique(labels)]
     return np.sort(np.concatenate(chosen))
 
 
 def validation_rows(labels: np.ndarray) -> np.ndarray:
-    """Indices of the validation split in the training `labels`, ascending: the first images of each class.
+    """Indices of CIFAR-10's validation split in the training `labels`, ascending: the first images of each class.
 
     They are the same images for the labels of all training images and of the bundled part.
     """

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from roboreg_core.datasets.dataset import check_architecture
 from roboreg_core.datasets.images import Images
 from roboreg_core.device import Precision, working_on
 from roboreg_core.evaluation.onnx_runtime import onnx_forward
@@ -38,7 +39,10 @@ def logits(
         precision: `float32` for reported metrics, `bfloat16` for previews on devices that have it.
         batch_size: images per batch; default `BATCH_SIZE`, on a GPU `GPU_BATCH_SIZE`.
         on_batch: called with the completed share, 0..1, after each batch is launched.
+
+    Raises `DataError`: the network has other classes or another image size.
     """
+    check_architecture(model.architecture, len(images.classes), images.pixels.shape[-1])
     device = torch.device(device)
     on_cpu = device.type == "cpu"
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32

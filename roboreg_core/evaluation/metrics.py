@@ -1,5 +1,6 @@
 """Accuracy metrics from logits, computed by scikit-learn."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,7 +10,6 @@ import torch.nn.functional as F
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch import Tensor
 
-from roboreg_core.datasets.images import CLASSES
 from roboreg_core.errors import DataError
 
 
@@ -33,7 +33,7 @@ class Report:
         loss: mean cross-entropy in nats.
         images: number of images.
         confusion: counts by true class (rows) and predicted class (columns).
-        per_class: metrics of each class, in the order of `CLASSES`.
+        per_class: metrics of each class, in the order of the labels.
         macro, weighted: averages over classes, unweighted and weighted by support.
     """
 
@@ -54,19 +54,19 @@ class Report:
         }
 
 
-def report(logits: Tensor, labels: Tensor) -> Report:
-    """Compute all metrics from logits (n, classes) and labels (n,).
+def report(logits: Tensor, labels: Tensor, names: Sequence[str]) -> Report:
+    """Compute all metrics from logits (n, classes), labels (n,) and the classes' names.
 
     Raises `DataError`: lengths differ or are zero.
     """
     if len(logits) != len(labels) or len(labels) == 0:
         raise DataError(f"a report needs one label per row of logits, got {len(labels)} and {len(logits)}")
     true, predicted = labels.cpu().numpy(), logits.argmax(1).cpu().numpy()
-    classes = range(len(CLASSES))
+    classes = range(len(names))
     precision, recall, f1, support = precision_recall_fscore_support(true, predicted, labels=classes, zero_division=0)
     per_class = tuple(
         ClassMetrics(name=name, precision=float(p), recall=float(r), f1=float(f), support=int(s))
-        for name, p, r, f, s in zip(CLASSES, precision, recall, f1, support, strict=True)
+        for name, p, r, f, s in zip(names, precision, recall, f1, support, strict=True)
     )
     matrix = confusion_matrix(true, predicted, labels=classes)
     return Report(
@@ -75,14 +75,14 @@ def report(logits: Tensor, labels: Tensor) -> Report:
         images=len(true),
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
         per_class=per_class,
-        macro=_average(true, predicted, "macro"),
-        weighted=_average(true, predicted, "weighted"),
+        macro=_average(true, predicted, classes, "macro"),
+        weighted=_average(true, predicted, classes, "weighted"),
     )
 
 
-def _average(true: np.ndarray, predicted: np.ndarray, how: str) -> ClassMetrics:
+def _average(true: np.ndarray, predicted: np.ndarray, classes: range, how: str) -> ClassMetrics:
     precision, recall, f1, _ = precision_recall_fscore_support(
-        true, predicted, labels=range(len(CLASSES)), average=how, zero_division=0
+        true, predicted, labels=classes, average=how, zero_division=0
     )
     return ClassMetrics(
         name=f"{how} average", precision=float(precision), recall=float(recall), f1=float(f1), support=len(true)

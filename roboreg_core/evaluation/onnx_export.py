@@ -1,13 +1,13 @@
 """ONNX export, checked against torch's logits before it is offered."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from roboreg_core.datasets.cifar10 import CLASSES
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation.logits import BATCH_SIZE, fold_batch_norm, inference_model
@@ -41,7 +41,7 @@ def export_onnx(model: ResNet, images: Images, **facts: Any) -> OnnxExport:
 
     `facts` are added to the file's metadata. Raises `CheckpointError`: logits differ by more than `TOLERANCE`.
     """
-    content = onnx_bytes(model, **facts)
+    content = onnx_bytes(model, images.classes, **facts)
     difference = largest_difference(content, model, images)
     # NaN must fail as well.
     if not difference <= TOLERANCE:
@@ -52,20 +52,20 @@ def export_onnx(model: ResNet, images: Images, **facts: Any) -> OnnxExport:
     return OnnxExport(content=content, difference=difference, images=len(images))
 
 
-def onnx_bytes(model: ResNet, **facts: Any) -> bytes:
-    """ONNX file of a network with batch norm folded.
+def onnx_bytes(model: ResNet, classes: Sequence[str], **facts: Any) -> bytes:
+    """ONNX file of a network with batch norm folded; `classes` are the names of its outputs.
 
     Its metadata describe network, input, output, classes, normalisation and schedule, and contain `facts` (as JSON if
     they are not strings).
     """
     import onnx
 
-    size, n_classes = model.architecture.image_size, model.architecture.n_classes
+    size = model.architecture.image_size
     facts = {
         "network": network_text(model.architecture),
         "input": f"{INPUT}: uint8 RGB, 0..255, (n, 3, {size}, {size}); the graph scales and normalises it",
-        "output": f"{OUTPUT}: float32, (n, {n_classes}), one number per class; the largest is the prediction",
-        **({"classes": list(CLASSES)} if n_classes == len(CLASSES) else {}),
+        "output": f"{OUTPUT}: float32, (n, {len(classes)}), one number per class; the largest is the prediction",
+        "classes": list(classes),
         "normalisation": asdict(model.normalisation),
         **model.schedule.stored(),
         **facts,

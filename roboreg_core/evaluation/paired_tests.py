@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from scipy.special import bdtr
 
-from roboreg_core.datasets.cifar10 import N_CLASSES
 from roboreg_core.errors import DataError
 from roboreg_core.evaluation.wilson_interval import Z
 
@@ -174,13 +173,14 @@ class Paired:
         }
 
 
-def compare(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> Paired:
+def compare(labels: np.ndarray, before: np.ndarray, after: np.ndarray, n_classes: int) -> Paired:
     """Compare the predicted classes of two networks.
 
     Args:
         labels: true classes, int (n,).
         before: classes predicted by the baseline, int (n,).
         after: classes predicted by the other network, int (n,).
+        n_classes: number of classes of the data set.
 
     Raises `DataError`: lengths differ or are zero.
     """
@@ -192,7 +192,7 @@ def compare(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> Paired
     was, now = before == labels, after == labels
     masks = (was & now, was & ~now, ~was & now, ~was & ~now)
     # Rows kept, lost, gained, wrong; one column per class.
-    counts = np.stack([np.bincount(labels[mask], minlength=N_CLASSES) for mask in masks])
+    counts = np.stack([np.bincount(labels[mask], minlength=n_classes) for mask in masks])
     overall = _paired_counts(counts.sum(1))
     p = mcnemar(counts[1], counts[2])
     per_class = tuple(
@@ -203,22 +203,19 @@ def compare(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> Paired
         flips=overall,
         verdict=_verdict(overall, mcnemar(overall.lost, overall.gained)),
         per_class=per_class,
-        confusion=confusion_change(labels, before, after),
+        confusion=confusion_change(labels, before, after, n_classes),
     )
 
 
-def confusion_change(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> ConfusionChange:
-    """Difference of two confusion matrices with a test of each cell.
-
-    `labels`, `before` and `after` are true classes and those predicted by both networks, int (n,) each.
-    """
+def confusion_change(labels: np.ndarray, before: np.ndarray, after: np.ndarray, n_classes: int) -> ConfusionChange:
+    """Difference of two confusion matrices with a test of each cell; see `compare` for the arguments."""
     moved = before != after
-    left, entered = (_cells(labels[moved], each[moved]) for each in (before, after))
+    left, entered = (_cells(labels[moved], each[moved], n_classes) for each in (before, after))
     uncorrected = mcnemar(left, entered)
-    diagonal = np.eye(N_CLASSES, dtype=bool)
+    diagonal = np.eye(n_classes, dtype=bool)
     p = np.empty_like(uncorrected)
     p[diagonal], p[~diagonal] = holm(uncorrected[diagonal]), holm(uncorrected[~diagonal])
-    counts_before, counts_after = _cells(labels, before), _cells(labels, after)
+    counts_before, counts_after = (_cells(labels, each, n_classes) for each in (before, after))
     return ConfusionChange(
         before=counts_before, after=counts_after, difference=counts_after - counts_before, p=p, is_significant=p < ALPHA
     )
@@ -242,5 +239,5 @@ def _verdict(flips: PairedCounts, p: Any) -> Verdict:
     return Verdict(difference=flips.difference, margin=flips.margin, p=float(p))
 
 
-def _cells(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    return np.bincount(labels * N_CLASSES + predicted, minlength=N_CLASSES**2).reshape(N_CLASSES, N_CLASSES)
+def _cells(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
+    return np.bincount(labels * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)

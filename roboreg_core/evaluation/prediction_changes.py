@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from roboreg_core.datasets.cifar10 import N_CLASSES
 from roboreg_core.errors import DataError
 
 # Descriptions of the bands, in the order of charts and tables.
@@ -51,11 +50,13 @@ class PredictionChanges:
         bands: names of the possible bands, in the order of `BANDS`.
         band: index into `bands` per image, int (n,).
         labels: true classes, int (n,).
+        n_classes: number of classes of the data set.
     """
 
     bands: tuple[str, ...]
     band: np.ndarray
     labels: np.ndarray
+    n_classes: int
 
     @property
     def meanings(self) -> dict[str, str]:
@@ -65,15 +66,15 @@ class PredictionChanges:
     @property
     def counts(self) -> np.ndarray:
         """Number of images per band and class, (n_bands, classes)."""
-        cells = np.bincount(self.band * N_CLASSES + self.labels, minlength=len(self.bands) * N_CLASSES)
-        return cells.reshape(len(self.bands), N_CLASSES)
+        cells = np.bincount(self.band * self.n_classes + self.labels, minlength=len(self.bands) * self.n_classes)
+        return cells.reshape(len(self.bands), self.n_classes)
 
     def count(self, band: str) -> int:
         """Number of images in a band; 0 if the band is not possible."""
         return int((self.band == self.bands.index(band)).sum()) if band in self.bands else 0
 
     def images(self, band: str, label: int | None = None) -> np.ndarray:
-        """Indices of the images in a band, ascending; only of the true class `label` (0..9) if given.
+        """Indices of the images in a band, ascending; only of the true class `label` if given.
 
         Raises `DataError`: unknown band.
         """
@@ -92,12 +93,13 @@ class PredictionChanges:
         }
 
 
-def prediction_changes(labels: np.ndarray, stages: Sequence[np.ndarray]) -> PredictionChanges:
+def prediction_changes(labels: np.ndarray, stages: Sequence[np.ndarray], n_classes: int) -> PredictionChanges:
     """Assign each image to a band, the stages that classify it correctly.
 
     Args:
         labels: true classes, int (n,).
         stages: predicted classes of two or three networks in order, int (n,) each.
+        n_classes: number of classes of the data set.
 
     Raises `DataError`: there are not two or three stages, or lengths differ.
     """
@@ -113,4 +115,4 @@ def prediction_changes(labels: np.ndarray, stages: Sequence[np.ndarray]) -> Pred
         code = 2 * code + (predicted == labels)
     # Codes count patterns in lexicographic order, False before True.
     band_of_code = np.array([bands.index(patterns[pattern]) for pattern in sorted(patterns)], dtype=np.int64)
-    return PredictionChanges(bands=bands, band=band_of_code[code], labels=np.asarray(labels))
+    return PredictionChanges(bands=bands, band=band_of_code[code], labels=np.asarray(labels), n_classes=n_classes)

@@ -14,6 +14,7 @@ _TYPES: dict[tuple[str, ...], type | tuple[type, ...]] = {
     ("sha256",): str,
     ("created",): str,
     ("seed",): int,
+    ("training_set",): str,
     ("recipe", "recipe"): str,
     ("recipe", "epochs"): int,
     ("accuracy", "test"): _NUMBER,

@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from roboreg_core.datasets.dataset import CIFAR10, dataset_of
 from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.errors import SpecError
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
@@ -64,7 +65,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
     device = choose_device(training.device if training else "auto")
     progress = StageProgress(context, _weights(spec))
     made = _train(spec, device, context, progress) if isinstance(spec, TrainingSpec) else _read(spec, context, progress)
-    figures, evaluated = _measure(made.model, device, progress)
+    figures, evaluated = _measure(made.model, training.training_set if training else CIFAR10.id, device, progress)
     result = {
         "accuracy": figures.accuracy,
         "images": figures.images,
@@ -107,16 +108,17 @@ def _weights(spec: NetworkSpec) -> dict[str, float]:
 def _train(spec: TrainingSpec, device: torch.device, context: Context, progress: StageProgress) -> _NewNetwork:
     from roboreg_core.datasets import sources
     from roboreg_core.models import checkpoints
-    from roboreg_core.training.dense_training import untrained
+    from roboreg_core.training.dense_training import normalisation_of, untrained
     from roboreg_core.training.loop import fit
 
     progress.begin("images")
-    images, validation = sources.training_images(spec.training_set), sources.validation_images()
+    images, validation = sources.training_images(spec.training_set), sources.validation_images(spec.training_set)
     progress.begin("train")
     settings = spec.training()
+    dataset = dataset_of(spec.training_set)
     teacher = checkpoints.load(SHIPPED) if settings.distil_weight else None
     fitted = fit(
-        untrained(spec.seed),
+        untrained(spec.seed, dataset.architecture(), normalisation_of(dataset)),
         images,
         settings,
         device=device,
@@ -148,7 +150,7 @@ def _read(spec: UploadSpec, context: Context, progress: StageProgress) -> _NewNe
     return _NewNetwork(model=loaded.model, content=loaded.content, speed={}, notes=loaded.notes)
 
 
-def _measure(model: ResNet, device: torch.device, progress: StageProgress) -> tuple[Report, float]:
+def _measure(model: ResNet, training_set: str, device: torch.device, progress: StageProgress) -> tuple[Report, float]:
     """The report on the test images in float32, and the evaluation speed in images per second."""
     import time
 
@@ -157,11 +159,11 @@ def _measure(model: ResNet, device: torch.device, progress: StageProgress) -> tu
     from roboreg_core.evaluation.metrics import report
 
     progress.begin("measure")
-    test = test_images()
+    test = test_images(training_set)
     started = time.perf_counter()
     values = logits(model, test, device=device, on_batch=progress.batch)
     rate = len(test) / (time.perf_counter() - started)
-    figures = report(values, test.labels)
+    figures = report(values, test.labels, test.classes)
     progress.inside(1.0, milestone=True, accuracy={"network": figures.accuracy})
     return figures, rate
 

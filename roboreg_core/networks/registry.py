@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
+from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
+from roboreg_core.datasets.dataset import images_fact
 from roboreg_core.errors import CheckpointError
 from roboreg_core.models.cards import read_card
 from roboreg_core.networks.spec import NETWORK, TRAINED, TrainingSpec
@@ -162,6 +164,7 @@ def _card_facts(network: DenseNetwork, record: Record) -> dict[str, Any]:
     spec, result = record.spec, record.result
     facts: dict[str, Any] = {
         "name": network.name,
+        **(images_fact(network.training_set) if network.training_set else {}),
         "accuracy": {"test": network.accuracy, "images": network.images, "precision": "float32", "epoch": "last"},
         "environment": result["environment"],
         "created": network.created,
@@ -198,7 +201,7 @@ def _of_file(path: Path, weights: tuple[int, int] | None, card_stamp: tuple[int,
         images=accuracy.get("images", 0),
         recipe=recipe.get("recipe", ""),
         epochs=recipe.get("epochs"),
-        training_set=next((each for each in ("full", "bundled") if f"({each})" in images), ""),
+        training_set=card.get("training_set") or next((part for part in TRAINING_COUNTS if f"({part})" in images), ""),
         seed=card.get("seed"),
         created=card.get("created", ""),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
-from roboreg_core.datasets.cifar10 import TEST_IMAGES
+from roboreg_core.datasets.dataset import CIFAR10, dataset_of, images_option
 from roboreg_core.errors import SpecError
 from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_FACTOR, check_sources, digest, typical_speeds
 from roboreg_core.store.names import clean_name
@@ -39,7 +39,7 @@ class TrainingSpec:
         epochs: passes over the training images, 1..1000.
         seed: seed for the initial weights, the order of images and the augmentation.
         batch_size: images per step, 1..4096.
-        training_set: `bundled` or `full`, see `datasets.sources.TRAINING_COUNTS`.
+        training_set: names the data set and its training images, see `datasets.dataset`.
         device: `auto`, `cpu` or `cuda`; not part of the identity.
     """
 
@@ -84,7 +84,7 @@ class TrainingSpec:
         option = f" --teacher {teacher[:12]}" if teacher else ""
         return (
             f"python -m roboreg_core train --recipe {self.recipe} --epochs {self.epochs}{option} --seed {self.seed} "
-            f"--batch-size {self.batch_size} --images {self.training_set}"
+            f"--batch-size {self.batch_size} {images_option(self.training_set)}"
         )
 
 
@@ -138,14 +138,13 @@ def spec_of(value: dict[str, Any]) -> NetworkSpec:
 
 def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float:
     """Estimate the duration in seconds from the speed in `records` (newest first), else that of two CPU cores."""
-    from roboreg_core.datasets.sources import TRAINING_COUNTS
-
+    images = dataset_of(spec.training_set) if isinstance(spec, TrainingSpec) else CIFAR10
     train, evaluate = measured_speeds(records) or typical_speeds()
-    measuring = FIXED_SECONDS / 3 + TEST_IMAGES / evaluate
+    measuring = FIXED_SECONDS / 3 + images.test / evaluate
     if isinstance(spec, UploadSpec):
         return measuring
-    images = spec.epochs * TRAINING_COUNTS[spec.training_set]
-    return measuring + images / train * (TEACHER_FACTOR if spec.training().distil_weight else 1)
+    seen = spec.epochs * images.training
+    return measuring + seen / train * (TEACHER_FACTOR if spec.training().distil_weight else 1)
 
 
 def measured_speeds(records: Sequence[Record]) -> tuple[float, float] | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
+from roboreg_core.datasets.dataset import is_cifar10
 from roboreg_core.errors import SpecError
 from roboreg_core.prediction.sensitivity import SETTING, SensitivityCurves, curves
 from roboreg_core.runs.results import LISTED
@@ -46,13 +48,12 @@ class PredictionSettings:
 
 
 def settings_with_points(store: Store, settings: PredictionSettings) -> PredictionSettings:
-    """Settings with points in the store: `settings`, else the same with another training set, else `settings`.
+    """Settings with points in the store: `settings`, else the same with another part of CIFAR-10, else `settings`.
 
-    The training set provides the calibration images; the choice changes accuracy by tenths of a percentage point.
+    The part provides the calibration images; the choice changes accuracy by tenths of a percentage point.
     """
-    from roboreg_core.datasets.sources import TRAINING_COUNTS
-
-    others = [replace(settings, training_set=name) for name in TRAINING_COUNTS if name != settings.training_set]
+    parts = TRAINING_COUNTS if is_cifar10(settings.training_set) else ()
+    others = [replace(settings, training_set=name) for name in parts if name != settings.training_set]
     return next((each for each in (settings, *others) if _points(store, each)), settings)
 
 

@@ -3,6 +3,8 @@
 import hashlib
 
 from roboreg_core import paths
+from roboreg_core.datasets.cifar_batches import CONTENT_SHA256, PER_FILE, TRAIN_FILES
+from roboreg_core.datasets.dataset import dataset_of, is_cifar10
 from roboreg_core.datasets.manifest import MANIFEST
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
@@ -18,20 +20,23 @@ def baseline_option(baseline: str) -> str:
 
 def checksums(record: Record) -> dict[str, str]:
     """SHA-256 of a run's weights and images, by name."""
-    from roboreg_core.datasets.cifar_batches import CONTENT_SHA256, PER_FILE, TRAIN_FILES  # imports torch
-
-    manifest = (paths.bundled_data() / MANIFEST).read_bytes()
-    training = (
-        {f"all {len(TRAIN_FILES) * PER_FILE:,} training images": CONTENT_SHA256["train"]}
-        if record.spec["training_set"] == "full"
-        else {"manifest of the bundled images": hashlib.sha256(manifest).hexdigest()}
-    )
     return {
         RUN_WEIGHTS: record.result["artifacts"].get("weights", "none kept"),
         f"weights of the dense network, {run_facts.dense_name(record.spec)}": record.spec["dense_sha256"],
-        record.result["images"]["test"]: CONTENT_SHA256["test"],
-        **training,
+        **_of_images(record),
     }
+
+
+def _of_images(record: Record) -> dict[str, str]:
+    training_set = record.spec["training_set"]
+    if not is_cifar10(training_set):
+        data = dataset_of(training_set)
+        return {f"images of the data set {data.name}": data.sha256} if data.sha256 else {}
+    test = {record.result["images"]["test"]: CONTENT_SHA256["test"]}
+    if training_set == "full":
+        return {**test, f"all {len(TRAIN_FILES) * PER_FILE:,} training images": CONTENT_SHA256["train"]}
+    manifest = (paths.bundled_data() / MANIFEST).read_bytes()
+    return {**test, "manifest of the bundled images": hashlib.sha256(manifest).hexdigest()}
 
 
 def logits_checksums(record: Record) -> dict[str, str]:

@@ -54,7 +54,9 @@ def run_html(found: Summary) -> str:
 def _finding(found: Summary) -> str:
     """One sentence on the run against its dense network, whatever the baseline."""
     record, predicted = found.record, found.predictions
-    verdict = compare(found.labels, predicted[DENSE].classes, predicted[found.final].classes).verdict
+    verdict = compare(
+        found.labels, predicted[DENSE].classes, predicted[found.final].classes, len(found.classes)
+    ).verdict
     return run_facts.finding(
         record, run_facts.judged(run_facts.accuracy(record), run_facts.accuracy(record, DENSE), verdict)
     )

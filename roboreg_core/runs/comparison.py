@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roboreg_core.errors import SpecError
+from roboreg_core.errors import DataError, SpecError
 from roboreg_core.evaluation.paired_tests import Paired, compare
 from roboreg_core.evaluation.pareto_front import pareto_front
 from roboreg_core.evaluation.shared_errors import SharedErrors, overlap
 from roboreg_core.runs import metric_changes
 from roboreg_core.runs.comparability import Mismatch, mismatches
-from roboreg_core.runs.predicted_classes import labels_of, predictions
+from roboreg_core.runs.predicted_classes import class_names, labels_of, predictions, same_images
 from roboreg_core.runs.results import final_stage, report_of
 from roboreg_core.runs.summary import DENSE, RunBaseline, baseline_of
 
@@ -109,7 +109,7 @@ def compare_runs(records: Sequence[Record], store: Store, baseline: Record | Non
     """Compare runs with their dense networks, or with the run `baseline`, which may be one of them.
 
     Raises `SpecError`: there are fewer than `FEWEST` or more than `MOST` runs, or one is listed twice; `StoreError`:
-    logits are missing from the store; `DataError`: a run was measured on other images than the test images.
+    logits are missing from the store; `DataError`: the runs are of several data sets, or a data set is missing.
     """
     _check(records)
     costs = [metric_changes.counts_of(record, "final") for record in records]
@@ -128,7 +128,7 @@ def compare_runs(records: Sequence[Record], store: Store, baseline: Record | Non
     among = records if baseline is None or baseline.id in {record.id for record in records} else [*records, baseline]
     return Comparison(
         baseline=DENSE if baseline is None else baseline.id,
-        classes=tuple(row["name"] for row in report_of(records[0], DENSE)["per_class"]),
+        classes=class_names(records[0]),
         rows=rows,
         differs=tuple((schedules != schedules[0]).any(0).tolist()),
         overlap=_overlap(records, store),
@@ -143,6 +143,12 @@ def _check(records: Sequence[Record]) -> None:
     twice = next((run for run in ids if ids.count(run) > 1), None)
     if twice is not None:
         raise SpecError(f"run {twice} is listed twice: a comparison takes each run once")
+    other = next((record for record in records if not same_images(record, records[0])), None)
+    if other is not None:
+        raise DataError(
+            f"a comparison takes runs of one data set, got {records[0].id} on {records[0].spec['training_set']} and "
+            f"{other.id} on {other.spec['training_set']}: choose runs of one"
+        )
 
 
 def _row(record: Record, baseline: RunBaseline, store: Store, front: dict[str, bool]) -> ComparedRun:
@@ -154,7 +160,9 @@ def _row(record: Record, baseline: RunBaseline, store: Store, front: dict[str, b
         stage=stage,
         baseline=baseline,
         accuracy=metric_changes.MetricChange(value=report["accuracy"], baseline=baseline.report["accuracy"]),
-        paired=compare(labels, baseline.predictions.classes, predictions(record, store)[stage].classes),
+        paired=compare(
+            labels, baseline.predictions.classes, predictions(record, store)[stage].classes, len(class_names(record))
+        ),
         counts=metric_changes.count_changes(record, baseline.record, baseline.network),
         recalls=tuple(
             metric_changes.MetricChange(value=row["recall"], baseline=before["recall"]) for row, before in classes

@@ -59,7 +59,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
     progress = StageProgress(context, _weights(spec))
     progress.begin("load")
     dense = checkpoints.dense_from_bytes(context.inputs["dense"], spec.dense_sha256, spec.dense)
-    training, test = sources.training_images(spec.training_set), sources.test_images()
+    training, test = sources.training_images(spec.training_set), sources.test_images(spec.training_set)
     measured = _Measured(test, device, progress)
     measured.stage("dense", dense.model, context.inputs.get("logits_dense"))
     pruned = _prune(spec, dense.model, training, device, progress)
@@ -125,7 +125,7 @@ class _Measured:
             self.speed.setdefault("evaluate", len(self.test) / (time.perf_counter() - started))
         else:
             values = torch.from_numpy(np.load(io.BytesIO(known), allow_pickle=False))
-        figures = report(values, self.test.labels)
+        figures = report(values, self.test.labels, self.test.classes)
         self.reports[name] = figures.to_json()
         buffer = io.BytesIO()
         np.save(buffer, values.numpy())
@@ -141,7 +141,7 @@ class _Measured:
         accuracy = self.reports["tuned"]["accuracy"]
         if epoch is not None and epoch < len(tuning["history"]):
             values = logits(model, self.test, device=self.device, on_batch=self.progress.batch)
-            accuracy = report(values, self.test.labels).accuracy
+            accuracy = report(values, self.test.labels, self.test.classes).accuracy
         self.best_epoch = {"epoch": epoch, "accuracy": accuracy}
 
 
@@ -184,7 +184,7 @@ def _tune(
         training,
         spec.tuning(),
         device=device,
-        validation=validation_images(),
+        validation=validation_images(spec.training_set),
         teacher=dense,
         keep_zeros=spec.weights() is not None,
         hooks=fit_hooks(progress, spec.epochs),

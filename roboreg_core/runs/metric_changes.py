@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +114,12 @@ def report_rows(report: dict[str, Any], baseline: dict[str, Any]) -> list[dict[s
     return [
         {**row, **{f"{measure}_change": row[measure] - before[measure] for measure in MEASURES}} for row, before in rows
     ]
+
+
+def worst_class(per_class: Sequence[dict[str, Any]]) -> int:
+    """Index of the class with the lowest recall among those that have images; `per_class` is of a report as JSON."""
+    measured = [index for index, row in enumerate(per_class) if row["support"]]
+    return min(measured, key=lambda index: float(per_class[index]["recall"]))
 
 
 def layer_rows(record: Record) -> list[dict[str, Any]]:

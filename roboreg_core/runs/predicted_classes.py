@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roboreg_core.datasets import manifest
+from roboreg_core.datasets.dataset import is_cifar10
+from roboreg_core.datasets.true_classes import test_labels
 from roboreg_core.errors import DataError, StoreError
 from roboreg_core.runs.results import STAGES
 
@@ -51,23 +52,32 @@ def predictions(record: Record, store: Store) -> dict[str, PredictedClasses]:
 def labels_of(record: Record) -> np.ndarray:
     """True classes of the images that a run was measured on, int64 (n,).
 
-    Raises `DataError`: it was measured on other images than the test images.
+    Raises `DataError`: the data set is missing, or the run was measured on other images than its test images.
     """
-    labels, images = manifest.test_labels(), record.result["stages"]["dense"]["images"]
+    labels, images = test_labels(record.spec["training_set"]), record.result["stages"]["dense"]["images"]
     if images != len(labels):
         raise DataError(f"run {record.id} must be measured on the {len(labels):,} test images, got {images:,}")
     return labels
+
+
+def class_names(record: Record) -> tuple[str, ...]:
+    """Class names of the data set that a run was measured on."""
+    return tuple(row["name"] for row in record.result["stages"]["dense"]["per_class"])
+
+
+def same_images(record: Record, other: Record) -> bool:
+    """True if two runs are measured on the test images of one data set; all parts of CIFAR-10 are one."""
+    first, second = record.spec["training_set"], other.spec["training_set"]
+    return first == second or (is_cifar10(first) and is_cifar10(second))
 
 
 def predictions_csv(record: Record, store: Store) -> str:
     """CSV of the true class of every test image, and each stage's predicted class and confidence."""
     import pandas as pd
 
-    from roboreg_core.datasets.images import CLASSES
     from roboreg_core.datasets.sources import test_images
 
-    names = np.array(CLASSES)
-    labels = test_images().labels.numpy()
+    names, labels = np.array(class_names(record)), test_images(record.spec["training_set"]).labels.numpy()
     frame = pd.DataFrame({"image": np.arange(len(labels)), "true": names[labels]})
     for stage, each in predictions(record, store).items():
         frame[stage] = names[each.classes]

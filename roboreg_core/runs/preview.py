@@ -123,7 +123,7 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
 
     with _STATE.lock:
         report("prepare")
-        dense = _STATE.dense(spec.dense_sha256, context.inputs["dense"])
+        dense = _STATE.dense(spec.dense_sha256, context.inputs["dense"], spec.training_set)
         pruner = _STATE.pruner(spec, dense.model)
         started = time.perf_counter()
         pruned = pruner.prune(
@@ -131,7 +131,7 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
             on_block=lambda number: report("prune", block=number),
             branches=_kept_depths(spec.schedule.architecture),
         )
-        right = _correct(pruned.model, lambda share: report("evaluate"))
+        right = _correct(pruned.model, spec.training_set, lambda share: report("evaluate"))
         seconds = time.perf_counter() - started
     device = choose_device()
     preview = Preview(
@@ -160,18 +160,20 @@ class _PreviewState:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self._dense: OrderedDict[str, _Dense] = OrderedDict()
+        self._dense: OrderedDict[tuple[str, str], _Dense] = OrderedDict()
         self._pruners: OrderedDict[tuple[Any, ...], Pruner] = OrderedDict()
 
-    def dense(self, sha256: str, content: bytes) -> _Dense:
-        """The dense network with this digest, evaluated."""
-        if sha256 not in self._dense:
+    def dense(self, sha256: str, content: bytes, training_set: str) -> _Dense:
+        """The dense network with this digest, evaluated on the data set of `training_set`."""
+        key = (sha256, training_set)
+        if key not in self._dense:
             from roboreg_core.models import checkpoints
 
             model = checkpoints.dense_from_bytes(content, sha256).model
-            _add(self._dense, sha256, _Dense(model=model, right=_correct(model, lambda share: None)))
-        self._dense.move_to_end(sha256)
-        return self._dense[sha256]
+            right = _correct(model, training_set, lambda share: None)
+            _add(self._dense, key, _Dense(model=model, right=right))
+        self._dense.move_to_end(key)
+        return self._dense[key]
 
     def pruner(self, spec: PreviewSpec, dense: ResNet) -> Pruner:
         """A pruner with the dense network's activations computed."""
@@ -216,12 +218,12 @@ def precision_on(device: torch.device) -> Precision:
     return computed_in("bfloat16", device)
 
 
-def _correct(model: ResNet, on_batch: Callable[[float], None]) -> Tensor:
+def _correct(model: ResNet, training_set: str, on_batch: Callable[[float], None]) -> Tensor:
     """Correct predictions on the validation images, bool (n,)."""
     from roboreg_core.datasets import sources
     from roboreg_core.evaluation.logits import logits
 
-    images, device = sources.validation_images(), choose_device()
+    images, device = sources.validation_images(training_set), choose_device()
     values = logits(model, images, device=device, precision=precision_on(device), on_batch=on_batch)
     return values.argmax(1) == images.labels
 

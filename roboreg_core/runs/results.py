@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from roboreg_core.datasets.dataset import images_fact
+
 if TYPE_CHECKING:
     from roboreg_core.evaluation.onnx_export import OnnxExport
     from roboreg_core.store.records import Record
@@ -32,6 +34,7 @@ def card_for(record: Record, content: bytes) -> dict[str, Any]:
         name=f"run-{record.id}",
         run=record.id,
         spec=record.spec,
+        **images_fact(record.spec["training_set"]),
         images=record.result["images"],
         accuracy={"test": report["accuracy"], "images": report["images"], "precision": "float32"},
         history=record.result["history"],
@@ -60,7 +63,7 @@ def onnx_for(record: Record, store: Store) -> OnnxExport:
         "test_images": report["images"],
         "reproduce": record.result["command"],
     }
-    return export_onnx(model, checked_images(test_images()), **facts)
+    return export_onnx(model, checked_images(test_images(record.spec["training_set"])), **facts)
 
 
 def final_stage(record: Record) -> str:

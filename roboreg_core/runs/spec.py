@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from roboreg_core.datasets.cifar10 import TEST_IMAGES
+from roboreg_core.datasets.dataset import check_architecture, dataset_of, images_option, is_training_set
 from roboreg_core.device import cpu_has_bfloat16
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
@@ -46,7 +46,7 @@ class PruneSettings:
         method, recalibrate, calibration: see `pruning.prune.PruneSpec`.
         seed: seed for clustering, drawing calibration images and fine-tuning.
         dense_sha256: SHA-256 of the dense network's weights.
-        training_set: `bundled` or `full`, see `datasets.sources.TRAINING_COUNTS`.
+        training_set: names the data set and its training images, see `datasets.dataset`.
     """
 
     method: str = DEFAULT_METHOD
@@ -140,7 +140,7 @@ class RunSpec(PruneSettings):
     def command(self) -> str:
         """The command line that reproduces this run."""
         options = [f"--method {self.method}", "--recalibrate" if self.recalibrate else "--no-recalibrate"]
-        options += [f"--calibration {self.calibration}", f"--seed {self.seed}", f"--images {self.training_set}"]
+        options += [f"--calibration {self.calibration}", f"--seed {self.seed}", images_option(self.training_set)]
         options += [f"--preset {self.preset}", f"--epochs {self.epochs}", f"--learning-rate {self.learning_rate:g}"]
         options += [f"--batch-size {self.batch_size}", "--distil" if self.distil else "--no-distil"]
         if self.dense != SHIPPED:
@@ -169,8 +169,10 @@ def method_version(record: Record) -> int | None:
 
 def check_sources(training_set: str, device: str) -> None:
     """Check the names of a training set and a device. Raises `SpecError`: one is unknown."""
-    if training_set not in ("bundled", "full"):
-        raise SpecError(f"training images must be bundled or full, got {training_set!r}")
+    if not is_training_set(training_set):
+        raise SpecError(
+            f"training images must be bundled, full, cifar100 or the id of a data set, got {training_set[:80]!r}"
+        )
     if device.partition(":")[0] not in ("auto", "cpu", "cuda"):
         raise SpecError(f"device must be auto, cpu or cuda, got {device!r}")
 
@@ -191,17 +193,28 @@ def preset_fields(name: str) -> dict[str, Any]:
 def spec_for(schedule: Schedule, checkpoint: Checkpoint, training_set: str = "auto", **settings: Any) -> RunSpec:
     """Specify a run that starts from `checkpoint`; `training_set` may be `auto`, `settings` are fields of `RunSpec`.
 
-    Raises `SpecError`: a setting is invalid; `DataError`: the training images are absent.
+    Raises `SpecError`: a setting is invalid; `DataError`: see `images_for`.
     """
-    from roboreg_core.datasets.sources import resolve_training_set
-
     return RunSpec(
         schedule=schedule,
         dense=checkpoint.name,
         dense_sha256=checkpoint.sha256,
-        training_set=resolve_training_set(training_set),
+        training_set=images_for(checkpoint, training_set),
         **settings,
     )
+
+
+def images_for(checkpoint: Checkpoint, training_set: str) -> str:
+    """The resolved training set for a network.
+
+    Raises `DataError`: the images are absent, or of other classes or another size than the network's.
+    """
+    from roboreg_core.datasets.sources import resolve_training_set
+
+    resolved = resolve_training_set(training_set)
+    dataset = dataset_of(resolved)
+    check_architecture(checkpoint.model.architecture, dataset.n_classes, dataset.image_size)
+    return resolved
 
 
 def typical_speeds() -> tuple[float, float]:
@@ -214,17 +227,16 @@ def estimate_seconds(spec: RunSpec, records: Sequence[Record] = ()) -> float:
 
     Without a measured speed, that of two CPU cores is used.
     """
-    from roboreg_core.datasets.sources import TRAINING_COUNTS
-
     train, evaluate = typical_speeds()
+    images = dataset_of(spec.training_set)
     share = 1.0 if spec.weights() is not None else cost(spec.schedule).macs / cost(PRESETS["dense"]).macs
     results = [record.result for record in records if not record.recorded and record.kind == KIND]
     speed = next((result["speed"] for result in results if result.get("speed", {}).get("dense_equivalent")), None)
     if speed is not None:
         train, evaluate = speed["dense_equivalent"], speed["evaluate"]
     # Half of a step's time is independent of the widths: batch norm, additions, augmentation.
-    tuning = spec.epochs * TRAINING_COUNTS[spec.training_set] / train * (0.5 + 0.5 * share)
+    tuning = spec.epochs * images.training / train * (0.5 + 0.5 * share)
     if spec.distil:
         tuning *= TEACHER_FACTOR
     stages = 3 if spec.epochs else 2
-    return FIXED_SECONDS + stages * TEST_IMAGES / evaluate + tuning
+    return FIXED_SECONDS + stages * images.test / evaluate + tuning

@@ -13,7 +13,7 @@ from roboreg_core.evaluation.paired_tests import Paired, compare
 from roboreg_core.evaluation.prediction_changes import PredictionChanges, prediction_changes
 from roboreg_core.runs import metric_changes
 from roboreg_core.runs.comparability import Mismatch, mismatches
-from roboreg_core.runs.predicted_classes import PredictedClasses, labels_of, predictions
+from roboreg_core.runs.predicted_classes import PredictedClasses, class_names, labels_of, predictions, same_images
 from roboreg_core.runs.results import final_stage, report_of
 
 if TYPE_CHECKING:
@@ -90,14 +90,14 @@ class Summary:
         return final_stage(self.record)
 
     def confused(self, stage: str, true: int, predicted: int) -> np.ndarray:
-        """Indices (n,) of the test images of class `true` that `stage` predicts as `predicted`; classes 0..9."""
+        """Indices (n,) of the test images of class `true` that `stage` predicts as `predicted`."""
         found = (self.labels == true) & (self.predictions[stage].classes == predicted)
         return found.nonzero()[0]
 
     def moved(self, stage: str, true: int, predicted: int) -> tuple[np.ndarray, np.ndarray]:
         """Indices of the test images that entered a cell of the confusion matrix since the baseline, and that left it.
 
-        The difference of their numbers is `paired[stage].confusion.difference[true, predicted]`; classes are 0..9.
+        The difference of their numbers is `paired[stage].confusion.difference[true, predicted]`.
         """
         now = (self.labels == true) & (self.predictions[stage].classes == predicted)
         before = (self.labels == true) & (self.baseline.predictions.classes == predicted)
@@ -107,7 +107,7 @@ class Summary:
         """The report row of the class with the lowest recall, with the verdict on its change."""
         stage = stage or self.final
         rows = self.reports[stage][: len(self.classes)]
-        index = min(range(len(rows)), key=lambda each: float(rows[each]["recall"]))
+        index = metric_changes.worst_class(rows)
         return {**rows[index], "verdict": self.paired[stage].per_class[index].verdict.to_json()}
 
     def to_json(self, *, images: bool = False) -> dict[str, Any]:
@@ -149,8 +149,11 @@ def baseline_of(record: Record, store: Store, other: Record | None = None) -> Ru
     """
     source, name, stage = (record, DENSE, DENSE) if other is None else (other, other.id, final_stage(other))
     found = predictions(source, store)[stage]
-    if len(found.classes) != len(labels_of(record)):
-        raise DataError(f"runs {record.id} and {source.id} must be measured on the same images")
+    if len(found.classes) != len(labels_of(record)) or not same_images(record, source):
+        raise DataError(
+            f"runs {record.id} and {source.id} must be measured on the same images, got two data sets; choose runs of "
+            "one"
+        )
     return RunBaseline(name=name, record=source, stage=stage, predictions=found)
 
 
@@ -162,15 +165,16 @@ def summary(record: Record, store: Store, other: Record | None = None) -> Summar
     """
     labels, found, baseline = labels_of(record), predictions(record, store), baseline_of(record, store, other)
     before, last = baseline.predictions.classes, final_stage(record)
+    classes = class_names(record)
     return Summary(
         record=record,
-        classes=tuple(row["name"] for row in record.result["stages"][DENSE]["per_class"]),
+        classes=classes,
         labels=labels,
         predictions=found,
         baseline=baseline,
-        paired={stage: compare(labels, before, each.classes) for stage, each in found.items()},
-        damage=prediction_changes(labels, [each.classes for each in found.values()]),
-        flips=prediction_changes(labels, [before, found[last].classes]),
+        paired={stage: compare(labels, before, each.classes, len(classes)) for stage, each in found.items()},
+        damage=prediction_changes(labels, [each.classes for each in found.values()], len(classes)),
+        flips=prediction_changes(labels, [before, found[last].classes], len(classes)),
         reports={
             stage: metric_changes.report_rows(record.result["stages"][stage], baseline.report)
             for stage in record.result["stages"]

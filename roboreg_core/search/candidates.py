@@ -73,13 +73,18 @@ class Candidate:
 
     @property
     def worst_class(self) -> int:
-        """Index in `datasets.images.CLASSES` of the class that loses most."""
+        """Index in the data set's classes of the class that loses most."""
         return int(np.argmax(self.class_drops))
+
+    @property
+    def fewest_images(self) -> int:
+        """Smallest number of images of a class that has any."""
+        return min(images for images in self.dense.images if images)
 
     @property
     def class_margin(self) -> float:
         """Half-width of the 95 % interval of the worst class's loss, for independent samples (conservative)."""
-        return _margin(self.dense.recalls[self.worst_class], self.recalls[self.worst_class], min(self.dense.images))
+        return _margin(self.dense.recalls[self.worst_class], self.recalls[self.worst_class], self.fewest_images)
 
     @property
     def margin(self) -> float:

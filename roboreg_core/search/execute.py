@@ -152,7 +152,7 @@ class _Measurer:
 
         missing = [schedule for schedule in schedules if schedule not in self._known]
         self._progress.done = len(self.trials) + len(schedules) - len(missing)
-        images = {VALIDATION: sources.validation_images()}
+        images = {VALIDATION: sources.validation_images(self._spec.setting.training_set)}
         for point in measure_schedules(self._pruner, missing, images, on_block=self._progress.block) if missing else ():
             assert point.validation is not None
             self._context.put(*point_record(replace(point, **self._spec.setting.to_json())))

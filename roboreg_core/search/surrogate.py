@@ -9,7 +9,6 @@ from typing import Protocol
 
 import numpy as np
 
-from roboreg_core.datasets.cifar10 import N_CLASSES
 from roboreg_core.errors import SpecError
 from roboreg_core.prediction.sensitivity import SensitivityCurve, SensitivityCurves
 from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS
@@ -36,7 +35,7 @@ class Surrogate(Protocol):
         ...
 
     def recalls(self, counts: np.ndarray) -> np.ndarray:
-        """Recall per class (n, 10), 0..1, of schedules given as filter counts (n, 9)."""
+        """Recall per class (n, classes), 0..1, of schedules given as filter counts (n, 9)."""
         ...
 
 
@@ -46,7 +45,7 @@ class AdditiveSurrogate:
 
     Attributes:
         dense: correct validation images of the dense network.
-        losses: loss in log odds (11, 9, 64) by class (overall first), block and filters kept (1 first).
+        losses: loss in log odds (classes + 1, 9, 64) by class (overall first), block and filters kept (1 first).
         scale, power: correction for schedules that prune several blocks.
     """
 
@@ -61,11 +60,11 @@ class AdditiveSurrogate:
         return share_of(log_odds(self.dense.accuracy, total) - self._corrected(self._sum(counts, 0)), total)
 
     def recalls(self, counts: np.ndarray) -> np.ndarray:
-        """Recall per class (n, 10), 0..1, of schedules given as filter counts (n, 9)."""
+        """Recall per class (n, classes), 0..1, of schedules given as filter counts (n, 9)."""
         overall = np.maximum(self._sum(counts, 0), 1e-9)
         correction = self._corrected(overall) / overall
         images = np.maximum(self.dense.images, 1)
-        lost = np.stack([self._sum(counts, row) for row in range(1, N_CLASSES + 1)], axis=1)
+        lost = np.stack([self._sum(counts, row) for row in range(1, len(self.losses))], axis=1)
         return share_of(log_odds(np.array(self.dense.recalls), images) - lost * correction[:, None], images)
 
     def _sum(self, counts: np.ndarray, row: int) -> np.ndarray:
@@ -87,14 +86,14 @@ def additive_surrogate(curves: SensitivityCurves, points: Iterable[Point] = ()) 
     if curves.unmeasured:
         blocks = ", ".join(map(str, curves.unmeasured))
         raise SpecError(f"a search needs the sensitivity of all {N_BLOCKS} blocks, got none of {blocks}: measure it")
-    losses = np.zeros((N_CLASSES + 1, N_BLOCKS, max(BOUNDS)))
+    losses = np.zeros((len(curves.dense.images) + 1, N_BLOCKS, max(BOUNDS)))
     for place, curve in enumerate(curves):
         losses[:, place, : curve.bound] = _losses(curve, curves.dense)
     return _fit_power(AdditiveSurrogate(dense=curves.dense, losses=losses), points)
 
 
 def _losses(curve: SensitivityCurve, dense: ClassCounts) -> np.ndarray:
-    """Losses (11, bound) at 1..bound filters, overall first; non-increasing in the number of filters."""
+    """Losses (classes + 1, bound) at 1..bound filters, overall first; non-increasing in the number of filters."""
     measured = np.array(curve.counts)
     overall = _monotone([_lost(each.accuracy, dense.accuracy, each.total) for _, each in curve.measured], measured)
     factors = _class_factors(curve, dense, overall[measured - 1])
@@ -122,9 +121,9 @@ def _monotone(lost: list[float], measured: np.ndarray) -> np.ndarray:
 
 
 def _class_factors(curve: SensitivityCurve, dense: ClassCounts, overall: np.ndarray) -> np.ndarray:
-    """Loss of each class relative to the overall loss (10,): ridge regression, shrunk towards one."""
-    factors = np.empty(N_CLASSES)
-    for label in range(N_CLASSES):
+    """Loss of each class relative to the overall loss (classes,): ridge regression, shrunk towards one."""
+    factors = np.empty(len(dense.images))
+    for label in range(len(factors)):
         lost = [
             _lost(each.recalls[label], dense.recalls[label], each.images[label]) if each.images[label] else 0.0
             for _, each in curve.measured

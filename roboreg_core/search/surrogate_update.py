@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from roboreg_core.datasets.cifar10 import N_CLASSES
 from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS, Schedule
 from roboreg_core.search.predictor_surrogate import PredictorSurrogate
 from roboreg_core.search.surrogate import MAX_LOSS, AdditiveSurrogate, log_odds, share_of
@@ -17,8 +16,9 @@ from roboreg_core.sweeps.points import ClassCounts
 
 # Prior standard deviation of the factors on a block's or a class's losses, around one.
 FACTOR_DEVIATION = 0.4
-# Standard deviation of measured log odds: 2,000 images, and 200 images of one class.
+# Standard deviation of measured log odds, with 2,000 images, and with 200 images of one class.
 NOISE, CLASS_NOISE = 0.05, 0.16
+NOISE_IMAGES, CLASS_NOISE_IMAGES = 2_000, 200
 # Error of summed losses, relative to the loss.
 RELATIVE_ERROR = 0.15
 # Standard deviation and length scale (in halvings of the filter counts) of the residuals' Gaussian process.
@@ -54,11 +54,12 @@ def _updated_additive(
     lost = np.array([_lost(each.accuracy, surrogate.dense.accuracy, each.total) for _, each in measured])
     summed = (np.clip(lost, 1e-3, MAX_LOSS) / surrogate.scale) ** (1 / surrogate.power)
     # Large losses are predicted less precisely and must not decide between good schedules.
-    weight = 1 / (NOISE**2 + (RELATIVE_ERROR * summed) ** 2)
+    weight = 1 / (_noise(surrogate.dense) ** 2 + (RELATIVE_ERROR * summed) ** 2)
     precision = (predicted.T * weight) @ predicted + np.eye(N_BLOCKS) / FACTOR_DEVIATION**2
     likely = np.linalg.solve(precision, (predicted.T * weight) @ summed + np.ones(N_BLOCKS) / FACTOR_DEVIATION**2)
     covariance = np.linalg.inv(precision)
-    classes = _class_factors(_scaled(surrogate, likely, np.ones(N_CLASSES)), counts, [each for _, each in measured])
+    of_blocks = _scaled(surrogate, likely, np.ones(len(surrogate.losses) - 1))
+    classes = _class_factors(of_blocks, counts, [each for _, each in measured])
     yield _scaled(surrogate, likely, classes)
     for drawn in generator.multivariate_normal(likely, covariance, size=n - 1):
         yield _scaled(surrogate, drawn, classes)
@@ -82,27 +83,34 @@ def posterior_accuracy(
     predicted = log_odds(likely.accuracy(counts), total)
     inputs = np.log2(counts / np.array(BOUNDS))
     kernel = ConstantKernel(RESIDUAL_DEVIATION**2, "fixed") * RBF(LENGTH_SCALE, "fixed")
-    process = GaussianProcessRegressor(kernel, alpha=NOISE**2, optimizer=None).fit(inputs, observed - predicted)
+    process = GaussianProcessRegressor(kernel, alpha=_noise(surrogate.dense) ** 2, optimizer=None)
+    process.fit(inputs, observed - predicted)
     return share_of(predicted + process.predict(inputs), total)
 
 
+def _noise(dense: ClassCounts) -> float:
+    """Standard deviation of the log odds of an accuracy measured on as many images as that of the dense network."""
+    return NOISE * float(np.sqrt(NOISE_IMAGES / dense.total))
+
+
 def _scaled(surrogate: AdditiveSurrogate, blocks: np.ndarray, classes: np.ndarray) -> AdditiveSurrogate:
-    """Multiply the losses by a factor per block (9,), and those of classes by a factor per class (10,)."""
+    """Multiply the losses by a factor per block (9,), and those of classes by a factor per class (classes,)."""
     factors = np.concatenate([[1.0], classes])[:, None, None] * np.maximum(blocks, SMALLEST_FACTOR)[None, :, None]
     return replace(surrogate, losses=surrogate.losses * factors)
 
 
 def _class_factors(surrogate: AdditiveSurrogate, counts: np.ndarray, measured: Sequence[ClassCounts]) -> np.ndarray:
-    """Measured loss of each class relative to the predicted one (10,), shrunk towards one."""
-    factors = np.ones(N_CLASSES)
+    """Measured loss of each class relative to the predicted one (classes,), shrunk towards one."""
+    factors = np.ones(len(surrogate.losses) - 1)
     recalls = surrogate.recalls(counts)
     prior = 1 / FACTOR_DEVIATION**2
-    for label in range(N_CLASSES):
+    for label in range(len(factors)):
         images, dense = surrogate.dense.images[label], surrogate.dense.recalls[label]
         if images:
             predicted = np.array([_lost(share, dense, images) for share in recalls[:, label]])
             lost = np.array([_lost(each.recalls[label], dense, images) for each in measured])
-            weight = 1 / (CLASS_NOISE**2 + (RELATIVE_ERROR * predicted) ** 2)
+            noise = CLASS_NOISE * np.sqrt(CLASS_NOISE_IMAGES / images)
+            weight = 1 / (noise**2 + (RELATIVE_ERROR * predicted) ** 2)
             factors[label] = ((weight * predicted) @ lost + prior) / ((weight * predicted) @ predicted + prior)
     return np.maximum(factors, SMALLEST_FACTOR)
 

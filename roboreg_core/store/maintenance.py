@@ -71,10 +71,14 @@ def usage(home: Path, artifacts: Artifacts, db: sqlite3.Connection) -> dict[str,
     Parts: `database`, `artefacts`, `unfinished` (saved states), `data` (images) and `other`; of these `garbage`.
     """
     every = dict(_sizes(home.rglob("*")))
-    parts = {"artefacts": artifacts.folder, "unfinished": home / "unfinished", "data": home / "data"}
+    parts: dict[str, set[Path]] = {
+        "artefacts": {artifacts.folder},
+        "unfinished": {home / "unfinished"},
+        "data": {home / "data", home / "datasets"},
+    }
     database = [path for path in every if path.parent == home and path.name.startswith(record_store.DATABASE)]
     found = {"database": database}
-    found |= {name: [path for path in every if folder in path.parents] for name, folder in parts.items()}
+    found |= {name: [path for path in every if folders & {*path.parents}] for name, folders in parts.items()}
     known = {path for paths in found.values() for path in paths}
     found["other"] = [path for path in every if path not in known]
     found["garbage"] = [path for path, _ in garbage(home, artifacts, db, min_age=0.0, artifact_age=0.0)]

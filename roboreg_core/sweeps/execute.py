@@ -149,7 +149,10 @@ def _points(
     pruner = _CACHE.pruner(part, content, device) if left else None
     progress.begin("sweep")
     if pruner is not None:
-        sets = {"validation": sources.validation_images(), **({"test": sources.test_images()} if part.test else {})}
+        name = part.setting.training_set
+        sets = {"validation": sources.validation_images(name)}
+        if part.test:
+            sets["test"] = sources.test_images(name)
         yield from measure_schedules(pruner, left, sets, on_block=progress.block)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from roboreg_core.datasets.cifar10 import N_CLASSES
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
 from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
@@ -18,28 +17,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassCounts:
-    """Correct predictions of a network per class, in the order of `datasets.images.CLASSES`.
+    """Correct predictions of a network per class, in the order of the data set's classes.
 
     Attributes:
         right: number of correct predictions per class.
         images: number of images per class.
 
-    Raises `SpecError`: a class is missing, or has more correct predictions than images.
+    Raises `SpecError`: the numbers of counts differ, or a class has more correct predictions than images.
     """
 
     right: tuple[int, ...]
     images: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if not len(self.right) == len(self.images) == N_CLASSES:
-            raise SpecError(f"right and images must hold {N_CLASSES} counts, got {len(self.right)}, {len(self.images)}")
+        if not len(self.right) == len(self.images) > 1:
+            raise SpecError(
+                f"right and images must hold one count per class, got {len(self.right)} and {len(self.images)}"
+            )
         if not all(0 <= right <= images for right, images in zip(self.right, self.images, strict=True)):
             raise SpecError(f"right must be 0..images for each class, got {self.right} of {self.images}")
 
     @classmethod
-    def of(cls, predicted: Tensor, labels: Tensor) -> ClassCounts:
+    def of(cls, predicted: Tensor, labels: Tensor, n_classes: int) -> ClassCounts:
         """Count correct predictions per class, from predicted classes (n,) and labels (n,)."""
-        count = (labels[predicted == labels].bincount(minlength=N_CLASSES), labels.bincount(minlength=N_CLASSES))
+        count = (labels[predicted == labels].bincount(minlength=n_classes), labels.bincount(minlength=n_classes))
         right, images = (tuple(int(value) for value in each) for each in count)
         return cls(right=right, images=images)
 

@@ -61,7 +61,11 @@ def measure_schedules(
         pruned = pruner.prune(schedule, on_block=on_block, branches=depths)
         network = inference_model(pruned.model, pruner.device)
         counts = {
-            name: ClassCounts.of(each.logits(network, depths, lambda: on_block(0)).argmax(1), each.images.labels)
+            name: ClassCounts.of(
+                each.logits(network, depths, lambda: on_block(0)).argmax(1),
+                each.images.labels,
+                len(each.images.classes),
+            )
             for name, each in evaluators.items()
         }
         yield Point(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import SpecError
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD, parse, parse_weights
-from roboreg_core.runs.spec import METHOD_VERSION, TUNING, PruneSettings, RunSpec, digest, preset_fields
+from roboreg_core.runs.spec import METHOD_VERSION, TUNING, PruneSettings, RunSpec, digest, images_for, preset_fields
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 from roboreg_core.store.names import clean_name
 from roboreg_core.sweeps.grid import Grid
@@ -161,15 +161,13 @@ def sweep_for(name: str, grid: Grid, checkpoint: Checkpoint, training_set: str =
 
     A fine-tuning `preset` supplies the settings of fine-tuning that are left out.
     """
-    from roboreg_core.datasets.sources import resolve_training_set
-
     preset = preset_fields(settings["preset"]) if settings.get("preset") else {}
     return SweepSpec(
         name=name,
         grid=grid,
         dense=checkpoint.name,
         dense_sha256=checkpoint.sha256,
-        training_set=resolve_training_set(training_set),
+        training_set=images_for(checkpoint, training_set),
         **{**preset, **settings},
     )
 

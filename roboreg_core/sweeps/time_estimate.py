@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from roboreg_core.datasets.cifar10 import TEST_IMAGES, VALIDATION_IMAGES
+from roboreg_core.datasets.dataset import dataset_of
 from roboreg_core.models.costs import block_macs
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, parse
 from roboreg_core.runs import spec as runs
@@ -49,7 +49,8 @@ def expected_seconds(schedules: Sequence[Schedule], setting: PruneSettings, *, t
     Blocks shared with the previous schedule take no time.
     """
     ordered = sorted(set(schedules), key=lambda schedule: schedule.counts)
-    images = VALIDATION_IMAGES + TEST_IMAGES * test
+    data = dataset_of(setting.training_set)
+    images = data.validation + data.test * test
     needs_images = setting.recalibrate or parse(setting.method).needs_images
     prune = BLOCK_SECONDS["weights"]
     if needs_images:

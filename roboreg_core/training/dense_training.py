@@ -8,6 +8,7 @@ from pathlib import Path
 
 from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.datasets import sources
+from roboreg_core.datasets.dataset import Dataset, dataset_of, images_fact, images_option
 from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation.logits import logits
@@ -15,7 +16,7 @@ from roboreg_core.evaluation.metrics import Report, report
 from roboreg_core.files import check_writable, write_state
 from roboreg_core.models import checkpoints
 from roboreg_core.models.checkpoints import Checkpoint
-from roboreg_core.models.resnet import ResNet, initialise
+from roboreg_core.models.resnet import IMAGENET, Normalisation, ResNet, initialise
 from roboreg_core.paths import SHIPPED
 from roboreg_core.schedules.schedule import dense_schedule
 from roboreg_core.seeding import torch_generator
@@ -29,9 +30,9 @@ class DenseJob:
 
     Attributes:
         spec: settings.
-        architecture: of the network.
+        architecture: of the network; its classes and image size are replaced by those of the images.
         out: weights file to write; its card and, until the end of the training, its `.state` are written beside it.
-        training_set: `auto`, `bundled` or `full`.
+        training_set: see `datasets.sources.resolve_training_set`.
         device: `auto`, `cpu` or `cuda`.
         teacher: network for distillation; None for the example network.
         teacher_name: its name on the command line.
@@ -63,7 +64,7 @@ class DenseJob:
         return (
             f"python -m roboreg_core train{self.architecture.options()} --recipe {self.spec.recipe} "
             f"--epochs {self.spec.epochs}{decay}{distil} --seed {self.spec.seed} "
-            f"--batch-size {self.spec.batch_size} --images {images}"
+            f"--batch-size {self.spec.batch_size} {images_option(images)}"
         )
 
 
@@ -80,7 +81,9 @@ def train_dense(
     """
     check_writable(job.out, CheckpointError)
     device, resume = choose_device(job.device), _state_to_resume(job)
-    images, test = sources.training_images(job.training_set), sources.test_images()
+    training_set = sources.resolve_training_set(job.training_set)
+    dataset = dataset_of(training_set)
+    images, test = sources.training_images(training_set), sources.test_images(training_set)
     teacher = (job.teacher or checkpoints.load(SHIPPED)) if job.spec.distil_weight else None
 
     def save_state(record: EpochRecord, state: Callable[[], bytes]) -> None:
@@ -88,16 +91,16 @@ def train_dense(
         on_epoch(record)
 
     result = fit(
-        untrained(job.spec.seed, job.architecture),
+        untrained(job.spec.seed, dataset.architecture(job.architecture), normalisation_of(dataset)),
         images,
         job.spec,
         device=device,
-        validation=sources.validation_images(),
+        validation=sources.validation_images(training_set),
         teacher=teacher.model if teacher is not None else None,
         hooks=TrainingHooks(on_epoch=save_state, on_step=on_step),
         resume=resume,
     )
-    test_report = report(logits(result.model, test, device=device), test.labels)
+    test_report = report(logits(result.model, test, device=device), test.labels, test.classes)
     checkpoints.save(
         job.out,
         result.model,
@@ -105,6 +108,7 @@ def train_dense(
         recipe=job.spec.to_json(),
         seed=job.spec.seed,
         images=images.name,
+        **images_fact(training_set),
         accuracy={"test": test_report.accuracy, "images": test_report.images, "precision": "float32", "epoch": "last"},
         reproduce=job.command(teacher),
         environment={
@@ -121,11 +125,18 @@ def train_dense(
     return test_report
 
 
-def untrained(seed: int, architecture: Architecture = RESNET20) -> ResNet:
+def untrained(seed: int, architecture: Architecture = RESNET20, normalisation: Normalisation = IMAGENET) -> ResNet:
     """Dense network with random weights from `seed`."""
-    model = ResNet(dense_schedule(architecture))
+    model = ResNet(dense_schedule(architecture), normalisation)
     initialise(model, torch_generator(seed, "weights"))
     return model
+
+
+def normalisation_of(dataset: Dataset) -> Normalisation:
+    """Normalisation of networks that are trained on a data set."""
+    if dataset.mean is None or dataset.std is None:
+        return IMAGENET
+    return Normalisation(mean=dataset.mean, std=dataset.std)
 
 
 def _state_to_resume(job: DenseJob) -> bytes | None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
+from roboreg_core.datasets.dataset import name_of
 from roboreg_core.networks.registry import SHIPPED, DenseNetwork
 from roboreg_core.networks.spec import DEFAULT_BATCH, TRAINED, UPLOADED
 from roboreg_core.wording import fmt
@@ -95,4 +96,6 @@ def _training(recipe: str, epochs: int, training_set: str, seed: int | None) -> 
     parts = [f"recipe {recipe}", fmt.plural(epochs, "epoch")]
     if training_set in TRAINING_IMAGES:
         parts.append(TRAINING_IMAGES[training_set])
+    elif training_set:
+        parts.append(fmt.inline_text(name_of(training_set)))
     return parts + ([f"seed {seed}"] if seed is not None else [])

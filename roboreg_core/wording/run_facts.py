@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from roboreg_core.datasets.dataset import is_cifar10, name_of
 from roboreg_core.evaluation.paired_tests import Verdict
 from roboreg_core.evaluation.wilson_interval import Z, wilson
 from roboreg_core.networks.registry import other_name
@@ -193,6 +194,8 @@ def _parts(spec: dict[str, Any]) -> list[str]:
         parts.append("labels only")
     if spec["training_set"] == "full":
         parts.append(TRAINING_IMAGES["full"])
+    elif not is_cifar10(spec["training_set"]):
+        parts.append(fmt.inline_text(name_of(spec["training_set"])))
     if (dense := dense_name(spec)) != SHIPPED:
         parts.append(f"from {dense}")
     return parts

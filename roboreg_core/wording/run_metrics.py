@@ -6,7 +6,7 @@ from typing import Any
 
 from roboreg_core.evaluation.paired_tests import Verdict
 from roboreg_core.runs.comparison import ComparedRun
-from roboreg_core.runs.metric_changes import MetricChange, counts_of
+from roboreg_core.runs.metric_changes import MetricChange, counts_of, worst_class
 from roboreg_core.runs.results import final_stage, report_of
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
@@ -72,7 +72,7 @@ class RunMetric:
 def worst_row(record: Record, network: str = "final") -> dict[str, Any]:
     """Row with the lowest recall of the classification report on a run's network, `dense` or `final`."""
     rows: list[dict[str, Any]] = _report(record, network)["per_class"]
-    return min(rows, key=lambda row: row["recall"])
+    return rows[worst_class(rows)]
 
 
 def _report(record: Record, network: str) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def _report(record: Record, network: str) -> dict[str, Any]:
 
 
 def _worst_class(row: ComparedRun) -> int:
-    return min(range(len(row.recalls)), key=lambda place: row.recalls[place].value)
+    return worst_class(report_of(row.record, row.stage)["per_class"])
 
 
 def _cost(

@@ -161,7 +161,7 @@ def test_our_points_are_runs_in_the_store(
     dense: checkpoints.Checkpoint, images: Images, few_images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "training_images", lambda choice="auto": images)
-    monkeypatch.setattr(sources, "test_images", lambda: few_images)
+    monkeypatch.setattr(sources, "test_images", lambda choice="auto": few_images)
     store = Store(tmp_path / "store")
     choice = Choice(contestants=(CONTESTANTS["l1"], CONTESTANTS["random"]), schedules=("aggressive",), seeds=(0,))
     for each in planned_points(choice, dense):

@@ -9,6 +9,7 @@ import pytest
 
 from roboreg_core.charts.base import specification
 from roboreg_core.charts.search_results import search_alt, search_chart, search_data, search_title
+from roboreg_core.datasets.images import CLASSES
 from roboreg_core.prediction.sensitivity import curves
 from roboreg_core.search.best_schedules import SearchResult, greedy
 from roboreg_core.search.limits import Limits
@@ -24,7 +25,7 @@ def found() -> SearchResult:
 
 @pytest.fixture(scope="module")
 def frame(found: SearchResult) -> pd.DataFrame:
-    return search_data(found.answers, found.front, found.uniform)
+    return search_data(found.answers, found.front, found.uniform, classes=CLASSES)
 
 
 def test_every_candidate_is_a_row_with_its_cost(found: SearchResult, frame: pd.DataFrame) -> None:
@@ -48,9 +49,9 @@ def test_the_title_compares_with_the_best_uniform_schedule_of_that_cost(
     assert f"{fmt.points(best - cheaper)} more than the best uniform schedule" in search_title(frame)
     assert "predicted" in search_title(frame)
     assert search_title(frame) in search_alt(frame)
-    alone = search_data([replace(found.answers[0], measured=seen_of(found.answers[0].schedule))])
+    alone = search_data([replace(found.answers[0], measured=seen_of(found.answers[0].schedule))], classes=CLASSES)
     assert search_title(alone).endswith("measured")
-    assert search_title(search_data(())) == "No schedule within the limits was found"
+    assert search_title(search_data((), classes=CLASSES)) == "No schedule within the limits was found"
 
 
 def test_the_chart_draws_and_its_answers_are_clickable(found: SearchResult, frame: pd.DataFrame) -> None:
@@ -58,4 +59,4 @@ def test_the_chart_draws_and_its_answers_are_clickable(found: SearchResult, fram
     [selection] = [each for each in spec["params"] if each["name"] == "answer"]
     assert selection["select"]["fields"] == ["schedule"]
     assert selection["value"] == [{"schedule": str(found.answers[1].schedule)}]
-    assert specification(search_chart(search_data(())))
+    assert specification(search_chart(search_data((), classes=CLASSES)))

@@ -44,7 +44,7 @@ def test_every_schedule_gives_the_same_logits(few_images: Images, counts: tuple[
 
 @pytest.mark.parametrize("n", [1, 2, 7])
 def test_any_number_of_images_goes_in(network: ResNet, few_images: Images, n: int) -> None:
-    content = onnx_export.onnx_bytes(network)
+    content = onnx_export.onnx_bytes(network, CLASSES)
     found = onnx_forward(content)(few_images.pixels[:n].contiguous().numpy())
     assert found.shape == (n, 10)
     assert_same_logits(found, logits(network, few_images)[:n])
@@ -52,7 +52,7 @@ def test_any_number_of_images_goes_in(network: ResNet, few_images: Images, n: in
 
 def test_the_file_is_as_small_as_the_pruned_network_and_says_what_it_is(network: ResNet) -> None:
     before = to_bytes(network)
-    proto = onnx.load_from_string(onnx_export.onnx_bytes(network, run="<script>", test_accuracy=0.5))
+    proto = onnx.load_from_string(onnx_export.onnx_bytes(network, CLASSES, run="<script>", test_accuracy=0.5))
     assert to_bytes(network) == before
     weights = [each for each in proto.graph.initializer if each.data_type == onnx.TensorProto.FLOAT]
     counted = cost(network.schedule)

@@ -55,7 +55,7 @@ def test_holm_keeps_the_order_and_never_lowers(p: list[float]) -> None:
 @given(sizes, seeds)
 def test_paired_counts_partition_the_images_and_give_the_difference(n: int, seed: int) -> None:
     labels, before, after = predictions(n, seed)
-    found = compare(labels, before, after)
+    found = compare(labels, before, after, 10)
     assert found.flips.images == n
     assert found.verdict.difference == pytest.approx((after == labels).mean() - (before == labels).mean())
     assert [each.flips.images for each in found.per_class] == np.bincount(labels, minlength=10).tolist()
@@ -66,7 +66,7 @@ def test_paired_counts_partition_the_images_and_give_the_difference(n: int, seed
 @given(sizes, seeds)
 def test_swapping_the_networks_only_changes_signs(n: int, seed: int) -> None:
     labels, before, after = predictions(n, seed)
-    there, back = compare(labels, before, after), compare(labels, after, before)
+    there, back = compare(labels, before, after, 10), compare(labels, after, before, 10)
     assert there.verdict.difference == -back.verdict.difference
     assert there.verdict.p == back.verdict.p
     assert there.verdict.margin == back.verdict.margin
@@ -81,7 +81,7 @@ def test_swapping_the_networks_only_changes_signs(n: int, seed: int) -> None:
 @given(sizes, seeds)
 def test_a_network_does_not_differ_from_itself(n: int, seed: int) -> None:
     labels, before, _ = predictions(n, seed)
-    found = compare(labels, before, before)
+    found = compare(labels, before, before, 10)
     assert (found.verdict.difference, found.verdict.p, found.verdict.kind) == (0.0, 1.0, "no change")
     assert all(each.verdict.p == 1 for each in found.per_class)
     assert (found.confusion.p == 1).all()
@@ -92,7 +92,7 @@ def test_a_network_does_not_differ_from_itself(n: int, seed: int) -> None:
 @given(sizes, seeds)
 def test_confusion_difference_keeps_each_class_and_its_diagonal_is_the_class(n: int, seed: int) -> None:
     labels, before, after = predictions(n, seed)
-    found = compare(labels, before, after)
+    found = compare(labels, before, after, 10)
     assert not found.confusion.difference.sum(1).any()
     assert found.confusion.before.sum() == found.confusion.after.sum() == n
     classes = [each.flips.gained - each.flips.lost for each in found.per_class]
@@ -106,7 +106,7 @@ def test_a_cell_is_significant_only_by_images_that_move() -> None:
     after = labels.copy()
     after[:20] = 3  # twenty airplanes become cats
     after[100:102] = 4  # two automobiles become deer
-    found = compare(labels, before, after)
+    found = compare(labels, before, after, 10)
     real = list(zip(*(axis.tolist() for axis in np.nonzero(found.confusion.is_significant)), strict=True))
     assert real == [(0, 0), (0, 3)]
     assert found.confusion.p[0, 3] == pytest.approx(90 * 2 / 2**20)
@@ -133,7 +133,7 @@ def test_verdicts_in_words(difference: float, p: float, words: str) -> None:
 def test_the_margin_is_that_of_paired_differences() -> None:
     labels, before, after = predictions(2_000, 1)
     steps = (after == labels).astype(float) - (before == labels)
-    assert compare(labels, before, after).verdict.margin == pytest.approx(1.959964 * steps.std() / math.sqrt(2_000))
+    assert compare(labels, before, after, 10).verdict.margin == pytest.approx(1.959964 * steps.std() / math.sqrt(2_000))
 
 
 def test_p_in_words() -> None:
@@ -143,6 +143,6 @@ def test_p_in_words() -> None:
 def test_different_images_are_refused() -> None:
     labels, before, after = predictions(20, 0)
     with pytest.raises(DataError, match="same test images"):
-        compare(labels, before[:10], after)
+        compare(labels, before[:10], after, 10)
     with pytest.raises(DataError, match="same test images"):
-        compare(labels[:0], before[:0], after[:0])
+        compare(labels[:0], before[:0], after[:0], 10)

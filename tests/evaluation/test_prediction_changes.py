@@ -20,7 +20,7 @@ def staged(n: int, stages: int, seed: int) -> tuple[np.ndarray, list[np.ndarray]
 @given(st.integers(0, 300), st.sampled_from([2, 3]), st.integers(0, 10_000))
 def test_bands_partition_the_images(n: int, count: int, seed: int) -> None:
     labels, stages = staged(n, count, seed)
-    found = prediction_changes(labels, stages)
+    found = prediction_changes(labels, stages, 10)
     everything = np.concatenate([found.images(band) for band in BANDS])
     assert np.array_equal(np.sort(everything), np.arange(n))
     by_class = np.concatenate([found.images(band, label) for band in BANDS for label in range(10)])
@@ -34,7 +34,7 @@ def test_bands_partition_the_images(n: int, count: int, seed: int) -> None:
 @given(st.integers(1, 300), st.integers(0, 10_000))
 def test_bands_follow_the_correct_stages(n: int, seed: int) -> None:
     labels, stages = staged(n, 3, seed)
-    found = prediction_changes(labels, stages)
+    found = prediction_changes(labels, stages, 10)
     dense, pruned, tuned = ((each == labels) for each in stages)
     assert found.count("kept") + found.count("recovered") == (dense & tuned).sum()
     assert found.count("lost") + found.count("broken") == (dense & ~tuned).sum()
@@ -46,7 +46,7 @@ def test_bands_follow_the_correct_stages(n: int, seed: int) -> None:
 
 def test_two_stages_have_four_bands() -> None:
     labels, stages = staged(100, 2, 0)
-    found = prediction_changes(labels, stages)
+    found = prediction_changes(labels, stages, 10)
     assert found.bands == ("kept", "lost", "gained", "never")
     assert (found.count("recovered"), len(found.images("recovered"))) == (0, 0)
 
@@ -54,11 +54,11 @@ def test_two_stages_have_four_bands() -> None:
 def test_invalid_stages_and_bands_are_refused() -> None:
     labels, stages = staged(10, 3, 0)
     with pytest.raises(DataError, match="two or three stages"):
-        prediction_changes(labels, stages[:1])
+        prediction_changes(labels, stages[:1], 10)
     with pytest.raises(DataError, match="one prediction per image"):
-        prediction_changes(labels[:5], stages)
+        prediction_changes(labels[:5], stages, 10)
     with pytest.raises(DataError, match="a band must be one of kept, recovered"):
-        prediction_changes(labels, stages).images("forgotten")
+        prediction_changes(labels, stages, 10).images("forgotten")
 
 
 points = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=30)

@@ -128,7 +128,7 @@ def run_on_few_images(spec: Spec, context: Context) -> Output:
 
     training, others = first(sources.training_images("bundled"), 2_000), first(sources.test_images(), 500)
     sources.training_images = lambda choice="auto": training  # type: ignore[assignment]
-    sources.validation_images = sources.test_images = lambda: others  # type: ignore[assignment]
+    sources.validation_images = sources.test_images = lambda choice="auto": others  # type: ignore[assignment]
     return execute(spec, context)
 
 

@@ -20,8 +20,8 @@ from tests.networks.helpers import keep_network
 @pytest.fixture(autouse=True)
 def small_sets(few_images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "training_images", lambda choice="auto": few_images)
-    monkeypatch.setattr(sources, "validation_images", lambda: few_images)
-    monkeypatch.setattr(sources, "test_images", lambda: few_images)
+    monkeypatch.setattr(sources, "validation_images", lambda choice="auto": few_images)
+    monkeypatch.setattr(sources, "test_images", lambda choice="auto": few_images)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ def small(spec: dict[str, Any], context: Context) -> Output:
     everything = sources.training_images("bundled")
     few, many = (_first(everything, count) for count in (10, 100))
     sources.training_images = lambda choice="auto": many  # type: ignore[assignment]
-    sources.validation_images = sources.test_images = lambda: few  # type: ignore[assignment]
+    sources.validation_images = sources.test_images = lambda choice="auto": few  # type: ignore[assignment]
     return execute(spec, context)
 
 

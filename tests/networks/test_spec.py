@@ -82,7 +82,7 @@ def test_only_its_bytes_are_an_uploads_identity() -> None:
         ({"batch_size": 0}, "batch size must be"),
         ({"seed": -1}, "seed must be"),
         ({"recipe": "magic"}, "recipe must be one of best, distilled, source"),
-        ({"training_set": "auto"}, "training images must be bundled or full"),
+        ({"training_set": "auto"}, "training images must be bundled, full, cifar100"),
         ({"device": "tpu"}, "device must be auto, cpu or cuda"),
     ],
     ids=str,

@@ -22,7 +22,7 @@ SCHEDULE = "moderate"
 @pytest.fixture(autouse=True)
 def small_sets(images: Images, few_images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "training_images", lambda choice="auto": images)
-    monkeypatch.setattr(sources, "test_images", lambda: images)
+    monkeypatch.setattr(sources, "test_images", lambda choice="auto": images)
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ WALK = (START.replace(9, 5), START.replace(9, 7), START.replace(2, 3), PRESETS["
 @pytest.fixture(autouse=True)
 def small_sets(few_images: Images, images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "training_images", lambda choice="auto": few_images)
-    monkeypatch.setattr(sources, "validation_images", lambda: images)
+    monkeypatch.setattr(sources, "validation_images", lambda choice="auto": images)
     monkeypatch.setattr(preview, "_STATE", preview._PreviewState())
 
 

@@ -31,8 +31,8 @@ SCHEDULE = Schedule((2, 3, 2, 2, 2, 2, 2, 2, 3))
 def small_sets(few_images: Images, images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every set is a handful of images: what is tested here is the order of steps, not the accuracy."""
     monkeypatch.setattr(sources, "training_images", lambda choice="auto": images)
-    monkeypatch.setattr(sources, "validation_images", lambda: few_images)
-    monkeypatch.setattr(sources, "test_images", lambda: few_images)
+    monkeypatch.setattr(sources, "validation_images", lambda choice="auto": few_images)
+    monkeypatch.setattr(sources, "test_images", lambda choice="auto": few_images)
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from roboreg_core.sweeps import execute
 @pytest.fixture
 def small_sets(few_images: Images, images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "training_images", lambda choice="auto": few_images)
-    monkeypatch.setattr(sources, "validation_images", lambda: few_images)
-    monkeypatch.setattr(sources, "test_images", lambda: images)
+    monkeypatch.setattr(sources, "validation_images", lambda choice="auto": few_images)
+    monkeypatch.setattr(sources, "test_images", lambda choice="auto": images)
     monkeypatch.setattr(execute, "_CACHE", execute._PrunerCache())
 
 

@@ -67,7 +67,7 @@ def test_points_are_those_of_a_plain_prune_and_evaluation(
     for schedule in (GRID.schedules()[0], GRID.schedules()[5]):
         fresh = prune(dense.model, schedule, part.setting.pruning(), calibration=few_images).model
         for name, where in (("validation", few_images), ("test", images)):
-            wanted = ClassCounts.of(logits(fresh, where).argmax(1), where.labels)
+            wanted = ClassCounts.of(logits(fresh, where).argmax(1), where.labels, 10)
             assert getattr(found[schedule], name) == wanted
         assert found[schedule].kept == fresh.schedule
     assert {(point.dense_sha256, point.training_set, point.method) for point in found.values()} == {
@@ -76,7 +76,7 @@ def test_points_are_those_of_a_plain_prune_and_evaluation(
 
 
 def test_without_test_images_none_are_evaluated(dense: Checkpoint, store: Store, monkeypatch) -> None:
-    monkeypatch.setattr("roboreg_core.datasets.sources.test_images", lambda: pytest.fail("nobody asked"))
+    monkeypatch.setattr("roboreg_core.datasets.sources.test_images", lambda choice: pytest.fail("nobody asked"))
     measure(part_of(dense, test=False).to_json(), RecordingContext(inputs={"dense": dense.content}, on_put=into(store)))
     assert {point.test for point in points(store)} == {None}
 

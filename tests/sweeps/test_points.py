@@ -24,7 +24,7 @@ def test_counts_of_predictions() -> None:
     labels = torch.arange(10).repeat(3)
     predicted = labels.clone()
     predicted[:5] = 9
-    found = ClassCounts.of(predicted, labels)
+    found = ClassCounts.of(predicted, labels, 10)
     assert found.right == (2,) * 5 + (3,) * 5
     assert found.accuracy == pytest.approx(25 / 30)
     assert found.recalls[0] == pytest.approx(2 / 3)

@@ -46,7 +46,7 @@ def test_points_are_those_of_schedules_measured_one_by_one(
     for point in points[::2]:
         alone = prune(model, point.schedule, spec, calibration=images).model
         for name, several in sets.items():
-            seen = ClassCounts.of(logits(alone, several).argmax(1), several.labels)
+            seen = ClassCounts.of(logits(alone, several).argmax(1), several.labels, 10)
             assert getattr(point, name) == seen
         assert (point.method, point.recalibrate, point.kept) == (spec.method, spec.recalibrate, alone.schedule)
 

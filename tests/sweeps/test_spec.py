@@ -95,7 +95,7 @@ def test_a_point_comes_back_from_its_record() -> None:
         ({"preset": "quick"}, "give both, or neither"),
         ({"epochs": 3}, "give both, or neither"),
         ({"calibration": 0}, "calibration images must be"),
-        ({"training_set": "some"}, "bundled or full"),
+        ({"training_set": "some"}, "bundled, full, cifar100 or the id of a data set"),
         ({"name": "  "}, r"name must have 1\.\.80"),
         ({"name": "a\u202eb"}, "control characters"),
         ({"grid": Grid(kind=RANDOM, values=((1, 2),) * 9, n=5000), "seeds": (0, 1, 2)}, "at most 10,000 points"),

@@ -24,8 +24,8 @@ SHORT = replace(SPEC, epochs=2, batch_size=25, learning_rate=1e-3)
 def few(few_images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fifty images as training, validation and test images."""
     for name in ("validation_images", "test_images"):
-        monkeypatch.setattr(sources, name, lambda: few_images)
-    monkeypatch.setattr(sources, "training_images", lambda name: few_images)
+        monkeypatch.setattr(sources, name, lambda choice="auto": few_images)
+    monkeypatch.setattr(sources, "training_images", lambda choice="auto": few_images)
 
 
 def jobs(folder: Path, *, resume: bool = False) -> list[DenseJob]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from roboreg_core.charts import comparison_table, palette
-from roboreg_core.datasets.cifar10 import TEST_IMAGES
 from roboreg_core.paths import SHIPPED
 from roboreg_core.runs.comparison import ComparedRun, Comparison
 from roboreg_core.runs.summary import DENSE
@@ -103,9 +102,10 @@ def _depends(found: Comparison) -> str:
     shared = run_facts.shared([row.record for row in found.rows])
     lead = f"All runs: {', '.join(shared)}. " if shared else ""
     timed = sorted({_timed(row) for row in found.rows})
+    images = found.rows[0].record.result["images"]["test"]
     return (
-        f"{lead}Final network of each run on {TEST_IMAGES:,} test images, one seed per run. Changes, in percentage "
-        f"points or percent, are against {comparison_table.baseline_label(found)}; verdicts: exact McNemar test, "
+        f"{lead}Final network of each run on {images}, one seed per run. Changes, in percentage points or percent, are "
+        f"against {comparison_table.baseline_label(found)}; verdicts: exact McNemar test, "
         f"Holm-corrected over the {len(found.classes)} classes. Latency: median for one image, {'; '.join(timed)}. "
         "Click a run to open it."
     )

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from roboreg_core.datasets.cifar10 import VALIDATION_IMAGES
+from roboreg_core.datasets.dataset import dataset_of
 from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.store.records import LONGEST_NAME
 from roboreg_core.sweeps import control
@@ -38,9 +38,10 @@ def panel(name: str, grid: Grid, settings: PredictionSettings, what: str) -> Non
     panels.action(f"Measure {what}", key, "play_arrow", lambda: _start(spec), f"measuring-{name}", type="primary")
     done = len(spec.points()) - left
     existing_words = f"{done:,} of {fmt.plural(len(spec.points()), 'schedule')} are measured already. " if done else ""
+    images = dataset_of(settings.training_set).validation
     st.caption(
         panels.escape(
-            f"{existing_words}{fmt.plural(left, 'schedule')} to prune and evaluate on {VALIDATION_IMAGES:,} validation "
+            f"{existing_words}{fmt.plural(left, 'schedule')} to prune and evaluate on {images:,} validation "
             f"images: about {fmt.duration(seconds)}. Continues while this page is closed; listed under Sweeps."
         )
     )

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from roboreg_core.datasets.cifar10 import VALIDATION_IMAGES
+from roboreg_core.datasets.dataset import dataset_of
 from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.search.candidates import Candidate
 from roboreg_core.search.execute import task_for
@@ -64,9 +64,10 @@ def panel(spec: SearchSpec) -> None:
         label = "Resume" if stopped else "Refine by measuring"
         panels.action(label, keys.REFINE, "play_arrow", lambda: _start(spec, stopped), _ERRORS, type="primary")
     panels.show_error(stopped.error or "" if stopped else "")
+    images = dataset_of(spec.setting.training_set).validation
     st.caption(
         panels.escape(
-            f"Prunes and evaluates up to {fmt.plural(spec.trials, 'promising schedule')} on {VALIDATION_IMAGES:,} "
+            f"Prunes and evaluates up to {fmt.plural(spec.trials, 'promising schedule')} on {images:,} "
             f"validation images: about {fmt.duration(estimate_seconds(spec))}. The results are then measured, not "
             "predicted. Continues while this page is closed."
         )

@@ -6,8 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from roboreg_core.charts import search_results
-from roboreg_core.datasets.cifar10 import VALIDATION_IMAGES
-from roboreg_core.datasets.images import CLASSES
+from roboreg_core.datasets.dataset import dataset_of
 from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.runs.metric_changes import BATCHES
@@ -52,7 +51,9 @@ def show() -> None:
         greedy = cache.greedy_of(settings, limits)
         results = measured or closest or list(greedy.answers)
         finding.markdown(f"### {panels.escape(_finding(limits, results[0]))}")
-        _chart(search_results.search_data(results, greedy.front, _near(greedy.uniform, results), tried), settings)
+        classes = dataset_of(settings.training_set).classes
+        near = _near(greedy.uniform, results)
+        _chart(search_results.search_data(results, greedy.front, near, tried, classes=classes), settings)
         if closest and not measured:
             st.warning("No measured schedule is within the limits; these come closest.")
         elif record is None and greedy.doubtful:
@@ -83,13 +84,14 @@ def _near(uniform: Sequence[Candidate], results: Sequence[Candidate]) -> list[Ca
 
 
 def _chart(frame: pd.DataFrame, settings: PredictionSettings) -> None:
+    validation = dataset_of(settings.training_set).validation
     panels.Panel(
         name="search",
         title=search_results.search_title(frame),
         frame=frame,
         chart=search_results.search_chart,
         alt_text=search_results.search_alt(frame),
-        depends=f"Pruned by {settings.method}, no fine-tuning; {VALIDATION_IMAGES:,} validation images. Numbered: "
+        depends=f"Pruned by {settings.method}, no fine-tuning; {validation:,} validation images. Numbered: "
         "results below, with 95 % intervals; stepped: Pareto front of all schedules considered; dotted: the same "
         "share of every block; triangles: measured during the search.",
     ).show()
@@ -99,11 +101,12 @@ def _results(results: Sequence[Candidate], settings: PredictionSettings, limits:
     st.subheader(f"Best {len(results)} schedules" if len(results) > 1 else "Best schedule")
     how = "Measured" if results[0].measured is not None else "Predicted"
     st.caption(f"{how} on validation images right after pruning, before fine-tuning. Test images are not used.")
+    classes = dataset_of(settings.training_set).classes
     for place, candidate in enumerate(results, 1):
-        schedule_card.show(f"answer-{place}", _point(candidate, settings), _figures(candidate, limits))
+        schedule_card.show(f"answer-{place}", _point(candidate, settings), _figures(candidate, limits, classes))
 
 
-def _figures(candidate: Candidate, limits: Limits) -> str:
+def _figures(candidate: Candidate, limits: Limits, classes: Sequence[str]) -> str:
     """Cost, with size and latency if limited; accuracy, loss with its margin, and the class that loses most."""
     counted = cost(candidate.schedule)
     how = "measured" if candidate.measured is not None else "predicted"
@@ -115,7 +118,7 @@ def _figures(candidate: Candidate, limits: Limits) -> str:
     )
     if candidate.class_drops:
         worst = candidate.class_drops[candidate.worst_class]
-        text += f"; {CLASSES[candidate.worst_class]} loses most, {fmt.signed_points(-worst)}"
+        text += f"; {classes[candidate.worst_class]} loses most, {fmt.signed_points(-worst)}"
     return f"{text}."
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from roboreg_core.charts import sensitivity_curves
-from roboreg_core.datasets.cifar10 import VALIDATION_IMAGES
+from roboreg_core.datasets.dataset import dataset_of
 from roboreg_core.errors import ScheduleError
 from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.prediction.sensitivity import SensitivityCurves, plan, removal_costs
@@ -69,6 +69,7 @@ def _schedule() -> Schedule:
 
 def _curves(frame: pd.DataFrame, settings: PredictionSettings, schedule: Schedule) -> None:
     st.html(_STYLE)
+    validation = dataset_of(settings.training_set).validation
     panels.Panel(
         name="sensitivity",
         title="Accuracy by filters kept in one block, all other blocks dense",
@@ -76,7 +77,7 @@ def _curves(frame: pd.DataFrame, settings: PredictionSettings, schedule: Schedul
         chart=sensitivity_curves.sensitivity_chart,
         alt_text=sensitivity_curves.sensitivity_alt(frame),
         variant=str(schedule),
-        depends=f"Right after pruning by {settings.method}, no fine-tuning; {VALIDATION_IMAGES:,} validation "
+        depends=f"Right after pruning by {settings.method}, no fine-tuning; {validation:,} validation "
         "images, float32. Dots: measured; band: 95 % interval; dashed: dense network; diamond: the schedule above.",
     ).show()
 

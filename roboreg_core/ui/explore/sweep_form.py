@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from roboreg_core.datasets.cifar10 import TEST_IMAGES, VALIDATION_IMAGES
+from roboreg_core.datasets.dataset import dataset_of
 from roboreg_core.pruning.methods import DEFAULT_METHOD
 from roboreg_core.store.records import LONGEST_NAME
 from roboreg_core.sweeps.grid import Grid
@@ -171,10 +171,11 @@ def _ready(spec: SweepSpec, name: str, extended: Sweep | None, start: Callable[[
     if not left:
         st.caption(panels.escape(f"{existing}Nothing is left to measure."))
         return
-    test = f", reported on {TEST_IMAGES:,} test images" if spec.test else "; test accuracy is not measured"
+    data = dataset_of(spec.training_set)
+    test = f", reported on {data.test:,} test images" if spec.test else "; test accuracy is not measured"
     st.caption(
         panels.escape(
-            f"{existing}Takes about {fmt.duration(seconds)} on this machine. Compared on {VALIDATION_IMAGES:,} "
+            f"{existing}Takes about {fmt.duration(seconds)} on this machine. Compared on {data.validation:,} "
             f"validation images{test}. Pruned with {IMAGES_WORDS[spec.training_set]} training images."
         )
     )

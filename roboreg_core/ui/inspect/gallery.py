@@ -54,7 +54,8 @@ def _grid(places: np.ndarray, summary: Summary) -> str:
     networks = {fmt.STAGE_WORDS[stage]: each for stage, each in summary.predictions.items()}
     if not baseline_changes.is_dense(summary):
         networks["baseline"] = summary.baseline.predictions
-    pixels = sources.test_images().pixels[places.tolist()].permute(0, 2, 3, 1).numpy()
+    images = sources.test_images(summary.record.spec["training_set"])
+    pixels = images.pixels[places.tolist()].permute(0, 2, 3, 1).numpy()
     figures = "".join(
         _figure(int(place), picture, summary, networks) for place, picture in zip(places, pixels, strict=True)
     )

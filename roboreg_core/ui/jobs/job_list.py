@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from roboreg_core.charts.training_curves import history_data
-from roboreg_core.datasets.cifar10 import TEST_IMAGES
 from roboreg_core.networks.registry import DenseNetwork, of_record
 from roboreg_core.networks.spec import NETWORK
 from roboreg_core.store.records import Job, JobStatus, Record
@@ -65,7 +64,7 @@ def _active_card(job: Job) -> None:
 def _so_far(job: Job, accuracies: dict[str, float], history: list[dict[str, object]]) -> None:
     if accuracies:
         each = " · ".join(f"{stage} {fmt.percent(value)}" for stage, value in accuracies.items())
-        st.caption(f"Accuracy on {TEST_IMAGES:,} test images so far: {each}")
+        st.caption(f"Accuracy on all test images so far: {each}")
     if history:
         training_curves_panel.pair(history_data(history), "live", job.id, accuracies.get("dense"))
 

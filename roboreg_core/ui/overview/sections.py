@@ -6,7 +6,6 @@ from typing import Any
 import streamlit as st
 
 from roboreg_core.charts import tradeoff_scatter
-from roboreg_core.datasets.cifar10 import TEST_IMAGES
 from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.runs.comparison import FEWEST, MOST
 from roboreg_core.schedules.schedule import PRESETS
@@ -81,7 +80,7 @@ def scatter(shown: ShownRuns) -> list[str]:
         table=shown.points.drop(columns=["colour", "marker"]),
         on_select="rerun",
         depends="One colour and marker per run. Hollow: example run; filled: your run; small dots: before "
-        f"fine-tuning. Dashed: dense network; dotted: Pareto front. {TEST_IMAGES:,} test images, one seed per run. "
+        f"fine-tuning. Dashed: dense network; dotted: Pareto front. All test images, one seed per run. "
         f"Click a point to inspect its run; shift-click several to compare them. {left_out}".rstrip(),
     ).show()
     clicked = picked(state, tradeoff_scatter.SELECTION)
@@ -128,9 +127,7 @@ def all_runs(runs: Sequence[Record]) -> None:
     with bar:
         _picked([by_id[run] for run in dict.fromkeys([*clicked, *ticked]) if run in by_id])
     with st.container(key="controls-ticks"):
-        st.caption(
-            f"Accuracy on {TEST_IMAGES:,} test images. Select a row to inspect its run, several to compare them."
-        )
+        st.caption("Accuracy on all test images. Select a row to inspect its run, several to compare them.")
 
 
 def _table_key(shown: ShownRuns) -> str:

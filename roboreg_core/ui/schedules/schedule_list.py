@@ -5,7 +5,6 @@ from typing import Any
 
 import streamlit as st
 
-from roboreg_core.datasets.cifar10 import TEST_IMAGES
 from roboreg_core.models.costs import DENSE_COST, cost
 from roboreg_core.schedules import saved_schedules, schedule_file
 from roboreg_core.schedules.notes_and_tags import split_tags
@@ -108,9 +107,7 @@ def _list(shown: Sequence[SavedSchedule]) -> None:
 
     panels.some_at_a_time(shown, card, SHOWN, "saved-more")
     if any(str(saved.schedule) in runs for saved in shown):
-        st.caption(
-            f"Accuracy: final network of the best run of a schedule, {TEST_IMAGES:,} test images, one seed per run."
-        )
+        st.caption("Accuracy: final network of the best run of a schedule, all test images, one seed per run.")
 
 
 def _facts(saved: SavedSchedule) -> str:
