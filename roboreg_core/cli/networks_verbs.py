@@ -40,7 +40,7 @@ def networks_list(deleted: Deleted = False, as_json: Json = False) -> None:
 
 
 def networks_add(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights: .safetensors, .pt, .pth or .th.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights: a safetensors or PyTorch file.")],
     name: Annotated[str | None, typer.Option(help="Name; the file's name if omitted.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -95,7 +95,7 @@ class UploadSpec:
     Attributes:
         name: name of the network; not part of the identity.
         sha256: SHA-256 of the uploaded bytes.
-        file_name: name of the file; its suffix determines the format.
+        file_name: name of the file.
         size: size in bytes.
     """
 

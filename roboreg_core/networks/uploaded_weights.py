@@ -1,6 +1,6 @@
 """Safe reading of an uploaded network: no code in the file is executed.
 
-Importing this module does not import torch, so that a page can check size and suffix cheaply.
+Importing this module does not import torch, so that a page can check the size cheaply.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from roboreg_core.errors import CheckpointError
-from roboreg_core.models.file_formats import check_size, check_suffix
+from roboreg_core.models.file_formats import check_size
 from roboreg_core.schedules.schedule import PRESETS
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ def read(content: bytes, file_name: str) -> Checkpoint:
     Raises `CheckpointError`: the file is too large, damaged or unsafe, or holds another or a pruned network.
     """
     check_size(len(content))
-    suffix, name = check_suffix(file_name), PurePath(file_name).name
+    name = PurePath(file_name).name
     from roboreg_core.models import checkpoints
 
-    loaded = checkpoints.from_bytes(content, f"the file {name}", suffix=suffix)
+    loaded = checkpoints.from_bytes(content, f"the file {name}")
     _refuse_pruned(loaded)
     return replace(loaded, name=name, content=checkpoints.to_bytes(loaded.model))
 

@@ -79,8 +79,12 @@ def broken(state: dict[str, torch.Tensor]) -> list[tuple[str, dict[str, torch.Te
     return [
         ("missing", {k: v for k, v in state.items() if k != "bn1.weight"}, "must hold bn1.weight of shape"),
         ("shape", state | {"linear.weight": torch.zeros(100, 64)}, r"linear.weight must have shape \(10, 64\)"),
-        ("deeper", deeper, r"got layer1\.3\.conv1\.weight and 27 blocks: it looks like a ResNet-56"),
-        ("option B", state | {"layer2.0.shortcut.0.weight": torch.zeros(32, 16, 1, 1)}, "option B"),
+        (
+            "deeper",
+            deeper,
+            r"got also layer1\.3\.conv1\.weight, layer1\.4\.conv1\.weight, layer1\.5\.conv1\.weight and 15 more",
+        ),
+        ("option B", state | {"layer2.0.shortcut.0.weight": torch.zeros(32, 16, 1, 1)}, "got also layer2.0.shortcut"),
         ("wide", state | {"layer1.0.conv1.weight": torch.zeros(17, 16, 3, 3)}, r"must be 1\.\.16, got 17"),
         ("NaN", state | {"linear.bias": torch.full((10,), torch.nan)}, "finite"),
         ("more", state | {"other.weight": torch.zeros(2)}, "got also other.weight"),

@@ -75,7 +75,7 @@ def test_an_invalid_file_ends_with_a_one_line_error(roboreg: CommandLine, tmp_pa
     pruned = checkpoints.to_bytes(random_network(PRESETS["quarter"]))
     for file, reason in {
         tmp_path / "absent.pt": "cannot read",
-        written("notes.txt", b"text"): "must end in .safetensors, .th, .pt, .pth",
+        written("notes.txt", b"text"): "must be a safetensors file or a PyTorch state dict",
         written("empty.pt", b""): "got an empty one",
         written("code.pt", pickle.dumps(print)): "readable with weights_only=True",
         written("pruned.safetensors", pruned): "must hold a dense network, got one pruned to 4,4,4",

@@ -27,12 +27,11 @@ def show() -> None:
     """Draw the field for the file, the result of its check, and the button that adds the network."""
     st.subheader("Upload a network")
     st.markdown(
-        f"A ResNet-20 for CIFAR-10 with option-A shortcuts, not pruned, at most {file_formats.MAX_BYTES >> 20} MB: "
-        f"{', '.join(file_formats.SUFFIXES)}. Only tensors are read from a PyTorch file; no code in it is executed."
+        f"A ResNet-20 for CIFAR-10 with option-A shortcuts, not pruned, as a safetensors or PyTorch file of at most "
+        f"{file_formats.MAX_BYTES >> 20} MB with any suffix. Only tensors are read; no code in the file is executed."
     )
     file = st.file_uploader(
         "Weights file",
-        type=[suffix.lstrip(".") for suffix in file_formats.SUFFIXES],
         key=_field(),
         max_upload_size=file_formats.MAX_BYTES >> 20,
         disabled=not access.may_write(),
@@ -67,7 +66,6 @@ def _checked(file: UploadedFile) -> tuple[UploadSpec | None, tuple[str, ...], st
 def _check(file: UploadedFile) -> tuple[UploadSpec | None, tuple[str, ...], str]:
     try:
         file_formats.check_size(file.size)
-        file_formats.check_suffix(file.name)
         content = file.getvalue()
         loaded = uploaded_weights.read(content, file.name)
         wanted = PurePath(file.name).stem.strip()[:LONGEST_NAME] or "uploaded"
