@@ -121,9 +121,9 @@ class _Pair:
         """True for a square kernel of this size."""
         return self.weight.shape[2:] == (size, size)
 
-    def is_within(self, parts: Sequence[str]) -> bool:
-        """True if both names begin with these parts."""
-        return all(name.split(".")[: len(parts)] == list(parts) for name in (self.conv, self.norm))
+    def is_within(self, module: str) -> bool:
+        """True if both names begin with this module, which ends with a dot or is empty."""
+        return self.conv.startswith(module) and self.norm.startswith(module)
 
 
 def _match(modules: Mapping[str, list[str]], state: State, strangers: Sequence[str]) -> dict[str, str]:
@@ -174,7 +174,7 @@ def _layout(pairs: list[_Pair], strangers: Sequence[str]) -> dict[str, _Pair]:
         if shortcuts and stage and not position:
             shortcut = members[f"{block}.shortcut.0"] = shortcuts[stage - 1]
             steps.append((before, shortcut))
-        module = _shared_parts((first.conv, second.conv))
+        module = _module_of((first, second), convs)
         if not all(a.feeds(b) for a, b in steps) or not all(each.is_within(module) for each in members.values()):
             raise NoMatch(
                 f"matched by order and shapes, {first.conv} and {second.conv} must make a block after {before.conv}",
@@ -182,3 +182,13 @@ def _layout(pairs: list[_Pair], strangers: Sequence[str]) -> dict[str, _Pair]:
             )
         layout, before = layout | members, second
     return layout
+
+
+def _module_of(block: Sequence[_Pair], convs: Sequence[_Pair]) -> str:
+    """The outermost module that holds the convolutions of a block and no others of `convs`, else that of the first."""
+    first, shared = block[0].conv, _shared_parts(pair.conv for pair in block)
+    for length in range(1, len(shared) + 1):
+        module = ".".join(shared[:length]) + "."
+        if sum(pair.conv.startswith(module) for pair in convs) == len(block):
+            return module
+    return first[: first.rfind(".") + 1]

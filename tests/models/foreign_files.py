@@ -63,6 +63,7 @@ SPELLINGS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"^layer(\d)\.(\d+)\.bn1\.", r"res_layer\1.\2.conv_cell.1."),
         (r"^layer(\d)\.(\d+)\.conv2\.", r"res_layer\1.\2.conv_cell.3."),
         (r"^layer(\d)\.(\d+)\.bn2\.", r"res_layer\1.\2.conv_cell.4."),
+        (r"^layer(\d)\.0\.shortcut\.", r"res_layer\1.0.skip."),
         (r"^linear\.", "fc."),
     ),
     "conv_1_3x3": (
@@ -72,6 +73,8 @@ SPELLINGS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"^layer(\d)\.(\d+)\.bn1\.", r"stage_\1.\2.bn_a."),
         (r"^layer(\d)\.(\d+)\.conv2\.", r"stage_\1.\2.conv_b."),
         (r"^layer(\d)\.(\d+)\.bn2\.", r"stage_\1.\2.bn_b."),
+        (r"^layer(\d)\.0\.shortcut\.0\.", r"stage_\1.0.skip_conv."),
+        (r"^layer(\d)\.0\.shortcut\.1\.", r"stage_\1.0.skip_norm."),
         (r"^linear\.", "classifier."),
     ),
     "features": (
@@ -79,6 +82,8 @@ SPELLINGS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"^bn1\.", "features.init_block.bn."),
         (r"^layer(\d)\.(\d+)\.conv(\d)\.", r"features.stage\1.unit\2.body.conv\3.conv."),
         (r"^layer(\d)\.(\d+)\.bn(\d)\.", r"features.stage\1.unit\2.body.conv\3.bn."),
+        (r"^layer(\d)\.0\.shortcut\.0\.", r"features.stage\1.unit0.identity_conv.conv."),
+        (r"^layer(\d)\.0\.shortcut\.1\.", r"features.stage\1.unit0.identity_conv.bn."),
         (r"^linear\.", "output."),
     ),
     "encoder and head": ((r"^(?!linear)", "encoder."), (r"^linear\.", "head.")),

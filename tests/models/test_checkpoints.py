@@ -78,13 +78,17 @@ def broken(state: dict[str, torch.Tensor]) -> list[tuple[str, dict[str, torch.Te
     deeper = state | {f"layer1.{n}.conv1.weight": torch.zeros(16, 16, 3, 3) for n in range(3, 21)}
     return [
         ("missing", {k: v for k, v in state.items() if k != "bn1.weight"}, "must hold bn1.weight of shape"),
-        ("shape", state | {"linear.weight": torch.zeros(100, 64)}, r"linear.weight must have shape \(10, 64\)"),
+        ("shape", state | {"linear.weight": torch.zeros(100, 64)}, r"linear.bias must have shape \(100,\)"),
         (
             "deeper",
             deeper,
-            r"got also layer1\.3\.conv1\.weight, layer1\.4\.conv1\.weight, layer1\.5\.conv1\.weight and 15 more",
+            "the same number of blocks in each of 3 stages, got 21, 3, 3",
         ),
-        ("option B", state | {"layer2.0.shortcut.0.weight": torch.zeros(32, 16, 1, 1)}, "got also layer2.0.shortcut"),
+        (
+            "option B",
+            state | {"layer2.0.shortcut.0.weight": torch.zeros(32, 16, 1, 1)},
+            r"must hold layer2\.0\.shortcut\.1",
+        ),
         ("wide", state | {"layer1.0.conv1.weight": torch.zeros(17, 16, 3, 3)}, r"must be 1\.\.16, got 17"),
         ("NaN", state | {"linear.bias": torch.full((10,), torch.nan)}, "finite"),
         ("more", state | {"other.weight": torch.zeros(2)}, "got also other.weight"),

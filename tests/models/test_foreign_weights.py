@@ -14,12 +14,14 @@ import pytest
 import safetensors.torch
 import torch
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models import checkpoints
 from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.models.resnet import ResNet
+from roboreg_core.schedules.schedule import Schedule, dense_schedule
 from tests.conftest import random_network
 from tests.models.foreign_files import SPELLINGS, State, biased, masked, renamed, state_of, torch_bytes
 from tests.tolerance import assert_same_logits
@@ -176,6 +178,53 @@ def preactivated(state: State) -> State:
     }
 
 
+ARCHITECTURES = [
+    Architecture(depth=depth, base_width=width, shortcut=shortcut, n_classes=classes)
+    for depth, width, shortcut, classes in (
+        (8, 16, "A", 2),
+        (14, 16, "B", 10),
+        (20, 32, "A", 10),
+        (20, 16, "B", 100),
+        (32, 16, "A", 10),
+        (44, 16, "B", 10),
+        (56, 16, "A", 100),
+        (110, 16, "A", 200),
+        (110, 8, "B", 10),
+    )
+]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda each: f"{each.name}-{each.n_classes}")
+def test_architecture_and_schedule_follow_from_names_and_shapes(architecture: Architecture) -> None:
+    counts = tuple(1 + number % bound for number, bound in enumerate(architecture.bounds))
+    for schedule in (dense_schedule(architecture), Schedule(counts, architecture)):
+        model = random_network(schedule)
+        found = read({"net": renamed(state_of(model), (r"\.shortcut\.", ".downsample."), ("^linear", "module.fc"))})
+        assert found.model.schedule == schedule
+        assert_same_network(found, model)
+        for spelling in SPELLINGS.values():
+            assert_same_network(read(renamed(state_of(model), *spelling)), model)
+
+
+def test_shortcuts_in_any_place_of_a_block_are_matched() -> None:
+    architecture = Architecture(shortcut="B")
+    model = random_network(dense_schedule(architecture))
+    state = renamed(state_of(model), ("^layer", "stage"), (r"shortcut\.0", "skip_conv"), (r"shortcut\.1", "skip_bn"))
+    blocks = [list(keys) for _, keys in itertools.groupby(state, lambda key: key.split(".")[:2])]
+    for first in ("skip", "conv"):
+        order = [key for keys in blocks for key in sorted(keys, key=lambda key: first not in key)]
+        assert_same_network(read({key: state[key] for key in order}), model)
+
+
+def test_biases_of_shortcuts_become_part_of_batch_norm(few_images: Images) -> None:
+    model = random_network(dense_schedule(Architecture(shortcut="B")))
+    state = state_of(model)
+    for stage in (2, 3):
+        mean, bias = f"layer{stage}.0.shortcut.1.running_mean", torch.linspace(-1, 1, 16 << (stage - 1))
+        state |= {f"layer{stage}.0.shortcut.0.bias": bias, mean: state[mean] + bias}
+    assert_same_logits(logits(read(biased(state)).model, few_images), logits(model, few_images))
+
+
 AMBIGUOUS: dict[str, Callable[[State], State]] = {
     "a block's convolution first": lambda state: moved(renamed(state, ("^layer", "stage")), "stage1.1.conv2", 0),
     "batch norm before convolutions": lambda state: preactivated(renamed(state, ("^layer", "stage"))),
@@ -207,6 +256,18 @@ STRANGERS: dict[str, tuple[Callable[[State], State], str]] = {
     "a fourth stage": (
         lambda state: state | {"layer4.0.conv1.weight": torch.zeros(128, 64, 3, 3)},
         "got also layer4.0.conv1.weight",
+    ),
+    "other widths": (
+        lambda state: state | {"layer3.0.conv2.weight": torch.zeros(48, 64, 3, 3)},
+        "layer3.0.conv2.weight must have shape (64, 64, 3, 3), got (48, 64, 3, 3)",
+    ),
+    "shortcuts without batch norm": (
+        lambda state: state | {f"layer{n}.0.shortcut.0.weight": torch.zeros(8 << n, 4 << n, 1, 1) for n in (2, 3)},
+        "must hold layer2.0.shortcut.1.weight of shape (32,), found none",
+    ),
+    "stages of different depths": (
+        lambda state: {key: value for key, value in state.items() if not key.startswith("layer3.2")},
+        "the same number of blocks in each of 3 stages, got 3, 3, 2",
     ),
     "inside a wrapper": (
         lambda state: {"net": state | {"module.scale": torch.ones(1)}, "acc": 90},
