@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from roboreg_core.cli.common import Device, Json, load_network, measure, print_notes, print_result
+from roboreg_core.cli.common import Device, Json, Normalisation, load_network, measure, print_notes, print_result
 from roboreg_core.errors import SpecError
+from roboreg_core.models.normalisation import AUTO
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -13,6 +14,7 @@ PRECISIONS = ("float32", "bfloat16")
 def evaluate_verb(
     checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="Network: a weights file, name or SHA-256.")],
     precision: Annotated[str, typer.Option(help=f"{' or '.join(PRECISIONS)}.")] = PRECISIONS[0],
+    normalisation: Normalisation = AUTO,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -22,7 +24,7 @@ def evaluate_verb(
     if precision not in PRECISIONS:
         raise SpecError(f"precision must be {' or '.join(PRECISIONS)}, got {precision!r}")
     chosen = choose_device(device)
-    loaded = load_network(checkpoint)
+    loaded = load_network(checkpoint, normalisation)
     print_notes(loaded.notes)
     report, seconds = measure(loaded.model, chosen, precision)
     values = {
@@ -32,6 +34,7 @@ def evaluate_verb(
         **report,
         "card_accuracy": loaded.card.get("accuracy", {}).get("test"),
         "notes": list(loaded.notes),
+        **({} if loaded.source is None else {"source": loaded.source}),
         "precision": precision,
         "seconds": seconds,
         "environment": environment(chosen),

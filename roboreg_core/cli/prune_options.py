@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roboreg_core.cli.common import Device, From, Seed, TrainingImages
+from roboreg_core.cli.common import Device, From, Normalisation, Seed, TrainingImages, load_network
 from roboreg_core.errors import SpecError
+from roboreg_core.models.normalisation import AUTO
 from roboreg_core.prediction.forecast import PredictionSettings, settings_with_points
 from roboreg_core.pruning.methods import (
     DEFAULT_CALIBRATION,
@@ -56,9 +57,14 @@ class PruneOptions:
         bool, typer.Option("--distil/--no-distil", help="Fine-tune with knowledge distillation, or on labels only.")
     ] = True
     start: From = "dense"
+    normalisation: Normalisation = AUTO
     seed: Seed = 0
     images: TrainingImages = "auto"
     device: Device = "auto"
+
+    def network(self) -> Checkpoint:
+        """The network to start from. Raises `CheckpointError` or `SpecError`, see `load_network`."""
+        return load_network(self.start, self.normalisation)
 
     def composed(self) -> tuple[str, bool]:
         """Notation of the method with the options' replacements, and True to recalibrate batch norm.

@@ -30,7 +30,8 @@ from roboreg_core.models.foreign_weights import (
     plain_tensors,
     zero_notes,
 )
-from roboreg_core.models.resnet import IMAGENET, Normalisation, ResNet
+from roboreg_core.models.normalisation import IMAGENET, Normalisation
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.models.weight_containers import candidates, choice_notes
 from roboreg_core.user_input import existing, is_file, parse_json
 

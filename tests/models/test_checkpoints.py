@@ -12,7 +12,8 @@ from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models import checkpoints
-from roboreg_core.models.resnet import Normalisation, ResNet
+from roboreg_core.models.normalisation import Normalisation
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 
 Make = Callable[..., ResNet]
