@@ -20,20 +20,23 @@ def evaluate_verb(
 ) -> None:
     """Evaluate a network on the test images: accuracy, confusion matrix and per-class metrics."""
     from roboreg_core.device import choose_device, environment
+    from roboreg_core.evaluation.guessing import guessing_notes
 
     if precision not in PRECISIONS:
         raise SpecError(f"precision must be {' or '.join(PRECISIONS)}, got {precision!r}")
     chosen = choose_device(device)
     loaded = load_network(checkpoint, normalisation)
-    print_notes(loaded.notes)
     report, seconds = measure(loaded.model, chosen, precision)
+    doubts = guessing_notes(report["accuracy"], report["images"], loaded.model.architecture.n_classes)
+    notes = (*doubts, *loaded.notes)
+    print_notes(notes)
     values = {
         "checkpoint": loaded.name,
         "sha256": loaded.sha256,
         "schedule": loaded.model.schedule.to_json(),
         **report,
         "card_accuracy": loaded.card.get("accuracy", {}).get("test"),
-        "notes": list(loaded.notes),
+        "notes": list(notes),
         **({} if loaded.source is None else {"source": loaded.source}),
         "precision": precision,
         "seconds": seconds,

@@ -52,7 +52,7 @@ class Checkpoint:
         card: JSON object beside the file, or {}.
         notes: assumptions and conversions, in words.
         source: facts of a file of another project, e.g. its recorded accuracy; None for a file of ours, whose header
-            holds the normalisation.
+            holds the normalisation. ImageNet's stands for an unknown one, see `networks.input_choice`.
     """
 
     name: str
@@ -129,7 +129,7 @@ def _foreign(loaded: Any, name: str, *, in_order: bool) -> Checkpoint:
         except CheckpointError as error:
             errors.append(error)
             continue
-        notes = ["ImageNet normalisation assumed", *choice_notes(found, candidate), *weights.notes, *zero_notes(model)]
+        notes = [*choice_notes(found, candidate), *weights.notes, *zero_notes(model)]
         return Checkpoint(name=name, model=model, content=to_bytes(model), notes=tuple(notes), source=weights.facts)
     raise errors[0]
 

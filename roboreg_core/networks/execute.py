@@ -63,6 +63,8 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
     Raises `Stopped`: the context requested it; `RoboRegError`: the input is invalid.
     """
     spec = spec_of(spec_json)
+    from roboreg_core.evaluation.guessing import guessing_notes
+
     training = spec if isinstance(spec, TrainingSpec) else None
     device = choose_device(training.device if training else "auto")
     progress = StageProgress(context, _weights(spec))
@@ -71,6 +73,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
     else:
         made = _read(spec, device, context, progress)
     figures, evaluated = _measure(made.model, device, progress)
+    doubts = guessing_notes(figures.accuracy, figures.images, made.model.architecture.n_classes)
     result = {
         "accuracy": figures.accuracy,
         "images": figures.images,
@@ -81,7 +84,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "seed": training.seed if training else None,
         "seconds": sum(epoch["seconds"] for epoch in made.history) if training else progress.seconds()["total"],
         "speed": {**made.speed, "evaluate": evaluated},
-        "notes": list(made.notes),
+        "notes": [*doubts, *made.notes],
         "environment": {**environment(device), **made.precision},
         "weights": hashlib.sha256(made.content).hexdigest(),
         **made.facts,

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.special import bdtrc
 
 from roboreg_core.architecture import PROJECTION, ZEROS, ZEROS_AT_END
 from roboreg_core.datasets.images import CLASSES, Images
 from roboreg_core.errors import CheckpointError, SpecError
+from roboreg_core.evaluation.guessing import beats_guessing
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.evaluation.paired_tests import ALPHA, mcnemar
 from roboreg_core.models import checkpoints
@@ -30,8 +30,6 @@ from roboreg_core.schedules.schedule import Schedule
 
 # Images on which all forms are measured, and the most forms that are then measured on all images.
 FEW, _FINALISTS = 500, 6
-# Significance level at which a network is better than guessing.
-_CHANCE = 0.001
 # Pixels in 0..255 are tried last, like colour channels in the order blue, green, red with other than the best form.
 _PIXELS = "pixels"
 _SHOWN = 3
@@ -90,6 +88,9 @@ class _Trial:
         """True if the accuracy is significantly lower than that of another trial on the same images (McNemar)."""
         lost, gained = (best.right & ~self.right).sum(), (self.right & ~best.right).sum()
         return bool(lost > gained and mcnemar(lost, gained) < ALPHA)
+
+    def beats_guessing(self, n_classes: int) -> bool:
+        return beats_guessing(int(self.right.sum()), len(self.right), n_classes)
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self.form), "accuracy": self.accuracy, "images": len(self.right)}
@@ -154,7 +155,7 @@ class _Bench:
         few = self.images.take(rows, f"{len(rows):,} images")
         usual = [name for name in names if name != _PIXELS] or names
         tried = self._ranked(self._forms(usual), few, (0.0, 0.4))
-        if _beats_guessing(tried[0], self.n_classes):
+        if tried[0].beats_guessing(self.n_classes):
             rare = [replace(tried[0].form, is_bgr=True)]
         else:
             rare = [*self._forms([name for name in names if name not in usual]), *self._forms(names, is_bgr=True)]
@@ -188,12 +189,6 @@ class _Bench:
         return _Trial(form=form, right=right.numpy(), finite=finite.numpy(), loss=loss)
 
 
-def _beats_guessing(trial: _Trial, n_classes: int) -> bool:
-    """True if guessing would rarely classify as many images correctly (one-sided binomial test)."""
-    right = int(trial.right.sum())
-    return bool(right and bdtrc(right - 1, len(trial.right), 1 / n_classes) < _CHANCE)
-
-
 def _check_classes(loaded: Checkpoint) -> None:
     n_classes, found = loaded.model.architecture.n_classes, len(CLASSES)
     if n_classes != found:
@@ -210,7 +205,7 @@ def _check_fit(name: str, trials: Sequence[_Trial], n_classes: int) -> None:
             f"{name} must classify the images, but its outputs are not finite on {infinite:,} of {count:,} images: "
             "train it again, or save it in float32"
         )
-    if not _beats_guessing(best, n_classes):
+    if not best.beats_guessing(n_classes):
         raise CheckpointError(
             f"{name} must be better than guessing, got an accuracy of {best.accuracy:.1%} on {count:,} validation "
             f"images with the best of {len(trials)} normalisations and shortcuts ({best.form.words}): this network "

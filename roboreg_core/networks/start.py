@@ -58,7 +58,7 @@ def make(
 
     `content` are the bytes of an upload; `on_report` is called with each progress payload.
 
-    Raises `StoreError`: the name is taken; `CheckpointError`: the file is not a dense ResNet-20.
+    Raises `StoreError`: the name is taken; `CheckpointError`: the file holds no network that fits the images.
     """
     known = existing(store, spec)
     if known is not None:

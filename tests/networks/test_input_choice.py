@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -189,16 +187,3 @@ def test_no_report_has_outputs_that_are_not_finite() -> None:
     values[1, 2], values[3, 4] = torch.nan, torch.inf
     with pytest.raises(DataError, match="its outputs are not finite on 2 of 5 images"):
         report(values, labels)
-
-
-def test_guessing() -> None:
-    def trial(right: int, count: int) -> input_choice._Trial:
-        form = input_choice.InputForm(normalisation="imagenet", shortcut="A")
-        return input_choice._Trial(form=form, right=np.arange(count) < right, finite=np.ones(count, bool), loss=1.0)
-
-    assert not input_choice._beats_guessing(trial(200, 2_000), 10)
-    assert not input_choice._beats_guessing(trial(230, 2_000), 10)
-    assert input_choice._beats_guessing(trial(250, 2_000), 10)
-    assert not input_choice._beats_guessing(trial(0, 2_000), 10)
-    assert input_choice._beats_guessing(trial(40, 2_000), 100)
-    assert replace(trial(1, 2), loss=2.0).rank > trial(1, 2).rank

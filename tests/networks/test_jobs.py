@@ -84,15 +84,15 @@ def test_a_cancelled_training_goes_on_to_what_an_uninterrupted_one_gives(engine:
     assert job_progress.accuracies(store.list_events(whole.id)) == {"network": mine.accuracy}
 
 
-def test_an_upload_becomes_a_network(engine: Engine, store: Store, dense: ResNet, few_images: Any) -> None:
-    content = torch_bytes({f"module.{key}": value for key, value in dense.state_dict().items()})
-    spec = UploadSpec.of(content, "public.th", "public")
+def test_an_upload_becomes_a_network(engine: Engine, store: Store, trained: ResNet, few_images: Any) -> None:
+    content = torch_bytes({f"module.{key}": value for key, value in trained.state_dict().items()})
+    spec = UploadSpec.of(content, "public.th", "public", "imagenet")
     job = start(engine, spec, content)
     assert (job.lane, job.kind) == ("light", NETWORK)
     assert engine.wait(job.id, SECONDS).status is JobStatus.FINISHED
     found = find(store, "PUBLIC")
     assert (found.origin, found.images) == ("uploaded", 100)
-    assert torch.equal(logits(checkpoint_of(found, store).model, few_images), logits(dense, few_images))
+    assert torch.equal(logits(checkpoint_of(found, store).model, few_images), logits(trained, few_images))
     assert start(engine, replace(spec, name="again"), content).status is JobStatus.FINISHED
     assert [each.name for each in dense_networks(store)].count("again") == 0
 
