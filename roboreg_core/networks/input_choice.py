@@ -59,6 +59,11 @@ class InputForm:
         made.load_state_dict({**state, "conv1.weight": state["conv1.weight"].flip(1)} if self.is_bgr else state)
         return made.eval()
 
+    def words_beside(self, other: InputForm) -> str:
+        """The form as text, without what it has in common with another form."""
+        is_same = (self.shortcut, self.is_bgr) == (other.shortcut, other.is_bgr)
+        return self.normalisation if is_same else self.words
+
     @property
     def words(self) -> str:
         """The form as text: `cifar10, BGR, zeros after the channels`."""
@@ -214,10 +219,10 @@ def _check_fit(name: str, trials: Sequence[_Trial], n_classes: int) -> None:
 
 
 def _choice_note(trials: Sequence[_Trial], normalisation: str, images: Images) -> str:
-    """Sentence on the form that was taken, and the next best ones on the same images."""
-    best, others = trials[0], [trial for trial in trials[1:] if len(trial.right) == len(images)][:_SHOWN]
+    """Sentence on the form that was taken, and those that are about as accurate on the same images."""
+    best = trials[0]
     how = "chosen by" if normalisation == AUTO else "as requested;"
-    close = " and ".join(trial.form.words for trial in others if not trial.is_worse(best))
     text = f"normalisation {best.form.words} {how} {len(images):,} validation images: {best.accuracy:.2%}"
-    rest = "".join(f", {trial.form.words} {trial.accuracy:.2%}" for trial in others)
-    return text + rest + (f" (not significantly different: {close})" if close else "")
+    close = [trial for trial in trials[1:] if len(trial.right) == len(images) and not trial.is_worse(best)]
+    listed = ", ".join(f"{trial.form.words_beside(best.form)} {trial.accuracy:.2%}" for trial in close[:_SHOWN])
+    return f"{text}; not significantly worse: {listed}" if close else text

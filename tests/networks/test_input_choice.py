@@ -31,7 +31,7 @@ def trained() -> ResNet:
 
 @pytest.fixture(scope="module")
 def some_images(images: Images) -> Images:
-    return images.take(torch.arange(200), "200 images")
+    return images.take(torch.arange(100), "100 images")
 
 
 def foreign(state: State) -> Checkpoint:
@@ -79,14 +79,14 @@ def test_the_normalisation_is_found(trained: ResNet, some_images: Images, name: 
     assert chosen(found) == {"normalisation": name, "shortcut": "A", "is_bgr": False}
     assert found.model.normalisation == NORMALISATIONS[name]
     assert accuracy(found.model, some_images) == pytest.approx(found.source["inputs"]["accuracy"])  # type: ignore[index]
-    assert f"normalisation {name} chosen by 200 validation images" in found.notes[0]
+    assert f"normalisation {name} chosen by 100 validation images" in found.notes[0]
     assert checkpoints.from_bytes(found.content).model.normalisation == NORMALISATIONS[name]
 
 
 def test_similar_normalisations_are_said_to_be_no_worse(trained: ResNet, some_images: Images) -> None:
     found = choose_inputs(foreign(state_of(trained)), some_images)
     assert chosen(found)["normalisation"] in ("imagenet", "cifar10", "cifar100", "cifar10-single")
-    assert "not significantly different" in found.notes[0]
+    assert "; not significantly worse: " in found.notes[0]
     tried = found.source["inputs"]["tried"]  # type: ignore[index]
     assert {each["normalisation"] for each in tried} >= set(NORMALISATIONS) - {"pixels"}
     assert [each["accuracy"] for each in tried] == sorted((each["accuracy"] for each in tried), reverse=True)
@@ -178,7 +178,7 @@ def overflowing(model: ResNet) -> State:
 
 
 def test_outputs_that_overflow_are_refused(trained: ResNet, some_images: Images) -> None:
-    with pytest.raises(CheckpointError, match="its outputs are not finite on 200 of 200 images"):
+    with pytest.raises(CheckpointError, match="its outputs are not finite on 100 of 100 images"):
         choose_inputs(foreign(overflowing(trained)), some_images)
 
 
