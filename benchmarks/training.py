@@ -24,7 +24,8 @@ from benchmarks.common import WORKERS, precisions, show, take_turns, usual_loade
 from roboreg_core.datasets.images import Images
 from roboreg_core.datasets.sources import training_images
 from roboreg_core.device import Precision, choose_device
-from roboreg_core.models.resnet import IMAGENET, ResNet, initialise
+from roboreg_core.models.normalisation import IMAGENET
+from roboreg_core.models.resnet import ResNet, initialise
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.loop import fit
 from roboreg_core.training.spec import SOURCE, TrainSpec

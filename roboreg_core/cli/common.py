@@ -19,6 +19,7 @@ from roboreg_core.datasets.dataset import AUTO, CIFAR10
 from roboreg_core.datasets.library import find_dataset
 from roboreg_core.errors import CheckpointError, SpecError
 from roboreg_core.files import writing
+from roboreg_core.models.normalisation import CHOICES, check_normalisation
 from roboreg_core.networks.registry import checkpoint_of, find
 from roboreg_core.paths import write_atomically
 from roboreg_core.runs.spec import KIND
@@ -41,6 +42,10 @@ ScheduleArgument = Annotated[
 Baseline = Annotated[str, typer.Option(metavar="RUN|dense", help="Baseline: a run's id, or dense.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 From = Annotated[str, typer.Option("--from", metavar="CHECKPOINT", help="Dense network: a file, name or SHA-256.")]
+Normalisation = Annotated[
+    str,
+    typer.Option(help=f"Normalisation of a file of another project: {', '.join(CHOICES)}; auto: by validation images."),
+]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Data = Annotated[
@@ -111,22 +116,35 @@ def measure(
     return report(values, images.labels, images.classes).to_json(), seconds
 
 
-def load_network(source: str) -> Checkpoint:
+def load_network(source: str, normalisation: str = AUTO) -> Checkpoint:
     """Load a network by its file, its name, or the first digits of its SHA-256.
 
-    Raises `CheckpointError`: no network matches, or the file does not hold a ResNet-20.
+    For a file of another project the `normalisation` is used, or chosen by validation images (`auto`).
+
+    Raises `CheckpointError`: no network matches, or the file does not hold a CIFAR-style ResNet that fits the images;
+    `SpecError`: the normalisation is unknown, or the network has its own.
     """
     from roboreg_core.models import checkpoints
 
+    check_normalisation(normalisation)
     if source in checkpoints.names() or is_file(source):
-        return checkpoints.load(source)
+        return _with_inputs(checkpoints.load(source), normalisation)
     store = open_store()
     try:
-        return checkpoint_of(find(store, source), store)
+        return _with_inputs(checkpoint_of(find(store, source), store), normalisation)
     except CheckpointError as error:
         if existing(source):  # a folder, pipe or device
             return checkpoints.load(source)
         raise CheckpointError(f"{error}, or give an existing weights file") from None
+
+
+def _with_inputs(loaded: Checkpoint, normalisation: str) -> Checkpoint:
+    if loaded.source is None and normalisation == AUTO:
+        return loaded
+    from roboreg_core.datasets.sources import validation_images
+    from roboreg_core.networks.input_choice import choose_inputs
+
+    return choose_inputs(loaded, validation_images(), normalisation)
 
 
 def find_run(store: Store, prefix: str) -> Record:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roboreg_core.cli.common import Json, find_run, print_notes, print_result, write_file
+from roboreg_core.cli.common import Json, find_run, load_network, print_notes, print_result, write_file
 from roboreg_core.errors import StoreError
 from roboreg_core.files import check_writable
 from roboreg_core.user_input import existing, is_file
@@ -51,7 +51,7 @@ def _export(network: str) -> OnnxExport:
     from roboreg_core.runs.results import onnx_for
 
     if is_file(network) or network in checkpoints.names():
-        loaded = checkpoints.load(network)
+        loaded = load_network(network)
         print_notes(loaded.notes)
         images = checked_images(test_images(loaded.card.get("training_set") or AUTO))
         return export_onnx(loaded.model, images, checkpoint=loaded.name, weights_sha256=loaded.sha256)

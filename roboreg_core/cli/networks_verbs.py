@@ -10,6 +10,7 @@ import typer
 from roboreg_core.cli.common import (
     Deleted,
     Json,
+    Normalisation,
     print_damage,
     print_notes,
     print_result,
@@ -18,6 +19,7 @@ from roboreg_core.cli.common import (
     stderr,
 )
 from roboreg_core.models.file_formats import read_weights
+from roboreg_core.models.normalisation import AUTO
 from roboreg_core.networks import management
 from roboreg_core.networks.registry import SHIPPED, dense_networks, find, of_record
 from roboreg_core.networks.spec import UploadSpec
@@ -40,8 +42,9 @@ def networks_list(deleted: Deleted = False, as_json: Json = False) -> None:
 
 
 def networks_add(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights: .safetensors, .pt, .pth or .th.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights: a safetensors or PyTorch file.")],
     name: Annotated[str | None, typer.Option(help="Name; the file's name if omitted.")] = None,
+    normalisation: Normalisation = AUTO,
     as_json: Json = False,
 ) -> None:
     """Check, evaluate and store a dense network from a weights file. No code in the file is executed."""
@@ -49,7 +52,7 @@ def networks_add(
 
     store, content = open_store(), read_weights(file)
     chosen = management.unused_name(store, file.stem[:LONGEST_NAME]) if name is None else name
-    spec = UploadSpec.of(content, file.name, chosen)
+    spec = UploadSpec.of(content, file.name, chosen, normalisation)
     known = existing(store, spec)
     if known is not None:
         stderr.print(f"note: this network already exists as {known.name!r}", markup=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roboreg_core.cli.common import Json, ScheduleArgument, load_network, print_result, with_options
+from roboreg_core.cli.common import Json, ScheduleArgument, print_result, with_options
 from roboreg_core.cli.prune_options import PruneOptions
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
@@ -30,7 +30,7 @@ def predict_verb(
 ) -> None:
     """Predict accuracy after pruning and after fine-tuning from the points in the store, without measuring."""
     parsed = Schedule.parse(schedule)
-    settings = pruning.prediction_settings(load_network(pruning.start))
+    settings = pruning.prediction_settings(pruning.network())
     predictor = (found := forecasts.forecast(open_store(), settings)).predictor
     if predictor is None:
         raise SpecError(found.missing)

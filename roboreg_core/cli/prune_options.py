@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roboreg_core.cli.common import Data, Device, From, Seed, TrainingImages, chosen_images
+from roboreg_core.cli.common import Data, Device, From, Normalisation, Seed, TrainingImages, chosen_images, load_network
 from roboreg_core.errors import SpecError
+from roboreg_core.models.normalisation import AUTO
 from roboreg_core.prediction.forecast import PredictionSettings, settings_with_points
 from roboreg_core.pruning.methods import (
     DEFAULT_CALIBRATION,
@@ -56,10 +57,15 @@ class PruneOptions:
         bool, typer.Option("--distil/--no-distil", help="Fine-tune with knowledge distillation, or on labels only.")
     ] = True
     start: From = "dense"
+    normalisation: Normalisation = AUTO
     seed: Seed = 0
     data: Data = ""
     images: TrainingImages = "auto"
     device: Device = "auto"
+
+    def network(self) -> Checkpoint:
+        """The network to start from. Raises `CheckpointError` or `SpecError`, see `load_network`."""
+        return load_network(self.start, self.normalisation)
 
     def composed(self) -> tuple[str, bool]:
         """Notation of the method with the options' replacements, and True to recalibrate batch norm.

@@ -11,7 +11,6 @@ import typer
 from roboreg_core.cli.common import (
     Json,
     ScheduleArgument,
-    load_network,
     measure,
     print_notes,
     print_result,
@@ -49,7 +48,7 @@ def prune_verb(
         check_writable(checkpoints.weights_path(out))
     parsed, device = Schedule.parse(schedule), choose_device(pruning.device)
     (method, recalibrate), recipe = pruning.composed(), _recipe(pruning)
-    loaded = load_network(pruning.start)
+    loaded = pruning.network()
     images = images_for(loaded, pruning.training_set(loaded))
     pruned = _prune(parsed, loaded.model, pruning, images, method, recalibrate, device)
     print_notes((*loaded.notes, *pruned.notes))

@@ -14,7 +14,6 @@ from roboreg_core.cli.common import (
     Json,
     ScheduleArgument,
     find_run,
-    load_network,
     print_damage,
     print_notes,
     print_result,
@@ -51,7 +50,7 @@ def run_verb(
 ) -> None:
     """Prune, evaluate, fine-tune, evaluate, and store the run; a run that already exists is shown."""
     parsed = Schedule.parse(schedule)
-    loaded = load_network(pruning.start)
+    loaded = pruning.network()
     print_notes(loaded.notes)
     method, recalibrate = pruning.composed()
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}

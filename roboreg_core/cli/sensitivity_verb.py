@@ -9,7 +9,6 @@ import typer
 
 from roboreg_core.cli.common import (
     Json,
-    load_network,
     print_notes,
     print_result,
     schedule_progress,
@@ -48,7 +47,7 @@ def sensitivity_verb(
 ) -> None:
     """Measure accuracy with one block pruned at a time, and report the cost of removing one filter."""
     parsed = Schedule.parse(schedule)
-    loaded = load_network(pruning.start)
+    loaded = pruning.network()
     print_notes(loaded.notes)
     settings = pruning.prediction_settings(loaded)
     selected = {name: getattr(settings, name) for name in SETTING}

@@ -12,7 +12,6 @@ import typer
 from roboreg_core.cli.common import (
     Deleted,
     Json,
-    load_network,
     print_notes,
     print_result,
     print_undo,
@@ -62,7 +61,7 @@ def sweep_verb(
 
     Runs on the cluster given by ROBOREG_SCHEDULER, if set.
     """
-    loaded = load_network(pruning.start)
+    loaded = pruning.network()
     spec = _spec(grid.named(), name, seeds, test, pruning, loaded)
     print_notes(loaded.notes)
     store = open_store()

@@ -57,10 +57,16 @@ class Report:
 def report(logits: Tensor, labels: Tensor, names: Sequence[str]) -> Report:
     """Compute all metrics from logits (n, classes), labels (n,) and the classes' names.
 
-    Raises `DataError`: lengths differ or are zero.
+    Raises `DataError`: lengths differ or are zero, or a logit is not finite.
     """
     if len(logits) != len(labels) or len(labels) == 0:
         raise DataError(f"a report needs one label per row of logits, got {len(labels)} and {len(logits)}")
+    infinite = int((~torch.isfinite(torch.as_tensor(logits)).all(1)).sum())
+    if infinite:
+        raise DataError(
+            f"a network's outputs must be finite, but its outputs are not finite on {infinite:,} of {len(labels):,} "
+            "images: use other weights, or a lower learning rate"
+        )
     true, predicted = labels.cpu().numpy(), logits.argmax(1).cpu().numpy()
     classes = range(len(names))
     precision, recall, f1, support = precision_recall_fscore_support(true, predicted, labels=classes, zero_division=0)

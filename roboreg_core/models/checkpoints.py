@@ -21,9 +21,18 @@ from roboreg_core.errors import ArchitectureError, CheckpointError, SpecError
 from roboreg_core.files import writing
 from roboreg_core.models import torch_file
 from roboreg_core.models.cards import card_path, network_text, read_card
-from roboreg_core.models.file_formats import MAX_TENSORS, SUFFIX, read_weights
-from roboreg_core.models.foreign_weights import infer_schedule, plain_tensors, to_our_names
-from roboreg_core.models.resnet import IMAGENET, Normalisation, ResNet
+from roboreg_core.models.file_formats import MAX_TENSORS, SUFFIX, is_safetensors, read_weights
+from roboreg_core.models.foreign_weights import (
+    convert,
+    infer_architecture,
+    infer_schedule,
+    listed,
+    plain_tensors,
+    zero_notes,
+)
+from roboreg_core.models.normalisation import IMAGENET, Normalisation
+from roboreg_core.models.resnet import ResNet
+from roboreg_core.models.weight_containers import candidates, choice_notes
 from roboreg_core.user_input import existing, is_file, parse_json
 
 CARD_FORMAT = 1
@@ -41,7 +50,9 @@ class Checkpoint:
         model: the network in eval mode, float32, on the CPU.
         content: the network as bytes of a safetensors file.
         card: JSON object beside the file, or {}.
-        notes: assumptions, in words, e.g. about the normalisation.
+        notes: assumptions and conversions, in words.
+        source: facts of a file of another project, e.g. its recorded accuracy; None for a file of ours, whose header
+            holds the normalisation. ImageNet's stands for an unknown one, see `networks.input_choice`.
     """
 
     name: str
@@ -49,6 +60,7 @@ class Checkpoint:
     content: bytes
     card: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    source: dict[str, Any] | None = None
 
     @property
     def mention(self) -> dict[str, str]:
@@ -69,14 +81,14 @@ def names() -> list[str]:
 def load(where: str | Path) -> Checkpoint:
     """Read a network from a path, or by name from `checkpoints/` or `checkpoints/others/`.
 
-    Raises `CheckpointError`: it is missing, damaged, differs from its card, or is not an option-A ResNet-20.
+    Raises `CheckpointError`: it is missing, damaged, differs from its card, or is not a CIFAR-style ResNet.
     """
     path = _find(where)
     content = read_weights(path)
     card = read_card(path) if path.suffix.lower() == SUFFIX else {}
     if card and card.get("sha256") != hashlib.sha256(content).hexdigest():
         raise CheckpointError(f"{path} must have the SHA-256 of its card, got another; restore both files together")
-    return from_bytes(content, path.stem, card, suffix=path.suffix)
+    return from_bytes(content, path.stem, card)
 
 
 def dense_from_bytes(content: bytes, sha256: str, name: str = "dense") -> Checkpoint:
@@ -87,30 +99,39 @@ def dense_from_bytes(content: bytes, sha256: str, name: str = "dense") -> Checkp
     return found
 
 
-def from_bytes(
-    content: bytes, name: str = "network", card: dict[str, Any] | None = None, *, suffix: str = SUFFIX
-) -> Checkpoint:
+def from_bytes(content: bytes, name: str = "network", card: dict[str, Any] | None = None) -> Checkpoint:
     """Network from the bytes of a weights file. All files pass through this function.
 
     Args:
-        content: the file.
+        content: the file, safetensors or PyTorch.
         name: of the network, and subject of error messages.
         card: JSON object beside the file.
-        suffix: of the file; in any case.
 
-    Raises `CheckpointError`: it is damaged, exceeds a limit, or is not an option-A ResNet-20 of finite real numbers.
+    Raises `CheckpointError`: it is damaged, exceeds a limit, or is not a CIFAR-style ResNet of finite real numbers.
     """
-    if suffix.lower() != SUFFIX:
-        state, header = plain_tensors(torch_file.load(content, name), name), None
-        note = "ImageNet normalisation assumed, as in the common public option-A weights"
-    else:
-        state, header = _from_safetensors(content, name)
-        note = "ImageNet normalisation assumed"
+    if not is_safetensors(content, name):
+        return _foreign(torch_file.load(content, name), name, in_order=True)
+    state, header = _from_safetensors(content, name)
     if header is None:
-        model = _model(to_our_names(state, name), _Header(), name)
-        return Checkpoint(name=name, model=model, content=to_bytes(model), notes=(note,))
-    model = _model(state, header, name)
+        return _foreign(state, name, in_order=False)
+    model = _model(plain_tensors(state, name), _header(header, name), name)
     return Checkpoint(name=name, model=model, content=content, card=card or {})
+
+
+def _foreign(loaded: Any, name: str, *, in_order: bool) -> Checkpoint:
+    """The first network in the content of a file of another project that can be read; see `convert`."""
+    found = candidates(loaded, name)
+    errors = []
+    for candidate in found:
+        try:
+            weights = convert(candidate, name, in_order=in_order)
+            model = _model(weights.state, _Header(architecture=infer_architecture(weights.state, name)), name)
+        except CheckpointError as error:
+            errors.append(error)
+            continue
+        notes = [*choice_notes(found, candidate), *weights.notes, *zero_notes(model)]
+        return Checkpoint(name=name, model=model, content=to_bytes(model), notes=tuple(notes), source=weights.facts)
+    raise errors[0]
 
 
 def to_bytes(model: ResNet) -> bytes:
@@ -174,9 +195,10 @@ def _model(state: dict[str, Tensor], header: _Header, name: str) -> ResNet:
             raise CheckpointError(f"{name} must hold {key} of shape {tuple(tensor.shape)}, found none")
         if state.get(key, tensor).shape != tensor.shape:
             raise CheckpointError(f"{name}: {key} must have shape {tuple(tensor.shape)}, got {tuple(state[key].shape)}")
-    unexpected = sorted(set(state) - set(expected))
+    unexpected = [key for key in state if key not in expected]
     if unexpected:
-        raise CheckpointError(f"{name} must hold a {_kind(header.architecture)} only, got also {unexpected[0]:.80}")
+        kind = f"ResNet-{header.architecture.depth} with option-{header.architecture.shortcut} shortcuts"
+        raise CheckpointError(f"{name} must hold a {kind} only, got also {listed(unexpected)}")
     model.load_state_dict({**counters, **state})
     return model.eval()
 
@@ -192,8 +214,8 @@ def _find(where: str | Path) -> Path:
     raise CheckpointError(f"a checkpoint must be a file or a name in checkpoints/ ({known}), got {str(where)!r:.200}")
 
 
-def _from_safetensors(content: bytes, name: str) -> tuple[dict[str, Tensor], _Header | None]:
-    """Tensors, and the header where the file is ours."""
+def _from_safetensors(content: bytes, name: str) -> tuple[dict[str, Tensor], str | None]:
+    """Tensors, unchecked, and our entry in the header where the file is ours."""
     length = int.from_bytes(content[:8], "little")
     if not 0 < length <= min(_MAX_HEADER, len(content) - 8):
         raise CheckpointError(
@@ -209,8 +231,7 @@ def _from_safetensors(content: bytes, name: str) -> tuple[dict[str, Tensor], _He
         raise CheckpointError(
             f"{name} must be a safetensors file, got {_short(error)}; save or download it again"
         ) from None
-    text = (entries.get("__metadata__") or {}).get(HEADER_KEY)
-    return plain_tensors(state, name), None if text is None else _header(text, name)
+    return state, (entries.get("__metadata__") or {}).get(HEADER_KEY)
 
 
 def _header(text: str, name: str) -> _Header:
@@ -225,9 +246,6 @@ def _header(text: str, name: str) -> _Header:
         raise CheckpointError(f"{name} must contain a valid architecture in its header: {error}") from None
 
 
-def _kind(architecture: Architecture) -> str:
-    return f"ResNet-{architecture.depth} with option-{architecture.shortcut} shortcuts"
-
-
 def _short(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:160]
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+    return f"a damaged or cut-off file ({text})" if "incomplete" in text else text

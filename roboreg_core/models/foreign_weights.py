@@ -1,30 +1,92 @@
-"""State dicts of option-A ResNet-20 networks, also from other projects."""
+"""Weights of other projects: from what a file holds to a state dict with our names."""
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from roboreg_core.architecture import RESNET20, Architecture
-from roboreg_core.errors import CheckpointError, ScheduleError
+from roboreg_core.architecture import PROJECTION, RESNET20, ZEROS, Architecture
+from roboreg_core.errors import ArchitectureError, CheckpointError, ScheduleError
 from roboreg_core.models.file_formats import MAX_ELEMENTS, MAX_TENSORS
+from roboreg_core.models.resnet import ResNet
+from roboreg_core.models.weight_containers import Candidate
+from roboreg_core.models.weight_names import NoMatch, State, norm_of, to_our_names, without_prefix
 from roboreg_core.schedules.schedule import Schedule
 
-_BLOCK = re.compile(r"layer([1-3])\.(\d+)\.")
 _REAL = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+# Counters of weight averaging (torch) and of operations (thop) beside the weights.
+_IGNORED = ("n_averaged", "total_ops", "total_params")
+# Weights and masks of torch.nn.utils.prune.
+_ORIGINAL, _MASK = "_orig", "_mask"
+_BLOCK = re.compile(r"layer([1-3])\.(\d+)\.")
+_CONV_BIAS = re.compile(r"(conv\d|shortcut\.0)\.bias$")
 
 
-def plain_tensors(loaded: Any, name: str) -> dict[str, Tensor]:
-    """The tensors of a state dict as dense float32 tensors, without a `state_dict` wrapper; counters stay integers.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ForeignWeights:
+    """A network of another project.
 
-    Raises `CheckpointError`: it is not a state dict of dense, finite, real tensors, or is too large for a ResNet-20.
+    Attributes:
+        state: float32 tensors with our names.
+        notes: assumptions and conversions, in words.
+        facts: the same as JSON: place in the file, recorded accuracy, names, share of zeros.
     """
-    if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
-        loaded = loaded["state_dict"]
-    if not isinstance(loaded, dict) or not loaded:
-        raise CheckpointError(f"{name} must hold a state dict, got {type(loaded).__name__}")
+
+    state: State
+    notes: tuple[str, ...]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def convert(candidate: Candidate, name: str, *, in_order: bool = True) -> ForeignWeights:
+    """Convert a state dict to ours: prefixes, masks, biases of convolutions and names.
+
+    Args:
+        candidate: the mapping in the file.
+        name: subject of error messages.
+        in_order: True if its names are in the order of the modules' creation, False if in alphabetical order.
+
+    Raises `CheckpointError`: it is not a state dict of dense, finite, real tensors, or not of a CIFAR-style ResNet.
+    """
+    kept = {key: value for key, value in candidate.entries.items() if not str(key).endswith(_IGNORED)}
+    masked, zeros = _masked(without_prefix(plain_tensors(kept, name)), name)
+    try:
+        state, names = to_our_names(masked, in_order=in_order)
+    except NoMatch as error:
+        raise CheckpointError(_refusal(error, name)) from None
+    notes: list[str] = []
+    facts: dict[str, Any] = {"place": candidate.place}
+    if candidate.recorded is not None:
+        accuracy, entry = candidate.recorded.accuracy, candidate.recorded.name
+        notes.append(f"the file records an accuracy of {accuracy:.2%} ({entry})")
+        facts["recorded_accuracy"] = accuracy
+    if names:
+        notes.append(f"names matched by order and shapes: {listed([f'{a} is {b}' for a, b in names.items()], 6)}")
+        facts["names"] = names
+    if zeros is not None:
+        notes.append(f"weights multiplied by their masks: {zeros:.1%} of them are zero")
+        facts["zeros"] = zeros
+    return ForeignWeights(state=_without_biases(state, name), notes=tuple(notes), facts=facts)
+
+
+def zero_notes(model: ResNet) -> list[str]:
+    """Text on the filters in the blocks' first convolutions that are zero as a whole, and how to remove them."""
+    zero = [int((block.conv1.weight == 0).flatten(1).all(1).sum()) for block in model.blocks]
+    if not any(zero):
+        return []
+    blocks = ", ".join(f"{count} in block {number}" for number, count in enumerate(zero, start=1) if count)
+    left = ",".join(str(max(width - count, 1)) for width, count in zip(model.schedule, zero, strict=True))
+    return [f"filters that are zero as a whole: {blocks}; the schedule {left} with method l1 removes them"]
+
+
+def plain_tensors(loaded: Mapping[str, Any], name: str) -> State:
+    """The tensors of a state dict as dense float32 tensors; counters stay integers.
+
+    Raises `CheckpointError`: it is not a state dict of dense, finite, real tensors, or is too large for a ResNet.
+    """
     if len(loaded) > MAX_TENSORS:
         raise CheckpointError(f"{name} must hold at most {MAX_TENSORS:,} tensors, got {len(loaded):,}")
     for key, value in loaded.items():
@@ -35,24 +97,100 @@ def plain_tensors(loaded: Any, name: str) -> dict[str, Tensor]:
     key = max(loaded, key=lambda each: loaded[each].numel())
     if sum(tensor.numel() for tensor in loaded.values()) > MAX_ELEMENTS:
         raise CheckpointError(
-            f"{name} must hold a ResNet-20, got {key} of shape {tuple(loaded[key].shape)}: it is another network"
+            f"{name} must hold a CIFAR-style ResNet of at most {MAX_ELEMENTS:,} parameters, got {key} of shape "
+            f"{tuple(loaded[key].shape)}: it is another network"
         )
     return {key: _converted(key, tensor.detach(), name) for key, tensor in loaded.items()}
 
 
-def to_our_names(state: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    """The state dict with our keys: no `module.` prefix, head `linear` not `fc`.
+def _check_layout(key: str, tensor: Tensor, name: str) -> None:
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != "cpu" or tensor.is_nested:
+        kind = "quantised" if tensor.is_quantized else "nested" if tensor.is_nested else str(tensor.layout)
+        kind = tensor.device.type if tensor.device.type != "cpu" else kind.removeprefix("torch.")
+        raise CheckpointError(f"{name}: {key:.80} must be a dense tensor, got a {kind} one; save it dense")
+    integers = _INTEGERS if key.endswith("num_batches_tracked") else (torch.bool,) if key.endswith(_MASK) else ()
+    if tensor.dtype not in _REAL + integers:
+        raise CheckpointError(
+            f"{name}: {key:.80} must hold real floating-point numbers, got {str(tensor.dtype).removeprefix('torch.')}; "
+            "save it as float32"
+        )
 
-    Raises `CheckpointError`: two keys become one, or it is of a deeper network or one with option-B shortcuts.
+
+def _converted(key: str, tensor: Tensor, name: str) -> Tensor:
+    """Dense copy in float32, checked to be finite; integer counters as they are."""
+    value = tensor if tensor.dtype in _INTEGERS else tensor.to(torch.float32)
+    if not torch.isfinite(value).all():
+        raise CheckpointError(f"{name}: {key:.80} must hold finite numbers, got NaN or infinity")
+    if key.endswith("running_var") and bool((value < 0).any()):
+        raise CheckpointError(f"{name}: {key:.80} must hold variances of at least 0, got {value.min().item():g}")
+    return value.contiguous()
+
+
+def _masked(state: State, name: str) -> tuple[State, float | None]:
+    """The state dict with masks multiplied into their weights, and the share of zeros in these; None without masks."""
+    masks = {key: key.removesuffix(_MASK) for key in state if key.endswith(_MASK)}
+    for key, weight in masks.items():
+        original = state.get(weight + _ORIGINAL)
+        if original is None or original.shape != state[key].shape:
+            raise CheckpointError(f"{name}: {key:.80} must come with {weight:.80}{_ORIGINAL} of the same shape")
+    if not masks:
+        return state, None
+    products = {weight: state[weight + _ORIGINAL] * state[key] for key, weight in masks.items()}
+    merged = {key.removesuffix(_ORIGINAL): value for key, value in state.items() if key not in masks} | products
+    nonzero = sum(int(value.count_nonzero()) for value in products.values())
+    return merged, 1 - nonzero / max(sum(value.numel() for value in products.values()), 1)
+
+
+def _without_biases(state: State, name: str) -> State:
+    """The state dict with each convolution's bias subtracted from the running mean of its batch norm."""
+    biases = {key: f"{norm_of(key.removesuffix('.bias'))}.running_mean" for key in state if _CONV_BIAS.search(key)}
+    for key, mean in biases.items():
+        if mean not in state or state[mean].shape != state[key].shape:
+            raise CheckpointError(f"{name}: {key} must come with {mean} of the same shape")
+    kept = {key: value for key, value in state.items() if key not in biases}
+    return kept | {mean: state[mean] - state[key] for key, mean in biases.items()}
+
+
+def _refusal(error: NoMatch, name: str) -> str:
+    return f"{name} must hold a CIFAR-style ResNet, got also {listed(error.keys)}{f' ({error})' if str(error) else ''}"
+
+
+def listed(texts: Sequence[str], most: int = 3) -> str:
+    """The first texts, of at most 80 characters each, and the number of the others."""
+    others = len(texts) - most
+    return ", ".join(f"{text:.80}" for text in texts[:most]) + (f" and {others:,} more" if others > 0 else "")
+
+
+def infer_architecture(state: State, name: str) -> Architecture:
+    """Architecture from the names and shapes of a state dict with our names, for images of the default size.
+
+    Option A with zeros on both sides is assumed for shortcuts without weights. `name` is for error messages.
+
+    Raises `CheckpointError`: the stages have different numbers of blocks, or a value is not supported.
     """
-    renamed = {re.sub(r"^fc\.", "linear.", key.removeprefix("module.")): value for key, value in state.items()}
-    if len(renamed) < len(state):
-        raise CheckpointError(f"{name} must name each tensor once, got names that differ in `module.` or `fc` alone")
-    _check_blocks(renamed, name)
-    return renamed
+    for key, dimensions in (("conv1.weight", 4), ("linear.weight", 2)):
+        if key not in state or state[key].ndim != dimensions:
+            found = f"shape {tuple(state[key].shape)}" if key in state else "none"
+            raise CheckpointError(f"{name} must hold {key} of {dimensions} dimensions, found {found}")
+    blocks = {match.groups() for key in state if (match := _BLOCK.match(key))}
+    counts = [sum(stage == str(number) for stage, _ in blocks) for number in RESNET20.stages]
+    if len(set(counts)) > 1 or not counts[0]:
+        raise CheckpointError(
+            f"{name} must be a CIFAR-style ResNet with the same number of blocks in each of {len(counts)} stages, got "
+            f"{', '.join(map(str, counts))}"
+        )
+    try:
+        return Architecture(
+            depth=2 * len(counts) * counts[0] + 2,
+            base_width=len(state["conv1.weight"]),
+            shortcut=PROJECTION if any(".shortcut." in key for key in state) else ZEROS,
+            n_classes=len(state["linear.weight"]),
+        )
+    except ArchitectureError as error:
+        raise CheckpointError(f"{name} must be a CIFAR-style ResNet: {error}") from None
 
 
-def infer_schedule(state: dict[str, Tensor], architecture: Architecture, name: str) -> Schedule:
+def infer_schedule(state: State, architecture: Architecture, name: str) -> Schedule:
     """Schedule from the shapes of the blocks' first convolutions; `name` is for error messages.
 
     Raises `CheckpointError`: a block is missing or too wide.
@@ -72,44 +210,3 @@ def infer_schedule(state: dict[str, Tensor], architecture: Architecture, name: s
     except ScheduleError as error:
         widths = architecture.stage_widths
         raise CheckpointError(f"{name} must have the widths of a ResNet-{depth} ({widths}): {error}") from None
-
-
-def _check_layout(key: str, tensor: Tensor, name: str) -> None:
-    if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != "cpu" or tensor.is_nested:
-        kind = "quantised" if tensor.is_quantized else "nested" if tensor.is_nested else str(tensor.layout)
-        kind = tensor.device.type if tensor.device.type != "cpu" else kind.removeprefix("torch.")
-        raise CheckpointError(f"{name}: {key:.80} must be a dense tensor, got a {kind} one; save it dense")
-    if tensor.dtype not in _REAL and not (_is_counter(key) and tensor.dtype in _INTEGERS):
-        raise CheckpointError(
-            f"{name}: {key:.80} must hold real floating-point numbers, got {str(tensor.dtype).removeprefix('torch.')}; "
-            "save it as float32"
-        )
-
-
-def _converted(key: str, tensor: Tensor, name: str) -> Tensor:
-    """Dense copy in float32, checked to be finite; integer counters as they are."""
-    value = tensor if tensor.dtype in _INTEGERS else tensor.to(torch.float32)
-    if not torch.isfinite(value).all():
-        raise CheckpointError(f"{name}: {key:.80} must hold finite numbers, got NaN or infinity")
-    if key.endswith("running_var") and bool((value < 0).any()):
-        raise CheckpointError(f"{name}: {key:.80} must hold variances of at least 0, got {value.min().item():g}")
-    return value.contiguous()
-
-
-def _is_counter(key: str) -> bool:
-    return key.endswith("num_batches_tracked")
-
-
-def _check_blocks(state: dict[str, Tensor], name: str) -> None:
-    blocks = {match.group() for key in state if (match := _BLOCK.match(key))}
-    other = next(
-        (key for key in state if (match := _BLOCK.match(key)) and int(match[2]) >= RESNET20.blocks_per_stage), None
-    )
-    if other is not None:
-        raise CheckpointError(
-            f"{name} must be a ResNet-20 with {RESNET20.n_blocks} blocks, got {other} and {len(blocks)} blocks: it "
-            f"looks like a ResNet-{2 * len(blocks) + 2}"
-        )
-    shortcut = next((key for key in state if ".shortcut." in key or ".downsample." in key), None)
-    if shortcut is not None:
-        raise CheckpointError(f"{name} must have option-A shortcuts without weights, got {shortcut} (option B)")

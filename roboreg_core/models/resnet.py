@@ -3,8 +3,6 @@
 The schedule gives the width between the two convolutions of each block; inputs and outputs of blocks are fixed.
 """
 
-import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
@@ -12,32 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roboreg_core.architecture import PROJECTION, ZEROS, Architecture
-from roboreg_core.errors import CheckpointError
+from roboreg_core.models.normalisation import IMAGENET, Normalisation
 from roboreg_core.schedules.schedule import Schedule, dense_schedule
 
-
-@dataclass(frozen=True, kw_only=True)
-class Normalisation:
-    """Means and standard deviations of RGB / 255 that a network was trained with.
-
-    Raises `CheckpointError`: one of them is not three finite numbers, or a deviation is not positive.
-    """
-
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-
-    def __post_init__(self) -> None:
-        for name, least, values in (("mean", -math.inf, self.mean), ("std", 0.0, self.std)):
-            good = [type(each) in (int, float) and math.isfinite(each) and each > least for each in values]
-            if good != [True] * 3:
-                above = " above 0" if name == "std" else ""
-                raise CheckpointError(
-                    f"a normalisation's {name} must be three finite numbers{above}, got {list(values)!r:.60}; "
-                    "save the network with the normalisation of its training"
-                )
-
-
-IMAGENET = Normalisation()
 _DEFAULT = dense_schedule()
 
 

@@ -13,6 +13,7 @@ from roboreg_core.datasets.dataset import CIFAR10, dataset_of
 from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.errors import SpecError
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
+from roboreg_core.models.normalisation import AUTO
 from roboreg_core.networks.spec import NETWORK, NetworkSpec, TrainingSpec, UploadSpec, estimate_seconds, spec_of
 from roboreg_core.paths import SHIPPED
 from roboreg_core.runs.stage_progress import StageProgress, fit_hooks
@@ -28,6 +29,8 @@ FUNCTION = f"{__name__}:execute"
 # Name of the task input that holds an upload's bytes.
 FILE = "file"
 READ_SECONDS = 2.0
+# With the choice of a normalisation.
+CHOICE_SECONDS = 6.0
 
 
 def task_for(spec: NetworkSpec, store: Store, content: bytes | None = None) -> Task:
@@ -61,11 +64,17 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
     Raises `Stopped`: the context requested it; `RoboRegError`: the input is invalid.
     """
     spec = spec_of(spec_json)
+    from roboreg_core.evaluation.guessing import guessing_notes
+
     training = spec if isinstance(spec, TrainingSpec) else None
     device = choose_device(training.device if training else "auto")
     progress = StageProgress(context, _weights(spec))
-    made = _train(spec, device, context, progress) if isinstance(spec, TrainingSpec) else _read(spec, context, progress)
+    if isinstance(spec, TrainingSpec):
+        made = _train(spec, device, context, progress)
+    else:
+        made = _read(spec, device, context, progress)
     figures, evaluated = _measure(made.model, training.training_set if training else CIFAR10.id, device, progress)
+    doubts = guessing_notes(figures.accuracy, figures.images, made.model.architecture.n_classes)
     result = {
         "accuracy": figures.accuracy,
         "images": figures.images,
@@ -76,7 +85,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "seed": training.seed if training else None,
         "seconds": sum(epoch["seconds"] for epoch in made.history) if training else progress.seconds()["total"],
         "speed": {**made.speed, "evaluate": evaluated},
-        "notes": list(made.notes),
+        "notes": [*doubts, *made.notes],
         "environment": {**environment(device), **made.precision},
         "weights": hashlib.sha256(made.content).hexdigest(),
         **made.facts,
@@ -101,7 +110,7 @@ def _weights(spec: NetworkSpec) -> dict[str, float]:
     """Expected seconds per stage."""
     measure = estimate_seconds(UploadSpec(name="any", sha256="", file_name="", size=0))
     if isinstance(spec, UploadSpec):
-        return {"read": READ_SECONDS, "measure": measure}
+        return {"read": CHOICE_SECONDS, "measure": measure}
     return {"images": READ_SECONDS, "train": max(estimate_seconds(spec) - measure, 0.1), "measure": measure}
 
 
@@ -140,14 +149,21 @@ def _train(spec: TrainingSpec, device: torch.device, context: Context, progress:
     )
 
 
-def _read(spec: UploadSpec, context: Context, progress: StageProgress) -> _NewNetwork:
+def _read(spec: UploadSpec, device: torch.device, context: Context, progress: StageProgress) -> _NewNetwork:
+    from roboreg_core.datasets.sources import validation_images
+    from roboreg_core.networks.input_choice import choose_inputs
     from roboreg_core.networks.uploaded_weights import read
 
     progress.begin("read")
     content = context.inputs[FILE]
     _check_bytes(spec, content)
     loaded = read(content, spec.file_name)
-    return _NewNetwork(model=loaded.model, content=loaded.content, speed={}, notes=loaded.notes)
+    if loaded.source is not None or spec.normalisation != AUTO:
+        loaded = choose_inputs(
+            loaded, validation_images(), spec.normalisation, device=device, on_progress=progress.batch
+        )
+    facts = {} if loaded.source is None else {"source": loaded.source}
+    return _NewNetwork(model=loaded.model, content=loaded.content, speed={}, notes=loaded.notes, facts=facts)
 
 
 def _measure(model: ResNet, training_set: str, device: torch.device, progress: StageProgress) -> tuple[Report, float]:

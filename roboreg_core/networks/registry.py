@@ -171,7 +171,7 @@ def _card_facts(network: DenseNetwork, record: Record) -> dict[str, Any]:
         "notes": list(network.notes),
     }
     if network.origin != TRAINED:
-        return {**facts, "uploaded": {"file_name": spec["file_name"]}}
+        return {**facts, "uploaded": {"file_name": spec["file_name"], **result.get("source", {})}}
     recipe = TrainingSpec.from_json(spec).training().to_json()
     trained: dict[str, Any] = {"recipe": recipe, "reproduce": command_of(record)}
     trained |= {"teacher": result["teacher"]} if "teacher" in result else {}

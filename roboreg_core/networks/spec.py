@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from roboreg_core import paths
 from roboreg_core.datasets.dataset import CIFAR10, dataset_of, images_option
 from roboreg_core.errors import SpecError
+from roboreg_core.models.normalisation import AUTO, check_normalisation
 from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_FACTOR, check_sources, digest, typical_speeds
 from roboreg_core.store.names import clean_name
 
@@ -90,31 +91,40 @@ class TrainingSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class UploadSpec:
-    """An uploaded file; its bytes alone determine the network.
+    """An uploaded file; its bytes and the normalisation determine the network. Raises `SpecError`: a value is invalid.
 
     Attributes:
         name: name of the network; not part of the identity.
         sha256: SHA-256 of the uploaded bytes.
-        file_name: name of the file; its suffix determines the format.
+        file_name: name of the file.
         size: size in bytes.
+        normalisation: a name in `models.normalisation.NORMALISATIONS` for a file of another project, or `auto`.
     """
 
     name: str
     sha256: str
     file_name: str
     size: int
+    normalisation: str = AUTO
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", clean_name(self.name, NAME_LABEL))
+        check_normalisation(self.normalisation)
 
     @property
     def id(self) -> str:
-        """Id: hash of the file's SHA-256."""
-        return _identity({"origin": UPLOADED, "sha256": self.sha256})
+        """Id: hash of the file's SHA-256, and of the normalisation unless it is chosen."""
+        return _identity({"origin": UPLOADED, "sha256": self.sha256, **self._requested})
+
+    @property
+    def _requested(self) -> dict[str, str]:
+        return {} if self.normalisation == AUTO else {"normalisation": self.normalisation}
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` makes an equal spec."""
-        return {"origin": UPLOADED, **asdict(self)}
+        fields = asdict(self)
+        del fields["normalisation"]
+        return {"origin": UPLOADED, **fields, **self._requested}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> UploadSpec:
@@ -122,10 +132,10 @@ class UploadSpec:
         return cls(**_without_origin(value, UPLOADED))
 
     @classmethod
-    def of(cls, content: bytes, file_name: str, name: str) -> UploadSpec:
+    def of(cls, content: bytes, file_name: str, name: str, normalisation: str = AUTO) -> UploadSpec:
         """Spec of an upload with the bytes `content`."""
         digest = hashlib.sha256(content).hexdigest()
-        return cls(name=name, sha256=digest, file_name=file_name, size=len(content))
+        return cls(name=name, sha256=digest, file_name=file_name, size=len(content), normalisation=normalisation)
 
 
 NetworkSpec = TrainingSpec | UploadSpec

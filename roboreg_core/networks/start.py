@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from roboreg_core.models.file_formats import check_size, check_suffix
+from roboreg_core.models.file_formats import check_size
 from roboreg_core.networks.execute import FILE, execute, task_for
 from roboreg_core.networks.management import check_name
 from roboreg_core.networks.registry import DenseNetwork, dense_networks, of_record
@@ -34,8 +34,8 @@ def start(engine: Engine, spec: NetworkSpec, content: bytes | None = None) -> Jo
 
     `content` are the bytes of an upload. An unfinished or finished job for the same network is returned instead.
 
-    Raises `StoreError`: the name is taken, or the bytes cannot be stored; `CheckpointError`: an upload's size or suffix
-    is invalid.
+    Raises `StoreError`: the name is taken, or the bytes cannot be stored; `CheckpointError`: an upload's size is
+    invalid.
     """
     store = engine.store
     if existing(store, spec) is None:
@@ -58,7 +58,7 @@ def make(
 
     `content` are the bytes of an upload; `on_report` is called with each progress payload.
 
-    Raises `StoreError`: the name is taken; `CheckpointError`: the file is not a dense ResNet-20.
+    Raises `StoreError`: the name is taken; `CheckpointError`: the file holds no network that fits the images.
     """
     known = existing(store, spec)
     if known is not None:
@@ -72,4 +72,3 @@ def make(
 def _check_file(spec: NetworkSpec) -> None:
     if isinstance(spec, UploadSpec):
         check_size(spec.size)
-        check_suffix(spec.file_name)

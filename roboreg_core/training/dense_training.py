@@ -16,7 +16,8 @@ from roboreg_core.evaluation.metrics import Report, report
 from roboreg_core.files import check_writable, write_state
 from roboreg_core.models import checkpoints
 from roboreg_core.models.checkpoints import Checkpoint
-from roboreg_core.models.resnet import IMAGENET, Normalisation, ResNet, initialise
+from roboreg_core.models.normalisation import IMAGENET, Normalisation
+from roboreg_core.models.resnet import ResNet, initialise
 from roboreg_core.paths import SHIPPED
 from roboreg_core.schedules.schedule import dense_schedule
 from roboreg_core.seeding import torch_generator

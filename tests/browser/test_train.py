@@ -120,11 +120,11 @@ def test_what_is_no_dense_resnet_20_is_refused_and_nothing_is_run(page: Page, ap
             return os.mkdir, (str(tmp_path / "harmed"),)
 
     state = public_weights()
-    deep = state | {  # nine blocks a stage, as a ResNet-56 has them
+    deep = state | {  # nine blocks in each stage but the last
         name.replace(".2.", f".{block}.", 1): tensor
         for block in range(3, 9)
         for name, tensor in state.items()
-        if name.startswith(("module.layer1.2.", "module.layer2.2.", "module.layer3.2."))
+        if name.startswith(("module.layer1.2.", "module.layer2.2."))
     }
     whole = checkpoints.load("dense").content
     hostile = hostile_files.metadata() | hostile_files.bombs()
@@ -133,7 +133,7 @@ def test_what_is_no_dense_resnet_20_is_refused_and_nothing_is_run(page: Page, ap
         "harm.th": (saved({"state_dict": Harm()}), "asks for code (posix.mkdir), which is never run"),
         "cut.safetensors": (whole[: len(whole) // 2], "must be a safetensors file"),
         "cut.th": (saved(public_weights())[:100_000], "a damaged or cut-off file"),
-        "deep.th": (saved(deep), "27 blocks: it looks like a ResNet-56"),
+        "deep.th": (saved(deep), "the same number of blocks in each of 3 stages, got 9, 9, 3"),
         "empty.pt": (b"", "empty"),
         "complex.pt": (saved(state | {"module.linear.bias": torch.zeros(10, dtype=torch.complex64)}), "complex64"),
         "variances.pt": (saved(state | {"module.bn1.running_var": -torch.ones(16)}), "variances of at least 0"),

@@ -201,6 +201,14 @@ def copies(function: bytes) -> bytes:
     return b"\x80\x02](}q\x00(" + entries + b"u" + function + b"q\x01" + b"h\x01h\x00\x85R" * 8_000 + b"e."
 
 
+def encoded(encoding: bytes, count: int) -> bytes:
+    """A pickle that encodes a text of 100 kB `count` times."""
+    text = b"X" + struct.pack("<I", 100_000) + b"a" * 100_000 + b"q\x00"
+    encoding = b"X" + struct.pack("<I", len(encoding)) + encoding + b"q\x01"
+    calls = b"h\x02h\x00h\x01\x86R" * count
+    return b"\x80\x02](" + text + encoding + b"c_codecs\nencode\nq\x02" + calls + b"e."
+
+
 def bombs() -> dict[str, Make]:
     nested = bomb(zipfile.ZIP_DEFLATED, 50)
     wide = b"\x80\x02}(X\x01\x00\x00\x00aM" + b"\x01\x00K\x01(" + b"K\x01" * 50_000 + b"tu."
@@ -246,6 +254,12 @@ def bombs() -> dict[str, Make]:
         f"copied dictionaries{TORCH}": lambda: zipped(None, pickled=copies(b"ccollections\nOrderedDict\n")),
         f"copied counters{TORCH}": lambda: zipped(None, pickled=copies(b"ccollections\nCounter\n")),
         f"copied attributes{TORCH}": lambda: zipped(None, pickled=builds + b"e."),
+        f"encoded texts{TORCH}": lambda: zipped(None, pickled=encoded(b"latin1", 8_000)),
+        f"an encoding that compresses{TORCH}": lambda: zipped(None, pickled=encoded(b"zlib", 1)),
+        f"a numpy array of objects{TORCH}": lambda: torch_bytes({**state(), "a": np.array([exec, 1], dtype=object)}),
+        f"a numpy type of 2.6 GB{TORCH}": lambda: zipped({"a": _Call(np.dtype, f"V{_LARGE // 2}")}),
+        f"a numpy array of 2.6 GB{TORCH}": lambda: zipped({"a": _Call(np.ndarray, (_LARGE,), np.dtype("u1"))}),
+        f"numpy's memory map{TORCH}": lambda: zipped({"a": _Call(np.memmap, "/etc/hostname")}),
         f"a tuple of 50,000{TORCH}": lambda: zipped(None, pickled=wide),
         f"a pickle of 10 MB{TORCH}": lambda: zipped(None, pickled=b"\x80\x02](" + b"N" * 10_000_000 + b"e."),
         f"a pickle of nested lists{TORCH}": lambda: zipped(
@@ -370,6 +384,7 @@ def tensors() -> dict[str, Make]:
         "a key that is a number": {7: torch.zeros(2)},
         "a key that is a tuple": {("a",): torch.zeros(2)},
     }
+    masked = {key.replace("conv1.weight", "conv1.weight_orig"): value for key, value in state().items()}
     whole_values: State = {
         "an empty dictionary": {},
         "an empty wrapper": {"state_dict": {}},
@@ -377,7 +392,13 @@ def tensors() -> dict[str, Make]:
         "a tensor": torch.zeros(3),
         "None": None,
         "a missing tensor": without,
-        "a wrapper around a wrapper": {"state_dict": {"state_dict": state()}},
+        "four wrappers around a wrapper": {"a": {"b": {"c": {"d": {"e": state()}}}}},
+        "a wrapper in itself": _cycle(),
+        "a hundred networks": {str(number): dict(state()) for number in range(100)},
+        "a mask without its weight": state() | {"linear.weight_mask": torch.zeros(10, 64)},
+        "a mask of another shape": masked | {"conv1.weight_mask": torch.zeros(3)},
+        "a bias without batch norm": {k: v for k, v in state().items() if "bn1" not in k}
+        | {"conv1.bias": torch.ones(16)},
         "optimiser state alone": {"optimizer": {"state": {}, "param_groups": []}},
     }
     made = {f"{name}{TORCH}": torch_bytes(state() | change) for name, change in (plain | only_torch).items()}
@@ -420,6 +441,13 @@ def archives() -> dict[str, Make]:
         f"code in protocol 4{TORCH}": lambda: zipped(None, pickled=pickle.dumps(_Call(exec, "1"), protocol=4)),
         f"TorchScript{TORCH}": lambda: zipped(None, {"constants.pkl": b"\x80\x02)."}, pickled=b"\x80\x02)."),
     }
+
+
+def _cycle() -> State:
+    value: State = {str(number): {} for number in range(50)}
+    for inner in value.values():
+        inner.update(value)
+    return value
 
 
 def _entries() -> list[tuple[str, bytes]]:

@@ -12,7 +12,8 @@ from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models import checkpoints
-from roboreg_core.models.resnet import Normalisation, ResNet
+from roboreg_core.models.normalisation import Normalisation
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.schedules.schedule import PRESETS, Schedule
 
 Make = Callable[..., ResNet]
@@ -54,7 +55,7 @@ def test_foreign_weights_load(
     torch.save({"state_dict": state, "best_prec1": 91.7} if wrapped else state, path)
     loaded = checkpoints.load(path)
     assert torch.equal(logits(loaded.model, few_images), logits(model, few_images))
-    assert "ImageNet normalisation assumed" in loaded.notes[0]
+    assert loaded.source == {"place": "state_dict", "recorded_accuracy": 0.917} if wrapped else {"place": ""}
 
 
 def test_foreign_safetensors_load(make_network: Make, few_images: Images, tmp_path: Path) -> None:
@@ -78,9 +79,17 @@ def broken(state: dict[str, torch.Tensor]) -> list[tuple[str, dict[str, torch.Te
     deeper = state | {f"layer1.{n}.conv1.weight": torch.zeros(16, 16, 3, 3) for n in range(3, 21)}
     return [
         ("missing", {k: v for k, v in state.items() if k != "bn1.weight"}, "must hold bn1.weight of shape"),
-        ("shape", state | {"linear.weight": torch.zeros(100, 64)}, r"linear.weight must have shape \(10, 64\)"),
-        ("deeper", deeper, r"got layer1\.3\.conv1\.weight and 27 blocks: it looks like a ResNet-56"),
-        ("option B", state | {"layer2.0.shortcut.0.weight": torch.zeros(32, 16, 1, 1)}, "option B"),
+        ("shape", state | {"linear.weight": torch.zeros(100, 64)}, r"linear.bias must have shape \(100,\)"),
+        (
+            "deeper",
+            deeper,
+            "the same number of blocks in each of 3 stages, got 21, 3, 3",
+        ),
+        (
+            "option B",
+            state | {"layer2.0.shortcut.0.weight": torch.zeros(32, 16, 1, 1)},
+            r"must hold layer2\.0\.shortcut\.1",
+        ),
         ("wide", state | {"layer1.0.conv1.weight": torch.zeros(17, 16, 3, 3)}, r"must be 1\.\.16, got 17"),
         ("NaN", state | {"linear.bias": torch.full((10,), torch.nan)}, "finite"),
         ("more", state | {"other.weight": torch.zeros(2)}, "got also other.weight"),

@@ -11,7 +11,8 @@ from torch import nn
 from torchvision.transforms import v2
 
 from roboreg_core.datasets.images import Images
-from roboreg_core.models.resnet import IMAGENET, LambdaLayer, Normalisation, ResNet, initialise
+from roboreg_core.models.normalisation import IMAGENET, Normalisation
+from roboreg_core.models.resnet import LambdaLayer, ResNet, initialise
 from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
 from roboreg_core.seeding import torch_generator
 from tests.tolerance import PRODUCTS, assert_same, assert_same_logits

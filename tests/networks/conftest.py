@@ -10,6 +10,7 @@ import pytest
 
 from roboreg_core.datasets import sources
 from roboreg_core.datasets.images import Images
+from roboreg_core.models import checkpoints
 from roboreg_core.models.resnet import ResNet
 from roboreg_core.networks.registry import DenseNetwork
 from roboreg_core.store.store import Store
@@ -33,6 +34,12 @@ def store(home: Path) -> Store:
 def dense() -> ResNet:
     """A dense network with random weights; read-only."""
     return random_network(seed=7)
+
+
+@pytest.fixture(scope="session")
+def trained() -> ResNet:
+    """The example network, trained with ImageNet's normalisation; read-only."""
+    return checkpoints.load("dense").model
 
 
 @pytest.fixture

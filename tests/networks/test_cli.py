@@ -10,15 +10,14 @@ import torch
 
 from roboreg_core.models import checkpoints
 from roboreg_core.models.resnet import ResNet
-from roboreg_core.schedules.schedule import PRESETS
 from tests.command_line import CommandLine
 from tests.conftest import random_network
 
 
 @pytest.fixture
-def file(dense: ResNet, tmp_path: Path) -> Path:
+def file(trained: ResNet, tmp_path: Path) -> Path:
     path = tmp_path / "public.th"
-    torch.save({"state_dict": {f"module.{key}": value for key, value in dense.state_dict().items()}}, path)
+    torch.save({"state_dict": {f"module.{key}": value for key, value in trained.state_dict().items()}}, path)
     return path
 
 
@@ -48,6 +47,35 @@ def test_a_name_follows_from_the_file(roboreg: CommandLine, file: Path, tmp_path
     assert roboreg.answer("networks", "add", other)["name"] == "dense (2)"
 
 
+def test_a_normalisation_is_requested(roboreg: CommandLine, file: Path) -> None:
+    auto = roboreg.answer("networks", "add", file)
+    half = roboreg.answer("networks", "add", file, "--name", "other", "--normalisation", "half")
+    assert half["sha256"] != auto["sha256"]
+    assert half["notes"][0].startswith("normalisation half as requested")
+    found = roboreg.answer("evaluate", file, "--normalisation", "half")
+    assert (found["sha256"], found["accuracy"]) == (half["sha256"], half["accuracy"])
+    assert found["source"]["inputs"]["normalisation"] == "half"
+    assert roboreg.answer("evaluate", file)["sha256"] == auto["sha256"]
+    error = roboreg.refusal("prune", "moderate", "--from", "other", "--normalisation", "unit")
+    assert "normalisation must be auto for other, which holds its own, got unit" in error
+    assert "must be one of auto, imagenet" in roboreg.refusal(
+        "run", "moderate", "--from", file, "--normalisation", "no"
+    )
+
+
+def test_a_pruned_network_is_a_network_to_start_from(roboreg: CommandLine, tmp_path: Path) -> None:
+    half = tmp_path / "half.safetensors"
+    roboreg.answer("prune", "moderate", "--calibration", "50", "--out", half)
+    added = roboreg.answer("networks", "add", half)
+    assert added["notes"] == ["a pruned network, which runs prune further: 8,8,8,16,16,16,32,32,32"]
+    run = roboreg.answer("run", "quarter", "--from", "half", "--epochs", "0", "--calibration", "50")
+    assert (run["spec"]["dense"], run["schedule"]) == ("half", [4, 4, 4, 8, 8, 8, 16, 16, 16])
+    assert run["result"]["dense_cost"]["macs"] < 25_000_000
+    for start in ("half", half):
+        error = roboreg.refusal("run", "three-quarters", "--from", start, "--epochs", "0", "--calibration", "50")
+        assert "filter count for block 1 must be 1..8, the filters of this network, got 12" in error
+
+
 def test_rename_delete_restore(roboreg: CommandLine, file: Path) -> None:
     added = roboreg.answer("networks", "add", file)
     assert roboreg.answer("networks", "rename", "public", "mine")["name"] == "mine"
@@ -72,13 +100,11 @@ def test_an_invalid_file_ends_with_a_one_line_error(roboreg: CommandLine, tmp_pa
     huge = tmp_path / "huge.pt"
     with huge.open("wb") as sparse:
         sparse.truncate(500 * 2**20)
-    pruned = checkpoints.to_bytes(random_network(PRESETS["quarter"]))
     for file, reason in {
         tmp_path / "absent.pt": "cannot read",
-        written("notes.txt", b"text"): "must end in .safetensors, .th, .pt, .pth",
+        written("notes.txt", b"text"): "must be a safetensors file or a PyTorch state dict",
         written("empty.pt", b""): "got an empty one",
         written("code.pt", pickle.dumps(print)): "readable with weights_only=True",
-        written("pruned.safetensors", pruned): "must hold a dense network, got one pruned to 4,4,4",
         huge: "must be at most 64 MB, got 500 MB",
     }.items():
         out, error = roboreg("networks", "add", file, code=2)

@@ -69,6 +69,13 @@ def test_the_identity_depends_on_everything_that_determines_the_network(change: 
 def test_only_its_bytes_are_an_uploads_identity() -> None:
     assert UploadSpec.of(b"bytes", "other.th", "another").id == UPLOAD.id
     assert UploadSpec.of(b"other", "net.pt", "theirs").id != UPLOAD.id
+    assert UploadSpec.of(b"bytes", "net.pt", "theirs", "auto").id == UPLOAD.id
+    requested = UploadSpec.of(b"bytes", "net.pt", "theirs", "half")
+    assert requested.id != UPLOAD.id
+    assert spec_of(requested.to_json()) == requested
+    assert "normalisation" not in UPLOAD.to_json()
+    with pytest.raises(SpecError, match="normalisation must be one of auto, imagenet"):
+        UploadSpec.of(b"bytes", "net.pt", "theirs", "mine")
     assert len({UPLOAD.id, SPEC.id}) == 2
 
 

@@ -16,6 +16,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation.logits import logits
@@ -23,9 +24,10 @@ from roboreg_core.models import checkpoints
 from roboreg_core.models.file_formats import MAX_BYTES
 from roboreg_core.models.resnet import ResNet
 from roboreg_core.networks import uploaded_weights
+from roboreg_core.networks.registry import checkpoint_of
 from roboreg_core.networks.spec import UploadSpec
 from roboreg_core.networks.start import make
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import PRESETS, dense_schedule
 from roboreg_core.store.store import Store
 from tests.conftest import random_network
 from tests.tolerance import assert_same_logits
@@ -62,10 +64,10 @@ PUBLIC: dict[str, Callable[[State], tuple[bytes, str]]] = {
 
 
 @pytest.mark.parametrize("form", PUBLIC)
-def test_public_forms_are_read_with_a_note(dense: ResNet, few_images: Images, form: str) -> None:
+def test_public_forms_are_read(dense: ResNet, few_images: Images, form: str) -> None:
     content, file_name = PUBLIC[form](dense.state_dict())
     loaded = uploaded_weights.read(content, file_name)
-    assert loaded.notes[0].startswith("ImageNet normalisation assumed")
+    assert loaded.source is not None
     assert loaded.content == checkpoints.to_bytes(loaded.model)
     wanted, found = logits(dense, few_images), logits(loaded.model, few_images)
     if form != "half precision":
@@ -81,13 +83,32 @@ def test_our_own_format_keeps_its_bytes(dense: ResNet) -> None:
     assert loaded.name == "net.SafeTensors"
 
 
-def test_a_public_network_is_kept_and_measured(store: Store, dense: ResNet, few_images: Images) -> None:
-    content, file_name = PUBLIC["module."](dense.state_dict())
-    made = make(store, UploadSpec.of(content, file_name, "public"), content)
-    right = (logits(dense, few_images).argmax(1) == few_images.labels).float().mean().item()
+def test_a_public_network_is_kept_and_measured(store: Store, trained: ResNet, few_images: Images) -> None:
+    content, file_name = PUBLIC["wrapped, with accuracy"](trained.state_dict())
+    spec = UploadSpec.of(content, file_name, "public", "imagenet")
+    made = make(store, spec, content)
+    right = (logits(trained, few_images).argmax(1) == few_images.labels).float().mean().item()
     assert made.accuracy == pytest.approx(right)
-    assert made.sha256 == uploaded_weights.read(content, file_name).sha256
-    assert made.notes[0].startswith("ImageNet normalisation assumed")
+    assert made.sha256 == checkpoints.load("dense").sha256
+    assert made.notes[0].startswith("normalisation imagenet as requested; 50 validation images: ")
+    assert made.notes[1] == "the file records an accuracy of 91.70% (best_prec1)"
+    uploaded = checkpoint_of(made, store).card["uploaded"]
+    assert (uploaded["file_name"], uploaded["recorded_accuracy"]) == (file_name, 0.917)
+    assert uploaded["inputs"]["normalisation"] == "imagenet"
+    assert {each["shortcut"] for each in uploaded["inputs"]["tried"]} == {"A", "A-end"}
+
+
+def test_a_public_network_that_fits_no_images_is_refused(store: Store, dense: ResNet) -> None:
+    content, file_name = PUBLIC["fc"](dense.state_dict())
+    with pytest.raises(CheckpointError, match="this network does not fit these images"):
+        make(store, UploadSpec.of(content, file_name, "public"), content)
+    assert store.list_records() == []
+
+
+def test_a_network_of_ours_within_chance_is_kept_with_a_note(store: Store, dense: ResNet) -> None:
+    content = checkpoints.to_bytes(dense)
+    made = make(store, UploadSpec.of(content, "net.safetensors", "random"), content)
+    assert "this network does not fit these images" in made.notes[0]
 
 
 REFUSED = {
@@ -114,33 +135,20 @@ def test_code_in_a_file_is_refused_and_not_run(dense: ResNet, tmp_path: Path, pl
     assert marker.exists(), "the code would have run"
 
 
-def deeper(state: State) -> State:
-    """The state dict of a ResNet-56."""
-    more = {}
-    for stage, width in ((1, 16), (2, 32), (3, 64)):
-        for block in range(3, 9):
-            for key, value in state.items():
-                if key.startswith(f"layer{stage}.2."):
-                    more[key.replace(f"layer{stage}.2.", f"layer{stage}.{block}.")] = value
-            assert more[f"layer{stage}.{block}.conv1.weight"].shape[0] == width
-    return {**state, **more}
-
-
 WRONG: dict[str, tuple[Callable[[State], State], str]] = {
-    "ResNet-56": (deeper, r"got layer1\.3\.conv1\.weight and 27 blocks: it looks like a ResNet-56"),
     "shape": (
-        lambda state: {**state, "linear.weight": torch.zeros(100, 64)},
-        r"linear\.weight must have shape \(10, 64\), got \(100, 64\)",
+        lambda state: {**state, "linear.weight": torch.zeros(10, 32)},
+        r"linear\.weight must have shape \(10, 64\), got \(10, 32\)",
     ),
     "missing": (lambda state: {k: v for k, v in state.items() if k != "bn1.weight"}, r"must hold bn1\.weight of shape"),
     "unexpected": (lambda state: {**state, "head.weight": torch.zeros(2)}, r"got also head\.weight"),
     "option B": (
         lambda state: {**state, "layer2.0.shortcut.0.weight": torch.zeros(32, 16, 1, 1)},
-        r"got layer2\.0\.shortcut\.0\.weight \(option B\)",
+        r"must hold layer2\.0\.shortcut\.1\.weight of shape",
     ),
     "ResNet-18": (
-        lambda state: {"layer4.0.conv1.weight": torch.zeros(8, 8, 3, 3)},
-        r"found no layer1\.0\.conv1\.weight",
+        lambda state: {**state, "layer4.0.conv1.weight": torch.zeros(8, 8, 3, 3)},
+        r"got also layer4\.0\.conv1\.weight",
     ),
     "NaN": (
         lambda state: {**state, "linear.bias": torch.full((10,), torch.nan)},
@@ -191,11 +199,20 @@ def test_a_normalisation_that_is_none_is_refused(dense: ResNet, normalisation: d
         uploaded_weights.read(content, "net.safetensors")
 
 
-def test_a_pruned_network_is_refused_with_a_remedy() -> None:
-    content = checkpoints.to_bytes(random_network(PRESETS["moderate"]))
-    reason = "must hold a dense network, got one pruned to 8,8,8,16,16,16,32,32,32: upload the network"
-    with pytest.raises(CheckpointError, match=reason):
-        uploaded_weights.read(content, "net.safetensors")
+def test_a_pruned_network_is_accepted_and_said() -> None:
+    model = random_network(PRESETS["moderate"])
+    for content in (checkpoints.to_bytes(model), torch_bytes(model.state_dict())):
+        loaded = uploaded_weights.read(content, "net.safetensors")
+        assert loaded.model.schedule == PRESETS["moderate"]
+        assert loaded.notes == ("a pruned network, which runs prune further: 8,8,8,16,16,16,32,32,32",)
+        assert uploaded_weights.description(loaded) == "pruned ResNet-20 with option-A shortcuts"
+
+
+def test_a_description_names_what_differs_from_the_default() -> None:
+    architecture = Architecture(depth=56, base_width=8, shortcut="B", n_classes=100)
+    loaded = uploaded_weights.read(torch_bytes(random_network(dense_schedule(architecture)).state_dict()), "net")
+    expected = "dense ResNet-56 with option-B shortcuts, base width 8, 100 classes"
+    assert uploaded_weights.description(loaded) == expected
 
 
 @pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
@@ -211,9 +228,10 @@ def test_an_empty_file_is_refused() -> None:
         uploaded_weights.read(b"", "net.pt")
 
 
-@pytest.mark.parametrize("name", ["net.onnx", "net", "net.pt.zip", ".pt", "net.pkl"])
-def test_another_suffix_is_refused(name: str) -> None:
-    with pytest.raises(CheckpointError, match=r"must end in \.safetensors, \.th, \.pt, \.pth, got"):
+@pytest.mark.parametrize("name", ["net.ckpt", "net", "net.safetensors", "net.bin", "net.tar"])
+def test_the_content_decides_on_the_format_not_the_suffix(dense: ResNet, name: str) -> None:
+    assert uploaded_weights.read(torch_bytes(dense.state_dict()), name).model.schedule == PRESETS["dense"]
+    with pytest.raises(CheckpointError, match="must be a safetensors file or a PyTorch state dict"):
         uploaded_weights.read(b"bytes", name)
 
 

@@ -17,11 +17,13 @@ from roboreg_core.pruning.methods import METHODS
 from roboreg_core.schedules.schedule import PRESETS
 
 SCHEDULE = "moderate"
+IMAGENET = ("--normalisation", "imagenet")
 
 
 @pytest.fixture(autouse=True)
 def small_sets(images: Images, few_images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "training_images", lambda choice="auto": images)
+    monkeypatch.setattr(sources, "validation_images", lambda choice="auto": few_images)
     monkeypatch.setattr(sources, "test_images", lambda choice="auto": images)
 
 
@@ -43,22 +45,24 @@ def prune(*arguments: str | Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_prunes_public_weights(method: str, public: Path) -> None:
-    found = prune("--method", method, "--from", public)
+    found = prune("--method", method, "--from", public, *IMAGENET)
     assert found["from"] == public.stem
     assert (found["parameters"], found["macs"]) == (cost(PRESETS[SCHEDULE]).parameters, cost(PRESETS[SCHEDULE]).macs)
-    assert "ImageNet normalisation assumed" in found["notes"][0]
+    assert found["notes"][0].startswith("normalisation imagenet as requested")
     assert 0 <= found["accuracy"] <= found["dense_accuracy"]
 
 
 @pytest.mark.parametrize("method", ["refit", "merge"])
 def test_the_same_weights_are_pruned_alike_under_both_names(method: str, public: Path) -> None:
-    ours, theirs = (prune("--method", method, "--recalibrate", "--from", start) for start in ("dense", public))
+    ours, theirs = (
+        prune("--method", method, "--recalibrate", "--from", *start) for start in (("dense",), (public, *IMAGENET))
+    )
     assert ours["accuracy"] == theirs["accuracy"]
     assert ours["blocks"] == theirs["blocks"]
 
 
 def test_weight_pruning_of_public_weights(public: Path) -> None:
-    found = prune("--method", "weights", "--sparsity", "0.9", "--from", public)
+    found = prune("--method", "weights", "--sparsity", "0.9", "--from", public, *IMAGENET)
     assert found["nonzeros"] == pytest.approx(found["weights"] / 10, abs=1)
     assert (found["parameters"], found["macs"]) == (cost(PRESETS["dense"]).parameters, cost(PRESETS["dense"]).macs)
     sizes = found["file_bytes"]

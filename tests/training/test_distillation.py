@@ -16,7 +16,8 @@ from roboreg_core.device import computed_in
 from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.logits import fold_batch_norm
 from roboreg_core.evaluation.logits import logits as evaluate
-from roboreg_core.models.resnet import Normalisation, ResNet
+from roboreg_core.models.normalisation import Normalisation
+from roboreg_core.models.resnet import ResNet
 from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training import steps

@@ -14,10 +14,12 @@ from streamlit.testing.v1 import AppTest
 
 from roboreg_core.datasets.background_download import STOPPED, DownloadState, DownloadStatus
 from roboreg_core.models import checkpoints
+from roboreg_core.models.normalisation import CHOICES
 from roboreg_core.networks import management
 from roboreg_core.networks.registry import dense_networks, find
 from roboreg_core.networks.spec import NETWORK, TrainingSpec, estimate_seconds
 from roboreg_core.runs.spec import KIND
+from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui import keys, panels
@@ -203,6 +205,29 @@ def test_an_upload_is_named_and_handed_to_a_job(open_page: Open, store: Store) -
     (job,) = store.list_jobs(NETWORK)
     assert (job.spec["name"], job.spec["origin"]) == ("theirs", "uploaded")
     assert store.artifacts.get(job.inputs["file"]) == content
+
+
+def test_the_normalisation_of_an_upload_is_chosen_or_requested(open_page: Open, store: Store) -> None:
+    app = open_page("train")
+    upload(app, "net.ckpt", public_file())
+    assert "A dense ResNet-20 with option-A shortcuts." in said(app)
+    field = app.selectbox(key=keys.TRAIN_UPLOAD_NORMALISATION)
+    assert (field.value, field.options) == ("auto", list(CHOICES))
+    field.set_value("cifar10").run()
+    click(app, keys.TRAIN_UPLOAD)
+    (job,) = store.list_jobs(NETWORK)
+    assert job.spec["normalisation"] == "cifar10"
+
+
+def test_an_upload_of_ours_has_its_own_normalisation(open_page: Open, store: Store) -> None:
+    app = open_page("train")
+    upload(app, "half.safetensors", checkpoints.to_bytes(random_network(PRESETS["moderate"])))
+    assert "A pruned ResNet-20 with option-A shortcuts." in said(app)
+    assert "A pruned network, which runs prune further" in said(app)
+    assert [each.key for each in app.selectbox if each.key == keys.TRAIN_UPLOAD_NORMALISATION] == []
+    click(app, keys.TRAIN_UPLOAD)
+    (job,) = store.list_jobs(NETWORK)
+    assert "normalisation" not in job.spec
 
 
 def test_the_choice_holds_on_design_and_is_what_a_run_starts_from(open_page: Open, store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import streamlit as st
 
 from roboreg_core.errors import RoboRegError
 from roboreg_core.models import file_formats
+from roboreg_core.models.normalisation import CHOICES
 from roboreg_core.networks import management, start, uploaded_weights
 from roboreg_core.networks.spec import UploadSpec, estimate_seconds
 from roboreg_core.store.records import LONGEST_NAME
@@ -27,12 +29,12 @@ def show() -> None:
     """Draw the field for the file, the result of its check, and the button that adds the network."""
     st.subheader("Upload a network")
     st.markdown(
-        f"A ResNet-20 for CIFAR-10 with option-A shortcuts, not pruned, at most {file_formats.MAX_BYTES >> 20} MB: "
-        f"{', '.join(file_formats.SUFFIXES)}. Only tensors are read from a PyTorch file; no code in it is executed."
+        "A CIFAR-style ResNet (ResNet-20, 32, 44, 56, 110, ...) with option-A or option-B shortcuts, as a safetensors "
+        f"or PyTorch file of at most {file_formats.MAX_BYTES >> 20} MB with any suffix. Only tensors are read; no code "
+        "in the file is executed."
     )
     file = st.file_uploader(
         "Weights file",
-        type=[suffix.lstrip(".") for suffix in file_formats.SUFFIXES],
         key=_field(),
         max_upload_size=file_formats.MAX_BYTES >> 20,
         disabled=not access.may_write(),
@@ -43,12 +45,12 @@ def show() -> None:
     if not shared_state.backend().loaded.is_set():
         panels.loading()
         return
-    spec, notes, error = _checked(file)
-    if spec is None:
-        panels.show_error(error)
+    checked = _checked(file)
+    if isinstance(checked, str):
+        panels.show_error(checked)
         st.caption("The file was not stored.")
         return
-    _accepted(spec, notes, file)
+    _accepted(checked, file)
 
 
 def _field() -> str:
@@ -56,24 +58,36 @@ def _field() -> str:
     return keys.of("file", str(st.session_state.get(_ROUND, 0)))
 
 
-def _checked(file: UploadedFile) -> tuple[UploadSpec | None, tuple[str, ...], str]:
-    """Spec of a file and notes on it, or the error; checked once per file."""
+@dataclass(frozen=True, kw_only=True)
+class _Checked:
+    """A file that can be added: its spec, sentences on it, and True if it lacks a normalisation."""
+
+    spec: UploadSpec
+    sentences: tuple[str, ...]
+    is_foreign: bool
+
+
+def _checked(file: UploadedFile) -> _Checked | str:
+    """The file, or the error as text; checked once per file."""
     cached = st.session_state.get(_CHECKED)
     if cached is None or cached[0] != file.file_id:
-        st.session_state[_CHECKED] = cached = (file.file_id, *_check(file))
-    return cached[1], cached[2], cached[3]
+        st.session_state[_CHECKED] = cached = (file.file_id, _check(file))
+    return cached[1]
 
 
-def _check(file: UploadedFile) -> tuple[UploadSpec | None, tuple[str, ...], str]:
+def _check(file: UploadedFile) -> _Checked | str:
     try:
         file_formats.check_size(file.size)
-        file_formats.check_suffix(file.name)
         content = file.getvalue()
         loaded = uploaded_weights.read(content, file.name)
         wanted = PurePath(file.name).stem.strip()[:LONGEST_NAME] or "uploaded"
-        return UploadSpec.of(content, file.name, _name(wanted)), loaded.notes, ""
+        return _Checked(
+            spec=UploadSpec.of(content, file.name, _name(wanted)),
+            sentences=(f"A {uploaded_weights.description(loaded)}.", *map(panels.sentence, loaded.notes)),
+            is_foreign=loaded.source is not None,
+        )
     except RoboRegError as error:
-        return None, (), fmt.shortened(str(error), 1_000)
+        return fmt.shortened(str(error), 1_000)
 
 
 def _name(wanted: str) -> str:
@@ -84,7 +98,16 @@ def _name(wanted: str) -> str:
         return management.unused_name(shared_state.store(), "uploaded")
 
 
-def _accepted(spec: UploadSpec, notes: tuple[str, ...], file: UploadedFile) -> None:
+def _accepted(checked: _Checked, file: UploadedFile) -> None:
+    spec = checked.spec
+    if checked.is_foreign:
+        chosen = st.selectbox(
+            "Normalisation",
+            CHOICES,
+            key=keys.TRAIN_UPLOAD_NORMALISATION,
+            help="Means and standard deviations of the inputs. auto: the most accurate one on validation images.",
+        )
+        spec = replace(spec, normalisation=chosen)
     existing = start.existing(shared_state.store(), spec)
     if existing is not None:
         st.success(
@@ -97,17 +120,21 @@ def _accepted(spec: UploadSpec, notes: tuple[str, ...], file: UploadedFile) -> N
         st.info("This network was uploaded and deleted.")
         network_cards.DELETED.restore_button(spec.id, keys.of("restore-upload", spec.id))
         return
-    more = "".join(f" {panels.sentence(note)}" for note in notes)
-    st.success(panels.escape(f"A dense ResNet-20 with option-A shortcuts.{more}"), icon=":material/check:")
+    st.info(panels.escape(" ".join(checked.sentences)), icon=":material/check:")
     st.text_input("Name", spec.name, key=keys.TRAIN_UPLOAD_NAME, max_chars=LONGEST_NAME)
     panels.action("Evaluate and add", keys.TRAIN_UPLOAD, "upload", lambda: _submit(spec, file), ERRORS)
     seconds = estimate_seconds(spec, shared_state.runs())
-    st.caption(f"Evaluated on the test images first, about {fmt.duration(seconds)}.")
+    how = (
+        "Checked on validation images, then evaluated on test images"
+        if checked.is_foreign
+        else "Evaluated on test images"
+    )
+    st.caption(f"{how} first, about {fmt.duration(seconds)}.")
 
 
 def _submit(spec: UploadSpec, file: UploadedFile) -> None:
     wanted = st.session_state.get(keys.TRAIN_UPLOAD_NAME, "").strip() or spec.name
-    named = UploadSpec.from_json({**spec.to_json(), "name": wanted})
+    named = replace(spec, name=wanted)
     start.start(shared_state.backend().engine(), named, file.getvalue())
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     st.session_state.pop(_CHECKED, None)
