@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from roboreg_core.cli import export_verb, prune_verb
+from roboreg_core.cli import export_verb, prune_options
 from roboreg_core.datasets import sources
 from roboreg_core.report import html_report
 from tests.command_line import CommandLine
@@ -22,7 +22,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object, **options: object) -> None:
         raise AssertionError("the work began")
 
-    monkeypatch.setattr(prune_verb, "load_network", refuse)
+    monkeypatch.setattr(prune_options, "load_network", refuse)
     monkeypatch.setattr(export_verb, "_export", refuse)
     monkeypatch.setattr(html_report, "report_html", refuse)
     monkeypatch.setattr(sources, "training_images", refuse)

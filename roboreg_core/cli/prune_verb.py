@@ -63,7 +63,8 @@ def prune_verb(
         "images": after["images"],
         "precision": "float32",
     }
-    facts = {**pruned.facts, "from": loaded.name, "from_sha256": loaded.sha256, **images_fact(images)}
+    source = {} if loaded.source is None else {"source": loaded.source}
+    facts = {**pruned.facts, "from": loaded.name, "from_sha256": loaded.sha256, **images_fact(images), **source}
     saved = str(checkpoints.save(out, final, name=out.stem, accuracy=accuracy, **facts, **tuned)) if out else None
     values = {
         "schedule": final.schedule.to_json(),

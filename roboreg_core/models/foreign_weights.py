@@ -23,6 +23,7 @@ _IGNORED = ("n_averaged", "total_ops", "total_params")
 # Weights and masks of torch.nn.utils.prune.
 _ORIGINAL, _MASK = "_orig", "_mask"
 _BLOCK = re.compile(r"layer([1-3])\.(\d+)\.")
+_MAX_NAME = 200
 _CONV_BIAS = re.compile(r"(conv\d|shortcut\.0)\.bias$")
 
 
@@ -92,6 +93,10 @@ def plain_tensors(loaded: Mapping[str, Any], name: str) -> State:
     for key, value in loaded.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise CheckpointError(f"{name} must map names to tensors, got {key!r:.80}: {type(value).__name__}")
+        if len(key) > _MAX_NAME:
+            raise CheckpointError(
+                f"{name}: names must have at most {_MAX_NAME} characters, got {len(key):,}: {key:.60}..."
+            )
         _check_layout(key, value, name)
     # Before anything is copied: a view may claim any shape.
     key = max(loaded, key=lambda each: loaded[each].numel())

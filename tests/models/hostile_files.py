@@ -209,6 +209,18 @@ def encoded(encoding: bytes, count: int) -> bytes:
     return b"\x80\x02](" + text + encoding + b"c_codecs\nencode\nq\x02" + calls + b"e."
 
 
+def many_blocks() -> State:
+    """Blocks that fit each other, in deeply nested modules, in a number that no architecture has."""
+    weight, norm = torch.zeros(3, 3, 3, 3), torch.zeros(3)
+    found: State = {}
+    for number in range(300):
+        module = f"{'a.' * 90}{number}"
+        for part in range(2 if number else 1):
+            found |= {f"{module}.conv{part}.weight": weight}
+            found |= {f"{module}.bn{part}.{leaf}": norm for leaf in ("weight", "bias", "running_mean", "running_var")}
+    return found | {"z.weight": torch.zeros(2, 3), "z.bias": torch.zeros(2)}
+
+
 def bombs() -> dict[str, Make]:
     nested = bomb(zipfile.ZIP_DEFLATED, 50)
     wide = b"\x80\x02}(X\x01\x00\x00\x00aM" + b"\x01\x00K\x01(" + b"K\x01" * 50_000 + b"tu."
@@ -261,6 +273,7 @@ def bombs() -> dict[str, Make]:
         f"a numpy array of 2.6 GB{TORCH}": lambda: zipped({"a": _Call(np.ndarray, (_LARGE,), np.dtype("u1"))}),
         f"numpy's memory map{TORCH}": lambda: zipped({"a": _Call(np.memmap, "/etc/hostname")}),
         f"a tuple of 50,000{TORCH}": lambda: zipped(None, pickled=wide),
+        f"many blocks with long names{TORCH}": lambda: torch_bytes(many_blocks()),
         f"a pickle of 10 MB{TORCH}": lambda: zipped(None, pickled=b"\x80\x02](" + b"N" * 10_000_000 + b"e."),
         f"a pickle of nested lists{TORCH}": lambda: zipped(
             None, pickled=b"\x80\x02" + b"]" * 50_000 + b"a" * 49_999 + b"."

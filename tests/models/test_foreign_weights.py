@@ -21,6 +21,7 @@ from roboreg_core.evaluation.logits import logits
 from roboreg_core.models import checkpoints
 from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.models.resnet import ResNet
+from roboreg_core.pruning.prune import PruneSpec, prune
 from roboreg_core.schedules.schedule import Schedule, dense_schedule
 from tests.conftest import random_network
 from tests.models.foreign_files import SPELLINGS, State, biased, masked, renamed, state_of, torch_bytes
@@ -299,6 +300,19 @@ def test_masks_are_multiplied_and_the_share_of_zeros_is_said(model: ResNet, kind
     assert found.source["zeros"] == pytest.approx(zeros)
     assert noted(found, f"{zeros:.1%} of them are zero")
     assert noted(found, "3 in block 1, 5 in block 8; the schedule 13,16,16,32,32,32,64,59,64 with method l1")
+
+
+def test_filters_of_zeros_are_removed_by_the_schedule_that_is_said(model: ResNet) -> None:
+    state = state_of(model)
+    for block, filters in (("layer1.1", [0, 5, 9]), ("layer3.0", [63])):
+        state[f"{block}.conv1.weight"] = state[f"{block}.conv1.weight"].clone()
+        state[f"{block}.conv1.weight"][filters] = 0
+    found = read(state)
+    schedule = Schedule.parse("16,13,16,32,32,32,63,64,64")
+    assert noted(found, f"zero as a whole: 3 in block 2, 1 in block 7; the schedule {schedule} with method l1 removes")
+    pruned = prune(found.model, schedule, PruneSpec(method="l1")).model
+    for block in pruned.blocks:
+        assert (block.conv1.weight != 0).flatten(1).any(1).all()
 
 
 def test_biases_of_convolutions_become_part_of_batch_norm(model: ResNet, few_images: Images) -> None:

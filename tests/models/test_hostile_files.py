@@ -162,6 +162,8 @@ LARGEST = (
     "600,000 entries.pt",
     "bytearray of 2.6 GB.pt",
     "copied dictionaries.pt",
+    "encoded texts.pt",
+    "many blocks with long names.pt",
     "sparse with a view of 2**40 indices.pt",
     "15 million elements.safetensors",
     "header of 60 MB.safetensors",

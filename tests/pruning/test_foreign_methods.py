@@ -49,6 +49,7 @@ def test_every_method_prunes_public_weights(method: str, public: Path) -> None:
     assert found["from"] == public.stem
     assert (found["parameters"], found["macs"]) == (cost(PRESETS[SCHEDULE]).parameters, cost(PRESETS[SCHEDULE]).macs)
     assert found["notes"][0].startswith("normalisation imagenet as requested")
+    assert found["source"]["inputs"]["normalisation"] == "imagenet"
     assert 0 <= found["accuracy"] <= found["dense_accuracy"]
 
 
