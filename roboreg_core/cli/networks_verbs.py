@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from roboreg_core.cli.common import (
+    Data,
     Deleted,
     Json,
     Normalisation,
+    chosen_images,
     print_damage,
     print_notes,
     print_result,
@@ -45,6 +48,7 @@ def networks_add(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights: a safetensors or PyTorch file.")],
     name: Annotated[str | None, typer.Option(help="Name; the file's name if omitted.")] = None,
     normalisation: Normalisation = AUTO,
+    data: Data = "",
     as_json: Json = False,
 ) -> None:
     """Check, evaluate and store a dense network from a weights file. No code in the file is executed."""
@@ -52,7 +56,8 @@ def networks_add(
 
     store, content = open_store(), read_weights(file)
     chosen = management.unused_name(store, file.stem[:LONGEST_NAME]) if name is None else name
-    spec = UploadSpec.of(content, file.name, chosen, normalisation)
+    spec = UploadSpec.of(content, file.name, chosen)
+    spec = replace(spec, normalisation=normalisation, training_set=chosen_images(data))
     known = existing(store, spec)
     if known is not None:
         stderr.print(f"note: this network already exists as {known.name!r}", markup=False)

@@ -63,7 +63,7 @@ def train_verb(
         raise SpecError(f"seeds must be comma-separated integers, got {seeds!r}")
     if teacher is not None and not specs.recipe(recipe).distil_weight:
         raise SpecError(f"a teacher must be left out for recipe {recipe}, got {teacher}; use recipe distilled")
-    loaded = load_network(teacher) if teacher is not None else None
+    loaded = load_network(teacher, data=data) if teacher is not None else None
     print_notes(loaded.notes if loaded is not None else ())
     jobs = []
     for number in numbers:

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from roboreg_core.datasets.dataset import CIFAR10, dataset_of
+from roboreg_core.datasets.dataset import check_architecture, dataset_of
 from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.errors import SpecError
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
@@ -63,9 +63,9 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
 
     Raises `Stopped`: the context requested it; `RoboRegError`: the input is invalid.
     """
-    spec = spec_of(spec_json)
     from roboreg_core.evaluation.guessing import guessing_notes
 
+    spec = spec_of(spec_json)
     training = spec if isinstance(spec, TrainingSpec) else None
     device = choose_device(training.device if training else "auto")
     progress = StageProgress(context, _weights(spec))
@@ -73,7 +73,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         made = _train(spec, device, context, progress)
     else:
         made = _read(spec, device, context, progress)
-    figures, evaluated = _measure(made.model, training.training_set if training else CIFAR10.id, device, progress)
+    figures, evaluated = _measure(made.model, spec.training_set, device, progress)
     doubts = guessing_notes(figures.accuracy, figures.images, made.model.architecture.n_classes)
     result = {
         "accuracy": figures.accuracy,
@@ -81,7 +81,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "per_class": [asdict(row) for row in figures.per_class],
         "history": list(made.history),
         "recipe": training.recipe if training else "",
-        "training_set": training.training_set if training else "",
+        "training_set": spec.training_set if spec.training_set != AUTO else "",
         "seed": training.seed if training else None,
         "seconds": sum(epoch["seconds"] for epoch in made.history) if training else progress.seconds()["total"],
         "speed": {**made.speed, "evaluate": evaluated},
@@ -159,9 +159,9 @@ def _read(spec: UploadSpec, device: torch.device, context: Context, progress: St
     _check_bytes(spec, content)
     loaded = read(content, spec.file_name)
     if loaded.source is not None or spec.normalisation != AUTO:
-        loaded = choose_inputs(
-            loaded, validation_images(), spec.normalisation, device=device, on_progress=progress.batch
-        )
+        images = validation_images(spec.training_set)
+        loaded = choose_inputs(loaded, images, spec.normalisation, device=device, on_progress=progress.batch)
+    check_architecture(loaded.model.architecture, spec.dataset.n_classes, spec.dataset.image_size)
     facts = {} if loaded.source is None else {"source": loaded.source}
     return _NewNetwork(model=loaded.model, content=loaded.content, speed={}, notes=loaded.notes, facts=facts)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
-from roboreg_core.datasets.dataset import CIFAR10, dataset_of, images_option
+from roboreg_core.datasets.dataset import CIFAR10, Dataset, dataset_of, images_option
 from roboreg_core.errors import SpecError
 from roboreg_core.models.normalisation import AUTO, check_normalisation
 from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_FACTOR, check_sources, digest, typical_speeds
@@ -91,7 +91,9 @@ class TrainingSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class UploadSpec:
-    """An uploaded file; its bytes and the normalisation determine the network. Raises `SpecError`: a value is invalid.
+    """An uploaded file; its bytes, normalisation and data set determine the network.
+
+    Raises `SpecError`: a value is invalid.
 
     Attributes:
         name: name of the network; not part of the identity.
@@ -99,6 +101,7 @@ class UploadSpec:
         file_name: name of the file.
         size: size in bytes.
         normalisation: a name in `models.normalisation.NORMALISATIONS` for a file of another project, or `auto`.
+        training_set: data set that the network classifies, see `datasets.dataset`; `auto` for CIFAR-10.
     """
 
     name: str
@@ -106,6 +109,7 @@ class UploadSpec:
     file_name: str
     size: int
     normalisation: str = AUTO
+    training_set: str = AUTO
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", clean_name(self.name, NAME_LABEL))
@@ -113,18 +117,24 @@ class UploadSpec:
 
     @property
     def id(self) -> str:
-        """Id: hash of the file's SHA-256, and of the normalisation unless it is chosen."""
+        """Id: hash of the file's SHA-256, and of normalisation and data set unless they are `auto`."""
         return _identity({"origin": UPLOADED, "sha256": self.sha256, **self._requested})
 
     @property
     def _requested(self) -> dict[str, str]:
-        return {} if self.normalisation == AUTO else {"normalisation": self.normalisation}
+        fields = {"normalisation": self.normalisation, "training_set": self.training_set}
+        return {name: value for name, value in fields.items() if value != AUTO}
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` makes an equal spec."""
         fields = asdict(self)
-        del fields["normalisation"]
+        del fields["normalisation"], fields["training_set"]
         return {"origin": UPLOADED, **fields, **self._requested}
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data set. Raises `DataError`: it does not exist."""
+        return CIFAR10 if self.training_set == AUTO else dataset_of(self.training_set)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> UploadSpec:
@@ -132,10 +142,10 @@ class UploadSpec:
         return cls(**_without_origin(value, UPLOADED))
 
     @classmethod
-    def of(cls, content: bytes, file_name: str, name: str, normalisation: str = AUTO) -> UploadSpec:
+    def of(cls, content: bytes, file_name: str, name: str) -> UploadSpec:
         """Spec of an upload with the bytes `content`."""
         digest = hashlib.sha256(content).hexdigest()
-        return cls(name=name, sha256=digest, file_name=file_name, size=len(content), normalisation=normalisation)
+        return cls(name=name, sha256=digest, file_name=file_name, size=len(content))
 
 
 NetworkSpec = TrainingSpec | UploadSpec
@@ -148,7 +158,7 @@ def spec_of(value: dict[str, Any]) -> NetworkSpec:
 
 def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float:
     """Estimate the duration in seconds from the speed in `records` (newest first), else that of two CPU cores."""
-    images = dataset_of(spec.training_set) if isinstance(spec, TrainingSpec) else CIFAR10
+    images = dataset_of(spec.training_set) if isinstance(spec, TrainingSpec) else spec.dataset
     train, evaluate = measured_speeds(records) or typical_speeds()
     measuring = FIXED_SECONDS / 3 + images.test / evaluate
     if isinstance(spec, UploadSpec):

@@ -81,6 +81,7 @@ TRAIN_BATCH, TRAIN_IMAGES, TRAIN_DEVICE, TRAIN_NAME = "train-batch", "train-imag
 TRAIN_START, TRAIN_RESUME, TRAIN_USE = "train-start", "train-resume", "train-use"
 TRAIN_UPLOAD_PART, TRAIN_UPLOAD, TRAIN_UPLOAD_NAME = "train-upload-part", "train-upload", "train-upload-name"
 TRAIN_UPLOAD_USE, TRAIN_UPLOAD_NORMALISATION = "train-upload-use", "train-upload-normalisation"
+TRAIN_UPLOAD_DATA = "train-upload-data"
 TRAIN_IMAGES_PART, TRAIN_FETCH, TRAIN_FETCH_STOP = "train-images-part", "train-fetch", "train-fetch-stop"
 
 

@@ -12,7 +12,7 @@ from roboreg_core.datasets.dataset import Dataset
 from roboreg_core.datasets.image_import import import_images, inspect_source
 from roboreg_core.errors import DataError
 from roboreg_core.networks.registry import checkpoint_of, dense_networks
-from roboreg_core.networks.spec import TrainingSpec, estimate_seconds
+from roboreg_core.networks.spec import TrainingSpec, UploadSpec, estimate_seconds
 from roboreg_core.networks.start import make
 from roboreg_core.runs.spec import spec_for
 from roboreg_core.schedules.schedule import PRESETS
@@ -44,6 +44,18 @@ def test_a_network_of_own_images(dataset: Dataset, tmp_path: Path) -> None:
         spec_for(PRESETS["moderate"], loaded, "bundled")
     [shipped] = [each for each in dense_networks(store) if each.record is None]
     assert "training_set" not in checkpoint_of(shipped, store).card
+
+
+def test_an_upload_is_measured_on_its_data_set(dataset: Dataset, tmp_path: Path) -> None:
+    store = Store(tmp_path / "home")
+    content = checkpoint_of(make(store, replace(SPEC, training_set=dataset.id)), store).content
+    spec = UploadSpec.of(content, "mine.safetensors", "uploaded")
+    with pytest.raises(DataError, match="the network must be for the data set's 10 classes"):
+        make(store, spec, content)
+    network = make(store, replace(spec, training_set=dataset.id), content)
+    assert (network.training_set, network.images) == (dataset.id, dataset.test)
+    assert checkpoint_of(network, store).card["training_set"] == dataset.id
+    assert library.users_of(dataset, store) == {"network": 2}
 
 
 def test_the_estimate_follows_the_number_of_images(dataset: Dataset) -> None:

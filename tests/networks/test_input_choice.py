@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
 from roboreg_core.architecture import Architecture
-from roboreg_core.datasets.images import Images
+from roboreg_core.datasets.images import CLASSES, Images
 from roboreg_core.errors import CheckpointError, DataError, SpecError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.evaluation.metrics import report
@@ -146,6 +147,12 @@ def test_a_pruned_network_keeps_its_schedule(trained: ResNet, some_images: Image
     assert found.model.schedule == schedule
 
 
+def test_the_size_of_the_images_is_taken(trained: ResNet, some_images: Images) -> None:
+    small = replace(some_images, pixels=some_images.pixels[:, :, ::2, ::2])
+    found = choose_inputs(foreign(state_of(trained)), small)
+    assert found.model.architecture == Architecture(image_size=16)
+
+
 def test_few_images_choose_the_forms_that_are_measured_on_all(
     trained: ResNet, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,4 +193,4 @@ def test_no_report_has_outputs_that_are_not_finite() -> None:
     values, labels = torch.zeros(5, 10), torch.zeros(5, dtype=torch.int64)
     values[1, 2], values[3, 4] = torch.nan, torch.inf
     with pytest.raises(DataError, match="its outputs are not finite on 2 of 5 images"):
-        report(values, labels)
+        report(values, labels, CLASSES)

@@ -86,7 +86,7 @@ def test_a_cancelled_training_goes_on_to_what_an_uninterrupted_one_gives(engine:
 
 def test_an_upload_becomes_a_network(engine: Engine, store: Store, trained: ResNet, few_images: Any) -> None:
     content = torch_bytes({f"module.{key}": value for key, value in trained.state_dict().items()})
-    spec = UploadSpec.of(content, "public.th", "public", "imagenet")
+    spec = replace(UploadSpec.of(content, "public.th", "public"), normalisation="imagenet")
     job = start(engine, spec, content)
     assert (job.lane, job.kind) == ("light", NETWORK)
     assert engine.wait(job.id, SECONDS).status is JobStatus.FINISHED

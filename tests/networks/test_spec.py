@@ -69,13 +69,17 @@ def test_the_identity_depends_on_everything_that_determines_the_network(change: 
 def test_only_its_bytes_are_an_uploads_identity() -> None:
     assert UploadSpec.of(b"bytes", "other.th", "another").id == UPLOAD.id
     assert UploadSpec.of(b"other", "net.pt", "theirs").id != UPLOAD.id
-    assert UploadSpec.of(b"bytes", "net.pt", "theirs", "auto").id == UPLOAD.id
-    requested = UploadSpec.of(b"bytes", "net.pt", "theirs", "half")
+    assert replace(UploadSpec.of(b"bytes", "net.pt", "theirs"), normalisation="auto").id == UPLOAD.id
+    requested = replace(UploadSpec.of(b"bytes", "net.pt", "theirs"), normalisation="half")
     assert requested.id != UPLOAD.id
     assert spec_of(requested.to_json()) == requested
-    assert "normalisation" not in UPLOAD.to_json()
+    for data in ("cifar100", "images-0123456789abcdef"):
+        other = replace(UPLOAD, training_set=data)
+        assert other.id != UPLOAD.id
+        assert spec_of(other.to_json()) == other
+    assert not {"normalisation", "training_set"} & set(UPLOAD.to_json())
     with pytest.raises(SpecError, match="normalisation must be one of auto, imagenet"):
-        UploadSpec.of(b"bytes", "net.pt", "theirs", "mine")
+        replace(UploadSpec.of(b"bytes", "net.pt", "theirs"), normalisation="mine")
     assert len({UPLOAD.id, SPEC.id}) == 2
 
 

@@ -9,6 +9,7 @@ import os
 import pickle
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def test_our_own_format_keeps_its_bytes(dense: ResNet) -> None:
 
 def test_a_public_network_is_kept_and_measured(store: Store, trained: ResNet, few_images: Images) -> None:
     content, file_name = PUBLIC["wrapped, with accuracy"](trained.state_dict())
-    spec = UploadSpec.of(content, file_name, "public", "imagenet")
+    spec = replace(UploadSpec.of(content, file_name, "public"), normalisation="imagenet")
     made = make(store, spec, content)
     right = (logits(trained, few_images).argmax(1) == few_images.labels).float().mean().item()
     assert made.accuracy == pytest.approx(right)
