@@ -116,10 +116,11 @@ def measure(
     return report(values, images.labels, images.classes).to_json(), seconds
 
 
-def load_network(source: str, normalisation: str = AUTO) -> Checkpoint:
+def load_network(source: str, normalisation: str = AUTO, data: str = "") -> Checkpoint:
     """Load a network by its file, its name, or the first digits of its SHA-256.
 
-    For a file of another project the `normalisation` is used, or chosen by validation images (`auto`).
+    For a file of another project the `normalisation` is used, or chosen by validation images (`auto`) of the option
+    `--data`, `data`.
 
     Raises `CheckpointError`: no network matches, or the file does not hold a CIFAR-style ResNet that fits the images;
     `SpecError`: the normalisation is unknown, or the network has its own.
@@ -128,23 +129,23 @@ def load_network(source: str, normalisation: str = AUTO) -> Checkpoint:
 
     check_normalisation(normalisation)
     if source in checkpoints.names() or is_file(source):
-        return _with_inputs(checkpoints.load(source), normalisation)
+        return _with_inputs(checkpoints.load(source), normalisation, data)
     store = open_store()
     try:
-        return _with_inputs(checkpoint_of(find(store, source), store), normalisation)
+        return _with_inputs(checkpoint_of(find(store, source), store), normalisation, data)
     except CheckpointError as error:
         if existing(source):  # a folder, pipe or device
             return checkpoints.load(source)
         raise CheckpointError(f"{error}, or give an existing weights file") from None
 
 
-def _with_inputs(loaded: Checkpoint, normalisation: str) -> Checkpoint:
+def _with_inputs(loaded: Checkpoint, normalisation: str, data: str) -> Checkpoint:
     if loaded.source is None and normalisation == AUTO:
         return loaded
     from roboreg_core.datasets.sources import validation_images
     from roboreg_core.networks.input_choice import choose_inputs
 
-    return choose_inputs(loaded, validation_images(), normalisation)
+    return choose_inputs(loaded, validation_images(chosen_images(data, network=loaded)), normalisation)
 
 
 def find_run(store: Store, prefix: str) -> Record:

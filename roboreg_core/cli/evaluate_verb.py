@@ -36,7 +36,7 @@ def evaluate_verb(
     if precision not in PRECISIONS:
         raise SpecError(f"precision must be {' or '.join(PRECISIONS)}, got {precision!r}")
     chosen = choose_device(device)
-    loaded = load_network(checkpoint, normalisation)
+    loaded = load_network(checkpoint, normalisation, data)
     report, seconds = measure(loaded.model, chosen, chosen_images(data, network=loaded), precision)
     doubts = guessing_notes(report["accuracy"], report["images"], loaded.model.architecture.n_classes)
     notes = (*doubts, *loaded.notes)

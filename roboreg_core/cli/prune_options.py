@@ -65,7 +65,7 @@ class PruneOptions:
 
     def network(self) -> Checkpoint:
         """The network to start from. Raises `CheckpointError` or `SpecError`, see `load_network`."""
-        return load_network(self.start, self.normalisation)
+        return load_network(self.start, self.normalisation, self.data)
 
     def composed(self) -> tuple[str, bool]:
         """Notation of the method with the options' replacements, and True to recalibrate batch norm.

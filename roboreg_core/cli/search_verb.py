@@ -69,7 +69,7 @@ def search_verb(
         drop=max_drop,
         class_drop=max_class_drop,
     )
-    loaded, store = load_network(start), open_store()
+    loaded, store = load_network(start, data=data), open_store()
     chosen = chosen_images(data, images, loaded)
     setting = _setting(loaded, chosen, method=method, recalibrate=recalibrate, calibration=calibration, seed=seed)
     found = known(store, setting)

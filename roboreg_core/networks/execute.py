@@ -73,7 +73,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         made = _train(spec, device, context, progress)
     else:
         made = _read(spec, device, context, progress)
-    figures, evaluated = _measure(made.model, training.training_set if training else CIFAR10.id, device, progress)
+    figures, evaluated = _measure(made.model, spec.training_set or CIFAR10.id, device, progress)
     doubts = guessing_notes(figures.accuracy, figures.images, made.model.architecture.n_classes)
     result = {
         "accuracy": figures.accuracy,
@@ -81,7 +81,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "per_class": [asdict(row) for row in figures.per_class],
         "history": list(made.history),
         "recipe": training.recipe if training else "",
-        "training_set": training.training_set if training else "",
+        "training_set": spec.training_set,
         "seed": training.seed if training else None,
         "seconds": sum(epoch["seconds"] for epoch in made.history) if training else progress.seconds()["total"],
         "speed": {**made.speed, "evaluate": evaluated},
@@ -159,9 +159,8 @@ def _read(spec: UploadSpec, device: torch.device, context: Context, progress: St
     _check_bytes(spec, content)
     loaded = read(content, spec.file_name)
     if loaded.source is not None or spec.normalisation != AUTO:
-        loaded = choose_inputs(
-            loaded, validation_images(), spec.normalisation, device=device, on_progress=progress.batch
-        )
+        images = validation_images(spec.training_set or CIFAR10.id)
+        loaded = choose_inputs(loaded, images, spec.normalisation, device=device, on_progress=progress.batch)
     facts = {} if loaded.source is None else {"source": loaded.source}
     return _NewNetwork(model=loaded.model, content=loaded.content, speed={}, notes=loaded.notes, facts=facts)
 

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from roboreg_core.architecture import PROJECTION, ZEROS, ZEROS_AT_END
-from roboreg_core.datasets.images import CLASSES, Images
+from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError, SpecError
 from roboreg_core.evaluation.guessing import beats_guessing
 from roboreg_core.evaluation.logits import logits
@@ -129,7 +129,7 @@ def choose_inputs(
         if normalisation != AUTO:
             raise SpecError(f"normalisation must be {AUTO} for {loaded.name}, which holds its own, got {normalisation}")
         return loaded
-    _check_classes(loaded)
+    _check_classes(loaded, images)
     bench = _Bench(model=loaded.model, images=images, device=device, on_progress=on_progress)
     trials = bench.trials(list(NORMALISATIONS) if normalisation == AUTO else [normalisation])
     best = trials[0]
@@ -194,8 +194,8 @@ class _Bench:
         return _Trial(form=form, right=right.numpy(), finite=finite.numpy(), loss=loss)
 
 
-def _check_classes(loaded: Checkpoint) -> None:
-    n_classes, found = loaded.model.architecture.n_classes, len(CLASSES)
+def _check_classes(loaded: Checkpoint, images: Images) -> None:
+    n_classes, found = loaded.model.architecture.n_classes, len(images.classes)
     if n_classes != found:
         raise CheckpointError(
             f"{loaded.name} must have the {found} classes of the images, got {n_classes}: choose its data set"

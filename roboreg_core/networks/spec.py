@@ -99,6 +99,7 @@ class UploadSpec:
         file_name: name of the file.
         size: size in bytes.
         normalisation: a name in `models.normalisation.NORMALISATIONS` for a file of another project, or `auto`.
+        training_set: names the data set that it is measured on, see `datasets.dataset`; empty for CIFAR-10.
     """
 
     name: str
@@ -106,24 +107,28 @@ class UploadSpec:
     file_name: str
     size: int
     normalisation: str = AUTO
+    training_set: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", clean_name(self.name, NAME_LABEL))
         check_normalisation(self.normalisation)
+        if self.training_set:
+            check_sources(self.training_set, "auto")
 
     @property
     def id(self) -> str:
-        """Id: hash of the file's SHA-256, and of the normalisation unless it is chosen."""
+        """Id: hash of the file's SHA-256, of the normalisation unless it is chosen, and of the data set."""
         return _identity({"origin": UPLOADED, "sha256": self.sha256, **self._requested})
 
     @property
     def _requested(self) -> dict[str, str]:
-        return {} if self.normalisation == AUTO else {"normalisation": self.normalisation}
+        requested = {} if self.normalisation == AUTO else {"normalisation": self.normalisation}
+        return requested | ({"training_set": self.training_set} if self.training_set else {})
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` makes an equal spec."""
         fields = asdict(self)
-        del fields["normalisation"]
+        del fields["normalisation"], fields["training_set"]
         return {"origin": UPLOADED, **fields, **self._requested}
 
     @classmethod
@@ -132,10 +137,18 @@ class UploadSpec:
         return cls(**_without_origin(value, UPLOADED))
 
     @classmethod
-    def of(cls, content: bytes, file_name: str, name: str, normalisation: str = AUTO) -> UploadSpec:
+    def of(
+        cls, content: bytes, file_name: str, name: str, normalisation: str = AUTO, training_set: str = ""
+    ) -> UploadSpec:
         """Spec of an upload with the bytes `content`."""
-        digest = hashlib.sha256(content).hexdigest()
-        return cls(name=name, sha256=digest, file_name=file_name, size=len(content), normalisation=normalisation)
+        return cls(
+            name=name,
+            sha256=hashlib.sha256(content).hexdigest(),
+            file_name=file_name,
+            size=len(content),
+            normalisation=normalisation,
+            training_set=training_set,
+        )
 
 
 NetworkSpec = TrainingSpec | UploadSpec
@@ -148,7 +161,7 @@ def spec_of(value: dict[str, Any]) -> NetworkSpec:
 
 def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float:
     """Estimate the duration in seconds from the speed in `records` (newest first), else that of two CPU cores."""
-    images = dataset_of(spec.training_set) if isinstance(spec, TrainingSpec) else CIFAR10
+    images = dataset_of(spec.training_set) if spec.training_set else CIFAR10
     train, evaluate = measured_speeds(records) or typical_speeds()
     measuring = FIXED_SECONDS / 3 + images.test / evaluate
     if isinstance(spec, UploadSpec):

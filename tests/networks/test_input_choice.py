@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from roboreg_core.architecture import Architecture
-from roboreg_core.datasets.images import Images
+from roboreg_core.datasets.images import CLASSES, Images
 from roboreg_core.errors import CheckpointError, DataError, SpecError
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.evaluation.metrics import report
@@ -186,4 +186,4 @@ def test_no_report_has_outputs_that_are_not_finite() -> None:
     values, labels = torch.zeros(5, 10), torch.zeros(5, dtype=torch.int64)
     values[1, 2], values[3, 4] = torch.nan, torch.inf
     with pytest.raises(DataError, match="its outputs are not finite on 2 of 5 images"):
-        report(values, labels)
+        report(values, labels, CLASSES)
