@@ -108,20 +108,21 @@ def data_add(
     as_json: Json = False,
 ) -> None:
     """Add the images of a folder or ZIP as a data set, after a report on unreadable files and duplicates."""
-    from roboreg_core.datasets import image_import
+    from roboreg_core.datasets.image_import import import_images
+    from roboreg_core.datasets.image_inspection import discard, inspect_source
 
     if name:
         library.check_name(name)
     with progress_bar(f"reading {source.name}") as advance:
-        inspection = image_import.inspect_source(
+        inspection = inspect_source(
             source, size, on_progress=lambda done, total, stage: advance(done / total, f"{done:,} of {total:,}")
         )
     try:
         for line in inspection.report.lines:
             stderr.print(line, markup=False, soft_wrap=True)
-        dataset = image_import.import_images(inspection, name)
+        dataset = import_images(inspection, name)
     finally:
-        image_import.discard(inspection)
+        discard(inspection)
     print_result(as_json, dataset.to_json(), f"added: {_line(dataset)}")
 
 

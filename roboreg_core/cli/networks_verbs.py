@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from roboreg_core.cli.common import (
-    Data,
     Deleted,
     Json,
     Normalisation,
-    chosen_images,
     print_damage,
     print_notes,
     print_result,
@@ -21,7 +18,9 @@ from roboreg_core.cli.common import (
     progress_bar,
     stderr,
 )
-from roboreg_core.models.file_formats import read_weights
+from roboreg_core.datasets.dataset import CIFAR10
+from roboreg_core.models.cards import read_card
+from roboreg_core.models.file_formats import SUFFIX, read_weights
 from roboreg_core.models.normalisation import AUTO
 from roboreg_core.networks import management
 from roboreg_core.networks.registry import SHIPPED, dense_networks, find, of_record
@@ -48,7 +47,7 @@ def networks_add(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights: a safetensors or PyTorch file.")],
     name: Annotated[str | None, typer.Option(help="Name; the file's name if omitted.")] = None,
     normalisation: Normalisation = AUTO,
-    data: Data = "",
+    data: Annotated[str, typer.Option("--data", metavar="NAME", help="Data set; that of its card, or CIFAR-10.")] = "",
     as_json: Json = False,
 ) -> None:
     """Check, evaluate and store a dense network from a weights file. No code in the file is executed."""
@@ -56,8 +55,7 @@ def networks_add(
 
     store, content = open_store(), read_weights(file)
     chosen = management.unused_name(store, file.stem[:LONGEST_NAME]) if name is None else name
-    spec = UploadSpec.of(content, file.name, chosen)
-    spec = replace(spec, normalisation=normalisation, training_set=chosen_images(data))
+    spec = UploadSpec.of(content, file.name, chosen, normalisation, _training_set(file, data))
     known = existing(store, spec)
     if known is not None:
         stderr.print(f"note: this network already exists as {known.name!r}", markup=False)
@@ -65,6 +63,16 @@ def networks_add(
         made = make(store, spec, content, on_report=lambda report: advance(report["fraction"], report["stage"]))
     print_notes(made.notes)
     print_result(as_json, made.to_json(), _line(made))
+
+
+def _training_set(file: Path, data: str) -> str:
+    """The data set named by the option, or by the card beside the file; empty for CIFAR-10."""
+    from roboreg_core.datasets.library import find_dataset
+
+    if not data:
+        return str(read_card(file).get("training_set") or "") if file.suffix.lower() == SUFFIX else ""
+    found = find_dataset(data)
+    return "" if found.id == CIFAR10.id else found.id
 
 
 def networks_rename(

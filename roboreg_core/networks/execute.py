@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from roboreg_core.datasets.dataset import check_architecture, dataset_of
+from roboreg_core.datasets.dataset import CIFAR10, check_architecture, dataset_of
 from roboreg_core.device import choose_device, computed_in, environment
 from roboreg_core.errors import SpecError
 from roboreg_core.jobs.task import Context, Output, Stopped, Task
@@ -73,7 +73,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         made = _train(spec, device, context, progress)
     else:
         made = _read(spec, device, context, progress)
-    figures, evaluated = _measure(made.model, spec.training_set, device, progress)
+    figures, evaluated = _measure(made.model, spec.training_set or CIFAR10.id, device, progress)
     doubts = guessing_notes(figures.accuracy, figures.images, made.model.architecture.n_classes)
     result = {
         "accuracy": figures.accuracy,
@@ -81,7 +81,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "per_class": [asdict(row) for row in figures.per_class],
         "history": list(made.history),
         "recipe": training.recipe if training else "",
-        "training_set": spec.training_set if spec.training_set != AUTO else "",
+        "training_set": spec.training_set,
         "seed": training.seed if training else None,
         "seconds": sum(epoch["seconds"] for epoch in made.history) if training else progress.seconds()["total"],
         "speed": {**made.speed, "evaluate": evaluated},
@@ -159,7 +159,7 @@ def _read(spec: UploadSpec, device: torch.device, context: Context, progress: St
     _check_bytes(spec, content)
     loaded = read(content, spec.file_name)
     if loaded.source is not None or spec.normalisation != AUTO:
-        images = validation_images(spec.training_set)
+        images = validation_images(spec.training_set or CIFAR10.id)
         loaded = choose_inputs(loaded, images, spec.normalisation, device=device, on_progress=progress.batch)
     check_architecture(loaded.model.architecture, spec.dataset.n_classes, spec.dataset.image_size)
     facts = {} if loaded.source is None else {"source": loaded.source}

@@ -101,7 +101,7 @@ class UploadSpec:
         file_name: name of the file.
         size: size in bytes.
         normalisation: a name in `models.normalisation.NORMALISATIONS` for a file of another project, or `auto`.
-        training_set: data set that the network classifies, see `datasets.dataset`; `auto` for CIFAR-10.
+        training_set: names the data set that it is measured on, see `datasets.dataset`; empty for CIFAR-10.
     """
 
     name: str
@@ -109,21 +109,23 @@ class UploadSpec:
     file_name: str
     size: int
     normalisation: str = AUTO
-    training_set: str = AUTO
+    training_set: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", clean_name(self.name, NAME_LABEL))
         check_normalisation(self.normalisation)
+        if self.training_set:
+            check_sources(self.training_set, "auto")
 
     @property
     def id(self) -> str:
-        """Id: hash of the file's SHA-256, and of normalisation and data set unless they are `auto`."""
+        """Id: hash of the file's SHA-256, of the normalisation unless it is chosen, and of the data set."""
         return _identity({"origin": UPLOADED, "sha256": self.sha256, **self._requested})
 
     @property
     def _requested(self) -> dict[str, str]:
-        fields = {"normalisation": self.normalisation, "training_set": self.training_set}
-        return {name: value for name, value in fields.items() if value != AUTO}
+        requested = {} if self.normalisation == AUTO else {"normalisation": self.normalisation}
+        return requested | ({"training_set": self.training_set} if self.training_set else {})
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` makes an equal spec."""
@@ -134,7 +136,7 @@ class UploadSpec:
     @property
     def dataset(self) -> Dataset:
         """The data set. Raises `DataError`: it does not exist."""
-        return CIFAR10 if self.training_set == AUTO else dataset_of(self.training_set)
+        return dataset_of(self.training_set) if self.training_set else CIFAR10
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> UploadSpec:
@@ -142,10 +144,18 @@ class UploadSpec:
         return cls(**_without_origin(value, UPLOADED))
 
     @classmethod
-    def of(cls, content: bytes, file_name: str, name: str) -> UploadSpec:
+    def of(
+        cls, content: bytes, file_name: str, name: str, normalisation: str = AUTO, training_set: str = ""
+    ) -> UploadSpec:
         """Spec of an upload with the bytes `content`."""
-        digest = hashlib.sha256(content).hexdigest()
-        return cls(name=name, sha256=digest, file_name=file_name, size=len(content))
+        return cls(
+            name=name,
+            sha256=hashlib.sha256(content).hexdigest(),
+            file_name=file_name,
+            size=len(content),
+            normalisation=normalisation,
+            training_set=training_set,
+        )
 
 
 NetworkSpec = TrainingSpec | UploadSpec
@@ -158,7 +168,7 @@ def spec_of(value: dict[str, Any]) -> NetworkSpec:
 
 def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float:
     """Estimate the duration in seconds from the speed in `records` (newest first), else that of two CPU cores."""
-    images = dataset_of(spec.training_set) if isinstance(spec, TrainingSpec) else spec.dataset
+    images = dataset_of(spec.training_set) if spec.training_set else CIFAR10
     train, evaluate = measured_speeds(records) or typical_speeds()
     measuring = FIXED_SECONDS / 3 + images.test / evaluate
     if isinstance(spec, UploadSpec):

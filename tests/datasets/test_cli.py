@@ -47,13 +47,15 @@ def test_digits_from_a_zip_to_a_fine_tuned_run(roboreg: CommandLine, digits: dic
     assert measured["accuracy"] == trained["accuracy"]
     assert [row["name"] for row in measured["per_class"]] == added["classes"]
     assert roboreg.answer("evaluate", dense, "--data", added["id"])["accuracy"] == trained["accuracy"]
-    run = roboreg.answer("run", "moderate", "--from", dense, "--preset", "quick")
+    stored = roboreg.answer("networks", "add", dense, "--name", "mine")
+    assert (stored["accuracy"], stored["training_set"]) == (trained["accuracy"], added["id"])
+    run = roboreg.answer("run", "moderate", "--from", "mine", "--preset", "quick")
     assert run["spec"]["training_set"] == added["id"]
     assert run["result"]["stages"]["tuned"]["accuracy"] > 0.95
     assert run["result"]["images"]["test"] == f"359 test images ({added['id']})"
     shown = roboreg.answer("runs", "show", run["run"])
     assert shown["classes"] == added["classes"]
-    assert roboreg.answer("data", "show", "digits")["used_by"] == {"run": 1}
+    assert roboreg.answer("data", "show", "digits")["used_by"] == {"network": 1, "run": 1}
     report = tmp_path / "report.html"
     roboreg("report", run["run"], "--out", report)
     assert "digits" in report.read_text()

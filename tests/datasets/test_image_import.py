@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from roboreg_core import paths
-from roboreg_core.datasets import image_import, library, own_images, sources, true_classes
+from roboreg_core.datasets import image_inspection, library, own_images, sources, true_classes
 from roboreg_core.datasets.dataset import Dataset, dataset_of
-from roboreg_core.datasets.image_import import ImportStopped, import_images, inspect_source
+from roboreg_core.datasets.image_import import import_images
+from roboreg_core.datasets.image_inspection import ImportStopped, discard, inspect_source
+from roboreg_core.datasets.pictures import decode
 from roboreg_core.errors import ArchitectureError, DataError
 from tests.datasets.made_images import classes, png, write, zipped
 
@@ -44,7 +46,7 @@ def test_its_images_are_the_pictures(folder: Path) -> None:
     assert np.array_equal(true_classes.test_labels(dataset.id), sets[2].labels.numpy())
     pixels = {each.tobytes(): int(label) for images in sets for each, label in rows(images)}
     for path in folder.rglob("*.png"):
-        image = image_import.decode(path.read_bytes(), 16)
+        image = decode(path.read_bytes(), 16)
         assert dataset.classes[pixels.pop(image.tobytes())] == path.parent.name
     assert not pixels
     assert sets[0].pixels.is_contiguous(memory_format=torch.channels_last)
@@ -203,7 +205,7 @@ def test_it_reports_progress_and_stops(folder: Path) -> None:
     assert seen[-1] == (60, 60)
     with pytest.raises(ImportStopped):
         import_images(inspection, should_stop=lambda: True)
-    image_import.discard(inspection)
+    discard(inspection)
     with pytest.raises(ImportStopped):
         inspect_source(folder, 16, should_stop=iter([False] * 20 + [True]).__next__)
     assert list(paths.datasets().iterdir()) == []
@@ -221,8 +223,8 @@ def test_samples_for_a_contact_sheet(folder: Path) -> None:
 
 
 def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = image_import.shutil.disk_usage(folder)
-    monkeypatch.setattr(image_import.shutil, "disk_usage", lambda path: usage._replace(free=1_000))
+    usage = image_inspection.shutil.disk_usage(folder)
+    monkeypatch.setattr(image_inspection.shutil, "disk_usage", lambda path: usage._replace(free=1_000))
     with pytest.raises(DataError, match="free some space"):
         inspect_source(folder)
 
@@ -230,16 +232,16 @@ def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At most one batch of files is held at a time."""
     source = write(tmp_path / "made", classes(2, 100))
-    monkeypatch.setattr(image_import, "_BATCH_BYTES", 5_000)
+    monkeypatch.setattr(image_inspection, "_BATCH_BYTES", 5_000)
     sizes = []
-    batches = image_import._batches
+    batches = image_inspection._batches
 
     def watched(*arguments: object) -> object:
         for batch in batches(*arguments):  # type: ignore[arg-type]
             sizes.append(sum(len(content) for _, content in batch))
             yield batch
 
-    monkeypatch.setattr(image_import, "_batches", watched)
+    monkeypatch.setattr(image_inspection, "_batches", watched)
     inspect_source(source, 16)
     assert max(sizes) < 5_000 + 1_000
     assert len(sizes) > 20

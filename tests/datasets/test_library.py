@@ -10,7 +10,8 @@ import pytest
 from roboreg_core import paths
 from roboreg_core.datasets import library
 from roboreg_core.datasets.dataset import CIFAR10, MANIFEST, Dataset, dataset_of
-from roboreg_core.datasets.image_import import import_images, inspect_source
+from roboreg_core.datasets.image_import import import_images
+from roboreg_core.datasets.image_inspection import inspect_source
 from roboreg_core.errors import DataError
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store

@@ -9,7 +9,8 @@ import pytest
 
 from roboreg_core.datasets import library
 from roboreg_core.datasets.dataset import Dataset
-from roboreg_core.datasets.image_import import import_images, inspect_source
+from roboreg_core.datasets.image_import import import_images
+from roboreg_core.datasets.image_inspection import inspect_source
 from roboreg_core.errors import DataError
 from roboreg_core.networks.registry import checkpoint_of, dense_networks
 from roboreg_core.networks.spec import TrainingSpec, UploadSpec, estimate_seconds

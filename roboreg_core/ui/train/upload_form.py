@@ -12,7 +12,7 @@ from roboreg_core.datasets.dataset import CIFAR10
 from roboreg_core.datasets.library import list_datasets
 from roboreg_core.errors import RoboRegError
 from roboreg_core.models import file_formats
-from roboreg_core.models.normalisation import AUTO, CHOICES
+from roboreg_core.models.normalisation import CHOICES
 from roboreg_core.networks import management, start, uploaded_weights
 from roboreg_core.networks.spec import UploadSpec, estimate_seconds
 from roboreg_core.store.records import LONGEST_NAME
@@ -110,7 +110,7 @@ def _accepted(checked: _Checked, file: UploadedFile) -> None:
             help="Means and standard deviations of the inputs. auto: the most accurate one on validation images.",
         )
         spec = replace(spec, normalisation=chosen)
-    names = {AUTO if each.id == CIFAR10.id else each.id: each.name for each in list_datasets()}
+    names = {"" if each.id == CIFAR10.id else each.id: each.name for each in list_datasets()}
     if len(names) > 1:
         data = st.selectbox("Data set", names, format_func=names.__getitem__, key=keys.TRAIN_UPLOAD_DATA)
         spec = replace(spec, training_set=data)
