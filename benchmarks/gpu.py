@@ -37,7 +37,7 @@ from roboreg_core.device import environment
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models.costs import cost
 from roboreg_core.models.resnet import ResNet, initialise
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training.fine_tuning_presets import tune_preset
 from roboreg_core.training.loop import TrainingResult, fit
@@ -62,8 +62,8 @@ class Size:
     repeats: int = 5
     side: int = 8_192
     copied: int = 2**30
-    schedule: Schedule = PRESETS["moderate"]
-    dense: Schedule = PRESETS["dense"]
+    schedule: Schedule = presets()["moderate"]
+    dense: Schedule = presets()["dense"]
 
 
 QUICK = Size(
@@ -75,8 +75,8 @@ QUICK = Size(
     repeats=1,
     side=64,
     copied=2**16,
-    schedule=PRESETS["aggressive"],
-    dense=PRESETS["quarter"],
+    schedule=presets()["aggressive"],
+    dense=presets()["quarter"],
 )
 
 

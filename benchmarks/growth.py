@@ -28,7 +28,7 @@ from roboreg_core.datasets.sources import test_images, training_images
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models import checkpoints
 from roboreg_core.pruning.prune import PruneSpec, prune
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 
 IMAGES = (1_000, 2_000, 5_000, 10_000)
 CLUSTERS = ("aggressive", "quarter", "moderate", "three-quarters", "minimal")
@@ -76,7 +76,7 @@ def clusters(quick: bool) -> Rows:
     """Seconds of pruning by the default method, by schedule."""
     model, training = checkpoints.load("dense").model, training_images("bundled")
     spec = PruneSpec(calibration=100) if quick else PruneSpec()
-    schedules = [PRESETS[name] for name in (CLUSTERS[:2] if quick else CLUSTERS)]
+    schedules = [presets()[name] for name in (CLUSTERS[:2] if quick else CLUSTERS)]
     return [
         {
             "schedule": schedule.label,

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from roboreg_core import paths
+from roboreg_core.architecture import RESNET20
 from roboreg_core.models.costs import cost
 from roboreg_core.runs.spec import KIND, METHOD_VERSION, identity
-from roboreg_core.schedules.schedule import BOUNDS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui import keys
@@ -53,7 +54,7 @@ def add_finished_jobs(store: Store, runs: Sequence[str]) -> None:
 def _varied(record: Record, place: int, draw: random.Random, spec: Mapping[str, Any]) -> Record:
     counts = [
         max(1, min(bound, count + draw.randint(-bound // 8, bound // 8)))
-        for count, bound in zip(_counts(record), BOUNDS, strict=True)
+        for count, bound in zip(_counts(record), RESNET20.bounds, strict=True)
     ]
     schedule = Schedule(counts=tuple(counts))
     counted = asdict(cost(schedule))

@@ -15,19 +15,20 @@ import typer
 
 from benchmarks.common import write_json
 from roboreg_core import paths
+from roboreg_core.architecture import RESNET20
 from roboreg_core.datasets.sources import training_images, validation_images
 from roboreg_core.models import checkpoints
 from roboreg_core.prediction.forecast import PredictionSettings, fit_forecast, forecast
 from roboreg_core.pruning.prune import Pruner, PruneSpec
 from roboreg_core.runs.spec import spec_for
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps.grid import RANDOM, Grid
 from roboreg_core.sweeps.points import Point, from_json
 from roboreg_core.sweeps.shared_prefix import VALIDATION, measure_schedules
 
 # Uniform between one filter and all; the shipped points contain schedules of another seed.
-HELD_OUT = Grid(kind=RANDOM, values=tuple((1, bound) for bound in BOUNDS), n=20, seed=1)
+HELD_OUT = Grid(kind=RANDOM, values=tuple((1, bound) for bound in RESNET20.bounds), n=20, seed=1)
 
 
 def main(
@@ -37,7 +38,7 @@ def main(
 ) -> None:
     """Measure, predict, and print both with the score."""
     dense = checkpoints.load("dense")
-    asked = PredictionSettings.of(spec_for(PRESETS["dense"], dense, "bundled"))
+    asked = PredictionSettings.of(spec_for(presets()["dense"], dense, "bundled"))
     schedules = set(HELD_OUT.schedules())
     count = 2 if quick else len(schedules)
     store = Store(paths.home(), shipped=paths.recorded())

@@ -28,8 +28,8 @@ from roboreg_core.models import checkpoints
 from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
 from roboreg_core.runs.preview import PreviewSpec, measure
 from roboreg_core.runs.spec import spec_for
-from roboreg_core.schedules.schedule import PRESETS
-from roboreg_core.sweeps.grid import SOURCE
+from roboreg_core.schedules.schedule import presets
+from roboreg_core.sweeps.grid import source_grid
 from roboreg_core.sweeps.shared_prefix import TEST, measure_schedules
 from roboreg_core.training.loop import fit
 
@@ -113,7 +113,7 @@ def pruning(quick: bool) -> Callable[[], Any]:
     """Prune the dense network to `moderate` by the default method."""
     model, training = checkpoints.load("dense").model, training_images("bundled")
     spec = PruneSpec(calibration=100) if quick else PruneSpec()
-    return lambda: prune(model, PRESETS["moderate"], spec, calibration=training)
+    return lambda: prune(model, presets()["moderate"], spec, calibration=training)
 
 
 def preview(quick: bool) -> Callable[[], Any]:
@@ -126,7 +126,7 @@ def preview(quick: bool) -> Callable[[], Any]:
         run = spec_for(schedule, dense, "bundled", calibration=100 if quick else PruneSpec().calibration)
         measure(PreviewSpec.of(run).to_json(), context)
 
-    before = PRESETS["moderate"]
+    before = presets()["moderate"]
     ask(before)
     changed = [before.replace(block, before.counts[block - 1] - 1) for block in PREVIEWED]
     return lambda: list(map(ask, changed))
@@ -135,7 +135,7 @@ def preview(quick: bool) -> Callable[[], Any]:
 def sweep(quick: bool) -> Callable[[], Any]:
     """Five of the source project's 27 schedules pruned and measured on the test images."""
     model, training, test = checkpoints.load("dense").model, training_images("bundled"), test_images()
-    schedules = SOURCE.schedules()[: 2 if quick else 5]
+    schedules = source_grid().schedules()[: 2 if quick else 5]
     spec = PruneSpec(calibration=100) if quick else PruneSpec()
     some = test.take(torch.arange(100 if quick else len(test)), "test images")
     return lambda: list(measure_schedules(Pruner(model, spec, calibration=training), schedules, {TEST: some}))

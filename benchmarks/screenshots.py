@@ -28,7 +28,7 @@ from benchmarks.browser import chromium, running
 from roboreg_core import paths
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.saved_schedules import ScheduleDraft, save
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 
 IMAGES = paths.PROJECT / "docs" / "images"
 WIDE, NARROW = (1280, 900), (390, 844)
@@ -37,7 +37,7 @@ MOST_BYTES = 4_000_000
 WAIT_MS = 120_000
 OWN_RUN = ("12,12,12,20,20,20,40,40,40", "--epochs", "1")
 SAVED = (
-    ScheduleDraft(name="Half, for Monday", schedule=PRESETS["moderate"], note="The one to beat.", tags=("meeting",)),
+    ScheduleDraft(name="Half, for Monday", schedule=presets()["moderate"], note="The one to beat.", tags=("meeting",)),
     ScheduleDraft(name="Late blocks only", schedule=Schedule.parse("16,16,16,32,32,32,24,24,24"), tags=("idea",)),
 )
 

@@ -23,7 +23,7 @@ from roboreg_core.evaluation.logits import logits
 from roboreg_core.models import checkpoints
 from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
 from roboreg_core.schedules.schedule import Schedule
-from roboreg_core.sweeps.grid import SOURCE
+from roboreg_core.sweeps.grid import source_grid
 from roboreg_core.sweeps.points import ClassCounts
 from roboreg_core.sweeps.shared_prefix import TEST, measure_schedules
 
@@ -36,7 +36,7 @@ def main(
     json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
     """Measure both ways and print one table."""
-    size = (3, 500) if quick else (SOURCE.size, 10_000)
+    size = (3, 500) if quick else (source_grid().size, 10_000)
     seconds: dict[str, list[float]] = {"one by one": [], "walk": []}
     ways = {"one by one": partial(prepare_alone, *size), "walk": partial(prepare_walk, *size)}
     for _ in range(repeats):
@@ -71,7 +71,7 @@ def prepare_alone(schedules: int, images: int) -> Callable[[], Counts]:
         pruned = prune(model, schedule, PruneSpec(), calibration=training)
         return ClassCounts.of(logits(pruned.model, test).argmax(1), test.labels, len(test.classes)).right
 
-    return lambda: {str(schedule): alone(schedule) for schedule in SOURCE.schedules()[:schedules]}
+    return lambda: {str(schedule): alone(schedule) for schedule in source_grid().schedules()[:schedules]}
 
 
 def prepare_walk(schedules: int, images: int) -> Callable[[], Counts]:
@@ -80,7 +80,7 @@ def prepare_walk(schedules: int, images: int) -> Callable[[], Counts]:
 
     def work() -> Counts:
         pruner = Pruner(model, PruneSpec(), calibration=training)
-        points = measure_schedules(pruner, SOURCE.schedules()[:schedules], {TEST: test})
+        points = measure_schedules(pruner, source_grid().schedules()[:schedules], {TEST: test})
         return {str(point.schedule): point.test.right for point in points if point.test is not None}
 
     return work

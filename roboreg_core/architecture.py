@@ -91,11 +91,10 @@ class Architecture:
             if getattr(self, field.name) != field.default
         }
 
-    def options(self) -> str:
-        """Options of the command line that give this architecture, each after a space; empty for the default."""
-        name = "" if self.name == RESNET20.name else f" --architecture {self.name}"
-        values = {"classes": (self.n_classes, RESNET20.n_classes), "size": (self.image_size, RESNET20.image_size)}
-        return name + "".join(f" --{option} {value}" for option, (value, default) in values.items() if value != default)
+    @property
+    def option(self) -> str:
+        """Option of the command line with the name, after a space; empty for the default's name."""
+        return "" if self.name == RESNET20.name else f" --architecture {self.name}"
 
     def stored(self) -> dict[str, Any]:
         """`{"architecture": to_json()}`, or {} for the default: what records, headers and cards store."""

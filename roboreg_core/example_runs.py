@@ -4,14 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from roboreg_core import paths
+from roboreg_core.architecture import RESNET20
 from roboreg_core.models import checkpoints
 from roboreg_core.prediction import sensitivity
 from roboreg_core.runs.spec import RunSpec, spec_for
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.records import Record
 from roboreg_core.store.shipped import drop, export
 from roboreg_core.store.store import Store
-from roboreg_core.sweeps.grid import RANDOM, SOURCE, Grid
+from roboreg_core.sweeps.grid import RANDOM, Grid, source_grid
 from roboreg_core.sweeps.spec import SweepSpec, sweep_for
 from roboreg_core.sweeps.sweep_store import Sweep, points_of
 
@@ -27,9 +28,9 @@ RECORDED = (
 
 # (name, grid, test): `test` is True to measure test images too, which predictions and searches do not need.
 SWEEPS = (
-    ("source grid", SOURCE, True),
+    ("source grid", source_grid(), True),
     ("sensitivity", sensitivity.plan(), False),
-    ("random schedules", Grid(kind=RANDOM, values=tuple((1, bound) for bound in BOUNDS), n=200), False),
+    ("random schedules", Grid(kind=RANDOM, values=tuple((1, bound) for bound in RESNET20.bounds), n=200), False),
 )
 
 
@@ -37,7 +38,7 @@ def specs() -> list[RunSpec]:
     """Specs of the example runs, all with the example network and the bundled images."""
     dense = checkpoints.load(paths.SHIPPED)
     return [
-        spec_for(PRESETS[schedule], dense, "bundled", method=method, distil=method != "source", epochs=epochs)
+        spec_for(presets()[schedule], dense, "bundled", method=method, distil=method != "source", epochs=epochs)
         for schedule, method, epochs in RECORDED
     ]
 

@@ -8,10 +8,9 @@ from typing import Any
 from roboreg_core import paths
 from roboreg_core.networks import registry
 from roboreg_core.networks.spec import NETWORK
-from roboreg_core.runs.results import report_of
+from roboreg_core.runs.results import kept_schedule, report_of
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules import saved_schedules
-from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.search.spec import SEARCH, SearchSpec
 from roboreg_core.store.records import Job, Record
 from roboreg_core.store.row_mapping import Checks
@@ -67,7 +66,7 @@ def _check_run(record: Record, parts: Sequence[str] | None) -> None:
     """Check a run, or only these parts of its result."""
     check_shape(record.result, _RUN if parts is None else _restricted(tuple(parts)), "result")
     if parts is None:
-        Schedule.from_json(record.result["schedule"])
+        kept_schedule(record)
         for stage in run_facts.stages_of(record):
             check_shape(report_of(record, stage), _REPORT, f"result.stages.{stage}")
     run_facts.label(record)

@@ -43,4 +43,5 @@ def images_for(architecture: Architecture, n: int, seed: int = 0) -> Images:
         pixels=pixels.contiguous(memory_format=torch.channels_last),
         labels=labels,
         indices=torch.arange(n),
+        classes=tuple(f"class {index}" for index in range(architecture.n_classes)),
     )

@@ -13,12 +13,13 @@ from torch import nn
 from roboreg_core.datasets import sources
 from roboreg_core.datasets.images import Images, first_of_each_class
 from roboreg_core.models.resnet import ResNet, initialise
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, dense_schedule, presets
 from roboreg_core.seeding import torch_generator
 from tests.command_line import CommandLine
 
 # For tiny networks one thread is as fast as many, and independent of the machine's load.
 torch.set_num_threads(1)
+DENSE = dense_schedule()
 # Reproducible examples.
 settings.register_profile("roboreg", deadline=None, derandomize=True, database=None, max_examples=50)
 settings.load_profile("roboreg")
@@ -56,7 +57,7 @@ def make_network() -> Callable[..., ResNet]:
 @pytest.fixture
 def network() -> ResNet:
     """Small network with random weights, schedule `aggressive`."""
-    return random_network(PRESETS["aggressive"])
+    return random_network(presets()["aggressive"])
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def roboreg(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     return CommandLine(monkeypatch, capsys)
 
 
-def random_network(schedule: Schedule = PRESETS["dense"], seed: int = 0) -> ResNet:
+def random_network(schedule: Schedule = DENSE, seed: int = 0) -> ResNet:
     model = ResNet(schedule)
     generator = torch_generator(seed, "test network")
     initialise(model, generator)

@@ -8,7 +8,7 @@ from benchmarks import homes
 from roboreg_core.networks.spec import NETWORK
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.saved_schedules import ScheduleDraft, save
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.records import Job
 from roboreg_core.store.row_mapping import now
 from roboreg_core.store.store import Store
@@ -47,7 +47,7 @@ def fill(store: Store) -> list[str]:
     seen = "".join(char for char in ALL if char not in "\u202e\u202c")[:2_000]
     for name in NAMES:
         tags = (name.replace(",", "")[:30].strip(),)
-        save(store, ScheduleDraft(name=name.strip(), schedule=PRESETS["quarter"], note=seen, tags=tags))
+        save(store, ScheduleDraft(name=name.strip(), schedule=presets()["quarter"], note=seen, tags=tags))
     for seed, name in enumerate(NAMES):
         network = keep_network(store, name.strip(), seed=seed + 1).record
         assert network is not None

@@ -21,7 +21,7 @@ def test_name_and_json_are_read_back(architecture: Architecture) -> None:
 def test_the_default_is_stored_as_nothing() -> None:
     assert RESNET20.to_json() == RESNET20.stored() == {}
     assert Architecture.from_json(None) == Architecture.from_json({}) == RESNET20
-    assert (RESNET20.name, RESNET20.label, RESNET20.options()) == ("resnet20", "ResNet-20", "")
+    assert (RESNET20.name, RESNET20.label, RESNET20.option) == ("resnet20", "ResNet-20", "")
     assert presets()["moderate"].stored() == {"schedule": [8, 8, 8, 16, 16, 16, 32, 32, 32]}
 
 
@@ -29,7 +29,7 @@ def test_names_of_others() -> None:
     other = Architecture.parse("resnet56-B", n_classes=100, image_size=64)
     assert (other.depth, other.shortcut, other.n_blocks) == (56, "B", 27)
     assert other.label == "ResNet-56, option B, 100 classes, 64 × 64 pixels"
-    assert other.options() == " --architecture resnet56-B --classes 100 --size 64"
+    assert other.option == " --architecture resnet56-B"
     assert Architecture.parse("ResNet-32-w8-a-end") == Architecture(depth=32, base_width=8, shortcut="A-end")
 
 

@@ -11,7 +11,7 @@ import torch
 from roboreg_core.cli import main
 from roboreg_core.datasets import sources
 from roboreg_core.paths import PROJECT
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from tests.command_line import CommandLine
 
 TABLE = {
@@ -53,7 +53,7 @@ def test_the_console_command_runs_the_same_function() -> None:
 
 @pytest.mark.parametrize("name", TABLE)
 def test_cost_of_the_presets(roboreg: CommandLine, name: str) -> None:
-    by_name, by_counts = roboreg.answer("cost", name), roboreg.answer("cost", str(PRESETS[name]))
+    by_name, by_counts = roboreg.answer("cost", name), roboreg.answer("cost", str(presets()[name]))
     assert by_name == by_counts
     assert (by_name["parameters"], by_name["macs"]) == TABLE[name]
 

@@ -12,7 +12,7 @@ import typer
 
 from roboreg_core.cli.verbs import app
 from roboreg_core.paths import PROJECT
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 
 README = PROJECT / "README.md"
 DOCUMENTS = [README, *sorted((PROJECT / "docs").glob("*.md"))]
@@ -24,7 +24,7 @@ def test_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (code,) = blocks(README, "python")
     names: dict[str, Any] = {}
     exec(compile(code, str(README), "exec"), names)
-    assert names["pruned"].schedule == PRESETS["moderate"]
+    assert names["pruned"].schedule == presets()["moderate"]
     assert 0.75 < names["metrics"].accuracy < DENSE_ACCURACY
     session = onnxruntime.InferenceSession("pruned.onnx")
     pixels = names["images"].pixels[:3].numpy()

@@ -15,7 +15,7 @@ from benchmarks.results.shipped import card_accuracy, example_runs, long_trainin
 from roboreg_core import paths
 from roboreg_core.pruning.methods import DEFAULT_METHOD
 from roboreg_core.runs.spec import METHOD_VERSION
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.records import Record
 from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET
 from roboreg_core.wording import fmt
@@ -78,7 +78,7 @@ def dense_network(cards: Mapping[str, dict[str, Any]]) -> Headline:
 def example_run(runs: Iterable[Record]) -> Iterator[Headline]:
     """Test accuracy of the example run of the headline schedule by the default method."""
     for run in runs:
-        if run.spec["schedule"] != list(PRESETS[SCHEDULE]) or run.spec["method"] != DEFAULT_METHOD:
+        if run.spec["schedule"] != list(presets()[SCHEDULE]) or run.spec["method"] != DEFAULT_METHOD:
             continue
         pruned, tuned = (run.result["stages"][stage]["accuracy"] for stage in ("pruned", "tuned"))
         yield Headline(

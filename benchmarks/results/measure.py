@@ -31,7 +31,7 @@ from roboreg_core.pruning.prune import Pruner, draw_calibration
 from roboreg_core.pruning.recalibrate import recalibrate
 from roboreg_core.runs.local import run_here
 from roboreg_core.runs.spec import KIND, METHOD_VERSION, RunSpec, preset_fields, spec_for
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.training.loop import TrainingHooks, fit
@@ -85,7 +85,7 @@ def planned_points(choice: Choice, dense: Checkpoint) -> Iterator[PlannedPoint]:
                 continue
             for schedule in choice.schedules:
                 run = spec_for(
-                    PRESETS[schedule],
+                    presets()[schedule],
                     dense,
                     choice.training_set,
                     **({"method": contestant.method} if contestant.method else {}),

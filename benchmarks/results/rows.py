@@ -11,7 +11,7 @@ from benchmarks.results.contestants import CONTESTANTS, Contestant
 from benchmarks.results.points import Point, Points, Seconds, Tune
 from roboreg_core.models.costs import cost
 from roboreg_core.runs.spec import METHOD_VERSION
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ def _row(stored: Points, contestant: Contestant, schedule: str) -> Row:
     # Points of an older version are used only if the newest has none.
     version = max((point.version for point in found), default=None)
     found = [point for point in found if point.version == version]
-    counted = cost(PRESETS[schedule])
+    counted = cost(presets()[schedule])
     sets, tunes = {p.training_set for p in found}, {p.tune for p in found if p.tune is not None}
     return Row(
         contestant=contestant,

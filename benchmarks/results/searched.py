@@ -12,11 +12,11 @@ from typing import Any
 
 from benchmarks.results.points import Points, Searched, Tune
 from roboreg_core.models.checkpoints import Checkpoint
-from roboreg_core.models.costs import DENSE_COST, cost
-from roboreg_core.models.linear_costs import SMALLEST, linear_cost
+from roboreg_core.models.costs import cost
+from roboreg_core.models.linear_costs import linear_cost, smallest_schedule
 from roboreg_core.runs.local import run_here
 from roboreg_core.runs.spec import METHOD_VERSION, RunSpec, preset_fields, spec_for
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, dense_schedule, presets
 from roboreg_core.search.best_schedules import greedy
 from roboreg_core.search.candidates import Candidate
 from roboreg_core.search.execute import search_here
@@ -57,7 +57,7 @@ def entries(settings: ComparisonSettings, dense: Checkpoint, store: Store) -> It
     """Yield the schedules of each budget. A search uses the first seed; an existing one is read from the store."""
     for budget in settings.budgets:
         limits = Limits(macs=budget)
-        setting = setting_of(_run(SMALLEST, settings, settings.seeds[0], dense))
+        setting = setting_of(_run(smallest_schedule(), settings, settings.seeds[0], dense))
         if settings.trials:
             spec = SearchSpec(limits=limits, setting=setting, trials=settings.trials, dense=dense.name)
             best = Candidate.from_json(search_here(spec, dense, store).result["answers"][0])
@@ -68,8 +68,8 @@ def entries(settings: ComparisonSettings, dense: Checkpoint, store: Store) -> It
         best_predicted = greedy(limits, known(store, setting).surrogate).answers[0]
         yield Entry(budget=budget, source=GREEDY, schedule=best_predicted.schedule)
         yield Entry(budget=budget, source=UNIFORM, schedule=largest_uniform(limits))
-        for name, preset in PRESETS.items():
-            if abs(cost(preset).macs / DENSE_COST.macs - budget) <= BESIDE_BUDGET:
+        for name, preset in presets().items():
+            if abs(cost(preset).macs / cost(dense_schedule()).macs - budget) <= BESIDE_BUDGET:
                 yield Entry(budget=budget, source=name, schedule=preset)
 
 

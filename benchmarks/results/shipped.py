@@ -13,7 +13,7 @@ from benchmarks.results.points import Point, Points
 from roboreg_core import paths
 from roboreg_core.pruning.methods import DEFAULT_METHOD
 from roboreg_core.runs.spec import KIND, METHOD_VERSION
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.records import Record
 from roboreg_core.store.shipped import ShippedRecords
 from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET
@@ -87,7 +87,7 @@ def recorded(runs: Iterable[Record]) -> str:
         f"latency (dense network {min(medians):.2f} to {max(medians):.2f} ms) |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    names = {tuple(schedule): name for name, schedule in PRESETS.items()}
+    names = {tuple(schedule): name for name, schedule in presets().items()}
     for run in runs:
         spec, result = run.spec, run.result
         cells = (

@@ -13,12 +13,12 @@ from benchmarks.results.rows import Columns, Duration, Mean, Row, columns, rows
 from benchmarks.results.searched import section as searched_section
 from roboreg_core import paths
 from roboreg_core.datasets.sources import TRAINING_COUNTS
-from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.models.costs import cost
 from roboreg_core.networks.spec import shipped_digest
 from roboreg_core.runs.spec import METHOD_VERSION
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import dense_schedule, presets
 
-SCHEDULES = tuple(name for name in PRESETS if name != "dense")
+SCHEDULES = tuple(name for name in presets() if name != "dense")
 PAGE = paths.PROJECT / "docs" / "results.md"
 NOT_MEASURED = "not measured"
 BESIDE = "†"
@@ -67,8 +67,8 @@ def page(stored: Points, dense_sha256: str) -> str:
 
 
 def _finding(schedule: str, table: list[Row], of: Columns) -> str:
-    counted = cost(PRESETS[schedule])
-    share = counted.parameters / DENSE_COST.parameters
+    counted = cost(presets()[schedule])
+    share = counted.parameters / cost(dense_schedule()).parameters
     sentences = [_comparison("pruned", table, lambda row: row.pruned.get(of.pruned[0]))]
     for tune in of.tuned[:1]:
         how = f"fine-tuned ({tune.preset}, {tune.training_set} images)"

@@ -7,7 +7,7 @@ from roboreg_core.charts import palette
 from roboreg_core.charts.base import Chosen, Drawing, clickable, diverging_scale
 from roboreg_core.charts.confusion_matrix import LABELS, cell_frame
 from roboreg_core.correlation.correlations import KINDS, Correlation
-from roboreg_core.correlation.variables import WORDS
+from roboreg_core.correlation.variables import words
 from roboreg_core.wording import fmt
 from roboreg_core.wording.correlation_findings import LIMITS, number, strongest_correlation, with_interval
 
@@ -47,8 +47,8 @@ def correlation_data(found: Correlation, kind: str) -> pd.DataFrame:
                 {
                     "one": one,
                     "other": other,
-                    "down": WORDS[one],
-                    "across": WORDS[other],
+                    "down": words(one),
+                    "across": words(other),
                     "value": cell.value,
                     "low": cell.low,
                     "high": cell.high,
@@ -71,7 +71,7 @@ def correlation_title(found: Correlation, kind: str) -> str:
 
 def correlation_note(found: Correlation) -> str:
     """Caption: number of schedules, omitted variables, and how to read a cell."""
-    rule = PARTIAL_RULE.format(control=WORDS[found.given]) if found.given else RULE
+    rule = PARTIAL_RULE.format(control=words(found.given)) if found.given else RULE
     notes = "".join(f"{fmt.sentence_case(note)}. " for note in found.notes)
     return f"n = {fmt.plural(found.schedules, 'schedule')}. {notes}{rule}"
 
@@ -135,7 +135,7 @@ def correlation_alt(found: Correlation, kind: str) -> str:
     """Alternative text of the heatmap of `found`; `kind` is `pearson` or `spearman`."""
     cells = found.cells[kind]
     pairs = [cells[one][other] for place, one in enumerate(found.names) for other in found.names[:place]]
-    control = f", controlling for {WORDS[found.given]}" if found.given else ""
+    control = f", controlling for {words(found.given)}" if found.given else ""
     unclear = sum(not cell.is_clear for cell in pairs)
     return (
         f"{KIND_WORDS[kind]}'s correlations of {fmt.plural(len(found.names), 'variable')} over "

@@ -10,7 +10,6 @@ from roboreg_core.charts import palette
 from roboreg_core.charts.base import Drawing, diverging_scale
 from roboreg_core.charts.png_url import png_url
 from roboreg_core.runs.filter_groups import FATES, BlockFilters
-from roboreg_core.schedules.schedule import STAGE_WIDTHS
 from roboreg_core.wording import fmt
 
 # Outcomes of a filter as text.
@@ -37,7 +36,7 @@ def clusters_notes(found: BlockFilters) -> tuple[str, ...]:
     """Captions that explain the three charts: filter images, correlation matrix, dendrogram."""
     tiles = (
         "Tiles are 5 × 5 over RGB: the stem and each filter combined, with every ReLU between them active, since "
-        f"block 1 reads the stem's {STAGE_WIDTHS[0]} channels. Mid grey is a weight of zero."
+        f"block 1 reads the stem's {len(found.labels)} channels. Mid grey is a weight of zero."
         if found.block == 1
         else "Tiles are the filter's 3 × 3 kernels, one per input channel: white positive, black negative."
     )

@@ -17,13 +17,14 @@ def layers_data(record: Record, baseline: Record | None = None) -> pd.DataFrame:
     """One row per layer of the dense and the pruned network.
 
     Columns: `layer`, `filters_dense`, `filters`; per `field`, `parameters` or `macs`: `<field>_dense`, `<field>`
-    (pruned), `<field>_kept` (share) and, with a `baseline` run, `<field>_baseline`, that of its pruned network.
+    (pruned), `<field>_kept` (share) and, with a `baseline` run, `<field>_baseline`, that of its pruned network, None if
+    that has no such layer.
     """
     frame = pd.DataFrame(layer_rows(record))
     if baseline is not None:
-        other = layer_rows(baseline)
+        other = {row["layer"]: row for row in layer_rows(baseline)}
         for field in WORDS:
-            frame[f"{field}_baseline"] = [row[field] for row in other]
+            frame[f"{field}_baseline"] = [other[layer][field] if layer in other else None for layer in frame["layer"]]
     return frame
 
 

@@ -10,16 +10,16 @@ from roboreg_core.charts import palette
 from roboreg_core.charts.base import Chosen, Drawing, clickable
 from roboreg_core.charts.correlation_heatmap import KIND_WORDS
 from roboreg_core.correlation.correlations import KINDS, Correlation
-from roboreg_core.correlation.variables import BLOCK_NAMES, STAGE_NAMES, WORDS, columns
+from roboreg_core.correlation.variables import STAGE_NAMES, columns, words
+from roboreg_core.sweeps.points import is_block
 from roboreg_core.wording import fmt
 from roboreg_core.wording.correlation_findings import ACCURACY_WORDS, with_interval
 from roboreg_core.wording.run_metrics import METRICS
 
 # Name of the selection; its field is `record`, the id of the point's record.
 SELECTION = "point"
-AXES: dict[str, tuple[str, str]] = {
+_AXES: dict[str, tuple[str, str]] = {
     **{name: (f"width of stage {stage} ({name}) in quarters", "~g") for stage, name in enumerate(STAGE_NAMES, start=1)},
-    **{name: (f"filters kept in {name}", "d") for name in BLOCK_NAMES},
     **{name: (words, ".0%") for name, words in ACCURACY_WORDS.items()},
     "parameters": (METRICS["parameters"].axis, "~s"),
     "macs": (METRICS["macs"].axis, "~s"),
@@ -27,6 +27,11 @@ AXES: dict[str, tuple[str, str]] = {
 }
 # Format of an axis -> format of its values in a tooltip.
 _TOOLTIP_FORMATS = {".0%": ".2%", "~s": ","}
+
+
+def axis(name: str) -> tuple[str, str]:
+    """Title and format of the axis of a variable."""
+    return (f"filters kept in {name}", "d") if is_block(name) else _AXES[name]
 
 
 def scatter_points_data(table: pd.DataFrame, one: str, other: str, variables: str = "") -> pd.DataFrame:
@@ -49,7 +54,7 @@ def scatter_points_title(found: Correlation, one: str, other: str) -> str:
         for kind, cell in cells.items()
     )
     n = cells[KINDS[0]].n
-    control = f", controlling for {WORDS[found.given]}, unlike the points" if found.given else ""
+    control = f", controlling for {words(found.given)}, unlike the points" if found.given else ""
     names = fmt.sentence_case(f"{_words(one)} and {_words(other)}")
     return f"{names}: {values}, n = {fmt.plural(n, 'schedule')}{control}"
 
@@ -67,7 +72,7 @@ def scatter_points_chart(
     `dense` has the dense network's accuracy by variable, e.g. `pruned test`, drawn as a line. A click is the selection
     `point`, field `record`.
     """
-    titles = {"x": AXES[one], "y": AXES[other]}
+    titles = {"x": axis(one), "y": axis(other)}
     base = alt.Chart(frame).encode(
         x=_axis(alt.X, "x", *titles["x"]),
         y=_axis(alt.Y, "y", *titles["y"]),
@@ -92,11 +97,11 @@ def scatter_points_chart(
 
 def scatter_points_alt(frame: pd.DataFrame, one: str, other: str) -> str:
     """Alternative text of the scatter; `frame`, `one`, `other` as for `scatter_points_chart`."""
-    return f"Scatter of {AXES[other][0]} against {AXES[one][0]}: {fmt.plural(len(frame), 'point')}."
+    return f"Scatter of {axis(other)[0]} against {axis(one)[0]}: {fmt.plural(len(frame), 'point')}."
 
 
 def _words(name: str) -> str:
-    return ACCURACY_WORDS.get(name, WORDS[name])
+    return ACCURACY_WORDS.get(name, words(name))
 
 
 def _axis(kind: Any, field: str, title: str, form: str) -> Any:

@@ -12,7 +12,7 @@ from roboreg_core.charts.base import Chosen, Drawing, clickable
 from roboreg_core.charts.correlation_heatmap import correlation_title
 from roboreg_core.charts.point_scatter import SELECTION
 from roboreg_core.correlation.correlations import PEARSON, Correlation
-from roboreg_core.correlation.variables import ACCURACIES, WORDS, columns, settings_of
+from roboreg_core.correlation.variables import ACCURACIES, columns, settings_of, words
 from roboreg_core.errors import SpecError
 from roboreg_core.wording import fmt
 from roboreg_core.wording.correlation_findings import number, with_interval
@@ -62,7 +62,7 @@ def scatter_matrix_data(
     places = {name: _placed(points[name]) for name in names}
     parts = []
     for row, down in enumerate(names):
-        parts.append(_text("name", row, row, f"{WORDS[down]}\n{_range(points[down], down)}", down, down))
+        parts.append(_text("name", row, row, f"{words(down)}\n{_range(points[down], down)}", down, down))
         for column, across in enumerate(names[:row]):
             parts.append(
                 pd.DataFrame(
@@ -71,8 +71,8 @@ def scatter_matrix_data(
                         "x": column + places[across],
                         "y": row + 1 - places[down],
                         "text": "",
-                        "row": WORDS[down],
-                        "column": WORDS[across],
+                        "row": words(down),
+                        "column": words(across),
                         "schedule": points["schedule"],
                         "record": points["record"],
                     }
@@ -141,7 +141,7 @@ def _placed(values: pd.Series[float]) -> pd.Series[float]:
 
 def _text(part: str, row: int, column: int, text: str, down: str, across: str, interval: str = "") -> pd.DataFrame:
     """A text in the middle of a panel."""
-    facts = {"row": WORDS[down], "column": WORDS[across], "schedule": interval, "record": ""}
+    facts = {"row": words(down), "column": words(across), "schedule": interval, "record": ""}
     return pd.DataFrame([{"part": part, "x": column + 0.5, "y": row + 0.5, "text": text, **facts}])
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import Drawing
 from roboreg_core.runs.comparison import Comparison
-from roboreg_core.schedules.schedule import BOUNDS
+from roboreg_core.runs.results import kept_schedule
 from roboreg_core.wording import fmt, run_facts
 
 
@@ -24,8 +24,9 @@ def strip_data(comparison: Comparison) -> pd.DataFrame:
             "differs": differs,
         }
         for row in comparison.rows
+        for schedule in [kept_schedule(row.record)]
         for block, (kept, bound, differs) in enumerate(
-            zip(row.record.result["schedule"], BOUNDS, comparison.differs, strict=True), start=1
+            zip(schedule, schedule.bounds, comparison.differs, strict=False), start=1
         )
     )
 
@@ -36,7 +37,7 @@ def strip_title(frame: pd.DataFrame) -> str:
     runs = fmt.plural(frame["run"].nunique(), "run")
     if not blocks:
         return f"All {runs} have the same schedule"
-    if len(blocks) == len(BOUNDS):
+    if len(blocks) == frame["block"].nunique():
         return f"The schedules of {runs} differ in every block"
     named = fmt.enumeration([str(block) for block in blocks])
     return f"The schedules of {runs} differ in block{'s' if len(blocks) > 1 else ''} {named} only"
@@ -76,4 +77,4 @@ def strip_chart(frame: pd.DataFrame, only_differing: bool = True, ink: str = pal
 
 def strip_alt(frame: pd.DataFrame) -> str:
     """Alternative text of `strip_chart(frame)`."""
-    return f"Filters kept per run in each of {len(BOUNDS)} blocks. {strip_title(frame)}."
+    return f"Filters kept per run in each of {frame['block'].nunique()} blocks. {strip_title(frame)}."

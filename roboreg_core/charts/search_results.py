@@ -10,7 +10,7 @@ import pandas as pd
 
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import RATE, Chosen, Drawing, clickable
-from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.models.costs import cost
 from roboreg_core.wording import fmt
 from roboreg_core.wording.run_metrics import METRICS
 
@@ -120,7 +120,7 @@ def _row(kind: str, number: int, each: Candidate, classes: Sequence[str]) -> dic
         "kind": kind,
         "number": number,
         "macs": counted.macs,
-        "share": counted.macs / DENSE_COST.macs,
+        "share": counted.macs / cost(each.schedule.dense).macs,
         "parameters": counted.parameters,
         "size_bytes": counted.size_bytes,
         "accuracy": each.ranking_accuracy,

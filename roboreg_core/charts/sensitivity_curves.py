@@ -9,11 +9,10 @@ import pandas as pd
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import RATE, Drawing
 from roboreg_core.prediction.sensitivity import RemovalCost, SensitivityCurves
-from roboreg_core.schedules.schedule import N_BLOCKS, STAGE_WIDTHS, Schedule, by_stage
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.wording import fmt
 
 COLUMNS = ["block", "count", "share", "accuracy", "low", "high", "loss", "measured", "dense", "present"]
-QUARTER = by_stage([width // 4 for width in STAGE_WIDTHS])
 
 
 def sensitivity_data(curves: SensitivityCurves, schedule: Schedule | None = None) -> pd.DataFrame:
@@ -22,7 +21,7 @@ def sensitivity_data(curves: SensitivityCurves, schedule: Schedule | None = None
     Columns: `block`, `count`, its `share` of the filters, `accuracy` with its 95 % interval `low` to `high`, `loss`
     against the `dense` network (a share), `measured` (else interpolated), and `present` (the count of `schedule`).
     """
-    present = schedule.counts if schedule is not None else (0,) * N_BLOCKS
+    present = schedule.counts if schedule is not None else (0,) * len(curves.each)
     rows = [
         {
             "block": curve.block,
@@ -44,7 +43,8 @@ def sensitivity_data(curves: SensitivityCurves, schedule: Schedule | None = None
 
 def sensitivity_title(frame: pd.DataFrame) -> str:
     """Title for `sensitivity_data`'s frame: most and least sensitive block with a quarter of its filters."""
-    cut = frame[frame["count"] == frame["block"].map(lambda block: QUARTER.counts[block - 1])]
+    bounds = (frame["count"] / frame["share"]).round()
+    cut = frame[frame["count"] == bounds // 4]
     if cut.empty:
         return "No block was measured at a quarter of its filters"
     worst, best = cut.iloc[int(cut["loss"].argmax())], cut.iloc[int(cut["loss"].argmin())]

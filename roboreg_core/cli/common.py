@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.datasets.dataset import AUTO, CIFAR10
 from roboreg_core.datasets.library import find_dataset
 from roboreg_core.errors import CheckpointError, SpecError
@@ -23,7 +24,6 @@ from roboreg_core.models.normalisation import CHOICES, check_normalisation
 from roboreg_core.networks.registry import checkpoint_of, find
 from roboreg_core.paths import write_atomically
 from roboreg_core.runs.spec import KIND
-from roboreg_core.schedules.schedule import N_BLOCKS
 from roboreg_core.user_input import existing, is_file
 from roboreg_core.user_store import open_store
 
@@ -37,7 +37,7 @@ stderr = Console(stderr=True, highlight=False)
 DENSE = "dense"
 ScheduleArgument = Annotated[
     str,
-    typer.Argument(metavar="SCHEDULE", help=f"Filters kept in each of {N_BLOCKS} blocks, or a preset."),
+    typer.Argument(metavar="SCHEDULE", help="Filters kept in each block, or a preset."),
 ]
 Baseline = Annotated[str, typer.Option(metavar="RUN|dense", help="Baseline: a run's id, or dense.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -54,8 +54,24 @@ Data = Annotated[
         "--data", metavar="NAME", help="Data set: cifar10, cifar100, or name or id of yours; the network's if omitted."
     ),
 ]
+ArchitectureName = Annotated[
+    str, typer.Option("--architecture", metavar="NAME", help="resnet20, resnet56, resnet56-B (option-B shortcuts), ...")
+]
 TrainingImages = Annotated[str, typer.Option("--images", help="Part of CIFAR-10 to train on: auto, bundled or full.")]
 Deleted = Annotated[bool, typer.Option(help="List deleted items, which can be restored.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchitectureOptions:
+    """Options of verbs without a network."""
+
+    architecture: ArchitectureName = RESNET20.name
+    classes: Annotated[int, typer.Option(help="Number of classes.")] = RESNET20.n_classes
+    size: Annotated[int, typer.Option(help="Height and width of the images in pixels.")] = RESNET20.image_size
+
+    def chosen(self) -> Architecture:
+        """The architecture. Raises `ArchitectureError`: a value is not supported."""
+        return Architecture.parse(self.architecture, n_classes=self.classes, image_size=self.size)
 
 
 def with_options(verb: Callable[..., None]) -> Callable[..., None]:

@@ -79,11 +79,11 @@ def _per_mac(table: pd.DataFrame, variables: str) -> tuple[AccuracyPerMac | None
 
 def _table(found: Correlation, kind: str) -> str:
     """Correlations with settings as columns and measurements as rows."""
-    from roboreg_core.correlation.variables import WORDS, settings_of
+    from roboreg_core.correlation.variables import settings_of, words
 
     settings = settings_of(found.names)
     cells = found.cells[kind]
-    control = f", controlled for {WORDS[found.given]}" if found.given else ""
+    control = f", controlled for {words(found.given)}" if found.given else ""
     head = f"{kind.capitalize()}{control}, n = {found.schedules}; *: the 95 % interval excludes zero"
     rows: list[list[str]] = [["", *settings]]
     rows += [[name, *(_number(cells[name][each]) for each in settings)] for name in found.names if name not in settings]

@@ -44,7 +44,7 @@ def evaluate_verb(
     values = {
         "checkpoint": loaded.name,
         "sha256": loaded.sha256,
-        "schedule": loaded.model.schedule.to_json(),
+        **loaded.model.schedule.stored(),
         **report,
         "card_accuracy": loaded.card.get("accuracy", {}).get("test"),
         "notes": list(notes),

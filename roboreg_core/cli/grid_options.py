@@ -7,14 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.errors import ScheduleError, SpecError
-from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, N_BLOCKS, STAGE_WIDTHS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps import grid as grids
 from roboreg_core.sweeps.grid import Grid
 from roboreg_core.user_input import parse_integer, read_file
 
-# Named grids: default name of the sweep, and the grid.
-GRIDS = {"source": ("source grid", grids.SOURCE)}
+# Named grids: default name of the sweep, and the grid of an architecture.
+GRIDS: dict[str, tuple[str, Callable[[Architecture], Grid]]] = {"source": ("source grid", grids.source_grid)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,43 +41,52 @@ class GridOptions:
     high: Annotated[str, typer.Option(help="Highest counts of random schedules: a schedule or preset.")] = "dense"
     random_seed: Annotated[int, typer.Option(help="Seed of the random schedules.")] = 0
 
-    def named(self) -> tuple[str, Grid]:
-        """Default name of the sweep, and the grid of the selected schedules.
+    def named(self, architecture: Architecture) -> tuple[str, Grid]:
+        """Default name of the sweep, and the grid of the selected schedules of an architecture.
 
         Raises `SpecError`: not exactly one way is used.
         """
         ways: dict[str, tuple[Any, Callable[[], tuple[str, Grid]]]] = {
-            "schedules": (self.schedules, lambda: ("list", _parse_list(self.schedules or ()))),
-            "--grid": (self.grid, lambda: _named_grid(self.grid)),
-            "--stages": (self.stages, lambda: (f"stages {self.stages}", _product(self.stages, grids.STAGES))),
-            "--blocks": (self.blocks, lambda: (f"blocks {self.blocks}", _product(self.blocks, grids.BLOCKS))),
-            "--list": (self.file, lambda: (self.file.stem if self.file else "", _read_list(self.file))),
-            "--random": (self.random, lambda: (f"{self.random} random schedules", self._random())),
+            "schedules": (self.schedules, lambda: ("list", _parse_list(self.schedules or (), architecture))),
+            "--grid": (self.grid, lambda: _named_grid(self.grid, architecture)),
+            "--stages": (
+                self.stages,
+                lambda: (f"stages {self.stages}", _product(self.stages, grids.STAGES, architecture)),
+            ),
+            "--blocks": (
+                self.blocks,
+                lambda: (f"blocks {self.blocks}", _product(self.blocks, grids.BLOCKS, architecture)),
+            ),
+            "--list": (self.file, lambda: (self.file.stem if self.file else "", _read_list(self.file, architecture))),
+            "--random": (self.random, lambda: (f"{self.random} random schedules", self._random(architecture))),
         }
         given = [way for way, (value, _) in ways.items() if value]
         if len(given) != 1:
             raise SpecError(f"schedules must be chosen by one of {', '.join(ways)}, got {', '.join(given) or 'none'}")
         return ways[given[0]][1]()
 
-    def _random(self) -> Grid:
-        low, high = Schedule.parse(self.low), Schedule.parse(self.high)
+    def _random(self, architecture: Architecture) -> Grid:
+        low, high = (Schedule.parse(text, architecture) for text in (self.low, self.high))
         bounds = tuple(zip(low, high, strict=True))
-        return Grid(kind=grids.RANDOM, values=bounds, n=self.random, seed=self.random_seed)
+        return Grid(kind=grids.RANDOM, values=bounds, n=self.random, seed=self.random_seed, architecture=architecture)
 
 
-def _named_grid(name: str) -> tuple[str, Grid]:
+def _named_grid(name: str, architecture: Architecture) -> tuple[str, Grid]:
     if name not in GRIDS:
         raise SpecError(f"a named grid must be one of {', '.join(GRIDS)}, got {name!r}")
-    return GRIDS[name]
+    title, grid = GRIDS[name]
+    return title, grid(architecture)
 
 
-def _product(text: str, kind: str) -> Grid:
-    n, unit = {grids.STAGES: (N_BLOCKS // BLOCKS_PER_STAGE, "stage"), grids.BLOCKS: (N_BLOCKS, "block")}[kind]
+def _product(text: str, kind: str, architecture: Architecture) -> Grid:
+    widths = architecture.stage_widths
+    n, unit = {grids.STAGES: (len(widths), "stage"), grids.BLOCKS: (architecture.n_blocks, "block")}[kind]
     parts = text.split("/")
     if len(parts) != n:
-        example = "/".join(str(width // 2) for width in STAGE_WIDTHS)
+        example = "/".join(str(width // 2) for width in widths)
         raise SpecError(f"counts must be {n} slash-separated lists, one per {unit} (as in {example}), got {len(parts)}")
-    return Grid(kind=kind, values=tuple(parse_integers(part, f"counts of a {unit}") for part in parts))
+    values = tuple(parse_integers(part, f"counts of a {unit}") for part in parts)
+    return Grid(kind=kind, values=values, architecture=architecture)
 
 
 def parse_integers(text: str, name: str) -> tuple[int, ...]:
@@ -87,11 +97,11 @@ def parse_integers(text: str, name: str) -> tuple[int, ...]:
         raise SpecError(f"{name} must be comma-separated integers, got {text!r}") from None
 
 
-def _parse_list(texts: Iterable[str]) -> Grid:
-    return grids.of_schedules([Schedule.parse(text) for text in texts])
+def _parse_list(texts: Iterable[str], architecture: Architecture) -> Grid:
+    return grids.of_schedules([Schedule.parse(text, architecture) for text in texts])
 
 
-def _read_list(path: Path | None) -> Grid:
+def _read_list(path: Path | None, architecture: Architecture) -> Grid:
     from roboreg_core.schedules import schedule_file
 
     assert path is not None
@@ -99,4 +109,4 @@ def _read_list(path: Path | None) -> Grid:
     if content.lstrip().startswith(b"{"):
         return grids.of_schedules([draft.schedule for draft in schedule_file.read(content)])
     lines = [line.partition("#")[0].strip() for line in content.decode(errors="replace").splitlines()]
-    return _parse_list([line for line in lines if line])
+    return _parse_list([line for line in lines if line], architecture)

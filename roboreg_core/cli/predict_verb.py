@@ -29,8 +29,9 @@ def predict_verb(
     as_json: Json = False,
 ) -> None:
     """Predict accuracy after pruning and after fine-tuning from the points in the store, without measuring."""
-    parsed = Schedule.parse(schedule)
-    settings = pruning.prediction_settings(pruning.network())
+    loaded = pruning.network()
+    parsed = Schedule.parse(schedule, loaded.model.architecture)
+    settings = pruning.prediction_settings(loaded)
     predictor = (found := forecasts.forecast(open_store(), settings)).predictor
     if predictor is None:
         raise SpecError(found.missing)
@@ -38,7 +39,7 @@ def predict_verb(
     scores = _scores(settings) if score else {}
     counted = cost(parsed)
     values = {
-        "schedule": parsed.to_json(),
+        **parsed.stored(),
         "parameters": counted.parameters,
         "macs": counted.macs,
         "setting": {name: getattr(settings, name) for name in (*SETTING, "preset", "epochs")},

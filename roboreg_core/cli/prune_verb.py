@@ -46,9 +46,10 @@ def prune_verb(
 
     if out is not None:
         check_writable(checkpoints.weights_path(out))
-    parsed, device = Schedule.parse(schedule), choose_device(pruning.device)
+    device = choose_device(pruning.device)
     (method, recalibrate), recipe = pruning.composed(), _recipe(pruning)
     loaded = pruning.network()
+    parsed = Schedule.parse(schedule, loaded.model.architecture)
     images = images_for(loaded, pruning.training_set(loaded))
     pruned = _prune(parsed, loaded.model, pruning, images, method, recalibrate, device)
     print_notes((*loaded.notes, *pruned.notes))
@@ -67,7 +68,7 @@ def prune_verb(
     facts = {**pruned.facts, "from": loaded.name, "from_sha256": loaded.sha256, **images_fact(images), **source}
     saved = str(checkpoints.save(out, final, name=out.stem, accuracy=accuracy, **facts, **tuned)) if out else None
     values = {
-        "schedule": final.schedule.to_json(),
+        **final.schedule.stored(),
         "parameters": counted.parameters,
         "macs": counted.macs,
         "dense_accuracy": before["accuracy"],

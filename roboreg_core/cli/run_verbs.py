@@ -23,10 +23,10 @@ from roboreg_core.cli.common import (
     with_options,
 )
 from roboreg_core.cli.prune_options import PruneOptions
-from roboreg_core.runs.results import LISTED
+from roboreg_core.runs.results import LISTED, kept_schedule
 from roboreg_core.runs.spec import KIND, preset_fields, spec_for
 from roboreg_core.schedules.saved_schedules import saved_schedules, using
-from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET
 from roboreg_core.user_store import open_store
 from roboreg_core.wording.fmt import STAGE_WORDS
@@ -49,8 +49,8 @@ def run_verb(
     as_json: Json = False,
 ) -> None:
     """Prune, evaluate, fine-tune, evaluate, and store the run; a run that already exists is shown."""
-    parsed = Schedule.parse(schedule)
     loaded = pruning.network()
+    parsed = Schedule.parse(schedule, loaded.model.architecture)
     print_notes(loaded.notes)
     method, recalibrate = pruning.composed()
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
@@ -88,7 +88,7 @@ def runs_show(
     baseline: Baseline = DENSE,
     images: Annotated[bool, typer.Option("--images", help="Include the indices of the changed test images.")] = False,
     block: Annotated[
-        int | None, typer.Option(help=f"Include the clusters of this block's filters, 1 to {N_BLOCKS}.")
+        int | None, typer.Option(help="Include the clusters of the filters of the block with this number.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -194,7 +194,7 @@ def _summary(record: Record) -> dict[str, Any]:
         "run": record.id,
         "created": record.created,
         "recorded": record.recorded,
-        "schedule": result["schedule"],
+        **kept_schedule(record).stored(),
         "parameters": result["cost"]["parameters"],
         "macs": result["cost"]["macs"],
         "method": record.spec["method"],
@@ -206,6 +206,6 @@ def _summary(record: Record) -> dict[str, Any]:
 def _record_line(record: Record) -> str:
     summary = _summary(record)
     stages = ", ".join(f"{STAGE_WORDS[stage]} {accuracy:.2%}" for stage, accuracy in summary["accuracy"].items())
-    label = Schedule.from_json(summary["schedule"]).label
+    label = kept_schedule(record).label
     mark = "  (example)" if record.recorded else ""
     return f"{record.id}  {label:<28} {summary['parameters']:>7,} parameters  {stages}{mark}"

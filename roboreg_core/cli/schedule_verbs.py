@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.cli.common import (
+    ArchitectureOptions,
     Deleted,
     Json,
     ScheduleArgument,
@@ -16,6 +18,7 @@ from roboreg_core.cli.common import (
     print_result,
     print_undo,
     stderr,
+    with_options,
     write_file,
 )
 from roboreg_core.errors import ScheduleError
@@ -54,11 +57,18 @@ def schedules_show(name: Name, as_json: Json = False) -> None:
     print_result(as_json, _facts(saved), "\n".join(part for part in (_line(saved), saved.note) if part))
 
 
+@with_options
 def schedules_save(
-    name: Name, schedule: ScheduleArgument, note: Note = "", tag: Tags = None, as_json: Json = False
+    name: Name,
+    schedule: ScheduleArgument,
+    options: ArchitectureOptions,
+    note: Note = "",
+    tag: Tags = None,
+    as_json: Json = False,
 ) -> None:
     """Save a schedule under a name."""
-    draft = schedules.ScheduleDraft(name=name, schedule=Schedule.parse(schedule), note=note, tags=tuple(tag or ()))
+    parsed = Schedule.parse(schedule, options.chosen())
+    draft = schedules.ScheduleDraft(name=name, schedule=parsed, note=note, tags=tuple(tag or ()))
     _print(schedules.save(open_store(), draft), "saved", as_json)
 
 
@@ -77,8 +87,9 @@ def schedules_edit(
     as_json: Json = False,
 ) -> None:
     """Change the counts, note or tags of a saved schedule."""
+    architecture = schedules.find(open_store(), name).schedule.architecture
     given = {
-        "schedule": Schedule.parse(schedule) if schedule else None,
+        "schedule": Schedule.parse(schedule, architecture) if schedule else None,
         "note": note,
         "tags": tuple(tag) if tag else None,
     }
@@ -154,4 +165,6 @@ def _facts(saved: SavedSchedule) -> dict[str, Any]:
 def _line(saved: SavedSchedule) -> str:
     facts = _facts(saved)
     tags = f"  [{', '.join(saved.tags)}]" if saved.tags else ""
-    return f"{saved.id}  {saved.name}  {saved.schedule}  {facts['parameters']:,} parameters{tags}"
+    architecture = saved.schedule.architecture
+    network = "" if architecture == RESNET20 else f"  {architecture.label}"
+    return f"{saved.id}  {saved.name}{network}  {saved.schedule}  {facts['parameters']:,} parameters{tags}"

@@ -61,6 +61,7 @@ def search_verb(
     from roboreg_core.search.limits import Limits
     from roboreg_core.search.spec import SearchSpec, known, latency_fields
 
+    loaded, store = load_network(start, data=data), open_store()
     limits = Limits(
         macs=max_macs,
         parameters=max_params,
@@ -68,8 +69,8 @@ def search_verb(
         latency=max_latency / 1_000 if max_latency is not None else None,
         drop=max_drop,
         class_drop=max_class_drop,
+        architecture=loaded.model.architecture,
     )
-    loaded, store = load_network(start, data=data), open_store()
     chosen = chosen_images(data, images, loaded)
     setting = _setting(loaded, chosen, method=method, recalibrate=recalibrate, calibration=calibration, seed=seed)
     found = known(store, setting)

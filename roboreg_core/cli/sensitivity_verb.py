@@ -18,6 +18,7 @@ from roboreg_core.cli.common import (
 from roboreg_core.cli.prune_options import PruneOptions
 from roboreg_core.prediction.sensitivity import (
     SETTING,
+    VALUES_PER_BLOCK,
     RemovalCost,
     SensitivityCurve,
     SensitivityCurves,
@@ -42,12 +43,14 @@ def sensitivity_verb(
     ] = "moderate",
     *,
     pruning: PruneOptions,
-    values: Annotated[int, typer.Option(help="Counts to measure per block.")] = 8,
+    values: Annotated[
+        int | None, typer.Option(help=f"Counts to measure per block; up to {VALUES_PER_BLOCK} if omitted.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure accuracy with one block pruned at a time, and report the cost of removing one filter."""
-    parsed = Schedule.parse(schedule)
     loaded = pruning.network()
+    parsed = Schedule.parse(schedule, loaded.model.architecture)
     print_notes(loaded.notes)
     settings = pruning.prediction_settings(loaded)
     selected = {name: getattr(settings, name) for name in SETTING}
@@ -60,21 +63,21 @@ def sensitivity_verb(
             "dense_accuracy": found.dense.accuracy,
             "images": f"{found.dense.total:,} validation images",
             "curves": [_curve_json(curve) for curve in found],
-            "schedule": parsed.to_json(),
+            **parsed.stored(),
             "exchange": [_removal_json(row) for row in rows],
         },
         "\n".join([*_curve_lines(found), "", *_removal_lines(parsed, rows)]),
     )
 
 
-def _measure_missing(values: int, settings: dict[str, Any], pruning: PruneOptions, loaded: Checkpoint) -> None:
+def _measure_missing(values: int | None, settings: dict[str, Any], pruning: PruneOptions, loaded: Checkpoint) -> None:
     """Measure the schedules of the plan that the store lacks, as a sweep."""
     from roboreg_core.sweeps.local import sweep_here
 
     store = open_store()
     spec = SweepSpec(
         name="sensitivity",
-        grid=plan(values),
+        grid=plan(values, loaded.model.architecture),
         dense=loaded.name,
         seeds=(pruning.seed,),
         test=False,

@@ -62,7 +62,7 @@ def sweep_verb(
     Runs on the cluster given by ROBOREG_SCHEDULER, if set.
     """
     loaded = pruning.network()
-    spec = _spec(grid.named(), name, seeds, test, pruning, loaded)
+    spec = _spec(grid.named(loaded.model.architecture), name, seeds, test, pruning, loaded)
     print_notes(loaded.notes)
     store = open_store()
     plan = _plan(spec, store)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from roboreg_core import paths
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.cli.common import (
+    ArchitectureName,
     Data,
     Device,
     Json,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 
 def train_verb(
+    architecture: ArchitectureName = RESNET20.name,
     recipe: Annotated[str, typer.Option(help=f"{', '.join(specs.RECIPES)}.")] = specs.BEST.spec.recipe,
     epochs: Annotated[int | None, typer.Option(help="Epochs; the recipe's own if omitted.")] = None,
     seed: Seed = 0,
@@ -58,6 +61,7 @@ def train_verb(
     """Train a dense network from scratch. Training can be interrupted (Ctrl-C) and resumed."""
     from roboreg_core.training.dense_training import DenseJob
 
+    network = Architecture.parse(architecture)
     numbers = tuple(dict.fromkeys(parse_integers(seeds, "seeds"))) if seeds else (seed,)
     if not numbers:
         raise SpecError(f"seeds must be comma-separated integers, got {seeds!r}")
@@ -68,13 +72,15 @@ def train_verb(
     jobs = []
     for number in numbers:
         spec = replace(specs.recipe(recipe, epochs, number, decay_epochs), batch_size=batch_size)
-        target = out or paths.home() / "checkpoints" / f"{recipe}-{spec.epochs}-seed{number}.safetensors"
+        kind = "" if network == RESNET20 else f"{network.name}-"
+        target = out or paths.home() / "checkpoints" / f"{kind}{recipe}-{spec.epochs}-seed{number}.safetensors"
         if out is not None and seeds:
             target = out.with_stem(f"{out.stem}-seed{number}")
         jobs.append(
             DenseJob(
                 spec=spec,
                 out=target,
+                architecture=network,
                 training_set=chosen_images(data, images),
                 device=device,
                 teacher=loaded,

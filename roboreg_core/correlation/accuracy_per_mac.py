@@ -12,11 +12,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roboreg_core.correlation.variables import ACCURACIES, BLOCK_NAMES, STAGE_NAMES, by_schedule, columns, main_accuracy
+from roboreg_core.architecture import Architecture
+from roboreg_core.correlation.variables import (
+    ACCURACIES,
+    STAGE_NAMES,
+    architecture_of,
+    by_schedule,
+    columns,
+    main_accuracy,
+)
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import block_macs
-from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, N_BLOCKS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps.grid import BLOCKS, STAGES
+from roboreg_core.sweeps.points import block_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +99,7 @@ def per_mac(table: pd.DataFrame, *, by: str = STAGES) -> AccuracyPerMac:
     if not name:
         raise SpecError(f"accuracy must be one of {', '.join(ACCURACIES)}, measured, got none")
     data = data[data[name].notna()]
-    macs, names, notes = _macs(data, by)
+    macs, names, notes = _macs(data, by, architecture_of(table))
     if len(data) < len(names) + 1 + _SPARE:
         raise SpecError(
             f"accuracy per MAC needs {len(names) + 1 + _SPARE} schedules for {len(names)} {by}, got {len(data)}; "
@@ -100,15 +109,15 @@ def per_mac(table: pd.DataFrame, *, by: str = STAGES) -> AccuracyPerMac:
     return AccuracyPerMac(accuracy=name, slopes=slopes, explained=explained, schedules=len(data), notes=tuple(notes))
 
 
-def _macs(data: pd.DataFrame, by: str) -> tuple[NDArray[np.float64], list[str], list[str]]:
+def _macs(data: pd.DataFrame, by: str, architecture: Architecture) -> tuple[NDArray[np.float64], list[str], list[str]]:
     """MACs (n, v) of each stage or block that varies, their names, and a note on the others."""
-    counts = data[[*BLOCK_NAMES]].to_numpy().astype(int)
-    macs = np.array([block_macs(Schedule(tuple(row))) for row in counts.tolist()], dtype=float).reshape(
-        len(data), N_BLOCKS
-    )
-    names = list(BLOCK_NAMES)
+    names = list(block_names(architecture))
+    schedules = (Schedule(tuple(row), architecture) for row in data[names].to_numpy().astype(int).tolist())
+    macs = np.array([block_macs(schedule) for schedule in schedules], dtype=float)
     if by == STAGES:
-        macs, names = macs.reshape(len(data), len(STAGE_NAMES), BLOCKS_PER_STAGE).sum(axis=2), list(STAGE_NAMES)
+        names = list(STAGE_NAMES)
+        macs = macs.reshape(len(data), len(names), architecture.blocks_per_stage).sum(axis=2)
+    macs = macs.reshape(len(data), len(names))
     varies = np.ptp(macs, axis=0) > 0 if len(data) else np.ones(len(names), dtype=bool)
     same = [name for name, each in zip(names, varies, strict=True) if not each]
     notes = [f"MACs do not vary, left out: {', '.join(same)}"] if same else []

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roboreg_core.correlation.variables import WORDS, by_schedule, columns, main_accuracy
+from roboreg_core.correlation.variables import by_schedule, columns, main_accuracy, words
 from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.wilson_interval import Z
 from roboreg_core.seeding import numpy_generator
@@ -109,10 +109,10 @@ def correlate(table: pd.DataFrame, *, variables: str = "", given: str = "") -> C
     data = by_schedule(points)
     least = MIN_SCHEDULES + bool(given)
     if len(data) < least:
-        controlled = f" controlled for {WORDS[given]}" if given else ""
+        controlled = f" controlled for {words(given)}" if given else ""
         raise SpecError(f"a correlation{controlled} needs {least} different schedules, got {len(data)}; measure more")
     if given and not _varies(data[[given]].to_numpy(), None)[0]:
-        raise SpecError(f"{WORDS[given]} must vary to be controlled for, got the same in all points; choose none")
+        raise SpecError(f"{words(given)} must vary to be controlled for, got the same in all points; choose none")
     names, notes = _usable(data, given, least)
     if len(names) < 2:
         left_out = "; ".join(notes)
@@ -156,7 +156,7 @@ def _obstacle(data: pd.DataFrame, name: str, other: str, given: str, least: int)
     if not _varies(values, None).all():
         return f"does not vary{where}"
     if given and not _varies(values, data.loc[both, given].to_numpy()).all():
-        return f"is determined by {WORDS[given]}, which are controlled for{where}"
+        return f"is determined by {words(given)}, which are controlled for{where}"
     return ""
 
 

@@ -9,23 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.errors import SpecError
-from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, N_BLOCKS, STAGE_WIDTHS
 from roboreg_core.sweeps.grid import BLOCKS, STAGES
+from roboreg_core.sweeps.points import block_names, is_block
 
 if TYPE_CHECKING:
     import pandas as pd
 
 STAGE_NAMES = ("i", "j", "k")
-BLOCK_NAMES = tuple(f"block {block}" for block in range(1, N_BLOCKS + 1))
-SETTINGS = {STAGES: STAGE_NAMES, BLOCKS: BLOCK_NAMES}
 ACCURACIES = ("pruned validation", "pruned test", "tuned validation", "tuned test")
 MEASURED = (*ACCURACIES, "parameters", "macs", "latency")
 # Main accuracy among several: the last stage's, on test images.
 _MAIN = ("tuned test", "pruned test", "tuned validation", "pruned validation")
-WORDS = {
+_WORDS = {
     **{name: f"stage {stage} ({name})" for stage, name in enumerate(STAGE_NAMES, start=1)},
-    **{name: name for name in BLOCK_NAMES},
     "pruned validation": "pruned, validation",
     "pruned test": "pruned, test",
     "tuned validation": "fine-tuned, validation",
@@ -34,6 +32,23 @@ WORDS = {
     "macs": "MACs",
     "latency": "latency",
 }
+
+
+def words(name: str) -> str:
+    """A variable's name as text; a block is its own name."""
+    return _WORDS.get(name, name)
+
+
+def architecture_of(table: pd.DataFrame) -> Architecture:
+    """Architecture of the schedules in a table of points; the default for an empty table.
+
+    Raises `SpecError`: there are several.
+    """
+    several = sorted(set(table["architecture"]))
+    if len(several) > 1:
+        names = ", ".join(each.label for each in several)
+        raise SpecError(f"points must be of one architecture, got {names}; choose the points of one network")
+    return several[0] if several else RESNET20
 
 
 def kind_of(table: pd.DataFrame) -> str:
@@ -53,17 +68,19 @@ def columns(table: pd.DataFrame, variables: str = "") -> pd.DataFrame:
     Raises `SpecError`: `variables` is none of these, or `stages` and a schedule has different counts within a stage.
     """
     kind = variables or kind_of(table)
-    if kind not in SETTINGS:
+    if kind not in (STAGES, BLOCKS):
         raise SpecError(f"variables must be {STAGES} or {BLOCKS}, got {kind!r}")
     uneven = _uneven(table) if kind == STAGES else None
     if uneven is not None:
         raise SpecError(f"i, j, k need equal counts in all blocks of each stage, got {uneven}; use the blocks instead")
+    architecture = architecture_of(table)
+    names = block_names(architecture)
     if kind == STAGES:
-        firsts = BLOCK_NAMES[::BLOCKS_PER_STAGE]
-        units = [width // 4 for width in STAGE_WIDTHS]
+        firsts = names[:: architecture.blocks_per_stage]
+        units = [width // 4 for width in architecture.stage_widths]
         settings = {name: table[first] / unit for name, first, unit in zip(STAGE_NAMES, firsts, units, strict=True)}
     else:
-        settings = {name: table[name] for name in BLOCK_NAMES}
+        settings = {name: table[name] for name in names}
     numbers = table[[*MEASURED]].assign(**settings).astype(float)
     return numbers[[*settings, *MEASURED]].join(table[["seed", "schedule", "record"]])
 
@@ -76,7 +93,7 @@ def by_schedule(points: pd.DataFrame) -> pd.DataFrame:
 
 def settings_of(names: Sequence[str]) -> tuple[str, ...]:
     """The names of settings among `names`, i.e. of filter counts of stages or blocks."""
-    return tuple(name for name in names if name in STAGE_NAMES or name in BLOCK_NAMES)
+    return tuple(name for name in names if name in STAGE_NAMES or is_block(name))
 
 
 def main_accuracy(names: Sequence[str]) -> str:
@@ -86,6 +103,8 @@ def main_accuracy(names: Sequence[str]) -> str:
 
 def _uneven(table: pd.DataFrame) -> str | None:
     """First schedule with different counts within a stage."""
-    counts = table[[*BLOCK_NAMES]].to_numpy().reshape(len(table), len(STAGE_NAMES), BLOCKS_PER_STAGE)
+    architecture = architecture_of(table)
+    stages = len(table), len(STAGE_NAMES), architecture.blocks_per_stage
+    counts = table[[*block_names(architecture)]].to_numpy().reshape(stages)
     uneven = (counts != counts[:, :, :1]).any(axis=(1, 2))
     return str(table["schedule"].to_numpy()[uneven][0]) if uneven.any() else None

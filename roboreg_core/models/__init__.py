@@ -1,1 +1,1 @@
-"""ResNet-20, its costs, checkpoints and ONNX graph."""
+"""CIFAR-style ResNets, their costs, checkpoints and ONNX graph."""

@@ -8,7 +8,7 @@ the linear layer; FLOPs are twice the MACs.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from roboreg_core.architecture import PROJECTION
+from roboreg_core.architecture import PROJECTION, Architecture
 from roboreg_core.schedules.schedule import Schedule, dense_schedule
 
 BYTES_PER_FLOAT = 4
@@ -61,6 +61,11 @@ def cost(schedule: Schedule) -> Cost:
     )
 
 
+def relative_work(architecture: Architecture) -> float:
+    """MACs of a dense network, relative to the default architecture's: factor of durations measured with that one."""
+    return cost(dense_schedule(architecture)).macs / cost(dense_schedule()).macs
+
+
 def block_parameters(schedule: Schedule) -> tuple[int, ...]:
     """Parameters of all convolutions and batch norms of each block, (n_blocks,)."""
     return tuple(sum(layer.parameters for layer in layers) for layers in _blocks(schedule))
@@ -102,6 +107,3 @@ def _conv(name: str, inputs: int, outputs: int, size: int, taps: int = 9) -> Lay
     return LayerCost(
         name=name, inputs=inputs, outputs=outputs, parameters=weights + 2 * outputs, macs=weights * size * size
     )
-
-
-DENSE_COST = cost(dense_schedule())

@@ -40,6 +40,3 @@ def linear_cost(kind: str, architecture: Architecture = RESNET20) -> LinearCost:
     smallest = getattr(cost(schedule), kind)
     each = [getattr(cost(schedule.replace(block, 2)), kind) - smallest for block in architecture.blocks]
     return LinearCost(base=float(smallest - sum(each)), each=np.array(each, dtype=np.float64))
-
-
-SMALLEST = smallest_schedule()

@@ -88,6 +88,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "notes": [*doubts, *made.notes],
         "environment": {**environment(device), **made.precision},
         "weights": hashlib.sha256(made.content).hexdigest(),
+        **made.model.architecture.stored(),
         **made.facts,
     }
     return Output(result=result, artifacts={"weights": made.content})
@@ -127,7 +128,7 @@ def _train(spec: TrainingSpec, device: torch.device, context: Context, progress:
     dataset = dataset_of(spec.training_set)
     teacher = checkpoints.load(SHIPPED) if settings.distil_weight else None
     fitted = fit(
-        untrained(spec.seed, dataset.architecture(), normalisation_of(dataset)),
+        untrained(spec.seed, dataset.architecture(spec.architecture), normalisation_of(dataset)),
         images,
         settings,
         device=device,

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
 from roboreg_core.datasets.dataset import images_fact
-from roboreg_core.errors import CheckpointError
+from roboreg_core.errors import ArchitectureError, CheckpointError
 from roboreg_core.models.cards import read_card
 from roboreg_core.networks.spec import NETWORK, TRAINED, TrainingSpec
 from roboreg_core.store.names import folded, free_name
@@ -37,6 +38,7 @@ class DenseNetwork:
         name: unique, case-insensitive.
         sha256: SHA-256 of its weights as a safetensors file.
         origin: `shipped`, `trained` or `uploaded`.
+        architecture: its depth, width, shortcut, classes and image size.
         accuracy: test accuracy, 0..1; None if unknown.
         images: number of test images.
         recipe, epochs, training_set, seed: settings of its training; empty or None if unknown.
@@ -48,6 +50,7 @@ class DenseNetwork:
     name: str
     sha256: str
     origin: str
+    architecture: Architecture = RESNET20
     accuracy: float | None = None
     images: int = 0
     recipe: str = ""
@@ -60,8 +63,9 @@ class DenseNetwork:
 
     def to_json(self) -> dict[str, Any]:
         """All fields but the record as a JSON object; `id` is the record's, None for an example network."""
-        plain = {name: value for name, value in vars(self).items() if name != "record"}
-        return {**plain, "notes": list(self.notes), "id": self.record.id if self.record else None}
+        plain = {name: value for name, value in vars(self).items() if name not in ("record", "architecture")}
+        own = {"notes": list(self.notes), "id": self.record.id if self.record else None}
+        return {**plain, **own, **self.architecture.stored()}
 
 
 def dense_networks(store: Store) -> list[DenseNetwork]:
@@ -81,6 +85,7 @@ def of_record(record: Record) -> DenseNetwork:
         name=spec["name"],
         sha256=result["artifacts"]["weights"],
         origin=spec["origin"],
+        architecture=Architecture.from_json(result.get("architecture")),
         accuracy=result["accuracy"],
         images=result["images"],
         recipe=result["recipe"],
@@ -189,14 +194,16 @@ def _of_file(path: Path, weights: tuple[int, int] | None, card_stamp: tuple[int,
     del weights, card_stamp  # part of the cache's key only
     try:
         card = read_card(path)
-    except CheckpointError:
-        card = {}
+        architecture = Architecture.from_json(card.get("architecture"))
+    except (CheckpointError, ArchitectureError):
+        card, architecture = {}, RESNET20
     recipe, accuracy = card.get("recipe") or {}, card.get("accuracy") or {}
     images = str(card.get("images", ""))
     return DenseNetwork(
         name=path.stem,
         sha256=card.get("sha256") or hashlib.sha256(path.read_bytes()).hexdigest(),
         origin=SHIPPED,
+        architecture=architecture,
         accuracy=accuracy.get("test"),
         images=accuracy.get("images", 0),
         recipe=recipe.get("recipe", ""),

@@ -10,10 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.datasets.dataset import CIFAR10, Dataset, dataset_of, images_option
 from roboreg_core.errors import SpecError
+from roboreg_core.models.costs import relative_work
 from roboreg_core.models.normalisation import AUTO, check_normalisation
-from roboreg_core.runs.spec import FIXED_SECONDS, KIND, TEACHER_FACTOR, check_sources, digest, typical_speeds
+from roboreg_core.runs.spec import (
+    FIXED_SECONDS,
+    KIND,
+    TEACHER_FACTOR,
+    check_sources,
+    digest,
+    record_work,
+    typical_speeds,
+)
 from roboreg_core.store.names import clean_name
 
 if TYPE_CHECKING:
@@ -40,6 +50,7 @@ class TrainingSpec:
         epochs: passes over the training images, 1..1000.
         seed: seed for the initial weights, the order of images and the augmentation.
         batch_size: images per step, 1..4096.
+        architecture: of the network; its classes and image size are those of the images.
         training_set: names the data set and its training images, see `datasets.dataset`.
         device: `auto`, `cpu` or `cuda`; not part of the identity.
     """
@@ -47,6 +58,7 @@ class TrainingSpec:
     name: str
     epochs: int
     training_set: str
+    architecture: Architecture = RESNET20
     recipe: str = DEFAULT_RECIPE
     seed: int = 0
     batch_size: int = DEFAULT_BATCH
@@ -54,6 +66,8 @@ class TrainingSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", clean_name(self.name, NAME_LABEL))
+        images = {name: getattr(RESNET20, name) for name in ("n_classes", "image_size")}
+        object.__setattr__(self, "architecture", replace(self.architecture, **images))
         check_sources(self.training_set, self.device)
         self.training()
 
@@ -72,20 +86,22 @@ class TrainingSpec:
         return replace(recipe(self.recipe, self.epochs, self.seed), batch_size=self.batch_size)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` makes an equal spec."""
-        return {"origin": TRAINED, **asdict(self)}
+        """A JSON object from which `from_json` makes an equal spec; the default architecture is left out."""
+        plain = {name: value for name, value in asdict(self).items() if name != "architecture"}
+        return {"origin": TRAINED, **plain, **self.architecture.stored()}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> TrainingSpec:
         """Inverse of `to_json`."""
-        return cls(**_without_origin(value, TRAINED))
+        architecture = Architecture.from_json(value.get("architecture"))
+        return cls(**{**_without_origin(value, TRAINED), "architecture": architecture})
 
     def command(self, teacher: str = "") -> str:
         """The command line that repeats the training; `teacher` is the SHA-256 of the distillation teacher."""
         option = f" --teacher {teacher[:12]}" if teacher else ""
         return (
-            f"python -m roboreg_core train --recipe {self.recipe} --epochs {self.epochs}{option} --seed {self.seed} "
-            f"--batch-size {self.batch_size} {images_option(self.training_set)}"
+            f"python -m roboreg_core train{self.architecture.option} --recipe {self.recipe} --epochs {self.epochs}"
+            f"{option} --seed {self.seed} --batch-size {self.batch_size} {images_option(self.training_set)}"
         )
 
 
@@ -170,6 +186,9 @@ def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float
     """Estimate the duration in seconds from the speed in `records` (newest first), else that of two CPU cores."""
     images = dataset_of(spec.training_set) if spec.training_set else CIFAR10
     train, evaluate = measured_speeds(records) or typical_speeds()
+    if isinstance(spec, TrainingSpec):
+        work = relative_work(images.architecture(spec.architecture))
+        train, evaluate = train / work, evaluate / work
     measuring = FIXED_SECONDS / 3 + images.test / evaluate
     if isinstance(spec, UploadSpec):
         return measuring
@@ -180,14 +199,14 @@ def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float
 def measured_speeds(records: Sequence[Record]) -> tuple[float, float] | None:
     """Images per second (training without a teacher, evaluation) of the newest of your networks and runs.
 
-    None if no record contains both.
+    Scaled to the default architecture. None if no record contains both.
     """
     for record in records:
         speed = record.result.get("speed") or {}
         train = speed.get("train" if record.kind == NETWORK else "dense_equivalent")
         if record.kind in (NETWORK, KIND) and not record.recorded and train and speed.get("evaluate"):
-            distilled = record.kind == NETWORK and "teacher" in record.result
-            return float(train) * (TEACHER_FACTOR if distilled else 1), float(speed["evaluate"])
+            distilled, work = record.kind == NETWORK and "teacher" in record.result, record_work(record)
+            return work * float(train) * (TEACHER_FACTOR if distilled else 1), work * float(speed["evaluate"])
     return None
 
 

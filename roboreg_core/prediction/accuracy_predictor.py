@@ -19,7 +19,7 @@ import numpy as np
 from roboreg_core.errors import SpecError
 from roboreg_core.prediction.finetune_recovery import FineTuningRecovery, fit_recovery
 from roboreg_core.prediction.sensitivity import SensitivityCurves, check_one_setting, pooled
-from roboreg_core.schedules.schedule import BOUNDS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps.points import ClassCounts, Point
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ FLOOR, CEILING = 0.02, 0.998
 LINEAR_LOSS = 1.0
 # Losses of a single block below this, in logits, are noise of 2,000 images.
 SMALL_LOSS = 0.1
-_BOUNDS = np.array(BOUNDS)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,7 +99,7 @@ class Predictor:
 
     def predict(self, schedules: Iterable[Schedule]) -> PredictedAccuracies:
         """Predict validation accuracy after pruning; thousands of schedules take less than a second."""
-        counts = _counts(schedules)
+        counts = _counts(schedules, self.curves)
         if not len(counts):
             return PredictedAccuracies(mean=np.empty(0), low=np.empty(0), high=np.empty(0), reasons=())
         inputs, guess = _features(self._tables, counts)
@@ -108,7 +107,7 @@ class Predictor:
         return _predictions(self.curves, guess + mean, self._width * deviation, self._reasons(counts))
 
     def predict_mean(self, counts: np.ndarray) -> np.ndarray:
-        """Expected accuracy (n,) of schedules given as filter counts (n, 9), faster than `predict`."""
+        """Expected accuracy (n,) of schedules given as filter counts (n, n_blocks), faster than `predict`."""
         inputs, guess = _features(self._tables, counts)
         parts = [self._process.predict(inputs[start : start + CHUNK]) for start in range(0, len(inputs), CHUNK)]
         return _accuracy(self.curves, guess + np.concatenate([np.empty(0), *parts]))
@@ -152,7 +151,7 @@ class Predictor:
 
     def _reasons(self, counts: np.ndarray) -> tuple[str, ...]:
         lowest = np.array([curve.lowest for curve in self.curves])
-        far = _distances(counts, _counts(self.schedules)).min(1) > self._reach
+        far = _distances(counts, _counts(self.schedules, self.curves), self.curves).min(1) > self._reach
         return tuple(_reason(row, lowest, each) for row, each in zip(counts, far, strict=True))
 
 
@@ -180,7 +179,7 @@ def fit(points: Iterable[Point], curves: SensitivityCurves) -> Predictor:
             f"a prediction needs {MIN_POINTS} measured schedules that prune several blocks, got {several.sum()}: "
             "sweep random schedules with this method"
         )
-    counts, tables = _counts(schedules), _tables(curves)
+    counts, tables = _counts(schedules, curves), _tables(curves)
     inputs, guess = _features(tables, counts)
     target = _target(curves, measured)
     process = _fit_process(inputs, target - guess)
@@ -194,7 +193,7 @@ def fit(points: Iterable[Point], curves: SensitivityCurves) -> Predictor:
         _process=process,
         _tables=tables,
         _width=width,
-        _reach=_reach(counts),
+        _reach=_reach(counts, curves),
     )
     runs = tuple((each.schedule, each.tuned_validation) for each in every if each.tuned_validation is not None)
     return replace(predictor, tuned=_fit_tuned(predictor, runs), tuned_runs=runs)
@@ -247,13 +246,16 @@ def _evenly(count: int) -> np.ndarray:
     return np.linspace(0, count - 1, MAX_FITTED).round().astype(int)
 
 
-def _counts(schedules: Iterable[Schedule]) -> np.ndarray:
-    return np.array([schedule.counts for schedule in schedules], dtype=int).reshape(-1, len(BOUNDS))
+def _counts(schedules: Iterable[Schedule], curves: SensitivityCurves) -> np.ndarray:
+    return np.array([schedule.counts for schedule in schedules], dtype=int).reshape(-1, len(curves.each))
 
 
 def _tables(curves: SensitivityCurves) -> np.ndarray:
-    """Loss of each block alone in logits (9, 64), by filters kept; constant below the lowest measured count."""
-    tables = np.zeros((len(BOUNDS), max(BOUNDS)))
+    """Loss of each block alone in logits, by filters kept; constant below the lowest measured count.
+
+    Returns (n_blocks, largest width).
+    """
+    tables = np.zeros((len(curves.each), max(curve.bound for curve in curves)))
     for place, curve in enumerate(curves):
         share = np.where(np.isnan(curve.smoothed), np.nanmin(curve.smoothed), curve.smoothed)
         tables[place, : curve.bound] = np.maximum(_logit(curves.dense.accuracy) - _logit(share), 0.0)
@@ -261,8 +263,8 @@ def _tables(curves: SensitivityCurves) -> np.ndarray:
 
 
 def _features(tables: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs of the process (n, 9), and the first guess of the target (n,): losses in logits add up."""
-    alone = tables[np.arange(len(BOUNDS)), counts - 1]
+    """Inputs of the process (n, n_blocks), and the first guess of the target (n,): losses in logits add up."""
+    alone = tables[np.arange(len(tables)), counts - 1]
     return np.log(alone + SMALL_LOSS), np.log(alone.sum(1) + LINEAR_LOSS)
 
 
@@ -324,16 +326,17 @@ def _conformal(scores: np.ndarray) -> float:
     return float(np.sort(scores)[rank - 1])
 
 
-def _distances(some: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Euclidean distances (n, m) of schedules (n, 9) and (m, 9), in halvings of each block's filters."""
+def _distances(some: np.ndarray, others: np.ndarray, curves: SensitivityCurves) -> np.ndarray:
+    """Euclidean distances (n, m) of schedules (n, n_blocks) and (m, n_blocks), in halvings of each block's filters."""
     from scipy.spatial.distance import cdist
 
-    return cdist(np.log2(some / _BOUNDS), np.log2(others / _BOUNDS))
+    bounds = np.array([curve.bound for curve in curves])
+    return cdist(np.log2(some / bounds), np.log2(others / bounds))
 
 
-def _reach(counts: np.ndarray) -> float:
+def _reach(counts: np.ndarray, curves: SensitivityCurves) -> float:
     """Largest distance of a measured schedule from its nearest neighbour."""
-    between = _distances(counts, counts)
+    between = _distances(counts, counts, curves)
     np.fill_diagonal(between, np.inf)
     return float(between.min(1).max()) * (1 + 1e-9)
 

@@ -7,39 +7,41 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.wilson_interval import wilson
 from roboreg_core.models.costs import cost
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, dense_schedule
 from roboreg_core.sweeps.grid import Grid, of_schedules
 from roboreg_core.sweeps.points import ClassCounts, Point
 
 if TYPE_CHECKING:
     import numpy as np
 
-DENSE = PRESETS["dense"]
 # Fields of a point that must be equal in all points of a fit.
 SETTING = ("dense_sha256", "training_set", "method", "recalibrate", "calibration")
 # Largest measured share of a block's filters; the curves are flat above it.
 LARGEST_SHARE = 7 / 8
+# Counts measured per block, in narrow networks fewer.
+VALUES_PER_BLOCK = 8
 
 
-def plan(values_per_block: int = 8) -> Grid:
+def plan(values_per_block: int | None = None, architecture: Architecture = RESNET20) -> Grid:
     """Schedules to measure for sensitivity curves: each block at `values_per_block` counts, and the dense network.
 
-    Counts form a geometric series from 1 to `LARGEST_SHARE` of the block's filters, because the curves bend at few
-    filters: 1, 2, 3, 6, 10, 18, 32, 56 of 64.
+    By default at `VALUES_PER_BLOCK`, or as many as the narrowest block has. Counts form a geometric series from 1 to
+    `LARGEST_SHARE` of the block's filters, because the curves bend at few filters: 1, 2, 3, 6, 10, 18, 32, 56 of 64.
 
     Raises `SpecError`: a block does not have enough distinct counts.
     """
-    if not 2 <= values_per_block < min(BOUNDS):
-        raise SpecError(f"values per block must be 2..{min(BOUNDS) - 1}, got {values_per_block}")
+    bounds, dense = architecture.bounds, dense_schedule(architecture)
+    values = min(VALUES_PER_BLOCK, min(bounds) - 1) if values_per_block is None else values_per_block
+    if not 2 <= values < min(bounds):
+        raise SpecError(f"values per block must be 2..{min(bounds) - 1}, got {values}")
     cut = [
-        DENSE.replace(block, count)
-        for block, bound in enumerate(BOUNDS, start=1)
-        for count in _spread(bound, values_per_block)
+        dense.replace(block, count) for block, bound in enumerate(bounds, start=1) for count in _spread(bound, values)
     ]
-    return of_schedules([*cut, DENSE])
+    return of_schedules([*cut, dense])
 
 
 def _spread(bound: int, values: int) -> list[int]:
@@ -56,7 +58,7 @@ class SensitivityCurve:
     """Validation accuracy against the filters kept in one block.
 
     Attributes:
-        block: 1..9.
+        block: its number, from 1.
         measured: (filters kept, correct images) in ascending order; the last is the dense network.
     """
 
@@ -66,7 +68,7 @@ class SensitivityCurve:
     @property
     def bound(self) -> int:
         """Number of filters of the block in the dense network."""
-        return BOUNDS[self.block - 1]
+        return self.counts[-1]
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -160,15 +162,16 @@ def _basis(counts: np.ndarray, bound: int) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class SensitivityCurves:
-    """Sensitivity curves of all blocks, first block first."""
+    """Sensitivity curves of all blocks of a network with this architecture, first block first."""
 
     each: tuple[SensitivityCurve, ...]
+    architecture: Architecture = RESNET20
 
     def __iter__(self) -> Iterator[SensitivityCurve]:
         return iter(self.each)
 
     def __getitem__(self, block: int) -> SensitivityCurve:
-        """The curve of a block, 1..9."""
+        """The curve of a block, numbered from 1."""
         return self.each[block - 1]
 
     @property
@@ -178,7 +181,7 @@ class SensitivityCurves:
 
     @property
     def unmeasured(self) -> tuple[int, ...]:
-        """Blocks, 1..9, for which no pruned network was measured."""
+        """Blocks, numbered from 1, for which no pruned network was measured."""
         return tuple(curve.block for curve in self.each if len(curve.measured) == 1)
 
 
@@ -198,19 +201,21 @@ def curves(points: Iterable[Point], dense: ClassCounts | None = None) -> Sensiti
         if not kept:
             raise SpecError("curves need the dense network's accuracy, got none: measure the schedule dense as well")
         dense = kept[0]
-    found: dict[int, dict[int, list[ClassCounts]]] = {block: {} for block in range(1, len(BOUNDS) + 1)}
+    architecture = single[0].schedule.architecture if single else RESNET20
+    bounds = architecture.bounds
+    found: dict[int, dict[int, list[ClassCounts]]] = {block: {} for block in architecture.blocks}
     for point in single:
-        for block, (count, bound) in enumerate(zip(point.schedule, BOUNDS, strict=True), start=1):
+        for block, (count, bound) in enumerate(zip(point.schedule, bounds, strict=True), start=1):
             if count < bound and point.validation is not None:
                 found[block].setdefault(count, []).append(point.validation)
     each = tuple(
         SensitivityCurve(
             block=block,
-            measured=(*((count, pooled(several)) for count, several in sorted(at.items())), (BOUNDS[block - 1], dense)),
+            measured=(*((count, pooled(several)) for count, several in sorted(at.items())), (bounds[block - 1], dense)),
         )
         for block, at in found.items()
     )
-    return SensitivityCurves(each=each)
+    return SensitivityCurves(each=each, architecture=architecture)
 
 
 def pooled(several: Sequence[ClassCounts]) -> ClassCounts:
@@ -235,7 +240,7 @@ class RemovalCost:
     """Saving and loss of removing one filter from a block.
 
     Attributes:
-        block: 1..9.
+        block: its number, from 1.
         count: filters kept in the schedule.
         macs, parameters: savings; 0 at one filter.
         loss: loss of accuracy, as a share, with all other blocks dense; never negative. NaN outside the measured range

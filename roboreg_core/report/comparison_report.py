@@ -3,6 +3,7 @@
 Numbers and verdicts are those of `Comparison`, as printed by `compare RUN RUN --json`.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,7 +24,6 @@ from roboreg_core.report.values import Cell, Number, RunName, count, decimal, pe
 from roboreg_core.runs.comparison import ComparedRun, Comparison
 from roboreg_core.runs.metric_changes import COSTS
 from roboreg_core.runs.summary import DENSE
-from roboreg_core.schedules.schedule import N_BLOCKS
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts
 from roboreg_core.wording.run_metrics import METRICS, RunMetric
@@ -55,7 +55,7 @@ def comparison_html(found: Comparison, styles: Styles) -> str:
         depends_on=sorted({run_facts.depends_on(record) for record in records}),
         cost_columns=_columns(UNTESTED),
         costs=[[names[row.record.id], *_cells(found, row, UNTESTED), _fronts(row)] for row in found.rows],
-        blocks=[f"block {block}" for block in range(1, N_BLOCKS + 1)],
+        blocks=[f"block {block}" for block in range(1, len(found.differs) + 1)],
         schedules=_schedules(found, names),
         tradeoffs=[_tradeoff(records, cost, styles) for cost in COSTS],
         class_names=list(found.classes),
@@ -107,8 +107,8 @@ def _schedules(found: Comparison, names: Names) -> dict[str, Any]:
 
 
 def _filter_cells(found: Comparison, row: ComparedRun) -> list[Cell]:
-    kept = zip(row.record.result["schedule"], found.differs, strict=True)
-    return [replace(count(filters), dimmed=not differs) for filters, differs in kept]
+    kept = itertools.zip_longest(row.record.result["schedule"], found.differs)
+    return ["" if filters is None else replace(count(filters), dimmed=not differs) for filters, differs in kept]
 
 
 def _tradeoff(records: Sequence[Record], cost: str, styles: Styles) -> Figure:

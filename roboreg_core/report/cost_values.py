@@ -3,7 +3,6 @@
 from typing import Any
 
 from roboreg_core.charts import layer_costs, measured_latency, training_curves
-from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.datasets.dataset import dataset_of
 from roboreg_core.report.svg import HALF_WIDTH, figure
 from roboreg_core.report.values import Cell, count, decimal, percent
@@ -30,7 +29,7 @@ def layer_values(record: Record) -> dict[str, Any]:
         "figure": chart,
         "rows": rows,
         "file_size": fmt.kilobytes(record.result["file_bytes"]),
-        "image_size": IMAGE_SIZE,
+        "image_size": run_facts.schedule_of(record).architecture.image_size,
     }
 
 

@@ -9,7 +9,6 @@ from roboreg_core.report.jinja_environment import render
 from roboreg_core.report.values import Number, Rows, percent, points
 from roboreg_core.runs.metric_changes import MetricChange
 from roboreg_core.runs.summary import DENSE, Summary
-from roboreg_core.schedules.schedule import N_BLOCKS
 from roboreg_core.store.records import Record
 from roboreg_core.wording import baseline_changes, fmt, run_facts, run_settings
 from roboreg_core.wording.run_metrics import METRICS
@@ -36,7 +35,7 @@ def run_html(found: Summary) -> str:
         alpha=ALPHA,
         changes=accuracy_values.changed_prediction_values(found),
         schedule=run_facts.schedule_of(record),
-        blocks=[f"block {block}" for block in range(1, N_BLOCKS + 1)],
+        blocks=[f"block {block}" for block in run_facts.schedule_of(record).architecture.blocks],
         filters=_filter_rows(record),
         final_stage=fmt.STAGE_WORDS[found.final],
         classes=accuracy_values.class_values(found),

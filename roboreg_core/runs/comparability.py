@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.runs.spec import method_version
+from roboreg_core.schedules.schedule import Schedule
 
 if TYPE_CHECKING:
     from roboreg_core.store.records import Record
@@ -78,6 +79,7 @@ def _machine(record: Record) -> str:
 _READ: dict[str, tuple[str, Callable[[Record], str]]] = {
     "training images": ("accuracy", lambda record: str(record.result["images"]["training"])),
     "test images": ("accuracy", lambda record: str(record.result["images"]["test"])),
+    "architecture": ("accuracy", lambda record: Schedule.from_stored(record.spec).architecture.label),
     "dense network": ("accuracy", lambda record: f"{record.spec['dense']} {record.spec['dense_sha256'][:8]}"),
     "fine-tuning": ("accuracy", lambda record: tuning_words(record.spec)),
     "seed": ("accuracy", lambda record: str(record.spec["seed"])),

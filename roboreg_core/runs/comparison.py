@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from roboreg_core.evaluation.shared_errors import SharedErrors, overlap
 from roboreg_core.runs import metric_changes
 from roboreg_core.runs.comparability import Mismatch, mismatches
 from roboreg_core.runs.predicted_classes import class_names, labels_of, predictions, same_images
-from roboreg_core.runs.results import final_stage, report_of
+from roboreg_core.runs.results import final_stage, kept_schedule, report_of
 from roboreg_core.runs.summary import DENSE, RunBaseline, baseline_of
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class ComparedRun:
             "created": self.record.created,
             "recorded": self.record.recorded,
             "stage": self.stage,
-            "schedule": self.record.result["schedule"],
+            **kept_schedule(self.record).stored(),
             "method": spec["method"],
             "epochs": spec["epochs"],
             "seed": spec["seed"],
@@ -81,7 +82,7 @@ class Comparison:
         baseline: `dense` for each run's own dense network, or a run's id.
         classes: class names.
         rows: one per run, in the order of `compare_runs`' argument.
-        differs: per block, True if the schedules differ.
+        differs: per block of the deepest network, True if the schedules differ.
         overlap: shared errors among the images that each run loses against its dense network, in the order of `rows`.
         unlike: differences besides schedule and method.
     """
@@ -124,13 +125,13 @@ def compare_runs(records: Sequence[Record], store: Store, baseline: Record | Non
         )
         for i, record in enumerate(records)
     )
-    schedules = np.array([record.result["schedule"] for record in records])
+    schedules = [kept_schedule(record).counts for record in records]
     among = records if baseline is None or baseline.id in {record.id for record in records} else [*records, baseline]
     return Comparison(
         baseline=DENSE if baseline is None else baseline.id,
         classes=class_names(records[0]),
         rows=rows,
-        differs=tuple((schedules != schedules[0]).any(0).tolist()),
+        differs=tuple(len(set(counts)) > 1 for counts in itertools.zip_longest(*schedules)),
         overlap=_overlap(records, store),
         unlike=mismatches(among),
     )

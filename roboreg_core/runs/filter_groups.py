@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from roboreg_core.errors import SpecError, StoreError
 from roboreg_core.runs.dense_network import dense_network
-from roboreg_core.schedules.schedule import BOUNDS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +23,7 @@ class BlockFilters:
     """The n filters of one block in a run.
 
     Attributes:
-        block: 1..9.
+        block: its number, from 1.
         features: the features that `correlation` and `tree` are computed from, see `pruning.methods.FEATURES`.
         clustered: the run's clustering: `kmeans`, `ward`, or `none`.
         labels: int (n,), index of the pruned filter that each filter went into, -1 if it was dropped.
@@ -75,7 +74,7 @@ class BlockFilters:
 
 
 def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
-    """Kept, merged and dropped filters of a block, 1..9, from the record's labels and the dense weights.
+    """Kept, merged and dropped filters of a block, numbered from 1, from the record's labels and the dense weights.
 
     Raises `SpecError`: the block does not exist, or the run set single weights to zero; `StoreError`: the dense network
     is missing, or the run stored no labels.
@@ -85,8 +84,9 @@ def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
     from roboreg_core.pruning import filter_similarity
     from roboreg_core.pruning.methods import NO_CLUSTERS, RESPONSES, parse, parse_weights
 
-    if not 1 <= block <= len(BOUNDS):
-        raise SpecError(f"a block must be 1..{len(BOUNDS)}, got {block}")
+    n_blocks = len(record.spec["schedule"])
+    if not 1 <= block <= n_blocks:
+        raise SpecError(f"a block must be 1..{n_blocks}, got {block}")
     if parse_weights(record.spec["method"]) is not None:
         raise SpecError(f"run {record.id} has no filter clusters: it set single weights to zero")
     model, method = dense_network(record, store), parse(record.spec["method"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core.datasets.dataset import images_fact
+from roboreg_core.schedules.schedule import Schedule
 
 if TYPE_CHECKING:
     from roboreg_core.evaluation.onnx_export import OnnxExport
@@ -20,6 +21,11 @@ LISTED = (
     *(f"latency.{network}_batch_1.median" for network in ("dense", "final")),
     "speed",
 )
+
+
+def kept_schedule(record: Record) -> Schedule:
+    """The schedule of a run's network, which may keep fewer filters than requested."""
+    return Schedule.from_json(record.result["schedule"], Schedule.from_stored(record.spec).architecture)
 
 
 def card_for(record: Record, content: bytes) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.datasets.dataset import check_architecture, dataset_of, images_option, is_training_set
 from roboreg_core.device import cpu_has_bfloat16
 from roboreg_core.errors import SpecError
-from roboreg_core.models.costs import cost
+from roboreg_core.models.costs import cost, relative_work
 from roboreg_core.paths import SHIPPED
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET, TUNE_PRESETS
 from roboreg_core.training.spec import MAX_SEED
 
@@ -58,7 +59,7 @@ class PruneSettings:
 
     def point_id(self, schedule: Schedule) -> str:
         """Identity of a schedule pruned under these settings, 16 hex digits; independent of fine-tuning."""
-        return digest({**PruneSettings.to_json(self), "schedule": schedule.to_json(), "version": METHOD_VERSION})
+        return digest({**PruneSettings.to_json(self), **schedule.stored(), "version": METHOD_VERSION})
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `PruneSettings(**value)` makes an equal value."""
@@ -76,7 +77,7 @@ class RunSpec(PruneSettings):
     """Everything that determines a run's result. Raises `SpecError`: a value is invalid.
 
     Attributes:
-        schedule: filters kept per block; a method that zeroes single weights keeps all.
+        schedule: filters kept per block, and the architecture; a method that zeroes single weights keeps all.
         dense: name of the dense network; not part of the identity.
         preset: name of a fine-tuning preset (`training.fine_tuning_presets`); the fields below replace its values.
         epochs: epochs of fine-tuning; 0 for none.
@@ -112,12 +113,13 @@ class RunSpec(PruneSettings):
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` makes an equal spec."""
-        return {**asdict(self), "schedule": self.schedule.to_json()}
+        return {**asdict(self), **self.schedule.stored()}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> RunSpec:
         """Inverse of `to_json`."""
-        return cls(**{**value, "schedule": Schedule.from_json(value["schedule"])})
+        settings = {name: each for name, each in value.items() if name != "architecture"}
+        return cls(**{**settings, "schedule": Schedule.from_stored(value)})
 
     def weights(self) -> WeightsSpec | None:
         """Settings of weight pruning if the method zeroes single weights; None if it removes filters."""
@@ -222,18 +224,26 @@ def typical_speeds() -> tuple[float, float]:
     return SPEEDS_WITH_BFLOAT16 if cpu_has_bfloat16() else SPEEDS_WITHOUT
 
 
+def record_work(record: Record) -> float:
+    """`relative_work` of the dense network of a run, or of a network's record."""
+    stored = record.result if record.kind != KIND else record.spec
+    return relative_work(Architecture.from_json(stored.get("architecture")))
+
+
 def estimate_seconds(spec: RunSpec, records: Sequence[Record] = ()) -> float:
     """Estimate a run's duration in seconds from the speed of the newest run among `records`, scaled by MACs.
 
     Without a measured speed, that of two CPU cores is used.
     """
     train, evaluate = typical_speeds()
-    images = dataset_of(spec.training_set)
-    share = 1.0 if spec.weights() is not None else cost(spec.schedule).macs / cost(PRESETS["dense"]).macs
-    results = [record.result for record in records if not record.recorded and record.kind == KIND]
-    speed = next((result["speed"] for result in results if result.get("speed", {}).get("dense_equivalent")), None)
-    if speed is not None:
-        train, evaluate = speed["dense_equivalent"], speed["evaluate"]
+    images, work = dataset_of(spec.training_set), relative_work(spec.schedule.architecture)
+    share = 1.0 if spec.weights() is not None else cost(spec.schedule).macs / cost(spec.schedule.dense).macs
+    timed = [record for record in records if not record.recorded and record.kind == KIND]
+    last = next((record for record in timed if record.result.get("speed", {}).get("dense_equivalent")), None)
+    if last is not None:
+        speed = last.result["speed"]
+        train, evaluate = (record_work(last) * speed[name] for name in ("dense_equivalent", "evaluate"))
+    train, evaluate = train / work, evaluate / work
     # Half of a step's time is independent of the widths: batch norm, additions, augmentation.
     tuning = spec.epochs * images.training / train * (0.5 + 0.5 * share)
     if spec.distil:

@@ -166,8 +166,3 @@ def _wrong_length(count: int, architecture: Architecture) -> str:
     n_blocks = architecture.n_blocks
     where = f"block {count + 1} has none" if count < n_blocks else f"block {n_blocks + 1} does not exist"
     return f"a schedule must have {n_blocks} filter counts ({stages}), got {count}: {where}"
-
-
-PRESETS = presets()
-STAGE_WIDTHS, BLOCKS_PER_STAGE = RESNET20.stage_widths, RESNET20.blocks_per_stage
-BOUNDS, N_BLOCKS = RESNET20.bounds, RESNET20.n_blocks

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
 from roboreg_core.models.linear_costs import COUNTED, LinearCost, linear_cost
-from roboreg_core.schedules.schedule import BOUNDS
 from roboreg_core.search.candidate_pool import CandidatePool, build_pool
 from roboreg_core.search.candidates import Candidate, candidates, front
 from roboreg_core.search.limits import Limits, cost_words, uniform_counts, within
@@ -58,9 +58,10 @@ def greedy(
         latency: estimated seconds per batch of 256 images, required with a limit on latency.
         pool: candidate pool, see `build_pool`; built here if None.
 
-    Raises `SpecError`: every schedule misses the limits by more than the prediction error, or latency is limited
-    without an estimate.
+    Raises `SpecError`: every schedule misses the limits by more than the prediction error, latency is limited without
+    an estimate, or limits and surrogate are of two architectures.
     """
+    architecture = _common(limits, surrogate)
     costs = checked_linear_costs(limits, latency)
     pool = pool or build_pool(surrogate, [costs[kind] for kind in limits.caps] or [costs["macs"]])
     kept = within(pool.counts, limits.caps, costs)
@@ -73,9 +74,9 @@ def greedy(
     order = np.lexsort((*counts.T[::-1], *by))
     counts, macs, accuracy = counts[order], macs[order], accuracy[order]
     return SearchResult(
-        answers=front(candidates(counts[select_distant(counts, N_BEST, APART)], surrogate, latency)),
+        answers=front(candidates(counts[select_distant(counts, N_BEST, APART, architecture)], surrogate, latency)),
         front=front(candidates(counts[_front_rows(macs, accuracy)], surrogate, latency)),
-        uniform=candidates(uniform_counts(), surrogate, latency),
+        uniform=candidates(uniform_counts(architecture), surrogate, latency),
         doubtful=bool(limit_violation(limits, surrogate, counts[:1])[0] > 0),
     )
 
@@ -83,15 +84,18 @@ def greedy(
 def best_measured(limits: Limits, measured: Sequence[Candidate], n: int = N_BEST) -> tuple[Candidate, ...]:
     """The best `n` measured candidates that meet all limits, best first; empty if none does."""
     caps = {kind: cap for kind, cap in limits.caps.items() if kind in COUNTED}
-    counts = np.array([each.schedule.counts for each in measured], dtype=np.int64).reshape(-1, len(BOUNDS))
-    fits = within(counts, caps, linear_costs(None))
+    counts = np.array([each.schedule.counts for each in measured], dtype=np.int64)
+    counts = counts.reshape(-1, limits.architecture.n_blocks)
+    fits = within(counts, caps, linear_costs(None, limits.architecture))
     kept = [
         each
         for each, fit in zip(measured, fits, strict=True)
         if fit and each.excess(limits) == 0 and _fast_enough(each, limits)
     ]
     kept.sort(key=ranking_key(limits))
-    chosen = select_distant(np.array([each.schedule.counts for each in kept]), n, APART) if kept else []
+    if not kept:
+        return ()
+    chosen = select_distant(np.array([each.schedule.counts for each in kept]), n, APART, limits.architecture)
     return front([kept[place] for place in chosen])
 
 
@@ -114,10 +118,19 @@ def ranking_key(limits: Limits) -> Callable[[Candidate], tuple[Any, ...]]:
     return key
 
 
-def linear_costs(latency: LinearCost | None) -> dict[str, LinearCost]:
+def linear_costs(latency: LinearCost | None, architecture: Architecture = RESNET20) -> dict[str, LinearCost]:
     """The costs in `COUNTED`, and `latency` unless it is None, as linear functions by name."""
-    costs = {kind: linear_cost(kind) for kind in COUNTED}
+    costs = {kind: linear_cost(kind, architecture) for kind in COUNTED}
     return costs if latency is None else {**costs, "latency": latency}
+
+
+def _common(limits: Limits, surrogate: Surrogate) -> Architecture:
+    if limits.architecture != surrogate.architecture:
+        raise SpecError(
+            f"limits must be for the network that is searched ({surrogate.architecture.label}), got limits for "
+            f"{limits.architecture.label}; give them for this network"
+        )
+    return surrogate.architecture
 
 
 def _fast_enough(each: Candidate, limits: Limits) -> bool:
@@ -130,13 +143,13 @@ def checked_linear_costs(limits: Limits, latency: LinearCost | None) -> dict[str
 
     Raises `SpecError`: a limited cost is unavailable, or one filter per block already exceeds a limit.
     """
-    costs = linear_costs(latency)
+    costs = linear_costs(latency, limits.architecture)
     for kind, cap in limits.caps.items():
         if kind not in costs:
             raise SpecError(
                 f"limit {kind} needs networks that were timed, got none: do some runs first or leave it out"
             )
-        least = float(costs[kind](np.ones((1, len(BOUNDS))))[0])
+        least = float(costs[kind](np.ones((1, limits.architecture.n_blocks)))[0])
         if cap < least:
             raise SpecError(
                 f"limit {kind} must be at least {cost_words(kind, least)}, the estimate for one filter per block, got "
@@ -146,7 +159,7 @@ def checked_linear_costs(limits: Limits, latency: LinearCost | None) -> dict[str
 
 
 def limit_violation(limits: Limits, surrogate: Surrogate, counts: np.ndarray) -> np.ndarray:
-    """Total amount (n,) by which predicted losses of schedules (counts (n, 9)) exceed the limits."""
+    """Total amount (n,) by which predicted losses of schedules (counts (n, n_blocks)) exceed the limits."""
     over = (np.maximum(lost - most, 0.0) for _, lost, most in _losses(limits, surrogate, counts))
     return sum(over, np.zeros(len(counts)))
 
@@ -179,16 +192,25 @@ def _within_losses(limits: Limits, surrogate: Surrogate, counts: np.ndarray) -> 
     return np.asarray(over <= (over.min() + NEAR if over.min() > 0 else 0.0))
 
 
-def select_distant(counts: np.ndarray, n: int, distance: float, taken: Iterable[np.ndarray] = ()) -> list[int]:
-    """Indices of the first `n` rows of `counts` (k, 9) at least `distance` apart from each other and `taken`.
+def select_distant(
+    counts: np.ndarray,
+    n: int,
+    distance: float,
+    architecture: Architecture = RESNET20,
+    taken: Iterable[np.ndarray] = (),
+) -> list[int]:
+    """Indices of the first `n` rows of `counts` (k, n_blocks) at least `distance` apart from each other and `taken`.
 
-    The distance is the sum over blocks of differences as shares of their filters.
+    The distance is the sum over blocks of differences as shares of their filters, for the blocks of a ResNet-20; in
+    deeper networks it grows with the number of blocks.
     """
-    shares = counts / np.array(BOUNDS)
+    bounds = np.array(architecture.bounds)
+    distance *= architecture.n_blocks / RESNET20.n_blocks
+    shares = counts / bounds
     chosen: list[int] = []
     far = np.ones(len(counts), dtype=bool)
     for row in taken:
-        far &= np.abs(shares - row / np.array(BOUNDS)).sum(1) >= distance
+        far &= np.abs(shares - row / bounds).sum(1) >= distance
     while len(chosen) < n and far.any():
         chosen.append(int(np.argmax(far)))
         far &= np.abs(shares - shares[chosen[-1]]).sum(1) >= distance

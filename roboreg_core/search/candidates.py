@@ -107,7 +107,7 @@ class Candidate:
         """All fields and the costs as JSON."""
         counted = cost(self.schedule)
         return {
-            "schedule": self.schedule.to_json(),
+            **self.schedule.stored(),
             "label": self.schedule.label,
             **{kind: getattr(counted, kind) for kind in COUNTED},
             "predicted": self.predicted,
@@ -130,7 +130,7 @@ class Candidate:
         """Inverse of `to_json`."""
         measured = value["measured"]
         return cls(
-            schedule=Schedule.from_json(value["schedule"]),
+            schedule=Schedule.from_stored(value),
             dense=ClassCounts.from_json(value["dense"]),
             predicted=value["predicted"],
             predicted_recalls=tuple(value["predicted_recalls"]),
@@ -143,11 +143,11 @@ class Candidate:
 
 
 def candidates(counts: np.ndarray, surrogate: Surrogate, latency: LinearCost | None = None) -> tuple[Candidate, ...]:
-    """Candidates with predictions for the schedules in `counts`, int (n, 9), in the same order."""
+    """Candidates with predictions for the schedules in `counts`, int (n, n_blocks), in the same order."""
     accuracy, recalls = surrogate.accuracy(counts), surrogate.recalls(counts)
     return tuple(
         Candidate(
-            schedule=Schedule(tuple(int(count) for count in row)),
+            schedule=Schedule(tuple(int(count) for count in row), surrogate.architecture),
             dense=surrogate.dense,
             predicted=float(accuracy[i]),
             predicted_recalls=tuple(float(each) for each in recalls[i]),

@@ -124,7 +124,7 @@ def _measured_before(spec: SearchSpec, points: Sequence[Point], state: dict[str,
         point.schedule: point.validation for point in points if point.seed == seed and point.validation is not None
     }
     for counts, right in state.get("seen", []):
-        known[Schedule.from_json(counts)] = ClassCounts.from_json(right)
+        known[Schedule.from_json(counts, spec.limits.architecture)] = ClassCounts.from_json(right)
     return known
 
 

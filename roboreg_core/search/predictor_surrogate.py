@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.errors import SpecError
 from roboreg_core.prediction.accuracy_predictor import Predictor, fit
 from roboreg_core.prediction.sensitivity import curves
@@ -42,8 +43,13 @@ class PredictorSurrogate:
         """Numbers of correctly classified validation images of the dense network, per class."""
         return self.additive.dense
 
+    @property
+    def architecture(self) -> Architecture:
+        """Architecture of the dense network."""
+        return self.additive.architecture
+
     def accuracy(self, counts: np.ndarray) -> np.ndarray:
-        """Accuracy (n,), 0..1, of schedules given as filter counts (n, 9)."""
+        """Accuracy (n,), 0..1, of schedules given as filter counts (n, n_blocks)."""
         predicted = self.predictor.predict_mean(counts)
         if self.sample is None:
             return predicted
@@ -52,7 +58,7 @@ class PredictorSurrogate:
         return share_of(shifted - log_odds(self.additive.accuracy(counts), total), total)
 
     def recalls(self, counts: np.ndarray) -> np.ndarray:
-        """Recalls (n, 10), 0..1: summed losses per class, scaled by the ratio of predicted to summed overall loss."""
+        """Recalls (n, classes), 0..1: summed losses per class, scaled by predicted over summed overall loss."""
         total = self.dense.total
         dense = log_odds(self.dense.accuracy, total)
         lost = dense - log_odds(self.accuracy(counts), total)

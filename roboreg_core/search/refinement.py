@@ -14,7 +14,7 @@ import numpy as np
 
 from roboreg_core.errors import SpecError
 from roboreg_core.models.linear_costs import LinearCost
-from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.search.best_schedules import checked_linear_costs, limit_violation, ranking_key, select_distant
 from roboreg_core.search.candidate_pool import build_pool, exchanges
 from roboreg_core.search.candidates import Candidate, candidates, front
@@ -56,13 +56,13 @@ class Trial:
 
     def to_json(self) -> dict[str, Any]:
         """All fields as JSON."""
-        return {"schedule": self.schedule.to_json(), "seen": self.class_counts.to_json(), "source": self.source}
+        return {**self.schedule.stored(), "seen": self.class_counts.to_json(), "source": self.source}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Trial:
         """Inverse of `to_json`."""
         class_counts = ClassCounts.from_json(value["seen"])
-        return cls(schedule=Schedule.from_json(value["schedule"]), class_counts=class_counts, source=value["source"])
+        return cls(schedule=Schedule.from_stored(value), class_counts=class_counts, source=value["source"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +155,7 @@ class _Proposer:
         latency: LinearCost | None,
     ) -> None:
         self._limits, self._surrogate, self._seed, self._latency = limits, surrogate, budget.seed, latency
+        self._architecture = limits.architecture
         self._costs = checked_linear_costs(limits, latency)
         self._limited = [self._costs[kind] for kind in limits.caps] or [self._costs["macs"]]
 
@@ -169,8 +170,9 @@ class _Proposer:
     def _proposals(self, trials: Sequence[Trial]) -> Iterator[tuple[Schedule, str]]:
         if not trials:
             pool = self._pool(self._surrogate)
-            counts = self._best(self._surrogate, pool, np.empty((0, N_BLOCKS)), BATCH - 1, self._limits)
-            yield from ((_schedule(row), GREEDY) for row in counts)
+            nothing = np.empty((0, self._architecture.n_blocks))
+            counts = self._best(self._surrogate, pool, nothing, BATCH - 1, self._limits)
+            yield from ((self._schedule(row), GREEDY) for row in counts)
             yield self._largest_uniform(), UNIFORM
         elif self._limits.caps and (len(trials) // BATCH % 2 or not self._limits.has_drops):
             yield from ((schedule, EXCHANGE) for schedule in self._exchanges(trials))
@@ -183,11 +185,12 @@ class _Proposer:
         tried = measured_candidates(trials, self._surrogate, self._latency)
         best = min(tried, key=lambda each: (each.excess(self._limits), *key(each)))
         caps = np.array([list(self._limits.caps.values())])
-        counts = np.unique(exchanges(np.array([best.schedule.counts]), caps, self._limited)[0], axis=0)
+        bounds = np.array(self._architecture.bounds)
+        counts = np.unique(exchanges(np.array([best.schedule.counts]), caps, self._limited, bounds)[0], axis=0)
         [updated] = updated_surrogates(self._surrogate, _measurements(trials), 1, self._generator(trials))
         order = np.lexsort((-updated.accuracy(counts), limit_violation(self._limits, updated, counts)))
         excluded = {trial.schedule for trial in trials}
-        unmeasured = [each for each in map(_schedule, counts[order]) if each not in excluded][:BATCH]
+        unmeasured = [each for each in map(self._schedule, counts[order]) if each not in excluded][:BATCH]
         yield from unmeasured or self._posterior_samples(trials)
 
     def _posterior_samples(self, trials: Sequence[Trial]) -> Iterator[Schedule]:
@@ -199,13 +202,13 @@ class _Proposer:
         for surrogate, share in zip(drawn, np.linspace(1.0, TIGHTEST, len(drawn)), strict=True):
             for row in self._best(surrogate, pool, taken, 1, tightened(self._limits, float(share))):
                 taken = np.vstack([taken, row])
-                yield _schedule(row)
+                yield self._schedule(row)
 
     def _generator(self, trials: Sequence[Trial]) -> np.random.Generator:
         return numpy_generator(self._seed, "search", len(trials))
 
     def _pool(self, surrogate: AdditiveSurrogate | PredictorSurrogate) -> np.ndarray:
-        """Candidate pool (n, 9) within the limits on costs."""
+        """Candidate pool (n, n_blocks) within the limits on costs."""
         counts = build_pool(surrogate, self._limited).counts
         return counts[within(counts, self._limits.caps, self._costs)]
 
@@ -217,21 +220,20 @@ class _Proposer:
         n: int,
         limits: Limits,
     ) -> np.ndarray:
-        """The best `n` (n, 9) of schedules (k, 9) that are not close to those taken (m, 9)."""
+        """The best `n` (n, n_blocks) of schedules (k, n_blocks) that are not close to those taken (m, n_blocks)."""
         accuracy, macs = surrogate.accuracy(counts), self._costs["macs"](counts)
         over = limit_violation(limits, surrogate, counts)
         by = (macs, -accuracy) if self._limits.caps else (-accuracy, macs)
         ranked = counts[np.lexsort((*counts.T[::-1], *by, over))[:CONSIDERED]]
-        return ranked[select_distant(ranked, n, MIN_DISTANCE, taken)]
+        return ranked[select_distant(ranked, n, MIN_DISTANCE, self._architecture, taken)]
 
     def _largest_uniform(self) -> Schedule:
-        rows = uniform_counts()
-        return _schedule(rows[within(rows, self._limits.caps, self._costs)][-1])
+        rows = uniform_counts(self._architecture)
+        return self._schedule(rows[within(rows, self._limits.caps, self._costs)][-1])
+
+    def _schedule(self, row: np.ndarray) -> Schedule:
+        return Schedule(tuple(int(count) for count in row), self._architecture)
 
 
 def _measurements(trials: Sequence[Trial]) -> list[tuple[Schedule, ClassCounts]]:
     return [(trial.schedule, trial.class_counts) for trial in trials]
-
-
-def _schedule(row: np.ndarray) -> Schedule:
-    return Schedule(tuple(int(count) for count in row))

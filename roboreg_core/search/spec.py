@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.errors import SpecError
+from roboreg_core.models.costs import relative_work
 from roboreg_core.models.linear_costs import LinearCost
 from roboreg_core.runs.spec import METHOD_VERSION, PruneSettings, digest
 from roboreg_core.search.limits import Limits
@@ -35,7 +37,8 @@ class SearchSpec:
         trials: number of schedules to measure.
         dense: name of the dense network; not part of the identity.
         device: `auto`, `cpu` or `cuda`; not part of the identity.
-        latency: estimated base seconds and seconds per filter of each block (10 values); empty without timed networks.
+        latency: estimated base seconds and seconds per filter of each block (n_blocks + 1 values); empty without timed
+            networks.
     """
 
     limits: Limits
@@ -104,7 +107,8 @@ def known(store: Store, setting: PruneSettings) -> KnownPoints:
     Raises `SpecError`: the sensitivity was not measured under this setting.
     """
     measured = known_points(store, setting)
-    return KnownPoints(points=measured, surrogate=surrogate_from_points(measured), latency=_latency(store))
+    surrogate = surrogate_from_points(measured)
+    return KnownPoints(points=measured, surrogate=surrogate, latency=_latency(store, surrogate.architecture))
 
 
 def known_points(store: Store, setting: PruneSettings) -> tuple[Point, ...]:
@@ -131,7 +135,7 @@ def surrogate_from_points(points: Iterable[Point]) -> PredictorSurrogate | Addit
 
 def estimate_seconds(spec: SearchSpec) -> float:
     """Expected seconds on two CPU cores if no schedule was measured before."""
-    return SECONDS_BEFORE + SECONDS_PER_TRIAL * spec.trials
+    return SECONDS_BEFORE + SECONDS_PER_TRIAL * relative_work(spec.limits.architecture) * spec.trials
 
 
 def latency_fields(estimate: LatencyModel | None) -> tuple[float, ...]:
@@ -141,11 +145,12 @@ def latency_fields(estimate: LatencyModel | None) -> tuple[float, ...]:
     return (estimate.line.base, *(float(each) for each in estimate.line.each))
 
 
-def _latency(store: Store) -> LatencyModel | None:
-    """Fit to runs timed on this machine if they are enough, else to all timed runs."""
+def _latency(store: Store, architecture: Architecture) -> LatencyModel | None:
+    """Fit to runs of an architecture timed on this machine if they are enough, else to all timed runs of it."""
     from roboreg_core.prediction.latency_model import FEWEST_BY_STAGE, fit_latency_model
 
-    timed = [point for point in sweep_store.points(store) if point.latency is not None]
+    points = (point for point in sweep_store.points(store) if point.kept.architecture == architecture)
+    timed = [point for point in points if point.latency is not None]
     recorded = {record.id for record in store.list_records(parts=()) if record.recorded}
     own = fit_latency_model(point for point in timed if point.record not in recorded)
     return own if own is not None and own.n >= FEWEST_BY_STAGE else fit_latency_model(timed) or own

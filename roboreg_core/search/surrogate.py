@@ -9,9 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.errors import SpecError
 from roboreg_core.prediction.sensitivity import SensitivityCurve, SensitivityCurves
-from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS
 from roboreg_core.sweeps.points import ClassCounts, Point
 
 # Ridge penalty, in squared log odds, that shrinks a class's loss in a block towards the loss over all classes.
@@ -30,12 +30,17 @@ class Surrogate(Protocol):
         """Numbers of correctly classified validation images of the dense network, per class."""
         ...
 
+    @property
+    def architecture(self) -> Architecture:
+        """Architecture of the dense network."""
+        ...
+
     def accuracy(self, counts: np.ndarray) -> np.ndarray:
-        """Accuracy (n,), 0..1, of schedules given as filter counts (n, 9)."""
+        """Accuracy (n,), 0..1, of schedules given as filter counts (n, n_blocks)."""
         ...
 
     def recalls(self, counts: np.ndarray) -> np.ndarray:
-        """Recall per class (n, classes), 0..1, of schedules given as filter counts (n, 9)."""
+        """Recall per class (n, classes), 0..1, of schedules given as filter counts (n, n_blocks)."""
         ...
 
 
@@ -45,22 +50,25 @@ class AdditiveSurrogate:
 
     Attributes:
         dense: correct validation images of the dense network.
-        losses: loss in log odds (classes + 1, 9, 64) by class (overall first), block and filters kept (1 first).
+        losses: loss in log odds (classes + 1, n_blocks, largest width) by class (overall first), block and filters kept
+            (1 first).
         scale, power: correction for schedules that prune several blocks.
+        architecture: of the dense network.
     """
 
     dense: ClassCounts
     losses: np.ndarray
     scale: float = 1.0
     power: float = 1.0
+    architecture: Architecture = RESNET20
 
     def accuracy(self, counts: np.ndarray) -> np.ndarray:
-        """Accuracy (n,), 0..1, of schedules given as filter counts (n, 9)."""
+        """Accuracy (n,), 0..1, of schedules given as filter counts (n, n_blocks)."""
         total = self.dense.total
         return share_of(log_odds(self.dense.accuracy, total) - self._corrected(self._sum(counts, 0)), total)
 
     def recalls(self, counts: np.ndarray) -> np.ndarray:
-        """Recall per class (n, classes), 0..1, of schedules given as filter counts (n, 9)."""
+        """Recall per class (n, classes), 0..1, of schedules given as filter counts (n, n_blocks)."""
         overall = np.maximum(self._sum(counts, 0), 1e-9)
         correction = self._corrected(overall) / overall
         images = np.maximum(self.dense.images, 1)
@@ -68,7 +76,7 @@ class AdditiveSurrogate:
         return share_of(log_odds(np.array(self.dense.recalls), images) - lost * correction[:, None], images)
 
     def _sum(self, counts: np.ndarray, row: int) -> np.ndarray:
-        return self.losses[row][np.arange(N_BLOCKS), counts - 1].sum(1)
+        return self.losses[row][np.arange(counts.shape[1]), counts - 1].sum(1)
 
     def _corrected(self, lost: np.ndarray) -> np.ndarray:
         return self.scale * np.maximum(lost, 0.0) ** self.power  # rounding can leave a sum slightly below 0
@@ -85,11 +93,14 @@ def additive_surrogate(curves: SensitivityCurves, points: Iterable[Point] = ()) 
     """
     if curves.unmeasured:
         blocks = ", ".join(map(str, curves.unmeasured))
-        raise SpecError(f"a search needs the sensitivity of all {N_BLOCKS} blocks, got none of {blocks}: measure it")
-    losses = np.zeros((len(curves.dense.images) + 1, N_BLOCKS, max(BOUNDS)))
+        n_blocks = curves.architecture.n_blocks
+        raise SpecError(f"a search needs the sensitivity of all {n_blocks} blocks, got none of {blocks}: measure it")
+    bounds = curves.architecture.bounds
+    losses = np.zeros((len(curves.dense.images) + 1, len(bounds), max(bounds)))
     for place, curve in enumerate(curves):
         losses[:, place, : curve.bound] = _losses(curve, curves.dense)
-    return _fit_power(AdditiveSurrogate(dense=curves.dense, losses=losses), points)
+    surrogate = AdditiveSurrogate(dense=curves.dense, losses=losses, architecture=curves.architecture)
+    return _fit_power(surrogate, points)
 
 
 def _losses(curve: SensitivityCurve, dense: ClassCounts) -> np.ndarray:

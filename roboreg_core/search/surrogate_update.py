@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.search.predictor_surrogate import PredictorSurrogate
 from roboreg_core.search.surrogate import MAX_LOSS, AdditiveSurrogate, log_odds, share_of
 from roboreg_core.sweeps.points import ClassCounts
@@ -50,13 +50,14 @@ def _updated_additive(
 ) -> Iterator[AdditiveSurrogate]:
     """Rescale the losses of blocks and classes: Bayesian linear regression, then `n - 1` posterior draws."""
     counts = np.array([schedule.counts for schedule, _ in measured])
-    predicted = surrogate.losses[0][np.arange(N_BLOCKS), counts - 1]
+    n_blocks = surrogate.architecture.n_blocks
+    predicted = surrogate.losses[0][np.arange(n_blocks), counts - 1]
     lost = np.array([_lost(each.accuracy, surrogate.dense.accuracy, each.total) for _, each in measured])
     summed = (np.clip(lost, 1e-3, MAX_LOSS) / surrogate.scale) ** (1 / surrogate.power)
     # Large losses are predicted less precisely and must not decide between good schedules.
     weight = 1 / (_noise(surrogate.dense) ** 2 + (RELATIVE_ERROR * summed) ** 2)
-    precision = (predicted.T * weight) @ predicted + np.eye(N_BLOCKS) / FACTOR_DEVIATION**2
-    likely = np.linalg.solve(precision, (predicted.T * weight) @ summed + np.ones(N_BLOCKS) / FACTOR_DEVIATION**2)
+    precision = (predicted.T * weight) @ predicted + np.eye(n_blocks) / FACTOR_DEVIATION**2
+    likely = np.linalg.solve(precision, (predicted.T * weight) @ summed + np.ones(n_blocks) / FACTOR_DEVIATION**2)
     covariance = np.linalg.inv(precision)
     of_blocks = _scaled(surrogate, likely, np.ones(len(surrogate.losses) - 1))
     classes = _class_factors(of_blocks, counts, [each for _, each in measured])
@@ -81,7 +82,7 @@ def posterior_accuracy(
     total = surrogate.dense.total
     observed = np.array([log_odds(each.accuracy, total) for _, each in measured])
     predicted = log_odds(likely.accuracy(counts), total)
-    inputs = np.log2(counts / np.array(BOUNDS))
+    inputs = np.log2(counts / np.array(surrogate.architecture.bounds))
     kernel = ConstantKernel(RESIDUAL_DEVIATION**2, "fixed") * RBF(LENGTH_SCALE, "fixed")
     process = GaussianProcessRegressor(kernel, alpha=_noise(surrogate.dense) ** 2, optimizer=None)
     process.fit(inputs, observed - predicted)
@@ -94,7 +95,7 @@ def _noise(dense: ClassCounts) -> float:
 
 
 def _scaled(surrogate: AdditiveSurrogate, blocks: np.ndarray, classes: np.ndarray) -> AdditiveSurrogate:
-    """Multiply the losses by a factor per block (9,), and those of classes by a factor per class (classes,)."""
+    """Multiply the losses by a factor per block (n_blocks,), and those of classes by a factor per class (classes,)."""
     factors = np.concatenate([[1.0], classes])[:, None, None] * np.maximum(blocks, SMALLEST_FACTOR)[None, :, None]
     return replace(surrogate, losses=surrogate.losses * factors)
 

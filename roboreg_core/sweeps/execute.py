@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.device import choose_device, environment, release_memory
 from roboreg_core.jobs.progress import ProgressReporter
 from roboreg_core.jobs.task import Context, Output, Task
@@ -38,7 +39,7 @@ class PartSpec:
     Attributes:
         sweep: id of the sweep.
         setting: prune settings.
-        schedules: schedules to measure.
+        schedules: schedules to measure, of one architecture.
         test: True to measure test images in addition to validation images.
         device: `auto`, `cpu` or `cuda`.
         go_on: True to keep the pruner, over 1 GB, for a next part with the same settings in this process.
@@ -86,14 +87,16 @@ class PartSpec:
             **asdict(self),
             "setting": self.setting.to_json(),
             "schedules": [schedule.to_json() for schedule in self.schedules],
+            **(self.schedules[0].architecture.stored() if self.schedules else {}),
             "ids": self.ids,
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> PartSpec:
         """Inverse of `to_json`."""
-        schedules = tuple(Schedule.from_json(each) for each in value["schedules"])
-        rest = {name: each for name, each in value.items() if name != "ids"}
+        architecture = Architecture.from_json(value.get("architecture"))
+        schedules = tuple(Schedule.from_json(each, architecture) for each in value["schedules"])
+        rest = {name: each for name, each in value.items() if name not in ("ids", "architecture")}
         return cls(**{**rest, "setting": PruneSettings(**value["setting"]), "schedules": schedules})
 
 
@@ -249,7 +252,7 @@ class ScheduleProgress(ProgressReporter):
         self._report_schedules(milestone=True)
 
     def block(self, number: int) -> None:
-        """Report progress before a block, 1..9, is pruned (`number`), or before a batch is evaluated (0)."""
+        """Report progress before a block is pruned (its `number`, from 1), or before a batch is evaluated (0)."""
         self.check()
         if number:
             self._report_schedules(block=number)

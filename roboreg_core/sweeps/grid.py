@@ -6,11 +6,11 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.errors import SpecError
-from roboreg_core.schedules.schedule import BOUNDS, N_BLOCKS, STAGE_WIDTHS, Schedule, by_stage
+from roboreg_core.schedules.schedule import Schedule, by_stage
 from roboreg_core.seeding import numpy_generator
 
 # More schedules would take weeks.
@@ -32,12 +32,14 @@ class Grid:
             highest) per block.
         n: number of random draws; duplicates are removed.
         seed: seed of the random draws.
+        architecture: of the schedules.
     """
 
     kind: str
     values: tuple[tuple[int, ...], ...]
     n: int = 0
     seed: int = 0
+    architecture: Architecture = RESNET20
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -67,31 +69,57 @@ class Grid:
 
     def _made(self) -> Iterator[Schedule]:
         if self.kind == STAGES:
-            yield from (by_stage(counts) for counts in itertools.product(*self.values))
+            yield from (by_stage(counts, self.architecture) for counts in itertools.product(*self.values))
         elif self.kind == BLOCKS:
-            yield from (Schedule(counts) for counts in itertools.product(*self.values))
+            yield from (Schedule(counts, self.architecture) for counts in itertools.product(*self.values))
         elif self.kind == LIST:
-            yield from (Schedule(counts) for counts in self.values)
+            yield from (Schedule(counts, self.architecture) for counts in self.values)
         else:
             generator = numpy_generator(self.seed, "grid")
             low, high = zip(*self.values, strict=True)
-            for counts in generator.integers(low, high, size=(self.n, N_BLOCKS), endpoint=True):
-                yield Schedule(tuple(int(count) for count in counts))
+            for counts in generator.integers(low, high, size=(self.n, len(low)), endpoint=True):
+                yield Schedule(tuple(int(count) for count in counts), self.architecture)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` makes an equal grid."""
-        return {"kind": self.kind, "values": [list(each) for each in self.values], "n": self.n, "seed": self.seed}
+        values = [list(each) for each in self.values]
+        return {"kind": self.kind, "values": values, "n": self.n, "seed": self.seed, **self.architecture.stored()}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Grid:
         """Inverse of `to_json`."""
         values = tuple(tuple(each) for each in value["values"])
-        return cls(kind=value["kind"], values=values, n=value.get("n", 0), seed=value.get("seed", 0))
+        return cls(
+            kind=value["kind"],
+            values=values,
+            n=value.get("n", 0),
+            seed=value.get("seed", 0),
+            architecture=Architecture.from_json(value.get("architecture")),
+        )
 
 
 def of_schedules(schedules: Sequence[Schedule]) -> Grid:
-    """Grid of the kind `list` with these schedules."""
-    return Grid(kind=LIST, values=tuple(schedule.counts for schedule in schedules))
+    """Grid of the kind `list` with these schedules. Raises `SpecError`: they are of several architectures, or none."""
+    architectures = {schedule.architecture for schedule in schedules}
+    if len(architectures) > 1:
+        names = ", ".join(each.label for each in sorted(architectures))
+        raise SpecError(f"schedules of a list must be for one architecture, got {names}; make one list for each")
+    architecture = architectures.pop() if architectures else RESNET20
+    return Grid(kind=LIST, values=tuple(schedule.counts for schedule in schedules), architecture=architecture)
+
+
+def source_grid(architecture: Architecture = RESNET20) -> Grid:
+    """The original project's grid: one, two or three quarters of the width for each stage."""
+    values = tuple(tuple(width // 4 * each for each in (1, 2, 3)) for width in architecture.stage_widths)
+    return Grid(kind=STAGES, values=values, architecture=architecture)
+
+
+def _check_stages(grid: Grid) -> None:
+    _check_counts(grid, "stage", grid.architecture.stage_widths)
+
+
+def _check_blocks(grid: Grid) -> None:
+    _check_counts(grid, "block", grid.architecture.bounds)
 
 
 def _check_counts(grid: Grid, what: str, bounds: Sequence[int]) -> None:
@@ -108,15 +136,18 @@ def _check_list(grid: Grid) -> None:
     if not grid.values:
         raise SpecError("a list of schedules must contain at least one schedule, got none")
     for counts in grid.values[: MAX_SCHEDULES + 1]:
-        Schedule(counts)
+        Schedule(counts, grid.architecture)
 
 
 def _check_random(grid: Grid) -> None:
     if grid.n < 1:
         raise SpecError(f"at least 1 random schedule must be drawn, got {grid.n}")
-    if len(grid.values) != N_BLOCKS or any(len(pair) != 2 for pair in grid.values):
-        raise SpecError(f"random schedules need {N_BLOCKS} pairs of lowest and highest count, got {len(grid.values)}")
-    for block, ((low, high), bound) in enumerate(zip(grid.values, BOUNDS, strict=True), start=1):
+    bounds = grid.architecture.bounds
+    if len(grid.values) != len(bounds) or any(len(pair) != 2 for pair in grid.values):
+        raise SpecError(
+            f"random schedules need {len(bounds)} pairs of lowest and highest count, got {len(grid.values)}"
+        )
+    for block, ((low, high), bound) in enumerate(zip(grid.values, bounds, strict=True), start=1):
         _check_count(low, f"lowest count for block {block}", bound)
         _check_count(high, f"highest count for block {block}", bound)
         if low > high:
@@ -129,11 +160,8 @@ def _check_count(count: object, what: str, bound: int) -> None:
 
 
 _CHECKS: dict[str, Callable[[Grid], None]] = {
-    STAGES: partial(_check_counts, what="stage", bounds=STAGE_WIDTHS),
-    BLOCKS: partial(_check_counts, what="block", bounds=BOUNDS),
+    STAGES: _check_stages,
+    BLOCKS: _check_blocks,
     LIST: _check_list,
     RANDOM: _check_random,
 }
-
-# The original project's grid: one, two or three quarters of the width for each stage.
-SOURCE = Grid(kind=STAGES, values=tuple(tuple(width // 4 * each for each in (1, 2, 3)) for width in STAGE_WIDTHS))

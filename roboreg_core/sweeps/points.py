@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
-from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,20 +115,30 @@ class Point:
         return cost(self.kept).macs
 
 
+def block_names(architecture: Architecture) -> tuple[str, ...]:
+    """Names of the columns with the filter counts: `block 1`, `block 2`, ..."""
+    return tuple(f"{_BLOCK} {block}" for block in architecture.blocks)
+
+
+def is_block(name: str) -> bool:
+    """True for the name of a column with filter counts."""
+    return name.startswith(f"{_BLOCK} ")
+
+
 def frame(points: Iterable[Point]) -> pd.DataFrame:
     """A table with one row per point.
 
-    Columns: `block 1` .. `block 9` (requested), `FIGURES` (latency in seconds; accuracies 0..1, NaN if not
-    measured), `seed`, `schedule` (text) and `record`.
+    Columns: `block 1`, `block 2`, ... (requested; NaN where a network has fewer blocks), `FIGURES` (latency in seconds;
+    accuracies 0..1, NaN if not measured), `seed`, `schedule` (text), `record` and `architecture`.
     """
     import pandas as pd
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for point in points:
         counted = cost(point.kept)
         rows.append(
             {
-                **{f"block {block}": count for block, count in enumerate(point.schedule, start=1)},
+                **dict(zip(block_names(point.schedule.architecture), point.schedule, strict=True)),
                 "parameters": counted.parameters,
                 "macs": counted.macs,
                 "size_bytes": counted.size_bytes,
@@ -139,13 +150,17 @@ def frame(points: Iterable[Point]) -> pd.DataFrame:
                 "seed": point.seed,
                 "schedule": str(point.schedule),
                 "record": point.record,
+                "architecture": point.schedule.architecture,
             }
         )
-    columns = [f"block {block}" for block in range(1, N_BLOCKS + 1)] + [*FIGURES, "seed", "schedule", "record"]
+    architectures = [row["architecture"] for row in rows] or [RESNET20]
+    deepest = max(architectures, key=lambda each: each.n_blocks)
+    columns = [*block_names(deepest), *FIGURES, "seed", "schedule", "record", "architecture"]
     table = pd.DataFrame(rows, columns=columns)
     return table.astype(dict.fromkeys(FIGURES[3:], float))
 
 
+_BLOCK = "block"
 # Metrics of a point, in the order of `frame`'s columns.
 FIGURES = (
     "parameters",
@@ -168,7 +183,7 @@ def to_json(point: Point) -> dict[str, Any]:
     plain = {name: getattr(point, name) for name in Point.__dataclass_fields__}
     return {
         **plain,
-        "schedule": point.schedule.to_json(),
+        **point.schedule.stored(),
         "kept": point.kept.to_json(),
         **{name: plain[name].to_json() if plain[name] is not None else None for name in _COUNTS},
     }
@@ -177,8 +192,9 @@ def to_json(point: Point) -> dict[str, Any]:
 def from_json(value: dict[str, Any]) -> Point:
     """Point from a JSON object of `to_json`."""
     counts = {name: ClassCounts.from_json(value[name]) if value.get(name) is not None else None for name in _COUNTS}
-    schedules = {name: Schedule.from_json(value[name]) for name in ("schedule", "kept")}
-    return Point(**{**value, **schedules, **counts})
+    schedules = {name: Schedule.from_stored(value, name) for name in ("schedule", "kept")}
+    fields = {name: each for name, each in value.items() if name != "architecture"}
+    return Point(**{**fields, **schedules, **counts})
 
 
 _COUNTS = ("validation", "test", "tuned_test")

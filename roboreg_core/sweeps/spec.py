@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from roboreg_core.errors import SpecError
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD, parse, parse_weights
 from roboreg_core.runs.spec import METHOD_VERSION, TUNING, PruneSettings, RunSpec, digest, images_for, preset_fields
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, dense_schedule
 from roboreg_core.store.names import clean_name
 from roboreg_core.sweeps.grid import Grid
 
@@ -38,7 +38,7 @@ def point_record(point: Point) -> tuple[str, str, dict[str, Any], dict[str, Any]
     from roboreg_core.sweeps.points import to_json
 
     setting, whole = setting_of(point), to_json(point)
-    spec = {**setting.to_json(), "schedule": point.schedule.to_json(), "version": METHOD_VERSION}
+    spec = {**setting.to_json(), **point.schedule.stored(), "version": METHOD_VERSION}
     return POINT, setting.point_id(point.schedule), spec, {name: whole[name] for name in MEASURED}
 
 
@@ -109,7 +109,7 @@ class SweepSpec:
                 "epochs: give both, or neither"
             )
         for seed in self.seeds:
-            self.run_spec(PRESETS["dense"], seed)
+            self.run_spec(dense_schedule(self.grid.architecture), seed)
 
     @property
     def id(self) -> str:

@@ -229,7 +229,7 @@ def _from_run(record: Record) -> _RecordedPoint | None:
     setting = setting_of(run)
     point = Point(
         schedule=run.schedule,
-        kept=Schedule.from_json(record.result["schedule"]),
+        kept=Schedule.from_json(record.result["schedule"], run.schedule.architecture),
         validation=None,
         test=_counts(stages["pruned"]),
         tuned_validation=history[-1].get("validation_accuracy") if history else None,

@@ -4,12 +4,13 @@ import time
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.datasets.dataset import dataset_of
-from roboreg_core.models.costs import block_macs
+from roboreg_core.models.costs import block_macs, relative_work
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, parse
 from roboreg_core.runs import spec as runs
 from roboreg_core.runs.spec import PruneSettings
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, dense_schedule
 from roboreg_core.store.records import Record
 from roboreg_core.sweeps.spec import POINT, SweepSpec
 
@@ -44,7 +45,7 @@ def estimate_seconds(
 
 
 def expected_seconds(schedules: Sequence[Schedule], setting: PruneSettings, *, test: bool) -> list[float]:
-    """Expected seconds on two CPU cores for each distinct schedule, in lexicographic order.
+    """Expected seconds on two CPU cores for each distinct schedule of one architecture, in lexicographic order.
 
     Blocks shared with the previous schedule take no time.
     """
@@ -55,13 +56,17 @@ def expected_seconds(schedules: Sequence[Schedule], setting: PruneSettings, *, t
     prune = BLOCK_SECONDS["weights"]
     if needs_images:
         prune = BLOCK_SECONDS["images"] * (setting.calibration / DEFAULT_CALIBRATION)
-    dense = sum(block_macs(PRESETS["dense"]))
+    # Speeds were measured with the default architecture.
+    dense = sum(block_macs(dense_schedule()))
+    work = relative_work(ordered[0].architecture) if ordered else 1.0
     found = []
     for before, schedule in pairwise([None, *ordered]):
         assert schedule is not None
+        n_blocks = len(schedule.counts)
         same = before.shared_blocks(schedule) if before is not None else 0
+        pruned = prune * work * RESNET20.n_blocks / n_blocks * (n_blocks - same)
         evaluated = sum(block_macs(schedule)[same:]) / dense * images / IMAGES_PER_SECOND
-        found.append(prune * (len(BOUNDS) - same) + evaluated + (0.0 if before else WARM_SECONDS * needs_images))
+        found.append(pruned + evaluated + (0.0 if before else WARM_SECONDS * work * needs_images))
     return found
 
 
@@ -74,11 +79,12 @@ def slowdown(setting: PruneSettings, records: Iterable[Record]) -> float:
     if not points:
         return 1.0
     # Schedules share blocks only under one seed, and with equal sets of images.
-    groups: dict[tuple[int, bool], list[Schedule]] = {}
+    groups: dict[tuple[int, bool, Architecture], list[Schedule]] = {}
     for each in points:
-        key = each.spec["seed"], each.result["test"] is not None
-        groups.setdefault(key, []).append(Schedule.from_json(each.spec["schedule"]))
-    expected = sum(sum(expected_seconds(schedules, setting, test=test)) for (_, test), schedules in groups.items())
+        schedule = Schedule.from_stored(each.spec)
+        key = each.spec["seed"], each.result["test"] is not None, schedule.architecture
+        groups.setdefault(key, []).append(schedule)
+    expected = sum(sum(expected_seconds(schedules, setting, test=test)) for (_, test, _), schedules in groups.items())
     return max(0.01, sum(each.result["seconds"] for each in points) / expected)
 
 

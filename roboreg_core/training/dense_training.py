@@ -63,7 +63,7 @@ class DenseJob:
             name = teacher.sha256[:12] if self.teacher_name == SHIPPED else shlex.quote(self.teacher_name)
             distil = f" --teacher {name}"
         return (
-            f"python -m roboreg_core train{self.architecture.options()} --recipe {self.spec.recipe} "
+            f"python -m roboreg_core train{self.architecture.option} --recipe {self.spec.recipe} "
             f"--epochs {self.spec.epochs}{decay}{distil} --seed {self.spec.seed} "
             f"--batch-size {self.spec.batch_size} {images_option(images)}"
         )

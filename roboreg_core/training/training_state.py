@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.errors import CheckpointError
 from roboreg_core.models.resnet import ResNet
 from roboreg_core.training.distillation import Teacher
@@ -93,6 +94,7 @@ def snapshot(state: TrainingState, spec: TrainSpec) -> bytes:
         "format": STATE_FORMAT,
         "spec": spec.to_json(),
         "teacher": _sha256(state),
+        **state.model.architecture.stored(),
         "model": state.model.state_dict(),
         "optimiser": state.optimiser.state_dict(),
         "average": None if average is None else {"steps": average.steps, "network": average.network.state_dict()},
@@ -117,7 +119,8 @@ def _compact(value: Any) -> Any:
 def restore(state: TrainingState, spec: TrainSpec, saved: bytes) -> None:
     """Set `state`, which was created for `spec`, to a snapshot that `snapshot` returned.
 
-    Raises `CheckpointError`: the snapshot is damaged or from an older format, other settings or another teacher.
+    Raises `CheckpointError`: the snapshot is damaged or from an older format, other settings, another architecture
+    or teacher.
     """
     try:
         content: dict[str, Any] = torch.load(io.BytesIO(saved), weights_only=True, map_location="cpu")
@@ -141,6 +144,12 @@ def _check_origin(content: dict[str, Any], state: TrainingState, spec: TrainSpec
     if content.get("format") != STATE_FORMAT:
         raise CheckpointError(
             f"a training must resume from a state of format {STATE_FORMAT}, got {content.get('format')}; start it again"
+        )
+    trained, own = Architecture.from_json(content.get("architecture")), state.model.architecture
+    if trained != own:
+        raise CheckpointError(
+            f"a training must resume with its architecture, {trained.label}, got {own.label}; give that one or start "
+            "it again"
         )
     done = len(content["history"])
     if not _same_epochs(TrainSpec.from_json(content["spec"]), spec, done):

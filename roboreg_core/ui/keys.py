@@ -86,17 +86,17 @@ TRAIN_IMAGES_PART, TRAIN_FETCH, TRAIN_FETCH_STOP = "train-images-part", "train-f
 
 
 def of(action: str, what: str | int) -> str:
-    """Key `<action>-<what>` of a widget, e.g. `lock-3`; `what` is a block (1..9), stage (1..3), preset, job or run."""
+    """Key `<action>-<what>` of a widget, e.g. `lock-3`; `what` is a block, a stage, a preset, a job or a run."""
     return f"{action}-{what}"
 
 
 def row_part(block: int) -> str:
-    """Key of the fragment with the row of a block, 1..9: `part-row-3`."""
+    """Key of the fragment with the row of a block: `part-row-3`."""
     return f"part-row-{block}"
 
 
 def stage_part(stage: int) -> str:
-    """Key of the fragment with the heading of a stage, 1..3: `part-stage-2`."""
+    """Key of the fragment with the heading of a stage: `part-stage-2`."""
     return f"part-stage-{stage}"
 
 

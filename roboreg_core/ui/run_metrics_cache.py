@@ -26,7 +26,7 @@ def summary_of(record: Record, other: Record | None = None) -> Summary:
 
 
 def filters_of(record: Record, block: int) -> BlockFilters:
-    """Filters of a block, 1..9, of a run: kept, merged or dropped, with their correlations; cached."""
+    """Filters of a block, numbered from 1, of a run: kept, merged or dropped, with their correlations; cached."""
     return _cached(f"filters {block}", _key(record), lambda: clusters_of(record, block, shared_state.store()))
 
 

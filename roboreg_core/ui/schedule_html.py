@@ -3,7 +3,7 @@
 import html
 
 from roboreg_core.charts.palette import FILL
-from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, BOUNDS, N_BLOCKS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 
 # `currentColor` is the theme's text colour, so the strip fits light and dark.
 _CELL = (
@@ -16,12 +16,12 @@ _CELL = (
 
 def strip(schedule: Schedule) -> str:
     """HTML of a schedule: a cell per block, filled in proportion to the filters kept, with gaps between stages."""
-    cells = []
-    for block, (count, bound) in enumerate(zip(schedule, BOUNDS, strict=True), start=1):
-        style = _CELL.format(gap=8 if block % BLOCKS_PER_STAGE == 0 else 2, share=100 * count / bound)
+    cells, per_stage = [], schedule.architecture.blocks_per_stage
+    for block, (count, bound) in enumerate(zip(schedule, schedule.bounds, strict=True), start=1):
+        style = _CELL.format(gap=8 if block % per_stage == 0 else 2, share=100 * count / bound)
         title = f"Block {block}: {count} of {bound}"
         cells.append(f'<span style="{style}" title="{title}">{count}</span>')
-    label = f"Filters kept, blocks 1 to {N_BLOCKS}: {schedule}"
+    label = f"Filters kept, blocks 1 to {len(cells)}: {schedule}"
     return f'<span role="img" aria-label="{label}" style="white-space:nowrap">{"".join(cells)}</span>'
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from roboreg_core import paths
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.errors import CheckpointError, JobError, RoboRegError
 from roboreg_core.networks import registry
 from roboreg_core.networks.registry import DenseNetwork
@@ -22,7 +23,7 @@ from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.saved_schedules import SavedSchedule, saved_schedules
 from roboreg_core.store.records import Job, Record
 from roboreg_core.store.store import Store
-from roboreg_core.ui import access, keys
+from roboreg_core.ui import access, keys, url_settings
 from roboreg_core.user_store import open_store
 
 if TYPE_CHECKING:
@@ -150,6 +151,17 @@ def backend() -> Backend:
 def networks() -> list[DenseNetwork]:
     """All dense networks: the example network first, then the user's, newest first."""
     return _networks(str(paths.home()), str(paths.recorded()), store().version())
+
+
+def architecture() -> Architecture:
+    """Architecture of the dense network named in the opened address or chosen in this visit, else the default."""
+    name = url_settings.opened(keys.BASELINE_NETWORK) or st.session_state.get(keys.BASELINE_NETWORK, DENSE)
+    return next((each.architecture for each in networks() if each.name == name), RESNET20)
+
+
+def architecture_of(sha256: str) -> Architecture:
+    """Architecture of the dense network with these weights; the default if it is not listed."""
+    return next((each.architecture for each in networks() if each.sha256 == sha256), RESNET20)
 
 
 def baseline() -> Checkpoint:

@@ -2,7 +2,7 @@
 
 from roboreg_core.correlation.accuracy_per_mac import AccuracyPerMac, Slope
 from roboreg_core.correlation.correlations import PEARSON, Cell, Correlation
-from roboreg_core.correlation.variables import STAGE_NAMES, WORDS, settings_of
+from roboreg_core.correlation.variables import STAGE_NAMES, settings_of, words
 from roboreg_core.wording import fmt
 
 LIMITS = "This is correlation within these runs: other schedules, methods or networks may differ."
@@ -32,7 +32,7 @@ def strongest_correlation(found: Correlation, kind: str = PEARSON) -> str:
     `kind` is `pearson` or `spearman`.
     """
     settings = settings_of(found.names)
-    control = f"Controlling for {WORDS[found.given]}, " if found.given else ""
+    control = f"Controlling for {words(found.given)}, " if found.given else ""
     if not found.accuracy:
         return fmt.sentence_case(f"{control}no accuracy varies in these {found.schedules} schedules")
     if not settings:

@@ -38,7 +38,7 @@ def origin_words(network: DenseNetwork) -> str:
 
 
 def accuracy_words(network: DenseNetwork) -> str:
-    """Test accuracy of a network as text: `85.20 % (10,000 test images)`, or `not recorded`."""
+    """Test accuracy of a network as text: `85.20 % (2,000 test images)`, or `not recorded`."""
     if network.accuracy is None:
         return "not recorded"
     return f"{fmt.percent(network.accuracy, 2)} ({fmt.count(network.images)} test images)"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.datasets.dataset import is_cifar10, name_of
 from roboreg_core.evaluation.paired_tests import Verdict
 from roboreg_core.evaluation.wilson_interval import Z, wilson
@@ -15,8 +16,8 @@ from roboreg_core.paths import SHIPPED
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.runs.metric_changes import MetricChange
 from roboreg_core.runs.preview import Preview, PreviewSpec
-from roboreg_core.runs.results import STAGES, final_stage, report_of
-from roboreg_core.schedules.schedule import BOUNDS, Schedule
+from roboreg_core.runs.results import STAGES, final_stage, kept_schedule, report_of
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt
 from roboreg_core.wording.network_facts import TRAINING_IMAGES
@@ -66,7 +67,7 @@ def origin_words(record: Record) -> str:
 
 def schedule_of(record: Record) -> Schedule:
     """The schedule that the run's spec requests."""
-    return Schedule.from_json(record.spec["schedule"])
+    return Schedule.from_stored(record.spec)
 
 
 def stages_of(record: Record) -> tuple[str, ...]:
@@ -100,7 +101,7 @@ def rates(value: float, baseline: float, images: int) -> JudgedChange:
 
 def best_run(records: Sequence[Record]) -> Record | None:
     """The smallest network that loses at most `BEST_LOSES_AT_MOST`; without one, the most accurate pruned network."""
-    pruned = [record for record in records if not Schedule.from_json(record.result["schedule"]).is_dense]
+    pruned = [record for record in records if not kept_schedule(record).is_dense]
     good = [record for record in pruned if _difference(record) >= -BEST_LOSES_AT_MOST]
     if good:
         return min(good, key=lambda record: (record.result["cost"]["parameters"], -accuracy(record)))
@@ -134,7 +135,9 @@ def finding(record: Record, change: JudgedChange) -> str:
 
 def schedule_words(schedule: Schedule) -> str:
     """A schedule's name or counts as the beginning of a sentence."""
-    return SCHEDULE_WORDS.get(schedule.name or "", f"Keeping {sum(schedule)} of {sum(BOUNDS)} prunable filters")
+    return SCHEDULE_WORDS.get(
+        schedule.name or "", f"Keeping {sum(schedule)} of {sum(schedule.bounds)} prunable filters"
+    )
 
 
 def accuracy_words(change: JudgedChange) -> str:
@@ -185,7 +188,8 @@ def _difference(record: Record) -> float:
 def _parts(spec: dict[str, Any]) -> list[str]:
     """The parts of a label, the schedule first."""
     epochs = fmt.plural(spec["epochs"], "epoch") if spec["epochs"] else "no fine-tuning"
-    parts = [Schedule.from_json(spec["schedule"]).label, epochs, f"seed {spec['seed']}"]
+    schedule = Schedule.from_stored(spec)
+    parts = [schedule.label, epochs, f"seed {spec['seed']}"]
     if spec["method"] != DEFAULT_METHOD:
         parts.insert(1, f"method {fmt.inline_text(spec['method'])}")
     if spec["recalibrate"]:
@@ -196,6 +200,8 @@ def _parts(spec: dict[str, Any]) -> list[str]:
         parts.append(TRAINING_IMAGES["full"])
     elif not is_cifar10(spec["training_set"]):
         parts.append(fmt.inline_text(name_of(spec["training_set"])))
+    if (architecture := schedule.architecture) != RESNET20:
+        parts.append(architecture.label)
     if (dense := dense_name(spec)) != SHIPPED:
         parts.append(f"from {dense}")
     return parts

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.models.costs import cost
+from roboreg_core.schedules.schedule import dense_schedule
 from roboreg_core.sweeps.control import SweepState, SweepStatus
-from roboreg_core.sweeps.grid import BLOCKS, LIST, SOURCE, STAGES, Grid
+from roboreg_core.sweeps.grid import BLOCKS, LIST, STAGES, Grid, source_grid
 from roboreg_core.sweeps.spec import SweepSpec
 from roboreg_core.sweeps.sweep_store import Sweep
 from roboreg_core.wording import fmt
@@ -15,7 +16,7 @@ LONGEST_ROW = 6
 
 def grid_words(grid: Grid) -> str:
     """A grid as text: `stages 4, 8, 12 × 8, 16, 24 × 16, 32, 48`, or the description of another kind of grid."""
-    if grid == SOURCE:
+    if grid == source_grid(grid.architecture):
         return "the original project's grid: a quarter, half and three quarters of each stage"
     if grid.kind == STAGES:
         return f"stages {' × '.join(map(row_words, grid.values))}"
@@ -49,9 +50,9 @@ def sweep_words(spec: SweepSpec) -> str:
 
 def range_words(grid: Grid) -> str:
     """Range of costs: `25.8 % to 75.3 % of the dense network's MACs, 17.0 % to 76.1 % of its parameters`."""
-    counted = [cost(schedule) for schedule in grid.schedules()]
+    counted, dense = [cost(schedule) for schedule in grid.schedules()], cost(dense_schedule(grid.architecture))
     parts = [
-        f"{_range([getattr(each, name) / getattr(DENSE_COST, name) for each in counted])} {of}"
+        f"{_range([getattr(each, name) / getattr(dense, name) for each in counted])} {of}"
         for name, of in (("macs", "of the dense network's MACs"), ("parameters", "of its parameters"))
     ]
     return ", ".join(parts)
@@ -60,7 +61,7 @@ def range_words(grid: Grid) -> str:
 def suggested_name(grid: Grid, taken: Sequence[str]) -> str:
     """An unused name for a new sweep; `taken` are the names in use."""
     kind = {STAGES: "stages", BLOCKS: "blocks", LIST: "list"}.get(grid.kind, "random")
-    first = "source grid" if grid == SOURCE else f"{grid.size} schedules, {kind}"
+    first = "source grid" if grid == source_grid(grid.architecture) else f"{grid.size} schedules, {kind}"
     used = {name.casefold() for name in taken}
     names = [first, *(f"{first} {number}" for number in range(2, len(used) + 3))]
     return next(name for name in names if name.casefold() not in used)
@@ -69,7 +70,8 @@ def suggested_name(grid: Grid, taken: Sequence[str]) -> str:
 def finding(found: Sequence[tuple[Sweep, SweepStatus]]) -> str:
     """Sentences on all sweeps, given with their status: the progress of a running one, else the numbers of points."""
     if not found:
-        return f"No sweep yet. Use the original project's grid ({SOURCE.size}) below, or define your own, and start it."
+        size = source_grid().size
+        return f"No sweep yet. Use the original project's grid ({size}) below, or define your own, and start it."
     for sweep, status in found:
         if status.state is SweepState.RUNNING:
             return f"“{fmt.inline_text(sweep.name)}” is running: {progress_words(status)}."

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from benchmarks import gpu
 from roboreg_core.models.resnet import ResNet
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 
 app = Typer()
 app.command()(gpu.main)
@@ -52,10 +52,10 @@ def test_a_cpu_is_measured_only_with_quick() -> None:
 
 
 def test_bytes_follow_from_the_outputs_of_the_convolutions() -> None:
-    model, written = ResNet(PRESETS["moderate"]).eval(), []
+    model, written = ResNet(presets()["moderate"]).eval(), []
     for module in model.modules():
         if isinstance(module, torch.nn.Conv2d):
             module.register_forward_hook(lambda _, inputs, out: written.append(out.numel()))
     with torch.inference_mode():
         model(torch.zeros(1, 3, 32, 32))
-    assert gpu.bytes_per_image(PRESETS["moderate"]) == gpu.PASSES * 2 * sum(written)
+    assert gpu.bytes_per_image(presets()["moderate"]) == gpu.PASSES * 2 * sum(written)

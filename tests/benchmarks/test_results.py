@@ -18,7 +18,7 @@ from roboreg_core.models import checkpoints
 from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION
 from roboreg_core.runs.spec import METHOD_VERSION
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.search.limits import Limits
 from roboreg_core.store.store import Store
 
@@ -128,7 +128,7 @@ def test_points_are_kept_in_order_and_replaced_by_newer_ones(tmp_path: Path) -> 
 
 @pytest.fixture
 def dense(make_network: Callable[..., ResNet]) -> checkpoints.Checkpoint:
-    return checkpoints.from_bytes(checkpoints.to_bytes(make_network(PRESETS["quarter"])), "small")
+    return checkpoints.from_bytes(checkpoints.to_bytes(make_network(presets()["quarter"])), "small")
 
 
 def test_every_point_is_another_one(dense: checkpoints.Checkpoint) -> None:
@@ -223,4 +223,4 @@ def test_searched_points_are_kept_beside_the_others(tmp_path: Path) -> None:
 
 def test_at_a_budget_the_largest_uniform_schedule_and_a_preset_of_that_size_are_rivals() -> None:
     assert str(largest_uniform(Limits(macs=0.5))) == "7,7,7,15,15,15,31,31,31"
-    assert largest_uniform(Limits(macs=20_497_024)) == PRESETS["moderate"]
+    assert largest_uniform(Limits(macs=20_497_024)) == presets()["moderate"]

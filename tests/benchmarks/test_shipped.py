@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.results import shipped
 from benchmarks.results.points import Points
 from roboreg_core import paths
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.wording import fmt
 from tests.benchmarks.test_results import QUICK, point
 from tests.charts.records import make_record
@@ -75,7 +75,7 @@ def test_without_example_runs_there_is_no_table() -> None:
 
 
 def test_example_runs_have_a_row_each() -> None:
-    quarter, moderate = make_record(PRESETS["quarter"]), make_record(PRESETS["moderate"])
+    quarter, moderate = make_record(presets()["quarter"]), make_record(presets()["moderate"])
     moderate = replace(moderate, spec={**moderate.spec, "method": "source", "distil": False})
     lines = shipped.recorded([moderate, quarter]).splitlines()
     assert "latency (dense network 4.00 to 4.00 ms)" in lines[0]

@@ -10,10 +10,10 @@ from playwright.sync_api import Locator, Page, expect
 from roboreg_core import paths
 from roboreg_core.correlation.correlations import KINDS, correlate
 from roboreg_core.models.costs import cost
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps import control, sweep_store
-from roboreg_core.sweeps.grid import SOURCE
+from roboreg_core.sweeps.grid import source_grid
 from roboreg_core.sweeps.points import frame
 from tests.browser.conftest import App
 
@@ -82,7 +82,7 @@ def click(marked: Locator) -> None:
 
 def test_both_heatmaps_are_read_and_a_point_leads_to_its_run(page: Page, app: App) -> None:
     store = Store(app.home, paths.recorded())
-    grid = next(each for each in sweep_store.sweeps(store) if each.spec.grid == SOURCE)
+    grid = next(each for each in sweep_store.sweeps(store) if each.spec.grid == source_grid())
     found = correlate(frame(sweep_store.points_of(store, grid)))
     store.close()
     open_explore(page, app, f"?explore-tab=Correlation&sweep={grid.id}")
@@ -97,7 +97,7 @@ def test_both_heatmaps_are_read_and_a_point_leads_to_its_run(page: Page, app: Ap
     expect(
         page.get_by_text(re.compile("^Stage 1 .i. and accuracy after pruning .test images.: Pearson"))
     ).to_be_visible()
-    click(mark(page, "scatter", f"schedule: {PRESETS['moderate']}"))
+    click(mark(page, "scatter", f"schedule: {presets()['moderate']}"))
     expect(page.locator(".st-key-card-point")).to_contain_text("135,754 parameters")
     page.locator(".st-key-card-inspect-point button").click()
     expect(page).to_have_url(re.compile("inspect.*run="))

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from roboreg_core.models.costs import cost
 from roboreg_core.runs.spec import KIND
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.records import Job, JobStatus
 from roboreg_core.store.store import Store
 from tests.browser.conftest import App, start, until
@@ -51,13 +51,13 @@ def test_the_whole_journey(page: Page, browser: Browser, app: App, tmp_path: Pat
     open_design(page, app)
     page.locator(".st-key-preset-quarter button").click()
     counts = page.locator(".st-key-counts")
-    expect(counts).to_contain_text(f"{cost(PRESETS['quarter']).parameters:,}")
+    expect(counts).to_contain_text(f"{cost(presets()['quarter']).parameters:,}")
     slider = page.locator(".st-key-slider-9 input[type=range]:visible")
     expect(slider).to_have_count(1)
     expect(slider).to_have_value("16")
     slider.focus()
     slider.press("ArrowRight")
-    wanted = PRESETS["quarter"].replace(9, 17)
+    wanted = presets()["quarter"].replace(9, 17)
     expect(counts).to_contain_text(f"{cost(wanted).parameters:,}")
     expect(page).to_have_url(re.compile("s=4(,|%2C)4"))
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from roboreg_core.models.costs import cost
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from tests.browser.conftest import App
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -66,7 +66,7 @@ def test_the_life_of_a_saved_schedule(page: Page, app: App, tmp_path: Path) -> N
 
     # Rename it.
     page.goto(f"{app.address}/schedules")
-    schedule = PRESETS["aggressive"].replace(9, 40)
+    schedule = presets()["aggressive"].replace(9, 40)
     expect(page.locator("bdi", has_text=NAME)).to_be_visible()
     expect(page.get_by_text(f"{cost(schedule).parameters:,} parameters")).to_be_visible()
     menu(page, NAME, "")

@@ -12,10 +12,12 @@ import numpy as np
 from roboreg_core.datasets import manifest
 from roboreg_core.models.costs import Cost, cost
 from roboreg_core.networks.spec import shipped_digest
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.store.records import Record
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+MODERATE = presets()["moderate"]
 
 
 def make_report(right: int, support: int = 1000) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def make_history(epochs: int) -> list[dict[str, Any]]:
 
 
 def make_record(
-    schedule: Schedule = PRESETS["moderate"],
+    schedule: Schedule = MODERATE,
     *,
     rights: Sequence[int] = (920, 500, 900),
     identity: str = "0123456789abcdef",
@@ -83,7 +85,7 @@ def make_record(
     result = {
         "schedule": schedule.to_json(),
         "cost": _cost(cost(schedule)),
-        "dense_cost": _cost(cost(PRESETS["dense"])),
+        "dense_cost": _cost(cost(schedule.dense)),
         "stages": stages,
         "history": make_history(epochs),
         "best_epoch": {"epoch": epochs, "accuracy": 0.9} if epochs else None,
@@ -103,7 +105,7 @@ def make_record(
         "artifacts": artifacts or {},
     }
     spec = {
-        "schedule": schedule.to_json(),
+        **schedule.stored(),
         "dense": "dense",
         "dense_sha256": shipped_digest(),
         "training_set": "bundled",
@@ -135,5 +137,5 @@ def _cost(value: Cost) -> dict[str, Any]:
 def _blocks(schedule: Schedule) -> list[dict[str, Any]]:
     return [
         {"block": block, "before": bound, "asked": count, "kept": count, "distinct": bound, "dead": 0, "labels": []}
-        for block, (count, bound) in enumerate(zip(schedule, BOUNDS, strict=True), start=1)
+        for block, (count, bound) in enumerate(zip(schedule, schedule.bounds, strict=True), start=1)
     ]

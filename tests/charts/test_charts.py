@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.charts import (
     base,
     confusion_matrix,
@@ -18,7 +19,7 @@ from roboreg_core.charts import (
     training_curves,
 )
 from roboreg_core.paths import PROJECT
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.records import Event, Job
 from roboreg_core.wording import fmt, job_progress
 from tests.charts.records import make_history, make_record, make_report
@@ -31,8 +32,8 @@ def drawn(chart: base.Drawing) -> dict[str, Any]:
 
 
 def test_tradeoff_marks_the_front() -> None:
-    small = make_record(PRESETS["quarter"], rights=(920, 300, 880), identity="a", recorded=True)
-    large = make_record(PRESETS["moderate"], rights=(920, 500, 870), identity="b")
+    small = make_record(presets()["quarter"], rights=(920, 300, 880), identity="a", recorded=True)
+    large = make_record(presets()["moderate"], rights=(920, 500, 870), identity="b")
     frame = tradeoff_scatter.tradeoff_data([large, small])
     assert list(frame.columns) == [*tradeoff_scatter.COLUMNS, "front"]
     assert list(zip(frame["run"], frame["stage"], frame["front"], strict=True)) == [
@@ -179,3 +180,14 @@ def test_themes_are_those_of_the_pages(name: str) -> None:
         "gain": "linkColor", "loss": "redTextColor",
     }  # fmt: skip
     assert {key: getattr(theme, key) for key in keys} == {key: page[option] for key, option in keys.items()}
+
+
+def test_layers_of_networks_with_other_depths_stand_side_by_side() -> None:
+    record = make_record(presets(Architecture(depth=32, shortcut="B"))["moderate"])
+    frame = layer_costs.layers_data(record, make_record())
+    drawn(layer_costs.layers_chart(frame, "macs"))
+    layers = frame.set_index("layer")
+    assert layers["macs_baseline"].isna().tolist() == [
+        "shortcut" in layer or layer.startswith(tuple(f"block {block} " for block in range(10, 16)))
+        for layer in layers.index
+    ]

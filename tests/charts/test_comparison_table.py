@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from roboreg_core import paths
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.charts import (
     changed_predictions,
     comparison_table,
@@ -26,6 +27,7 @@ from roboreg_core.runs.comparison import Comparison, compare_runs
 from roboreg_core.runs.filter_groups import FATES, clusters_of
 from roboreg_core.runs.metric_changes import COSTS
 from roboreg_core.runs.summary import Summary, summary
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.wording import fmt, run_facts
@@ -141,6 +143,22 @@ def test_strip_marks_what_differs(records: list[Record], compared: Comparison, s
     )
     for each in (frame, two):
         drawn(schedule_strips.strip_chart(each))
+
+
+def test_networks_of_two_depths_are_compared_with_a_warning(records: list[Record], store: Store) -> None:
+    shallow, architecture = records[0], Architecture(depth=32)
+    spec = {**shallow.spec, **presets(architecture)["moderate"].stored()}
+    deep = replace(shallow, id="f" * 16, spec=spec, result={**shallow.result, "schedule": spec["schedule"]})
+    compared = compare_runs([shallow, deep], store)
+    assert len(compared.differs) == architecture.n_blocks
+    assert all(compared.differs[RESNET20.n_blocks :])
+    assert [each.words for each in compared.unlike if each.what == "architecture"] == [
+        "The architecture differs: ResNet-20 in 1 run; ResNet-32 in 1 run"
+    ]
+    frame = schedule_strips.strip_data(compared)
+    assert len(frame) == RESNET20.n_blocks + architecture.n_blocks
+    drawn(schedule_strips.strip_chart(frame))
+    assert comparison_table.comparison_title(compared)
 
 
 @pytest.mark.parametrize("cost", COSTS)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.charts import base, correlation_heatmap, point_scatter, scatter_matrix
 from roboreg_core.correlation.correlations import KINDS, PEARSON, Correlation, correlate
-from roboreg_core.correlation.variables import ACCURACIES, MEASURED, WORDS
+from roboreg_core.correlation.variables import ACCURACIES, MEASURED, STAGE_NAMES, words
 from roboreg_core.errors import SpecError
 from roboreg_core.report import svg
-from roboreg_core.schedules.schedule import BOUNDS
 from roboreg_core.sweeps.grid import Grid
-from roboreg_core.sweeps.points import frame
+from roboreg_core.sweeps.points import block_names, frame
 from roboreg_core.wording import fmt
 from roboreg_core.wording.correlation_findings import LIMITS
 from tests.charts.test_charts import drawn
@@ -58,7 +58,7 @@ def test_both_heatmaps_have_one_order_one_scale_and_cells_to_click(found: Correl
     encodings = [spec["layer"][0]["encoding"] for spec in specs]
     for spec, encoding in zip(specs, encodings, strict=True):
         assert correlation_heatmap.SELECTION in selections(spec)
-        assert encoding["x"]["sort"] == encoding["y"]["sort"] == [WORDS[name] for name in found.names]
+        assert encoding["x"]["sort"] == encoding["y"]["sort"] == [words(name) for name in found.names]
         assert encoding["color"]["condition"]["scale"]["domain"] == [-1, 0, 1]
     assert encodings[0]["color"] == encodings[1]["color"]
 
@@ -83,7 +83,7 @@ def test_titles_state_the_finding_and_the_note_its_limits(table: pd.DataFrame, f
 
 
 def test_blocks_are_drawn_without_numbers(found: Correlation) -> None:
-    random = Grid(kind="random", values=tuple((1, bound) for bound in BOUNDS), n=30).schedules()
+    random = Grid(kind="random", values=tuple((1, bound) for bound in RESNET20.bounds), n=30).schedules()
     data = correlation_heatmap.correlation_data(correlate(frame(points(random))), PEARSON)
     many, few = (
         drawn(correlation_heatmap.correlation_chart(each))
@@ -110,7 +110,9 @@ def test_a_scatter_has_every_point_its_record_and_the_dense_line(table: pd.DataF
 def test_points_that_lack_a_variable_are_not_drawn(table: pd.DataFrame) -> None:
     some = table.assign(latency=[0.1] * 5 + [float("nan")] * 22)
     assert len(point_scatter.scatter_points_data(some, "macs", "latency")) == 5
-    assert set(point_scatter.AXES) == set(WORDS) >= set(MEASURED)
+    for name in (*STAGE_NAMES, *block_names(RESNET20), *MEASURED):
+        assert words(name)
+        assert all(point_scatter.axis(name))
 
 
 def test_a_scatter_matrix_has_each_pair_once_and_its_correlation(table: pd.DataFrame, found: Correlation) -> None:
@@ -122,7 +124,7 @@ def test_a_scatter_matrix_has_each_pair_once_and_its_correlation(table: pd.DataF
     below = data[data["part"] == "point"]
     assert (below["y"] > below["x"]).all()
     assert ((below[["x", "y"]] % 1) > 0).all(axis=None)
-    value = data[(data["part"] == "value") & (data["row"] == WORDS["k"]) & (data["column"] == WORDS["parameters"])]
+    value = data[(data["part"] == "value") & (data["row"] == words("k")) & (data["column"] == words("parameters"))]
     assert value["text"].to_list() == ["0.97"]
     assert "not\nsignificant" in set(data["text"])
     spec = drawn(scatter_matrix.scatter_matrix_chart(data, alt_text=scatter_matrix.scatter_matrix_alt(data, found)))
@@ -139,7 +141,7 @@ def test_a_scatter_matrix_higher_values_stand_higher(table: pd.DataFrame, found:
 
 
 def test_many_points_are_thinned_evenly() -> None:
-    random = Grid(kind="random", values=tuple((1, bound) for bound in BOUNDS), n=900).schedules()
+    random = Grid(kind="random", values=tuple((1, bound) for bound in RESNET20.bounds), n=900).schedules()
     table = frame(points(random))
     data = scatter_matrix.scatter_matrix_data(table, _small(table), ("block 9", "parameters"))
     assert 300 <= (data["part"] == "point").sum() <= scatter_matrix.MOST_POINTS

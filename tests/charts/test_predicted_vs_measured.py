@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from roboreg_core.charts import predicted_vs_measured
 from roboreg_core.prediction.forecast import ScoredPrediction, score
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from tests.charts.test_charts import drawn
 
 
 def scored(predicted: float, measured: float, *, run: bool = False) -> ScoredPrediction:
     return ScoredPrediction(
-        schedule=PRESETS["moderate"],
+        schedule=presets()["moderate"],
         stage="pruned",
         images="validation",
         predicted=predicted,

@@ -5,9 +5,9 @@ from urllib.parse import unquote
 
 import pytest
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.charts.sensitivity_sparkline import HEIGHT, lowest, sparkline, sparkline_words
 from roboreg_core.prediction.sensitivity import SensitivityCurve, SensitivityCurves, curves, plan
-from roboreg_core.schedules.schedule import BOUNDS
 from roboreg_core.sweeps.points import ClassCounts
 from tests.sweeps.synthetic_points import made_all
 
@@ -26,7 +26,7 @@ def line(drawn: str) -> list[tuple[float, float]]:
 @pytest.mark.parametrize("block", range(1, 10))
 def test_the_curve_stands_over_the_slider_and_within_its_strip(world: SensitivityCurves, block: int) -> None:
     corners = line(sparkline(world[block], 1, lowest(world)))
-    bound = BOUNDS[block - 1]
+    bound = RESNET20.bounds[block - 1]
     assert [x for x, _ in corners] == pytest.approx([100 * k / (bound - 1) for k in range(bound)], abs=0.01)
     heights = [y for _, y in corners]
     assert all(0 <= y <= HEIGHT for y in heights)

@@ -8,7 +8,7 @@ import pytest
 
 from roboreg_core.charts import tradeoff_scatter
 from roboreg_core.charts.thinning import MOST_DRAWN, thinned
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from tests.charts.records import make_record
 
 
@@ -46,7 +46,7 @@ def test_points_on_a_line_and_equal_ones(values: np.ndarray) -> None:
 
 def _frame(runs: int) -> pd.DataFrame:
     rng = np.random.default_rng(1)
-    frame = tradeoff_scatter.tradeoff_data([make_record(PRESETS["moderate"], identity="a")])
+    frame = tradeoff_scatter.tradeoff_data([make_record(presets()["moderate"], identity="a")])
     many = pd.concat([frame] * runs, ignore_index=True)
     many["run"] = np.repeat([f"run {place}" for place in range(runs)], len(frame))
     return many.assign(

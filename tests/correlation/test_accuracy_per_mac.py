@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.correlation.accuracy_per_mac import per_mac
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import block_macs
-from roboreg_core.schedules.schedule import BOUNDS, Schedule, by_stage
+from roboreg_core.schedules.schedule import Schedule, by_stage
 from roboreg_core.sweeps.grid import Grid
 from roboreg_core.sweeps.points import Point, frame
 from roboreg_core.wording.correlation_findings import accuracy_per_mac_finding
@@ -38,7 +39,7 @@ def test_a_planes_slopes_are_found_exactly() -> None:
     assert [slope.value for slope in found.slopes] == pytest.approx([1.0, 2.0, 3.5])
     assert [slope.high - slope.low for slope in found.slopes] == pytest.approx([0] * 3, abs=1e-9)
     assert found.explained == pytest.approx(1)
-    random = Grid(kind="random", values=tuple((1, bound) for bound in BOUNDS), n=30).schedules()
+    random = Grid(kind="random", values=tuple((1, bound) for bound in RESNET20.bounds), n=30).schedules()
     by_block = per_mac(frame(exact(random)), by="blocks")
     assert [slope.value for slope in by_block.slopes] == pytest.approx(WORTH.tolist())
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from typer.testing import CliRunner, Result
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.cli.verbs import app, correlate_verb
 from roboreg_core.errors import RoboRegError, SpecError
-from roboreg_core.schedules.schedule import BOUNDS
 from roboreg_core.sweeps.grid import Grid
 from roboreg_core.sweeps.points import Point
 from tests.sweeps.noisy_points import points
@@ -65,7 +65,7 @@ def test_a_cost_may_be_held_equal_and_blocks_asked_for(sweep: Sweep) -> None:
     blocks = answer("--variables", "blocks")
     assert blocks["names"][0] == "block 1"
     assert blocks["accuracy_per_mac"] is None
-    sweep(points(Grid(kind="random", values=tuple((1, bound) for bound in BOUNDS), n=30).schedules()))
+    sweep(points(Grid(kind="random", values=tuple((1, bound) for bound in RESNET20.bounds), n=30).schedules()))
     assert len(answer()["accuracy_per_mac"]["points_per_million_macs"]) == 9
 
 

@@ -14,17 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.correlation.correlations import KINDS, PEARSON, SPEARMAN, Correlation, bootstrap, correlate, pearson
 from roboreg_core.correlation.variables import STAGE_NAMES, kind_of
 from roboreg_core.errors import SpecError
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule, by_stage
+from roboreg_core.schedules.schedule import Schedule, by_stage, presets
 from roboreg_core.seeding import numpy_generator
-from roboreg_core.sweeps.grid import SOURCE, Grid
+from roboreg_core.sweeps.grid import Grid, source_grid
 from roboreg_core.sweeps.points import Point, frame
 from roboreg_core.wording.correlation_findings import LIMITS, finding, number, strongest_correlation
 from tests.sweeps.noisy_points import points
 
-RANDOM = Grid(kind="random", values=tuple((1, bound) for bound in BOUNDS), n=40).schedules()
+RANDOM = Grid(kind="random", values=tuple((1, bound) for bound in RESNET20.bounds), n=40).schedules()
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +179,7 @@ _PAIRS = (("k", "pruned test"), ("k", "parameters"), ("pruned test", "parameters
 
 
 def test_what_follows_from_what_is_held_equal_is_said_not_computed() -> None:
-    schedules = [PRESETS["dense"].replace(9, count) for count in range(4, 64, 6)]
+    schedules = [presets()["dense"].replace(9, count) for count in range(4, 64, 6)]
     found = correlate(frame(points(schedules, noise=0.1)), given="macs")
     assert found.names == ("pruned validation", "pruned test")
     assert "block 9 is determined by MACs, which are controlled for, left out" in found.notes
@@ -190,7 +191,7 @@ def test_what_follows_from_what_is_held_equal_is_said_not_computed() -> None:
 
 def _same_macs() -> list[Schedule]:
     # Blocks 2 and 3 cost the same a cluster.
-    return [PRESETS["moderate"].replace(2, 8 - step).replace(3, 8 + step) for step in range(-3, 4)]
+    return [presets()["moderate"].replace(2, 8 - step).replace(3, 8 + step) for step in range(-3, 4)]
 
 
 def test_a_line_and_an_order_have_no_interval_beside_their_value() -> None:
@@ -317,4 +318,4 @@ def _column(table: pd.DataFrame, name: str) -> np.ndarray:
 
 def test_made_points_are_the_source_grid() -> None:
     made: list[Point] = points()
-    assert [point.schedule for point in made] == SOURCE.schedules()
+    assert [point.schedule for point in made] == source_grid().schedules()

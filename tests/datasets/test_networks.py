@@ -16,7 +16,7 @@ from roboreg_core.networks.registry import checkpoint_of, dense_networks
 from roboreg_core.networks.spec import TrainingSpec, UploadSpec, estimate_seconds
 from roboreg_core.networks.start import make
 from roboreg_core.runs.spec import spec_for
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.store import Store
 from roboreg_core.wording import network_facts
 from tests.datasets.made_images import classes, write
@@ -42,7 +42,7 @@ def test_a_network_of_own_images(dataset: Dataset, tmp_path: Path) -> None:
     assert f"--data {dataset.id}" in loaded.card["reproduce"]
     assert library.users_of(dataset, store) == {"network": 1}
     with pytest.raises(DataError, match="data set that it was trained on"):
-        spec_for(PRESETS["moderate"], loaded, "bundled")
+        spec_for(presets()["moderate"], loaded, "bundled")
     [shipped] = [each for each in dense_networks(store) if each.record is None]
     assert "training_set" not in checkpoint_of(shipped, store).card
 

@@ -8,14 +8,14 @@ from roboreg_core.evaluation.latency import time_network
 from roboreg_core.evaluation.logits import fold_batch_norm, logits
 from roboreg_core.models.checkpoints import to_bytes
 from roboreg_core.models.resnet import ResNet
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from tests.tolerance import assert_same_logits
 
 Make = Callable[..., ResNet]
 
 
 def test_folding_batch_norm_changes_nothing_and_leaves_the_model(make_network: Make, few_images: Images) -> None:
-    model = make_network(PRESETS["quarter"])
+    model = make_network(presets()["quarter"])
     before = to_bytes(model)
     with torch.inference_mode():
         plain = model.eval()(model.prepare(few_images.pixels))

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roboreg_core import paths
+from roboreg_core.architecture import RESNET20
 from roboreg_core.datasets.images import CLASSES, Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.evaluation import onnx_export
@@ -22,7 +23,7 @@ from roboreg_core.models.costs import cost
 from roboreg_core.models.resnet import ResNet
 from roboreg_core.runs.results import onnx_for
 from roboreg_core.runs.spec import KIND
-from roboreg_core.schedules.schedule import BOUNDS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.store import Store
 from tests.conftest import random_network
 from tests.tolerance import assert_same_logits
@@ -32,7 +33,7 @@ OUTSIDE = Path(__file__).parent / "outside.py"
 
 
 @settings(max_examples=8)
-@given(counts=st.tuples(*(st.integers(1, bound) for bound in BOUNDS)), seed=st.integers(0, 99))
+@given(counts=st.tuples(*(st.integers(1, bound) for bound in RESNET20.bounds)), seed=st.integers(0, 99))
 def test_every_schedule_gives_the_same_logits(few_images: Images, counts: tuple[int, ...], seed: int) -> None:
     network = random_network(Schedule(counts), seed)
     with torch.no_grad():

@@ -92,7 +92,7 @@ def test_a_saved_network_and_its_onnx_file_give_the_same_logits(schedule: Schedu
         expected = model(model.prepare(images.pixels))
         assert torch.equal(loaded.model(loaded.model.prepare(images.pixels)), expected)
         assert_same_logits(fold_batch_norm(model)(model.prepare(images.pixels)), expected, network=schedule)
-    found = onnx_forward(onnx_bytes(loaded.model))(images.pixels.contiguous().numpy())
+    found = onnx_forward(onnx_bytes(loaded.model, images.classes))(images.pixels.contiguous().numpy())
     assert_same_logits(found, expected, network=schedule)
 
 

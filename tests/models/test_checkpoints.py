@@ -14,7 +14,7 @@ from roboreg_core.evaluation.logits import logits
 from roboreg_core.models import checkpoints
 from roboreg_core.models.normalisation import Normalisation
 from roboreg_core.models.resnet import ResNet
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 
 Make = Callable[..., ResNet]
 
@@ -37,7 +37,7 @@ def test_a_pruned_network_reloads_to_the_same_logits(make_network: Make, few_ima
 
 def test_normalisation_travels_in_the_file(tmp_path: Path) -> None:
     wanted = Normalisation(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
-    content = checkpoints.to_bytes(ResNet(PRESETS["quarter"], wanted))
+    content = checkpoints.to_bytes(ResNet(presets()["quarter"], wanted))
     assert checkpoints.from_bytes(content).model.normalisation == wanted
 
 
@@ -59,7 +59,7 @@ def test_foreign_weights_load(
 
 
 def test_foreign_safetensors_load(make_network: Make, few_images: Images, tmp_path: Path) -> None:
-    model = make_network(PRESETS["quarter"])
+    model = make_network(presets()["quarter"])
     safetensors.torch.save_file(model.state_dict(), tmp_path / "plain.safetensors")
     loaded = checkpoints.load(tmp_path / "plain.safetensors")
     assert torch.equal(logits(loaded.model, few_images), logits(model, few_images))

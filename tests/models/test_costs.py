@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from roboreg_core.models.costs import DENSE_COST, block_macs, block_parameters, cost
+from roboreg_core.architecture import RESNET20
+from roboreg_core.models.costs import block_macs, block_parameters, cost
 from roboreg_core.models.resnet import ResNet
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, dense_schedule, presets
 from tests.models.counted import count
 
-schedules = st.tuples(*(st.integers(1, bound) for bound in BOUNDS)).map(Schedule)
+schedules = st.tuples(*(st.integers(1, bound) for bound in RESNET20.bounds)).map(Schedule)
 
 
 @pytest.mark.parametrize(
@@ -28,14 +29,14 @@ schedules = st.tuples(*(st.integers(1, bound) for bound in BOUNDS)).map(Schedule
     ],
 )
 def test_presets_cost_exactly(name: str, parameters: int, macs: int) -> None:
-    found = cost(PRESETS[name])
+    found = cost(presets()[name])
     assert (found.parameters, found.macs, found.flops) == (parameters, macs, 2 * macs)
-    assert count(ResNet(PRESETS[name])) == (parameters, macs)
+    assert count(ResNet(presets()[name])) == (parameters, macs)
 
 
 def test_every_preset_is_in_the_table() -> None:
-    assert set(PRESETS) == {"dense", "minimal", "three-quarters", "moderate", "quarter", "aggressive"}
-    assert cost(PRESETS["dense"]) == DENSE_COST
+    assert set(presets()) == {"dense", "minimal", "three-quarters", "moderate", "quarter", "aggressive"}
+    assert cost(presets()["dense"]) == cost(dense_schedule())
 
 
 @given(schedules)
@@ -45,14 +46,14 @@ def test_closed_form_equals_the_built_network(schedule: Schedule) -> None:
 
 
 def test_counted_macs_are_those_of_a_real_forward_pass() -> None:
-    model = ResNet(PRESETS["quarter"]).eval()
+    model = ResNet(presets()["quarter"]).eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, 3, 32, 32))
     assert counter.get_total_flops() == 2 * count(model)[1]
 
 
 def test_counting_leaves_the_network_as_it_was() -> None:
-    model = ResNet(PRESETS["aggressive"]).train()
+    model = ResNet(presets()["aggressive"]).train()
     before = copy.deepcopy(model.state_dict())
     count(model)
     assert model.training
@@ -88,7 +89,7 @@ def test_layers_and_blocks_add_up(schedule: Schedule) -> None:
 
 @given(schedules)
 def test_one_filter_more_always_costs_more(schedule: Schedule) -> None:
-    for block, (kept, bound) in enumerate(zip(schedule, BOUNDS, strict=True), start=1):
+    for block, (kept, bound) in enumerate(zip(schedule, RESNET20.bounds, strict=True), start=1):
         less, more = schedule.replace(block, min(kept, bound - 1)), schedule.replace(block, min(kept + 1, bound))
         assert cost(more).parameters > cost(less).parameters
         assert cost(more).macs > cost(less).macs

@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from torch import nn
 from torchvision.transforms import v2
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.datasets.images import Images
 from roboreg_core.models.normalisation import IMAGENET, Normalisation
 from roboreg_core.models.resnet import LambdaLayer, ResNet, initialise
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.seeding import torch_generator
 from tests.tolerance import PRODUCTS, assert_same, assert_same_logits
 
-schedules = st.tuples(*(st.integers(1, bound) for bound in BOUNDS)).map(Schedule)
+schedules = st.tuples(*(st.integers(1, bound) for bound in RESNET20.bounds)).map(Schedule)
 
 
 @given(schedules)
@@ -27,7 +28,7 @@ def test_only_inner_widths_follow_the_schedule(schedule: Schedule) -> None:
         model = ResNet(schedule).eval()
         x = torch.empty(2, 16, 32, 32)
     assert [block.conv1.out_channels for block in model.blocks] == list(schedule)
-    for block, outputs in zip(model.blocks, BOUNDS, strict=True):
+    for block, outputs in zip(model.blocks, RESNET20.bounds, strict=True):
         x = block(x)
         assert x.shape[1] == outputs
     assert x.shape == (2, 64, 8, 8)
@@ -107,7 +108,7 @@ def test_prepare_leaves_float_images_as_they_were() -> None:
 
 def test_initial_weights_follow_the_seed_alone() -> None:
     def fresh(seed: int) -> ResNet:
-        model = ResNet(PRESETS["quarter"])
+        model = ResNet(presets()["quarter"])
         initialise(model, torch_generator(seed))
         return model
 
@@ -125,7 +126,7 @@ def test_initial_scale_is_kaimings() -> None:
 
 
 def test_permuting_a_blocks_filters_changes_nothing(make_network: Callable[..., ResNet], few_images: Images) -> None:
-    model = make_network(PRESETS["moderate"])
+    model = make_network(presets()["moderate"])
     x = model.prepare(few_images.pixels)
     with torch.inference_mode():
         expected = model(x)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.models import checkpoints
 from roboreg_core.networks.registry import DenseNetwork, of_record
 from roboreg_core.networks.spec import UploadSpec
+from roboreg_core.schedules.schedule import dense_schedule
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from tests.conftest import random_network
 
 
-def keep_network(store: Store, name: str, seed: int = 1, created: str = "2026-01-01T00:00:00+00:00") -> DenseNetwork:
+def keep_network(
+    store: Store,
+    name: str,
+    seed: int = 1,
+    created: str = "2026-01-01T00:00:00+00:00",
+    architecture: Architecture = RESNET20,
+) -> DenseNetwork:
     """Keep an uploaded network with random weights, without measuring it."""
-    content = checkpoints.to_bytes(random_network(seed=seed))
+    content = checkpoints.to_bytes(random_network(dense_schedule(architecture), seed=seed))
     spec = UploadSpec.of(content, "net.safetensors", name)
     digest = store.artifacts.put(content)
     result = {
@@ -26,6 +34,7 @@ def keep_network(store: Store, name: str, seed: int = 1, created: str = "2026-01
         "seconds": 1.0,
         "notes": ["ImageNet normalisation assumed"],
         "environment": {},
+        **architecture.stored(),
         "weights": digest,
         "artifacts": {"weights": digest},
     }

@@ -25,7 +25,7 @@ from roboreg_core.networks.start import existing, make
 from roboreg_core.runs.dense_network import dense_content
 from roboreg_core.runs.local import run_here
 from roboreg_core.runs.spec import spec_for
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.store import Store
 from roboreg_core.training.dense_training import DenseJob, train_dense
 from roboreg_core.wording import job_progress
@@ -77,7 +77,7 @@ def test_the_result_of_a_training(uninterrupted: tuple[Output, Listener], few_im
     content = output.artifacts["weights"]
     assert result["weights"] == hashlib.sha256(content).hexdigest()
     loaded = checkpoints.from_bytes(content)
-    assert loaded.model.schedule == PRESETS["dense"]
+    assert loaded.model.schedule == presets()["dense"]
     right = (logits(loaded.model, few_images).argmax(1) == few_images.labels).float().mean().item()
     assert result["accuracy"] == pytest.approx(right)
 
@@ -201,7 +201,7 @@ def test_a_training_here_goes_on_after_an_interruption(
 def test_a_run_from_it_finds_it_even_when_it_is_gone(store: Store) -> None:
     made = make(store, SPEC)
     loaded = checkpoint_of(made, store)
-    spec = spec_for(PRESETS["aggressive"], loaded, "bundled", epochs=0)
+    spec = spec_for(presets()["aggressive"], loaded, "bundled", epochs=0)
     record = run_here(spec, {"dense": loaded.content}, store)
     assert record.spec["dense"] == "mine"
     assert record.spec["dense_sha256"] == made.sha256

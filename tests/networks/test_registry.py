@@ -11,13 +11,17 @@ from pathlib import Path
 import pytest
 
 from roboreg_core import paths
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.errors import CheckpointError, SpecError, StoreError
+from roboreg_core.models import checkpoints
 from roboreg_core.networks import management
 from roboreg_core.networks.registry import DenseNetwork, checkpoint_of, dense_networks, find
 from roboreg_core.networks.spec import NETWORK, TrainingSpec
 from roboreg_core.runs.dense_network import shipped_content
+from roboreg_core.schedules.schedule import dense_schedule
 from roboreg_core.store.records import Job, JobStatus
 from roboreg_core.store.store import Store
+from tests.conftest import random_network
 
 Put = Callable[..., DenseNetwork]
 
@@ -160,3 +164,15 @@ def test_an_unfinished_job_reserves_its_name(store: Store) -> None:
     store.update_job("a", status=JobStatus.FAILED)
     assert management.unused_name(store, "soon") == "soon"
     assert management.unused_name(store, "dense") == "dense (2)"
+
+
+def test_the_architecture_is_a_fact_unless_it_is_the_default(store: Store, tmp_path: Path, monkeypatch) -> None:
+    architecture = Architecture(depth=14, base_width=4, shortcut="B")
+    checkpoints.save(tmp_path / "deep.safetensors", random_network(dense_schedule(architecture)))
+    monkeypatch.setattr(paths, "checkpoints", lambda: tmp_path)
+    (deep,) = dense_networks(store)
+    assert deep.architecture == checkpoint_of(deep, store).model.architecture == architecture
+    assert deep.to_json()["architecture"] == architecture.to_json()
+    (tmp_path / "deep.json").write_text(json.dumps({"architecture": {"depth": "14"}}))
+    assert dense_networks(store)[0].architecture == RESNET20
+    assert "architecture" not in dense_networks(store)[0].to_json()

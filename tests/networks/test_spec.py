@@ -9,12 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roboreg_core import paths
+from roboreg_core.architecture import Architecture
 from roboreg_core.errors import SpecError
+from roboreg_core.models.costs import relative_work
 from roboreg_core.networks import spec as specs
 from roboreg_core.networks.spec import NETWORK, TrainingSpec, UploadSpec, estimate_seconds, spec_of
 from roboreg_core.runs import spec as run_spec
 from roboreg_core.store.records import Record
 from roboreg_core.training.spec import DISTILLED, RECIPES
+from tests.architectures import architectures
 
 SPEC = TrainingSpec(name="mine", epochs=4, training_set="bundled")
 UPLOAD = UploadSpec.of(b"bytes", "net.pt", "theirs")
@@ -29,6 +32,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min
     batch_size=st.integers(1, 4096),
     training_set=st.sampled_from(["bundled", "full"]),
     device=st.sampled_from(["auto", "cpu", "cuda"]),
+    architecture=architectures(),
 )
 def test_a_training_comes_back_from_json(**fields: Any) -> None:
     spec = TrainingSpec(**fields)
@@ -158,3 +162,27 @@ def test_the_estimate_uses_the_newest_measured_speed() -> None:
     taught = replace(network, result={**network.result, "teacher": "dense"})
     assert estimate_seconds(replace(SPEC, recipe="distilled"), [network]) == 5 + 10 + 500
     assert estimate_seconds(SPEC, [taught]) == 5 + 10 + 320
+
+
+def test_the_default_architecture_is_not_part_of_the_identity() -> None:
+    other = replace(SPEC, architecture=Architecture(depth=56, shortcut="B"))
+    assert "architecture" not in SPEC.to_json()
+    assert other.to_json()["architecture"] == {"depth": 56, "shortcut": "B"}
+    assert other.id != SPEC.id
+    assert other.command().startswith("python -m roboreg_core train --architecture resnet56-B --recipe best")
+    # Classes and image size are those of the images.
+    assert replace(SPEC, architecture=Architecture(n_classes=100, image_size=64)) == SPEC
+
+
+def test_durations_grow_with_the_work_of_the_architecture() -> None:
+    deep = replace(SPEC, architecture=Architecture(depth=56))
+    work = relative_work(deep.architecture)
+    assert work == pytest.approx(3.09, abs=0.01)
+    assert 0.9 * work < estimate_seconds(deep) / estimate_seconds(SPEC) < work
+    speed = {"train": 100.0, "evaluate": 1_000.0}
+    result = {"speed": speed, "architecture": {"depth": 56}}
+    record = Record(kind=NETWORK, id="0", created="", spec=deep.to_json(), result=result)
+    seconds = SPEC.epochs * 10_000 / speed["train"] + 10_000 / speed["evaluate"]
+    fixed = run_spec.FIXED_SECONDS / 3
+    assert estimate_seconds(deep, [record]) == pytest.approx(seconds + fixed)
+    assert estimate_seconds(SPEC, [record]) == pytest.approx(seconds / work + fixed)

@@ -28,7 +28,7 @@ from roboreg_core.networks import uploaded_weights
 from roboreg_core.networks.registry import checkpoint_of
 from roboreg_core.networks.spec import UploadSpec
 from roboreg_core.networks.start import make
-from roboreg_core.schedules.schedule import PRESETS, dense_schedule
+from roboreg_core.schedules.schedule import dense_schedule, presets
 from roboreg_core.store.store import Store
 from tests.conftest import random_network
 from tests.tolerance import assert_same_logits
@@ -201,10 +201,10 @@ def test_a_normalisation_that_is_none_is_refused(dense: ResNet, normalisation: d
 
 
 def test_a_pruned_network_is_accepted_and_said() -> None:
-    model = random_network(PRESETS["moderate"])
+    model = random_network(presets()["moderate"])
     for content in (checkpoints.to_bytes(model), torch_bytes(model.state_dict())):
         loaded = uploaded_weights.read(content, "net.safetensors")
-        assert loaded.model.schedule == PRESETS["moderate"]
+        assert loaded.model.schedule == presets()["moderate"]
         assert loaded.notes == ("a pruned network, which runs prune further: 8,8,8,16,16,16,32,32,32",)
         assert uploaded_weights.description(loaded) == "pruned ResNet-20 with option-A shortcuts"
 
@@ -231,7 +231,7 @@ def test_an_empty_file_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["net.ckpt", "net", "net.safetensors", "net.bin", "net.tar"])
 def test_the_content_decides_on_the_format_not_the_suffix(dense: ResNet, name: str) -> None:
-    assert uploaded_weights.read(torch_bytes(dense.state_dict()), name).model.schedule == PRESETS["dense"]
+    assert uploaded_weights.read(torch_bytes(dense.state_dict()), name).model.schedule == presets()["dense"]
     with pytest.raises(CheckpointError, match="must be a safetensors file or a PyTorch state dict"):
         uploaded_weights.read(b"bytes", name)
 

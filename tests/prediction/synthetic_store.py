@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.runs.spec import RunSpec
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps.grid import Grid
@@ -15,7 +16,7 @@ from roboreg_core.sweeps.spec import point_record
 from tests.charts.records import make_record
 from tests.sweeps.synthetic_points import made, true_accuracy
 
-RANDOM = Grid(kind="random", values=tuple((1, bound) for bound in BOUNDS), n=60, seed=1).schedules()
+RANDOM = Grid(kind="random", values=tuple((1, bound) for bound in RESNET20.bounds), n=60, seed=1).schedules()
 # No shipped record has this number of calibration images.
 CALIBRATION = 2_999
 SETTINGS = PredictionSettings(
@@ -29,7 +30,7 @@ SETTINGS = PredictionSettings(
     learning_rate=0.02,
     batch_size=128,
 )
-RUNS = [PRESETS[name] for name in ("minimal", "three-quarters", "moderate", "quarter")]
+RUNS = [presets()[name] for name in ("minimal", "three-quarters", "moderate", "quarter")]
 
 
 def put_points(store: Store, schedules: Iterable[Schedule], settings: PredictionSettings = SETTINGS) -> None:

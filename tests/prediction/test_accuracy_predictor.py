@@ -7,17 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.errors import SpecError
 from roboreg_core.prediction import accuracy_predictor
 from roboreg_core.prediction.accuracy_predictor import LEVEL, MIN_POINTS, Predictor, fit
 from roboreg_core.prediction.finetune_recovery import MIN_RUNS, fit_recovery
-from roboreg_core.prediction.sensitivity import DENSE, curves, plan
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.prediction.sensitivity import curves, plan
+from roboreg_core.schedules.schedule import Schedule, dense_schedule, presets
 from roboreg_core.sweeps.grid import Grid
 from roboreg_core.sweeps.points import ClassCounts, Point
 from tests.sweeps.synthetic_points import made, made_all, true_accuracy
 
-BETWEEN = tuple((1, bound) for bound in BOUNDS)
+BETWEEN = tuple((1, bound) for bound in RESNET20.bounds)
 
 
 def random_schedules(n: int, seed: int) -> list[Schedule]:
@@ -50,20 +51,20 @@ def test_new_schedules_are_predicted_within_two_points_and_the_interval_holds(pr
 
 
 def test_the_interval_holds_the_mean_and_small_networks_are_surer_guessed_wide(predictor: Predictor) -> None:
-    found = predictor.predict([*NEW, DENSE, PRESETS["minimal"], PRESETS["quarter"]])
+    found = predictor.predict([*NEW, dense_schedule(), presets()["minimal"], presets()["quarter"]])
     assert ((found.low <= found.mean) & (found.mean <= found.high)).all()
     width = found.high - found.low
     assert width[-3] < width[-2] * 1.5 < width[-1]
 
 
 def test_the_dense_network_is_known(predictor: Predictor) -> None:
-    found = predictor.predict([DENSE])
+    found = predictor.predict([dense_schedule()])
     assert found.mean[0] == pytest.approx(CURVES.dense.accuracy, abs=0.005)
     assert not found.extrapolates[0]
 
 
 def test_a_left_out_prediction_ignores_its_own_measurement() -> None:
-    falsified = [replace(MEASURED[0], validation=made(DENSE, share=0.15).validation), *MEASURED[1:]]
+    falsified = [replace(MEASURED[0], validation=made(dense_schedule(), share=0.15).validation), *MEASURED[1:]]
     honest, misled = fit([*SENSITIVITY, *MEASURED], CURVES), fit([*SENSITIVITY, *falsified], CURVES)
     schedule = MEASURED[0].schedule
     assert misled.predict_left_out([schedule]).mean[0] == pytest.approx(
@@ -101,7 +102,9 @@ def test_what_lies_far_from_all_that_was_measured_says_so(predictor: Predictor) 
 def test_a_block_that_was_not_measured_so_far_down_is_named() -> None:
     some = [point for point in SENSITIVITY if point.schedule.counts[3] >= 4 and point.schedule.counts[6] >= 6]
     few = fit([*some, *MEASURED], curves(some))
-    found = few.predict([DENSE.replace(4, 3), DENSE.replace(4, 3).replace(7, 1), DENSE.replace(4, 5)])
+    found = few.predict(
+        [dense_schedule().replace(4, 3), dense_schedule().replace(4, 3).replace(7, 1), dense_schedule().replace(4, 5)]
+    )
     assert found.reasons == (
         "block 4 was not measured with so few filters",
         "blocks 4, 7 were not measured with so few filters",

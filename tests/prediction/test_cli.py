@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from roboreg_core import paths
+from roboreg_core.architecture import RESNET20
 from roboreg_core.cli.verbs import app
 from roboreg_core.errors import SpecError
 from roboreg_core.models import checkpoints
 from roboreg_core.prediction.forecast import PredictionSettings
-from roboreg_core.prediction.sensitivity import DENSE, plan
-from roboreg_core.schedules.schedule import BOUNDS
+from roboreg_core.prediction.sensitivity import plan
+from roboreg_core.schedules.schedule import dense_schedule
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps.sweep_store import sweeps
 from tests.prediction.synthetic_store import CALIBRATION, RANDOM, SETTINGS, put_points
@@ -63,7 +64,7 @@ def test_predict_needs_points_then_answers_with_interval_and_score(
 def test_sensitivity_measures_what_is_missing_and_prices_a_cluster(
     store: Store, settings: PredictionSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    missing = DENSE.replace(9, 1)
+    missing = dense_schedule().replace(9, 1)
     put_points(store, [each for each in plan(3).schedules() if each != missing], settings)
     found = answer(capsys, "sensitivity", "--values", "3", "--schedule", "aggressive")
     assert [len(curve["measured"]) for curve in found["curves"]] == [4] * 9
@@ -76,7 +77,7 @@ def test_sensitivity_measures_what_is_missing_and_prices_a_cluster(
     assert [each.name[:11] for each in sweeps(store) if not each.recorded] == ["sensitivity"]
     again = answer(capsys, "sensitivity", "--values", "3", "--schedule", "dense")
     assert again["curves"] == found["curves"]
-    assert [row["count"] for row in sorted(again["exchange"], key=lambda row: row["block"])] == list(BOUNDS)
+    assert [row["count"] for row in sorted(again["exchange"], key=lambda row: row["block"])] == list(RESNET20.bounds)
 
 
 def test_a_method_that_keeps_all_filters_is_refused() -> None:

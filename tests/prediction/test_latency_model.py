@@ -7,15 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.models.linear_costs import linear_cost
 from roboreg_core.prediction import latency_model
 from roboreg_core.prediction.latency_model import FEWEST_BY_STAGE, fit_latency_model
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from tests.search.helpers import point_of
 
 
 def drawn(n: int) -> list[Schedule]:
-    rows = np.random.default_rng(0).integers(1, BOUNDS, size=(n, 9), endpoint=True)
+    rows = np.random.default_rng(0).integers(1, RESNET20.bounds, size=(n, 9), endpoint=True)
     return [Schedule(tuple(row)) for row in rows.tolist()]
 
 
@@ -38,12 +39,12 @@ def test_a_line_is_found_again() -> None:
 
 
 def test_few_schedules_give_one_rate_and_several_timings_of_one_count_by_their_median() -> None:
-    dense, quarter = (point_of(PRESETS[name]) for name in ("dense", "quarter"))
+    dense, quarter = (point_of(presets()[name]) for name in ("dense", "quarter"))
     points = [replace(dense, latency=seconds) for seconds in (0.10, 0.11, 0.90)] + [replace(quarter, latency=0.05)]
     found = fit_latency_model(points)
     assert found is not None
     assert (found.n, found.error) == (2, None)
-    assert found.line(np.array([BOUNDS]))[0] == pytest.approx(0.11)
+    assert found.line(np.array([RESNET20.bounds]))[0] == pytest.approx(0.11)
 
 
 def test_more_work_never_takes_less_time() -> None:
@@ -61,7 +62,9 @@ def test_a_limited_number_of_schedules_is_left_out(monkeypatch: pytest.MonkeyPat
     fits: list[int] = []
     fit = latency_model._fit
     monkeypatch.setattr(
-        latency_model, "_fit", lambda counts, seconds: (fits.append(len(counts)), fit(counts, seconds))[1]
+        latency_model,
+        "_fit",
+        lambda counts, seconds, architecture: (fits.append(len(counts)), fit(counts, seconds, architecture))[1],
     )
     monkeypatch.setattr(latency_model, "MOST_LEFT_OUT", 5)
     points = [replace(point_of(each), latency=truth(each)) for each in drawn(20)]
@@ -72,5 +75,5 @@ def test_a_limited_number_of_schedules_is_left_out(monkeypatch: pytest.MonkeyPat
 
 
 def test_nothing_timed_says_nothing() -> None:
-    assert fit_latency_model([point_of(PRESETS["dense"])]) is None
+    assert fit_latency_model([point_of(presets()["dense"])]) is None
     assert fit_latency_model([]) is None

@@ -9,20 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
-from roboreg_core.prediction.sensitivity import DENSE, SensitivityCurves, curves, plan, removal_costs
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.prediction.sensitivity import SensitivityCurves, curves, plan, removal_costs
+from roboreg_core.schedules.schedule import Schedule, dense_schedule, presets
 from tests.sweeps.synthetic_points import made, made_all, seen
 
 POINTS = made_all(plan().schedules())
 CURVES = curves(POINTS)
 
-schedules = st.tuples(*(st.integers(1, bound) for bound in BOUNDS)).map(Schedule)
+schedules = st.tuples(*(st.integers(1, bound) for bound in RESNET20.bounds)).map(Schedule)
 
 
 def only_block_4(shares: dict[int, float], dense: float = 0.9) -> SensitivityCurves:
-    cut = [made(DENSE.replace(4, count), share=share) for count, share in shares.items()]
+    cut = [made(dense_schedule().replace(4, count), share=share) for count, share in shares.items()]
     return curves(cut, seen(dense))
 
 
@@ -30,11 +31,11 @@ def only_block_4(shares: dict[int, float], dense: float = 0.9) -> SensitivityCur
 def test_the_plan_cuts_one_block_at_a_time_to_so_many_counts(values: int) -> None:
     grid = plan(values).schedules()
     assert len(grid) == 9 * values + 1
-    for block, bound in enumerate(BOUNDS):
+    for block, bound in enumerate(RESNET20.bounds):
         cut = [each.counts[block] for each in grid if each.counts[block] < bound]
         assert len(set(cut)) == values
         assert min(cut) == 1
-    assert all(sum(count < bound for count, bound in zip(each, BOUNDS, strict=True)) <= 1 for each in grid)
+    assert all(sum(count < bound for count, bound in zip(each, RESNET20.bounds, strict=True)) <= 1 for each in grid)
 
 
 def test_the_plan_is_dense_where_the_curves_bend() -> None:
@@ -52,7 +53,7 @@ def test_curves_are_exact_where_measured_and_cost_nothing_dense() -> None:
     for point in POINTS:
         for curve in CURVES:
             count = point.schedule.counts[curve.block - 1]
-            if point.schedule == DENSE.replace(curve.block, count):
+            if point.schedule == dense_schedule().replace(curve.block, count):
                 assert point.validation is not None
                 assert curve.accuracy(count) == point.validation.accuracy
     assert [curve.loss(curve.bound) for curve in CURVES] == [0.0] * 9
@@ -93,20 +94,22 @@ def test_intervals_hold_the_figure_and_narrow_with_more_images() -> None:
 
 
 def test_seeds_of_a_count_are_pooled() -> None:
-    several = [made(DENSE.replace(4, 8), share=share, seed=seed) for seed, share in enumerate((0.6, 0.7, 0.8))]
+    several = [
+        made(dense_schedule().replace(4, 8), share=share, seed=seed) for seed, share in enumerate((0.6, 0.7, 0.8))
+    ]
     assert curves(several, seen(0.9))[4].accuracy(8) == pytest.approx(0.7)
 
 
 def test_points_of_two_settings_or_without_a_dense_network_are_refused() -> None:
-    first, second = made(DENSE), replace(made(DENSE.replace(1, 3)), method="source")
+    first, second = made(dense_schedule()), replace(made(dense_schedule().replace(1, 3)), method="source")
     with pytest.raises(SpecError, match="agree in method, got refit, source"):
         curves([first, second])
     with pytest.raises(SpecError, match="measure the schedule dense"):
-        curves([made(DENSE.replace(1, 3))])
+        curves([made(dense_schedule().replace(1, 3))])
 
 
 def test_points_that_cut_several_blocks_or_saw_no_validation_images_change_nothing() -> None:
-    more = [made(PRESETS["moderate"], share=0.2), replace(made(DENSE.replace(1, 1)), validation=None)]
+    more = [made(presets()["moderate"], share=0.2), replace(made(dense_schedule().replace(1, 1)), validation=None)]
     assert curves([*POINTS, *more]) == CURVES
 
 
@@ -118,7 +121,7 @@ def test_noise_pays_no_block_for_losing_a_cluster() -> None:
     assert smoothed[-1] == 0.9
     assert bent[4].accuracy(12) == 0.79
     for count in (3, 9, 12, 16, 32):
-        row = next(each for each in removal_costs(bent, DENSE.replace(4, count)) if each.block == 4)
+        row = next(each for each in removal_costs(bent, dense_schedule().replace(4, count)) if each.block == 4)
         assert row.loss >= 0
 
 

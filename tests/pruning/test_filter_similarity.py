@@ -16,7 +16,7 @@ from roboreg_core.pruning.clustering import cluster
 from roboreg_core.pruning.least_squares import TAPS
 from roboreg_core.pruning.methods import parse
 from roboreg_core.pruning.prune import PruneSpec, prune
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from tests.tolerance import assert_same
 
 Make = Callable[..., ResNet]
@@ -55,7 +55,7 @@ def test_correlations_are_numpys_and_constant_rows_have_none() -> None:
 
 
 def test_pictures_of_the_first_block_are_stem_and_filter_acting_together(make_network: Make) -> None:
-    model = make_network(PRESETS["quarter"])
+    model = make_network(presets()["quarter"])
     pictures = filter_similarity.pictures(model, 1)
     assert (pictures.shape, pictures.dtype) == ((4, 5, 5, 3), np.uint8)
     images = torch.randn(2, 3, 9, 9, generator=torch.Generator().manual_seed(0))
@@ -69,7 +69,7 @@ def test_pictures_of_the_first_block_are_stem_and_filter_acting_together(make_ne
 
 
 def test_later_pictures_hold_every_kernel_once(make_network: Make) -> None:
-    model = make_network(PRESETS["quarter"])
+    model = make_network(presets()["quarter"])
     pictures = filter_similarity.pictures(model, 4)
     weights = model.blocks[3].conv1.weight.detach()
     assert pictures.shape == (8, 15, 15, 3)  # 16 inputs in a square of four, a line between
@@ -78,7 +78,7 @@ def test_later_pictures_hold_every_kernel_once(make_network: Make) -> None:
 
 
 def test_kept_filters(make_network: Make) -> None:
-    model = make_network(PRESETS["quarter"])
+    model = make_network(presets()["quarter"])
     labels = np.array([0, 1, 1, -1])
     assert filter_similarity.kept_filters(model, 1, parse("refit"), labels, 0).tolist() == [True, True, False, False]
     together = np.array([0, 1, 1, 1])
@@ -90,7 +90,7 @@ def test_kept_filters(make_network: Make) -> None:
 
 
 def test_a_report_has_the_marginal_loss_of_each_dropped_filter(make_network: Make, images: Images) -> None:
-    model = make_network(PRESETS["quarter"])
+    model = make_network(presets()["quarter"])
     small = prune(model, Schedule((2, 4, 3, 4, 8, 2, 3, 4, 16)), PruneSpec(calibration=100), calibration=images)
     for report in small.blocks:
         if report.kept == report.before:
@@ -101,5 +101,5 @@ def test_a_report_has_the_marginal_loss_of_each_dropped_filter(make_network: Mak
         assert (losses[labels >= 0] == 0).all()
         assert ((losses[labels < 0] > 0) & (losses[labels < 0] < 1)).all()
         assert report.to_json()["losses"] == list(report.losses)
-    merged = prune(model, PRESETS["aggressive"], PruneSpec(method="merge"))
+    merged = prune(model, presets()["aggressive"], PruneSpec(method="merge"))
     assert all(report.losses == () for report in merged.blocks)

@@ -14,7 +14,7 @@ from roboreg_core.datasets.images import Images
 from roboreg_core.models import checkpoints
 from roboreg_core.models.costs import cost
 from roboreg_core.pruning.methods import METHODS
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import Schedule
 
 SCHEDULE = "moderate"
 IMAGENET = ("--normalisation", "imagenet")
@@ -47,7 +47,8 @@ def prune(*arguments: str | Path) -> dict[str, Any]:
 def test_every_method_prunes_public_weights(method: str, public: Path) -> None:
     found = prune("--method", method, "--from", public, *IMAGENET)
     assert found["from"] == public.stem
-    assert (found["parameters"], found["macs"]) == (cost(PRESETS[SCHEDULE]).parameters, cost(PRESETS[SCHEDULE]).macs)
+    counted = cost(Schedule.parse(SCHEDULE))
+    assert (found["parameters"], found["macs"]) == (counted.parameters, counted.macs)
     assert found["notes"][0].startswith("normalisation imagenet as requested")
     assert found["source"]["inputs"]["normalisation"] == "imagenet"
     assert 0 <= found["accuracy"] <= found["dense_accuracy"]
@@ -65,7 +66,8 @@ def test_the_same_weights_are_pruned_alike_under_both_names(method: str, public:
 def test_weight_pruning_of_public_weights(public: Path) -> None:
     found = prune("--method", "weights", "--sparsity", "0.9", "--from", public, *IMAGENET)
     assert found["nonzeros"] == pytest.approx(found["weights"] / 10, abs=1)
-    assert (found["parameters"], found["macs"]) == (cost(PRESETS["dense"]).parameters, cost(PRESETS["dense"]).macs)
+    dense = cost(Schedule.parse("dense"))
+    assert (found["parameters"], found["macs"]) == (dense.parameters, dense.macs)
     sizes = found["file_bytes"]
     assert sizes["sparse"] < sizes["plain"] / 3
     assert sizes["dense"] < sizes["plain"]

@@ -22,7 +22,7 @@ from roboreg_core.pruning.methods import (
     parse,
 )
 from roboreg_core.pruning.prune import PruneSpec, prune
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 
 
 def test_every_name_has_an_implementation() -> None:
@@ -62,7 +62,7 @@ def test_a_composition_that_has_a_name_gets_it() -> None:
 def test_a_method_needs_images_where_its_result_depends_on_them(
     make_network: Callable[..., ResNet], few_images: Images, name: str
 ) -> None:
-    model, target, spec = make_network(PRESETS["quarter"]), PRESETS["aggressive"], PruneSpec(method=name)
+    model, target, spec = make_network(presets()["quarter"]), presets()["aggressive"], PruneSpec(method=name)
     halves = [few_images.take(torch.arange(start, 50, 2), "25 images") for start in (0, 1)]
     first, second = (to_bytes(prune(model, target, spec, calibration=half).model) for half in halves)
     assert (first != second) is METHODS[name].needs_images

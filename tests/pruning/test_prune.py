@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import ScheduleError, SpecError
 from roboreg_core.evaluation.logits import logits
@@ -16,7 +17,7 @@ from roboreg_core.pruning.features import ROWS, filter_rows, folded_rows, raw_ro
 from roboreg_core.pruning.merging import correct_variance, merge_folded, merge_source, summed_slices
 from roboreg_core.pruning.methods import METHODS
 from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from tests.models.counted import count
 from tests.tolerance import LAYERS, PREDICTED, assert_same, assert_same_logits
 
@@ -61,7 +62,7 @@ def test_keeping_every_filter_is_the_identity(
 ) -> None:
     model = make_network()
     spec = PruneSpec(method=method, recalibrate=recalibrate)
-    pruned = prune(model, PRESETS["dense"], spec, calibration=few_images)
+    pruned = prune(model, presets()["dense"], spec, calibration=few_images)
     assert worst(model, pruned.model, few_images) == 0
     assert pruned.notes == ()
 
@@ -71,14 +72,14 @@ def test_merging_exact_duplicates_changes_nothing(make_network: Make, few_images
     model = doubled(make_network())
     for recalibrate in (False, True):
         spec = PruneSpec(method=method, recalibrate=recalibrate, calibration=20)
-        pruned = prune(model, PRESETS["moderate"], spec, calibration=few_images)
-        assert pruned.model.schedule == PRESETS["moderate"]
+        pruned = prune(model, presets()["moderate"], spec, calibration=few_images)
+        assert pruned.model.schedule == presets()["moderate"]
         assert_same_logits(logits(pruned.model, few_images), logits(model, few_images))
 
 
 def test_the_source_method_shrinks_duplicates(make_network: Make, few_images: Images) -> None:
     model = doubled(make_network())
-    pruned = prune(model, PRESETS["moderate"], PruneSpec(method="source", recalibrate=False))
+    pruned = prune(model, presets()["moderate"], PruneSpec(method="source", recalibrate=False))
     assert worst(model, pruned.model, few_images) > 0.1
 
 
@@ -87,9 +88,9 @@ def test_fewer_distinct_filters_than_requested_are_kept_and_reported(
     make_network: Make, few_images: Images, method: str
 ) -> None:
     model = doubled(make_network())
-    wanted = PRESETS["moderate"].replace(4, 20)
+    wanted = presets()["moderate"].replace(4, 20)
     pruned = prune(model, wanted, PruneSpec(method=method), calibration=few_images)
-    assert pruned.model.schedule == PRESETS["moderate"]
+    assert pruned.model.schedule == presets()["moderate"]
     assert pruned.notes == ("block 4 keeps 16 filters, not 20: only 16 are distinct",)
     assert torch.isfinite(logits(pruned.model, few_images)).all()
 
@@ -100,7 +101,7 @@ def test_dead_filters_are_reported_and_harmless(make_network: Make, few_images: 
     with torch.no_grad():
         model.blocks[2].conv1.weight[:3] = 0
         model.blocks[2].bn1.weight[3] = 0
-    pruned = prune(model, PRESETS["moderate"], PruneSpec(method=method), calibration=few_images)
+    pruned = prune(model, presets()["moderate"], PruneSpec(method=method), calibration=few_images)
     assert pruned.blocks[2].dead == 4
     assert any("block 3 had 4 dead filters" in note for note in pruned.notes)
     assert torch.isfinite(logits(pruned.model, few_images)).all()
@@ -113,21 +114,21 @@ def test_all_filters_equal_or_one_image_break_nothing(make_network: Make, few_im
         for block in model.blocks:
             block.conv1.weight[:] = block.conv1.weight[:1]
     one = few_images.take(torch.tensor([0]), "one image")
-    pruned = prune(model, PRESETS["moderate"], PruneSpec(method=method), calibration=one)
+    pruned = prune(model, presets()["moderate"], PruneSpec(method=method), calibration=one)
     assert torch.isfinite(logits(pruned.model, few_images)).all()
 
 
 def test_the_network_given_is_not_changed(make_network: Make, few_images: Images) -> None:
     model = make_network()
     before = to_bytes(model)
-    prune(model, PRESETS["quarter"], PruneSpec(recalibrate=True), calibration=few_images)
+    prune(model, presets()["quarter"], PruneSpec(recalibrate=True), calibration=few_images)
     assert to_bytes(model) == before
 
 
 @pytest.mark.parametrize("method", ["merge", "refit", "responses/kmeans/centroid/sum+refit", "random"])
 def test_same_seed_same_bytes(make_network: Make, images: Images, method: str) -> None:
     spec = PruneSpec(method=method, recalibrate=True, calibration=40, seed=3)
-    first, second = (prune(make_network(), PRESETS["moderate"], spec, calibration=images).model for _ in range(2))
+    first, second = (prune(make_network(), presets()["moderate"], spec, calibration=images).model for _ in range(2))
     assert to_bytes(first) == to_bytes(second)
 
 
@@ -139,17 +140,17 @@ def test_filters_are_physically_removed(make_network: Make) -> None:
 
 
 def test_a_pruned_network_can_be_pruned_further_but_not_grown(make_network: Make, few_images: Images) -> None:
-    half = prune(make_network(), PRESETS["moderate"], PruneSpec(method="merge")).model
-    assert prune(half, PRESETS["quarter"], PruneSpec(method="merge")).model.schedule == PRESETS["quarter"]
+    half = prune(make_network(), presets()["moderate"], PruneSpec(method="merge")).model
+    assert prune(half, presets()["quarter"], PruneSpec(method="merge")).model.schedule == presets()["quarter"]
     with pytest.raises(ScheduleError, match=r"block 1 must be 1\.\.8, the filters of this network, got 16"):
-        prune(half, PRESETS["dense"], PruneSpec(method="merge"))
+        prune(half, presets()["dense"], PruneSpec(method="merge"))
 
 
 def test_recalibration_without_images_is_refused(make_network: Make) -> None:
     with pytest.raises(SpecError, match="needs training images"):
-        prune(make_network(), PRESETS["moderate"], PruneSpec(method="merge", recalibrate=True))
+        prune(make_network(), presets()["moderate"], PruneSpec(method="merge", recalibrate=True))
     with pytest.raises(SpecError, match="needs training images"):
-        prune(make_network(), PRESETS["moderate"], PruneSpec(method="refit"))
+        prune(make_network(), presets()["moderate"], PruneSpec(method="refit"))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_bad_settings_are_refused(settings: dict[str, object], reason: str) -> N
 )
 def test_order_of_filters_does_not_matter(make_network: Make, images: Images, method: str) -> None:
     model, shuffled = make_network(), make_network()
-    order = torch.randperm(BOUNDS[6], generator=torch.Generator().manual_seed(0))
+    order = torch.randperm(RESNET20.bounds[6], generator=torch.Generator().manual_seed(0))
     block = shuffled.blocks[6]
     with torch.no_grad():
         for tensor in (
@@ -176,7 +177,7 @@ def test_order_of_filters_does_not_matter(make_network: Make, images: Images, me
             tensor.copy_(tensor[order].clone())
         block.conv2.weight.copy_(block.conv2.weight[:, order].clone())
     spec = PruneSpec(method=method)
-    first, second = (prune(each, PRESETS["moderate"], spec, calibration=images) for each in (model, shuffled))
+    first, second = (prune(each, presets()["moderate"], spec, calibration=images) for each in (model, shuffled))
     one, other = (torch.tensor(found.blocks[6].labels) for found in (first, second))
     assert torch.equal(one[order] >= 0, other >= 0)
     found, wanted = (logits(each.model, images) for each in (second, first))
@@ -189,10 +190,10 @@ def test_order_of_filters_does_not_matter(make_network: Make, images: Images, me
 
 def test_another_schedule_costs_only_what_differs_and_gives_the_same(make_network: Make, few_images: Images) -> None:
     spec = PruneSpec(seed=1)
-    wanted = PRESETS["moderate"].replace(9, 20)
+    wanted = presets()["moderate"].replace(9, 20)
     visited: list[int] = []
     pruner = Pruner(make_network(), spec, calibration=few_images)
-    pruner.prune(PRESETS["moderate"])
+    pruner.prune(presets()["moderate"])
     again = pruner.prune(wanted, on_block=visited.append)
     assert visited == [9]
     assert to_bytes(again.model) == to_bytes(prune(make_network(), wanted, spec, calibration=few_images).model)
@@ -202,7 +203,7 @@ def test_state_outside_the_branches_is_recomputed(make_network: Make, few_images
     spec, visited = PruneSpec(seed=1), []
     pruner = Pruner(make_network(), spec, calibration=few_images)
     for at, first in ((9, 1), (5, 4), (2, 1), (4, 1)):
-        wanted = PRESETS["moderate"].replace(at, 3)
+        wanted = presets()["moderate"].replace(at, 3)
         visited.clear()
         found = pruner.prune(wanted, on_block=visited.append, branches={3})
         assert visited[0] == first
@@ -218,7 +219,7 @@ def test_a_refitted_block_that_keeps_all_filters_does_not_depend_on_earlier_sche
     make_network: Make, few_images: Images
 ) -> None:
     # Block 5 first loses filters, then keeps all; later blocks keep all.
-    before, wanted = (PRESETS["dense"].replace(2, 4).replace(5, k) for k in (9, 32))
+    before, wanted = (presets()["dense"].replace(2, 4).replace(5, k) for k in (9, 32))
     pruner = Pruner(make_network(), PruneSpec(), calibration=few_images)
     pruner.prune(before)
     again = pruner.prune(wanted)
@@ -234,13 +235,13 @@ def test_a_stop_in_the_middle_leaves_the_pruner_usable(make_network: Make, few_i
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        pruner.prune(PRESETS["quarter"], on_block=stop)
-    expected = prune(make_network(), PRESETS["moderate"], PruneSpec(), calibration=few_images)
-    assert to_bytes(pruner.prune(PRESETS["moderate"]).model) == to_bytes(expected.model)
+        pruner.prune(presets()["quarter"], on_block=stop)
+    expected = prune(make_network(), presets()["moderate"], PruneSpec(), calibration=few_images)
+    assert to_bytes(pruner.prune(presets()["moderate"]).model) == to_bytes(expected.model)
 
 
 def test_a_refitted_network_normalises_its_calibration_images(make_network: Make, images: Images) -> None:
-    pruned = prune(make_network(), PRESETS["moderate"], PruneSpec(calibration=300), calibration=images).model
+    pruned = prune(make_network(), presets()["moderate"], PruneSpec(calibration=300), calibration=images).model
     seen: list[torch.Tensor] = []
     pruned.blocks[4].bn1.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
     with torch.no_grad():

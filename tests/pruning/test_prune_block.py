@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.datasets.images import Images
 from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.block_context import BlockContext
@@ -11,7 +12,6 @@ from roboreg_core.pruning.calibration import PIXELS_PER_IMAGE, dense_reference
 from roboreg_core.pruning.least_squares import TAPS, error, to_unknowns
 from roboreg_core.pruning.methods import parse
 from roboreg_core.pruning.prune_block import advance, prune_block
-from roboreg_core.schedules.schedule import BOUNDS
 from tests.tolerance import PREDICTED, PRODUCTS, SOLVED, assert_same
 
 Make = Callable[..., ResNet]
@@ -70,7 +70,9 @@ def test_advancing_is_the_block_in_eval_mode(make_network: Make, few_images: Ima
     context = BlockContext(1, model.blocks[0], parse("merge"), 0, dense.inputs, dense.blocks[0])
     with torch.no_grad():
         expected = model.blocks[0](torch.cat(dense.inputs))
-    assert_same(torch.cat(advance(context, prune_block(context, 16))), expected, terms=TAPS * BOUNDS[0], depth=2)
+    assert_same(
+        torch.cat(advance(context, prune_block(context, 16))), expected, terms=TAPS * RESNET20.bounds[0], depth=2
+    )
 
 
 @pytest.mark.parametrize("number", [1, 4, 9])

@@ -10,13 +10,13 @@ from roboreg_core.models.costs import cost
 from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.methods import WeightsSpec, parse_weights
 from roboreg_core.pruning.weight_pruning import count_zeros, prune_weights
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.training.loop import fit
 from roboreg_core.training.spec import TrainSpec
 from tests.models.counted import count
 
 Make = Callable[..., ResNet]
-HALF = PRESETS["moderate"]
+HALF = presets()["moderate"]
 
 
 def pruned_to(model: ResNet, sparsity: float) -> ResNet:
@@ -37,14 +37,14 @@ def test_exactly_the_smallest_weights_become_zero(make_network: Make, sparsity: 
 def test_without_settings_the_schedule_gives_the_sparsity(make_network: Make) -> None:
     found = count_zeros(prune_weights(make_network(), WeightsSpec(), HALF).model)
     assert found.nonzeros / found.weights == pytest.approx(
-        cost(HALF).parameters / cost(PRESETS["dense"]).parameters, abs=1e-5
+        cost(HALF).parameters / cost(presets()["dense"]).parameters, abs=1e-5
     )
 
 
 def test_only_compressed_and_sparse_files_become_smaller(make_network: Make) -> None:
     model = pruned_to(make_network(), 0.9)
     full, thin = count_zeros(make_network()), count_zeros(model)
-    expected = cost(PRESETS["dense"])
+    expected = cost(presets()["dense"])
     assert count(model) == (expected.parameters, expected.macs)
     assert full.plain_bytes == thin.plain_bytes == 4 * full.weights
     assert thin.sparse_bytes < full.sparse_bytes / 3
@@ -59,7 +59,7 @@ def test_a_threshold_of_zero_changes_nothing(make_network: Make, few_images: Ima
 
 def test_fine_tuning_keeps_zeros(make_network: Make, few_images: Images) -> None:
     spec = TrainSpec(recipe="test", epochs=2, batch_size=25, learning_rate=0.01, average=0.9)
-    start = pruned_to(make_network(PRESETS["quarter"]), 0.8)
+    start = pruned_to(make_network(presets()["quarter"]), 0.8)
     kept = fit(start, few_images, spec, keep_zeros=True).model
     free = fit(start, few_images, spec).model
     assert count_zeros(kept).nonzeros == count_zeros(start).nonzeros < count_zeros(free).nonzeros

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.datasets import sources
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import SpecError
@@ -20,10 +21,11 @@ from roboreg_core.pruning.prune import prune
 from roboreg_core.runs import preview
 from roboreg_core.runs.preview import Preview, PreviewSpec, measure, precision_on, preview_request
 from roboreg_core.runs.spec import spec_for
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
+from tests.conftest import random_network
 
-START = PRESETS["quarter"]
-WALK = (START.replace(9, 5), START.replace(9, 7), START.replace(2, 3), PRESETS["aggressive"], START)
+START = presets()["quarter"]
+WALK = (START.replace(9, 5), START.replace(9, 7), START.replace(2, 3), presets()["aggressive"], START)
 
 
 @pytest.fixture(autouse=True)
@@ -83,9 +85,9 @@ def test_one_that_is_stopped_leaves_nothing_wrong(
 
     seen: list[dict[str, Any]] = []
     with pytest.raises(Stopped):
-        asked(spec_of(dense, PRESETS["aggressive"]), dense, Impatient(on_report=seen.append))
+        asked(spec_of(dense, presets()["aggressive"]), dense, Impatient(on_report=seen.append))
     assert [each.get("block") for each in seen] == [None, 1, 2, 3]
-    schedule = PRESETS["aggressive"].replace(3, 4)
+    schedule = presets()["aggressive"].replace(3, 4)
     spec = spec_of(dense, schedule)
     fresh = prune(dense.model, schedule, spec.pruning(), calibration=few_images).model
     assert asked(spec, dense).right == right(fresh, images)
@@ -119,3 +121,18 @@ def test_it_computes_with_the_threads_it_was_given(dense: checkpoints.Checkpoint
         assert asked(spec_of(dense, method="l1"), dense, LocalContext(threads=2)).threads == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_in_a_network_of_another_architecture_it_equals_a_fresh_one(few_images: Images, images: Images) -> None:
+    # Twice the activations of the default: they are kept after every second block.
+    architecture = Architecture(depth=20, base_width=32, shortcut="B")
+    dense = checkpoints.from_bytes(checkpoints.to_bytes(random_network(presets(architecture)["quarter"])))
+    start = presets(architecture)["aggressive"]
+    visited: list[int] = []
+    for schedule in (start, start.replace(8, 1), start.replace(9, 1)):
+        told: list[dict[str, Any]] = []
+        found = asked(spec_of(dense, schedule), dense, LocalContext(on_report=told.append))
+        visited.append(next(each["block"] for each in told if each["stage"] == "prune"))
+        fresh = prune(dense.model, schedule, spec_of(dense, schedule).pruning(), calibration=few_images).model
+        assert found.right == right(fresh, images)
+    assert visited == [1, 7, 7]

@@ -13,7 +13,7 @@ from roboreg_core.jobs.engine import Engine
 from roboreg_core.models import checkpoints
 from roboreg_core.runs.execute import task_for
 from roboreg_core.runs.spec import spec_for
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.records import Job, JobStatus
 from roboreg_core.store.store import Store
 from tests.jobs.helpers import current, payloads, until, worker_pid
@@ -32,7 +32,7 @@ def test_a_killed_worker_does_not_cost_the_run(home: Path) -> None:
     store = Store(home)
     dense = checkpoints.load("dense")
     # What this method leaves is so little that a few images teach it something in every epoch.
-    spec = spec_for(PRESETS["aggressive"], dense, "bundled", method="source", epochs=EPOCHS)
+    spec = spec_for(presets()["aggressive"], dense, "bundled", method="source", epochs=EPOCHS)
     engine = Engine(store)
     try:
         job = engine.submit(replace(task_for(spec, dense, store), function="tests.jobs.functions:run_on_few_images"))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.datasets import sources
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import DataError, SpecError
@@ -20,7 +21,7 @@ from roboreg_core.runs.execute import execute
 from roboreg_core.runs.predicted_classes import predictions_csv
 from roboreg_core.runs.results import STAGES, card_for
 from roboreg_core.runs.spec import RunSpec, estimate_seconds, spec_for
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 
@@ -37,7 +38,7 @@ def small_sets(few_images: Images, images: Images, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def dense(make_network: Callable[..., ResNet]) -> checkpoints.Checkpoint:
-    return checkpoints.from_bytes(checkpoints.to_bytes(make_network(PRESETS["quarter"])), "small")
+    return checkpoints.from_bytes(checkpoints.to_bytes(make_network(presets()["quarter"])), "small")
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ def test_bad_settings_are_refused_before_anything_runs(spec: RunSpec, change: di
 
 
 def test_another_dense_network_than_named_is_refused(spec: RunSpec, make_network: Callable[..., ResNet]) -> None:
-    other = checkpoints.from_bytes(checkpoints.to_bytes(make_network(PRESETS["quarter"], seed=9)), "other")
+    other = checkpoints.from_bytes(checkpoints.to_bytes(make_network(presets()["quarter"], seed=9)), "other")
     with pytest.raises(SpecError, match="must have SHA-256"):
         do(spec, other)
 
@@ -198,3 +199,13 @@ def test_a_run_of_single_weights_keeps_the_size_and_the_zeros(
 def test_single_weights_are_not_recalibrated(spec: RunSpec) -> None:
     with pytest.raises(SpecError, match="does not support recalibration"):
         replace(spec, method="weights", recalibrate=True)
+
+
+def test_the_default_architecture_is_not_part_of_a_runs_identity(dense: checkpoints.Checkpoint) -> None:
+    plain = spec_for(presets()["moderate"], dense, "bundled")
+    deep = replace(plain, schedule=presets(Architecture(depth=32, shortcut="B"))["moderate"])
+    assert "architecture" not in plain.to_json()
+    assert deep.to_json()["architecture"] == {"depth": 32, "shortcut": "B"}
+    assert RunSpec.from_json(deep.to_json()) == deep
+    assert deep.id != replace(deep, schedule=presets(Architecture(depth=32))["moderate"]).id
+    assert estimate_seconds(deep) > estimate_seconds(plain)

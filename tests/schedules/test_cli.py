@@ -10,12 +10,12 @@ from typer.testing import CliRunner, Result
 
 from roboreg_core.cli.verbs import app
 from roboreg_core.errors import RoboRegError
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.store import Store
 from tests.charts.records import make_record
 from tests.command_line import CommandLine
 
-HALF = str(PRESETS["moderate"])
+HALF = str(presets()["moderate"])
 NAME = '<script>alert(1)</script> "q" \U0001f600 \u05e9\u05dc\u05d5\u05dd [b]x[/b]'
 
 
@@ -81,7 +81,7 @@ def test_an_error_is_one_line_and_code_two(roboreg: CommandLine, tmp_path: Path)
 
 
 def test_deleting_a_run_names_the_saved_schedules_that_it_has(home: Path) -> None:
-    record = make_record(PRESETS["moderate"], identity="a" * 16)
+    record = make_record(presets()["moderate"], identity="a" * 16)
     store = Store(home)
     store.put_record(record)
     run("schedules", "save", "half", "moderate")

@@ -15,7 +15,7 @@ from roboreg_core.schedules.editing import (
     named_blocks,
     step_words,
 )
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from tests.schedules.test_schedule import schedules
 
 blocks = st.integers(1, 9)
@@ -23,13 +23,13 @@ edited_schedules = st.builds(
     EditedSchedule, schedule=schedules, locked=st.frozensets(blocks), linked=st.frozensets(st.integers(1, 3))
 )
 scales = st.floats(*SCALES)
-MODERATE = EditedSchedule(schedule=PRESETS["moderate"])
+MODERATE = EditedSchedule(schedule=presets()["moderate"])
 
 
 @st.composite
 def moves(draw: st.DrawFn) -> tuple[int, int]:
     block = draw(blocks)
-    return block, draw(st.integers(1, BOUNDS[block - 1]))
+    return block, draw(st.integers(1, RESNET20.bounds[block - 1]))
 
 
 steps = st.one_of(
@@ -67,7 +67,7 @@ def test_a_linked_stage_moves_by_the_same_count_as_far_as_there_is_room(
         before, now = (each.schedule.counts[other - 1] for each in (edited, after))
         moves_too = RESNET20.stage_of(other) == RESNET20.stage_of(block) and RESNET20.stage_of(block) in edited.linked
         if moves_too and other not in edited.locked:
-            assert now == min(max(before + step, 1), BOUNDS[other - 1])
+            assert now == min(max(before + step, 1), RESNET20.bounds[other - 1])
         else:
             assert now == before
 
@@ -86,13 +86,13 @@ def test_equal_blocks_of_a_linked_stage_stay_equal(schedule: Schedule, edit: tup
 @given(edited_schedules, scales, scales)
 def test_scaling_stays_within_bounds_and_keeps_the_order(edited: EditedSchedule, one: float, other: float) -> None:
     less, more = (edited.scale(percent).schedule for percent in sorted((one, other)))
-    for low, high, bound in zip(less, more, BOUNDS, strict=True):
+    for low, high, bound in zip(less, more, RESNET20.bounds, strict=True):
         assert 1 <= low <= high <= bound
     assert edited.scale(100) == edited
 
 
 def test_scaling_halves_and_rounds_up_at_half() -> None:
-    assert MODERATE.scale(50).schedule == PRESETS["quarter"]
+    assert MODERATE.scale(50).schedule == presets()["quarter"]
     edited = MODERATE.open(Schedule((1, 3, 5, 7, 9, 11, 13, 64, 2)))
     assert edited.scale(50).schedule.to_json() == [1, 2, 3, 4, 5, 6, 7, 32, 1]
     assert edited.scale(1).schedule.to_json() == [1] * 9

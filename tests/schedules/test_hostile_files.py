@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.errors import ScheduleError
 from roboreg_core.ui.design.json_files import read_schedule
 from tests.command_line import CommandLine
@@ -40,4 +41,4 @@ def test_a_malformed_file_is_refused_with_one_line(roboreg: CommandLine, tmp_pat
         assert len(error) < 1_100
     assert roboreg.answer("schedules", "list") == {"schedules": []}
     with pytest.raises(ScheduleError):
-        read_schedule(FILES[name])
+        read_schedule(FILES[name], RESNET20)

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.errors import ScheduleError, StoreError
 from roboreg_core.schedules import saved_schedules, schedule_file
 from roboreg_core.schedules.notes_and_tags import clean_note, clean_tags, split_tags
 from roboreg_core.schedules.saved_schedules import ScheduleDraft
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.store.store import Store
 from tests.charts.records import make_record
 
@@ -34,9 +35,9 @@ DRAFTS = st.builds(
     name=NAMES,
     note=TEXTS,
     tags=st.lists(st.text("abc<>\u05d0", min_size=1, max_size=9), max_size=4).map(tuple),
-    schedule=st.builds(Schedule, st.tuples(*(st.integers(1, bound) for bound in BOUNDS))),
+    schedule=st.builds(Schedule, st.tuples(*(st.integers(1, bound) for bound in RESNET20.bounds))),
 )
-HALF = ScheduleDraft(name="half", schedule=PRESETS["moderate"], note="for the meeting", tags=("a", "b"))
+HALF = ScheduleDraft(name="half", schedule=presets()["moderate"], note="for the meeting", tags=("a", "b"))
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def test_save_edit_delete_restore(store: Store) -> None:
     with pytest.raises(StoreError, match="the name 'HALF' is taken by another saved schedule"):
         saved_schedules.save(store, replace(HALF, name="HALF"))
     changed = saved_schedules.edit(store, saved.id, replace(HALF, name="other", note="", tags=()))
-    assert (changed.id, changed.name, changed.schedule) == (saved.id, "other", PRESETS["moderate"])
+    assert (changed.id, changed.name, changed.schedule) == (saved.id, "other", presets()["moderate"])
     saved_schedules.delete(store, saved.id)
     assert saved_schedules.saved_schedules(store) == []
     with pytest.raises(ScheduleError, match="no saved schedule has the name or id 'other': no schedule is saved"):
@@ -104,7 +105,7 @@ def test_save_edit_delete_restore(store: Store) -> None:
 
 
 def test_importing_twice_adds_once(store: Store) -> None:
-    drafts = [HALF, replace(HALF, name="small", schedule=PRESETS["quarter"])]
+    drafts = [HALF, replace(HALF, name="small", schedule=presets()["quarter"])]
     assert [each.name for each in saved_schedules.save_new(store, drafts)] == ["half", "small"]
     assert saved_schedules.save_new(store, drafts) == []
     (added,) = saved_schedules.save_new(store, [HALF, replace(HALF, note="another")])
@@ -113,8 +114,8 @@ def test_importing_twice_adds_once(store: Store) -> None:
 
 def test_which_saved_schedules_a_run_has(store: Store) -> None:
     for name, preset in (("a", "moderate"), ("b", "quarter"), ("c", "moderate")):
-        saved_schedules.save(store, ScheduleDraft(name=name, schedule=PRESETS[preset]))
-    found = saved_schedules.using(saved_schedules.saved_schedules(store), make_record(PRESETS["moderate"]))
+        saved_schedules.save(store, ScheduleDraft(name=name, schedule=presets()[preset]))
+    found = saved_schedules.using(saved_schedules.saved_schedules(store), make_record(presets()["moderate"]))
     assert [each.name for each in found] == ["a", "c"]
 
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.errors import ScheduleError
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule, by_stage
+from roboreg_core.schedules.schedule import Schedule, by_stage, presets
 
-schedules = st.tuples(*(st.integers(1, bound) for bound in BOUNDS)).map(Schedule)
+schedules = st.tuples(*(st.integers(1, bound) for bound in RESNET20.bounds)).map(Schedule)
 
 
 @given(schedules)
@@ -21,7 +22,7 @@ def test_text_and_json_give_it_back(schedule: Schedule) -> None:
 
 @given(schedules, st.integers(1, 9), st.data())
 def test_replace_changes_one_block_of_a_copy(schedule: Schedule, block: int, data: st.DataObject) -> None:
-    count = data.draw(st.integers(1, BOUNDS[block - 1]))
+    count = data.draw(st.integers(1, RESNET20.bounds[block - 1]))
     before = schedule.counts
     other = schedule.replace(block, count)
     assert other.counts[block - 1] == count
@@ -30,28 +31,28 @@ def test_replace_changes_one_block_of_a_copy(schedule: Schedule, block: int, dat
 
 
 def test_presets() -> None:
-    assert PRESETS["dense"].counts == BOUNDS == (16, 16, 16, 32, 32, 32, 64, 64, 64)
-    assert PRESETS["moderate"] == by_stage((8, 16, 32)) == Schedule((8, 8, 8, 16, 16, 16, 32, 32, 32))
-    assert PRESETS["dense"].is_dense
-    assert not PRESETS["minimal"].is_dense
-    for name, preset in PRESETS.items():
+    assert presets()["dense"].counts == RESNET20.bounds == (16, 16, 16, 32, 32, 32, 64, 64, 64)
+    assert presets()["moderate"] == by_stage((8, 16, 32)) == Schedule((8, 8, 8, 16, 16, 16, 32, 32, 32))
+    assert presets()["dense"].is_dense
+    assert not presets()["minimal"].is_dense
+    for name, preset in presets().items():
         assert Schedule.parse(name) == preset
         assert preset.name == preset.label == name
-    other = PRESETS["dense"].replace(1, 5)
+    other = presets()["dense"].replace(1, 5)
     assert other.name is None
     assert other.label == "5,16,16,32,32,32,64,64,64"
 
 
 def test_parsing_is_lenient_about_space_and_case() -> None:
-    assert Schedule.parse(" Moderate ") == PRESETS["moderate"]
-    assert Schedule.parse("8, 8 8,16,16,16\n32 32,32") == PRESETS["moderate"]
+    assert Schedule.parse(" Moderate ") == presets()["moderate"]
+    assert Schedule.parse("8, 8 8,16,16,16\n32 32,32") == presets()["moderate"]
 
 
 def test_it_is_a_value() -> None:
-    assert {PRESETS["quarter"]: 1}[by_stage((4, 8, 16))] == 1
-    assert Schedule(list(BOUNDS)) == PRESETS["dense"]  # type: ignore[arg-type]
+    assert {presets()["quarter"]: 1}[by_stage((4, 8, 16))] == 1
+    assert Schedule(list(RESNET20.bounds)) == presets()["dense"]  # type: ignore[arg-type]
     with pytest.raises(dataclasses.FrozenInstanceError):
-        PRESETS["dense"].counts = BOUNDS  # type: ignore[misc]
+        presets()["dense"].counts = RESNET20.bounds  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -88,12 +89,12 @@ def test_json_is_validated(value: object) -> None:
 @pytest.mark.parametrize("block", [0, 10, -1])
 def test_replace_refuses_a_block_that_is_not_there(block: int) -> None:
     with pytest.raises(ScheduleError, match=r"block must be 1\.\.9"):
-        PRESETS["dense"].replace(block, 1)
+        presets()["dense"].replace(block, 1)
 
 
 def test_shared_blocks_are_the_first_equal_counts() -> None:
-    moderate = PRESETS["moderate"]
-    assert moderate.shared_blocks(moderate) == len(BOUNDS)
-    for block in range(1, len(BOUNDS) + 1):
+    moderate = presets()["moderate"]
+    assert moderate.shared_blocks(moderate) == len(RESNET20.bounds)
+    for block in range(1, len(RESNET20.bounds) + 1):
         other = moderate.replace(block, 1)
         assert moderate.shared_blocks(other) == other.shared_blocks(moderate) == block - 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.prediction.sensitivity import plan
-from roboreg_core.schedules.schedule import BOUNDS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps.points import ClassCounts, Point
 
 IMAGES = 200
@@ -16,7 +17,7 @@ WEIGHTS = np.array([0.05, 0.02, 0.04, 0.05, 0.03, 0.03, 0.06, 0.05, 0.09])
 
 def accuracy_of(counts: np.ndarray, weights: np.ndarray = WEIGHTS) -> np.ndarray:
     """Accuracy (n,) of counts (n, 9): falls with every filter, faster at few, superadditively over blocks."""
-    lost = ((np.log(np.array(BOUNDS)) - np.log(counts)) ** 2 * weights).sum(1)
+    lost = ((np.log(np.array(RESNET20.bounds)) - np.log(counts)) ** 2 * weights).sum(1)
     odds = np.log(DENSE / (1 - DENSE)) - lost - 0.05 * lost**2
     return np.asarray(1 / (1 + np.exp(-odds)))
 

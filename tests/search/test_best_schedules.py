@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.errors import SpecError
-from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.models.costs import cost
 from roboreg_core.models.linear_costs import COUNTED, LinearCost, linear_cost
 from roboreg_core.prediction.sensitivity import curves
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, dense_schedule, presets
 from roboreg_core.search import best_schedules
 from roboreg_core.search.best_schedules import greedy
 from roboreg_core.search.candidate_pool import CandidatePool, build_pool
@@ -43,7 +44,7 @@ def test_a_pool_holds_each_schedule_once_with_its_own_accuracy(
 
 
 def test_every_cost_is_a_line() -> None:
-    drawn = np.random.default_rng(0).integers(1, BOUNDS, size=(20, 9), endpoint=True)
+    drawn = np.random.default_rng(0).integers(1, RESNET20.bounds, size=(20, 9), endpoint=True)
     for kind in COUNTED:
         told = linear_cost(kind)(drawn)
         assert told.tolist() == [getattr(cost(Schedule(tuple(row.tolist()))), kind) for row in drawn]
@@ -142,7 +143,7 @@ def least_lost(surrogate: AdditiveSurrogate, cap: float) -> float:
     unit = int(np.gcd.reduce(line.each.astype(np.int64)))
     prices, room = (line.each // unit).astype(int), int((cap - line.base) // unit)
     best = np.zeros(room + 1)
-    for block, bound in enumerate(BOUNDS):
+    for block, bound in enumerate(RESNET20.bounds):
         after = np.full(room + 1, np.inf)
         for count in range(1, bound + 1):
             price = count * prices[block]
@@ -167,7 +168,7 @@ def test_the_result_is_deterministic_and_independent_of_order(
 
 def test_answers_differ_from_each_other(surrogate: AdditiveSurrogate, by_macs: CandidatePool) -> None:
     found = greedy(Limits(macs=0.5), surrogate, pool=by_macs).answers
-    shares = np.array([each.schedule.counts for each in found]) / np.array(BOUNDS)
+    shares = np.array([each.schedule.counts for each in found]) / np.array(RESNET20.bounds)
     apart = np.abs(shares[:, None] - shares[None]).sum(2)[~np.eye(len(found), dtype=bool)]
     assert apart.min() >= best_schedules.APART
 
@@ -227,7 +228,7 @@ def test_candidates_survive_json_and_say_their_noise(surrogate: AdditiveSurrogat
 
 
 def test_best_measured_are_within_the_limits(surrogate: AdditiveSurrogate) -> None:
-    counts = np.array([PRESETS[name].counts for name in ("quarter", "moderate", "three-quarters", "dense")])
+    counts = np.array([presets()[name].counts for name in ("quarter", "moderate", "three-quarters", "dense")])
     bare = candidates(counts, surrogate)
     measured = [replace(each, measured=seen) for each, seen in zip(bare, _seen_of(bare), strict=True)]
     found = best_schedules.best_measured(Limits(macs=0.55, drop=0.5), measured)
@@ -247,8 +248,8 @@ def _seen_of(bare: tuple[Candidate, ...]) -> list[ClassCounts]:
 
 def test_within_and_uniform_schedules() -> None:
     rows = uniform_counts()
-    assert (rows[-1] == BOUNDS).all()
+    assert (rows[-1] == RESNET20.bounds).all()
     assert (rows >= 1).all()
-    assert (rows[31] == PRESETS["moderate"].counts).all()
-    kept = within(rows, {"macs": float(DENSE_COST.macs // 2)}, {"macs": linear_cost("macs")})
+    assert (rows[31] == presets()["moderate"].counts).all()
+    kept = within(rows, {"macs": float(cost(dense_schedule()).macs // 2)}, {"macs": linear_cost("macs")})
     assert kept.sum() == 31

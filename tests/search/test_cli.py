@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from roboreg_core.cli.verbs import app
 from roboreg_core.errors import SpecError
 from roboreg_core.models import checkpoints
-from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.models.costs import cost
 from roboreg_core.runs.spec import PruneSettings
-from roboreg_core.schedules.schedule import Schedule
+from roboreg_core.schedules.schedule import Schedule, dense_schedule
 from roboreg_core.store.store import Store
 from tests.search.helpers import points_of_curves
 from tests.sweeps.helpers import put_point
@@ -56,7 +56,7 @@ def test_it_answers_from_sensitivity(known: Store) -> None:
     assert found["limits_kept"]
     assert found["measured"] == 0
     for each in found["answers"]:
-        assert each["macs"] == cost(Schedule.from_json(each["schedule"])).macs <= 0.5 * DENSE_COST.macs
+        assert each["macs"] == cost(Schedule.from_json(each["schedule"])).macs <= 0.5 * cost(dense_schedule()).macs
         assert each["drop"] <= 0.05
     assert found["front"]
     assert len(found["uniform"]) == 64

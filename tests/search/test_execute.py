@@ -16,7 +16,7 @@ from roboreg_core.models.costs import cost
 from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.prune import Pruner
 from roboreg_core.runs.spec import PruneSettings
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.search import execute
 from roboreg_core.search.candidates import Candidate
 from roboreg_core.search.limits import Limits
@@ -35,7 +35,7 @@ LIMITS = Limits(macs=0.2)
 @pytest.fixture
 def dense(make_network: Callable[..., ResNet]) -> Checkpoint:
     """A dense network with all filters."""
-    return checkpoints.from_bytes(checkpoints.to_bytes(make_network(PRESETS["dense"])), "dense")
+    return checkpoints.from_bytes(checkpoints.to_bytes(make_network(presets()["dense"])), "dense")
 
 
 @pytest.fixture

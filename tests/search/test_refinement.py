@@ -11,7 +11,7 @@ from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
 from roboreg_core.models.linear_costs import linear_cost
 from roboreg_core.prediction.sensitivity import curves
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.search import best_schedules
 from roboreg_core.search.limits import Limits
 from roboreg_core.search.refinement import BATCH, SearchBudget, Trial, measured_candidates, refine
@@ -82,7 +82,7 @@ def test_the_smallest_within_losses_is_found_and_truly_keeps_them(surrogate: Add
     assert best.drop <= 0.03
     assert max(best.class_drops) <= 0.05
     # By the curves alone a network is found that breaks the limits in truth, or one that is larger.
-    assert cost(best.schedule).macs < 0.6 * cost(PRESETS["dense"]).macs
+    assert cost(best.schedule).macs < 0.6 * cost(presets()["dense"]).macs
 
 
 def test_an_update_finds_the_factor_of_each_block(surrogate: AdditiveSurrogate) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from roboreg_core.models.costs import cost
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.seeding import numpy_generator
-from roboreg_core.sweeps.grid import SOURCE
+from roboreg_core.sweeps.grid import source_grid
 from roboreg_core.sweeps.points import ClassCounts, Point
 
 
@@ -34,7 +34,7 @@ def points(
     """A point a schedule, of the source project's grid unless others are given, each with a record of its own."""
     generator = numpy_generator(seed, "made points")
     made = []
-    for number, schedule in enumerate(SOURCE.schedules() if schedules is None else schedules):
+    for number, schedule in enumerate(source_grid().schedules() if schedules is None else schedules):
         after, before = (accuracy(schedule) + noise * generator.normal() for _ in range(2))
         made.append(
             Point(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from roboreg_core.schedules.schedule import BOUNDS, Schedule
+from roboreg_core.architecture import RESNET20
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps.points import ClassCounts, Point
 
 IMAGES = (200,) * 10
@@ -16,7 +17,9 @@ WEIGHTS = (0.5, 0.3, 0.3, 0.9, 0.4, 0.4, 0.8, 0.3, 0.2)
 
 def true_accuracy(schedule: Schedule) -> float:
     """Falls with every cluster that goes, faster when others are gone; 0.1 is chance."""
-    lost = sum(weight * (bound / count - 1) for weight, count, bound in zip(WEIGHTS, schedule, BOUNDS, strict=True))
+    lost = sum(
+        weight * (bound / count - 1) for weight, count, bound in zip(WEIGHTS, schedule, RESNET20.bounds, strict=True)
+    )
     return 0.1 + (DENSE_SHARE - 0.1) * math.exp(-0.04 * lost)
 
 

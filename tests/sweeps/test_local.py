@@ -11,7 +11,7 @@ from roboreg_core.errors import SpecError, StoreError
 from roboreg_core.jobs.task import LocalContext
 from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.runs.local import record_writer
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps import control, local
 from roboreg_core.sweeps.execute import PartSpec, measure
@@ -49,10 +49,10 @@ def test_test_images_are_not_lost_to_one_that_measures_without(dense: Checkpoint
 
 
 def test_the_dense_network_is_measured_once_whatever_the_method(dense: Checkpoint, store: Store) -> None:
-    grid = of_schedules([PRESETS["dense"]])
+    grid = of_schedules([presets()["dense"]])
     first, other = sweep_of(dense, grid, test=False), sweep_of(dense, grid, "other", method="random", seeds=(0, 1))
     lean, odd = replace(other, test=False), replace(other, name="odd", dense_sha256="0" * 64, test=False)
-    put_point(store, point_of(first, PRESETS["dense"], right=93))
+    put_point(store, point_of(first, presets()["dense"], right=93))
     assert not points_of(store, control.keep(store, other)), "test images are still to be measured"
     found = points_of(store, control.keep(store, replace(lean, name="lean")))
     assert [(point.method, point.seed, point.validation) for point in found] == [

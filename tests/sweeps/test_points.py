@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from roboreg_core.architecture import Architecture
+from roboreg_core.correlation.variables import columns
 from roboreg_core.errors import SpecError
 from roboreg_core.models.costs import cost
-from roboreg_core.schedules.schedule import PRESETS
-from roboreg_core.sweeps.points import ClassCounts, Point, frame, from_json, to_json
+from roboreg_core.schedules.schedule import presets
+from roboreg_core.sweeps.points import ClassCounts, Point, block_names, frame, from_json, to_json
 
 
 def seen(right: int = 4) -> ClassCounts:
@@ -16,7 +20,7 @@ def seen(right: int = 4) -> ClassCounts:
 
 
 def point() -> Point:
-    schedule = PRESETS["moderate"]
+    schedule = presets()["moderate"]
     return Point(schedule=schedule, kept=schedule.replace(1, 7), validation=seen(), tuned_test=seen(5), seed=3)
 
 
@@ -48,3 +52,17 @@ def test_costs_are_of_the_kept_filters_and_unmeasured_values_are_nan() -> None:
 def test_impossible_counts_are_refused(right: tuple[int, ...]) -> None:
     with pytest.raises(SpecError):
         ClassCounts(right=right, images=(5,) * 10)
+
+
+def test_points_of_other_architectures_survive_json_and_share_a_table() -> None:
+    schedule = presets(Architecture(depth=56, shortcut="B", n_classes=100))["moderate"]
+    deep = replace(point(), schedule=schedule, kept=schedule.replace(27, 5))
+    assert from_json(to_json(deep)) == deep
+    assert "architecture" not in to_json(point())
+    table = frame([point(), deep])
+    assert list(table.columns[:27]) == list(block_names(schedule.architecture))
+    assert table["block 27"].isna().tolist() == [True, False]
+    assert table["macs"].tolist() == [point().macs, deep.macs]
+    with pytest.raises(SpecError, match=r"of one architecture, got ResNet-20, ResNet-56, option B, 100 classes"):
+        columns(table)
+    assert columns(frame([deep]), "stages")["i"].tolist() == [2]

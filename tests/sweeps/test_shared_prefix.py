@@ -12,7 +12,7 @@ from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.logits import fold_batch_norm, logits
 from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.prune import Pruner, PruneSpec, prune
-from roboreg_core.schedules.schedule import PRESETS, Schedule, by_stage
+from roboreg_core.schedules.schedule import Schedule, by_stage, presets
 from roboreg_core.sweeps import shared_prefix as walking
 from roboreg_core.sweeps.points import ClassCounts
 from roboreg_core.sweeps.shared_prefix import SharedPrefixEvaluator, measure_schedules
@@ -27,7 +27,7 @@ TREE = [
     by_stage((4, 16, 8)),
     by_stage((4, 16, 8)).replace(4, 9),
     by_stage((8, 8, 8)),
-    PRESETS["dense"],
+    presets()["dense"],
 ]
 
 

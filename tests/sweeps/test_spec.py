@@ -8,21 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.errors import RoboRegError, SpecError
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.store.records import Record
-from roboreg_core.sweeps.grid import BLOCKS, RANDOM, SOURCE, Grid, of_schedules
+from roboreg_core.sweeps.grid import BLOCKS, RANDOM, Grid, of_schedules, source_grid
 from roboreg_core.sweeps.points import from_json
 from roboreg_core.sweeps.spec import SweepSpec, point_record, setting_of, split_by_prefix
 from roboreg_core.sweeps.time_estimate import Pace, estimate_seconds, expected_seconds, slowdown
 from tests.sweeps.helpers import point_of
 
 SHA = "ab" * 32
-schedules = st.tuples(*(st.integers(1, 3) for _ in BOUNDS)).map(Schedule)
+schedules = st.tuples(*(st.integers(1, 3) for _ in RESNET20.bounds)).map(Schedule)
 
 
 def spec(**changes) -> SweepSpec:
-    fields = {"name": "s", "grid": SOURCE, "dense": "dense", "dense_sha256": SHA, "training_set": "bundled"}
+    fields = {"name": "s", "grid": source_grid(), "dense": "dense", "dense_sha256": SHA, "training_set": "bundled"}
     return SweepSpec(**{**fields, **changes})
 
 
@@ -45,14 +46,14 @@ def test_the_identity_depends_on_the_settings_only() -> None:
         spec(calibration=100),
         spec(test=False),
         spec(dense_sha256="cd" * 32),
-        spec(grid=of_schedules([PRESETS["moderate"]])),
+        spec(grid=of_schedules([presets()["moderate"]])),
         spec(**TUNED),
     ]
     assert len({each.id for each in others} | same) == len(others) + 1
 
 
 def test_the_order_of_schedules_and_seeds_is_not_part_of_the_identity() -> None:
-    pair = [PRESETS["moderate"], PRESETS["aggressive"]]
+    pair = [presets()["moderate"], presets()["aggressive"]]
     one = spec(grid=of_schedules(pair), seeds=(5, 0))
     other = spec(grid=of_schedules([*reversed(pair), pair[0]]), seeds=(0, 5))
     assert one == other
@@ -61,24 +62,24 @@ def test_the_order_of_schedules_and_seeds_is_not_part_of_the_identity() -> None:
 
 
 def test_points_of_two_sweeps_under_one_setting_are_the_same() -> None:
-    one, other = spec(), spec(name="other", grid=of_schedules([PRESETS["moderate"]]), seeds=(0, 1), test=False)
-    assert one.record_id(PRESETS["moderate"], 0) == other.record_id(PRESETS["moderate"], 0)
-    assert other.record_id(PRESETS["moderate"], 0) != other.record_id(PRESETS["moderate"], 1)
+    one, other = spec(), spec(name="other", grid=of_schedules([presets()["moderate"]]), seeds=(0, 1), test=False)
+    assert one.record_id(presets()["moderate"], 0) == other.record_id(presets()["moderate"], 0)
+    assert other.record_id(presets()["moderate"], 0) != other.record_id(presets()["moderate"], 1)
     assert (one.size, len(one.points())) == (27, 27)
-    assert other.points() == [(PRESETS["moderate"], 0), (PRESETS["moderate"], 1)]
+    assert other.points() == [(presets()["moderate"], 0), (presets()["moderate"], 1)]
 
 
 def test_a_fine_tuned_point_is_the_equal_run() -> None:
-    run = spec(**TUNED).run_spec(PRESETS["moderate"], 3)
-    assert (run.epochs, run.preset, run.seed, run.schedule) == (4, "quick", 3, PRESETS["moderate"])
-    assert spec(**TUNED).record_id(PRESETS["moderate"], 3) == run.id
+    run = spec(**TUNED).run_spec(presets()["moderate"], 3)
+    assert (run.epochs, run.preset, run.seed, run.schedule) == (4, "quick", 3, presets()["moderate"])
+    assert spec(**TUNED).record_id(presets()["moderate"], 3) == run.id
     assert setting_of(run) == spec().setting(3)
 
 
 def test_a_point_comes_back_from_its_record() -> None:
-    point = point_of(spec(), PRESETS["moderate"], seconds=1.5)
+    point = point_of(spec(), presets()["moderate"], seconds=1.5)
     kind, record_id, asked, result = point_record(point)
-    assert (kind, record_id) == ("point", spec().record_id(PRESETS["moderate"], 0))
+    assert (kind, record_id) == ("point", spec().record_id(presets()["moderate"], 0))
     assert from_json({**{key: each for key, each in asked.items() if key != "version"}, **result}) == point
 
 
@@ -122,9 +123,9 @@ def test_parts_hold_every_schedule_once_and_none_is_too_large(some: list[Schedul
 
 
 def test_parts_are_split_where_schedules_branch() -> None:
-    assert [len(part) for part in split_by_prefix(SOURCE.schedules(), 3)] == [9, 9, 9]
-    assert all(len({each.counts[:3] for each in part}) == 1 for part in split_by_prefix(SOURCE.schedules(), 3))
-    assert len(split_by_prefix(SOURCE.schedules(), 12)) == 9, "three that differ in stage 3 alone stay together"
+    assert [len(part) for part in split_by_prefix(source_grid().schedules(), 3)] == [9, 9, 9]
+    assert all(len({each.counts[:3] for each in part}) == 1 for part in split_by_prefix(source_grid().schedules(), 3))
+    assert len(split_by_prefix(source_grid().schedules(), 12)) == 9, "three that differ in stage 3 alone stay together"
 
 
 def test_shared_blocks_are_counted_once() -> None:
@@ -139,8 +140,8 @@ def test_shared_blocks_are_counted_once() -> None:
 def test_the_slowdown_follows_from_this_machines_points() -> None:
     def kept(recorded: bool) -> list[Record]:
         found = []
-        seconds = expected_seconds(SOURCE.schedules(), spec().setting(0), test=True)
-        for schedule, each in zip(SOURCE.schedules(), seconds, strict=True):
+        seconds = expected_seconds(source_grid().schedules(), spec().setting(0), test=True)
+        for schedule, each in zip(source_grid().schedules(), seconds, strict=True):
             kind, record_id, asked, result = point_record(point_of(spec(), schedule, seconds=each / 10))
             found.append(Record(kind=kind, id=record_id, created="", spec=asked, result=result, recorded=recorded))
         return found
@@ -153,8 +154,8 @@ def test_the_slowdown_follows_from_this_machines_points() -> None:
 def test_the_slowdown_is_independent_of_seeds_and_test_images() -> None:
     setting, found = spec().setting(0), []
     for seed, test in ((0, True), (1, True), (2, False)):
-        seconds = expected_seconds(SOURCE.schedules(), setting, test=test)
-        for schedule, each in zip(SOURCE.schedules(), seconds, strict=True):
+        seconds = expected_seconds(source_grid().schedules(), setting, test=test)
+        for schedule, each in zip(source_grid().schedules(), seconds, strict=True):
             point = point_of(spec(seeds=(seed,), test=test), schedule, seed=seed, seconds=3 * each)
             kind, record_id, asked, result = point_record(point)
             found.append(Record(kind=kind, id=record_id, created="", spec=asked, result=result))
@@ -162,7 +163,7 @@ def test_the_slowdown_is_independent_of_seeds_and_test_images() -> None:
 
 
 def test_the_time_left_shrinks_with_what_is_done() -> None:
-    pace = Pace(SOURCE.schedules(), spec().setting(0), test=True, seconds=100.0)
+    pace = Pace(source_grid().schedules(), spec().setting(0), test=True, seconds=100.0)
     assert pace.remaining(0) == 100.0
     assert pace.remaining(27) == 0.0
     assert Pace([], spec().setting(0), test=True, seconds=0.0).remaining(0) == 0.0

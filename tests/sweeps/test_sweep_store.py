@@ -10,7 +10,7 @@ from roboreg_core import paths
 from roboreg_core.errors import StoreError
 from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.runs.spec import RunSpec, identity
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store import row_mapping
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
@@ -84,9 +84,9 @@ def test_records_of_other_versions_and_weight_pruning_are_skipped(dense: Checkpo
 
 def test_the_shipped_runs_are_points(home) -> None:
     found = points(Store(home, shipped=paths.recorded()), method="refit", tuned=True)
-    assert {PRESETS["moderate"], PRESETS["quarter"]} <= {point.schedule for point in found}
+    assert {presets()["moderate"], presets()["quarter"]} <= {point.schedule for point in found}
     assert all(point.run and point.test and point.test.total == 10_000 for point in found)
-    moderate = next(point for point in found if point.schedule == PRESETS["moderate"])
+    moderate = next(point for point in found if point.schedule == presets()["moderate"])
     report = Store(home, shipped=paths.recorded()).find_record(moderate.record).result["stages"]["tuned"]
     assert moderate.tuned_test is not None
     assert moderate.tuned_test.accuracy == pytest.approx(report["accuracy"], abs=1e-12)

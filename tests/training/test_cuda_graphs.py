@@ -15,7 +15,7 @@ from roboreg_core.datasets.augmentation_settings import CROP_FLIP, SIX, Augmenta
 from roboreg_core.datasets.images import Images
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models.resnet import ResNet
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.training import cuda_graphs, loop
 from roboreg_core.training.cuda_graphs import WARM_UP, RepeatedStep
 from roboreg_core.training.loop import StepProgress, TrainingHooks, fit
@@ -79,12 +79,12 @@ def refuses(work: Callable[[], None]) -> Callable[[], None]:
 
 @pytest.fixture(scope="module")
 def start(make_network: Callable[..., ResNet]) -> ResNet:
-    return make_network(PRESETS["aggressive"])
+    return make_network(presets()["aggressive"])
 
 
 @pytest.fixture(scope="module")
 def teacher(make_network: Callable[..., ResNet]) -> ResNet:
-    return make_network(PRESETS["quarter"], seed=1)
+    return make_network(presets()["quarter"], seed=1)
 
 
 FULL = replace(SPEC, distil_weight=0.9, average=0.9, clip=0.5, label_smoothing=0.1)

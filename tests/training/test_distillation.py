@@ -18,7 +18,7 @@ from roboreg_core.evaluation.logits import fold_batch_norm
 from roboreg_core.evaluation.logits import logits as evaluate
 from roboreg_core.models.normalisation import Normalisation
 from roboreg_core.models.resnet import ResNet
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.seeding import torch_generator
 from roboreg_core.training import steps
 from roboreg_core.training.distillation import Teacher, distilled, prepare_teacher
@@ -36,7 +36,7 @@ def random_logits(n: int, name: str) -> Tensor:
 
 @pytest.fixture(scope="module")
 def teacher(make_network: Callable[..., ResNet]) -> ResNet:
-    return make_network(PRESETS["moderate"], seed=1)
+    return make_network(presets()["moderate"], seed=1)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])

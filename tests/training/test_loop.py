@@ -11,7 +11,7 @@ from roboreg_core.datasets.augmentation_settings import NONE, SIX
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.models.resnet import ResNet
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.training.loop import StepProgress, TrainingHooks, TrainingResult, fit
 from roboreg_core.training.spec import BEST, TrainSpec
 from tests.tolerance import assert_same, assert_same_loss
@@ -20,7 +20,7 @@ from tests.training.helpers import SPEC, STEPS, SavedItem, same, weights, withou
 
 @pytest.fixture(scope="module")
 def start(make_network: Callable[..., ResNet]) -> ResNet:
-    return make_network(PRESETS["aggressive"])
+    return make_network(presets()["aggressive"])
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_the_seed_decides(start: ResNet, few_images: Images, uninterrupted: tupl
 def test_the_given_network_is_left_alone(
     make_network: Callable[..., ResNet], few_images: Images, training: bool
 ) -> None:
-    model = make_network(PRESETS["aggressive"]).train(training)
+    model = make_network(presets()["aggressive"]).train(training)
     before = copy.deepcopy(model.state_dict())
     pixels = few_images.pixels.clone()
     fitted = fit(model, few_images, replace(SPEC, epochs=1))

@@ -10,7 +10,7 @@ import torch
 from roboreg_core.datasets.images import Images
 from roboreg_core.errors import CheckpointError
 from roboreg_core.models.resnet import ResNet
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.training.loop import EpochRecord, TrainingHooks, TrainingResult, fit
 from roboreg_core.training.training_state import TrainingState
 from tests.training.helpers import SPEC, STEPS, SavedItem, content, same, without_times
@@ -21,12 +21,12 @@ FULL = replace(SPEC, rate="triangular", warmup_epochs=1.0, distil_weight=0.9, av
 
 @pytest.fixture(scope="module")
 def start(make_network: Callable[..., ResNet]) -> ResNet:
-    return make_network(PRESETS["aggressive"])
+    return make_network(presets()["aggressive"])
 
 
 @pytest.fixture(scope="module")
 def teacher(make_network: Callable[..., ResNet]) -> ResNet:
-    return make_network(PRESETS["moderate"], seed=1)
+    return make_network(presets()["moderate"], seed=1)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from roboreg_core.datasets.images import Images
 from roboreg_core.models.resnet import ResNet
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.training.loop import TrainingHooks, fit
 from roboreg_core.training.weight_average import WeightAverage, warm_decay
 from tests.tolerance import assert_same, assert_same_loss
@@ -42,7 +42,7 @@ def test_the_first_steps_count_little_later() -> None:
 
 
 def test_an_average_equals_one_by_hand(make_network: Callable[..., ResNet]) -> None:
-    start, *steps = (make_network(PRESETS["aggressive"], seed=seed) for seed in range(5))
+    start, *steps = (make_network(presets()["aggressive"], seed=seed) for seed in range(5))
     for count, step in enumerate(steps):
         step.bn1.num_batches_tracked.fill_(count)
     average = WeightAverage.of(start, decay=0.3)

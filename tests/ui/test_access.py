@@ -20,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 from roboreg_core.paths import PROJECT
 from roboreg_core.schedules import saved_schedules
 from roboreg_core.schedules.saved_schedules import ScheduleDraft
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
 from roboreg_core.ui import access, allowed_hosts, navigation, shared_state
@@ -148,7 +148,7 @@ def test_a_viewer_cannot_save_rename_or_delete_by_a_replayed_request(
     open_page: Open, password: str, store: Store, gated: FakeEngine, put: Put, add_job: AddJob, replayed: None
 ) -> None:
     run = put()
-    saved = saved_schedules.save(store, ScheduleDraft(name="half", schedule=PRESETS["moderate"]))
+    saved = saved_schedules.save(store, ScheduleDraft(name="half", schedule=presets()["moderate"]))
     network = keep_network(store, "mine")
     assert network.record is not None
     add_job("stopped", JobStatus.FAILED)

@@ -19,7 +19,7 @@ from roboreg_core.charts import tradeoff_scatter
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules import saved_schedules
 from roboreg_core.schedules.saved_schedules import ScheduleDraft
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.database import Database
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
@@ -58,8 +58,8 @@ def recorded(store: Store, monkeypatch: pytest.MonkeyPatch, home: Path) -> Itera
 def three(put: Put) -> list[Record]:
     """Own runs: half and a quarter of the filters, and one that the source's method made."""
     half = put(rights=(920, 500, 917), identity="a" * 16)
-    quarter = put(make_record(PRESETS["quarter"], rights=(920, 200, 850), identity="b" * 16))
-    other = make_record(PRESETS["minimal"], rights=(920, 900, 930), identity="c" * 16)
+    quarter = put(make_record(presets()["quarter"], rights=(920, 200, 850), identity="b" * 16))
+    other = make_record(presets()["minimal"], rights=(920, 900, 930), identity="c" * 16)
     return [half, quarter, put(replace(other, spec={**other.spec, "method": "source"}))]
 
 
@@ -173,7 +173,7 @@ def test_what_is_unknown_is_said_and_the_others_are_shown(open_page: Open, three
 
 @pytest.mark.parametrize("name", NASTY)
 def test_names_of_any_kind_do_no_harm(open_page: Open, three: list[Record], put: Put, name: str) -> None:
-    odd = make_record(PRESETS["quarter"], rights=(920, 200, 840), identity="d" * 16)
+    odd = make_record(presets()["quarter"], rights=(920, 200, 840), identity="d" * 16)
     odd = put(replace(odd, spec={**odd.spec, "method": name, "dense": name}))
     app = open_page("compare", runs=ids([*three, odd]))
     assert len(app.get("html")) > 1
@@ -213,7 +213,7 @@ def test_a_comparison_can_be_begun_by_one_click(open_page: Open, three: list[Rec
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_overview_finds_runs_by_saved_names(open_page: Open, three: list[Record], store: Store, name: str) -> None:
-    saved_schedules.save(store, ScheduleDraft(name=name, schedule=PRESETS["quarter"]))
+    saved_schedules.save(store, ScheduleDraft(name=name, schedule=presets()["quarter"]))
     app = open_page("overview", find=name[:100])
     assert app.dataframe[-1].value["run"].tolist() == [run_facts.label(three[1])]
 
@@ -274,8 +274,8 @@ def test_a_presented_chart_is_larger_and_the_given_one_stays() -> None:
 
 
 def test_filters_and_orders() -> None:
-    small = make_record(PRESETS["quarter"], rights=(920, 200, 850), identity="a" * 16)
-    large = make_record(PRESETS["minimal"], rights=(920, 900, 910), identity="b" * 16, recorded=True)
+    small = make_record(presets()["quarter"], rights=(920, 200, 850), identity="a" * 16)
+    large = make_record(presets()["minimal"], rights=(920, 900, 910), identity="b" * 16, recorded=True)
     runs = [small, large]
     for conditions, kept in (
         (RunFilter(), runs),

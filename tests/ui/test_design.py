@@ -7,12 +7,14 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.schedules.editing import SCALES
 from roboreg_core.schedules.saved_schedules import ScheduleDraft, save
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.store.store import Store
 from roboreg_core.ui.design import slider_ticks
 from tests.hostile_text import NAMES
+from tests.networks.helpers import keep_network
 from tests.ui.test_pages import Open, button, click, counts, slider
 from tests.ui.test_saved_pages import html
 
@@ -50,7 +52,7 @@ def test_a_locked_block_stays_and_the_page_says_so(open_page: Open) -> None:
     assert not slider(app, 2).disabled
     assert button(app, "unlock-all") is None
     press(app, "preset-quarter")
-    assert standing(app) == PRESETS["quarter"].to_json()
+    assert standing(app) == presets()["quarter"].to_json()
 
 
 def test_a_linked_stage_moves_as_one(open_page: Open) -> None:
@@ -88,7 +90,7 @@ def test_undo_and_redo_walk_through_all_that_was_done(open_page: Open) -> None:
     for expected in seen[1:]:
         press(app, "redo-step")
         assert standing(app) == expected
-    assert str(PRESETS["quarter"]) in str(app.query_params["s"])
+    assert str(presets()["quarter"]) in str(app.query_params["s"])
 
 
 def test_the_scale_is_a_number_and_bounded(open_page: Open) -> None:
@@ -113,7 +115,7 @@ def test_an_address_wins_over_locks(open_page: Open) -> None:
     assert not slider(app, 1).disabled
     assert slider(app, 4).disabled
     press(app, "undo-step")
-    assert standing(app) == PRESETS["moderate"].to_json()
+    assert standing(app) == presets()["moderate"].to_json()
 
 
 def test_the_work_lasts_over_a_step_to_another_page(open_page: Open) -> None:
@@ -128,17 +130,19 @@ def test_the_work_lasts_over_a_step_to_another_page(open_page: Open) -> None:
 
 
 def test_ticks_stand_where_the_slider_does_and_name_what_they_are(open_page: Open, store: Store) -> None:
-    save(store, ScheduleDraft(name="half, for Monday", schedule=PRESETS["moderate"]))
+    save(store, ScheduleDraft(name="half, for Monday", schedule=presets()["moderate"]))
     page = html(open_page("design"))
     assert page.count('role="img" aria-label="Block ') == 9
     assert "8: \u201c\u2068half, for Monday\u2069\u201d, moderate" in page
-    lefts = [float(left) for left in re.findall(r"left:([\d.]+)%", slider_ticks.drawn(1, PRESETS, []))]
+    lefts = [
+        float(left) for left in re.findall(r"left:([\d.]+)%", slider_ticks.drawn(1, RESNET20.bounds[0], presets(), []))
+    ]
     assert lefts == pytest.approx([100 * (count - 1) / 15 for count in (2, 4, 8, 12, 15, 16)], abs=0.01)
 
 
 def test_many_saved_schedules_make_no_more_ticks_than_counts() -> None:
     saved = [(f"name {n}", Schedule((1 + n % 16, 8, 8, 16, 16, 16, 32, 32, 32))) for n in range(1_000)]
-    drawn = slider_ticks.drawn(1, {}, saved)
+    drawn = slider_ticks.drawn(1, RESNET20.bounds[0], {}, saved)
     assert drawn.count("title=") == 16
     assert "and 59 more" in drawn
     assert len(drawn) < 8_000
@@ -146,6 +150,34 @@ def test_many_saved_schedules_make_no_more_ticks_than_counts() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_name_becomes_markup_in_a_tick(name: str) -> None:
-    drawn = slider_ticks.drawn(1, {}, [(name, PRESETS["moderate"])])
+    drawn = slider_ticks.drawn(1, RESNET20.bounds[0], {}, [(name, presets()["moderate"])])
     assert drawn.count('title="') == 1
     assert re.findall(r"</?[a-z]+", drawn) == ["<div", "<span", "<span", "</span", "</span", "</div"]
+
+
+DEEP = Architecture(depth=32, base_width=8, shortcut="B")
+
+
+def test_the_sliders_are_those_of_the_chosen_network(open_page: Open, store: Store) -> None:
+    keep_network(store, "deep", architecture=DEEP)
+    save(store, ScheduleDraft(name="shallow", schedule=presets()["quarter"]))
+    save(store, ScheduleDraft(name="deep half", schedule=presets(DEEP)["moderate"]))
+    app = open_page("design", dense="deep", s="quarter")
+    assert [slider(app, block).value for block in DEEP.blocks] == presets(DEEP)["quarter"].to_json()
+    assert slider(app, 15).max == 32
+    assert app.selectbox(key="load-saved").options == ["deep half"]
+    move(app, 15, 3)
+    app.selectbox(key="dense").set_value("dense").run()
+    app.run()
+    assert standing(app) == presets()["moderate"].to_json()
+    assert len([each for each in app.slider if (each.key or "").startswith("slider-")]) == RESNET20.n_blocks
+
+
+def test_grids_and_sensitivities_are_those_of_the_chosen_network(open_page: Open, store: Store) -> None:
+    keep_network(store, "deep", architecture=DEEP)
+    for tab in ("Sweeps", "Sensitivity", "Search", "Prediction"):
+        app = open_page("explore", tab=tab, dense="deep")
+        assert not app.exception
+        assert not app.error
+    app = open_page("explore", tab="Sweeps", dense="deep")
+    assert any("Blocks 1 to 5, 1 to 8" in each.label for each in app.text_input)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.errors import SpecError
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS
-from roboreg_core.sweeps.grid import BLOCKS, LIST, RANDOM, SOURCE, STAGES
+from roboreg_core.schedules.schedule import presets
+from roboreg_core.sweeps.grid import BLOCKS, LIST, RANDOM, STAGES, source_grid
 from roboreg_core.ui.explore import grid_parsing
 
-EVERY = [f"1-{bound}" for bound in BOUNDS]
+EVERY = [f"1-{bound}" for bound in RESNET20.bounds]
 
 
 def test_what_is_written_is_read_as_it_was() -> None:
@@ -25,13 +26,13 @@ def test_counts_may_be_written_in_many_ways(text: str) -> None:
 
 
 def test_the_source_s_grid() -> None:
-    texts = [grid_parsing.written(values) for values in SOURCE.values]
-    assert grid_parsing.grid(STAGES, texts) == SOURCE
+    texts = [grid_parsing.written(values) for values in source_grid().values]
+    assert grid_parsing.grid(STAGES, texts) == source_grid()
 
 
 def test_a_list_takes_counts_and_presets() -> None:
     found = grid_parsing.grid(LIST, ["moderate\n\n[2, 2,2, 2,2,2, 2,2,3]\n"])
-    assert [schedule.counts for schedule in found.schedules()] == [(2,) * 8 + (3,), PRESETS["moderate"].counts]
+    assert [schedule.counts for schedule in found.schedules()] == [(2,) * 8 + (3,), presets()["moderate"].counts]
 
 
 def test_bounds_hold_for_every_draw() -> None:

@@ -10,19 +10,19 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core.models.checkpoints import Checkpoint
-from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.models.costs import cost
 from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.prediction.sensitivity import plan
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION
 from roboreg_core.runs.spec import KIND, RunSpec
-from roboreg_core.schedules.schedule import PRESETS, Schedule, by_stage
+from roboreg_core.schedules.schedule import Schedule, by_stage, dense_schedule, presets
 from roboreg_core.search.candidates import Candidate
 from roboreg_core.search.spec import SEARCH
 from roboreg_core.store.records import JobStatus, Record
 from roboreg_core.store.row_mapping import now
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps import control, sweep_store
-from roboreg_core.sweeps.grid import SOURCE
+from roboreg_core.sweeps.grid import source_grid
 from roboreg_core.sweeps.spec import POINT, SWEEP_PART, SweepSpec, point_record, sweep_for
 from roboreg_core.sweeps.sweep_store import Sweep
 from roboreg_core.ui.explore import schedule_card
@@ -59,7 +59,7 @@ def asked(dense: Checkpoint) -> PredictionSettings:
 @pytest.fixture
 def source(store: Store, dense: Checkpoint) -> Sweep:
     """The source project's grid, all of it measured."""
-    sweep = control.keep(store, sweep_for("the grid", SOURCE, dense, "bundled"))
+    sweep = control.keep(store, sweep_for("the grid", source_grid(), dense, "bundled"))
     put_measured(store, sweep)
     return sweep
 
@@ -93,7 +93,7 @@ def test_the_source_s_grid_is_ready_and_starts(open_page: Open, store: Store, en
     click(app, "sweep-start")
     (sweep,) = sweep_store.sweeps(store)
     (job,) = store.list_jobs(SWEEP_PART)
-    assert sweep.spec.grid == SOURCE
+    assert sweep.spec.grid == source_grid()
     assert len(job.spec["schedules"]) == 27
     app.run()
     assert button(app, f"stop-{sweep.id}")
@@ -161,9 +161,9 @@ def extended(open_page: Open, sweep: Sweep, first: str) -> AppTest:
 def test_an_extended_sweep_keeps_its_name_its_settings_and_what_is_measured(
     open_page: Open, store: Store, dense: Checkpoint, asked: PredictionSettings
 ) -> None:
-    spec = sweep_for("the grid", SOURCE, dense, "bundled", calibration=500, test=False)
+    spec = sweep_for("the grid", source_grid(), dense, "bundled", calibration=500, test=False)
     sweep = control.keep(store, spec)
-    put_points(store, SOURCE.schedules(), replace(asked, calibration=500))
+    put_points(store, source_grid().schedules(), replace(asked, calibration=500))
     app = extended(open_page, sweep, "4, 8, 12, 16")
     assert app.selectbox(key="sweep-method").disabled
     assert "Extends “the grid”" in said(app)
@@ -188,8 +188,8 @@ def test_an_extended_sweep_may_lose_no_point(open_page: Open, store: Store, sour
 
 
 def test_a_stopped_sweep_resumes_with_what_is_missing(open_page: Open, store: Store, dense: Checkpoint) -> None:
-    sweep = control.keep(store, sweep_for("half", SOURCE, dense, "bundled"))
-    put_measured(store, sweep, SOURCE.schedules()[:20])
+    sweep = control.keep(store, sweep_for("half", source_grid(), dense, "bundled"))
+    put_measured(store, sweep, source_grid().schedules()[:20])
     app = open_page("explore")
     assert "1 sweep with 20 measured points; nothing is running. 1 sweep can be resumed." in said(app)
     click(app, f"resume-{sweep.id}")
@@ -207,7 +207,7 @@ def test_correlation_says_its_finding_and_follows_a_cell_to_a_point(
     assert "gained per million MACs" in text
     app.selectbox(key="one").set_value("i").run()
     assert "Stage 1 (i) and accuracy after pruning (test images)" in said(app)
-    schedule = SOURCE.schedules()[0]
+    schedule = source_grid().schedules()[0]
     record = source.spec.record_id(schedule, 0)
     app.selectbox(key="point").set_value(record).run()
     assert "on 2,000 test images" in said(app)
@@ -268,7 +268,7 @@ def test_a_limited_size_is_shown_per_answer(open_page: Open, store: Store, asked
     text = said(open_page("explore", **{"explore-tab": "Search", "limit-on-size_bytes": "true"})).replace(fmt.NBSP, " ")
     sizes = [int(each) for each in re.findall(r"of the parameters, (\d+) kB\. Accuracy", text)]
     assert sizes
-    assert max(sizes) * 1_000 <= DENSE_COST.size_bytes / 2 + 500
+    assert max(sizes) * 1_000 <= cost(dense_schedule()).size_bytes / 2 + 500
 
 
 def test_a_search_is_refined_as_a_job_and_its_answers_are_measured(
@@ -290,7 +290,7 @@ def test_a_search_is_refined_as_a_job_and_its_answers_are_measured(
     assert engine.resumed == [job.id]
     # It ends: what it measured takes the place of what was predicted.
     best = made(by_stage((7, 14, 40)))
-    dense = made(PRESETS["dense"])
+    dense = made(presets()["dense"])
     assert best.validation
     assert dense.validation
     answer = Candidate(schedule=best.schedule, dense=dense.validation, measured=best.validation)

@@ -20,7 +20,7 @@ from roboreg_core.errors import SpecError
 from roboreg_core.runs.filter_groups import clusters_of
 from roboreg_core.runs.spec import KIND
 from roboreg_core.runs.summary import Summary, summary
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui import keys
@@ -202,7 +202,7 @@ def test_runs_that_are_unlike_say_so(open_page: Open, store: Store, put: Callabl
 
 
 def test_a_run_of_single_weights_has_no_clusters(open_page: Open, put: Callable[..., Record], store: Store) -> None:
-    plain = make_record(PRESETS["dense"], identity="d" * 16)
+    plain = make_record(presets()["dense"], identity="d" * 16)
     pruning = {**plain.result["pruning"], "blocks": []}
     spec = {**plain.spec, "method": "weights:sparsity=0.9"}
     record = put(replace(plain, spec=spec, result={**plain.result, "pruning": pruning}))

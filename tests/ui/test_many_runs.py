@@ -9,9 +9,10 @@ import pytest
 from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.testing.v1 import AppTest
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.charts.thinning import MOST_DRAWN
 from roboreg_core.models.costs import cost
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
 from roboreg_core.ui.jobs import job_list
@@ -24,12 +25,12 @@ COUNT = 10_000
 @pytest.fixture
 def many(store: Store, put: Put) -> list[str]:
     """Ids of 10,000 runs of random schedules, all less accurate than the smallest of them; put in one transaction."""
-    best = put(make_record(PRESETS["aggressive"], rights=(920, 500, 915), identity="f" * 16))
+    best = put(make_record(presets()["aggressive"], rights=(920, 500, 915), identity="f" * 16))
     draw, like = random.Random(0), make_record(rights=(920, 500, 800))
     ids = [f"{number:016x}" for number in range(COUNT - 1)]
     with store._database.write() as db:
         for number, run in enumerate(ids):
-            schedule = Schedule(tuple(draw.randint(3, bound) for bound in BOUNDS))
+            schedule = Schedule(tuple(draw.randint(3, bound) for bound in RESNET20.bounds))
             tuned = {**like.result["stages"]["tuned"], "accuracy": draw.uniform(0.5, 0.8)}
             result = {
                 **like.result,

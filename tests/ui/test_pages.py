@@ -10,11 +10,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core import paths
+from roboreg_core.architecture import RESNET20
 from roboreg_core.errors import ScheduleError
 from roboreg_core.models.costs import cost
 from roboreg_core.pruning.methods import METHODS
 from roboreg_core.runs.spec import KIND
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.store import Store
 from roboreg_core.training.fine_tuning_presets import TUNE_PRESETS
@@ -84,13 +85,13 @@ def test_without_any_run_each_page_says_what_to_do(open_page: Open, page: str) -
 @pytest.mark.parametrize("page", PAGES)
 def test_with_runs_each_page_opens(open_page: Open, put: Put, page: str) -> None:
     put(rights=(920, 500, 900), identity="a" * 16)
-    put(make_record(PRESETS["quarter"], rights=(920, 200), identity="b" * 16))
+    put(make_record(presets()["quarter"], rights=(920, 200), identity="b" * 16))
     open_page(page)
 
 
 def test_overview_names_the_best_run(open_page: Open, put: Put) -> None:
     put(rights=(920, 500, 915), identity="a" * 16)
-    put(make_record(PRESETS["quarter"], rights=(920, 200), identity="b" * 16))
+    put(make_record(presets()["quarter"], rights=(920, 200), identity="b" * 16))
     app = open_page("overview")
     text = said(app)
     assert "Keeping half the filters in every block leaves 50.3 % of the parameters" in text
@@ -101,8 +102,8 @@ def test_overview_names_the_best_run(open_page: Open, put: Put) -> None:
 
 def test_design_starts_half_and_counts(open_page: Open) -> None:
     app = open_page("design")
-    assert counts(app)[0] == f"{cost(PRESETS['moderate']).parameters:,}"
-    assert app.query_params["s"] in (str(PRESETS["moderate"]), [str(PRESETS["moderate"])])
+    assert counts(app)[0] == f"{cost(presets()['moderate']).parameters:,}"
+    assert app.query_params["s"] in (str(presets()["moderate"]), [str(presets()["moderate"])])
 
 
 def test_design_takes_the_schedule_from_the_address(open_page: Open) -> None:
@@ -120,7 +121,7 @@ def test_design_answers_junk_with_a_message_and_the_default(open_page: Open, jun
     app = open_page("design", s=junk)
     assert len(app.error) == 1
     assert "The schedule in the address is invalid" in app.error[0].value
-    assert counts(app)[0] == f"{cost(PRESETS['moderate']).parameters:,}"
+    assert counts(app)[0] == f"{cost(presets()['moderate']).parameters:,}"
     click(app, "preset-quarter")
     assert not app.error
 
@@ -139,18 +140,18 @@ def test_slider_and_number_field_follow_each_other(open_page: Open) -> None:
     assert number.value == 3
     number.set_value(5).run()
     assert slider(app, 1).value == 5
-    assert counts(app)[0] == f"{cost(PRESETS['moderate'].replace(1, 5)).parameters:,}"
-    assert str(PRESETS["moderate"].replace(1, 5)) in str(app.query_params["s"])
+    assert counts(app)[0] == f"{cost(presets()['moderate'].replace(1, 5)).parameters:,}"
+    assert str(presets()["moderate"].replace(1, 5)) in str(app.query_params["s"])
     click(app, "reset")
     assert slider(app, 1).value == 8
 
 
-@pytest.mark.parametrize("name", list(PRESETS))
+@pytest.mark.parametrize("name", list(presets()))
 def test_presets(open_page: Open, name: str) -> None:
     app = open_page("design")
     click(app, f"preset-{name}")
     app.run()  # all of the page: a change draws only what shows it
-    assert [slider(app, block).value for block in range(1, 10)] == PRESETS[name].to_json()
+    assert [slider(app, block).value for block in range(1, 10)] == presets()[name].to_json()
 
 
 def test_sliders_start_nothing_and_start_submits_once(open_page: Open, store: Store) -> None:
@@ -255,7 +256,7 @@ def test_inspect_answers_an_unknown_run(open_page: Open, put: Put, junk: str) ->
 
 def test_inspect_opens_the_picked_run(open_page: Open, put: Put) -> None:
     put(identity="a" * 16)
-    put(make_record(PRESETS["quarter"], rights=(920, 200), identity="b" * 16))
+    put(make_record(presets()["quarter"], rights=(920, 200), identity="b" * 16))
     app = open_page("inspect", run="a" * 16)
     app.selectbox(key="run-picker").set_value("b" * 16).run()
     assert "Keeping a quarter of the filters" in said(app)
@@ -290,13 +291,13 @@ def test_a_preset_of_fine_tuning_sets_epochs_and_rate(open_page: Open) -> None:
 )
 def test_a_bad_schedule_file_is_refused(content: bytes, message: str) -> None:
     with pytest.raises(ScheduleError, match=r"schedule|block") as caught:
-        json_files.read_schedule(content)
+        json_files.read_schedule(content, RESNET20)
     assert message in str(caught.value)
 
 
 def test_schedule_files_are_read_in_both_forms() -> None:
     for content in (b"[8,8,8,16,16,16,32,32,32]", b'{"schedule": [8,8,8,16,16,16,32,32,32]}'):
-        assert json_files.read_schedule(content) == PRESETS["moderate"]
+        assert json_files.read_schedule(content, RESNET20) == presets()["moderate"]
 
 
 def test_names_cannot_become_markup() -> None:

@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.models.checkpoints import Checkpoint
 from roboreg_core.prediction.forecast import PredictionSettings, ScoredPrediction
 from roboreg_core.prediction.sensitivity import plan
 from roboreg_core.runs.spec import RunSpec, spec_for
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.store.records import Job, Record
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps.grid import Grid
@@ -27,7 +28,9 @@ from tests.sweeps.synthetic_points import made, true_accuracy
 from tests.ui.test_pages import Open, Put, said, slider
 from tests.ui.test_saved_pages import html
 
-RANDOM = Grid(kind="random", values=tuple((max(1, bound // 4), bound) for bound in BOUNDS), n=40, seed=1).schedules()
+RANDOM = Grid(
+    kind="random", values=tuple((max(1, bound // 4), bound) for bound in RESNET20.bounds), n=40, seed=1
+).schedules()
 Fill = Callable[..., None]
 
 
@@ -36,7 +39,7 @@ def fill(store: Store, dense: Checkpoint) -> Fill:
     """`fill(schedules)` puts their points into the store, as if measured under the page's settings."""
 
     def filled(schedules: list[Schedule], like: RunSpec | None = None) -> None:
-        spec = like or spec_for(PRESETS["moderate"], dense, "bundled")
+        spec = like or spec_for(presets()["moderate"], dense, "bundled")
         setting = {name: getattr(spec, name) for name in ("dense_sha256", "training_set", "calibration")}
         for schedule in schedules:
             kind, identity, asked, result = point_record(replace(made(schedule), **setting))
@@ -63,7 +66,7 @@ def test_design_predicts_any_schedule(open_page: Open, fill: Fill) -> None:
     fill([*plan(4).schedules(), *RANDOM])
     app = known(open_page("design", s="moderate"))
     share, between = predicted(app)
-    assert float(share.split()[0]) == pytest.approx(100 * true_accuracy(PRESETS["moderate"]), abs=2.0)
+    assert float(share.split()[0]) == pytest.approx(100 * true_accuracy(presets()["moderate"]), abs=2.0)
     low, high = map(float, re.findall(r"[\d.]+", between))
     assert low <= float(share.split()[0]) <= high
     slider(app, 9).set_value(12).run()
@@ -106,7 +109,7 @@ def test_the_cache_refits_where_the_store_has_changed(open_page: Open, fill: Fil
     open_page("design")
     fill([*plan(4).schedules(), *RANDOM[:30]])
     settings, cache = (
-        PredictionSettings.of(spec_for(PRESETS["moderate"], dense, "bundled", epochs=7)),
+        PredictionSettings.of(spec_for(presets()["moderate"], dense, "bundled", epochs=7)),
         predictor_cache.shared(),
     )
     assert cache.get(settings) is None, "it never waits"
@@ -142,7 +145,7 @@ def test_a_failed_fit_is_shown(open_page: Open, dense: Checkpoint, monkeypatch: 
 
 
 def test_inspect_shows_predicted_beside_measured(open_page: Open, put: Put, fill: Fill) -> None:
-    record = make_record(PRESETS["moderate"], rights=(930, 800, 900))
+    record = make_record(presets()["moderate"], rights=(930, 800, 900))
     spec = RunSpec.from_json(record.spec)
     run = put(replace(record, id=spec.id))
     fill([*plan(4).schedules(), *RANDOM], spec)
@@ -156,7 +159,7 @@ def test_inspect_shows_predicted_beside_measured(open_page: Open, put: Put, fill
 
 def test_predicted_against_measured_in_words() -> None:
     row = ScoredPrediction(
-        schedule=PRESETS["moderate"], stage="tuned", images="validation", predicted=0.881, low=0.86, high=0.9,
+        schedule=presets()["moderate"], stage="tuned", images="validation", predicted=0.881, low=0.86, high=0.9,
         measured=0.884, record="a", run=True,
     )  # fmt: skip
     assert predicted_accuracy.text([row]).replace(fmt.NBSP, " ") == (

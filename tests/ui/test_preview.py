@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from roboreg_core.jobs.request_queue import PendingRequest, RequestStatus
 from roboreg_core.runs.preview import Preview
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.store import Store
 from roboreg_core.ui.design.preview_panel import TITLE, poll_seconds
 from tests.ui.conftest import FakeEngine
@@ -39,7 +39,7 @@ def figure(app: AppTest) -> tuple[str, str]:
 def test_it_starts_by_itself_and_follows_the_sliders(open_page: Open, engine: FakeEngine, store: Store) -> None:
     app = open_page("design")
     (first,) = engine.asked
-    assert first.request.spec["schedule"] == PRESETS["moderate"].to_json()
+    assert first.request.spec["schedule"] == presets()["moderate"].to_json()
     assert figure(app)[0] == "…"
     assert "Preparing" in said(app)
     app.run()

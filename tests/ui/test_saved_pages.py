@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.schedules import saved_schedules, schedule_file
 from roboreg_core.schedules.saved_schedules import ScheduleDraft
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.records import JobStatus
 from roboreg_core.store.store import Store
 from roboreg_core.ui import panels, schedule_html
@@ -15,8 +16,8 @@ from roboreg_core.ui.design import json_files
 from tests.schedules.test_saved_schedules import HARMLESS
 from tests.ui.test_pages import AddJob, Open, Put, button, click, said, slider
 
-HALF = ScheduleDraft(name="half", schedule=PRESETS["moderate"], note="for Monday", tags=("meeting",))
-SMALL = ScheduleDraft(name="small", schedule=PRESETS["quarter"], tags=("other",))
+HALF = ScheduleDraft(name="half", schedule=presets()["moderate"], note="for Monday", tags=("meeting",))
+SMALL = ScheduleDraft(name="small", schedule=presets()["quarter"], tags=("other",))
 
 
 def html(app: AppTest) -> str:
@@ -68,7 +69,7 @@ def test_saving_under_a_taken_name_is_refused_or_replaces(open_page: Open, store
     app.checkbox(key="save-over").check()
     click(app, "save")
     (saved,) = saved_schedules.saved_schedules(store)
-    assert (saved.name, saved.schedule) == ("HALF", PRESETS["quarter"])
+    assert (saved.name, saved.schedule) == ("HALF", presets()["quarter"])
 
 
 def test_a_name_that_is_too_long_is_refused_with_the_rule(open_page: Open, store: Store) -> None:
@@ -82,7 +83,7 @@ def test_a_name_that_is_too_long_is_refused_with_the_rule(open_page: Open, store
 @pytest.mark.parametrize("name", HARMLESS)
 def test_any_name_is_shown_as_text(open_page: Open, store: Store, put: Put, name: str) -> None:
     put(identity="a" * 16)
-    saved = saved_one(store, ScheduleDraft(name=name, schedule=PRESETS["moderate"], note=name, tags=("<b>",)))
+    saved = saved_one(store, ScheduleDraft(name=name, schedule=presets()["moderate"], note=name, tags=("<b>",)))
     app = opened(open_page("schedules"), saved)
     assert schedule_html.text(name) in html(app)
     assert "<script>alert" not in html(app)
@@ -154,9 +155,9 @@ def test_an_upload_adds_or_says_what_is_wrong(open_page: Open, store: Store) -> 
 
 
 def test_design_reads_a_file_with_one_saved_schedule() -> None:
-    assert json_files.read_schedule(schedule_file.write([SMALL]).encode()) == PRESETS["quarter"]
+    assert json_files.read_schedule(schedule_file.write([SMALL]).encode(), RESNET20) == presets()["quarter"]
     with pytest.raises(saved_schedules.ScheduleError, match="contains 2 saved schedules"):
-        json_files.read_schedule(schedule_file.write([SMALL, HALF]).encode())
+        json_files.read_schedule(schedule_file.write([SMALL, HALF]).encode(), RESNET20)
 
 
 def test_deleting_a_run_says_what_uses_it_and_can_be_undone(

@@ -19,7 +19,7 @@ from roboreg_core.networks import management
 from roboreg_core.networks.registry import dense_networks, find
 from roboreg_core.networks.spec import NETWORK, TrainingSpec, estimate_seconds
 from roboreg_core.runs.spec import KIND
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.records import Job, JobStatus, Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui import keys, panels
@@ -221,7 +221,7 @@ def test_the_normalisation_of_an_upload_is_chosen_or_requested(open_page: Open, 
 
 def test_an_upload_of_ours_has_its_own_normalisation(open_page: Open, store: Store) -> None:
     app = open_page("train")
-    upload(app, "half.safetensors", checkpoints.to_bytes(random_network(PRESETS["moderate"])))
+    upload(app, "half.safetensors", checkpoints.to_bytes(random_network(presets()["moderate"])))
     assert "A pruned ResNet-20 with option-A shortcuts." in said(app)
     assert "A pruned network, which runs prune further" in said(app)
     assert [each.key for each in app.selectbox if each.key == keys.TRAIN_UPLOAD_NORMALISATION] == []

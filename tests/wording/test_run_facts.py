@@ -13,7 +13,7 @@ from roboreg_core.charts import palette
 from roboreg_core.evaluation.paired_tests import Verdict
 from roboreg_core.runs.comparison import ComparedRun
 from roboreg_core.runs.metric_changes import MetricChange
-from roboreg_core.schedules.schedule import PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts, run_filter
 from roboreg_core.wording.run_metrics import METRICS
@@ -80,10 +80,10 @@ def test_finding_within_noise_says_so() -> None:
 
 
 def test_best_run_is_the_smallest_that_stays_close() -> None:
-    close_and_large = make_record(PRESETS["three-quarters"], rights=(920, 1, 921), identity="a")
-    close_and_small = make_record(PRESETS["moderate"], rights=(920, 1, 915), identity="b")
-    small_and_far = make_record(PRESETS["aggressive"], rights=(920, 1, 700), identity="c")
-    dense = make_record(PRESETS["dense"], rights=(920, 920), identity="d")
+    close_and_large = make_record(presets()["three-quarters"], rights=(920, 1, 921), identity="a")
+    close_and_small = make_record(presets()["moderate"], rights=(920, 1, 915), identity="b")
+    small_and_far = make_record(presets()["aggressive"], rights=(920, 1, 700), identity="c")
+    dense = make_record(presets()["dense"], rights=(920, 920), identity="d")
     runs = [dense, small_and_far, close_and_small, close_and_large]
     assert run_facts.best_run(runs) is close_and_small
     assert run_facts.best_run([small_and_far, dense]) is small_and_far
@@ -101,7 +101,7 @@ def test_labels_tell_runs_apart() -> None:
 
 
 def test_labels_of_compared_runs_have_only_what_differs() -> None:
-    one, two = make_record(identity="a" * 16), make_record(PRESETS["quarter"], identity="b" * 16)
+    one, two = make_record(identity="a" * 16), make_record(presets()["quarter"], identity="b" * 16)
     assert run_facts.labels([one, two]) == {one.id: "moderate", two.id: "quarter"}
     assert [plain(part) for part in run_facts.shared([one, two])] == ["3 epochs", "seed 0"]
     assert run_facts.shared([one]) == []
@@ -190,8 +190,8 @@ def test_verdicts_of_paired_tests_as_text(difference: float, p: float, text: str
 
 
 def test_the_best_value_of_every_metric_comes_first() -> None:
-    small = make_record(PRESETS["quarter"], rights=(920, 200, 850), identity="a" * 16)
-    large = make_record(PRESETS["minimal"], rights=(920, 900, 910), identity="b" * 16)
+    small = make_record(presets()["quarter"], rights=(920, 200, 850), identity="a" * 16)
+    large = make_record(presets()["minimal"], rights=(920, 900, 910), identity="b" * 16)
     for name, metric in METRICS.items():
         first = run_filter.chosen([small, large], run_filter.RunFilter(), name)[0]
         best = (max if metric.higher_is_better else min)(metric.value(small), metric.value(large))

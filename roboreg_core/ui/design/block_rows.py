@@ -9,14 +9,11 @@ from typing import Any
 import streamlit as st
 
 from roboreg_core.charts import palette
-from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.models.costs import block_parameters
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, STAGE_WIDTHS
 from roboreg_core.ui import keys, panels
 from roboreg_core.ui.design import editing_session, predictions, slider_ticks
 
 _MOUNTS = "schedule-mounts"
-_DENSE_BLOCKS = block_parameters(PRESETS["dense"])
 # Widths of lock, slider, number field, bar; side by side even on a phone.
 _WIDTHS = (1.6, 4.8, 2.4, 2.0)
 # On a narrow screen the figure wraps below its bar.
@@ -33,9 +30,10 @@ _BAR = (
 def rows() -> None:
     """Draw one row per block, grouped by stage."""
     with st.container(key=keys.SCHEDULE_ROWS):
-        for stage in range(1, len(STAGE_WIDTHS) + 1):
+        architecture = editing_session.schedule().architecture
+        for stage in architecture.stages:
             panels.fragment(_heading, key=keys.stage_part(stage))(stage)
-            for block in editing_session.schedule().architecture.blocks_of(stage):
+            for block in architecture.blocks_of(stage):
                 panels.fragment(_row, key=keys.row_part(block))(block)
         st.caption(predictions.legend())
 
@@ -43,7 +41,8 @@ def rows() -> None:
 def _heading(stage: int) -> None:
     linked = stage in editing_session.current().linked
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        width, size = STAGE_WIDTHS[stage - 1], IMAGE_SIZE >> (stage - 1)
+        architecture = editing_session.schedule().architecture
+        width, size = architecture.stage_widths[stage - 1], architecture.stage_sizes[stage - 1]
         st.markdown(f"**Stage {stage}** :gray[· {width} filters per block, {size} × {size} pixels]", width="content")
         st.button(
             "Linked" if linked else "Link",
@@ -59,9 +58,10 @@ def _heading(stage: int) -> None:
 
 
 def _row(block: int) -> None:
-    bound, count = BOUNDS[block - 1], editing_session.schedule().counts[block - 1]
+    schedule = editing_session.schedule()
+    bound, count = schedule.bounds[block - 1], schedule.counts[block - 1]
     locked = block in editing_session.current().locked
-    share = block_parameters(editing_session.schedule())[block - 1] / _DENSE_BLOCKS[block - 1]
+    share = block_parameters(schedule)[block - 1] / block_parameters(schedule.dense)[block - 1]
     label = f"Filters kept in block {block}, 1 to {bound}{', locked' if locked else ''}"
     name, slide, field, bar = st.columns(_WIDTHS, gap="small", vertical_alignment="center", wrap=False)
     with name:

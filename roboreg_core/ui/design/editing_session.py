@@ -5,31 +5,51 @@ An opened address sets the schedule, regardless of locks. Locks and links are ke
 
 import streamlit as st
 
-from roboreg_core.errors import ScheduleError
+from roboreg_core.errors import ScheduleError, StoreError
 from roboreg_core.schedules.editing import EditedSchedule, EditHistory, changed_blocks, named_blocks
-from roboreg_core.schedules.schedule import PRESETS, Schedule
-from roboreg_core.ui import keys, panels, url_settings
+from roboreg_core.schedules.schedule import Schedule, presets
+from roboreg_core.ui import keys, panels, shared_state, url_settings
 
 ADDRESS = "s"
-DEFAULT = PRESETS["moderate"]
+DEFAULT = "moderate"
 _HISTORY, _PROBLEM, _LOCKED_NOTE = "schedule-history", "schedule-problem", "schedule-locked-note"
 
 
 def open_address() -> None:
     """Take the schedule from the opened page address; an invalid one gives the default schedule and a message."""
     text = url_settings.opened(ADDRESS)
+    follow_network()
     if text is None:  # a rerun, or a return to the page: keep the schedule and its message
         return url_settings.write(ADDRESS, str(schedule()))
     try:
-        _open(Schedule.parse(text))
+        _open(Schedule.parse(text, schedule().architecture))
     except ScheduleError as error:
-        _open(DEFAULT)
-        set_problem(f"The schedule in the address is invalid: {error}. Showing {DEFAULT.label} instead.")
+        _open(default())
+        set_problem(f"The schedule in the address is invalid: {error}. Showing {DEFAULT} instead.")
+
+
+def follow_network() -> bool:
+    """Start again with the same preset if the chosen dense network is of another architecture; True if it is."""
+    now = schedule()
+    try:
+        architecture = shared_state.architecture()
+    except StoreError:  # keep the schedule, to be downloaded
+        architecture = now.architecture
+    if now.architecture == architecture:
+        return False
+    _put(EditHistory(now=EditedSchedule(schedule=presets(architecture)[now.name or DEFAULT])))
+    return True
+
+
+def default() -> Schedule:
+    """The schedule that a visit starts with, for the present architecture."""
+    return presets(schedule().architecture)[DEFAULT]
 
 
 def history() -> EditHistory:
     """The edited schedule (`now`) and the earlier and undone states of this visit."""
-    value: EditHistory = st.session_state.get(_HISTORY) or EditHistory(now=EditedSchedule(schedule=DEFAULT))
+    first = EditedSchedule(schedule=presets()[DEFAULT])
+    value: EditHistory = st.session_state.get(_HISTORY) or EditHistory(now=first)
     return value
 
 

@@ -4,9 +4,10 @@ import json
 
 import streamlit as st
 
-from roboreg_core.errors import ScheduleError
+from roboreg_core.architecture import Architecture
+from roboreg_core.errors import ArchitectureError, ScheduleError
 from roboreg_core.schedules import schedule_file
-from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.ui import access, keys, panels
 from roboreg_core.ui.design import editing_session
 
@@ -15,8 +16,9 @@ def panel() -> None:
     """Draw the download of the current schedule and the field to upload one."""
     with st.popover("Import or export", icon=":material/swap_vert:"):
         download(keys.DOWNLOAD_SCHEDULE)
+        n_blocks = len(editing_session.schedule().counts)
         st.file_uploader(
-            f"Load a schedule (JSON): a list of {N_BLOCKS} counts, or an object with such a list under `schedule`",
+            f"Load a schedule (JSON): a list of {n_blocks} counts, or an object with such a list under `schedule`",
             type="json",
             key=keys.UPLOAD_SCHEDULE,
             on_change=_uploaded,
@@ -26,12 +28,25 @@ def panel() -> None:
 
 def download(key: str = keys.DOWNLOAD_CURRENT) -> None:
     """Draw a button, with the widget key `key`, that downloads the current schedule."""
-    content = json.dumps({"schedule": editing_session.schedule().to_json()})
+    content = json.dumps(editing_session.schedule().stored())
     panels.download("Download this schedule (JSON)", content, "schedule.json", key)
 
 
-def read_schedule(content: bytes) -> Schedule:
-    """Parse the content of an uploaded file. Raises `ScheduleError`: it is invalid."""
+def read_schedule(content: bytes, architecture: Architecture) -> Schedule:
+    """Parse the content of an uploaded file.
+
+    Raises `ScheduleError` or `ArchitectureError`: it is invalid, or for another than this architecture.
+    """
+    found = _parsed(content, architecture)
+    if found.architecture != architecture:
+        raise ScheduleError(
+            f"the schedule must be for the chosen network ({architecture.label}), got one for "
+            f"{found.architecture.label}: choose a dense network of that kind first"
+        )
+    return found
+
+
+def _parsed(content: bytes, architecture: Architecture) -> Schedule:
     value = schedule_file.read_json(content)
     if schedule_file.is_ours(value):
         drafts = schedule_file.read(content)
@@ -43,8 +58,10 @@ def read_schedule(content: bytes) -> Schedule:
             raise ScheduleError(
                 f"a schedule file must contain `schedule`, got {', '.join(list(value)[:5]) or 'nothing'}"
             )
+        if "architecture" in value:
+            return Schedule.from_stored(value)
         value = value["schedule"]
-    return Schedule.from_json(value)
+    return Schedule.from_json(value, architecture)
 
 
 def _uploaded() -> None:
@@ -52,6 +69,6 @@ def _uploaded() -> None:
     if file is None:
         return
     try:
-        editing_session.choose(read_schedule(file.getvalue()))
-    except ScheduleError as error:
+        editing_session.choose(read_schedule(file.getvalue(), editing_session.schedule().architecture))
+    except (ScheduleError, ArchitectureError) as error:
         editing_session.set_problem(f"{panels.sentence(error)} The schedule was not changed.")

@@ -9,7 +9,7 @@ from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD, METHODS
 from roboreg_core.runs.execute import task_for
 from roboreg_core.runs.spec import RunSpec, estimate_seconds, preset_fields, spec_for
-from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET, TUNE_PRESETS
 from roboreg_core.training.spec import BATCH_SIZES, LEARNING_RATES, MAX_EPOCHS, MAX_SEED
@@ -23,6 +23,7 @@ from roboreg_core.ui import (
     shared_state,
     url_settings,
 )
+from roboreg_core.ui.design import editing_session
 from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 from roboreg_core.wording import baseline_changes, fmt, job_progress
 
@@ -60,7 +61,7 @@ def panel(schedule: Callable[[], Schedule]) -> None:
 
 
 def _panel(schedule: Schedule) -> None:
-    dense_choice.pick(_pruning_changed)
+    dense_choice.pick(_network_changed)
     dense = shared_state.baseline()
     settings = _settings_fields()
     if schedule.is_dense:
@@ -169,8 +170,15 @@ def pruning() -> dict[str, Any]:
     return {name: st.session_state[FIELDS[name]] for name in ("training_set", "method", "recalibrate", "seed")}
 
 
+def _network_changed() -> None:
+    if editing_session.follow_network():
+        panels.redraw(keys.EDITOR_PART)
+    else:
+        _pruning_changed()
+
+
 def _pruning_changed() -> None:
-    rows = [keys.row_part(block) for block in range(1, N_BLOCKS + 1)]
+    rows = [keys.row_part(block) for block in editing_session.schedule().architecture.blocks]
     panels.redraw(keys.LAUNCH_PART, keys.COUNTS_PART, *rows, keys.REMOVAL_PART, keys.PREVIEW_PART)
 
 

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from roboreg_core.datasets.cifar10 import IMAGE_SIZE
-from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.models.costs import cost
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.ui import keys, panels
 from roboreg_core.ui.design import predictions
@@ -15,12 +14,13 @@ from roboreg_core.wording import fmt, run_facts
 @panels.fragment(key=keys.COUNTS_PART)
 def live(schedule: Callable[[], Schedule]) -> None:
     """Draw four tiles for `schedule()`: parameters, MACs, size, and predicted accuracy."""
-    now = cost(schedule())
-    flops = f"Multiply-accumulates at {IMAGE_SIZE} × {IMAGE_SIZE} pixels; {fmt.millions(now.flops)} FLOPs."
+    now, whole = cost(schedule()), cost(schedule().dense)
+    size = schedule().architecture.image_size
+    flops = f"Multiply-accumulates at {size} × {size} pixels; {fmt.millions(now.flops)} FLOPs."
     counted = (
-        ("Parameters", now.parameters, DENSE_COST.parameters, fmt.count, "", "fewer"),
-        ("MACs per image", now.macs, DENSE_COST.macs, fmt.millions, flops, "fewer"),
-        ("Size on disk", now.size_bytes, DENSE_COST.size_bytes, fmt.kilobytes, "float32, without header.", "less"),
+        ("Parameters", now.parameters, whole.parameters, fmt.count, "", "fewer"),
+        ("MACs per image", now.macs, whole.macs, fmt.millions, flops, "fewer"),
+        ("Size on disk", now.size_bytes, whole.size_bytes, fmt.kilobytes, "float32, without header.", "less"),
     )
     with st.container(key=keys.COUNTS):
         columns = [*st.columns(2), *st.columns(2)]

@@ -36,7 +36,7 @@ def current() -> ScoredForecast | None:
     except RoboRegError:
         return None  # the launcher shows the error
     return predictor_cache.shared().get(
-        PredictionSettings.of(spec_for(editing_session.DEFAULT, dense, **launcher.settings_chosen()))
+        PredictionSettings.of(spec_for(editing_session.default(), dense, **launcher.settings_chosen()))
     )
 
 
@@ -81,7 +81,7 @@ def sentences(schedule: Schedule) -> str:
 
 
 def strip(block: int) -> str:
-    """Sensitivity curve of a block, 1..9, as HTML; blank of the same height while loading, empty if not measured."""
+    """Sensitivity curve of a block (by number) as HTML; blank and as high while loading, empty if not measured."""
     found = current()
     if found is None:
         return f'<div style="height:{sensitivity_sparkline.HEIGHT}px"></div>'
@@ -94,7 +94,7 @@ def strip(block: int) -> str:
 
 
 def one_fewer(block: int) -> str:
-    """MACs saved and accuracy lost by removing one filter of a block, 1..9, as HTML; empty if unknown."""
+    """MACs saved and accuracy lost by removing one filter of the block with this number, as HTML; empty if unknown."""
     row = next((each for each in _removal_costs() if each.block == block), None)
     if row is None or row.is_minimal:
         return ""

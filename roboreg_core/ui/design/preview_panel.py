@@ -15,7 +15,7 @@ import streamlit as st
 from roboreg_core.errors import RoboRegError
 from roboreg_core.runs.preview import Preview, PreviewSpec, preview_request
 from roboreg_core.runs.spec import spec_for
-from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.ui import access, keys, panels, shared_state
 from roboreg_core.ui.design import launcher
 from roboreg_core.wording import fmt, run_facts
@@ -29,7 +29,7 @@ POLL_SHARE, POLL_BOUNDS, FIRST_POLL_SECONDS = 0.3, (0.2, 1.0), 0.5
 # After this time without progress, assume that the worker is loading the method's data.
 STARTING_SECONDS = 3.0
 _CHANNEL, _REQUESTED, _SHOWN = "preview-channel", "preview-requested", "preview-shown"
-_STAGES = {"prune": f"pruning block {{block}} of {N_BLOCKS}", "evaluate": "evaluating"}
+_STAGES = {"prune": "pruning block {block} of {blocks}", "evaluate": "evaluating"}
 
 
 @panels.fragment(key=keys.PREVIEW_PART)
@@ -99,13 +99,13 @@ def _poll(spec: PreviewSpec, request: PendingRequest) -> None:
             _show(spec, preview)
         st.rerun()
     _tile(st.session_state.get(_SHOWN), old=True)
-    _note(_progress(request))
+    _note(_progress(request, len(spec.schedule.counts)))
 
 
-def _progress(request: PendingRequest) -> str:
+def _progress(request: PendingRequest, blocks: int) -> str:
     stage = request.progress.get("stage")
     if stage in _STAGES:
-        return f"Measuring: {_STAGES[stage].format(**request.progress)}."
+        return f"Measuring: {_STAGES[stage].format(blocks=blocks, **request.progress)}."
     if _SHOWN in st.session_state and time.monotonic() - request.since < STARTING_SECONDS:
         return "Measuring."
     return "Preparing: the first preview of a method takes a few seconds more."

@@ -9,13 +9,15 @@ from roboreg_core.schedules.notes_and_tags import split_tags
 from roboreg_core.schedules.saved_schedules import ScheduleDraft
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.ui import access, keys, navigation, panels, schedule_download, schedule_html, shared_state
+from roboreg_core.ui.design import editing_session
 
 _SAVED = "saved-as"
 
 
 def picker(take: Callable[[Schedule], None]) -> None:
-    """Draw the list of saved schedules; `take` is called with the chosen one."""
-    by_id = {each.id: each for each in shared_state.saved()}
+    """Draw the list of saved schedules of the present architecture; `take` is called with the chosen one."""
+    architecture = editing_session.schedule().architecture
+    by_id = {each.id: each for each in shared_state.saved() if each.schedule.architecture == architecture}
     if not by_id:
         return
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 import streamlit as st
 
 from roboreg_core import paths
+from roboreg_core.architecture import Architecture
 from roboreg_core.charts import palette
-from roboreg_core.schedules.schedule import BOUNDS, PRESETS, Schedule
+from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.ui import schedule_html, shared_state
+from roboreg_core.ui.design import editing_session
 
 # Names shown in a tick's tooltip.
 MOST_NAMES = 4
@@ -22,13 +24,16 @@ _TICK = (
 
 
 def strip(block: int) -> str:
-    """Ticks under the slider of a block, 1..9, as HTML; cached until the store changes."""
-    return _strips(str(paths.home()), str(paths.recorded()), shared_state.store().version())[block - 1]
+    """Ticks under the slider of a block, numbered from 1, as HTML; cached until the store changes."""
+    architecture, version = editing_session.schedule().architecture, shared_state.store().version()
+    return _strips(str(paths.home()), str(paths.recorded()), version, repr(architecture), architecture)[block - 1]
 
 
-def drawn(block: int, presets: Mapping[str, Schedule], saved: Iterable[tuple[str, Schedule]]) -> str:
-    """HTML of a block's ticks: presets grey, `saved` (name, schedule) orange and longer, also where both coincide."""
-    bound = BOUNDS[block - 1]
+def drawn(block: int, bound: int, presets: Mapping[str, Schedule], saved: Iterable[tuple[str, Schedule]]) -> str:
+    """HTML of the ticks of a block with `bound` filters.
+
+    Presets are grey, `saved` (name, schedule) orange and longer, also where both coincide.
+    """
     preset_names: dict[int, list[str]] = {}
     saved_names: dict[int, list[str]] = {}
     for name, schedule in presets.items():
@@ -51,7 +56,9 @@ def _listed(names: list[str]) -> str:
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _strips(home: str, recorded: str, version: int) -> list[str]:
-    del home, recorded, version  # only the cache key
-    saved = [(each.name, each.schedule) for each in shared_state.saved()]
-    return [drawn(block, PRESETS, saved) for block in range(1, len(BOUNDS) + 1)]
+def _strips(home: str, recorded: str, version: int, key: str, _architecture: Architecture) -> list[str]:
+    del home, recorded, version, key  # only the cache key
+    own = (each for each in shared_state.saved() if each.schedule.architecture == _architecture)
+    saved = [(each.name, each.schedule) for each in own]
+    blocks = enumerate(_architecture.bounds, start=1)
+    return [drawn(block, bound, presets(_architecture), saved) for block, bound in blocks]

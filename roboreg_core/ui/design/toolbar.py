@@ -4,8 +4,8 @@ from typing import Literal
 
 import streamlit as st
 
+from roboreg_core.schedules import schedule
 from roboreg_core.schedules.editing import SCALES, named_blocks, step_words
-from roboreg_core.schedules.schedule import PRESETS
 from roboreg_core.ui import keys, panels
 from roboreg_core.ui.design import editing_session
 
@@ -15,7 +15,7 @@ def presets() -> None:
     """Draw a button per preset; the button of the current schedule is filled."""
     name = editing_session.schedule().name
     with st.container(horizontal=True, gap="xsmall"):
-        for preset, value in PRESETS.items():
+        for preset, value in schedule.presets(editing_session.schedule().architecture).items():
             kind: Literal["primary", "secondary"] = "primary" if preset == name else "secondary"
             st.button(
                 preset.capitalize(),
@@ -35,11 +35,11 @@ def bar() -> None:
         with st.popover("Scale", icon=":material/percent:", key=keys.SCALE_PANEL, type="tertiary"):
             _scale()
         st.button(
-            f"Reset to {editing_session.DEFAULT.label.capitalize()}",
+            f"Reset to {editing_session.DEFAULT.capitalize()}",
             key=keys.RESET,
             icon=":material/restart_alt:",
             on_click=editing_session.set_unlocked,
-            args=(editing_session.DEFAULT,),
+            args=(editing_session.default(),),
             type="tertiary",
             help="Locked blocks keep their filters.",
         )

@@ -9,7 +9,7 @@ import streamlit as st
 from roboreg_core.charts import correlation_heatmap, point_scatter, scatter_matrix
 from roboreg_core.charts.base import Chosen
 from roboreg_core.correlation.correlations import KINDS, Correlation
-from roboreg_core.correlation.variables import WORDS, kind_of, settings_of
+from roboreg_core.correlation.variables import kind_of, settings_of, words
 from roboreg_core.errors import RoboRegError
 from roboreg_core.sweeps.grid import BLOCKS, STAGES
 from roboreg_core.sweeps.sweep_store import Sweep
@@ -113,7 +113,7 @@ def _per_mac(sweep: Sweep, variables: str) -> None:
             st.caption(panels.escape(panels.sentence(note)))
         rows = [
             {
-                "width": WORDS[slope.name],
+                "width": words(slope.name),
                 "pp gained per million MACs": slope.value,
                 "95 % interval from": slope.low,
                 "to": slope.high,
@@ -125,7 +125,7 @@ def _per_mac(sweep: Sweep, variables: str) -> None:
 
 def _cell(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: str) -> None:
     st.subheader("Points of a cell")
-    options = {name: WORDS[name] for name in found.names}
+    options = {name: words(name) for name in found.names}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         one = controls.choice("x axis", keys.ONE, options, "Choose")
         other = controls.choice("y axis", keys.OTHER, options, "Choose")

@@ -1,26 +1,35 @@
 """Fields for a grid of schedules: counts per stage, counts per block, a list, or bounds for random draws."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import streamlit as st
 
-from roboreg_core.schedules.schedule import BLOCKS_PER_STAGE, BOUNDS, N_BLOCKS, PRESETS, STAGE_WIDTHS
-from roboreg_core.sweeps.grid import BLOCKS, LIST, MAX_SCHEDULES, RANDOM, SOURCE, STAGES, Grid
-from roboreg_core.ui import keys, url_settings
-from roboreg_core.ui.explore import grid_parsing
+from roboreg_core.architecture import Architecture
+from roboreg_core.schedules.schedule import presets
+from roboreg_core.sweeps.grid import BLOCKS, LIST, MAX_SCHEDULES, RANDOM, STAGES, Grid, source_grid
+from roboreg_core.ui import keys, shared_state, url_settings
+from roboreg_core.ui.explore import grid_parsing, sweep_extension
 from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 
 KIND_WORDS = {STAGES: "Grid by stage", BLOCKS: "Grid by block", LIST: "List", RANDOM: "Random"}
 KIND_HELP = {
     STAGES: "Every combination of the counts below; all blocks of a stage get the same count.",
     BLOCKS: "Every combination of the counts below, one list per block. A single count keeps a block fixed.",
-    LIST: f"One schedule per line: {N_BLOCKS} counts or the name of a preset.",
+    LIST: "One schedule per line: a count per block, or the name of a preset.",
     RANDOM: "Each block's count is drawn uniformly between two bounds. The same seed draws the same schedules.",
 }
 HOW = "Comma-separated counts; 4-12 means all from 4 to 12, 4-12:4 every fourth of them."
 MOST_TEXT, DEFAULT_DRAWS = 400, 20
 _FIELD = {STAGES: "stage", BLOCKS: "block", RANDOM: "bounds"}
+# Fields side by side.
+_COLUMNS = 3
+
+
+def _architecture() -> Architecture:
+    """Architecture of the extended sweep, else of the chosen dense network."""
+    extended = sweep_extension.extended()
+    return extended.spec.grid.architecture if extended is not None else shared_state.architecture()
 
 
 def _settings() -> list[UrlSetting]:
@@ -28,7 +37,7 @@ def _settings() -> list[UrlSetting]:
     texts = [
         UrlSetting(key=keys.sweep_field(_FIELD[kind], place), default=text, read=lambda value: value[:MOST_TEXT])
         for kind in _FIELD
-        for place, text in enumerate(_DEFAULTS[kind], 1)
+        for place, text in enumerate(_defaults(_architecture())[kind], 1)
     ]
     return [
         UrlSetting(key=keys.SWEEP_KIND, default=STAGES, read=one_of(*KIND_WORDS)),
@@ -40,7 +49,7 @@ def _settings() -> list[UrlSetting]:
 
 def show() -> None:
     """Draw the fields for a sweep's grid."""
-    settings = _settings()
+    settings, source = _settings(), source_grid(_architecture())
     url_settings.restore(settings)
     st.session_state.setdefault(keys.SWEEP_LIST, "")
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -53,11 +62,11 @@ def show() -> None:
             persist_state="session",
         )
         st.button(
-            f"Original project's grid ({SOURCE.size})",
+            f"Original project's grid ({source.size})",
             key=keys.SWEEP_SOURCE,
             icon=":material/grid_view:",
             on_click=take,
-            args=(SOURCE,),
+            args=(source,),
             help="A quarter, a half and three quarters of each stage's filters.",
         )
     kind = st.session_state[keys.SWEEP_KIND]
@@ -71,13 +80,13 @@ def show() -> None:
 
 def read() -> Grid:
     """Grid typed into the fields. Raises `SpecError`: a field is invalid."""
-    kind = st.session_state[keys.SWEEP_KIND]
+    kind, architecture = st.session_state[keys.SWEEP_KIND], _architecture()
     if kind == LIST:
-        return grid_parsing.grid(kind, [st.session_state[keys.SWEEP_LIST] or ""])
-    places = range(1, len(_DEFAULTS[kind]) + 1)
+        return grid_parsing.grid(kind, [st.session_state[keys.SWEEP_LIST] or ""], architecture)
+    places = range(1, len(_defaults(architecture)[kind]) + 1)
     texts = [st.session_state[keys.sweep_field(_FIELD[kind], place)] or "" for place in places]
     n, seed = (st.session_state[key] or 0 for key in (keys.SWEEP_DRAWS, keys.SWEEP_DRAW_SEED))
-    return grid_parsing.grid(kind, texts, n=n, seed=seed)
+    return grid_parsing.grid(kind, texts, architecture, n=n, seed=seed)
 
 
 def take(grid: Grid) -> None:
@@ -93,17 +102,22 @@ def take(grid: Grid) -> None:
         st.session_state.update({keys.SWEEP_DRAWS: grid.n, keys.SWEEP_DRAW_SEED: grid.seed})
 
 
-_DEFAULTS = {
-    STAGES: tuple(map(grid_parsing.written, SOURCE.values)),
-    BLOCKS: tuple(map(str, PRESETS["moderate"])),
-    RANDOM: tuple(f"{bound // 4}-{bound}" for bound in BOUNDS),
-}
+@lru_cache(maxsize=8)
+def _defaults(architecture: Architecture) -> dict[str, tuple[str, ...]]:
+    """Initial texts by kind of grid."""
+    return {
+        STAGES: tuple(map(grid_parsing.written, source_grid(architecture).values)),
+        BLOCKS: tuple(map(str, presets(architecture)["moderate"])),
+        RANDOM: tuple(f"{bound // 4}-{bound}" for bound in architecture.bounds),
+    }
 
 
 def _stages() -> None:
-    for stage, (column, width) in enumerate(zip(st.columns(len(STAGE_WIDTHS)), STAGE_WIDTHS, strict=True), 1):
-        first = (stage - 1) * BLOCKS_PER_STAGE + 1
-        label = f"Blocks {first} to {first + BLOCKS_PER_STAGE - 1}, 1 to {width}"
+    architecture = _architecture()
+    widths = architecture.stage_widths
+    for stage, (column, width) in enumerate(zip(st.columns(len(widths)), widths, strict=True), 1):
+        blocks = architecture.blocks_of(stage)
+        label = f"Blocks {blocks[0]} to {blocks[-1]}, 1 to {width}"
         _text(column, label, keys.sweep_field("stage", stage), HOW)
 
 
@@ -115,9 +129,10 @@ def _random() -> None:
 
 
 def _per_block(kind: str, how: str) -> None:
-    for row in range(0, len(BOUNDS), BLOCKS_PER_STAGE):
-        for block, column in enumerate(st.columns(BLOCKS_PER_STAGE), row + 1):
-            _text(column, f"Block {block}, 1 to {BOUNDS[block - 1]}", keys.sweep_field(kind, block), how)
+    architecture = _architecture()
+    for row in range(0, architecture.n_blocks, _COLUMNS):
+        for block, column in zip(architecture.blocks[row : row + _COLUMNS], st.columns(_COLUMNS), strict=False):
+            _text(column, f"Block {block}, 1 to {architecture.bounds[block - 1]}", keys.sweep_field(kind, block), how)
 
 
 def _text(column: st.delta_generator.DeltaGenerator, label: str, key: str, how: str) -> None:
@@ -125,10 +140,11 @@ def _text(column: st.delta_generator.DeltaGenerator, label: str, key: str, how: 
 
 
 def _list() -> None:
+    examples = presets(_architecture())
     st.text_area(
         "Schedules, one per line",
         key=keys.SWEEP_LIST,
         height=160,
-        placeholder=f"{PRESETS['moderate']}\nquarter\n{PRESETS['minimal']}",
+        placeholder=f"{examples['moderate']}\nquarter\n{examples['minimal']}",
         persist_state="session",
     )

@@ -4,8 +4,9 @@ import itertools
 import re
 from collections.abc import Sequence
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.errors import ScheduleError, SpecError
-from roboreg_core.schedules.schedule import BOUNDS, STAGE_WIDTHS, Schedule
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.sweeps.grid import BLOCKS, LIST, MAX_SCHEDULES, RANDOM, STAGES, Grid
 from roboreg_core.sweeps.spec import MAX_SEEDS
 
@@ -15,28 +16,30 @@ _RANGE = re.compile(r"(\d+)[-\u2013](\d+)(?::(\d+))?")
 _JOINED = re.compile(r"\s*([-\u2013:])\s*")
 
 
-def grid(kind: str, texts: Sequence[str], n: int = 0, seed: int = 0) -> Grid:
+def grid(kind: str, texts: Sequence[str], architecture: Architecture = RESNET20, n: int = 0, seed: int = 0) -> Grid:
     """Parse a grid.
 
     Args:
         kind: `stages` (counts per stage), `blocks` (counts per block), `list` (one text, a schedule per line) or
             `random` (bounds per block, e.g. `4-16`).
         texts: typed texts.
+        architecture: of the schedules.
         n: number of random schedules.
         seed: seed of the random draw.
 
     Raises `SpecError`: a text is invalid.
     """
     if kind == LIST:
-        return Grid(kind=kind, values=schedules(texts[0]))
+        return Grid(kind=kind, values=schedules(texts[0], architecture), architecture=architecture)
     if kind == RANDOM:
-        bounds = [_bounds(text, block, most) for block, (text, most) in enumerate(zip(texts, BOUNDS, strict=True), 1)]
-        return Grid(kind=kind, values=tuple(bounds), n=n, seed=seed)
-    what, most = {STAGES: ("stage", STAGE_WIDTHS), BLOCKS: ("block", BOUNDS)}[kind]
+        pairs = enumerate(zip(texts, architecture.bounds, strict=True), 1)
+        bounds = tuple(_bounds(text, block, most) for block, (text, most) in pairs)
+        return Grid(kind=kind, values=bounds, n=n, seed=seed, architecture=architecture)
+    what, most = {STAGES: ("stage", architecture.stage_widths), BLOCKS: ("block", architecture.bounds)}[kind]
     each = [
         counts(text, f"{what} {place}", bound) for place, (text, bound) in enumerate(zip(texts, most, strict=True), 1)
     ]
-    return Grid(kind=kind, values=tuple(each))
+    return Grid(kind=kind, values=tuple(each), architecture=architecture)
 
 
 def counts(text: str, what: str, most: int, least: int = 1) -> tuple[int, ...]:
@@ -59,7 +62,7 @@ def seeds(text: str) -> tuple[int, ...]:
     return found
 
 
-def schedules(text: str) -> tuple[tuple[int, ...], ...]:
+def schedules(text: str, architecture: Architecture = RESNET20) -> tuple[tuple[int, ...], ...]:
     """Parse one schedule per line, counts or a preset's name. Raises `SpecError`: a line is invalid."""
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if len(lines) > MAX_SCHEDULES:
@@ -67,7 +70,7 @@ def schedules(text: str) -> tuple[tuple[int, ...], ...]:
     found = []
     for number, line in lines:
         try:
-            found.append(Schedule.parse(line.strip().strip("[]()")).counts)
+            found.append(Schedule.parse(line.strip().strip("[]()"), architecture).counts)
         except ScheduleError as error:
             raise SpecError(f"line {number}: {error}") from None
     return tuple(found)

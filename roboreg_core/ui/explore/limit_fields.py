@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.search.limits import Limits
 from roboreg_core.ui import keys, url_settings
 from roboreg_core.ui.url_settings import UrlSetting, within
@@ -69,10 +70,11 @@ def show() -> None:
     url_settings.follow(settings)
 
 
-def read() -> Limits:
-    """The limits that are switched on. Raises `SpecError`: no schedule can meet them."""
+def read(architecture: Architecture) -> Limits:
+    """The limits that are switched on. Raises `SpecError`: no schedule of the architecture can meet them."""
     values = {name: st.session_state[keys.limit(name)] for name in FIELDS if st.session_state[keys.limit_on(name)]}
-    return Limits(**{name: value / FIELDS[name].divisor for name, value in values.items() if value is not None})
+    limits = {name: value / FIELDS[name].divisor for name, value in values.items() if value is not None}
+    return Limits(**limits, architecture=architecture)
 
 
 def _settings() -> list[UrlSetting]:

@@ -7,11 +7,11 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.charts import predicted_vs_measured
 from roboreg_core.prediction.accuracy_predictor import LEVEL
 from roboreg_core.prediction.forecast import PRUNED, TUNED, PredictionSettings, ScoredPrediction, score
 from roboreg_core.runs.spec import METHOD_VERSION, TUNING, RunSpec, method_version, preset_fields
-from roboreg_core.schedules.schedule import BOUNDS
 from roboreg_core.sweeps.grid import RANDOM, Grid
 from roboreg_core.sweeps.points import Point
 from roboreg_core.ui import keys, panels, shared_state
@@ -21,7 +21,7 @@ from roboreg_core.wording import fmt
 
 _STAGES = {PRUNED: "After pruning", TUNED: "After fine-tuning"}
 # Enough schedules for useful prediction intervals.
-FIT_GRID = Grid(kind=RANDOM, values=tuple((max(1, bound // 8), bound) for bound in BOUNDS), n=60)
+FITTED = 60
 _POINT = {"record": keys.SCORED}
 
 
@@ -51,12 +51,19 @@ def show() -> None:
         return
     _tiles(rows)
     _chart(frame, settings, found.points)
-    if stage == PRUNED and len(found.predictor.schedules) < FIT_GRID.n:
+    if stage == PRUNED and len(found.predictor.schedules) < FITTED:
         _measure_more(settings)
 
 
 def _measure_more(settings: PredictionSettings) -> None:
-    measure_missing.panel("random schedules", FIT_GRID, settings, f"{FIT_GRID.n} random schedules to fit to")
+    grid = fit_grid(shared_state.architecture_of(settings.dense_sha256))
+    measure_missing.panel("random schedules", grid, settings, f"{FITTED} random schedules to fit to")
+
+
+def fit_grid(architecture: Architecture) -> Grid:
+    """Random schedules that a predictor is fitted to."""
+    bounds = tuple((max(1, bound // 8), bound) for bound in architecture.bounds)
+    return Grid(kind=RANDOM, values=bounds, n=FITTED, architecture=architecture)
 
 
 def _tiles(rows: list[ScoredPrediction]) -> None:

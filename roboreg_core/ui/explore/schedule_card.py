@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from roboreg_core.errors import RoboRegError
-from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.models.costs import cost
 from roboreg_core.runs.spec import RunSpec, estimate_seconds, spec_for
 from roboreg_core.store.records import Record
 from roboreg_core.sweeps.points import Point
@@ -45,9 +45,9 @@ def _buttons(where: str, point: Point) -> None:
 
 def figures(point: Point) -> str:
     """Sentences with the cost and the measured accuracy of a point."""
-    counted = cost(point.kept)
-    size = f"{counted.parameters:,} parameters ({fmt.percent(counted.parameters / DENSE_COST.parameters)} of dense), "
-    size += f"{fmt.millions(counted.macs)} MACs ({fmt.percent(counted.macs / DENSE_COST.macs)})."
+    counted, dense = cost(point.kept), cost(point.kept.dense)
+    size = f"{counted.parameters:,} parameters ({fmt.percent(counted.parameters / dense.parameters)} of dense), "
+    size += f"{fmt.millions(counted.macs)} MACs ({fmt.percent(counted.macs / dense.macs)})."
     measured = (
         (point.validation, "pruned", "validation"),
         (point.test, "pruned", "test"),

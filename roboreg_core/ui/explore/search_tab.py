@@ -7,7 +7,7 @@ import streamlit as st
 
 from roboreg_core.charts import search_results
 from roboreg_core.datasets.dataset import dataset_of
-from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.models.costs import cost
 from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.runs.metric_changes import BATCHES
 from roboreg_core.search.candidates import Candidate
@@ -42,7 +42,7 @@ def show() -> None:
         sensitivity_tab.measure(settings)
         return
     with panels.errors_shown():
-        limits = limit_fields.read()
+        limits = limit_fields.read(shared_state.architecture_of(settings.dense_sha256))
         spec = search_refinement.spec_of(settings, limits)
         record = shared_state.store().get_record(spec.id)
         measured, closest, tried = (
@@ -70,7 +70,7 @@ def _finding(limits: Limits, best: Candidate) -> str:
     counted = cost(best.schedule)
     how = "measured" if best.measured is not None else "predicted"
     text = f"With {limits.words}: {fmt.percent(best.accuracy)} {how} ({_change(best)}), "
-    return text + f"with {fmt.percent(counted.macs / DENSE_COST.macs)} of the MACs."
+    return text + f"with {fmt.percent(counted.macs / cost(best.schedule.dense).macs)} of the MACs."
 
 
 def _change(candidate: Candidate) -> str:
@@ -108,11 +108,11 @@ def _results(results: Sequence[Candidate], settings: PredictionSettings, limits:
 
 def _figures(candidate: Candidate, limits: Limits, classes: Sequence[str]) -> str:
     """Cost, with size and latency if limited; accuracy, loss with its margin, and the class that loses most."""
-    counted = cost(candidate.schedule)
+    counted, dense = cost(candidate.schedule), cost(candidate.schedule.dense)
     how = "measured" if candidate.measured is not None else "predicted"
     text = (
-        f"{fmt.percent(counted.macs / DENSE_COST.macs)} of the MACs, "
-        f"{fmt.percent(counted.parameters / DENSE_COST.parameters)} of the parameters{_limited(candidate, limits)}. "
+        f"{fmt.percent(counted.macs / dense.macs)} of the MACs, "
+        f"{fmt.percent(counted.parameters / dense.parameters)} of the parameters{_limited(candidate, limits)}. "
         f"Accuracy {how}: {fmt.percent(candidate.accuracy)} ({_change(candidate)}, "
         f"± {100 * candidate.margin:.1f})"
     )

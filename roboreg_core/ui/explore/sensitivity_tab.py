@@ -3,17 +3,19 @@
 import pandas as pd
 import streamlit as st
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.charts import sensitivity_curves
 from roboreg_core.datasets.dataset import dataset_of
 from roboreg_core.errors import ScheduleError
 from roboreg_core.prediction.forecast import PredictionSettings
 from roboreg_core.prediction.sensitivity import SensitivityCurves, plan, removal_costs
-from roboreg_core.schedules.schedule import N_BLOCKS, Schedule
-from roboreg_core.ui import keys, panels, url_settings
+from roboreg_core.schedules.schedule import Schedule, presets
+from roboreg_core.ui import keys, panels, shared_state, url_settings
+from roboreg_core.ui.design.editing_session import DEFAULT
 from roboreg_core.ui.design.editing_session import schedule as designed
 from roboreg_core.ui.explore import cache, measure_missing, prune_settings
 
-MOST_TEXT = 100
+MOST_TEXT = 400
 # The small charts are wider than a phone's screen: scroll them, not the page.
 _STYLE = "<style>.st-key-chart-sensitivity { overflow-x: auto; }</style>"
 
@@ -24,9 +26,9 @@ def show() -> None:
     settings = prune_settings.pick()
     if settings is None:
         return
-    schedule = _schedule()
+    schedule = _schedule(shared_state.architecture_of(settings.dense_sha256))
     curves = cache.forecast_of(settings).curves
-    if curves is None or len(curves.unmeasured) == N_BLOCKS:
+    if curves is None or len(curves.unmeasured) == len(curves.each):
         finding.info("Sensitivity is not measured with this method yet. It takes a minute or two.")
         measure(settings)
         return
@@ -42,26 +44,30 @@ def show() -> None:
 
 def measure(settings: PredictionSettings, what: str = "the sensitivity of all blocks") -> None:
     """Draw a button that measures missing sensitivities; `what` is its object after "Measure"."""
-    measure_missing.panel("sensitivity", plan(), settings, what)
+    grid = plan(architecture=shared_state.architecture_of(settings.dense_sha256))
+    measure_missing.panel("sensitivity", grid, settings, what)
 
 
-def _schedule() -> Schedule:
+def _schedule(architecture: Architecture) -> Schedule:
     """Schedule marked in the charts: Design's schedule unless the user enters another one."""
     setting = url_settings.UrlSetting(key=keys.AT, default="", read=lambda text: text[:MOST_TEXT])
     url_settings.restore([setting])
     now = designed()
+    if now.architecture != architecture:
+        now = presets(architecture)[DEFAULT]
     st.text_input(
         "Schedule",
         key=keys.AT,
         placeholder=f"{now} (from Design)",
         max_chars=MOST_TEXT,
         persist_state="session",
-        help=f"{N_BLOCKS} counts or a preset's name. Marked in the curves, and starting point of the removal costs.",
+        help=f"{architecture.n_blocks} counts or a preset's name. Marked in the curves, and starting point of the "
+        "removal costs.",
     )
     url_settings.follow([setting])
     text = st.session_state[keys.AT].strip()
     try:
-        return Schedule.parse(text) if text else now
+        return Schedule.parse(text, architecture) if text else now
     except ScheduleError as error:
         panels.show_error(error)
         return now

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from roboreg_core.sweeps.grid import SOURCE
+from roboreg_core.sweeps.grid import source_grid
 from roboreg_core.sweeps.sweep_store import Sweep
 from roboreg_core.ui import keys, url_settings
 from roboreg_core.ui.explore import cache
@@ -15,9 +15,8 @@ def pick() -> Sweep | None:
     """Draw the list of sweeps with measured points; return the selected one, None if there are none."""
     found = [each for each in cache.sweeps() if cache.points_of(each)]
     if not found:
-        st.info(
-            f"No measured points yet. Start a sweep under Sweeps, e.g. the original project's grid ({SOURCE.size})."
-        )
+        size = source_grid().size
+        st.info(f"No measured points yet. Start a sweep under Sweeps, e.g. the original project's grid ({size}).")
         return None
     by_id = {each.id: each for each in found}
     setting = url_settings.UrlSetting(key=keys.SWEEP, default=_first(found).id, read=url_settings.one_of(*by_id))
@@ -40,7 +39,11 @@ def _first(found: Sequence[Sweep]) -> Sweep:
     """Initial choice: the user's newest complete sweep, else the original project's grid, else the newest."""
     complete = [each for each in found if cache.progress_of(each).complete]
     users = [each for each in complete if not each.recorded]
-    return (users or [each for each in complete if each.spec.grid == SOURCE] or list(found))[0]
+    return (
+        users
+        or [each for each in complete if each.spec.grid == source_grid(each.spec.grid.architecture)]
+        or list(found)
+    )[0]
 
 
 def _label(sweep: Sweep) -> str:

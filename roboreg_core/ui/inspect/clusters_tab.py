@@ -7,7 +7,6 @@ from roboreg_core.charts import filter_clusters
 from roboreg_core.pruning.methods import NO_CLUSTERS, parse_weights
 from roboreg_core.runs.filter_groups import BlockFilters
 from roboreg_core.runs.summary import Summary
-from roboreg_core.schedules.schedule import BOUNDS
 from roboreg_core.ui import keys, panels, run_metrics_cache
 from roboreg_core.ui.inspect import controls
 
@@ -28,7 +27,7 @@ def show(summary: Summary) -> None:
     if parse_weights(summary.record.spec["method"]) is not None:
         st.info("This run set single weights to zero and kept all filters: there are no clusters.")
         return
-    blocks = {str(block): f"{block}" for block in range(1, len(BOUNDS) + 1)}
+    blocks = {str(block): f"{block}" for block in range(1, len(summary.record.spec["schedule"]) + 1)}
     block = int(controls.segment("Block", keys.BLOCK, blocks, "1"))
     found = run_metrics_cache.filters_of(summary.record, block)
     st.markdown(f"**{panels.escape(filter_clusters.clusters_title(found))}**")

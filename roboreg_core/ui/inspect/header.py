@@ -3,7 +3,6 @@
 import pandas as pd
 import streamlit as st
 
-from roboreg_core.datasets.cifar10 import IMAGE_SIZE
 from roboreg_core.runs.summary import Summary
 from roboreg_core.store.records import Record
 from roboreg_core.ui import keys, panels
@@ -42,10 +41,10 @@ def tiles(summary: Summary) -> None:
         panels.cost_tile("FLOPs per image", flops, fmt.millions, "Two per multiply-accumulate.", baseline)
     with fourth:
         panels.accuracy_tile(f"Worst-class recall ({name})", worst, baseline)
+    size = run_facts.schedule_of(summary.record).architecture.image_size
     st.caption(
         panels.escape(
-            f"Accuracy: {run_facts.depends_on(summary.record)}. FLOPs: twice the MACs, at {IMAGE_SIZE} × {IMAGE_SIZE} "
-            "pixels."
+            f"Accuracy: {run_facts.depends_on(summary.record)}. FLOPs: twice the MACs, at {size} × {size} pixels."
         )
     )
 

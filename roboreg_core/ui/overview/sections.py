@@ -6,9 +6,9 @@ from typing import Any
 import streamlit as st
 
 from roboreg_core.charts import tradeoff_scatter
-from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.models.costs import cost
 from roboreg_core.runs.comparison import FEWEST, MOST
-from roboreg_core.schedules.schedule import PRESETS
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.ui import keys, navigation, panels, run_filters, run_metrics_cache, schedule_html, shared_state
 from roboreg_core.ui.compare import metrics_table, run_choice
@@ -147,8 +147,8 @@ def _selected_before(shown: ShownRuns) -> list[str]:
 
 
 def _preset(name: str, meaning: str) -> None:
-    schedule = PRESETS[name]
-    share = fmt.percent(cost(schedule).parameters / DENSE_COST.parameters)
+    schedule = Schedule.parse(name)
+    share = fmt.percent(cost(schedule).parameters / cost(schedule.dense).parameters)
     accuracy = run_lists.all_runs().accuracies.get(name)
     best_accuracy = f"best run {fmt.percent(accuracy)}" if accuracy is not None else "no run yet"
     facts = f"{share} of the parameters" + ("" if schedule.is_dense else f"; {best_accuracy}")

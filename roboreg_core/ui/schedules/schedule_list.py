@@ -5,7 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from roboreg_core.models.costs import DENSE_COST, cost
+from roboreg_core.architecture import RESNET20
+from roboreg_core.models.costs import cost
 from roboreg_core.schedules import saved_schedules, schedule_file
 from roboreg_core.schedules.notes_and_tags import split_tags
 from roboreg_core.schedules.saved_schedules import SavedSchedule, ScheduleDraft
@@ -60,7 +61,7 @@ def offer() -> None:
 def finding(saved: Sequence[SavedSchedule]) -> str:
     """Number of saved schedules and the smallest one, in a sentence."""
     smallest = min(saved, key=lambda each: cost(each.schedule).parameters)
-    share = cost(smallest.schedule).parameters / DENSE_COST.parameters
+    share = cost(smallest.schedule).parameters / cost(smallest.schedule.dense).parameters
     name = schedule_html.isolated(smallest.name)
     many = fmt.plural(len(saved), "saved schedule")
     return f"{many}; the smallest, {name}, keeps {fmt.percent(share)} of the parameters."
@@ -112,11 +113,13 @@ def _list(shown: Sequence[SavedSchedule]) -> None:
 
 def _facts(saved: SavedSchedule) -> str:
     """Name, tags, note, schedule and cost as HTML."""
-    counted = cost(saved.schedule)
+    counted, dense = cost(saved.schedule), cost(saved.schedule.dense)
     note = "<br>".join(schedule_html.text(line) for line in saved.note.splitlines())
     tags = "".join(map(schedule_html.chip, saved.tags))
+    architecture = saved.schedule.architecture
+    network = "" if architecture == RESNET20 else f"{architecture.label} · "
     figures = (
-        f"{counted.parameters:,} parameters ({fmt.percent(counted.parameters / DENSE_COST.parameters)}) · "
+        f"{network}{counted.parameters:,} parameters ({fmt.percent(counted.parameters / dense.parameters)}) · "
         f"{fmt.millions(counted.macs)} MACs · saved {fmt.date_time(saved.created)} UTC"
     )
     lines = [
