@@ -5,7 +5,7 @@ from roboreg_core.ui.overview import sections
 
 navigation.enter("overview")
 
-panels.heading("How accurate is a ResNet-20 on CIFAR-10 with fewer filters?")
+panels.heading(sections.lead())
 with panels.errors_shown():
     panels.damage()
     run_deletion.DELETED.undo_bar()

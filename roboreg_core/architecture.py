@@ -16,6 +16,7 @@ from roboreg_core.errors import ArchitectureError
 
 N_STAGES = 3
 DEPTHS, BASE_WIDTHS, CLASS_COUNTS, IMAGE_SIZES = (8, 302), (4, 64), (2, 1_000), (16, 96)
+IMAGE_SIZE_STEP = 4
 # Shortcuts across stages: every second pixel with zero channels on both sides, or all of them at the end; or a 1x1
 # convolution with batch norm.
 ZEROS, ZEROS_AT_END, PROJECTION = "A", "A-end", "B"
@@ -49,7 +50,7 @@ class Architecture:
         if self.shortcut not in SHORTCUTS:
             raise ArchitectureError(f"shortcut must be one of {', '.join(SHORTCUTS)}, got {self.shortcut!r}")
         _check("number of classes", self.n_classes, CLASS_COUNTS)
-        _check("image size", self.image_size, IMAGE_SIZES, 4)
+        _check("image size", self.image_size, IMAGE_SIZES, IMAGE_SIZE_STEP)
 
     @classmethod
     def parse(cls, text: str, **settings: Any) -> Architecture:
@@ -109,6 +110,11 @@ class Architecture:
     def n_blocks(self) -> int:
         """Number of residual blocks."""
         return N_STAGES * self.blocks_per_stage
+
+    @property
+    def is_deep(self) -> bool:
+        """True with more blocks per stage than the default: displays group the blocks of a stage."""
+        return self.blocks_per_stage > RESNET20.blocks_per_stage
 
     @property
     def stage_widths(self) -> tuple[int, ...]:

@@ -1,5 +1,7 @@
 """Changed predictions: test images per class by correctness at each stage, as stacked bars."""
 
+from collections.abc import Sequence
+
 import altair as alt
 import pandas as pd
 
@@ -38,6 +40,16 @@ def changed_predictions_data(summary: Summary, followed: PredictionChanges | Non
             (baseline, this run).
     """
     changes = followed or summary.damage
+    return bands_data(changes, summary.classes)
+
+
+def changed_classes(frame: pd.DataFrame) -> pd.Series:
+    """Per class, the number of images whose prediction changed, from `changed_predictions_data`'s frame."""
+    return frame[~frame["band"].isin(UNCHANGED)].groupby("class", sort=False)["images"].sum()
+
+
+def bands_data(changes: PredictionChanges, names: Sequence[str]) -> pd.DataFrame:
+    """The frame of `changed_predictions_data` for changes counted by classes, or groups of them, with these names."""
     support = changes.counts.sum(0)
     return pd.DataFrame(
         {
@@ -49,7 +61,7 @@ def changed_predictions_data(summary: Summary, followed: PredictionChanges | Non
             "share": changes.counts[row, column] / max(support[column], 1),
             "order": row,
         }
-        for column, name in enumerate(summary.classes)
+        for column, name in enumerate(names)
         for row, band in enumerate(changes.bands)
     )
 
@@ -120,7 +132,7 @@ def changed_predictions_chart(frame: pd.DataFrame, everything: bool = False, cho
     return (
         alt.layer(bars.add_params(part), text)
         .resolve_scale(color="independent")
-        .properties(height=460, description=changed_predictions_alt(frame))
+        .properties(height=max(460, 24 * shown["class"].nunique() + 140), description=changed_predictions_alt(frame))
     )
 
 

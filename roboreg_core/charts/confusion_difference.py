@@ -8,7 +8,7 @@ import pandas as pd
 
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import Chosen, Drawing, diverging_scale
-from roboreg_core.charts.confusion_matrix import class_cells, class_grid, confusion_table
+from roboreg_core.charts.confusion_matrix import class_cells, class_grid, confusion_table, filled_cells
 from roboreg_core.evaluation.paired_tests import ALPHA, ConfusionChange, p_words
 from roboreg_core.wording import fmt
 
@@ -77,9 +77,13 @@ def difference_chart(frame: pd.DataFrame, ink: str = palette.INK, chosen: Chosen
     cells = base.mark_rect(stroke=palette.WHITE, strokeWidth=1, cursor="pointer").encode(
         color=alt.condition(alt.datum["is_real"], colour, alt.value(palette.NOISE))
     )
-    text = base.mark_text(fontSize=11).encode(
-        text="signed:N",
-        color=alt.condition(alt.datum["is_real"], alt.value(palette.INK), alt.value(palette.NOISE_INK)),
+    text = (
+        filled_cells(base, frame, "difference")
+        .mark_text(fontSize=11)
+        .encode(
+            text="signed:N",
+            color=alt.condition(alt.datum["is_real"], alt.value(palette.INK), alt.value(palette.NOISE_INK)),
+        )
     )
     return class_cells(base, cells, text, ink, chosen).properties(description=difference_alt(frame))
 

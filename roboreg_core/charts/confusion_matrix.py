@@ -9,6 +9,8 @@ from roboreg_core.charts import palette
 from roboreg_core.charts.base import Chosen, Drawing, clickable
 from roboreg_core.wording import fmt
 
+# With more classes, cells of zeros have no figure, and names are upright.
+FEW = 10
 # Depth of colour from which text is white.
 WHITE_FROM = 0.6
 # Name of the selection; its fields are `true` and `predicted`.
@@ -33,6 +35,13 @@ def confusion_data(report: dict[str, Any]) -> pd.DataFrame:
         for true, counts in zip(names, report["confusion"], strict=True)
         for predicted, count in zip(names, counts, strict=True)
     )
+
+
+def confused_classes(frame: pd.DataFrame, values: str = "count") -> pd.Series:
+    """Per class, the sum of absolute `values` of the cells of its row and its column off the diagonal."""
+    wrong = frame[frame["true"] != frame["predicted"]].assign(size=lambda each: each[values].abs())
+    rows, columns = (wrong.groupby(axis, sort=False)["size"].sum() for axis in ("true", "predicted"))
+    return rows.add(columns, fill_value=0).reindex(frame["true"].unique(), fill_value=0)
 
 
 def confusion_title(frame: pd.DataFrame) -> str:
@@ -69,9 +78,13 @@ def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = palet
         opacity=alt.Opacity("share:Q", scale=alt.Scale(type="sqrt", domain=[0, 1], range=[0.03, 1]), legend=None)
     )
     # sqrt(share) is the depth of the colour behind the text.
-    text = base.mark_text(fontSize=11).encode(
-        text=alt.Text(f"{values}:Q", format=",d" if values == "count" else ".1%"),
-        color=alt.condition(alt.datum["share"] >= WHITE_FROM**2, alt.value(palette.WHITE), alt.value(ink)),
+    text = (
+        filled_cells(base, frame)
+        .mark_text(fontSize=11)
+        .encode(
+            text=alt.Text(f"{values}:Q", format=",d" if values == "count" else ".1%"),
+            color=alt.condition(alt.datum["share"] >= WHITE_FROM**2, alt.value(palette.WHITE), alt.value(ink)),
+        )
     )
     return class_cells(base, cells, text, ink, chosen).properties(description=confusion_alt(frame))
 
@@ -82,7 +95,7 @@ def class_grid(frame: pd.DataFrame, *tooltips: alt.Tooltip) -> alt.Chart:
     `tooltips` are shown after the two classes.
     """
     order = list(dict.fromkeys(frame["true"]))
-    across = alt.Axis(**LABELS, labelAngle=-45, orient="bottom")
+    across = alt.Axis(**LABELS, labelAngle=-45 if len(order) <= FEW else -90, orient="bottom")
     classes = [alt.Tooltip("true:N", title="true class"), alt.Tooltip("predicted:N", title="predicted class")]
     grid: alt.Chart = alt.Chart(frame).encode(
         x=alt.X("predicted:N", sort=order, title="predicted class", axis=across),
@@ -90,6 +103,11 @@ def class_grid(frame: pd.DataFrame, *tooltips: alt.Tooltip) -> alt.Chart:
         tooltip=[*classes, *tooltips],
     )
     return grid
+
+
+def filled_cells(base: alt.Chart, frame: pd.DataFrame, values: str = "count") -> alt.Chart:
+    """The chart `base` without the cells of zeros, if there are too many classes to read through them."""
+    return base.transform_filter(f"datum.{values} != 0") if frame["true"].nunique() > FEW else base
 
 
 def class_cells(base: alt.Chart, cells: alt.Chart, text: alt.Chart, ink: str, chosen: Chosen) -> Drawing:

@@ -63,6 +63,11 @@ def classes_data(record: Record, stage: str, baseline: dict[str, Any] | None = N
     )
 
 
+def changed_classes(frame: pd.DataFrame) -> pd.Series:
+    """Per class, the absolute change of its recall, from `classes_data`'s frame."""
+    return frame.drop_duplicates("class").set_index("class")["change"].abs()
+
+
 def classes_title(frame: pd.DataFrame) -> str:
     """Title for `classes_data`'s frame: the class with the lowest recall, and the largest loss."""
     last = frame[frame["stage"] == frame["stage"].iloc[-1]]
@@ -78,7 +83,7 @@ def classes_chart(frame: pd.DataFrame) -> Drawing:
     """Chart of `classes_data`'s frame: per class a line from the first network's recall to the second's."""
     stages = list(dict.fromkeys(frame["stage"]))
     order = list(dict.fromkeys(frame["class"]))
-    y = alt.Y("class:N", sort=order, title=None)
+    y = alt.Y("class:N", sort=order, title=None, axis=alt.Axis(labelOverlap=False))
     x = alt.X("recall:Q", title="recall", axis=PERCENT_AXIS)
     base = alt.Chart(frame)
     lines = base.mark_line(color=palette.GREY, strokeWidth=2, opacity=0.6).encode(x=x, y=y, detail="class:N")
@@ -94,7 +99,7 @@ def classes_chart(frame: pd.DataFrame) -> Drawing:
             alt.Tooltip("change:Q", format="+.1%", title="change"),
         ],
     )
-    return alt.layer(lines, points).properties(height=380, description=classes_alt(frame))
+    return alt.layer(lines, points).properties(height=max(380, 24 * len(order)), description=classes_alt(frame))
 
 
 def classes_alt(frame: pd.DataFrame) -> str:

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 import altair as alt
 import pandas as pd
 
-from roboreg_core.charts import palette
+from roboreg_core.charts import many_classes, palette
 from roboreg_core.charts.base import RATE, Drawing
+from roboreg_core.charts.confusion_matrix import LABELS
 from roboreg_core.runs.comparison import Comparison
 from roboreg_core.wording import fmt, run_facts
 
+# Most names of classes side by side under a chart.
+MOST_UPRIGHT = 12
 SIDES = ("baseline", "run")
 
 
@@ -41,6 +44,19 @@ def slopes_data(comparison: Comparison, styles: Mapping[str, palette.Style] | No
     )
 
 
+def changed_classes(frame: pd.DataFrame) -> pd.Series:
+    """Per class, its largest change of recall in a run, significant ones above all others."""
+    return (frame["change"].abs() + frame["is_real"]).groupby(frame["class"], sort=False).max()
+
+
+def shown_classes(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `slopes_data`'s frame that the chart shows: of many classes, those that changed most."""
+    classes = list(dict.fromkeys(frame["class"]))
+    if not many_classes.is_many(classes):
+        return frame
+    return many_classes.of_classes(frame, many_classes.first_classes(changed_classes(frame)))
+
+
 def slopes_title(frame: pd.DataFrame) -> str:
     """Title for `slopes_data`'s frame: the class with the largest significant loss, and the number of runs with one."""
     ends = frame[frame["side"] == "run"]
@@ -65,7 +81,7 @@ def slopes_chart(frame: pd.DataFrame, with_legend: bool = True) -> Drawing:
     # With three entries per row of the legend.
     height = 340 + (24 * -(-frame["run"].nunique() // 3) if with_legend else 0)
     base = alt.Chart(frame).encode(
-        x=alt.X("class:N", sort=order, title=None, axis=alt.Axis(labelAngle=0), scale=alt.Scale(paddingInner=0.35)),
+        x=alt.X("class:N", sort=order, title=None, axis=_axis(order), scale=alt.Scale(paddingInner=0.35)),
         xOffset=alt.XOffset("side:N", sort=list(SIDES)),
         y=alt.Y("recall:Q", title="recall", **RATE),
         color=alt.Color("label:N", scale=_scale(frame, "colour"), legend=legend),
@@ -92,6 +108,10 @@ def slopes_alt(frame: pd.DataFrame) -> str:
     """Alternative text of `slopes_chart(frame)`."""
     classes, runs = frame["class"].nunique(), fmt.plural(frame["run"].nunique(), "run")
     return f"Recall of {classes} classes, from the baseline to {runs}. {slopes_title(frame)}."
+
+
+def _axis(order: list[str]) -> alt.Axis:
+    return alt.Axis(labelAngle=0) if len(order) <= MOST_UPRIGHT else alt.Axis(**LABELS, labelAngle=-45)
 
 
 def _scale(frame: pd.DataFrame, column: str) -> alt.Scale:

@@ -13,7 +13,7 @@ from roboreg_core.datasets import library
 from roboreg_core.datasets.dataset import CIFAR10, CIFAR100
 from roboreg_core.errors import DataError, RoboRegError
 from roboreg_core.user_store import open_store
-from roboreg_core.wording import fmt
+from roboreg_core.wording import dataset_facts
 
 if TYPE_CHECKING:
     from roboreg_core.datasets.dataset import Dataset
@@ -133,7 +133,7 @@ def data_show(name: Name, as_json: Json = False) -> None:
     lines = [_line(dataset), f"classes: {', '.join(dataset.classes)}"]
     lines += [f"origin: {dataset.origin}"] if dataset.origin else []
     lines += dataset.report.get("lines", [])
-    lines.append(f"used by {users_words(users)}")
+    lines.append(f"used by {dataset_facts.users_words(users)}")
     print_result(as_json, {**dataset.to_json(), "used_by": users}, "\n".join(lines))
 
 
@@ -151,7 +151,7 @@ def data_delete(name: Name, as_json: Json = False) -> None:
     users = library.users_of(dataset, open_store())
     if users and dataset.is_own:
         stderr.print(
-            f"note: it is used by {users_words(users)}, which need it to be inspected or run",
+            f"note: it is used by {dataset_facts.users_words(users)}, which need it to be inspected or run",
             markup=False,
             soft_wrap=True,
         )
@@ -165,12 +165,6 @@ def data_restore(name: Name, as_json: Json = False) -> None:
     """Restore a deleted data set."""
     restored = library.restore_dataset(name)
     print_result(as_json, _summary(restored), f"restored: {_line(restored)}")
-
-
-def users_words(users: dict[str, int]) -> str:
-    """Users of a data set as text, e.g. `2 runs and 1 network`."""
-    counts = [fmt.plural(number, kind) for kind, number in sorted(users.items())]
-    return fmt.enumeration(counts) if counts else "nothing"
 
 
 def _summary(dataset: Dataset) -> dict[str, Any]:

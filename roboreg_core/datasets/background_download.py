@@ -1,4 +1,4 @@
-"""Download of CIFAR-10 in a background thread, one per folder, which outlives the page run that started it."""
+"""Download of CIFAR-10 or CIFAR-100 in a background thread, one per folder, which outlives the page run."""
 
 import logging
 import threading
@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
-from roboreg_core.datasets.cifar10 import ALL_TRAINING_IMAGES
+from roboreg_core.datasets.dataset import CIFAR10, CIFAR100, Dataset
 from roboreg_core.errors import RoboRegError
 
 STOPPED = "Stopped: nothing of the download was kept"
@@ -52,9 +52,10 @@ class DownloadState:
 class BackgroundDownload:
     """Download into one folder; thread-safe."""
 
-    def __init__(self, root: Path) -> None:
-        """`root` is the folder for `cifar-10-batches-py`."""
+    def __init__(self, root: Path, dataset: Dataset = CIFAR10) -> None:
+        """`root` is the folder for `cifar-10-batches-py` or `cifar-100-python`."""
         self.root = root
+        self.dataset = dataset
         self._lock = threading.Lock()
         self._state = DownloadState()
         self._stop = threading.Event()
@@ -89,21 +90,23 @@ class BackgroundDownload:
         return self.now()
 
     def _run(self, stop: threading.Event) -> None:
-        from roboreg_core.datasets.download import DownloadStopped, fetch
+        from roboreg_core.datasets.download import DownloadStopped, fetch, fetch_cifar100
 
+        fetches = {CIFAR10.id: fetch, CIFAR100.id: fetch_cifar100}
         try:
-            source = fetch(self.root, self._on_progress, stop.is_set)
+            source = fetches[self.dataset.id](self.root, self._on_progress, stop.is_set)
+            count = self.dataset.training + self.dataset.validation
             ended = DownloadState(
-                status=DownloadStatus.DONE,
-                words=f"All {ALL_TRAINING_IMAGES:,} training images are on this machine ({source})",
+                status=DownloadStatus.DONE, words=f"All {count:,} training images are on this machine ({source})"
             )
         except DownloadStopped:
             ended = DownloadState(words=STOPPED)
         except RoboRegError as error:
             ended = DownloadState(status=DownloadStatus.FAILED, reason=str(error))
         except Exception as error:
-            log.exception("the download of CIFAR-10 failed")
-            reason = f"CIFAR-10 could not be downloaded ({type(error).__name__}: {error}): see the log of the app"
+            log.exception("the download of %s failed", self.dataset.name)
+            name = self.dataset.name
+            reason = f"{name} could not be downloaded ({type(error).__name__}: {error}): see the log of the app"
             ended = DownloadState(status=DownloadStatus.FAILED, reason=reason)
         with self._lock:
             self._state = ended
@@ -114,6 +117,6 @@ class BackgroundDownload:
 
 
 @lru_cache(maxsize=8)
-def fetching(root: Path) -> BackgroundDownload:
-    """The `BackgroundDownload` into the folder `root`, one per process and folder, shared by all callers."""
-    return BackgroundDownload(root)
+def fetching(root: Path, dataset: Dataset = CIFAR10) -> BackgroundDownload:
+    """The `BackgroundDownload` of a data set into the folder `root`, one per process, shared by all callers."""
+    return BackgroundDownload(root, dataset)

@@ -5,7 +5,15 @@ Numbers and verdicts are those of `Summary`, as printed by `runs show RUN --json
 
 from typing import Any
 
-from roboreg_core.charts import changed_predictions, confusion_difference, confusion_matrix, per_class_metrics
+import pandas as pd
+
+from roboreg_core.charts import (
+    changed_predictions,
+    confusion_difference,
+    confusion_matrix,
+    many_classes,
+    per_class_metrics,
+)
 from roboreg_core.evaluation.paired_tests import p_words
 from roboreg_core.report.svg import INK, figure
 from roboreg_core.report.values import Cell, Number, Rows, count, count_table, decimal, percent, points
@@ -47,7 +55,7 @@ def changed_prediction_values(found: Summary) -> dict[str, Any]:
         for band, text in changes.meanings.items()
     ]
     chart = figure(
-        changed_predictions.changed_predictions_chart(frame),
+        changed_predictions.changed_predictions_chart(_shown(frame, changed_predictions.changed_classes(frame))),
         "changes",
         changed_predictions.changed_predictions_title(frame),
     )
@@ -56,6 +64,13 @@ def changed_prediction_values(found: Summary) -> dict[str, Any]:
         "bands": bands,
         "by_class": count_table("class", changed_predictions.changed_predictions_table(frame)),
     }
+
+
+def _shown(frame: pd.DataFrame, scores: pd.Series, columns: tuple[str, ...] = ("class",)) -> pd.DataFrame:
+    """The rows of a chart's data that a figure shows: of many classes, those with the highest scores."""
+    if not many_classes.is_many(scores):
+        return frame
+    return many_classes.of_classes(frame, many_classes.first_classes(scores), columns)
 
 
 def class_values(found: Summary) -> dict[str, Any]:
@@ -69,7 +84,11 @@ def class_values(found: Summary) -> dict[str, Any]:
     worst = found.worst_class()
     verdict = found.paired[found.final].per_class[found.classes.index(worst["name"])].verdict
     return {
-        "figure": figure(per_class_metrics.classes_chart(frame), "classes", per_class_metrics.classes_title(frame)),
+        "figure": figure(
+            per_class_metrics.classes_chart(_shown(frame, per_class_metrics.changed_classes(frame))),
+            "classes",
+            per_class_metrics.classes_title(frame),
+        ),
         "rows": [_class_row(found, place) for place in range(len(found.reports[found.final]))],
         "worst": {"name": worst["name"], "recall": percent(worst["recall"]), "verdict": verdict.words},
     }
@@ -95,12 +114,17 @@ def confusion_values(found: Summary, against: str) -> dict[str, Any]:
     """
     frame = confusion_matrix.confusion_data(report_of(found.record, found.final))
     change = confusion_difference.difference_data(found.paired[found.final].confusion, found.classes)
-    chart = confusion_difference.difference_chart(change, ink=INK)
+    cells = _shown(change, confusion_matrix.confused_classes(change, "difference"), ("true", "predicted"))
+    chart = confusion_difference.difference_chart(cells, ink=INK)
     chart = chart.properties(description=confusion_difference.difference_alt(change, against))
     corner = "true \\ predicted"
     return {
         "figure": figure(
-            confusion_matrix.confusion_chart(frame, ink=INK), "confusion", confusion_matrix.confusion_title(frame)
+            confusion_matrix.confusion_chart(
+                _shown(frame, confusion_matrix.confused_classes(frame), ("true", "predicted")), ink=INK
+            ),
+            "confusion",
+            confusion_matrix.confusion_title(frame),
         ),
         "table": count_table(corner, confusion_matrix.confusion_table(frame, "count")),
         "change_figure": figure(chart, "difference", confusion_difference.difference_title(change, against)),

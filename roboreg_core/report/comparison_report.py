@@ -10,6 +10,7 @@ from typing import Any
 
 from roboreg_core.charts import (
     comparison_table,
+    many_classes,
     palette,
     recall_slopes,
     schedule_strips,
@@ -59,6 +60,7 @@ def comparison_html(found: Comparison, styles: Styles) -> str:
         schedules=_schedules(found, names),
         tradeoffs=[_tradeoff(records, cost, styles) for cost in COSTS],
         class_names=list(found.classes),
+        classes_note=many_classes.figures_note(found.classes),
         classes=_classes(found, names, styles),
         shared_errors=_shared_errors(found),
         settings=[[names[record.id], *_settings(record)] for record in records],
@@ -120,9 +122,17 @@ def _tradeoff(records: Sequence[Record], cost: str, styles: Styles) -> Figure:
 
 def _classes(found: Comparison, names: Names, styles: Styles) -> dict[str, Any]:
     frame = recall_slopes.slopes_data(found, styles)
-    chart = figure(recall_slopes.slopes_chart(frame), "slopes", recall_slopes.slopes_title(frame))
-    rows = [[names[row.record.id], *_recall_cells(found, row)] for row in found.rows]
-    return {"figure": chart, "rows": rows}
+    shown = recall_slopes.shown_classes(frame)
+    chart = figure(recall_slopes.slopes_chart(shown), "slopes", recall_slopes.slopes_title(frame))
+    runs = [names[row.record.id] for row in found.rows]
+    cells = [_recall_cells(found, row) for row in found.rows]
+    if not many_classes.is_many(found.classes):
+        columns = ["run", *found.classes]
+        rows = [[run, *each] for run, each in zip(runs, cells, strict=True)]
+    else:  # a column per class would be too wide
+        columns = ["class", *(run.text for run in runs)]
+        rows = [[name, *each] for name, each in zip(found.classes, zip(*cells, strict=True), strict=True)]
+    return {"figure": chart, "columns": columns, "rows": rows}
 
 
 def _recall_cells(found: Comparison, row: ComparedRun) -> list[Cell]:

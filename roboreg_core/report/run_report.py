@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from roboreg_core.charts import many_classes
 from roboreg_core.evaluation.paired_tests import ALPHA, compare
 from roboreg_core.report import accuracy_values, cost_values, provenance
 from roboreg_core.report.jinja_environment import render
@@ -32,6 +33,7 @@ def run_html(found: Summary) -> str:
         accuracy=accuracy_values.accuracy_rows(found),
         accuracy_depends_on=run_facts.depends_on(record),
         class_names=found.classes,
+        classes_note=many_classes.figures_note(found.classes),
         alpha=ALPHA,
         changes=accuracy_values.changed_prediction_values(found),
         schedule=run_facts.schedule_of(record),

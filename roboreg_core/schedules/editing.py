@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -69,6 +70,36 @@ class EditedSchedule:
         # Round half up; Python's round goes to even.
         return self._changed(lambda _, count: int(count * percent / 100 + 0.5))
 
+    def stage_mean(self, stage: int) -> int:
+        """Mean number of filters kept per block of a stage (from 1), rounded half up."""
+        return _rounded_mean([self.schedule.counts[block - 1] for block in self.schedule.architecture.blocks_of(stage)])
+
+    def scale_stage(self, stage: int, mean: int) -> EditedSchedule:
+        """Multiply the unlocked counts of a stage by one factor, rounded, so that their `stage_mean` is `mean`.
+
+        If locked blocks keep it from that mean, the nearest smaller one is set, or else the smallest.
+
+        Raises `ScheduleError`: `mean` is out of bounds.
+        """
+        blocks = self.schedule.architecture.blocks_of(stage)
+        bound = self.schedule.bounds[blocks[0] - 1]
+        if not 1 <= mean <= bound:
+            raise ScheduleError(f"mean filter count for stage {stage} must be 1..{bound}, got {mean}")
+        free = {self.schedule.counts[block - 1] for block in blocks if block not in self.locked}
+        if not free:
+            return self
+
+        def scaled(factor: float) -> EditedSchedule:
+            # A factor is where a count rounds up: the term decides ties.
+            return self._changed(lambda block, now: int(now * factor + 0.5 + 1e-9) if block in blocks else now)
+
+        # The counts change at these factors only, and their mean grows with the factor.
+        factors = sorted({(kept - 0.5) / count for count in free for kept in range(1, bound + 1)})
+        first = bisect_left(factors, mean, key=lambda factor: scaled(factor).stage_mean(stage))
+        beyond = bisect_right(factors, mean, key=lambda factor: scaled(factor).stage_mean(stage))
+        proportional = bisect_right(factors, mean / self.stage_mean(stage)) - 1
+        return scaled(factors[max(0, min(max(proportional, first), beyond - 1))])
+
     def toggle_lock(self, block: int) -> EditedSchedule:
         """Lock or unlock a block."""
         return replace(self, locked=self.locked ^ {_checked(block, self.schedule.architecture.blocks, "block")})
@@ -121,6 +152,10 @@ class EditHistory:
         if not self.future:
             return self
         return EditHistory(now=self.future[0], past=(*self.past, self.now), future=self.future[1:])
+
+
+def _rounded_mean(counts: list[int]) -> int:
+    return (2 * sum(counts) + len(counts)) // (2 * len(counts))
 
 
 def changed_blocks(before: EditedSchedule, after: EditedSchedule) -> list[int]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
@@ -99,8 +100,24 @@ class Schedule:
 
     @property
     def label(self) -> str:
-        """The preset's name, else the counts joined by commas."""
-        return self.name or str(self)
+        """The preset's name, else `listed`."""
+        return self.name or self.listed
+
+    @property
+    def listed(self) -> str:
+        """The counts for people, joined by commas; in a deep network with equal neighbours as `8×9`."""
+        if not self.architecture.is_deep:
+            return str(self)
+        return ",".join(f"{count}×{n}" if n > 1 else str(count) for count, n in self.runs)
+
+    @property
+    def runs(self) -> list[tuple[int, int]]:
+        """Equal neighbouring counts of a stage, as (count, number of blocks)."""
+        stages = (
+            self.counts[blocks[0] - 1 : blocks[-1]]
+            for blocks in map(self.architecture.blocks_of, self.architecture.stages)
+        )
+        return [(count, len(list(same))) for stage in stages for count, same in groupby(stage)]
 
     def replace(self, block: int, count: int) -> Schedule:
         """Copy with another count for `block`, numbered from 1."""

@@ -28,12 +28,14 @@ class DeletedItems:
         entries: returns the items that can be restored, last deleted first.
         restore: restores an item by its id.
         errors: name under which `panels.kept_messages` shows errors of `restore`.
+        undo: key of the undo button, other than the default for a second kind on a page.
     """
 
     title: str
     entries: Callable[[], Sequence[Entry]]
     restore: Callable[[str], object]
     errors: str
+    undo: str = keys.UNDO
 
     def remember(self, deleted: str) -> None:
         """Offer to undo the deletion of the item with the id `deleted` for the rest of the visit."""
@@ -45,9 +47,9 @@ class DeletedItems:
         last = st.session_state.get(self.title)
         for item, _, text in self.entries() if last else ():
             if item == last:
-                with st.container(horizontal=True, vertical_alignment="center", key=keys.UNDO_BAR):
+                with st.container(horizontal=True, vertical_alignment="center", key=f"{self.undo}-bar"):
                     st.info(panels.escape(text), icon=":material/delete:", width="stretch")
-                    self.restore_button(last, keys.UNDO, "Undo", type="primary")
+                    self.restore_button(last, self.undo, "Undo", type="primary")
 
     def show_list(self) -> None:
         """Draw the list of items that can be restored; nothing if there are none."""

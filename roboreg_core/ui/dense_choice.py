@@ -8,6 +8,7 @@ from typing import Literal
 
 import streamlit as st
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.networks.registry import DenseNetwork
 from roboreg_core.ui import keys, panels, shared_state, url_settings
 from roboreg_core.ui.url_settings import UrlSetting
@@ -27,13 +28,18 @@ def pick(on_change: Callable[[], None] | None = None) -> None:
 
 def open_address() -> None:
     """Choose the dense network named in the opened page address; show a message if the name is unknown."""
+    take_address()
+    problem = st.session_state.get(_PROBLEM)
+    if problem:
+        st.warning(panels.escape(problem), icon=":material/help:")
+
+
+def take_address() -> None:
+    """Choose the dense network named in the opened page address, the example network if the name is unknown."""
     networks = _by_name()
     _take_address(networks)
     if st.session_state[keys.BASELINE_NETWORK] not in networks:  # renamed or deleted meanwhile
         st.session_state[keys.BASELINE_NETWORK] = shared_state.DENSE
-    problem = st.session_state.get(_PROBLEM)
-    if problem:
-        st.warning(panels.escape(problem), icon=":material/help:")
 
 
 def field(on_change: Callable[[], None] | None = None, width: int | Literal["stretch"] = "stretch") -> None:
@@ -57,6 +63,14 @@ def field(on_change: Callable[[], None] | None = None, width: int | Literal["str
             help="The network to prune, and the baseline of all figures. Train or upload one under Dense networks.",
         )
     url_settings.follow([_setting(networks)])
+
+
+def query_for(architecture: Architecture) -> dict[str, str] | None:
+    """Query parameters that choose a network of this architecture: {} if one is chosen, None if there is none."""
+    if architecture == shared_state.architecture():
+        return {}
+    found = next((each.name for each in shared_state.networks() if each.architecture == architecture), None)
+    return None if found is None else {keys.BASELINE_NETWORK: found}
 
 
 def query(sha256: str) -> dict[str, str]:

@@ -34,7 +34,7 @@ SAVE_NAME, SAVE_NOTE, SAVE_TAGS, SAVE_OVER = "save-name", "save-note", "save-tag
 TAG, ORDER, IMPORT_PANEL, IMPORT, EXPORT_ALL = "tag", "order", "import-panel", "import", "export-all"
 
 # Deletion.
-UNDO, UNDO_BAR, DELETE_RUN, CONFIRM_DELETE, KEEP_RUN = "undo", "undo-bar", "delete-run", "confirm-delete", "keep-run"
+UNDO, DELETE_RUN, CONFIRM_DELETE, KEEP_RUN = "undo", "delete-run", "confirm-delete", "keep-run"
 
 # Signing in, on every page.
 ACCESS, SIGN_IN, SIGN_OUT = "access", "sign-in", "sign-out"
@@ -49,12 +49,13 @@ SIGN_IN_PANEL, SIGN_IN_FORM, SIGN_IN_NAME, SIGN_IN_PASSWORD = (
 RUN_PICKER, BASELINE_PICKER, FINDING = "run-picker", "baseline-picker", "finding"
 STAGE, TAB, CONFUSION_VALUES = "stage", "tab", "confusion-values"
 FOLLOW, EVERYTHING, CHANGES_CLASS, BAND = "follow", "everything", "class", "band"
-TRUE, PREDICTED, BLOCK = "true", "predicted", "block"
+TRUE, PREDICTED, BLOCK, FIND_CLASSES = "true", "predicted", "block", "find-classes"
 
 # Overview and Compare.
 BEST, PRESETS, RUNS_TABLE, TRADEOFF = "best", "presets", "runs-table", "tradeoff"
 PICKED, COMPARE_THESE, INSPECT_THIS = "picked", "compare-these", "inspect-this"
 FIND, SHOW_METHOD, SHOW_ORIGIN, SHOW_PRESET = "find", "show-method", "show-origin", "show-preset"
+SHOW_ARCHITECTURE, SHOW_DATA = "show-architecture", "show-data"
 COMPARE_RUNS, COMPARE_BASELINE, COMPARED = "compare-runs", "compare-baseline", "compared"
 SORT, METRIC, ONLY_METHOD, ONLY_ORIGIN = "sort", "metric", "only-method", "only-origin"
 LEAST_ACCURACY, LEAST_WORST, MOST_PARAMETERS = "least-accuracy", "least-worst", "most-parameters"
@@ -82,6 +83,10 @@ TRAIN_START, TRAIN_RESUME, TRAIN_USE = "train-start", "train-resume", "train-use
 TRAIN_UPLOAD_PART, TRAIN_UPLOAD, TRAIN_UPLOAD_NAME = "train-upload-part", "train-upload", "train-upload-name"
 TRAIN_UPLOAD_USE, TRAIN_UPLOAD_NORMALISATION = "train-upload-use", "train-upload-normalisation"
 TRAIN_UPLOAD_DATA = "train-upload-data"
+TRAIN_DATA, TRAIN_DEPTH, TRAIN_SHORTCUT = "train-data", "train-depth", "train-shortcut"
+DATA_PART, DATA_SIZE, DATA_READ, DATA_STOP = "part-data", "data-size", "data-read", "data-stop"
+DATA_NAME, DATA_ADD, DATA_DISCARD, UNDO_DATA = "data-name", "data-add", "data-discard", "undo-data"
+TRAIN_FETCH_100, TRAIN_FETCH_100_STOP = "train-fetch-100", "train-fetch-100-stop"
 TRAIN_IMAGES_PART, TRAIN_FETCH, TRAIN_FETCH_STOP = "train-images-part", "train-fetch", "train-fetch-stop"
 
 
@@ -96,8 +101,13 @@ def row_part(block: int) -> str:
 
 
 def stage_part(stage: int) -> str:
-    """Key of the fragment with the heading of a stage: `part-stage-2`."""
+    """Key of the fragment with the heading of a stage, 1..3: `part-stage-2`."""
     return f"part-stage-{stage}"
+
+
+def stage_row_part(stage: int) -> str:
+    """Key of the fragment with the row of a stage, 1..3, whose blocks are grouped: `part-stage-row-2`."""
+    return f"part-stage-row-{stage}"
 
 
 def sweep_field(kind: str, place: int) -> str:

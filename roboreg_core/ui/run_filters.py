@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import streamlit as st
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.ui import keys, shared_state, url_settings
@@ -21,9 +22,16 @@ _PERCENTS = {
 }
 
 
-def overview(methods: Sequence[str], presets: Sequence[str]) -> RunFilter:
-    """Draw the fields for text, schedule (of `presets`), method (of `methods`) and origin; return the filter."""
+def overview(
+    methods: Sequence[str], presets: Sequence[str], architectures: Sequence[str], data: Sequence[str]
+) -> RunFilter:
+    """Draw the fields for text, schedule, method, origin and, of several, architecture and data set; return the filter.
+
+    The arguments are the values that the runs have: methods, names of presets, architectures and ids of data sets.
+    """
     settings = [
+        UrlSetting(key=keys.SHOW_ARCHITECTURE, default=None, read=one_of(*architectures)),
+        UrlSetting(key=keys.SHOW_DATA, default=None, read=one_of(*data)),
         UrlSetting(key=keys.FIND, default="", read=lambda text: text[:MOST_TEXT]),
         UrlSetting(key=keys.SHOW_METHOD, default=None, read=one_of(*methods)),
         UrlSetting(key=keys.SHOW_ORIGIN, default=None, read=one_of(*ORIGINS)),
@@ -38,6 +46,7 @@ def overview(methods: Sequence[str], presets: Sequence[str]) -> RunFilter:
         _select("Schedule", presets, keys.SHOW_PRESET, tip="A preset, or Other for any other schedule.")
         _select("Method", methods, keys.SHOW_METHOD)
         _select("Origin", list(ORIGINS), keys.SHOW_ORIGIN, ORIGINS)
+        architecture_and_data(architectures, data)
     url_settings.follow(settings)
     value = st.session_state
     return RunFilter(
@@ -45,7 +54,18 @@ def overview(methods: Sequence[str], presets: Sequence[str]) -> RunFilter:
         method=value[keys.SHOW_METHOD],
         origin=value[keys.SHOW_ORIGIN],
         preset=value[keys.SHOW_PRESET],
+        architecture=value[keys.SHOW_ARCHITECTURE],
+        data=value[keys.SHOW_DATA],
     )
+
+
+def architecture_and_data(architectures: Sequence[str], data: Sequence[str]) -> None:
+    """Draw the fields for architecture and data set, each if there are several."""
+    if len(architectures) > 1:
+        words = {name: Architecture.parse(name).label for name in architectures}
+        _select("Architecture", architectures, keys.SHOW_ARCHITECTURE, words)
+    if len(data) > 1:
+        _select("Data set", data, keys.SHOW_DATA, {each: run_filter.data_words(each) for each in data})
 
 
 def comparison(runs: Sequence[Record]) -> tuple[RunFilter, str]:
@@ -101,7 +121,8 @@ def saved_names() -> dict[Schedule, list[str]]:
 
 
 def _clear() -> None:
-    for key in (keys.SHOW_METHOD, keys.SHOW_ORIGIN, keys.SHOW_PRESET, keys.ONLY_METHOD, keys.ONLY_ORIGIN, *_PERCENTS):
+    overview_keys = (keys.SHOW_METHOD, keys.SHOW_ORIGIN, keys.SHOW_PRESET, keys.SHOW_ARCHITECTURE, keys.SHOW_DATA)
+    for key in (*overview_keys, keys.ONLY_METHOD, keys.ONLY_ORIGIN, *_PERCENTS):
         st.session_state[key] = None
     st.session_state[keys.FIND] = ""
 

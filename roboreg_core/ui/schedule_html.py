@@ -7,7 +7,7 @@ from roboreg_core.schedules.schedule import Schedule
 
 # `currentColor` is the theme's text colour, so the strip fits light and dark.
 _CELL = (
-    "display:inline-block;width:2.1em;padding:.55em 0 .1em;margin-right:{gap}px;text-align:center;font-size:.8rem;"
+    "display:inline-block;width:{width}em;padding:.55em 0 .1em;margin-right:{gap}px;text-align:center;font-size:.8rem;"
     "border-bottom:1px solid color-mix(in srgb, currentColor 45%, transparent);"
     "background:linear-gradient(to top, color-mix(in srgb, " + FILL + " 38%, transparent) {share:.0f}%,"
     " color-mix(in srgb, currentColor 7%, transparent) {share:.0f}%)"
@@ -15,13 +15,21 @@ _CELL = (
 
 
 def strip(schedule: Schedule) -> str:
-    """HTML of a schedule: a cell per block, filled in proportion to the filters kept, with gaps between stages."""
-    cells, per_stage = [], schedule.architecture.blocks_per_stage
-    for block, (count, bound) in enumerate(zip(schedule, schedule.bounds, strict=True), start=1):
-        style = _CELL.format(gap=8 if block % per_stage == 0 else 2, share=100 * count / bound)
-        title = f"Block {block}: {count} of {bound}"
-        cells.append(f'<span style="{style}" title="{title}">{count}</span>')
-    label = f"Filters kept, blocks 1 to {len(cells)}: {schedule}"
+    """HTML of a schedule: a cell per block, filled in proportion to the filters kept, with gaps between stages.
+
+    With many blocks per stage, a cell per group of neighbours with the same count, e.g. `8 ×9`.
+    """
+    architecture = schedule.architecture
+    cells, block = [], 1
+    for count, n in schedule.runs if architecture.is_deep else [(count, 1) for count in schedule]:
+        bound, last = schedule.bounds[block - 1], block + n - 1
+        end_of_stage = last % architecture.blocks_per_stage == 0
+        width = 4.2 if n > 1 else 2.1
+        style = _CELL.format(gap=8 if end_of_stage else 2, share=100 * count / bound, width=width)
+        title = f"{f'Blocks {block} to {last}' if n > 1 else f'Block {block}'}: {count} of {bound}"
+        cells.append(f'<span style="{style}" title="{title}">{count}{f" ×{n}" if n > 1 else ""}</span>')
+        block = last + 1
+    label = f"Filters kept, blocks 1 to {architecture.n_blocks}: {schedule}"
     return f'<span role="img" aria-label="{label}" style="white-space:nowrap">{"".join(cells)}</span>'
 
 

@@ -23,7 +23,7 @@ from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.saved_schedules import SavedSchedule, saved_schedules
 from roboreg_core.store.records import Job, Record
 from roboreg_core.store.store import Store
-from roboreg_core.ui import access, keys, url_settings
+from roboreg_core.ui import access, keys
 from roboreg_core.user_store import open_store
 
 if TYPE_CHECKING:
@@ -153,10 +153,17 @@ def networks() -> list[DenseNetwork]:
     return _networks(str(paths.home()), str(paths.recorded()), store().version())
 
 
+def chosen_network() -> DenseNetwork | None:
+    """Facts of the dense network chosen in this visit, else of the example network; None if there is none."""
+    name = st.session_state.get(keys.BASELINE_NETWORK, DENSE)
+    known = {each.name: each for each in networks()}
+    return known.get(name) or known.get(DENSE)
+
+
 def architecture() -> Architecture:
-    """Architecture of the dense network named in the opened address or chosen in this visit, else the default."""
-    name = url_settings.opened(keys.BASELINE_NETWORK) or st.session_state.get(keys.BASELINE_NETWORK, DENSE)
-    return next((each.architecture for each in networks() if each.name == name), RESNET20)
+    """Architecture of the dense network chosen in this visit."""
+    found = chosen_network()
+    return found.architecture if found is not None else RESNET20
 
 
 def architecture_of(sha256: str) -> Architecture:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
-from roboreg_core.datasets.dataset import name_of
+from roboreg_core.datasets.dataset import CIFAR10, is_cifar10, name_of
 from roboreg_core.networks.registry import SHIPPED, DenseNetwork
 from roboreg_core.networks.spec import DEFAULT_BATCH, TRAINED, UPLOADED
 from roboreg_core.wording import fmt
@@ -37,6 +38,14 @@ def origin_words(network: DenseNetwork) -> str:
     return start
 
 
+def kind_words(network: DenseNetwork) -> str:
+    """Architecture and data set of a network where they are not the default, e.g. `ResNet-56, 3 classes, digits`."""
+    architecture = network.architecture.label if network.architecture != RESNET20 else ""
+    images = network.training_set
+    data = fmt.inline_text(name_of(images)) if images and not is_cifar10(images) else ""
+    return ", ".join(part for part in (architecture, data) if part)
+
+
 def accuracy_words(network: DenseNetwork) -> str:
     """Test accuracy of a network as text: `85.20 % (2,000 test images)`, or `not recorded`."""
     if network.accuracy is None:
@@ -52,17 +61,22 @@ def finding(network: DenseNetwork) -> str:
 def summary(networks: Sequence[DenseNetwork]) -> str:
     """Sentence: number of networks and the most accurate one."""
     count = fmt.plural(len(networks), "dense network")
-    best = max(networks, key=lambda each: each.accuracy or 0.0)
+    # Accuracies on several data sets do not compare.
+    others = [each for each in networks if each.training_set and not is_cifar10(each.training_set)]
+    alike = [each for each in networks if each not in others] or list(networks)
+    best = max(alike, key=lambda each: each.accuracy or 0.0)
     if best.accuracy is None:
         return f"{count}; no accuracy is recorded."
-    most = ":" if len(networks) == 1 else "; the most accurate is"
+    on = f" on {CIFAR10.name}" if 0 < len(others) < len(networks) else ""
+    most = ":" if len(networks) == 1 else f"; the most accurate{on} is"
     return f"{count}{most} {fmt.inline_text(best.name)}, test accuracy {accuracy_words(best)}."
 
 
 def choice_words(network: DenseNetwork) -> str:
-    """Name, origin and accuracy of a network in a list: `mine (uploaded, 91.2 %)`."""
-    accuracy = f", {fmt.percent(network.accuracy)}" if network.accuracy is not None else ""
-    return f"{fmt.inline_text(network.name)} ({ORIGIN_WORDS[network.origin]}{accuracy})"
+    """Name, architecture, data set, origin and accuracy of a network in a list: `mine (uploaded, 91.2 %)`."""
+    accuracy = fmt.percent(network.accuracy) if network.accuracy is not None else ""
+    facts = [part for part in (kind_words(network), ORIGIN_WORDS[network.origin], accuracy) if part]
+    return f"{fmt.inline_text(network.name)} ({', '.join(facts)})"
 
 
 def identity_words(network: DenseNetwork) -> str:
@@ -71,9 +85,13 @@ def identity_words(network: DenseNetwork) -> str:
     return f"SHA-256 {network.sha256[:SHA_DIGITS]}{created}"
 
 
-def suggested_name(recipe: str, epochs: int, seed: int) -> str:
-    """A name for a new network, safe in a shell and in a URL."""
-    return f"{recipe}-{epochs}-epochs-seed-{seed}"
+def suggested_name(
+    recipe: str, epochs: int, seed: int, *, architecture: Architecture = RESNET20, training_set: str = "bundled"
+) -> str:
+    """A name for a new network, safe in a shell and in a URL; it names architecture and data set unless default."""
+    network = "" if architecture.name == RESNET20.name else f"{architecture.name}-"
+    images = "" if is_cifar10(training_set) else f"{_plain(name_of(training_set))}-"
+    return f"{images}{network}{recipe}-{epochs}-epochs-seed-{seed}"
 
 
 def stopped_words(spec: dict[str, Any], status: str, done: int, *, resumable: bool) -> str:
@@ -88,8 +106,12 @@ def stopped_words(spec: dict[str, Any], status: str, done: int, *, resumable: bo
 
 def file_name(network: DenseNetwork) -> str:
     """File name for the network's weights, valid on all systems."""
-    plain = re.sub(r"[^a-z0-9]+", "-", network.name.lower()).strip("-")[:40].strip("-")
-    return f"{plain or network.sha256[:SHA_DIGITS]}.safetensors"
+    return f"{_plain(network.name) or network.sha256[:SHA_DIGITS]}.safetensors"
+
+
+def _plain(name: str) -> str:
+    """The name in lower-case letters, digits and hyphens, at most 40; may be empty."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].strip("-")
 
 
 def _training(recipe: str, epochs: int, training_set: str, seed: int | None) -> list[str]:

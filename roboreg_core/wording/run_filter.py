@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from roboreg_core.datasets.dataset import CIFAR10, is_cifar10, name_of
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts
@@ -26,6 +27,8 @@ class RunFilter:
         method: name of the method.
         origin: `recorded` (an example run) or `own`.
         preset: name of the schedule, or `other`.
+        architecture: name of the architecture, e.g. `resnet56-B`.
+        data: id of the data set.
         text: words, each contained in the run's label, its id or a name under which its schedule is saved.
         accuracy: lowest test accuracy, 0..1.
         worst: lowest worst-class recall, 0..1.
@@ -35,6 +38,8 @@ class RunFilter:
     method: str | None = None
     origin: str | None = None
     preset: str | None = None
+    architecture: str | None = None
+    data: str | None = None
     text: str = ""
     accuracy: float | None = None
     worst: float | None = None
@@ -47,6 +52,8 @@ class RunFilter:
             self.method in (None, record.spec["method"])
             and self.origin in (None, "recorded" if record.recorded else "own")
             and (self.preset is None or self.preset == preset_of(record))
+            and (self.architecture is None or self.architecture == run_facts.schedule_of(record).architecture.name)
+            and self.data in (None, data_of(record.spec["training_set"]))
             and (self.accuracy is None or run_facts.accuracy(record) >= self.accuracy)
             and (self.worst is None or worst_row(record)["recall"] >= self.worst)
             and (self.parameters is None or share <= self.parameters)
@@ -61,6 +68,16 @@ class RunFilter:
 def preset_of(record: Record) -> str:
     """Name of the preset equal to the run's schedule, else `other`."""
     return run_facts.schedule_of(record).name or OTHER
+
+
+def data_of(training_set: str) -> str:
+    """Id of the data set of a `training_set`: one for all parts of CIFAR-10."""
+    return CIFAR10.id if is_cifar10(training_set) else training_set
+
+
+def data_words(data: str) -> str:
+    """Name of a data set by its id; the id itself if the data set does not exist."""
+    return CIFAR10.name if data == CIFAR10.id else fmt.inline_text(name_of(data))
 
 
 def chosen(

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from roboreg_core.architecture import RESNET20
+from roboreg_core.datasets.dataset import is_cifar10, name_of
 from roboreg_core.models.costs import cost
 from roboreg_core.schedules.schedule import dense_schedule
 from roboreg_core.sweeps.control import SweepState, SweepStatus
@@ -36,9 +38,17 @@ def row_words(counts: Sequence[int]) -> str:
     return f"{counts[0]} to {counts[-1]} ({len(counts)} counts)"
 
 
+def kind_words(spec: SweepSpec) -> str:
+    """Architecture and data set of a sweep where they are not the default, e.g. `ResNet-56`; else empty."""
+    architecture = spec.grid.architecture.label if spec.grid.architecture != RESNET20 else ""
+    data = "" if is_cifar10(spec.training_set) else fmt.inline_text(name_of(spec.training_set))
+    return ", ".join(part for part in (architecture, data) if part)
+
+
 def sweep_words(spec: SweepSpec) -> str:
-    """Grid, method, seeds and fine-tuning of a sweep as text."""
-    parts = [grid_words(spec.grid), f"method {spec.method}{', recalibrated' if spec.recalibrate else ''}"]
+    """Grid, architecture and data set, method, seeds and fine-tuning of a sweep as text."""
+    parts = [grid_words(spec.grid), *filter(None, [kind_words(spec)])]
+    parts += [f"method {spec.method}{', recalibrated' if spec.recalibrate else ''}"]
     seeds = ", ".join(map(str, spec.seeds)) if len(spec.seeds) <= LONGEST_ROW else f"({len(spec.seeds)})"
     parts.append(f"seed{'s' if len(spec.seeds) > 1 else ''} {seeds}")
     tuning = f"{fmt.plural(spec.epochs, 'epoch')} of fine-tuning ({spec.preset})"

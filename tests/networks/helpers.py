@@ -18,9 +18,10 @@ def keep_network(
     seed: int = 1,
     created: str = "2026-01-01T00:00:00+00:00",
     architecture: Architecture = RESNET20,
+    training_set: str = "",
 ) -> DenseNetwork:
     """Keep an uploaded network with random weights, without measuring it."""
-    content = checkpoints.to_bytes(random_network(dense_schedule(architecture), seed=seed))
+    content = checkpoints.to_bytes(random_network(dense_schedule(architecture), seed))
     spec = UploadSpec.of(content, "net.safetensors", name)
     digest = store.artifacts.put(content)
     result = {
@@ -29,7 +30,8 @@ def keep_network(
         "per_class": [],
         "history": [],
         "recipe": "",
-        "training_set": "",
+        "training_set": training_set,
+        **architecture.stored(),
         "seed": None,
         "seconds": 1.0,
         "notes": ["ImageNet normalisation assumed"],

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roboreg_core.architecture import RESNET20
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.errors import ScheduleError
 from roboreg_core.schedules.editing import (
     MAX_UNDO,
@@ -182,3 +184,20 @@ def test_steps_in_words() -> None:
     assert step_words(MODERATE, MODERATE.toggle_lock(2)) == "lock of block 2"
     assert step_words(MODERATE, MODERATE.toggle_link(2)) == "link of stage 2"
     assert named_blocks([4, 9], 9) == "blocks 4 and 9"
+
+
+@given(st.data())
+def test_a_scaled_stage_has_the_mean_that_was_set(data: st.DataObject) -> None:
+    architecture = Architecture(depth=6 * data.draw(st.integers(1, 6)) + 2)
+    counts = data.draw(st.tuples(*(st.integers(1, bound) for bound in architecture.bounds)))
+    edited = EditedSchedule(schedule=Schedule(counts, architecture))
+    stage = data.draw(st.integers(1, 3))
+    mean = data.draw(st.integers(1, architecture.stage_widths[stage - 1]))
+    scaled = edited.scale_stage(stage, mean)
+    assert scaled.stage_mean(stage) == mean
+    inside = slice(architecture.blocks_of(stage)[0] - 1, architecture.blocks_of(stage)[-1])
+    before, after = counts[inside], scaled.schedule.counts[inside]
+    assert all(a <= b for (_, a), (_, b) in itertools.pairwise(sorted(zip(before, after, strict=True))))
+    outside = [block - 1 for block in architecture.blocks if architecture.stage_of(block) != stage]
+    assert all(scaled.schedule.counts[block] == counts[block] for block in outside)
+    assert edited.scale_stage(stage, edited.stage_mean(stage)) == edited

@@ -13,6 +13,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core.datasets.background_download import STOPPED, DownloadState, DownloadStatus
+from roboreg_core.datasets.dataset import CIFAR10
 from roboreg_core.models import checkpoints
 from roboreg_core.models.normalisation import CHOICES
 from roboreg_core.networks import management
@@ -281,6 +282,11 @@ def test_names_do_no_harm(open_page: Open, store: Store, name: str) -> None:
     assert app.selectbox(key=keys.BASELINE_NETWORK).value == kept.name
 
 
+def only_cifar10(fetch: FakeFetching) -> Callable[..., object]:
+    """`fetching` with this download of CIFAR-10; CIFAR-100 is never downloaded."""
+    return lambda root, dataset=CIFAR10: fetch if dataset == CIFAR10 else FakeFetching(DownloadState())
+
+
 class FakeFetching:
     """A fetch that stands where it is put."""
 
@@ -313,7 +319,7 @@ def test_all_images_are_fetched_when_asked_for(
     open_page: Open, monkeypatch: pytest.MonkeyPatch, now: DownloadState, expected: str
 ) -> None:
     fetch = FakeFetching(now)
-    monkeypatch.setattr(dataset_download, "fetching", lambda root: fetch)
+    monkeypatch.setattr(dataset_download, "fetching", only_cifar10(fetch))
     app = open_page("train")
     assert expected in said(app)
     click(app, keys.TRAIN_FETCH)
@@ -325,7 +331,7 @@ def test_a_fetch_shows_how_far_it_is_and_then_offers_the_images(
 ) -> None:
     running = DownloadState(status=DownloadStatus.RUNNING, done=85_000_000, total=170_000_000, words="Downloading")
     fetch = FakeFetching(running)
-    monkeypatch.setattr(dataset_download, "fetching", lambda root: fetch)
+    monkeypatch.setattr(dataset_download, "fetching", only_cifar10(fetch))
     app = open_page("train")
     (bar,) = app.get("progress")
     assert (bar.proto.value, bar.proto.text) == (50, panels.escape("Downloading: 85 of 170 MB"))

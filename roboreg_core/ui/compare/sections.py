@@ -7,6 +7,7 @@ import streamlit as st
 
 from roboreg_core.charts import (
     comparison_table,
+    many_classes,
     palette,
     recall_slopes,
     schedule_strips,
@@ -153,16 +154,19 @@ def _strip(found: Comparison) -> None:
 
 def _slopes(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
     frame = recall_slopes.slopes_data(found, styles)
+    shown = recall_slopes.shown_classes(frame)
+    several = f"The {many_classes.MOST} classes that changed most; all are in the table. "
     metrics_table.legend([row.record for row in found.rows], styles)
     panels.Panel(
         name="slopes",
         title=recall_slopes.slopes_title(frame),
         chart=partial(recall_slopes.slopes_chart, with_legend=False),
-        frame=frame,
+        frame=shown,
         alt_text=recall_slopes.slopes_alt(frame),
         table=frame[frame["side"] == "run"].drop(columns=["side", "colour", "marker"]),
-        depends=f"Recall per class of {comparison_table.baseline_label(found)} (left end) and of the run (marker): "
-        "share of the class's test images classified correctly. Verdicts: exact McNemar tests, Holm-corrected over the "
+        depends=f"{several if len(shown) < len(frame) else ''}Recall per class of "
+        f"{comparison_table.baseline_label(found)} (left end) and of the run (marker): share of the class's test "
+        "images classified correctly. Verdicts: exact McNemar tests, Holm-corrected over the "
         f"{len(found.classes)} classes.",
     ).show()
 

@@ -1,15 +1,19 @@
 """Rows of the schedule editor, one per block, under a heading per stage: lock, slider, number field, bar.
 
 Below the slider: the block's sensitivity and ticks; below the bar: the cost of removing one filter. A slider and its
-number field show the same count.
+number field show the same count. With many blocks per stage, each stage is such a row, which scales its blocks together
+and opens into their rows.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from roboreg_core.charts import palette
 from roboreg_core.models.costs import block_parameters
+from roboreg_core.schedules.editing import EditedSchedule, named_blocks
 from roboreg_core.ui import keys, panels
 from roboreg_core.ui.design import editing_session, predictions, slider_ticks
 
@@ -28,22 +32,27 @@ _BAR = (
 
 
 def rows() -> None:
-    """Draw one row per block, grouped by stage."""
+    """Draw one row per block, grouped by stage, or one row per stage."""
+    architecture = editing_session.architecture()
     with st.container(key=keys.SCHEDULE_ROWS):
-        architecture = editing_session.schedule().architecture
         for stage in architecture.stages:
             panels.fragment(_heading, key=keys.stage_part(stage))(stage)
-            for block in architecture.blocks_of(stage):
-                panels.fragment(_row, key=keys.row_part(block))(block)
+            if architecture.is_deep:
+                panels.fragment(_stage_row, key=keys.stage_row_part(stage))(stage)
+            if editing_session.is_open(stage):
+                for block in architecture.blocks_of(stage):
+                    panels.fragment(_row, key=keys.row_part(block))(block)
         st.caption(predictions.legend())
 
 
 def _heading(stage: int) -> None:
     linked = stage in editing_session.current().linked
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        architecture = editing_session.schedule().architecture
+        architecture = editing_session.architecture()
         width, size = architecture.stage_widths[stage - 1], architecture.stage_sizes[stage - 1]
         st.markdown(f"**Stage {stage}** :gray[· {width} filters per block, {size} × {size} pixels]", width="content")
+        if not editing_session.is_open(stage):
+            return
         st.button(
             "Linked" if linked else "Link",
             key=keys.of("link", stage),
@@ -58,25 +67,78 @@ def _heading(stage: int) -> None:
 
 
 def _row(block: int) -> None:
-    schedule = editing_session.schedule()
-    bound, count = schedule.bounds[block - 1], schedule.counts[block - 1]
+    bound, count = editing_session.schedule().bounds[block - 1], editing_session.schedule().counts[block - 1]
     locked = block in editing_session.current().locked
-    share = block_parameters(schedule)[block - 1] / block_parameters(schedule.dense)[block - 1]
     label = f"Filters kept in block {block}, 1 to {bound}{', locked' if locked else ''}"
     name, slide, field, bar = st.columns(_WIDTHS, gap="small", vertical_alignment="center", wrap=False)
     with name:
         _lock(block, locked)
-    options: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _moved, "disabled": locked}
-    with slide.container(key=(one := keys.of("slider", block)), gap=None):
-        key, value = _mounted(one, count)
-        st.slider(label, 1, bound, value, key=key, args=(block, one, key), **options)
-        st.html(
-            f'<div style="margin:0 {slider_ticks.INSET}px">{predictions.strip(block)}{slider_ticks.strip(block)}</div>'
+    below = f"{predictions.strip(block)}{slider_ticks.strip(block)}"
+    _fields(slide, field, ("slider", "number", block), (label, bound, count, locked), _set_count, below)
+    bar.html(_BAR.format(share=_share(range(block, block + 1))) + predictions.one_fewer(block))
+
+
+def _stage_row(stage: int) -> None:
+    edited, architecture = editing_session.current(), editing_session.architecture()
+    blocks = architecture.blocks_of(stage)
+    bound, mean = architecture.stage_widths[stage - 1], edited.stage_mean(stage)
+    counts = edited.schedule.counts[blocks[0] - 1 : blocks[-1]]
+    locked = edited.locked.issuperset(blocks)
+    name, slide, field, bar = st.columns(_WIDTHS, gap="small", vertical_alignment="center", wrap=False)
+    opened = editing_session.is_open(stage)
+    with name:
+        st.button(
+            f"{len(blocks)} blocks",
+            key=keys.of("open-stage", stage),
+            icon=":material/expand_less:" if opened else ":material/expand_more:",
+            type="tertiary",
+            on_click=editing_session.toggle_open,
+            args=(stage,),
+            help=f"{'Hide' if opened else 'Show'} a row for each of blocks {blocks[0]} to {blocks[-1]}.",
         )
-    with field.container(key=(one := keys.of("number", block))):
+    label = f"Filters kept per block of stage {stage}, on average, 1 to {bound}{', locked' if locked else ''}"
+    text = "the same in each block" if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}, on average {mean}"
+    held = sorted(edited.locked.intersection(blocks))
+    note = f"; locked: {named_blocks(held, architecture.n_blocks)}" if held else ""
+    below = f'<div style="font-size:.75rem;opacity:.75">{text}{note}</div>'
+    _fields(slide, field, ("stage-slider", "stage-number", stage), (label, bound, mean, locked), _set_stage, below)
+    bar.html(_BAR.format(share=_share(blocks)))
+
+
+def _fields(
+    slide: DeltaGenerator,
+    field: DeltaGenerator,
+    names: tuple[str, str, int],
+    values: tuple[str, int, int, bool],
+    set_count: Callable[[int, int], EditedSchedule],
+    below: str,
+) -> None:
+    """Draw slider and number field of one count.
+
+    Args:
+        slide: container of the slider.
+        field: container of the number field.
+        names: beginnings of their keys, and the number of the block or stage.
+        values: label, largest count, count, and True if it is locked.
+        set_count: returns the schedule with another count, given the number of the block or stage.
+        below: HTML under the slider.
+    """
+    label, bound, count, locked = values
+    options: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _moved, "disabled": locked}
+    with slide.container(key=(one := keys.of(names[0], names[2])), gap=None):
         key, value = _mounted(one, count)
-        st.number_input(label, 1, bound, value, key=key, args=(block, one, key), **options)
-    bar.html(_BAR.format(share=100 * share) + predictions.one_fewer(block))
+        st.slider(label, 1, bound, value, key=key, args=(names[2], one, key, set_count), **options)
+        st.html(f'<div style="margin:0 {slider_ticks.INSET}px">{below}</div>')
+    with field.container(key=(one := keys.of(names[1], names[2]))):
+        key, value = _mounted(one, count)
+        st.number_input(label, 1, bound, value, key=key, args=(names[2], one, key, set_count), **options)
+
+
+def _share(blocks: range) -> float:
+    """Percentage of the parameters of these blocks that is kept."""
+    schedule = editing_session.schedule()
+    kept, dense = (block_parameters(each)[blocks[0] - 1 : blocks[-1]] for each in (schedule, schedule.dense))
+    return 100 * sum(kept) / sum(dense)
 
 
 def _lock(block: int, locked: bool) -> None:
@@ -110,11 +172,19 @@ def _key(name: str) -> str:
     return f"{name}-{st.session_state[_MOUNTS][name][0]}"
 
 
-def _moved(block: int, name: str, key: str) -> None:
+def _moved(number: int, name: str, key: str, set_count: Callable[[int, int], EditedSchedule]) -> None:
     """Callback of a slider or number field; ignores the echo of a replaced one."""
     count = st.session_state.get(key)
     if count is not None and key == _key(name):
-        editing_session.change(editing_session.current().set_count(block, int(count)))
+        editing_session.change(set_count(number, int(count)))
+
+
+def _set_count(block: int, count: int) -> EditedSchedule:
+    return editing_session.current().set_count(block, count)
+
+
+def _set_stage(stage: int, mean: int) -> EditedSchedule:
+    return editing_session.current().scale_stage(stage, mean)
 
 
 def _toggle(block: int) -> None:

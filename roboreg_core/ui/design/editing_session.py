@@ -1,56 +1,58 @@
 """Edited schedule of the Design page, kept in the session with its history; the address `?s=` follows it.
 
-An opened address sets the schedule, regardless of locks. Locks and links are kept in the session only.
+There is one history per architecture, that of the chosen dense network. With many blocks per stage, a stage is one row
+until it is opened. An opened address sets the schedule, regardless of locks. Locks and links are kept in the session
+only.
 """
+
+from collections.abc import Iterable
+from contextlib import suppress
 
 import streamlit as st
 
-from roboreg_core.errors import ScheduleError, StoreError
+from roboreg_core.architecture import RESNET20, Architecture
+from roboreg_core.errors import RoboRegError, ScheduleError
 from roboreg_core.schedules.editing import EditedSchedule, EditHistory, changed_blocks, named_blocks
 from roboreg_core.schedules.schedule import Schedule, presets
-from roboreg_core.ui import keys, panels, shared_state, url_settings
+from roboreg_core.ui import dense_choice, keys, panels, shared_state, url_settings
 
 ADDRESS = "s"
 DEFAULT = "moderate"
 _HISTORY, _PROBLEM, _LOCKED_NOTE = "schedule-history", "schedule-problem", "schedule-locked-note"
+_OPENED, _ARCHITECTURE = "schedule-opened-stages", "schedule-architecture"
 
 
 def open_address() -> None:
-    """Take the schedule from the opened page address; an invalid one gives the default schedule and a message."""
+    """Take dense network and schedule from the opened page address; if invalid, the default one and a message."""
+    with suppress(RoboRegError):  # shown by the editor
+        dense_choice.take_address()
     text = url_settings.opened(ADDRESS)
-    follow_network()
     if text is None:  # a rerun, or a return to the page: keep the schedule and its message
         return url_settings.write(ADDRESS, str(schedule()))
     try:
-        _open(Schedule.parse(text, schedule().architecture))
+        _open(Schedule.parse(text, architecture()))
     except ScheduleError as error:
         _open(default())
         set_problem(f"The schedule in the address is invalid: {error}. Showing {DEFAULT} instead.")
 
 
-def follow_network() -> bool:
-    """Start again with the same preset if the chosen dense network is of another architecture; True if it is."""
-    now = schedule()
-    try:
-        architecture = shared_state.architecture()
-    except StoreError:  # keep the schedule, to be downloaded
-        architecture = now.architecture
-    if now.architecture == architecture:
-        return False
-    _put(EditHistory(now=EditedSchedule(schedule=presets(architecture)[now.name or DEFAULT])))
-    return True
+def history() -> EditHistory:
+    """The edited schedule (`now`) and the earlier and undone states of this visit."""
+    found = _histories().get(architecture())
+    return found or EditHistory(now=EditedSchedule(schedule=default()))
+
+
+def architecture() -> Architecture:
+    """Architecture of the chosen network; while the store cannot be read, that of the schedule shown last."""
+    with suppress(RoboRegError):  # shown by the page: the edited schedule can still be downloaded
+        st.session_state[_ARCHITECTURE] = shared_state.architecture()
+    found: Architecture = st.session_state.get(_ARCHITECTURE, RESNET20)
+    return found
 
 
 def default() -> Schedule:
-    """The schedule that a visit starts with, for the present architecture."""
-    return presets(schedule().architecture)[DEFAULT]
-
-
-def history() -> EditHistory:
-    """The edited schedule (`now`) and the earlier and undone states of this visit."""
-    first = EditedSchedule(schedule=presets()[DEFAULT])
-    value: EditHistory = st.session_state.get(_HISTORY) or EditHistory(now=first)
-    return value
+    """The schedule that is shown first."""
+    return presets(architecture())[DEFAULT]
 
 
 def current() -> EditedSchedule:
@@ -61,6 +63,29 @@ def current() -> EditedSchedule:
 def schedule() -> Schedule:
     """The current schedule."""
     return current().schedule
+
+
+def is_open(stage: int) -> bool:
+    """True if the rows of a stage's blocks are shown."""
+    return not architecture().is_deep or stage in st.session_state.get(_OPENED, ())
+
+
+def toggle_open(stage: int) -> None:
+    """For callbacks: show or hide the rows of a stage's blocks."""
+    st.session_state[_OPENED] = st.session_state.get(_OPENED, frozenset()) ^ {stage}
+    panels.redraw(keys.EDITOR_PART)
+
+
+def network_changed() -> None:
+    """For callbacks: redraw the whole editor for the schedule of another architecture."""
+    st.session_state.pop(_PROBLEM, None)
+    url_settings.write(ADDRESS, str(schedule()))
+    panels.redraw(keys.EDITOR_PART)
+
+
+def row_parts() -> list[str]:
+    """Fragments of all rows that are drawn."""
+    return _rows(architecture().blocks)
 
 
 def set_problem(message: str) -> None:
@@ -116,13 +141,13 @@ def _note_locked(value: Schedule) -> None:
 
 
 def _open(value: Schedule) -> None:
-    if _HISTORY in st.session_state:
+    if value.architecture in _histories():
         return _put(history().apply(current().open(value)))
     return _put(EditHistory(now=EditedSchedule(schedule=value)))
 
 
 def _put(value: EditHistory) -> None:
-    st.session_state[_HISTORY] = value
+    _histories()[value.now.schedule.architecture] = value
     st.session_state.pop(_PROBLEM, None)
     url_settings.write(ADDRESS, str(value.now.schedule))
 
@@ -137,8 +162,21 @@ def _go(after: EditHistory) -> None:
 def _parts(before: EditedSchedule, after: EditedSchedule) -> list[str]:
     """Fragments that differ, the most visible ones first."""
     moved = before.schedule != after.schedule
-    rows = [keys.row_part(block) for block in changed_blocks(before, after)]
+    rows = _rows(changed_blocks(before, after))
     stages = [keys.stage_part(n) for n in after.schedule.architecture.stages if n in before.linked ^ after.linked]
     live = keys.LIVE_PARTS if moved else ()
     last = (keys.REMOVAL_PART, keys.PREVIEW_PART) if moved else ()
     return [*live, *rows, *stages, keys.TOOLS_PART, *last]
+
+
+def _rows(blocks: Iterable[int]) -> list[str]:
+    """Fragments that show these blocks: of grouped stages, then of single blocks that are drawn."""
+    network, shown = architecture(), list(blocks)
+    stages = dict.fromkeys(map(network.stage_of, shown)) if network.is_deep else {}
+    single = [block for block in shown if is_open(network.stage_of(block))]
+    return [*map(keys.stage_row_part, stages), *map(keys.row_part, single)]
+
+
+def _histories() -> dict[Architecture, EditHistory]:
+    found: dict[Architecture, EditHistory] = st.session_state.setdefault(_HISTORY, {})
+    return found

@@ -1,11 +1,14 @@
 """Pruning and fine-tuning settings, their estimated time, and the button that starts a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
 
+from roboreg_core.datasets import library
 from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
+from roboreg_core.datasets.dataset import CIFAR10, dataset_of, is_cifar10
+from roboreg_core.errors import DataError
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD, METHODS
 from roboreg_core.runs.execute import task_for
 from roboreg_core.runs.spec import RunSpec, estimate_seconds, preset_fields, spec_for
@@ -35,6 +38,8 @@ IMAGES_WORDS = {
     "full": f"{TRAINING_COUNTS['full']:,} (full)",
 }
 REFRESH_SECONDS = 1.0
+# Session key: architecture for which the page was drawn.
+_ARCHITECTURE = "design-architecture"
 # Field of a `RunSpec` -> widget.
 FIELDS = {
     "epochs": keys.EPOCHS,
@@ -62,6 +67,7 @@ def panel(schedule: Callable[[], Schedule]) -> None:
 
 def _panel(schedule: Schedule) -> None:
     dense_choice.pick(_network_changed)
+    st.session_state[_ARCHITECTURE] = shared_state.architecture()
     dense = shared_state.baseline()
     settings = _settings_fields()
     if schedule.is_dense:
@@ -78,10 +84,41 @@ def _panel(schedule: Schedule) -> None:
         _start(spec)
 
 
-def images_setting(key: str) -> UrlSetting:
-    """Address setting of the `training_images` field with the widget key `key`; default: all images if present."""
-    known = list(IMAGES_WORDS) if shared_state.backend().full_images else ["bundled"]
+def images_setting(key: str, known: Sequence[str]) -> UrlSetting:
+    """Address setting of the `training_images` field with the widget key `key`; default: the last choice."""
     return UrlSetting(key=key, default=known[-1], read=one_of(*known))
+
+
+def cifar10_parts() -> list[str]:
+    """The parts of CIFAR-10 on this machine."""
+    return list(IMAGES_WORDS) if shared_state.backend().full_images else ["bundled"]
+
+
+def image_choices() -> list[str]:
+    """Training sets for the chosen dense network: its own; if that is unknown, those of its classes and image size."""
+    network = shared_state.chosen_network()
+    if network is None or is_cifar10(network.training_set):
+        return cifar10_parts()
+    if network.training_set:
+        return [network.training_set]
+    fitting = [
+        each.id
+        for each in library.list_datasets()
+        if (each.n_classes, each.image_size) == (network.architecture.n_classes, network.architecture.image_size)
+    ]
+    parts = cifar10_parts() if CIFAR10.id in fitting or not fitting else []
+    return [*(each for each in fitting if each != CIFAR10.id), *parts]
+
+
+def images_words(training_set: str) -> str:
+    """Number and source of training images, e.g. `10,000 (bundled)` or `1,297 (digits)`."""
+    if training_set in IMAGES_WORDS:
+        return IMAGES_WORDS[training_set]
+    try:
+        found = dataset_of(training_set)
+    except DataError:
+        return f"data set {training_set}, which is not on this machine"
+    return f"{found.training:,} ({fmt.inline_text(found.name)})"
 
 
 def method_field(key: str, **options: Any) -> None:
@@ -100,18 +137,20 @@ def recalibrate_field(key: str, **options: Any) -> None:
     st.toggle("Recalibrate batch norm", key=key, help=tip, persist_state="session", **options)
 
 
-def training_images(key: str, on_change: Callable[[], None] | None = None) -> None:
-    """Draw the field for the training images, `bundled` or `full`, with the widget key `key`."""
-    full = shared_state.backend().full_images
+def training_images(key: str, known: Sequence[str], on_change: Callable[[], None] | None = None) -> None:
+    """Draw the field for the training images, one of `known`, with the widget key `key`."""
+    if st.session_state.get(key) not in known:  # of a network chosen before
+        st.session_state[key] = known[-1]
+    missing = is_cifar10(known[-1]) and not shared_state.backend().full_images
     st.segmented_control(
         "Training images",
-        list(IMAGES_WORDS) if full else ["bundled"],
+        known,
         required=True,
-        format_func=IMAGES_WORDS.__getitem__,
+        format_func=images_words,
         key=key,
         on_change=on_change,
         persist_state="session",
-        help=None if full else f"{IMAGES_WORDS['full']} can be downloaded under Dense networks.",
+        help=f"{IMAGES_WORDS['full']} can be downloaded under Dense networks." if missing else None,
     )
 
 
@@ -147,7 +186,7 @@ def _settings_fields() -> dict[str, Any]:
         persist_state="session",
         help="Seed of clustering, calibration images and fine-tuning. The same seed gives the same run.",
     )
-    training_images(keys.IMAGES, _pruning_changed)
+    training_images(keys.IMAGES, image_choices(), _pruning_changed)
     title = f"Method ({st.session_state[keys.METHOD]}) and advanced settings"
     with st.expander(title, key="advanced", icon=":material/tune:"):
         _advanced()
@@ -170,16 +209,16 @@ def pruning() -> dict[str, Any]:
     return {name: st.session_state[FIELDS[name]] for name in ("training_set", "method", "recalibrate", "seed")}
 
 
+def _pruning_changed() -> None:
+    rows = editing_session.row_parts()
+    panels.redraw(keys.LAUNCH_PART, keys.COUNTS_PART, *rows, keys.REMOVAL_PART, keys.PREVIEW_PART)
+
+
 def _network_changed() -> None:
-    if editing_session.follow_network():
-        panels.redraw(keys.EDITOR_PART)
+    if st.session_state.get(_ARCHITECTURE) != shared_state.architecture():
+        editing_session.network_changed()
     else:
         _pruning_changed()
-
-
-def _pruning_changed() -> None:
-    rows = [keys.row_part(block) for block in editing_session.schedule().architecture.blocks]
-    panels.redraw(keys.LAUNCH_PART, keys.COUNTS_PART, *rows, keys.REMOVAL_PART, keys.PREVIEW_PART)
 
 
 def _tuning_changed() -> None:
@@ -222,7 +261,7 @@ def _url_settings() -> tuple[UrlSetting, ...]:
     return (
         UrlSetting(key=keys.EPOCHS, default=preset["epochs"], read=within(0, MAX_EPOCHS)),
         UrlSetting(key=keys.SEED, default=0, read=within(0, MAX_SEED)),
-        images_setting(keys.IMAGES),
+        images_setting(keys.IMAGES, image_choices()),
         UrlSetting(key=keys.METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
         UrlSetting(key=keys.RECALIBRATE, default=False, read=url_settings.flag),
         UrlSetting(key=keys.TUNE_PRESET, default=DEFAULT_TUNE_PRESET, read=one_of(*PRESET_WORDS)),

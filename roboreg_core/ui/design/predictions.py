@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from roboreg_core.ui.predictor_cache import ScoredForecast
 
 TITLE = "Predicted accuracy"
+# Longest table of removal costs.
+MOST_ROWS = 12
 _CELL = "padding:.15rem .6rem .15rem 0;text-align:right;font-variant-numeric:tabular-nums"
 _HEAD = f"{_CELL};font-weight:600;border-bottom:1px solid color-mix(in srgb, currentColor 30%, transparent)"
 
@@ -81,7 +83,7 @@ def sentences(schedule: Schedule) -> str:
 
 
 def strip(block: int) -> str:
-    """Sensitivity curve of a block (by number) as HTML; blank and as high while loading, empty if not measured."""
+    """Sensitivity curve of a block as HTML; blank of the same height while loading, empty if not measured."""
     found = current()
     if found is None:
         return f'<div style="height:{sensitivity_sparkline.HEIGHT}px"></div>'
@@ -94,7 +96,7 @@ def strip(block: int) -> str:
 
 
 def one_fewer(block: int) -> str:
-    """MACs saved and accuracy lost by removing one filter of the block with this number, as HTML; empty if unknown."""
+    """MACs saved and accuracy lost by removing one filter of a block as HTML; empty if unknown."""
     row = next((each for each in _removal_costs() if each.block == block), None)
     if row is None or row.is_minimal:
         return ""
@@ -127,10 +129,12 @@ def removal_table() -> None:
         return
     st.subheader("Cost of removing one filter")
     st.markdown(panels.escape(f"{sensitivity_curves.removal_cost_title(sensitivity_curves.removal_cost_data(rows))}."))
-    st.html(_table(rows))
+    shown = rows[:MOST_ROWS]
+    st.html(_table(shown))
+    more = f"The {MOST_ROWS} of {len(rows)} blocks where a filter costs least. " if len(rows) > MOST_ROWS else ""
     st.caption(
-        "From each block's sensitivity curve on the validation images, with all other blocks dense. If other blocks "
-        "are pruned too, a filter costs more; the order is a good guide."
+        f"{more}From each block's sensitivity curve on the validation images, with all other blocks dense. If other "
+        "blocks are pruned too, a filter costs more; the order is a good guide."
     )
 
 
@@ -185,7 +189,7 @@ def _predictor_words(found: ScoredForecast) -> str:
         else ""
     )
     sets = {point.training_set for point in found.forecast.points}
-    images = " and ".join(words for name, words in launcher.IMAGES_WORDS.items() if name in sets)
+    images = " and ".join(map(launcher.images_words, sorted(sets)))
     return (
         "Validation accuracy right after pruning, before fine-tuning, predicted without evaluating the network. "
         f"Fitted to {len(predictor.schedules) if predictor else 0:,} schedules measured with this method and {images} "

@@ -77,7 +77,7 @@ def _save(schedule: Callable[[], Schedule]) -> None:
                 saved = saved_schedules.edit(store, saved_schedules.find(store, draft.name).id, draft)
             else:
                 saved = saved_schedules.save(store, draft)
-        panels.keep_success(_SAVED, f"Saved {schedule_html.isolated(saved.name)}: {saved.schedule}")
+        panels.keep_success(_SAVED, f"Saved {schedule_html.isolated(saved.name)}: {saved.schedule.label}")
         for key in (keys.SAVE_NAME, keys.SAVE_NOTE, keys.SAVE_TAGS):
             fields[key] = ""
         fields[keys.SAVE_OVER] = False

@@ -139,7 +139,7 @@ def _cell(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: str)
     with left:
         _scatter(found, frame, (one, other), sweep)
     with right:
-        labels = {record: f"{point.schedule} (seed {point.seed})" for record, point in points.items()}
+        labels = {record: f"{point.schedule.listed} (seed {point.seed})" for record, point in points.items()}
         record = controls.choice("Point", keys.POINT, labels, "Click a point, or choose a schedule")
         if record is not None:
             schedule_card.show("point", points[record])

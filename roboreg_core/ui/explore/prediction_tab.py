@@ -95,7 +95,7 @@ def _chart(frame: pd.DataFrame, settings: PredictionSettings, points: tuple[Poin
             "figures.",
         ).show()
     with right:
-        labels = {record: str(by_record[record].schedule) for record in frame["record"] if record in by_record}
+        labels = {record: by_record[record].schedule.listed for record in frame["record"] if record in by_record}
         record = controls.choice("Schedule", keys.SCORED, labels, "Click a mark, or choose a schedule")
         if record is not None:
             row = frame[frame["record"] == record].iloc[0]

@@ -5,7 +5,7 @@ import streamlit as st
 from roboreg_core.prediction.forecast import PredictionSettings, settings_with_points
 from roboreg_core.pruning.methods import DEFAULT_CALIBRATION, DEFAULT_METHOD
 from roboreg_core.ui import dense_choice, keys, panels, shared_state, url_settings
-from roboreg_core.ui.design.launcher import METHOD_WORDS, method_field, recalibrate_field
+from roboreg_core.ui.design.launcher import METHOD_WORDS, image_choices, method_field, recalibrate_field
 from roboreg_core.ui.url_settings import UrlSetting, one_of
 
 
@@ -25,11 +25,9 @@ def pick() -> PredictionSettings | None:
     if not shared_state.backend().loaded.is_set():
         panels.loading()
         return None
-    from roboreg_core.datasets.sources import resolve_training_set
-
     chosen = PredictionSettings(
         dense_sha256=shared_state.baseline().sha256,
-        training_set=resolve_training_set("auto"),
+        training_set=image_choices()[-1],
         method=st.session_state[keys.EXPLORE_METHOD],
         recalibrate=st.session_state[keys.EXPLORE_RECALIBRATE],
         calibration=DEFAULT_CALIBRATION,

@@ -11,7 +11,7 @@ from roboreg_core.store.records import Record
 from roboreg_core.sweeps.points import Point
 from roboreg_core.ui import dense_choice, keys, navigation, panels, schedule_html, shared_state
 from roboreg_core.ui.design import launcher
-from roboreg_core.wording import fmt
+from roboreg_core.wording import fmt, run_facts
 
 _ERRORS = "card"
 # Fields of a run's spec that determine its pruning.
@@ -65,8 +65,13 @@ def figures(point: Point) -> str:
 
 def _runs_of(point: Point, runs: Sequence[Record]) -> list[Record]:
     """Runs with the pruning of this point, the point's own run first."""
-    wanted = {name: getattr(point, name) for name in _SETTING} | {"schedule": point.schedule.to_json()}
-    found = [run for run in runs if all(run.spec.get(name) == value for name, value in wanted.items())]
+    wanted = {name: getattr(point, name) for name in _SETTING}
+    found = [
+        run
+        for run in runs
+        if all(run.spec.get(name) == value for name, value in wanted.items())
+        and run_facts.schedule_of(run) == point.schedule
+    ]
     return sorted(found, key=lambda run: run.id != point.record)
 
 

@@ -58,7 +58,7 @@ def _schedule(architecture: Architecture) -> Schedule:
     st.text_input(
         "Schedule",
         key=keys.AT,
-        placeholder=f"{now} (from Design)",
+        placeholder=f"{now.listed} (from Design)",
         max_chars=MOST_TEXT,
         persist_state="session",
         help=f"{architecture.n_blocks} counts or a preset's name. Marked in the curves, and starting point of the "

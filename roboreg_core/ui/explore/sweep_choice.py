@@ -4,16 +4,19 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from roboreg_core.architecture import Architecture
 from roboreg_core.sweeps.grid import source_grid
 from roboreg_core.sweeps.sweep_store import Sweep
-from roboreg_core.ui import keys, url_settings
+from roboreg_core.ui import keys, run_filters, url_settings
 from roboreg_core.ui.explore import cache
-from roboreg_core.wording import fmt
+from roboreg_core.ui.url_settings import UrlSetting, one_of
+from roboreg_core.wording import fmt, run_filter, sweep_facts
 
 
 def pick() -> Sweep | None:
     """Draw the list of sweeps with measured points; return the selected one, None if there are none."""
-    found = [each for each in cache.sweeps() if cache.points_of(each)]
+    filters()
+    found = filtered([each for each in cache.sweeps() if cache.points_of(each)])
     if not found:
         size = source_grid().size
         st.info(f"No measured points yet. Start a sweep under Sweeps, e.g. the original project's grid ({size}).")
@@ -28,6 +31,39 @@ def pick() -> Sweep | None:
     )
     url_settings.follow([setting])
     return by_id[st.session_state[keys.SWEEP]]
+
+
+def filters() -> None:
+    """Draw the fields for architecture and data set of the sweeps, each if there are several."""
+    found = cache.sweeps()
+    architectures = sorted({architecture_of(each) for each in found}, key=Architecture.parse)
+    data = sorted({run_filter.data_of(each.spec.training_set) for each in found})
+    settings = [
+        UrlSetting(key=keys.SHOW_ARCHITECTURE, default=None, read=one_of(*architectures)),
+        UrlSetting(key=keys.SHOW_DATA, default=None, read=one_of(*data)),
+    ]
+    url_settings.restore(settings)
+    for setting, known in zip(settings, (architectures, data), strict=True):
+        if st.session_state[setting.key] not in (None, *known):  # chosen on another page
+            st.session_state[setting.key] = None
+    with st.container(horizontal=True):
+        run_filters.architecture_and_data(architectures, data)
+    url_settings.follow(settings)
+
+
+def filtered(sweeps: Sequence[Sweep]) -> list[Sweep]:
+    """The sweeps of the architecture and data set chosen in `filters`."""
+    architecture, data = (st.session_state[key] for key in (keys.SHOW_ARCHITECTURE, keys.SHOW_DATA))
+    return [
+        each
+        for each in sweeps
+        if architecture in (None, architecture_of(each)) and data in (None, run_filter.data_of(each.spec.training_set))
+    ]
+
+
+def architecture_of(sweep: Sweep) -> str:
+    """Name of the architecture of a sweep."""
+    return sweep.spec.grid.architecture.name
 
 
 def take(sweep: str) -> None:
@@ -49,4 +85,5 @@ def _first(found: Sequence[Sweep]) -> Sweep:
 def _label(sweep: Sweep) -> str:
     progress = cache.progress_of(sweep)
     measured = fmt.plural(progress.total, "point") if progress.complete else f"{progress.done} of {progress.total}"
-    return f"{fmt.inline_text(sweep.name)} — {measured}{' (example)' if sweep.recorded else ''}"
+    kind = sweep_facts.kind_words(sweep.spec)
+    return f"{fmt.inline_text(sweep.name)}{kind and f' · {kind}'} — {measured}{' (example)' if sweep.recorded else ''}"

@@ -12,9 +12,10 @@ from roboreg_core.sweeps.spec import SweepSpec, sweep_for
 from roboreg_core.sweeps.sweep_store import Sweep
 from roboreg_core.ui import access, dense_choice, keys, panels, shared_state, url_settings
 from roboreg_core.ui.design.launcher import (
-    IMAGES_WORDS,
     METHOD_WORDS,
     PRESET_WORDS,
+    image_choices,
+    images_words,
     method_field,
     recalibrate_field,
 )
@@ -34,6 +35,8 @@ def show(start: Callable[[SweepSpec], None]) -> None:
     """Draw the form: fields left; size, estimate and a button, which calls `start` with the spec, right."""
     if [each.id for each in cache.sweeps()] != st.session_state[DRAWN]:
         st.rerun()  # one was started: redraw the list too
+    if sweep_extension.extended() is None:
+        dense_choice.take_address()  # the fields are of the chosen network
     st.subheader("New sweep")
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -125,6 +128,7 @@ def _spec(name: str, grid: Grid, seeds: tuple[int, ...]) -> SweepSpec:
         name,
         grid,
         shared_state.baseline(),
+        training_set=image_choices()[-1],
         method=st.session_state[keys.SWEEP_METHOD],
         recalibrate=st.session_state[keys.SWEEP_RECALIBRATE],
         seeds=seeds,
@@ -176,6 +180,6 @@ def _ready(spec: SweepSpec, name: str, extended: Sweep | None, start: Callable[[
     st.caption(
         panels.escape(
             f"{existing}Takes about {fmt.duration(seconds)} on this machine. Compared on {data.validation:,} "
-            f"validation images{test}. Pruned with {IMAGES_WORDS[spec.training_set]} training images."
+            f"validation images{test}. Pruned with {images_words(spec.training_set)} training images."
         )
     )

@@ -29,6 +29,7 @@ _RENAMED, _ACTIVE, _ERRORS = "sweep-renamed", "sweeps-active", "sweeps"
 def show() -> None:
     """Draw the Sweeps tab."""
     DELETED.undo_bar()
+    sweep_choice.filters()
     active = [sweep.id for sweep, status in _found() if status.state in _ACTIVE_STATES]
     st.session_state.update({_ACTIVE: active, sweep_form.DRAWN: [each.id for each in cache.sweeps()]})
     panels.fragment(_list, key=keys.SWEEP_LIST_PART, run_every=REFRESH_SECONDS if active else None)()
@@ -42,7 +43,11 @@ def _list() -> None:
     if active != st.session_state[_ACTIVE] or [sweep.id for sweep, _ in found] != st.session_state[sweep_form.DRAWN]:
         st.rerun()  # one started, finished or was deleted: the whole page depends on that
     st.markdown(panels.escape(sweep_facts.finding(found)))
-    panels.some_first(found, lambda each: _card(*each), SHOWN)
+    kept = {sweep.id for sweep in sweep_choice.filtered([sweep for sweep, _ in found])}
+    shown = [each for each in found if each[0].id in kept]
+    if len(shown) < len(found):
+        st.caption(f"Showing {len(shown)} of {fmt.plural(len(found), 'sweep')}.")
+    panels.some_first(shown, lambda each: _card(*each), SHOWN)
 
 
 def _found() -> list[tuple[Sweep, SweepStatus]]:

@@ -1,11 +1,11 @@
 """Tables of changes with their verdicts."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
 
-from roboreg_core.charts import palette
+from roboreg_core.charts import many_classes, palette
 from roboreg_core.evaluation.paired_tests import ALPHA
 from roboreg_core.runs.summary import Summary
 from roboreg_core.ui import panels
@@ -34,7 +34,14 @@ def show(frame: pd.DataFrame, judged: list[str], formats: dict[str, Any], names:
     styled = frame.style.apply(colours, axis=1).format(formats, na_rep="")
     widths = {"class": st.column_config.TextColumn(width=130), "verdict": st.column_config.TextColumn(width=300)}
     headings = {column: st.column_config.Column(heading) for column, heading in names.items()}
-    st.dataframe(styled, hide_index=True, height="content", placeholder="", column_config=widths | headings, alt=alt)
+    st.dataframe(
+        styled, hide_index=True, height=height(frame), placeholder="", column_config=widths | headings, alt=alt
+    )
+
+
+def height(frame: pd.DataFrame) -> int | Literal["content"]:
+    """Height of a table, which scrolls if it has very many rows."""
+    return "content" if len(frame) <= 2 * many_classes.MOST else 600
 
 
 def percent(share: float) -> str:
@@ -51,6 +58,9 @@ def verdicts(summary: Summary) -> None:
     """Draw the table of the paired test: final network against the baseline, over all classes and per class."""
     name = baseline_changes.short_name(summary)
     frame = baseline_changes.verdicts(summary)
+    if many_classes.is_many(summary.classes):  # significant changes first, then the largest
+        order = frame["change"].abs().where(~frame["verdict"].str.startswith(("gained", "lost")), 2.0)
+        frame = frame.loc[[0, *(order + frame["change"].abs())[1:].sort_values(ascending=False).index]]
     against = "the dense network" if name == "dense" else "the baseline"
     st.markdown(f"**Significance of the change against {against}**")
     show(

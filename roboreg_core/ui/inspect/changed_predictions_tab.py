@@ -5,12 +5,14 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from roboreg_core.charts import changed_predictions
+from roboreg_core.charts import changed_predictions, many_classes
 from roboreg_core.charts.base import Chosen
 from roboreg_core.evaluation.prediction_changes import PredictionChanges
+from roboreg_core.runs.class_groups import group_names, grouped_changes
 from roboreg_core.runs.summary import Summary
 from roboreg_core.ui import keys, panels, url_settings
-from roboreg_core.ui.inspect import change_tables, controls, gallery
+from roboreg_core.ui.inspect import change_tables, class_choice, controls, gallery
+from roboreg_core.ui.inspect.class_choice import ShownClasses
 from roboreg_core.wording import baseline_changes, run_facts
 
 _FIELDS = {"class": keys.CHANGES_CLASS, "band": keys.BAND}
@@ -27,37 +29,54 @@ def show(summary: Summary) -> None:
         everything = controls.toggle(label, keys.EVERYTHING)
     followed = summary.damage if compared == "stages" else summary.flips
     frame = changed_predictions.changed_predictions_data(summary, followed)
-    _chart(summary, frame, f"{compared} {everything}", everything)
+    shown = class_choice.pick(summary, changed_predictions.changed_classes(frame), "most changed")
+    _chart(summary, frame, _bars(summary, frame, followed, shown), f"{compared} {everything}", everything, shown)
     _pictures(summary, followed)
     _numbers(frame)
     change_tables.verdicts(summary)
 
 
-def _chart(summary: Summary, frame: pd.DataFrame, variant: str, everything: bool) -> None:
+def _bars(summary: Summary, frame: pd.DataFrame, followed: PredictionChanges, shown: ShownClasses) -> pd.DataFrame:
+    if not shown.by_group:
+        return many_classes.of_classes(frame, shown.names)
+    changes = grouped_changes(followed, summary.classes, shown.groups)
+    bars = changed_predictions.bands_data(changes, group_names(shown.groups))
+    return many_classes.of_classes(
+        bars, many_classes.first_classes(changed_predictions.changed_classes(bars), len(bars))
+    )
+
+
+def _chart(
+    summary: Summary, frame: pd.DataFrame, bars: pd.DataFrame, variant: str, everything: bool, shown: ShownClasses
+) -> None:
+    variant = f"{variant} {shown.names} {shown.by_group}"
     bands = list(dict.fromkeys(frame["band"]))
     url_settings.restore(
         [controls.optional(keys.BAND, bands), controls.optional(keys.CHANGES_CLASS, summary.classes)],
     )
-    marks = controls.marks("changes", _chosen(summary), variant)
+    marks = controls.marks("changes", () if shown.by_group else _chosen(shown), variant)
+    click, select = "its classes" if shown.by_group else "its images", changed_predictions.SELECTION
     panels.Panel(
         name="changes",
         key=marks.key,
         title=changed_predictions.changed_predictions_title(frame),
-        frame=frame,
+        frame=bars,
         chart=partial(changed_predictions.changed_predictions_chart, everything=everything, chosen=marks.chosen),
         alt_text=changed_predictions.changed_predictions_alt(frame),
         variant=f"{everything} {marks.chosen}",
-        depends=f"Click a part of a bar to see its images. {run_facts.depends_on(summary.record)}",
+        depends=f"Click a part of a bar to see {click}. {run_facts.depends_on(summary.record)}",
         table=changed_predictions.changed_predictions_table(frame),
-        on_select=partial(controls.clicked, "changes", marks.key, changed_predictions.SELECTION, variant, _FIELDS),
+        on_select=partial(class_choice.zoom, marks.key, select, ("class",))
+        if shown.by_group
+        else partial(controls.clicked, "changes", marks.key, select, variant, _FIELDS),
     ).show()
 
 
-def _chosen(summary: Summary) -> Chosen:
+def _chosen(shown: ShownClasses) -> Chosen:
     band, label = st.session_state[keys.BAND], st.session_state[keys.CHANGES_CLASS]
     if band is None:
         return ()
-    return tuple({"class": each, "band": band} for each in summary.classes if label in (None, each))
+    return tuple({"class": each, "band": band} for each in shown.names if label in (None, each))
 
 
 def _pictures(summary: Summary, followed: PredictionChanges) -> None:
@@ -78,6 +97,8 @@ def _pictures(summary: Summary, followed: PredictionChanges) -> None:
 
 def _numbers(frame: pd.DataFrame) -> None:
     st.markdown("**Images by class and change**")
-    st.dataframe(
-        changed_predictions.changed_predictions_table(frame), height="content", alt="Images by class and change"
-    )
+    order = changed_predictions.changed_classes(frame)
+    if many_classes.is_many(order):
+        frame = many_classes.of_classes(frame, many_classes.first_classes(order, len(order)))
+    table = changed_predictions.changed_predictions_table(frame)
+    st.dataframe(table, height=change_tables.height(table), alt="Images by class and change")

@@ -1,12 +1,14 @@
 """Per-class metrics tab: precision, recall, F1 and support as in scikit-learn, with changes to the baseline."""
 
+import pandas as pd
 import streamlit as st
 
-from roboreg_core.charts import per_class_metrics
+from roboreg_core.charts import many_classes, per_class_metrics
 from roboreg_core.runs.results import report_of
 from roboreg_core.runs.summary import Summary
-from roboreg_core.ui import panels
-from roboreg_core.ui.inspect import change_tables, controls
+from roboreg_core.ui import keys, panels
+from roboreg_core.ui.inspect import change_tables, class_choice, controls
+from roboreg_core.ui.inspect.class_choice import ShownClasses
 from roboreg_core.wording import baseline_changes, fmt, run_facts
 
 
@@ -16,12 +18,14 @@ def show(summary: Summary) -> None:
     _words(summary, stage)
     other = None if baseline_changes.is_dense(summary) else summary.baseline.report
     frame = per_class_metrics.classes_data(summary.record, stage, other)
-    _table(summary, stage)
+    shown = class_choice.pick(summary, per_class_metrics.changed_classes(frame), "most changed", groups=False)
+    _table(summary, stage, shown)
     panels.Panel(
         name="classes",
         title=per_class_metrics.classes_title(frame),
         chart=per_class_metrics.classes_chart,
-        frame=frame,
+        frame=many_classes.of_classes(frame, shown.names),
+        table=frame,
         alt_text=per_class_metrics.classes_alt(frame),
         depends=run_facts.depends_on(summary.record),
     ).show()
@@ -42,8 +46,9 @@ def _words(summary: Summary, stage: str) -> None:
     )
 
 
-def _table(summary: Summary, stage: str) -> None:
-    table = per_class_metrics.verdicts_table(summary, stage)
+def _table(summary: Summary, stage: str, shown: ShownClasses) -> None:
+    whole = per_class_metrics.verdicts_table(summary, stage)
+    table = _worst_first(whole, summary, shown) if many_classes.is_many(summary.classes) else whole
     changes = {f"{measure}_change": measure for measure in per_class_metrics.MEASURES}
     st.markdown("**Precision, recall and F1 per class**")
     change_tables.show(
@@ -62,7 +67,16 @@ def _table(summary: Summary, stage: str) -> None:
     )
     panels.download(
         "Download metrics (CSV)",
-        table.to_csv(index=False),
+        whole.to_csv(index=False),
         f"report-{summary.record.id}-{stage}.csv",
         "download-report",
     )
+
+
+def _worst_first(table: pd.DataFrame, summary: Summary, shown: ShownClasses) -> pd.DataFrame:
+    """Accuracy and averages, then the classes, lowest recall first; of a search only those found."""
+    count = len(summary.classes)
+    rows, totals = table[:count].sort_values("recall", kind="stable"), table[count:]
+    if st.session_state[keys.FIND_CLASSES]:
+        rows = rows[rows["class"].isin(shown.names)]
+    return pd.concat([totals, rows], ignore_index=True)

@@ -25,12 +25,18 @@ class AllRuns:
     Attributes:
         best: see `run_facts.best_run`.
         methods: their methods, sorted.
-        accuracies: accuracy of the most accurate run of each preset and of `other` schedules, sorted.
+        presets: names of their presets and `other`, sorted.
+        architectures: names of their architectures, sorted.
+        data: ids of their data sets, sorted.
+        accuracies: accuracy of the most accurate run of each schedule.
     """
 
     best: Record | None
     methods: list[str]
-    accuracies: Mapping[str, float]
+    presets: list[str]
+    architectures: list[str]
+    data: list[str]
+    accuracies: Mapping[Schedule, float]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,14 +72,19 @@ def shown_runs(conditions: RunFilter) -> ShownRuns:
 def _all(key: str) -> AllRuns:
     del key
     runs = shared_state.runs()
-    accuracies: dict[str, float] = {}
+    accuracies: dict[Schedule, float] = {}
     for record in runs:
-        preset = run_filter.preset_of(record)
-        accuracies[preset] = max(run_facts.accuracy(record), accuracies.get(preset, 0.0))
+        schedule = run_facts.schedule_of(record)
+        accuracies[schedule] = max(run_facts.accuracy(record), accuracies.get(schedule, 0.0))
     return AllRuns(
         best=run_facts.best_run(runs),
         methods=sorted({str(record.spec["method"]) for record in runs}),
-        accuracies=dict(sorted(accuracies.items())),
+        presets=sorted({schedule.name or run_filter.OTHER for schedule in accuracies}),
+        architectures=list(
+            dict.fromkeys(each.name for each in sorted({schedule.architecture for schedule in accuracies}))
+        ),
+        data=sorted({run_filter.data_of(record.spec["training_set"]) for record in runs}),
+        accuracies=accuracies,
     )
 
 

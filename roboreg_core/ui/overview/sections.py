@@ -1,14 +1,18 @@
 """Sections of Overview: the best run, presets, and all runs as a chart and a table."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
+from roboreg_core.architecture import RESNET20
 from roboreg_core.charts import tradeoff_scatter
+from roboreg_core.datasets.dataset import CIFAR10
+from roboreg_core.errors import RoboRegError
 from roboreg_core.models.costs import cost
 from roboreg_core.runs.comparison import FEWEST, MOST
-from roboreg_core.schedules.schedule import Schedule
+from roboreg_core.schedules.schedule import presets as preset_schedules
 from roboreg_core.store.records import Record
 from roboreg_core.ui import keys, navigation, panels, run_filters, run_metrics_cache, schedule_html, shared_state
 from roboreg_core.ui.compare import metrics_table, run_choice
@@ -16,7 +20,7 @@ from roboreg_core.ui.compare.sections import picked
 from roboreg_core.ui.inspect import header
 from roboreg_core.ui.overview import run_lists
 from roboreg_core.ui.overview.run_lists import ShownRuns
-from roboreg_core.wording import baseline_changes, fmt, run_facts
+from roboreg_core.wording import baseline_changes, fmt, run_facts, run_filter
 
 # The dense network and the original project's three schedules.
 SHOWN_PRESETS = {
@@ -27,11 +31,21 @@ SHOWN_PRESETS = {
 }
 
 
+def lead() -> str:
+    """The question that the page answers; it names network and images while all runs are of the default ones."""
+    kinds: set[str] = set()
+    with suppress(RoboRegError):  # shown below the heading
+        kinds = {*run_lists.all_runs().architectures, *run_lists.all_runs().data}
+    if kinds <= {RESNET20.name, CIFAR10.id}:
+        return f"How accurate is a {RESNET20.label} on {CIFAR10.name} with fewer filters?"
+    return "How accurate is a residual network with fewer filters?"
+
+
 def empty() -> None:
     """Draw the first steps for a visitor without runs."""
     st.info(
-        "No runs yet. RoboReg removes filters of a trained ResNet-20, fine-tunes the smaller network and measures its "
-        "accuracy on CIFAR-10."
+        "No runs yet. RoboReg removes filters of a trained ResNet, fine-tunes the smaller network and measures its "
+        "accuracy."
     )
     st.markdown(
         "1. **Design**: choose how many filters each block keeps; the savings are shown as you change them.\n"
@@ -113,13 +127,15 @@ def all_runs(runs: Sequence[Record]) -> None:
     """Draw filters, chart and table of all runs, with actions on the selected ones."""
     st.subheader(f"All {fmt.plural(len(runs), 'run')}" if len(runs) > 1 else "1 run")
     found = run_lists.all_runs()
-    shown = run_lists.shown_runs(run_filters.overview(found.methods, list(found.accuracies)))
+    shown = run_lists.shown_runs(run_filters.overview(found.methods, found.presets, found.architectures, found.data))
     if not shown.records:
         st.info(f"None of {fmt.plural(len(runs), 'run')} passes these filters.")
         run_filters.clear_button()
         return
     if len(shown.records) < len(runs):
         st.caption(f"Showing {len(shown.records):,} of {fmt.plural(len(runs), 'run')} in the chart and the table.")
+    if len({run_filter.data_of(record.spec["training_set"]) for record in shown.records}) > 1:
+        st.caption("These runs are of several data sets, whose accuracies do not compare. Choose one above.")
     clicked = scatter(shown)
     bar = st.container(key=f"controls-{keys.PICKED}")
     ticked = table(shown)
@@ -147,9 +163,9 @@ def _selected_before(shown: ShownRuns) -> list[str]:
 
 
 def _preset(name: str, meaning: str) -> None:
-    schedule = Schedule.parse(name)
+    schedule = preset_schedules(shared_state.architecture())[name]
     share = fmt.percent(cost(schedule).parameters / cost(schedule.dense).parameters)
-    accuracy = run_lists.all_runs().accuracies.get(name)
+    accuracy = run_lists.all_runs().accuracies.get(schedule)
     best_accuracy = f"best run {fmt.percent(accuracy)}" if accuracy is not None else "no run yet"
     facts = f"{share} of the parameters" + ("" if schedule.is_dense else f"; {best_accuracy}")
     st.markdown(f"**{name.capitalize()}**")

@@ -10,9 +10,11 @@ from roboreg_core.models.costs import cost
 from roboreg_core.schedules import saved_schedules, schedule_file
 from roboreg_core.schedules.notes_and_tags import split_tags
 from roboreg_core.schedules.saved_schedules import SavedSchedule, ScheduleDraft
+from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.ui import (
     access,
+    dense_choice,
     keys,
     navigation,
     panels,
@@ -60,11 +62,16 @@ def offer() -> None:
 
 def finding(saved: Sequence[SavedSchedule]) -> str:
     """Number of saved schedules and the smallest one, in a sentence."""
-    smallest = min(saved, key=lambda each: cost(each.schedule).parameters)
-    share = cost(smallest.schedule).parameters / cost(smallest.schedule.dense).parameters
+    smallest = min(saved, key=_share)
+    share = _share(smallest)
     name = schedule_html.isolated(smallest.name)
     many = fmt.plural(len(saved), "saved schedule")
     return f"{many}; the smallest, {name}, keeps {fmt.percent(share)} of the parameters."
+
+
+def _share(saved: SavedSchedule) -> float:
+    """Share of the dense network's parameters."""
+    return cost(saved.schedule).parameters / cost(saved.schedule.dense).parameters
 
 
 def _toolbar(saved: Sequence[SavedSchedule]) -> list[SavedSchedule]:
@@ -104,22 +111,21 @@ def _list(shown: Sequence[SavedSchedule]) -> None:
             left, right = st.columns([3, 1.2], vertical_alignment="center")
             left.html(_facts(saved))
             with right:
-                _actions(saved, runs.get(str(saved.schedule), ()))
+                _actions(saved, runs.get(saved.schedule, ()))
 
     panels.some_at_a_time(shown, card, SHOWN, "saved-more")
-    if any(str(saved.schedule) in runs for saved in shown):
+    if any(saved.schedule in runs for saved in shown):
         st.caption("Accuracy: final network of the best run of a schedule, all test images, one seed per run.")
 
 
 def _facts(saved: SavedSchedule) -> str:
     """Name, tags, note, schedule and cost as HTML."""
-    counted, dense = cost(saved.schedule), cost(saved.schedule.dense)
+    counted, architecture = cost(saved.schedule), saved.schedule.architecture
+    network = "" if architecture == RESNET20 else f"{architecture.label} · "
     note = "<br>".join(schedule_html.text(line) for line in saved.note.splitlines())
     tags = "".join(map(schedule_html.chip, saved.tags))
-    architecture = saved.schedule.architecture
-    network = "" if architecture == RESNET20 else f"{architecture.label} · "
     figures = (
-        f"{network}{counted.parameters:,} parameters ({fmt.percent(counted.parameters / dense.parameters)}) · "
+        f"{network}{counted.parameters:,} parameters ({fmt.percent(_share(saved))}) · "
         f"{fmt.millions(counted.macs)} MACs · saved {fmt.date_time(saved.created)} UTC"
     )
     lines = [
@@ -139,7 +145,12 @@ def _actions(saved: SavedSchedule, runs: Sequence[Record]) -> None:
     else:
         st.caption("No run yet")
     with st.container(horizontal=True):
-        navigation.button("Open in Design", keys.of("design", saved.id), "design", {"s": str(saved.schedule)})
+        query, options = dense_choice.query_for(saved.schedule.architecture), {}
+        if query is None:
+            label = saved.schedule.architecture.label
+            options = {"disabled": True, "help": f"Needs a dense network: train or upload a {label}."}
+        address = {"s": str(saved.schedule), **(query or {})}
+        navigation.button("Open in Design", keys.of("design", saved.id), "design", address, **options)
         more = st.popover("More", key=keys.of("more", saved.id), on_change="rerun")
         if more.open:  # drawn only when open: the list may be long
             with more:
@@ -173,10 +184,10 @@ def _import() -> None:
         st.caption("If any entry is invalid, nothing is imported. Existing schedules are skipped.")
 
 
-def _runs_by_schedule(runs: Sequence[Record]) -> dict[str, list[Record]]:
-    found: dict[str, list[Record]] = {}
+def _runs_by_schedule(runs: Sequence[Record]) -> dict[Schedule, list[Record]]:
+    found: dict[Schedule, list[Record]] = {}
     for record in runs:
-        found.setdefault(str(run_facts.schedule_of(record)), []).append(record)
+        found.setdefault(run_facts.schedule_of(record), []).append(record)
     return found
 
 
@@ -208,7 +219,7 @@ def _deleted() -> list[Entry]:
     return [
         (
             each.id,
-            f"{schedule_html.text(each.name)} · {each.schedule}{deleted_by(each.deleted_by)}",
+            f"{schedule_html.text(each.name)} · {each.schedule.listed}{deleted_by(each.deleted_by)}",
             f"Deleted {schedule_html.isolated(each.name)}.",
         )
         for each in found

@@ -5,8 +5,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from roboreg_core import paths
+from roboreg_core.datasets import cifar100_files
 from roboreg_core.datasets.background_download import BackgroundDownload, DownloadState, DownloadStatus, fetching
 from roboreg_core.datasets.cifar10 import TRAINING_COUNTS
+from roboreg_core.datasets.dataset import CIFAR100
 from roboreg_core.ui import access, keys, panels, shared_state
 from roboreg_core.ui.design.launcher import IMAGES_WORDS
 from roboreg_core.wording import fmt
@@ -30,9 +32,32 @@ def show() -> None:
     if backend.full_images:
         st.success(f"Available training images: {IMAGES_WORDS['full']}.", icon=":material/check_circle:")
     elif now.status is DownloadStatus.RUNNING:
-        panels.fragment(_running, run_every=REFRESH_SECONDS)(fetch)
+        panels.fragment(_running, run_every=REFRESH_SECONDS)(fetch, keys.TRAIN_FETCH_STOP)
     else:
         _absent(fetch, now)
+
+
+def cifar100() -> None:
+    """Draw the download of CIFAR-100, unless it is on this machine."""
+    if cifar100_files.present(paths.local_data()):
+        return
+    fetch = fetching(paths.local_data(), CIFAR100)
+    now = fetch.now()
+    st.markdown(f"**{CIFAR100.name}**")
+    if now.status is DownloadStatus.RUNNING:
+        panels.fragment(_running, run_every=REFRESH_SECONDS)(fetch, keys.TRAIN_FETCH_100_STOP)
+        return
+    st.caption(f"{CIFAR100.n_classes} classes in {len(set(CIFAR100.groups))} groups, one download of about 170 MB.")
+    _ended(now)
+    label = "Try again" if now.reason else f"Download {CIFAR100.name}"
+    panels.action(label, keys.TRAIN_FETCH_100, "download", lambda: _permitted(fetch.start), _ERRORS)
+
+
+def _ended(now: DownloadState) -> None:
+    if now.reason:
+        panels.show_error(fmt.shortened(now.reason, 1_000))
+    elif now.words:
+        st.info(panels.escape(panels.sentence(now.words)))
 
 
 def _absent(fetch: BackgroundDownload, now: DownloadState) -> None:
@@ -41,24 +66,19 @@ def _absent(fetch: BackgroundDownload, now: DownloadState) -> None:
         f"{TRAINING_COUNTS['full']:,} images gives more accurate networks and takes five times as long per epoch. One "
         "download of about 170 MB."
     )
-    if now.reason:
-        panels.show_error(fmt.shortened(now.reason, 1_000))
-    elif now.words:
-        st.info(panels.escape(panels.sentence(now.words)))
+    _ended(now)
     label = "Try again" if now.reason else "Download all images"
     panels.action(label, keys.TRAIN_FETCH, "download", lambda: _permitted(fetch.start), _ERRORS)
     panels.kept_messages(_ERRORS)
 
 
-def _running(fetch: BackgroundDownload) -> None:
+def _running(fetch: BackgroundDownload, stop: str) -> None:
     now = fetch.now()
     if now.status is not DownloadStatus.RUNNING:
         st.rerun()
     st.progress(now.share or 0.0, text=panels.escape(_words(now)))
     label = "Stopping" if now.stopping else "Stop"
-    panels.action(
-        label, keys.TRAIN_FETCH_STOP, "stop", lambda: _permitted(fetch.cancel), _ERRORS, disabled=now.stopping
-    )
+    panels.action(label, stop, "stop", lambda: _permitted(fetch.cancel), _ERRORS, disabled=now.stopping)
     panels.kept_messages(_ERRORS)
     st.caption("Continues while this page is closed.")
 

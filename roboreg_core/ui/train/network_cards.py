@@ -48,7 +48,8 @@ def _card(network: DenseNetwork) -> None:
 
 
 def _facts(network: DenseNetwork) -> None:
-    panels.card_heading(fmt.inline_text(network.name), _BADGES[network.origin])
+    note = panels.escape(network_facts.kind_words(network))
+    panels.card_heading(fmt.inline_text(network.name), _BADGES[network.origin], note)
     st.markdown(panels.escape(f"Test accuracy {network_facts.accuracy_words(network)}."))
     origin = fmt.sentence_case(network_facts.origin_words(network))
     st.caption(panels.escape(f"{origin} · {network_facts.identity_words(network)}"))

@@ -1,9 +1,13 @@
-"""Form for a new training: recipe, epochs, seed, images, estimated time and start button."""
+"""Form for a new training: data set, architecture, recipe, epochs, seed, estimated time and start button."""
 
+from collections.abc import Collection
 from typing import Any
 
 import streamlit as st
 
+from roboreg_core.architecture import PROJECTION, RESNET20, ZEROS, Architecture
+from roboreg_core.datasets import library
+from roboreg_core.datasets.dataset import CIFAR10
 from roboreg_core.networks import management, start
 from roboreg_core.networks.spec import (
     DEFAULT_BATCH,
@@ -16,11 +20,14 @@ from roboreg_core.networks.spec import (
 from roboreg_core.store.records import LONGEST_NAME
 from roboreg_core.training.spec import BATCH_SIZES, MAX_EPOCHS, MAX_SEED, RECIPES, SHORT_EPOCHS
 from roboreg_core.ui import job_cards, keys, panels, schedule_html, shared_state, url_settings
-from roboreg_core.ui.design.launcher import images_setting, training_images
+from roboreg_core.ui.design.launcher import cifar10_parts, images_setting, training_images
 from roboreg_core.ui.train import active_trainings, network_cards
 from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 from roboreg_core.wording import fmt, network_facts
 
+# Depths in the field's tables, He et al. 2015.
+DEPTHS = (20, 32, 44, 56, 110)
+SHORTCUT_WORDS = {ZEROS: "A (zeros)", PROJECTION: "B (1×1)"}
 DEVICE_WORDS = {"cuda": "GPU", "cpu": "CPU"}
 ERRORS = "train-start"
 
@@ -31,22 +38,68 @@ def show() -> None:
     if not shared_state.backend().loaded.is_set():
         panels.loading()
         return
-    settings = _settings()
+    datasets = {each.id: each for each in library.list_datasets()}
+    settings = _settings(datasets)
     url_settings.restore(settings)
+    if st.session_state[keys.TRAIN_DATA] not in datasets:  # deleted meanwhile
+        st.session_state[keys.TRAIN_DATA] = CIFAR10.id
+    if len(datasets) > 1:
+        st.selectbox(
+            "Data set",
+            list(datasets),
+            key=keys.TRAIN_DATA,
+            format_func=lambda each: f"{fmt.inline_text(datasets[each].name)} ({datasets[each].n_classes} classes)",
+            persist_state="session",
+        )
+    _architecture()
+    recipes = _recipes()
+    if st.session_state[keys.TRAIN_RECIPE] not in recipes:
+        st.session_state[keys.TRAIN_RECIPE] = DEFAULT_RECIPE
     st.radio(
         "Recipe",
-        list(RECIPES),
+        recipes,
         key=keys.TRAIN_RECIPE,
         persist_state="session",
-        captions=[recipe.description for recipe in RECIPES.values()],
+        captions=[RECIPES[name].description for name in recipes],
     )
     _numbers()
-    training_images(keys.TRAIN_IMAGES)
+    if _is_cifar10():
+        training_images(keys.TRAIN_IMAGES, cifar10_parts())
     _device()
     url_settings.follow(settings)
     panels.kept_messages(ERRORS)
     with panels.errors_shown():
         _ready(_spec())
+
+
+def _is_cifar10() -> bool:
+    return bool(st.session_state[keys.TRAIN_DATA] == CIFAR10.id)
+
+
+def _recipes() -> list[str]:
+    """Recipes for the chosen data set: the teacher of distillation is a network for CIFAR-10."""
+    return [name for name, each in RECIPES.items() if _is_cifar10() or not each.spec.distil_weight]
+
+
+def _architecture() -> None:
+    left, right = st.columns([3, 2])
+    left.segmented_control(
+        "Depth of the ResNet",
+        DEPTHS,
+        required=True,
+        key=keys.TRAIN_DEPTH,
+        persist_state="session",
+        help="Deeper networks are more accurate and take longer: ResNet-56 has 3.1 times the cost of ResNet-20.",
+    )
+    right.segmented_control(
+        "Shortcut",
+        list(SHORTCUT_WORDS),
+        required=True,
+        format_func=SHORTCUT_WORDS.__getitem__,
+        key=keys.TRAIN_SHORTCUT,
+        persist_state="session",
+        help="Where a stage doubles the channels: A adds channels of zeros, B has a 1×1 convolution with batch norm.",
+    )
 
 
 def _numbers() -> None:
@@ -85,16 +138,30 @@ def _device() -> None:
 
 def _suggested() -> str:
     chosen = (st.session_state[key] for key in (keys.TRAIN_RECIPE, keys.TRAIN_EPOCHS, keys.TRAIN_SEED))
-    return management.unused_name(shared_state.store(), network_facts.suggested_name(*chosen))
+    name = network_facts.suggested_name(*chosen, architecture=_chosen_architecture(), training_set=_training_set())
+    return management.unused_name(shared_state.store(), name)
 
 
-def _settings() -> tuple[UrlSetting, ...]:
+def _chosen_architecture() -> Architecture:
+    return Architecture(depth=st.session_state[keys.TRAIN_DEPTH], shortcut=st.session_state[keys.TRAIN_SHORTCUT])
+
+
+def _training_set() -> str:
+    return str(st.session_state[keys.TRAIN_IMAGES if _is_cifar10() else keys.TRAIN_DATA])
+
+
+def _settings(datasets: Collection[str]) -> tuple[UrlSetting, ...]:
     return (
+        UrlSetting(key=keys.TRAIN_DATA, default=CIFAR10.id, read=one_of(*datasets)),
+        UrlSetting(
+            key=keys.TRAIN_DEPTH, default=RESNET20.depth, read=lambda text: int(one_of(*map(str, DEPTHS))(text))
+        ),
+        UrlSetting(key=keys.TRAIN_SHORTCUT, default=RESNET20.shortcut, read=one_of(*SHORTCUT_WORDS)),
         UrlSetting(key=keys.TRAIN_RECIPE, default=DEFAULT_RECIPE, read=one_of(*RECIPES)),
         UrlSetting(key=keys.TRAIN_EPOCHS, default=SHORT_EPOCHS, read=within(1, MAX_EPOCHS)),
         UrlSetting(key=keys.TRAIN_SEED, default=0, read=within(0, MAX_SEED)),
         UrlSetting(key=keys.TRAIN_BATCH, default=DEFAULT_BATCH, read=within(*BATCH_SIZES)),
-        images_setting(keys.TRAIN_IMAGES),
+        images_setting(keys.TRAIN_IMAGES, cifar10_parts()),
         UrlSetting(key=keys.TRAIN_DEVICE, default="cuda", read=one_of(*DEVICE_WORDS)),
     )
 
@@ -105,7 +172,8 @@ def _spec() -> TrainingSpec:
         "epochs": st.session_state[keys.TRAIN_EPOCHS],
         "seed": st.session_state[keys.TRAIN_SEED],
         "batch_size": st.session_state[keys.TRAIN_BATCH],
-        "training_set": st.session_state[keys.TRAIN_IMAGES],
+        "training_set": _training_set(),
+        "architecture": _chosen_architecture(),
     }
     device = st.session_state[keys.TRAIN_DEVICE] if _has_gpu() else "auto"
     return TrainingSpec(name=st.session_state.get(keys.TRAIN_NAME, "").strip() or _suggested(), device=device, **chosen)
