@@ -155,18 +155,18 @@ def test_no_name_becomes_markup_in_a_tick(name: str) -> None:
     assert re.findall(r"</?[a-z]+", drawn) == ["<div", "<span", "<span", "</span", "</span", "</div"]
 
 
-DEEP = Architecture(depth=32, base_width=8, shortcut="B")
+NARROW = Architecture(base_width=8, shortcut="B")
 
 
 def test_the_sliders_are_those_of_the_chosen_network(open_page: Open, store: Store) -> None:
-    keep_network(store, "deep", architecture=DEEP)
-    save(store, ScheduleDraft(name="shallow", schedule=presets()["quarter"]))
-    save(store, ScheduleDraft(name="deep half", schedule=presets(DEEP)["moderate"]))
-    app = open_page("design", dense="deep", s="quarter")
-    assert [slider(app, block).value for block in DEEP.blocks] == presets(DEEP)["quarter"].to_json()
-    assert slider(app, 15).max == 32
-    assert app.selectbox(key="load-saved").options == ["deep half"]
-    move(app, 15, 3)
+    keep_network(store, "narrow", architecture=NARROW)
+    save(store, ScheduleDraft(name="wide", schedule=presets()["quarter"]))
+    save(store, ScheduleDraft(name="narrow half", schedule=presets(NARROW)["moderate"]))
+    app = open_page("design", dense="narrow", s="quarter")
+    assert [slider(app, block).value for block in NARROW.blocks] == presets(NARROW)["quarter"].to_json()
+    assert slider(app, 9).max == 32
+    assert app.selectbox(key="load-saved").options == ["narrow half"]
+    move(app, 9, 3)
     app.selectbox(key="dense").set_value("dense").run()
     app.run()
     assert standing(app) == presets()["moderate"].to_json()
@@ -174,7 +174,7 @@ def test_the_sliders_are_those_of_the_chosen_network(open_page: Open, store: Sto
 
 
 def test_grids_and_sensitivities_are_those_of_the_chosen_network(open_page: Open, store: Store) -> None:
-    keep_network(store, "deep", architecture=DEEP)
+    keep_network(store, "deep", architecture=Architecture(depth=32, base_width=8, shortcut="B"))
     for tab in ("Sweeps", "Sensitivity", "Search", "Prediction"):
         app = open_page("explore", tab=tab, dense="deep")
         assert not app.exception
