@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def read(content: bytes, file_name: str) -> Checkpoint:
-    """Read the network in an uploaded file; its `content` is converted to safetensors.
+    """Read the network in an uploaded file with the bytes `content`; that of the result is safetensors.
 
-    Raises `CheckpointError`: the file is too large, damaged or unsafe, or holds another network.
+    Raises `CheckpointError`: the file is too large, damaged or unsafe, or holds no network of a supported architecture.
     """
     check_size(len(content))
     name = PurePath(file_name).name

@@ -61,7 +61,7 @@ def labels_of(record: Record) -> np.ndarray:
 
 
 def class_names(record: Record) -> tuple[str, ...]:
-    """Class names of the data set that a run was measured on."""
+    """Class names of the data set that a run was measured on, in the order of the labels."""
     return tuple(row["name"] for row in record.result["stages"]["dense"]["per_class"])
 
 
@@ -72,7 +72,10 @@ def same_images(record: Record, other: Record) -> bool:
 
 
 def predictions_csv(record: Record, store: Store) -> str:
-    """CSV of the true class of every test image, and each stage's predicted class and confidence."""
+    """CSV with a row per test image: `image` (its index), `true`, and per stage the predicted class and the confidence.
+
+    The columns of a stage are e.g. `pruned` (class name) and `pruned_confidence` (softmax probability, 0..1).
+    """
     import pandas as pd
 
     from roboreg_core.datasets.sources import test_images
