@@ -76,7 +76,7 @@ class BackgroundDownload:
             self._thread.start()
 
     def cancel(self) -> None:
-        """Request a stop; takes effect within the connection timeout and leaves no files."""
+        """Request that the download stops; it does within the connection timeout, and leaves no files."""
         with self._lock:
             if self._state.status is DownloadStatus.RUNNING:
                 self._stop.set()

@@ -36,7 +36,7 @@ class ImportState:
 
     Attributes:
         status: see `ImportStatus`.
-        done, total: number of files read, or of splits written, and of all of them.
+        done, total: number of files read and of all files; while adding, of splits written and of all splits.
         words: current step, or the result, for users.
         reason: error and remedy of a failed import, else empty.
         inspection: the pictures that were read and their report; None before.
@@ -121,7 +121,7 @@ class BackgroundImport:
             self._state = ImportState()
 
     def cancel(self) -> None:
-        """Request a stop of a running import; it leaves nothing."""
+        """Request that a running import stops; nothing of it is kept."""
         with self._lock:
             if self._state.is_running:
                 self._stop.set()
@@ -170,6 +170,6 @@ class BackgroundImport:
 
 @lru_cache(maxsize=8)
 def importing(home: Path) -> BackgroundImport:
-    """The `BackgroundImport` of a home, one per process, shared by all callers."""
+    """The `BackgroundImport` for a store's folder `home`, one per process, shared by all callers."""
     del home  # only the cache key
     return BackgroundImport()

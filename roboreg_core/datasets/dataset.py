@@ -1,7 +1,8 @@
 """Data sets: classes, image size, number of images per split and normalisation. Without torch.
 
-A spec names its images by the string `training_set`: `bundled` or `full` for CIFAR-10, `cifar100`, or the id of an own
-data set, which names its exact content. The same string gives training, validation and test images, see `sources`.
+A spec names its images by the string `training_set`: `bundled` or `full` for CIFAR-10, `cifar100`, or the id of a
+data set that the user imported, which identifies its exact content. The same string gives training, validation and test
+images, see `sources`.
 """
 
 import json
@@ -32,18 +33,18 @@ class Dataset:
     """A data set.
 
     Attributes:
-        id: `cifar10`, `cifar100`, or `images-` and 16 hex digits of the content hash of an own data set.
-        name: name shown to users; own data sets can be renamed.
+        id: `cifar10`, `cifar100`, or `images-` and 16 hex digits of the content hash of an imported data set.
+        name: name shown to users; imported data sets can be renamed.
         classes: class names, in the order of the labels.
-        groups: group of each class, to arrange many classes; empty without groups.
+        groups: group of each class, e.g. the coarse classes of CIFAR-100; empty without groups.
         image_size: height and width in pixels.
         training, validation, test: number of images per split.
         mean, std: normalisation of networks trained from scratch, statistics of the training images; None for the
             network's default, ImageNet's.
         origin: where the images are from.
-        sha256: content hash of an own data set, else empty.
+        sha256: content hash of an imported data set, else empty.
         created: time of the import, UTC, ISO 8601; empty for CIFAR-10 and CIFAR-100.
-        report: the `image_report.ImageReport` of an own data set as JSON.
+        report: the `image_report.ImageReport` of an imported data set as JSON, else {}.
     """
 
     id: str
@@ -130,9 +131,9 @@ def is_training_set(text: str) -> bool:
 
 
 def dataset_of(training_set: str) -> Dataset:
-    """The data set of a spec's `training_set`; for `bundled`, CIFAR-10 with the bundled number of training images.
+    """The data set of a spec's `training_set`; for `bundled`, CIFAR-10 with only the bundled images in `training`.
 
-    Raises `DataError`: the string names no data set, or an own data set does not exist or has a damaged manifest.
+    Raises `DataError`: the string names no data set, or one that does not exist or has a damaged manifest.
     """
     if is_cifar10(training_set):
         return replace(CIFAR10, training=cifar10.TRAINING_COUNTS[training_set])

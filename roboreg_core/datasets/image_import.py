@@ -31,7 +31,7 @@ def import_images(
     Args:
         inspection: from `inspect_source`.
         name: name of the data set; by default that of the source, with a number if it is taken.
-        on_progress: called with the number of splits written, of all splits, and a description.
+        on_progress: called with splits written, splits in all, and a description of the step.
         should_stop: called repeatedly; True stops.
 
     Raises `DataError`: the report has problems, the name is invalid or taken, a data set has the same images, or the

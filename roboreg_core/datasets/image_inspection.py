@@ -87,7 +87,7 @@ def inspect_source(
         source: a folder, a ZIP file, or an open ZIP.
         image_size: height and width of the stored images in pixels, one that an `Architecture` supports.
         name: file name of an open ZIP.
-        on_progress: called with the number of files read, of all files, and a description.
+        on_progress: called with files read, files in all, and a description of the step.
         should_stop: called per file; True stops.
 
     Raises `ArchitectureError`: the size is not supported; `DataError`: the source is invalid, a limit is exceeded, or

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 def list_datasets() -> list[Dataset]:
-    """The data sets on this machine: CIFAR-10 (all or the bundled part), CIFAR-100 if downloaded, and yours by name."""
+    """The data sets on this machine: CIFAR-10 (all or the bundled part), CIFAR-100 if present, then yours by name."""
     root = paths.local_data()
     known = [dataset_of("full" if cifar_batches.present(root) else "bundled")]
     if cifar100_files.present(root):
@@ -49,7 +49,7 @@ def list_datasets() -> list[Dataset]:
 
 
 def own_datasets() -> list[Dataset]:
-    """Your data sets by name; damaged ones are left out with a warning."""
+    """Your data sets, sorted by name; damaged ones are left out with a warning in the log."""
     return list(_read_all(paths.datasets()))
 
 
@@ -71,7 +71,7 @@ def unused_name(wanted: str) -> str:
 
 
 def check_name(name: str, except_id: str = "") -> str:
-    """Check that no data set has a name, except the one with the id `except_id`; return the name cleaned.
+    """Check that a name is valid and not taken, except by the data set with the id `except_id`; return it cleaned.
 
     Raises `DataError`: the name is invalid, reserved, or that of another data set.
     """
@@ -92,7 +92,7 @@ def rename_dataset(dataset: Dataset, name: str) -> Dataset:
 
 
 def write_manifest(folder: Path, dataset: Dataset) -> None:
-    """Write the manifest of an own data set. Raises `DataError`: it cannot be written."""
+    """Write the manifest of an imported data set into its folder. Raises `DataError`: it cannot be written."""
     with writing(folder, DataError, remedy="set ROBOREG_HOME to another folder"):
         paths.write_atomically(folder / MANIFEST, (json.dumps(dataset.to_json(), indent=1) + "\n").encode())
 

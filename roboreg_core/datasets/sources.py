@@ -28,8 +28,8 @@ def resolve_training_set(choice: str) -> str:
     """Resolve a choice of images to the `training_set` of a spec.
 
     Args:
-        choice: `bundled`, `full`, `cifar100`, the id of an own data set, or `auto` or `cifar10` for all of CIFAR-10
-            that is on this machine.
+        choice: `bundled`, `full`, `cifar100`, the id of an imported data set, or `auto` or `cifar10` for
+            `full` if it is on this machine, else `bundled`.
 
     Raises `DataError`: the choice is unknown, or its images are not on this machine.
     """

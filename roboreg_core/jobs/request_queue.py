@@ -126,7 +126,7 @@ class RequestQueue:
             pending.progress = {}
 
     def update(self, connection: Connection) -> None:
-        """Store the outcome of the requests whose tasks are done."""
+        """Set the outcome of the requests whose tasks are done."""
         for pending in self._all():
             if pending.future is not None and pending.future.status != "pending":
                 self._settle(connection, pending)

@@ -69,7 +69,7 @@ class InputForm:
 
     @property
     def words(self) -> str:
-        """The form as text: `cifar10, BGR, zeros after the channels`."""
+        """The form as text, e.g. `cifar10, BGR, zeros after the channels`."""
         order = ", BGR" if self.is_bgr else ""
         return f"{self.normalisation}{order}{', zeros after the channels' if self.shortcut == ZEROS_AT_END else ''}"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_name(store: Store, name: str, except_id: str = "") -> str:
-    """Check that no network has a name, except the one with the id `except_id`; return the name cleaned.
+    """Check that a name is valid and not taken, except by the network with the id `except_id`; return it cleaned.
 
     Raises `SpecError`: the name is invalid; `StoreError`: another network has it, or an unfinished job's network will.
     """

@@ -33,7 +33,7 @@ def group_names(groups: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def grouped_changes(changes: PredictionChanges, classes: Sequence[str], groups: Mapping[str, str]) -> PredictionChanges:
-    """Changes of predictions with counts by group instead of by class; a prediction of the right group alone is wrong.
+    """Changes of predictions with counts by group instead of by class; only the right class is correct.
 
     `classes` are the class names in the order of the labels, `groups` is `{class: group}`.
     """
@@ -42,7 +42,10 @@ def grouped_changes(changes: PredictionChanges, classes: Sequence[str], groups: 
 
 
 def grouped_confusion(summary: Summary, stage: str, groups: Mapping[str, str]) -> ConfusionChange:
-    """Confusion matrices by group, `{class: group}`, of the baseline and of a stage, their difference and its tests."""
+    """Confusion matrices of groups instead of classes, for the baseline and a stage, with their difference and tests.
+
+    `groups` is `{class: group}`.
+    """
     numbers = _numbers(summary.classes, groups)
     classes = (summary.labels, summary.baseline.predictions.classes, summary.predictions[stage].classes)
     labels, before, after = (numbers[each] for each in classes)

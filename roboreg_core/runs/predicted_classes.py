@@ -52,7 +52,7 @@ def predictions(record: Record, store: Store) -> dict[str, PredictedClasses]:
 def labels_of(record: Record) -> np.ndarray:
     """True classes of the images that a run was measured on, int64 (n,).
 
-    Raises `DataError`: the data set is missing, or the run was measured on other images than its test images.
+    Raises `DataError`: the data set is missing, or the run was not measured on all of its test images.
     """
     labels, images = test_labels(record.spec["training_set"]), record.result["stages"]["dense"]["images"]
     if images != len(labels):
@@ -66,7 +66,7 @@ def class_names(record: Record) -> tuple[str, ...]:
 
 
 def same_images(record: Record, other: Record) -> bool:
-    """True if two runs are measured on the test images of one data set; all parts of CIFAR-10 are one."""
+    """True if two runs are measured on the same test images; `bundled` and `full` are one data set, CIFAR-10."""
     first, second = record.spec["training_set"], other.spec["training_set"]
     return first == second or (is_cifar10(first) and is_cifar10(second))
 

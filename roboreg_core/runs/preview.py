@@ -104,7 +104,7 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
     `context.inputs["dense"]` holds the dense network as safetensors.
 
     Returns:
-        The fields of a `Preview` as its result.
+        Output whose result has the fields of a `Preview`.
 
     Raises `Stopped`: the context requested it; `RoboRegError`: the input is invalid.
     """

@@ -58,7 +58,7 @@ class PruneSettings:
     training_set: str
 
     def point_id(self, schedule: Schedule) -> str:
-        """Identity of a schedule pruned under these settings, 16 hex digits; independent of fine-tuning."""
+        """Id, 16 hex digits, of a schedule pruned under these settings and not fine-tuned."""
         return digest({**PruneSettings.to_json(self), **schedule.stored(), "version": METHOD_VERSION})
 
     def to_json(self) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def digest(determines: dict[str, Any]) -> str:
 
 
 def identity(spec: dict[str, Any], version: int) -> str:
-    """Id of a run from its spec (`RunSpec.to_json`) and the version number of the method."""
+    """Id of a run from its spec (`RunSpec.to_json`) and a `METHOD_VERSION`."""
     determines = {**spec, "version": version}
     del determines["device"], determines["dense"]
     return digest(determines)

@@ -155,8 +155,8 @@ class Summary:
 def baseline_of(record: Record, store: Store, other: Record | None = None) -> RunBaseline:
     """Baseline of a run: its dense network (`other` None), or the final network of the run `other`.
 
-    Raises `StoreError`: logits are missing from the store; `DataError`: a run was measured on other images than the
-    test images.
+    Raises `StoreError`: logits are missing from the store; `DataError`: the runs are of different data sets, or one
+    is missing.
     """
     source, name, stage = (record, DENSE, DENSE) if other is None else (other, other.id, final_stage(other))
     found = predictions(source, store)[stage]
@@ -171,8 +171,8 @@ def baseline_of(record: Record, store: Store, other: Record | None = None) -> Ru
 def summary(record: Record, store: Store, other: Record | None = None) -> Summary:
     """Summarise a run against its dense network, or against the final network of the run `other`.
 
-    Raises `StoreError`: logits are missing from the store; `DataError`: a run was measured on other images than the
-    test images.
+    Raises `StoreError`: logits are missing from the store; `DataError`: the runs are of different data sets, or one
+    is missing.
     """
     labels, found, baseline = labels_of(record), predictions(record, store), baseline_of(record, store, other)
     before, last = baseline.predictions.classes, final_stage(record)

@@ -18,7 +18,7 @@ def new_owner() -> str:
 
 
 def process_lives(owner: str) -> bool | None:
-    """True if the process of `owner` is alive, False if it has ended, None if it is on another host or container.
+    """True if the process of `owner` is alive, False if it has ended, None if it is not of this host or container.
 
     Processes from before this host's last boot have ended.
     """

@@ -33,7 +33,9 @@ class Store(JobStore):
         checks: Checks = NO_CHECKS,
         author: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """Open or create the store in `home`, in front of the example records in the folder `shipped`.
+        """Open or create the store in `home`; an example record is hidden by a record of the store with the same id.
+
+        `checks` raise an exception for damaged records, jobs and saved items, see `row_mapping.Checks`.
 
         `author` is called in the calling thread before each write of records, jobs, saved items and artefacts. It
         returns the name of the person who writes, or None; it raises `AccessError` if that person may not write.
