@@ -234,7 +234,7 @@ def typical_speeds() -> tuple[float, float]:
 
 
 def record_work(record: Record) -> float:
-    """MACs of the dense network of a record (of a run or of a network), relative to those of ResNet-20."""
+    """MACs of the dense network of a record (of a run or a network), relative to those of the default architecture."""
     stored = record.result if record.kind != KIND else record.spec
     return relative_work(Architecture.from_json(stored.get("architecture")))
 
