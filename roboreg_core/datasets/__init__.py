@@ -1,1 +1,1 @@
-"""CIFAR-10: files, splits, download and data augmentation."""
+"""Data sets: CIFAR-10, CIFAR-100 and own images; files, splits, download, import and augmentation."""

@@ -34,7 +34,7 @@ def augment(images: Tensor, spec: Augmentation, generator: torch.Generator) -> T
 
 
 def affine_matrices(n: int, spec: Augmentation, generator: torch.Generator) -> Tensor:
-    """Draw affine maps (n, 2, 3) from output to input pixels, relative to the image's centre.
+    """Draw `n` affine maps (n, 2, 3) from output to input pixels, relative to the image's centre.
 
     Each inverts the sequence flip, shift (the crop), rotation, shear along x, scale; signs as in torchvision.
     """
@@ -108,7 +108,7 @@ def _grid(matrices: Tensor, height: int, width: int) -> Tensor:
 
 
 def jitter_parameters(n: int, spec: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Random colour changes.
+    """Draw colour changes for `n` images.
 
     Returns:
         Factors of brightness, contrast and saturation (n, 3), 1 for changes that are off, and the order of their

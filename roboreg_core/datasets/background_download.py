@@ -66,7 +66,7 @@ class BackgroundDownload:
         return self._state
 
     def start(self) -> None:
-        """Start a thread, unless one is running."""
+        """Start the download in a thread, unless it is running."""
         with self._lock:
             if self._state.status is DownloadStatus.RUNNING:
                 return
@@ -76,14 +76,14 @@ class BackgroundDownload:
             self._thread.start()
 
     def cancel(self) -> None:
-        """Request a stop; takes effect within the connection timeout and leaves no files."""
+        """Request that the download stops; it does within the connection timeout, and leaves no files."""
         with self._lock:
             if self._state.status is DownloadStatus.RUNNING:
                 self._stop.set()
                 self._state = replace(self._state, stopping=True)
 
     def wait(self, timeout: float | None = None) -> DownloadState:
-        """Wait for the end of the download, at most `timeout` seconds."""
+        """Wait for the end of the download, at most `timeout` seconds; return the state then."""
         thread = self._thread
         if thread is not None:
             thread.join(timeout)

@@ -36,7 +36,7 @@ class ImportState:
 
     Attributes:
         status: see `ImportStatus`.
-        done, total: files read, or splits written.
+        done, total: number of files read and of all files; while adding, of splits written and of all splits.
         words: current step, or the result, for users.
         reason: error and remedy of a failed import, else empty.
         inspection: the pictures that were read and their report; None before.
@@ -55,7 +55,7 @@ class ImportState:
 
     @property
     def is_running(self) -> bool:
-        """True while a thread is at work."""
+        """True while pictures are read or a data set is written."""
         return self.status in (ImportStatus.READING, ImportStatus.ADDING)
 
     @property
@@ -78,9 +78,9 @@ class BackgroundImport:
         return self._state
 
     def read(self, source: BinaryIO, name: str, image_size: int) -> None:
-        """Start reading the pictures of an open ZIP with this file name, unless an import is running.
+        """Start reading the pictures of `source`, an open ZIP with the file name `name`, unless an import is running.
 
-        A report that was neither accepted nor discarded is discarded.
+        They are scaled to `image_size` pixels in height and width. Pictures read earlier and not added are removed.
         """
         before = self._state.inspection
 
@@ -95,7 +95,10 @@ class BackgroundImport:
         self._start(ImportState(status=ImportStatus.READING, words="Opening the file"), work)
 
     def add(self, name: str) -> None:
-        """Start keeping the pictures that were read as a data set with this name, unless an import is running."""
+        """Start storing the pictures that were read as a data set with this name.
+
+        Does nothing while an import is running, or if no pictures were read.
+        """
         inspection = self._state.inspection
         if inspection is None:
             return
@@ -109,7 +112,7 @@ class BackgroundImport:
         self._start(ImportState(status=ImportStatus.ADDING, words="Writing the images", inspection=inspection), work)
 
     def discard(self) -> None:
-        """Remove the pictures that were read, and forget a result or an error, unless an import is running."""
+        """Remove the pictures that were read and reset the state to idle, unless an import is running."""
         with self._lock:
             if self._state.is_running:
                 return
@@ -118,14 +121,14 @@ class BackgroundImport:
             self._state = ImportState()
 
     def cancel(self) -> None:
-        """Request a stop of a running import; it leaves nothing."""
+        """Request that a running import stops; nothing of it is kept."""
         with self._lock:
             if self._state.is_running:
                 self._stop.set()
                 self._state = replace(self._state, stopping=True)
 
     def wait(self, timeout: float | None = None) -> ImportState:
-        """Wait for the end of the running step, at most `timeout` seconds."""
+        """Wait until reading or adding ends, at most `timeout` seconds; return the state then."""
         thread = self._thread
         if thread is not None:
             thread.join(timeout)
@@ -167,6 +170,6 @@ class BackgroundImport:
 
 @lru_cache(maxsize=8)
 def importing(home: Path) -> BackgroundImport:
-    """The `BackgroundImport` of a home, one per process, shared by all callers."""
+    """The `BackgroundImport` for a store's folder `home`, one per process, shared by all callers."""
     del home  # only the cache key
     return BackgroundImport()

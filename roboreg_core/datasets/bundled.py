@@ -33,7 +33,7 @@ def read(folder: Path, split: str) -> Images:
 
 
 def verify(folder: Path) -> list[str]:
-    """Errors of the bundled files, one line per missing or damaged file; empty if all are intact."""
+    """One error message per missing or damaged file of the bundled images; [] if all are intact."""
     try:
         manifest = read_manifest(folder)
     except DataError as error:

@@ -14,17 +14,17 @@ _COARSE = tuple(cifar100.COARSE_CLASSES)
 
 
 def remedy(root: Path) -> str:
-    """End of error messages: how to provide the files in the folder `root`."""
+    """Text for the end of error messages: how to provide the files in the folder `root`."""
     return f"download CIFAR-100 (python -m roboreg_core data fetch cifar100), or {by_hand(root)}"
 
 
 def by_hand(root: Path) -> str:
-    """Instruction to provide the files without a download, in the folder `root`."""
+    """Text: how to provide the files in the folder `root` without a download."""
     return f"put the files {' and '.join(FILES)} of cifar-100-python.tar.gz into {root / FOLDER}"
 
 
 def present(root: Path) -> bool:
-    """True if `root` has `cifar-100-python` with images of both splits."""
+    """True if `root` has `cifar-100-python` with the files of both splits; their content is not checked."""
     return all((root / FOLDER / name).is_file() for name in FILES)
 
 
@@ -34,7 +34,7 @@ def read(root: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         Pixels uint8 (n, 3, 32, 32) and fine labels, int64 (n,).
 
-    Raises `DataError`: the file is missing, damaged, has other objects than arrays, or is not CIFAR-100.
+    Raises `DataError`: the file is missing, damaged, contains objects other than arrays, or is not CIFAR-100.
     """
     path = root / FOLDER / split
     pixels, fine, coarse = cifar_pickles.read_file(path, ("fine_labels", "coarse_labels"), CIFAR100.name, remedy(root))

@@ -34,14 +34,14 @@ CONTENT_SHA256 = {
 
 
 def present(root: Path) -> bool:
-    """True if `root` has a complete `cifar-10-batches-py`."""
+    """True if `root` has all files of `cifar-10-batches-py`; their content is not checked."""
     return all((root / FOLDER / name).is_file() for name in (*TRAIN_FILES, *TEST_FILES))
 
 
 def read(root: Path, split: str) -> Images:
     """Read all `train` or `test` images from `root/cifar-10-batches-py`.
 
-    Raises `DataError`: a file is missing, damaged or has other objects than arrays, or the content is not CIFAR-10.
+    Raises `DataError`: a file is missing, damaged or contains objects other than arrays, or is not CIFAR-10's.
     """
     from roboreg_core.datasets.images import from_arrays
 
@@ -55,7 +55,7 @@ def read(root: Path, split: str) -> Images:
 
 
 def write(root: Path, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> None:
-    """Write (pixels, labels) of both splits, pixels uint8 (n, 3, 32, 32), as torchvision's files under `root`."""
+    """Write both splits, each as (pixels uint8 (n, 3, 32, 32), labels (n,)), as torchvision's files under `root`."""
     folder = root / FOLDER
     folder.mkdir(parents=True)
     for number, name in enumerate(TRAIN_FILES):
@@ -67,7 +67,7 @@ def write(root: Path, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarr
 
 
 def content_sha256(pixels: np.ndarray, labels: np.ndarray) -> str:
-    """SHA-256 of uint8 pixels (n, 3, 32, 32) and labels."""
+    """SHA-256 of pixels uint8 (n, 3, 32, 32) and labels (n,), to be compared with `CONTENT_SHA256`."""
     digest = hashlib.sha256(np.ascontiguousarray(pixels, dtype=np.uint8).data)
     digest.update(np.asarray(labels, dtype=np.uint8).tobytes())
     return digest.hexdigest()

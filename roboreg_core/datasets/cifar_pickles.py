@@ -32,18 +32,18 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def read_file(path: Path, keys: tuple[str, ...], dataset: str, remedy: str) -> tuple[np.ndarray, ...]:
-    """Read a file.
+    """Read a pickled file of images and labels.
 
     Args:
-        path: of the file.
-        keys: of the lists of labels in it.
+        path: path of the file.
+        keys: keys of the lists of labels in it, e.g. `labels` or `fine_labels`.
         dataset: name of the data set, for error messages.
-        remedy: end of error messages.
+        remedy: how to solve the problem, the end of error messages.
 
     Returns:
-        Pixels uint8 (n, 3, 32, 32), and for each of `keys` the labels, int64 (n,).
+        Pixels uint8 (n, 3, 32, 32), then the labels int64 (n,) of each key.
 
-    Raises `DataError`: the file is missing, damaged or has other objects than arrays.
+    Raises `DataError`: the file is missing, damaged or contains objects other than arrays.
     """
     try:
         entry = _ArrayUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
@@ -60,7 +60,7 @@ def read_file(path: Path, keys: tuple[str, ...], dataset: str, remedy: str) -> t
 
 
 def write_file(path: Path, pixels: np.ndarray, **labels: np.ndarray) -> None:
-    """Write uint8 pixels (n, 3, 32, 32) and lists of labels (n,) by key."""
+    """Write a pickled file of pixels, uint8 (n, 3, 32, 32), and labels (n,), each list under its keyword's name."""
     entry = {
         "batch_label": path.name,
         **{key: [int(label) for label in each] for key, each in labels.items()},

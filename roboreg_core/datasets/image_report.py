@@ -21,15 +21,15 @@ class ImageReport:
 
     Attributes:
         origin: the source, e.g. `ZIP digits.zip`.
-        image_size: height and width of the stored pixels.
+        image_size: height and width of the stored images in pixels.
         classes: class names.
         counts: split -> number of pictures per class, after the removal of duplicates.
-        drawn: splits that were drawn by the seeded rule, because the source has none.
-        unreadable: (file, reason) of files that are no readable pictures, at most `MOST_SHOWN`.
-        n_unreadable: number of such files.
+        drawn: splits that were drawn at random, with a fixed seed, because the source lacks them.
+        unreadable: (file, reason) of the unreadable files, at most `MOST_SHOWN`.
+        n_unreadable: number of all unreadable files.
         n_outside: number of files outside the folders of classes, which are ignored.
-        duplicates: exact duplicates within and between splits.
-        pairs: (a duplicate, the file that it equals), at most `MOST_SHOWN`.
+        duplicates: numbers of exact duplicates within and between splits.
+        pairs: names of (a duplicate, the file that it equals), at most `MOST_SHOWN`.
         n_conflicting: number of duplicates that equal a picture of another class.
     """
 
@@ -47,12 +47,12 @@ class ImageReport:
 
     @property
     def n_pictures(self) -> int:
-        """Number of pictures in all splits."""
+        """Number of pictures in all splits, without removed duplicates."""
         return sum(sum(each) for each in self.counts.values())
 
     @property
     def few_test(self) -> tuple[str, ...]:
-        """Classes with fewer than `FEWEST_TEST` test pictures, whose intervals are wide."""
+        """Classes with fewer than `FEWEST_TEST` test pictures; their recalls have wide confidence intervals."""
         return tuple(name for name, n in zip(self.classes, self.counts["test"], strict=True) if n < FEWEST_TEST)
 
     @property
@@ -110,7 +110,7 @@ class ImageReport:
         return lines
 
     def to_json(self) -> dict[str, Any]:
-        """All fields, the properties and sentences as a JSON object."""
+        """All fields and properties as a JSON object."""
         return {
             **asdict(self),
             "n_pictures": self.n_pictures,

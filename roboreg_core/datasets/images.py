@@ -54,7 +54,10 @@ def from_arrays(
     *,
     classes: tuple[str, ...] = CLASSES,
 ) -> Images:
-    """`Images` from uint8 pixels (n, size, size, 3), labels (n,), indices (n,), by default 0..n-1, and class names."""
+    """`Images` from pixels, uint8 (n, size, size, 3), labels (n,), and indices (n,), by default 0..n-1.
+
+    The other arguments are fields of `Images`.
+    """
     if indices is None:
         indices = np.arange(len(labels))
     return Images(
@@ -67,13 +70,13 @@ def from_arrays(
 
 
 def first_of_each_class(labels: np.ndarray, per_class: int) -> np.ndarray:
-    """Indices of the first `per_class` images of each class, ascending."""
+    """Indices of the first `per_class` images of each class in `labels`, int (n,), ascending."""
     chosen = [np.flatnonzero(labels == label)[:per_class] for label in np.unique(labels)]
     return np.sort(np.concatenate(chosen))
 
 
 def validation_rows(labels: np.ndarray) -> np.ndarray:
-    """Indices of CIFAR-10's validation split in the training `labels`, ascending: the first images of each class.
+    """Indices of CIFAR-10's validation images, the first of each class in the training `labels`, ascending.
 
     They are the same images for the labels of all training images and of the bundled part.
     """

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 def list_datasets() -> list[Dataset]:
-    """The part of CIFAR-10 and CIFAR-100 that are on this machine, then your data sets by name."""
+    """The data sets on this machine: CIFAR-10 (all or the bundled part), CIFAR-100 if present, then yours by name."""
     root = paths.local_data()
     known = [dataset_of("full" if cifar_batches.present(root) else "bundled")]
     if cifar100_files.present(root):
@@ -49,7 +49,7 @@ def list_datasets() -> list[Dataset]:
 
 
 def own_datasets() -> list[Dataset]:
-    """Your data sets by name; damaged ones are left out with a warning."""
+    """Your data sets, sorted by name; damaged ones are left out with a warning in the log."""
     return list(_read_all(paths.datasets()))
 
 
@@ -70,15 +70,15 @@ def unused_name(wanted: str) -> str:
     return free_name(clean_name(wanted, NAME_LABEL, error=DataError), _taken().__contains__)
 
 
-def check_name(name: str, but: str = "") -> str:
-    """Check that a name is free and return it cleaned; the data set with the id `but` may have it already.
+def check_name(name: str, except_id: str = "") -> str:
+    """Check that a name is valid and not taken, except by the data set with the id `except_id`; return it cleaned.
 
     Raises `DataError`: the name is invalid, reserved, or that of another data set.
     """
     cleaned = clean_name(name, NAME_LABEL, error=DataError)
     if folded(cleaned) in _RESERVED or folded(cleaned).startswith(PREFIX):
         raise DataError(f"{NAME_LABEL} must not be one of other images, got {cleaned!r}: choose another name")
-    if folded(cleaned) in _taken(but):
+    if folded(cleaned) in _taken(except_id):
         raise DataError(f"the name {cleaned!r} is taken by another data set: choose another name")
     return cleaned
 
@@ -86,19 +86,22 @@ def check_name(name: str, but: str = "") -> str:
 def rename_dataset(dataset: Dataset, name: str) -> Dataset:
     """Rename one of your data sets; its id stays. Raises `DataError`: see `check_name`, or it is not yours."""
     folder = _own_folder(dataset)
-    renamed = replace(read_dataset(folder), name=check_name(name, but=dataset.id))
+    renamed = replace(read_dataset(folder), name=check_name(name, except_id=dataset.id))
     write_manifest(folder, renamed)
     return renamed
 
 
 def write_manifest(folder: Path, dataset: Dataset) -> None:
-    """Write the manifest of an own data set. Raises `DataError`: it cannot be written."""
+    """Write the manifest of an imported data set into its folder. Raises `DataError`: it cannot be written."""
     with writing(folder, DataError, remedy="set ROBOREG_HOME to another folder"):
         paths.write_atomically(folder / MANIFEST, (json.dumps(dataset.to_json(), indent=1) + "\n").encode())
 
 
 def users_of(dataset: Dataset, store: "Store") -> dict[str, int]:
-    """Number of records of each kind (`run`, `network`, `sweep` ...) and of unfinished jobs (`job`) that use it."""
+    """Number of records per kind (`run`, `network`, `sweep` ...) and of unfinished jobs (`job`) that use a data set.
+
+    Kinds without any are left out.
+    """
     specs = [(record.kind, record.spec) for record in store.list_records(parts=())]
     specs += [("job", job.spec) for job in store.list_jobs(ended=False)]
     return dict(Counter(kind for kind, spec in specs if _uses(dataset, spec)))
@@ -129,7 +132,7 @@ def delete_dataset(dataset: Dataset) -> None:
 
 
 def deleted_datasets() -> list[Dataset]:
-    """The deleted data sets that can be restored, last deleted first."""
+    """The deleted data sets that can be restored, most recently deleted first."""
     found = list(_read_all(_trash()))
     return sorted(found, key=lambda each: _deleted_at(_trash() / each.id), reverse=True)
 
@@ -143,13 +146,13 @@ def restore_dataset(text: str) -> Dataset:
     folder = paths.datasets() / dataset.id
     with writing(folder, DataError, remedy="move it yourself"):
         (_trash() / dataset.id).rename(folder)
-    restored = replace(dataset, name=free_name(dataset.name, _taken(but=dataset.id).__contains__))
+    restored = replace(dataset, name=free_name(dataset.name, _taken(except_id=dataset.id).__contains__))
     write_manifest(folder, restored)
     return restored
 
 
 def forget_deleted(dataset_id: str) -> None:
-    """Remove a deleted data set for good, because its images were added again."""
+    """Remove a deleted data set for good, if it is there; for images that were added again."""
     shutil.rmtree(_trash() / dataset_id, ignore_errors=True)
 
 
@@ -184,8 +187,8 @@ def _matching(known: list[Dataset], text: str, what: str) -> Dataset:
     raise DataError(f"no {what} has the name or id {text[:80]!r}; there are {names}: python -m roboreg_core data list")
 
 
-def _taken(but: str = "") -> set[str]:
-    return {folded(each.name) for each in own_datasets() if each.id != but} | _RESERVED
+def _taken(except_id: str = "") -> set[str]:
+    return {folded(each.name) for each in own_datasets() if each.id != except_id} | _RESERVED
 
 
 def _own_folder(dataset: Dataset) -> Path:

@@ -16,7 +16,10 @@ REMEDY = "restore the data/ folder of the repository (git checkout -- data)"
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Manifest of the bundle in `folder`. Raises `DataError`: it is unreadable or of another format."""
+    """Manifest of the bundled images in `folder`: files, checksums, labels and indices by split.
+
+    Raises `DataError`: it is unreadable or of another format.
+    """
     path = folder / MANIFEST
     try:
         manifest: dict[str, Any] = json.loads(path.read_text())
@@ -28,7 +31,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def test_labels() -> np.ndarray:
-    """True classes of the test images in the order of `sources.test_images`, int64, read-only."""
+    """True classes of CIFAR-10's test images in the order of `sources.test_images`, int64 (n,), read-only."""
     return _labels(paths.bundled_data())
 
 

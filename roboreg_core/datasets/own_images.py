@@ -20,17 +20,17 @@ _CHUNK = 4_096
 
 
 def pixels_path(folder: Path, split: str) -> Path:
-    """File of a split's pixels."""
+    """File with the pixels of a split, in the folder of a data set."""
     return folder / f"{split}.npy"
 
 
 def labels_path(folder: Path, split: str) -> Path:
-    """File of a split's labels."""
+    """File with the labels of a split, in the folder of a data set."""
     return folder / f"{split}_labels.npy"
 
 
 def read(dataset: Dataset, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels uint8 (n, size, size, 3), mapped from the file (copied on writing), and labels, int64 (n,), of a split.
+    """Pixels, uint8 (n, size, size, 3), and labels, int64 (n,), of a split; pixels are memory-mapped copy-on-write.
 
     Raises `DataError`: a file is missing or damaged, or differs from the manifest.
     """
@@ -67,7 +67,7 @@ def content_sha256(folder: Path, classes: Sequence[str], image_size: int) -> str
 
 
 def verify(dataset: Dataset) -> list[str]:
-    """Errors of the files of a data set, a line each; empty if its content has the hash in its manifest."""
+    """Error messages about the files of a data set; [] if their content has the hash in its manifest."""
     folder = paths.datasets() / dataset.id
     try:
         found = content_sha256(folder, dataset.classes, dataset.image_size)

@@ -57,9 +57,9 @@ class PictureSource:
     """An open folder or ZIP.
 
     Attributes:
-        origin: kind and name of the source, for people.
+        origin: kind and name of the source, e.g. `ZIP digits.zip`.
         files: paths of all files, with slashes, sorted.
-        read: reads a file by its path; raises `UnreadablePictureError`.
+        read: returns the bytes of the file with this path; raises `UnreadablePictureError`.
     """
 
     origin: str
@@ -69,13 +69,13 @@ class PictureSource:
 
 @contextmanager
 def open_source(source: Path | BinaryIO, name: str = "") -> Iterator[PictureSource]:
-    """Context with the files of a folder or ZIP.
+    """Context manager that opens a folder or ZIP of pictures.
 
     Args:
         source: a folder, a ZIP file, or an open ZIP.
-        name: of the open ZIP, for people.
+        name: file name of an open ZIP, for messages.
 
-    Raises `DataError`: it is neither, exceeds a limit, or is an unsafe ZIP.
+    Raises `DataError`: the source is neither, exceeds a limit, or is an unsafe ZIP.
     """
     if isinstance(source, Path) and source.is_dir():
         yield _open_folder(source)
@@ -93,12 +93,16 @@ def open_source(source: Path | BinaryIO, name: str = "") -> Iterator[PictureSour
 
 
 def arrange(files: Sequence[str]) -> tuple[list[PictureFile], list[str]]:
-    """Classes and splits of files by their folders; folders around all of them are left out.
+    """Derive class and split of each file from its folders; folders that enclose all others are ignored.
+
+    Args:
+        files: paths in the source, with slashes.
 
     Returns:
-        The files in class folders, and the names of those outside, which are ignored.
+        The files in folders of classes, and the paths of those outside. Hidden files and those that operating systems
+        create are in neither.
 
-    Raises `DataError`: the folders are not those of classes, or a class's name is invalid.
+    Raises `DataError`: there is no folder of a class, `train` or `test` is missing, or a class's name is invalid.
     """
     parts = {name: PurePosixPath(name).parts for name in files}
     parts = {name: each for name, each in parts.items() if not any(_is_junk(part) for part in each)}

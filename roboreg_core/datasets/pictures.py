@@ -15,7 +15,7 @@ _OVERSAMPLING = 2
 
 
 class UnreadablePictureError(Exception):
-    """A file is no readable picture; the message is the reason."""
+    """A file cannot be read as a picture; the message is the reason."""
 
 
 def decode(content: bytes, size: int) -> np.ndarray:

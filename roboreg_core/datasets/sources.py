@@ -25,13 +25,13 @@ def full_is_present() -> bool:
 
 
 def resolve_training_set(choice: str) -> str:
-    """The `training_set` of a spec for a choice of images.
+    """Resolve a choice of images to the `training_set` of a spec.
 
     Args:
-        choice: `bundled`, `full`, `cifar100`, the id of an own data set, or `auto` or `cifar10` for all of CIFAR-10
-            that is on this machine.
+        choice: `bundled`, `full`, `cifar100`, the id of an imported data set, or `auto` or `cifar10` for
+            `full` if it is on this machine, else `bundled`.
 
-    Raises `DataError`: it is unknown, or the images are absent.
+    Raises `DataError`: the choice is unknown, or its images are not on this machine.
     """
     if choice in (AUTO, CIFAR10.id):
         return "full" if full_is_present() else "bundled"
@@ -58,12 +58,12 @@ def training_images(training_set: str = AUTO) -> Images:
 
 
 def validation_images(training_set: str = AUTO) -> Images:
-    """Validation images of a data set, the same for all parts of CIFAR-10."""
+    """Validation images of a data set, the same for `bundled` and `full`; argument as for `training_images`."""
     return _images(resolve_training_set(_whole(training_set)), "validation")
 
 
 def test_images(training_set: str = AUTO) -> Images:  # noqa: PT028 - no test
-    """All test images of a data set, for reports only: choose no setting by them."""
+    """All test images of a data set, for reports, never for a choice; argument as for `training_images`."""
     return _images(resolve_training_set(_whole(training_set)), "test")
 
 

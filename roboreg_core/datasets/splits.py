@@ -1,6 +1,6 @@
 """Assignment of labelled pictures to training, validation and test, without exact duplicates in training.
 
-Pictures are duplicates if their digests are equal. Where no split is given, each class is split by a seeded rule.
+Pictures are duplicates if their digests are equal. Splits that the source lacks are drawn with a fixed seed.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,13 @@ REMOVED = -1
 
 @dataclass(frozen=True, kw_only=True)
 class Duplicates:
-    """Number of pictures of a split that equal one of `other`; with `other` the same, all but the first of each.
+    """Number of exact duplicates between two splits, or within one.
 
-    `removed` if they are left out.
+    Attributes:
+        split: the split that the duplicates are in; `all` without splits in the source.
+        other: the split of the pictures that they equal; the same as `split` for duplicates within one.
+        count: number of duplicates; of equal pictures within one split, the first does not count.
+        removed: True if the duplicates are left out of the data set.
     """
 
     split: str
@@ -35,10 +39,10 @@ class Assignment:
     """Splits of pictures.
 
     Attributes:
-        splits: index into `SPLITS` or `REMOVED`, int (n,).
-        duplicates: numbers of duplicates.
-        pairs: (a duplicate, the picture that it equals) by index.
-        drawn: splits that were drawn by the rule.
+        splits: index into `SPLITS` of each picture, or `REMOVED`, int (n,).
+        duplicates: numbers of duplicates by pair of splits.
+        pairs: indices of (a duplicate, the picture that it equals).
+        drawn: names of the splits that were drawn at random, because the source lacks them.
     """
 
     splits: np.ndarray
@@ -47,29 +51,30 @@ class Assignment:
     drawn: tuple[str, ...]
 
 
-def assign(labels: np.ndarray, given: np.ndarray | None, digests: Sequence[bytes]) -> Assignment:
-    """Assign pictures to splits.
+def assign(labels: np.ndarray, source_splits: np.ndarray | None, digests: Sequence[bytes]) -> Assignment:
+    """Assign n pictures to splits, without exact duplicates in training.
 
-    Of pictures that are in several splits, those of training are removed first, then those of validation; test keeps
-    all. Of equal pictures within training, or of all where no splits are given, the first is kept.
+    A picture in two splits stays in test rather than validation, and in validation rather than training. Of equal
+    pictures within training, or of all if the source has no splits, the first is kept. Splits that the source lacks are
+    drawn at random from each class, with a fixed seed.
 
     Args:
-        labels: int (n,).
-        given: index into `SPLITS` of each picture, int (n,); None without splits.
-        digests: of the pixels.
+        labels: class of each picture, int (n,).
+        source_splits: index into `SPLITS` of each picture, by its folder, int (n,); None if the source has no splits.
+        digests: digest of each picture's pixels; equal digests are duplicates.
     """
-    if given is None:
+    if source_splits is None:
         return _drawn(labels, digests)
-    splits = given.copy()
+    splits = source_splits.copy()
     duplicates, pairs = [], []
     seen: dict[bytes, int] = {}
     for split in (TEST, VALIDATION, TRAINING):
         counts: dict[int, int] = {}
-        for index in np.flatnonzero(given == split).tolist():
+        for index in np.flatnonzero(source_splits == split).tolist():
             first = seen.setdefault(digests[index], index)
             if first == index:
                 continue
-            other = int(given[first])
+            other = int(source_splits[first])
             counts[other] = counts.get(other, 0) + 1
             pairs.append((index, first))
             if other != split or split == TRAINING:
@@ -78,7 +83,7 @@ def assign(labels: np.ndarray, given: np.ndarray | None, digests: Sequence[bytes
             removed = other != split or split == TRAINING
             duplicates.append(Duplicates(split=SPLITS[split], other=SPLITS[other], count=count, removed=removed))
     drawn = []
-    if not (given == VALIDATION).any():
+    if not (source_splits == VALIDATION).any():
         drawn.append(SPLITS[VALIDATION])
         for rows in _of_each_class(labels, splits == TRAINING):
             splits[rows[: _share(len(rows), VALIDATION_SHARE)]] = VALIDATION

@@ -11,7 +11,7 @@ from roboreg_core.datasets.dataset import CIFAR100, dataset_of, is_own
 
 
 def test_labels(training_set: str) -> np.ndarray:
-    """True classes of the test images in the order of `sources.test_images`, int64, read-only.
+    """True classes of a data set's test images in the order of `sources.test_images`, int64 (n,), read-only.
 
     Raises `DataError`: the images are missing or damaged.
     """

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 def keep_record(store: Store, message: dict[str, Any]) -> None:
-    """Store the record contained in a worker's message of the kind `record`.
+    """Store the record that a worker sent as JSON in `message["payload"]`.
 
     Raises `StoreError`: it cannot be written.
     """
@@ -44,14 +44,14 @@ def keep_record(store: Store, message: dict[str, Any]) -> None:
 
 
 class Attempt:
-    """A job that was sent to the cluster.
+    """One execution of a job on the cluster; a cancelled one has `grace` seconds until its worker is killed.
 
     Attributes:
         job: the job as it was when it was sent.
         token: identifies the attempt in its messages.
         starts: number of times that a worker started it, more than one if workers died.
         address: address of the most recent worker, None before the first start.
-        missing_since: start of the period without a worker for its lane, on the monotonic clock.
+        missing_since: monotonic time since when no worker takes jobs from its lane; None while one does.
         missing_reported: True if an event reports that period.
     """
 
@@ -88,7 +88,7 @@ class Attempt:
         wake_when_done(self._future, wake)
 
     def on_message(self, message: dict[str, Any]) -> None:
-        """Store what a worker's message reports: progress, a record, a saved state, the start or the end."""
+        """Process a message from the worker: store progress, a record, a saved state or the start, or note the end."""
         what = message["what"]
         if what == "progress":
             self._store.add_event(self.job.id, json.loads(message["payload"]))
@@ -104,14 +104,14 @@ class Attempt:
             self._has_ended = True
 
     def stop(self) -> None:
-        """Ask the task function to stop; its worker is killed after the grace period."""
+        """Cancel the task; if its function does not stop within the grace period, `update` kills the worker."""
         if self._stop_since is None and self._future.status == "pending":
             self._stop_since = time.monotonic()
             self._event({"cancel": "asked"})
             self._future.cancel()
 
     def update(self) -> bool:
-        """Update the attempt; return True once the job has ended in the store.
+        """Check the state of the task and store its outcome; return True once the job's end is stored.
 
         Raises `StorageError`: the store cannot be written; a later call tries again.
         """
@@ -140,7 +140,7 @@ class Attempt:
         return status != "pending" or self.starts > DEATHS
 
     def end(self, status: JobStatus, error: str | None = None) -> None:
-        """Store the job's last status and error, and release what the cluster holds for it."""
+        """Store the job's final status and error; delete its result and saved state on the cluster."""
         self._store.update_job(self.job.id, status=status, error=error, ended=now())
         self._connection.forget(self.token, self._future)
 

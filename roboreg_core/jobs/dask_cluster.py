@@ -59,7 +59,7 @@ SETTINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerInfo:
-    """A worker process, the lanes (queues per kind of worker) it takes jobs from, and the id of its current job."""
+    """A worker process, the lanes (queues, `device` or `light`) it takes jobs from, and the id of its current job."""
 
     name: str
     address: str
@@ -110,7 +110,7 @@ def _is_local(place: str) -> bool:
 def connect(scheduler: str | None, lane: str, listen: Callable[[dict[str, Any]], None]) -> Connection:
     """Connect to the scheduler at an address; for None, start one on this machine with a worker for the lane `lane`.
 
-    `listen` is called from a thread of dask with each message of the tasks submitted here.
+    `listen` is called from a thread of dask with each message (a dict) of the tasks submitted here.
 
     Raises `JobError`: the scheduler cannot be reached, or no worker process can be started.
     """
@@ -253,7 +253,7 @@ class Connection:
             future.release()
 
     def state(self, token: str) -> tuple[int, bytes]:
-        """Number (from 1; 0 without any) and bytes of the newest state that the attempt `token` saved."""
+        """Number and bytes of the newest state that the attempt `token` saved; number 0 if it has saved none."""
         from distributed import Variable
 
         held = Variable(token, client=self.client).get(timeout=CALL_SECONDS)
@@ -341,7 +341,7 @@ def wake_when_done(future: Any, wake: Callable[[], None]) -> None:
 
 
 def in_thread(function: Callable[[], None], name: str) -> threading.Thread:
-    """Run a function in a daemon thread of this name."""
+    """Run a function in a daemon thread with this name; return the thread."""
     thread = threading.Thread(target=function, name=name, daemon=True)
     thread.start()
     return thread

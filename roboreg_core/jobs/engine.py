@@ -58,8 +58,8 @@ class Engine:
     def submit(self, task: Task) -> Job:
         """Queue a task and return its job.
 
-        If a job with the same key is unfinished, that job is returned. If the record exists, nothing is run; the job
-        that made it is returned, or an equivalent one that is not in the store.
+        If an unfinished job makes the same record, that job is returned. If the record exists, nothing is run: the
+        finished job that made it is returned, or, if that was deleted, a substitute that is not in the store.
 
         Raises `JobError`: the lane or the function's name is invalid, or the engine is closed; `StoreError`: an input
         artefact is missing.
@@ -91,7 +91,7 @@ class Engine:
         return pending
 
     def withdraw(self, channel: str) -> None:
-        """Withdraw the pending request of a caller's channel."""
+        """Withdraw the pending request of a caller's channel, if there is one."""
         if not self._closed:
             self._dispatcher.put_request(channel, None)
 
@@ -133,7 +133,7 @@ class Engine:
         return self._dispatcher.position(job_id)
 
     def workers(self) -> list[WorkerInfo]:
-        """The worker processes, at most about a second old; [] before the first job."""
+        """The worker processes, as of about a second ago; [] before the first job."""
         return self._dispatcher.workers()
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:

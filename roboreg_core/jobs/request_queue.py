@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class RequestStatus(StrEnum):
-    """Status of a request; `superseded` by the next one of its channel, or withdrawn."""
+    """Status of a request; `superseded` if a newer one of its channel replaced it, or it was withdrawn."""
 
     PENDING = "pending"
     FINISHED = "finished"
@@ -118,7 +118,7 @@ class RequestQueue:
                 wake_when_done(pending.future, wake)
 
     def on_message(self, message: dict[str, Any]) -> None:
-        """Process a message from a worker; messages of dropped requests are ignored."""
+        """Process a message from a worker; messages of superseded requests are ignored."""
         pending = next((each for each in self._all() if each.token == message["token"]), None)
         if pending is not None and message["what"] == "progress":
             pending.progress = loads(message["payload"])
@@ -126,13 +126,13 @@ class RequestQueue:
             pending.progress = {}
 
     def update(self, connection: Connection) -> None:
-        """Store the outcome of the requests whose tasks are done."""
+        """Set the outcome of the requests whose tasks are done."""
         for pending in self._all():
             if pending.future is not None and pending.future.status != "pending":
                 self._settle(connection, pending)
 
     def check_lanes(self, lanes: set[str]) -> None:
-        """Fail requests whose lane had no worker for `MISSING_SECONDS`; `lanes` have one now."""
+        """Fail requests whose lane has had no worker for `MISSING_SECONDS`; `lanes` are those that have one now."""
         now, wanted = time.monotonic(), {pending.request.lane for pending in self._all()}
         self._missing = {lane: self._missing.get(lane, now) for lane in wanted - lanes}
         for pending in self._all():

@@ -48,7 +48,7 @@ class Output:
 
 
 class Stopped(Exception):
-    """Raised by a task function when it stops on request."""
+    """Raised by a task function when it stops because the job was cancelled."""
 
 
 class Context(Protocol):

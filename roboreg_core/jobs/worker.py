@@ -51,7 +51,13 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """Outcome of a call: `finished` with a result, `stopped`, or `failed` with a one-line error and a traceback."""
+    """Outcome of a call.
+
+    Attributes:
+        how: `finished`, `stopped` or `failed`.
+        result, artifacts: output of a finished call: a JSON object, and bytes by name.
+        error, trace: of a failed call: the error in one line, and the traceback; else empty.
+    """
 
     how: str
     result: dict[str, Any] = field(default_factory=dict)
@@ -61,7 +67,7 @@ class Outcome:
 
 
 def run_task(call_json: str, inputs: dict[str, bytes]) -> dict[str, Any]:
-    """Run a `Call` (as JSON) with the bytes `inputs` by name; return the fields of its `Outcome`.
+    """Run a `Call` (as JSON) with `inputs`, bytes by name; return the fields of its `Outcome` as a dict.
 
     Exceptions of the function become outcomes: the dask task itself fails only when the worker dies.
     """

@@ -34,7 +34,7 @@ CHOICE_SECONDS = 6.0
 
 
 def task_for(spec: NetworkSpec, store: Store, content: bytes | None = None) -> Task:
-    """The task that makes a network; puts the bytes of an upload, `content`, into the store for the worker.
+    """Task for the job engine that makes a network; puts an upload's bytes, `content`, into the store for the worker.
 
     Raises `SpecError`: a training comes with bytes, or an upload without them; `StoreError`: the bytes cannot be
     stored.
@@ -59,7 +59,8 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         context: its input `file` holds an upload's bytes.
 
     Returns:
-        Accuracy, metrics per class, history and origin, with the weights as a safetensors artefact.
+        Output whose result has accuracy, metrics per class, training history and more, and whose artefact `weights` is
+        the network as safetensors.
 
     Raises `Stopped`: the context requested it; `RoboRegError`: the input is invalid.
     """

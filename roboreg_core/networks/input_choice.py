@@ -37,7 +37,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True, kw_only=True)
 class InputForm:
-    """Preparation of a network's inputs, and its shortcuts.
+    """Preparation of the inputs of a network of another project, and the kind of its shortcuts.
 
     Attributes:
         normalisation: a name in `NORMALISATIONS`.
@@ -50,7 +50,10 @@ class InputForm:
     is_bgr: bool = False
 
     def applied(self, model: ResNet, image_size: int) -> ResNet:
-        """Copy of a network for RGB images, whose stem takes the channels in our order."""
+        """Copy of a network with this normalisation and shortcut, in eval mode, for RGB images of this size in pixels.
+
+        For a network that expects BGR, the input channels of its first convolution are reversed.
+        """
         schedule = model.schedule
         architecture = replace(schedule.architecture, shortcut=self.shortcut, image_size=image_size)
         normalisation = NORMALISATIONS[self.normalisation]
@@ -60,13 +63,13 @@ class InputForm:
         return made.eval()
 
     def words_beside(self, other: InputForm) -> str:
-        """The form as text, without what it has in common with another form."""
+        """The form as text beside another: the normalisation alone if all else is equal, else `words`."""
         is_same = (self.shortcut, self.is_bgr) == (other.shortcut, other.is_bgr)
         return self.normalisation if is_same else self.words
 
     @property
     def words(self) -> str:
-        """The form as text: `cifar10, BGR, zeros after the channels`."""
+        """The form as text, e.g. `cifar10, BGR, zeros after the channels`."""
         order = ", BGR" if self.is_bgr else ""
         return f"{self.normalisation}{order}{', zeros after the channels' if self.shortcut == ZEROS_AT_END else ''}"
 
@@ -109,17 +112,20 @@ def choose_inputs(
     device: torch.device | str = "cpu",
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> Checkpoint:
-    """The network with the form of inputs that is most accurate; a file of ours as it is.
+    """Choose the preparation of inputs with which a network of another project is most accurate.
+
+    A network from a file of RoboReg, which holds its normalisation, is returned unchanged.
 
     Args:
         loaded: a network from a file.
-        images: validation images.
-        normalisation: a name in `NORMALISATIONS` to use this one, or `AUTO`.
+        images: validation images, of the network's classes.
+        normalisation: a name in `NORMALISATIONS` to try this one alone, or `AUTO` to try all.
         device: device of the forward passes.
         on_progress: called with the share that is done, 0..1; may raise to stop.
 
     Returns:
-        The network with notes on the choice, and all that was tried in `source`.
+        The network with the best `InputForm` applied and a note on it. Its `source["inputs"]` holds that form with its
+        accuracy (0..1), and all forms under `tried`.
 
     Raises `SpecError`: the normalisation is unknown, or given for a file that holds its own; `CheckpointError`: the
     network has another number of classes, its outputs are not finite, or no form is better than guessing.

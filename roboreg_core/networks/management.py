@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from roboreg_core.store.store import Store
 
 
-def check_name(store: Store, name: str, but: str = "") -> str:
-    """Check that a name is free and return it cleaned; the network with the id `but` may have it already.
+def check_name(store: Store, name: str, except_id: str = "") -> str:
+    """Check that a name is valid and not taken, except by the network with the id `except_id`; return it cleaned.
 
     Raises `SpecError`: the name is invalid; `StoreError`: another network has it, or an unfinished job's network will.
     """
     cleaned = clean_name(name, NAME_LABEL)
-    if folded(cleaned) in taken_names(store, but):
+    if folded(cleaned) in taken_names(store, except_id):
         raise StoreError(f"the name {cleaned!r} is taken by another network: choose another name")
     return cleaned
 
@@ -31,10 +31,10 @@ def unused_name(store: Store, wanted: str) -> str:
     return free_name(clean_name(wanted, NAME_LABEL), taken_names(store).__contains__)
 
 
-def taken_names(store: Store, but: str = "") -> set[str]:
-    """Names, as `folded` returns them, of all networks and unfinished jobs, except the network with the id `but`."""
-    known = {folded(each.name) for each in dense_networks(store) if each.record is None or each.record.id != but}
-    jobs = (job for job in store.list_jobs(NETWORK, ended=False) if job.key != but)
+def taken_names(store: Store, except_id: str = "") -> set[str]:
+    """Names of all networks and unfinished jobs, `folded`, except that of the network with the id `except_id`."""
+    known = {folded(each.name) for each in dense_networks(store) if each.record is None or each.record.id != except_id}
+    jobs = (job for job in store.list_jobs(NETWORK, ended=False) if job.key != except_id)
     return known | {folded(job.spec["name"]) for job in jobs}
 
 
@@ -44,7 +44,7 @@ def rename(store: Store, network: DenseNetwork, name: str) -> DenseNetwork:
     Raises `SpecError`: the name is invalid; `StoreError`: it is taken, or it is an example network.
     """
     record = _own(network)
-    cleaned = check_name(store, name, but=record.id)
+    cleaned = check_name(store, name, except_id=record.id)
     if store.get_record(record.id) is None:
         raise StoreError(f"network {network.name!r} was deleted meanwhile: restore it first")
     renamed = replace(record, spec={**record.spec, "name": cleaned})
@@ -75,12 +75,12 @@ def restore(store: Store, record_id: str) -> DenseNetwork:
 
 
 def deleted(store: Store) -> list[DeletedRecord]:
-    """The deleted networks, last deleted first."""
+    """The deleted networks, most recently deleted first."""
     return store.list_deleted(NETWORK)
 
 
 def find_deleted(store: Store, text: str) -> Record:
-    """The record of the last deleted network with this name or id.
+    """The record of the most recently deleted network with this name or id.
 
     Raises `StoreError`: no deleted network has it.
     """

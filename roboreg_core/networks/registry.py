@@ -101,7 +101,7 @@ def of_record(record: Record) -> DenseNetwork:
 def find(store: Store, text: str) -> DenseNetwork:
     """Find a network by its name (case-insensitive), or by the first digits of its SHA-256, at least `FEWEST_DIGITS`.
 
-    The example networks in `others/` are searched last.
+    If no listed network matches, the further example networks in `checkpoints/others/` are searched.
 
     Raises `CheckpointError`: no network matches, or several.
     """
@@ -118,7 +118,7 @@ def find(store: Store, text: str) -> DenseNetwork:
 
 @lru_cache(maxsize=64)
 def other_name(digest: str) -> str:
-    """Name of the example network in `others/` with this SHA-256, else empty."""
+    """Name of the example network in `checkpoints/others/` with this SHA-256; empty if there is none."""
     return next((each.name for each in _in(paths.others()) if each.sha256 == digest), "")
 
 
@@ -159,7 +159,7 @@ def _own_checkpoint(artifacts: Artifacts, sha256: str) -> Checkpoint:
 
 
 def command_of(record: Record) -> str:
-    """The command line that repeats a training, given its record."""
+    """The command line that repeats the training of the network in a record."""
     spec = TrainingSpec.from_json(record.spec)
     return spec.command(record.result.get("teacher", {}).get("sha256", ""))
 

@@ -50,7 +50,8 @@ class TrainingSpec:
         epochs: passes over the training images, 1..1000.
         seed: seed for the initial weights, the order of images and the augmentation.
         batch_size: images per step, 1..4096.
-        architecture: of the network; its classes and image size are those of the images.
+        architecture: depth, base width and shortcut of the network; its number of classes and image size are ignored,
+            since the data set determines them.
         training_set: names the data set and its training images, see `datasets.dataset`.
         device: `auto`, `cpu` or `cuda`; not part of the identity.
     """
@@ -86,7 +87,7 @@ class TrainingSpec:
         return replace(recipe(self.recipe, self.epochs, self.seed), batch_size=self.batch_size)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` makes an equal spec; the default architecture is left out."""
+        """A JSON object from which `from_json` restores the spec; the default architecture is left out."""
         plain = {name: value for name, value in asdict(self).items() if name != "architecture"}
         return {"origin": TRAINED, **plain, **self.architecture.stored()}
 
@@ -116,7 +117,8 @@ class UploadSpec:
         sha256: SHA-256 of the uploaded bytes.
         file_name: name of the file.
         size: size in bytes.
-        normalisation: a name in `models.normalisation.NORMALISATIONS` for a file of another project, or `auto`.
+        normalisation: a name in `models.normalisation.NORMALISATIONS` for a file of another project, or `auto` to
+            choose the most accurate one.
         training_set: names the data set that it is measured on, see `datasets.dataset`; empty for CIFAR-10.
     """
 
@@ -135,7 +137,7 @@ class UploadSpec:
 
     @property
     def id(self) -> str:
-        """Id: hash of the file's SHA-256, of the normalisation unless it is chosen, and of the data set."""
+        """Id: hash of the file's SHA-256, of the normalisation unless it is `auto`, and of the data set."""
         return _identity({"origin": UPLOADED, "sha256": self.sha256, **self._requested})
 
     @property
@@ -144,14 +146,14 @@ class UploadSpec:
         return requested | ({"training_set": self.training_set} if self.training_set else {})
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` makes an equal spec."""
+        """A JSON object from which `from_json` restores the spec."""
         fields = asdict(self)
         del fields["normalisation"], fields["training_set"]
         return {"origin": UPLOADED, **fields, **self._requested}
 
     @property
     def dataset(self) -> Dataset:
-        """The data set. Raises `DataError`: it does not exist."""
+        """The data set that the network is measured on. Raises `DataError`: it does not exist."""
         return dataset_of(self.training_set) if self.training_set else CIFAR10
 
     @classmethod
@@ -163,7 +165,7 @@ class UploadSpec:
     def of(
         cls, content: bytes, file_name: str, name: str, normalisation: str = AUTO, training_set: str = ""
     ) -> UploadSpec:
-        """Spec of an upload with the bytes `content`."""
+        """Spec of the upload of a file with the bytes `content`, as a network with this `name`."""
         return cls(
             name=name,
             sha256=hashlib.sha256(content).hexdigest(),
@@ -183,7 +185,10 @@ def spec_of(value: dict[str, Any]) -> NetworkSpec:
 
 
 def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float:
-    """Estimate the duration in seconds from the speed in `records` (newest first), else that of two CPU cores."""
+    """Estimate how many seconds it takes to make and evaluate a network.
+
+    The speed is that of `measured_speeds(records)`, else that of two typical CPU cores.
+    """
     images = dataset_of(spec.training_set) if spec.training_set else CIFAR10
     train, evaluate = measured_speeds(records) or typical_speeds()
     if isinstance(spec, TrainingSpec):
@@ -197,9 +202,9 @@ def estimate_seconds(spec: NetworkSpec, records: Sequence[Record] = ()) -> float
 
 
 def measured_speeds(records: Sequence[Record]) -> tuple[float, float] | None:
-    """Images per second (training without a teacher, evaluation) of the newest of your networks and runs.
+    """Images per second of training without a teacher and of evaluation, scaled to the default architecture.
 
-    Scaled to the default architecture. None if no record contains both.
+    From the newest of your networks and runs among `records` (newest first); None if none of them has both speeds.
     """
     for record in records:
         speed = record.result.get("speed") or {}

@@ -19,20 +19,22 @@ if TYPE_CHECKING:
 
 
 def existing(store: Store, spec: NetworkSpec) -> DenseNetwork | None:
-    """The network that this spec would make, if it exists already (its name may differ), else None."""
+    """The network that this spec would produce if it exists already, perhaps under another name; else None."""
     return next((each for each in dense_networks(store) if each.record is not None and each.record.id == spec.id), None)
 
 
 def unfinished(store: Store, spec: NetworkSpec) -> Job | None:
-    """The newest job for the same network that is unfinished or can resume from a saved state, else None."""
+    """The newest job for this spec's network that is unfinished or can resume from a saved state, else None."""
     jobs = store.list_jobs(NETWORK, key=spec.id)
     return next((job for job in jobs if not job.status.is_ended or (job.status.can_resume and job.state)), None)
 
 
 def start(engine: Engine, spec: NetworkSpec, content: bytes | None = None) -> Job:
-    """Queue a job that makes the network; an interrupted one resumes from its last epoch under its own name.
+    """Queue a job that makes the network, and return it.
 
-    `content` are the bytes of an upload. An unfinished or finished job for the same network is returned instead.
+    If there is an unfinished or a finished job for the same network, that one is returned. A failed, cancelled or
+    interrupted training resumes from its last epoch, and the network keeps the name in that job. `content` are the
+    bytes of an upload.
 
     Raises `StoreError`: the name is taken, or the bytes cannot be stored; `CheckpointError`: an upload's size is
     invalid.
@@ -42,7 +44,7 @@ def start(engine: Engine, spec: NetworkSpec, content: bytes | None = None) -> Jo
         before = unfinished(store, spec)
         if before is not None:
             return before if not before.status.is_ended else engine.resume(before.id)
-        check_name(store, spec.name, but=spec.id)
+        check_name(store, spec.name, except_id=spec.id)
     _check_file(spec)
     return engine.submit(task_for(spec, store, content))
 
@@ -63,7 +65,7 @@ def make(
     known = existing(store, spec)
     if known is not None:
         return known
-    check_name(store, spec.name, but=spec.id)
+    check_name(store, spec.name, except_id=spec.id)
     _check_file(spec)
     inputs = {} if content is None else {FILE: content}
     return of_record(make_here(execute, NETWORK, spec.id, spec.to_json(), inputs, store, on_report=on_report))

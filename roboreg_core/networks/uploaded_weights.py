@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 
 def read(content: bytes, file_name: str) -> Checkpoint:
-    """Read the network in an uploaded file; its `content` is converted to safetensors.
+    """Read the network in an uploaded file with the bytes `content`.
 
-    Raises `CheckpointError`: the file is too large, damaged or unsafe, or holds another network.
+    In the returned checkpoint, `content` is the network converted to safetensors.
+
+    Raises `CheckpointError`: the file is too large, damaged or unsafe, or holds no network of a supported architecture.
     """
     check_size(len(content))
     name = PurePath(file_name).name
@@ -32,7 +34,7 @@ def read(content: bytes, file_name: str) -> Checkpoint:
 
 
 def description(loaded: Checkpoint) -> str:
-    """Architecture of a network as text: `dense ResNet-56 with option-B shortcuts, 100 classes`."""
+    """Architecture of a network as text, e.g. `dense ResNet-56 with option-B shortcuts, 100 classes`."""
     schedule = loaded.model.schedule
     architecture = schedule.architecture
     kind = f"{'dense' if schedule.is_dense else 'pruned'} ResNet-{architecture.depth}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def groups_of(record: Record) -> dict[str, str]:
-    """Class -> group for the data set of a run; empty without groups, or if the data set was deleted."""
+    """Group of each class of a run's data set, `{class: group}`; {} without groups, or if the data set was deleted."""
     try:
         dataset = dataset_of(record.spec["training_set"])
     except DataError:
@@ -28,18 +28,24 @@ def groups_of(record: Record) -> dict[str, str]:
 
 
 def group_names(groups: Mapping[str, str]) -> tuple[str, ...]:
-    """Names of the groups, sorted."""
+    """Sorted names of the groups in `groups`, a mapping `{class: group}`."""
     return tuple(sorted(set(groups.values())))
 
 
 def grouped_changes(changes: PredictionChanges, classes: Sequence[str], groups: Mapping[str, str]) -> PredictionChanges:
-    """The changes of predictions counted by group; a prediction is correct if its class is."""
+    """Changes of predictions with counts by group instead of by class; only the right class is correct.
+
+    `classes` are the class names in the order of the labels, `groups` is `{class: group}`.
+    """
     numbers = _numbers(classes, groups)
     return replace(changes, labels=numbers[changes.labels], n_classes=len(group_names(groups)))
 
 
 def grouped_confusion(summary: Summary, stage: str, groups: Mapping[str, str]) -> ConfusionChange:
-    """The confusion matrices of the baseline and of a stage by group, with tests."""
+    """Confusion matrices of groups instead of classes, for the baseline and a stage, with their difference and tests.
+
+    `groups` is `{class: group}`.
+    """
     numbers = _numbers(summary.classes, groups)
     classes = (summary.labels, summary.baseline.predictions.classes, summary.predictions[stage].classes)
     labels, before, after = (numbers[each] for each in classes)

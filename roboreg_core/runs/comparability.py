@@ -53,7 +53,7 @@ def mismatches(records: Sequence[Record]) -> tuple[Mismatch, ...]:
 
 
 def tuning_words(spec: dict[str, Any]) -> str:
-    """A run's fine-tuning from its spec, e.g. `4 epochs (quick), learning rate 0.01, batch size 128, distilled`."""
+    """A run's fine-tuning as text: `none`, or `4 epochs (quick), learning rate 0.01, batch size 128, distilled`."""
     epochs = spec["epochs"]
     if not epochs:
         return "none"

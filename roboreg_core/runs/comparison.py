@@ -34,7 +34,7 @@ class ComparedRun:
         record: the run.
         stage: its last stage, whose network is compared.
         baseline: the run's dense network, or the chosen baseline run.
-        accuracy: change against the baseline.
+        accuracy: test accuracy, 0..1, of the run and of the baseline.
         paired: paired comparison with the baseline.
         counts: changes of the costs in `metric_changes.counts_of` against the baseline.
         recalls: changes of the recall per class against the baseline.
@@ -84,7 +84,7 @@ class Comparison:
         rows: one per run, in the order of `compare_runs`' argument.
         differs: per block of the deepest network, True if the schedules differ.
         overlap: shared errors among the images that each run loses against its dense network, in the order of `rows`.
-        unlike: differences besides schedule and method.
+        unlike: properties other than schedule and method that differ between the runs, e.g. the seed.
     """
 
     baseline: str

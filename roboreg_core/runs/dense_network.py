@@ -42,7 +42,10 @@ def shipped_content(digest: str) -> bytes | None:
 
 
 def dense_network(record: Record, store: Store) -> ResNet:
-    """The dense network of a run; cached and shared between callers, do not change it."""
+    """The dense network of a run; cached and shared between callers, do not change it.
+
+    Raises `StoreError`: see `dense_content`.
+    """
     return _network(dense_content(record, store))
 
 

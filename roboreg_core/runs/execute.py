@@ -45,8 +45,9 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
             dense network's logits on the test images, saves their computation.
 
     Returns:
-        A result with the reports per stage (`dense`, `pruned` and, after fine-tuning, `tuned`), and weights and logits
-        as artefacts. `zeros` counts zero weights if the method sets single weights to zero.
+        Output with two parts. `result` has, among others, `stages`: an `evaluation.metrics.Report` as JSON for `dense`,
+        `pruned` and, after fine-tuning, `tuned`; and `zeros`, counts of zero weights, only if the method zeroes single
+        weights. `artifacts` has the final `weights` (safetensors) and `logits_<stage>` (.npy).
 
     Raises `Stopped`: the context requested it; `RoboRegError`: the input is invalid.
     """
@@ -204,7 +205,12 @@ def _tune(
 
 
 def timings(dense: ResNet, final: ResNet, device: torch.device) -> dict[str, Any]:
-    """Latency of both networks at the batch sizes `BATCHES`, `{"dense_batch_1": Timing as JSON, ...}`."""
+    """Latency of the dense and the final network at the batch sizes `BATCHES`.
+
+    Returns:
+        An `evaluation.latency.Timing` as JSON, in seconds per batch, for each network and batch size, by keys such as
+        `dense_batch_1` and `final_batch_1`.
+    """
     from roboreg_core.evaluation.latency import time_network
 
     out: dict[str, Any] = {}

@@ -74,7 +74,9 @@ class BlockFilters:
 
 
 def clusters_of(record: Record, block: int, store: Store) -> BlockFilters:
-    """Kept, merged and dropped filters of a block, numbered from 1, from the record's labels and the dense weights.
+    """Kept, merged and dropped filters of `block` (from 1) of a run, with their clusters and correlations.
+
+    Computed from the labels in the record and the weights of the dense network.
 
     Raises `SpecError`: the block does not exist, or the run set single weights to zero; `StoreError`: the dense network
     is missing, or the run stored no labels.

@@ -50,7 +50,10 @@ def make_here(
     *,
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
 ) -> Record:
-    """Call a task function and store its record of this kind and id; resume from the state of an interrupted call.
+    """Call a task function in this process and store its output as the record of this `kind` with the id `key`.
+
+    An interrupted call resumes from its last saved state. `inputs` are the task's inputs, bytes by name; `on_report` is
+    called with each progress payload.
 
     Raises `StorageError`: the store cannot be written; it is checked before the call as well.
     """

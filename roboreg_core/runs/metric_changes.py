@@ -17,7 +17,7 @@ BATCHES = (1, 256)
 
 @dataclass(frozen=True, kw_only=True)
 class MetricChange:
-    """A metric of a run and of its baseline."""
+    """A metric of a run and of its baseline, in the metric's own unit."""
 
     value: float
     baseline: float
@@ -41,7 +41,7 @@ class MetricChange:
 class Speed:
     """A network's latency (milliseconds per batch) and throughput (images per second) at one batch size.
 
-    Medians with 10th and 90th percentile; `low` is the smaller number.
+    Medians over `repeats` batches, with the 10th (`_low`) and the 90th percentile (`_high`).
     """
 
     batch: int
@@ -73,7 +73,7 @@ class Speed:
         )
 
     def is_apart(self, other: Speed) -> bool:
-        """True if this speed's and `other`'s intervals between the percentiles do not overlap."""
+        """True if the two latencies' intervals from the 10th to the 90th percentile do not overlap."""
         return self.milliseconds_high < other.milliseconds_low or other.milliseconds_high < self.milliseconds_low
 
 
@@ -83,7 +83,10 @@ def speed_of(record: Record, network: str, batch: int) -> Speed:
 
 
 def counts_of(record: Record, network: str) -> dict[str, float]:
-    """Parameters, MACs, FLOPs, size (bytes) and latency (ms, batch size 1) of a run's `dense` or `final` network."""
+    """Costs of a run's `dense` or `final` network by name.
+
+    Names: `parameters`, `macs` and `flops` per image, `size_bytes`, and `latency` (milliseconds, batch size 1).
+    """
     cost = record.result["dense_cost" if network == "dense" else "cost"]
     return {
         "parameters": cost["parameters"],
@@ -95,9 +98,9 @@ def counts_of(record: Record, network: str) -> dict[str, float]:
 
 
 def count_changes(record: Record, baseline: Record, network: str) -> dict[str, MetricChange]:
-    """Changes of the costs in `counts_of` from a network of the run `baseline` to the final network of `record`.
+    """Costs of the final network of `record` beside those of the run `baseline`, by name as in `counts_of`.
 
-    `network` is `dense` or `final`.
+    `network` is the network of `baseline`: `dense` or `final`.
     """
     before = counts_of(baseline, network)
     return {
@@ -106,9 +109,10 @@ def count_changes(record: Record, baseline: Record, network: str) -> dict[str, M
 
 
 def report_rows(report: dict[str, Any], baseline: dict[str, Any]) -> list[dict[str, Any]]:
-    """Metrics per class, then macro and weighted average, each with its change against `baseline`.
+    """One row per class, then the macro and the weighted average, of a report compared with that of the baseline.
 
-    Both arguments are an `evaluation.metrics.Report` as JSON.
+    Both arguments are an `evaluation.metrics.Report` as JSON. A row has the fields of `ClassMetrics`, and
+    `precision_change`, `recall_change` and `f1_change`: differences of fractions, -1..1.
     """
     rows = zip(_rows(report), _rows(baseline), strict=True)
     return [
@@ -117,13 +121,19 @@ def report_rows(report: dict[str, Any], baseline: dict[str, Any]) -> list[dict[s
 
 
 def worst_class(per_class: Sequence[dict[str, Any]]) -> int:
-    """Index of the class with the lowest recall among those that have images; `per_class` is of a report as JSON."""
+    """Index of the class with the lowest recall; classes without images are ignored.
+
+    `per_class` are the rows of an `evaluation.metrics.Report` as JSON.
+    """
     measured = [index for index, row in enumerate(per_class) if row["support"]]
     return min(measured, key=lambda index: float(per_class[index]["recall"]))
 
 
 def layer_rows(record: Record) -> list[dict[str, Any]]:
-    """One row per layer: filters, parameters and MACs, dense and pruned, and the share kept."""
+    """One row per layer with filters, parameters and MACs of the final network.
+
+    The suffix `_dense` marks the dense network's numbers, `_kept` the share that is kept, 0..1.
+    """
     dense, pruned = record.result["dense_cost"]["layers"], record.result["cost"]["layers"]
     return [
         {

@@ -52,7 +52,7 @@ def predictions(record: Record, store: Store) -> dict[str, PredictedClasses]:
 def labels_of(record: Record) -> np.ndarray:
     """True classes of the images that a run was measured on, int64 (n,).
 
-    Raises `DataError`: the data set is missing, or the run was measured on other images than its test images.
+    Raises `DataError`: the data set is missing, or the run was not measured on all of its test images.
     """
     labels, images = test_labels(record.spec["training_set"]), record.result["stages"]["dense"]["images"]
     if images != len(labels):
@@ -61,18 +61,21 @@ def labels_of(record: Record) -> np.ndarray:
 
 
 def class_names(record: Record) -> tuple[str, ...]:
-    """Class names of the data set that a run was measured on."""
+    """Class names of the data set that a run was measured on, in the order of the labels."""
     return tuple(row["name"] for row in record.result["stages"]["dense"]["per_class"])
 
 
 def same_images(record: Record, other: Record) -> bool:
-    """True if two runs are measured on the test images of one data set; all parts of CIFAR-10 are one."""
+    """True if two runs are measured on the same test images; `bundled` and `full` are one data set, CIFAR-10."""
     first, second = record.spec["training_set"], other.spec["training_set"]
     return first == second or (is_cifar10(first) and is_cifar10(second))
 
 
 def predictions_csv(record: Record, store: Store) -> str:
-    """CSV of the true class of every test image, and each stage's predicted class and confidence."""
+    """CSV with a row per test image: `image` (its index), `true`, and per stage the predicted class and the confidence.
+
+    The columns of a stage are e.g. `pruned` (class name) and `pruned_confidence` (softmax probability, 0..1).
+    """
     import pandas as pd
 
     from roboreg_core.datasets.sources import test_images

@@ -37,7 +37,7 @@ KEPT = 2
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewSpec(PruneSettings):
-    """Everything that determines a preview: prune settings and a schedule, filters kept per block."""
+    """Everything that determines a preview: the pruning settings and a schedule (filters kept per block)."""
 
     schedule: Schedule
 
@@ -48,7 +48,7 @@ class PreviewSpec(PruneSettings):
         return cls(schedule=run.schedule, **settings)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` makes an equal spec."""
+        """A JSON object from which `from_json` restores the spec."""
         return {**super().to_json(), **self.schedule.stored()}
 
     @classmethod
@@ -63,10 +63,10 @@ class Preview:
     """A measured preview.
 
     Attributes:
-        right, dense_right: correct predictions of the pruned and of the dense network, of `images`.
-        images: validation images.
-        calibration: calibration images used; 0 for a method that needs none.
-        device, threads, precision: what the preview was computed on and in.
+        right, dense_right: number of images that the pruned and the dense network classify correctly.
+        images: number of validation images.
+        calibration: number of calibration images used; 0 for a method that needs none.
+        device, threads, precision: device, number of CPU threads and number format of the computation.
         seconds: duration of pruning and evaluation, without cached work.
     """
 
@@ -104,7 +104,7 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
     `context.inputs["dense"]` holds the dense network as safetensors.
 
     Returns:
-        The fields of a `Preview` as its result.
+        Output whose result has the fields of a `Preview`.
 
     Raises `Stopped`: the context requested it; `RoboRegError`: the input is invalid.
     """

@@ -29,7 +29,7 @@ def kept_schedule(record: Record) -> Schedule:
 
 
 def card_for(record: Record, content: bytes) -> dict[str, Any]:
-    """Card (description, a JSON object) of a run's weights; `content` are their safetensors bytes."""
+    """Model card (a JSON object) of a run's final network; `content` is the network as safetensors bytes."""
     from roboreg_core.models import checkpoints
 
     model = checkpoints.from_bytes(content).model
@@ -53,7 +53,7 @@ def card_for(record: Record, content: bytes) -> dict[str, Any]:
 def onnx_for(record: Record, store: Store) -> OnnxExport:
     """Export a run's network as ONNX and check its outputs on test images; about two seconds on one core.
 
-    Raises `CheckpointError`: the outputs differ.
+    Raises `CheckpointError`: the outputs differ from torch's.
     """
     from roboreg_core.datasets.sources import test_images
     from roboreg_core.evaluation.onnx_export import checked_images, export_onnx

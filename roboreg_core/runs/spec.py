@@ -58,11 +58,11 @@ class PruneSettings:
     training_set: str
 
     def point_id(self, schedule: Schedule) -> str:
-        """Identity of a schedule pruned under these settings, 16 hex digits; independent of fine-tuning."""
+        """Id, 16 hex digits, of a schedule pruned under these settings and not fine-tuned."""
         return digest({**PruneSettings.to_json(self), **schedule.stored(), "version": METHOD_VERSION})
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `PruneSettings(**value)` makes an equal value."""
+        """A JSON object from which `PruneSettings(**value)` restores the settings."""
         return {name: getattr(self, name) for name in PruneSettings.__dataclass_fields__}
 
     def pruning(self) -> PruneSpec:
@@ -112,7 +112,7 @@ class RunSpec(PruneSettings):
         return identity(self.to_json(), METHOD_VERSION)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` makes an equal spec."""
+        """A JSON object from which `from_json` restores the spec."""
         return {**asdict(self), **self.schedule.stored()}
 
     @classmethod
@@ -151,20 +151,20 @@ class RunSpec(PruneSettings):
 
 
 def digest(determines: dict[str, Any]) -> str:
-    """First 16 hex digits of the SHA-256 of a JSON object (keys sorted): an id made from what determines a result."""
+    """Id of a result: 16 hex digits of the SHA-256 of `determines`, a JSON object of everything that determines it."""
     text = json.dumps(determines, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def identity(spec: dict[str, Any], version: int) -> str:
-    """Id of a run from its spec (`RunSpec.to_json`) and the version number of the method."""
+    """Id of a run from its spec (`RunSpec.to_json`) and a `METHOD_VERSION`."""
     determines = {**spec, "version": version}
     del determines["device"], determines["dense"]
     return digest(determines)
 
 
 def method_version(record: Record) -> int | None:
-    """The version of the method that made a run, found by its identity; None if no version yields it."""
+    """The `METHOD_VERSION` under which a run was made, found by recomputing its id; None if no version yields it."""
     versions = range(METHOD_VERSION, 0, -1)
     return next((version for version in versions if identity(record.spec, version) == record.id), None)
 
@@ -180,7 +180,10 @@ def check_sources(training_set: str, device: str) -> None:
 
 
 def preset_fields(name: str) -> dict[str, Any]:
-    """The fields of a `RunSpec` set by a fine-tuning preset. Raises `SpecError`: unknown name."""
+    """The fields of a `RunSpec` that the fine-tuning preset `name` sets, with their values.
+
+    Raises `SpecError`: there is no such preset.
+    """
     from roboreg_core.training.fine_tuning_presets import tune_preset
 
     preset = tune_preset(name)
@@ -193,7 +196,13 @@ def preset_fields(name: str) -> dict[str, Any]:
 
 
 def spec_for(schedule: Schedule, checkpoint: Checkpoint, training_set: str = "auto", **settings: Any) -> RunSpec:
-    """Specify a run that starts from `checkpoint`; `training_set` may be `auto`, `settings` are fields of `RunSpec`.
+    """Specify a run that starts from `checkpoint`.
+
+    Args:
+        schedule: filters kept per block.
+        checkpoint: the dense network.
+        training_set: a choice of images as for `datasets.sources.resolve_training_set`.
+        settings: other fields of `RunSpec`.
 
     Raises `SpecError`: a setting is invalid; `DataError`: see `images_for`.
     """
@@ -207,9 +216,9 @@ def spec_for(schedule: Schedule, checkpoint: Checkpoint, training_set: str = "au
 
 
 def images_for(checkpoint: Checkpoint, training_set: str) -> str:
-    """The resolved training set for a network.
+    """Resolve a choice of images, see `datasets.sources.resolve_training_set`, and check that they fit the network.
 
-    Raises `DataError`: the images are absent, or of other classes or another size than the network's.
+    Raises `DataError`: the images are absent, or differ from the network in number of classes or image size.
     """
     from roboreg_core.datasets.sources import resolve_training_set
 
@@ -225,15 +234,15 @@ def typical_speeds() -> tuple[float, float]:
 
 
 def record_work(record: Record) -> float:
-    """`relative_work` of the dense network of a run, or of a network's record."""
+    """MACs of the dense network of a record (of a run or a network), relative to those of the default architecture."""
     stored = record.result if record.kind != KIND else record.spec
     return relative_work(Architecture.from_json(stored.get("architecture")))
 
 
 def estimate_seconds(spec: RunSpec, records: Sequence[Record] = ()) -> float:
-    """Estimate a run's duration in seconds from the speed of the newest run among `records`, scaled by MACs.
+    """Estimate a run's duration in seconds from the speed of your newest run in `records`, scaled by MACs.
 
-    Without a measured speed, that of two CPU cores is used.
+    `records` are newest first. Without a measured speed, that of two typical CPU cores is used.
     """
     train, evaluate = typical_speeds()
     images, work = dataset_of(spec.training_set), relative_work(spec.schedule.architecture)

@@ -38,7 +38,7 @@ class StageProgress(ProgressReporter):
         self.inside(0.0, milestone=True)
 
     def resumed(self, share: float) -> None:
-        """Exclude the share of the stage (0..1) that an earlier attempt did from the estimate of speed."""
+        """Exclude the share of the stage (0..1) that an earlier attempt did from the estimate of the remaining time."""
         self._before = share * self._weights[self.stage]
 
     def inside(self, share: float, **more: Any) -> None:

@@ -66,9 +66,9 @@ class Summary:
         damage: changed predictions from dense to pruned to fine-tuned.
         flips: changed predictions from the baseline to the run's final network.
         reports: stage -> metrics per class with changes against the baseline, see `metric_changes.report_rows`.
-        counts: changes of the costs in `metric_changes.counts_of` against the baseline.
-        speeds: batch size -> (final network, baseline).
-        unlike: further differences between the run and a baseline that is another run.
+        counts: cost -> its values for run and baseline, see `metric_changes.counts_of`.
+        speeds: batch size -> speeds of (final network, baseline).
+        unlike: properties other than schedule and method that differ from the baseline; empty for the dense network.
     """
 
     record: Record
@@ -90,28 +90,39 @@ class Summary:
         return final_stage(self.record)
 
     def confused(self, stage: str, true: int, predicted: int) -> np.ndarray:
-        """Indices (n,) of the test images of class `true` that `stage` predicts as `predicted`."""
+        """Indices (n,) of the test images of class `true` that the network of `stage` classifies as `predicted`.
+
+        `true` and `predicted` are indices into `classes`.
+        """
         found = (self.labels == true) & (self.predictions[stage].classes == predicted)
         return found.nonzero()[0]
 
     def moved(self, stage: str, true: int, predicted: int) -> tuple[np.ndarray, np.ndarray]:
-        """Indices of the test images that entered a cell of the confusion matrix since the baseline, and that left it.
+        """Indices of test images that enter, and that leave, a cell of the confusion matrix from baseline to `stage`.
 
-        The difference of their numbers is `paired[stage].confusion.difference[true, predicted]`.
+        The cell has row `true` and column `predicted`. The difference of the two numbers of images is
+        `paired[stage].confusion.difference[true, predicted]`.
         """
         now = (self.labels == true) & (self.predictions[stage].classes == predicted)
         before = (self.labels == true) & (self.baseline.predictions.classes == predicted)
         return (now & ~before).nonzero()[0], (before & ~now).nonzero()[0]
 
     def worst_class(self, stage: str | None = None) -> dict[str, Any]:
-        """The report row of the class with the lowest recall, with the verdict on its change."""
+        """Row of `reports` for the class with the lowest recall at `stage`, by default the last one.
+
+        It has one field more: `verdict`, the significance of its change, as JSON.
+        """
         stage = stage or self.final
         rows = self.reports[stage][: len(self.classes)]
         index = metric_changes.worst_class(rows)
         return {**rows[index], "verdict": self.paired[stage].per_class[index].verdict.to_json()}
 
     def to_json(self, *, images: bool = False) -> dict[str, Any]:
-        """All figures as a JSON object; with `images`, also the indices of each band's test images."""
+        """All figures as a JSON object.
+
+        With `images`, each band (group of images with the same change of prediction) also has the indices of its test
+        images, as `places`.
+        """
         damage, flips = self.damage.to_json(), self.flips.to_json()
         if images:
             for followed, bands in ((self.damage, damage), (self.flips, flips)):
@@ -144,8 +155,8 @@ class Summary:
 def baseline_of(record: Record, store: Store, other: Record | None = None) -> RunBaseline:
     """Baseline of a run: its dense network (`other` None), or the final network of the run `other`.
 
-    Raises `StoreError`: logits are missing from the store; `DataError`: a run was measured on other images than the
-    test images.
+    Raises `StoreError`: logits are missing from the store; `DataError`: the runs are of different data sets, or one
+    is missing.
     """
     source, name, stage = (record, DENSE, DENSE) if other is None else (other, other.id, final_stage(other))
     found = predictions(source, store)[stage]
@@ -160,8 +171,8 @@ def baseline_of(record: Record, store: Store, other: Record | None = None) -> Ru
 def summary(record: Record, store: Store, other: Record | None = None) -> Summary:
     """Summarise a run against its dense network, or against the final network of the run `other`.
 
-    Raises `StoreError`: logits are missing from the store; `DataError`: a run was measured on other images than the
-    test images.
+    Raises `StoreError`: logits are missing from the store; `DataError`: the runs are of different data sets, or one
+    is missing.
     """
     labels, found, baseline = labels_of(record), predictions(record, store), baseline_of(record, store, other)
     before, last = baseline.predictions.classes, final_stage(record)

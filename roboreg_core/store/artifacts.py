@@ -19,16 +19,16 @@ class Artifacts:
     """A folder of content-addressed files, with an optional read-only fallback folder."""
 
     def __init__(self, folder: Path, fallback: Path | None = None, author: Callable[[], object] = lambda: None) -> None:
-        """Use `folder`, created by the first `put` in an existing folder; read files that it lacks from `fallback`.
+        """Use `folder`, created by the first `put` if its parent exists; read files that it lacks from `fallback`.
 
-        `author` is called before each `put`; see `store.Store`.
+        `author` is called before each `put` and may raise to refuse it; see `store.Store`.
         """
         self.folder = folder
         self.fallback = fallback
         self._author = author
 
     def put(self, content: bytes) -> str:
-        """Store the bytes as a file, unless it exists, and return their SHA-256, its name.
+        """Write the bytes to a file named by their SHA-256, unless it exists; return that name.
 
         Raises `StorageError`: the folder cannot be written.
         """
@@ -69,7 +69,7 @@ class Artifacts:
         raise StoreError(f"artefact {name} is missing from {self.folder}: make it again")
 
     def __contains__(self, name: str) -> bool:
-        """True if either folder has the file, which is not read."""
+        """True if the folder or the fallback folder has a file of this name; its content is not checked."""
         return any(path.is_file() for path in self._candidates(name))
 
     def discard(self, name: str) -> None:

@@ -143,7 +143,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Context with a connection for reading a consistent snapshot."""
+        """Context manager with a connection that reads a consistent snapshot."""
         with self._borrowed() as connection:
             connection.execute("BEGIN")
             try:
@@ -153,9 +153,9 @@ class Database:
 
     @contextmanager
     def write(self, *, quiet: bool = False) -> Iterator[sqlite3.Connection]:
-        """Context with a connection in an exclusive write transaction, rolled back if the body raises.
+        """Context manager with a connection in an exclusive write transaction, rolled back if the body raises.
 
-        `quiet` leaves the change counter unchanged, and is for the app's own writes: `author` is not called.
+        With `quiet`, for the app's own writes such as heartbeats, `author` is not called and `version` stays the same.
 
         Raises `StorageError`: the file may not be written; `AccessError`: `author` refuses the write.
         """
@@ -178,7 +178,7 @@ class Database:
                 raise
 
     def version(self) -> int:
-        """A number that increases with every write by any process, and whenever another file is found at the path."""
+        """A number that increases with every write by any process, and when another file is found at the path."""
         with self.read() as connection:
             return (self.reopened << 40) + int(connection.execute("SELECT value FROM counter").fetchone()[0])
 

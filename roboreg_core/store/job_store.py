@@ -25,7 +25,7 @@ class JobStore(RecordStore):
     """Jobs, their events, and the records that they make."""
 
     def add_job(self, job: Job) -> Job:
-        """Store a job and return it, or return the unfinished job with the same key.
+        """Store a job and return it; if an unfinished job makes the same record (same `key`), return that one instead.
 
         Raises `StoreError`: an input artefact is missing.
         """
@@ -51,13 +51,13 @@ class JobStore(RecordStore):
         ended: bool | None = None,
         newest: int | None = None,
     ) -> list[Job]:
-        """The jobs of a kind, newest first.
+        """The jobs of a kind, newest first, without damaged ones.
 
         Args:
-            kind: of the records that they make; None for all kinds.
-            key: id of the record that they make; None for all records.
-            ended: only jobs that have (True) or have not (False) ended.
-            newest: at most so many.
+            kind: kind of the record that a job makes; None for all kinds.
+            key: id of the record that a job makes; None for all records.
+            ended: True for ended jobs only, False for unfinished ones only, None for both.
+            newest: maximum number of jobs; None for all.
         """
         query = f"SELECT * FROM jobs WHERE {_WITH[ended]} ORDER BY number DESC LIMIT :newest"
         values = {"kind": kind, "key": key, "newest": -1 if newest is None else newest}
@@ -65,13 +65,13 @@ class JobStore(RecordStore):
             return row_mapping.readable(db.execute(query, values), self._to_job)
 
     def count_jobs(self, kind: str | None = None, *, ended: bool | None = None) -> int:
-        """The number of jobs in `list_jobs`."""
+        """Number of jobs of a kind, damaged ones included; arguments as for `list_jobs`."""
         with self._database.read() as db:
             query = f"SELECT count(*) FROM jobs WHERE {_WITH[ended]}"
             return int(db.execute(query, {"kind": kind, "key": None}).fetchone()[0])
 
     def active_job_for(self, key: str) -> Job | None:
-        """The unfinished job that makes the record with the id `key`; None without one."""
+        """The unfinished job that makes the record with the id `key`, None if there is none."""
         with self._database.read() as db:
             return row_mapping.active(db, key)
 
@@ -87,7 +87,7 @@ class JobStore(RecordStore):
             return row_mapping.change_job(db, job_id, changes)
 
     def claim_job(self, job_id: str, owner: str) -> Job:
-        """Queue an ended job again under a new `owner`, keeping its state and events.
+        """Queue an ended job again for the engine `owner`, keeping its saved state and events; return the job.
 
         Raises `StoreError`: it is unknown or cannot be resumed, or another job for the same record is unfinished.
         """
@@ -107,7 +107,7 @@ class JobStore(RecordStore):
     def finish_job(self, job_id: str, record: Record, artifacts: Mapping[str, bytes] | None = None) -> Record:
         """Mark a job finished, store its record and delete its state, in one transaction; return the stored record.
 
-        `artifacts` are stored, and their SHA-256 added to the record's result as `artifacts`.
+        `artifacts` (bytes by name) are stored; their SHA-256s by name are added to `artifacts` in the record's result.
 
         Raises `StoreError`: the job is unknown, or the disk is full; nothing is changed.
         """
@@ -150,7 +150,10 @@ class JobStore(RecordStore):
         return name
 
     def mark_interrupted(self, owner_alive: Callable[[str], bool]) -> list[Job]:
-        """Mark the unfinished jobs for whose `owner` (an engine) `owner_alive` is False as interrupted; return them."""
+        """Mark unfinished jobs as interrupted whose engine is gone, and return them.
+
+        `owner_alive` takes a job's `owner` and returns False if that engine has ended.
+        """
         with self._database.read() as db:
             found = db.execute(f"SELECT * FROM jobs WHERE {row_mapping.UNFINISHED}").fetchall()
         jobs = row_mapping.readable(found, row_mapping.to_job)

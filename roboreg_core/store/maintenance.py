@@ -37,7 +37,7 @@ _NAMED = """SELECT 'record:' || records.id AS holder, named.value AS sha FROM re
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """Number of files, and their size in bytes."""
+    """Number of files, and their total size in bytes."""
 
     files: int
     bytes: int
@@ -48,10 +48,10 @@ class Findings:
     """Result of a check.
 
     Attributes:
-        checked: number of rows by table.
-        problems: damage of the database and of references, a sentence each.
-        rows: damaged rows: table, `rowid` or, for events, (job, number), and a sentence.
-        files: damaged artefacts, each with a sentence.
+        checked: number of checked rows by table.
+        problems: faults of the database file, and missing artefacts or wrong references to them, one sentence each.
+        rows: damaged rows as (table, key, sentence); the key is (job, number) for an event, else (number,).
+        files: damaged artefacts as (path, sentence).
     """
 
     checked: dict[str, int]
@@ -61,14 +61,15 @@ class Findings:
 
     @property
     def sentences(self) -> list[str]:
-        """All damage, a sentence each."""
+        """One sentence for each problem, damaged row and damaged file."""
         return [*self.problems, *(each for *_, each in self.rows), *(each for _, each in self.files)]
 
 
 def usage(home: Path, artifacts: Artifacts, db: sqlite3.Connection) -> dict[str, Space]:
     """Number and size of the files in the store's folder `home`, by part.
 
-    Parts: `database`, `artefacts`, `unfinished` (saved states), `data` (images) and `other`; of these `garbage`.
+    Parts: `database`, `artefacts`, `unfinished` (saved states), `data` (images) and `other`. The additional entry
+    `garbage` counts those of these files that `garbage` yields at any age.
     """
     every = dict(_sizes(home.rglob("*")))
     parts: dict[str, set[Path]] = {
@@ -90,7 +91,7 @@ def usage(home: Path, artifacts: Artifacts, db: sqlite3.Connection) -> dict[str,
 def garbage(
     home: Path, artifacts: Artifacts, db: sqlite3.Connection, *, min_age: float, artifact_age: float
 ) -> Iterator[tuple[Path, int]]:
-    """Files that nothing needs, each with its size, at least `min_age` (artefacts: `artifact_age`) seconds old."""
+    """Yield (path, bytes) of unneeded files that are at least `min_age` (artefacts: `artifact_age`) seconds old."""
     query = f"SELECT sha FROM refs WHERE NOT ({_DANGLING}) UNION SELECT sha FROM ({_NAMED})"
     kept = {row["sha"] for row in db.execute(query)}
     made = {row["id"] for row in db.execute("SELECT id FROM records WHERE deleted IS NULL")}
@@ -107,7 +108,9 @@ def garbage(
 
 
 def collect(home: Path, artifacts: Artifacts, db: sqlite3.Connection, *, min_age: float, artifact_age: float) -> Space:
-    """Delete expired items, references of rows that do not exist, and the garbage; return the space freed.
+    """Delete the garbage, deleted items that can no longer be restored, and references from rows that no longer exist.
+
+    Ages are in seconds, as for `garbage`. Returns the freed space.
 
     Raises `StorageError`: a file cannot be deleted.
     """
@@ -123,7 +126,7 @@ def collect(home: Path, artifacts: Artifacts, db: sqlite3.Connection, *, min_age
 
 
 def check(db: sqlite3.Connection, checks: row_mapping.Checks) -> Findings:
-    """Check the database's pages, its rows (also with the check of their kind in `checks`) and references to artefacts.
+    """Check the database file, every row (also by the check for its kind in `checks`) and the references to artefacts.
 
     The artefacts' files are not read: `files` of the result is empty.
     """
@@ -158,7 +161,7 @@ def references(db: sqlite3.Connection) -> set[tuple[str, str]]:
 
 
 def missing_files(wanted: Iterable[tuple[str, str]], artifacts: Artifacts) -> list[str]:
-    """The pairs in `wanted` (see `references`) whose artefact does not exist, a sentence each."""
+    """One sentence for each pair in `wanted`, as returned by `references`, whose artefact has no file."""
     return [
         f"{holder.replace(':', ' ', 1)} refers to artefact {name}, which is missing: {row_mapping.RESTORE}"
         for holder, name in sorted(wanted)
@@ -167,7 +170,7 @@ def missing_files(wanted: Iterable[tuple[str, str]], artifacts: Artifacts) -> li
 
 
 def damaged_files(artifacts: Artifacts) -> tuple[tuple[Path, str], ...]:
-    """Artefacts whose bytes do not have the SHA-256 that names them, each with a sentence."""
+    """(path, sentence) for each artefact whose bytes do not have the SHA-256 in its name."""
     folders = filter(None, (artifacts.folder, artifacts.fallback))
     return tuple(
         (path, f"artefact {path} is damaged: {row_mapping.SET_ASIDE}")
@@ -178,9 +181,9 @@ def damaged_files(artifacts: Artifacts) -> tuple[tuple[Path, str], ...]:
 
 
 def set_aside(home: Path, db: sqlite3.Connection, found: Findings) -> Path:
-    """Move damaged rows, as lines of JSON, and damaged files to the folder `set-aside`; return it.
+    """Move the damaged rows and files in `found` to the folder `set-aside` of `home`; return that folder.
 
-    Artefacts of damaged rows are kept. Files of other folders, e.g. shipped ones, are left.
+    Rows become lines of JSON; their artefacts are kept. Damaged files outside `home`, e.g. of example records, stay.
 
     Raises `StorageError`: the folder cannot be written.
     """

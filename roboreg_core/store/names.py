@@ -14,7 +14,7 @@ _NUMBERED = re.compile(r"(.+) \(([0-9]{1,6})\)")
 
 
 def folded(name: str) -> str:
-    """The name in a form for comparison, the same for any Unicode form, case and spaces."""
+    """Normalise a name for comparison: names that differ in Unicode form, case or spaces alone become equal."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
@@ -38,9 +38,9 @@ def clean_name(text: str, what: str, *, longest: int = LONGEST_NAME, error: type
 
 
 def composed(text: str, what: str, *, allowed: str = "", error: type[RoboRegError] = SpecError) -> str:
-    """The text in Unicode normal form NFC.
+    """Normalise a text to Unicode NFC.
 
-    Raises `error`: it contains control characters that are not `allowed`.
+    Raises `error`: it contains control characters other than those in `allowed`; `what` is the message's subject.
     """
     for place, char in enumerate(text, start=1):
         hidden = unicodedata.category(char) in ("Cc", "Cs") or char in _DIRECTION_MARKS
@@ -50,7 +50,7 @@ def composed(text: str, what: str, *, allowed: str = "", error: type[RoboRegErro
 
 
 def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
-    """The first of `name`, `name (2)`, `name (3)` ... that is free; `is_taken` is called with names after `folded`."""
+    """The first of `name`, `name (2)`, `name (3)` ... for whose `folded` form `is_taken` returns False."""
     return next(each for each in chain([name], _numbered(name)) if not is_taken(folded(each)))
 
 

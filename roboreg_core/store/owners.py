@@ -18,7 +18,7 @@ def new_owner() -> str:
 
 
 def process_lives(owner: str) -> bool | None:
-    """True if the process of `owner` is alive, False if it has ended, None if it ran in another place.
+    """True if the process of `owner` is alive, False if it has ended, None if it is not of this host or container.
 
     Processes from before this host's last boot have ended.
     """
@@ -31,7 +31,7 @@ def process_lives(owner: str) -> bool | None:
 
 
 def same_process(one: str, other: str) -> bool:
-    """True if the engines that the owner names `one` and `other` denote belong to the same process."""
+    """True if two names made by `new_owner` are of engines in the same process."""
     return one.rpartition(_SEPARATOR)[0] == other.rpartition(_SEPARATOR)[0]
 
 

@@ -65,7 +65,7 @@ class RecordStore:
 
     @property
     def unfinished(self) -> Path:
-        """Folder of the states of interrupted calls on the command line, by the id of the record that they make."""
+        """Folder with the saved states of interrupted commands: one file each, named by the id of their record."""
         return self.home / "unfinished"
 
     def check_writable(self) -> None:
@@ -92,7 +92,7 @@ class RecordStore:
         return self._database.version()
 
     def put_record(self, record: Record) -> None:
-        """Store a record; it replaces a stored record with the same id, and hides an example record with it.
+        """Store a record; it replaces your record with the same id, and hides an example record with the same id.
 
         Raises `StoreError`: an artefact named by its result is missing.
         """
@@ -101,7 +101,7 @@ class RecordStore:
         self._discard(dropped)
 
     def complete_record(self, record: Record) -> None:
-        """Store a record; null values of its result are taken from the stored record with the same id.
+        """Store a record; result fields that are missing or None are taken from the stored record with the same id.
 
         Raises `StoreError`: an artefact named by its result is missing.
         """
@@ -116,7 +116,10 @@ class RecordStore:
         self._discard(dropped)
 
     def get_record(self, record_id: str) -> Record | None:
-        """The record with this id, None if there is none; yours precede example records."""
+        """The record with this id, None if there is none; yours precede example records.
+
+        Raises `DamagedRowError`: it cannot be read.
+        """
         with self._database.read() as db:
             row = db.execute(f"SELECT * FROM records WHERE id = ? AND {_NOT_DELETED}", (record_id,)).fetchone()
         if row is None:
@@ -148,19 +151,19 @@ class RecordStore:
         return record
 
     def list_records(self, kind: str | None = None, parts: Parts = None) -> list[Record]:
-        """All records of a kind (None for all kinds), newest first; do not modify them.
+        """All records of a kind (None for all kinds), newest first, without damaged ones; do not modify them.
 
-        With `parts`, results contain only these, without null values: thousands of records take a fraction of the time
-        and memory.
+        With `parts`, paths such as `cost.parameters`, results contain only these values, which saves time and memory;
+        None values are left out.
         """
         return self.list_parsed(_itself, kind, parts)
 
     def list_parsed(
         self, parse: Callable[[Record], Value | None], kind: str | None = None, parts: Parts = None
     ) -> list[Value]:
-        """The values `parse(record)` of the records of `list_records`, newest first, without None.
+        """`parse(record)` for each record of `list_records`, newest first, without None values.
 
-        Records are immutable, so that a later call with the same `parse`, kind and parts parses only new ones.
+        The values are cached: a later call with the same `parse`, `kind` and `parts` parses only new records.
         """
         with self._database.read() as db:
             key = (parse, kind, parts, self._database.reopened)
@@ -305,7 +308,7 @@ def _of_shipped(record: Record, parse: Callable[[Record], Value | None], parts: 
 
 
 def rows_of(db: sqlite3.Connection, kind: str | None = None) -> list[_Row]:
-    """Rows of the records of a kind (None for all kinds) that are not deleted."""
+    """(number, id, creation time) of each record of a kind (None for all kinds) that is not deleted, oldest first."""
     query = f"SELECT number, id, created FROM records WHERE {_NOT_DELETED} AND (? IS NULL OR kind = ?) ORDER BY number"
     return [(row["number"], row["id"], row["created"]) for row in db.execute(query, (kind, kind))]
 
@@ -318,7 +321,7 @@ def _rows(db: sqlite3.Connection, numbers: list[int], parts: Parts) -> Iterable[
 
 
 def delete_expired(db: sqlite3.Connection) -> set[str]:
-    """Delete records that can no longer be restored; return the artefacts that they referred to."""
+    """Delete records that can no longer be restored; return the SHA-256s of the artefacts they referred to."""
     old = db.execute("SELECT id FROM records WHERE deleted < ?", (row_mapping.restorable_since(),)).fetchall()
     return set().union(*(_delete(db, row["id"]) for row in old))
 

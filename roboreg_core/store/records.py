@@ -68,8 +68,8 @@ class Job:
         inputs: name -> SHA-256 of an artefact that it reads.
         lane: queue of one kind of worker, `device` or `light`.
         status: see `JobStatus`.
-        progress: payload of the newest event, {} before the first.
-        state: SHA-256 of the resumable state, None before the first.
+        progress: newest progress that the function reported, {} before the first.
+        state: SHA-256 of the newest saved state, from which the job can resume; None before the first.
         error: one line, for a failed or interrupted job.
         owner: process that runs it, see `store.owners`.
         created, started, ended: UTC, ISO 8601.
@@ -98,7 +98,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """An event of a job; `number` counts from 1 within the job."""
+    """An event of the job with the id `job`; `number` counts from 1 within the job, `time` is UTC, ISO 8601."""
 
     job: str
     number: int

@@ -66,7 +66,7 @@ def insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
 
 
 def checksum(*values: bytes | str | None) -> int:
-    """CRC-32 of these values of a row, also as a function in SQL."""
+    """CRC-32 of the values of a row; also an SQL function of each connection."""
     found = 0
     for value in values:
         content = value.encode(errors="surrogateescape") if isinstance(value, str) else value or b""
@@ -75,9 +75,9 @@ def checksum(*values: bytes | str | None) -> int:
 
 
 def to_record(row: sqlite3.Row, parts: Sequence[str] | None = None, checks: Checks = NO_CHECKS) -> Record:
-    """The record in a row of `records`, with all columns or with `record_columns(parts)`.
+    """The record in a row of the table `records`, selected with all columns or, given `parts`, `record_columns(parts)`.
 
-    Raises `DamagedRowError`: it cannot be read, differs from its checksum, or its kind's check fails.
+    Raises `DamagedRowError`: it cannot be read, differs from its checksum, or fails the check of its kind in `checks`.
     """
     with _damage_named("record", row):
         values = _values(row, RECORD_SHAPE)
@@ -103,10 +103,11 @@ def _is_intact(row: sqlite3.Row) -> bool:
 
 
 def record_columns(parts: Sequence[str] | None) -> str:
-    """SQL expressions of a record's columns, with the whole result for None, else a JSON list of these parts.
+    """SQL expressions to select the columns of a record.
 
-    The whole result also if SQLite cannot parse it, because it contains NaN. With parts, `intact` tells if the row
-    has its checksum; without any part it is not computed.
+    With `parts` None, `result` is the whole result; else it is a JSON list of the values at these paths, or the whole
+    result if SQLite cannot parse it because it contains NaN. Then `intact` is true if the row matches its checksum;
+    for an empty `parts` it is always true.
     """
     if parts is None:
         return f"{', '.join(_SUMMED)}, checksum"
@@ -119,7 +120,7 @@ def record_columns(parts: Sequence[str] | None) -> str:
 
 
 def parts_of(result: dict[str, Any], parts: Sequence[str]) -> dict[str, Any]:
-    """Only these parts of a result, given as paths such as `cost.parameters`, without null values."""
+    """Nested dict of the values of a result at paths such as `cost.parameters`; None values are left out."""
     values = []
     for holders, last in _paths(tuple(parts)):
         value: Any = result
@@ -150,7 +151,10 @@ def _paths(parts: tuple[str, ...]) -> list[tuple[list[str], str]]:
 
 
 def to_job(row: sqlite3.Row, checks: Checks = NO_CHECKS) -> Job:
-    """The job in a row of `jobs`. Raises `DamagedRowError`: it cannot be read, or its kind's check fails."""
+    """The job in a row of `jobs`.
+
+    Raises `DamagedRowError`: it cannot be read, or fails the check of its kind in `checks`.
+    """
     with _damage_named("job", row):
         values = _values(row, JOB_SHAPE)
         _check_artifact_names(values["inputs"])
@@ -162,7 +166,10 @@ def to_job(row: sqlite3.Row, checks: Checks = NO_CHECKS) -> Job:
 
 
 def to_saved(row: sqlite3.Row, checks: Checks = NO_CHECKS) -> SavedItem:
-    """The item in a row of `saved`. Raises `DamagedRowError`: it cannot be read, or its kind's check fails."""
+    """The item in a row of `saved`.
+
+    Raises `DamagedRowError`: it cannot be read, or fails the check of its kind in `checks`.
+    """
     with _damage_named("saved item", row):
         values = _values(row, SAVED_SHAPE)
         values["tags"] = tuple(values["tags"])
@@ -285,7 +292,7 @@ def delete_job(db: sqlite3.Connection, job_id: str) -> set[str]:
 
 
 def set_refs(db: sqlite3.Connection, holder: str, names: Iterable[str]) -> set[str]:
-    """Set the SHA-256s of artefacts that `holder`, e.g. `record:ID`, refers to; return those dropped."""
+    """Set the SHA-256s `names` of the artefacts that `holder`, e.g. `record:ID`, refers to; return those removed."""
     wanted = set(names)
     before = drop_refs(db, holder)
     db.executemany("INSERT INTO refs VALUES (?, ?)", [(holder, name) for name in sorted(wanted)])

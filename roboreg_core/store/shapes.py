@@ -8,10 +8,12 @@ NUMBER = (int, float)
 
 
 def check_shape(value: Any, shape: Shape, where: str = "") -> None:
-    """Check the keys and types of a JSON value; keys that `shape` lacks are allowed.
+    """Check the keys and types of a JSON value; other keys than those in `shape` are allowed.
 
-    Raises `ValueError`: a key is missing or a type is wrong; the message names the place, a path that begins with
-    `where`.
+    Example of a shape: `{"id": str, "accuracy": (int, float), "spec": {}, "tags": [str]}`, that is a string, a number,
+    an object with any keys, and a list of strings.
+
+    Raises `ValueError`: a key is missing or a type is wrong; the message names the path, which begins with `where`.
     """
     fault = _fault(value, shape)
     if fault is not None:

@@ -17,7 +17,7 @@ ARTIFACTS = "artifacts"
 
 
 class ShippedRecords:
-    """The records in a folder, re-read when its file changes."""
+    """The example records in a folder, read again when its file `records.json` changes."""
 
     def __init__(self, folder: Path | None) -> None:
         """Use `folder`; None for no example records."""
@@ -26,7 +26,7 @@ class ShippedRecords:
         self._records: dict[str, Record] = {}
 
     def records(self) -> dict[str, Record]:
-        """The records by id, each with `recorded=True`; {} if the folder has none.
+        """The records by id, each with `recorded=True`; {} without the file.
 
         Raises `StoreError`: the file is not a list of records.
         """
@@ -78,7 +78,7 @@ def drop(folder: Path, unwanted: Callable[[Record], bool]) -> None:
 
 
 def artifact_names(result: dict[str, Any]) -> list[str]:
-    """The SHA-256 of each artefact named in a record's result."""
+    """The SHA-256 of each artefact named in a record's result, sorted."""
     named = result.get("artifacts") or {}
     return sorted({str(name) for name in named.values()})
 

@@ -33,7 +33,9 @@ class Store(JobStore):
         checks: Checks = NO_CHECKS,
         author: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """Open or create the store in `home`, in front of the example records in the folder `shipped`.
+        """Open or create the store in `home`; an example record is hidden by a record of the store with the same id.
+
+        `checks` raise an exception for damaged records, jobs and saved items, see `row_mapping.Checks`.
 
         `author` is called in the calling thread before each write of records, jobs, saved items and artefacts. It
         returns the name of the person who writes, or None; it raises `AccessError` if that person may not write.
@@ -46,22 +48,22 @@ class Store(JobStore):
         self._whole_jobs: set[tuple[int, str, str | None]] = set()
 
     def beat(self, owner: str) -> None:
-        """Store the time of a sign of life of the engine `owner`; the change counter stays."""
+        """Store the current time as the heartbeat of the engine `owner`; `version` stays the same."""
         with self._database.write(quiet=True) as db:
             db.execute("INSERT OR REPLACE INTO owners VALUES (?, ?)", (owner, time.time()))
             db.execute("DELETE FROM owners WHERE seen < ?", (time.time() - 86400,))
 
     def last_beat(self, owner: str) -> float | None:
-        """Seconds since the last `beat` of the engine `owner`, None without any."""
+        """Seconds since the last heartbeat of the engine `owner`, None if there is none."""
         with self._database.read() as db:
             row = db.execute("SELECT seen FROM owners WHERE owner = ?", (owner,)).fetchone()
         return max(0.0, time.time() - row["seen"]) if row else None
 
     def damage(self, *, with_jobs: bool = True) -> list[str]:
-        """The damaged records and saved items left out of the lists read so far, a sentence each with remedy.
+        """Damaged records (among those listed so far), jobs and saved items: one sentence with cause and remedy each.
 
         Args:
-            with_jobs: also read all jobs that were not read yet, which takes 0.1 ms for each.
+            with_jobs: False to skip jobs; the first call with True reads all of them, which takes 0.1 ms per job.
         """
         with self._database.read() as db:
             rows = set(record_store.rows_of(db))
@@ -83,12 +85,12 @@ class Store(JobStore):
         return jobs
 
     def usage(self) -> dict[str, Space]:
-        """Files and bytes by part of the store; see `maintenance.usage`."""
+        """Number and size of the files by part of the store; see `maintenance.usage`."""
         with self._database.read() as db:
             return maintenance.usage(self.home, self.artifacts, db)
 
     def collect(self, *, min_age: float = SWEEP_AGE, artifact_age: float | None = None) -> Space:
-        """Delete expired items and garbage; return the space freed, see `maintenance.collect`.
+        """Delete garbage and deleted items that can no longer be restored; return the freed space.
 
         Only files older than `min_age` seconds are deleted, artefacts older than `artifact_age` (None: `min_age`).
         """
@@ -107,6 +109,6 @@ class Store(JobStore):
         return replace(found, problems=(*found.problems, *missing), files=damaged)
 
     def set_aside(self, found: maintenance.Findings) -> Path:
-        """Move the damaged rows and files of `check` to the folder `set-aside`, and return it."""
+        """Move the damaged rows and files that `check` found to the folder `set-aside`; return that folder."""
         with self._database.write() as db:
             return maintenance.set_aside(self.home, db, found)

@@ -1,4 +1,4 @@
-"""Own data sets of random pixels, kept without an import."""
+"""Data sets of random pixels, stored without an import."""
 
 from __future__ import annotations
 

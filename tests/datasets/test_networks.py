@@ -1,4 +1,4 @@
-"""A network trained on an own data set has its classes, size and normalisation, and leads back to it."""
+"""A network trained on an imported data set has its classes, size and normalisation, and leads back to it."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def test_an_unfinished_job_reserves_its_name(store: Store) -> None:
     job = Job(id="a", kind=NETWORK, key=spec.id, function="f:g", spec=spec.to_json(), created="2026-01-01")
     store.add_job(job)
     assert management.unused_name(store, "SOON") == "SOON (2)"
-    assert management.check_name(store, "soon", but=spec.id) == "soon"
+    assert management.check_name(store, "soon", except_id=spec.id) == "soon"
     with pytest.raises(StoreError, match="the name 'soon' is taken"):
         management.check_name(store, "soon")
     store.update_job("a", status=JobStatus.FAILED)
