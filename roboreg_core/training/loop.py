@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from roboreg_core.datasets.images import Images
 from roboreg_core.device import working_on
 from roboreg_core.models.resnet import ResNet
-from roboreg_core.training.cuda_graphs import RepeatedStep, recorder
+from roboreg_core.training.cuda_graphs import RepeatedStep, capture_for
 from roboreg_core.training.distillation import check_teacher, prepare_teacher
 from roboreg_core.training.spec import TrainSpec, learning_rate
 from roboreg_core.training.steps import Batches, EpochTotals, step
@@ -131,7 +131,7 @@ def _fit(
 ) -> TrainingResult:
     device = images.pixels.device
     totals = EpochTotals.zeros(device)
-    repeated = RepeatedStep(partial(step, state, spec, totals), record=recorder(device) if capture else None)
+    repeated = RepeatedStep(partial(step, state, spec, totals), capture=capture_for(device) if capture else None)
 
     def run_step(pixels: Tensor, labels: Tensor, rate: float) -> None:
         state.rate.fill_(rate)
