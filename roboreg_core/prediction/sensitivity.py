@@ -59,7 +59,7 @@ class SensitivityCurve:
 
     Attributes:
         block: its number, from 1.
-        measured: (filters kept, correct images) in ascending order; the last is the dense network.
+        measured: (filters kept, correct predictions) in ascending order; the last is the dense network.
     """
 
     block: int
@@ -94,7 +94,7 @@ class SensitivityCurve:
         return float(self._interpolated[count - 1])
 
     def interval(self, count: int) -> tuple[float, float]:
-        """The 95 % Wilson interval of `accuracy(count)`, 0..1; NaN outside the measured range."""
+        """The 95 % Wilson interval (low, high) of `accuracy(count)`, 0..1; NaN outside the measured range."""
         import math
 
         share = self.accuracy(count)
@@ -109,7 +109,7 @@ class SensitivityCurve:
         return self.measured[-1][1].accuracy - self.accuracy(count)
 
     def loss_interval(self, count: int) -> tuple[float, float]:
-        """The 95 % interval of `loss(count)`, for two independent shares (Newcombe 1998, method 10).
+        """The 95 % interval (low, high) of `loss(count)`, for two independent shares (Newcombe 1998, method 10).
 
         Conservative, because both networks are measured on the same images.
         """
@@ -176,7 +176,7 @@ class SensitivityCurves:
 
     @property
     def dense(self) -> ClassCounts:
-        """Numbers of correctly classified validation images of the dense network, per class."""
+        """Correct predictions of the dense network on validation images, per class."""
         return self.each[0].measured[-1][1]
 
     @property
@@ -190,7 +190,7 @@ def curves(points: Iterable[Point], dense: ClassCounts | None = None) -> Sensiti
 
     Args:
         points: points of one setting; those without validation accuracy are ignored.
-        dense: correct images of the dense network; if None, taken from a point of the dense schedule.
+        dense: correct predictions of the dense network; if None, taken from a point of the dense schedule.
 
     Raises `SpecError`: the points are of several settings or image counts, or the dense network is missing.
     """
@@ -211,17 +211,17 @@ def curves(points: Iterable[Point], dense: ClassCounts | None = None) -> Sensiti
     each = tuple(
         SensitivityCurve(
             block=block,
-            measured=(*((count, pooled(several)) for count, several in sorted(at.items())), (bounds[block - 1], dense)),
+            measured=(*((count, pooled(counts)) for count, counts in sorted(at.items())), (bounds[block - 1], dense)),
         )
         for block, at in found.items()
     )
     return SensitivityCurves(each=each, architecture=architecture)
 
 
-def pooled(several: Sequence[ClassCounts]) -> ClassCounts:
-    """Mean of several networks' counts of correct images, rounded to whole images per class."""
-    right = (round(sum(counts) / len(several)) for counts in zip(*(each.right for each in several), strict=True))
-    return ClassCounts(right=tuple(right), images=several[0].images)
+def pooled(counts: Sequence[ClassCounts]) -> ClassCounts:
+    """Mean of several networks' correct predictions on the same images, rounded to whole images per class."""
+    right = (round(sum(of_class) / len(counts)) for of_class in zip(*(each.right for each in counts), strict=True))
+    return ClassCounts(right=tuple(right), images=counts[0].images)
 
 
 def check_one_setting(points: Sequence[Point]) -> None:
@@ -242,7 +242,7 @@ class RemovalCost:
     Attributes:
         block: its number, from 1.
         count: filters kept in the schedule.
-        macs, parameters: savings; 0 at one filter.
+        macs, parameters: MACs per image and parameters saved; 0 at one filter.
         loss: loss of accuracy, as a share, with all other blocks dense; never negative. NaN outside the measured range
             and at one filter.
     """

@@ -172,7 +172,9 @@ def compose(base: str, *, features: str = "", clusters: str = "", keep: str = ""
 
     Args:
         base: name or notation of the method to start from.
-        features, clusters, keep: keys of `FEATURES`, `CLUSTERS` and `KEEPS`.
+        features: key of `FEATURES`.
+        clusters: key of `CLUSTERS`.
+        keep: key of `KEEPS`.
         repair: keys of `REPAIRS`, joined by commas or plus signs; `none` for no repair.
 
     Raises `SpecError`: a key is unknown, or the parts exclude each other.
@@ -203,7 +205,9 @@ class WeightsSpec:
         sparsity: share of the weights to set to zero, 0 to below 1.
         threshold: magnitude up to which weights are set to zero.
 
-    If both are None, the schedule gives the sparsity, see `prune_weights`. Raises `SpecError`: both are set, or one is out of bounds.
+    If both are None, the schedule gives the sparsity, see `prune_weights`.
+
+    Raises `SpecError`: both are set, or one is out of bounds.
     """
 
     sparsity: float | None = None

@@ -65,8 +65,9 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
         context: its inputs are `dense` (safetensors) and `points` (known points as JSON lines).
 
     Returns:
-        A result with `answers` (`closest` if no candidate meets the limits), all `candidates` (see
-        `Candidate.to_json`), `trials`, the number `measured` now, `seconds` and `environment`.
+        A result with lists of candidates (see `Candidate.to_json`): `answers`, `closest` (the nearest to the limits,
+        empty if there are answers) and `candidates` (all); the `trials`; the number of schedules `measured` by this
+        attempt; `seconds` and `environment`.
 
     Raises `Stopped`: the job was cancelled; `RoboRegError`: an input is invalid.
     """

@@ -30,7 +30,13 @@ __all__ = ["EpochRecord", "StepProgress", "TrainingHooks", "TrainingResult", "fi
 
 @dataclass(frozen=True, kw_only=True)
 class StepProgress:
-    """Progress after a step; `seconds` since the start of the epoch. Without the loss: reading it would stall a GPU."""
+    """Progress after a step. It lacks the loss, because reading that would stall a GPU.
+
+    Attributes:
+        epoch, epochs: number of the epoch, from 1, and of all epochs.
+        step, steps: number of steps done in this epoch, and of all its steps.
+        seconds: time since the start of the epoch.
+    """
 
     epoch: int
     epochs: int
