@@ -55,7 +55,7 @@ def convert(candidate: Candidate, name: str, *, in_order: bool = True) -> Foreig
         name: subject of error messages.
         in_order: True if its tensors are in the order of the modules' creation, False if in alphabetical order.
 
-    Raises `CheckpointError`: it is not a state dict of dense, finite, real tensors, or not of a CIFAR-style ResNet.
+    Raises `CheckpointError`: the candidate is not a state dict of dense, finite, real tensors of a CIFAR-style ResNet.
     """
     kept = {key: value for key, value in candidate.entries.items() if not str(key).endswith(_IGNORED)}
     masked, zeros = _masked(without_prefix(plain_tensors(kept, name)), name)

@@ -17,7 +17,7 @@ _DEFAULT = dense_schedule()
 
 
 class LambdaLayer(nn.Module):
-    """Option-A shortcut without parameters: takes every second pixel and appends channels of zeros."""
+    """Option-A shortcut without parameters: takes every second pixel and adds channels of zeros."""
 
     def __init__(self, before: int, after: int) -> None:
         """Pad with `before` and `after` zero channels on the two sides of the input's channels."""
@@ -40,7 +40,8 @@ def _shortcut(option: str, inputs: int, outputs: int) -> nn.Module:
 class BasicBlock(nn.Module):
     """Residual block of two 3x3 convolutions with batch norm; the first has `width` filters.
 
-    `option` is the kind of shortcut, one of `architecture.SHORTCUTS`, used where output and input differ in shape.
+    `inputs` and `outputs` are the block's numbers of channels. `option`, one of `architecture.SHORTCUTS`, is the
+    kind of shortcut where output and input differ in shape.
     """
 
     def __init__(self, inputs: int, width: int, outputs: int, stride: int, option: str = ZEROS) -> None:

@@ -29,7 +29,7 @@ VALUES_PER_BLOCK = 8
 def plan(values_per_block: int | None = None, architecture: Architecture = RESNET20) -> Grid:
     """Schedules to measure for sensitivity curves: each block at `values_per_block` counts, and the dense network.
 
-    By default at `VALUES_PER_BLOCK`, or as many as the narrowest block has. Counts form a geometric series from 1 to
+    By default at `VALUES_PER_BLOCK`, fewer in narrow networks. Counts form a geometric series from 1 to
     `LARGEST_SHARE` of the block's filters, because the curves bend at few filters: 1, 2, 3, 6, 10, 18, 32, 56 of 64.
 
     Raises `SpecError`: a block does not have enough distinct counts.
@@ -85,7 +85,9 @@ class SensitivityCurve:
         return self.lowest <= count <= self.bound
 
     def accuracy(self, count: int) -> float:
-        """Accuracy, 0..1, with `count` filters kept: measured, or interpolated (PCHIP over log count), or NaN.
+        """Accuracy, 0..1, with `count` filters kept; NaN below the lowest measured count.
+
+        Values between measured counts are interpolated (PCHIP over the logarithm of the count).
 
         Raises `SpecError`: the count is not 1..bound.
         """
@@ -94,7 +96,7 @@ class SensitivityCurve:
         return float(self._interpolated[count - 1])
 
     def interval(self, count: int) -> tuple[float, float]:
-        """The 95 % Wilson interval (low, high) of `accuracy(count)`, 0..1; NaN outside the measured range."""
+        """The 95 % Wilson interval (low, high) of `accuracy(count)`, 0..1; NaN below the lowest measured count."""
         import math
 
         share = self.accuracy(count)
@@ -105,7 +107,7 @@ class SensitivityCurve:
         return min(low, share), max(high, share)
 
     def loss(self, count: int) -> float:
-        """Loss of accuracy with `count` filters, as a share; 0 at the bound, NaN outside the measured range."""
+        """Loss of accuracy, -1..1, with `count` filters instead of all; NaN below the lowest measured count."""
         return self.measured[-1][1].accuracy - self.accuracy(count)
 
     def loss_interval(self, count: int) -> tuple[float, float]:
@@ -243,7 +245,7 @@ class RemovalCost:
         block: its number, from 1.
         count: filters kept in the schedule.
         macs, parameters: MACs per image and parameters saved; 0 at one filter.
-        loss: loss of accuracy, as a share, with all other blocks dense; never negative. NaN outside the measured range
+        loss: loss of accuracy, 0..1, with all other blocks dense; never negative. NaN outside the measured range
             and at one filter.
     """
 
@@ -265,7 +267,7 @@ class RemovalCost:
 
     @property
     def loss_per_million_macs(self) -> float:
-        """Loss of accuracy per million MACs saved, as a share; NaN if not measured."""
+        """Loss of accuracy, 0..1, per million MACs saved; NaN if not measured."""
         return self.loss / (self.macs / 1e6) if self.macs else self.loss
 
 

@@ -69,7 +69,7 @@ class KeptChannels(NamedTuple):
     """Kept channels, and the gain of keeping each of the others as well.
 
     Attributes:
-        kept: int (k,), ascending.
+        kept: indices of the kept channels, int (k,), ascending.
         marginal_gains: float64 (n,): decrease of the refitted error with one channel more, as a share of the targets'
             variance; 0 for kept channels.
     """

@@ -161,7 +161,7 @@ def _sum_of_squares(values: Tensor) -> float:
 
 
 def mixed(tensors: BlockTensors, kept: BlockTensors, mixtures: Tensor, patches: OutputPatches) -> BlockTensors:
-    """Replace each kept filter by a mixture of all filters: `kept` with another conv1 and bn1.
+    """Replace each kept filter by a mixture of all filters; return `kept` with the new conv1 and bn1.
 
     Args:
         tensors: the block with all its filters.

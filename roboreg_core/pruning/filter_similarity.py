@@ -106,6 +106,7 @@ def pictures(model: ResNet, block: int) -> np.ndarray:
     """Filters of a block (from 1) as RGB pictures, uint8 (n_filters, height, width, 3).
 
     Zero is mid grey, the largest weight full scale.
+
     Filters of block 1 are convolved with the stem, as if no ReLU were between them, to 5 x 5 kernels over RGB. Filters
     of later blocks are shown as a square of their 3 x 3 kernels, one per input channel, in grey.
     """

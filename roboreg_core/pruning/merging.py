@@ -35,9 +35,8 @@ def merge_source(tensors: BlockTensors, labels: Tensor) -> BlockTensors:
 def merge_folded(tensors: BlockTensors, labels: Tensor) -> BlockTensors:
     """Average the filters of each cluster with bn1 folded in, and the conv2 weights that read them.
 
-    `labels`, int (width,), are the filters' clusters, from 0.
-    bn1 gets the mean variance and mean |gamma| of the members and conv1 is divided by that scale, so that weights keep
-    their magnitude and a given learning rate its effect.
+    `labels`, int (width,), are the filters' clusters, from 0. bn1 gets the mean variance and mean |gamma| of the
+    members and conv1 is divided by that scale, so that the weights' magnitude still suits the same learning rate.
     """
     norm = tensors.norm
     gamma = _means(norm.gamma.abs(), labels).clamp_min(SMALLEST_GAMMA)

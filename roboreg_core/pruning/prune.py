@@ -143,8 +143,8 @@ class Pruner:
         Args:
             schedule: filters to keep per block.
             on_block: called with the number of each block before it is pruned; may raise to stop.
-            branches: numbers of blocks after which later schedules may differ from this one; None for any. State to
-                continue from is kept only there and at the first block.
+            branches: numbers of the blocks after which later schedules may differ from this one, None if unknown. To
+                save memory, state for them is kept only there and at the first block.
 
         Raises `ScheduleError`: a block has fewer filters than requested, or the schedule is for another architecture.
         """

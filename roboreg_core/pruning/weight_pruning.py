@@ -44,7 +44,7 @@ class WeightSparsity:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WeightPruned:
-    """A network whose weights of magnitude up to `threshold` are zero; `seconds` is the time of pruning."""
+    """A network whose weights of magnitude up to `threshold` are zero; `seconds` is the duration of pruning."""
 
     model: ResNet
     threshold: float

@@ -82,7 +82,7 @@ def greedy(
 
 
 def best_measured(limits: Limits, measured: Sequence[Candidate], n: int = N_BEST) -> tuple[Candidate, ...]:
-    """The best `n` measured candidates that meet all limits and are `APART` from each other, best first."""
+    """Up to `n` of the best measured candidates that meet all limits, best first, see `select_distant`."""
     caps = {kind: cap for kind, cap in limits.caps.items() if kind in COUNTED}
     counts = np.array([each.schedule.counts for each in measured], dtype=np.int64)
     counts = counts.reshape(-1, limits.architecture.n_blocks)
@@ -212,7 +212,7 @@ def select_distant(
 
     Args:
         counts: filter counts of k schedules, best first, int (k, n_blocks).
-        n: largest number of schedules to select.
+        n: maximum number of schedules to select.
         distance: minimum distance for a ResNet-20; multiplied by the relative number of blocks in other networks.
         architecture: of the schedules.
         taken: further schedules, (n_blocks,) each, to be distant from.

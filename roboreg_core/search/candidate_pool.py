@@ -153,8 +153,8 @@ def exchanges(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Move filters between two blocks in every possible way that keeps costs within `caps`.
 
-    1, 2, 4 or 8 filters are added to one block and as few as necessary removed from another; none
-    if the caps leave room.
+    1, 2, 4 or 8 filters are added to one block and as few as necessary removed from another, none if costs stay within
+    the caps anyway.
 
     Args:
         level: filter counts of m schedules, (m, n_blocks).

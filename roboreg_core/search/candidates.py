@@ -73,12 +73,12 @@ class Candidate:
 
     @property
     def worst_class(self) -> int:
-        """Index in the data set's classes of the class that loses most recall."""
+        """Index in the data set's classes of the class that loses most recall; needs recalls."""
         return int(np.argmax(self.class_drops))
 
     @property
     def fewest_images(self) -> int:
-        """Number of images of the smallest class, without classes that have none."""
+        """Number of validation images of the smallest class, ignoring classes without images."""
         return min(images for images in self.dense.images if images)
 
     @property

@@ -49,7 +49,7 @@ def search_here(
     *,
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
 ) -> Record:
-    """Search in this process and store the record; an interrupted search continues when called again."""
+    """Search in this process and return the stored record, at once if it exists; continue an interrupted search."""
     found = store.get_record(spec.id)
     if found is not None:
         return found

@@ -58,7 +58,7 @@ class SweepStatus:
 def keep(store: Store, spec: SweepSpec) -> Sweep:
     """Store a sweep, unless one with the same points and settings exists, and return the stored one.
 
-    Points of the dense schedule that were measured under other prune settings are copied, since none affects them.
+    Points of the dense schedule are copied from other prune settings, which do not affect its accuracy.
 
     Raises `StoreError`: a sweep with other points or settings is already called `spec.name`.
     """
@@ -130,12 +130,12 @@ def stop(engine: Engine, sweep: Sweep) -> None:
 
 
 def extend(engine: Engine, sweep: Sweep, wider: SweepSpec, checkpoint: Checkpoint) -> Sweep:
-    """Replace a sweep by `wider`, which has more points and the same settings, under the same name, and start that.
+    """Replace a sweep by `wider`, which has more points and the same settings, under the same name, and start it.
 
     Measured points are reused and unfinished jobs continue; the narrower sweep is deleted.
 
-    Raises `SpecError`: a setting differs, or the wider sweep lacks points of the narrower one; `StoreError`: it is
-    an example sweep.
+    Raises `SpecError`: a setting differs, or the wider sweep lacks points of the narrower one; `StoreError`:
+    `sweep` is an example.
     """
     store, wider = engine.store, replace(wider, name=sweep.name)
     check_wider(sweep.spec, wider)

@@ -256,7 +256,10 @@ class ScheduleProgress(ProgressReporter):
         self._report_schedules(milestone=True)
 
     def block(self, number: int) -> None:
-        """Report progress before a block is pruned (its `number`, from 1), or before a batch is evaluated (0)."""
+        """Report that block `number` (from 1) is pruned next; with 0, for a batch of images, report nothing.
+
+        Raises `Stopped`: the context requested it.
+        """
         self.check()
         if number:
             self._report_schedules(block=number)

@@ -34,7 +34,7 @@ def setting_of(value: Any) -> PruneSettings:
 
 
 def point_record(point: Point) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
-    """Kind, id, spec and result of a point's record, the arguments of `Context.put`; its settings must be filled in."""
+    """Kind, id, spec and result of a point's record, the arguments of `Context.put`; the point needs all settings."""
     from roboreg_core.sweeps.points import to_json
 
     setting, whole = setting_of(point), to_json(point)
@@ -176,7 +176,7 @@ def sweep_for(name: str, grid: Grid, checkpoint: Checkpoint, training_set: str =
 def split_by_prefix(schedules: Iterable[Schedule], parts: int) -> list[list[Schedule]]:
     """Split schedules into about `parts` lists of similar size whose schedules share their first blocks.
 
-    Measuring a part costs as much as within the whole, except for the blocks that all of it share.
+    Only the blocks that all schedules of a part share are pruned again for each part; no other work is repeated.
     """
     ordered = sorted(set(schedules), key=lambda schedule: schedule.counts)
     largest = max(1, -(-len(ordered) // max(1, parts)))

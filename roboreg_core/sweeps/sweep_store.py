@@ -72,8 +72,8 @@ def points(
     Args:
         store: the store.
         tuning: required values of the fields in `runs.spec.TUNING`; runs fine-tuned otherwise are skipped.
-        tuned: only points with (True) or without (False) results after fine-tuning.
-        setting: required values of the fields of `PruneSettings`, e.g. `dense_sha256="..."`, `seed=0`.
+        tuned: only points with (True) or without (False) results after fine-tuning; None for both.
+        setting: required values of fields of `PruneSettings`, e.g. `dense_sha256="..."`, `seed=0`; None for any value.
     """
     found = _recorded_points(store)
     pruned = {each.id: each.point for each in found if each.run is None}

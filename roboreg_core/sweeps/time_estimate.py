@@ -101,7 +101,7 @@ class Pace:
         self._started = time.perf_counter()
 
     def remaining(self, done: int) -> float:
-        """Seconds until all schedules are measured; call it when the first `done` ones are."""
+        """Estimated seconds until all schedules are measured, if the first `done` of them just have been."""
         if not self._expected:
             return 0.0
         passed = sum(self._expected[:done]) / sum(self._expected)

@@ -55,7 +55,7 @@ class DenseJob:
         return self.out.with_suffix(".state")
 
     def command(self, teacher: Checkpoint | None = None) -> str:
-        """Command line that repeats this training; `teacher` is that of the distillation, None without."""
+        """Command line that repeats this training; `teacher` is the network to distil from, if any."""
         images = sources.resolve_training_set(self.training_set)
         decay = f" --decay-epochs {self.spec.decay_epochs}" if self.spec.decay_epochs else ""
         distil = ""

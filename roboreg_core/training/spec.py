@@ -126,7 +126,7 @@ class TrainSpec:
 
 
 def learning_rate(spec: TrainSpec, epoch: float) -> float:
-    """Learning rate of `spec` after `epoch` epochs (a fraction, 0..spec.epochs)."""
+    """Learning rate of `spec` after `epoch` epochs, 0..spec.epochs; `epoch` may be fractional."""
     if epoch < spec.warmup_epochs:
         return spec.learning_rate * epoch / spec.warmup_epochs
     if spec.rate == "multistep":

@@ -117,7 +117,7 @@ def _compact(value: Any) -> Any:
 
 
 def restore(state: TrainingState, spec: TrainSpec, saved: bytes) -> None:
-    """Set `state`, a new training with the settings `spec`, to the one that `snapshot` saved.
+    """Load the bytes `saved` by `snapshot` into `state`, a new training with the settings `spec`.
 
     Raises `CheckpointError`: the snapshot is damaged or from an older format, other settings, another architecture
     or teacher.
