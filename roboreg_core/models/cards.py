@@ -23,7 +23,7 @@ _TYPES: dict[tuple[str, ...], type | tuple[type, ...]] = {
 
 
 def network_text(architecture: Architecture) -> str:
-    """Description of a network in the headers of weights files, in cards and in ONNX files."""
+    """Description of a network for cards and file headers, e.g. `ResNet-20 option A, CIFAR-10`."""
     kind = f"ResNet-{architecture.depth} option {architecture.shortcut}"
     if architecture == RESNET20:
         return f"{kind}, CIFAR-10"
@@ -38,9 +38,9 @@ def card_path(path: Path) -> Path:
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """The card of a weights file, or {} where it has none.
+    """Read the card of a weights file; {} if there is none.
 
-    Raises `CheckpointError`: it is not a readable JSON object, or a field has the wrong type.
+    Raises `CheckpointError`: the card is not a readable JSON object, or a field has the wrong type.
     """
     file = card_path(path)
     if not file.exists():

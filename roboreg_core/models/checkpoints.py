@@ -50,9 +50,9 @@ class Checkpoint:
         model: the network in eval mode, float32, on the CPU.
         content: the network as bytes of a safetensors file.
         card: JSON object beside the file, or {}.
-        notes: assumptions and conversions, in words.
-        source: facts of a file of another project, e.g. its recorded accuracy; None for a file of ours, whose header
-            holds the normalisation. ImageNet's stands for an unknown one, see `networks.input_choice`.
+        notes: sentences about assumptions and conversions.
+        source: facts about a file of another project, e.g. its recorded accuracy; None for a file that `save` wrote.
+            A model from another project has ImageNet's normalisation until `networks.input_choice` chooses one.
     """
 
     name: str
@@ -74,14 +74,14 @@ class Checkpoint:
 
 
 def names() -> list[str]:
-    """Names of the example dense networks."""
+    """Names of the example dense networks in `checkpoints/`, sorted."""
     return sorted(path.stem for path in paths.checkpoints().glob(f"*{SUFFIX}"))
 
 
 def load(where: str | Path) -> Checkpoint:
     """Read a network from a path, or by name from `checkpoints/` or `checkpoints/others/`.
 
-    Raises `CheckpointError`: it is missing, damaged, differs from its card, or is not a CIFAR-style ResNet.
+    Raises `CheckpointError`: the file is missing, damaged, differs from its card, or is not a CIFAR-style ResNet.
     """
     path = _find(where)
     content = read_weights(path)
@@ -92,7 +92,7 @@ def load(where: str | Path) -> Checkpoint:
 
 
 def dense_from_bytes(content: bytes, sha256: str, name: str = "dense") -> Checkpoint:
-    """Dense network from bytes of a safetensors file. Raises `SpecError`: its SHA-256 is not `sha256`."""
+    """Read a network from bytes of a safetensors file. Raises `SpecError`: its SHA-256 is not `sha256`."""
     found = from_bytes(content, name)
     if found.sha256 != sha256:
         raise SpecError(f"the dense network must have SHA-256 {sha256[:12]}, got {found.sha256[:12]}; provide that one")
@@ -100,14 +100,14 @@ def dense_from_bytes(content: bytes, sha256: str, name: str = "dense") -> Checkp
 
 
 def from_bytes(content: bytes, name: str = "network", card: dict[str, Any] | None = None) -> Checkpoint:
-    """Network from the bytes of a weights file. All files pass through this function.
+    """Read a network from the bytes of a weights file, of this project or another one.
 
     Args:
         content: the file, safetensors or PyTorch.
         name: of the network, and subject of error messages.
         card: JSON object beside the file.
 
-    Raises `CheckpointError`: it is damaged, exceeds a limit, or is not a CIFAR-style ResNet of finite real numbers.
+    Raises `CheckpointError`: the file is damaged, too large, or not a CIFAR-style ResNet of finite real numbers.
     """
     if not is_safetensors(content, name):
         return _foreign(torch_file.load(content, name), name, in_order=True)
@@ -135,13 +135,13 @@ def _foreign(loaded: Any, name: str, *, in_order: bool) -> Checkpoint:
 
 
 def to_bytes(model: ResNet) -> bytes:
-    """Bytes of a safetensors file with the network's weights; its header describes the network."""
+    """Bytes of a safetensors file with the weights, and in its header architecture, schedule and normalisation."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     return safetensors.torch.save(state, metadata={HEADER_KEY: json.dumps(_describe(model))})
 
 
 def make_card(model: ResNet, content: bytes, **facts: Any) -> dict[str, Any]:
-    """Card (description, a JSON object) of a network with the bytes `content`; `facts` are added."""
+    """Card (JSON object that describes the network) for the weights file `content`, with `facts` as further fields."""
     return {
         "format": CARD_FORMAT,
         **_describe(model),
@@ -166,7 +166,7 @@ def save(path: Path, model: ResNet, **facts: Any) -> Path:
 
 
 def weights_path(path: Path) -> Path:
-    """Path of the weights file that `save` writes."""
+    """Path of the weights file that `save` writes: `path`, with `.safetensors` appended unless it ends so."""
     return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
 
 

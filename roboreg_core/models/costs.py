@@ -16,7 +16,7 @@ BYTES_PER_FLOAT = 4
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCost:
-    """Costs of a convolution with its batch norm, or of the linear layer."""
+    """Costs of a convolution with its batch norm, or of the linear layer; `macs` per image."""
 
     name: str
     inputs: int
@@ -62,12 +62,12 @@ def cost(schedule: Schedule) -> Cost:
 
 
 def relative_work(architecture: Architecture) -> float:
-    """MACs of a dense network, relative to the default architecture's: factor of durations measured with that one."""
+    """MACs of the dense network divided by those of the default architecture, to scale durations measured with that."""
     return cost(dense_schedule(architecture)).macs / cost(dense_schedule()).macs
 
 
 def block_parameters(schedule: Schedule) -> tuple[int, ...]:
-    """Parameters of all convolutions and batch norms of each block, (n_blocks,)."""
+    """Number of parameters of each block, batch norms and an option-B shortcut included, (n_blocks,)."""
     return tuple(sum(layer.parameters for layer in layers) for layers in _blocks(schedule))
 
 

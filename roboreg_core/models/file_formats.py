@@ -27,14 +27,14 @@ _OTHERS = {
 
 
 def read_weights(path: Path) -> bytes:
-    """Read a weights file. Raises `CheckpointError`: its size is not allowed, or it is not a readable regular file."""
+    """Read a weights file. Raises `CheckpointError`: it is empty, too large, or not a readable regular file."""
     content = read_file(path, "a weights file", MAX_BYTES, CheckpointError)
     check_size(len(content))
     return content
 
 
 def check_size(size: int) -> None:
-    """Raise `CheckpointError` on an empty or too large file."""
+    """Raise `CheckpointError` for a `size` in bytes of 0 or more than `MAX_BYTES`."""
     if size > MAX_BYTES:
         raise CheckpointError(
             f"a weights file must be at most {MAX_BYTES >> 20} MB, got {size / 2**20:,.0f} MB: save the weights alone"
@@ -44,7 +44,7 @@ def check_size(size: int) -> None:
 
 
 def is_safetensors(content: bytes, name: str) -> bool:
-    """True for a safetensors file, False for a PyTorch file, by content; `name` is for error messages.
+    """True if the bytes `content` are a safetensors file, False for a PyTorch file; `name` is for error messages.
 
     Raises `CheckpointError`: it is another kind of file.
     """

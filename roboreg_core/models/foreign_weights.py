@@ -29,12 +29,14 @@ _CONV_BIAS = re.compile(r"(conv\d|shortcut\.0)\.bias$")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ForeignWeights:
-    """A network of another project.
+    """Weights of another project, converted.
 
     Attributes:
-        state: float32 tensors with our names.
-        notes: assumptions and conversions, in words.
-        facts: the same as JSON: place in the file, recorded accuracy, names, share of zeros.
+        state: state dict for `models.resnet.ResNet`, float32.
+        notes: sentences about assumptions and conversions.
+        facts: JSON object with `place` (keys that lead to the network in the file) and, where they apply,
+            `recorded_accuracy` (0..1), `names` (module names in the file -> in `ResNet`) and `zeros` (share of masked
+            weights, 0..1).
     """
 
     state: State
@@ -43,14 +45,17 @@ class ForeignWeights:
 
 
 def convert(candidate: Candidate, name: str, *, in_order: bool = True) -> ForeignWeights:
-    """Convert a state dict to ours: prefixes, masks, biases of convolutions and names.
+    """Convert a state dict of another project to one for `models.resnet.ResNet`.
+
+    Common prefixes are removed, masks of `torch.nn.utils.prune` applied, biases of convolutions moved into batch norm,
+    and tensors renamed.
 
     Args:
-        candidate: the mapping in the file.
+        candidate: the state dict in the file.
         name: subject of error messages.
-        in_order: True if its names are in the order of the modules' creation, False if in alphabetical order.
+        in_order: True if its tensors are in the order of the modules' creation, False if in alphabetical order.
 
-    Raises `CheckpointError`: it is not a state dict of dense, finite, real tensors, or not of a CIFAR-style ResNet.
+    Raises `CheckpointError`: the candidate is not a state dict of dense, finite, real tensors of a CIFAR-style ResNet.
     """
     kept = {key: value for key, value in candidate.entries.items() if not str(key).endswith(_IGNORED)}
     masked, zeros = _masked(without_prefix(plain_tensors(kept, name)), name)
@@ -74,7 +79,7 @@ def convert(candidate: Candidate, name: str, *, in_order: bool = True) -> Foreig
 
 
 def zero_notes(model: ResNet) -> list[str]:
-    """Text on the filters in the blocks' first convolutions that are zero as a whole, and how to remove them."""
+    """A sentence about filters of the blocks that are zero as a whole and how to remove them; empty if none is."""
     zero = [int((block.conv1.weight == 0).flatten(1).all(1).sum()) for block in model.blocks]
     if not any(zero):
         return []
@@ -84,9 +89,9 @@ def zero_notes(model: ResNet) -> list[str]:
 
 
 def plain_tensors(loaded: Mapping[str, Any], name: str) -> State:
-    """The tensors of a state dict as dense float32 tensors; counters stay integers.
+    """Convert the tensors of a state dict to dense float32; counters stay integers. `name` is for error messages.
 
-    Raises `CheckpointError`: it is not a state dict of dense, finite, real tensors, or is too large for a ResNet.
+    Raises `CheckpointError`: `loaded` is not a state dict of dense, finite, real tensors, or is too large for a ResNet.
     """
     if len(loaded) > MAX_TENSORS:
         raise CheckpointError(f"{name} must hold at most {MAX_TENSORS:,} tensors, got {len(loaded):,}")
@@ -161,15 +166,16 @@ def _refusal(error: NoMatch, name: str) -> str:
 
 
 def listed(texts: Sequence[str], most: int = 3) -> str:
-    """The first texts, of at most 80 characters each, and the number of the others."""
+    """Join the first `most` texts, cut to 80 characters each, and count the others: `a, b, c and 4 more`."""
     others = len(texts) - most
     return ", ".join(f"{text:.80}" for text in texts[:most]) + (f" and {others:,} more" if others > 0 else "")
 
 
 def infer_architecture(state: State, name: str) -> Architecture:
-    """Architecture from the names and shapes of a state dict with our names, for images of the default size.
+    """Infer the architecture from the names and shapes in a state dict for `models.resnet.ResNet`.
 
-    Option A with zeros on both sides is assumed for shortcuts without weights. `name` is for error messages.
+    A state dict shows neither image size nor the kind of shortcuts without weights: the default size and option A are
+    assumed. `name` is for error messages.
 
     Raises `CheckpointError`: the stages have different numbers of blocks, or a value is not supported.
     """
@@ -196,7 +202,7 @@ def infer_architecture(state: State, name: str) -> Architecture:
 
 
 def infer_schedule(state: State, architecture: Architecture, name: str) -> Schedule:
-    """Schedule from the shapes of the blocks' first convolutions; `name` is for error messages.
+    """Infer the schedule from the shapes of the blocks' first convolutions; `name` is for error messages.
 
     Raises `CheckpointError`: a block is missing or too wide.
     """

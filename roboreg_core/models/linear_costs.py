@@ -14,7 +14,7 @@ COUNTED = ("parameters", "macs", "size_bytes")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LinearCost:
-    """Cost `base + counts @ each`.
+    """A cost as a linear function of the filter counts, `base + counts @ each`.
 
     Attributes:
         base: constant term.
@@ -35,7 +35,7 @@ def smallest_schedule(architecture: Architecture = RESNET20) -> Schedule:
 
 
 def linear_cost(kind: str, architecture: Architecture = RESNET20) -> LinearCost:
-    """Exact linear form of a cost: `kind` is one of `COUNTED`."""
+    """Exact linear function for the cost `kind`, one of `COUNTED`."""
     schedule = smallest_schedule(architecture)
     smallest = getattr(cost(schedule), kind)
     each = [getattr(cost(schedule.replace(block, 2)), kind) - smallest for block in architecture.blocks]

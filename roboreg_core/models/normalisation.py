@@ -8,7 +8,7 @@ from roboreg_core.errors import CheckpointError, SpecError
 
 @dataclass(frozen=True, kw_only=True)
 class Normalisation:
-    """Means and standard deviations of RGB / 255 that a network was trained with.
+    """Mean and standard deviation per channel (RGB) that inputs are normalised with, for pixels scaled to 0..1.
 
     Raises `CheckpointError`: one of them is not three finite numbers, or a deviation is not positive.
     """
@@ -28,7 +28,7 @@ class Normalisation:
 
     @property
     def reversed(self) -> "Normalisation":
-        """The same for the channels in the opposite order."""
+        """The normalisation with its channels in reverse order, for networks trained on BGR images."""
         return Normalisation(mean=self.mean[::-1], std=self.std[::-1])
 
 
@@ -51,7 +51,7 @@ CHOICES = (AUTO, *NORMALISATIONS)
 
 
 def check_normalisation(name: str) -> str:
-    """The name of a normalisation, or `AUTO`. Raises `SpecError`: it is unknown."""
+    """Return `name` unchanged. Raises `SpecError`: it is neither `AUTO` nor a key of `NORMALISATIONS`."""
     if name not in CHOICES:
         raise SpecError(f"normalisation must be one of {', '.join(CHOICES)}, got {name!r:.60}")
     return name

@@ -27,7 +27,7 @@ def onnx_model(folded: ResNet, metadata: dict[str, str]) -> ModelProto:
 
     Args:
         folded: the network, from `evaluation.logits.fold_batch_norm`.
-        metadata: stored in the file.
+        metadata: key-value pairs to store in the file.
 
     Returns:
         Model with input `images`, uint8 RGB (n, 3, h, w), and output `logits`, float32 (n, classes); it scales and

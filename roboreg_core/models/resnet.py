@@ -17,7 +17,7 @@ _DEFAULT = dense_schedule()
 
 
 class LambdaLayer(nn.Module):
-    """Option-A shortcut: every second pixel, zeros as further channels, no parameters."""
+    """Option-A shortcut without parameters: takes every second pixel and adds channels of zeros."""
 
     def __init__(self, before: int, after: int) -> None:
         """Pad with `before` and `after` zero channels on the two sides of the input's channels."""
@@ -40,7 +40,8 @@ def _shortcut(option: str, inputs: int, outputs: int) -> nn.Module:
 class BasicBlock(nn.Module):
     """Residual block of two 3x3 convolutions with batch norm; the first has `width` filters.
 
-    `option` is the kind of shortcut, used where the output has another shape than the input.
+    `inputs` and `outputs` are the block's numbers of channels. `option`, one of `architecture.SHORTCUTS`, is the
+    kind of shortcut where output and input differ in shape.
     """
 
     def __init__(self, inputs: int, width: int, outputs: int, stride: int, option: str = ZEROS) -> None:
@@ -98,7 +99,7 @@ class ResNet(nn.Module):
 
     @property
     def architecture(self) -> Architecture:
-        """Shape of the dense network."""
+        """Architecture of the dense network, of which this one keeps some filters."""
         return self.schedule.architecture
 
     @property
@@ -116,7 +117,7 @@ class ResNet(nn.Module):
         return F.relu(self.bn1(self.conv1(x)))
 
     def through(self, x: Tensor, first: int = 0, end: int | None = None) -> Tensor:
-        """Output of the blocks `first` to `end` (exclusive, counted from 0) for the input `x` of the first."""
+        """Apply the blocks `first` to `end` (exclusive, counted from 0) to the input `x` of the first."""
         for block in self.blocks[first:end]:
             x = block(x)
         return x
@@ -127,12 +128,12 @@ class ResNet(nn.Module):
         return logits
 
     def prepare(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Raw images (n, 3, h, w), uint8 or floats in 0..255 -> normalised, channels last."""
+        """Normalise raw images (n, 3, h, w), uint8 or floats in 0..255, for `forward`; channels last in memory."""
         return normalise(images, self.normalisation, dtype)
 
 
 def normalise(images: Tensor, normalisation: Normalisation, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Raw images (n, 3, h, w), uint8 or floats in 0..255 -> `dtype`, channels last, `(x / 255 - mean) / std`."""
+    """`(x / 255 - mean) / std` of raw images (n, 3, h, w), uint8 or floats in 0..255, as `dtype`, channels last."""
     mean, scale = _mean_and_scale(normalisation, images.device)
     x = images.to(torch.float32, memory_format=torch.channels_last)
     return x.sub(mean).mul_(scale).to(dtype)

@@ -45,9 +45,11 @@ class _Refused(Exception):
 
 
 def load(content: bytes, name: str) -> Any:
-    """Load the content of a file that `torch.save` wrote, as zip archive or in the legacy format.
+    """Load the bytes of a file that `torch.save` wrote, as zip archive or in the legacy format; run no code from it.
 
-    Raises `CheckpointError`: it is damaged, holds other than tensors and plain containers, or exceeds a limit.
+    `name` is for error messages.
+
+    Raises `CheckpointError`: the file is damaged, holds other than tensors and plain containers, or exceeds a limit.
     """
     try:
         checked = _checked(content)

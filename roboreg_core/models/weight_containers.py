@@ -34,7 +34,7 @@ _Nested = tuple[tuple[str, ...], tuple[dict[Any, Any], ...], dict[Any, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedAccuracy:
-    """Accuracy (0..1) in a file, and the name of its entry there."""
+    """Accuracy (0..1) that a weights file records, and the name of its entry, e.g. `best_prec1`."""
 
     accuracy: float
     name: str
@@ -42,12 +42,12 @@ class RecordedAccuracy:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidate:
-    """A mapping that holds a network.
+    """A mapping in a weights file that may be the state dict of a network.
 
     Attributes:
-        place: keys that lead to it, joined by dots; empty if the file holds nothing else.
+        place: keys that lead to it in the file, joined by dots; empty if it is the whole file.
         entries: the mapping of names to tensors, unchecked.
-        recorded: the accuracy beside it, None if there is none.
+        recorded: the accuracy stored beside it; None if there is none.
     """
 
     place: str
@@ -56,9 +56,9 @@ class Candidate:
 
 
 def candidates(loaded: Any, name: str) -> list[Candidate]:
-    """Find the mappings with convolutions, averaged weights (EMA) first; `name` is for error messages.
+    """Find the mappings with weights of convolutions in the loaded content of a file, averaged weights (EMA) first.
 
-    Raises `CheckpointError`: there is none.
+    `name` is for error messages. Raises `CheckpointError`: there is none, or there are too many.
     """
     if not isinstance(loaded, dict) or not loaded:
         raise CheckpointError(f"{name} must hold a state dict, got {type(loaded).__name__}")
@@ -80,7 +80,7 @@ def candidates(loaded: Any, name: str) -> list[Candidate]:
 
 
 def choice_notes(found: list[Candidate], taken: Candidate) -> list[str]:
-    """Text that names the network that was taken if there are several."""
+    """A sentence that names the network `taken` from several `found` in a file; empty if it is the only one."""
     if len(found) == 1:
         return []
     places = ", ".join(f"{each.place or 'the file itself'}" for each in found)

@@ -26,7 +26,7 @@ State = dict[str, Tensor]
 
 
 class NoMatch(Exception):
-    """Reason for which the tensors of a state dict cannot be given our names; `keys` are those that do not belong."""
+    """The tensors of a state dict cannot be given the names of `ResNet`; `keys` are those that do not belong."""
 
     def __init__(self, reason: str, keys: Sequence[str]) -> None:
         super().__init__(reason)
@@ -34,18 +34,22 @@ class NoMatch(Exception):
 
 
 def without_prefix(state: State) -> State:
-    """The state dict without the modules that all names begin with, e.g. `module.` or `model.backbone.`."""
+    """Remove the prefix that all names of the state dict share, e.g. `module.` or `model.backbone.`."""
     # A name keeps its module and its tensor.
     shared = max(min(len(_shared_parts(state)), *(key.count(".") - 1 for key in state)), 0)
     return {".".join(key.split(".")[shared:]): value for key, value in state.items()}
 
 
 def to_our_names(state: State, *, in_order: bool) -> tuple[State, dict[str, str]]:
-    """The state dict with our names, and the mapping of modules where they were matched by order and shapes.
+    """Rename the tensors of a state dict to the names of `models.resnet.ResNet`.
 
     Args:
         state: tensors by name, without a common prefix.
         in_order: True if the names are in the order of the modules' creation, False if in alphabetical order.
+
+    Returns:
+        The renamed state dict, and a dict of module names, old to new, with those that had to be matched by order and
+        shapes; empty if the old names were known.
 
     Raises `NoMatch`: a tensor does not belong to a CIFAR-style ResNet, or the order is ambiguous.
     """
@@ -69,7 +73,7 @@ def _shared_parts(names: Iterable[str]) -> list[str]:
 
 
 def norm_of(convolution: str) -> str:
-    """Our name of the batch norm behind a convolution with our name; other names as they are."""
+    """Name in `ResNet` of the batch norm after a convolution: `layer1.0.conv2` -> `layer1.0.bn2`."""
     return re.sub(r"\.shortcut\.0$", ".shortcut.1", convolution.replace("conv", "bn"))
 
 

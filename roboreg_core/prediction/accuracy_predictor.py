@@ -66,7 +66,7 @@ class PredictedAccuracies:
         return len(self.mean)
 
     def row(self, place: int) -> PredictedAccuracies:
-        """The prediction of one schedule."""
+        """The prediction at index `place`, as arrays of length 1."""
         one = slice(place, place + 1)
         return PredictedAccuracies(
             mean=self.mean[one], low=self.low[one], high=self.high[one], reasons=self.reasons[one]
@@ -81,9 +81,9 @@ class Predictor:
         curves: sensitivity of every block.
         schedules: the n distinct schedules it was fitted to.
         left_out: leave-one-out predictions of `schedules`.
-        measured: measured accuracies of `schedules` (n,).
+        measured: measured accuracies of `schedules` (n,), 0..1.
         tuned: model of the accuracy after fine-tuning; None for too few fine-tuned runs.
-        tuned_runs: schedules of the fine-tuned runs with their accuracies.
+        tuned_runs: schedules of the fine-tuned runs with their validation accuracies, 0..1.
     """
 
     curves: SensitivityCurves
@@ -107,17 +107,17 @@ class Predictor:
         return _predictions(self.curves, guess + mean, self._width * deviation, self._reasons(counts))
 
     def predict_mean(self, counts: np.ndarray) -> np.ndarray:
-        """Expected accuracy (n,) of schedules given as filter counts (n, n_blocks), faster than `predict`."""
+        """Expected accuracy (n,), 0..1, of schedules given as filter counts (n, n_blocks), faster than `predict`."""
         inputs, guess = _features(self._tables, counts)
         parts = [self._process.predict(inputs[start : start + CHUNK]) for start in range(0, len(inputs), CHUNK)]
         return _accuracy(self.curves, guess + np.concatenate([np.empty(0), *parts]))
 
     def predict_tuned(self, schedules: Iterable[Schedule]) -> PredictedAccuracies | None:
-        """Predict validation accuracy after fine-tuning; None for too few fine-tuned runs."""
+        """Predict validation accuracy after fine-tuning; None if too few fine-tuned runs were fitted (`MIN_RUNS`)."""
         return _after_tuning(self.tuned, self.predict(schedules))
 
     def predict_left_out(self, schedules: Sequence[Schedule]) -> PredictedAccuracies:
-        """Predict schedules, each without its own measurement, if there is one."""
+        """Predict validation accuracy after pruning; for measured schedules the leave-one-out prediction."""
         found = self.predict(schedules)
         places = [self._places.get(schedule, -1) for schedule in schedules]
         is_fitted, rows, out = np.array(places, dtype=int) >= 0, np.array(places, dtype=int), self.left_out
@@ -129,7 +129,10 @@ class Predictor:
         return PredictedAccuracies(mean=mean, low=low, high=high, reasons=tuple(reasons))
 
     def predict_tuned_left_out(self, schedules: Sequence[Schedule]) -> list[PredictedAccuracies | None]:
-        """Predict accuracy after fine-tuning, each without the schedule's own points and runs; None for too few."""
+        """Predict validation accuracy after fine-tuning, without each schedule's own measurements and runs.
+
+        Returns one prediction per schedule; None where too few other fine-tuned runs are left (`MIN_RUNS`).
+        """
         pruned, runs = self.predict_left_out(schedules), _fitted_runs(self.tuned_runs)
         means = self.predict([schedule for schedule, _ in runs]).mean
         accuracies = np.array([accuracy for _, accuracy in runs])

@@ -30,7 +30,7 @@ class FineTuningRecovery:
         remaining: share of the loss, in logits, that remains after fine-tuning.
         deviation: standard deviation of a run's loss around the fit, relative to the scale of the loss.
         information: sum of squared scaled losses; the variance of `remaining` is inversely proportional to it.
-        dense: correct validation images of the dense network.
+        dense: correct predictions of the dense network on validation images.
         lowest: lowest predicted accuracy before fine-tuning among the runs; predictions below extrapolate.
     """
 
@@ -42,7 +42,10 @@ class FineTuningRecovery:
     lowest: float
 
     def predict(self, pruned: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Predict accuracy after fine-tuning from that before (n,): mean, low and high end of the interval."""
+        """Predict accuracy after fine-tuning from the accuracy `pruned` before it, (n,), 0..1.
+
+        Returns the mean and the low and high end of the 90 % prediction interval, (n,) each.
+        """
         from scipy.stats import t
 
         lost = _loss(pruned, self.dense.accuracy)
@@ -57,12 +60,12 @@ class FineTuningRecovery:
 
 
 def fit_recovery(pruned: np.ndarray, tuned: np.ndarray, dense: ClassCounts) -> FineTuningRecovery | None:
-    """Fit recovery to runs of one fine-tuning recipe; None below `MIN_RUNS`, or if no run lost accuracy.
+    """Fit recovery to runs of one fine-tuning recipe; None if fewer than `MIN_RUNS`, or if none lost accuracy.
 
     Args:
-        pruned: predicted validation accuracy before fine-tuning (n,).
-        tuned: measured validation accuracy after fine-tuning (n,).
-        dense: correct validation images of the dense network.
+        pruned: predicted validation accuracy before fine-tuning (n,), 0..1.
+        tuned: measured validation accuracy after fine-tuning (n,), 0..1.
+        dense: correct predictions of the dense network on validation images.
     """
     lost, left = _loss(pruned, dense.accuracy), _loss(tuned, dense.accuracy)
     scaled = lost / _scale(lost)

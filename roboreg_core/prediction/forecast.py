@@ -28,7 +28,7 @@ CACHE_SIZE = 8
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionSettings:
-    """Settings that points are selected by; see `runs.spec.RunSpec` for the fields. Seeds are pooled."""
+    """Settings that select the measured points to predict from, of all seeds; fields as in `runs.spec.RunSpec`."""
 
     dense_sha256: str
     training_set: str
@@ -48,9 +48,10 @@ class PredictionSettings:
 
 
 def settings_with_points(store: Store, settings: PredictionSettings) -> PredictionSettings:
-    """Settings with points in the store: `settings`, else the same with another part of CIFAR-10, else `settings`.
+    """`settings`, or, if the store has no points with them, a copy with another CIFAR-10 training set that has points.
 
-    The part provides the calibration images; the choice changes accuracy by tenths of a percentage point.
+    The training set provides the calibration images; which one it is changes accuracy by tenths of a percentage point.
+    If neither training set (bundled, full) has points, returns `settings`.
     """
     parts = TRAINING_COUNTS if is_cifar10(settings.training_set) else ()
     others = [replace(settings, training_set=name) for name in parts if name != settings.training_set]
@@ -59,10 +60,10 @@ def settings_with_points(store: Store, settings: PredictionSettings) -> Predicti
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Forecast:
-    """Models fitted to the points of one setting.
+    """Models fitted to the points of one setting, see `PredictionSettings`.
 
     Attributes:
-        points: all points.
+        points: the points fitted to.
         curves: sensitivity curves; None without the dense network among the points.
         predictor: None for too few points.
         missing: reason for the absence of a predictor, else empty.
@@ -143,8 +144,8 @@ class PredictionScore:
 
     Attributes:
         n: number of predictions.
-        mean_error: mean absolute error, as a share.
-        held: share of intervals that contain the measured accuracy.
+        mean_error: mean absolute error of the accuracy, 0..1.
+        held: share of prediction intervals that contain the measured accuracy.
     """
 
     n: int
@@ -153,7 +154,7 @@ class PredictionScore:
 
 
 def scores(store: Store, settings: PredictionSettings) -> list[ScoredPrediction]:
-    """Leave-one-out predictions of all measured schedules that prune several blocks; empty without a predictor."""
+    """Leave-one-out predictions and measurements of schedules that prune several blocks; empty without predictor."""
     found = forecast(store, settings)
     if found.predictor is None:
         return []
@@ -173,7 +174,7 @@ def scores(store: Store, settings: PredictionSettings) -> list[ScoredPrediction]
 
 
 def score(rows: Iterable[ScoredPrediction]) -> PredictionScore | None:
-    """Summarise scored predictions; None for no rows."""
+    """Summarise the scored predictions `rows`; None if there are none."""
     every = list(rows)
     if not every:
         return None

@@ -29,7 +29,7 @@ VALUES_PER_BLOCK = 8
 def plan(values_per_block: int | None = None, architecture: Architecture = RESNET20) -> Grid:
     """Schedules to measure for sensitivity curves: each block at `values_per_block` counts, and the dense network.
 
-    By default at `VALUES_PER_BLOCK`, or as many as the narrowest block has. Counts form a geometric series from 1 to
+    By default at `VALUES_PER_BLOCK`, fewer in narrow networks. Counts form a geometric series from 1 to
     `LARGEST_SHARE` of the block's filters, because the curves bend at few filters: 1, 2, 3, 6, 10, 18, 32, 56 of 64.
 
     Raises `SpecError`: a block does not have enough distinct counts.
@@ -59,7 +59,7 @@ class SensitivityCurve:
 
     Attributes:
         block: its number, from 1.
-        measured: (filters kept, correct images) in ascending order; the last is the dense network.
+        measured: (filters kept, correct predictions) in ascending order; the last is the dense network.
     """
 
     block: int
@@ -85,7 +85,9 @@ class SensitivityCurve:
         return self.lowest <= count <= self.bound
 
     def accuracy(self, count: int) -> float:
-        """Accuracy, 0..1, with `count` filters kept: measured, or interpolated (PCHIP over log count), or NaN.
+        """Accuracy, 0..1, with `count` filters kept; NaN below the lowest measured count.
+
+        Values between measured counts are interpolated (PCHIP over the logarithm of the count).
 
         Raises `SpecError`: the count is not 1..bound.
         """
@@ -94,7 +96,7 @@ class SensitivityCurve:
         return float(self._interpolated[count - 1])
 
     def interval(self, count: int) -> tuple[float, float]:
-        """The 95 % Wilson interval of `accuracy(count)`, 0..1; NaN outside the measured range."""
+        """The 95 % Wilson interval (low, high) of `accuracy(count)`, 0..1; NaN below the lowest measured count."""
         import math
 
         share = self.accuracy(count)
@@ -105,11 +107,11 @@ class SensitivityCurve:
         return min(low, share), max(high, share)
 
     def loss(self, count: int) -> float:
-        """Loss of accuracy with `count` filters, as a share; 0 at the bound, NaN outside the measured range."""
+        """Loss of accuracy, -1..1, with `count` filters instead of all; NaN below the lowest measured count."""
         return self.measured[-1][1].accuracy - self.accuracy(count)
 
     def loss_interval(self, count: int) -> tuple[float, float]:
-        """The 95 % interval of `loss(count)`, for two independent shares (Newcombe 1998, method 10).
+        """The 95 % interval (low, high) of `loss(count)`, for two independent shares (Newcombe 1998, method 10).
 
         Conservative, because both networks are measured on the same images.
         """
@@ -176,7 +178,7 @@ class SensitivityCurves:
 
     @property
     def dense(self) -> ClassCounts:
-        """Numbers of correctly classified validation images of the dense network, per class."""
+        """Correct predictions of the dense network on validation images, per class."""
         return self.each[0].measured[-1][1]
 
     @property
@@ -190,7 +192,7 @@ def curves(points: Iterable[Point], dense: ClassCounts | None = None) -> Sensiti
 
     Args:
         points: points of one setting; those without validation accuracy are ignored.
-        dense: correct images of the dense network; if None, taken from a point of the dense schedule.
+        dense: correct predictions of the dense network; if None, taken from a point of the dense schedule.
 
     Raises `SpecError`: the points are of several settings or image counts, or the dense network is missing.
     """
@@ -211,17 +213,17 @@ def curves(points: Iterable[Point], dense: ClassCounts | None = None) -> Sensiti
     each = tuple(
         SensitivityCurve(
             block=block,
-            measured=(*((count, pooled(several)) for count, several in sorted(at.items())), (bounds[block - 1], dense)),
+            measured=(*((count, pooled(counts)) for count, counts in sorted(at.items())), (bounds[block - 1], dense)),
         )
         for block, at in found.items()
     )
     return SensitivityCurves(each=each, architecture=architecture)
 
 
-def pooled(several: Sequence[ClassCounts]) -> ClassCounts:
-    """Mean of several networks' counts of correct images, rounded to whole images per class."""
-    right = (round(sum(counts) / len(several)) for counts in zip(*(each.right for each in several), strict=True))
-    return ClassCounts(right=tuple(right), images=several[0].images)
+def pooled(counts: Sequence[ClassCounts]) -> ClassCounts:
+    """Mean of several networks' correct predictions on the same images, rounded to whole images per class."""
+    right = (round(sum(of_class) / len(counts)) for of_class in zip(*(each.right for each in counts), strict=True))
+    return ClassCounts(right=tuple(right), images=counts[0].images)
 
 
 def check_one_setting(points: Sequence[Point]) -> None:
@@ -242,8 +244,8 @@ class RemovalCost:
     Attributes:
         block: its number, from 1.
         count: filters kept in the schedule.
-        macs, parameters: savings; 0 at one filter.
-        loss: loss of accuracy, as a share, with all other blocks dense; never negative. NaN outside the measured range
+        macs, parameters: MACs per image and parameters saved; 0 at one filter.
+        loss: loss of accuracy, 0..1, with all other blocks dense; never negative. NaN outside the measured range
             and at one filter.
     """
 
@@ -265,7 +267,7 @@ class RemovalCost:
 
     @property
     def loss_per_million_macs(self) -> float:
-        """Loss of accuracy per million MACs saved, as a share; NaN if not measured."""
+        """Loss of accuracy, 0..1, per million MACs saved; NaN if not measured."""
         return self.loss / (self.macs / 1e6) if self.macs else self.loss
 
 

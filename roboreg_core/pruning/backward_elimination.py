@@ -17,21 +17,21 @@ SMALLEST_GAIN = 1e-9
 
 
 class BackwardElimination:
-    """Drop the channel whose removal raises the refitted error least, one at a time.
+    """Drop channels one at a time, each time the one whose removal raises the error of the refitted convolution least.
 
-    Optimal brain surgeon (Hassibi and Stork 1993) with whole channels in place of single weights. The state is kept, so
-    a smaller `k` continues from a larger one.
+    Optimal brain surgeon (Hassibi and Stork 1993) with whole channels in place of single weights.
     """
 
-    def __init__(self, given: Moments, prior: Tensor, labels: Tensor | None = None) -> None:
+    def __init__(self, moments: Moments, prior: Tensor, labels: Tensor | None = None) -> None:
         """Start from all channels.
 
         Args:
-            given: moments of all channels and the targets.
-            prior: weights that the ridge penalty pulls towards, (n_inputs + 1, n_targets).
-            labels: cluster of each channel, int (n_channels,); if given, the last channel of a cluster is kept.
+            moments: second moments of all channels (9 inputs each) and the targets.
+            prior: weights that the ridge penalty pulls towards, (9 * n_channels + 1, n_targets).
+            labels: cluster of each channel, int (n_channels,), to keep at least one channel of each; None for no
+                such constraint.
         """
-        matrix, right = normal_equations(given, prior)
+        matrix, right = normal_equations(moments, prior)
         self._inverse = inverse(matrix)
         self._weights = self._inverse @ right
         self._n = (len(matrix) - 1) // TAPS
@@ -40,7 +40,7 @@ class BackwardElimination:
         self._dropped: list[int] = []
 
     def down_to(self, k: int) -> Tensor:
-        """The `k` remaining channels, int (k,), ascending."""
+        """Indices of the `k` channels to keep, int (k,), ascending; continues from earlier calls with a larger `k`."""
         while len(self._dropped) < self._n - k:
             self._drop_one()
         return self._remaining(self._n - k)
@@ -69,7 +69,7 @@ class KeptChannels(NamedTuple):
     """Kept channels, and the gain of keeping each of the others as well.
 
     Attributes:
-        kept: int (k,), ascending.
+        kept: indices of the kept channels, int (k,), ascending.
         marginal_gains: float64 (n,): decrease of the refitted error with one channel more, as a share of the targets'
             variance; 0 for kept channels.
     """
@@ -78,15 +78,15 @@ class KeptChannels(NamedTuple):
     marginal_gains: Tensor
 
 
-def exchange(given: Moments, prior: Tensor, kept: Tensor) -> KeptChannels:
-    """Swap a kept channel for a dropped one while that lowers the error.
+def exchange(moments: Moments, prior: Tensor, kept: Tensor) -> KeptChannels:
+    """Swap a kept channel for a dropped one while that lowers the error of the least-squares fit.
 
     Args:
-        given: moments of all channels and the targets.
-        prior: weights that the ridge penalty pulls towards, (n_inputs + 1, n_targets).
-        kept: channels to start from, int (k,).
+        moments: second moments of all channels (9 inputs each) and the targets.
+        prior: weights that the ridge penalty pulls towards, (9 * n_channels + 1, n_targets).
+        kept: indices of the channels to start from, int (k,).
     """
-    matrix, right = normal_equations(given, prior)
+    matrix, right = normal_equations(moments, prior)
     fit = _SubsetFit(matrix, right, kept.tolist())
     # Every swap lowers the error, so the loop ends; the bound only limits its time.
     for _ in range(fit.n):
@@ -95,7 +95,7 @@ def exchange(given: Moments, prior: Tensor, kept: Tensor) -> KeptChannels:
             break
         fit = _SubsetFit(matrix, right, better)
     gains = torch.zeros(fit.n, dtype=torch.float64)
-    variance = float((given.energy - given.cross[-1].square()).sum())
+    variance = float((moments.energy - moments.cross[-1].square()).sum())
     gains[torch.tensor(fit.others, dtype=torch.long)] = fit.gains.clamp_min(0) / max(variance, 1e-12)
     return KeptChannels(kept=torch.tensor(sorted(fit.kept)), marginal_gains=gains)
 

@@ -19,7 +19,7 @@ from roboreg_core.pruning.block_tensors import BlockTensors, NormTensors
 from roboreg_core.pruning.calibration import ActivationBatches, DenseActivations
 from roboreg_core.pruning.features import ROWS, filter_rows
 from roboreg_core.pruning.filter_mixing import OutputPatches
-from roboreg_core.pruning.least_squares import Moments, channel_rows, moments, to_unknowns
+from roboreg_core.pruning.least_squares import Moments, channel_rows, second_moments, to_unknowns
 from roboreg_core.pruning.methods import RESPONSES, Method
 from roboreg_core.pruning.patches import convolve, patches, pixel_values
 from roboreg_core.pruning.refit import refit_conv1
@@ -35,8 +35,8 @@ class ChannelStatistics(NamedTuple):
 
     Attributes:
         moments: second moments of a block's channels after their ReLU (inputs) and the targets of conv2.
-        patches: inputs and targets of conv2 at a few pixels, if requested.
-        channels: channels before their ReLU, if requested.
+        patches: inputs and targets of conv2 at a few pixels; None unless requested.
+        channels: channels before their ReLU; empty unless requested.
     """
 
     moments: Moments
@@ -54,7 +54,7 @@ class BlockContext:
         method, seed: pruning method, and seed of its random choices.
         inputs: its inputs on the calibration images, from the pruned blocks before it; None without images.
         dense: activations of the dense block on the calibration images; None without images.
-        upstream_changed: True if an earlier block computes another function than before.
+        upstream_changed: True if pruning changed the outputs of the blocks before this one.
     """
 
     number: int
@@ -82,16 +82,16 @@ class BlockContext:
 
     @cached_property
     def refitted_block(self) -> BlockTensors:
-        """The tensors, conv1 fitted to the dense channels if earlier blocks changed its inputs."""
+        """The block's tensors; if pruning changed its inputs, conv1 is refitted to the dense network's channels."""
         if not (self.refits and self.upstream_changed):
             return self.tensors
         stride = self.block.conv1.stride[0]
-        given = moments((patches(x, dense.pixels, stride), dense.channels) for x, dense in self._batches())
-        return refit_conv1(self.tensors, given.by_channel())
+        moments = second_moments((patches(x, dense.pixels, stride), dense.channels) for x, dense in self._batches())
+        return refit_conv1(self.tensors, moments.by_channel())
 
     @cached_property
     def first_equal(self) -> Tensor:
-        """Index of the first filter with equal weights for each filter, int (width,)."""
+        """Index of the first filter equal to each filter in weights, gamma and beta, int (width,)."""
         rows = filter_rows(self.tensors).numpy()
         _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
         return torch.from_numpy(first[inverse.reshape(-1)])
@@ -103,9 +103,10 @@ class BlockContext:
 
     @cached_property
     def distinct_problem(self) -> tuple[Moments, Tensor]:
-        """Least-squares problem of conv2 over the distinct filters, slices of equal ones summed.
+        """Arguments of `exchange` and `BackwardElimination` for fitting conv2 to the distinct filters' channels.
 
-        Returns the moments of their channels (9 * n_distinct inputs), and prior weights (9 * n_distinct + 1, outputs).
+        Second moments of these channels (9 * n_distinct inputs), and conv2's weights (9 * n_distinct + 1, outputs) with
+        those of equal filters added up.
         """
         conv2 = self.refitted_block.conv2
         # The slices of equal filters are added to the first of them; the others stay zero.
@@ -140,13 +141,18 @@ class BlockContext:
         return self.statistics(self.refitted_block, keep_patches=True, keep_channels=small)
 
     def statistics_of_all(self) -> ChannelStatistics:
-        """`channel_moments`, and, unless those are cached, the channels before their ReLU."""
+        """Statistics of `refitted_block`: moments, and, unless these were cached, the channels before their ReLU."""
         if "_all_channels" in vars(self):
             return ChannelStatistics(self.channel_moments)
         return self.statistics(self.refitted_block, keep_channels=True)
 
     def statistics_of_mixed(self, tensors: BlockTensors, mixtures: Tensor) -> ChannelStatistics:
-        """`statistics` of `tensors`, whose k filters are the linear combinations `mixtures` (k, width + 1) of all."""
+        """Statistics of the block with k linear combinations of all filters in place of its filters.
+
+        Args:
+            tensors: tensors of the block with the combined filters.
+            mixtures: coefficients of all filters and an intercept, (k, width + 1).
+        """
         known = self._all_channels.channels
         if not known:
             return self.statistics(tensors, keep_channels=True)
@@ -163,13 +169,13 @@ class BlockContext:
         keep_channels: bool = False,
         channels: Iterator[Tensor] | None = None,
     ) -> ChannelStatistics:
-        """Statistics of the block with other tensors.
+        """Compute statistics of the block with other tensors, in one pass over the calibration images.
 
         Args:
             tensors: tensors that replace the block's own.
             keep_patches: also return patches.
             keep_channels: also return channels.
-            channels: the channels before their ReLU, batch by batch, if they are known.
+            channels: the channels before their ReLU, batch by batch, if they are known; else they are computed.
         """
         kept_patches: list[OutputPatches] = []
         kept_channels: list[Tensor] = []
@@ -191,13 +197,13 @@ class BlockContext:
                 kept_patches.append(OutputPatches.of(some_rows, inside, some_targets))
             return rows.relu_(), targets
 
-        found = moments(batch(x, dense) for x, dense in self._batches()).by_channel()
+        found = second_moments(batch(x, dense) for x, dense in self._batches()).by_channel()
         joined = OutputPatches.concatenate(kept_patches) if keep_patches else None
         return ChannelStatistics(found, joined, tuple(kept_channels))
 
     @cached_property
     def feature_rows(self) -> Tensor:
-        """Features by which filters are clustered, (width, n_features)."""
+        """Features by which the method clusters the filters, (width, n_features)."""
         responses = torch.empty(0)
         if self.method.features == RESPONSES:
             assert self.dense is not None

@@ -26,7 +26,7 @@ class NormTensors:
 
     @classmethod
     def of(cls, norm: nn.BatchNorm2d) -> NormTensors:
-        """Copies of a batch norm's tensors."""
+        """Copy a batch norm's tensors."""
         gamma, beta, mean, var = (tensor.detach().clone() for tensor in _tensors(norm))
         return cls(gamma=gamma, beta=beta, mean=mean, var=var, eps=norm.eps)
 
@@ -68,7 +68,7 @@ class BlockTensors:
 
     @classmethod
     def of(cls, block: BasicBlock) -> BlockTensors:
-        """Copies of a block's tensors."""
+        """Copy a block's tensors."""
         conv1, conv2 = (conv.weight.detach().clone() for conv in (block.conv1, block.conv2))
         return cls(conv1=conv1, norm=NormTensors.of(block.bn1), conv2=conv2)
 
@@ -94,7 +94,7 @@ class BlockTensors:
         return self.norm.fold(self.conv1)
 
     def take(self, filters: Tensor) -> BlockTensors:
-        """The tensors of the filters with these indices, int (n,), with their slices of conv2."""
+        """The tensors of the filters with these indices, int (n,); of conv2 the weights that read their channels."""
         return replace(self, conv1=self.conv1[filters], norm=self.norm.take(filters), conv2=self.conv2[:, filters])
 
 

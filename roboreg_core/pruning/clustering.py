@@ -36,7 +36,7 @@ def cluster(features: np.ndarray, k: int, seed: int, how: str = "kmeans") -> Clu
         features: (n_filters, n_features), finite.
         k: 1..n_filters; with n_filters each filter is a cluster, duplicates too.
         seed: seed of k-means.
-        how: a key of `CLUSTERINGS`.
+        how: `kmeans` or `ward`.
 
     Raises `SpecError`: `k` is out of bounds, or a feature is not finite.
     """

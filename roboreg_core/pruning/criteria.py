@@ -39,13 +39,16 @@ def top_k(scores: Tensor, k: int) -> Tensor:
 
 
 def top_of_each(scores: Tensor, labels: Tensor) -> Tensor:
-    """Index of the filter with the highest score in each cluster, (n_clusters,); `labels` are the clusters."""
+    """Index of the highest-scored filter in each cluster, int (n_clusters,).
+
+    `scores` (n,) are those of the filters; `labels`, int (n,), are their clusters, numbered from 0.
+    """
     order = scores.sort(descending=True, stable=True).indices
     return torch.stack([order[labels[order] == label][0] for label in range(int(labels.max()) + 1)])
 
 
 def medoids(rows: Tensor, labels: Tensor) -> Tensor:
-    """Index of the filter nearest to the mean of each cluster, (n_clusters,).
+    """Index of the filter nearest to the mean of each cluster, int (n_clusters,).
 
     `rows` are the filters' features, (n, n_features); `labels` their clusters, int (n,).
     """

@@ -14,7 +14,7 @@ def raw_rows(tensors: BlockTensors) -> Tensor:
 
 
 def filter_rows(tensors: BlockTensors) -> Tensor:
-    """conv1's weights, gamma and beta, (width, 9 * inputs + 2).
+    """One row per filter: conv1's weights, gamma and beta, (width, 9 * inputs + 2).
 
     Filters of a block with equal rows have equal running statistics, and so equal channels on every image.
     """
@@ -28,13 +28,19 @@ def folded_rows(tensors: BlockTensors) -> Tensor:
 
 
 def joint_rows(tensors: BlockTensors) -> Tensor:
-    """conv1's weights and the slice of conv2, each scaled to unit length, (width, 9 * (inputs + outputs))."""
+    """One row per filter: its conv1 weights and the conv2 weights that read its channel, each scaled to unit length.
+
+    Shape (width, 9 * (inputs + outputs)).
+    """
     slices = tensors.conv2.transpose(0, 1).flatten(1)
     return torch.cat([_unit(raw_rows(tensors)), _unit(slices)], dim=1)
 
 
 def response_rows(responses: Tensor) -> Tensor:
-    """Activations (width, n) centred and scaled: squared distances of rows are 2 - 2 * correlation."""
+    """Centre the rows of `responses` (width, n) and scale them to unit length.
+
+    Squared distances of the rows are then 2 - 2 * correlation.
+    """
     return _unit(responses - responses.mean(1, keepdim=True))
 
 

@@ -34,7 +34,8 @@ class OutputPatches:
     """Inputs and targets of conv2 at sampled pixels of the block's output.
 
     Attributes:
-        channels: windows of all channels before their ReLU, then a one, (n, 9, width + 1); zero outside of the image.
+        channels: 3x3 windows of all channels before their ReLU, zero outside of the image, with a one appended for the
+            intercept, (n, 9, width + 1).
         targets: output of bn2 that reproduces the dense block's output, (n, outputs).
     """
 
@@ -43,7 +44,13 @@ class OutputPatches:
 
     @classmethod
     def of(cls, rows: Tensor, inside: Tensor, targets: Tensor) -> OutputPatches:
-        """Build patches of the channels (n, 9 * width), with `inside` (n, 9), 0 outside of the image, and targets."""
+        """Build patches on the CPU.
+
+        Args:
+            rows: windows of the channels, tap by tap, (n, 9 * width).
+            inside: 1 for taps inside of the image, 0 outside, (n, 9).
+            targets: (n, outputs).
+        """
         channels = torch.cat([rows.view(len(rows), TAPS, -1), inside[:, :, None]], dim=2)
         return cls(channels=channels.cpu(), targets=targets.cpu())
 
@@ -55,16 +62,16 @@ class OutputPatches:
 
 
 def unmixed(kept: Tensor, width: int) -> Tensor:
-    """One-hot mixtures (k, width + 1), each a kept filter alone, for indices `kept`, int (k,)."""
+    """Mixtures (k, width + 1), one-hot, that leave the kept filters unchanged; `kept` are their indices, int (k,)."""
     return F.one_hot(kept, width + 1).float()
 
 
 def mix_filters(patches: OutputPatches, mixtures: Tensor, weights: Tensor) -> Tensor:
-    """Improve every mixture once by least squares, those with the most energy in the block's output first.
+    """Improve every mixture once by least squares, first those that contribute most to the block's output.
 
     Args:
         patches: inputs and targets of conv2.
-        mixtures: coefficients of all filters and an intercept, (k, width + 1).
+        mixtures: per mixture the coefficients of all filters and an intercept, (k, width + 1).
         weights: conv2 and its bias with bn2 folded in, (9 * k + 1, outputs).
 
     Returns:
@@ -154,18 +161,18 @@ def _sum_of_squares(values: Tensor) -> float:
 
 
 def mixed(tensors: BlockTensors, kept: BlockTensors, mixtures: Tensor, patches: OutputPatches) -> BlockTensors:
-    """The tensors `kept` with conv1 and bn1 replaced by mixtures of the filters of `tensors`.
+    """Replace each kept filter by a mixture of all filters; return `kept` with the new conv1 and bn1.
 
     Args:
         tensors: the block with all its filters.
         kept: the block with the k kept filters only.
-        mixtures: coefficients of all filters and an intercept, (k, width + 1).
+        mixtures: per mixture the coefficients of all filters and an intercept, (k, width + 1).
         patches: inputs of conv2, from which bn1's running statistics are computed.
     """
     weight, bias = (part.double() for part in tensors.folded())
     centres = patches.channels[:, TAPS // 2].double()
-    given = Moments(gram=centres.T @ centres / len(centres), cross=centres.new_empty(0), energy=centres.new_empty(0))
-    mixing, norm = unfold(mixtures.double().T, given, kept.norm)
+    moments = Moments(gram=centres.T @ centres / len(centres), cross=centres.new_empty(0), energy=centres.new_empty(0))
+    mixing, norm = unfold(mixtures.double().T, moments, kept.norm)
     # The mixed channels include their bias; conv1's output does not.
     norm = replace(norm, mean=norm.mean - mixing @ bias.float())
     conv1 = (mixing.double() @ weight.flatten(1)).float().view_as(kept.conv1)

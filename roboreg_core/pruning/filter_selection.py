@@ -76,14 +76,18 @@ def _number(context: BlockContext, kept: Tensor) -> Tensor:
 
 
 def is_exact(context: BlockContext, labels: Tensor) -> bool:
-    """True if merging only joins equal filters (clusters `labels`) and sums slices: the block's output stays."""
+    """True if merging filters by these labels leaves the block's output unchanged.
+
+    This requires that only equal filters are merged and that conv2's weights for them are added up. `labels`,
+    int (width,), is the cluster of each filter, or -1 for a dropped filter, which makes the result False.
+    """
     pairs = torch.stack([labels, context.first_equal]).unique(dim=1)
     only_equal = bool((labels >= 0).all()) and pairs.shape[1] == int(labels.max()) + 1
     return only_equal and sums_slices(context.method)
 
 
 def sums_slices(method: Method) -> bool:
-    """True if the method sums the slices of conv2 that belong to merged filters."""
+    """True if the method adds up the conv2 weights that read the channels of merged filters."""
     # The selection by reconstruction error always treats equal filters as one.
     return "sum" in method.repair or (method.clusters == NO_CLUSTERS and method.keep == "loss")
 

@@ -44,9 +44,10 @@ class WardTree:
 
 
 def feature_rows(model: ResNet, block: int, method: Method) -> tuple[np.ndarray, str]:
-    """Features of a block's filters, float64 (n_filters, n_features), and their key in `FEATURES`.
+    """Features of the filters of a block (numbered from 1), and the name of these features, a key of `FEATURES`.
 
-    The method's features, or `raw` if it clusters none or clusters activations on images.
+    Features are float64 (n_filters, n_features). They are those that the method clusters; `raw` (conv1's weights) for
+    methods without clusters and for those that cluster activations on images.
     """
     features = method.features if method.clusters != NO_CLUSTERS and method.features != RESPONSES else "raw"
     rows = ROWS[features](BlockTensors.of(model.blocks[block - 1]), torch.empty(0))
@@ -71,9 +72,10 @@ def tree(rows: np.ndarray) -> WardTree:
 
 
 def kept_filters(model: ResNet, block: int, method: Method, labels: np.ndarray, seed: int) -> np.ndarray | None:
-    """Filters that pruning kept unchanged, bool (n_filters,); None if that depends on images.
+    """Mask of the filters that pruning kept, bool (n_filters,); None if that cannot be known without images.
 
-    With cluster means these are the filters alone in their cluster; without clusters, the first of equal filters.
+    If the method replaces clusters by their mean, only filters alone in their cluster are kept. Without clusters, the
+    first of equal filters is.
 
     Args:
         model: the dense network.
@@ -101,7 +103,9 @@ def kept_filters(model: ResNet, block: int, method: Method, labels: np.ndarray, 
 
 
 def pictures(model: ResNet, block: int) -> np.ndarray:
-    """Filters as RGB pictures, uint8 (n_filters, height, width, 3); zero is mid grey, the largest weight full scale.
+    """Filters of a block (from 1) as RGB pictures, uint8 (n_filters, height, width, 3).
+
+    Zero is mid grey, the largest weight full scale.
 
     Filters of block 1 are convolved with the stem, as if no ReLU were between them, to 5 x 5 kernels over RGB. Filters
     of later blocks are shown as a square of their 3 x 3 kernels, one per input channel, in grey.

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roboreg_core.pruning.least_squares import gram_bands, gram_of, moments, ridge, solve
+from roboreg_core.pruning.least_squares import gram_bands, gram_of, ridge, second_moments, solve
 
 # Ridge penalty towards the weights fitted to the logits, as a share of each input's mean square.
 PENALTY = 3e-3
@@ -24,14 +24,14 @@ STEP_LENGTHS = (1.0, 0.5, 0.25)
 
 
 def fit_last_layer(features: Tensor, logits: Tensor, weights: Tensor) -> Tensor:
-    """Weights and bias of the last layer, (n_features + 1, classes).
+    """Fit weights and bias of the last layer; return them as (n_features + 1, classes), bias last.
 
     Args:
         features: inputs of the pruned network's last layer, (n, n_features).
         logits: logits of the dense network, (n, classes).
-        weights: weights and bias of the dense network, (n_features + 1, classes).
+        weights: weights and bias of the dense network, (n_features + 1, classes), bias last.
     """
-    fitted_to_logits = ridge(moments([(features, logits)]), weights)
+    fitted_to_logits = ridge(second_moments([(features, logits)]), weights)
     inputs = F.pad(features.cpu().double(), (0, 1), value=1.0)
     fit = _newton if weights.numel() <= LARGEST_HESSIAN else _lbfgs
     return fit(inputs, logits.cpu().double().softmax(1), fitted_to_logits).float()

@@ -47,8 +47,8 @@ class Moments:
         return Moments(gram=self.gram[rows][:, rows], cross=self.cross[rows], energy=self.energy)
 
 
-def moments(batches: Iterable[tuple[Tensor, Tensor]]) -> Moments:
-    """Moments of float32 batches of inputs (n, n_inputs) and targets (n, n_targets), accumulated in float64."""
+def second_moments(batches: Iterable[tuple[Tensor, Tensor]]) -> Moments:
+    """Second moments of float32 batches of inputs (n, n_inputs) and targets (n, n_targets), accumulated in float64."""
     totals: list[Tensor] = []
     count = 0
     for inputs, targets in batches:
@@ -66,14 +66,17 @@ def moments(batches: Iterable[tuple[Tensor, Tensor]]) -> Moments:
 
 
 def gram_bands(rows: Tensor) -> list[Tensor]:
-    """Bands of the upper triangle of X'X for `rows` X (n, size), for `gram_of`; bands of batches may be added."""
+    """Upper triangle of X'X for X = `rows` (n, size), as horizontal bands that `gram_of` joins into a matrix.
+
+    X'X of several batches is the sum of their bands, added band by band.
+    """
     size = rows.shape[1]
     cuts = [size * band // BANDS for band in range(BANDS + 1)]
     return [rows[:, start:end].T @ rows[:, start:] for start, end in itertools.pairwise(cuts)]
 
 
 def gram_of(bands: Sequence[Tensor], out: Tensor | None = None) -> Tensor:
-    """The symmetric matrix (size, size) with the bands of `gram_bands`, written to `out` if given."""
+    """Join the bands of `gram_bands` into the symmetric matrix (size, size), written to `out` unless it is None."""
     size = bands[0].shape[1]
     gram = bands[0].new_empty(size, size) if out is None else out
     for band in bands:
@@ -85,52 +88,55 @@ def gram_of(bands: Sequence[Tensor], out: Tensor | None = None) -> Tensor:
 
 
 def channel_rows(channels: Tensor) -> Tensor:
-    """Rows (n * 9,) of the unknowns of `channels` (n,) in a problem with 9 unknowns per channel."""
+    """Indices, int (9 * n,), of the nine unknowns of each channel in `channels`, int (n,)."""
     return (channels[:, None] * TAPS + torch.arange(TAPS)).reshape(-1)
 
 
 def to_unknowns(weight: Tensor, bias: Tensor) -> Tensor:
-    """Weight (n_targets, channels, 3, 3) and bias (n_targets,) as one matrix (9 * channels + 1, n_targets)."""
+    """Stack weight (n_targets, channels, 3, 3) and bias (n_targets,) into a matrix (9 * channels + 1, n_targets)."""
     return torch.cat([weight.flatten(1).T, bias[None]])
 
 
-def ridge(given: Moments, prior: Tensor) -> Tensor:
+def ridge(moments: Moments, prior: Tensor) -> Tensor:
     """Ridge regression with the penalty on the distance from `prior` in place of zero.
 
     Args:
-        given: moments of inputs and targets.
-        prior: weights, (n_inputs + 1, n_targets); the intercept is not penalised.
+        moments: second moments of inputs and targets.
+        prior: weights with the intercept last, (n_inputs + 1, n_targets); the intercept is not penalised.
 
     Returns:
         Weights, float64, of the shape of `prior`; their error is at most that of `prior`.
     """
-    return solve(*normal_equations(given, prior))
+    return solve(*normal_equations(moments, prior))
 
 
-def error(given: Moments, weights: Tensor) -> float:
-    """Mean squared error of predicting the targets with `weights`, summed over targets."""
-    residual = given.energy - 2 * (weights * given.cross).sum(0) + (weights * (given.gram @ weights)).sum(0)
+def error(moments: Moments, weights: Tensor) -> float:
+    """Mean squared error of predicting the targets with `weights` (n_inputs + 1, n_targets), summed over targets."""
+    residual = moments.energy - 2 * (weights * moments.cross).sum(0) + (weights * (moments.gram @ weights)).sum(0)
     return float(residual.sum())
 
 
-def normal_equations(given: Moments, prior: Tensor) -> tuple[Tensor, Tensor]:
-    """Matrix and right-hand side of the normal equations that `ridge` solves."""
-    size = len(given.gram) - 1
+def normal_equations(moments: Moments, prior: Tensor) -> tuple[Tensor, Tensor]:
+    """Normal equations that `ridge` solves for the same arguments.
+
+    Returns their matrix (n_inputs + 1, n_inputs + 1) and right-hand side (n_inputs + 1, n_targets).
+    """
+    size = len(moments.gram) - 1
     # The constant keeps the matrix regular if every channel is zero on all images.
-    penalty = RIDGE * float(given.gram.diagonal()[:size].mean()) + 1e-12
-    matrix, right = given.gram.clone(), given.cross.clone()
+    penalty = RIDGE * float(moments.gram.diagonal()[:size].mean()) + 1e-12
+    matrix, right = moments.gram.clone(), moments.cross.clone()
     matrix.diagonal()[:size] += penalty
     right[:size] += penalty * prior[:size].double()
     return matrix, right
 
 
 def inverse(matrix: Tensor) -> Tensor:
-    """Inverse of a symmetric positive definite matrix, by Cholesky if rounding permits."""
+    """Invert a symmetric positive definite matrix, by Cholesky unless rounding makes it fail."""
     factor, failed = torch.linalg.cholesky_ex(matrix)
     return torch.linalg.inv(matrix) if failed else torch.cholesky_inverse(factor)
 
 
 def solve(matrix: Tensor, right: Tensor) -> Tensor:
-    """Solution of `matrix @ x = right`, symmetric positive definite, by Cholesky if rounding permits."""
+    """Solve `matrix @ x = right`, with a positive definite matrix, by Cholesky unless rounding makes it fail."""
     factor, failed = torch.linalg.cholesky_ex(matrix)
     return torch.linalg.solve(matrix, right) if failed else torch.cholesky_solve(right, factor)

@@ -16,9 +16,10 @@ SMALLEST_GAMMA = 1e-3
 
 
 def merge_source(tensors: BlockTensors, labels: Tensor) -> BlockTensors:
-    """Mean of all tensors in each cluster, conv2's slices included: the original project's method, for comparison.
+    """Average all tensors of each cluster, conv2's weights included: the original project's method, for comparison.
 
-    `labels` (width,) are the filters' clusters. A cluster of `n` equal filters keeps one `n`-th of its contribution.
+    `labels`, int (width,), are the filters' clusters, from 0. A cluster of `n` equal filters then contributes one
+    `n`-th of what it did to the block's output.
     """
     norm = tensors.norm
     merged_norm = NormTensors(
@@ -32,10 +33,10 @@ def merge_source(tensors: BlockTensors, labels: Tensor) -> BlockTensors:
 
 
 def merge_folded(tensors: BlockTensors, labels: Tensor) -> BlockTensors:
-    """Mean of the filters with bn1 folded in, and of conv2's slices, in each cluster of `labels` (width,).
+    """Average the filters of each cluster with bn1 folded in, and the conv2 weights that read them.
 
-    bn1 gets the mean variance and mean |gamma| of the members and conv1 is divided by that scale, so that weights keep
-    their magnitude and a given learning rate its effect.
+    `labels`, int (width,), are the filters' clusters, from 0. bn1 gets the mean variance and mean |gamma| of the
+    members and conv1 is divided by that scale, so that the weights' magnitude still suits the same learning rate.
     """
     norm = tensors.norm
     gamma = _means(norm.gamma.abs(), labels).clamp_min(SMALLEST_GAMMA)
@@ -50,14 +51,22 @@ def merge_folded(tensors: BlockTensors, labels: Tensor) -> BlockTensors:
 
 
 def summed_slices(tensors: BlockTensors, labels: Tensor) -> Tensor:
-    """Sum of conv2's slices per cluster, (outputs, n_clusters, 3, 3); `labels` (width,) are clusters, -1 none."""
+    """Add up the conv2 weights that read the filters of each cluster, (outputs, n_clusters, 3, 3).
+
+    `labels`, int (width,), are the filters' clusters, from 0; filters with -1 are left out.
+    """
     member = labels >= 0
     slices = tensors.conv2.transpose(0, 1)[member]
     return _sums(slices, labels[member]).to(slices.dtype).transpose(0, 1).contiguous()
 
 
 def correct_variance(merged: BlockTensors, tensors: BlockTensors, labels: Tensor) -> BlockTensors:
-    """Restore the variance of the channels that averaging reduced, without images.
+    """Scale bn1 of a merged block so that its channels regain the variance that averaging reduced, without images.
+
+    Args:
+        merged: the block with one averaged filter per cluster, from `merge_folded`.
+        tensors: the block before merging, with `width` filters.
+        labels: cluster of each filter, int (width,), from 0; cluster `i` became filter `i` of `merged`.
 
     The mean of `n` channels of unit variance and mean correlation `rho` has variance `(1 + (n - 1) rho) / n`; gamma is
     multiplied by the inverse root. Correlations are approximated by cosines of the folded filters, as if neighbouring

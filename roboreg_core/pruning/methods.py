@@ -111,7 +111,7 @@ class Method:
         return self.name or "/".join([self.features, self.clusters, self.keep, "+".join(self.repair) or "none"])
 
     def to_json(self) -> dict[str, Any]:
-        """The parts of the method as a JSON object."""
+        """Fields of the method as a JSON object, with its notation as `name`, and `needs_images`."""
         parts = {"features": self.features, "clusters": self.clusters, "keep": self.keep, "repair": list(self.repair)}
         return {"name": self.notation, "meaning": self.meaning, **parts, "needs_images": self.needs_images}
 
@@ -168,7 +168,17 @@ def parse(text: str) -> Method:
 
 
 def compose(base: str, *, features: str = "", clusters: str = "", keep: str = "", repair: str = "") -> Method:
-    """Replace parts of the method named `base`; empty parts stay. `repair` is a list joined by commas or plus signs."""
+    """Method with some parts of another replaced; parts left empty stay.
+
+    Args:
+        base: name or notation of the method to start from.
+        features: key of `FEATURES`.
+        clusters: key of `CLUSTERS`.
+        keep: key of `KEEPS`.
+        repair: keys of `REPAIRS`, joined by commas or plus signs; `none` for no repair.
+
+    Raises `SpecError`: a key is unknown, or the parts exclude each other.
+    """
     method = parse(base)
     parts: dict[str, Any] = {"features": features, "clusters": clusters, "keep": keep}
     changes = {name: value for name, value in parts.items() if value}
@@ -178,7 +188,7 @@ def compose(base: str, *, features: str = "", clusters: str = "", keep: str = ""
 
 
 def named(method: Method) -> Method:
-    """The named method with the same parts, else `method` itself."""
+    """The method of `METHODS` with the same parts, else `method` itself."""
     parts = (method.features if method.clusters != NO_CLUSTERS else "", method.clusters, method.keep, method.repair)
     for known in METHODS.values():
         features = known.features if known.clusters != NO_CLUSTERS else ""
@@ -189,9 +199,15 @@ def named(method: Method) -> Method:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsSpec:
-    """Settings of weight pruning: zeros for a share `sparsity` of the weights, or for magnitudes up to `threshold`.
+    """Settings of weight pruning.
 
-    Without either the run's schedule gives the sparsity. Raises `SpecError`: both are set, or one is out of bounds.
+    Attributes:
+        sparsity: share of the weights to set to zero, 0 to below 1.
+        threshold: magnitude up to which weights are set to zero.
+
+    If both are None, the schedule gives the sparsity, see `prune_weights`.
+
+    Raises `SpecError`: both are set, or one is out of bounds.
     """
 
     sparsity: float | None = None

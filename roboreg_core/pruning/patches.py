@@ -47,7 +47,10 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, stride: int = 1) -> Tensor
 
 
 def pixel_values(x: Tensor, pixels: Tensor) -> Tensor:
-    """Rows (n * count, channels) of `x` (n, channels, h, w), channels last in memory, at `pixels` (n, count)."""
+    """Values of all channels of `x` at some pixels of each image, (n * count, channels).
+
+    `x` is (n, channels, h, w), channels last in memory; `pixels` are row-major indices, int (n, count).
+    """
     n, channels, height, width = x.shape
     first = torch.arange(0, n * height * width, height * width, device=x.device)
     return x.permute(0, 2, 3, 1).reshape(-1, channels).index_select(0, (first[:, None] + pixels).flatten())

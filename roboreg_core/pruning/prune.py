@@ -58,9 +58,9 @@ class Pruned:
 
     Attributes:
         model: the smaller network.
-        blocks: filters before and after; empty if single weights were pruned.
-        notes: differences from the request, and dead filters, in words.
-        seconds: time of pruning.
+        blocks: report of each block; empty if single weights were pruned.
+        notes: sentences about blocks that keep fewer filters than requested, and about dead filters.
+        seconds: duration of pruning.
     """
 
     model: ResNet
@@ -123,7 +123,7 @@ class Pruner:
         self._outputs: ActivationBatches | None = None
 
     def warm(self) -> None:
-        """Compute now the dense network's activations, which every schedule needs."""
+        """Compute the dense network's activations, if the method needs them, before the first `prune`."""
         if self._reference is None and self.method.needs_images:
             assert self.images is not None
             if self.device.type == "cpu":
@@ -143,8 +143,8 @@ class Pruner:
         Args:
             schedule: filters to keep per block.
             on_block: called with the number of each block before it is pruned; may raise to stop.
-            branches: numbers of blocks after which later schedules may differ from this one; None for any. State to
-                continue from is kept only there and at the first block.
+            branches: numbers of the blocks after which later schedules may differ from this one, None if unknown. To
+                save memory, state for them is kept only there and at the first block.
 
         Raises `ScheduleError`: a block has fewer filters than requested, or the schedule is for another architecture.
         """
@@ -240,7 +240,7 @@ class Pruner:
 
 
 def draw_calibration(images: Images, spec: PruneSpec) -> Images:
-    """Draw `spec.calibration` of `images` at random with `spec.seed`; all, shuffled, if there are fewer."""
+    """Draw `spec.calibration` of `images` at random with `spec.seed`; all of them, shuffled, if there are fewer."""
     order = torch.randperm(len(images), generator=torch_generator(spec.seed, "calibration"))
     rows = order[: spec.calibration]
     return images.take(rows, f"{len(rows):,} calibration images")

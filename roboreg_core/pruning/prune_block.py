@@ -53,7 +53,7 @@ class PrunedBlock:
     Attributes:
         tensors, output_norm: tensors of the pruned block, and its bn2.
         report: its filters before and after.
-        changed: True if the network up to this block computes another function than before.
+        changed: True if pruning changed the output of the network up to and including this block.
         channels: its channels before their ReLU on the calibration images, if they were computed; `advance` overwrites
             them.
     """
@@ -66,7 +66,7 @@ class PrunedBlock:
 
 
 def prune_block(context: BlockContext, k: int) -> PrunedBlock:
-    """Keep at most `k` filters of a block; unchanged if it keeps all and no earlier block has changed."""
+    """Prune a block to at most `k` filters; its tensors stay if all are kept and earlier blocks are unchanged."""
     labels, kept, distinct, losses = select_filters(context, k)
     width = context.tensors.width
     count = int(labels.max()) + 1
@@ -83,9 +83,9 @@ def prune_block(context: BlockContext, k: int) -> PrunedBlock:
         elif kept is None:
             tensors, output_norm = refit_conv2(tensors, output_norm, context.statistics(tensors).moments)
         else:
-            given = context.channel_moments.take(channel_rows(kept))
-            tensors, output_norm = refit_conv2(tensors, output_norm, given)
-            lowest = error(given, to_unknowns(*output_norm.fold(tensors.conv2)).double())
+            moments = context.channel_moments.take(channel_rows(kept))
+            tensors, output_norm = refit_conv2(tensors, output_norm, moments)
+            lowest = error(moments, to_unknowns(*output_norm.fold(tensors.conv2)).double())
             tensors, output_norm, channels = _mix(context, tensors, output_norm, kept, lowest)
     report = BlockReport(
         block=context.number,
@@ -125,7 +125,7 @@ def _mix(
 
 @torch.no_grad()
 def advance(context: BlockContext, pruned: PrunedBlock) -> ActivationBatches:
-    """Output of the pruned block on the context's inputs, (n, outputs, h, w); `pruned.channels` are overwritten."""
+    """Output of the pruned block on the calibration images, (n, outputs, h, w); overwrites `pruned.channels`."""
     assert context.inputs is not None
     block, conv1 = context.block, pruned.tensors.folded()
     conv2 = pruned.output_norm.fold(pruned.tensors.conv2)

@@ -13,7 +13,7 @@ BATCH_SIZE = 250
 
 @torch.no_grad()
 def recalibrate(model: ResNet, images: Images, *, device: torch.device | str = "cpu") -> ResNet:
-    """Copy of `model` on the CPU whose batch norms have the cumulative statistics of its activations on `images`."""
+    """Copy `model` to the CPU with batch-norm running statistics re-estimated on `images` (mean over batches)."""
     fresh = copy.deepcopy(model).to(device).to(memory_format=torch.channels_last)
     norms = [module for module in fresh.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]

@@ -37,14 +37,14 @@ class WeightSparsity:
     sparse_bytes: int
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as a JSON object."""
+        """`weights`, `nonzeros` and `file_bytes` (with `plain`, `dense`, `sparse`) as a JSON object."""
         sizes = {"plain": self.plain_bytes, "dense": self.dense_bytes, "sparse": self.sparse_bytes}
         return {"weights": self.weights, "nonzeros": self.nonzeros, "file_bytes": sizes}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WeightPruned:
-    """A network whose weights of magnitude up to `threshold` are zero; `seconds` is the time of pruning."""
+    """A network whose weights of magnitude up to `threshold` are zero; `seconds` is the duration of pruning."""
 
     model: ResNet
     threshold: float
@@ -78,7 +78,7 @@ def prune_weights(model: ResNet, spec: WeightsSpec, schedule: Schedule) -> Weigh
 
 @torch.no_grad()
 def count_zeros(model: ResNet) -> WeightSparsity:
-    """Count zero weights and measure the weights' size in three file formats."""
+    """Count zero weights of convolutions and the linear layer, and measure their size in three file formats."""
     layers = [layer.detach() for layer in _layers(model)]
     weights = sum(layer.numel() for layer in layers)
     return WeightSparsity(

@@ -47,7 +47,7 @@ class EditedSchedule:
         return replace(self, schedule=moved)._changed(lambda each, now: now + step if each in others else now)
 
     def set_unlocked(self, schedule: Schedule) -> EditedSchedule:
-        """Take the counts of `schedule`, of the same architecture, for all unlocked blocks."""
+        """Set all unlocked blocks to their counts in `schedule`, which must be of the same architecture."""
         return self._changed(lambda block, _: schedule.counts[block - 1])
 
     def locked_differences(self, schedule: Schedule) -> list[int]:
@@ -55,7 +55,7 @@ class EditedSchedule:
         return [block for block in sorted(self.locked) if self.schedule.counts[block - 1] != schedule.counts[block - 1]]
 
     def open(self, schedule: Schedule) -> EditedSchedule:
-        """Take all counts of `schedule`, unlocking the blocks that change; all blocks for another architecture."""
+        """Replace the schedule; unlock the blocks that change, or clear locks and links for another architecture."""
         if schedule.architecture != self.schedule.architecture:
             return EditedSchedule(schedule=schedule)
         return replace(self, schedule=schedule, locked=self.locked - set(self.locked_differences(schedule)))
@@ -77,7 +77,7 @@ class EditedSchedule:
     def scale_stage(self, stage: int, mean: int) -> EditedSchedule:
         """Multiply the unlocked counts of a stage by one factor, rounded, so that their `stage_mean` is `mean`.
 
-        If locked blocks keep it from that mean, the nearest smaller one is set, or else the smallest.
+        If locked blocks make that mean impossible, it becomes the next smaller possible one, or else the smallest.
 
         Raises `ScheduleError`: `mean` is out of bounds.
         """
@@ -101,7 +101,7 @@ class EditedSchedule:
         return scaled(factors[max(0, min(max(proportional, first), beyond - 1))])
 
     def toggle_lock(self, block: int) -> EditedSchedule:
-        """Lock or unlock a block."""
+        """Lock or unlock a block (from 1). Raises `ScheduleError`: there is no such block."""
         return replace(self, locked=self.locked ^ {_checked(block, self.schedule.architecture.blocks, "block")})
 
     def unlock(self) -> EditedSchedule:
@@ -109,7 +109,7 @@ class EditedSchedule:
         return replace(self, locked=frozenset())
 
     def toggle_link(self, stage: int) -> EditedSchedule:
-        """Link or unlink the blocks of a stage."""
+        """Link or unlink the blocks of a stage (from 1). Raises `ScheduleError`: there is no such stage."""
         return replace(self, linked=self.linked ^ {_checked(stage, self.schedule.architecture.stages, "stage")})
 
     def _changed(self, change: Callable[[int, int], int]) -> EditedSchedule:
@@ -159,14 +159,14 @@ def _rounded_mean(counts: list[int]) -> int:
 
 
 def changed_blocks(before: EditedSchedule, after: EditedSchedule) -> list[int]:
-    """Blocks (numbered from 1) whose count or lock differs."""
+    """Blocks (numbered from 1), ascending, whose count or lock differs."""
     counts = (a != b for a, b in zip(before.schedule, after.schedule, strict=True))
     locks = before.locked ^ after.locked
     return [block for block, differs in enumerate(counts, start=1) if differs or block in locks]
 
 
 def step_words(before: EditedSchedule, after: EditedSchedule) -> str:
-    """Description of a step: `block 3 from 8 to 5`, `blocks 1, 2 and 3`, `lock of block 3`, `link of stage 1`."""
+    """Text for the change of one edit, e.g. `block 3 from 8 to 5`, `blocks 1, 2 and 3`, `lock of block 3`."""
     pairs = zip(before.schedule, after.schedule, strict=True)
     changed = [(block, a, b) for block, (a, b) in enumerate(pairs, start=1) if a != b]
     if len(changed) == 1:
@@ -179,7 +179,7 @@ def step_words(before: EditedSchedule, after: EditedSchedule) -> str:
 
 
 def named_blocks(blocks: Iterable[int], n_blocks: int) -> str:
-    """Some of `n_blocks` blocks as text: `block 3`, `blocks 1, 2 and 3`, `all blocks`."""
+    """Text for some blocks of a network with `n_blocks`: `block 3`, `blocks 1, 2 and 3`, `all blocks`."""
     first, *rest = (names := [str(block) for block in blocks])
     if len(names) == n_blocks:
         return "all blocks"

@@ -10,7 +10,7 @@ _KEPT_IN_NOTES = "\n\t"
 
 
 def clean_note(text: str) -> str:
-    """Strip a note, which may have several lines.
+    """Strip and check a note, which may have several lines.
 
     Raises `ScheduleError`: the note is longer than `LONGEST_NOTE` or contains unprintable characters.
     """
@@ -21,7 +21,7 @@ def clean_note(text: str) -> str:
 
 
 def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """Clean tags and remove duplicates, ignoring case.
+    """Strip and check tags, and remove duplicates, ignoring case.
 
     Raises `ScheduleError`: a tag is empty, over `LONGEST_TAG` or contains a comma, or more than `MOST_TAGS` are given.
     """
@@ -37,5 +37,5 @@ def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
 
 
 def split_tags(text: str) -> tuple[str, ...]:
-    """Tags in a comma-separated text. Raises `ScheduleError`: a tag is invalid, or there are too many."""
+    """Split a comma-separated text into tags. Raises `ScheduleError`: a tag is invalid, or there are too many."""
     return clean_tags(part for part in text.split(",") if part.strip())

@@ -72,7 +72,9 @@ def saved_schedules(store: Store, *, deleted: bool = False) -> list[SavedSchedul
 def find(store: Store, text: str, *, deleted: bool = False) -> SavedSchedule:
     """Find a saved schedule by name (ignoring case), id, or first characters of an id (four or more).
 
-    With `deleted`, find the schedule that was deleted last. Raises `ScheduleError`: none or several match.
+    With `deleted`, search the deleted schedules; of several matches the last deleted one is returned.
+
+    Raises `ScheduleError`: none matches, or several saved ones do.
     """
     known = saved_schedules(store, deleted=deleted)
     named = [each for each in known if each.id == text or folded(each.name) == folded(text)]
@@ -87,7 +89,7 @@ def find(store: Store, text: str, *, deleted: bool = False) -> SavedSchedule:
 
 
 def same_name(saved: SavedSchedule, draft: ScheduleDraft) -> bool:
-    """True if both have the same name, ignoring case."""
+    """True if a saved schedule and a draft have the same name, ignoring case."""
     return folded(saved.name) == folded(draft.name)
 
 
@@ -112,7 +114,7 @@ def duplicate(store: Store, saved: SavedSchedule) -> SavedSchedule:
 
 
 def delete(store: Store, schedule_id: str) -> SavedSchedule:
-    """Delete a schedule; it can be restored for a month. Raises `StoreError`: the id is unknown."""
+    """Delete a schedule; it can be restored for 30 days. Raises `StoreError`: the id is unknown."""
     return of_item(store.saved.delete(schedule_id))
 
 
@@ -122,7 +124,7 @@ def restore(store: Store, schedule_id: str) -> SavedSchedule:
 
 
 def save_new(store: Store, drafts: Sequence[ScheduleDraft]) -> list[SavedSchedule]:
-    """Save all drafts in one transaction, except those that are saved already; return the added schedules.
+    """Save all drafts in one transaction, except those equal to a saved schedule; return the added ones.
 
     A number is appended to a name that is taken.
     """
@@ -149,7 +151,10 @@ def _item(draft: ScheduleDraft) -> SavedItem:
 
 
 def of_item(item: SavedItem) -> SavedSchedule:
-    """Read a saved item. Raises `ScheduleError` or `ArchitectureError`: its content is no schedule."""
+    """Convert a saved item of the store to a schedule.
+
+    Raises `ScheduleError` or `ArchitectureError`: its content is no schedule.
+    """
     fields = {name: value for name, value in vars(item).items() if name not in ("kind", "content")}
     return SavedSchedule(**fields, schedule=Schedule.from_stored(item.content))
 

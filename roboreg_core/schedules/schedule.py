@@ -66,11 +66,11 @@ class Schedule:
 
     @classmethod
     def from_stored(cls, value: Mapping[str, Any], name: str = "schedule") -> Schedule:
-        """Schedule from a JSON object with the fields of `stored`; `name` is that of the field with the counts."""
+        """Schedule from a JSON object like that of `stored`, with the counts under the key `name`."""
         return cls.from_json(value[name], Architecture.from_json(value.get("architecture")))
 
     def stored(self) -> dict[str, Any]:
-        """The fields `schedule` and, unless it is the default, `architecture` of a stored JSON object."""
+        """JSON object with the counts as `schedule` and, unless it is the default, the `architecture`."""
         return {"schedule": self.to_json(), **self.architecture.stored()}
 
     @property
@@ -105,14 +105,14 @@ class Schedule:
 
     @property
     def listed(self) -> str:
-        """The counts for people, joined by commas; in a deep network with equal neighbours as `8×9`."""
+        """The counts as text: `8,8,16`; in networks deeper than the default `8×9,16×9` for nine equal counts each."""
         if not self.architecture.is_deep:
             return str(self)
         return ",".join(f"{count}×{n}" if n > 1 else str(count) for count, n in self.runs)
 
     @property
     def runs(self) -> list[tuple[int, int]]:
-        """Equal neighbouring counts of a stage, as (count, number of blocks)."""
+        """Runs of equal counts in neighbouring blocks of a stage, as (count, number of blocks), first block first."""
         stages = (
             self.counts[blocks[0] - 1 : blocks[-1]]
             for blocks in map(self.architecture.blocks_of, self.architecture.stages)
@@ -120,13 +120,13 @@ class Schedule:
         return [(count, len(list(same))) for stage in stages for count, same in groupby(stage)]
 
     def replace(self, block: int, count: int) -> Schedule:
-        """Copy with another count for `block`, numbered from 1."""
+        """Copy with another count for `block` (from 1). Raises `ScheduleError`: block or count is out of bounds."""
         if not 1 <= block <= len(self.counts):
             raise ScheduleError(f"block must be 1..{len(self.counts)}, got {block}")
         return Schedule((*self.counts[: block - 1], count, *self.counts[block:]), self.architecture)
 
     def shared_blocks(self, other: Schedule) -> int:
-        """Number of leading blocks with equal counts."""
+        """Number of first blocks in which both schedules have equal counts."""
         pairs = zip(self, other, strict=True)
         return next((depth for depth, (a, b) in enumerate(pairs) if a != b), len(self.counts))
 

@@ -58,7 +58,7 @@ def read_json(content: bytes) -> Any:
 
 
 def is_ours(value: Any) -> bool:
-    """True if parsed JSON names the format of `write`; it may still be invalid."""
+    """True if `value`, parsed JSON, names the format of `write`; it may still be invalid."""
     return isinstance(value, dict) and value.get("format") == FORMAT
 
 

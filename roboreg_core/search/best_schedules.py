@@ -82,7 +82,7 @@ def greedy(
 
 
 def best_measured(limits: Limits, measured: Sequence[Candidate], n: int = N_BEST) -> tuple[Candidate, ...]:
-    """The best `n` measured candidates that meet all limits, best first; empty if none does."""
+    """Up to `n` of the best measured candidates that meet all limits, best first, see `select_distant`."""
     caps = {kind: cap for kind, cap in limits.caps.items() if kind in COUNTED}
     counts = np.array([each.schedule.counts for each in measured], dtype=np.int64)
     counts = counts.reshape(-1, limits.architecture.n_blocks)
@@ -100,13 +100,16 @@ def best_measured(limits: Limits, measured: Sequence[Candidate], n: int = N_BEST
 
 
 def closest_candidates(limits: Limits, measured: Sequence[Candidate], n: int = N_BEST) -> tuple[Candidate, ...]:
-    """The `n` measured candidates with the least violation of the limits on losses."""
+    """The `n` measured candidates that exceed the limits on losses least, see `Candidate.excess`; least first."""
     key = ranking_key(limits)
     return tuple(sorted(measured, key=lambda each: (each.excess(limits), *key(each)))[:n])
 
 
 def ranking_key(limits: Limits) -> Callable[[Candidate], tuple[Any, ...]]:
-    """Sort key for `sorted`, which puts candidates within the limits in order, best first."""
+    """Key for `sorted` that orders candidates, best first.
+
+    Best is the most accurate if a cost is limited, else the one with fewest MACs.
+    """
 
     def key(each: Candidate) -> tuple[Any, ...]:
         macs = cost(each.schedule).macs
@@ -119,7 +122,7 @@ def ranking_key(limits: Limits) -> Callable[[Candidate], tuple[Any, ...]]:
 
 
 def linear_costs(latency: LinearCost | None, architecture: Architecture = RESNET20) -> dict[str, LinearCost]:
-    """The costs in `COUNTED`, and `latency` unless it is None, as linear functions by name."""
+    """Linear functions by name of cost: those in `COUNTED`, and `latency` unless it is None."""
     costs = {kind: linear_cost(kind, architecture) for kind in COUNTED}
     return costs if latency is None else {**costs, "latency": latency}
 
@@ -139,7 +142,7 @@ def _fast_enough(each: Candidate, limits: Limits) -> bool:
 
 
 def checked_linear_costs(limits: Limits, latency: LinearCost | None) -> dict[str, LinearCost]:
-    """The costs in `COUNTED`, and `latency` unless it is None, as linear functions by name.
+    """Linear functions by name of cost: those in `COUNTED`, and `latency` unless it is None.
 
     Raises `SpecError`: a limited cost is unavailable, or one filter per block already exceeds a limit.
     """
@@ -159,7 +162,10 @@ def checked_linear_costs(limits: Limits, latency: LinearCost | None) -> dict[str
 
 
 def limit_violation(limits: Limits, surrogate: Surrogate, counts: np.ndarray) -> np.ndarray:
-    """Total amount (n,) by which predicted losses of schedules (counts (n, n_blocks)) exceed the limits."""
+    """Sum of the amounts (0..1) by which predicted losses of accuracy and recall exceed their limits, (n,).
+
+    `counts`, int (n, n_blocks), are the filter counts of n schedules.
+    """
     over = (np.maximum(lost - most, 0.0) for _, lost, most in _losses(limits, surrogate, counts))
     return sum(over, np.zeros(len(counts)))
 
@@ -199,10 +205,20 @@ def select_distant(
     architecture: Architecture = RESNET20,
     taken: Iterable[np.ndarray] = (),
 ) -> list[int]:
-    """Indices of the first `n` rows of `counts` (k, n_blocks) at least `distance` apart from each other and `taken`.
+    """Select the first schedules that are at least `distance` apart from each other.
 
-    The distance is the sum over blocks of differences as shares of their filters, for the blocks of a ResNet-20; in
-    deeper networks it grows with the number of blocks.
+    The distance of two schedules is the sum over blocks of the differences of filters kept, as shares of the dense
+    block's filters.
+
+    Args:
+        counts: filter counts of k schedules, best first, int (k, n_blocks).
+        n: maximum number of schedules to select.
+        distance: minimum distance for a ResNet-20; multiplied by the relative number of blocks in other networks.
+        architecture: of the schedules.
+        taken: further schedules, (n_blocks,) each, to be distant from.
+
+    Returns:
+        Indices of the selected rows of `counts`.
     """
     bounds = np.array(architecture.bounds)
     distance *= architecture.n_blocks / RESNET20.n_blocks

@@ -39,7 +39,7 @@ class CandidatePool:
 
 
 def build_pool(surrogate: Surrogate, costs: Sequence[LinearCost]) -> CandidatePool:
-    """Collect schedules that are accurate for their cost, for each kind of cost and for the mean of the kinds."""
+    """Collect schedules that are accurate for their cost, for each of `costs` and for the mean of all."""
     bounds = np.array(surrogate.architecture.bounds, dtype=np.int64)
     each = [_weighted_cost(costs, weights, bounds) for weights in _weights(len(costs))]
     paths = [_greedy_path(surrogate, cost, bounds) for cost in each]
@@ -151,13 +151,14 @@ def exchanges(
     bounds: np.ndarray,
     moved: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Move filters between two blocks in every possible way within the caps.
+    """Move filters between two blocks in every possible way that keeps costs within `caps`.
 
-    Filters are added to one block and as few as necessary removed from another, none if the caps leave room.
+    1, 2, 4 or 8 filters are added to one block and as few as necessary removed from another, none if costs stay within
+    the caps anyway.
 
     Args:
-        level: counts (m, n_blocks).
-        caps: maximum costs (m, n_costs).
+        level: filter counts of m schedules, (m, n_blocks).
+        caps: maximum costs of each schedule, (m, n_costs).
         costs: the kinds of cost.
         bounds: filters of each block in the dense network, (n_blocks,).
         moved: for each row the indices of blocks to move filters to, and from, (m, n_moved); None for all blocks.

@@ -24,11 +24,11 @@ class Candidate:
 
     Attributes:
         schedule: filters kept per block.
-        dense: correct images of the dense network.
+        dense: correct predictions of the dense network.
         predicted: predicted accuracy, 0..1.
         predicted_recalls: predicted recall per class, 0..1.
-        measured: correct images; None without a measurement.
-        posterior_accuracy: accuracy given all measurements of the search; None without a measurement.
+        measured: correct predictions; None without a measurement.
+        posterior_accuracy: expected accuracy, 0..1, given all measurements of the search; None without a measurement.
         latency: estimated seconds per batch of 256 images; None without timed networks.
         timed: measured seconds per batch of 256 images; None without a measurement.
         front: True for a Pareto-optimal candidate (accuracy against MACs).
@@ -63,36 +63,36 @@ class Candidate:
 
     @property
     def drop(self) -> float:
-        """Loss of accuracy, as a share, against the dense network."""
+        """Loss of accuracy against the dense network, -1..1."""
         return self.dense.accuracy - self.accuracy
 
     @property
     def class_drops(self) -> tuple[float, ...]:
-        """Loss of recall per class, as a share; empty without recalls."""
+        """Loss of recall per class against the dense network, -1..1; empty without recalls."""
         return tuple(before - after for before, after in zip(self.dense.recalls, self.recalls, strict=False))
 
     @property
     def worst_class(self) -> int:
-        """Index in the data set's classes of the class that loses most."""
+        """Index in the data set's classes of the class that loses most recall; needs recalls."""
         return int(np.argmax(self.class_drops))
 
     @property
     def fewest_images(self) -> int:
-        """Smallest number of images of a class that has any."""
+        """Number of validation images of the smallest class, ignoring classes without images."""
         return min(images for images in self.dense.images if images)
 
     @property
     def class_margin(self) -> float:
-        """Half-width of the 95 % interval of the worst class's loss, for independent samples (conservative)."""
+        """Half-width, 0..1, of the 95 % interval of the worst class's loss of recall; conservative, as `margin` is."""
         return _margin(self.dense.recalls[self.worst_class], self.recalls[self.worst_class], self.fewest_images)
 
     @property
     def margin(self) -> float:
-        """Half-width of the 95 % interval of `drop`, a share; conservative, as for independent samples."""
+        """Half-width, 0..1, of the 95 % interval of `drop`; conservative, since it assumes independent samples."""
         return _margin(self.dense.accuracy, self.accuracy, self.dense.total)
 
     def excess(self, limits: Limits) -> float:
-        """Sum of the amounts (shares) by which losses exceed their limits; 0 if all limits are met."""
+        """Sum of the amounts, 0..1, by which losses exceed their limits; 0 if all limits on losses are met."""
         over = 0.0
         if limits.drop is not None:
             # Both the measured and the posterior accuracy must meet the limit.
@@ -104,7 +104,7 @@ class Candidate:
         return over if over > 1e-9 else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """All fields and the costs as JSON."""
+        """All fields, costs, losses and margins as JSON; `posterior_accuracy` has the key `believed`."""
         counted = cost(self.schedule)
         return {
             **self.schedule.stored(),
@@ -143,7 +143,7 @@ class Candidate:
 
 
 def candidates(counts: np.ndarray, surrogate: Surrogate, latency: LinearCost | None = None) -> tuple[Candidate, ...]:
-    """Candidates with predictions for the schedules in `counts`, int (n, n_blocks), in the same order."""
+    """Candidates with predicted accuracy, recalls and latency for the schedules in `counts`, int (n, n_blocks)."""
     accuracy, recalls = surrogate.accuracy(counts), surrogate.recalls(counts)
     return tuple(
         Candidate(

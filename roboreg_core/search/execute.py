@@ -49,7 +49,7 @@ def search_here(
     *,
     on_report: Callable[[dict[str, Any]], None] = lambda payload: None,
 ) -> Record:
-    """Search in this process and store the record; an interrupted search continues when called again."""
+    """Search in this process and return the stored record, at once if it exists; continue an interrupted search."""
     found = store.get_record(spec.id)
     if found is not None:
         return found
@@ -65,8 +65,9 @@ def search(spec_json: dict[str, Any], context: Context) -> Output:
         context: its inputs are `dense` (safetensors) and `points` (known points as JSON lines).
 
     Returns:
-        A result with `answers` (`closest` if no candidate meets the limits), all `candidates` (see
-        `Candidate.to_json`), `trials`, the number `measured` now, `seconds` and `environment`.
+        A result with lists of candidates (see `Candidate.to_json`): `answers`, `closest` (the nearest to the limits,
+        empty if there are answers) and `candidates` (all); the `trials`; the number of schedules `measured` by this
+        attempt; `seconds` and `environment`.
 
     Raises `Stopped`: the job was cancelled; `RoboRegError`: an input is invalid.
     """

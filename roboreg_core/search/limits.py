@@ -74,7 +74,7 @@ class Limits:
 
     @property
     def caps(self) -> dict[str, float]:
-        """The limits on costs as absolute amounts: shares become whole counts, rounded down."""
+        """The limits on costs by name, as absolute amounts (latency in seconds); shares become counts, rounded down."""
         return {kind: self._amount(kind, value) for kind, value in self.given.items() if kind in COSTS}
 
     @property
@@ -140,7 +140,7 @@ class Limits:
 
 
 def tightened(limits: Limits, share: float) -> Limits:
-    """Copy of the limits with those on losses multiplied by `share`."""
+    """Copy of the limits with those on losses multiplied by `share`, 0..1."""
     drops: dict[str, Any] = {kind: value * share for kind, value in limits.given.items() if kind in DROPS}
     return replace(limits, **drops)
 
@@ -148,7 +148,7 @@ def tightened(limits: Limits, share: float) -> Limits:
 def within(counts: np.ndarray, caps: Mapping[str, float], lines: Mapping[str, LinearCost]) -> np.ndarray:
     """Bool (n,): True for the schedules in `counts`, int (n, n_blocks), that meet the limits on costs.
 
-    `caps` are the maxima by kind of cost, `lines` the costs as linear functions.
+    `caps` are the maximum costs by name, `lines` the costs as linear functions by name.
     """
     fits = np.ones(len(counts), dtype=bool)
     for kind, cap in caps.items():
@@ -157,7 +157,7 @@ def within(counts: np.ndarray, caps: Mapping[str, float], lines: Mapping[str, Li
 
 
 def uniform_counts(architecture: Architecture = RESNET20) -> np.ndarray:
-    """Counts of all schedules that keep the same share of every block, at least one filter; smallest first.
+    """Filter counts of all schedules that keep the same share of every block, at least one filter; smallest first.
 
     Returns int (n, n_blocks).
     """
@@ -174,7 +174,7 @@ def _check_drop(kind: str, value: float) -> None:
 
 
 def cost_words(kind: str, value: float) -> str:
-    """A cost of a kind with its unit as text: `1,936,000 MACs`, or `80 ms per batch of 256` for 0.08 s."""
+    """Text for a cost with its unit: `1,936,000 MACs` for kind `macs`, or `80 ms per batch of 256` for 0.08."""
     return f"{1_000 * value:.4g} {_NAMES[kind]}" if kind == "latency" else f"{value:,.0f} {_NAMES[kind]}"
 
 

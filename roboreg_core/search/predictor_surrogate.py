@@ -23,7 +23,7 @@ from roboreg_core.sweeps.points import ClassCounts, Point
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PredictorSurrogate:
-    """A `Surrogate` with accuracies from a predictor and recalls in proportion.
+    """A `Surrogate` with accuracies from a predictor, and recalls of an additive surrogate scaled to match them.
 
     Attributes:
         additive: distributes the loss over classes.
@@ -40,7 +40,7 @@ class PredictorSurrogate:
 
     @property
     def dense(self) -> ClassCounts:
-        """Numbers of correctly classified validation images of the dense network, per class."""
+        """Correct predictions of the dense network on validation images, per class."""
         return self.additive.dense
 
     @property
@@ -58,7 +58,10 @@ class PredictorSurrogate:
         return share_of(shifted - log_odds(self.additive.accuracy(counts), total), total)
 
     def recalls(self, counts: np.ndarray) -> np.ndarray:
-        """Recalls (n, classes), 0..1: summed losses per class, scaled by predicted over summed overall loss."""
+        """Recalls (n, classes), 0..1, of schedules given as filter counts (n, n_blocks).
+
+        Losses per class of the additive surrogate are scaled by the ratio of predicted to additive overall loss.
+        """
         total = self.dense.total
         dense = log_odds(self.dense.accuracy, total)
         lost = dense - log_odds(self.accuracy(counts), total)
@@ -70,7 +73,7 @@ class PredictorSurrogate:
         return share_of(start - class_losses * ratio[:, None], images)
 
     def with_measured(self, measured: Sequence[tuple[Schedule, ClassCounts]]) -> PredictorSurrogate:
-        """Copy whose predictor is also fitted to these schedules and their correct validation images."""
+        """Copy with a predictor that is also fitted to these schedules and their correct validation predictions."""
         return _with_measured(self, tuple(measured))
 
 
@@ -91,7 +94,7 @@ def _with_measured(
 
 
 def fit_predictor_surrogate(points: Iterable[Point]) -> PredictorSurrogate | AdditiveSurrogate:
-    """Fit a surrogate to points of one setting: additive if they are too few for a predictor.
+    """Fit a surrogate to points of one setting: an additive one if they are too few for a predictor.
 
     Raises `SpecError`: a block has no measured curve.
     """

@@ -46,8 +46,9 @@ class Trial:
 
     Attributes:
         schedule: filters kept per block.
-        class_counts: correct validation images.
-        source: `greedy`, `uniform`, `exchange` or `mended`; also `sampler` in records of earlier versions.
+        class_counts: correct predictions on validation images.
+        source: origin of the proposal: `greedy`, `uniform`, `exchange` or `mended` (best of an updated
+            surrogate); also `sampler` in records of earlier versions.
     """
 
     schedule: Schedule
@@ -55,7 +56,7 @@ class Trial:
     source: str
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as JSON."""
+        """All fields as JSON; `class_counts` has the key `seen`."""
         return {**self.schedule.stored(), "seen": self.class_counts.to_json(), "source": self.source}
 
     @classmethod
@@ -99,7 +100,7 @@ def refine(
 
     Args:
         limits: all measured schedules meet those on costs; those on losses are constraints.
-        measure: counts correct validation images for a batch of schedules.
+        measure: function that prunes schedules and counts their correct predictions on validation images.
         surrogate: predictions before the first measurement.
         budget: number of trials, and seed.
         latency: estimated seconds per batch of 256 images, required with a limit on latency.

@@ -102,9 +102,9 @@ class KnownPoints:
 
 
 def known(store: Store, setting: PruneSettings) -> KnownPoints:
-    """Points measured with a search's pruning setting, and the models fitted to them.
+    """Points measured with these pruning settings under any seed, and the models fitted to them.
 
-    Raises `SpecError`: the sensitivity was not measured under this setting.
+    Raises `SpecError`: the sensitivity was not measured with these settings.
     """
     measured = known_points(store, setting)
     surrogate = surrogate_from_points(measured)
@@ -112,7 +112,7 @@ def known(store: Store, setting: PruneSettings) -> KnownPoints:
 
 
 def known_points(store: Store, setting: PruneSettings) -> tuple[Point, ...]:
-    """Points with validation accuracy measured with a pruning setting, whatever their seed."""
+    """Points with validation accuracy that were measured with these pruning settings under any seed."""
     every = sweep_store.points(store, **{name: value for name, value in setting.to_json().items() if name != "seed"})
     return tuple(point for point in every if point.validation is not None)
 
@@ -134,7 +134,7 @@ def surrogate_from_points(points: Iterable[Point]) -> PredictorSurrogate | Addit
 
 
 def estimate_seconds(spec: SearchSpec) -> float:
-    """Expected seconds on two CPU cores if no schedule was measured before."""
+    """Expected seconds of a search on two CPU cores if none of its schedules was measured before."""
     return SECONDS_BEFORE + SECONDS_PER_TRIAL * relative_work(spec.limits.architecture) * spec.trials
 
 

@@ -27,7 +27,7 @@ class Surrogate(Protocol):
 
     @property
     def dense(self) -> ClassCounts:
-        """Numbers of correctly classified validation images of the dense network, per class."""
+        """Correct predictions of the dense network on validation images, per class."""
         ...
 
     @property
@@ -49,7 +49,7 @@ class AdditiveSurrogate:
     """A `Surrogate` that sums the losses of single blocks: `loss = scale * sum ** power`, in log odds.
 
     Attributes:
-        dense: correct validation images of the dense network.
+        dense: correct predictions of the dense network on validation images.
         losses: loss in log odds (classes + 1, n_blocks, largest width) by class (overall first), block and filters kept
             (1 first).
         scale, power: correction for schedules that prune several blocks.
@@ -164,11 +164,11 @@ def _fit_power(surrogate: AdditiveSurrogate, points: Iterable[Point]) -> Additiv
 
 
 def log_odds(share: float | np.ndarray, images: int | np.ndarray) -> np.ndarray:
-    """Log odds of a share (0..1) of `images`, finite because half an image is added to either side."""
+    """Log odds of a share (0..1) of `images` images; half an image is added to either side, so they are finite."""
     right = share * images
     return np.asarray(np.log((right + 0.5) / (images - right + 0.5)))
 
 
 def share_of(log_odds: np.ndarray, images: int | np.ndarray) -> np.ndarray:
-    """Share, 0..1, from log odds: the inverse of the function `log_odds`."""
+    """Share, 0..1, of `images` images with these log odds: the inverse of the function `log_odds`."""
     return np.asarray(np.clip(((images + 1) / (1 + np.exp(-log_odds)) - 0.5) / images, 0.0, 1.0))

@@ -32,7 +32,10 @@ def updated_surrogates(
     n: int,
     generator: np.random.Generator,
 ) -> Iterator[AdditiveSurrogate | PredictorSurrogate]:
-    """Yield the most likely surrogate given the measurements, then `n - 1` draws from its posterior."""
+    """Yield the most likely surrogate given the measurements, then `n - 1` draws from the posterior.
+
+    `measured` are schedules with their correct predictions on validation images.
+    """
     if isinstance(surrogate, AdditiveSurrogate):
         yield from _updated_additive(surrogate, measured, n, generator)
         return

@@ -58,9 +58,9 @@ class SweepStatus:
 def keep(store: Store, spec: SweepSpec) -> Sweep:
     """Store a sweep, unless one with the same points and settings exists, and return the stored one.
 
-    The dense network's points are recorded at once if they were measured under other prune settings.
+    Points of the dense schedule are copied from other prune settings, which do not affect its accuracy.
 
-    Raises `StoreError`: another sweep has its name.
+    Raises `StoreError`: a sweep with other points or settings is already called `spec.name`.
     """
     sweep = next((each for each in sweeps(store) if each.id == spec.id), None)
     if sweep is None:
@@ -85,7 +85,8 @@ def _reuse_dense(store: Store, spec: SweepSpec) -> None:
 def start(engine: Engine, spec: SweepSpec, checkpoint: Checkpoint) -> Sweep:
     """Store a sweep, unless it exists, and queue jobs for its missing points.
 
-    Raises `StoreError`: another sweep has its name; `SpecError`: `checkpoint` is not the sweep's dense network.
+    Raises `StoreError`: a sweep with other points or settings is already called `spec.name`; `SpecError`: `checkpoint`
+    is not the sweep's dense network.
     """
     check_network(spec, checkpoint)
     sweep = keep(engine.store, spec)
@@ -129,12 +130,12 @@ def stop(engine: Engine, sweep: Sweep) -> None:
 
 
 def extend(engine: Engine, sweep: Sweep, wider: SweepSpec, checkpoint: Checkpoint) -> Sweep:
-    """Replace a sweep by `wider`, with more points and the same settings, under the same name, and start it.
+    """Replace a sweep by `wider`, which has more points and the same settings, under the same name, and start it.
 
     Measured points are reused and unfinished jobs continue; the narrower sweep is deleted.
 
-    Raises `SpecError`: a setting differs, or the wider sweep lacks points of the narrower one; `StoreError`: it is
-    an example sweep.
+    Raises `SpecError`: a setting differs, or the wider sweep lacks points of the narrower one; `StoreError`:
+    `sweep` is an example.
     """
     store, wider = engine.store, replace(wider, name=sweep.name)
     check_wider(sweep.spec, wider)
@@ -206,7 +207,9 @@ def delete(store: Store, sweep: Sweep) -> None:
 
 
 def restore(store: Store, known: str) -> Sweep:
-    """Restore the deleted sweep with the name `known`, or whose id begins so; ` (2)` is appended to a name in use.
+    """Restore the deleted sweep whose name is `known`, or whose id begins with it.
+
+    If another sweep has taken the name meanwhile, ` (2)` is appended.
 
     Raises `StoreError`: no deleted sweep matches, or several.
     """

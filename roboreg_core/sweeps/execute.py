@@ -113,7 +113,8 @@ def measure(spec_json: dict[str, Any], context: Context) -> Output:
         context: its input `dense` is the dense network as safetensors; receives each point as a record.
 
     Returns:
-        Number of schedules measured now, and the duration.
+        A result with the number of schedules `measured` by this attempt, that of all `points` of the part, `seconds`
+        and `environment`.
 
     Raises `Stopped`: the context requested it; `RoboRegError`: the input is invalid.
     """
@@ -181,7 +182,10 @@ class _MeasuredSchedules:
 
 @contextmanager
 def shared_pruner(part: PartSpec, content: bytes, device: torch.device) -> Iterator[Pruner]:
-    """Context with the cached pruner for `part`'s settings, for exclusive use; `content`: dense safetensors."""
+    """Context manager with this process's cached pruner for the settings of `part`, locked for exclusive use.
+
+    `content` is the dense network as safetensors, read only if the cached pruner has other settings.
+    """
     with _CACHE.used(go_on=part.go_on):
         yield _CACHE.pruner(part, content, device)
 
@@ -252,7 +256,10 @@ class ScheduleProgress(ProgressReporter):
         self._report_schedules(milestone=True)
 
     def block(self, number: int) -> None:
-        """Report progress before a block is pruned (its `number`, from 1), or before a batch is evaluated (0)."""
+        """Report that block `number` (from 1) is pruned next; with 0, for a batch of images, report nothing.
+
+        Raises `Stopped`: the context requested it.
+        """
         self.check()
         if number:
             self._report_schedules(block=number)

@@ -58,7 +58,7 @@ class Grid:
 
     @property
     def size(self) -> int:
-        """Number of schedules (for `random`, of draws), counted without making them."""
+        """Number of schedules (for `random`, of draws, duplicates included), counted without making them."""
         if self.kind in (STAGES, BLOCKS):
             return math.prod(len(each) for each in self.values)
         return self.n if self.kind == RANDOM else len(self.values)

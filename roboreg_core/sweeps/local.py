@@ -28,7 +28,8 @@ def sweep_here(
 
     `on_report` is called with progress payloads, whose `fraction` (0..1), `done` and `total` are those of the sweep.
 
-    Raises `StoreError`: another sweep has its name; `SpecError`: `checkpoint` is not the sweep's dense network.
+    Raises `StoreError`: a sweep with other points or settings is already called `spec.name`; `SpecError`: `checkpoint`
+    is not the sweep's dense network.
     """
     check_network(spec, checkpoint)
     sweep, inputs = keep(store, spec), {"dense": checkpoint.content}

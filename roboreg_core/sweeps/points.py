@@ -72,14 +72,14 @@ class ClassCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One schedule measured under one set of prune settings; float32, batch norm folded.
+    """One schedule pruned and measured under one set of prune settings, in float32 with batch norm folded.
 
     Attributes:
         schedule: requested filters kept per block.
         kept: actual filters kept per block, fewer if a block has fewer distinct filters.
-        validation, test: results right after pruning; None if not measured.
+        validation, test: correct predictions right after pruning; None if not measured.
         tuned_validation: validation accuracy after fine-tuning, 0..1; None without.
-        tuned_test: test results after fine-tuning; None without.
+        tuned_test: correct predictions on test images after fine-tuning; None without.
         latency: median seconds for a batch of 256 images; None if not measured.
         seconds: duration of pruning and measuring, without work shared with other points.
         seed, method, recalibrate, calibration, training_set, dense_sha256: see `runs.spec.PruneSettings`.
@@ -116,12 +116,12 @@ class Point:
 
 
 def block_names(architecture: Architecture) -> tuple[str, ...]:
-    """Names of the columns with the filter counts: `block 1`, `block 2`, ..."""
+    """Names of the columns of `frame` with the filter counts: `block 1`, `block 2`, ..."""
     return tuple(f"{_BLOCK} {block}" for block in architecture.blocks)
 
 
 def is_block(name: str) -> bool:
-    """True for the name of a column with filter counts."""
+    """True if `name` is that of a column of `frame` with filter counts."""
     return name.startswith(f"{_BLOCK} ")
 
 

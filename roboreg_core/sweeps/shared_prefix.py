@@ -91,7 +91,10 @@ class _CachedActivations:
 
 
 class SharedPrefixEvaluator:
-    """Evaluates successive networks on the same images, each from the first block that differs."""
+    """Evaluate successive networks on the same images, each from the first block that differs.
+
+    Outputs of blocks are cached within `memory_bytes`.
+    """
 
     def __init__(self, images: Images, device: torch.device, memory_bytes: int) -> None:
         self.images = images
@@ -106,8 +109,8 @@ class SharedPrefixEvaluator:
 
         Args:
             network: network with batch norm folded, on the device, channels last.
-            branches: depths (numbers of first blocks) to cache, after which later networks differ.
-            on_batch: called before each batch.
+            branches: numbers of blocks after which a later network differs, whose outputs are cached.
+            on_batch: called before each batch; may raise to stop.
         """
         if self._device.type == "cpu":
             keep_freed_memory()

@@ -29,12 +29,12 @@ MEASURED = ("kept", "validation", "test", "tuned_validation", "tuned_test", "lat
 
 
 def setting_of(value: Any) -> PruneSettings:
-    """Prune settings of a point, a run's spec or another object with fields of these names."""
+    """Prune settings of `value`: a point, a run's spec or another object with fields of these names."""
     return PruneSettings(**{name: getattr(value, name) for name in PruneSettings.__dataclass_fields__})
 
 
 def point_record(point: Point) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
-    """Kind, id, spec and result of a point's record, the arguments of `Context.put`; its settings must be filled in."""
+    """Kind, id, spec and result of a point's record, the arguments of `Context.put`; the point needs all settings."""
     from roboreg_core.sweeps.points import to_json
 
     setting, whole = setting_of(point), to_json(point)
@@ -137,11 +137,11 @@ class SweepSpec:
         return [(schedule, seed) for seed in self.seeds for schedule in schedules]
 
     def record_id(self, schedule: Schedule, seed: int) -> str:
-        """Id of the record of a point: that of a run if the sweep fine-tunes, else of a `Point`."""
+        """Id of the record that stores a point: a run's if the sweep fine-tunes, else a point's."""
         return self.run_spec(schedule, seed).id if self.tuned else self.setting(seed).point_id(schedule)
 
     def run_spec(self, schedule: Schedule, seed: int) -> RunSpec:
-        """The run that measures a point with fine-tuning."""
+        """The run with the settings of a point; it measures the point if the sweep fine-tunes."""
         tuning = {name: getattr(self, name) for name in TUNING} if self.tuned else {"epochs": 0}
         settings = self.setting(seed).to_json()
         return RunSpec(schedule=schedule, dense=self.dense, device=self.device, **settings, **tuning)
@@ -157,9 +157,10 @@ class SweepSpec:
 
 
 def sweep_for(name: str, grid: Grid, checkpoint: Checkpoint, training_set: str = "auto", **settings: Any) -> SweepSpec:
-    """Specify a sweep that prunes `checkpoint`; `training_set` may be `auto`, `settings` are fields of `SweepSpec`.
+    """Specify a sweep that prunes the dense network `checkpoint`.
 
-    A fine-tuning `preset` supplies the settings of fine-tuning that are left out.
+    With `auto`, the training set follows from the network. `settings` are further fields of `SweepSpec`; a fine-tuning
+    `preset` among them supplies those of fine-tuning that are left out.
     """
     preset = preset_fields(settings["preset"]) if settings.get("preset") else {}
     return SweepSpec(
@@ -175,7 +176,7 @@ def sweep_for(name: str, grid: Grid, checkpoint: Checkpoint, training_set: str =
 def split_by_prefix(schedules: Iterable[Schedule], parts: int) -> list[list[Schedule]]:
     """Split schedules into about `parts` lists of similar size whose schedules share their first blocks.
 
-    Measuring a part costs as much as within the whole, except for the blocks that all of it share.
+    Only the blocks that all schedules of a part share are pruned again for each part; no other work is repeated.
     """
     ordered = sorted(set(schedules), key=lambda schedule: schedule.counts)
     largest = max(1, -(-len(ordered) // max(1, parts)))
@@ -198,6 +199,6 @@ def _subtrees(group: list[Schedule], largest: int, depth: int) -> Iterator[list[
 
 
 def sweep_identity(written: dict[str, Any]) -> str:
-    """Id of a sweep from its spec (`SweepSpec.to_json`) under the current version of the method."""
+    """Id of the sweep whose spec is the JSON object `written` (`SweepSpec.to_json`), for the current method version."""
     determines = {name: value for name, value in written.items() if name not in ("name", "dense", "device")}
     return digest({**determines, "version": METHOD_VERSION})

@@ -35,9 +35,9 @@ def unfinished_jobs(store: Store, sweep: Sweep) -> list[Job]:
 
 
 def jobs_of(store: Store, sweep: Sweep) -> list[Job]:
-    """The unfinished jobs that measure this sweep, or that were started for a sweep it replaced.
+    """The unfinished jobs that were started for this sweep or for one that it replaced, see `control.extend`.
 
-    With fine-tuning, all unfinished runs among its points.
+    For a sweep with fine-tuning: all unfinished runs among its points.
     """
     found = unfinished_jobs(store, sweep)
     others = {each.id for each in sweeps(store)} - {sweep.id}
@@ -66,7 +66,7 @@ def _active(store: Store, spec: SweepSpec) -> list[Job]:
 
 
 def record_ids_of(job: Job) -> list[str]:
-    """Ids of the records that a job makes: one per schedule, or the run's."""
+    """Ids of the records that a job creates: one per schedule, or that of the run."""
     return [job.key] if job.kind == KIND else job.spec["ids"]
 
 
@@ -87,7 +87,7 @@ def unassigned_points(store: Store, sweep: Sweep) -> list[tuple[Schedule, int]]:
 
 
 def parts(sweep: Sweep, points: Sequence[tuple[Schedule, int]], store: Store, *, remote: bool) -> list[PartSpec]:
-    """Divide points (schedule, seed) of a sweep into parts: one per seed, several per seed for a `remote` cluster."""
+    """Divide points (schedule, seed) of a sweep into parts, one per seed; with `remote`, for a cluster, into more."""
     count = -(-REMOTE_PARTS // len(sweep.spec.seeds)) if remote else 1
     records = store.list_records(POINT)
     return [

@@ -50,7 +50,7 @@ class Sweep:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepProgress:
-    """Number of a sweep's measured points, and of all its points."""
+    """Number of a sweep's measured points (`done`), and of all its points (`total`)."""
 
     done: int
     total: int
@@ -72,8 +72,8 @@ def points(
     Args:
         store: the store.
         tuning: required values of the fields in `runs.spec.TUNING`; runs fine-tuned otherwise are skipped.
-        tuned: only points with (True) or without (False) results after fine-tuning.
-        setting: required values of the fields of `PruneSettings`, e.g. `dense_sha256="..."`, `seed=0`.
+        tuned: only points with (True) or without (False) results after fine-tuning; None for both.
+        setting: required values of fields of `PruneSettings`, e.g. `dense_sha256="..."`, `seed=0`; None for any value.
     """
     found = _recorded_points(store)
     pruned = {each.id: each.point for each in found if each.run is None}
@@ -117,12 +117,12 @@ def sweeps(store: Store) -> list[Sweep]:
 
 
 def timed_records(store: Store, *, tuned: bool) -> list[Record]:
-    """The records that `time_estimate.estimate_seconds` takes the speed from, newest first."""
+    """Records that `time_estimate.estimate_seconds` takes speeds from, newest first: runs if `tuned`, else points."""
     return store.list_records(KIND, LISTED) if tuned else store.list_records(POINT)
 
 
 def find_sweep(store: Store, known: str) -> Sweep:
-    """Sweep with the name `known`, or whose id is or begins with it.
+    """Find the sweep whose name or id is `known`, or whose id begins with it.
 
     Raises `StoreError`: no sweep matches, or several.
     """
@@ -178,7 +178,7 @@ def _record_ids(spec: SweepSpec) -> tuple[tuple[tuple[Schedule, int], str], ...]
 
 
 def is_measured(point: Point, *, test: bool) -> bool:
-    """True if a point has validation results and, if `test`, test results."""
+    """True if a point has results on validation images, and with `test` on test images too."""
     return point.validation is not None and (point.test is not None or not test)
 
 
@@ -211,7 +211,7 @@ def _recorded_points(store: Store) -> list[_RecordedPoint]:
 
 
 def from_point(record: Record) -> _RecordedPoint | None:
-    """Read a point; None for another version of the method."""
+    """Read a point from its record; None if another version of the method measured it."""
     spec = dict(record.spec)
     if spec.pop("version", None) != METHOD_VERSION:
         return None

@@ -71,7 +71,10 @@ def expected_seconds(schedules: Sequence[Schedule], setting: PruneSettings, *, t
 
 
 def slowdown(setting: PruneSettings, records: Iterable[Record]) -> float:
-    """Measured seconds divided by expected ones, for this machine's newest points of the method; 1 without any."""
+    """Measured seconds divided by expected ones, over this machine's newest points of the same method; 1 without any.
+
+    `records` may be of any kind; points count if method, recalibration and number of calibration images are equal.
+    """
     # Reused points took 0 s.
     timed = (each for each in records if each.kind == POINT and not each.recorded and each.result["seconds"] > 0)
     names = ("method", "recalibrate", "calibration")
@@ -89,16 +92,16 @@ def slowdown(setting: PruneSettings, records: Iterable[Record]) -> float:
 
 
 class Pace:
-    """Estimates the remaining time of measuring schedules from the time that the first ones took."""
+    """Estimate the remaining time of measuring schedules from the time that the first ones took."""
 
     def __init__(self, schedules: Sequence[Schedule], setting: PruneSettings, *, test: bool, seconds: float) -> None:
-        """`seconds` is the expected total; 0 if unknown."""
+        """`seconds` is the expected total duration; 0 for the one from `expected_seconds`."""
         self._expected = expected_seconds(schedules, setting, test=test)
         self._seconds = seconds or sum(self._expected)
         self._started = time.perf_counter()
 
     def remaining(self, done: int) -> float:
-        """Seconds until all schedules are measured; call it when the first `done` ones are."""
+        """Estimated seconds until all schedules are measured, if the first `done` of them just have been."""
         if not self._expected:
             return 0.0
         passed = sum(self._expected[:done]) / sum(self._expected)

@@ -12,37 +12,38 @@ from torch import Tensor
 
 Work = Callable[..., None]
 # Captures a function without arguments, without running it, and returns a function that replays it.
-Record = Callable[[Callable[[], None]], Callable[[], None]]
+Capture = Callable[[Callable[[], None]], Callable[[], None]]
 # Calls on a side stream before the capture, as torch's documentation requires: in them cuDNN chooses its kernels, and
 # cuBLAS and the optimiser allocate their buffers.
 WARM_UP = 3
 
 
 class RepeatedStep:
-    """A repeatedly called function of tensors without a return value.
+    """Call a function of tensors repeatedly, from a CUDA graph after the first calls.
 
-    With `record`, inputs are copied into static buffers; after `WARM_UP` ordinary calls the function is captured, then
-    replayed. Inputs of other shapes, and all inputs after a failed capture, are passed to the function directly.
+    Inputs are copied into static buffers; after `WARM_UP` ordinary calls the function is captured, then replayed.
+    Inputs of other shapes or dtypes, and all inputs after a failed capture, are passed to the function directly.
 
     Attributes:
-        failure: error of a failed capture, else None.
+        failure: error message of a failed capture, else None.
     """
 
-    def __init__(self, work: Work, *, record: Record | None = None) -> None:
+    def __init__(self, work: Work, *, capture: Capture | None = None) -> None:
+        """Wrap `work`, a function that changes tensors in place; with `capture` None it is always called directly."""
         self.failure: str | None = None
         self._work = work
-        self._record = record
+        self._capture = capture
         self._buffers: tuple[Tensor, ...] = ()
         self._calls = 0
         self._replay: Callable[[], None] | None = None
 
     def __call__(self, *inputs: Tensor) -> None:
         """Run the function once on `inputs`."""
-        if self._record is None or not self._fill_buffers(inputs):
+        if self._capture is None or not self._fill_buffers(inputs):
             self._work(*inputs)
             return
         if self._replay is None and self._calls == WARM_UP:
-            self._replay = self._capture(self._record)
+            self._replay = self._try(self._capture)
         self._calls += 1
         if self._replay is not None:
             self._replay()
@@ -60,22 +61,25 @@ class RepeatedStep:
             buffer.copy_(value)
         return True
 
-    def _capture(self, record: Record) -> Callable[[], None] | None:
+    def _try(self, capture: Capture) -> Callable[[], None] | None:
         try:
-            return record(lambda: self._work(*self._buffers))
+            return capture(lambda: self._work(*self._buffers))
         except RuntimeError as error:  # from torch, if an operation cannot be captured
             self.failure = str(error).partition("\n")[0] or type(error).__name__
-            self._record = None
+            self._capture = None
             return None
 
 
-def recorder(device: torch.device) -> Record | None:
-    """Function that captures `work` as a CUDA graph, for `RepeatedStep`; None on a CPU."""
+def capture_for(device: torch.device) -> Capture | None:
+    """The argument `capture` of `RepeatedStep` for a device: `cuda_graph` on a GPU, None on a CPU."""
     return cuda_graph if device.type == "cuda" else None
 
 
 def cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
-    """Capture `work` as a CUDA graph. Raises `RuntimeError`: an operation cannot be captured."""
+    """Capture `work` as a CUDA graph and return a function that replays it.
+
+    Raises `RuntimeError`: an operation cannot be captured.
+    """
     graph = torch.cuda.CUDAGraph()
     # Other threads of this process may allocate memory meanwhile.
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
@@ -85,7 +89,7 @@ def cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
 
 
 def warm_up(work: Callable[[], None]) -> None:
-    """Run `work` once before a capture, on a CUDA device on a side stream."""
+    """Run `work` once, on a side stream if there is a GPU, as torch requires before a capture."""
     if not torch.cuda.is_available():
         work()
         return

@@ -55,7 +55,7 @@ class DenseJob:
         return self.out.with_suffix(".state")
 
     def command(self, teacher: Checkpoint | None = None) -> str:
-        """Command line that repeats this training with a distillation teacher, the example one named by SHA-256."""
+        """Command line that repeats this training; `teacher` is the network to distil from, if any."""
         images = sources.resolve_training_set(self.training_set)
         decay = f" --decay-epochs {self.spec.decay_epochs}" if self.spec.decay_epochs else ""
         distil = ""
@@ -134,7 +134,7 @@ def untrained(seed: int, architecture: Architecture = RESNET20, normalisation: N
 
 
 def normalisation_of(dataset: Dataset) -> Normalisation:
-    """Normalisation of networks that are trained on a data set."""
+    """Normalisation of networks that are trained on a data set: its own, or ImageNet's if it has none."""
     if dataset.mean is None or dataset.std is None:
         return IMAGENET
     return Normalisation(mean=dataset.mean, std=dataset.std)

@@ -32,7 +32,7 @@ class Teacher:
 
     @torch.no_grad()  # not inference_mode: the backward pass reads these logits
     def logits(self, pixels: Tensor) -> Tensor:
-        """Raw images (n, 3, h, w), uint8 or floats in 0..255 -> float32 logits (n, classes)."""
+        """Logits, float32 (n, classes), of raw images (n, 3, h, w), uint8 or floats in 0..255."""
         logits: Tensor = self.network(self.network.prepare(pixels, self.dtype))
         return logits.float()
 

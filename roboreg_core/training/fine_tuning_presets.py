@@ -52,7 +52,7 @@ DEFAULT_TUNE_PRESET = QUICK.spec.recipe
 
 
 def tune_preset(name: str, seed: int = 0, epochs: int | None = None) -> TrainSpec:
-    """Settings of a preset by name, with its default epochs if None; they need a teacher.
+    """Settings of the preset `name`; with `epochs` None its default number. All presets distil and need a teacher.
 
     Raises `SpecError`: the name is unknown.
     """

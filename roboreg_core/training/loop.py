@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from roboreg_core.datasets.images import Images
 from roboreg_core.device import working_on
 from roboreg_core.models.resnet import ResNet
-from roboreg_core.training.cuda_graphs import RepeatedStep, recorder
+from roboreg_core.training.cuda_graphs import RepeatedStep, capture_for
 from roboreg_core.training.distillation import check_teacher, prepare_teacher
 from roboreg_core.training.spec import TrainSpec, learning_rate
 from roboreg_core.training.steps import Batches, EpochTotals, step
@@ -30,7 +30,13 @@ __all__ = ["EpochRecord", "StepProgress", "TrainingHooks", "TrainingResult", "fi
 
 @dataclass(frozen=True, kw_only=True)
 class StepProgress:
-    """Progress after a step; `seconds` since the start of the epoch. Without the loss: reading it would stall a GPU."""
+    """Progress after a step. It lacks the loss, because reading that would stall a GPU.
+
+    Attributes:
+        epoch, epochs: number of the epoch, from 1, and of all epochs.
+        step, steps: number of steps done in this epoch, and of all its steps.
+        seconds: time since the start of the epoch.
+    """
 
     epoch: int
     epochs: int
@@ -131,7 +137,7 @@ def _fit(
 ) -> TrainingResult:
     device = images.pixels.device
     totals = EpochTotals.zeros(device)
-    repeated = RepeatedStep(partial(step, state, spec, totals), record=recorder(device) if capture else None)
+    repeated = RepeatedStep(partial(step, state, spec, totals), capture=capture_for(device) if capture else None)
 
     def run_step(pixels: Tensor, labels: Tensor, rate: float) -> None:
         state.rate.fill_(rate)

@@ -126,7 +126,7 @@ class TrainSpec:
 
 
 def learning_rate(spec: TrainSpec, epoch: float) -> float:
-    """Learning rate of `spec` after `epoch` epochs (a fraction, 0..spec.epochs)."""
+    """Learning rate of `spec` after `epoch` epochs, 0..spec.epochs; `epoch` may be fractional."""
     if epoch < spec.warmup_epochs:
         return spec.learning_rate * epoch / spec.warmup_epochs
     if spec.rate == "multistep":
@@ -147,7 +147,7 @@ class Recipe:
     Attributes:
         description: text for users, a sentence or two.
         spec: settings with the default number of epochs and seed 0; its `recipe` is the name.
-        warmup_divisor: the warm-up takes at most the given number of epochs divided by this.
+        warmup_divisor: the warm-up takes at most the number of epochs divided by this.
     """
 
     description: str
@@ -160,7 +160,7 @@ class Recipe:
         return self.spec.recipe.capitalize()
 
     def __call__(self, epochs: int | None = None, seed: int = 0) -> TrainSpec:
-        """Settings for another number of epochs; a short training has a shorter warm-up and decay."""
+        """Settings for a number of epochs (None for the default); a short training has a shorter warm-up and decay."""
         if epochs is None:
             return replace(self.spec, seed=seed)
         return replace(
@@ -210,7 +210,7 @@ RECIPES = {each.spec.recipe: each for each in (BEST, DISTILLED, SOURCE)}
 
 
 def recipe(name: str, epochs: int | None = None, seed: int = 0, decay_epochs: int | None = None) -> TrainSpec:
-    """Settings of a recipe by name.
+    """Settings of the recipe `name`; `epochs` and `decay_epochs` are its defaults if None.
 
     Raises `SpecError`: unknown name, or `decay_epochs` for a recipe whose `rate` is not `trapezoid`.
     """

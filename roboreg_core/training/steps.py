@@ -49,7 +49,12 @@ class Batches:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochTotals:
-    """Sums over an epoch, scalars on the device: float32 cross-entropy and int64 number of correct predictions."""
+    """Sums over the batches of an epoch, scalars on the device.
+
+    Attributes:
+        loss: mean cross-entropies of the batches, float32.
+        correct: numbers of correct predictions, int64.
+    """
 
     loss: Tensor
     correct: Tensor
@@ -65,12 +70,15 @@ class EpochTotals:
         self.correct.zero_()
 
     def means(self, batches: Batches) -> tuple[float, float]:
-        """Mean cross-entropy and accuracy of the epoch so far; synchronises with the device."""
+        """Mean cross-entropy and accuracy, 0..1, of a complete epoch of `batches`; synchronises with the device."""
         return self.loss.item() / len(batches), self.correct.item() / batches.n_images
 
 
 def step(state: TrainingState, spec: TrainSpec, totals: EpochTotals, pixels: Tensor, labels: Tensor) -> None:
-    """One optimiser step on a batch; adds its loss and correct predictions to `totals`."""
+    """Update the weights with a batch of raw pixels (n, 3, h, w) in 0..255 and labels (n,).
+
+    The cross-entropy and the number of correct predictions are added to `totals`.
+    """
     # Before the student's forward pass, so that only one network's activations are in memory.
     targets = state.teacher.logits(pixels) if state.teacher is not None else None
     enabled = computed_in(spec.precision, pixels.device) == "bfloat16"

@@ -24,8 +24,8 @@ STATE_FORMAT = 2
 class EpochRecord:
     """Log of one epoch.
 
-    Losses are mean cross-entropies with the labels in nats, without distillation; `seconds` include validation.
-    Averaged weights, if any, are validated.
+    `epoch` counts from 1. Losses are mean cross-entropies with the labels in nats, without distillation; accuracies are
+    0..1. `seconds` include validation. Validation uses the averaged weights, if there are any.
     """
 
     epoch: int
@@ -75,7 +75,7 @@ class TrainingState:
             self.best_epoch = record.epoch
 
     def best_network(self) -> ResNet | None:
-        """Network of the best epoch, on the CPU in eval mode."""
+        """Network of the best epoch, on the CPU in eval mode; None before the first validation."""
         if self.best is None:
             return None
         network = copy.deepcopy(self.result).to("cpu").eval()
@@ -117,7 +117,7 @@ def _compact(value: Any) -> Any:
 
 
 def restore(state: TrainingState, spec: TrainSpec, saved: bytes) -> None:
-    """Set `state`, which was created for `spec`, to a snapshot that `snapshot` returned.
+    """Load the bytes `saved` by `snapshot` into `state`, a new training with the settings `spec`.
 
     Raises `CheckpointError`: the snapshot is damaged or from an older format, other settings, another architecture
     or teacher.

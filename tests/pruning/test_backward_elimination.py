@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roboreg_core.pruning.backward_elimination import CANDIDATES, BackwardElimination, exchange
-from roboreg_core.pruning.least_squares import RIDGE, TAPS, Moments, channel_rows, error, moments, ridge
+from roboreg_core.pruning.least_squares import RIDGE, TAPS, Moments, channel_rows, error, ridge, second_moments
 
 CHANNELS = 6
 
@@ -19,7 +19,7 @@ def problem(seed: int, channels: int = CHANNELS) -> Moments:
     # Correlated channels, so that the best subset depends on all of its members.
     inputs[:, TAPS:] += inputs[:, :-TAPS]
     weights = torch.randn(channels * TAPS, 3, generator=generator)
-    return moments([(inputs, inputs @ weights + 0.5 + torch.randn(400, 3, generator=generator))])
+    return second_moments([(inputs, inputs @ weights + 0.5 + torch.randn(400, 3, generator=generator))])
 
 
 def zero_prior(of: Moments) -> torch.Tensor:
@@ -63,7 +63,7 @@ def test_an_exchange_finds_what_a_bad_choice_missed() -> None:
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(400, CHANNELS * TAPS, generator=generator)
     rows = channel_rows(torch.tensor([1, 4]))
-    of = moments([(inputs, inputs[:, rows] @ torch.randn(len(rows), 3, generator=generator))])
+    of = second_moments([(inputs, inputs[:, rows] @ torch.randn(len(rows), 3, generator=generator))])
     assert exchange(of, zero_prior(of), torch.tensor([0, 5])).kept.tolist() == [1, 4]
 
 

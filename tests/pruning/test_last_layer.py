@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 from roboreg_core.pruning import last_layer
 from roboreg_core.pruning.last_layer import fit_last_layer
-from roboreg_core.pruning.least_squares import moments, ridge
+from roboreg_core.pruning.least_squares import ridge, second_moments
 from tests.tolerance import assert_same
 
 
@@ -21,7 +21,7 @@ def test_probabilities_are_closer_than_after_fitting_logits_only() -> None:
     features, start = draw(500, 6), draw(7, 10, seed=1)
     wanted = features @ start[:-1] + 2 * draw(500, 10, seed=2)
     solved = fit_last_layer(features, wanted, start)
-    to_logits = ridge(moments([(features, wanted)]), start).float()
+    to_logits = ridge(second_moments([(features, wanted)]), start).float()
     assert divergence(features, wanted, solved) < divergence(features, wanted, to_logits)
     assert divergence(features, wanted, solved) < divergence(features, wanted, start)
 

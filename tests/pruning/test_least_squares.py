@@ -11,8 +11,8 @@ from roboreg_core.pruning.least_squares import (
     error,
     gram_bands,
     gram_of,
-    moments,
     ridge,
+    second_moments,
 )
 from roboreg_core.pruning.patches import draw_pixels, patches, pixel_values
 from tests.tolerance import assert_same
@@ -31,8 +31,8 @@ def zero_prior(of: Moments) -> torch.Tensor:
 
 def test_moments_are_means_with_a_constant_and_do_not_depend_on_the_parts() -> None:
     inputs, targets = problem()
-    whole = moments([(inputs, targets)])
-    parts = moments(zip(inputs.split(150), targets.split(150), strict=True))
+    whole = second_moments([(inputs, targets)])
+    parts = second_moments(zip(inputs.split(150), targets.split(150), strict=True))
     with_one = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1).double()
     rounded = {"terms": len(inputs), "dtype": inputs.dtype}
     assert_same(whole.gram, with_one.T @ with_one / len(inputs), **rounded)
@@ -48,7 +48,7 @@ def test_bands_make_the_whole_gram_matrix() -> None:
 
 def test_ridge_finds_the_least_squares_weights() -> None:
     inputs, targets = problem(n=4_000)
-    of = moments([(inputs, targets)])
+    of = second_moments([(inputs, targets)])
     with_one = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1)
     best = torch.linalg.lstsq(with_one.double(), targets.double()).solution
     # The ridge moves each direction by its share of that direction's variance.
@@ -60,14 +60,14 @@ def test_ridge_finds_the_least_squares_weights() -> None:
 
 @given(st.integers(0, 50), st.floats(0.1, 10))
 def test_ridge_is_never_worse_than_its_prior(seed: int, size: float) -> None:
-    of = moments([problem(seed=seed, n=60)])
+    of = second_moments([problem(seed=seed, n=60)])
     start = torch.randn(of.cross.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * size
     assert error(of, ridge(of, start)) <= error(of, start) + 1e-9
 
 
 def test_undetermined_weights_keep_their_prior() -> None:
     inputs, targets = problem(n=3)
-    of = moments([(torch.zeros_like(inputs), targets)])
+    of = second_moments([(torch.zeros_like(inputs), targets)])
     start = torch.randn(of.cross.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     torch.testing.assert_close(ridge(of, start)[:-1], start[:-1])
 
@@ -81,7 +81,7 @@ def test_patches_times_weights_is_the_convolution(stride: int) -> None:
     rows = patches(x, pixels, stride)
     # Tap by tap: (9, channels), not (channels, 9).
     assert_same(rows @ weight.flatten(2).permute(2, 1, 0).reshape(36, 5), expected, terms=rows.shape[1])
-    of = moments([(rows, expected)]).by_channel()
+    of = second_moments([(rows, expected)]).by_channel()
     answers = of.gram[:-1, :-1] @ weight.flatten(1).T.double()
     assert_same(of.cross[:-1], answers, terms=len(rows), depth=2, dtype=rows.dtype)
 

@@ -92,7 +92,7 @@ FULL = replace(SPEC, distil_weight=0.9, average=0.9, clip=0.5, label_smoothing=0
 
 def test_every_call_does_its_work_once() -> None:
     recorder, total = Recorder(), torch.zeros(2)
-    repeated = RepeatedStep(total.add_, record=recorder)
+    repeated = RepeatedStep(total.add_, capture=recorder)
     for number in range(10):
         repeated(torch.full((2,), float(number)))
         assert recorder.recordings == (number >= WARM_UP)
@@ -102,7 +102,7 @@ def test_every_call_does_its_work_once() -> None:
 
 def test_inputs_of_another_shape_are_passed_directly() -> None:
     recorder, total = Recorder(), torch.zeros(())
-    repeated = RepeatedStep(lambda value: total.add_(value.sum()), record=recorder)
+    repeated = RepeatedStep(lambda value: total.add_(value.sum()), capture=recorder)
     for size in (2, 2, 3, 2, 2, 1, 2):
         repeated(torch.ones(size))
     repeated(torch.ones(2, dtype=torch.long))
@@ -111,7 +111,7 @@ def test_inputs_of_another_shape_are_passed_directly() -> None:
 
 def test_a_failed_capture_is_reported_and_work_continues() -> None:
     total = torch.zeros(())
-    repeated = RepeatedStep(total.add_, record=refuses)
+    repeated = RepeatedStep(total.add_, capture=refuses)
     for _ in range(6):
         repeated(torch.ones(()))
     assert total.item() == 6
@@ -121,7 +121,7 @@ def test_a_failed_capture_is_reported_and_work_continues() -> None:
 def test_inputs_keep_their_order_in_memory() -> None:
     seen: list[bool] = []
     repeated = RepeatedStep(
-        lambda pixels: seen.append(pixels.is_contiguous(memory_format=torch.channels_last)), record=Recorder()
+        lambda pixels: seen.append(pixels.is_contiguous(memory_format=torch.channels_last)), capture=Recorder()
     )
     repeated(torch.zeros(2, 3, 4, 4).to(memory_format=torch.channels_last))
     assert seen == [True]
@@ -134,7 +134,7 @@ def test_a_replayed_training_is_the_same(
     spec = replace(FULL, precision=precision)
     plain = fit(start, few_images, spec, validation=few_images, teacher=teacher)
     recorder = Recorder()
-    monkeypatch.setattr(loop, "recorder", lambda device: recorder)
+    monkeypatch.setattr(loop, "capture_for", lambda device: recorder)
     replayed = fit(start, few_images, spec, validation=few_images, teacher=teacher)
     assert (recorder.recordings, recorder.replays) == (1, 6)
     assert same(replayed.model.state_dict(), plain.model.state_dict())
@@ -147,15 +147,15 @@ def test_with_a_failed_capture_the_training_is_the_same_and_warns(
     start: ResNet, few_images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = fit(start, few_images, SPEC)
-    monkeypatch.setattr(loop, "recorder", lambda device: refuses)
+    monkeypatch.setattr(loop, "capture_for", lambda device: refuses)
     with pytest.warns(RuntimeWarning, match="training steps were launched one by one: operation not permitted"):
         again = fit(start, few_images, SPEC)
     assert same(again.model.state_dict(), plain.model.state_dict())
 
 
 def test_only_a_gpu_captures() -> None:
-    assert cuda_graphs.recorder(torch.device("cpu")) is None
-    assert cuda_graphs.recorder(torch.device("cuda")) is cuda_graphs.cuda_graph
+    assert cuda_graphs.capture_for(torch.device("cpu")) is None
+    assert cuda_graphs.capture_for(torch.device("cuda")) is cuda_graphs.cuda_graph
 
 
 @pytest.mark.parametrize(
