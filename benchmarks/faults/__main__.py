@@ -13,8 +13,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from json import loads
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,7 +45,12 @@ def main(
     quick: Annotated[
         bool, typer.Option("--quick", help="A few faults of some kinds, for a check before a release.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the random moments and places.")] = 0,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="Of the random moments and places, 0 by default; several: a campaign each, at the same time."
+        ),
+    ] = None,
     minutes: Annotated[float | None, typer.Option(help=f"About {MINUTES:g} by default.")] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="KIND", help=f"Any of {', '.join(BY_NAME)}.")] = None,
     json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
@@ -60,8 +66,12 @@ def main(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = [kind for kind in KINDS if (kind.name in only if only else kind.quick or not quick)]
     seconds = 60 * (minutes if minutes is not None else QUICK_MINUTES if quick else MINUTES)
-    found = campaign(chosen, seed, seconds, quick)
-    write_json(json, {"quick": quick, "seed": seed, "minutes": seconds / 60, "kinds": found})
+    seeds = seed or [0]
+    if len(seeds) == 1:
+        found = campaign(chosen, seeds[0], seconds, quick)
+    else:
+        found = _at_the_same_time(chosen, seeds, seconds, quick)
+    write_json(json, {"quick": quick, "seeds": seeds, "minutes": seconds / 60, "kinds": found})
     failed = show(found)
     if quick and failed:
         raise typer.Exit(1)
@@ -83,6 +93,41 @@ def campaign(kinds: list[Kind], seed: int, seconds: float, quick: bool) -> list[
             completed = _run(kind.name, folder, seed, share * max(0.0, ends - time.monotonic()), quick)
             found.append(summary(kind, _events(folder / f"{kind.name}.jsonl"), completed))
         return found
+
+
+def _at_the_same_time(kinds: list[Kind], seeds: list[int], seconds: float, quick: bool) -> list[Figures]:
+    """A campaign per seed in a process each; return the figures of each kind, added up."""
+    options = [*(["--quick"] if quick else []), *(part for kind in kinds for part in ("--only", kind.name))]
+    with tempfile.TemporaryDirectory(prefix="roboreg-campaigns-") as name, ExitStack() as started:
+        files = {seed: Path(name) / f"{seed}.json" for seed in seeds}
+        command = [sys.executable, "-m", "benchmarks.faults", "--minutes", str(seconds / 60), *options]
+        for process in [
+            started.enter_context(group([*command, "--seed", str(seed), "--json", str(file)]))
+            for seed, file in files.items()
+        ]:
+            if process.wait():
+                raise SystemExit("a campaign failed: see the messages above")
+        campaigns = [loads(file.read_text())["kinds"] for file in files.values()]
+    return [added(each) for each in zip(*campaigns, strict=True)]
+
+
+def added(campaigns: Sequence[Figures]) -> Figures:
+    """The summaries of one kind in several campaigns as one."""
+    counted = ("tried", *(outcome.value for outcome in Outcome))
+    faults: dict[str, Counter[str]] = {}
+    values: dict[str, list[float]] = {}
+    for each in campaigns:
+        for fault in each["faults"]:
+            faults.setdefault(fault["what"], Counter()).update({name: fault[name] for name in counted[1:]})
+        for name, measured in each["values"].items():
+            values.setdefault(name, []).extend(measured)
+    return {
+        "name": campaigns[0]["name"],
+        "completed": all(each["completed"] for each in campaigns),
+        **{name: sum(each[name] for each in campaigns) for name in counted},
+        "faults": [{"what": what, **{name: counts[name] for name in counted[1:]}} for what, counts in faults.items()],
+        "values": values,
+    }
 
 
 def _events(file: Path) -> list[Event]:

@@ -298,7 +298,12 @@ BENCHMARKS = (
     Benchmark(name="many_runs", title="Thousands of runs", module="many_runs", lines=many_runs),
     Benchmark(name="growth", title="How cost grows", module="growth"),
     Benchmark(name="profile", title="Where the time goes", module="profile"),
-    Benchmark(name="faults", title="Reliability", module="faults"),
+    Benchmark(
+        name="faults",
+        title="Reliability",
+        module="faults",
+        arguments=("--seed", "0", "--seed", "1", "--minutes", "75"),
+    ),
     Benchmark(
         name="training-gpu",
         title="Training on a GPU",

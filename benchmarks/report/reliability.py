@@ -33,7 +33,7 @@ logits must be equal bit by bit.
   logged.
 
 ```
-{COMMAND} [--quick] [--seed N] [--minutes N] [--only KIND]
+{COMMAND} [--quick] [--seed N ...] [--minutes N] [--only KIND]
 python -m benchmarks.report measure faults    # stores the figures in benchmarks/measured/faults.json
 python -m benchmarks.report write             # this page
 ```
@@ -60,7 +60,8 @@ def _results(measured: Measurement | None) -> Iterator[str]:
             ("all", *total.values()),
         ],
     )
-    yield when(f"{COMMAND} --seed {measured.figures['seed']}", measured)
+    seeds = " ".join(f"--seed {seed}" for seed in measured.figures["seeds"])
+    yield when(f"{COMMAND} {seeds} --minutes {measured.figures['minutes']:g}", measured)
 
 
 def _early(kind: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.faults import damage, worker_kill
-from benchmarks.faults.__main__ import app, group, summary
+from benchmarks.faults.__main__ import added, app, group, summary
 from benchmarks.faults.campaign import Event, Lost, Outcome, Setting, Skipped, Wrong, judge, wait_for
 from benchmarks.faults.kinds import BY_NAME, KINDS
 from benchmarks.faults.session import opened
@@ -45,7 +45,7 @@ MACHINE = {"processor": "abacus", "family": "Intel, AVX2", "cores": 2, "threads"
 
 def measured(**events: list[Event]) -> Measurement:
     kinds = [summary(BY_NAME[name.replace("_", "-")], each, True) for name, each in events.items()]
-    figures = json.loads(json.dumps({"quick": False, "seed": 3, "kinds": kinds}))
+    figures = json.loads(json.dumps({"quick": False, "seeds": [3], "minutes": 30.0, "kinds": kinds}))
     return Measurement(name="faults", date="2026-01-02", seconds=1.0, busy=0.0, machine=MACHINE, figures=figures)
 
 
@@ -90,6 +90,13 @@ def test_outcomes_are_counted_in_all_and_by_fault() -> None:
     found = summary(BY_NAME["worker-kill"], EVENTS, True)
     assert (found["tried"], found["survived"], found["lost"], found["wrong"], found["skipped"]) == (3, 1, 1, 1, 1)
     assert found["faults"][0] == {"what": "run, pruning", "survived": 1, "lost": 1, "wrong": 0, "skipped": 0}
+
+
+def test_campaigns_add_up() -> None:
+    kind = BY_NAME["many-browsers"]
+    first, second = summary(kind, EVENTS[:1] + MOVES[:2], True), summary(kind, EVENTS[1:] + MOVES[2:], True)
+    assert added([first, second]) == summary(kind, EVENTS[:1] + MOVES[:2] + EVENTS[1:] + MOVES[2:], True)
+    assert not added([first, summary(kind, [], False)])["completed"]
 
 
 def test_the_first_different_figure_is_named() -> None:
