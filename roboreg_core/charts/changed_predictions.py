@@ -36,10 +36,10 @@ def changed_predictions_data(summary: Summary, followed: PredictionChanges | Non
 
     Args:
         summary: summary of a run against its baseline.
-        followed: the changes to tabulate: `summary.damage` (dense, pruned, fine-tuned; the default) or `summary.flips`
+        followed: the changes to tabulate: `summary.stage_changes` (dense, pruned, fine-tuned; the default) or `summary.flips`
             (baseline, this run).
     """
-    changes = followed or summary.damage
+    changes = followed or summary.stage_changes
     return bands_data(changes, summary.classes)
 
 

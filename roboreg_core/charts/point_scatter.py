@@ -54,7 +54,7 @@ def scatter_points_title(found: Correlation, one: str, other: str) -> str:
         for kind, cell in cells.items()
     )
     n = cells[KINDS[0]].n
-    control = f", controlling for {words(found.given)}, unlike the points" if found.given else ""
+    control = f", controlling for {words(found.control)}, unlike the points" if found.control else ""
     names = fmt.sentence_case(f"{_words(one)} and {_words(other)}")
     return f"{names}: {values}, n = {fmt.plural(n, 'schedule')}{control}"
 

@@ -15,7 +15,7 @@ from roboreg_core.errors import DataError
 
 @dataclass(frozen=True, kw_only=True)
 class ClassMetrics:
-    """Metrics of one class, or an average over classes."""
+    """Precision, recall and F1 (0..1) of a class, or their average over classes; `support` is the number of images."""
 
     name: str
     precision: float

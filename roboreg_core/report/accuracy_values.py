@@ -49,7 +49,7 @@ def changed_prediction_values(found: Summary) -> dict[str, Any]:
 
     Keys: `figure`; `bands`, rows with a band's label, description and number of images; `by_class`, a `Table`.
     """
-    frame, changes = changed_predictions.changed_predictions_data(found), found.damage
+    frame, changes = changed_predictions.changed_predictions_data(found), found.stage_changes
     bands = [
         [changed_predictions.BAND_WORDS[band], text, count(changes.count(band))]
         for band, text in changes.meanings.items()
