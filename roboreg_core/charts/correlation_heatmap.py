@@ -31,7 +31,7 @@ _LOOKS = {SIGNIFICANT: (1.0, 0.0), NOT_SIGNIFICANT: (0.001, 1.0), ITSELF: (0.2, 
 
 
 def correlation_data(found: Correlation, kind: str) -> pd.DataFrame:
-    """One row per cell of the matrix of `kind`, `pearson` or `spearman`.
+    """One row per cell of the correlation matrix of a `kind`, `pearson` or `spearman`.
 
     Columns: variables `one` (row) and `other` (column) with labels `down` and `across`; correlation `value` with 95 %
     interval `low` to `high` over `n` schedules; `look`: `significant`, `not significant` (the interval contains zero)
@@ -70,7 +70,7 @@ def correlation_title(found: Correlation, kind: str) -> str:
 
 
 def correlation_note(found: Correlation) -> str:
-    """Caption: number of schedules, omitted variables, and how to read a cell."""
+    """Caption: number of schedules, omitted variables, and an explanation of the cells."""
     rule = PARTIAL_RULE.format(control=words(found.control)) if found.control else RULE
     notes = "".join(f"{fmt.sentence_case(note)}. " for note in found.notes)
     return f"n = {fmt.plural(found.schedules, 'schedule')}. {notes}{rule}"

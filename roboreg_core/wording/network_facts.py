@@ -39,7 +39,7 @@ def origin_words(network: DenseNetwork) -> str:
 
 
 def kind_words(network: DenseNetwork) -> str:
-    """Architecture and data set of a network where they are not the default, e.g. `ResNet-56, 3 classes, digits`."""
+    """Architecture and data set of a network where not the default, e.g. `ResNet-56, 3 classes, digits`; else empty."""
     architecture = network.architecture.label if network.architecture != RESNET20 else ""
     images = network.training_set
     data = fmt.inline_text(name_of(images)) if images and not is_cifar10(images) else ""

@@ -59,7 +59,7 @@ def sweep_words(spec: SweepSpec) -> str:
 
 
 def range_words(grid: Grid) -> str:
-    """Costs of a grid's schedules: `25.8 % to 75.3 % of the dense network's MACs, 17 % to 76 % of its parameters`."""
+    """Costs of a grid's schedules: `25.8 % to 75.3 % of the dense network's MACs, 17.0 % to ...`."""
     counted, dense = [cost(schedule) for schedule in grid.schedules()], cost(dense_schedule(grid.architecture))
     parts = [
         f"{_range([getattr(each, name) / getattr(dense, name) for each in counted])} {of}"
