@@ -13,8 +13,8 @@ def comparison_data(comparison: Comparison) -> pd.DataFrame:
     """One row per run, with the unrounded figures of Compare's table.
 
     Columns: `run` (id), `label`, `origin` (`example` or `yours`), `network` (stage); per metric of `METRICS` its value
-    and its `<metric>_change`, a difference for accuracy and recall (0..1) and relative for costs; `<metric>_verdict` for
-    accuracy and recall; `worst_class`; `front_<cost>`, True on the Pareto front; `method`, `epochs`, `seed` and
+    and its `<metric>_change`, a difference for accuracy and recall (0..1), relative for costs; `<metric>_verdict` for
+    accuracy and recall; `worst_class`; `front_<cost>`, True on the Pareto front; `method`, `epochs`, `seed`,
     `schedule`.
     """
     labels = run_facts.labels([row.record for row in comparison.rows])

@@ -21,9 +21,9 @@ RULE = (
 def difference_data(change: ConfusionChange, classes: Sequence[str]) -> pd.DataFrame:
     """One row per cell of the matrix: classes `true` and `predicted`, and numbers of images.
 
-    `before` is the baseline's number, `after` the run's, `difference` after minus before; `better` is the difference with
-    its sign reversed off the diagonal, so that positive means fewer errors; `p` is Holm-corrected; `is_real` is True if
-    it is below `ALPHA`; `signed` and `verdict` are the difference and the test as text.
+    `before` is the baseline's number, `after` the run's, `difference` after minus before; `better` is the difference
+    with its sign reversed off the diagonal, so that positive means fewer errors; `p` is Holm-corrected; `is_real` is
+    True if it is below `ALPHA`; `signed` and `verdict` are the difference and the test as text.
     """
     true, predicted = (axis.ravel() for axis in np.indices(change.difference.shape))
     names = np.array(classes)
