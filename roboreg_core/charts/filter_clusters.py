@@ -161,7 +161,10 @@ def tree_data(found: BlockFilters) -> pd.DataFrame:
 
 
 def tree_title(frame: pd.DataFrame) -> str:
-    """Title for `tree_data`'s frame: variance lost by the run's merges, or all the variance in the dendrogram."""
+    """Title for `tree_data`'s frame: share of the filters' variance that the run's merges lose.
+
+    If the run merged nothing: number of merges that would lose half of it.
+    """
     merges = frame[frame["corner"] == 0]
     done = merges[merges["done"] == "yes"]
     if done.empty:

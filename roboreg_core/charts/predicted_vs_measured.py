@@ -78,7 +78,7 @@ def prediction_words(mean: float, low: float, high: float) -> str:
 def prediction_chart(frame: pd.DataFrame) -> Drawing:
     """Chart of `prediction_data`'s frame: a mark per prediction, orange if measured outside its interval.
 
-    Circles are runs, diamonds other points. A click is the selection `scored` by `record`.
+    Circles are runs, diamonds other points. A click is the selection `scored`, field `record`.
     """
     low, high = _range(frame)
     scale = alt.Scale(domain=[low, high], nice=False)

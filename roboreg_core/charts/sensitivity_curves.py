@@ -60,7 +60,7 @@ def sensitivity_title(frame: pd.DataFrame) -> str:
 def sensitivity_chart(frame: pd.DataFrame) -> Drawing:
     """A small chart per block of `sensitivity_data`'s frame: curve, interval, measured dots, dashed dense accuracy.
 
-    The present count is an orange diamond. All charts share the accuracy axis.
+    The count that the schedule keeps is an orange diamond. All charts share the accuracy axis.
     """
     x = alt.X("count:Q", title="filters kept", scale=alt.Scale(zero=False, nice=False, type="log", base=2))
     y = {"title": "validation accuracy", **RATE}

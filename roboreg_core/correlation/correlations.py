@@ -98,7 +98,7 @@ def correlate(table: pd.DataFrame, *, variables: str = "", control: str = "") ->
 
     Args:
         table: points from `sweeps.points.frame`.
-        variables: `stages`, `blocks`, or empty for `kind_of(table)`.
+        variables: the filter counts to correlate, those of `stages` or `blocks`; empty for `kind_of(table)`.
         control: cost to control for: `parameters`, `macs`, or empty.
 
     Raises `SpecError`: too few schedules or variables.

@@ -63,7 +63,7 @@ def columns(table: pd.DataFrame, variables: str = "") -> pd.DataFrame:
 
     Args:
         table: points from `sweeps.points.frame`.
-        variables: `stages`, `blocks`, or empty for `kind_of(table)`.
+        variables: the settings, `stages` or `blocks`; empty for `kind_of(table)`.
 
     Raises `SpecError`: `variables` is none of these, or `stages` and a schedule has different counts within a stage.
     """

@@ -33,7 +33,7 @@ class Report:
         loss: mean cross-entropy in nats.
         images: number of images.
         confusion: counts by true class (rows) and predicted class (columns).
-        per_class: metrics of each class, in the order of the labels.
+        per_class: metrics of each class, in the order of the data set's classes.
         macro, weighted: averages over classes, unweighted and weighted by support.
     """
 

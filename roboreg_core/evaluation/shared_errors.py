@@ -28,7 +28,7 @@ class SharedErrors:
 
 
 def overlap(lost: np.ndarray, could_be_lost: int) -> SharedErrors:
-    """Compute shared errors.
+    """Count the images that pairs of networks both lose.
 
     Args:
         lost: bool (n_networks, n_images), True if the network loses the image.
