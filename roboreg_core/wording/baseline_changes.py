@@ -28,7 +28,7 @@ def accuracy(summary: Summary) -> run_facts.JudgedChange:
 
 
 def worst_class(summary: Summary) -> tuple[str, run_facts.JudgedChange]:
-    """Name of the class with the lowest recall in the run's last stage, and the change of its recall, as `accuracy`."""
+    """Class with the lowest recall in the run's last stage, and the change of its recall from the baseline."""
     row = summary.worst_class()
     place = summary.classes.index(row["name"])
     before = summary.baseline.report["per_class"][place]["recall"]

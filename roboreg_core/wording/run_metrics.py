@@ -48,7 +48,7 @@ class RunMetric:
         return fmt.sentence_case(self.label)
 
     def change_text(self, change: MetricChange) -> str:
-        """The change against the baseline as text: in percentage points for accuracy and recall, in percent for costs."""
+        """The change against the baseline as text: percentage points for accuracy and recall, percent for costs."""
         return fmt.signed_percent(change.relative) if self.verdict is None else fmt.signed_points(change.difference, 2)
 
     def kind(self, row: ComparedRun) -> str:
