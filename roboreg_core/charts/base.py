@@ -19,7 +19,7 @@ RATE: dict[str, Any] = {"axis": PERCENT_AXIS, "scale": alt.Scale(zero=False, nic
 
 
 def clickable(name: str, fields: Sequence[str], chosen: Chosen = ()) -> alt.Parameter:
-    """A click selection `name` over the frame's columns `fields`; the marks in `chosen` are selected initially."""
+    """A click selection called `name` over the frame's columns `fields`; `chosen` marks are selected initially."""
     value: Any = {"value": [dict(each) for each in chosen]} if chosen else {}
     return alt.selection_point(fields=list(fields), name=name, **value)
 

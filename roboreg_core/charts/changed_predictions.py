@@ -28,19 +28,17 @@ UNCHANGED = ("kept", "never")
 SMALLEST_LABEL = 0.06
 
 
-def changed_predictions_data(summary: Summary, followed: PredictionChanges | None = None) -> pd.DataFrame:
-    """One row per class and band, a group of test images with the same change.
+def changed_predictions_data(summary: Summary, changes: PredictionChanges | None = None) -> pd.DataFrame:
+    """One row per class and band (a group of test images with the same change of prediction).
 
     Columns: `class`; of the band its name `band`, its label `words`, its description `meaning` and its place `order`;
     the number of `images` and their `share` of the class (0..1).
 
     Args:
         summary: summary of a run against its baseline.
-        followed: the changes to tabulate: `summary.damage` (dense, pruned, fine-tuned; the default) or `summary.flips`
-            (baseline, this run).
+        changes: `summary.stage_changes` (dense, pruned, fine-tuned; the default) or `summary.flips` (baseline, run).
     """
-    changes = followed or summary.damage
-    return bands_data(changes, summary.classes)
+    return bands_data(changes or summary.stage_changes, summary.classes)
 
 
 def changed_classes(frame: pd.DataFrame) -> pd.Series:
@@ -49,7 +47,10 @@ def changed_classes(frame: pd.DataFrame) -> pd.Series:
 
 
 def bands_data(changes: PredictionChanges, names: Sequence[str]) -> pd.DataFrame:
-    """The frame of `changed_predictions_data` for changes counted by classes, or groups of them, with these names."""
+    """The frame of `changed_predictions_data` from changes whose labels are classes, or groups of classes.
+
+    `names` has one name per column of `changes.counts`.
+    """
     support = changes.counts.sum(0)
     return pd.DataFrame(
         {
@@ -88,9 +89,10 @@ def changed_predictions_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def changed_predictions_chart(frame: pd.DataFrame, everything: bool = False, chosen: Chosen = ()) -> Drawing:
-    """One bar per class from `changed_predictions_data`'s frame; a click on a band is the selection `band`.
+    """One bar per class from `changed_predictions_data`'s frame, divided into bands.
 
-    `everything` includes the images whose predictions stay right or wrong, about ten times as many as the others.
+    A click on a band is the selection `band`; `chosen` bands are selected initially. `everything` includes the images
+    whose predictions stay right or wrong, about ten times as many as the others.
     """
     shown = frame if everything else frame[~frame["band"].isin(UNCHANGED)]
     bands = list(dict.fromkeys(shown["band"]))

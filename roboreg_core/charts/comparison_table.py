@@ -12,9 +12,10 @@ from roboreg_core.wording.run_metrics import METRICS, worst_row
 def comparison_data(comparison: Comparison) -> pd.DataFrame:
     """One row per run, with the unrounded figures of Compare's table.
 
-    Columns: `run` (id), `label`, `origin`, `network` (stage); per metric of `METRICS` its value, `<metric>_change`
-    (a difference if it is tested, else relative) and, if tested, `<metric>_verdict`; `worst_class`; `front_<cost>`
-    (True on the Pareto front); `method`, `epochs`, `seed`, `schedule`.
+    Columns: `run` (id), `label`, `origin` (`example` or `yours`), `network` (stage); per metric of `METRICS` its value
+    and its `<metric>_change`, a difference for accuracy and recall (0..1), relative for costs; `<metric>_verdict` for
+    accuracy and recall; `worst_class`; `front_<cost>`, True on the Pareto front; `method`, `epochs`, `seed`,
+    `schedule`.
     """
     labels = run_facts.labels([row.record for row in comparison.rows])
     rows = []
@@ -45,7 +46,7 @@ def comparison_data(comparison: Comparison) -> pd.DataFrame:
 
 
 def comparison_title(comparison: Comparison) -> str:
-    """Title: the smallest run without significant loss, else the most accurate one; for one run, its verdict."""
+    """Title: the smallest run without significant loss, else the most accurate; for a single run, its verdict."""
     labels = run_facts.labels([row.record for row in comparison.rows])
     baseline = baseline_label(comparison)
     others = [row for row in comparison.rows if row.record.id != comparison.baseline]

@@ -19,11 +19,11 @@ RULE = (
 
 
 def difference_data(change: ConfusionChange, classes: Sequence[str]) -> pd.DataFrame:
-    """One row per cell: classes `true` and `predicted`, number of images `before` (baseline), `after`, `difference`.
+    """One row per cell of the matrix: classes `true` and `predicted`, and numbers of images.
 
-    `better` is the difference with its sign reversed off the diagonal, so that positive means fewer errors; `p` is
-    Holm-corrected; `is_real` is True if it is below `ALPHA`; `signed` and `verdict` are the difference and the test as
-    text.
+    `before` is the baseline's number, `after` the run's, `difference` after minus before; `better` is the difference
+    with its sign reversed off the diagonal, so that positive means fewer errors; `p` is Holm-corrected; `is_real` is
+    True if it is below `ALPHA`; `signed` and `verdict` are the difference and the test as text.
     """
     true, predicted = (axis.ravel() for axis in np.indices(change.difference.shape))
     names = np.array(classes)
@@ -45,7 +45,10 @@ def difference_data(change: ConfusionChange, classes: Sequence[str]) -> pd.DataF
 
 
 def difference_title(frame: pd.DataFrame, baseline: str = "dense") -> str:
-    """Title for `difference_data`'s frame: the cell that changed most, and the number of significant cells."""
+    """Title for `difference_data`'s frame: the largest change of an error, and the number of significant changes.
+
+    `baseline` is the baseline's name.
+    """
     significant = frame[frame["is_real"]]
     if significant.empty:
         return f"No cell differs significantly from {baseline}"
@@ -61,7 +64,10 @@ def difference_title(frame: pd.DataFrame, baseline: str = "dense") -> str:
 
 
 def difference_chart(frame: pd.DataFrame, ink: str = palette.INK, chosen: Chosen = ()) -> Drawing:
-    """Chart of `difference_data`: blue if better, orange if worse, grey if not significant; frames `chosen` cells."""
+    """Chart of `difference_data`'s frame: cells blue if better, orange if worse, grey if not significant.
+
+    `chosen` cells are framed in the colour `ink`; a click is the selection `cell`.
+    """
     largest = max(int(frame["better"].abs().max()), 1)
     base = class_grid(
         frame,

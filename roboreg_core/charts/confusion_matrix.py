@@ -20,7 +20,7 @@ LABELS: dict[str, Any] = {"labelOverlap": False}
 
 
 def confusion_data(report: dict[str, Any]) -> pd.DataFrame:
-    """One row per cell: classes `true` and `predicted`, `count` of images, `share` of the true class (0..1).
+    """One row per cell: classes `true` and `predicted`, `count` of images, `share` of the true class's images (0..1).
 
     `report` is an `evaluation.metrics.Report` as JSON.
     """
@@ -38,7 +38,7 @@ def confusion_data(report: dict[str, Any]) -> pd.DataFrame:
 
 
 def confused_classes(frame: pd.DataFrame, values: str = "count") -> pd.Series:
-    """Per class, the sum of absolute `values` of the cells of its row and its column off the diagonal."""
+    """Per class, the sum of absolute `values` (a column of `frame`) in its row and its column, without the diagonal."""
     wrong = frame[frame["true"] != frame["predicted"]].assign(size=lambda each: each[values].abs())
     rows, columns = (wrong.groupby(axis, sort=False)["size"].sum() for axis in ("true", "predicted"))
     return rows.add(columns, fill_value=0).reindex(frame["true"].unique(), fill_value=0)
@@ -106,7 +106,7 @@ def class_grid(frame: pd.DataFrame, *tooltips: alt.Tooltip) -> alt.Chart:
 
 
 def filled_cells(base: alt.Chart, frame: pd.DataFrame, values: str = "count") -> alt.Chart:
-    """The chart `base` without the cells of zeros, if there are too many classes to read through them."""
+    """The chart `base`; with more than `FEW` classes, without the cells where the column `values` is 0."""
     return base.transform_filter(f"datum.{values} != 0") if frame["true"].nunique() > FEW else base
 
 

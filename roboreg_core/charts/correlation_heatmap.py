@@ -31,7 +31,7 @@ _LOOKS = {SIGNIFICANT: (1.0, 0.0), NOT_SIGNIFICANT: (0.001, 1.0), ITSELF: (0.2, 
 
 
 def correlation_data(found: Correlation, kind: str) -> pd.DataFrame:
-    """One row per cell of the matrix of `kind`, `pearson` or `spearman`.
+    """One row per cell of the correlation matrix of a `kind`, `pearson` or `spearman`.
 
     Columns: variables `one` (row) and `other` (column) with labels `down` and `across`; correlation `value` with 95 %
     interval `low` to `high` over `n` schedules; `look`: `significant`, `not significant` (the interval contains zero)
@@ -70,8 +70,8 @@ def correlation_title(found: Correlation, kind: str) -> str:
 
 
 def correlation_note(found: Correlation) -> str:
-    """Caption: number of schedules, omitted variables, and how to read a cell."""
-    rule = PARTIAL_RULE.format(control=words(found.given)) if found.given else RULE
+    """Caption: number of schedules, omitted variables, and an explanation of the cells."""
+    rule = PARTIAL_RULE.format(control=words(found.control)) if found.control else RULE
     notes = "".join(f"{fmt.sentence_case(note)}. " for note in found.notes)
     return f"n = {fmt.plural(found.schedules, 'schedule')}. {notes}{rule}"
 
@@ -135,7 +135,7 @@ def correlation_alt(found: Correlation, kind: str) -> str:
     """Alternative text of the heatmap of `found`; `kind` is `pearson` or `spearman`."""
     cells = found.cells[kind]
     pairs = [cells[one][other] for place, one in enumerate(found.names) for other in found.names[:place]]
-    control = f", controlling for {words(found.given)}" if found.given else ""
+    control = f", controlling for {words(found.control)}" if found.control else ""
     unclear = sum(not cell.is_clear for cell in pairs)
     return (
         f"{KIND_WORDS[kind]}'s correlations of {fmt.plural(len(found.names), 'variable')} over "

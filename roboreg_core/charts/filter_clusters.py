@@ -56,7 +56,8 @@ def clusters_notes(found: BlockFilters) -> tuple[str, ...]:
 def tiles_data(found: BlockFilters) -> pd.DataFrame:
     """One row per filter in cluster order: number `filter`, image `tile` (`data:` URL), and texts.
 
-    The texts are `fate` (stays, merged or dropped), `into` (the filter it became) and `lost` (variance or output lost).
+    The texts are `fate` (`kept`, `merged` or `dropped`); `into`, the filter of the pruned network that it became, with
+    the others merged into that; `lost`, the share of variance or output that its removal loses.
     """
     rows = [
         {
@@ -77,7 +78,10 @@ def tiles_alt(frame: pd.DataFrame) -> str:
 
 
 def correlation_data(found: BlockFilters) -> pd.DataFrame:
-    """One row per pair of filters in cluster order: `filter`, `other`, `correlation`, `together` (one cluster)."""
+    """One row per ordered pair of filters, in cluster order.
+
+    Columns: numbers `filter` and `other` (from 1), `correlation` (-1..1), `together` (True in the same cluster).
+    """
     i, j = (axis.ravel() for axis in np.indices(found.correlation.shape))
     a, b = found.order[i], found.order[j]
     same = (found.labels[a] == found.labels[b]) & (found.labels[a] >= 0)
@@ -120,7 +124,7 @@ def correlation_chart(frame: pd.DataFrame) -> Drawing:
 
 
 def merged(frame: pd.DataFrame) -> bool:
-    """True if a cluster in `correlation_data`'s frame has several filters."""
+    """True if any cluster in `correlation_data`'s frame has two or more filters."""
     return bool((frame["together"] & (frame["filter"] != frame["other"])).any())
 
 
@@ -157,7 +161,10 @@ def tree_data(found: BlockFilters) -> pd.DataFrame:
 
 
 def tree_title(frame: pd.DataFrame) -> str:
-    """Title for `tree_data`'s frame: variance lost by the run's merges, or all the variance in the dendrogram."""
+    """Title for `tree_data`'s frame: share of the filters' variance that the run's merges lose.
+
+    If the run merged nothing: number of merges that would lose half of it.
+    """
     merges = frame[frame["corner"] == 0]
     done = merges[merges["done"] == "yes"]
     if done.empty:

@@ -14,7 +14,7 @@ WORDS = {field: METRICS[field].label for field in ("parameters", "macs")}
 
 
 def layers_data(record: Record, baseline: Record | None = None) -> pd.DataFrame:
-    """One row per layer of the dense and the pruned network.
+    """One row per layer, dense against pruned.
 
     Columns: `layer`, `filters_dense`, `filters`; per `field`, `parameters` or `macs`: `<field>_dense`, `<field>`
     (pruned), `<field>_kept` (share) and, with a `baseline` run, `<field>_baseline`, that of its pruned network, None if

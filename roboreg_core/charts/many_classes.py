@@ -11,7 +11,7 @@ MOST_FOUND = 40
 
 
 def is_many(classes: Sized) -> bool:
-    """True if a chart shows only some of the classes."""
+    """True if these are too many classes for one chart, more than `MOST`."""
     return len(classes) > MOST
 
 
@@ -26,17 +26,17 @@ def figures_note(classes: Sized) -> str:
 
 
 def first_classes(scores: pd.Series, most: int = MOST) -> list[str]:
-    """Names of the classes with the highest scores, highest first; `scores` has a number per class name."""
+    """Names of the `most` classes with the highest scores, highest first; `scores` is indexed by class name."""
     return [str(name) for name in scores.sort_values(ascending=False, kind="stable").index[:most]]
 
 
 def found_classes(classes: Sequence[str], groups: Mapping[str, str], text: str) -> list[str]:
-    """Classes that a search matches, in their order.
+    """Names of the classes that a search text matches, in the order of `classes`.
 
     Args:
         classes: names of all classes.
-        groups: class -> group, empty without groups.
-        text: comma-separated terms, each a group's name, or a part of names of classes.
+        groups: class -> name of its group; empty if the data set has no groups.
+        text: comma-separated terms, each the name of a group, or a part of the names of classes.
     """
     terms = [_plain(term) for term in text.split(",") if term.strip()]
     named = {_plain(group) for group in groups.values()}
@@ -48,7 +48,7 @@ def found_classes(classes: Sequence[str], groups: Mapping[str, str], text: str) 
 
 
 def of_classes(frame: pd.DataFrame, classes: Sequence[str], columns: Sequence[str] = ("class",)) -> pd.DataFrame:
-    """Rows of a chart's data whose `columns` are among the classes, in the order of the classes."""
+    """Rows of `frame` with one of the classes in each of the `columns`, in the order of the classes."""
     for column in columns:
         frame = frame[frame[column].isin(classes)]
     place = {name: number for number, name in enumerate(classes)}

@@ -10,7 +10,16 @@ from roboreg_core.store.records import Record
 
 
 class Theme(NamedTuple):
-    """Colours (`#RRGGBB`) of pages and reports; text in `gain` or `loss` has a contrast of at least 4.5 to `paper`."""
+    """Colours (`#RRGGBB`) of pages and reports in a light or dark theme.
+
+    Attributes:
+        paper: background.
+        ink: text.
+        soft: secondary text.
+        line: borders.
+        panel: background of panels.
+        gain, loss: text on changes, with a contrast of at least 4.5 to `paper`.
+    """
 
     paper: str
     ink: str
@@ -73,7 +82,7 @@ def styles(records: Sequence[Record]) -> dict[str, Style]:
 
 
 def run_styles(runs: Sequence[str]) -> dict[str, Style]:
-    """Style by run id; ids are given oldest first, and later runs do not change the styles of earlier ones.
+    """Style of each run by its id; `runs` are ids, oldest first, so that new runs do not change the styles of others.
 
     Each run takes the colour that its id hashes to, or the next free one among the current eight runs; the styles of up
     to 64 runs differ.

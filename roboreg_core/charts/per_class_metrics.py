@@ -18,7 +18,7 @@ MEASURES = metric_changes.MEASURES
 
 
 def changes_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """The rows of `metric_changes.report_rows` as a table.
+    """The rows of `metric_changes.report_rows` as a table, all metrics and changes as shares (0..1).
 
     Columns: `class`, `precision`, `recall` and `f1`, each followed by its `<metric>_change`, and `support`.
     """
@@ -45,10 +45,10 @@ def verdicts_table(summary: Summary, stage: str) -> pd.DataFrame:
 
 
 def classes_data(record: Record, stage: str, baseline: dict[str, Any] | None = None) -> pd.DataFrame:
-    """One row per class with test images and network: `class`, `stage` (the network's name), `recall` and its `change`.
+    """Two rows per class that has test images, for two networks: the one compared with, and the run's at `stage`.
 
-    The first network is the run's dense one or, if given, that of the report `baseline`; the second is that of `stage`.
-    The change, from the first to the second, is the same in both rows of a class.
+    Columns: `class`; `stage`, the network's name; `recall` (0..1); `change` of the recall, the same in both rows. The
+    network compared with is the run's dense one or, if its report as JSON is given, the `baseline`.
     """
     reports = {"dense" if baseline is None else "baseline": baseline or report_of(record, "dense")}
     name = fmt.STAGE_WORDS[stage]

@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def png_url(picture: np.ndarray, scale: int = 1) -> str:
-    """A uint8 image (height, width, 3) as a PNG in a `data:` URL, enlarged by an integer `scale`."""
+    """A uint8 RGB image (height, width, 3) as a PNG in a `data:` URL, enlarged by an integer `scale`."""
     height, width = picture.shape[:2]
     image = Image.fromarray(picture)
     if scale > 1:

@@ -30,14 +30,20 @@ _TOOLTIP_FORMATS = {".0%": ".2%", "~s": ","}
 
 
 def axis(name: str) -> tuple[str, str]:
-    """Title and format of the axis of a variable."""
+    """Title and number format (d3) of the axis of a variable, e.g. `macs` or `block 3`."""
     return (f"filters kept in {name}", "d") if is_block(name) else _AXES[name]
 
 
 def scatter_points_data(table: pd.DataFrame, one: str, other: str, variables: str = "") -> pd.DataFrame:
     """One row per point: `x` (variable `one`), `y` (variable `other`), `seed`, `schedule`, `record` (id).
 
-    `table` has the points from `sweeps.points.frame`; `variables` as for `correlation.variables.columns`.
+    Points without one of the two values are left out.
+
+    Args:
+        table: points from `sweeps.points.frame`.
+        one: name of a variable, e.g. `macs`.
+        other: name of the other variable.
+        variables: `stages`, `blocks` or empty, as for `correlation.variables.columns`.
     """
     points = columns(table, variables)
     frame = pd.DataFrame(
@@ -54,7 +60,7 @@ def scatter_points_title(found: Correlation, one: str, other: str) -> str:
         for kind, cell in cells.items()
     )
     n = cells[KINDS[0]].n
-    control = f", controlling for {words(found.given)}, unlike the points" if found.given else ""
+    control = f", controlling for {words(found.control)}, unlike the points" if found.control else ""
     names = fmt.sentence_case(f"{_words(one)} and {_words(other)}")
     return f"{names}: {values}, n = {fmt.plural(n, 'schedule')}{control}"
 
@@ -70,7 +76,7 @@ def scatter_points_chart(
     """Scatter of `scatter_points_data`'s frame for the variables `one` and `other`; text in the colour `ink`.
 
     `dense` has the dense network's accuracy by variable, e.g. `pruned test`, drawn as a line. A click is the selection
-    `point`, field `record`.
+    `point`, field `record`; `chosen` points are selected initially.
     """
     titles = {"x": axis(one), "y": axis(other)}
     base = alt.Chart(frame).encode(

@@ -21,11 +21,11 @@ _MARKS = {"run": "circle", "point": "diamond"}
 
 
 def prediction_data(rows: Sequence[ScoredPrediction]) -> pd.DataFrame:
-    """One row per scored prediction.
+    """One row per prediction whose accuracy was also measured.
 
-    Columns: `schedule`, `stage`, `images`; accuracies (0..1) `predicted` with interval `low` to `high` and `measured`,
-    and the `error`; `held`, whether the interval contained the measured value, as text; `kind`, `run` or `point`;
-    `record` (id); `reason` for an extrapolation, else `no`.
+    Columns: `schedule`, `stage`, `images` (`validation` or `test`); accuracies (0..1) `predicted`, its interval `low`
+    to `high`, and `measured`; `error`, predicted minus measured; `held`, `HELD` or `MISSED`; `kind`, `run` or `point`;
+    `record` (id); `reason` why the prediction extrapolates, else `no`.
     """
     return pd.DataFrame(
         [
@@ -61,7 +61,7 @@ def prediction_title(frame: pd.DataFrame) -> str:
 
 
 def score_words(score: PredictionScore | None) -> str:
-    """A predictor's mean absolute error and interval coverage so far, as text beside a prediction."""
+    """A predictor's mean absolute error and interval coverage so far, as text; `score` is None if it has none yet."""
     if score is None:
         return "No prediction of this kind has been measured yet"
     return (
@@ -78,7 +78,7 @@ def prediction_words(mean: float, low: float, high: float) -> str:
 def prediction_chart(frame: pd.DataFrame) -> Drawing:
     """Chart of `prediction_data`'s frame: a mark per prediction, orange if measured outside its interval.
 
-    Circles are runs, diamonds other points. A click is the selection `scored` by `record`.
+    Circles are runs, diamonds other points. A click is the selection `scored`, field `record`.
     """
     low, high = _range(frame)
     scale = alt.Scale(domain=[low, high], nice=False)

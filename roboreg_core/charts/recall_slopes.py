@@ -17,10 +17,11 @@ SIDES = ("baseline", "run")
 
 
 def slopes_data(comparison: Comparison, styles: Mapping[str, palette.Style] | None = None) -> pd.DataFrame:
-    """Two rows per run and class, one per `side`: `baseline` and `run`; without the baseline run itself.
+    """Two rows per run and class, one with the recall of the baseline and one with that of the run.
 
-    Columns: `run` (id), `label`, `class`, `side`, `recall` (0..1); `change` of the recall, `verdict` of its test, and
-    `is_real`, True if significant; `colour` and `marker` from `styles` (by run id; None: `palette.styles` of these).
+    A baseline that is one of the runs has no rows. Columns: `run` (id), `label`, `class`, `side` (`baseline` or `run`),
+    `recall` (0..1); `change` of the recall, `verdict` of its test as text, and `is_real`, True if significant; `colour`
+    and `marker` from `styles` by run id (None: `palette.styles` of these runs).
     """
     records = [row.record for row in comparison.rows]
     styles, labels = styles or palette.styles(records), run_facts.labels(records)
@@ -45,7 +46,7 @@ def slopes_data(comparison: Comparison, styles: Mapping[str, palette.Style] | No
 
 
 def changed_classes(frame: pd.DataFrame) -> pd.Series:
-    """Per class, its largest change of recall in a run, significant ones above all others."""
+    """Score of each class: its largest absolute change of recall in a run, plus 1 if that change is significant."""
     return (frame["change"].abs() + frame["is_real"]).groupby(frame["class"], sort=False).max()
 
 

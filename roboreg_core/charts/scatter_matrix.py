@@ -25,7 +25,7 @@ _PARTS = ["part", "x", "y", "text", "row", "column", "schedule", "record"]
 
 
 def default_variables(found: Correlation) -> tuple[str, ...]:
-    """Names of the default variables: the three widths that correlate most with accuracy, accuracy, costs."""
+    """Names of the variables to show first: the three widths that correlate most with accuracy, accuracy, costs."""
     settings = list(settings_of(found.names))
     if found.accuracy:
         cells = found.cells[PEARSON]

@@ -11,7 +11,11 @@ from roboreg_core.wording import fmt, run_facts
 
 
 def strip_data(comparison: Comparison) -> pd.DataFrame:
-    """One row per run and block: `run` (id), `label`, `block`, `kept` of `bound`, `share`, `differs` (between runs)."""
+    """One row per run and block.
+
+    Columns: `run` (id), `label`, `block` (from 1); filters `kept`, of `bound` in the dense network, and their `share`
+    (0..1); `differs`, True if the runs do not all keep the same number in this block.
+    """
     labels = run_facts.labels([row.record for row in comparison.rows])
     return pd.DataFrame(
         {
@@ -44,7 +48,10 @@ def strip_title(frame: pd.DataFrame) -> str:
 
 
 def strip_chart(frame: pd.DataFrame, only_differing: bool = True, ink: str = palette.INK) -> Drawing:
-    """Grid of `strip_data`'s frame: runs by blocks; blocks in which all runs agree are omitted or faint."""
+    """Grid of `strip_data`'s frame: runs down, blocks across; text in the colour `ink`.
+
+    Blocks in which all runs agree are left out, or faint if `only_differing` is False.
+    """
     shown = frame[frame["differs"]] if only_differing and frame["differs"].any() else frame
     order = list(dict.fromkeys(frame["label"]))
     base = alt.Chart(shown).encode(

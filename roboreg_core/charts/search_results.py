@@ -34,13 +34,15 @@ def search_data(
     *,
     classes: Sequence[str],
 ) -> pd.DataFrame:
-    """One row per schedule and kind, `result`, `front`, `uniform` or `tried`; sorted by MACs within a kind.
+    """One row per schedule, by kind: `result`, `front`, `uniform` or `tried`; sorted by MACs within a kind.
+
+    The arguments are the schedules of each kind: those found, the Pareto front, uniform schedules for comparison, and
+    those that the search measured. `classes` are the class names.
 
     Columns: `schedule`, `label`, `kind`, `number` (rank of a result, else 0); costs `macs`, its `share` of the dense
     network's, `parameters`, `size_bytes`; `accuracy` by which candidates are ranked, with interval `low` to `high`;
     `drop` and, of the class `worst_class`, `worst_drop`: losses against the dense network as shares; `latency` in
-    seconds per batch of 256, measured if possible, else estimated; `how`, `measured` or `predicted`. `classes` are the
-    class names.
+    seconds per batch of 256, measured if possible, else estimated; `how`, `measured` or `predicted`.
     """
     rows: list[dict[str, Any]] = []
     for kind, found in ((RESULT, results), (FRONT, front), (UNIFORM, uniform), (TRIED, tried)):
@@ -69,7 +71,10 @@ def search_title(frame: pd.DataFrame) -> str:
 
 
 def search_chart(frame: pd.DataFrame, chosen: Chosen = ()) -> Drawing:
-    """Chart of `search_data`'s frame: numbered results, Pareto front as steps, uniform schedules dotted."""
+    """Chart of `search_data`'s frame: numbered results, Pareto front as steps, uniform schedules dotted.
+
+    A click on a result is the selection `answer`, field `schedule`; `chosen` results are selected initially.
+    """
     base = alt.Chart(frame).encode(
         x=alt.X(
             "macs:Q",

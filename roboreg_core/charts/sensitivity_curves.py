@@ -18,8 +18,9 @@ COLUMNS = ["block", "count", "share", "accuracy", "low", "high", "loss", "measur
 def sensitivity_data(curves: SensitivityCurves, schedule: Schedule | None = None) -> pd.DataFrame:
     """One row per block and count of filters kept, from the fewest measured to all.
 
-    Columns: `block`, `count`, its `share` of the filters, `accuracy` with its 95 % interval `low` to `high`, `loss`
-    against the `dense` network (a share), `measured` (else interpolated), and `present` (the count of `schedule`).
+    Columns: `block`, `count`, its `share` of the filters; `accuracy` (0..1) with its 95 % interval `low` to `high`;
+    accuracy of the `dense` network, and `loss` against it; `measured`, False if interpolated; `present`, True for the
+    count that `schedule` keeps.
     """
     present = schedule.counts if schedule is not None else (0,) * len(curves.each)
     rows = [
@@ -59,7 +60,7 @@ def sensitivity_title(frame: pd.DataFrame) -> str:
 def sensitivity_chart(frame: pd.DataFrame) -> Drawing:
     """A small chart per block of `sensitivity_data`'s frame: curve, interval, measured dots, dashed dense accuracy.
 
-    The present count is an orange diamond. All charts share the accuracy axis.
+    The count that the schedule keeps is an orange diamond. All charts share the accuracy axis.
     """
     x = alt.X("count:Q", title="filters kept", scale=alt.Scale(zero=False, nice=False, type="log", base=2))
     y = {"title": "validation accuracy", **RATE}
@@ -84,9 +85,10 @@ def sensitivity_alt(frame: pd.DataFrame) -> str:
 
 
 def removal_cost_data(rows: Sequence[RemovalCost]) -> pd.DataFrame:
-    """One row per block in the given order: `block`, `count`, saved `macs` and `parameters`, `loss`, `per_mac`, `text`.
+    """One row per block, in the order of `rows`, on the removal of one of its filters.
 
-    `loss` of accuracy and `per_mac`, the loss per million MACs saved, are shares; `text` describes the row.
+    Columns: `block`; `count` of filters before; `macs` and `parameters` saved; `loss` of accuracy (0.01 is one
+    percentage point); `per_mac`, the loss per million MACs saved; `text`, these values as a sentence.
     """
     return pd.DataFrame(
         {
@@ -103,7 +105,7 @@ def removal_cost_data(rows: Sequence[RemovalCost]) -> pd.DataFrame:
 
 
 def removal_cost_words(row: RemovalCost) -> str:
-    """Sentence: `Removing one filter saves 0.30 M MACs and 500 parameters and costs 0.02 percentage points`."""
+    """Sentence, e.g. `Removing one filter saves 0.30 M MACs and 500 parameters and costs 0.02 percentage points`."""
     if row.is_minimal:
         return "One filter is left and cannot be removed"
     saved = f"Removing one filter saves {row.macs / 1e6:.2f}{fmt.NBSP}M MACs and {row.parameters:,} parameters"

@@ -30,12 +30,18 @@ _MARK = (
 
 
 def lowest(curves: SensitivityCurves) -> float:
-    """The lowest accuracy (0..1) of all curves: the `floor` of every `sparkline`."""
+    """The lowest measured accuracy (0..1) of all curves, the `floor` for every `sparkline`."""
     return min(curve.accuracy(count) for curve in curves for count in curve.counts)
 
 
 def sparkline(curve: SensitivityCurve, count: int, floor: float) -> str:
-    """A curve as an HTML strip: accuracies from `floor` up, the dense one dashed, `count` filters kept marked."""
+    """A block's sensitivity curve as an HTML strip, dense accuracy dashed.
+
+    Args:
+        curve: accuracy by the number of filters kept.
+        count: the number of filters to mark.
+        floor: accuracy (0..1) at the bottom of the strip.
+    """
     ceiling = max(curve.accuracy(each) for each in curve.counts)
     known = range(curve.lowest, curve.bound + 1)
     points = " L".join(
@@ -60,7 +66,7 @@ def sparkline(curve: SensitivityCurve, count: int, floor: float) -> str:
 
 
 def sparkline_words(curve: SensitivityCurve, count: int) -> str:
-    """The change of accuracy with `count` filters kept in this block and the other blocks dense, as text."""
+    """Text on the change of accuracy with `count` filters kept in this block and the other blocks dense."""
     name = f"Block {curve.block}"
     if len(curve.measured) == 1:
         return f"{name}: not measured"

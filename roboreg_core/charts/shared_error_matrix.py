@@ -10,7 +10,7 @@ from roboreg_core.wording import fmt, run_facts
 
 
 def shared_errors_data(comparison: Comparison) -> pd.DataFrame:
-    """One row per ordered pair of runs, also of a run with itself.
+    """One row per ordered pair of runs, including each run with itself.
 
     Columns: labels `run` and `other`, ids `run_id` and `other_id`; `both`, number of shared errors; `jaccard`, Jaccard
     index (0..1); `by_chance`, number of shared errors expected if the runs' errors were independent.

@@ -14,11 +14,12 @@ def thinned(x: ArrayLike, y: ArrayLike, keep: ArrayLike, most: int = MOST_DRAWN)
         x: horizontal coordinates (n,).
         y: vertical coordinates (n,).
         keep: mask (n,) of the points that are always drawn.
-        most: with at most so many points, all are drawn.
+        most: number of points up to which all are drawn.
 
     Returns:
-        Mask (n,) of the points to draw: those of `keep`, and the first point in each cell of a square grid over all
-        points, the finest grid with at most `most` occupied cells; and the grid's cells per side, 0 if all are drawn.
+        Mask (n,) of the points to draw, and the number of cells per side of the grid that thins them, 0 if all are
+        drawn. Drawn are those of `keep` and the first point in each cell of a square grid over all points, the finest
+        with at most `most` occupied cells.
     """
     keep = np.asarray(keep, dtype=bool)
     if len(keep) <= most:

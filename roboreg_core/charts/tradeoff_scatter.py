@@ -32,7 +32,7 @@ def tradeoff_data(
 
     Columns: `run` (id), `label`, `stage`, `final` (True for the run's last stage); all `COSTS`, and `share`, `cost`
     relative to the dense network's; `accuracy` and `dense_accuracy` (0..1); `origin`, `colour`, `marker`; `front`, True
-    on the Pareto front. Latency is in milliseconds; the pruned network, of the same shape, has the final one's.
+    on the Pareto front. Latency is in milliseconds per image, that of the final network for both stages.
 
     Args:
         records: the runs.
@@ -64,7 +64,7 @@ def tradeoff_data(
 
 
 def drawn_runs(frame: pd.DataFrame, selected: Collection[str] = ()) -> tuple[pd.DataFrame, str]:
-    """The rows of `tradeoff_data`'s frame to draw, and a text: how runs were left out, or empty if none were.
+    """The rows of `tradeoff_data`'s frame to draw, and a text on the runs left out, empty if there are none.
 
     Of many runs, those on the Pareto front and the `selected` ones are drawn, and of the others the smallest network in
     each cell of a grid, see `thinning.thinned`.

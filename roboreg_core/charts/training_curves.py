@@ -16,7 +16,7 @@ COLUMNS = ["epoch", "measure", "images", "value"]
 
 
 def history_data(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """One row per epoch, metric and set of images, for `history`, the epochs' `EpochRecord` as JSON.
+    """One row per epoch, metric and set of images; `history` has an `EpochRecord` as JSON per epoch.
 
     Columns: `epoch`, `measure` (`loss`, `accuracy` or `learning rate`), `images` (`training` or `validation`), `value`.
     """

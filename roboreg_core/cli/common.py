@@ -63,7 +63,7 @@ Deleted = Annotated[bool, typer.Option(help="List deleted items, which can be re
 
 @dataclass(frozen=True, kw_only=True)
 class ArchitectureOptions:
-    """Options of verbs without a network."""
+    """Options that describe the architecture, for verbs that load no network."""
 
     architecture: ArchitectureName = RESNET20.name
     classes: Annotated[int, typer.Option(help="Number of classes.")] = RESNET20.n_classes
@@ -102,7 +102,9 @@ def _keyword(name: str, default: Any, annotation: Any) -> inspect.Parameter:
 
 
 def chosen_images(data: str, images: str = AUTO, network: Checkpoint | None = None) -> str:
-    """The images of the options `--data` and `--images`, for `datasets.sources`; by default those of the network.
+    """The training set that `--data` and `--images` select, as `datasets.sources` takes it.
+
+    Without `--data` it is that of `network`, if its card names one; else `images`.
 
     Raises `DataError`: no data set matches; `SpecError`: a part of CIFAR-10 and another data set are chosen.
     """
@@ -120,7 +122,7 @@ def chosen_images(data: str, images: str = AUTO, network: Checkpoint | None = No
 def measure(
     model: Any, device: Any, training_set: str = AUTO, precision: Any = "float32"
 ) -> tuple[dict[str, Any], float]:
-    """Evaluate a network on the test images: the `Report` as JSON, and the seconds of the forward pass."""
+    """Evaluate a network on the test images: its `metrics.Report` as JSON, and the seconds of the forward passes."""
     from roboreg_core.datasets.sources import test_images
     from roboreg_core.evaluation.logits import logits
     from roboreg_core.evaluation.metrics import report
@@ -178,13 +180,13 @@ def print_notes(notes: tuple[str, ...]) -> None:
 
 
 def print_damage(store: Store) -> None:
-    """Print to standard error which records and saved items the lists read so far leave out, because damaged."""
+    """Print a warning to standard error for each damaged record or saved item that the lists read so far leave out."""
     for each in store.damage(with_jobs=False):
         stderr.print(f"warning: {each}", markup=False)
 
 
 def print_undo(command: str) -> None:
-    """Print to standard error that `command` undoes the deletion."""
+    """Print the command that undoes a deletion to standard error; `command` is e.g. `runs restore ID`."""
     stderr.print(f"undo: python -m roboreg_core {command}", markup=False)
 
 
@@ -205,7 +207,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[..., None]]:
-    """Context with a progress bar on a terminal; yields a function `advance(fraction, stage="")`."""
+    """Context with a progress bar on a terminal; yields a function `advance(fraction, stage="")`, fraction 0..1."""
     columns = (
         "{task.description}",
         "{task.percentage:>3.0f}%",

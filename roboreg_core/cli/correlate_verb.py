@@ -36,7 +36,7 @@ def correlate_verb(
     store = open_store()
     table = frame(points_of(store, find_sweep(store, sweep)))
     control = "" if given == NONE else given
-    found = correlate(table, variables=variables, given=control)
+    found = correlate(table, variables=variables, control=control)
     controlled = None if control else _controlled(table, variables)
     macs, missing = _per_mac(table, variables)
     print_notes((*found.notes, *((missing,) if missing else ())))
@@ -61,7 +61,7 @@ def _controlled(table: pd.DataFrame, variables: str) -> Correlation | None:
     from roboreg_core.correlation.correlations import correlate
 
     try:
-        return correlate(table, variables=variables, given=PARAMETERS)
+        return correlate(table, variables=variables, control=PARAMETERS)
     except SpecError:
         return None
 
@@ -83,7 +83,7 @@ def _table(found: Correlation, kind: str) -> str:
 
     settings = settings_of(found.names)
     cells = found.cells[kind]
-    control = f", controlled for {words(found.given)}" if found.given else ""
+    control = f", controlled for {words(found.control)}" if found.control else ""
     head = f"{kind.capitalize()}{control}, n = {found.schedules}; *: the 95 % interval excludes zero"
     rows: list[list[str]] = [["", *settings]]
     rows += [[name, *(_number(cells[name][each]) for each in settings)] for name in found.names if name not in settings]

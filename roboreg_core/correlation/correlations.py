@@ -53,67 +53,67 @@ class Cell:
         return self.low > 0 or self.high < 0
 
     def to_json(self) -> dict[str, Any]:
-        """All values as JSON."""
+        """All values as JSON, and `clear` (see `is_clear`)."""
         return {"value": self.value, "low": self.low, "high": self.high, "n": self.n, "clear": self.is_clear}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Correlation:
-    """Symmetric correlation matrices.
+    """Correlation matrices (Pearson and Spearman) of settings and measurements over schedules.
 
     Attributes:
         names: variables, settings first.
-        cells: correlations by kind (`pearson`, `spearman`) and two variables.
-        given: cost controlled for, empty for none.
+        cells: `cells[kind][one][other]`, kind `pearson` or `spearman`, is the correlation of two variables.
+        control: cost controlled for, `parameters` or `macs`; empty for none.
         points, schedules: numbers of points and schedules; seeds are averaged.
         notes: omitted variables, with the reason.
     """
 
     names: tuple[str, ...]
     cells: dict[str, dict[str, dict[str, Cell]]]
-    given: str = ""
+    control: str = ""
     points: int
     schedules: int
     notes: tuple[str, ...] = ()
 
     @property
     def accuracy(self) -> str:
-        """Name of the main accuracy among `names`; empty if none was measured."""
+        """The accuracy in `names` that `variables.main_accuracy` prefers; empty if there is none."""
         return main_accuracy(self.names)
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as JSON."""
+        """All fields as JSON: matrices by the keys `pearson` and `spearman`, `control` by the key `given`."""
         kinds = {
             kind: {one: {other: cell.to_json() for other, cell in row.items()} for one, row in rows.items()}
             for kind, rows in self.cells.items()
         }
-        facts = {"names": list(self.names), "given": self.given or None, "notes": list(self.notes)}
+        facts = {"names": list(self.names), "given": self.control or None, "notes": list(self.notes)}
         return {"points": self.points, "schedules": self.schedules, **facts, **kinds}
 
 
-def correlate(table: pd.DataFrame, *, variables: str = "", given: str = "") -> Correlation:
+def correlate(table: pd.DataFrame, *, variables: str = "", control: str = "") -> Correlation:
     """Correlate the variables of measured points.
 
     Variables that were not measured, do not vary or are determined by the controlled cost are omitted with a note.
 
     Args:
         table: points from `sweeps.points.frame`.
-        variables: `stages`, `blocks`, or empty for `kind_of(table)`.
-        given: cost to control for: `parameters`, `macs`, or empty.
+        variables: the filter counts to correlate, those of `stages` or `blocks`; empty for `kind_of(table)`.
+        control: cost to control for: `parameters`, `macs`, or empty.
 
     Raises `SpecError`: too few schedules or variables.
     """
-    if given and given not in CONTROLS:
-        raise SpecError(f"the controlled cost must be {' or '.join(CONTROLS)}, or none, got {given!r}")
+    if control and control not in CONTROLS:
+        raise SpecError(f"the controlled cost must be {' or '.join(CONTROLS)}, or none, got {control!r}")
     points = columns(table, variables)
     data = by_schedule(points)
-    least = MIN_SCHEDULES + bool(given)
+    least = MIN_SCHEDULES + bool(control)
     if len(data) < least:
-        controlled = f" controlled for {words(given)}" if given else ""
+        controlled = f" controlled for {words(control)}" if control else ""
         raise SpecError(f"a correlation{controlled} needs {least} different schedules, got {len(data)}; measure more")
-    if given and not _varies(data[[given]].to_numpy(), None)[0]:
-        raise SpecError(f"{words(given)} must vary to be controlled for, got the same in all points; choose none")
-    names, notes = _usable(data, given, least)
+    if control and not _varies(data[[control]].to_numpy(), None)[0]:
+        raise SpecError(f"{words(control)} must vary to be controlled for, got the same in all points; choose none")
+    names, notes = _usable(data, control, least)
     if len(names) < 2:
         left_out = "; ".join(notes)
         raise SpecError(f"a correlation needs two variables, got {len(names)} ({left_out}); measure other schedules")
@@ -121,24 +121,24 @@ def correlate(table: pd.DataFrame, *, variables: str = "", given: str = "") -> C
         notes.append(f"{len(points)} points of {len(data)} schedules: seeds of a schedule are averaged")
     return Correlation(
         names=names,
-        cells=_cells(data, names, given),
-        given=given,
+        cells=_cells(data, names, control),
+        control=control,
         points=len(points),
         schedules=len(data),
         notes=tuple(notes),
     )
 
 
-def _usable(data: pd.DataFrame, given: str, least: int) -> tuple[tuple[str, ...], list[str]]:
+def _usable(data: pd.DataFrame, control: str, least: int) -> tuple[tuple[str, ...], list[str]]:
     """Variables that have a correlation with all others, and notes on the omitted ones."""
     times = {str(name): int(count) for name, count in data.notna().sum().items()}
     absent = [name for name, count in times.items() if not count]
-    names = [name for name, count in times.items() if count and name != given]
+    names = [name for name, count in times.items() if count and name != control]
     notes = [f"not measured here, left out: {', '.join(absent)}"] if absent else []
     kept: list[str] = []
     # Most frequently measured first: of two that were never measured together, the rarer is omitted.
     for name in sorted(names, key=lambda name: (-times[name], names.index(name))):
-        obstacles = (_obstacle(data, name, other, given, least) for other in (name, *kept))
+        obstacles = (_obstacle(data, name, other, control, least) for other in (name, *kept))
         if obstacle := next(filter(None, obstacles), ""):
             notes.append(f"{name} {obstacle}, left out")
         else:
@@ -146,7 +146,7 @@ def _usable(data: pd.DataFrame, given: str, least: int) -> tuple[tuple[str, ...]
     return tuple(name for name in names if name in kept), notes
 
 
-def _obstacle(data: pd.DataFrame, name: str, other: str, given: str, least: int) -> str:
+def _obstacle(data: pd.DataFrame, name: str, other: str, control: str, least: int) -> str:
     """Reason why two variables (or one with itself) have no correlation, else empty."""
     both = data[[name, other]].notna().all(axis=1)
     where = "" if name == other else f" where {other} is known"
@@ -155,8 +155,8 @@ def _obstacle(data: pd.DataFrame, name: str, other: str, given: str, least: int)
     values = data.loc[both, [name, other]].to_numpy()
     if not _varies(values, None).all():
         return f"does not vary{where}"
-    if given and not _varies(values, data.loc[both, given].to_numpy()).all():
-        return f"is determined by {words(given)}, which are controlled for{where}"
+    if control and not _varies(values, data.loc[both, control].to_numpy()).all():
+        return f"is determined by {words(control)}, which are controlled for{where}"
     return ""
 
 
@@ -172,7 +172,7 @@ def _varies(values: Matrix, control: Matrix | None) -> NDArray[np.bool_]:
     return varies
 
 
-def _cells(data: pd.DataFrame, names: tuple[str, ...], given: str) -> dict[str, dict[str, dict[str, Cell]]]:
+def _cells(data: pd.DataFrame, names: tuple[str, ...], control: str) -> dict[str, dict[str, dict[str, Cell]]]:
     """Correlate each pair over the schedules with both measurements, computing pairs with equal schedules together."""
     values = data[[*names]].to_numpy()
     known = ~np.isnan(values)
@@ -180,7 +180,7 @@ def _cells(data: pd.DataFrame, names: tuple[str, ...], given: str) -> dict[str, 
     found: dict[str, dict[tuple[int, int], Cell]] = {kind: {} for kind in KINDS}
     for rows in np.unique(both.reshape(-1, len(data)), axis=0):
         there = np.flatnonzero(known[rows].all(axis=0))
-        held = data.loc[rows, given].to_numpy() if given else None
+        held = data.loc[rows, control].to_numpy() if control else None
         for kind, compute in {PEARSON: _pearson, SPEARMAN: _spearman}.items():
             computed = compute(values[np.ix_(rows, there)], held)
             for a, b in np.argwhere((both[np.ix_(there, there)] == rows).all(axis=2)):

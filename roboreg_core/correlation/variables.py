@@ -35,20 +35,20 @@ _WORDS = {
 
 
 def words(name: str) -> str:
-    """A variable's name as text; a block is its own name."""
+    """A variable's name as shown, e.g. `stage 1 (i)` for `i`; names of blocks are unchanged."""
     return _WORDS.get(name, name)
 
 
 def architecture_of(table: pd.DataFrame) -> Architecture:
-    """Architecture of the schedules in a table of points; the default for an empty table.
+    """The architecture of all schedules in a table of points; ResNet-20 for an empty table.
 
-    Raises `SpecError`: there are several.
+    Raises `SpecError`: the points are of more than one architecture.
     """
-    several = sorted(set(table["architecture"]))
-    if len(several) > 1:
-        names = ", ".join(each.label for each in several)
+    found = sorted(set(table["architecture"]))
+    if len(found) > 1:
+        names = ", ".join(each.label for each in found)
         raise SpecError(f"points must be of one architecture, got {names}; choose the points of one network")
-    return several[0] if several else RESNET20
+    return found[0] if found else RESNET20
 
 
 def kind_of(table: pd.DataFrame) -> str:
@@ -63,7 +63,7 @@ def columns(table: pd.DataFrame, variables: str = "") -> pd.DataFrame:
 
     Args:
         table: points from `sweeps.points.frame`.
-        variables: `stages`, `blocks`, or empty for `kind_of(table)`.
+        variables: the settings, `stages` or `blocks`; empty for `kind_of(table)`.
 
     Raises `SpecError`: `variables` is none of these, or `stages` and a schedule has different counts within a stage.
     """
@@ -86,18 +86,18 @@ def columns(table: pd.DataFrame, variables: str = "") -> pd.DataFrame:
 
 
 def by_schedule(points: pd.DataFrame) -> pd.DataFrame:
-    """Means over the seeds of each schedule, the index, of `points`, a frame of `columns`."""
+    """Average a frame from `columns` over the seeds of each schedule; the index is `schedule`."""
     ordered = points.sort_values(["schedule", "seed", "record"])
     return ordered.drop(columns=["seed", "record"]).groupby("schedule").mean()
 
 
 def settings_of(names: Sequence[str]) -> tuple[str, ...]:
-    """The names of settings among `names`, i.e. of filter counts of stages or blocks."""
+    """Those of `names` that are settings: widths of stages (`i`, `j`, `k`) or filter counts of blocks."""
     return tuple(name for name in names if name in STAGE_NAMES or is_block(name))
 
 
 def main_accuracy(names: Sequence[str]) -> str:
-    """Name of the main accuracy in `names`: fine-tuned before pruned, test before validation; empty for none."""
+    """The accuracy in `names` to analyse: test before validation, then fine-tuned before pruned; empty for none."""
     return next((name for name in _MAIN if name in names), "")
 
 

@@ -17,11 +17,13 @@ BATCH = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """Seconds per batch in float32 with batch norm folded.
+    """Latency of one batch, in seconds, in float32 with batch norm folded.
 
     Attributes:
         batch: images per batch.
         median, low, high: median, 10th and 90th percentile of the seconds of `repeats` calls.
+        repeats: number of timed calls.
+        device: name of the processor or GPU.
         threads: number of torch's CPU threads.
     """
 
@@ -36,7 +38,7 @@ class Timing:
 
 @torch.inference_mode()
 def time_network(model: ResNet, batch: int = 1, *, device: torch.device | str = "cpu", repeats: int = 30) -> Timing:
-    """Time the forward pass of one batch after `WARM_UP` untimed calls."""
+    """Time `repeats` forward passes of one batch of `batch` images, after `WARM_UP` untimed ones."""
     device = torch.device(device)
     seconds = []
     # On a CPU `working_on` would change malloc's settings for the whole process.

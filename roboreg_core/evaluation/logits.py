@@ -40,7 +40,7 @@ def logits(
         batch_size: images per batch; default `BATCH_SIZE`, on a GPU `GPU_BATCH_SIZE`.
         on_batch: called with the completed share, 0..1, after each batch is launched.
 
-    Raises `DataError`: the network has other classes or another image size.
+    Raises `DataError`: the number of classes or the image size of the network is not that of the images.
     """
     check_architecture(model.architecture, len(images.classes), images.pixels.shape[-1])
     device = torch.device(device)

@@ -15,7 +15,7 @@ from roboreg_core.errors import DataError
 
 @dataclass(frozen=True, kw_only=True)
 class ClassMetrics:
-    """Metrics of one class, or an average over classes."""
+    """Precision, recall and F1 (0..1) of a class, or their average over classes; `support` is the number of images."""
 
     name: str
     precision: float
@@ -33,7 +33,7 @@ class Report:
         loss: mean cross-entropy in nats.
         images: number of images.
         confusion: counts by true class (rows) and predicted class (columns).
-        per_class: metrics of each class, in the order of the labels.
+        per_class: metrics of each class, in the order of the data set's classes.
         macro, weighted: averages over classes, unweighted and weighted by support.
     """
 

@@ -23,7 +23,7 @@ CHECKED_IMAGES = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxExport:
-    """ONNX file that passed the check.
+    """Exported ONNX file whose logits were compared with torch's, see `export_onnx`.
 
     Attributes:
         content: bytes of the file.
@@ -77,14 +77,14 @@ def onnx_bytes(model: ResNet, classes: Sequence[str], **facts: Any) -> bytes:
 
 
 def checked_images(images: Images) -> Images:
-    """About `CHECKED_IMAGES` evenly spaced images, for `export_onnx`."""
+    """Sample of about `CHECKED_IMAGES` of the images, evenly spaced, on which `export_onnx` compares logits."""
     rows = torch.arange(0, len(images), max(1, len(images) // CHECKED_IMAGES))
     return images.take(rows, f"{len(rows):,} of {images.name}")
 
 
 @torch.inference_mode()
 def largest_difference(content: bytes, model: ResNet, images: Images) -> float:
-    """Largest absolute difference between the logits of an ONNX file and of `model`; NaN if a logit is NaN."""
+    """Largest absolute difference between the logits of an ONNX file and of `model` on `images`; NaN if one is NaN."""
     network, forward = inference_model(model, torch.device("cpu")), onnx_forward(content)
     batches = images.pixels.split(BATCH_SIZE)
     differences = [np.abs(forward(part.numpy()) - network(network.prepare(part)).numpy()).max() for part in batches]

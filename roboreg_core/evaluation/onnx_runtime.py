@@ -10,7 +10,7 @@ from roboreg_core.models.onnx_graph import INPUT, OUTPUT
 
 
 def onnx_forward(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
-    """Forward pass of an ONNX file: uint8 images (n, 3, h, w) -> float32 logits (n, classes).
+    """Load an ONNX file and return its forward pass: uint8 images (n, 3, h, w) -> float32 logits (n, classes).
 
     Raises `CheckpointError`: onnxruntime cannot load it.
     """

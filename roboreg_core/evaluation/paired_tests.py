@@ -19,16 +19,18 @@ ALPHA = 0.05
 
 
 def mcnemar(lost: Any, gained: Any) -> np.ndarray:
-    """Exact two-sided p-values for numbers of images that one network alone gets right; 1 if both are 0.
+    """Exact two-sided p-values of McNemar's test, in the shape of the arguments; 1 where both counts are 0.
 
-    `lost` (the baseline alone) and `gained` (the other alone) are arrays of one shape, which the result has too.
+    Args:
+        lost: array of the numbers of images that only the baseline classifies correctly.
+        gained: array of the numbers of images that only the other network classifies correctly.
     """
     lost, gained = np.asarray(lost, dtype=np.int64), np.asarray(gained, dtype=np.int64)
     return np.asarray(np.minimum(1.0, 2 * bdtr(np.minimum(lost, gained), lost + gained, 0.5)))
 
 
 def holm(p: Any) -> np.ndarray:
-    """P-values (m,) with Holm's correction for multiple tests (Holm 1979)."""
+    """Correct p-values (m,) for multiple tests by Holm's method (Holm 1979)."""
     p = np.asarray(p, dtype=np.float64)
     order = np.argsort(p, kind="stable")
     adjusted = np.empty_like(p)
@@ -64,7 +66,7 @@ class PairedCounts:
 
     @property
     def margin(self) -> float:
-        """Half-width of the 95 % interval of the difference, from the variance of paired differences."""
+        """Half-width of the 95 % interval of `difference`, by the variance of paired differences; 0 without images."""
         if not self.images:
             return 0.0
         discordant, net = self.gained + self.lost, self.gained - self.lost
@@ -111,13 +113,16 @@ class Verdict:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as a JSON object."""
+        """All fields as a JSON object, with `kind`, `words` and `is_significant` (key `is_real`)."""
         return {**asdict(self), "is_real": self.is_significant, "kind": self.kind, "words": self.words}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassChange:
-    """Change of one class; `p` is uncorrected, the verdict Holm-corrected over the classes."""
+    """Change of one class: its images by correctness in both networks (`flips`), the p-value and the verdict.
+
+    `p` is uncorrected; the verdict's is Holm-corrected over the classes.
+    """
 
     flips: PairedCounts
     p: float
@@ -142,7 +147,7 @@ class ConfusionChange:
     is_significant: np.ndarray
 
     def to_json(self) -> dict[str, Any]:
-        """JSON object of nested lists."""
+        """All arrays as nested lists by name; `is_significant` has the key `is_real`."""
         return {
             "before": self.before.tolist(),
             "after": self.after.tolist(),
@@ -154,7 +159,14 @@ class ConfusionChange:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Paired:
-    """Comparison of a network with a baseline on the same images."""
+    """Comparison of a network with a baseline on the same images.
+
+    Attributes:
+        flips: numbers of images that both, one or neither of them classify correctly.
+        verdict: test of the change of accuracy.
+        per_class: change of each class's recall, in the order of the classes.
+        confusion: change of the confusion matrix.
+    """
 
     flips: PairedCounts
     verdict: Verdict
@@ -208,7 +220,7 @@ def compare(labels: np.ndarray, before: np.ndarray, after: np.ndarray, n_classes
 
 
 def confusion_change(labels: np.ndarray, before: np.ndarray, after: np.ndarray, n_classes: int) -> ConfusionChange:
-    """Difference of two confusion matrices with a test of each cell; see `compare` for the arguments."""
+    """Confusion matrix of `after` minus that of `before`, with a test of each cell; arguments as for `compare`."""
     moved = before != after
     left, entered = (_cells(labels[moved], each[moved], n_classes) for each in (before, after))
     uncorrected = mcnemar(left, entered)

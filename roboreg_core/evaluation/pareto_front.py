@@ -6,7 +6,10 @@ import numpy as np
 
 
 def pareto_front(costs: Sequence[float], accuracies: Sequence[float]) -> np.ndarray:
-    """Bool (n,): True for networks that no other one surpasses in cost and accuracy."""
+    """Mask (n,) of the Pareto-optimal networks, from the cost and accuracy of each.
+
+    A network is optimal if no other is at least as accurate at no higher cost and better in one of the two.
+    """
     cost, accuracy = np.asarray(costs, dtype=np.float64), np.asarray(accuracies, dtype=np.float64)
     order = np.lexsort((-accuracy, cost))
     cost, accuracy = cost[order], accuracy[order]

@@ -44,10 +44,10 @@ _OF_TWO = {(True, True): "kept", (True, False): "lost", (False, True): "gained",
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PredictionChanges:
-    """Test images by band: the stages (dense, pruned, fine-tuned) that classify them correctly.
+    """Test images grouped into bands by which of two or three networks classify them correctly.
 
     Attributes:
-        bands: names of the possible bands, in the order of `BANDS`.
+        bands: names of the bands, those of `BANDS` for three networks or of `BANDS_OF_TWO` for two.
         band: index into `bands` per image, int (n,).
         labels: true classes, int (n,).
         n_classes: number of classes of the data set.
@@ -65,18 +65,18 @@ class PredictionChanges:
 
     @property
     def counts(self) -> np.ndarray:
-        """Number of images per band and class, (n_bands, classes)."""
+        """Number of images per band (rows, as `bands`) and true class (columns)."""
         cells = np.bincount(self.band * self.n_classes + self.labels, minlength=len(self.bands) * self.n_classes)
         return cells.reshape(len(self.bands), self.n_classes)
 
     def count(self, band: str) -> int:
-        """Number of images in a band; 0 if the band is not possible."""
+        """Number of images in the band of this name, e.g. `lost`; 0 for a name that is not in `bands`."""
         return int((self.band == self.bands.index(band)).sum()) if band in self.bands else 0
 
     def images(self, band: str, label: int | None = None) -> np.ndarray:
-        """Indices of the images in a band, ascending; only of the true class `label` if given.
+        """Indices of the images in a band, ascending; with `label`, only those of this true class.
 
-        Raises `DataError`: unknown band.
+        Empty for a band of `BANDS` that is not in `bands`. Raises `DataError`: unknown band.
         """
         if band not in BANDS:
             raise DataError(f"a band must be one of {', '.join(BANDS)}, got {band!r}")
@@ -86,7 +86,7 @@ class PredictionChanges:
         return np.flatnonzero(chosen if label is None else chosen & (self.labels == label))
 
     def to_json(self) -> dict[str, Any]:
-        """JSON object: description of each band and its counts, overall and per class."""
+        """JSON object: band -> its description `meaning`, number of `images`, and their numbers `per_class`."""
         return {
             name: {"meaning": meaning, "images": int(row.sum()), "per_class": row.tolist()}
             for (name, meaning), row in zip(self.meanings.items(), self.counts, strict=True)
@@ -94,11 +94,11 @@ class PredictionChanges:
 
 
 def prediction_changes(labels: np.ndarray, stages: Sequence[np.ndarray], n_classes: int) -> PredictionChanges:
-    """Assign each image to a band, the stages that classify it correctly.
+    """Group images into bands by which of two or three networks classify them correctly.
 
     Args:
         labels: true classes, int (n,).
-        stages: predicted classes of two or three networks in order, int (n,) each.
+        stages: predicted classes, int (n,) each, of baseline and run, or of dense, pruned and fine-tuned network.
         n_classes: number of classes of the data set.
 
     Raises `DataError`: there are not two or three stages, or lengths differ.

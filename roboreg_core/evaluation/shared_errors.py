@@ -10,6 +10,8 @@ import numpy as np
 class SharedErrors:
     """Shared errors of pairs of networks, arrays (n_networks, n_networks).
 
+    A network loses an image if it misclassifies it although its dense network classifies it correctly.
+
     Attributes:
         counts: number of images that both lose; on the diagonal, that one loses.
         jaccard: Jaccard index of the lost images, 0..1; 0 if neither loses any.
@@ -21,12 +23,17 @@ class SharedErrors:
     by_chance: np.ndarray
 
     def to_json(self) -> dict[str, Any]:
-        """JSON object of nested lists."""
+        """All arrays as nested lists by name."""
         return {name: value.tolist() for name, value in vars(self).items()}
 
 
 def overlap(lost: np.ndarray, could_be_lost: int) -> SharedErrors:
-    """Shared errors from the images each network loses, bool (n_networks, n_images), of `could_be_lost` images."""
+    """Count the images that pairs of networks both lose.
+
+    Args:
+        lost: bool (n_networks, n_images), True if the network loses the image.
+        could_be_lost: number of images that can be lost, from which `by_chance` is computed.
+    """
     sets = lost.astype(np.float64)
     counts = (sets @ sets.T).astype(np.int64)
     each = counts.diagonal()

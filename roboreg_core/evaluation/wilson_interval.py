@@ -7,7 +7,7 @@ Z = 1.959964
 
 
 def wilson(right: int, images: int) -> tuple[float, float]:
-    """The 95 % interval, both ends 0..1, of the share `right` / `images`, for `images` > 0 (Wilson 1927)."""
+    """Ends (0..1) of the 95 % interval of the share `right` / `images`, for `images` > 0 (Wilson 1927)."""
     share, square = right / images, Z**2 / images
     centre = (share + square / 2) / (1 + square)
     half = Z / (1 + square) * math.sqrt(share * (1 - share) / images + square / (4 * images))

@@ -24,10 +24,10 @@ from roboreg_core.wording import baseline_changes, fmt
 
 
 def accuracy_rows(found: Summary) -> Rows:
-    """Table rows, one each for the dense, pruned and fine-tuned network.
+    """Table rows, one each for the dense, the pruned and, if there is one, the fine-tuned network.
 
     Cells: name, accuracy, cross-entropy in nats; against the baseline the change of accuracy, its 95 % margin, numbers
-    of predictions lost and gained, and the verdict.
+    of predictions lost and gained, and the verdict. The last five are empty in the baseline's own row.
     """
     names = fmt.STAGE_WORDS
     return [[name, *_accuracy_cells(found, stage)] for stage, name in names.items() if stage in found.paired]
@@ -45,11 +45,11 @@ def _accuracy_cells(found: Summary, stage: str) -> list[Cell]:
 
 
 def changed_prediction_values(found: Summary) -> dict[str, Any]:
-    """Template values on the predictions changed from dense to pruned to fine-tuned.
+    """Values for the template of the report: predictions changed from dense to pruned to fine-tuned.
 
     Keys: `figure`; `bands`, rows with a band's label, description and number of images; `by_class`, a `Table`.
     """
-    frame, changes = changed_predictions.changed_predictions_data(found), found.damage
+    frame, changes = changed_predictions.changed_predictions_data(found), found.stage_changes
     bands = [
         [changed_predictions.BAND_WORDS[band], text, count(changes.count(band))]
         for band, text in changes.meanings.items()
@@ -74,7 +74,7 @@ def _shown(frame: pd.DataFrame, scores: pd.Series, columns: tuple[str, ...] = ("
 
 
 def class_values(found: Summary) -> dict[str, Any]:
-    """Template values on per-class metrics.
+    """Values for the template of the report: per-class metrics of the last stage.
 
     Keys: `figure`; `rows` with class, precision, recall and F1, each followed by its change, support, verdict; `worst`,
     the class with the lowest recall: `name`, `recall`, `verdict`.
@@ -107,10 +107,11 @@ def _class_row(found: Summary, place: int) -> list[Cell]:
 
 
 def confusion_values(found: Summary, against: str) -> dict[str, Any]:
-    """Template values on the confusion matrix and its change against the baseline, called `against` in titles.
+    """Values for the template of the report: the confusion matrix, and its change against the baseline.
 
-    Keys: `figure` and `table` of the matrix, `change_figure` and `change_table` of the change; `significant`, rows with
-    cell, images before and after, difference and p of the significant changes; `rule`, a text on the test.
+    `against` is the baseline's name in titles. Keys: `figure` and `table` of the matrix, `change_figure` and
+    `change_table` of the change; `significant`, rows with cell, images before and after, difference and p of the
+    significant changes; `rule`, a text on the test.
     """
     frame = confusion_matrix.confusion_data(report_of(found.record, found.final))
     change = confusion_difference.difference_data(found.paired[found.final].confusion, found.classes)

@@ -12,7 +12,7 @@ from roboreg_core.wording import fmt, run_facts
 
 
 def layer_values(record: Record) -> dict[str, Any]:
-    """Template values on parameters and MACs, dense against pruned.
+    """Values for the template of the report: parameters and MACs, dense against pruned.
 
     Keys: `figure`; `rows`, per layer and in total: name, filters dense and kept, and for parameters and MACs the dense
     count, the pruned one and the share kept; `file_size`, a text in kB; `image_size` in pixels.
@@ -39,7 +39,7 @@ def _counts(row: dict[Any, Any]) -> list[Cell]:
 
 
 def speed_values(record: Record) -> dict[str, Any]:
-    """Template values on latency, dense against pruned.
+    """Values for the template of the report: latency, dense against pruned.
 
     Keys: `finding`; `figures`, one per batch size; `rows` with network and batch size, median, 10th and 90th percentile
     of milliseconds per batch, and images per second; `depends_on`, device, threads and repeats as text.
@@ -63,7 +63,7 @@ def _speed_row(row: dict[Any, Any]) -> list[Cell]:
 
 
 def history_values(record: Record) -> dict[str, Any]:
-    """Template values on the epochs of fine-tuning.
+    """Values for the template of the report: the epochs of fine-tuning.
 
     Keys: `finding`; `figures` of accuracy and loss; `rows` with epoch, loss and accuracy on training images, the same
     on validation images, learning rate; `validation_images`, their number as text.

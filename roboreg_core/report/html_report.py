@@ -17,7 +17,7 @@ def report_html(records: Sequence[Record], store: Store, baseline: Record | None
 
     Args:
         records: one run, or as many as `compare_runs` accepts.
-        store: holds their logits.
+        store: the store with the logits of the runs.
         baseline: the run to compare with; None: the dense network.
 
     Raises `SpecError`: wrong number of runs, or duplicates; `StoreError`: logits are missing; `DataError`: a run was

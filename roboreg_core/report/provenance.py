@@ -19,7 +19,7 @@ def baseline_option(baseline: str) -> str:
 
 
 def checksums(record: Record) -> dict[str, str]:
-    """SHA-256 of a run's weights and images, by name."""
+    """Map descriptions of a run's weights, dense network and images to their SHA-256 (`none kept` without weights)."""
     return {
         RUN_WEIGHTS: record.result["artifacts"].get("weights", "none kept"),
         f"weights of the dense network, {run_facts.dense_name(record.spec)}": record.spec["dense_sha256"],
@@ -40,7 +40,7 @@ def _of_images(record: Record) -> dict[str, str]:
 
 
 def logits_checksums(record: Record) -> dict[str, str]:
-    """SHA-256 of the logits of each stage, by name."""
+    """Map descriptions such as `logits, pruned (.npy)` to the SHA-256 of a run's logits, per stage."""
     return {
         f"logits, {name.removeprefix('logits_')} (.npy)": digest
         for name, digest in record.result["artifacts"].items()

@@ -18,8 +18,8 @@ class Number:
     Attributes:
         value: the unrounded number.
         text: the number as shown.
-        verdict: kind of a change, `gain` and `loss` in colour; empty for other numbers.
-        dimmed: True for a faint number.
+        verdict: kind of a change, e.g. `gain` or `loss`, which are coloured; empty for other numbers.
+        dimmed: True to show the number faint.
     """
 
     value: float
@@ -48,7 +48,7 @@ Rows = Sequence[Sequence[Cell]]
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table; the first cell of a row is its heading."""
+    """A table: headings of the columns, and rows whose first cell is the heading of the row."""
 
     columns: Sequence[str]
     rows: Rows
@@ -61,20 +61,20 @@ def count_table(corner: str, frame: pd.DataFrame) -> Table:
 
 
 def count(value: int) -> Number:
-    """A count with thousands separators, as `Number`."""
+    """A count as `Number`: text `272,474` for 272474."""
     return Number(value=value, text=fmt.count(value))
 
 
 def decimal(value: float, spec: str) -> Number:
-    """A number in a format specification such as `.2f`, as `Number`."""
+    """A number as `Number`, its text in a format specification such as `.2f`."""
     return Number(value=value, text=format(value, spec))
 
 
 def percent(share: float, digits: int = 1) -> Number:
-    """A share, 0..1, in percent, as `Number`."""
+    """A share (0..1) as `Number`: text `50.3 %` for 0.503."""
     return Number(value=share, text=fmt.percent(share, digits))
 
 
 def points(difference: float, digits: int = 1, verdict: str = "") -> Number:
-    """A difference of two shares in percentage points, as `Number`; `verdict` as in `Number`."""
+    """A difference of two shares (-1..1) as `Number`: text `−2.1 pp` for -0.021; `verdict` as in `Number`."""
     return Number(value=difference, text=fmt.signed_points(difference, digits), verdict=verdict)

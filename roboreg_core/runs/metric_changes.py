@@ -72,8 +72,8 @@ class Speed:
             threads=timing["threads"],
         )
 
-    def is_apart(self, other: Speed) -> bool:
-        """True if the two latencies' intervals from the 10th to the 90th percentile do not overlap."""
+    def is_distinguishable_from(self, other: Speed) -> bool:
+        """True if the intervals from 10th to 90th percentile of the two latencies do not overlap."""
         return self.milliseconds_high < other.milliseconds_low or other.milliseconds_high < self.milliseconds_low
 
 

@@ -63,7 +63,7 @@ class Summary:
         predictions: stage -> predictions of its network.
         baseline: the network compared with.
         paired: stage -> paired comparison with the baseline.
-        damage: changed predictions from dense to pruned to fine-tuned.
+        stage_changes: changed predictions from dense to pruned to fine-tuned; the key `damage` in JSON.
         flips: changed predictions from the baseline to the run's final network.
         reports: stage -> metrics per class with changes against the baseline, see `metric_changes.report_rows`.
         counts: cost -> its values for run and baseline, see `metric_changes.counts_of`.
@@ -77,7 +77,7 @@ class Summary:
     predictions: dict[str, PredictedClasses]
     baseline: RunBaseline
     paired: dict[str, Paired]
-    damage: PredictionChanges
+    stage_changes: PredictionChanges
     flips: PredictionChanges
     reports: dict[str, list[dict[str, Any]]]
     counts: dict[str, metric_changes.MetricChange]
@@ -123,9 +123,9 @@ class Summary:
         With `images`, each band (group of images with the same change of prediction) also has the indices of its test
         images, as `places`.
         """
-        damage, flips = self.damage.to_json(), self.flips.to_json()
+        damage, flips = self.stage_changes.to_json(), self.flips.to_json()
         if images:
-            for followed, bands in ((self.damage, damage), (self.flips, flips)):
+            for followed, bands in ((self.stage_changes, damage), (self.flips, flips)):
                 for name, band in bands.items():
                     band["places"] = followed.images(name).tolist()
         return {
@@ -143,7 +143,7 @@ class Summary:
                 str(batch): {
                     "final": asdict(final),
                     "baseline": asdict(baseline),
-                    "apart": final.is_apart(baseline),
+                    "apart": final.is_distinguishable_from(baseline),
                     "times_as_fast": baseline.milliseconds / final.milliseconds,
                 }
                 for batch, (final, baseline) in self.speeds.items()
@@ -184,7 +184,7 @@ def summary(record: Record, store: Store, other: Record | None = None) -> Summar
         predictions=found,
         baseline=baseline,
         paired={stage: compare(labels, before, each.classes, len(classes)) for stage, each in found.items()},
-        damage=prediction_changes(labels, [each.classes for each in found.values()], len(classes)),
+        stage_changes=prediction_changes(labels, [each.classes for each in found.values()], len(classes)),
         flips=prediction_changes(labels, [before, found[last].classes], len(classes)),
         reports={
             stage: metric_changes.report_rows(record.result["stages"][stage], baseline.report)

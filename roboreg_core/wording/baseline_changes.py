@@ -22,13 +22,13 @@ def long_name(summary: Summary) -> str:
 
 
 def accuracy(summary: Summary) -> run_facts.JudgedChange:
-    """Test accuracy of the last stage beside the baseline's, judged by the paired test."""
+    """Change of test accuracy from the baseline to the run's last stage, judged by the paired test."""
     value = run_facts.accuracy(summary.record, summary.final)
     return run_facts.judged(value, summary.baseline.report["accuracy"], summary.paired[summary.final].verdict)
 
 
 def worst_class(summary: Summary) -> tuple[str, run_facts.JudgedChange]:
-    """Name of the class with the lowest recall, and the change of its recall against the baseline."""
+    """Class with the lowest recall in the run's last stage, and the change of its recall from the baseline."""
     row = summary.worst_class()
     place = summary.classes.index(row["name"])
     before = summary.baseline.report["per_class"][place]["recall"]
@@ -37,7 +37,7 @@ def worst_class(summary: Summary) -> tuple[str, run_facts.JudgedChange]:
 
 
 def counted(summary: Summary, field: str) -> run_facts.JudgedChange:
-    """Change of `field` (`parameters`, `macs`, `flops` or `size_bytes`) against the baseline; less is better."""
+    """Change of a cost, `parameters`, `macs`, `flops` or `size_bytes`, against the baseline; a decrease is a gain."""
     pair = summary.counts[field]
     return run_facts.counted(pair.value, pair.baseline)
 
@@ -58,7 +58,8 @@ def finding(summary: Summary) -> str:
 def evidence(summary: Summary, stage: str | None = None) -> str:
     """Sentence on the test accuracy of `stage` (`dense`, `pruned`, `tuned`; None: the last) against the baseline.
 
-    It has the verdict, the numbers of images that only one of the two classifies correctly, and the 95 % margin.
+    The sentence contains the verdict, the numbers of images that only one of the two networks classifies correctly, and
+    the 95 % margin.
     """
     paired = summary.paired[stage or summary.final]
     flips, margin = paired.flips, paired.verdict.margin * 100

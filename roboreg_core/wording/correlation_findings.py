@@ -16,9 +16,11 @@ _STAGE_WORDS = {name: f"stage {stage}" for stage, name in enumerate(STAGE_NAMES,
 
 
 def finding(plain: Correlation, partial: Correlation | None = None) -> str:
-    """Sentences on the width that correlates most with accuracy, in `plain` and in `partial`, and on the limits.
+    """Sentences: the stage or block whose width (filters kept) correlates most with accuracy, and `LIMITS`.
 
-    `partial` has the correlations of the same points controlling for a cost; None to omit its sentence.
+    Args:
+        plain: correlations that control for nothing.
+        partial: correlations of the same points that control for a cost, for a second sentence; None to omit it.
     """
     sentences = [strongest_correlation(plain)]
     if partial is not None and partial.accuracy == plain.accuracy and settings_of(partial.names):
@@ -32,7 +34,7 @@ def strongest_correlation(found: Correlation, kind: str = PEARSON) -> str:
     `kind` is `pearson` or `spearman`.
     """
     settings = settings_of(found.names)
-    control = f"Controlling for {words(found.given)}, " if found.given else ""
+    control = f"Controlling for {words(found.control)}, " if found.control else ""
     if not found.accuracy:
         return fmt.sentence_case(f"{control}no accuracy varies in these {found.schedules} schedules")
     if not settings:

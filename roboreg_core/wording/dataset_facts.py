@@ -14,6 +14,9 @@ def size_words(dataset: Dataset) -> str:
 
 
 def users_words(users: dict[str, int]) -> str:
-    """Users of a data set as text, e.g. `2 runs and 1 network`; `users` as from `library.users_of`."""
+    """Numbers of records that use a data set as text, e.g. `1 network and 2 runs`, or `nothing`.
+
+    `users` maps kinds of records to numbers, see `library.users_of`.
+    """
     counts = [fmt.plural(number, kind) for kind, number in sorted(users.items())]
     return fmt.enumeration(counts) if counts else "nothing"

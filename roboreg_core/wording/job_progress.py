@@ -25,7 +25,7 @@ STARTING = "Starting a worker"
 
 
 def label(job: Job) -> str:
-    """Label of the run or network that a job makes."""
+    """Label of the run or dense network that a job computes, e.g. `moderate · 5 epochs · seed 0`."""
     return network_facts.job_label(job.spec) if job.kind == NETWORK else run_facts.spec_label(job.spec)
 
 
@@ -35,7 +35,7 @@ def counted(jobs: Sequence[Job]) -> str:
 
 
 def fraction(job: Job) -> float:
-    """Progress of a job, 0..1."""
+    """Progress of a job, 0..1; 0 before its first report."""
     return min(1.0, max(0.0, float(job.progress.get("fraction", 0.0))))
 
 
@@ -50,7 +50,7 @@ def stage_words(payload: dict[str, Any]) -> str:
 
 
 def progress_words(job: Job) -> str:
-    """Stage, progress and remaining time of a running job."""
+    """Stage, progress and, if known, remaining time of a job: `Fine-tuning, epoch 2 of 5 · 40 % · about 50 s left`."""
     left = job.progress.get("remaining_seconds")
     remaining = [f"about {fmt.duration(left)} left"] if left is not None else []
     return fmt.SEPARATOR.join([stage_words(job.progress), fmt.percent(fraction(job), 0), *remaining])

@@ -17,7 +17,7 @@ TRAINING_IMAGES = {name: f"{count:,} images" for name, count in TRAINING_COUNTS.
 
 
 def job_label(spec: dict[str, Any]) -> str:
-    """Label of a job from its spec, e.g. `Network mine · recipe best · 2 epochs · seed 0`."""
+    """Label of a training or upload from its job's spec, e.g. `Network mine · recipe best · 2 epochs · seed 0`."""
     parts = [f"Network {fmt.inline_text(spec['name'])}"]
     if spec["origin"] == TRAINED:
         parts += _training(spec["recipe"], spec["epochs"], spec["training_set"], spec["seed"])
@@ -39,7 +39,7 @@ def origin_words(network: DenseNetwork) -> str:
 
 
 def kind_words(network: DenseNetwork) -> str:
-    """Architecture and data set of a network where they are not the default, e.g. `ResNet-56, 3 classes, digits`."""
+    """Architecture and data set of a network where not the default, e.g. `ResNet-56, 3 classes, digits`; else empty."""
     architecture = network.architecture.label if network.architecture != RESNET20 else ""
     images = network.training_set
     data = fmt.inline_text(name_of(images)) if images and not is_cifar10(images) else ""
@@ -54,12 +54,12 @@ def accuracy_words(network: DenseNetwork) -> str:
 
 
 def finding(network: DenseNetwork) -> str:
-    """Name and accuracy of a new network, the finding of a finished job."""
+    """Sentence on a new network: its name and its test accuracy."""
     return f"Network {fmt.inline_text(network.name)}: test accuracy {accuracy_words(network)}."
 
 
 def summary(networks: Sequence[DenseNetwork]) -> str:
-    """Sentence: number of networks and the most accurate one."""
+    """Sentence: the number of networks, and the name and test accuracy of the most accurate one."""
     count = fmt.plural(len(networks), "dense network")
     # Accuracies on several data sets do not compare.
     others = [each for each in networks if each.training_set and not is_cifar10(each.training_set)]
@@ -88,14 +88,24 @@ def identity_words(network: DenseNetwork) -> str:
 def suggested_name(
     recipe: str, epochs: int, seed: int, *, architecture: Architecture = RESNET20, training_set: str = "bundled"
 ) -> str:
-    """A name for a new network, safe in a shell and in a URL; it names architecture and data set unless default."""
+    """A name for a new network, e.g. `best-20-epochs-seed-0`, safe in a shell and in a URL.
+
+    It begins with the data set and the architecture where they are not CIFAR-10 and ResNet-20.
+    """
     network = "" if architecture.name == RESNET20.name else f"{architecture.name}-"
     images = "" if is_cifar10(training_set) else f"{_plain(name_of(training_set))}-"
     return f"{images}{network}{recipe}-{epochs}-epochs-seed-{seed}"
 
 
 def stopped_words(spec: dict[str, Any], status: str, done: int, *, resumable: bool) -> str:
-    """Sentences on a training or upload (its job's spec) that ended after `done` epochs, and how to continue."""
+    """Sentences on a training or upload that did not finish, and how to continue it.
+
+    Args:
+        spec: the job's spec.
+        status: status in which the job ended: `failed`, `cancelled` or `interrupted`.
+        done: number of finished epochs.
+        resumable: True if the training state was saved.
+    """
     how = {"interrupted": "interrupted because the app ended"}.get(status, status)
     if spec["origin"] != TRAINED:
         return f"Measuring this upload was {how}." if status != "failed" else "This upload was rejected."
@@ -105,7 +115,7 @@ def stopped_words(spec: dict[str, Any], status: str, done: int, *, resumable: bo
 
 
 def file_name(network: DenseNetwork) -> str:
-    """File name for the network's weights, valid on all systems."""
+    """File name for the network's weights, ending in `.safetensors`, valid on all systems."""
     return f"{_plain(network.name) or network.sha256[:SHA_DIGITS]}.safetensors"
 
 

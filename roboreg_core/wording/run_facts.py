@@ -40,7 +40,7 @@ class JudgedChange(MetricChange):
     """A metric of a run and of its baseline, with the verdict on the change.
 
     Attributes:
-        margin: half the width of the difference's 95 % interval; 0 for exact counts.
+        margin: half the width of the 95 % interval of `difference`, in its unit; 0 for exact counts.
         better: True for a gain, False for a loss, None if the change is not significant.
     """
 
@@ -61,7 +61,7 @@ class JudgedChange(MetricChange):
 
 
 def origin_words(record: Record) -> str:
-    """`example` for an example run, `yours` for one of this installation."""
+    """Origin of a run: `example`, or `yours` for one of this installation."""
     return "example" if record.recorded else "yours"
 
 
@@ -93,14 +93,20 @@ def counted(value: float, baseline: float, *, higher_is_better: bool = False) ->
 
 
 def rates(value: float, baseline: float, images: int) -> JudgedChange:
-    """A change of a rate, 0..1, with the 95 % margin of two independent samples of `images` each."""
+    """A change of accuracy or recall (0..1), judged as two independent samples of `images` images each.
+
+    It is significant if it exceeds the 95 % margin.
+    """
     margin = Z * math.sqrt((value * (1 - value) + baseline * (1 - baseline)) / images)
     better = None if abs(value - baseline) <= margin else value > baseline
     return JudgedChange(value=value, baseline=baseline, margin=margin, better=better)
 
 
 def best_run(records: Sequence[Record]) -> Record | None:
-    """The smallest network that loses at most `BEST_LOSES_AT_MOST`; without one, the most accurate pruned network."""
+    """The run with the fewest parameters whose accuracy is at most `BEST_LOSES_AT_MOST` below its dense network's.
+
+    If there is none, the most accurate run; None if no run prunes.
+    """
     pruned = [record for record in records if not kept_schedule(record).is_dense]
     good = [record for record in pruned if _difference(record) >= -BEST_LOSES_AT_MOST]
     if good:
@@ -134,14 +140,14 @@ def finding(record: Record, change: JudgedChange) -> str:
 
 
 def schedule_words(schedule: Schedule) -> str:
-    """A schedule's name or counts as the beginning of a sentence."""
+    """A schedule as the beginning of a sentence, e.g. `Keeping half the filters in every block`."""
     return SCHEDULE_WORDS.get(
         schedule.name or "", f"Keeping {sum(schedule)} of {sum(schedule.bounds)} prunable filters"
     )
 
 
 def accuracy_words(change: JudgedChange) -> str:
-    """Predicate: `costs 2.1 percentage points of accuracy`, `gains ...`, or `does not change accuracy ... (...)`."""
+    """A change of accuracy as the predicate of a sentence, e.g. `costs 2.1 percentage points of accuracy`."""
     if change.better is None:
         return (
             f"does not change accuracy significantly ({fmt.signed_points(change.difference, unit='percentage points')})"
@@ -150,7 +156,7 @@ def accuracy_words(change: JudgedChange) -> str:
 
 
 def label(record: Record) -> str:
-    """A run's label: its schedule, and its settings that differ from the default."""
+    """A run's label, e.g. `moderate · 5 epochs · seed 0`: schedule, epochs, seed, and settings that are not default."""
     return spec_label(record.spec)
 
 
@@ -160,9 +166,9 @@ def spec_label(spec: dict[str, Any]) -> str:
 
 
 def labels(records: Sequence[Record]) -> dict[str, str]:
-    """Short unique labels by id: the schedule and the settings that these runs do not share.
+    """Map the runs' ids to short unique labels: the schedule and the settings that these runs do not share.
 
-    Equal labels get the beginning of the run's id.
+    If labels are equal, the beginning of the run's id is appended.
     """
     parts = {record.id: _parts(record.spec) for record in records}
     same = set(shared(records))
@@ -229,7 +235,7 @@ def depends_on(record: Record) -> str:
 
 
 def best_epoch_words(record: Record) -> str:
-    """Text: which epoch of a fine-tuned run was kept, and which was best on validation images."""
+    """Sentence on a fine-tuned run: the epoch that was kept, the last, and the best one on validation images."""
     best, last = record.result.get("best_epoch"), len(record.result["history"])
     kept = f"The last epoch is kept: {last} (test accuracy {fmt.percent(accuracy(record), 2)})"
     if best is None:  # older runs

@@ -26,13 +26,13 @@ class RunFilter:
     Attributes:
         method: name of the method.
         origin: `recorded` (an example run) or `own`.
-        preset: name of the schedule, or `other`.
+        preset: name of a preset schedule, or `other` for schedules that are none.
         architecture: name of the architecture, e.g. `resnet56-B`.
         data: id of the data set.
         text: words, each contained in the run's label, its id or a name under which its schedule is saved.
         accuracy: lowest test accuracy, 0..1.
         worst: lowest worst-class recall, 0..1.
-        parameters: largest share of the dense network's parameters.
+        parameters: largest share of the dense network's parameters, 0..1.
     """
 
     method: str | None = None
@@ -71,12 +71,12 @@ def preset_of(record: Record) -> str:
 
 
 def data_of(training_set: str) -> str:
-    """Id of the data set of a `training_set`: one for all parts of CIFAR-10."""
+    """Id of the data set that a spec's `training_set` belongs to, e.g. `cifar10` for `bundled` and `full`."""
     return CIFAR10.id if is_cifar10(training_set) else training_set
 
 
 def data_words(data: str) -> str:
-    """Name of a data set by its id; the id itself if the data set does not exist."""
+    """Name of the data set with the id `data`; the id itself if the data set does not exist."""
     return CIFAR10.name if data == CIFAR10.id else fmt.inline_text(name_of(data))
 
 

@@ -20,7 +20,7 @@ class RunMetric:
     Attributes:
         label: name inside a sentence; in sentence case, the heading of a column.
         axis: axis title with the unit.
-        order: name of the order with the best run first.
+        order: name of the sort order by this metric, best run first.
         value_of: returns the metric of a run's network, `dense` or `final`.
         change: returns the metric of a compared run and of its baseline.
         verdict: returns the paired test of the change; None for metrics without a test, such as costs.
@@ -48,7 +48,7 @@ class RunMetric:
         return fmt.sentence_case(self.label)
 
     def change_text(self, change: MetricChange) -> str:
-        """The change against the baseline as text: percentage points if it is tested, else percent."""
+        """The change against the baseline as text: percentage points for accuracy and recall, percent for costs."""
         return fmt.signed_percent(change.relative) if self.verdict is None else fmt.signed_points(change.difference, 2)
 
     def kind(self, row: ComparedRun) -> str:
@@ -61,7 +61,7 @@ class RunMetric:
         return run_facts.counted(change.value, change.baseline, higher_is_better=self.higher_is_better).verdict
 
     def value(self, record: Record, network: str = "final") -> float:
-        """The metric of the network `dense` or `final` of a run."""
+        """The metric of the network `dense` or `final` of a run, unrounded."""
         return self.value_of(record, network)
 
     def figure(self, record: Record, network: str) -> str:
@@ -70,7 +70,7 @@ class RunMetric:
 
 
 def worst_row(record: Record, network: str = "final") -> dict[str, Any]:
-    """Row with the lowest recall of the classification report on a run's network, `dense` or `final`."""
+    """Metrics of the class with the lowest recall in a run's network, `dense` or `final`: `ClassMetrics` as JSON."""
     rows: list[dict[str, Any]] = _report(record, network)["per_class"]
     return rows[worst_class(rows)]
 

@@ -7,7 +7,7 @@ from roboreg_core.wording import fmt, run_facts
 
 
 def settings_of(record: Record) -> dict[str, str]:
-    """Settings, images, machine and versions of a run as text, by label."""
+    """Map labels such as `batch size` to the settings, images, machine and versions of a run, as text."""
     spec = record.spec
     rows = {
         "schedule": str(run_facts.schedule_of(record)),

@@ -59,7 +59,7 @@ def sweep_words(spec: SweepSpec) -> str:
 
 
 def range_words(grid: Grid) -> str:
-    """Range of costs: `25.8 % to 75.3 % of the dense network's MACs, 17.0 % to 76.1 % of its parameters`."""
+    """Costs of a grid's schedules: `25.8 % to 75.3 % of the dense network's MACs, 17.0 % to ...`."""
     counted, dense = [cost(schedule) for schedule in grid.schedules()], cost(dense_schedule(grid.architecture))
     parts = [
         f"{_range([getattr(each, name) / getattr(dense, name) for each in counted])} {of}"
@@ -78,7 +78,7 @@ def suggested_name(grid: Grid, taken: Sequence[str]) -> str:
 
 
 def finding(found: Sequence[tuple[Sweep, SweepStatus]]) -> str:
-    """Sentences on all sweeps, given with their status: the progress of a running one, else the numbers of points."""
+    """Sentences on the pairs of sweep and status: progress of the running sweep, else numbers of sweeps and points."""
     if not found:
         size = source_grid().size
         return f"No sweep yet. Use the original project's grid ({size}) below, or define your own, and start it."

@@ -60,7 +60,7 @@ def test_pictures_behind_the_numbers(page: Page, browser: Browser, app: App) -> 
     page.goto(f"{app.address}/inspect?run={RUN}")
     expect(page.locator(".st-key-finding")).to_contain_text(f"costs {-100 * verdict.difference:.1f}")
     expect(page.get_by_text(re.compile("Pruning lost .* fine-tuning recovered"))).to_be_visible()
-    cats = int(found.damage.counts[found.damage.bands.index("lost"), 3])
+    cats = int(found.stage_changes.counts[found.stage_changes.bands.index("lost"), 3])
     click_until(mark(page, "changes", "class: cat", "band: lost;"), page.locator(".st-key-pictures-band"))
     counted(page, "band", cats)
     expect(page).to_have_url(re.compile("band=lost"))

@@ -59,7 +59,7 @@ def test_damage_shows_every_image(found: Summary) -> None:
     frame = changed_predictions.changed_predictions_data(found)
     assert frame["images"].sum() == 10_000
     assert frame.groupby("class")["share"].sum().to_list() == pytest.approx([1.0] * 10)
-    lost = found.damage.count("lost") + found.damage.count("recovered")
+    lost = found.stage_changes.count("lost") + found.stage_changes.count("recovered")
     right = round(found.record.result["stages"]["dense"]["accuracy"] * 10_000)
     assert f"Pruning lost {lost:,} of {right:,}" in changed_predictions.changed_predictions_title(frame)
     assert changed_predictions.changed_predictions_table(frame).loc["all classes"].sum() == 10_000

@@ -77,7 +77,7 @@ def test_titles_state_the_finding_and_the_note_its_limits(table: pd.DataFrame, f
     note = correlation_heatmap.correlation_note(found).replace(fmt.NBSP, " ")
     assert note.startswith("n = 27 schedules. Not measured here, left out: latency. ")
     assert note.endswith(LIMITS)
-    held = correlate(table, given="macs")
+    held = correlate(table, control="macs")
     assert "controlling for MACs" in correlation_heatmap.correlation_note(held)
     assert "controlling for MACs" in correlation_heatmap.correlation_alt(held, PEARSON)
 

@@ -65,11 +65,11 @@ def test_fishers_interval_is_that_of_scipy_and_the_values_too(table: pd.DataFram
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("given", ["", "parameters", "macs"])
+@pytest.mark.parametrize("control", ["", "parameters", "macs"])
 def test_matrices_are_symmetric_with_ones_and_every_interval_holds_its_value(
-    table: pd.DataFrame, kind: str, given: str
+    table: pd.DataFrame, kind: str, control: str
 ) -> None:
-    found = correlate(table, given=given)
+    found = correlate(table, control=control)
     values, low, high = (matrix(found, kind, field) for field in ("value", "low", "high"))
     assert np.array_equal(values, values.T)
     assert (np.diag(values) == 1).all()
@@ -161,7 +161,7 @@ def test_the_true_correlation_lies_in_about_95_of_100_intervals() -> None:
 
 
 def test_partial_correlation_is_that_of_what_a_line_leaves(table: pd.DataFrame) -> None:
-    found = correlate(table, given="parameters")
+    found = correlate(table, control="parameters")
     assert "parameters" not in found.names
     r = {pair: stats.pearsonr(_column(table, pair[0]), _column(table, pair[1])).statistic for pair in _PAIRS}
     xy, xz, yz = (r[pair] for pair in _PAIRS)
@@ -180,13 +180,13 @@ _PAIRS = (("k", "pruned test"), ("k", "parameters"), ("pruned test", "parameters
 
 def test_what_follows_from_what_is_held_equal_is_said_not_computed() -> None:
     schedules = [presets()["dense"].replace(9, count) for count in range(4, 64, 6)]
-    found = correlate(frame(points(schedules, noise=0.1)), given="macs")
+    found = correlate(frame(points(schedules, noise=0.1)), control="macs")
     assert found.names == ("pruned validation", "pruned test")
     assert "block 9 is determined by MACs, which are controlled for, left out" in found.notes
     with pytest.raises(SpecError, match="must vary to be controlled for"):
-        correlate(frame(points(_same_macs())), given="macs")
+        correlate(frame(points(_same_macs())), control="macs")
     with pytest.raises(SpecError, match=r"needs two variables, got 0 \(.*pruned test is determined by MACs"):
-        correlate(frame(points(schedules, lambda schedule: schedule.counts[8] / 80, noise=0)), given="macs")
+        correlate(frame(points(schedules, lambda schedule: schedule.counts[8] / 80, noise=0)), control="macs")
 
 
 def _same_macs() -> list[Schedule]:
@@ -205,10 +205,10 @@ def test_a_line_and_an_order_have_no_interval_beside_their_value() -> None:
 def test_four_schedules_are_the_fewest() -> None:
     few = points()[:5]
     assert correlate(frame(few[:4])).schedules == 4
-    assert correlate(frame(few), given="parameters").schedules == 5
+    assert correlate(frame(few), control="parameters").schedules == 5
     for held, wanted, n in (("", 4, 3), ("macs", 5, 4)):
         with pytest.raises(SpecError, match=f"needs {wanted} different schedules, got {n}; measure more"):
-            correlate(frame(few[:n]), given=held)
+            correlate(frame(few[:n]), control=held)
     with pytest.raises(SpecError, match="got 0"):
         correlate(frame([]))
     same = [replace(few[0], seed=seed) for seed in range(9)]
@@ -264,7 +264,7 @@ def test_blocks_where_schedules_have_no_stages() -> None:
 
 @pytest.mark.parametrize(
     ("how", "said"),
-    [({"given": "size"}, "parameters or macs"), ({"variables": "rows"}, "stages or blocks, got 'rows'")],
+    [({"control": "size"}, "parameters or macs"), ({"variables": "rows"}, "stages or blocks, got 'rows'")],
 )
 def test_other_wishes_are_refused(table: pd.DataFrame, how: dict[str, str], said: str) -> None:
     with pytest.raises(SpecError, match=said):
@@ -279,7 +279,7 @@ def test_json_has_no_nan_and_says_what_is_clear(found: Correlation) -> None:
 
 
 def test_the_finding_names_the_leader_its_interval_and_its_limits(table: pd.DataFrame, found: Correlation) -> None:
-    text = finding(found, correlate(table, given="parameters"))
+    text = finding(found, correlate(table, control="parameters"))
     cell = found.cells[PEARSON]["k"]["tuned test"]
     assert text.startswith(
         "Stage 3's width correlates most with accuracy after fine-tuning (test images): "

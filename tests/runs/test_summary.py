@@ -47,9 +47,9 @@ def found(records: list[Record], store: Store) -> Summary:
 def test_every_image_is_in_one_band_of_each_run(records: list[Record], store: Store) -> None:
     for record in records:
         each = summary(record, store)
-        places = np.concatenate([each.damage.images(band) for band in BANDS])
+        places = np.concatenate([each.stage_changes.images(band) for band in BANDS])
         assert np.array_equal(np.sort(places), np.arange(10_000))
-        counts, stages = each.damage.count, record.result["stages"]
+        counts, stages = each.stage_changes.count, record.result["stages"]
         right = counts("kept") + counts("recovered") + counts("gained")
         assert right == round(stages["tuned"]["accuracy"] * 10_000)
         assert right - counts("gained") + counts("lost") + counts("broken") == round(
@@ -88,7 +88,7 @@ def test_scikit_learn_finds_the_same_figures_in_the_exported_predictions(found: 
 
 
 def test_images_come_with_the_prediction_of_each_stage(found: Summary, store: Store) -> None:
-    places = found.damage.images("recovered", 3)[:5]
+    places = found.stage_changes.images("recovered", 3)[:5]
     assert len(places)
     assert (labels_of(found.record)[places] == 3).all()
     said = predictions(found.record, store)

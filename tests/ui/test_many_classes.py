@@ -104,8 +104,8 @@ def find(app: AppTest, text: str) -> None:
 
 
 def test_groups_count_what_their_classes_do(found: Summary, groups: dict[str, str]) -> None:
-    changes = grouped_changes(found.damage, found.classes, groups)
-    assert (changes.counts == found.damage.counts.reshape(len(changes.bands), 10, 10).sum(2)).all()
+    changes = grouped_changes(found.stage_changes, found.classes, groups)
+    assert (changes.counts == found.stage_changes.counts.reshape(len(changes.bands), 10, 10).sum(2)).all()
     change = grouped_confusion(found, "tuned", groups)
     blocks = found.paired["tuned"].confusion.after.reshape(10, 10, 10, 10).sum((1, 3))
     assert (change.after == blocks).all()

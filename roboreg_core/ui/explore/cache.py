@@ -69,12 +69,12 @@ def table_of(sweep: Sweep) -> pd.DataFrame:
     return _cached("table", (_digest(points),), lambda: frame(points))
 
 
-def correlation_of(sweep: Sweep, variables: str, given: str) -> Correlation:
-    """Correlations of a sweep's `stages` or `blocks` with accuracy and costs, controlling for the cost `given`.
+def correlation_of(sweep: Sweep, variables: str, control: str) -> Correlation:
+    """Correlations of a sweep's `stages` or `blocks` with accuracy and costs, controlling for the cost `control`.
 
     Raises `SpecError`: too few schedules or variables.
     """
-    return _correlation((_digest(points_of(sweep)), variables, given), variables, given, table_of(sweep))
+    return _correlation((_digest(points_of(sweep)), variables, control), variables, control, table_of(sweep))
 
 
 def per_mac_of(sweep: Sweep, by: str) -> AccuracyPerMac:
@@ -129,9 +129,9 @@ def _cached(name: str, key: _Key, _compute: Callable[[], Any]) -> Any:
 
 
 @st.cache_resource(show_spinner="Computing bootstrap intervals", max_entries=32)
-def _correlation(key: _Key, _variables: str, _given: str, _table: pd.DataFrame) -> Correlation:
+def _correlation(key: _Key, _variables: str, _control: str, _table: pd.DataFrame) -> Correlation:
     del key
-    return correlate(_table, variables=_variables, given=_given)
+    return correlate(_table, variables=_variables, control=_control)
 
 
 @st.cache_resource(show_spinner="Fitting to measured schedules", max_entries=16)

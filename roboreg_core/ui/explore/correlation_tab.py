@@ -37,13 +37,13 @@ def show() -> None:
     table = cache.table_of(sweep)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         variables = _variables(table)
-        given = controls.segment("Control for", keys.GIVEN, _GIVEN, "", help=_GIVEN_HELP)
+        control = controls.segment("Control for", keys.GIVEN, _GIVEN, "", help=_GIVEN_HELP)
     plain = cache.correlation_of(sweep, variables, "")
     with finding:
         st.markdown(f"### {panels.escape(panels.sentence(correlation_findings.strongest_correlation(plain)))}")
         st.caption(panels.escape(_finding(sweep, plain, variables)))
-    found = plain if not given else cache.correlation_of(sweep, variables, given)
-    _heatmaps(found, f"{sweep.id} {variables} {given}")
+    found = plain if not control else cache.correlation_of(sweep, variables, control)
+    _heatmaps(found, f"{sweep.id} {variables} {control}")
     _per_mac(sweep, variables)
     _cell(sweep, table, found, variables)
     _matrix(sweep, table, found, variables)
@@ -185,7 +185,7 @@ def _matrix(sweep: Sweep, table: pd.DataFrame, found: Correlation, variables: st
         return
     frame = scatter_matrix.scatter_matrix_data(table, found, names, variables)
     alt_text, ink = scatter_matrix.scatter_matrix_alt(frame, found), panels.ink()
-    variant = f"{sweep.id} {names} {found.given}"
+    variant = f"{sweep.id} {names} {found.control}"
     marks = controls.marks("matrix", _chosen_point(set(frame["record"])), variant)
     panels.Panel(
         name="matrix",

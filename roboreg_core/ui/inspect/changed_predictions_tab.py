@@ -27,7 +27,7 @@ def show(summary: Summary) -> None:
             compared = controls.segment("Compare predictions of", keys.FOLLOW, _COMPARED, "baseline")
         label = "Include images whose predictions are always correct or always wrong"
         everything = controls.toggle(label, keys.EVERYTHING)
-    followed = summary.damage if compared == "stages" else summary.flips
+    followed = summary.stage_changes if compared == "stages" else summary.flips
     frame = changed_predictions.changed_predictions_data(summary, followed)
     shown = class_choice.pick(summary, changed_predictions.changed_classes(frame), "most changed")
     _chart(summary, frame, _bars(summary, frame, followed, shown), f"{compared} {everything}", everything, shown)
