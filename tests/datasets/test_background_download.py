@@ -41,7 +41,7 @@ def half(found: BackgroundDownload) -> bool:
 
 def test_it_runs_in_the_background_until_it_is_done(source: Source, tmp_path: Path) -> None:
     found = BackgroundDownload(tmp_path)
-    assert (found.now().status, found.now().share) == (DownloadStatus.IDLE, None)
+    assert (found.now().status, found.now().share) == (DownloadStatus.IDLE, 0.0)
     found.start()
     until(lambda: half(found))
     state = found.now()

@@ -76,7 +76,7 @@ def _running(fetch: BackgroundDownload, stop: str) -> None:
     now = fetch.now()
     if now.status is not DownloadStatus.RUNNING:
         st.rerun()
-    st.progress(now.share or 0.0, text=panels.escape(_words(now)))
+    st.progress(now.share, text=panels.escape(_words(now)))
     label = "Stopping" if now.stopping else "Stop"
     panels.action(label, stop, "stop", lambda: _permitted(fetch.cancel), _ERRORS, disabled=now.stopping)
     panels.kept_messages(_ERRORS)
