@@ -1,7 +1,7 @@
-"""Growth of costs: evaluation with images, pruning with filters kept, Overview with runs, Design with browsers.
+"""Growth of costs: with images, filters kept, depth and image size, runs, browsers.
 
-python -m benchmarks.growth [--only images|clusters|runs|browsers] measures them in turn. The browsers move their
-sliders at once on the machine of the server, so their drawing is included.
+python -m benchmarks.growth [--only images|clusters|architectures|runs|browsers] measures them in turn. The browsers
+move their sliders at once on the machine of the server, so their drawing is included.
 """
 
 from __future__ import annotations
@@ -24,14 +24,23 @@ from playwright.sync_api import Browser, Page
 from benchmarks.browser import VIEWPORT, chromium, running
 from benchmarks.common import write_json
 from benchmarks.slider import MEASURE, WARM_UP
+from roboreg_core.architecture import RESNET20, Architecture
+from roboreg_core.datasets.images import Images
 from roboreg_core.datasets.sources import test_images, training_images
 from roboreg_core.evaluation.logits import logits
 from roboreg_core.models import checkpoints
+from roboreg_core.models.costs import relative_work
+from roboreg_core.models.resnet import ResNet, initialise
 from roboreg_core.pruning.prune import PruneSpec, prune
-from roboreg_core.schedules.schedule import presets
+from roboreg_core.schedules.schedule import dense_schedule, presets
+from roboreg_core.seeding import torch_generator
 
 IMAGES = (1_000, 2_000, 5_000, 10_000)
 CLUSTERS = ("aggressive", "quarter", "moderate", "three-quarters", "minimal")
+ARCHITECTURES = (
+    *(Architecture(depth=depth) for depth in (20, 32, 44, 56, 110)),
+    *(Architecture(image_size=size) for size in (16, 48, 64, 96)),
+)
 RUNS = (10, 100, 1_000, 10_000)
 BROWSERS = (1, 2, 4, 8)
 MOVES = 10
@@ -40,7 +49,9 @@ Rows = list[dict[str, Any]]
 
 
 def main(
-    only: Annotated[str, typer.Option(help="One of images, clusters, runs, browsers; all by default.")] = "",
+    only: Annotated[
+        str, typer.Option(help="One of images, clusters, architectures, runs, browsers; all by default.")
+    ] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Two small sizes of each: only tests this script.")] = False,
     json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
@@ -48,6 +59,7 @@ def main(
     parts: dict[str, Callable[[bool], Rows]] = {
         "images": images,
         "clusters": clusters,
+        "architectures": architectures,
         "runs": runs,
         "browsers": browsers,
     }
@@ -85,6 +97,46 @@ def clusters(quick: bool) -> Rows:
         }
         for schedule in schedules
     ]
+
+
+def architectures(quick: bool) -> Rows:
+    """MACs, and seconds of evaluating and of pruning to half, as multiples of the default architecture's.
+
+    Random weights and images. Before each architecture the default one is measured, so that a slower machine slows
+    both.
+    """
+    count = 20 if quick else 500
+    found = []
+    for architecture in ARCHITECTURES[:2] if quick else ARCHITECTURES:
+        usual, seconds = _evaluate_and_prune(RESNET20, count), _evaluate_and_prune(architecture, count)
+        evaluating, pruning = (taken / before for taken, before in zip(seconds, usual, strict=True))
+        found.append(
+            {
+                "architecture": architecture.label,
+                "macs": round(relative_work(architecture), 2),
+                "evaluating": round(evaluating, 2),
+                "pruning": round(pruning, 2),
+            }
+        )
+    return found
+
+
+def _evaluate_and_prune(architecture: Architecture, count: int) -> tuple[float, float]:
+    model = ResNet(dense_schedule(architecture))
+    initialise(model, torch_generator(0, "weights"))
+    size, generator = architecture.image_size, torch_generator(0, "images")
+    images = Images(
+        name=f"{count} random images",
+        pixels=torch.randint(0, 256, (count, 3, size, size), generator=generator, dtype=torch.uint8),
+        labels=torch.arange(count) % architecture.n_classes,
+        indices=torch.arange(count),
+    )
+    half, spec = presets(architecture)["moderate"], PruneSpec(calibration=count // 2)
+    logits(model.eval(), images.take(torch.arange(10), "warm-up"))
+    return (
+        _median(partial(logits, model, images)),
+        _median(partial(prune, model, half, spec, calibration=images), repeats=1),
+    )
 
 
 def _median(work: Callable[[], Any], repeats: int = 3) -> float:

@@ -107,6 +107,10 @@ GROWTH = {
         "Pruning by the default method",
         {"schedule": "schedule", "clusters": "filters kept", "seconds": "seconds"},
     ),
+    "architectures": (
+        "Multiples of the default architecture, with random weights and images",
+        {"architecture": "dense network", "macs": "MACs", "evaluating": "evaluating", "pruning": "pruning to half"},
+    ),
     "runs": (
         "Script of the Overview page",
         {"runs": "runs in the store", "first_seconds": "without caches, s", "again_seconds": "with caches, s"},
