@@ -186,6 +186,7 @@ def _worker_spec(lane: str, security: Any) -> dict[str, Any]:
         "dashboard": False,
         "dashboard_address": None,
         "silence_logs": logging.ERROR,
+        "preload": [f"{__package__}.worker"],
     }
     if lane != "device" and "OMP_NUM_THREADS" not in os.environ:
         # Fewer threads are faster while a training uses the same cores.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import socket
 import threading
@@ -64,6 +65,11 @@ class Outcome:
     artifacts: dict[str, bytes] = field(default_factory=dict)
     error: str = ""
     trace: str = ""
+
+
+def dask_setup(_worker: Any) -> None:
+    """Called by dask when a local worker starts: no traceback if a heartbeat finds the app closed."""
+    logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
 
 
 def run_task(call_json: str, inputs: dict[str, bytes]) -> dict[str, Any]:
