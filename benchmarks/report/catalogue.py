@@ -302,7 +302,7 @@ BENCHMARKS = (
         name="faults",
         title="Reliability",
         module="faults",
-        arguments=("--seed", "0", "--seed", "1", "--minutes", "75"),
+        arguments=("--seed", "0", "--seed", "1", "--minutes", "55"),
     ),
     Benchmark(
         name="training-gpu",
