@@ -11,7 +11,7 @@ from benchmarks.faults.server import command_line, output_of
 from benchmarks.faults.work import EPOCHS, RUN, SCHEDULE, compare
 from roboreg_core.store.store import Store
 
-ROUNDS, QUICK_ROUNDS = 8, 1
+ROUNDS, QUICK_ROUNDS = 20, 1
 RUN_COMMAND = ("run", SCHEDULE, "--epochs", str(EPOCHS), "--json")
 
 

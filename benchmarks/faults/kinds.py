@@ -64,7 +64,7 @@ KINDS = (
         title="`roboreg run` killed and started again",
         survived="it finishes with the figures that the app stores",
         events=command_line_kill.events,
-        share=0.06,
+        share=0.12,
     ),
     Kind(
         name="worker-pause",
