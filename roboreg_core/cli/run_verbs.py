@@ -29,7 +29,8 @@ from roboreg_core.schedules.saved_schedules import saved_schedules, using
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET
 from roboreg_core.user_store import open_store
-from roboreg_core.wording.fmt import STAGE_WORDS
+from roboreg_core.wording import fmt
+from roboreg_core.wording.dataset_facts import kind_parts
 
 if TYPE_CHECKING:
     from roboreg_core.runs.spec import RunSpec
@@ -205,7 +206,8 @@ def _summary(record: Record) -> dict[str, Any]:
 
 def _record_line(record: Record) -> str:
     summary = _summary(record)
-    stages = ", ".join(f"{STAGE_WORDS[stage]} {accuracy:.2%}" for stage, accuracy in summary["accuracy"].items())
-    label = kept_schedule(record).label
+    stages = ", ".join(f"{fmt.STAGE_WORDS[stage]} {accuracy:.2%}" for stage, accuracy in summary["accuracy"].items())
+    kept = kept_schedule(record)
+    label = fmt.SEPARATOR.join([kept.label, *kind_parts(kept.architecture, record.spec["training_set"])])
     mark = "  (example)" if record.recorded else ""
     return f"{record.id}  {label:<28} {summary['parameters']:>7,} parameters  {stages}{mark}"
