@@ -118,7 +118,8 @@ def compare_verb(
 
     store = open_store()
     found = compare_runs([find_run(store, run) for run in runs], store, _baseline(store, baseline))
-    lines = [f"{_record_line(row.record)}  {row.paired.verdict.words}" for row in found.rows]
+    verdicts = [row.paired.verdict.words if row.paired else "other test images than the baseline" for row in found.rows]
+    lines = [f"{_record_line(row.record)}  {verdict}" for row, verdict in zip(found.rows, verdicts, strict=True)]
     lines += [f"note: {each.words}" for each in found.unlike]
     print_result(as_json, found.to_json(), "\n".join(lines))
 
