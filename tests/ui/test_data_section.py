@@ -156,3 +156,17 @@ def test_design_prunes_a_network_on_the_images_it_was_trained_on(
     app.selectbox(key="dense").select("dense").run()
     app.run()
     assert app.segmented_control(key="images").value == "bundled"
+
+
+def test_jobs_of_a_network_use_its_data_set(
+    open_page: Open, dataset: Dataset, store: Store, engine: FakeEngine
+) -> None:
+    network = keep_network(store, "net", architecture=dataset.architecture(), training_set=dataset.id)
+    click(open_page("design", dense="net", s="quarter"), "start")
+    click(open_page("explore", dense="net"), "sweep-start")
+    app = open_page("explore", dense="net", **{"explore-tab": "Search"})
+    assert "12 validation images" in said(app)
+    click(app, next(each.key for each in app.button if each.key.startswith("measure")))
+    assert len(jobs := store.list_jobs()) == 3
+    assert {job.spec.get("setting", job.spec)["training_set"] for job in jobs} == {dataset.id}
+    assert {job.spec.get("setting", job.spec)["dense_sha256"] for job in jobs} == {network.sha256}
