@@ -11,7 +11,7 @@ from roboreg_core.charts.png_url import png_url
 from roboreg_core.datasets import sources
 from roboreg_core.runs.predicted_classes import PredictedClasses
 from roboreg_core.runs.summary import Summary
-from roboreg_core.ui import keys
+from roboreg_core.ui import keys, panels
 from roboreg_core.wording import baseline_changes, fmt
 
 PER_PAGE = 48
@@ -47,7 +47,8 @@ def show(name: str, places: np.ndarray, title: str, summary: Summary) -> None:
         start = (page - 1) * PER_PAGE
         shown = places[start : start + PER_PAGE]
         place.markdown(f"**{title}: {fmt.plural(len(places), 'image')}, {start + 1:,}–{start + len(shown):,}**")
-        st.html(_grid(shown, summary))
+        with panels.errors_shown():
+            st.html(_grid(shown, summary))
 
 
 def _grid(places: np.ndarray, summary: Summary) -> str:

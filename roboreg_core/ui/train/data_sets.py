@@ -118,7 +118,7 @@ def _more(dataset: Dataset) -> None:
             )
         users = library.users_of(dataset, shared_state.store())
         used = dataset_facts.users_words(users)
-        need = ", which need it to be inspected or run" if users else ""
+        need = "; their results stay, but not the pictures" if users else ""
         st.caption(f"Used by {used}{need}. A deleted data set can be restored for {RESTORE_DAYS} days.")
         key = keys.of("data-delete", dataset.id)
         panels.action("Delete", key, "delete", lambda: _delete(dataset), ERRORS, type="tertiary")
@@ -152,7 +152,7 @@ def _deleted() -> list[Entry]:
         (
             each.id,
             f"{schedule_html.text(each.name)} · {each.n_classes} classes",
-            f"Deleted the data set {schedule_html.isolated(each.name)}. Runs and networks that use it need it.",
+            f"Deleted the data set {schedule_html.isolated(each.name)}. Its runs keep their results, without pictures.",
         )
         for each in library.deleted_datasets()
     ]
