@@ -195,15 +195,19 @@ def preset_fields(name: str) -> dict[str, Any]:
 def spec_for(schedule: Schedule, checkpoint: Checkpoint, training_set: str = "auto", **settings: Any) -> RunSpec:
     """Specify a run that starts from `checkpoint`; `training_set` may be `auto`, `settings` are fields of `RunSpec`.
 
-    Raises `SpecError`: a setting is invalid; `DataError`: see `images_for`.
+    Raises `SpecError`: a setting is invalid; `DataError`: see `images_for`; `ScheduleError`: the network has fewer
+    filters.
     """
-    return RunSpec(
+    spec = RunSpec(
         schedule=schedule,
         dense=checkpoint.name,
         dense_sha256=checkpoint.sha256,
         training_set=images_for(checkpoint, training_set),
         **settings,
     )
+    if spec.weights() is None:
+        schedule.check_within(checkpoint.model.schedule)
+    return spec
 
 
 def images_for(checkpoint: Checkpoint, training_set: str) -> str:

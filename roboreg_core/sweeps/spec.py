@@ -160,8 +160,13 @@ def sweep_for(name: str, grid: Grid, checkpoint: Checkpoint, training_set: str =
     """Specify a sweep that prunes `checkpoint`; `training_set` may be `auto`, `settings` are fields of `SweepSpec`.
 
     A fine-tuning `preset` supplies the settings of fine-tuning that are left out.
+
+    Raises `SpecError`, `DataError`: as `runs.spec.spec_for`; `ScheduleError`: the network has fewer filters.
     """
     preset = preset_fields(settings["preset"]) if settings.get("preset") else {}
+    if not checkpoint.model.schedule.is_dense:
+        for schedule in grid.schedules():
+            schedule.check_within(checkpoint.model.schedule)
     return SweepSpec(
         name=name,
         grid=grid,

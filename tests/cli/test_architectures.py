@@ -173,3 +173,11 @@ def test_training_of_another_architecture_is_resumed_with_it_only(
     roboreg("train", "--architecture", "resnet8-w4", *again)
     resumed = checkpoints.load(tmp_path / "more.safetensors")
     assert resumed.sha256 == loaded.sha256
+
+
+@pytest.mark.usefixtures("small_sets")
+@pytest.mark.parametrize("verb", ["prune", "run"])
+def test_a_pruned_file_cannot_keep_more_filters_than_it_has(roboreg: CommandLine, tmp_path: Path, verb: str) -> None:
+    file = checkpoints.save(tmp_path / "half", random_network(HALF))
+    refused = roboreg.refusal(verb, "three-quarters", "--from", file, "--images", "bundled")
+    assert f"block 1 must be 1..{HALF.counts[0]}, the filters of this network, got 6" in refused
