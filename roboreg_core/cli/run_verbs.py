@@ -64,6 +64,7 @@ def run_verb(
         "seed": pruning.seed,
         "distil": pruning.distil,
         "device": pruning.device,
+        "file": pruning.file_options(),
     }
     spec = spec_for(parsed, loaded, pruning.training_set(loaded), **settings)
     store = open_store()
