@@ -17,6 +17,8 @@ from roboreg_core.datasets.dataset import Dataset
 from roboreg_core.networks.spec import TrainingSpec
 from roboreg_core.store.store import Store
 from roboreg_core.training.spec import SHORT_EPOCHS
+from roboreg_core.ui import html_marks
+from roboreg_core.ui.inspect import gallery
 from tests.datasets.kept import keep_dataset
 from tests.datasets.made_images import classes, zipped
 from tests.networks.helpers import keep_network
@@ -170,3 +172,14 @@ def test_jobs_of_a_network_use_its_data_set(
     assert len(jobs := store.list_jobs()) == 3
     assert {job.spec.get("setting", job.spec)["training_set"] for job in jobs} == {dataset.id}
     assert {job.spec.get("setting", job.spec)["dense_sha256"] for job in jobs} == {network.sha256}
+
+
+@pytest.mark.parametrize(
+    ("size", "shown", "rendering"),
+    [(16, 96, "pixelated"), (28, 84, "pixelated"), (64, 64, "pixelated"), (128, 96, "auto")],
+)
+def test_pictures_are_enlarged_by_whole_numbers(size: int, shown: int, rendering: str) -> None:
+    drawn = html_marks.picture("data:,", size, gallery.BOX, "a <b>")
+    assert f'width="{shown}" height="{shown}"' in drawn
+    assert f"image-rendering:{rendering};" in drawn
+    assert "<b>" not in drawn

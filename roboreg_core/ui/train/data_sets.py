@@ -11,15 +11,14 @@ from roboreg_core.datasets import library
 from roboreg_core.datasets.dataset import CIFAR10, Dataset
 from roboreg_core.datasets.own_images import SPLITS
 from roboreg_core.store.records import RESTORE_DAYS
-from roboreg_core.ui import access, keys, panels, schedule_html, shared_state
+from roboreg_core.ui import access, html_marks, keys, panels, schedule_html, shared_state
 from roboreg_core.ui.deleted_items import DeletedItems, Entry
 from roboreg_core.wording import dataset_facts, fmt
 
 ERRORS = "train-data"
 SHOWN = 12
 # Of the contact sheet.
-CLASSES_SHOWN, PICTURES = 20, 8
-_PICTURE = '<img src="{url}" alt="" width="48" height="48" style="image-rendering:pixelated;border-radius:2px">'
+CLASSES_SHOWN, PICTURES, BOX = 20, 8, 48
 _SHEET = (
     '<div style="display:grid;grid-template-columns:minmax(5rem,auto) 1fr;gap:.35rem .75rem;align-items:center;'
     'max-width:40rem">{rows}</div>'
@@ -38,7 +37,7 @@ def contact_sheet(rows: list[tuple[str, np.ndarray]]) -> str:
         f'<span style="font-size:.85rem">{schedule_html.text(name)}</span>'
         f'<span style="display:flex;flex-wrap:wrap;gap:3px" role="img" '
         f'aria-label="{html.escape(f"{len(pictures)} pictures of {name}")}">'
-        + "".join(_PICTURE.format(url=png_url(np.ascontiguousarray(each))) for each in pictures)
+        + "".join(html_marks.picture(png_url(np.ascontiguousarray(each)), len(each), BOX, alt="") for each in pictures)
         + "</span>"
         for name, pictures in rows
     )
