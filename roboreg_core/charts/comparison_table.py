@@ -8,25 +8,32 @@ from roboreg_core.runs.summary import DENSE
 from roboreg_core.wording import fmt, run_facts
 from roboreg_core.wording.run_metrics import METRICS, worst_row
 
+# In place of a verdict.
+OTHER_IMAGES = "other test images"
+
 
 def comparison_data(comparison: Comparison) -> pd.DataFrame:
     """One row per run, with the unrounded figures of Compare's table.
 
     Columns: `run` (id), `label`, `origin` (`example` or `yours`), `network` (stage); per metric of `METRICS` its value
     and its `<metric>_change`, a difference for accuracy and recall (0..1), relative for costs; `<metric>_verdict` for
-    accuracy and recall; `worst_class`; `front_<cost>`, True on the Pareto front; `method`, `epochs`, `seed`,
+    accuracy and recall; change and verdict are None if the test images of run and baseline differ; `worst_class`;
+    `front_<cost>`, True on the Pareto front; `method`, `epochs`, `seed`,
     `schedule`.
     """
     labels = run_facts.labels([row.record for row in comparison.rows])
     rows = []
     for row in comparison.rows:
-        metrics: dict[str, float | str] = {}
+        metrics: dict[str, float | str | None] = {}
         for name, metric in METRICS.items():
             change = metric.change(row)
-            metrics[name] = change.value
-            metrics[f"{name}_change"] = change.relative if metric.verdict is None else change.difference
+            metrics[name] = metric.value(row.record)
+            metrics[f"{name}_change"] = (
+                None if change is None else change.relative if metric.verdict is None else change.difference
+            )
             if metric.verdict is not None:
-                metrics[f"{name}_verdict"] = metric.verdict(row).words
+                verdict = metric.verdict(row)
+                metrics[f"{name}_verdict"] = None if verdict is None else verdict.words
         rows.append(
             {
                 "run": row.record.id,
@@ -46,22 +53,31 @@ def comparison_data(comparison: Comparison) -> pd.DataFrame:
 
 
 def comparison_title(comparison: Comparison) -> str:
-    """Title: the smallest run without significant loss, else the most accurate; for a single run, its verdict."""
+    """Title: the smallest run without significant loss, else the most accurate one; for one run, its verdict.
+
+    For several data sets, the statement that accuracies do not compare.
+    """
+    if not comparison.classes:
+        return f"{fmt.plural(len(comparison.rows), 'run')} on several data sets: accuracies do not compare"
     labels = run_facts.labels([row.record for row in comparison.rows])
     baseline = baseline_label(comparison)
-    others = [row for row in comparison.rows if row.record.id != comparison.baseline]
-    good = [row for row in others if row.paired.verdict.kind != "loss"]
+    others = [
+        (row, row.paired.verdict) for row in comparison.rows if row.paired and row.record.id != comparison.baseline
+    ]
+    good = [row for row, verdict in others if verdict.kind != "loss"]
     if len(others) == 1:
-        (only,) = others
-        return f"{labels[only.record.id]}: {only.paired.verdict.words}, {_size(only)} of {baseline}"
+        ((only, verdict),) = others
+        return f"{labels[only.record.id]}: {verdict.words}, {_size(only)} of {baseline}"
     if good:
         best = min(good, key=lambda row: (row.counts["parameters"].value, -row.accuracy.value))
         return f"{labels[best.record.id]} is the smallest run with no significant loss, {_size(best)} of {baseline}"
-    best = max(others, key=lambda row: row.accuracy.value)
-    return (
-        f"Every run is significantly worse than {baseline}; {labels[best.record.id]} comes closest: "
-        f"{best.paired.verdict.words}"
-    )
+    best, verdict = max(others, key=lambda each: each[0].accuracy.value)
+    return f"Every run is significantly worse than {baseline}; {labels[best.record.id]} comes closest: {verdict.words}"
+
+
+def left_out_words(part: str) -> str:
+    """Sentence: `part` of a comparison is left out because its runs are of several data sets."""
+    return f"{part} left out: this needs the same test images, and the runs are of several data sets."
 
 
 def baseline_label(comparison: Comparison) -> str:

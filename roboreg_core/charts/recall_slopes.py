@@ -40,6 +40,7 @@ def slopes_data(comparison: Comparison, styles: Mapping[str, palette.Style] | No
         }
         for row in comparison.rows
         if row.record.id != comparison.baseline
+        if row.paired is not None
         for name, pair, flips in zip(comparison.classes, row.recalls, row.paired.per_class, strict=True)
         for side in SIDES
     )

@@ -5,6 +5,7 @@ import pandas as pd
 
 from roboreg_core.charts import palette
 from roboreg_core.charts.base import Drawing
+from roboreg_core.errors import DataError
 from roboreg_core.runs.comparison import Comparison
 from roboreg_core.wording import fmt, run_facts
 
@@ -14,7 +15,11 @@ def shared_errors_data(comparison: Comparison) -> pd.DataFrame:
 
     Columns: labels `run` and `other`, ids `run_id` and `other_id`; `both`, number of shared errors; `jaccard`, Jaccard
     index (0..1); `by_chance`, number of shared errors expected if the runs' errors were independent.
+
+    Raises `DataError`: the runs are of several data sets.
     """
+    if comparison.overlap is None:
+        raise DataError("shared errors need runs of one data set, got several; choose runs of one")
     labels = run_facts.labels([row.record for row in comparison.rows])
     names, found = list(labels.items()), comparison.overlap
     return pd.DataFrame(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ from roboreg_core.pruning.methods import (
 )
 from roboreg_core.runs.spec import images_for, preset_fields
 from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET, TUNE_PRESETS
+from roboreg_core.user_input import is_file
 from roboreg_core.user_store import open_store
 
 if TYPE_CHECKING:
@@ -66,6 +68,15 @@ class PruneOptions:
     def network(self) -> Checkpoint:
         """The network to start from. Raises `CheckpointError` or `SpecError`, see `load_network`."""
         return load_network(self.start, self.normalisation, self.data)
+
+    def file_options(self) -> str:
+        """The options that name the file to start from and its normalisation; empty for a network by name."""
+        from roboreg_core.models.checkpoints import names
+
+        if self.start in names() or not is_file(self.start):
+            return ""
+        normalisation = "" if self.normalisation == AUTO else f" --normalisation {self.normalisation}"
+        return f"--from {shlex.quote(self.start)}{normalisation}"
 
     def composed(self) -> tuple[str, bool]:
         """The method with its parts replaced by the options, and True if batch norm is to be recalibrated.

@@ -29,7 +29,8 @@ from roboreg_core.schedules.saved_schedules import saved_schedules, using
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.training.fine_tuning_presets import DEFAULT_TUNE_PRESET
 from roboreg_core.user_store import open_store
-from roboreg_core.wording.fmt import STAGE_WORDS
+from roboreg_core.wording import fmt
+from roboreg_core.wording.dataset_facts import kind_parts
 
 if TYPE_CHECKING:
     from roboreg_core.runs.spec import RunSpec
@@ -63,6 +64,7 @@ def run_verb(
         "seed": pruning.seed,
         "distil": pruning.distil,
         "device": pruning.device,
+        "file": pruning.file_options(),
     }
     spec = spec_for(parsed, loaded, pruning.training_set(loaded), **settings)
     store = open_store()
@@ -117,7 +119,8 @@ def compare_verb(
 
     store = open_store()
     found = compare_runs([find_run(store, run) for run in runs], store, _baseline(store, baseline))
-    lines = [f"{_record_line(row.record)}  {row.paired.verdict.words}" for row in found.rows]
+    verdicts = [row.paired.verdict.words if row.paired else "other test images than the baseline" for row in found.rows]
+    lines = [f"{_record_line(row.record)}  {verdict}" for row, verdict in zip(found.rows, verdicts, strict=True)]
     lines += [f"note: {each.words}" for each in found.unlike]
     print_result(as_json, found.to_json(), "\n".join(lines))
 
@@ -205,7 +208,8 @@ def _summary(record: Record) -> dict[str, Any]:
 
 def _record_line(record: Record) -> str:
     summary = _summary(record)
-    stages = ", ".join(f"{STAGE_WORDS[stage]} {accuracy:.2%}" for stage, accuracy in summary["accuracy"].items())
-    label = kept_schedule(record).label
+    stages = ", ".join(f"{fmt.STAGE_WORDS[stage]} {accuracy:.2%}" for stage, accuracy in summary["accuracy"].items())
+    kept = kept_schedule(record)
+    label = fmt.SEPARATOR.join([kept.label, *kind_parts(kept.architecture, record.spec["training_set"])])
     mark = "  (example)" if record.recorded else ""
     return f"{record.id}  {label:<28} {summary['parameters']:>7,} parameters  {stages}{mark}"

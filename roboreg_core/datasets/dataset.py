@@ -20,6 +20,8 @@ from roboreg_core.errors import DataError
 # The part of CIFAR-10 that is on this machine, before it is resolved.
 AUTO = "auto"
 MANIFEST = "manifest.json"
+# Folders beside those of own data sets: the deleted ones, and of those removed for good, manifest and test labels.
+TRASH, REMOVED = ".deleted", ".removed"
 FORMAT = 1
 PREFIX = "images-"
 _OWN = re.compile(rf"{PREFIX}[0-9a-f]{{16}}")
@@ -147,6 +149,18 @@ def dataset_of(training_set: str) -> Dataset:
     )
 
 
+def known_dataset(training_set: str) -> Dataset:
+    """Like `dataset_of`, also for a deleted data set: the results of its runs can still be shown."""
+    return read_dataset(own_folder(training_set)) if is_own(training_set) else dataset_of(training_set)
+
+
+def own_folder(training_set: str) -> Path:
+    """Folder of an own data set, which may be deleted; a deleted one holds at least manifest and test labels."""
+    root = paths.datasets()
+    folders = [parent / training_set for parent in (root, root / TRASH, root / REMOVED)]
+    return next((folder for folder in folders if (folder / MANIFEST).exists()), folders[0])
+
+
 def check_architecture(architecture: Architecture, n_classes: int, image_size: int) -> None:
     """Check that a network has this number of classes and this image size in pixels.
 
@@ -172,9 +186,9 @@ def images_fact(training_set: str) -> dict[str, str]:
 
 
 def name_of(training_set: str) -> str:
-    """Name of the data set of a `training_set`; the string itself if the data set does not exist."""
+    """Name of the data set of a `training_set`, deleted or not; the string itself if it does not exist."""
     try:
-        return dataset_of(training_set).name
+        return known_dataset(training_set).name
     except DataError:
         return training_set
 
@@ -188,9 +202,11 @@ def read_dataset(folder: Path) -> Dataset:
     try:
         return _read(path, path.stat().st_mtime_ns)
     except FileNotFoundError:
+        remedy = "add its images again"
+        if (folder.parent / TRASH / folder.name / MANIFEST).exists():
+            remedy = f"restore it under Dense networks, or by python -m roboreg_core data restore {folder.name}"
         raise DataError(
-            f"data set {folder.name} must be in {folder.parent}, which does not hold it; restore it (python -m "
-            f"roboreg_core data restore {folder.name}), or add its images again"
+            f"data set {folder.name} must be in {folder.parent}, but was deleted or never added; {remedy}"
         ) from None
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise DataError(

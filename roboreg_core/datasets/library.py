@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roboreg_core import paths
-from roboreg_core.datasets import cifar10, cifar100_files, cifar_batches
+from roboreg_core.datasets import cifar10, cifar100_files, cifar_batches, own_images
 from roboreg_core.datasets.dataset import (
     CIFAR10,
     CIFAR100,
     MANIFEST,
     PREFIX,
+    REMOVED,
+    TRASH,
     Dataset,
     dataset_of,
     is_cifar10,
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from roboreg_core.store.store import Store
 
 NAME_LABEL = "a data set's name"
-TRASH = ".deleted"
 # Names that mean other images on the command line.
 _RESERVED = {folded(each.id) for each in (CIFAR10, CIFAR100)} | {folded(each.name) for each in (CIFAR10, CIFAR100)}
 _RESERVED |= {"auto", *cifar10.TRAINING_COUNTS}
@@ -114,7 +115,7 @@ def _uses(dataset: Dataset, spec: dict[str, Any]) -> bool:
 
 
 def delete_dataset(dataset: Dataset) -> None:
-    """Delete one of your data sets; `restore_dataset` undoes it for `RESTORE_DAYS` days.
+    """Delete one of your data sets; `restore_dataset` undoes it for `RESTORE_DAYS` days, then its images are removed.
 
     Raises `DataError`: it is not yours, or is deleted already.
     """
@@ -128,7 +129,7 @@ def delete_dataset(dataset: Dataset) -> None:
         (target / MANIFEST).touch()  # the time of the deletion
         for each in _trash().iterdir():
             if time.time() - _deleted_at(each) > RESTORE_DAYS * 86_400:
-                shutil.rmtree(each, ignore_errors=True)
+                _remove(each)
 
 
 def deleted_datasets() -> list[Dataset]:
@@ -152,8 +153,20 @@ def restore_dataset(text: str) -> Dataset:
 
 
 def forget_deleted(dataset_id: str) -> None:
-    """Remove a deleted data set for good, if it is there; for images that were added again."""
-    shutil.rmtree(_trash() / dataset_id, ignore_errors=True)
+    """Remove what is left of a deleted data set, because its images were added again."""
+    for parent in (_trash(), paths.datasets() / REMOVED):
+        shutil.rmtree(parent / dataset_id, ignore_errors=True)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a deleted data set, except for what the results of its runs need."""
+    kept = paths.datasets() / REMOVED / folder.name
+    files = [folder / MANIFEST, own_images.labels_path(folder, "test")]
+    if all(file.exists() for file in files):
+        kept.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            file.replace(kept / file.name)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _trash() -> Path:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from roboreg_core import paths
-from roboreg_core.datasets.dataset import Dataset
+from roboreg_core.datasets.dataset import Dataset, own_folder
 from roboreg_core.errors import DataError
 
 SPLITS = ("training", "validation", "test")
@@ -45,8 +45,11 @@ def read(dataset: Dataset, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_labels(dataset: Dataset, split: str) -> np.ndarray:
-    """Labels of a split, int64 (n,). Raises `DataError`: the file is missing, damaged, or differs from the manifest."""
-    path = labels_path(paths.datasets() / dataset.id, split)
+    """Labels of a split, int64 (n,), also of a deleted data set.
+
+    Raises `DataError`: the file is missing, damaged, or differs from the manifest.
+    """
+    path = labels_path(own_folder(dataset.id), split)
     labels = _load(path).astype(np.int64)
     expected = (getattr(dataset, split),)
     if labels.shape != expected or labels.max(initial=0) >= dataset.n_classes:

@@ -7,11 +7,13 @@ import numpy as np
 
 from roboreg_core import paths
 from roboreg_core.datasets import cifar100_files, manifest, own_images
-from roboreg_core.datasets.dataset import CIFAR100, dataset_of, is_own
+from roboreg_core.datasets.dataset import CIFAR100, is_own, known_dataset
 
 
 def test_labels(training_set: str) -> np.ndarray:
     """True classes of a data set's test images in the order of `sources.test_images`, int64 (n,), read-only.
+
+    The labels of a deleted data set are kept for the results of its runs.
 
     Raises `DataError`: the images are missing or damaged.
     """
@@ -25,7 +27,7 @@ def test_labels(training_set: str) -> np.ndarray:
 @lru_cache(maxsize=8)
 def _own(training_set: str, folder: Path) -> np.ndarray:
     del folder  # part of the cache's key only
-    return _read_only(own_images.read_labels(dataset_of(training_set), "test"))
+    return _read_only(own_images.read_labels(known_dataset(training_set), "test"))
 
 
 @lru_cache(maxsize=2)

@@ -90,6 +90,7 @@ def execute(spec_json: dict[str, Any], context: Context) -> Output:
         "environment": {**environment(device), **made.precision},
         "weights": hashlib.sha256(made.content).hexdigest(),
         **made.model.architecture.stored(),
+        **({} if made.model.schedule.is_dense else made.model.schedule.stored()),
         **made.facts,
     }
     return Output(result=result, artifacts={"weights": made.content})

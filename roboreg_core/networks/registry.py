@@ -16,6 +16,7 @@ from roboreg_core.datasets.dataset import images_fact
 from roboreg_core.errors import ArchitectureError, CheckpointError
 from roboreg_core.models.cards import read_card
 from roboreg_core.networks.spec import NETWORK, TRAINED, TrainingSpec
+from roboreg_core.schedules.schedule import Schedule, dense_schedule
 from roboreg_core.store.names import folded, free_name
 from roboreg_core.store.records import Record
 
@@ -39,6 +40,7 @@ class DenseNetwork:
         sha256: SHA-256 of its weights as a safetensors file.
         origin: `shipped`, `trained` or `uploaded`.
         architecture: its depth, width, shortcut, classes and image size.
+        pruned: its filters per block if it is pruned already; None if it has all, or an older version stored it.
         accuracy: test accuracy, 0..1; None if unknown.
         images: number of test images.
         recipe, epochs, training_set, seed: settings of its training; empty or None if unknown.
@@ -51,6 +53,7 @@ class DenseNetwork:
     sha256: str
     origin: str
     architecture: Architecture = RESNET20
+    pruned: Schedule | None = None
     accuracy: float | None = None
     images: int = 0
     recipe: str = ""
@@ -61,9 +64,14 @@ class DenseNetwork:
     notes: tuple[str, ...] = ()
     record: Record | None = None
 
+    @property
+    def filters(self) -> Schedule:
+        """Its filters per block, the most that a run can keep."""
+        return self.pruned or dense_schedule(self.architecture)
+
     def to_json(self) -> dict[str, Any]:
         """All fields but the record as a JSON object; `id` is the record's, None for an example network."""
-        plain = {name: value for name, value in vars(self).items() if name not in ("record", "architecture")}
+        plain = {name: value for name, value in vars(self).items() if name not in ("record", "architecture", "pruned")}
         own = {"notes": list(self.notes), "id": self.record.id if self.record else None}
         return {**plain, **own, **self.architecture.stored()}
 
@@ -86,6 +94,7 @@ def of_record(record: Record) -> DenseNetwork:
         sha256=result["artifacts"]["weights"],
         origin=spec["origin"],
         architecture=Architecture.from_json(result.get("architecture")),
+        pruned=Schedule.from_stored(result) if "schedule" in result else None,
         accuracy=result["accuracy"],
         images=result["images"],
         recipe=result["recipe"],

@@ -9,7 +9,7 @@ import torch
 
 from roboreg_core.datasets.images import Images
 from roboreg_core.device import keep_freed_memory
-from roboreg_core.errors import ScheduleError, SpecError
+from roboreg_core.errors import SpecError
 from roboreg_core.models.resnet import ResNet
 from roboreg_core.pruning.block_context import BlockContext
 from roboreg_core.pruning.calibration import ActivationBatches, DenseReference, dense_reference
@@ -148,7 +148,7 @@ class Pruner:
 
         Raises `ScheduleError`: a block has fewer filters than requested, or the schedule is for another architecture.
         """
-        self._check(schedule)
+        schedule.check_within(self.model.schedule)
         started = time.perf_counter()
         self.warm()
         for number, k in list(enumerate(schedule, start=1))[self._rewind(schedule) :]:
@@ -224,19 +224,6 @@ class Pruner:
         solved = fit_last_layer(features, self._reference.logits, start)
         small.linear.weight.copy_(solved[:-1].T)
         small.linear.bias.copy_(solved[-1])
-
-    def _check(self, schedule: Schedule) -> None:
-        if schedule.architecture != self.model.architecture:
-            raise ScheduleError(
-                f"the schedule must be for this network ({self.model.architecture.label}), got one for "
-                f"{schedule.architecture.label}; give the counts for this network"
-            )
-        for block, (available, k) in enumerate(zip(self.model.schedule, schedule, strict=True), start=1):
-            if k > available:
-                raise ScheduleError(
-                    f"filter count for block {block} must be 1..{available}, the filters of this network, got {k}; "
-                    "lower it or start from the dense network"
-                )
 
 
 def draw_calibration(images: Images, spec: PruneSpec) -> Images:

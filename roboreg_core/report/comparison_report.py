@@ -29,6 +29,8 @@ from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt, run_facts
 from roboreg_core.wording.run_metrics import METRICS, RunMetric
 
+# Parts that need one data set.
+LEFT_OUT = {"classes": "Per-class recall", "shared_errors": "Shared errors"}
 TESTED = [metric for metric in METRICS.values() if metric.verdict is not None]
 UNTESTED = [metric for metric in METRICS.values() if metric.verdict is None]
 Names = Mapping[str, RunName]
@@ -49,7 +51,7 @@ def comparison_html(found: Comparison, styles: Styles) -> str:
         finding=f"{fmt.sentence_case(title)}.",
         lead=[f"{len(records)} runs. Baseline: {_baseline(found)}."],
         mismatches=found.unlike,
-        test_images=records[0].result["images"]["test"],
+        test_images=" or ".join(sorted({record.result["images"]["test"] for record in records})),
         alpha=ALPHA,
         accuracy_columns=_columns(TESTED),
         accuracy=[[names[row.record.id], *_cells(found, row, TESTED), _verdict(found, row)] for row in found.rows],
@@ -61,8 +63,9 @@ def comparison_html(found: Comparison, styles: Styles) -> str:
         tradeoffs=[_tradeoff(records, cost, styles) for cost in COSTS],
         class_names=list(found.classes),
         classes_note=many_classes.figures_note(found.classes),
-        classes=_classes(found, names, styles),
-        shared_errors=_shared_errors(found),
+        classes=_classes(found, names, styles) if found.classes else None,
+        shared_errors=_shared_errors(found) if found.overlap is not None else None,
+        left_out={name: comparison_table.left_out_words(text) for name, text in LEFT_OUT.items()},
         settings=[[names[record.id], *_settings(record)] for record in records],
         checksums=_checksums(records, names),
         runs=[{"label": run_facts.label(record), "command": record.result["command"]} for record in records],
@@ -81,7 +84,9 @@ def _columns(metrics: Sequence[RunMetric]) -> list[str]:
 
 
 def _verdict(found: Comparison, row: ComparedRun) -> str:
-    return "baseline" if row.record.id == found.baseline else row.paired.verdict.words
+    if row.record.id == found.baseline:
+        return "baseline"
+    return row.paired.verdict.words if row.paired else comparison_table.OTHER_IMAGES
 
 
 def _fronts(row: ComparedRun) -> str:
@@ -89,14 +94,16 @@ def _fronts(row: ComparedRun) -> str:
 
 
 def _cells(found: Comparison, row: ComparedRun, metrics: Sequence[RunMetric]) -> list[Cell]:
-    """Each metric and its change; the baseline's own changes are empty."""
+    """Each metric and its change; empty for the baseline itself, and where the test images differ."""
     cells: list[Cell] = []
     for metric in metrics:
         change, verdict = metric.change(row), metric.verdict(row) if metric.verdict else None
-        cells.append(Number(value=change.value, text=metric.figure(row.record, "final")))
+        cells.append(Number(value=metric.value(row.record), text=metric.figure(row.record, "final")))
+        if change is None or row.record.id == found.baseline:
+            cells.append("")
+            continue
         amount = verdict.difference if verdict else change.relative
-        number = Number(value=amount, text=metric.change_text(change), verdict=verdict.kind if verdict else "")
-        cells.append("" if row.record.id == found.baseline else number)
+        cells.append(Number(value=amount, text=metric.change_text(change), verdict=verdict.kind if verdict else ""))
     return cells
 
 
@@ -139,7 +146,7 @@ def _recall_cells(found: Comparison, row: ComparedRun) -> list[Cell]:
     """The baseline's recalls, or another run's changes in percentage points, without the unit."""
     if row.record.id == found.baseline:
         return [percent(pair.value) for pair in row.recalls]
-    verdicts = [flips.verdict for flips in row.paired.per_class]
+    verdicts = [flips.verdict for flips in row.paired.per_class] if row.paired else []
     return [
         Number(value=each.difference, text=fmt.signed(each.difference * 100), verdict=each.kind) for each in verdicts
     ]

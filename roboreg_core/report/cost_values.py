@@ -3,7 +3,7 @@
 from typing import Any
 
 from roboreg_core.charts import layer_costs, measured_latency, training_curves
-from roboreg_core.datasets.dataset import dataset_of
+from roboreg_core.datasets.dataset import known_dataset
 from roboreg_core.report.svg import HALF_WIDTH, figure
 from roboreg_core.report.values import Cell, count, decimal, percent
 from roboreg_core.runs.metric_changes import BATCHES
@@ -83,7 +83,7 @@ def history_values(record: Record) -> dict[str, Any]:
             for measure, dense in lines.items()
         ],
         "rows": [_epoch_row(epoch) for epoch in epochs],
-        "validation_images": fmt.count(dataset_of(record.spec["training_set"]).validation),
+        "validation_images": fmt.count(known_dataset(record.spec["training_set"]).validation),
     }
 
 

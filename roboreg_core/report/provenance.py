@@ -4,7 +4,7 @@ import hashlib
 
 from roboreg_core import paths
 from roboreg_core.datasets.cifar_batches import CONTENT_SHA256, PER_FILE, TRAIN_FILES
-from roboreg_core.datasets.dataset import dataset_of, is_cifar10
+from roboreg_core.datasets.dataset import is_cifar10, known_dataset
 from roboreg_core.datasets.manifest import MANIFEST
 from roboreg_core.runs.summary import DENSE
 from roboreg_core.store.records import Record
@@ -30,7 +30,7 @@ def checksums(record: Record) -> dict[str, str]:
 def _of_images(record: Record) -> dict[str, str]:
     training_set = record.spec["training_set"]
     if not is_cifar10(training_set):
-        data = dataset_of(training_set)
+        data = known_dataset(training_set)
         return {f"images of the data set {data.name}": data.sha256} if data.sha256 else {}
     test = {record.result["images"]["test"]: CONTENT_SHA256["test"]}
     if training_set == "full":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roboreg_core.datasets.dataset import dataset_of
+from roboreg_core.datasets.dataset import known_dataset
 from roboreg_core.errors import DataError
 from roboreg_core.evaluation.paired_tests import ConfusionChange, compare
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def groups_of(record: Record) -> dict[str, str]:
-    """Group of each class of a run's data set, `{class: group}`; {} without groups, or if the data set was deleted."""
+    """Group of each class of a run's data set, `{class: group}`; {} without groups, or if the data set is not known."""
     try:
-        dataset = dataset_of(record.spec["training_set"])
+        dataset = known_dataset(record.spec["training_set"])
     except DataError:
         return {}
     return dict(zip(dataset.classes, dataset.groups, strict=True)) if dataset.groups else {}

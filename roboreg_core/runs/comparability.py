@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from roboreg_core.datasets.dataset import CIFAR10, is_cifar10, name_of
 from roboreg_core.runs.spec import method_version
 from roboreg_core.schedules.schedule import Schedule
 
@@ -76,7 +77,13 @@ def _machine(record: Record) -> str:
     return f"{environment['device']} ({environment.get('machine', 'unknown')}), {environment['threads']} threads"
 
 
+def _dataset(record: Record) -> str:
+    training_set = record.spec["training_set"]
+    return CIFAR10.name if is_cifar10(training_set) else f"{name_of(training_set)} ({training_set})"
+
+
 _READ: dict[str, tuple[str, Callable[[Record], str]]] = {
+    "data set": ("accuracy", _dataset),
     "training images": ("accuracy", lambda record: str(record.result["images"]["training"])),
     "test images": ("accuracy", lambda record: str(record.result["images"]["test"])),
     "architecture": ("accuracy", lambda record: Schedule.from_stored(record.spec).architecture.label),

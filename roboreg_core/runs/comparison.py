@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roboreg_core.errors import DataError, SpecError
+from roboreg_core.errors import SpecError
 from roboreg_core.evaluation.paired_tests import Paired, compare
 from roboreg_core.evaluation.pareto_front import pareto_front
 from roboreg_core.evaluation.shared_errors import SharedErrors, overlap
@@ -35,9 +35,9 @@ class ComparedRun:
         stage: its last stage, whose network is compared.
         baseline: the run's dense network, or the chosen baseline run.
         accuracy: test accuracy, 0..1, of the run and of the baseline.
-        paired: paired comparison with the baseline.
+        paired: paired comparison with the baseline; None if that was measured on other test images.
         counts: changes of the costs in `metric_changes.counts_of` against the baseline.
-        recalls: changes of the recall per class against the baseline.
+        recalls: changes of the recall per class against the baseline; () without `paired`.
         front: for each of `COSTS`, True if the run is Pareto-optimal in the comparison.
     """
 
@@ -45,14 +45,14 @@ class ComparedRun:
     stage: str
     baseline: RunBaseline
     accuracy: metric_changes.MetricChange
-    paired: Paired
+    paired: Paired | None
     counts: dict[str, metric_changes.MetricChange]
     recalls: tuple[metric_changes.MetricChange, ...]
     front: dict[str, bool]
 
     def to_json(self) -> dict[str, Any]:
         """All figures as a JSON object."""
-        spec = self.record.spec
+        spec, paired = self.record.spec, self.paired
         return {
             "run": self.record.id,
             "created": self.record.created,
@@ -63,12 +63,12 @@ class ComparedRun:
             "epochs": spec["epochs"],
             "seed": spec["seed"],
             "accuracy": self.accuracy.to_json(),
-            "verdict": self.paired.verdict.to_json(),
-            "flips": asdict(self.paired.flips),
+            "verdict": paired and paired.verdict.to_json(),
+            "flips": paired and asdict(paired.flips),
             "counts": {name: pair.to_json() for name, pair in self.counts.items()},
             "recalls": [
                 {**pair.to_json(), "p": flips.p, "verdict": flips.verdict.to_json()}
-                for pair, flips in zip(self.recalls, self.paired.per_class, strict=True)
+                for pair, flips in zip(self.recalls, paired.per_class if paired else (), strict=True)
             ],
             "front": self.front,
         }
@@ -80,10 +80,11 @@ class Comparison:
 
     Attributes:
         baseline: `dense` for each run's own dense network, or a run's id.
-        classes: class names.
+        classes: class names; () if runs or baseline are of several data sets.
         rows: one per run, in the order of `compare_runs`' argument.
         differs: per block of the deepest network, True if the schedules differ.
-        overlap: shared errors among the images that each run loses against its dense network, in the order of `rows`.
+        overlap: shared errors among the images that each run loses against its dense network, in the order of `rows`;
+            None if runs or baseline are of several data sets.
         unlike: properties other than schedule and method that differ between the runs, e.g. the seed.
     """
 
@@ -91,7 +92,7 @@ class Comparison:
     classes: tuple[str, ...]
     rows: tuple[ComparedRun, ...]
     differs: tuple[bool, ...]
-    overlap: SharedErrors
+    overlap: SharedErrors | None
     unlike: tuple[Mismatch, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -101,7 +102,7 @@ class Comparison:
             "classes": list(self.classes),
             "runs": [row.to_json() for row in self.rows],
             "differs": list(self.differs),
-            "overlap": self.overlap.to_json(),
+            "overlap": self.overlap and self.overlap.to_json(),
             "unlike": [each.to_json() for each in self.unlike],
         }
 
@@ -109,8 +110,10 @@ class Comparison:
 def compare_runs(records: Sequence[Record], store: Store, baseline: Record | None = None) -> Comparison:
     """Compare runs with their dense networks, or with the run `baseline`, which may be one of them.
 
+    Runs of several data sets are compared without what needs the same test images.
+
     Raises `SpecError`: there are fewer than `FEWEST` or more than `MOST` runs, or one is listed twice; `StoreError`:
-    logits are missing from the store; `DataError`: the runs are of several data sets, or a data set is missing.
+    logits are missing from the store; `DataError`: a data set is missing.
     """
     _check(records)
     costs = [metric_changes.counts_of(record, "final") for record in records]
@@ -127,12 +130,13 @@ def compare_runs(records: Sequence[Record], store: Store, baseline: Record | Non
     )
     schedules = [kept_schedule(record).counts for record in records]
     among = records if baseline is None or baseline.id in {record.id for record in records} else [*records, baseline]
+    alike = all(same_images(record, among[0]) for record in among)
     return Comparison(
         baseline=DENSE if baseline is None else baseline.id,
-        classes=class_names(records[0]),
+        classes=class_names(records[0]) if alike else (),
         rows=rows,
         differs=tuple(len(set(counts)) > 1 for counts in itertools.zip_longest(*schedules)),
-        overlap=_overlap(records, store),
+        overlap=_overlap(records, store) if alike else None,
         unlike=mismatches(among),
     )
 
@@ -144,30 +148,27 @@ def _check(records: Sequence[Record]) -> None:
     twice = next((run for run in ids if ids.count(run) > 1), None)
     if twice is not None:
         raise SpecError(f"run {twice} is listed twice: a comparison takes each run once")
-    other = next((record for record in records if not same_images(record, records[0])), None)
-    if other is not None:
-        raise DataError(
-            f"a comparison takes runs of one data set, got {records[0].id} on {records[0].spec['training_set']} and "
-            f"{other.id} on {other.spec['training_set']}: choose runs of one"
-        )
 
 
 def _row(record: Record, baseline: RunBaseline, store: Store, front: dict[str, bool]) -> ComparedRun:
-    stage, labels = final_stage(record), labels_of(record)
-    report = report_of(record, stage)
-    classes = zip(report["per_class"], baseline.report["per_class"], strict=True)
+    stage = final_stage(record)
+    report, paired = report_of(record, stage), None
+    recalls: tuple[metric_changes.MetricChange, ...] = ()
+    if same_images(record, baseline.record):
+        before, after = baseline.predictions.classes, predictions(record, store)[stage].classes
+        paired = compare(labels_of(record), before, after, len(class_names(record)))
+        recalls = tuple(
+            metric_changes.MetricChange(value=row["recall"], baseline=other["recall"])
+            for row, other in zip(report["per_class"], baseline.report["per_class"], strict=True)
+        )
     return ComparedRun(
         record=record,
         stage=stage,
         baseline=baseline,
         accuracy=metric_changes.MetricChange(value=report["accuracy"], baseline=baseline.report["accuracy"]),
-        paired=compare(
-            labels, baseline.predictions.classes, predictions(record, store)[stage].classes, len(class_names(record))
-        ),
+        paired=paired,
         counts=metric_changes.count_changes(record, baseline.record, baseline.network),
-        recalls=tuple(
-            metric_changes.MetricChange(value=row["recall"], baseline=before["recall"]) for row, before in classes
-        ),
+        recalls=recalls,
         front=front,
     )
 

@@ -78,9 +78,7 @@ def predictions_csv(record: Record, store: Store) -> str:
     """
     import pandas as pd
 
-    from roboreg_core.datasets.sources import test_images
-
-    names, labels = np.array(class_names(record)), test_images(record.spec["training_set"]).labels.numpy()
+    names, labels = np.array(class_names(record)), labels_of(record)
     frame = pd.DataFrame({"image": np.arange(len(labels)), "true": names[labels]})
     for stage, each in predictions(record, store).items():
         frame[stage] = names[each.classes]

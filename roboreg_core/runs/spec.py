@@ -84,6 +84,7 @@ class RunSpec(PruneSettings):
         learning_rate, batch_size: settings of fine-tuning.
         distil: True for knowledge distillation from the dense network, False to fine-tune on the labels alone.
         device: `auto`, `cpu` or `cuda`; not part of the identity.
+        file: options of the command line for a dense network that was read from a file; not part of the identity.
     """
 
     schedule: Schedule
@@ -94,6 +95,7 @@ class RunSpec(PruneSettings):
     batch_size: int = 128
     distil: bool = True
     device: str = "auto"
+    file: str = ""
 
     def __post_init__(self) -> None:
         if self.weights() is None:
@@ -113,7 +115,10 @@ class RunSpec(PruneSettings):
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` restores the spec."""
-        return {**asdict(self), **self.schedule.stored()}
+        value = {**asdict(self), **self.schedule.stored()}
+        if not self.file:
+            del value["file"]
+        return value
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> RunSpec:
@@ -145,7 +150,9 @@ class RunSpec(PruneSettings):
         options += [f"--calibration {self.calibration}", f"--seed {self.seed}", images_option(self.training_set)]
         options += [f"--preset {self.preset}", f"--epochs {self.epochs}", f"--learning-rate {self.learning_rate:g}"]
         options += [f"--batch-size {self.batch_size}", "--distil" if self.distil else "--no-distil"]
-        if self.dense != SHIPPED:
+        if self.file:
+            options.append(self.file)
+        elif self.dense != SHIPPED:
             options.append(f"--from {shlex.quote(self.dense)}")
         return f"python -m roboreg_core run {self.schedule} {' '.join(options)}"
 
@@ -160,6 +167,7 @@ def identity(spec: dict[str, Any], version: int) -> str:
     """Id of a run from its spec (`RunSpec.to_json`) and a `METHOD_VERSION`."""
     determines = {**spec, "version": version}
     del determines["device"], determines["dense"]
+    determines.pop("file", None)
     return digest(determines)
 
 
@@ -204,15 +212,19 @@ def spec_for(schedule: Schedule, checkpoint: Checkpoint, training_set: str = "au
         training_set: a choice of images as for `datasets.sources.resolve_training_set`.
         settings: other fields of `RunSpec`.
 
-    Raises `SpecError`: a setting is invalid; `DataError`: see `images_for`.
+    Raises `SpecError`: a setting is invalid; `DataError`: see `images_for`; `ScheduleError`: the network has fewer
+    filters.
     """
-    return RunSpec(
+    spec = RunSpec(
         schedule=schedule,
         dense=checkpoint.name,
         dense_sha256=checkpoint.sha256,
         training_set=images_for(checkpoint, training_set),
         **settings,
     )
+    if spec.weights() is None:
+        schedule.check_within(checkpoint.model.schedule)
+    return spec
 
 
 def images_for(checkpoint: Checkpoint, training_set: str) -> str:

@@ -155,25 +155,23 @@ class Summary:
 def baseline_of(record: Record, store: Store, other: Record | None = None) -> RunBaseline:
     """Baseline of a run: its dense network (`other` None), or the final network of the run `other`.
 
-    Raises `StoreError`: logits are missing from the store; `DataError`: the runs are of different data sets, or one
-    is missing.
+    Raises `StoreError`: logits are missing from the store.
     """
     source, name, stage = (record, DENSE, DENSE) if other is None else (other, other.id, final_stage(other))
-    found = predictions(source, store)[stage]
-    if len(found.classes) != len(labels_of(record)) or not same_images(record, source):
-        raise DataError(
-            f"runs {record.id} and {source.id} must be measured on the same images, got two data sets; choose runs of "
-            "one"
-        )
-    return RunBaseline(name=name, record=source, stage=stage, predictions=found)
+    return RunBaseline(name=name, record=source, stage=stage, predictions=predictions(source, store)[stage])
 
 
 def summary(record: Record, store: Store, other: Record | None = None) -> Summary:
     """Summarise a run against its dense network, or against the final network of the run `other`.
 
-    Raises `StoreError`: logits are missing from the store; `DataError`: the runs are of different data sets, or one
-    is missing.
+    Raises `StoreError`: logits are missing from the store; `DataError`: the runs are of different data sets, or a run
+    was not measured on the test images.
     """
+    if other is not None and not same_images(record, other):
+        raise DataError(
+            f"runs {record.id} and {other.id} must be measured on the same images, got two data sets; choose runs of "
+            "one"
+        )
     labels, found, baseline = labels_of(record), predictions(record, store), baseline_of(record, store, other)
     before, last = baseline.predictions.classes, final_stage(record)
     classes = class_names(record)

@@ -22,11 +22,18 @@ class EditedSchedule:
         schedule: filters kept per block.
         locked: blocks (numbered from 1) that keep their counts until unlocked or `open` is called.
         linked: stages (numbered from 1) whose blocks change by the same amount.
+        limit: most filters per block, those of a network that is pruned already; None for the dense network's.
     """
 
     schedule: Schedule
+    limit: Schedule | None = None
     locked: frozenset[int] = frozenset()
     linked: frozenset[int] = frozenset()
+
+    @property
+    def most(self) -> Schedule:
+        """The schedule that keeps all filters of the network."""
+        return self.limit or self.schedule.dense
 
     def set_count(self, block: int, count: int) -> EditedSchedule:
         """Set the count of `block`; in a linked stage the other blocks change by the same amount, within their bounds.
@@ -36,6 +43,7 @@ class EditedSchedule:
         Raises `ScheduleError`: the block or count is out of bounds.
         """
         moved = self.schedule.replace(block, count)
+        moved.check_within(self.most)
         step = count - self.schedule.counts[block - 1]
         if block in self.locked:
             return self
@@ -74,6 +82,10 @@ class EditedSchedule:
         """Mean number of filters kept per block of a stage (from 1), rounded half up."""
         return _rounded_mean([self.schedule.counts[block - 1] for block in self.schedule.architecture.blocks_of(stage)])
 
+    def stage_bound(self, stage: int) -> int:
+        """Largest `stage_mean` of a stage (from 1)."""
+        return _rounded_mean([self.most.counts[block - 1] for block in self.schedule.architecture.blocks_of(stage)])
+
     def scale_stage(self, stage: int, mean: int) -> EditedSchedule:
         """Multiply the unlocked counts of a stage by one factor, rounded, so that their `stage_mean` is `mean`.
 
@@ -82,7 +94,7 @@ class EditedSchedule:
         Raises `ScheduleError`: `mean` is out of bounds.
         """
         blocks = self.schedule.architecture.blocks_of(stage)
-        bound = self.schedule.bounds[blocks[0] - 1]
+        bound = self.stage_bound(stage)
         if not 1 <= mean <= bound:
             raise ScheduleError(f"mean filter count for stage {stage} must be 1..{bound}, got {mean}")
         free = {self.schedule.counts[block - 1] for block in blocks if block not in self.locked}
@@ -116,7 +128,7 @@ class EditedSchedule:
         """Apply `change(block, count)` to every unlocked block, clipped to its bounds."""
         counts = (
             count if block in self.locked else min(max(change(block, count), 1), bound)
-            for block, (count, bound) in enumerate(zip(self.schedule, self.schedule.bounds, strict=True), start=1)
+            for block, (count, bound) in enumerate(zip(self.schedule, self.most, strict=True), start=1)
         )
         return replace(self, schedule=replace(self.schedule, counts=tuple(counts)))
 

@@ -125,6 +125,23 @@ class Schedule:
             raise ScheduleError(f"block must be 1..{len(self.counts)}, got {block}")
         return Schedule((*self.counts[: block - 1], count, *self.counts[block:]), self.architecture)
 
+    def check_within(self, available: Schedule) -> None:
+        """Check that a network with the filters `available` can be pruned to this schedule.
+
+        Raises `ScheduleError`: it is for another architecture, or a block of the network has fewer filters.
+        """
+        if self.architecture != available.architecture:
+            raise ScheduleError(
+                f"the schedule must be for this network ({available.architecture.label}), got one for "
+                f"{self.architecture.label}; give the counts for this network"
+            )
+        for block, (most, count) in enumerate(zip(available, self, strict=True), start=1):
+            if count > most:
+                raise ScheduleError(
+                    f"filter count for block {block} must be 1..{most}, the filters of this network, got {count}; "
+                    "lower it or start from the dense network"
+                )
+
     def shared_blocks(self, other: Schedule) -> int:
         """Number of first blocks in which both schedules have equal counts."""
         pairs = zip(self, other, strict=True)

@@ -161,8 +161,13 @@ def sweep_for(name: str, grid: Grid, checkpoint: Checkpoint, training_set: str =
 
     With `auto`, the training set follows from the network. `settings` are further fields of `SweepSpec`; a fine-tuning
     `preset` among them supplies those of fine-tuning that are left out.
+
+    Raises `SpecError`, `DataError`: as `runs.spec.spec_for`; `ScheduleError`: the network has fewer filters.
     """
     preset = preset_fields(settings["preset"]) if settings.get("preset") else {}
+    if not checkpoint.model.schedule.is_dense:
+        for schedule in grid.schedules():
+            schedule.check_within(checkpoint.model.schedule)
     return SweepSpec(
         name=name,
         grid=grid,

@@ -1,4 +1,4 @@
-"""HTML for a run's marker, as in the charts, and for a signed change in its colour."""
+"""HTML for a run's marker, as in the charts, a signed change in its colour, and a picture."""
 
 import html
 
@@ -26,3 +26,16 @@ def signed(text: str, verdict: str) -> str:
 def theme() -> Theme:
     """Colours of the visitor's theme, light or dark."""
     return DARK if st.context.theme.type == "dark" else LIGHT
+
+
+def picture(url: str, size: int, box: int, alt: str, title: str = "") -> str:
+    """A square image of `size` pixels at `url`, as large as fits into `box` pixels.
+
+    It is enlarged by a whole number without smoothing, or reduced.
+    """
+    shown, rendering = (size * (box // size), "pixelated") if size <= box else (box, "auto")
+    hint = f' title="{html.escape(title)}"' if title else ""
+    return (
+        f'<img src="{url}" alt="{html.escape(alt)}"{hint} width="{shown}" height="{shown}" '
+        f'style="width:{shown}px;height:{shown}px;image-rendering:{rendering};border-radius:2px;display:block">'
+    )

@@ -21,6 +21,7 @@ from roboreg_core.networks.spec import NETWORK
 from roboreg_core.runs.results import LISTED
 from roboreg_core.runs.spec import KIND
 from roboreg_core.schedules.saved_schedules import SavedSchedule, saved_schedules
+from roboreg_core.schedules.schedule import Schedule, dense_schedule
 from roboreg_core.store.records import Job, Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui import access, keys
@@ -164,6 +165,12 @@ def architecture() -> Architecture:
     """Architecture of the dense network chosen in this visit."""
     found = chosen_network()
     return found.architecture if found is not None else RESNET20
+
+
+def filters() -> Schedule:
+    """Filters per block of the dense network chosen in this visit: the most that a schedule can keep."""
+    found = chosen_network()
+    return found.filters if found is not None else dense_schedule()
 
 
 def architecture_of(sha256: str) -> Architecture:

@@ -10,6 +10,7 @@ from roboreg_core.datasets.dataset import CIFAR10, is_cifar10, name_of
 from roboreg_core.networks.registry import SHIPPED, DenseNetwork
 from roboreg_core.networks.spec import DEFAULT_BATCH, TRAINED, UPLOADED
 from roboreg_core.wording import fmt
+from roboreg_core.wording.dataset_facts import kind_parts
 
 SHA_DIGITS = 12
 ORIGIN_WORDS = {SHIPPED: "example network", TRAINED: "trained here", UPLOADED: "uploaded"}
@@ -20,6 +21,7 @@ def job_label(spec: dict[str, Any]) -> str:
     """Label of a training or upload from its job's spec, e.g. `Network mine · recipe best · 2 epochs · seed 0`."""
     parts = [f"Network {fmt.inline_text(spec['name'])}"]
     if spec["origin"] == TRAINED:
+        parts += kind_parts(Architecture.from_json(spec.get("architecture")), "")
         parts += _training(spec["recipe"], spec["epochs"], spec["training_set"], spec["seed"])
         parts += [f"batch size {spec['batch_size']}"] if spec["batch_size"] != DEFAULT_BATCH else []
     else:
@@ -40,10 +42,7 @@ def origin_words(network: DenseNetwork) -> str:
 
 def kind_words(network: DenseNetwork) -> str:
     """Architecture and data set of a network where not the default, e.g. `ResNet-56, 3 classes, digits`; else empty."""
-    architecture = network.architecture.label if network.architecture != RESNET20 else ""
-    images = network.training_set
-    data = fmt.inline_text(name_of(images)) if images and not is_cifar10(images) else ""
-    return ", ".join(part for part in (architecture, data) if part)
+    return ", ".join(kind_parts(network.architecture, network.training_set))
 
 
 def accuracy_words(network: DenseNetwork) -> str:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from roboreg_core.architecture import RESNET20
-from roboreg_core.datasets.dataset import is_cifar10, name_of
 from roboreg_core.evaluation.paired_tests import Verdict
 from roboreg_core.evaluation.wilson_interval import Z, wilson
 from roboreg_core.networks.registry import other_name
@@ -20,6 +18,7 @@ from roboreg_core.runs.results import STAGES, final_stage, kept_schedule, report
 from roboreg_core.schedules.schedule import Schedule
 from roboreg_core.store.records import Record
 from roboreg_core.wording import fmt
+from roboreg_core.wording.dataset_facts import kind_parts
 from roboreg_core.wording.network_facts import TRAINING_IMAGES
 
 # Largest loss of accuracy, against the dense network, that the best run may have.
@@ -204,10 +203,7 @@ def _parts(spec: dict[str, Any]) -> list[str]:
         parts.append("labels only")
     if spec["training_set"] == "full":
         parts.append(TRAINING_IMAGES["full"])
-    elif not is_cifar10(spec["training_set"]):
-        parts.append(fmt.inline_text(name_of(spec["training_set"])))
-    if (architecture := schedule.architecture) != RESNET20:
-        parts.append(architecture.label)
+    parts += kind_parts(schedule.architecture, spec["training_set"])
     if (dense := dense_name(spec)) != SHIPPED:
         parts.append(f"from {dense}")
     return parts

@@ -22,8 +22,9 @@ class RunMetric:
         axis: axis title with the unit.
         order: name of the sort order by this metric, best run first.
         value_of: returns the metric of a run's network, `dense` or `final`.
-        change: returns the metric of a compared run and of its baseline.
-        verdict: returns the paired test of the change; None for metrics without a test, such as costs.
+        change: returns the metric of a compared run and of its baseline; None if their test images differ.
+        verdict: returns the paired test of the change, None if the test images differ; None for metrics without a
+            test, such as costs.
         qualifier: returns text before the value, such as the class with the lowest recall; takes the same arguments as
             `value_of`.
         text: formats a value with its unit.
@@ -35,8 +36,8 @@ class RunMetric:
     axis: str
     order: str
     value_of: Callable[[Record, str], float]
-    change: Callable[[ComparedRun], MetricChange]
-    verdict: Callable[[ComparedRun], Verdict] | None = None
+    change: Callable[[ComparedRun], MetricChange | None]
+    verdict: Callable[[ComparedRun], Verdict | None] | None = None
     qualifier: Callable[[Record, str], str] = lambda record, network: ""
     text: Callable[[float], str]
     higher_is_better: bool = False
@@ -52,12 +53,12 @@ class RunMetric:
         return fmt.signed_percent(change.relative) if self.verdict is None else fmt.signed_points(change.difference, 2)
 
     def kind(self, row: ComparedRun) -> str:
-        """Kind of a compared run's change: `gain`, `loss`, `no change` or `within noise`; empty for timings."""
-        change = self.change(row)
-        if self.verdict is not None:
-            return run_facts.judged(change.value, change.baseline, self.verdict(row)).verdict
-        if self.is_timing:
+        """Kind of a change: `gain`, `loss`, `no change` or `within noise`; empty for timings and without a change."""
+        change, verdict = self.change(row), self.verdict(row) if self.verdict is not None else None
+        if change is None or self.is_timing:
             return ""
+        if verdict is not None:
+            return run_facts.judged(change.value, change.baseline, verdict).verdict
         return run_facts.counted(change.value, change.baseline, higher_is_better=self.higher_is_better).verdict
 
     def value(self, record: Record, network: str = "final") -> float:
@@ -104,8 +105,8 @@ METRICS = {
         axis="test accuracy",
         order="Most accurate first",
         value_of=lambda record, network: float(_report(record, network)["accuracy"]),
-        change=lambda row: row.accuracy,
-        verdict=lambda row: row.paired.verdict,
+        change=lambda row: row.accuracy if row.paired else None,
+        verdict=lambda row: row.paired.verdict if row.paired else None,
         text=lambda value: fmt.percent(value, 2),
         higher_is_better=True,
     ),
@@ -114,8 +115,8 @@ METRICS = {
         axis="worst-class recall",
         order="Highest worst-class recall first",
         value_of=lambda record, network: float(worst_row(record, network)["recall"]),
-        change=lambda row: row.recalls[_worst_class(row)],
-        verdict=lambda row: row.paired.per_class[_worst_class(row)].verdict,
+        change=lambda row: row.recalls[_worst_class(row)] if row.recalls else None,
+        verdict=lambda row: row.paired.per_class[_worst_class(row)].verdict if row.paired else None,
         qualifier=lambda record, network: worst_row(record, network)["name"],
         text=fmt.percent,
         higher_is_better=True,

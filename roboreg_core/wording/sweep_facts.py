@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from roboreg_core.architecture import RESNET20
-from roboreg_core.datasets.dataset import is_cifar10, name_of
 from roboreg_core.models.costs import cost
 from roboreg_core.schedules.schedule import dense_schedule
 from roboreg_core.sweeps.control import SweepState, SweepStatus
@@ -11,6 +9,7 @@ from roboreg_core.sweeps.grid import BLOCKS, LIST, STAGES, Grid, source_grid
 from roboreg_core.sweeps.spec import SweepSpec
 from roboreg_core.sweeps.sweep_store import Sweep
 from roboreg_core.wording import fmt
+from roboreg_core.wording.dataset_facts import kind_parts
 
 # Longer rows of counts are shortened to their ends and length.
 LONGEST_ROW = 6
@@ -40,9 +39,7 @@ def row_words(counts: Sequence[int]) -> str:
 
 def kind_words(spec: SweepSpec) -> str:
     """Architecture and data set of a sweep where they are not the default, e.g. `ResNet-56`; else empty."""
-    architecture = spec.grid.architecture.label if spec.grid.architecture != RESNET20 else ""
-    data = "" if is_cifar10(spec.training_set) else fmt.inline_text(name_of(spec.training_set))
-    return ", ".join(part for part in (architecture, data) if part)
+    return ", ".join(kind_parts(spec.grid.architecture, spec.training_set))
 
 
 def sweep_words(spec: SweepSpec) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import onnx
 import pytest
+import torch
 
 from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.datasets import sources
@@ -15,6 +17,7 @@ from roboreg_core.errors import SpecError
 from roboreg_core.models import checkpoints
 from roboreg_core.models.costs import cost
 from roboreg_core.runs.filter_groups import clusters_of
+from roboreg_core.runs.spec import RunSpec
 from roboreg_core.schedules.schedule import Schedule, dense_schedule, presets
 from roboreg_core.user_store import open_store
 from roboreg_core.wording import run_facts
@@ -173,3 +176,34 @@ def test_training_of_another_architecture_is_resumed_with_it_only(
     roboreg("train", "--architecture", "resnet8-w4", *again)
     resumed = checkpoints.load(tmp_path / "more.safetensors")
     assert resumed.sha256 == loaded.sha256
+
+
+@pytest.mark.usefixtures("small_sets")
+@pytest.mark.parametrize("verb", ["prune", "run"])
+def test_a_pruned_file_cannot_keep_more_filters_than_it_has(roboreg: CommandLine, tmp_path: Path, verb: str) -> None:
+    file = checkpoints.save(tmp_path / "half", random_network(HALF))
+    refused = roboreg.refusal(verb, "three-quarters", "--from", file, "--images", "bundled")
+    assert f"block 1 must be 1..{HALF.counts[0]}, the filters of this network, got 6" in refused
+
+
+@pytest.mark.usefixtures("small_sets")
+def test_a_run_of_a_file_is_repeated_by_its_command(roboreg: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "other project's.pt"
+    torch.save(checkpoints.load("dense").model.state_dict(), file)
+    start = (
+        "--from",
+        file,
+        "--normalisation",
+        "imagenet",
+        "--images",
+        "bundled",
+        "--epochs",
+        "0",
+        "--calibration",
+        "20",
+    )
+    run = roboreg.answer("run", "moderate", *start)
+    words = shlex.split(run["result"]["command"])
+    assert words[:4] == ["python", "-m", "roboreg_core", "run"]
+    assert roboreg.answer(*words[3:])["run"] == run["run"]
+    assert RunSpec.from_json(run["spec"]).id == run["run"]

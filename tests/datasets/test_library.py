@@ -9,7 +9,7 @@ import pytest
 
 from roboreg_core import paths
 from roboreg_core.datasets import library
-from roboreg_core.datasets.dataset import CIFAR10, MANIFEST, Dataset, dataset_of
+from roboreg_core.datasets.dataset import CIFAR10, MANIFEST, TRASH, Dataset, dataset_of
 from roboreg_core.datasets.image_import import import_images
 from roboreg_core.datasets.image_inspection import inspect_source
 from roboreg_core.errors import DataError
@@ -78,7 +78,7 @@ def test_deleted_data_sets_go_after_thirty_days(tmp_path: Path, digits: Dataset)
     other = made(tmp_path, "other", 1_000)
     library.delete_dataset(digits)
     old = time.time() - 31 * 86_400
-    os.utime(paths.datasets() / library.TRASH / digits.id / MANIFEST, (old, old))
+    os.utime(paths.datasets() / TRASH / digits.id / MANIFEST, (old, old))
     library.delete_dataset(other)
     assert library.deleted_datasets() == [other]
 

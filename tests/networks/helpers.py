@@ -6,7 +6,7 @@ from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.models import checkpoints
 from roboreg_core.networks.registry import DenseNetwork, of_record
 from roboreg_core.networks.spec import UploadSpec
-from roboreg_core.schedules.schedule import dense_schedule
+from roboreg_core.schedules.schedule import Schedule, dense_schedule
 from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from tests.conftest import random_network
@@ -19,9 +19,10 @@ def keep_network(
     created: str = "2026-01-01T00:00:00+00:00",
     architecture: Architecture = RESNET20,
     training_set: str = "",
+    pruned: Schedule | None = None,
 ) -> DenseNetwork:
-    """Keep an uploaded network with random weights, without measuring it."""
-    content = checkpoints.to_bytes(random_network(dense_schedule(architecture), seed))
+    """Keep an uploaded network with random weights, without measuring it; `pruned` if it has fewer filters."""
+    content = checkpoints.to_bytes(random_network(pruned or dense_schedule(architecture), seed))
     spec = UploadSpec.of(content, "net.safetensors", name)
     digest = store.artifacts.put(content)
     result = {
@@ -36,7 +37,7 @@ def keep_network(
         "seconds": 1.0,
         "notes": ["ImageNet normalisation assumed"],
         "environment": {},
-        **architecture.stored(),
+        **(pruned.stored() if pruned else {}),
         "weights": digest,
         "artifacts": {"weights": digest},
     }

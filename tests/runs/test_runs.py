@@ -17,6 +17,7 @@ from roboreg_core.jobs.task import LocalContext, Output, Stopped
 from roboreg_core.models import checkpoints
 from roboreg_core.models.costs import cost
 from roboreg_core.models.resnet import ResNet
+from roboreg_core.runs import predicted_classes
 from roboreg_core.runs.execute import execute
 from roboreg_core.runs.predicted_classes import predictions_csv
 from roboreg_core.runs.results import STAGES, card_for
@@ -34,6 +35,7 @@ def small_sets(few_images: Images, images: Images, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sources, "training_images", lambda choice="auto": images)
     monkeypatch.setattr(sources, "validation_images", lambda choice="auto": few_images)
     monkeypatch.setattr(sources, "test_images", lambda choice="auto": few_images)
+    monkeypatch.setattr(predicted_classes, "test_labels", lambda training_set: few_images.labels.numpy())
 
 
 @pytest.fixture
@@ -202,7 +204,7 @@ def test_single_weights_are_not_recalibrated(spec: RunSpec) -> None:
 
 
 def test_the_default_architecture_is_not_part_of_a_runs_identity(dense: checkpoints.Checkpoint) -> None:
-    plain = spec_for(presets()["moderate"], dense, "bundled")
+    plain = spec_for(presets()["quarter"], dense, "bundled")
     deep = replace(plain, schedule=presets(Architecture(depth=32, shortcut="B"))["moderate"])
     assert "architecture" not in plain.to_json()
     assert deep.to_json()["architecture"] == {"depth": 32, "shortcut": "B"}

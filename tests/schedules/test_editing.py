@@ -201,3 +201,15 @@ def test_a_scaled_stage_has_the_mean_that_was_set(data: st.DataObject) -> None:
     outside = [block - 1 for block in architecture.blocks if architecture.stage_of(block) != stage]
     assert all(scaled.schedule.counts[block] == counts[block] for block in outside)
     assert edited.scale_stage(stage, edited.stage_mean(stage)) == edited
+
+
+def test_no_block_exceeds_the_filters_of_a_pruned_network() -> None:
+    quarter = presets()["quarter"]
+    edited = EditedSchedule(schedule=quarter, limit=quarter).scale(50)
+    assert edited.scale(400).schedule == quarter
+    assert edited.set_unlocked(presets()["dense"]).schedule == quarter
+    assert edited.scale_stage(1, edited.stage_bound(1)).schedule.counts[:3] == quarter.counts[:3]
+    assert edited.toggle_link(1).set_count(1, 4).schedule.counts[:3] == quarter.counts[:3]
+    for change in (lambda: edited.set_count(1, 5), lambda: edited.scale_stage(1, 5)):
+        with pytest.raises(ScheduleError, match=r"1\.\.4, .*got 5|1\.\.4, got 5"):
+            change()

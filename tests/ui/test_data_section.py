@@ -17,6 +17,8 @@ from roboreg_core.datasets.dataset import Dataset
 from roboreg_core.networks.spec import TrainingSpec
 from roboreg_core.store.store import Store
 from roboreg_core.training.spec import SHORT_EPOCHS
+from roboreg_core.ui import html_marks
+from roboreg_core.ui.inspect import gallery
 from tests.datasets.kept import keep_dataset
 from tests.datasets.made_images import classes, zipped
 from tests.networks.helpers import keep_network
@@ -156,3 +158,28 @@ def test_design_prunes_a_network_on_the_images_it_was_trained_on(
     app.selectbox(key="dense").select("dense").run()
     app.run()
     assert app.segmented_control(key="images").value == "bundled"
+
+
+def test_jobs_of_a_network_use_its_data_set(
+    open_page: Open, dataset: Dataset, store: Store, engine: FakeEngine
+) -> None:
+    network = keep_network(store, "net", architecture=dataset.architecture(), training_set=dataset.id)
+    click(open_page("design", dense="net", s="quarter"), "start")
+    click(open_page("explore", dense="net"), "sweep-start")
+    app = open_page("explore", dense="net", **{"explore-tab": "Search"})
+    assert "12 validation images" in said(app)
+    click(app, next(each.key for each in app.button if each.key.startswith("measure")))
+    assert len(jobs := store.list_jobs()) == 3
+    assert {job.spec.get("setting", job.spec)["training_set"] for job in jobs} == {dataset.id}
+    assert {job.spec.get("setting", job.spec)["dense_sha256"] for job in jobs} == {network.sha256}
+
+
+@pytest.mark.parametrize(
+    ("size", "shown", "rendering"),
+    [(16, 96, "pixelated"), (28, 84, "pixelated"), (64, 64, "pixelated"), (128, 96, "auto")],
+)
+def test_pictures_are_enlarged_by_whole_numbers(size: int, shown: int, rendering: str) -> None:
+    drawn = html_marks.picture("data:,", size, gallery.BOX, "a <b>")
+    assert f'width="{shown}" height="{shown}"' in drawn
+    assert f"image-rendering:{rendering};" in drawn
+    assert "<b>" not in drawn

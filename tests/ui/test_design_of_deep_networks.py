@@ -112,3 +112,19 @@ def test_a_sweep_s_grid_is_of_the_chosen_network(open_page: Open, network: Dense
         ).run()
         assert not app.exception
     assert app.text_input(key="sweep-stage-56-16-1").value == "4, 8, 12"
+
+
+def test_a_pruned_network_bounds_the_schedule(open_page: Open, store: Store) -> None:
+    pruned = Schedule((1, 4, 4, 8, 8, 8, 16, 16, 16))
+    keep_network(store, "small", pruned=pruned)
+    app = open_page("design", dense="small")
+    assert address(app, "s") == str(pruned)
+    assert {each.max for each in app.slider} == {4, 8, 16}
+    assert len(app.slider) == 8, "block 1 has one filter"
+    assert "nothing to prune" in said(app)
+    press(app, "preset-aggressive")
+    assert address(app, "s") == "1,2,2,2,2,2,2,2,2"
+    press(app, "preset-dense")
+    assert address(app, "s") == str(pruned)
+    app = open_page("design", dense="small", s="quarter")
+    assert "filter count for block 1 must be 1..1" in said(app).replace("\\", "").lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from roboreg_core.architecture import Architecture
-from roboreg_core.charts import many_classes, palette, recall_slopes
+from roboreg_core.charts import comparison_table, many_classes, palette, recall_slopes
 from roboreg_core.datasets.dataset import Dataset
 from roboreg_core.datasets.true_classes import test_labels as labels_of_test
+from roboreg_core.errors import DataError
 from roboreg_core.evaluation.metrics import report
 from roboreg_core.models.costs import cost
 from roboreg_core.report.comparison_report import comparison_html
@@ -25,8 +27,9 @@ from roboreg_core.store.records import Record
 from roboreg_core.store.store import Store
 from roboreg_core.ui.inspect import class_choice
 from tests.charts.records import _cost, make_record
+from tests.command_line import CommandLine
 from tests.datasets.kept import keep_dataset
-from tests.ui.test_pages import Open, said
+from tests.ui.test_pages import Open, Put, said
 
 N_CLASSES, PER_CLASS = 100, 30
 
@@ -127,6 +130,38 @@ def test_reports_draw_some_classes_and_list_all(run: Record, dataset: Dataset, f
     comparison = compare_runs([run, keep_run(store, dataset, 1)], store)
     assert recall_slopes.shown_classes(recall_slopes.slopes_data(comparison))["class"].nunique() == many_classes.MOST
     assert "show 20 of 100" in comparison_html(comparison, palette.styles([row.record for row in comparison.rows]))
+
+
+def test_runs_of_several_data_sets_are_compared_without_what_needs_the_same_images(
+    open_page: Open, put: Put, run: Record, store: Store, roboreg: CommandLine
+) -> None:
+    plain = put()
+    found = compare_runs([run, plain], store)
+    assert found.to_json()["overlap"] is None
+    assert found.classes == ()
+    assert found.unlike[0].what == "data set"
+    # Each run against its own dense network
+    for row in found.rows:
+        alone = summary(row.record, store)
+        assert row.paired is not None
+        assert row.paired.to_json() == alone.paired[alone.final].to_json()
+    against = compare_runs([run, plain], store, plain).to_json()["runs"]
+    assert [each["verdict"] is None for each in against] == [True, False]
+    assert (against[0]["flips"], against[0]["recalls"]) == (None, [])
+    frame = comparison_table.comparison_data(compare_runs([run, plain], store, plain))
+    assert frame["accuracy_change"].isna().tolist() == [True, False]
+    assert frame["parameters_change"].notna().all()
+    for baseline in (None, plain):
+        app = open_page("compare", runs=f"{run.id},{plain.id}", baseline=baseline.id if baseline else "dense")
+        text = said(app)
+        assert comparison_table.left_out_words("Shared errors") in text
+        assert comparison_table.left_out_words("Per-class recall") in text
+        other = compare_runs([run, plain], store, baseline)
+        html = comparison_html(other, palette.styles([run, plain]))
+        assert ("shared-errors" in html, comparison_table.OTHER_IMAGES in html) == (False, baseline is plain)
+    assert roboreg.answer("compare", run.id, plain.id) == json.loads(json.dumps(found.to_json()))
+    with pytest.raises(DataError, match="got two data sets"):
+        summary(run, store, plain)
 
 
 def test_a_hundred_classes_are_compared(open_page: Open, run: Record, dataset: Dataset, store: Store) -> None:

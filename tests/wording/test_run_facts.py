@@ -9,15 +9,21 @@ from unittest.mock import Mock
 import pytest
 
 from roboreg_core import paths
+from roboreg_core.architecture import RESNET20, Architecture
 from roboreg_core.charts import palette
+from roboreg_core.datasets.dataset import CIFAR100
 from roboreg_core.evaluation.paired_tests import Verdict
 from roboreg_core.runs.comparison import ComparedRun
 from roboreg_core.runs.metric_changes import MetricChange
 from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.store.records import Record
+from roboreg_core.user_store import open_store
 from roboreg_core.wording import fmt, run_facts, run_filter
+from roboreg_core.wording.dataset_facts import kind_parts
 from roboreg_core.wording.run_metrics import METRICS
 from tests.charts.records import make_record
+from tests.command_line import CommandLine
+from tests.datasets.kept import keep_dataset
 
 
 def plain(text: str) -> str:
@@ -98,6 +104,18 @@ def test_labels_tell_runs_apart() -> None:
         run_facts.spec_label(spec)
         == "moderate · method source · no fine-tuning · seed 0 · recalibrated · 48,000 images"
     )
+
+
+def test_labels_name_architecture_and_data_set_where_they_are_not_the_default(roboreg: CommandLine) -> None:
+    digits, schedule = keep_dataset("digits", 3), presets(Architecture(depth=56, n_classes=3, image_size=16))["quarter"]
+    deep = replace(make_record(), spec={**make_record().spec, **schedule.stored(), "training_set": digits.id})
+    kind = ["ResNet-56, 3 classes, 16 × 16 pixels", "digits"]
+    assert kind_parts(schedule.architecture, digits.id) == kind
+    assert kind_parts(RESNET20, "full") == kind_parts(RESNET20, "") == []
+    assert kind_parts(RESNET20, CIFAR100.id) == ["CIFAR-100"]
+    assert run_facts.label(deep).endswith(fmt.SEPARATOR.join(kind))
+    open_store().put_record(replace(deep, result={**deep.result, "schedule": schedule.to_json()}))
+    assert fmt.SEPARATOR.join(["quarter", *kind]) in roboreg("runs", "list")[0]
 
 
 def test_labels_of_compared_runs_have_only_what_differs() -> None:

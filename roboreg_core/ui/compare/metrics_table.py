@@ -26,7 +26,8 @@ def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
     """Draw the table of the compared runs with its caption, and the figures as data; `styles` are by run id."""
     labels = run_facts.labels([row.record for row in found.rows])
     rows = [_row(row, found, labels[row.record.id], styles[row.record.id]) for row in found.rows]
-    if found.baseline == DENSE and len({row.record.spec["dense_sha256"] for row in found.rows}) == 1:
+    one = len({row.record.spec["dense_sha256"] for row in found.rows}) == 1
+    if found.baseline == DENSE and found.classes and one:
         rows.insert(0, _dense_row([row.record for row in found.rows]))
     head = "".join(f'<th scope="col" style="{_CELL};text-align:left">{name}</th>' for name in COLUMNS)
     with st.container(key=keys.COMPARED):
@@ -55,7 +56,9 @@ def _row(row: ComparedRun, found: Comparison, label: str, style: palette.Style) 
     fronts = [METRICS[cost].label for cost, best in row.front.items() if best]
     cells = [
         _figure(_FIRST, row, itself=itself),
-        "<em>baseline</em>" if itself else html.escape(row.paired.verdict.words),
+        "<em>baseline</em>"
+        if itself
+        else html.escape(row.paired.verdict.words if row.paired else comparison_table.OTHER_IMAGES),
         *(_figure(metric, row, itself=itself) for metric in _OTHERS),
         html.escape(", ".join(fronts) or "–"),
     ]
@@ -84,9 +87,10 @@ def _name(row: ComparedRun, label: str, style: palette.Style) -> str:
 def _figure(metric: RunMetric, row: ComparedRun, *, itself: bool) -> str:
     """The metric with its change below; the baseline itself has none."""
     value = f'<span style="white-space:nowrap">{html.escape(metric.figure(row.record, "final"))}</span>'
-    if itself:
+    change = metric.change(row)
+    if itself or change is None:
         return value
-    return f"{value}<br>{html_marks.signed(metric.change_text(metric.change(row)), metric.kind(row))}"
+    return f"{value}<br>{html_marks.signed(metric.change_text(change), metric.kind(row))}"
 
 
 def _line(name: str, cells: list[str], *, strong: bool) -> str:
@@ -102,11 +106,12 @@ def _depends(found: Comparison) -> str:
     shared = run_facts.shared([row.record for row in found.rows])
     lead = f"All runs: {', '.join(shared)}. " if shared else ""
     timed = sorted({_timed(row) for row in found.rows})
-    images = found.rows[0].record.result["images"]["test"]
+    images = " or ".join(sorted({row.record.result["images"]["test"] for row in found.rows}))
+    classes = f"the {len(found.classes)} classes" if found.classes else "the classes"
     return (
         f"{lead}Final network of each run on {images}, one seed per run. Changes, in percentage points or percent, are "
         f"against {comparison_table.baseline_label(found)}; verdicts: exact McNemar test, "
-        f"Holm-corrected over the {len(found.classes)} classes. Latency: median for one image, {'; '.join(timed)}. "
+        f"Holm-corrected over {classes}. Latency: median for one image, {'; '.join(timed)}. "
         "Click a run to open it."
     )
 

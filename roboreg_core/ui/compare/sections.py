@@ -95,8 +95,14 @@ def _comparison(
         _tradeoff([row.record for row in found.rows], styles)
     with right:
         _strip(found)
-    _slopes(found, styles)
-    _shared_errors(found)
+    if found.classes:
+        _slopes(found, styles)
+    else:
+        st.info(comparison_table.left_out_words("Per-class recall"))
+    if found.overlap is not None:
+        _shared_errors(found)
+    else:
+        st.info(comparison_table.left_out_words("Shared errors"))
     with st.container(key="controls-report"):
         generated_files.of_comparison([row.record for row in found.rows], baseline)
 

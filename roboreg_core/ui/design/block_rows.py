@@ -67,7 +67,7 @@ def _heading(stage: int) -> None:
 
 
 def _row(block: int) -> None:
-    bound, count = editing_session.schedule().bounds[block - 1], editing_session.schedule().counts[block - 1]
+    bound, count = editing_session.limit().counts[block - 1], editing_session.schedule().counts[block - 1]
     locked = block in editing_session.current().locked
     label = f"Filters kept in block {block}, 1 to {bound}{', locked' if locked else ''}"
     name, slide, field, bar = st.columns(_WIDTHS, gap="small", vertical_alignment="center", wrap=False)
@@ -81,7 +81,7 @@ def _row(block: int) -> None:
 def _stage_row(stage: int) -> None:
     edited, architecture = editing_session.current(), editing_session.architecture()
     blocks = architecture.blocks_of(stage)
-    bound, mean = architecture.stage_widths[stage - 1], edited.stage_mean(stage)
+    bound, mean = edited.stage_bound(stage), edited.stage_mean(stage)
     counts = edited.schedule.counts[blocks[0] - 1 : blocks[-1]]
     locked = edited.locked.issuperset(blocks)
     name, slide, field, bar = st.columns(_WIDTHS, gap="small", vertical_alignment="center", wrap=False)
@@ -127,7 +127,8 @@ def _fields(
     options: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _moved, "disabled": locked}
     with slide.container(key=(one := keys.of(names[0], names[2])), gap=None):
         key, value = _mounted(one, count)
-        st.slider(label, 1, bound, value, key=key, args=(names[2], one, key, set_count), **options)
+        if bound > 1:  # a slider needs two values
+            st.slider(label, 1, bound, value, key=key, args=(names[2], one, key, set_count), **options)
         st.html(f'<div style="margin:0 {slider_ticks.INSET}px">{below}</div>')
     with field.container(key=(one := keys.of(names[1], names[2]))):
         key, value = _mounted(one, count)

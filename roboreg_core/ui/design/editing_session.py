@@ -1,7 +1,7 @@
 """Edited schedule of the Design page, kept in the session with its history; the address `?s=` follows it.
 
-There is one history per architecture, that of the chosen dense network. With many blocks per stage, a stage is one row
-until it is opened. An opened address sets the schedule, regardless of locks. Locks and links are kept in the session
+There is one history per shape of network, that of the chosen one. With many blocks per stage, a stage is one row until
+it is opened. An opened address sets the schedule, regardless of locks. Locks and links are kept in the session
 only.
 """
 
@@ -10,16 +10,16 @@ from contextlib import suppress
 
 import streamlit as st
 
-from roboreg_core.architecture import RESNET20, Architecture
+from roboreg_core.architecture import Architecture
 from roboreg_core.errors import RoboRegError, ScheduleError
 from roboreg_core.schedules.editing import EditedSchedule, EditHistory, changed_blocks, named_blocks
-from roboreg_core.schedules.schedule import Schedule, presets
+from roboreg_core.schedules.schedule import Schedule, dense_schedule, presets
 from roboreg_core.ui import dense_choice, keys, panels, shared_state, url_settings
 
 ADDRESS = "s"
 DEFAULT = "moderate"
 _HISTORY, _PROBLEM, _LOCKED_NOTE = "schedule-history", "schedule-problem", "schedule-locked-note"
-_OPENED, _ARCHITECTURE = "schedule-opened-stages", "schedule-architecture"
+_OPENED, _LIMIT = "schedule-opened-stages", "schedule-limit"
 
 
 def open_address() -> None:
@@ -30,7 +30,9 @@ def open_address() -> None:
     if text is None:  # a rerun, or a return to the page: keep the schedule and its message
         return url_settings.write(ADDRESS, str(schedule()))
     try:
-        _open(Schedule.parse(text, architecture()))
+        opened = Schedule.parse(text, architecture())
+        opened.check_within(limit())
+        _open(opened)
     except ScheduleError as error:
         _open(default())
         set_problem(f"The schedule in the address is invalid: {error}. Showing {DEFAULT} instead.")
@@ -38,21 +40,26 @@ def open_address() -> None:
 
 def history() -> EditHistory:
     """The edited schedule (`now`) and the earlier and undone states of this visit."""
-    found = _histories().get(architecture())
-    return found or EditHistory(now=EditedSchedule(schedule=default()))
+    found = _histories().get(limit())
+    return found or EditHistory(now=_edited(default()))
 
 
-def architecture() -> Architecture:
-    """Architecture of the chosen network; while the store cannot be read, that of the schedule shown last."""
+def limit() -> Schedule:
+    """Filters per block of the chosen network; while the store cannot be read, of the network chosen last."""
     with suppress(RoboRegError):  # shown by the page: the edited schedule can still be downloaded
-        st.session_state[_ARCHITECTURE] = shared_state.architecture()
-    found: Architecture = st.session_state.get(_ARCHITECTURE, RESNET20)
+        st.session_state[_LIMIT] = shared_state.filters()
+    found: Schedule = st.session_state.get(_LIMIT, dense_schedule())
     return found
 
 
+def architecture() -> Architecture:
+    """Architecture of the chosen network."""
+    return limit().architecture
+
+
 def default() -> Schedule:
-    """The schedule that is shown first."""
-    return presets(architecture())[DEFAULT]
+    """The schedule that is shown first: a preset, within the filters of the network."""
+    return _edited(limit()).set_unlocked(presets(architecture())[DEFAULT]).schedule
 
 
 def current() -> EditedSchedule:
@@ -77,7 +84,7 @@ def toggle_open(stage: int) -> None:
 
 
 def network_changed() -> None:
-    """For callbacks: redraw the whole editor for the schedule of another architecture."""
+    """For callbacks: redraw the whole editor for the schedule of a network of another shape."""
     st.session_state.pop(_PROBLEM, None)
     url_settings.write(ADDRESS, str(schedule()))
     panels.redraw(keys.EDITOR_PART)
@@ -141,13 +148,17 @@ def _note_locked(value: Schedule) -> None:
 
 
 def _open(value: Schedule) -> None:
-    if value.architecture in _histories():
+    if limit() in _histories():
         return _put(history().apply(current().open(value)))
-    return _put(EditHistory(now=EditedSchedule(schedule=value)))
+    return _put(EditHistory(now=_edited(value)))
+
+
+def _edited(value: Schedule) -> EditedSchedule:
+    return EditedSchedule(schedule=value, limit=limit())
 
 
 def _put(value: EditHistory) -> None:
-    _histories()[value.now.schedule.architecture] = value
+    _histories()[value.now.most] = value
     st.session_state.pop(_PROBLEM, None)
     url_settings.write(ADDRESS, str(value.now.schedule))
 
@@ -177,6 +188,6 @@ def _rows(blocks: Iterable[int]) -> list[str]:
     return [*map(keys.stage_row_part, stages), *map(keys.row_part, single)]
 
 
-def _histories() -> dict[Architecture, EditHistory]:
-    found: dict[Architecture, EditHistory] = st.session_state.setdefault(_HISTORY, {})
+def _histories() -> dict[Schedule, EditHistory]:
+    found: dict[Schedule, EditHistory] = st.session_state.setdefault(_HISTORY, {})
     return found

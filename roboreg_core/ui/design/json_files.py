@@ -69,6 +69,8 @@ def _uploaded() -> None:
     if file is None:
         return
     try:
-        editing_session.choose(read_schedule(file.getvalue(), editing_session.schedule().architecture))
+        found = read_schedule(file.getvalue(), editing_session.schedule().architecture)
+        found.check_within(editing_session.limit())
+        editing_session.choose(found)
     except (ScheduleError, ArchitectureError) as error:
         editing_session.set_problem(f"{panels.sentence(error)} The schedule was not changed.")

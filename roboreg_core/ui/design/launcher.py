@@ -38,8 +38,8 @@ IMAGES_WORDS = {
     "full": f"{TRAINING_COUNTS['full']:,} (full)",
 }
 REFRESH_SECONDS = 1.0
-# Session key: architecture for which the page was drawn.
-_ARCHITECTURE = "design-architecture"
+# Session key: filters of the network for which the page was drawn.
+_FILTERS = "design-filters"
 # Field of a `RunSpec` -> widget.
 FIELDS = {
     "epochs": keys.EPOCHS,
@@ -67,10 +67,10 @@ def panel(schedule: Callable[[], Schedule]) -> None:
 
 def _panel(schedule: Schedule) -> None:
     dense_choice.pick(_network_changed)
-    st.session_state[_ARCHITECTURE] = shared_state.architecture()
+    st.session_state[_FILTERS] = shared_state.filters()
     dense = shared_state.baseline()
     settings = _settings_fields()
-    if schedule.is_dense:
+    if schedule == dense.model.schedule:
         st.info("This schedule keeps all filters: nothing to prune. Reduce a block or choose a preset.")
         return
     spec = spec_for(schedule, dense, settings.pop("training_set"), **settings)
@@ -215,7 +215,7 @@ def _pruning_changed() -> None:
 
 
 def _network_changed() -> None:
-    if st.session_state.get(_ARCHITECTURE) != shared_state.architecture():
+    if st.session_state.get(_FILTERS) != shared_state.filters():
         editing_session.network_changed()
     else:
         _pruning_changed()

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 import streamlit as st
 
 from roboreg_core import paths
-from roboreg_core.architecture import Architecture
 from roboreg_core.charts import palette
 from roboreg_core.schedules.schedule import Schedule, presets
 from roboreg_core.ui import schedule_html, shared_state
@@ -25,8 +24,8 @@ _TICK = (
 
 def strip(block: int) -> str:
     """Ticks under the slider of a block, numbered from 1, as HTML; cached until the store changes."""
-    architecture, version = editing_session.schedule().architecture, shared_state.store().version()
-    return _strips(str(paths.home()), str(paths.recorded()), version, repr(architecture), architecture)[block - 1]
+    limit, version = editing_session.limit(), shared_state.store().version()
+    return _strips(str(paths.home()), str(paths.recorded()), version, repr(limit), limit)[block - 1]
 
 
 def drawn(block: int, bound: int, presets: Mapping[str, Schedule], saved: Iterable[tuple[str, Schedule]]) -> str:
@@ -41,10 +40,10 @@ def drawn(block: int, bound: int, presets: Mapping[str, Schedule], saved: Iterab
     for name, schedule in saved:
         saved_names.setdefault(schedule.counts[block - 1], []).append(schedule_html.isolated(name))
     spans, titles = [], []
-    for count in sorted({*preset_names, *saved_names}):
+    for count in sorted(count for count in {*preset_names, *saved_names} if count <= bound):
         titles.append(f"{count}: {_listed([*saved_names.get(count, []), *preset_names.get(count, [])])}")
         colour, height = (palette.ORANGE, 9) if count in saved_names else (palette.GREY, 6)
-        left = 100 * (count - 1) / (bound - 1)
+        left = 100 * (count - 1) / max(bound - 1, 1)
         spans.append(_TICK.format(title=titles[-1], left=left, height=height, colour=colour))
     label = f"Block {block}, schedules at {'; '.join(titles)}"
     return f'<div role="img" aria-label="{label}" style="position:relative;height:9px">{"".join(spans)}</div>'
@@ -56,9 +55,9 @@ def _listed(names: list[str]) -> str:
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _strips(home: str, recorded: str, version: int, key: str, _architecture: Architecture) -> list[str]:
+def _strips(home: str, recorded: str, version: int, key: str, _limit: Schedule) -> list[str]:
     del home, recorded, version, key  # only the cache key
-    own = (each for each in shared_state.saved() if each.schedule.architecture == _architecture)
+    own = (each for each in shared_state.saved() if each.schedule.architecture == _limit.architecture)
     saved = [(each.name, each.schedule) for each in own]
-    blocks = enumerate(_architecture.bounds, start=1)
-    return [drawn(block, bound, presets(_architecture), saved) for block, bound in blocks]
+    known = presets(_limit.architecture)
+    return [drawn(block, bound, known, saved) for block, bound in enumerate(_limit, start=1)]

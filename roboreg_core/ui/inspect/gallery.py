@@ -11,15 +11,15 @@ from roboreg_core.charts.png_url import png_url
 from roboreg_core.datasets import sources
 from roboreg_core.runs.predicted_classes import PredictedClasses
 from roboreg_core.runs.summary import Summary
-from roboreg_core.ui import keys
+from roboreg_core.ui import html_marks, keys, panels
 from roboreg_core.wording import baseline_changes, fmt
 
 PER_PAGE = 48
-# Three screen pixels per image pixel, without smoothing.
+# Of a picture, in screen pixels.
+BOX = 96
 _STYLE = """<style>
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: 1rem 0.75rem; }
 .pictures figure { margin: 0; }
-.pictures img { width: 96px; height: 96px; image-rendering: pixelated; border-radius: 2px; display: block; }
 .pictures figcaption { font-size: 0.8rem; line-height: 1.35; margin-top: 0.25rem; }
 .pictures .wrong { opacity: 0.85; font-style: italic; }
 </style>"""
@@ -47,7 +47,8 @@ def show(name: str, places: np.ndarray, title: str, summary: Summary) -> None:
         start = (page - 1) * PER_PAGE
         shown = places[start : start + PER_PAGE]
         place.markdown(f"**{title}: {fmt.plural(len(places), 'image')}, {start + 1:,}–{start + len(shown):,}**")
-        st.html(_grid(shown, summary))
+        with panels.errors_shown():
+            st.html(_grid(shown, summary))
 
 
 def _grid(places: np.ndarray, summary: Summary) -> str:
@@ -64,14 +65,15 @@ def _grid(places: np.ndarray, summary: Summary) -> str:
 
 def _figure(place: int, picture: np.ndarray, summary: Summary, networks: dict[str, PredictedClasses]) -> str:
     label = summary.labels[place]
-    true = html.escape(summary.classes[label])
+    name = summary.classes[label]
+    true = html.escape(name)
     lines = []
-    for name, each in networks.items():
+    for network, each in networks.items():
         predicted = each.classes[place]
-        text = f"{name}: {html.escape(summary.classes[predicted])} {fmt.percent(float(each.confidence[place]), 0)}"
+        text = f"{network}: {html.escape(summary.classes[predicted])} {fmt.percent(float(each.confidence[place]), 0)}"
         lines.append(f"✓ {text}" if predicted == label else f'<span class="wrong">✗ {text}</span>')
-    address = png_url(np.ascontiguousarray(picture))
+    url, alt, title = png_url(np.ascontiguousarray(picture)), f"{name}, test image {place}", f"test image {place}"
     return (
-        f'<figure><img src="{address}" alt="{true}, test image {place}" title="test image {place}" width="96" '
-        f'height="96"><figcaption><strong>{true}</strong><br>{"<br>".join(lines)}</figcaption></figure>'
+        f"<figure>{html_marks.picture(url, len(picture), BOX, alt, title)}"
+        f"<figcaption><strong>{true}</strong><br>{'<br>'.join(lines)}</figcaption></figure>"
     )

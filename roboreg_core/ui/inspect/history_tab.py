@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from roboreg_core.charts import training_curves
-from roboreg_core.datasets.dataset import dataset_of
+from roboreg_core.datasets.dataset import known_dataset
 from roboreg_core.runs.summary import Summary
 from roboreg_core.ui import panels
 from roboreg_core.wording import baseline_changes, run_facts
@@ -25,7 +25,7 @@ def show(summary: Summary) -> None:
     for column, measure in zip(st.columns(3), ("accuracy", "loss", "learning rate"), strict=True):
         with column:
             _curve(summary, measure)
-    validation = dataset_of(record.spec["training_set"]).validation
+    validation = known_dataset(record.spec["training_set"]).validation
     st.caption(
         panels.escape(
             f"Training: augmented {record.result['images']['training']}. Validation: {validation:,} images that "

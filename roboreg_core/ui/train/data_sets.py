@@ -11,15 +11,14 @@ from roboreg_core.datasets import library
 from roboreg_core.datasets.dataset import CIFAR10, Dataset
 from roboreg_core.datasets.own_images import SPLITS
 from roboreg_core.store.records import RESTORE_DAYS
-from roboreg_core.ui import access, keys, panels, schedule_html, shared_state
+from roboreg_core.ui import access, html_marks, keys, panels, schedule_html, shared_state
 from roboreg_core.ui.deleted_items import DeletedItems, Entry
 from roboreg_core.wording import dataset_facts, fmt
 
 ERRORS = "train-data"
 SHOWN = 12
 # Of the contact sheet.
-CLASSES_SHOWN, PICTURES = 20, 8
-_PICTURE = '<img src="{url}" alt="" width="48" height="48" style="image-rendering:pixelated;border-radius:2px">'
+CLASSES_SHOWN, PICTURES, BOX = 20, 8, 48
 _SHEET = (
     '<div style="display:grid;grid-template-columns:minmax(5rem,auto) 1fr;gap:.35rem .75rem;align-items:center;'
     'max-width:40rem">{rows}</div>'
@@ -38,7 +37,7 @@ def contact_sheet(rows: list[tuple[str, np.ndarray]]) -> str:
         f'<span style="font-size:.85rem">{schedule_html.text(name)}</span>'
         f'<span style="display:flex;flex-wrap:wrap;gap:3px" role="img" '
         f'aria-label="{html.escape(f"{len(pictures)} pictures of {name}")}">'
-        + "".join(_PICTURE.format(url=png_url(np.ascontiguousarray(each))) for each in pictures)
+        + "".join(html_marks.picture(png_url(np.ascontiguousarray(each)), len(each), BOX, alt="") for each in pictures)
         + "</span>"
         for name, pictures in rows
     )
@@ -118,7 +117,7 @@ def _more(dataset: Dataset) -> None:
             )
         users = library.users_of(dataset, shared_state.store())
         used = dataset_facts.users_words(users)
-        need = ", which need it to be inspected or run" if users else ""
+        need = "; their results stay, but not the pictures" if users else ""
         st.caption(f"Used by {used}{need}. A deleted data set can be restored for {RESTORE_DAYS} days.")
         key = keys.of("data-delete", dataset.id)
         panels.action("Delete", key, "delete", lambda: _delete(dataset), ERRORS, type="tertiary")
@@ -152,7 +151,7 @@ def _deleted() -> list[Entry]:
         (
             each.id,
             f"{schedule_html.text(each.name)} · {each.n_classes} classes",
-            f"Deleted the data set {schedule_html.isolated(each.name)}. Runs and networks that use it need it.",
+            f"Deleted the data set {schedule_html.isolated(each.name)}. Its runs keep their results, without pictures.",
         )
         for each in library.deleted_datasets()
     ]
