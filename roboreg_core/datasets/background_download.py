@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from roboreg_core.datasets.background_task import BackgroundTask, TaskState
-from roboreg_core.datasets.dataset import CIFAR10, CIFAR100, Dataset
+from roboreg_core.datasets.dataset import CIFAR10, Dataset
 from roboreg_core.errors import RoboRegError
 
 STOPPED = "Stopped: nothing of the download was kept"
@@ -51,10 +51,9 @@ class BackgroundDownload(BackgroundTask[DownloadState]):
         self._start(DownloadState(status=DownloadStatus.RUNNING, words="Starting"), self._fetch)
 
     def _fetch(self, should_stop: Callable[[], bool]) -> DownloadState:
-        from roboreg_core.datasets.download import fetch, fetch_cifar100
+        from roboreg_core.datasets.download import FETCHES
 
-        fetches = {CIFAR10.id: fetch, CIFAR100.id: fetch_cifar100}
-        source = fetches[self.dataset.id](self.root, self._on_progress, should_stop)
+        source = FETCHES[self.dataset.id](self.root, self._on_progress, should_stop)
         count = self.dataset.training + self.dataset.validation
         return DownloadState(
             status=DownloadStatus.DONE, words=f"All {count:,} training images are on this machine ({source})"

@@ -252,3 +252,7 @@ def _labels(package: tarfile.TarFile, name: str) -> np.ndarray:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+# Function that downloads a data set, by its id.
+FETCHES = {CIFAR10.id: fetch, CIFAR100.id: fetch_cifar100}

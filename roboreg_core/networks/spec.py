@@ -46,7 +46,7 @@ class TrainingSpec:
 
     Attributes:
         name: name of the network; not part of the identity.
-        recipe: `best`, `distilled` (from the example network) or `source`, see `training.spec`.
+        recipe: a key of `training.spec.RECIPES`, see `training.spec`.
         epochs: passes over the training images, 1..1000.
         seed: seed for the initial weights, the order of images and the augmentation.
         batch_size: images per step, 1..4096.

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from roboreg_core.architecture import PROJECTION, RESNET20, ZEROS, Architecture
+from roboreg_core.architecture import PROJECTION, RESNET20, USUAL_DEPTHS, ZEROS, Architecture
 from roboreg_core.datasets import library
 from roboreg_core.datasets.dataset import CIFAR10
 from roboreg_core.networks import management, start
@@ -25,8 +25,6 @@ from roboreg_core.ui.train import active_trainings, network_cards
 from roboreg_core.ui.url_settings import UrlSetting, one_of, within
 from roboreg_core.wording import fmt, network_facts
 
-# Depths in the field's tables, He et al. 2015.
-DEPTHS = (20, 32, 44, 56, 110)
 SHORTCUT_WORDS = {ZEROS: "A (zeros)", PROJECTION: "B (1×1)"}
 DEVICE_WORDS = {"cuda": "GPU", "cpu": "CPU"}
 ERRORS = "train-start"
@@ -85,7 +83,7 @@ def _architecture() -> None:
     left, right = st.columns([3, 2])
     left.segmented_control(
         "Depth of the ResNet",
-        DEPTHS,
+        USUAL_DEPTHS,
         required=True,
         key=keys.TRAIN_DEPTH,
         persist_state="session",
@@ -154,7 +152,7 @@ def _settings(datasets: Collection[str]) -> tuple[UrlSetting, ...]:
     return (
         UrlSetting(key=keys.TRAIN_DATA, default=CIFAR10.id, read=one_of(*datasets)),
         UrlSetting(
-            key=keys.TRAIN_DEPTH, default=RESNET20.depth, read=lambda text: int(one_of(*map(str, DEPTHS))(text))
+            key=keys.TRAIN_DEPTH, default=RESNET20.depth, read=lambda text: int(one_of(*map(str, USUAL_DEPTHS))(text))
         ),
         UrlSetting(key=keys.TRAIN_SHORTCUT, default=RESNET20.shortcut, read=one_of(*SHORTCUT_WORDS)),
         UrlSetting(key=keys.TRAIN_RECIPE, default=DEFAULT_RECIPE, read=one_of(*RECIPES)),
