@@ -26,5 +26,5 @@ class UploadGate:
 
 
 def middleware() -> Middleware:
-    """The middleware for `streamlit.App`."""
+    """`UploadGate`, to pass to `streamlit.App`."""
     return Middleware(UploadGate)
