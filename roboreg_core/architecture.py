@@ -105,7 +105,7 @@ class Architecture:
         return "" if self.name == RESNET20.name else f" --architecture {self.name}"
 
     def stored(self) -> dict[str, Any]:
-        """Entry for a record, file header or model card: `{"architecture": to_json()}`, or {} for the default."""
+        """Dict to merge into a record, file header or model card: `{"architecture": to_json()}`; {} for the default."""
         return {"architecture": self.to_json()} if self.to_json() else {}
 
     @property

@@ -69,7 +69,7 @@ def parse_integer(text: str) -> int:
 def parse_json(content: bytes | str, what: str, error: type[RoboRegError]) -> Any:
     """Parse JSON; `what` is the subject of error messages.
 
-    Raises `error`: the content is not JSON, is nested too deeply, repeats a key, or contains an integer of over 18 digits.
+    Raises `error`: it is not JSON, is nested too deeply, repeats a key, or contains an integer of over 18 digits.
     """
     try:
         return json.loads(content, object_pairs_hook=_unique, parse_int=parse_integer)

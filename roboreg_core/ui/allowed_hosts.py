@@ -24,9 +24,9 @@ SETTING = "ROBOREG_HOSTS"
 
 
 class AllowedHosts:
-    """ASGI middleware that refuses requests and WebSockets for other host names with status 403.
+    """ASGI middleware that refuses requests and WebSockets with status 403 if `Host` or `Origin` is not allowed.
 
-    `Host` and `Origin` may be in `names`, `localhost`, a loopback address, or the address of the server's own socket.
+    Allowed are `names`, `localhost`, loopback addresses, and the server's address to which the client connected.
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
@@ -34,7 +34,7 @@ class AllowedHosts:
         self._names = frozenset(names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
+        """Pass the request on if its host names are allowed; else respond with status 403."""
         if scope["type"] in ("http", "websocket"):
             headers = Headers(scope=scope)
             hosts = headers.getlist("host") or [""]

@@ -43,7 +43,10 @@ def take_address() -> None:
 
 
 def field(on_change: Callable[[], None] | None = None, width: int | Literal["stretch"] = "stretch") -> None:
-    """Draw the select box of dense networks; nothing if there is only one. Call `open_address` first."""
+    """Draw the select box of dense networks, if there are several; call `open_address` first.
+
+    `on_change` is called after another network is chosen.
+    """
     networks = _by_name()
 
     def chosen() -> None:

@@ -87,10 +87,10 @@ class Panel:
 
 
 def tabs(drawings: dict[str, Callable[..., None]], key: str, *args: Any) -> None:
-    """Draw a tab per entry of `drawings`, tab name -> function; only the function of the open tab is called.
+    """Draw a tab per entry of `drawings`; only the content of the open tab is drawn.
 
     Args:
-        drawings: functions that draw the content of a tab.
+        drawings: tab name -> function that draws the tab's content.
         key: widget key, and the query parameter that keeps the name of the open tab.
         args: arguments of the functions.
     """
@@ -212,10 +212,10 @@ def cost_tile(
     Args:
         label: title of the tile.
         change: the cost of the network and of the baseline.
-        shown: formats the cost.
+        shown: formats the cost as text.
         note: explanation for the tooltip.
         baseline: name of the baseline.
-        less: `fewer` for a count, `less` for an amount.
+        less: word for a saving in the tooltip: `fewer` for a count, `less` for an amount.
     """
     direction = less if change.difference < 0 else "more"
     absolute = f"{shown(abs(change.difference))} {direction} than {baseline}."

@@ -121,7 +121,7 @@ def clear_button() -> None:
 
 
 def saved_names() -> dict[Schedule, list[str]]:
-    """The names under which each schedule is saved."""
+    """Saved schedule -> the names under which it is saved."""
     names: dict[Schedule, list[str]] = {}
     for saved in shared_state.saved():
         names.setdefault(saved.schedule, []).append(saved.name)

@@ -81,7 +81,7 @@ def write(name: str, text: str | None) -> None:
 
 
 def restore(settings: Sequence[UrlSetting]) -> None:
-    """Call before drawing the widgets: set their values from an opened address, else keep them, else set the default."""
+    """Call before drawing the widgets: set them from an opened address, else keep their values, else set defaults."""
     for setting in settings:
         text = opened(setting.key)
         if text is not None:

@@ -23,7 +23,7 @@ _OPENED, _ARCHITECTURE = "schedule-opened-stages", "schedule-architecture"
 
 
 def open_address() -> None:
-    """Take dense network and schedule from the opened page address; if invalid, the default one and a message."""
+    """Take dense network and schedule from the address; for an invalid schedule, the default and a message."""
     with suppress(RoboRegError):  # shown by the editor
         dense_choice.take_address()
     text = url_settings.opened(ADDRESS)
@@ -37,13 +37,13 @@ def open_address() -> None:
 
 
 def history() -> EditHistory:
-    """The edited schedule (`now`) and the earlier and undone states of this visit."""
+    """The edited schedule (`now`) of the chosen network's architecture, with the states for undo and redo."""
     found = _histories().get(architecture())
     return found or EditHistory(now=EditedSchedule(schedule=default()))
 
 
 def architecture() -> Architecture:
-    """Architecture of the chosen network; while the store cannot be read, that of the schedule shown last."""
+    """Architecture of the chosen dense network; of the schedule shown last while the store cannot be read."""
     with suppress(RoboRegError):  # shown by the page: the edited schedule can still be downloaded
         st.session_state[_ARCHITECTURE] = shared_state.architecture()
     found: Architecture = st.session_state.get(_ARCHITECTURE, RESNET20)
@@ -51,7 +51,7 @@ def architecture() -> Architecture:
 
 
 def default() -> Schedule:
-    """The schedule that is shown first."""
+    """Schedule at the start of a visit: the preset `DEFAULT`."""
     return presets(architecture())[DEFAULT]
 
 
@@ -61,12 +61,12 @@ def current() -> EditedSchedule:
 
 
 def schedule() -> Schedule:
-    """The current schedule."""
+    """The edited schedule without locks and links."""
     return current().schedule
 
 
 def is_open(stage: int) -> bool:
-    """True if the rows of a stage's blocks are shown."""
+    """True if the rows of a stage's blocks are shown: in deep networks only after `toggle_open`, else always."""
     return not architecture().is_deep or stage in st.session_state.get(_OPENED, ())
 
 
@@ -77,14 +77,14 @@ def toggle_open(stage: int) -> None:
 
 
 def network_changed() -> None:
-    """For callbacks: redraw the whole editor for the schedule of another architecture."""
+    """For callbacks: redraw the whole editor after a network of another architecture was chosen."""
     st.session_state.pop(_PROBLEM, None)
     url_settings.write(ADDRESS, str(schedule()))
     panels.redraw(keys.EDITOR_PART)
 
 
 def row_parts() -> list[str]:
-    """Fragments of all rows that are drawn."""
+    """Keys of the fragments with the rows that are drawn now."""
     return _rows(architecture().blocks)
 
 
@@ -99,14 +99,14 @@ def show_problem() -> None:
 
 
 def show_locked_note() -> None:
-    """Name once the locked blocks that the last change left as they were."""
+    """Show a toast, once, with the blocks that the last change would have altered but that are locked."""
     message = st.session_state.pop(_LOCKED_NOTE, None)
     if message:
         st.toast(message, icon=":material/lock:")
 
 
 def change(after: EditedSchedule) -> None:
-    """For callbacks: apply an edit and redraw the parts that show it."""
+    """For callbacks: replace the edited schedule by `after` and redraw the parts in which they differ."""
     _go(history().apply(after))
 
 
@@ -121,7 +121,7 @@ def redo() -> None:
 
 
 def set_unlocked(value: Schedule) -> None:
-    """For callbacks: replace the schedule except for its locked blocks, and redraw the parts that show it."""
+    """For callbacks: replace the schedule by `value`, except in locked blocks; redraw the parts that differ."""
     _note_locked(value)
     change(current().set_unlocked(value))
 
