@@ -125,7 +125,7 @@ class Architecture:
 
     @property
     def stage_widths(self) -> tuple[int, ...]:
-        """Number of channels of each stage: `(16, 32, 64)` for ResNet-20."""
+        """Number of channels of each stage: once, twice and four times the base width."""
         return tuple(self.base_width << stage for stage in range(N_STAGES))
 
     @property

@@ -17,7 +17,7 @@ _CELL = (
 def strip(schedule: Schedule) -> str:
     """HTML of a schedule: a cell per block, filled in proportion to the filters kept, with gaps between stages.
 
-    In deep networks, neighbouring blocks with the same count share a cell: `8 ×9` for nine blocks with 8 filters.
+    In deep networks, neighbouring blocks with the same count share a cell, e.g. `8 ×4` for four blocks with 8 filters.
     """
     architecture = schedule.architecture
     cells, block = [], 1
