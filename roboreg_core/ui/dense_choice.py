@@ -27,7 +27,7 @@ def pick(on_change: Callable[[], None] | None = None) -> None:
 
 
 def open_address() -> None:
-    """As `take_address`, and show a message if no dense network has the name in the address."""
+    """Choose the dense network that the address names; for an unknown name, the example network, with a message."""
     take_address()
     problem = st.session_state.get(_PROBLEM)
     if problem:
@@ -35,7 +35,7 @@ def open_address() -> None:
 
 
 def take_address() -> None:
-    """Choose the dense network that the address names as `?dense=`; the example network if the name is unknown."""
+    """Choose the dense network that the address names; for an unknown name, the example network, without a message."""
     networks = _by_name()
     _take_address(networks)
     if st.session_state[keys.BASELINE_NETWORK] not in networks:  # renamed or deleted meanwhile

@@ -23,7 +23,7 @@ _OPENED, _ARCHITECTURE = "schedule-opened-stages", "schedule-architecture"
 
 
 def open_address() -> None:
-    """Take dense network and schedule from the address; for an invalid schedule, the default and a message."""
+    """Take dense network and schedule from the address; keep a message and take the default if it is invalid."""
     with suppress(RoboRegError):  # shown by the editor
         dense_choice.take_address()
     text = url_settings.opened(ADDRESS)

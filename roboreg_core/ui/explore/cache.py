@@ -83,7 +83,7 @@ def correlation_of(sweep: Sweep, variables: str, given: str) -> Correlation:
 
 
 def per_mac_of(sweep: Sweep, by: str) -> AccuracyPerMac:
-    """Accuracy per million MACs of each stage (`by` is `stages`) or block (`blocks`).
+    """Percentage points of accuracy per million MACs of each stage (`by` is `stages`) or block (`blocks`).
 
     Raises `SpecError`: too few schedules, or collinear MACs.
     """
