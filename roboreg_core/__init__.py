@@ -1,4 +1,4 @@
-"""Filter pruning of ResNet-20 on CIFAR-10: the library of the RoboReg dashboard.
+"""Filter pruning of residual networks for small images: the library of the RoboReg dashboard.
 
 Importing this package reads no file, starts no thread and imports no torch.
 """

@@ -32,12 +32,14 @@ class Architecture:
 
     Attributes:
         depth: number of weighted layers on the longest path, `6n + 2` with `n` blocks per stage.
-        base_width: channels of the stem and the first stage.
-        shortcut: one of `SHORTCUTS`, for the blocks whose output has another shape than their input.
+        base_width: number of channels of the stem and of the first stage.
+        shortcut: of blocks whose output has another shape than their input: `A` (every second pixel, zero channels on
+            both sides), `A-end` (zero channels after the others) or `B` (1x1 convolution with batch norm).
         n_classes: number of classes.
         image_size: height and width of the images in pixels, a multiple of 4.
 
-    Raises `ArchitectureError`: a value is not supported.
+    Raises `ArchitectureError`: a value is outside `DEPTHS`, `BASE_WIDTHS`, `SHORTCUTS`, `CLASS_COUNTS` or
+    `IMAGE_SIZES`.
     """
 
     depth: int = 20
@@ -56,7 +58,9 @@ class Architecture:
 
     @classmethod
     def parse(cls, text: str, **settings: Any) -> Architecture:
-        """Read a name such as `resnet20`, `resnet56-B` or `resnet20-w32`; `settings` are other fields.
+        """Parse a name such as `resnet20`, `resnet56-B` or `resnet20-w32` (base width 32), in upper or lower case.
+
+        `settings` are values of the fields that are not in the name, `n_classes` and `image_size`.
 
         Raises `ArchitectureError`: the text is no such name, or a value is not supported.
         """
@@ -75,7 +79,10 @@ class Architecture:
 
     @classmethod
     def from_json(cls, value: Any) -> Architecture:
-        """Inverse of `to_json`; None is the default. Raises `ArchitectureError`: it is not such an object."""
+        """Architecture from an object that `to_json` returned; None gives the default, ResNet-20.
+
+        Raises `ArchitectureError`: the value is no such object, or a field is not supported.
+        """
         if value is None:
             return RESNET20
         names = [field.name for field in fields(cls)]
@@ -87,7 +94,7 @@ class Architecture:
         return cls(**value)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields that differ from the default, as JSON."""
+        """JSON object of the fields that differ from the default: `{"depth": 56}`; {} for the default."""
         return {
             field.name: getattr(self, field.name)
             for field in fields(self)
@@ -96,11 +103,11 @@ class Architecture:
 
     @property
     def option(self) -> str:
-        """Option of the command line with the name, after a space; empty for the default's name."""
+        """Option for a command line, with a leading space: ` --architecture resnet56`; empty for `resnet20`."""
         return "" if self.name == RESNET20.name else f" --architecture {self.name}"
 
     def stored(self) -> dict[str, Any]:
-        """`{"architecture": to_json()}`, or {} for the default: what records, headers and cards store."""
+        """Dict to merge into a record, file header or model card: `{"architecture": to_json()}`; {} for the default."""
         return {"architecture": self.to_json()} if self.to_json() else {}
 
     @property
@@ -115,12 +122,12 @@ class Architecture:
 
     @property
     def is_deep(self) -> bool:
-        """True with more blocks per stage than the default: displays group the blocks of a stage."""
+        """True if a stage has more blocks than in ResNet-20: pages then group the blocks of a stage."""
         return self.blocks_per_stage > RESNET20.blocks_per_stage
 
     @property
     def stage_widths(self) -> tuple[int, ...]:
-        """Channels of each stage."""
+        """Number of channels of each stage: once, twice and four times the base width."""
         return tuple(self.base_width << stage for stage in range(N_STAGES))
 
     @property
@@ -130,7 +137,7 @@ class Architecture:
 
     @cached_property
     def bounds(self) -> tuple[int, ...]:
-        """Number of filters in the first convolution of each block."""
+        """Number of filters in `conv1` of each dense block: the largest counts of a schedule."""
         return tuple(width for width in self.stage_widths for _ in range(self.blocks_per_stage))
 
     @property
@@ -153,14 +160,14 @@ class Architecture:
 
     @property
     def name(self) -> str:
-        """Name of depth, base width and shortcut, which `parse` reads: `resnet20`, `resnet56-B`."""
+        """Name that `parse` reads: `resnet20`, `resnet56-B`; without number of classes and image size."""
         width = "" if self.base_width == RESNET20.base_width else f"-w{self.base_width}"
         shortcut = "" if self.shortcut == RESNET20.shortcut else f"-{self.shortcut}"
         return f"resnet{self.depth}{width}{shortcut}"
 
     @property
     def label(self) -> str:
-        """Description for people, with the values that differ from the default: `ResNet-56, 100 classes`."""
+        """Text for people: depth and all other values that differ from the default: `ResNet-56, 100 classes`."""
         words = {
             "base_width": f"base width {self.base_width}",
             "shortcut": f"option {self.shortcut}",

@@ -41,7 +41,7 @@ class JobError(RoboRegError):
 
 
 class AccessError(RoboRegError):
-    """The visitor may look only and must sign in first."""
+    """The visitor is not signed in and may not start, change or delete anything."""
 
 
 class ReportError(RoboRegError):

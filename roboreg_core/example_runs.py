@@ -44,9 +44,9 @@ def specs() -> list[RunSpec]:
 
 
 def measure_latency_again(store: Store) -> list[str]:
-    """Measure the latency of the example runs in `store` again, on an idle machine; return the ids of the runs.
+    """Measure the latency of the example runs again, which needs an idle machine; return the ids of the runs.
 
-    The records in `checkpoints/recorded` get the new latency; those in `store` stay.
+    The runs are read from `store` and exported with the new latency to `checkpoints/recorded`; `store` is not changed.
 
     Raises `StoreError`: a run or its weights are missing.
     """

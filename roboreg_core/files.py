@@ -24,9 +24,9 @@ _REMEDIES = {
 def writing(
     path: Path, error: type[RoboRegError] = RoboRegError, *, remedy: str = "choose another file"
 ) -> Iterator[None]:
-    """Context manager for a block that writes `path`: raises an `OSError` of the block as `error`.
+    """Context manager for a block that writes `path`: raises `error` instead of an `OSError` of the block.
 
-    The message has the path, the reason, a remedy for this reason, and `remedy`.
+    Its message has the path, the reason, advice for this reason, and the alternative `remedy`.
     """
     try:
         yield
@@ -51,7 +51,7 @@ def check_writable(path: Path, error: type[RoboRegError] = RoboRegError) -> None
 
 
 def write_state(path: Path, state: bytes) -> None:
-    """Write the state of a training to `path` atomically; log a failure, since the training continues without it."""
+    """Write the state of a training to `path` atomically; log a failure as a warning, since the training continues."""
     try:
         with writing(path):
             write_atomically(path, state)

@@ -26,12 +26,12 @@ def checkpoints() -> Path:
 
 
 def others() -> Path:
-    """Folder of further example networks, found by name or SHA-256 but not listed."""
+    """Folder of further example networks, which are found by name or SHA-256 but appear in no list."""
     return checkpoints() / "others"
 
 
 def networks() -> tuple[Path, Path]:
-    """The folders `checkpoints()` and `others()`."""
+    """All folders of example networks: `checkpoints()` and `others()`."""
     return checkpoints(), others()
 
 
@@ -46,7 +46,7 @@ def bundled_data() -> Path:
 
 
 def local_data() -> Path:
-    """Parent folder of `cifar-10-batches-py`: `ROBOREG_DATA`, else `data` in `home()`."""
+    """Folder of the downloaded CIFAR-10 and CIFAR-100: `ROBOREG_DATA`, else `data` in `home()`."""
     chosen = os.environ.get("ROBOREG_DATA")
     return Path(chosen).expanduser() if chosen else home() / "data"
 

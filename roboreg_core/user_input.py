@@ -13,7 +13,7 @@ _MOST_DIGITS = 18
 
 
 def existing(text: str | Path) -> Path | None:
-    """The path of an existing file or folder; None if there is none, or if the text cannot be a path."""
+    """Path of the file or folder named by `text`; None if it does not exist, or if the text cannot be a path."""
     try:
         path = Path(text).expanduser()
         return path if path.exists() else None
@@ -22,7 +22,7 @@ def existing(text: str | Path) -> Path | None:
 
 
 def is_file(text: str | Path) -> bool:
-    """True for the path of a regular file or of a link to one."""
+    """True if `text` is the path of a regular file or of a link to one."""
     path = existing(text)
     return path is not None and path.is_file()
 
@@ -31,12 +31,12 @@ def read_file(path: Path, what: str, most: int, error: type[RoboRegError]) -> by
     """Read a regular file.
 
     Args:
-        path: of the file; a link is followed.
+        path: path of the file; a link is followed.
         what: subject of error messages, e.g. `a weights file`.
         most: maximum size in bytes.
         error: the class to raise.
 
-    Raises `error`: it is missing, not a regular file, unreadable or larger than `most`.
+    Raises `error`: the file is missing, not a regular file, unreadable or larger than `most`.
     """
     if existing(path) and not is_file(path):  # reading a pipe or a device may never end
         raise error(f"{what} must be a regular file, got {path}: name another file")
@@ -54,9 +54,9 @@ def read_file(path: Path, what: str, most: int, error: type[RoboRegError]) -> by
 
 
 def parse_integer(text: str) -> int:
-    """Integer of ASCII digits; `int` also accepts underscores and the digits of other scripts.
+    """Parse an integer of ASCII digits; `int` also accepts underscores and the digits of other scripts.
 
-    Raises `ValueError`: it is something else, or has over 18 digits.
+    Raises `ValueError`: the text is no such integer, or has over 18 digits.
     """
     if not re.fullmatch(r"\s*[+-]?[0-9]+\s*", text):
         raise ValueError(f"no integer: {text[:60]!r}")

@@ -55,7 +55,7 @@ def open_store(
     Args:
         home: folder of the store; None for `paths.home()`.
         shipped: folder of the example records; None for `paths.recorded()`.
-        author: returns the name of the person who writes, None without a login; see `store.Store`.
+        author: called before every write; returns the name of the person who writes, None without a login.
 
     Raises `StoreError`: the store cannot be opened.
     """

@@ -93,19 +93,21 @@ class ImageReport:
         counts = ", ".join(f"{sum(self.counts[split]):,} {split}" for split in SPLITS)
         lines = [f"{self.n_pictures:,} pictures of {len(self.classes)} classes: {counts}."]
         if self.drawn:
-            lines.append(f"Split by a seeded rule, the same share of each class: {', '.join(self.drawn)}.")
+            lines.append(f"Chosen at random with a fixed seed, the same share of each class: {', '.join(self.drawn)}.")
         if self.n_unreadable:
             names = [f"{name} ({reason})" for name, reason in self.unreadable]
-            lines.append(f"{self.n_unreadable:,} unreadable files are left out: {_some(names)}.")
+            lines.append(f"Unreadable files, left out: {self.n_unreadable:,}, {_some(names)}.")
         if self.n_outside:
-            lines.append(f"{self.n_outside:,} files outside the folders of classes are ignored.")
+            lines.append(f"Files outside the folders of classes, ignored: {self.n_outside:,}.")
         lines += [_duplicates(each) for each in self.duplicates]
         if self.n_conflicting:
-            lines.append(f"{self.n_conflicting:,} of these duplicates equal a picture of another class: check them.")
+            lines.append(
+                f"Of these duplicates, equal to a picture of another class: {self.n_conflicting:,}; check them."
+            )
         if self.few_test:
             lines.append(
-                f"{len(self.few_test)} classes have fewer than {FEWEST_TEST} test pictures, so their intervals are "
-                f"wide: {_some(self.few_test)}."
+                f"Classes with fewer than {FEWEST_TEST} test pictures and therefore wide intervals: "
+                f"{len(self.few_test)}, {_some(self.few_test)}."
             )
         return lines
 
@@ -121,11 +123,11 @@ class ImageReport:
 
 
 def _duplicates(found: Duplicates) -> str:
-    what = f"{found.count:,} exact duplicates"
     if found.split == found.other:
         where = "" if found.split == "all" else f" within the {found.split} pictures"
-        return f"{what}{where} {'were removed, the first of each is kept' if found.removed else 'are kept'}."
-    return f"{what} of {found.other} pictures were removed from the {found.split} pictures."
+        kept = "removed except for the first of each" if found.removed else "kept"
+        return f"Exact duplicates{where}, {kept}: {found.count:,}."
+    return f"Exact duplicates of {found.other} pictures, removed from the {found.split} pictures: {found.count:,}."
 
 
 def _some(names: Sequence[str], most: int = 5) -> str:

@@ -1,1 +1,1 @@
-"""What the pages are made of: state, controls, panels, guard. The only part of the package that imports Streamlit."""
+"""Widgets and state of the pages, with a folder per page. The only part of the package that imports Streamlit."""

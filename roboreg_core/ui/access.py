@@ -45,9 +45,9 @@ _oidc = threading.Event()
 
 
 def auth_section() -> Mapping[str, Any] | None:
-    """The section `[auth]` of Streamlit's secrets, None if there is none.
+    """The section `[auth]` of Streamlit's secrets, which configures OpenID Connect; None if there is none.
 
-    {} if the secrets cannot be read, or if the section is gone since this server started.
+    {}, with which nobody can sign in, if the secrets cannot be read or the section was removed while the server runs.
     """
     try:
         found = st.secrets.get("auth")
@@ -61,7 +61,7 @@ def auth_section() -> Mapping[str, Any] | None:
 
 
 def uses_password() -> bool:
-    """True if the password decides."""
+    """True if visitors sign in with the password in `ROBOREG_PASSWORD`, not by OpenID Connect."""
     return auth_section() is None and bool(os.environ.get(SETTING))
 
 
@@ -71,12 +71,12 @@ def needs_login() -> bool:
 
 
 def is_open() -> bool:
-    """True if other machines can reach the server, itself or by a proxy, and everyone may write."""
+    """True if other machines can reach the server, directly or through a proxy, and no login is configured."""
     return (allowed_hosts.is_public() or bool(os.environ.get(allowed_hosts.SETTING))) and not needs_login()
 
 
 def person() -> str | None:
-    """Name of the person who is signed in in this visit; None for a viewer, or without a login."""
+    """Name or e-mail address of the visitor; None if the visitor is not signed in, or no login is configured."""
     section = auth_section()
     if section is None:
         return st.session_state.get(_NAME) if uses_password() else None
@@ -86,14 +86,16 @@ def person() -> str | None:
 
 
 def may_write() -> bool:
-    """True unless the visitor must sign in first."""
+    """True if the visitor may start, change and delete: is signed in, or no login is configured."""
     return not needs_login() or person() is not None
 
 
 def author() -> str | None:
-    """Name of the person for whom this thread writes; None without a login, and in the app's own threads.
+    """Name of the visitor whose page this thread runs, for the store to record with a write.
 
-    Raises `AccessError`: a visitor who is not signed in would write.
+    None if no login is configured, and in threads that run no visitor's page.
+
+    Raises `AccessError`: the visitor is not signed in and may not write.
     """
     if get_script_run_ctx(suppress_warning=True) is None or not needs_login():
         return None
@@ -104,23 +106,23 @@ def author() -> str | None:
 
 
 def note_visit() -> None:
-    """Permit or forbid uploads of this visit; called whenever Streamlit runs one of its pages."""
+    """Record for `may_upload` whether this visitor may write; called in every run of a page."""
     context = get_script_run_ctx(suppress_warning=True)
     if context is not None:
         (_may_upload.add if may_write() else _may_upload.discard)(context.session_id)
 
 
 def may_upload(session_id: str) -> bool:
-    """True if the visit with this id may upload files."""
+    """True if the Streamlit session with this id may upload files; `note_visit` records it."""
     return not needs_login() or session_id in _may_upload
 
 
 def enter_password(name: str, password: str) -> None:
-    """Sign in for this visit.
+    """Sign the visitor in under `name` until the visit ends.
 
     Raises:
-        AccessError: the password is wrong, or too many wrong ones were entered on this server.
-        SpecError: the name is invalid.
+        AccessError: the password is wrong, or visitors of this server entered five wrong passwords in the last minute.
+        SpecError: the name is empty, too long or contains control characters.
     """
     cleaned = clean_name(name, "a name")
     with _lock:
@@ -134,11 +136,11 @@ def enter_password(name: str, password: str) -> None:
 
 
 def leave() -> None:
-    """Sign out of a visit that was signed in by password."""
+    """Sign out a visitor who signed in with the password."""
     st.session_state.pop(_NAME, None)
 
 
 def warn_if_open() -> None:
-    """Log a warning at start if everyone who can reach the server may write."""
+    """Log a warning if everyone who can reach the server may write; called when the server starts."""
     if is_open():
         log.warning(OPEN)

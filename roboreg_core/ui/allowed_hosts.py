@@ -24,9 +24,9 @@ SETTING = "ROBOREG_HOSTS"
 
 
 class AllowedHosts:
-    """ASGI middleware that refuses requests and WebSockets of other hosts with status 403.
+    """ASGI middleware that refuses requests and WebSockets with status 403 if `Host` or `Origin` is not allowed.
 
-    Accepted are names in `names`, `localhost`, loopback addresses, and the address at which the connection arrived.
+    Allowed are `names`, `localhost`, loopback addresses, and the server's address to which the client connected.
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
@@ -34,7 +34,7 @@ class AllowedHosts:
         self._names = frozenset(names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
+        """Pass the request on if its host names are allowed; else respond with status 403."""
         if scope["type"] in ("http", "websocket"):
             headers = Headers(scope=scope)
             hosts = headers.getlist("host") or [""]
@@ -55,17 +55,19 @@ class AllowedHosts:
 
 
 def middleware() -> Middleware:
-    """The middleware for this server's settings.
+    """`AllowedHosts` with the names from `configured_names`, to pass to `streamlit.App`.
 
-    Raises `SpecError`: `ROBOREG_HOSTS` is no list of host names.
+    Raises `SpecError`: `ROBOREG_HOSTS` is not a comma-separated list of host names.
     """
     return Middleware(AllowedHosts, names=configured_names())
 
 
 def configured_names() -> set[str]:
-    """Names in Streamlit's settings and in `ROBOREG_HOSTS`; the machine's own names if others can reach the server.
+    """Host names in Streamlit's `server.address` and `browser.serverAddress` and in `ROBOREG_HOSTS`.
 
-    Raises `SpecError`: `ROBOREG_HOSTS` is no list of host names.
+    If other machines can reach the server, the names of this machine are included.
+
+    Raises `SpecError`: `ROBOREG_HOSTS` is not a comma-separated list of host names.
     """
     names = {host_name(str(config.get_option(option) or "")) for option in ("server.address", "browser.serverAddress")}
     if is_public():
@@ -87,7 +89,7 @@ def is_public() -> bool:
 
 
 def host_name(place: str) -> str:
-    """The host in `host` or `host:port`, in lower case and without brackets; empty if that is invalid."""
+    """Host name in `place`, which is `host` or `host:port`: in lower case, without brackets; empty if it is invalid."""
     with suppress(ValueError):
         parts = urlsplit(f"//{place}")
         _ = parts.port  # raises ValueError if it is no number

@@ -15,20 +15,20 @@ Entry = tuple[str, str, str]
 
 
 def deleted_by(author: str | None) -> str:
-    """HTML for the end of a row: who deleted the item; empty without a login."""
+    """HTML for the end of a row, ` · by <author>`; empty if `author`, who deleted the item, is None."""
     return f" · by {schedule_html.text(author)}" if author else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeletedItems:
-    """Deleted items of one kind.
+    """Deleted items of one kind, e.g. runs: a list to restore them from, and a bar to undo the last deletion.
 
     Attributes:
         title: heading of the list, e.g. `Deleted runs`; also the session key of the last deletion.
-        entries: returns the items that can be restored, last deleted first.
+        entries: returns an `Entry` for each item that can be restored, last deleted first.
         restore: restores an item by its id.
         errors: name under which `panels.kept_messages` shows errors of `restore`.
-        undo: key of the undo button, other than the default for a second kind on a page.
+        undo: widget key of the undo button; a second kind on the same page needs another key.
     """
 
     title: str
@@ -38,11 +38,11 @@ class DeletedItems:
     undo: str = keys.UNDO
 
     def remember(self, deleted: str) -> None:
-        """Offer to undo the deletion of the item with the id `deleted` for the rest of the visit."""
+        """Call after deleting the item with the id `deleted`: `undo_bar` offers to restore it in this visit."""
         st.session_state[self.title] = deleted
 
     def undo_bar(self) -> None:
-        """Draw messages, and the last deletion of this visit with a button to undo it."""
+        """Draw kept messages and, after a deletion in this visit, a bar that names the item, with an undo button."""
         panels.kept_messages(self.errors)
         last = st.session_state.get(self.title)
         for item, _, text in self.entries() if last else ():

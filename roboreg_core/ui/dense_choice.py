@@ -18,7 +18,7 @@ _PROBLEM = "dense-problem"
 
 
 def pick(on_change: Callable[[], None] | None = None) -> None:
-    """Draw the list of dense networks, and a message if the address names an unknown one.
+    """Draw the select box of dense networks, and a message if the address names an unknown one.
 
     `shared_state.baseline()` then returns the chosen network; `on_change` is called after another one is chosen.
     """
@@ -27,7 +27,7 @@ def pick(on_change: Callable[[], None] | None = None) -> None:
 
 
 def open_address() -> None:
-    """Choose the dense network named in the opened page address; show a message if the name is unknown."""
+    """Choose the dense network that the address names; for an unknown name, the example network, with a message."""
     take_address()
     problem = st.session_state.get(_PROBLEM)
     if problem:
@@ -35,7 +35,7 @@ def open_address() -> None:
 
 
 def take_address() -> None:
-    """Choose the dense network named in the opened page address, the example network if the name is unknown."""
+    """Choose the dense network that the address names; for an unknown name, the example network, without a message."""
     networks = _by_name()
     _take_address(networks)
     if st.session_state[keys.BASELINE_NETWORK] not in networks:  # renamed or deleted meanwhile
@@ -43,7 +43,10 @@ def take_address() -> None:
 
 
 def field(on_change: Callable[[], None] | None = None, width: int | Literal["stretch"] = "stretch") -> None:
-    """Draw the list of dense networks; call `open_address` first."""
+    """Draw the select box of dense networks, if there are several; call `open_address` first.
+
+    `on_change` is called after another network is chosen.
+    """
     networks = _by_name()
 
     def chosen() -> None:
@@ -66,7 +69,10 @@ def field(on_change: Callable[[], None] | None = None, width: int | Literal["str
 
 
 def query_for(architecture: Architecture) -> dict[str, str] | None:
-    """Query parameters that choose a network of this architecture: {} if one is chosen, None if there is none."""
+    """Query parameters that choose a dense network of this architecture.
+
+    {} if the chosen one has it; None if none has it.
+    """
     if architecture == shared_state.architecture():
         return {}
     found = next((each.name for each in shared_state.networks() if each.architecture == architecture), None)
@@ -74,7 +80,10 @@ def query_for(architecture: Architecture) -> dict[str, str] | None:
 
 
 def query(sha256: str) -> dict[str, str]:
-    """Query parameters for a page that starts from the network with these weights; {} if there is only one network."""
+    """Query parameters that choose the dense network whose weights have this SHA-256.
+
+    {} if there is only one network, or none with these weights.
+    """
     networks = shared_state.networks()
     found = [each.name for each in networks if each.sha256 == sha256] if len(networks) > 1 else []
     return {keys.BASELINE_NETWORK: found[0]} if found else {}

@@ -23,13 +23,13 @@ class _Kind:
 
 
 def of_run(record: Record, baseline: Record | None) -> None:
-    """Draw buttons for a run's network as ONNX and its report against `baseline` (None: the dense network)."""
+    """Draw buttons that create a run's ONNX file and its report against `baseline` (None: the dense network)."""
     for kind in (ONNX, REPORT):
         _one([record], baseline, kind)
 
 
 def of_comparison(records: Sequence[Record], baseline: Record | None) -> None:
-    """Draw the button for the report of these runs side by side; `baseline` None: their dense networks."""
+    """Draw the button that creates a report comparing these runs with `baseline` (None: their dense networks)."""
     _one(records, baseline, REPORT)
 
 

@@ -83,7 +83,10 @@ def resume_button(label: str, key: str, job: Job, errors: str, **options: Any) -
 
 
 def finished_buttons(job: Job, errors: str) -> None:
-    """Draw buttons that resume an ended job, if possible, and remove it from the list."""
+    """Draw buttons to resume an ended job, if that is possible, and to remove it from the list.
+
+    Errors are kept for `panels.kept_messages(errors)`.
+    """
     if job.status.can_resume:
         resume_button("Resume" if job.state else "Try again", keys.of("resume", job.id), job, errors)
     remove = partial(shared_state.store().delete_job, job.id)

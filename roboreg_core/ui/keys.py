@@ -91,7 +91,7 @@ TRAIN_IMAGES_PART, TRAIN_FETCH, TRAIN_FETCH_STOP = "train-images-part", "train-f
 
 
 def of(action: str, what: str | int) -> str:
-    """Key `<action>-<what>` of a widget, e.g. `lock-3`; `what` is a block, a stage, a preset, a job or a run."""
+    """Widget key `<action>-<what>`, e.g. `lock-3`; `what` is the number, name or id of a block, a preset, a run ..."""
     return f"{action}-{what}"
 
 
@@ -111,12 +111,15 @@ def stage_row_part(stage: int) -> str:
 
 
 def sweep_field(kind: str, place: int) -> str:
-    """Key of the text field `place` (from 1) of a sweep's grid, `sweep-block-3`; `kind`: stage, block or bounds."""
+    """Key of a text field of a sweep's grid, e.g. `sweep-block-3`.
+
+    `kind` is `stage`, `block` or `bounds`, `place` the number of the stage or block, from 1.
+    """
     return f"sweep-{kind}-{place}"
 
 
 def of_measuring(action: str, name: str) -> str:
-    """Key of the button that starts (`measure`) or stops (`measure-stop`) the sweep `name` of a tab."""
+    """Key of a tab's button that starts (`action`: `measure`) or stops (`measure-stop`) the sweep called `name`."""
     return f"{action}-{name.replace(' ', '-')}"
 
 

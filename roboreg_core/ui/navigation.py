@@ -45,18 +45,24 @@ def enter(page: str) -> None:
 
 
 def go(page: str, query: dict[str, str] | None = None) -> NoReturn:
-    """Open a page, also from a fragment, in which `st.switch_page` fails; `query` holds the address's parameters."""
+    """Open a page, a key of `PAGES`, with the query parameters `query`.
+
+    Works in a fragment, too, where `st.switch_page` fails.
+    """
     st.session_state[_WANTED] = (f"pages/{page}.py", query or {})
     st.rerun()
 
 
 def link(page: str, label: str, query: dict[str, str] | None = None) -> None:
-    """Draw a link to a page, a key of `PAGES`, with its icon; `query` holds the address's parameters."""
+    """Draw a link to a page, a key of `PAGES`, with its icon and the query parameters `query`."""
     st.page_link(f"pages/{page}.py", label=label, icon=PAGES[page][1], query_params=query)
 
 
 def button(label: str, key: str, page: str, query: dict[str, str] | None = None, **options: Any) -> None:
-    """Draw a button that opens a page, a key of `PAGES`, with the parameters `query`; `options` are `st.button`'s."""
+    """Draw a button that opens a page, a key of `PAGES`, with the query parameters `query`.
+
+    `options` are passed to `st.button`.
+    """
     if st.button(label, key=key, icon=PAGES[page][1], **options):
         go(page, query)
 

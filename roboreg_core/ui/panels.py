@@ -49,13 +49,13 @@ class Panel:
     Attributes:
         name: unique on the page; part of the keys of its widgets.
         title: the finding, one sentence.
-        chart: draws `frame`; the drawing is cached by frame, name and variant.
+        chart: returns the Altair chart of `frame`; cached by frame, name and variant.
         frame: data of the chart.
         alt_text: text alternative of the chart.
-        depends: caption: conditions of the figures and how to read the chart.
+        depends: caption below the chart: conditions of the figures and how to read the chart.
         table: data of the table and the CSV; `frame` if None.
-        variant: anything else that changes the drawing, e.g. the theme.
-        on_select: `rerun`, `ignore` or a callback for clicks.
+        variant: text of anything else that changes the chart, e.g. the theme's colour.
+        on_select: `rerun`, `ignore` or a callback for clicks, as for `st.vega_lite_chart`.
         key: key of the chart; `chart-<name>` if None.
     """
 
@@ -71,7 +71,7 @@ class Panel:
     key: str | None = None
 
     def show(self) -> Any:
-        """Draw the panel; returns the selection if `on_select` is `rerun`."""
+        """Draw the panel; return the state of the chart, which contains the selection if `on_select` is `rerun`."""
         st.markdown(f"**{escape(self.title[:1].upper() + self.title[1:])}**")
         state = st.vega_lite_chart(
             spec=drawn(self.frame, self.name, self.chart, self.variant),
@@ -87,7 +87,13 @@ class Panel:
 
 
 def tabs(drawings: dict[str, Callable[..., None]], key: str, *args: Any) -> None:
-    """Draw tabs; the open one calls `drawings[name](*args)`, and the address keeps its name under `key`."""
+    """Draw a tab per entry of `drawings`; only the content of the open tab is drawn.
+
+    Args:
+        drawings: tab name -> function that draws the tab's content.
+        key: widget key, and the query parameter that keeps the name of the open tab.
+        args: arguments of the functions.
+    """
     for tab, draw in zip(
         st.tabs(list(drawings), key=key, on_change="rerun", bind="query-params"), drawings.values(), strict=True
     ):
@@ -109,9 +115,14 @@ def some_first(items: Sequence[Any], draw: Callable[[Any], None], shown: int) ->
 def some_at_a_time(
     items: Sequence[Any], draw: Callable[[Any], None], step: int, key: str, total: int | None = None
 ) -> None:
-    """Draw the first `step` items, and `step` more of them with each press of a button with the widget key `key`.
+    """Draw the first `step` items, and a button that shows `step` more with each press.
 
-    `total` is the number of all items if `items` has only the first ones, at least `shown_count(key, step)`.
+    Args:
+        items: all items, or at least the first `shown_count(key, step)`.
+        draw: draws an item.
+        step: number of items to add.
+        key: widget key of the button.
+        total: number of all items; None if `items` has all.
     """
     shown, total = shown_count(key, step), len(items) if total is None else total
     for item in items[:shown]:
@@ -127,7 +138,10 @@ def shown_count(key: str, step: int) -> int:
 
 
 def as_table(name: str, frame: pd.DataFrame) -> None:
-    """Draw an expander with the frame as a table and as a download, `<name>.csv`; a large table is sent when opened."""
+    """Draw an expander with the frame as a table and a button to download it as `<name>.csv`.
+
+    A table of over `LARGE_TABLE` rows is sent to the browser only when the expander is opened.
+    """
     named = not isinstance(frame.index, pd.RangeIndex)
     is_large = len(frame) > LARGE_TABLE
     expander = st.expander(
@@ -143,7 +157,7 @@ def as_table(name: str, frame: pd.DataFrame) -> None:
 
 
 def download(label: str, data: Any, file: str, key: str) -> None:
-    """Draw a button that downloads `file`; `data` is its content or a function that returns the content."""
+    """Draw a button that downloads a file named `file`; `data` is its content or a function that returns it."""
     mime = mimetypes.guess_type(file)[0] or "application/octet-stream"
     st.download_button(label, data, file, mime, key=key, icon=":material/download:", on_click="ignore")
 
@@ -165,7 +179,10 @@ def tile(label: str, value: str, change: str, verdict: str, **options: Any) -> N
 
 
 def accuracy_tile(label: str, change: JudgedChange, baseline: str = "dense", **options: Any) -> None:
-    """Draw an accuracy or recall, 0..1, with its change in percentage points; `options` are passed to `tile`."""
+    """Draw an accuracy or recall, 0..1, with its change against `baseline` (a name) in percentage points.
+
+    `options` are passed to `tile`.
+    """
     tile(
         label,
         fmt.percent(change.value),
@@ -178,7 +195,7 @@ def accuracy_tile(label: str, change: JudgedChange, baseline: str = "dense", **o
 
 
 def margin_words(change: JudgedChange) -> str:
-    """The 95 % margin of a change, as a sentence."""
+    """Sentence with the 95 % margin of a change of accuracy or recall, in percentage points."""
     return f"95 % margin: ±{change.margin * 100:.1f} percentage points."
 
 
@@ -194,11 +211,11 @@ def cost_tile(
 
     Args:
         label: title of the tile.
-        change: the cost beside the baseline's.
-        shown: formats the cost.
+        change: the cost of the network and of the baseline.
+        shown: formats the cost as text.
         note: explanation for the tooltip.
         baseline: name of the baseline.
-        less: `fewer` for a count, `less` for an amount.
+        less: word for a saving in the tooltip: `fewer` for a count, `less` for an amount.
     """
     direction = less if change.difference < 0 else "more"
     absolute = f"{shown(abs(change.difference))} {direction} than {baseline}."
@@ -213,7 +230,7 @@ def cost_tile(
 
 
 def heading(lead: str = "") -> None:
-    """Draw the title of the open page and its purpose `lead`; on pages for meetings also the presentation switch."""
+    """Draw the title of the open page and the text `lead`; on `presentation.PAGES` also the presentation switch."""
     st.html(_STYLE)
     page = navigation.page()
     title = navigation.PAGES[page][0]
@@ -238,7 +255,10 @@ def loading(what: str = "the dense network and the job engine", note: str = "") 
 
 @contextmanager
 def errors_shown(offer: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """Context manager: show a `RoboRegError` as a message, then call `offer` to draw downloads of unsaved edits."""
+    """Context manager: show a `RoboRegError` of the block as a message, then call `offer`.
+
+    `offer` can draw a button to download edits that could not be saved.
+    """
     try:
         yield
     except RoboRegError as error:
@@ -251,7 +271,10 @@ def fragment(part: Part, *, offer: Callable[[], object] = ..., **options: Any) -
 @overload
 def fragment(part: None = None, *, offer: Callable[[], object] = ..., **options: Any) -> Callable[[Part], Part]: ...
 def fragment(part: Any = None, *, offer: Callable[[], object] = lambda: None, **options: Any) -> Any:
-    """As `st.fragment`, with `errors_shown(offer)`: Streamlit does not pass errors of a fragment on to the page."""
+    """Decorator like `st.fragment` that also shows errors, as `errors_shown(offer)` does.
+
+    Streamlit does not pass errors of a fragment on to the page. `options` are passed to `st.fragment`.
+    """
     if part is None:
         return partial(fragment, offer=offer, **options)
     return st.fragment(errors_shown(offer)(part), **options)
@@ -291,7 +314,10 @@ def show_error(error: Exception | str) -> None:
 
 
 def damage(*, with_jobs: bool = False) -> None:
-    """Draw a warning that names the damaged records and saved items, and jobs on request, that lists leave out."""
+    """Draw a warning with the damaged records and saved items that the lists leave out; nothing if there are none.
+
+    `with_jobs` includes damaged jobs.
+    """
     found = shared_state.damage(with_jobs=with_jobs)
     if found:
         shown = [*found[:_DAMAGE_SHOWN], *([f"{len(found) - _DAMAGE_SHOWN} more"] if found[_DAMAGE_SHOWN:] else [])]
@@ -324,9 +350,9 @@ def card_heading(title: str, badge: tuple[str, str | None, str], note: str = "")
 
 
 def redraw(*parts: str) -> None:
-    """For callbacks: rerun the fragments with these keys only; the whole page if one is missing.
+    """For callbacks: rerun only the fragments with these keys, or the whole page if one of them is not drawn.
 
-    A change may arrive together with a step to another page, or before a part was drawn for the first time.
+    That happens if the visitor opens another page right after a change, or before a part was drawn for the first time.
     """
     with suppress(StreamlitAPIException):
         st.rerun(scope=list(parts))
@@ -339,7 +365,7 @@ def sentence(error: Exception | str) -> str:
 
 
 def as_json(value: Any) -> str:
-    """The value as text of a JSON file."""
+    """The value as indented JSON text, for a file."""
     return json.dumps(value, indent=1) + "\n"
 
 
@@ -354,7 +380,7 @@ def ink() -> str:
 
 
 def drawn(frame: pd.DataFrame, name: str, chart: Callable[[pd.DataFrame], Any], variant: str = "") -> dict[str, Any]:
-    """Vega-Lite specification of `chart(frame)`, cached by `frame`, `name` and `variant`."""
+    """Vega-Lite specification of `chart(frame)`, cached by `frame`, `name` and `variant`; enlarged while presenting."""
     spec = _spec(frame, name, variant, chart)
     # Streamlit gets the text alternative as `alt`: without this, screen readers would read it twice.
     spec = {key: value for key, value in spec.items() if key != "description"}

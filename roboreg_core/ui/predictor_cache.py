@@ -21,12 +21,12 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ScoredForecast:
-    """A forecast and its predictions scored against measurements.
+    """Sensitivity curves, accuracy predictor, and the errors of its predictions.
 
     Attributes:
-        forecast: sensitivity curves and predictor, or what is missing.
-        scored: predictions beside measurements.
-        score: summary of those right after pruning; None if there are none.
+        forecast: sensitivity curves and predictor, or the reason why they are missing.
+        scored: predictions, each with the measured value.
+        score: errors of the predictions right after pruning, before fine-tuning; None if there are none.
     """
 
     forecast: Forecast
@@ -35,7 +35,7 @@ class ScoredForecast:
 
 
 class PredictorCache:
-    """One fit per prediction settings, refitted in a thread when the store has changed."""
+    """Cache of one `ScoredForecast` per prediction settings, refitted in a thread when the store has changed."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -44,7 +44,10 @@ class PredictorCache:
         self._threads: dict[PredictionSettings, threading.Thread] = {}
 
     def get(self, settings: PredictionSettings) -> ScoredForecast | None:
-        """The latest fit for these settings, None before the first; never waits, an outdated one is refitted."""
+        """Latest fit for these settings, without waiting; None until the first is ready.
+
+        If the store has changed since, a thread starts a new fit.
+        """
         version = self._store.version()
         with self._lock:
             cached = self._fits.get(settings)
@@ -74,9 +77,9 @@ class PredictorCache:
 
 
 def fit(store: Store, settings: PredictionSettings, before: ScoredForecast | None = None) -> ScoredForecast:
-    """Fit curves and predictor to the points in the store under these settings, and score the predictions.
+    """Fit curves and predictor to the points measured under these settings, and score the predictions.
 
-    Returns `before` if its points are the same.
+    Returns the previous fit `before` if the points have not changed since.
     """
     settings = forecasts.settings_with_points(store, settings)
     forecast = forecasts.forecast(store, settings)

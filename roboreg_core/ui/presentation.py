@@ -33,7 +33,7 @@ _STYLE = """<style>
 
 
 def switch() -> None:
-    """Draw the switch in the page's header; `present=1` in the address turns it on, and it stays on across pages."""
+    """Draw the switch of presentation mode; `?present=1` turns it on, and it stays on across pages."""
     text = url_settings.opened(keys.PRESENT)
     if text is not None:
         st.session_state[keys.PRESENT] = text == "1"
@@ -60,7 +60,7 @@ def style() -> None:
 
 
 def enlarged(spec: dict[str, Any]) -> dict[str, Any]:
-    """Copy of a chart's specification, taller and with larger text."""
+    """Copy of a chart's Vega-Lite specification, taller and with larger text."""
     config = spec.get("config", {})
     larger = {name: {**fonts, **config.get(name, {})} for name, fonts in _FONTS.items()}
     grown = {key: value if key in ("datasets", "config") else _grown(value) for key, value in spec.items()}

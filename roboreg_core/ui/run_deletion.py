@@ -43,11 +43,13 @@ def button(record: Record) -> None:
 
 
 def explain_missing(wanted: str, note: str) -> None:
-    """Explain that a run of the address is missing or damaged; a deleted one can be restored.
+    """Draw a message on a run that the address names but that is deleted, damaged or unknown.
+
+    For a deleted run, a button to restore it is drawn.
 
     Args:
-        wanted: id of the run, or any text.
-        note: what to do or what is shown instead, one sentence.
+        wanted: text in the address: the run's id, its beginning, or anything else.
+        note: sentence on the next step or on the runs that are shown; only for an unknown run.
     """
     found = shared_state.store().list_deleted(KIND, wanted.strip(), ()) if wanted.strip() else []
     for each in found[:1]:

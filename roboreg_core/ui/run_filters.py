@@ -25,9 +25,13 @@ _PERCENTS = {
 def overview(
     methods: Sequence[str], presets: Sequence[str], architectures: Sequence[str], data: Sequence[str]
 ) -> RunFilter:
-    """Draw the fields for text, schedule, method, origin and, of several, architecture and data set; return the filter.
+    """Draw the filter fields of Overview; return the filter.
 
-    The arguments are the values that the runs have: methods, names of presets, architectures and ids of data sets.
+    Args:
+        methods: pruning methods to choose from.
+        presets: names of preset schedules to choose from.
+        architectures: names of architectures to choose from; no field is drawn for fewer than two.
+        data: ids of data sets to choose from; no field is drawn for fewer than two.
     """
     settings = [
         UrlSetting(key=keys.SHOW_ARCHITECTURE, default=None, read=one_of(*architectures)),
@@ -60,7 +64,7 @@ def overview(
 
 
 def architecture_and_data(architectures: Sequence[str], data: Sequence[str]) -> None:
-    """Draw the fields for architecture and data set, each if there are several."""
+    """Draw the fields for architecture (names) and data set (ids), each only if there are several to choose from."""
     if len(architectures) > 1:
         words = {name: Architecture.parse(name).label for name in architectures}
         _select("Architecture", architectures, keys.SHOW_ARCHITECTURE, words)
@@ -69,7 +73,11 @@ def architecture_and_data(architectures: Sequence[str], data: Sequence[str]) -> 
 
 
 def comparison(runs: Sequence[Record]) -> tuple[RunFilter, str]:
-    """Draw the fields for order, method, origin and thresholds; return the filter and the order."""
+    """Draw the fields of Compare for order, method, origin and thresholds of accuracy, recall and parameters.
+
+    Returns:
+        the filter and the order, a key of `run_filter.ORDERS`.
+    """
     methods = _methods(runs)
     settings = [
         UrlSetting(key=keys.SORT, default="chosen", read=one_of(*run_filter.ORDERS)),
@@ -113,7 +121,7 @@ def clear_button() -> None:
 
 
 def saved_names() -> dict[Schedule, list[str]]:
-    """The names under which each schedule is saved."""
+    """Saved schedule -> the names under which it is saved."""
     names: dict[Schedule, list[str]] = {}
     for saved in shared_state.saved():
         names.setdefault(saved.schedule, []).append(saved.name)

@@ -32,12 +32,12 @@ def saving(draft: ScheduleDraft, saved_id: str = "") -> Iterator[None]:
 
 
 def unsaved() -> dict[str, ScheduleDraft]:
-    """The schedule that `saving` kept, under the `saved_id` given there; {} without one. A second call returns {}."""
+    """Remove and return the schedule that `saving` kept, as `{saved_id: draft}`; {} if there is none."""
     return dict([st.session_state.pop(_UNSAVED)]) if _UNSAVED in st.session_state else {}
 
 
 def offer_unsaved() -> None:
-    """Draw a button that downloads the schedule from `unsaved`; nothing without one."""
+    """Draw a button that downloads the schedule that `saving` kept; nothing if there is none."""
     drafts = list(unsaved().values())
     if drafts:
         button("Download the unsaved schedule (JSON)", drafts, keys.DOWNLOAD_UNSAVED)

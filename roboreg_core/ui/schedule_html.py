@@ -17,7 +17,7 @@ _CELL = (
 def strip(schedule: Schedule) -> str:
     """HTML of a schedule: a cell per block, filled in proportion to the filters kept, with gaps between stages.
 
-    With many blocks per stage, a cell per group of neighbours with the same count, e.g. `8 ×9`.
+    In deep networks, neighbouring blocks with the same count share a cell, e.g. `8 ×4` for four blocks with 8 filters.
     """
     architecture = schedule.architecture
     cells, block = [], 1
@@ -45,5 +45,5 @@ def chip(value: str) -> str:
 
 
 def isolated(value: str) -> str:
-    """User text in quotation marks for a line of plain text; also if it is written from right to left."""
+    """User text in quotation marks for plain text, with Unicode isolates, so that it may be written right to left."""
     return f"\u201c\u2068{value}\u2069\u201d"

@@ -131,7 +131,7 @@ def start_engine(store: Store) -> Engine:
 
 
 def read_dense() -> Checkpoint:
-    """Read the example network's weights."""
+    """Load the example network. Raises `CheckpointError`: it cannot be read."""
     from roboreg_core.models import checkpoints
 
     return checkpoints.load(DENSE)
@@ -155,14 +155,14 @@ def networks() -> list[DenseNetwork]:
 
 
 def chosen_network() -> DenseNetwork | None:
-    """Facts of the dense network chosen in this visit, else of the example network; None if there is none."""
+    """The dense network chosen in this visit, else the example network, without weights; None if there is none."""
     name = st.session_state.get(keys.BASELINE_NETWORK, DENSE)
     known = {each.name: each for each in networks()}
     return known.get(name) or known.get(DENSE)
 
 
 def architecture() -> Architecture:
-    """Architecture of the dense network chosen in this visit."""
+    """Architecture of the dense network chosen in this visit, see `chosen_network`; ResNet-20 if there is none."""
     found = chosen_network()
     return found.architecture if found is not None else RESNET20
 
@@ -174,12 +174,12 @@ def filters() -> Schedule:
 
 
 def architecture_of(sha256: str) -> Architecture:
-    """Architecture of the dense network with these weights; the default if it is not listed."""
+    """Architecture of the dense network whose weights have this SHA-256; ResNet-20 if there is none."""
     return next((each.architecture for each in networks() if each.sha256 == sha256), RESNET20)
 
 
 def baseline() -> Checkpoint:
-    """Dense network chosen in this visit, else the example network; waits until the backend is loaded.
+    """Dense network chosen in this visit, else the example network, with weights; waits until the backend is loaded.
 
     Raises `CheckpointError` or `StoreError`: it cannot be read.
     """
@@ -189,7 +189,7 @@ def baseline() -> Checkpoint:
 
 
 def network(sha256: str) -> Checkpoint:
-    """Dense network with these weights, under its current name; waits until the backend is loaded.
+    """Dense network whose weights have this SHA-256, under its current name; waits until the backend is loaded.
 
     Raises `CheckpointError` or `StoreError`: it is missing or cannot be read.
     """
@@ -201,7 +201,7 @@ def network(sha256: str) -> Checkpoint:
 
 
 def runs() -> list[Record]:
-    """The user's runs and the example runs, newest first; of each result only the parts `LISTED`."""
+    """The user's runs and the example runs, newest first; their results contain only the parts in `LISTED`."""
     return _runs(str(paths.home()), str(paths.recorded()), store().version())
 
 
@@ -226,28 +226,31 @@ def unfinished_jobs() -> list[Job]:
 
 
 def ended_jobs(newest: int) -> list[Job]:
-    """The newest ended jobs that produced runs or networks, newest first."""
+    """At most `newest` ended jobs for runs or networks, whether finished, failed or cancelled; newest first."""
     return _jobs(ended=True, newest=newest)[:newest]
 
 
 def count_ended_jobs() -> int:
-    """Number of all ended jobs that produced runs or networks."""
+    """Number of all ended jobs for runs or networks."""
     return sum(store().count_jobs(kind, ended=True) for kind in (KIND, NETWORK))
 
 
 def previews() -> dict[PreviewSpec, Preview]:
-    """Previews measured since the app started."""
+    """Previews measured since the app started, by spec; all visitors share the dict, and pages add to it."""
     return _previews(str(paths.home()), str(paths.recorded()))
 
 
 def damage(*, with_jobs: bool) -> list[str]:
-    """Damaged records and saved items of the lists that pages read, and damaged jobs on request; a sentence each."""
+    """A sentence per damaged record or saved item that pages leave out of their lists.
+
+    `with_jobs` includes damaged jobs.
+    """
     runs(), networks(), saved()
     return _damage(str(paths.home()), str(paths.recorded()), store().version(), with_jobs)
 
 
 def position(job: Job) -> int | None:
-    """Number of jobs ahead of a queued one; None while it is unknown."""
+    """Number of jobs that run before the queued `job`; None if that is unknown, e.g. while the engine is loading."""
     shared = backend()
     try:
         return shared.engine().position(job.id) if shared.loaded.is_set() else None

@@ -13,7 +13,7 @@ _ERRORS = "sign-in"
 
 
 def line() -> None:
-    """Who is signed in, or how to sign in; a warning where everyone who can reach the server may write."""
+    """Draw the visitor's name or the fields to sign in; a warning if everyone who can reach the server may write."""
     access.note_visit()
     if access.is_open():
         st.caption(f":material/warning: {panels.escape(access.OPEN)}")

@@ -68,7 +68,7 @@ def _patched_clear(original: Callable[..., None]) -> Callable[..., None]:
 
 
 def without_orphans(before: list[ForwardMsg], kept: list[ForwardMsg]) -> list[ForwardMsg]:
-    """The messages of `kept` without those that draw in a container of `before` that is not kept."""
+    """The messages in `kept`, except those that draw in a container whose message is in `before` but not in `kept`."""
     kept_ids = {id(message) for message in kept}
     removed = {
         tuple(message.metadata.delta_path)
@@ -84,7 +84,7 @@ def without_orphans(before: list[ForwardMsg], kept: list[ForwardMsg]) -> list[Fo
 
 
 def without_events(state: ClientState) -> ClientState:
-    """Copy of the browser's state without its clicks."""
+    """The browser's state without clicks and similar events; a copy if there are any."""
     kept = [widget for widget in state.widget_states.widgets if widget.WhichOneof("value") not in _EVENTS]
     if len(kept) == len(state.widget_states.widgets):
         return state

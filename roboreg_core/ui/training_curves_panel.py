@@ -13,7 +13,14 @@ from roboreg_core.ui import panels, shared_state
 
 
 def pair(frame: pd.DataFrame, name: str, key: str, dense: float | None) -> None:
-    """Draw accuracy and loss per epoch side by side; `frame` is from `history_data`, `dense` an accuracy, 0..1."""
+    """Draw accuracy and loss per epoch side by side.
+
+    Args:
+        frame: data from `training_curves.history_data`.
+        name: beginning of the widget keys.
+        key: end of the widget keys, which must be unique on the page.
+        dense: accuracy, 0..1, of a network to compare with, drawn as a line; None for no line.
+    """
     for column, measure in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         reference = dense if measure == "accuracy" else None
         draw = partial(training_curves.history_chart, measure=measure, dense=reference)
@@ -27,7 +34,10 @@ def pair(frame: pd.DataFrame, name: str, key: str, dense: float | None) -> None:
 
 
 def show(epochs: Sequence[dict[str, Any]], key: str) -> None:
-    """Draw the curves of a training from scratch; `epochs` are `EpochRecord`s as JSON, `key` is unique on the page."""
+    """Draw the curves of a dense network's training; nothing without `epochs`.
+
+    `epochs` are `EpochRecord`s as JSON objects; `key` is part of the widget keys and unique on the page.
+    """
     if not epochs:
         return
     frame = training_curves.history_data(epochs)

@@ -10,13 +10,13 @@ _PATH = "/_stcore/upload_file/"
 
 
 class UploadGate:
-    """ASGI middleware that refuses uploads with status 403 unless `access.may_upload` permits the visit."""
+    """ASGI middleware that refuses uploads with status 403 unless `access.may_upload` permits the session."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
+        """Pass the request on, unless it is an upload that the visitor may not make."""
         if scope["type"] == "http" and scope["method"] not in ("GET", "OPTIONS") and _PATH in scope["path"]:
             visit = scope["path"].partition(_PATH)[2].partition("/")[0]
             if not access.may_upload(visit):
@@ -26,5 +26,5 @@ class UploadGate:
 
 
 def middleware() -> Middleware:
-    """The middleware for `streamlit.App`."""
+    """`UploadGate`, to pass to `streamlit.App`."""
     return Middleware(UploadGate)

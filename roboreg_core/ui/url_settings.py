@@ -15,7 +15,7 @@ _WRITTEN = "address-written"
 
 @dataclass(frozen=True, kw_only=True)
 class UrlSetting:
-    """A widget's value in the address.
+    """A widget whose value is a query parameter of the address.
 
     Attributes:
         key: key of the widget, and name of the query parameter.
@@ -57,12 +57,12 @@ def flag(text: str) -> bool:
 
 
 def new_visit() -> None:
-    """Treat all parameters of the address as opened by the visitor; called when a page is opened."""
+    """Forget which query parameters the page wrote; called when a page is opened, so that `opened` returns all."""
     st.session_state[_WRITTEN] = {}
 
 
 def opened(name: str) -> str | None:
-    """Parameter `name` of the address as the visitor opened it; None if absent, or if the page itself wrote it.
+    """Query parameter `name` as the visitor opened the page; None if absent, or if the page itself wrote it.
 
     The browser sends the address as it was when it sent its last change, so values written here come back late.
     """
@@ -71,7 +71,7 @@ def opened(name: str) -> str | None:
 
 
 def write(name: str, text: str | None) -> None:
-    """Set parameter `name` of the address; None removes it."""
+    """Set the query parameter `name` to `text`; None removes it."""
     _written(name).update((text, st.query_params.get(name)))
     if text is None:
         if name in st.query_params:
@@ -81,7 +81,7 @@ def write(name: str, text: str | None) -> None:
 
 
 def restore(settings: Sequence[UrlSetting]) -> None:
-    """Call before drawing the widgets: set them from an opened address, else keep their value, else the default."""
+    """Call before drawing the widgets: set them from an opened address, else keep their values, else set defaults."""
     for setting in settings:
         text = opened(setting.key)
         if text is not None:

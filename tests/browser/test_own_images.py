@@ -46,7 +46,7 @@ def test_a_zip_is_uploaded_read_and_added(
     part.locator("input[type=file]").set_input_files(zipped(tmp_path / "shapes.zip", files))
     page.locator(".st-key-data-read button").click()
     expect(part).to_contain_text("1,200 pictures of 3 classes", timeout=LOAD_MS)
-    expect(part).to_contain_text("1 unreadable files")
+    expect(part).to_contain_text("Unreadable files, left out: 1")
     expect(part.locator("img").first).to_be_visible()
     page.locator(".st-key-data-add button").click()
     expect(part).to_contain_text(re.compile("Added .*shapes"), timeout=LOAD_MS)

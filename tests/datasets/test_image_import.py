@@ -110,7 +110,7 @@ def test_unreadable_files_are_named_and_left_out(folder: Path) -> None:
     assert report.unreadable[0][0] == "class 1/bad 0.jpg"
     assert report.n_pictures == N_CLASSES * PER_CLASS
     assert not report.problems
-    assert "300 unreadable files" in " ".join(report.lines)
+    assert "Unreadable files, left out: 300" in " ".join(report.lines)
 
 
 def test_names_in_the_report_hold_no_control_characters(tmp_path: Path) -> None:

@@ -23,7 +23,10 @@ COLUMNS = ("Run", _FIRST.heading, "Verdict", *(metric.heading for metric in _OTH
 
 
 def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
-    """Draw the table of the compared runs with its caption, and the figures as data; `styles` are by run id."""
+    """Draw the table of the compared runs, its caption, and an expander with the data to download.
+
+    `styles` map the id of a run to its colour and marker.
+    """
     labels = run_facts.labels([row.record for row in found.rows])
     rows = [_row(row, found, labels[row.record.id], styles[row.record.id]) for row in found.rows]
     one = len({row.record.spec["dense_sha256"] for row in found.rows}) == 1
@@ -40,7 +43,10 @@ def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
 
 
 def legend(records: Sequence[Record], styles: Mapping[str, palette.Style]) -> None:
-    """Draw a legend of the runs and their markers; unlike a chart's, it wraps to the width of the screen."""
+    """Draw a legend of the runs, which wraps to the width of the screen, unlike a chart's.
+
+    `styles` map the id of a run to its colour and marker.
+    """
     labels = run_facts.labels(list(records))
     runs = [
         f'<span style="white-space:nowrap;margin-right:1.4em">'

@@ -25,8 +25,8 @@ class ComparedSelection:
     Attributes:
         records: the runs, in the order they were chosen.
         baseline: run that they are compared with; None for each run's dense network.
-        missing: requested ids, or any text, without a run.
-        dropped: number of requested runs beyond the limit.
+        missing: requested run ids, or any other text in the address, for which there is no run.
+        dropped: number of requested runs left out because there are more than `MOST`.
     """
 
     records: tuple[Record, ...]
@@ -36,7 +36,7 @@ class ComparedSelection:
 
 
 def choice() -> ComparedSelection:
-    """Runs and baseline selected by the page's address, else the last ones of this visit."""
+    """Runs and baseline named in the page's address, else those chosen last in this visit."""
     _open_address()
     wanted: list[str] = st.session_state.setdefault(_WANTED, [])
     found = {text: _find(text) for text in wanted}

@@ -192,6 +192,11 @@ def _shared_errors(found: Comparison) -> None:
 
 
 def picked(state: object, selection: str) -> list[str]:
-    """Ids of the runs in a chart's selection of the name `selection`; `state` is the chart's state in Streamlit."""
+    """Ids of the runs selected in a chart.
+
+    Args:
+        state: Streamlit's state of the chart; None if it is not drawn yet.
+        selection: name of the selection in the chart.
+    """
     chosen = (state or {}).get("selection", {}).get(selection) or []  # type: ignore[attr-defined]
     return [each["run"] for each in chosen if each.get("run")]

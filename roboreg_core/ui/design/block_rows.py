@@ -32,7 +32,7 @@ _BAR = (
 
 
 def rows() -> None:
-    """Draw one row per block, grouped by stage, or one row per stage."""
+    """Draw the rows of the editor: one per block; in deep networks one per stage, which opens into its blocks."""
     architecture = editing_session.architecture()
     with st.container(key=keys.SCHEDULE_ROWS):
         for stage in architecture.stages:

@@ -23,7 +23,7 @@ _OPENED, _LIMIT = "schedule-opened-stages", "schedule-limit"
 
 
 def open_address() -> None:
-    """Take dense network and schedule from the opened page address; if invalid, the default one and a message."""
+    """Take dense network and schedule from the address; keep a message and take the default if it is invalid."""
     with suppress(RoboRegError):  # shown by the editor
         dense_choice.take_address()
     text = url_settings.opened(ADDRESS)
@@ -39,7 +39,7 @@ def open_address() -> None:
 
 
 def history() -> EditHistory:
-    """The edited schedule (`now`) and the earlier and undone states of this visit."""
+    """The edited schedule (`now`) for the chosen network, with the states for undo and redo."""
     found = _histories().get(limit())
     return found or EditHistory(now=_edited(default()))
 
@@ -53,7 +53,7 @@ def limit() -> Schedule:
 
 
 def architecture() -> Architecture:
-    """Architecture of the chosen network."""
+    """Architecture of the chosen network; of the network chosen last while the store cannot be read."""
     return limit().architecture
 
 
@@ -68,12 +68,12 @@ def current() -> EditedSchedule:
 
 
 def schedule() -> Schedule:
-    """The current schedule."""
+    """The edited schedule without locks and links."""
     return current().schedule
 
 
 def is_open(stage: int) -> bool:
-    """True if the rows of a stage's blocks are shown."""
+    """True if the rows of a stage's blocks are shown: in deep networks only after `toggle_open`, else always."""
     return not architecture().is_deep or stage in st.session_state.get(_OPENED, ())
 
 
@@ -91,7 +91,7 @@ def network_changed() -> None:
 
 
 def row_parts() -> list[str]:
-    """Fragments of all rows that are drawn."""
+    """Keys of the fragments with the rows that are drawn now."""
     return _rows(architecture().blocks)
 
 
@@ -106,14 +106,14 @@ def show_problem() -> None:
 
 
 def show_locked_note() -> None:
-    """Name once the locked blocks that the last change left as they were."""
+    """Show a toast, once, with the blocks that the last change would have altered but that are locked."""
     message = st.session_state.pop(_LOCKED_NOTE, None)
     if message:
         st.toast(message, icon=":material/lock:")
 
 
 def change(after: EditedSchedule) -> None:
-    """For callbacks: apply an edit and redraw the parts that show it."""
+    """For callbacks: replace the edited schedule by `after` and redraw the parts in which they differ."""
     _go(history().apply(after))
 
 
@@ -128,7 +128,7 @@ def redo() -> None:
 
 
 def set_unlocked(value: Schedule) -> None:
-    """For callbacks: replace the schedule except for its locked blocks, and redraw the parts that show it."""
+    """For callbacks: replace the schedule by `value`, except in locked blocks; redraw the parts that differ."""
     _note_locked(value)
     change(current().set_unlocked(value))
 

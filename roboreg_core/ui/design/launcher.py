@@ -85,17 +85,21 @@ def _panel(schedule: Schedule) -> None:
 
 
 def images_setting(key: str, known: Sequence[str]) -> UrlSetting:
-    """Address setting of the `training_images` field with the widget key `key`; default: the last choice."""
+    """`UrlSetting` of the field that `training_images(key, known)` draws; the default is the last of `known`."""
     return UrlSetting(key=key, default=known[-1], read=one_of(*known))
 
 
 def cifar10_parts() -> list[str]:
-    """The parts of CIFAR-10 on this machine."""
+    """Parts of CIFAR-10 on this machine: `bundled`, then `full` if it was downloaded."""
     return list(IMAGES_WORDS) if shared_state.backend().full_images else ["bundled"]
 
 
 def image_choices() -> list[str]:
-    """Training sets for the chosen dense network: its own; if that is unknown, those of its classes and image size."""
+    """Training sets (`bundled`, `full`, ids of data sets) that the chosen dense network can be pruned on, default last.
+
+    All parts of CIFAR-10 for a network trained on it; the network's own data set if that is another; if it is unknown,
+    all data sets with the network's number of classes and image size.
+    """
     network = shared_state.chosen_network()
     if network is None or is_cifar10(network.training_set):
         return cifar10_parts()
@@ -111,7 +115,10 @@ def image_choices() -> list[str]:
 
 
 def images_words(training_set: str) -> str:
-    """Number and source of training images, e.g. `10,000 (bundled)` or `1,297 (digits)`."""
+    """Text: number and source of training images, e.g. `10,000 (bundled)` or `1,297 (digits)`.
+
+    If the data set is not on this machine, the text says so.
+    """
     if training_set in IMAGES_WORDS:
         return IMAGES_WORDS[training_set]
     try:
@@ -128,7 +135,7 @@ def method_field(key: str, **options: Any) -> None:
 
 
 def recalibrate_field(key: str, **options: Any) -> None:
-    """Draw the switch for batch-norm recalibration; `options` are passed to `st.toggle`."""
+    """Draw the switch for batch-norm recalibration with the widget key `key`; `options` are passed to `st.toggle`."""
     tip = (
         f"Re-estimates the batch-norm statistics on {DEFAULT_CALIBRATION:,} training images right after pruning, "
         "without labels. Recovers much of the accuracy lost by methods that merge or drop filters; refit does not "
@@ -138,7 +145,10 @@ def recalibrate_field(key: str, **options: Any) -> None:
 
 
 def training_images(key: str, known: Sequence[str], on_change: Callable[[], None] | None = None) -> None:
-    """Draw the field for the training images, one of `known`, with the widget key `key`."""
+    """Draw the field for the training images with the widget key `key`; `known` are its choices, the default last.
+
+    `on_change` is called after a change.
+    """
     if st.session_state.get(key) not in known:  # of a network chosen before
         st.session_state[key] = known[-1]
     missing = is_cifar10(known[-1]) and not shared_state.backend().full_images
@@ -282,7 +292,7 @@ def _start(spec: RunSpec) -> None:
 
 
 def submit(spec: RunSpec) -> None:
-    """Queue the run `spec`."""
+    """Put a job for the run `spec` into the queue."""
     shared_state.backend().engine().submit(
         task_for(spec, shared_state.network(spec.dense_sha256), shared_state.store())
     )

@@ -30,7 +30,10 @@ _HEAD = f"{_CELL};font-weight:600;border-bottom:1px solid color-mix(in srgb, cur
 
 
 def current() -> ScoredForecast | None:
-    """Forecast for the settings chosen on the page; None until the backend is loaded and the predictor fitted."""
+    """Sensitivity curves and predictor for the settings chosen on the page.
+
+    None until the backend is loaded and the predictor fitted, and if the dense network cannot be read.
+    """
     if not shared_state.backend().loaded.is_set() or not launcher.is_set():
         return None
     try:
@@ -67,7 +70,10 @@ def tile(schedule: Schedule) -> None:
 
 
 def sentences(schedule: Schedule) -> str:
-    """Text: why a prediction extrapolates, if it does, and the accuracy predicted after the chosen fine-tuning."""
+    """Sentences: why the prediction extrapolates, if it does, and the accuracy predicted after fine-tuning, if known.
+
+    Empty without a predictor.
+    """
     found = current()
     predictor = found.forecast.predictor if found else None
     if predictor is None:
@@ -83,7 +89,7 @@ def sentences(schedule: Schedule) -> str:
 
 
 def strip(block: int) -> str:
-    """Sensitivity curve of a block as HTML; blank of the same height while loading, empty if not measured."""
+    """Sensitivity curve of a block as HTML; an empty space of the same height while loading; "" if not measured."""
     found = current()
     if found is None:
         return f'<div style="height:{sensitivity_sparkline.HEIGHT}px"></div>'
@@ -96,7 +102,7 @@ def strip(block: int) -> str:
 
 
 def one_fewer(block: int) -> str:
-    """MACs saved and accuracy lost by removing one filter of a block as HTML; empty if unknown."""
+    """HTML: change in MACs (millions) and accuracy (percentage points) if a block loses a filter; "" if unknown."""
     row = next((each for each in _removal_costs() if each.block == block), None)
     if row is None or row.is_minimal:
         return ""
@@ -108,7 +114,7 @@ def one_fewer(block: int) -> str:
 
 
 def legend() -> str:
-    """HTML legend of the curves, ticks and bars in the block rows."""
+    """Text that explains the curves, ticks and bars in the block rows."""
     ticks = (
         "Ticks mark the filters kept by presets (grey) and saved schedules (orange). Bars: share of the block's "
         "parameters kept"

@@ -67,7 +67,10 @@ def _panel(spec: PreviewSpec) -> None:
 
 
 def poll_seconds(before: Preview | None) -> float:
-    """Seconds between polls for a preview, from the duration of the one before; None for the first."""
+    """Seconds between polls while a preview is measured, from the duration of the previous one, `before`.
+
+    `before` is None for the first preview of a visit.
+    """
     if before is None:
         return FIRST_POLL_SECONDS
     least, most = POLL_BOUNDS

@@ -15,7 +15,7 @@ _SAVED = "saved-as"
 
 
 def picker(take: Callable[[Schedule], None]) -> None:
-    """Draw the list of saved schedules of the present architecture; `take` is called with the chosen one."""
+    """Draw the select box of schedules saved for the current architecture, if any; `take` gets the chosen schedule."""
     architecture = editing_session.schedule().architecture
     by_id = {each.id: each for each in shared_state.saved() if each.schedule.architecture == architecture}
     if not by_id:

@@ -29,9 +29,13 @@ def strip(block: int) -> str:
 
 
 def drawn(block: int, bound: int, presets: Mapping[str, Schedule], saved: Iterable[tuple[str, Schedule]]) -> str:
-    """HTML of the ticks of a block with `bound` filters.
+    """HTML of the ticks that mark the counts of preset and saved schedules in a block.
 
-    Presets are grey, `saved` (name, schedule) orange and longer, also where both coincide.
+    Args:
+        block: number of the block, from 1.
+        bound: number of filters of the dense block.
+        presets: name -> schedule; their ticks are grey.
+        saved: pairs (name, schedule); their ticks are orange and longer, also where a preset has the same count.
     """
     preset_names: dict[int, list[str]] = {}
     saved_names: dict[int, list[str]] = {}

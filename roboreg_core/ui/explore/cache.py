@@ -53,7 +53,7 @@ def status(sweep: Sweep) -> SweepStatus:
 
 
 def estimate(spec: SweepSpec) -> tuple[int, float]:
-    """Number of points still to measure, and the estimated time on this machine in seconds."""
+    """Number of points of a sweep not measured yet, and the estimated seconds to measure them on this machine."""
 
     def compute() -> tuple[int, float]:
         left = sweep_store.missing(shared_state.store(), spec)
@@ -70,7 +70,12 @@ def table_of(sweep: Sweep) -> pd.DataFrame:
 
 
 def correlation_of(sweep: Sweep, variables: str, control: str) -> Correlation:
-    """Correlations of a sweep's `stages` or `blocks` with accuracy and costs, controlling for the cost `control`.
+    """Correlations between filters kept, accuracy and costs over the schedules of a sweep.
+
+    Args:
+        sweep: the sweep.
+        variables: `stages` or `blocks`, to correlate the filters kept per stage or per block.
+        control: cost to control for, `parameters` or `macs`; empty for plain correlations.
 
     Raises `SpecError`: too few schedules or variables.
     """
@@ -78,34 +83,37 @@ def correlation_of(sweep: Sweep, variables: str, control: str) -> Correlation:
 
 
 def per_mac_of(sweep: Sweep, by: str) -> AccuracyPerMac:
-    """Accuracy per million MACs by `stages` or `blocks`. Raises `SpecError`: too few schedules, or collinear MACs."""
+    """Percentage points of accuracy per million MACs of each stage (`by` is `stages`) or block (`blocks`).
+
+    Raises `SpecError`: too few schedules, or collinear MACs.
+    """
     return _cached("per_mac", (_digest(points_of(sweep)), by), lambda: per_mac(table_of(sweep), by=by))
 
 
 def forecast_of(settings: PredictionSettings) -> Forecast:
-    """Sensitivity curves and accuracy predictor fitted to the points with these settings."""
+    """Sensitivity curves and accuracy predictor fitted to the points with these settings, or the reason for none."""
     return _forecast(_store_key(), settings)
 
 
 def scores_of(settings: PredictionSettings) -> list[ScoredPrediction]:
-    """Predictions of the measured schedules, each made without its own measurement, beside the measurements."""
+    """Leave-one-out predictions of the measured schedules, each with its measured value; see `forecast.scores`."""
     return _scores(_digest(forecast_of(settings).points), settings)
 
 
 def setting_of(settings: PredictionSettings) -> PruneSettings:
-    """Pruning settings of a search with these prediction settings; seed 0."""
+    """Pruning settings, with seed 0, of a search that uses these prediction settings."""
     names = ("method", "recalibrate", "calibration", "dense_sha256", "training_set")
     return PruneSettings(seed=0, **{name: getattr(settings, name) for name in names})
 
 
-def searchable(settings: PredictionSettings) -> KnownPoints:
-    """Measured points from which a search starts. Raises `SpecError`: sensitivity was not measured."""
+def known_points(settings: PredictionSettings) -> KnownPoints:
+    """Measured points from which a search starts. Raises `SpecError`: the sensitivity of a block is not measured."""
     key = (_digest(forecast_of(settings).points), len(shared_state.runs()), settings)
     return _cached("known", key, lambda: search_spec.known(shared_state.store(), setting_of(settings)))
 
 
 def greedy_of(settings: PredictionSettings, limits: Limits) -> SearchResult:
-    """Result of the greedy search. Raises `SpecError`: no schedule can meet the limits."""
+    """Result of the greedy search within these limits. Raises `SpecError`: no schedule can meet them."""
     return _greedy((_digest(forecast_of(settings).points), len(shared_state.runs())), settings, limits)
 
 
@@ -149,5 +157,5 @@ def _scores(key: str, settings: PredictionSettings) -> list[ScoredPrediction]:
 @st.cache_resource(show_spinner="Searching", max_entries=32)
 def _greedy(key: _Key, settings: PredictionSettings, limits: Limits) -> SearchResult:
     del key
-    found = searchable(settings)
+    found = known_points(settings)
     return greedy(limits, found.surrogate, latency=found.latency.line if found.latency is not None else None)

@@ -85,7 +85,7 @@ def read() -> Grid:
 
 
 def take(grid: Grid) -> None:
-    """For callbacks: write a grid into the fields."""
+    """For callbacks: fill the fields with the values of a grid."""
     st.session_state[keys.SWEEP_KIND] = grid.kind
     if grid.kind == LIST:
         st.session_state[keys.SWEEP_LIST] = "\n".join(grid_parsing.written(counts) for counts in grid.values)

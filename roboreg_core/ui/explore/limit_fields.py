@@ -71,7 +71,7 @@ def show() -> None:
 
 
 def read(architecture: Architecture) -> Limits:
-    """The limits that are switched on. Raises `SpecError`: no schedule of the architecture can meet them."""
+    """The limits that are switched on. Raises `SpecError`: there are none, or they are invalid, see `Limits`."""
     values = {name: st.session_state[keys.limit(name)] for name in FIELDS if st.session_state[keys.limit_on(name)]}
     limits = {name: value / FIELDS[name].divisor for name, value in values.items() if value is not None}
     return Limits(**limits, architecture=architecture)

@@ -17,13 +17,15 @@ REFRESH_SECONDS = 1.0
 
 
 def panel(name: str, grid: Grid, settings: PredictionSettings, what: str) -> None:
-    """Draw button and estimate for measuring the missing points of `grid`; nothing if there are none.
+    """Draw a button that starts a sweep over the points of `grid` not measured yet, or its progress.
+
+    Nothing is drawn if all points are measured.
 
     Args:
-        name: name of the sweep; part of the widgets' keys.
+        name: beginning of the sweep's name; part of the widget keys.
         grid: schedules to measure.
-        settings: pruning settings.
-        what: object of "Measure ..." on the button.
+        settings: settings with which they are pruned.
+        what: text on the button after "Measure".
     """
     spec = _spec(name, grid, settings)
     left, seconds = cache.estimate(spec)

@@ -61,7 +61,7 @@ def _measure_more(settings: PredictionSettings) -> None:
 
 
 def fit_grid(architecture: Architecture) -> Grid:
-    """Random schedules that a predictor is fitted to."""
+    """Grid of `FITTED` random schedules to fit a predictor to, with at least an eighth of each block's filters."""
     bounds = tuple((max(1, bound // 8), bound) for bound in architecture.bounds)
     return Grid(kind=RANDOM, values=bounds, n=FITTED, architecture=architecture)
 

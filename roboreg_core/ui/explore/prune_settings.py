@@ -10,7 +10,7 @@ from roboreg_core.ui.url_settings import UrlSetting, one_of
 
 
 def pick() -> PredictionSettings | None:
-    """Draw the fields and return their values; None, with a notice, until the dense network is loaded."""
+    """Draw the fields and return the chosen settings; None, with a notice, until the dense network is loaded."""
     settings = [
         UrlSetting(key=keys.EXPLORE_METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
         UrlSetting(key=keys.EXPLORE_RECALIBRATE, default=False, read=url_settings.flag),

@@ -19,12 +19,12 @@ _SETTING = ("method", "recalibrate", "calibration", "seed", "training_set", "den
 
 
 def show(where: str, point: Point, text: str = "") -> None:
-    """Draw the card.
+    """Draw a card with a schedule, its figures and buttons for it.
 
     Args:
         where: name of the card, unique on the page.
         point: the schedule with its measurements.
-        text: shown instead of the measurements.
+        text: figures to show instead of those of `point`.
     """
     with st.container(border=True, key=keys.of("card", where)):
         st.html(f'<div style="overflow-x:auto">{schedule_html.strip(point.schedule)}</div>')

@@ -20,8 +20,8 @@ _TRIALS = url_settings.UrlSetting(key=keys.TRIALS, default=DEFAULT, read=url_set
 
 
 def spec_of(settings: PredictionSettings, limits: Limits) -> SearchSpec:
-    """Search under these limits with the number of trials chosen on the page."""
-    latency = latency_fields(cache.searchable(settings).latency) if limits.latency is not None else ()
+    """Spec of a refined search within these limits, with the number of trials chosen on the page."""
+    latency = latency_fields(cache.known_points(settings).latency) if limits.latency is not None else ()
     url_settings.restore([_TRIALS])
     trials = int(st.session_state[keys.TRIALS] or DEFAULT)
     dense = shared_state.network(settings.dense_sha256).name
@@ -30,10 +30,10 @@ def spec_of(settings: PredictionSettings, limits: Limits) -> SearchSpec:
 
 
 def results(record: Record | None, key: str) -> list[Candidate]:
-    """Schedules measured by a search; [] for no record.
+    """Schedules measured by a refined search.
 
     Args:
-        record: record of the finished search.
+        record: record of the finished search; None gives [].
         key: `answers` (within the limits, best first), `closest` (to the limits, if none is within them) or
             `candidates` (all).
     """

@@ -43,7 +43,7 @@ def show() -> None:
 
 
 def measure(settings: PredictionSettings, what: str = "the sensitivity of all blocks") -> None:
-    """Draw a button that measures missing sensitivities; `what` is its object after "Measure"."""
+    """Draw a button `Measure <what>` for the sensitivities not measured with these settings; nothing if all are."""
     grid = plan(architecture=shared_state.architecture_of(settings.dense_sha256))
     measure_missing.panel("sensitivity", grid, settings, what)
 

@@ -14,7 +14,7 @@ from roboreg_core.wording import fmt, run_filter, sweep_facts
 
 
 def pick() -> Sweep | None:
-    """Draw the list of sweeps with measured points; return the selected one, None if there are none."""
+    """Draw filters and the select box of sweeps with measured points; return the selected one, or None without any."""
     filters()
     found = filtered([each for each in cache.sweeps() if cache.points_of(each)])
     if not found:
@@ -34,7 +34,7 @@ def pick() -> Sweep | None:
 
 
 def filters() -> None:
-    """Draw the fields for architecture and data set of the sweeps, each if there are several."""
+    """Draw the fields that filter sweeps by architecture and data set, each only if there are several choices."""
     found = cache.sweeps()
     architectures = sorted({architecture_of(each) for each in found}, key=Architecture.parse)
     data = sorted({run_filter.data_of(each.spec.training_set) for each in found})
@@ -62,7 +62,7 @@ def filtered(sweeps: Sequence[Sweep]) -> list[Sweep]:
 
 
 def architecture_of(sweep: Sweep) -> str:
-    """Name of the architecture of a sweep."""
+    """Name of the architecture of a sweep's schedules, e.g. `resnet20`."""
     return sweep.spec.grid.architecture.name
 
 

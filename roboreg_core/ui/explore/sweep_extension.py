@@ -19,12 +19,12 @@ _EXTENDED = "sweep-extended"
 
 
 def begin(sweep: Sweep) -> None:
-    """For callbacks: switch the sweep form to the extension of this sweep."""
+    """For callbacks: let the sweep form extend this sweep."""
     st.session_state[_EXTENDED] = sweep.id
 
 
 def leave() -> None:
-    """For callbacks: switch the sweep form back to a new sweep."""
+    """For callbacks: let the sweep form define a new sweep again."""
     st.session_state.pop(_EXTENDED, None)
 
 
@@ -35,7 +35,10 @@ def extended() -> Sweep | None:
 
 
 def spec(sweep: Sweep, name: str, grid: Grid, seeds: tuple[int, ...]) -> SweepSpec:
-    """Spec of the extended sweep: `name`, `grid` and `seeds` from the form, everything else from `sweep`."""
+    """Spec of the extended sweep: `sweep` with the `grid` and `seeds` of the form.
+
+    `name` is used for an example sweep only, since its extension is a new sweep.
+    """
     return replace(sweep.spec, name=name if sweep.recorded else sweep.name, grid=grid, seeds=seeds)
 
 
@@ -48,7 +51,10 @@ def notice(sweep: Sweep) -> None:
 
 
 def refused(sweep: Sweep, wider: SweepSpec) -> bool:
-    """Show a warning and return True if the spec `wider` lacks points of `sweep`."""
+    """Show a warning and return True if `wider`, the spec of the extended sweep, lacks points that `sweep` has.
+
+    Always False for an example sweep, which stays as it is.
+    """
     lost = len(set(sweep.spec.points()) - set(wider.points()))
     if sweep.recorded or not lost:
         return False
@@ -61,7 +67,7 @@ def refused(sweep: Sweep, wider: SweepSpec) -> bool:
 
 
 def submit(sweep: Sweep, wider: SweepSpec) -> None:
-    """Extend the sweep to the spec `wider`; an example sweep stays, and `wider` starts as a new one."""
+    """Extend the sweep to the spec `wider`; for an example sweep, start `wider` as a new sweep instead."""
     engine, dense = shared_state.backend().engine(), shared_state.network(wider.dense_sha256)
     if sweep.recorded:
         control.start(engine, wider, dense)

@@ -13,13 +13,13 @@ from roboreg_core.wording import baseline_changes, fmt
 
 
 def show(frame: pd.DataFrame, judged: list[str], formats: dict[str, Any], names: dict[str, str], alt: str) -> None:
-    """Draw a table of changes.
+    """Draw a table of metrics per class and their changes, coloured by the verdicts of a significance test.
 
     Args:
         frame: one row per class, with a column `verdict`.
-        judged: columns coloured by a significant verdict: blue for a gain, orange for a loss.
+        judged: columns coloured in rows with a significant verdict: blue for a gain, orange for a loss.
         formats: format by column, as for `pandas.Styler.format`; missing values are left empty.
-        names: headings that differ from the columns' names.
+        names: column -> heading, if it is not the column's name.
         alt: text alternative.
     """
 
@@ -40,7 +40,7 @@ def show(frame: pd.DataFrame, judged: list[str], formats: dict[str, Any], names:
 
 
 def height(frame: pd.DataFrame) -> int | Literal["content"]:
-    """Height of a table, which scrolls if it has very many rows."""
+    """Height for `st.dataframe`: that of the content, or 600 pixels with scrolling for very many rows."""
     return "content" if len(frame) <= 2 * many_classes.MOST else 600
 
 

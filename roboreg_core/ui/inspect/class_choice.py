@@ -35,9 +35,12 @@ def pick(summary: Summary, scores: pd.Series, order: str, *, groups: bool = True
 
     Args:
         summary: the run.
-        scores: a number per class; without a search, the classes with the highest are shown.
+        scores: a number per class name; without a search, the classes with the highest numbers are shown.
         order: the order by `scores` as text, e.g. `most confused`.
-        groups: show groups instead, if the data set has groups and nothing is searched.
+        groups: True to show groups instead, if the data set has groups and nothing is searched.
+
+    Returns:
+        the classes found, the groups or the classes with the highest scores; all classes if there are few.
     """
     if not many_classes.is_many(summary.classes):
         return ShownClasses(names=summary.classes, by_group=False, groups={})
@@ -72,7 +75,7 @@ def pick(summary: Summary, scores: pd.Series, order: str, *, groups: bool = True
 def zoom(key: str, selection: str, fields: tuple[str, ...]) -> None:
     """Callback of a chart of groups with the widget key `key`: search for the classes of the clicked groups.
 
-    `fields` are the fields of the chart's `selection` that hold names of groups.
+    `selection` is the name of the chart's selection, `fields` are those of its fields that hold names of groups.
     """
     state: Any = st.session_state.get(key) or {}
     found = (state.get("selection") or {}).get(selection) or []

@@ -23,7 +23,10 @@ def stage(record: Record) -> str:
 
 
 def segment(label: str, key: str, options: dict[str, str], default: str, **how: Any) -> str:
-    """Draw a segmented control; `options` map value to label; return the selected value."""
+    """Draw a segmented control and return the selected value.
+
+    `options` map value to label; `how` is passed to `st.segmented_control`.
+    """
     setting = UrlSetting(key=key, default=default, read=one_of(*options))
     url_settings.restore([setting])
     if st.session_state[key] not in options:
@@ -66,23 +69,33 @@ def choice(label: str, key: str, options: dict[str, str], placeholder: str) -> s
 
 
 def optional(key: str, options: Sequence[str] | dict[str, str]) -> UrlSetting:
-    """Address setting of the widget `key`, which accepts these options and has the default None."""
+    """`UrlSetting` of the widget with this key, whose value is one of `options`, by default None."""
     return UrlSetting(key=key, default=None, read=one_of(*options))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Marks:
-    """Key of a clickable chart and its initially chosen marks."""
+    """A clickable chart's key and the marks selected when it is drawn for the first time.
+
+    Attributes:
+        key: widget key of the chart.
+        chosen: the marks, each as field -> value.
+    """
 
     key: str
     chosen: Chosen
 
 
 def marks(chart: str, chosen: Chosen, variant: str = "") -> Marks:
-    """Key and selection that keep a chart in sync with choices made by a list or an address.
+    """Key and selected marks with which to draw a chart, so that it agrees with choices in a list or the address.
 
-    The browser itself keeps a clicked mark. Only if another mark was chosen otherwise, or the chart's `variant`
-    changed, the chart gets a new key and starts with `chosen`; a click does not redraw it.
+    The browser remembers a clicked mark, so a click does not change the key. If another mark is chosen in a list, or
+    `variant` changes, the chart gets a new key and is drawn anew with `chosen` selected.
+
+    Args:
+        chart: name of the chart.
+        chosen: the marks that are chosen now.
+        variant: text of anything else that changes the chart.
     """
     kept = st.session_state.setdefault(_memory(chart), {"turn": 0, "shown": ((), variant), "begun": ()})
     now = (_plain(chosen), variant)
@@ -96,10 +109,10 @@ def clicked(chart: str, key: str, selection: str, variant: str, fields: dict[str
     """Callback of a chart: copy its clicked mark into widgets, None if no mark is selected.
 
     Args:
-        chart: name of the chart and
-        variant: its variant, as for `marks`.
+        chart: name of the chart, as for `marks`.
         key: key of the chart, from `marks`.
         selection: name of the chart's selection.
+        variant: as for `marks`.
         fields: field of the selection -> key of the widget that gets its value.
     """
     state: Any = st.session_state.get(key) or {}

@@ -12,7 +12,7 @@ _BLOCK_COLUMNS = ["block", "before", "asked", "kept", "distinct", "dead"]
 
 
 def finding(summary: Summary) -> None:
-    """Draw the finding, its evidence, and the differences between run and baseline other than the schedule."""
+    """Draw the finding (a headline), the figures behind it, and a warning if more than the schedules differ."""
     record = summary.record
     with st.container(key=keys.FINDING):
         st.markdown(f"### {panels.escape(baseline_changes.finding(summary))}")

@@ -16,7 +16,10 @@ _CHOSEN = {RUN: "inspect-run", BASELINE: "inspect-baseline"}
 
 
 def pick() -> tuple[Record, Record | None] | None:
-    """Draw the lists; return the run and its baseline (None: its dense network), or None without any run."""
+    """Draw the select boxes of run and baseline; return both, with None for the run's dense network as baseline.
+
+    Returns None alone if there are no runs, or if the address names a run that does not exist.
+    """
     runs = shared_state.runs()
     if not runs:
         st.info("No runs to inspect yet. Design a schedule and start a run: it appears here when finished.")

@@ -19,7 +19,7 @@ _AFTER = {TUNED: "after fine-tuning"}
 
 
 def line(record: Record) -> None:
-    """Draw a run's predicted accuracies in a line; nothing without predictions or until the predictor is fitted."""
+    """Draw a line with a run's predicted and measured accuracies, once the predictor is fitted; nothing without any."""
     try:
         spec = RunSpec.from_json(record.spec)
     except (RoboRegError, TypeError):
@@ -48,7 +48,10 @@ def _caption(found: ScoredForecast, run: str) -> None:
 
 
 def text(rows: Sequence[ScoredPrediction]) -> str:
-    """Text of a run's predictions: `Predicted ...: right after pruning 86.2 % (83.9 to 88.1), measured 86.8 % ...`."""
+    """Sentence with a run's predictions beside the measured accuracies; empty without predictions.
+
+    Its form is `Predicted ...: right after pruning 86.2 % (83.9 to 88.1), measured 86.8 % ...`.
+    """
     stages = "; ".join(
         f"{_AFTER.get(row.stage, 'right after pruning')} "
         f"{predicted_vs_measured.prediction_words(row.predicted, row.low, row.high)}, "

@@ -20,15 +20,15 @@ from roboreg_core.wording.run_filter import RunFilter
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AllRuns:
-    """Facts of all runs.
+    """The best of all runs, and the values to filter runs by.
 
     Attributes:
-        best: see `run_facts.best_run`.
-        methods: their methods, sorted.
-        presets: names of their presets and `other`, sorted.
-        architectures: names of their architectures, sorted.
-        data: ids of their data sets, sorted.
-        accuracies: accuracy of the most accurate run of each schedule.
+        best: see `run_facts.best_run`; None if there is no pruned run.
+        methods: pruning methods of the runs, sorted.
+        presets: names of the runs' preset schedules, and `other` if there are other schedules, sorted.
+        architectures: names of the runs' architectures, sorted.
+        data: ids of the runs' data sets, sorted.
+        accuracies: schedule -> accuracy, 0..1, of its most accurate run.
     """
 
     best: Record | None
@@ -45,9 +45,9 @@ class ShownRuns:
 
     Attributes:
         records: the runs, newest first.
-        key: digest of their ids.
+        key: digest of the ids of the runs.
         points: data of the chart, see `tradeoff_scatter.tradeoff_data`.
-        rows: data of the table, in the order of the runs.
+        rows: data of the table, one row per run, in the order of `records`.
     """
 
     records: list[Record]
@@ -57,12 +57,12 @@ class ShownRuns:
 
 
 def all_runs() -> AllRuns:
-    """Facts of all runs."""
+    """The best run, and the values to filter runs by; cached."""
     return _all(shared_state.runs_key())
 
 
 def shown_runs(conditions: RunFilter) -> ShownRuns:
-    """The runs that meet the conditions."""
+    """The runs that meet the conditions, with the data of chart and table; cached."""
     names = run_filters.saved_names() if conditions.text.strip() else {}
     key = (shared_state.runs_key(), repr(conditions), *(f"{schedule} {named}" for schedule, named in names.items()))
     return _shown(key, conditions, names)

@@ -32,7 +32,7 @@ SHOWN_PRESETS = {
 
 
 def lead() -> str:
-    """The question that the page answers; it names network and images while all runs are of the default ones."""
+    """Question that the page answers; it names ResNet-20 and CIFAR-10 if no run is of another network or data set."""
     kinds: set[str] = set()
     with suppress(RoboRegError):  # shown below the heading
         kinds = {*run_lists.all_runs().architectures, *run_lists.all_runs().data}
@@ -81,7 +81,10 @@ def presets() -> None:
 
 
 def scatter(shown: ShownRuns) -> list[str]:
-    """Draw accuracy against parameters; a click opens a run; return the ids of runs selected with the shift key."""
+    """Draw accuracy against parameters; return the ids of the runs selected with shift and click.
+
+    A click on a point opens the run on Inspect.
+    """
     if len(shown.records) <= MOST:  # a longer legend would outgrow the chart; a tooltip names each point
         metrics_table.legend(shown.records, run_metrics_cache.styles())
     frame, left_out = tradeoff_scatter.drawn_runs(shown.points, _selected_before(shown))

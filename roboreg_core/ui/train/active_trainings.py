@@ -11,7 +11,7 @@ ERRORS = "train-jobs"
 
 
 def active() -> None:
-    """Draw queued and running trainings and uploads; refreshed every second while there are any."""
+    """Draw queued and running trainings and uploads, redrawn every second while there are any."""
     panels.kept_messages(ERRORS)
     job_cards.unfinished(
         lambda: shared_state.store().list_jobs(NETWORK, ended=False), _active_card, lambda _: st.subheader("Running")
@@ -19,7 +19,7 @@ def active() -> None:
 
 
 def unfinished() -> None:
-    """Draw stopped and failed trainings and uploads that can be resumed."""
+    """Draw cancelled, interrupted and failed trainings and uploads that can be resumed."""
     jobs = _stopped()
     if jobs:
         st.subheader("Not finished")

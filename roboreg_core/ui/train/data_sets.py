@@ -26,13 +26,13 @@ _SHEET = (
 
 
 def show() -> None:
-    """Draw a card per data set, a few at a time."""
+    """Draw a card per data set, the first `SHOWN` and a button for more."""
     panels.kept_messages(ERRORS)
     panels.some_at_a_time(library.list_datasets(), _card, SHOWN, "data-more")
 
 
 def contact_sheet(rows: list[tuple[str, np.ndarray]]) -> str:
-    """HTML of some pictures of each class: names with uint8 pixels (n, height, width, 3)."""
+    """HTML with a row of pictures per class; `rows` are (class name, uint8 pixels (n, height, width, 3))."""
     cells = "".join(
         f'<span style="font-size:.85rem">{schedule_html.text(name)}</span>'
         f'<span style="display:flex;flex-wrap:wrap;gap:3px" role="img" '
@@ -45,15 +45,15 @@ def contact_sheet(rows: list[tuple[str, np.ndarray]]) -> str:
 
 
 def counts_table(classes: tuple[str, ...], counts: dict[str, list[int]]) -> None:
-    """Draw the number of pictures per class and split."""
+    """Draw a table of the number of pictures per class and split; `counts` has a list per split, a number per class."""
     frame = pd.DataFrame({"class": list(classes), **{split: list(counts[split]) for split in SPLITS}})
     st.dataframe(frame, hide_index=True, height="content" if len(frame) <= CLASSES_SHOWN else 420)
 
 
-def report(lines: list[str], classes: tuple[str, ...], values: dict[str, list[int]]) -> None:
-    """Draw the findings on imported pictures, and the counts per class."""
+def report(lines: list[str], classes: tuple[str, ...], counts: dict[str, list[int]]) -> None:
+    """Draw the report of an import: its lines as a list, then the counts as `counts_table` does."""
     st.markdown("\n".join(f"- {panels.escape(line)}" for line in lines))
-    counts_table(classes, values)
+    counts_table(classes, counts)
 
 
 def _card(dataset: Dataset) -> None:

@@ -31,7 +31,10 @@ ERRORS = "train-start"
 
 
 def show() -> None:
-    """Draw fields, estimate and start button; a link instead of the button if this training exists."""
+    """Draw the form with the estimated time and the start button.
+
+    If a network with these settings exists, was deleted or is being trained, a message replaces the button.
+    """
     st.subheader("Train a new network")
     if not shared_state.backend().loaded.is_set():
         panels.loading()
