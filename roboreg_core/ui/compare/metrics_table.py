@@ -23,7 +23,10 @@ COLUMNS = ("Run", _FIRST.heading, "Verdict", *(metric.heading for metric in _OTH
 
 
 def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
-    """Draw the table of the compared runs with its caption, and the figures as data; `styles` are by run id."""
+    """Draw the compared runs as an HTML table with a caption, and an expander with the figures as data.
+
+    `styles` maps the id of each run to its colour and marker.
+    """
     labels = run_facts.labels([row.record for row in found.rows])
     rows = [_row(row, found, labels[row.record.id], styles[row.record.id]) for row in found.rows]
     one = len({row.record.spec["dense_sha256"] for row in found.rows}) == 1
@@ -40,7 +43,7 @@ def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
 
 
 def legend(records: Sequence[Record], styles: Mapping[str, palette.Style]) -> None:
-    """Draw a legend of the runs and their markers; unlike a chart's, it wraps to the width of the screen."""
+    """Draw an HTML legend, which wraps on narrow screens: a marker and a label per run; `styles` are by run id."""
     labels = run_facts.labels(list(records))
     runs = [
         f'<span style="white-space:nowrap;margin-right:1.4em">'

@@ -192,6 +192,11 @@ def _shared_errors(found: Comparison) -> None:
 
 
 def picked(state: object, selection: str) -> list[str]:
-    """Ids of the runs in a chart's selection of the name `selection`; `state` is the chart's state in Streamlit."""
+    """Ids of the runs selected in a chart.
+
+    Args:
+        state: selection state returned by `st.vega_lite_chart`, or None.
+        selection: name of the chart's selection parameter.
+    """
     chosen = (state or {}).get("selection", {}).get(selection) or []  # type: ignore[attr-defined]
     return [each["run"] for each in chosen if each.get("run")]

@@ -20,15 +20,15 @@ from roboreg_core.wording.run_filter import RunFilter
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AllRuns:
-    """Facts of all runs.
+    """Best run, best accuracies, and values to filter by, over all runs.
 
     Attributes:
-        best: see `run_facts.best_run`.
+        best: see `run_facts.best_run`; None if no run is pruned.
         methods: their methods, sorted.
         presets: names of their presets and `other`, sorted.
         architectures: names of their architectures, sorted.
         data: ids of their data sets, sorted.
-        accuracies: accuracy of the most accurate run of each schedule.
+        accuracies: final test accuracy, 0..1, of the most accurate run of each schedule.
     """
 
     best: Record | None
@@ -45,9 +45,9 @@ class ShownRuns:
 
     Attributes:
         records: the runs, newest first.
-        key: digest of their ids.
+        key: digest of their ids, for the widget key of the table.
         points: data of the chart, see `tradeoff_scatter.tradeoff_data`.
-        rows: data of the table, in the order of the runs.
+        rows: data of the table, one row per run in the order of `records`.
     """
 
     records: list[Record]
@@ -57,12 +57,12 @@ class ShownRuns:
 
 
 def all_runs() -> AllRuns:
-    """Facts of all runs."""
+    """Facts about all runs of the store and the example runs, from the cache unless the runs have changed."""
     return _all(shared_state.runs_key())
 
 
 def shown_runs(conditions: RunFilter) -> ShownRuns:
-    """The runs that meet the conditions."""
+    """Runs that meet `conditions`, with the data of their chart and table, from the cache unless the runs have changed."""
     names = run_filters.saved_names() if conditions.text.strip() else {}
     key = (shared_state.runs_key(), repr(conditions), *(f"{schedule} {named}" for schedule, named in names.items()))
     return _shown(key, conditions, names)
