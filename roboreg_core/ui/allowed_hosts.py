@@ -24,9 +24,9 @@ SETTING = "ROBOREG_HOSTS"
 
 
 class AllowedHosts:
-    """ASGI middleware that refuses requests and WebSockets of other hosts with status 403.
+    """ASGI middleware that refuses requests and WebSockets for other hosts with status 403.
 
-    Accepted are names in `names`, `localhost`, loopback addresses, and the address at which the connection arrived.
+    Accepted are hosts in `names`, `localhost`, loopback addresses, and the address at which the connection arrived.
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:

@@ -97,7 +97,7 @@ def widgets(chosen: ComparedSelection) -> None:
 
 
 def starters() -> None:
-    """Draw a button per group of runs (Pareto-optimal, examples, newest); pressing it selects the group for comparison."""
+    """Draw a button per group of runs (Pareto-optimal, examples, newest) that selects the group for comparison."""
     runs = shared_state.runs()
     groups = {
         "front": ("Pareto-optimal runs", _on_front(shared_state.runs_key())),

@@ -32,7 +32,7 @@ _BAR = (
 
 
 def rows() -> None:
-    """Draw one row per block, grouped by stage, or one row per stage."""
+    """Draw a row per block, grouped by stage; in deep networks a row per stage, which opens into its blocks."""
     architecture = editing_session.architecture()
     with st.container(key=keys.SCHEDULE_ROWS):
         for stage in architecture.stages:

@@ -17,13 +17,13 @@ REFRESH_SECONDS = 1.0
 
 
 def panel(name: str, grid: Grid, settings: PredictionSettings, what: str) -> None:
-    """Draw button and estimate for measuring the missing points of `grid`; nothing if there are none.
+    """Draw a button that measures the missing points of `grid`, or the progress; nothing if no point is missing.
 
     Args:
         name: name of the sweep; part of the widgets' keys.
         grid: schedules to measure.
         settings: pruning settings.
-        what: object of "Measure ..." on the button.
+        what: end of the button's label, after "Measure".
     """
     spec = _spec(name, grid, settings)
     left, seconds = cache.estimate(spec)

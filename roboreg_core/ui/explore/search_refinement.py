@@ -20,7 +20,7 @@ _TRIALS = url_settings.UrlSetting(key=keys.TRIALS, default=DEFAULT, read=url_set
 
 
 def spec_of(settings: PredictionSettings, limits: Limits) -> SearchSpec:
-    """Search under these limits with the number of trials chosen on the page."""
+    """Spec of a search under `limits`; the number of trials is the value of the field drawn by `panel`."""
     latency = latency_fields(cache.searchable(settings).latency) if limits.latency is not None else ()
     url_settings.restore([_TRIALS])
     trials = int(st.session_state[keys.TRIALS] or DEFAULT)
@@ -30,10 +30,10 @@ def spec_of(settings: PredictionSettings, limits: Limits) -> SearchSpec:
 
 
 def results(record: Record | None, key: str) -> list[Candidate]:
-    """Schedules measured by a search; [] for no record.
+    """Schedules measured by a search; [] if `record` is None.
 
     Args:
-        record: record of the finished search.
+        record: record of the finished search, or None.
         key: `answers` (within the limits, best first), `closest` (to the limits, if none is within them) or
             `candidates` (all).
     """
@@ -41,7 +41,7 @@ def results(record: Record | None, key: str) -> list[Candidate]:
 
 
 def panel(spec: SearchSpec) -> None:
-    """Draw the start button with its estimate, or the progress of the job; nothing once the search is finished."""
+    """Draw the start button of a search with its estimated time, or its progress; nothing once it is finished."""
     panels.kept_messages(_ERRORS)
     if shared_state.store().get_record(spec.id) is not None:
         return

@@ -40,7 +40,7 @@ def spec(sweep: Sweep, name: str, grid: Grid, seeds: tuple[int, ...]) -> SweepSp
 
 
 def notice(sweep: Sweep) -> None:
-    """Draw the name of the extended sweep, and a button to leave the extension."""
+    """Draw the name of the sweep that is extended, and a button that switches back to a new sweep."""
     what = "A new sweep is created" if sweep.recorded else "Its points are kept; only added ones are measured"
     with st.container(key=keys.SWEEP_EXTENDED):
         st.markdown(panels.escape(f"Extends “{fmt.inline_text(sweep.name)}”. {what}, with the same settings."))
@@ -48,7 +48,7 @@ def notice(sweep: Sweep) -> None:
 
 
 def refused(sweep: Sweep, wider: SweepSpec) -> bool:
-    """Show a warning and return True if the spec `wider` lacks points of `sweep`."""
+    """True, and draw a warning, if the spec `wider` lacks points of `sweep`; never for an example sweep."""
     lost = len(set(sweep.spec.points()) - set(wider.points()))
     if sweep.recorded or not lost:
         return False
@@ -61,7 +61,7 @@ def refused(sweep: Sweep, wider: SweepSpec) -> bool:
 
 
 def submit(sweep: Sweep, wider: SweepSpec) -> None:
-    """Extend the sweep to the spec `wider`; an example sweep stays, and `wider` starts as a new one."""
+    """Extend `sweep` to the spec `wider` and queue the added points; for an example, start `wider` as a new sweep."""
     engine, dense = shared_state.backend().engine(), shared_state.network(wider.dense_sha256)
     if sweep.recorded:
         control.start(engine, wider, dense)

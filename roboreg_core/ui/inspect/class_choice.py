@@ -21,8 +21,8 @@ class ShownClasses:
 
     Attributes:
         names: the classes, in the order of the chart.
-        by_group: True to show groups of classes instead.
-        groups: class -> group, empty without groups.
+        by_group: True to show groups of classes instead of `names`.
+        groups: class -> group; empty with few classes, or if the data set has no groups.
     """
 
     names: tuple[str, ...]
@@ -31,12 +31,12 @@ class ShownClasses:
 
 
 def pick(summary: Summary, scores: pd.Series, order: str, *, groups: bool = True) -> ShownClasses:
-    """Draw a search field if there are many classes, and return the classes to show.
+    """Draw a search field if there are many classes, and return the classes to show; without a search, the first ones.
 
     Args:
-        summary: the run.
-        scores: a number per class; without a search, the classes with the highest are shown.
-        order: the order by `scores` as text, e.g. `most confused`.
+        summary: the run, whose data set has the classes.
+        scores: class -> number; the classes with the highest numbers come first.
+        order: description of that order, e.g. `most confused`.
         groups: show groups instead, if the data set has groups and nothing is searched.
     """
     if not many_classes.is_many(summary.classes):
@@ -70,9 +70,12 @@ def pick(summary: Summary, scores: pd.Series, order: str, *, groups: bool = True
 
 
 def zoom(key: str, selection: str, fields: tuple[str, ...]) -> None:
-    """Callback of a chart of groups with the widget key `key`: search for the classes of the clicked groups.
+    """Callback of a chart of groups: fill the search field with the clicked groups, so that their classes are shown.
 
-    `fields` are the fields of the chart's `selection` that hold names of groups.
+    Args:
+        key: widget key of the chart.
+        selection: name of its selection.
+        fields: fields of the selection that hold names of groups.
     """
     state: Any = st.session_state.get(key) or {}
     found = (state.get("selection") or {}).get(selection) or []

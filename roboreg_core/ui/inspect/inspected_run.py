@@ -16,7 +16,10 @@ _CHOSEN = {RUN: "inspect-run", BASELINE: "inspect-baseline"}
 
 
 def pick() -> tuple[Record, Record | None] | None:
-    """Draw the lists; return the run and its baseline (None: its dense network), or None without any run."""
+    """Draw the lists of runs and baselines; return the selected run and baseline.
+
+    The baseline is None for the run's dense network. Without a run, None is returned instead of the pair.
+    """
     runs = shared_state.runs()
     if not runs:
         st.info("No runs to inspect yet. Design a schedule and start a run: it appears here when finished.")

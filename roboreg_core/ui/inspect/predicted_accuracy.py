@@ -19,7 +19,7 @@ _AFTER = {TUNED: "after fine-tuning"}
 
 
 def line(record: Record) -> None:
-    """Draw a run's predicted accuracies in a line; nothing without predictions or until the predictor is fitted."""
+    """Draw a line with the predicted and measured accuracies of a run; nothing while there is no prediction."""
     try:
         spec = RunSpec.from_json(record.spec)
     except (RoboRegError, TypeError):
@@ -48,7 +48,7 @@ def _caption(found: ScoredForecast, run: str) -> None:
 
 
 def text(rows: Sequence[ScoredPrediction]) -> str:
-    """Text of a run's predictions: `Predicted ...: right after pruning 86.2 % (83.9 to 88.1), measured 86.8 % ...`."""
+    """Sentence with each predicted accuracy, its interval and the measured accuracy; empty without `rows`."""
     stages = "; ".join(
         f"{_AFTER.get(row.stage, 'right after pruning')} "
         f"{predicted_vs_measured.prediction_words(row.predicted, row.low, row.high)}, "

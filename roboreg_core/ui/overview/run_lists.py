@@ -62,7 +62,7 @@ def all_runs() -> AllRuns:
 
 
 def shown_runs(conditions: RunFilter) -> ShownRuns:
-    """Runs that meet `conditions`, with the data of their chart and table, from the cache unless the runs have changed."""
+    """Runs that meet `conditions`, with data of their chart and table, from the cache unless the runs have changed."""
     names = run_filters.saved_names() if conditions.text.strip() else {}
     key = (shared_state.runs_key(), repr(conditions), *(f"{schedule} {named}" for schedule, named in names.items()))
     return _shown(key, conditions, names)

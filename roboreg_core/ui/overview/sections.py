@@ -81,7 +81,7 @@ def presets() -> None:
 
 
 def scatter(shown: ShownRuns) -> list[str]:
-    """Draw accuracy against parameters; clicking a point opens its run. Returns the ids of the runs that are shift-clicked."""
+    """Draw accuracy against parameters; a click opens the point's run. Returns the ids of shift-clicked runs."""
     if len(shown.records) <= MOST:  # a longer legend would outgrow the chart; a tooltip names each point
         metrics_table.legend(shown.records, run_metrics_cache.styles())
     frame, left_out = tradeoff_scatter.drawn_runs(shown.points, _selected_before(shown))

@@ -32,7 +32,7 @@ def show() -> None:
 
 
 def contact_sheet(rows: list[tuple[str, np.ndarray]]) -> str:
-    """HTML of some pictures of each class: names with uint8 pixels (n, height, width, 3)."""
+    """HTML of some pictures per class; `rows` are pairs of a class name and uint8 pixels (n, height, width, 3)."""
     cells = "".join(
         f'<span style="font-size:.85rem">{schedule_html.text(name)}</span>'
         f'<span style="display:flex;flex-wrap:wrap;gap:3px" role="img" '
@@ -45,13 +45,19 @@ def contact_sheet(rows: list[tuple[str, np.ndarray]]) -> str:
 
 
 def counts_table(classes: tuple[str, ...], counts: dict[str, list[int]]) -> None:
-    """Draw the number of pictures per class and split."""
+    """Draw a table of the number of pictures per class and split; `counts` maps each split to its numbers by class."""
     frame = pd.DataFrame({"class": list(classes), **{split: list(counts[split]) for split in SPLITS}})
     st.dataframe(frame, hide_index=True, height="content" if len(frame) <= CLASSES_SHOWN else 420)
 
 
 def report(lines: list[str], classes: tuple[str, ...], values: dict[str, list[int]]) -> None:
-    """Draw the findings on imported pictures, and the counts per class."""
+    """Draw the findings of an import of pictures, and its counts.
+
+    Args:
+        lines: findings, one sentence each.
+        classes: class names.
+        values: split -> number of pictures per class.
+    """
     st.markdown("\n".join(f"- {panels.escape(line)}" for line in lines))
     counts_table(classes, values)
 

@@ -18,7 +18,7 @@ _ERRORS = "train-images"
 
 
 def show() -> None:
-    """Draw the state of the training images, and the button or the progress of the download."""
+    """Draw the images of CIFAR-10 that are on this machine, and the download of the others or its progress."""
     st.subheader("Training images")
     backend = shared_state.backend()
     if not backend.loaded.is_set():
@@ -38,7 +38,7 @@ def show() -> None:
 
 
 def cifar100() -> None:
-    """Draw the download of CIFAR-100, unless it is on this machine."""
+    """Draw the download of CIFAR-100 or its progress; nothing once it is on this machine."""
     if cifar100_files.present(paths.local_data()):
         return
     fetch = fetching(paths.local_data(), CIFAR100)

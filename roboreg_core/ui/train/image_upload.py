@@ -23,7 +23,7 @@ _ROUND = "train-zip-round"
 
 
 def show() -> None:
-    """Draw the field for the ZIP, the progress of its import, or its report."""
+    """Draw the field for a ZIP of the user's images, the progress of its import, or its report."""
     st.markdown("**Add your own images**")
     work = importing(paths.home())
     now = work.now()

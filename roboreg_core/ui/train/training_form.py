@@ -31,7 +31,7 @@ ERRORS = "train-start"
 
 
 def show() -> None:
-    """Draw fields, estimate and start button; a link instead of the button if this training exists."""
+    """Draw the form for a new training, its estimated time, and a button to start, resume, restore or use it."""
     st.subheader("Train a new network")
     if not shared_state.backend().loaded.is_set():
         panels.loading()
