@@ -87,7 +87,7 @@ class Architecture:
         return cls(**value)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields that differ from the default, as JSON."""
+        """JSON object with the attributes that differ from the default, {} for the default."""
         return {
             field.name: getattr(self, field.name)
             for field in fields(self)
