@@ -94,7 +94,7 @@ class Architecture:
         return cls(**value)
 
     def to_json(self) -> dict[str, Any]:
-        """JSON object of the fields that differ from the default: `{"depth": 56}`; {} for the default."""
+        """JSON object with the attributes that differ from the default, {} for the default."""
         return {
             field.name: getattr(self, field.name)
             for field in fields(self)

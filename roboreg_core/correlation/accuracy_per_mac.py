@@ -53,7 +53,7 @@ class Slope:
         return self.low > 0 or self.high < 0
 
     def to_json(self) -> dict[str, Any]:
-        """JSON object: `value`, `low`, `high`, and `clear` (see `is_clear`)."""
+        """JSON object: `value`, `low`, `high`, and `is_clear` as `clear`; the name is left out."""
         return {"value": self.value, "low": self.low, "high": self.high, "clear": self.is_clear}
 
 
@@ -76,7 +76,7 @@ class AccuracyPerMac:
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as JSON; `slopes` by name, with the key `points_per_million_macs`."""
+        """All attributes as a JSON object; `slopes` becomes `points_per_million_macs`, an object by stage or block."""
         return {
             "accuracy": self.accuracy,
             "points_per_million_macs": {slope.name: slope.to_json() for slope in self.slopes},

@@ -53,7 +53,7 @@ class Cell:
         return self.low > 0 or self.high < 0
 
     def to_json(self) -> dict[str, Any]:
-        """All values as JSON, and `clear` (see `is_clear`)."""
+        """JSON object: `value`, `low`, `high`, `n`, and `is_clear` as `clear`."""
         return {"value": self.value, "low": self.low, "high": self.high, "n": self.n, "clear": self.is_clear}
 
 
@@ -82,7 +82,10 @@ class Correlation:
         return main_accuracy(self.names)
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as JSON: matrices by the keys `pearson` and `spearman`, `control` by the key `given`."""
+        """JSON object: `points`, `schedules`, `names`, `notes`, `control` as `given` (None for none), and two matrices.
+
+        The matrices have the keys `pearson` and `spearman`, and are nested as `cells[kind]`.
+        """
         kinds = {
             kind: {one: {other: cell.to_json() for other, cell in row.items()} for one, row in rows.items()}
             for kind, rows in self.cells.items()

@@ -112,7 +112,7 @@ class ImageReport:
         return lines
 
     def to_json(self) -> dict[str, Any]:
-        """All fields and properties as a JSON object."""
+        """JSON object: all attributes, and the properties `n_pictures`, `few_test`, `problems` and `lines`."""
         return {
             **asdict(self),
             "n_pictures": self.n_pictures,

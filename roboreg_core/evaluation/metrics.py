@@ -46,7 +46,7 @@ class Report:
     weighted: ClassMetrics
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as a JSON object."""
+        """All attributes as a JSON object; the `ClassMetrics` are objects too."""
         return {
             **asdict(self),
             "confusion": [list(row) for row in self.confusion],

@@ -113,7 +113,7 @@ class Verdict:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as a JSON object, with `kind`, `words` and `is_significant` (key `is_real`)."""
+        """JSON object: all attributes, `kind`, `words`, and `is_significant` as `is_real`."""
         return {**asdict(self), "is_real": self.is_significant, "kind": self.kind, "words": self.words}
 
 
@@ -147,7 +147,7 @@ class ConfusionChange:
     is_significant: np.ndarray
 
     def to_json(self) -> dict[str, Any]:
-        """All arrays as nested lists by name; `is_significant` has the key `is_real`."""
+        """All attributes as nested lists in a JSON object; `is_significant` has the key `is_real`."""
         return {
             "before": self.before.tolist(),
             "after": self.after.tolist(),
@@ -174,7 +174,7 @@ class Paired:
     confusion: ConfusionChange
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as a JSON object."""
+        """JSON object: `flips`, `verdict`, `confusion`, and per class, as `per_class`, `flips`, `p` and `verdict`."""
         return {
             "flips": asdict(self.flips),
             "verdict": self.verdict.to_json(),

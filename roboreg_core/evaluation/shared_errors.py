@@ -23,7 +23,7 @@ class SharedErrors:
     by_chance: np.ndarray
 
     def to_json(self) -> dict[str, Any]:
-        """All arrays as nested lists by name."""
+        """JSON object: `counts`, `jaccard` and `by_chance` as nested lists."""
         return {name: value.tolist() for name, value in vars(self).items()}
 
 

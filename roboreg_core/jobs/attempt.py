@@ -44,7 +44,7 @@ def keep_record(store: Store, message: dict[str, Any]) -> None:
 
 
 class Attempt:
-    """One execution of a job on the cluster; a cancelled one has `grace` seconds until its worker is killed.
+    """One execution of a job on the cluster.
 
     Attributes:
         job: the job as it was when it was sent.
@@ -56,6 +56,14 @@ class Attempt:
     """
 
     def __init__(self, store: Store, connection: Connection, job: Job, *, grace: float) -> None:
+        """Prepare the attempt; nothing is sent yet.
+
+        Args:
+            store: receives the job's events, records and outcome.
+            connection: the cluster to send the job to.
+            job: the job to run.
+            grace: seconds for the job's function to stop after a cancellation, before its worker is killed.
+        """
         self.job = job
         self.token = uuid.uuid4().hex
         self.starts = 0

@@ -48,6 +48,14 @@ class Dispatcher:
     """Thread that runs the jobs of one engine: a queue per lane (kind of worker), and the running attempts."""
 
     def __init__(self, store: Store, owner: str, *, scheduler: str | None, grace: float) -> None:
+        """Prepare the dispatcher; its thread starts when it is first used.
+
+        Args:
+            store: holds the jobs.
+            owner: identifies the engine in the jobs of the store.
+            scheduler: address of a dask scheduler; None to start worker processes on this machine.
+            grace: seconds for a cancelled function to stop before its worker is killed.
+        """
         self._store = store
         self._owner = owner
         self._scheduler = scheduler

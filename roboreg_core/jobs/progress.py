@@ -9,8 +9,8 @@ class ProgressReporter:
     """Reports a job's progress to its context.
 
     Attributes:
-        context: receives the progress.
-        stage: current stage of the job.
+        context: receives the progress, and reports a cancellation.
+        stage: name of the job's current stage, empty before the first.
     """
 
     def __init__(self, context: Context) -> None:

@@ -106,6 +106,16 @@ class WorkerContext:
         should_stop: Callable[[], bool],
         threads: int | None = None,
     ) -> None:
+        """Read the saved state, and throttle the reports that go to `send`.
+
+        Args:
+            inputs: bytes of the input artefacts by name.
+            holder: holds the saved state at the scheduler; None for a request, which has no state.
+            send: sends the message given by its keyword arguments to the app, without waiting.
+            put: as `send`, but waits until the scheduler has the message.
+            should_stop: returns True once the job is cancelled.
+            threads: number of threads for the function; None for the worker's own setting.
+        """
         self.inputs = inputs
         self.state: bytes | None = holder.state if holder else None
         self.should_stop = should_stop
@@ -140,9 +150,10 @@ class WorkerContext:
 
 
 class Throttle:
-    """Sends at most one text per interval, dropping older ones, except those to keep; the newest is never lost."""
+    """Sends at most one text per interval; a newer text replaces a delayed one, and the newest is always sent."""
 
     def __init__(self, send: Callable[[str], None], interval: float = REPORT_SECONDS) -> None:
+        """Send texts with the function `send`, at most one per `interval` seconds."""
         self._send = send
         self._interval = interval
         self._lock = threading.Lock()

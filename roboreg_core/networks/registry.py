@@ -70,7 +70,10 @@ class DenseNetwork:
         return self.pruned or dense_schedule(self.architecture)
 
     def to_json(self) -> dict[str, Any]:
-        """All fields but the record as a JSON object; `id` is the record's, None for an example network."""
+        """All attributes as a JSON object, except `record` and `pruned`.
+
+        `id` is the id of the record, None for an example network; `architecture` is left out if it is the default.
+        """
         plain = {name: value for name, value in vars(self).items() if name not in ("record", "architecture", "pruned")}
         own = {"notes": list(self.notes), "id": self.record.id if self.record else None}
         return {**plain, **own, **self.architecture.stored()}

@@ -87,7 +87,7 @@ class TrainingSpec:
         return replace(recipe(self.recipe, self.epochs, self.seed), batch_size=self.batch_size)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` restores the spec; the default architecture is left out."""
+        """JSON object from which `from_json` restores the spec: all attributes, the default architecture left out."""
         plain = {name: value for name, value in asdict(self).items() if name != "architecture"}
         return {"origin": TRAINED, **plain, **self.architecture.stored()}
 

@@ -111,7 +111,7 @@ class Method:
         return self.name or "/".join([self.features, self.clusters, self.keep, "+".join(self.repair) or "none"])
 
     def to_json(self) -> dict[str, Any]:
-        """Fields of the method as a JSON object, with its notation as `name`, and `needs_images`."""
+        """JSON object: `name` (notation), `meaning`, `features`, `clusters`, `keep`, `repair` and `needs_images`."""
         parts = {"features": self.features, "clusters": self.clusters, "keep": self.keep, "repair": list(self.repair)}
         return {"name": self.notation, "meaning": self.meaning, **parts, "needs_images": self.needs_images}
 

@@ -42,7 +42,7 @@ class BlockReport:
     losses: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as a JSON object."""
+        """All attributes as a JSON object."""
         return {**asdict(self), "labels": list(self.labels), "losses": list(self.losses)}
 
 

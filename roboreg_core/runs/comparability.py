@@ -36,7 +36,7 @@ class Mismatch:
         return f"The {self.what} {verb}: {'; '.join(parts)}"
 
     def to_json(self) -> dict[str, Any]:
-        """The fields and `words` as a JSON object."""
+        """JSON object: `what`, `concerns`, `values` and `words`."""
         return {**asdict(self), "values": {value: list(ids) for value, ids in self.values.items()}, "words": self.words}
 
 

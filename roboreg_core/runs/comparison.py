@@ -51,7 +51,14 @@ class ComparedRun:
     front: dict[str, bool]
 
     def to_json(self) -> dict[str, Any]:
-        """All figures as a JSON object."""
+        """JSON object: identity and settings of the run, and its changes against the baseline.
+
+        Identity and settings: `run` (its id), `created`, `recorded` (True for an example run), `stage`, `schedule`,
+        `architecture` unless it is the default, `method`, `epochs`, `seed`.
+
+        Changes: `accuracy`; `verdict` and `flips`, both None without `paired`; `counts` by cost; `recalls`, an object
+        per class; `front` by cost.
+        """
         spec, paired = self.record.spec, self.paired
         return {
             "run": self.record.id,
@@ -96,7 +103,7 @@ class Comparison:
     unlike: tuple[Mismatch, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """All figures as a JSON object."""
+        """JSON object with the attributes; `rows` has the key `runs`, see `ComparedRun.to_json`."""
         return {
             "baseline": self.baseline,
             "classes": list(self.classes),

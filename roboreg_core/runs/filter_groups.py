@@ -55,7 +55,7 @@ class BlockFilters:
     pictures: np.ndarray
 
     def to_json(self) -> dict[str, Any]:
-        """All figures as a JSON object, without the pictures."""
+        """JSON object with the attributes as lists, except `pictures`; `tree` becomes `merges` and `merge_lost`."""
         return {
             "block": self.block,
             "features": self.features,

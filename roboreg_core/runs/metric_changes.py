@@ -33,7 +33,7 @@ class MetricChange:
         return self.difference / self.baseline if self.baseline else 0.0
 
     def to_json(self) -> dict[str, float]:
-        """Value, baseline, difference and relative difference as a JSON object."""
+        """JSON object: `value`, `baseline`, `difference` and `relative`."""
         return {**asdict(self), "difference": self.difference, "relative": self.relative}
 
 

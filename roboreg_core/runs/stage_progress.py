@@ -18,7 +18,7 @@ class StageProgress(ProgressReporter):
     """Reports the current stage, the fraction done and the remaining time."""
 
     def __init__(self, context: Context, weights: Mapping[str, float]) -> None:
-        """`weights` are the expected seconds per stage."""
+        """Report to `context`; `weights` maps the name of each stage to its expected seconds."""
         super().__init__(context)
         self._weights = weights
         self._total = sum(weights.values())

@@ -118,10 +118,13 @@ class Summary:
         return {**rows[index], "verdict": self.paired[stage].per_class[index].verdict.to_json()}
 
     def to_json(self, *, images: bool = False) -> dict[str, Any]:
-        """All figures as a JSON object.
+        """JSON object with the figures of the run and their changes.
 
-        With `images`, each band (group of images with the same change of prediction) also has the indices of its test
-        images, as `places`.
+        Keys: `baseline` (`name`, `stage`), `stage` (the final one), `classes`, `unlike`; by stage: `paired`, `report`
+        and `worst_class`; by band (group of images with the same change of prediction): `damage` (the attribute
+        `stage_changes`) and `flips`; `counts` by cost; `layers`, an object per layer; `speed` by batch size.
+
+        With `images`, each band also has the indices of its test images, as `places`.
         """
         damage, flips = self.stage_changes.to_json(), self.flips.to_json()
         if images:

@@ -60,7 +60,7 @@ class SavedSchedule:
         return ScheduleDraft(name=self.name, schedule=self.schedule, note=self.note, tags=self.tags)
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as JSON."""
+        """JSON object: all attributes, `schedule` as a list of counts, and `architecture` unless it is the default."""
         return {**vars(self), "tags": list(self.tags), **self.schedule.stored()}
 
 

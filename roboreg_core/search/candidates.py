@@ -104,7 +104,11 @@ class Candidate:
         return over if over > 1e-9 else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """All fields, costs, losses and margins as JSON; `posterior_accuracy` has the key `believed`."""
+        """JSON object with the attributes and the figures that follow from them.
+
+        `posterior_accuracy` has the key `believed`. Added are `label`, the costs by name, `accuracy`, `drop`, `margin`,
+        `class_drops` and `class_margin`; `architecture` is left out if it is the default.
+        """
         counted = cost(self.schedule)
         return {
             **self.schedule.stored(),

@@ -83,7 +83,7 @@ class Limits:
         return self.drop is not None or self.class_drop is not None
 
     def to_json(self) -> dict[str, Any]:
-        """The limits that are set, and the architecture unless it is the default, as JSON."""
+        """JSON object with the limits that are set, by name, and the `architecture` unless it is the default."""
         return {**self.given, **self.architecture.stored()}
 
     @classmethod

@@ -56,7 +56,7 @@ class Trial:
     source: str
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as JSON; `class_counts` has the key `seen`."""
+        """JSON object: `schedule`, `architecture` unless it is the default, `source`, and `class_counts` as `seen`."""
         return {**self.schedule.stored(), "seen": self.class_counts.to_json(), "source": self.source}
 
     @classmethod

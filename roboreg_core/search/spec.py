@@ -70,7 +70,7 @@ class SearchSpec:
         return LinearCost(base=self.latency[0], each=np.array(self.latency[1:])) if self.latency else None
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as JSON."""
+        """All attributes as a JSON object; `limits` and `setting` are objects too."""
         return {
             **asdict(self),
             "limits": self.limits.to_json(),

@@ -19,9 +19,12 @@ class Artifacts:
     """A folder of content-addressed files, with an optional read-only fallback folder."""
 
     def __init__(self, folder: Path, fallback: Path | None = None, author: Callable[[], object] = lambda: None) -> None:
-        """Use `folder`, created by the first `put` if its parent exists; read files that it lacks from `fallback`.
+        """Use a folder.
 
-        `author` is called before each `put` and may raise to refuse it; see `store.Store`.
+        Args:
+            folder: created by the first `put` if its parent exists.
+            fallback: folder to read files from that `folder` lacks.
+            author: called before each `put`; may raise to refuse it, see `store.Store`.
         """
         self.folder = folder
         self.fallback = fallback

@@ -105,8 +105,8 @@ class Database:
         """Open or create the file and migrate it to the newest version.
 
         Args:
-            path: of the file; its folder is made.
-            migrations: see `MIGRATIONS`.
+            path: path of the file; its folder is created.
+            migrations: SQL statements per version, see `MIGRATIONS`.
             content: folder of the files that the database refers to.
             author: called before each write.
 

@@ -49,7 +49,7 @@ class RecordStore:
         checks: row_mapping.Checks = NO_CHECKS,
         author: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """Open or create the store in `home`; see `store.Store`.
+        """Open or create the store in `home`; for the arguments see `store.Store`.
 
         Damaged rows, also those that fail their kind's check in `checks`, are left out of lists; see `Store.damage`.
 

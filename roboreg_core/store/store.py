@@ -33,12 +33,16 @@ class Store(JobStore):
         checks: Checks = NO_CHECKS,
         author: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """Open or create the store in `home`; an example record is hidden by a record of the store with the same id.
+        """Open or create the store.
 
-        `checks` raise an exception for damaged records, jobs and saved items, see `row_mapping.Checks`.
+        An example record is hidden by a record of the store with the same id.
 
-        `author` is called in the calling thread before each write of records, jobs, saved items and artefacts. It
-        returns the name of the person who writes, or None; it raises `AccessError` if that person may not write.
+        Args:
+            home: folder of the store.
+            shipped: folder of the example records; None for no examples.
+            checks: raise an exception for damaged records, jobs and saved items, see `row_mapping.Checks`.
+            author: called in the calling thread before each write of records, jobs, saved items and artefacts.
+                Returns the name of the person who writes, or None; raises `AccessError` if that person may not write.
 
         Raises `StoreError`: it cannot be opened, or was made by a newer RoboReg.
         """

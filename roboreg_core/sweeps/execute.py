@@ -82,7 +82,7 @@ class PartSpec:
         return [self.setting.point_id(schedule) for schedule in self.schedules]
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` makes an equal spec, with the `ids` of its points."""
+        """JSON object from which `from_json` restores the spec, and the `ids` of its points."""
         return {
             **asdict(self),
             "setting": self.setting.to_json(),
@@ -241,10 +241,14 @@ class ScheduleProgress(ProgressReporter):
     def __init__(
         self, context: Context, total: int, remaining: Callable[[int], float], done: int, *, most: float = 1.0
     ) -> None:
-        """`remaining` estimates the remaining seconds from the number of schedules done.
+        """Report to `context`.
 
-        `done` of `total` schedules were measured before; `most` is the largest fraction to report, below 1 if other
-        work follows the last schedule.
+        Args:
+            context: receives the progress.
+            total: number of schedules.
+            remaining: returns the estimated remaining seconds for a number of measured schedules.
+            done: number of schedules measured before.
+            most: largest fraction to report, below 1 if other work follows the last schedule.
         """
         super().__init__(context)
         self.done, self._most = done, most

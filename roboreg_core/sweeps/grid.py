@@ -81,7 +81,7 @@ class Grid:
                 yield Schedule(tuple(int(count) for count in counts), self.architecture)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` makes an equal grid."""
+        """JSON object from which `from_json` restores the grid: all attributes, the default architecture left out."""
         values = [list(each) for each in self.values]
         return {"kind": self.kind, "values": values, "n": self.n, "seed": self.seed, **self.architecture.stored()}
 

@@ -66,7 +66,7 @@ class ClassCounts:
         return tuple(right / images if images else 0.0 for right, images in zip(self.right, self.images, strict=True))
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which `from_json` makes an equal value."""
+        """JSON object: `right` and `images`, numbers per class."""
         return {"right": list(self.right), "images": list(self.images)}
 
 

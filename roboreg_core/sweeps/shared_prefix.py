@@ -91,9 +91,12 @@ class _CachedActivations:
 
 
 class SharedPrefixEvaluator:
-    """Evaluate successive networks on the same images, each from the first block that differs.
+    """Evaluate successive networks on the same images, each from the first block that differs from the network before.
 
-    Outputs of blocks are cached within `memory_bytes`.
+    Args:
+        images: the images to evaluate on.
+        device: device of the forward passes.
+        memory_bytes: limit on the cached outputs of blocks.
     """
 
     def __init__(self, images: Images, device: torch.device, memory_bytes: int) -> None:

@@ -95,7 +95,14 @@ class Pace:
     """Estimate the remaining time of measuring schedules from the time that the first ones took."""
 
     def __init__(self, schedules: Sequence[Schedule], setting: PruneSettings, *, test: bool, seconds: float) -> None:
-        """`seconds` is the expected total duration; 0 for the one from `expected_seconds`."""
+        """Start the clock.
+
+        Args:
+            schedules: the schedules to measure.
+            setting: pruning settings.
+            test: True if test images are evaluated as well as validation images.
+            seconds: expected total duration; 0 for the sum of `expected_seconds`.
+        """
         self._expected = expected_seconds(schedules, setting, test=test)
         self._seconds = seconds or sum(self._expected)
         self._started = time.perf_counter()

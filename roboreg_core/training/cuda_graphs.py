@@ -29,7 +29,12 @@ class RepeatedStep:
     """
 
     def __init__(self, work: Work, *, capture: Capture | None = None) -> None:
-        """Wrap `work`, a function that changes tensors in place; with `capture` None it is always called directly."""
+        """Wrap a function.
+
+        Args:
+            work: function of tensors that changes tensors in place and returns nothing.
+            capture: captures a function as a CUDA graph; None to call `work` directly each time.
+        """
         self.failure: str | None = None
         self._work = work
         self._capture = capture

@@ -24,9 +24,9 @@ SETTING = "ROBOREG_HOSTS"
 
 
 class AllowedHosts:
-    """ASGI middleware that refuses requests and WebSockets with status 403 if `Host` or `Origin` is not allowed.
+    """ASGI middleware that refuses requests and WebSockets for other hosts with status 403.
 
-    Allowed are `names`, `localhost`, loopback addresses, and the server's address to which the client connected.
+    Accepted are hosts in `names`, `localhost`, loopback addresses, and the address at which the connection arrived.
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:

@@ -48,6 +48,7 @@ class Backend:
     """
 
     def __init__(self, store: Store, delay: float) -> None:
+        """Start to load after `delay` seconds, so that the first page is drawn before."""
         self.loaded = threading.Event()
         self.full_images = False
         self._store = store

@@ -23,9 +23,9 @@ COLUMNS = ("Run", _FIRST.heading, "Verdict", *(metric.heading for metric in _OTH
 
 
 def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
-    """Draw the table of the compared runs, its caption, and an expander with the data to download.
+    """Draw the compared runs as an HTML table with a caption, and an expander with the figures as data.
 
-    `styles` map the id of a run to its colour and marker.
+    `styles` maps the id of each run to its colour and marker.
     """
     labels = run_facts.labels([row.record for row in found.rows])
     rows = [_row(row, found, labels[row.record.id], styles[row.record.id]) for row in found.rows]
@@ -43,10 +43,7 @@ def show(found: Comparison, styles: Mapping[str, palette.Style]) -> None:
 
 
 def legend(records: Sequence[Record], styles: Mapping[str, palette.Style]) -> None:
-    """Draw a legend of the runs, which wraps to the width of the screen, unlike a chart's.
-
-    `styles` map the id of a run to its colour and marker.
-    """
+    """Draw an HTML legend, which wraps on narrow screens: a marker and a label per run; `styles` are by run id."""
     labels = run_facts.labels(list(records))
     runs = [
         f'<span style="white-space:nowrap;margin-right:1.4em">'

@@ -25,8 +25,8 @@ class ComparedSelection:
     Attributes:
         records: the runs, in the order they were chosen.
         baseline: run that they are compared with; None for each run's dense network.
-        missing: requested run ids, or any other text in the address, for which there is no run.
-        dropped: number of requested runs left out because there are more than `MOST`.
+        missing: requested texts, e.g. from the address, that are not the id of an existing run.
+        dropped: number of requested runs beyond the limit of `MOST`.
     """
 
     records: tuple[Record, ...]
@@ -36,7 +36,7 @@ class ComparedSelection:
 
 
 def choice() -> ComparedSelection:
-    """Runs and baseline named in the page's address, else those chosen last in this visit."""
+    """Return the runs and baseline of a newly opened page address, else those selected last in this session."""
     _open_address()
     wanted: list[str] = st.session_state.setdefault(_WANTED, [])
     found = {text: _find(text) for text in wanted}
@@ -56,14 +56,14 @@ def choice() -> ComparedSelection:
 
 
 def write_address() -> None:
-    """Write the selected runs and baseline into the page's address."""
+    """Write the selected runs and baseline into the query parameters `runs` and `baseline` of the page's address."""
     wanted, against = st.session_state[_WANTED], st.session_state[_AGAINST]
     url_settings.write(RUNS, ",".join(wanted) or None)
     url_settings.write(BASELINE, None if against == DENSE else against)
 
 
 def notices(chosen: ComparedSelection) -> None:
-    """Draw notices for requested runs that are missing or beyond the limit."""
+    """Draw a notice for each requested run that does not exist, and one for runs beyond the limit of `MOST`."""
     for text in chosen.missing[:MOST]:
         run_deletion.explain_missing(text, "The others are shown.")
     if chosen.dropped:
@@ -71,7 +71,7 @@ def notices(chosen: ComparedSelection) -> None:
 
 
 def widgets(chosen: ComparedSelection) -> None:
-    """Draw the fields for the runs and the baseline."""
+    """Draw the fields for runs and baseline, set to `chosen`; their callbacks store a new selection in the session."""
     labels = _names(shared_state.runs_key())
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     st.session_state[keys.COMPARE_RUNS] = [record.id for record in chosen.records]
@@ -97,7 +97,7 @@ def widgets(chosen: ComparedSelection) -> None:
 
 
 def starters() -> None:
-    """Draw buttons, each of which selects a group of runs to compare."""
+    """Draw a button per group of runs (Pareto-optimal, examples, newest) that selects the group for comparison."""
     runs = shared_state.runs()
     groups = {
         "front": ("Pareto-optimal runs", _on_front(shared_state.runs_key())),

@@ -195,8 +195,8 @@ def picked(state: object, selection: str) -> list[str]:
     """Ids of the runs selected in a chart.
 
     Args:
-        state: Streamlit's state of the chart; None if it is not drawn yet.
-        selection: name of the selection in the chart.
+        state: selection state returned by `st.vega_lite_chart`, or None.
+        selection: name of the chart's selection parameter.
     """
     chosen = (state or {}).get("selection", {}).get(selection) or []  # type: ignore[attr-defined]
     return [each["run"] for each in chosen if each.get("run")]

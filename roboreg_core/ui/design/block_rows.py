@@ -32,7 +32,7 @@ _BAR = (
 
 
 def rows() -> None:
-    """Draw the rows of the editor: one per block; in deep networks one per stage, which opens into its blocks."""
+    """Draw a row per block, grouped by stage; in deep networks a row per stage, which opens into its blocks."""
     architecture = editing_session.architecture()
     with st.container(key=keys.SCHEDULE_ROWS):
         for stage in architecture.stages:

@@ -23,7 +23,7 @@ _OPENED, _LIMIT = "schedule-opened-stages", "schedule-limit"
 
 
 def open_address() -> None:
-    """Take dense network and schedule from the address; keep a message and take the default if it is invalid."""
+    """Set dense network and schedule from a newly opened page address; if invalid, set defaults and keep a message."""
     with suppress(RoboRegError):  # shown by the editor
         dense_choice.take_address()
     text = url_settings.opened(ADDRESS)
@@ -39,13 +39,13 @@ def open_address() -> None:
 
 
 def history() -> EditHistory:
-    """The edited schedule (`now`) for the chosen network, with the states for undo and redo."""
+    """Undo history for the shape of the chosen network: the edited schedule (`now`), earlier and undone ones."""
     found = _histories().get(limit())
     return found or EditHistory(now=_edited(default()))
 
 
 def limit() -> Schedule:
-    """Filters per block of the chosen network; while the store cannot be read, of the network chosen last."""
+    """Upper bound of every edit: the filters of the chosen network, or of the one chosen before if the store fails."""
     with suppress(RoboRegError):  # shown by the page: the edited schedule can still be downloaded
         st.session_state[_LIMIT] = shared_state.filters()
     found: Schedule = st.session_state.get(_LIMIT, dense_schedule())
@@ -58,7 +58,7 @@ def architecture() -> Architecture:
 
 
 def default() -> Schedule:
-    """The schedule that is shown first: a preset, within the filters of the network."""
+    """Initial schedule: the preset `DEFAULT`, with no block above the filters that the chosen network has."""
     return _edited(limit()).set_unlocked(presets(architecture())[DEFAULT]).schedule
 
 
@@ -68,12 +68,12 @@ def current() -> EditedSchedule:
 
 
 def schedule() -> Schedule:
-    """The edited schedule without locks and links."""
+    """The edited schedule."""
     return current().schedule
 
 
 def is_open(stage: int) -> bool:
-    """True if the rows of a stage's blocks are shown: in deep networks only after `toggle_open`, else always."""
+    """True if a row is shown for each block of a stage (1 to 3); always, unless the network is deep."""
     return not architecture().is_deep or stage in st.session_state.get(_OPENED, ())
 
 
@@ -84,14 +84,14 @@ def toggle_open(stage: int) -> None:
 
 
 def network_changed() -> None:
-    """For callbacks: redraw the whole editor for the schedule of a network of another shape."""
+    """For callbacks, after another network was chosen: redraw the whole editor with the schedule for its shape."""
     st.session_state.pop(_PROBLEM, None)
     url_settings.write(ADDRESS, str(schedule()))
     panels.redraw(keys.EDITOR_PART)
 
 
 def row_parts() -> list[str]:
-    """Keys of the fragments with the rows that are drawn now."""
+    """Keys of the fragments of all rows that are drawn, for `panels.redraw`."""
     return _rows(architecture().blocks)
 
 
@@ -106,14 +106,14 @@ def show_problem() -> None:
 
 
 def show_locked_note() -> None:
-    """Show a toast, once, with the blocks that the last change would have altered but that are locked."""
+    """Show a toast, once, that names the locked blocks that the last edit left unchanged."""
     message = st.session_state.pop(_LOCKED_NOTE, None)
     if message:
         st.toast(message, icon=":material/lock:")
 
 
 def change(after: EditedSchedule) -> None:
-    """For callbacks: replace the edited schedule by `after` and redraw the parts in which they differ."""
+    """For callbacks: make `after` the edited schedule, with an undo step, and redraw the fragments that show it."""
     _go(history().apply(after))
 
 
@@ -128,7 +128,7 @@ def redo() -> None:
 
 
 def set_unlocked(value: Schedule) -> None:
-    """For callbacks: replace the schedule by `value`, except in locked blocks; redraw the parts that differ."""
+    """For callbacks: replace the counts of all unlocked blocks by those of `value`, and redraw what shows them."""
     _note_locked(value)
     change(current().set_unlocked(value))
 

@@ -13,7 +13,7 @@ from roboreg_core.ui.design import editing_session
 
 
 def panel() -> None:
-    """Draw a popover with a button to download the current schedule and a field to upload another."""
+    """Draw a popover with a button that downloads the current schedule and a field that uploads another."""
     with st.popover("Import or export", icon=":material/swap_vert:"):
         download(keys.DOWNLOAD_SCHEDULE)
         n_blocks = len(editing_session.schedule().counts)
@@ -33,9 +33,9 @@ def download(key: str = keys.DOWNLOAD_CURRENT) -> None:
 
 
 def read_schedule(content: bytes, architecture: Architecture) -> Schedule:
-    """Parse the content of an uploaded file into a schedule of this architecture.
+    """Parse an uploaded JSON file: a list of counts, or an object with such a list under `schedule`.
 
-    Raises `ScheduleError` or `ArchitectureError`: the file is invalid, or its schedule is for another architecture.
+    Raises `ScheduleError` or `ArchitectureError`: it is invalid, or for another architecture than `architecture`.
     """
     found = _parsed(content, architecture)
     if found.architecture != architecture:

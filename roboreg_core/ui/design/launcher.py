@@ -57,7 +57,7 @@ _WIDE: dict[str, Any] = {"type": "primary", "width": "stretch"}
 
 @panels.fragment(key=keys.LAUNCH_PART)
 def panel(schedule: Callable[[], Schedule]) -> None:
-    """Draw settings and start button once the backend is loaded; `schedule()` returns the schedule to run."""
+    """Draw settings and start button once the backend is loaded; `schedule()` returns the schedule of the new run."""
     if shared_state.backend().loaded.is_set():
         with panels.errors_shown():
             _panel(schedule())
@@ -85,21 +85,17 @@ def _panel(schedule: Schedule) -> None:
 
 
 def images_setting(key: str, known: Sequence[str]) -> UrlSetting:
-    """`UrlSetting` of the field that `training_images(key, known)` draws; the default is the last of `known`."""
+    """Address setting of the field drawn by `training_images(key, known)`; default: the last of `known`."""
     return UrlSetting(key=key, default=known[-1], read=one_of(*known))
 
 
 def cifar10_parts() -> list[str]:
-    """Parts of CIFAR-10 on this machine: `bundled`, then `full` if it was downloaded."""
+    """Training sets of CIFAR-10 on this machine: `bundled`, and `full` if it is downloaded."""
     return list(IMAGES_WORDS) if shared_state.backend().full_images else ["bundled"]
 
 
 def image_choices() -> list[str]:
-    """Training sets (`bundled`, `full`, ids of data sets) that the chosen dense network can be pruned on, default last.
-
-    All parts of CIFAR-10 for a network trained on it; the network's own data set if that is another; if it is unknown,
-    all data sets with the network's number of classes and image size.
-    """
+    """Training sets for the chosen dense network: its own; if unknown, those of its image size and class count."""
     network = shared_state.chosen_network()
     if network is None or is_cifar10(network.training_set):
         return cifar10_parts()
@@ -129,13 +125,13 @@ def images_words(training_set: str) -> str:
 
 
 def method_field(key: str, **options: Any) -> None:
-    """Draw the field for the pruning method with the widget key `key`; `options` are passed to `st.selectbox`."""
+    """Draw the select box for the pruning method, `st.session_state[key]`; `options` are passed to `st.selectbox`."""
     tip = METHOD_WORDS[st.session_state[key]]
     st.selectbox("Method", list(METHOD_WORDS), key=key, help=tip, persist_state="session", **options)
 
 
 def recalibrate_field(key: str, **options: Any) -> None:
-    """Draw the switch for batch-norm recalibration with the widget key `key`; `options` are passed to `st.toggle`."""
+    """Draw the switch for batch-norm recalibration, with the widget key `key`; `options` are passed to `st.toggle`."""
     tip = (
         f"Re-estimates the batch-norm statistics on {DEFAULT_CALIBRATION:,} training images right after pruning, "
         "without labels. Recovers much of the accuracy lost by methods that merge or drop filters; refit does not "
@@ -145,10 +141,7 @@ def recalibrate_field(key: str, **options: Any) -> None:
 
 
 def training_images(key: str, known: Sequence[str], on_change: Callable[[], None] | None = None) -> None:
-    """Draw the field for the training images with the widget key `key`; `known` are its choices, the default last.
-
-    `on_change` is called after a change.
-    """
+    """Draw the field for the training set, with the widget key `key`; `known` are the training sets to choose from."""
     if st.session_state.get(key) not in known:  # of a network chosen before
         st.session_state[key] = known[-1]
     missing = is_cifar10(known[-1]) and not shared_state.backend().full_images
@@ -205,17 +198,17 @@ def _settings_fields() -> dict[str, Any]:
 
 
 def is_set() -> bool:
-    """True once `panel` has been drawn in this visit, so that settings exist."""
+    """True once `panel` has drawn its fields in this session, so that their values can be read."""
     return all(key in st.session_state for key in FIELDS.values())
 
 
 def settings_chosen() -> dict[str, Any]:
-    """All settings chosen on the page, named as in `RunSpec`; call after `panel`."""
+    """Values of all fields of `panel`, named as in `RunSpec`; call it after `panel`."""
     return {name: st.session_state[key] for name, key in FIELDS.items()}
 
 
 def pruning() -> dict[str, Any]:
-    """Settings chosen on the page that affect pruning, named as in `RunSpec`; call after `panel`."""
+    """Values of the fields of `panel` that affect pruning, named as in `RunSpec`; call it after `panel`."""
     return {name: st.session_state[FIELDS[name]] for name in ("training_set", "method", "recalibrate", "seed")}
 
 
@@ -292,7 +285,7 @@ def _start(spec: RunSpec) -> None:
 
 
 def submit(spec: RunSpec) -> None:
-    """Put a job for the run `spec` into the queue."""
+    """Put the job of the run `spec` into the queue."""
     shared_state.backend().engine().submit(
         task_for(spec, shared_state.network(spec.dense_sha256), shared_state.store())
     )

@@ -13,7 +13,7 @@ from roboreg_core.wording import fmt, run_facts
 
 @panels.fragment(key=keys.COUNTS_PART)
 def live(schedule: Callable[[], Schedule]) -> None:
-    """Draw four tiles for `schedule()`: parameters, MACs, size, and predicted accuracy."""
+    """Draw tiles for the schedule that `schedule()` returns: parameters, MACs, size, and predicted accuracy."""
     now, whole = cost(schedule()), cost(schedule().dense)
     size = schedule().architecture.image_size
     flops = f"Multiply-accumulates at {size} × {size} pixels; {fmt.millions(now.flops)} FLOPs."

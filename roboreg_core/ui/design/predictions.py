@@ -30,10 +30,7 @@ _HEAD = f"{_CELL};font-weight:600;border-bottom:1px solid color-mix(in srgb, cur
 
 
 def current() -> ScoredForecast | None:
-    """Sensitivity curves and predictor for the settings chosen on the page.
-
-    None until the backend is loaded and the predictor fitted, and if the dense network cannot be read.
-    """
+    """Predictor and sensitivity curves for the chosen settings; None until fitted, or without a dense network."""
     if not shared_state.backend().loaded.is_set() or not launcher.is_set():
         return None
     try:
@@ -46,7 +43,7 @@ def current() -> ScoredForecast | None:
 
 
 def tile(schedule: Schedule) -> None:
-    """Draw the accuracy predicted right after pruning, with its interval; the tooltip describes the predictor."""
+    """Draw a tile: accuracy predicted right after pruning, with its interval, and a tooltip about the predictor."""
     found = current()
     if found is None:
         _empty_tile("not available yet", "Fitted to measured schedules, once scikit-learn is loaded.")
@@ -70,10 +67,7 @@ def tile(schedule: Schedule) -> None:
 
 
 def sentences(schedule: Schedule) -> str:
-    """Sentences: why the prediction extrapolates, if it does, and the accuracy predicted after fine-tuning, if known.
-
-    Empty without a predictor.
-    """
+    """Sentences: why the prediction is an extrapolation, if it is, and the accuracy after fine-tuning; may be empty."""
     found = current()
     predictor = found.forecast.predictor if found else None
     if predictor is None:
@@ -89,7 +83,7 @@ def sentences(schedule: Schedule) -> str:
 
 
 def strip(block: int) -> str:
-    """Sensitivity curve of a block as HTML; an empty space of the same height while loading; "" if not measured."""
+    """Sensitivity curve of a block (from 1) as HTML; blank of the same height while loading, empty if not measured."""
     found = current()
     if found is None:
         return f'<div style="height:{sensitivity_sparkline.HEIGHT}px"></div>'
@@ -102,7 +96,7 @@ def strip(block: int) -> str:
 
 
 def one_fewer(block: int) -> str:
-    """HTML: change in MACs (millions) and accuracy (percentage points) if a block loses a filter; "" if unknown."""
+    """HTML of MACs saved and accuracy lost (percentage points) by removing one filter of a block; empty if unknown."""
     row = next((each for each in _removal_costs() if each.block == block), None)
     if row is None or row.is_minimal:
         return ""
@@ -114,7 +108,7 @@ def one_fewer(block: int) -> str:
 
 
 def legend() -> str:
-    """Text that explains the curves, ticks and bars in the block rows."""
+    """Caption text that explains the curves, ticks and bars in the block rows."""
     ticks = (
         "Ticks mark the filters kept by presets (grey) and saved schedules (orange). Bars: share of the block's "
         "parameters kept"
@@ -129,7 +123,7 @@ def legend() -> str:
 
 @panels.fragment(key=keys.REMOVAL_PART)
 def removal_table() -> None:
-    """Draw the table of the cost of removing one filter from each block, least costly first."""
+    """Draw a table of the cost of removing one filter from each block, cheapest first; nothing if it is unknown."""
     rows = _removal_costs()
     if not rows:
         return

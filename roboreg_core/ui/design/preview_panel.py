@@ -34,7 +34,10 @@ _STAGES = {"prune": "pruning block {block} of {blocks}", "evaluate": "evaluating
 
 @panels.fragment(key=keys.PREVIEW_PART)
 def panel(schedule: Callable[[], Schedule]) -> None:
-    """Draw the measured accuracy of `schedule()` with the chosen pruning settings; call it after `launcher.panel`."""
+    """Draw the accuracy, measured right after pruning, of the schedule that `schedule()` returns.
+
+    The pruning settings are those chosen in `launcher.panel`, which must be drawn before.
+    """
     if not shared_state.backend().loaded.is_set():
         _tile(None, old=True)
         _note("Starts once the dense network and the job engine are loaded.")
@@ -67,10 +70,7 @@ def _panel(spec: PreviewSpec) -> None:
 
 
 def poll_seconds(before: Preview | None) -> float:
-    """Seconds between polls while a preview is measured, from the duration of the previous one, `before`.
-
-    `before` is None for the first preview of a visit.
-    """
+    """Seconds between polls for a preview, a share of the duration of the one `before`; None for the first preview."""
     if before is None:
         return FIRST_POLL_SECONDS
     least, most = POLL_BOUNDS

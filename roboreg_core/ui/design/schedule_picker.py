@@ -15,7 +15,7 @@ _SAVED = "saved-as"
 
 
 def picker(take: Callable[[Schedule], None]) -> None:
-    """Draw the select box of schedules saved for the current architecture, if any; `take` gets the chosen schedule."""
+    """Draw a select box of the saved schedules for the current architecture, if any; it calls `take(schedule)`."""
     architecture = editing_session.schedule().architecture
     by_id = {each.id: each for each in shared_state.saved() if each.schedule.architecture == architecture}
     if not by_id:
@@ -42,7 +42,7 @@ def picker(take: Callable[[Schedule], None]) -> None:
 
 
 def save(schedule: Callable[[], Schedule]) -> None:
-    """Draw the form that saves the schedule `schedule()` under a name."""
+    """Draw a popover with the form that saves a schedule under a name; `schedule()` is called when it is submitted."""
     with st.popover("Save", icon=":material/bookmark_add:", key=keys.SAVE_PANEL):
         with st.form(keys.SAVE_FORM, border=False):
             st.text_input("Name", key=keys.SAVE_NAME, placeholder="e.g. half, for the meeting")

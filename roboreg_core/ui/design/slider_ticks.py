@@ -23,19 +23,19 @@ _TICK = (
 
 
 def strip(block: int) -> str:
-    """Ticks under the slider of a block, numbered from 1, as HTML; cached until the store changes."""
+    """Ticks under the slider of a block (from 1) as HTML; cached until the store changes."""
     limit, version = editing_session.limit(), shared_state.store().version()
     return _strips(str(paths.home()), str(paths.recorded()), version, repr(limit), limit)[block - 1]
 
 
 def drawn(block: int, bound: int, presets: Mapping[str, Schedule], saved: Iterable[tuple[str, Schedule]]) -> str:
-    """HTML of the ticks that mark the counts of preset and saved schedules in a block.
+    """HTML of the ticks under the slider of one block.
 
     Args:
-        block: number of the block, from 1.
-        bound: number of filters of the dense block.
-        presets: name -> schedule; their ticks are grey.
-        saved: pairs (name, schedule); their ticks are orange and longer, also where a preset has the same count.
+        block: its number, from 1.
+        bound: largest count of the slider; the smallest is 1.
+        presets: name -> schedule; grey ticks.
+        saved: (name, schedule); orange, longer ticks, also where a preset has the same count.
     """
     preset_names: dict[int, list[str]] = {}
     saved_names: dict[int, list[str]] = {}

@@ -12,7 +12,7 @@ from roboreg_core.ui.design import editing_session
 
 @panels.fragment(key=keys.PRESETS_PART)
 def presets() -> None:
-    """Draw a button per preset; the button of the current schedule is filled."""
+    """Draw a button per preset, which sets all unlocked blocks; the button of the current schedule is filled."""
     name = editing_session.schedule().name
     with st.container(horizontal=True, gap="xsmall"):
         for preset, value in schedule.presets(editing_session.schedule().architecture).items():

@@ -42,18 +42,18 @@ def points_of(sweep: Sweep) -> list[Point]:
 
 
 def progress_of(sweep: Sweep) -> SweepProgress:
-    """Number of measured points of a sweep, and of all its points."""
+    """Number of measured points (`done`) and of all points (`total`) of a sweep."""
     total = _cached("total", (sweep.id,), lambda: len(sweep.spec.points()))
     return SweepProgress(done=len(points_of(sweep)), total=total)
 
 
 def status(sweep: Sweep) -> SweepStatus:
-    """Progress and job state of a sweep."""
+    """Progress of a sweep and the state of its jobs."""
     return _cached("status", _store_key(sweep.id), lambda: control.status(shared_state.store(), sweep))
 
 
 def estimate(spec: SweepSpec) -> tuple[int, float]:
-    """Number of points of a sweep not measured yet, and the estimated seconds to measure them on this machine."""
+    """Number of points still to measure, and the seconds that this is estimated to take on this machine."""
 
     def compute() -> tuple[int, float]:
         left = sweep_store.missing(shared_state.store(), spec)
@@ -64,18 +64,18 @@ def estimate(spec: SweepSpec) -> tuple[int, float]:
 
 
 def table_of(sweep: Sweep) -> pd.DataFrame:
-    """One row per measured point of a sweep, see `sweeps.points.frame`."""
+    """Table of the measured points of a sweep, one row each; columns as in `sweeps.points.frame`."""
     points = points_of(sweep)
     return _cached("table", (_digest(points),), lambda: frame(points))
 
 
 def correlation_of(sweep: Sweep, variables: str, control: str) -> Correlation:
-    """Correlations between filters kept, accuracy and costs over the schedules of a sweep.
+    """Correlate the filters kept, the accuracies and the costs over a sweep's points.
 
     Args:
         sweep: the sweep.
-        variables: `stages` or `blocks`, to correlate the filters kept per stage or per block.
-        control: cost to control for, `parameters` or `macs`; empty for plain correlations.
+        variables: `stages` or `blocks`: filters kept per stage or per block.
+        control: cost to control for (partial correlation), `parameters` or `macs`; empty for none.
 
     Raises `SpecError`: too few schedules or variables.
     """
@@ -83,7 +83,7 @@ def correlation_of(sweep: Sweep, variables: str, control: str) -> Correlation:
 
 
 def per_mac_of(sweep: Sweep, by: str) -> AccuracyPerMac:
-    """Percentage points of accuracy per million MACs of each stage (`by` is `stages`) or block (`blocks`).
+    """Regress the accuracy in a sweep on the MACs of each stage or block; `by` is `stages` or `blocks`.
 
     Raises `SpecError`: too few schedules, or collinear MACs.
     """
@@ -91,17 +91,17 @@ def per_mac_of(sweep: Sweep, by: str) -> AccuracyPerMac:
 
 
 def forecast_of(settings: PredictionSettings) -> Forecast:
-    """Sensitivity curves and accuracy predictor fitted to the points with these settings, or the reason for none."""
+    """Sensitivity curves and accuracy predictor, fitted to the points measured with these settings."""
     return _forecast(_store_key(), settings)
 
 
 def scores_of(settings: PredictionSettings) -> list[ScoredPrediction]:
-    """Leave-one-out predictions of the measured schedules, each with its measured value; see `forecast.scores`."""
+    """Predictions of measured schedules, each by a predictor fitted without that schedule, beside the measurements."""
     return _scores(_digest(forecast_of(settings).points), settings)
 
 
 def setting_of(settings: PredictionSettings) -> PruneSettings:
-    """Pruning settings, with seed 0, of a search that uses these prediction settings."""
+    """Convert prediction settings to the pruning settings of a search, with seed 0."""
     names = ("method", "recalibrate", "calibration", "dense_sha256", "training_set")
     return PruneSettings(seed=0, **{name: getattr(settings, name) for name in names})
 

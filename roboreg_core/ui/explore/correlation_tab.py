@@ -29,7 +29,7 @@ _POINT = {"record": keys.POINT}
 
 
 def show() -> None:
-    """Draw the Correlation tab."""
+    """Draw the Correlation tab for the chosen sweep: heatmaps, and for the clicked cell a scatter plot."""
     finding = st.container(key="correlation-finding")
     sweep = sweep_choice.pick()
     if sweep is None:

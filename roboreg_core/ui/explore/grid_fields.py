@@ -42,7 +42,7 @@ def _settings() -> list[UrlSetting]:
 
 
 def show() -> None:
-    """Draw the fields for a sweep's grid."""
+    """Draw the fields for a sweep's grid, and a button that fills in the original project's grid."""
     settings = _settings()
     url_settings.restore(settings)
     source = source_grid(_architecture())
@@ -74,7 +74,7 @@ def show() -> None:
 
 
 def read() -> Grid:
-    """Grid typed into the fields. Raises `SpecError`: a field is invalid."""
+    """Parse the fields drawn by `show`. Raises `SpecError`: a field is invalid."""
     kind, architecture = st.session_state[keys.SWEEP_KIND], _architecture()
     if kind == LIST:
         return grid_parsing.grid(kind, [st.session_state[keys.SWEEP_LIST] or ""], architecture)
@@ -85,7 +85,7 @@ def read() -> Grid:
 
 
 def take(grid: Grid) -> None:
-    """For callbacks: fill the fields with the values of a grid."""
+    """For callbacks: fill the fields with a grid."""
     st.session_state[keys.SWEEP_KIND] = grid.kind
     if grid.kind == LIST:
         st.session_state[keys.SWEEP_LIST] = "\n".join(grid_parsing.written(counts) for counts in grid.values)

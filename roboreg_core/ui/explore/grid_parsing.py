@@ -17,15 +17,15 @@ _JOINED = re.compile(r"\s*([-\u2013:])\s*")
 
 
 def grid(kind: str, texts: Sequence[str], architecture: Architecture = RESNET20, n: int = 0, seed: int = 0) -> Grid:
-    """Parse the texts typed for a grid of schedules.
+    """Parse a grid of schedules.
 
     Args:
-        kind: `stages` (counts per stage), `blocks` (counts per block), `list` (one text, a schedule per line) or
-            `random` (bounds per block, e.g. `4-16`).
-        texts: one text per stage or block; a single one for a list.
+        kind: `stages` (counts per stage), `blocks` (counts per block), `list` (one schedule per line) or `random`
+            (bounds per block, e.g. `4-16`).
+        texts: one text per stage or block; for `list` a single text.
         architecture: architecture of the schedules.
-        n: number of schedules of a random grid.
-        seed: seed of a random grid.
+        n: number of random schedules.
+        seed: seed of the random draw.
 
     Raises `SpecError`: a text is invalid.
     """
@@ -43,9 +43,9 @@ def grid(kind: str, texts: Sequence[str], architecture: Architecture = RESNET20,
 
 
 def counts(text: str, what: str, most: int, least: int = 1) -> tuple[int, ...]:
-    """Parse the numbers in a text such as `4, 8, 12`, `4-12` (all from 4 to 12) or `4-12:4` (every fourth of them).
+    """Parse integers from `least` to `most`: `4, 8, 12`, `4-12`, or `4-12:4` for every fourth.
 
-    Raises `SpecError`: it is invalid, or a number is not in `least` to `most`; `what` is the subject of the message.
+    Raises `SpecError`: the text is invalid; the message calls it `what`, e.g. `block 3`.
     """
     found: list[int] = []
     for part in re.split(r"[,;\s]+", _JOINED.sub(r"\1", text)):
@@ -55,7 +55,7 @@ def counts(text: str, what: str, most: int, least: int = 1) -> tuple[int, ...]:
 
 
 def seeds(text: str) -> tuple[int, ...]:
-    """Parse seeds as `counts` does, without duplicates. Raises `SpecError`: none, over `MAX_SEEDS`, or invalid."""
+    """Parse seeds in the formats of `counts`, without duplicates. Raises `SpecError`: there are none, or too many."""
     found = tuple(dict.fromkeys(counts(text, "seeds", MOST_SEED, least=0)))
     if not 1 <= len(found) <= MAX_SEEDS:
         raise SpecError(f"there must be 1..{MAX_SEEDS} seeds, got {len(found)}; write 0, or 0-4")
@@ -63,7 +63,7 @@ def seeds(text: str) -> tuple[int, ...]:
 
 
 def schedules(text: str, architecture: Architecture = RESNET20) -> tuple[tuple[int, ...], ...]:
-    """Parse one schedule per line, as counts or as a preset's name; return the counts of each.
+    """Parse one schedule per line, counts or the name of a preset; return the counts of each.
 
     Raises `SpecError`: a line is invalid, or there are too many.
     """
@@ -80,7 +80,7 @@ def schedules(text: str, architecture: Architecture = RESNET20) -> tuple[tuple[i
 
 
 def written(values: Sequence[int]) -> str:
-    """Format numbers as text for `counts`: `4, 8, 12`, or `4-40:4` for a long evenly spaced list."""
+    """Format integers as text that `counts` parses: `4, 8, 12`, or `4-40:4` for a long evenly spaced list."""
     steps = {after - before for before, after in itertools.pairwise(values)}
     if len(values) > LONGEST_ROW and len(steps) == 1 and min(steps) > 0:
         return f"{values[0]}-{values[-1]}" + (f":{min(steps)}" if steps != {1} else "")

@@ -59,7 +59,7 @@ ON_AT_FIRST = "macs"
 
 
 def show() -> None:
-    """Draw the fields for the limits of a search."""
+    """Draw a switch and a number field per limit of a search."""
     settings = _settings()
     url_settings.restore(settings)
     for place, (name, field) in enumerate(FIELDS.items()):
@@ -71,7 +71,7 @@ def show() -> None:
 
 
 def read(architecture: Architecture) -> Limits:
-    """The limits that are switched on. Raises `SpecError`: there are none, or they are invalid, see `Limits`."""
+    """The limits switched on in `show`. Raises `SpecError`: no schedule of the architecture can meet them."""
     values = {name: st.session_state[keys.limit(name)] for name in FIELDS if st.session_state[keys.limit_on(name)]}
     limits = {name: value / FIELDS[name].divisor for name, value in values.items() if value is not None}
     return Limits(**limits, architecture=architecture)

@@ -17,15 +17,13 @@ REFRESH_SECONDS = 1.0
 
 
 def panel(name: str, grid: Grid, settings: PredictionSettings, what: str) -> None:
-    """Draw a button that starts a sweep over the points of `grid` not measured yet, or its progress.
-
-    Nothing is drawn if all points are measured.
+    """Draw a button that measures the missing points of `grid`, or the progress; nothing if no point is missing.
 
     Args:
         name: beginning of the sweep's name; part of the widget keys.
         grid: schedules to measure.
-        settings: settings with which they are pruned.
-        what: text on the button after "Measure".
+        settings: pruning settings.
+        what: end of the button's label, after "Measure".
     """
     spec = _spec(name, grid, settings)
     left, seconds = cache.estimate(spec)

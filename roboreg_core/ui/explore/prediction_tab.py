@@ -26,7 +26,7 @@ _POINT = {"record": keys.SCORED}
 
 
 def show() -> None:
-    """Draw the Prediction tab."""
+    """Draw the Prediction tab: measured schedules with their predictions, each made without its own measurement."""
     finding = st.container()
     settings = prune_settings.pick()
     if settings is None:
@@ -61,7 +61,7 @@ def _measure_more(settings: PredictionSettings) -> None:
 
 
 def fit_grid(architecture: Architecture) -> Grid:
-    """Grid of `FITTED` random schedules to fit a predictor to, with at least an eighth of each block's filters."""
+    """Grid of random schedules, enough to fit a predictor once they are measured."""
     bounds = tuple((max(1, bound // 8), bound) for bound in architecture.bounds)
     return Grid(kind=RANDOM, values=bounds, n=FITTED, architecture=architecture)
 

@@ -10,7 +10,10 @@ from roboreg_core.ui.url_settings import UrlSetting, one_of
 
 
 def pick() -> PredictionSettings | None:
-    """Draw the fields and return the chosen settings; None, with a notice, until the dense network is loaded."""
+    """Draw the fields for dense network, method and recalibration; return their values.
+
+    Until the dense network is loaded: draw a notice and return None.
+    """
     settings = [
         UrlSetting(key=keys.EXPLORE_METHOD, default=DEFAULT_METHOD, read=one_of(*METHOD_WORDS)),
         UrlSetting(key=keys.EXPLORE_RECALIBRATE, default=False, read=url_settings.flag),

@@ -19,12 +19,12 @@ _SETTING = ("method", "recalibrate", "calibration", "seed", "training_set", "den
 
 
 def show(where: str, point: Point, text: str = "") -> None:
-    """Draw a card with a schedule, its figures and buttons for it.
+    """Draw a measured schedule, its figures, and buttons to inspect its run, open it in Design or run it.
 
     Args:
         where: name of the card, unique on the page.
         point: the schedule with its measurements.
-        text: figures to show instead of those of `point`.
+        text: shown instead of cost and accuracy, if not empty.
     """
     with st.container(border=True, key=keys.of("card", where)):
         st.html(f'<div style="overflow-x:auto">{schedule_html.strip(point.schedule)}</div>')
@@ -44,7 +44,7 @@ def _buttons(where: str, point: Point) -> None:
 
 
 def figures(point: Point) -> str:
-    """Sentences with the cost and the measured accuracy of a point."""
+    """Cost and measured accuracies of a point, in two sentences."""
     counted, dense = cost(point.kept), cost(point.kept.dense)
     size = f"{counted.parameters:,} parameters ({fmt.percent(counted.parameters / dense.parameters)} of dense), "
     size += f"{fmt.millions(counted.macs)} MACs ({fmt.percent(counted.macs / dense.macs)})."

@@ -20,8 +20,8 @@ _TRIALS = url_settings.UrlSetting(key=keys.TRIALS, default=DEFAULT, read=url_set
 
 
 def spec_of(settings: PredictionSettings, limits: Limits) -> SearchSpec:
-    """Spec of a refined search within these limits, with the number of trials chosen on the page."""
-    latency = latency_fields(cache.known_points(settings).latency) if limits.latency is not None else ()
+    """Spec of a search under `limits`; the number of trials is the value of the field drawn by `panel`."""
+    latency = latency_fields(cache.searchable(settings).latency) if limits.latency is not None else ()
     url_settings.restore([_TRIALS])
     trials = int(st.session_state[keys.TRIALS] or DEFAULT)
     dense = shared_state.network(settings.dense_sha256).name
@@ -30,10 +30,10 @@ def spec_of(settings: PredictionSettings, limits: Limits) -> SearchSpec:
 
 
 def results(record: Record | None, key: str) -> list[Candidate]:
-    """Schedules measured by a refined search.
+    """Schedules measured by a search; [] if `record` is None.
 
     Args:
-        record: record of the finished search; None gives [].
+        record: record of the finished search, or None.
         key: `answers` (within the limits, best first), `closest` (to the limits, if none is within them) or
             `candidates` (all).
     """
@@ -41,7 +41,7 @@ def results(record: Record | None, key: str) -> list[Candidate]:
 
 
 def panel(spec: SearchSpec) -> None:
-    """Draw the start button with its estimate, or the progress of the job; nothing once the search is finished."""
+    """Draw the start button of a search with its estimated time, or its progress; nothing once it is finished."""
     panels.kept_messages(_ERRORS)
     if shared_state.store().get_record(spec.id) is not None:
         return

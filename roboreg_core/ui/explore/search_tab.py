@@ -29,7 +29,7 @@ NEAR = (0.7, 1.3)
 
 
 def show() -> None:
-    """Draw the Search tab."""
+    """Draw the Search tab: fields for limits, the best schedules as chart and cards, and refinement by measurement."""
     finding = st.container()
     with st.container(border=True):
         limit_fields.show()

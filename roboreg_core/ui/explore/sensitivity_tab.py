@@ -21,7 +21,7 @@ _STYLE = "<style>.st-key-chart-sensitivity { overflow-x: auto; }</style>"
 
 
 def show() -> None:
-    """Draw the Sensitivity tab."""
+    """Draw the Sensitivity tab: accuracy with one block pruned alone, and the cost of removing one filter."""
     finding = st.container()
     settings = prune_settings.pick()
     if settings is None:
@@ -43,7 +43,7 @@ def show() -> None:
 
 
 def measure(settings: PredictionSettings, what: str = "the sensitivity of all blocks") -> None:
-    """Draw a button `Measure <what>` for the sensitivities not measured with these settings; nothing if all are."""
+    """Draw the button that measures missing points of the sensitivity curves; its label is "Measure " and `what`."""
     grid = plan(architecture=shared_state.architecture_of(settings.dense_sha256))
     measure_missing.panel("sensitivity", grid, settings, what)
 

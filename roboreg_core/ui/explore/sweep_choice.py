@@ -14,7 +14,7 @@ from roboreg_core.wording import fmt, run_filter, sweep_facts
 
 
 def pick() -> Sweep | None:
-    """Draw filters and the select box of sweeps with measured points; return the selected one, or None without any."""
+    """Draw the list of sweeps with measured points; return the selected one, None with a notice if there are none."""
     filters()
     found = filtered([each for each in cache.sweeps() if cache.points_of(each)])
     if not found:
@@ -34,7 +34,7 @@ def pick() -> Sweep | None:
 
 
 def filters() -> None:
-    """Draw the fields that filter sweeps by architecture and data set, each only if there are several choices."""
+    """Draw the fields that filter sweeps by architecture and data set, each only if the sweeps have several."""
     found = cache.sweeps()
     architectures = sorted({architecture_of(each) for each in found}, key=Architecture.parse)
     data = sorted({run_filter.data_of(each.spec.training_set) for each in found})
@@ -52,7 +52,7 @@ def filters() -> None:
 
 
 def filtered(sweeps: Sequence[Sweep]) -> list[Sweep]:
-    """The sweeps of the architecture and data set chosen in `filters`."""
+    """The sweeps that match the architecture and the data set chosen in `filters`; all if none is chosen."""
     architecture, data = (st.session_state[key] for key in (keys.SHOW_ARCHITECTURE, keys.SHOW_DATA))
     return [
         each

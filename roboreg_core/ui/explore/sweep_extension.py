@@ -43,7 +43,7 @@ def spec(sweep: Sweep, name: str, grid: Grid, seeds: tuple[int, ...]) -> SweepSp
 
 
 def notice(sweep: Sweep) -> None:
-    """Draw the name of the extended sweep, and a button to leave the extension."""
+    """Draw the name of the sweep that is extended, and a button that switches back to a new sweep."""
     what = "A new sweep is created" if sweep.recorded else "Its points are kept; only added ones are measured"
     with st.container(key=keys.SWEEP_EXTENDED):
         st.markdown(panels.escape(f"Extends “{fmt.inline_text(sweep.name)}”. {what}, with the same settings."))
@@ -51,10 +51,7 @@ def notice(sweep: Sweep) -> None:
 
 
 def refused(sweep: Sweep, wider: SweepSpec) -> bool:
-    """Show a warning and return True if `wider`, the spec of the extended sweep, lacks points that `sweep` has.
-
-    Always False for an example sweep, which stays as it is.
-    """
+    """True, and draw a warning, if the spec `wider` lacks points of `sweep`; never for an example sweep."""
     lost = len(set(sweep.spec.points()) - set(wider.points()))
     if sweep.recorded or not lost:
         return False
@@ -67,7 +64,7 @@ def refused(sweep: Sweep, wider: SweepSpec) -> bool:
 
 
 def submit(sweep: Sweep, wider: SweepSpec) -> None:
-    """Extend the sweep to the spec `wider`; for an example sweep, start `wider` as a new sweep instead."""
+    """Extend `sweep` to the spec `wider` and queue the added points; for an example, start `wider` as a new sweep."""
     engine, dense = shared_state.backend().engine(), shared_state.network(wider.dense_sha256)
     if sweep.recorded:
         control.start(engine, wider, dense)

@@ -32,7 +32,7 @@ DRAWN = "sweeps-drawn"
 
 @panels.fragment(key=keys.SWEEP_FORM_PART)
 def show(start: Callable[[SweepSpec], None]) -> None:
-    """Draw the form: fields left; size, estimate and a button, which calls `start` with the spec, right."""
+    """Draw the form: left the fields; right the estimated time and a button that calls `start` with the spec."""
     if [each.id for each in cache.sweeps()] != st.session_state[DRAWN]:
         st.rerun()  # one was started: redraw the list too
     if sweep_extension.extended() is None:

@@ -27,7 +27,7 @@ _RENAMED, _ACTIVE, _ERRORS = "sweep-renamed", "sweeps-active", "sweeps"
 
 
 def show() -> None:
-    """Draw the Sweeps tab."""
+    """Draw the Sweeps tab: a card per sweep, refreshed while one is measured, the form for a new one, deleted ones."""
     DELETED.undo_bar()
     sweep_choice.filters()
     active = [sweep.id for sweep, status in _found() if status.state in _ACTIVE_STATES]

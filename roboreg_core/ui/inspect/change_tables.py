@@ -13,13 +13,13 @@ from roboreg_core.wording import baseline_changes, fmt
 
 
 def show(frame: pd.DataFrame, judged: list[str], formats: dict[str, Any], names: dict[str, str], alt: str) -> None:
-    """Draw a table of metrics per class and their changes, coloured by the verdicts of a significance test.
+    """Draw a table of changes, one row per class.
 
     Args:
         frame: one row per class, with a column `verdict`.
-        judged: columns coloured in rows with a significant verdict: blue for a gain, orange for a loss.
+        judged: columns coloured where the verdict is significant: blue for a gain, orange for a loss.
         formats: format by column, as for `pandas.Styler.format`; missing values are left empty.
-        names: column -> heading, if it is not the column's name.
+        names: column -> heading, where they differ.
         alt: text alternative.
     """
 
@@ -40,22 +40,22 @@ def show(frame: pd.DataFrame, judged: list[str], formats: dict[str, Any], names:
 
 
 def height(frame: pd.DataFrame) -> int | Literal["content"]:
-    """Height for `st.dataframe`: that of the content, or 600 pixels with scrolling for very many rows."""
+    """Height of a table for `st.dataframe`: `content`, or with very many rows a number of pixels to scroll within."""
     return "content" if len(frame) <= 2 * many_classes.MOST else 600
 
 
 def percent(share: float) -> str:
-    """Text of a share, 0..1: `89.35 %` for 0.8935."""
+    """Format a share, 0..1: `89.35 %` for 0.8935."""
     return fmt.percent(share, 2)
 
 
 def points(change: float) -> str:
-    """Text of a difference of shares in percentage points, without the unit: `−3.1` for −0.031."""
+    """Format a difference of shares in percentage points, without the unit: `−3.1` for −0.031."""
     return fmt.signed(change * 100)
 
 
 def verdicts(summary: Summary) -> None:
-    """Draw the table of the paired test: final network against the baseline, over all classes and per class."""
+    """Draw the McNemar tests of the final network against the baseline, overall and per class, and their download."""
     name = baseline_changes.short_name(summary)
     frame = baseline_changes.verdicts(summary)
     if many_classes.is_many(summary.classes):  # significant changes first, then the largest

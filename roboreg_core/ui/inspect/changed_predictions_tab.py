@@ -20,7 +20,7 @@ _COMPARED = {"stages": "Dense, pruned, fine-tuned", "baseline": "Baseline, this 
 
 
 def show(summary: Summary) -> None:
-    """Draw the tab Changed predictions of a run."""
+    """Draw the tab Changed predictions: a chart by class and kind of change, the images, and the paired test."""
     compared = "stages"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if not baseline_changes.is_dense(summary):

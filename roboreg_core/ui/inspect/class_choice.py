@@ -21,8 +21,8 @@ class ShownClasses:
 
     Attributes:
         names: the classes, in the order of the chart.
-        by_group: True to show groups of classes instead.
-        groups: class -> group, empty without groups.
+        by_group: True to show groups of classes instead of `names`.
+        groups: class -> group; empty with few classes, or if the data set has no groups.
     """
 
     names: tuple[str, ...]
@@ -31,16 +31,13 @@ class ShownClasses:
 
 
 def pick(summary: Summary, scores: pd.Series, order: str, *, groups: bool = True) -> ShownClasses:
-    """Draw a search field if there are many classes, and return the classes to show.
+    """Draw a search field if there are many classes, and return the classes to show; without a search, the first ones.
 
     Args:
-        summary: the run.
-        scores: a number per class name; without a search, the classes with the highest numbers are shown.
-        order: the order by `scores` as text, e.g. `most confused`.
-        groups: True to show groups instead, if the data set has groups and nothing is searched.
-
-    Returns:
-        the classes found, the groups or the classes with the highest scores; all classes if there are few.
+        summary: the run, whose data set has the classes.
+        scores: class -> number; the classes with the highest numbers come first.
+        order: description of that order, e.g. `most confused`.
+        groups: show groups instead, if the data set has groups and nothing is searched.
     """
     if not many_classes.is_many(summary.classes):
         return ShownClasses(names=summary.classes, by_group=False, groups={})
@@ -73,9 +70,12 @@ def pick(summary: Summary, scores: pd.Series, order: str, *, groups: bool = True
 
 
 def zoom(key: str, selection: str, fields: tuple[str, ...]) -> None:
-    """Callback of a chart of groups with the widget key `key`: search for the classes of the clicked groups.
+    """Callback of a chart of groups: fill the search field with the clicked groups, so that their classes are shown.
 
-    `selection` is the name of the chart's selection, `fields` are those of its fields that hold names of groups.
+    Args:
+        key: widget key of the chart.
+        selection: name of its selection.
+        fields: fields of the selection that hold names of groups.
     """
     state: Any = st.session_state.get(key) or {}
     found = (state.get("selection") or {}).get(selection) or []

@@ -23,7 +23,7 @@ _STYLE = f"""<style>
 
 
 def show(summary: Summary) -> None:
-    """Draw the tab Filters of a run."""
+    """Draw the tab Filters: filters of the chosen block as pictures, their correlations and their dendrogram."""
     if parse_weights(summary.record.spec["method"]) is not None:
         st.info("This run set single weights to zero and kept all filters: there are no clusters.")
         return

@@ -22,7 +22,7 @@ CELL = ("true", "predicted")
 
 
 def show(summary: Summary) -> None:
-    """Draw the tab Confusion of a run."""
+    """Draw the tab Confusion: the confusion matrix, and the images of the clicked cell."""
     with st.container(horizontal=True):
         stage = controls.stage(summary.record)
         values = controls.segment("Cells show", keys.CONFUSION_VALUES, _VALUES, "count")

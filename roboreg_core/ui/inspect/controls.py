@@ -17,15 +17,20 @@ STAGE_WORDS = {stage: fmt.sentence_case(text) for stage, text in fmt.STAGE_WORDS
 
 
 def stage(record: Record) -> str:
-    """Draw the field for the stage (dense, pruned, tuned) that a tab shows; return the selected one."""
+    """Draw the field for the network that a tab shows; return its stage: `dense`, `pruned` or `tuned`."""
     stages = run_facts.stages_of(record)
     return segment("Network", keys.STAGE, {each: STAGE_WORDS[each] for each in stages}, final_stage(record))
 
 
 def segment(label: str, key: str, options: dict[str, str], default: str, **how: Any) -> str:
-    """Draw a segmented control and return the selected value.
+    """Draw a segmented control, kept in the address; return the selected value.
 
-    `options` map value to label; `how` is passed to `st.segmented_control`.
+    Args:
+        label: label of the widget.
+        key: its key and query parameter.
+        options: value -> label.
+        default: value without a query parameter.
+        how: passed to `st.segmented_control`.
     """
     setting = UrlSetting(key=key, default=default, read=one_of(*options))
     url_settings.restore([setting])
@@ -40,7 +45,7 @@ def segment(label: str, key: str, options: dict[str, str], default: str, **how: 
 
 
 def toggle(label: str, key: str) -> bool:
-    """Draw a toggle that is off by default; return its value."""
+    """Draw a toggle, off by default and kept in the address by its `key`; return its value."""
     setting = UrlSetting(key=key, default=False, read=url_settings.flag)
     url_settings.restore([setting])
     st.toggle(label, key=key, persist_state="session")
@@ -49,7 +54,10 @@ def toggle(label: str, key: str) -> bool:
 
 
 def choice(label: str, key: str, options: dict[str, str], placeholder: str) -> str | None:
-    """Draw a select box; `options` map value to label; return the selected value, None if nothing is chosen."""
+    """Draw a select box, kept in the address by its `key`; return the selected value, None if nothing is selected.
+
+    `options` maps each value to its label; `placeholder` is shown if nothing is selected.
+    """
     setting = optional(key, options)
     url_settings.restore([setting])
     if st.session_state[key] not in options:
@@ -69,17 +77,17 @@ def choice(label: str, key: str, options: dict[str, str], placeholder: str) -> s
 
 
 def optional(key: str, options: Sequence[str] | dict[str, str]) -> UrlSetting:
-    """`UrlSetting` of the widget with this key, whose value is one of `options`, by default None."""
+    """Address setting of the widget with this key: one of `options`, by default None."""
     return UrlSetting(key=key, default=None, read=one_of(*options))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Marks:
-    """A clickable chart's key and the marks selected when it is drawn for the first time.
+    """Arguments for a clickable chart.
 
     Attributes:
-        key: widget key of the chart.
-        chosen: the marks, each as field -> value.
+        key: its widget key.
+        chosen: the marks that are selected when it is first drawn with this key.
     """
 
     key: str
@@ -87,15 +95,15 @@ class Marks:
 
 
 def marks(chart: str, chosen: Chosen, variant: str = "") -> Marks:
-    """Key and selected marks with which to draw a chart, so that it agrees with choices in a list or the address.
+    """Widget key and initial selection that keep a chart in sync with a choice made by a list or the address.
 
-    The browser remembers a clicked mark, so a click does not change the key. If another mark is chosen in a list, or
-    `variant` changes, the chart gets a new key and is drawn anew with `chosen` selected.
+    The browser itself keeps a clicked mark, so a click does not redraw the chart. It gets a new key, and is drawn with
+    `chosen` selected, only if `chosen` differs from the mark clicked last, or if `variant` has changed.
 
     Args:
-        chart: name of the chart.
-        chosen: the marks that are chosen now.
-        variant: text of anything else that changes the chart.
+        chart: name of the chart, unique on the page.
+        chosen: marks that are selected now.
+        variant: text that identifies the chart's content.
     """
     kept = st.session_state.setdefault(_memory(chart), {"turn": 0, "shown": ((), variant), "begun": ()})
     now = (_plain(chosen), variant)
@@ -110,9 +118,9 @@ def clicked(chart: str, key: str, selection: str, variant: str, fields: dict[str
 
     Args:
         chart: name of the chart, as for `marks`.
-        key: key of the chart, from `marks`.
+        key: widget key of the chart, from `marks`.
         selection: name of the chart's selection.
-        variant: as for `marks`.
+        variant: variant of the chart, as for `marks`.
         fields: field of the selection -> key of the widget that gets its value.
     """
     state: Any = st.session_state.get(key) or {}

@@ -12,7 +12,7 @@ from roboreg_core.wording import baseline_changes, fmt
 
 
 def show(summary: Summary) -> None:
-    """Draw the tab Cost of a run."""
+    """Draw the tab Cost: parameters, MACs and file size, measured latency, and charts of the costs per layer."""
     _tiles(summary)
     _speed(summary)
     other = None if baseline_changes.is_dense(summary) else summary.baseline.record

@@ -10,7 +10,7 @@ from roboreg_core.wording import baseline_changes, run_facts
 
 
 def show(summary: Summary) -> None:
-    """Draw the tab Files of a run."""
+    """Draw the tab Files: downloads of a run, and the commands that repeat and evaluate it."""
     record = summary.record
     store, stem = shared_state.store(), f"roboreg-{record.id}"
     left, right = st.columns(2, gap="large")

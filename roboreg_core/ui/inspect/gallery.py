@@ -26,7 +26,7 @@ _STYLE = """<style>
 
 
 def show(name: str, places: np.ndarray, title: str, summary: Summary) -> None:
-    """Draw test images with the predictions of a run's networks, and of the baseline if that is another run.
+    """Draw a page of test images with the predictions of a run's networks, and of the baseline if that is another run.
 
     Args:
         name: name of the gallery, unique on the page.

@@ -12,7 +12,7 @@ _BLOCK_COLUMNS = ["block", "before", "asked", "kept", "distinct", "dead"]
 
 
 def finding(summary: Summary) -> None:
-    """Draw the finding (a headline), the figures behind it, and a warning if more than the schedules differ."""
+    """Draw the main result of a run against its baseline, the evidence, and a warning if they are not comparable."""
     record = summary.record
     with st.container(key=keys.FINDING):
         st.markdown(f"### {panels.escape(baseline_changes.finding(summary))}")
@@ -50,7 +50,7 @@ def tiles(summary: Summary) -> None:
 
 
 def made_with(record: Record) -> None:
-    """Draw the settings and versions of a run, and its filters per block."""
+    """Draw an expander with the settings and versions of a run, and its filters per block."""
     with st.expander("Settings and versions of this run", icon=":material/info:"):
         left, right = st.columns(2)
         rows = run_settings.settings_of(record)

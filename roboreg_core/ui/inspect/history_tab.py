@@ -12,7 +12,7 @@ from roboreg_core.wording import baseline_changes, run_facts
 
 
 def show(summary: Summary) -> None:
-    """Draw the tab History of a run."""
+    """Draw the tab History: loss, accuracy and learning rate per epoch, or a notice if the run was not fine-tuned."""
     record = summary.record
     if not record.result["history"]:
         st.info(

@@ -16,9 +16,9 @@ _CHOSEN = {RUN: "inspect-run", BASELINE: "inspect-baseline"}
 
 
 def pick() -> tuple[Record, Record | None] | None:
-    """Draw the select boxes of run and baseline; return both, with None for the run's dense network as baseline.
+    """Draw the lists of runs and baselines; return the selected run and baseline.
 
-    Returns None alone if there are no runs, or if the address names a run that does not exist.
+    The baseline is None for the run's dense network. Without a run, None is returned instead of the pair.
     """
     runs = shared_state.runs()
     if not runs:

@@ -13,7 +13,7 @@ from roboreg_core.wording import baseline_changes, fmt, run_facts
 
 
 def show(summary: Summary) -> None:
-    """Draw the tab Per-class metrics of a run."""
+    """Draw the tab Per-class metrics: precision, recall, F1 and support as a table and a chart."""
     stage = controls.stage(summary.record)
     _words(summary, stage)
     other = None if baseline_changes.is_dense(summary) else summary.baseline.report

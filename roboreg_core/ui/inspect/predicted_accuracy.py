@@ -19,7 +19,7 @@ _AFTER = {TUNED: "after fine-tuning"}
 
 
 def line(record: Record) -> None:
-    """Draw a line with a run's predicted and measured accuracies, once the predictor is fitted; nothing without any."""
+    """Draw a line with the predicted and measured accuracies of a run; nothing while there is no prediction."""
     try:
         spec = RunSpec.from_json(record.spec)
     except (RoboRegError, TypeError):
@@ -48,10 +48,7 @@ def _caption(found: ScoredForecast, run: str) -> None:
 
 
 def text(rows: Sequence[ScoredPrediction]) -> str:
-    """Sentence with a run's predictions beside the measured accuracies; empty without predictions.
-
-    Its form is `Predicted ...: right after pruning 86.2 % (83.9 to 88.1), measured 86.8 % ...`.
-    """
+    """Sentence with each predicted accuracy, its interval and the measured accuracy; empty without `rows`."""
     stages = "; ".join(
         f"{_AFTER.get(row.stage, 'right after pruning')} "
         f"{predicted_vs_measured.prediction_words(row.predicted, row.low, row.high)}, "

@@ -27,7 +27,7 @@ _MORE = "jobs-more"
 
 
 def summary(jobs: Sequence[Job]) -> str:
-    """Sentence with the running job, its progress, and the number of waiting jobs."""
+    """Sentence with the running job, the percentage done, and the waiting jobs; `jobs` are queued or running."""
     running = [job for job in jobs if job.status is JobStatus.RUNNING]
     queued = [job for job in jobs if job.status is JobStatus.QUEUED]
     if running:
@@ -39,7 +39,7 @@ def summary(jobs: Sequence[Job]) -> str:
 
 
 def everything() -> None:
-    """Draw the Jobs page below its heading; the jobs are redrawn every second while one is unfinished."""
+    """Draw the Jobs page below its heading: unfinished jobs, refreshed every second, then ended ones."""
     if shared_state.store().count_jobs(SWEEP_PART, ended=False):
         navigation.link("explore", "A sweep shares the queue with the runs: see its progress or stop it on Explore")
     if not job_cards.unfinished(

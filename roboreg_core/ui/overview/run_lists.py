@@ -20,15 +20,15 @@ from roboreg_core.wording.run_filter import RunFilter
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AllRuns:
-    """The best of all runs, and the values to filter runs by.
+    """Best run, best accuracies, and values to filter by, over all runs.
 
     Attributes:
-        best: see `run_facts.best_run`; None if there is no pruned run.
-        methods: pruning methods of the runs, sorted.
-        presets: names of the runs' preset schedules, and `other` if there are other schedules, sorted.
-        architectures: names of the runs' architectures, sorted.
-        data: ids of the runs' data sets, sorted.
-        accuracies: schedule -> accuracy, 0..1, of its most accurate run.
+        best: see `run_facts.best_run`; None if no run is pruned.
+        methods: their methods, sorted.
+        presets: names of their presets and `other`, sorted.
+        architectures: names of their architectures, sorted.
+        data: ids of their data sets, sorted.
+        accuracies: final test accuracy, 0..1, of the most accurate run of each schedule.
     """
 
     best: Record | None
@@ -45,9 +45,9 @@ class ShownRuns:
 
     Attributes:
         records: the runs, newest first.
-        key: digest of the ids of the runs.
+        key: digest of their ids, for the widget key of the table.
         points: data of the chart, see `tradeoff_scatter.tradeoff_data`.
-        rows: data of the table, one row per run, in the order of `records`.
+        rows: data of the table, one row per run in the order of `records`.
     """
 
     records: list[Record]
@@ -57,12 +57,12 @@ class ShownRuns:
 
 
 def all_runs() -> AllRuns:
-    """The best run, and the values to filter runs by; cached."""
+    """Facts about all runs of the store and the example runs, from the cache unless the runs have changed."""
     return _all(shared_state.runs_key())
 
 
 def shown_runs(conditions: RunFilter) -> ShownRuns:
-    """The runs that meet the conditions, with the data of chart and table; cached."""
+    """Runs that meet `conditions`, with data of their chart and table, from the cache unless the runs have changed."""
     names = run_filters.saved_names() if conditions.text.strip() else {}
     key = (shared_state.runs_key(), repr(conditions), *(f"{schedule} {named}" for schedule, named in names.items()))
     return _shown(key, conditions, names)

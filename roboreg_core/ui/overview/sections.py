@@ -32,7 +32,7 @@ SHOWN_PRESETS = {
 
 
 def lead() -> str:
-    """Question that the page answers; it names ResNet-20 and CIFAR-10 if no run is of another network or data set."""
+    """Question below the page's title; names the default network and data set unless a run uses another."""
     kinds: set[str] = set()
     with suppress(RoboRegError):  # shown below the heading
         kinds = {*run_lists.all_runs().architectures, *run_lists.all_runs().data}
@@ -42,7 +42,7 @@ def lead() -> str:
 
 
 def empty() -> None:
-    """Draw the first steps for a visitor without runs."""
+    """Draw the page for a store without runs: a notice, the first steps and a link to Design."""
     st.info(
         "No runs yet. RoboReg removes filters of a trained ResNet, fine-tunes the smaller network and measures its "
         "accuracy."
@@ -56,7 +56,7 @@ def empty() -> None:
 
 
 def best() -> None:
-    """Draw the best run: finding, tiles and links."""
+    """Draw the best run: its main result, tiles and links; a notice if no run is pruned."""
     record = run_lists.all_runs().best
     if record is None:
         st.info("No pruned runs yet. Reduce the filters of a block on the Design page.")
@@ -72,7 +72,7 @@ def best() -> None:
 
 
 def presets() -> None:
-    """Draw four preset schedules, each with the accuracy of its best run."""
+    """Draw a column per schedule of `SHOWN_PRESETS`: filters, parameters, accuracy of its best run, link to Design."""
     with st.container(key=f"controls-{keys.PRESETS}"):
         st.subheader("Preset schedules")
         for column, (name, meaning) in zip(st.columns(len(SHOWN_PRESETS)), SHOWN_PRESETS.items(), strict=True):
@@ -81,10 +81,7 @@ def presets() -> None:
 
 
 def scatter(shown: ShownRuns) -> list[str]:
-    """Draw accuracy against parameters; return the ids of the runs selected with shift and click.
-
-    A click on a point opens the run on Inspect.
-    """
+    """Draw accuracy against parameters; a click opens the point's run. Returns the ids of shift-clicked runs."""
     if len(shown.records) <= MOST:  # a longer legend would outgrow the chart; a tooltip names each point
         metrics_table.legend(shown.records, run_metrics_cache.styles())
     frame, left_out = tradeoff_scatter.drawn_runs(shown.points, _selected_before(shown))
@@ -107,7 +104,7 @@ def scatter(shown: ShownRuns) -> list[str]:
 
 
 def table(shown: ShownRuns) -> list[str]:
-    """Draw the table of the runs; return the ids of the selected rows."""
+    """Draw a table with a selectable row per run; return the ids of the selected runs."""
     with st.container(key=keys.RUNS_TABLE):
         state = st.dataframe(
             shown.rows,
@@ -127,7 +124,7 @@ def table(shown: ShownRuns) -> list[str]:
 
 
 def all_runs(runs: Sequence[Record]) -> None:
-    """Draw filters, chart and table of all runs, with actions on the selected ones."""
+    """Draw filters, chart and table of `runs`, which are all runs, with buttons to inspect or compare selected ones."""
     st.subheader(f"All {fmt.plural(len(runs), 'run')}" if len(runs) > 1 else "1 run")
     found = run_lists.all_runs()
     shown = run_lists.shown_runs(run_filters.overview(found.methods, found.presets, found.architectures, found.data))

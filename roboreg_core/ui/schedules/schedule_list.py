@@ -53,10 +53,7 @@ def everything() -> None:
 
 
 def offer() -> None:
-    """Draw a button that downloads the schedules shown last, and the one that could not be saved, if any.
-
-    Called when the store fails.
-    """
+    """If the store fails: draw a button that downloads the schedules shown last and an edit that was not saved."""
     st.session_state[_SHOWN] = st.session_state.get(_SHOWN, {}) | schedule_download.unsaved()
     drafts = list(st.session_state[_SHOWN].values())
     if drafts:
@@ -64,7 +61,7 @@ def offer() -> None:
 
 
 def finding(saved: Sequence[SavedSchedule]) -> str:
-    """Sentence with the number of saved schedules and the one with the smallest share of the parameters."""
+    """Sentence with the number of saved schedules (at least one) and the share of parameters kept by the smallest."""
     smallest = min(saved, key=_share)
     share = _share(smallest)
     name = schedule_html.isolated(smallest.name)

@@ -19,7 +19,7 @@ def active() -> None:
 
 
 def unfinished() -> None:
-    """Draw cancelled, interrupted and failed trainings and uploads that can be resumed."""
+    """Draw stopped and failed trainings and uploads, with buttons to resume them."""
     jobs = _stopped()
     if jobs:
         st.subheader("Not finished")

@@ -32,7 +32,7 @@ def show() -> None:
 
 
 def contact_sheet(rows: list[tuple[str, np.ndarray]]) -> str:
-    """HTML with a row of pictures per class; `rows` are (class name, uint8 pixels (n, height, width, 3))."""
+    """HTML of some pictures per class; `rows` are pairs of a class name and uint8 pixels (n, height, width, 3)."""
     cells = "".join(
         f'<span style="font-size:.85rem">{schedule_html.text(name)}</span>'
         f'<span style="display:flex;flex-wrap:wrap;gap:3px" role="img" '
@@ -45,13 +45,19 @@ def contact_sheet(rows: list[tuple[str, np.ndarray]]) -> str:
 
 
 def counts_table(classes: tuple[str, ...], counts: dict[str, list[int]]) -> None:
-    """Draw a table of the number of pictures per class and split; `counts` has a list per split, a number per class."""
+    """Draw a table of the number of pictures per class and split; `counts` maps each split to its numbers by class."""
     frame = pd.DataFrame({"class": list(classes), **{split: list(counts[split]) for split in SPLITS}})
     st.dataframe(frame, hide_index=True, height="content" if len(frame) <= CLASSES_SHOWN else 420)
 
 
-def report(lines: list[str], classes: tuple[str, ...], counts: dict[str, list[int]]) -> None:
-    """Draw the report of an import: its lines as a list, then the counts as `counts_table` does."""
+def report(lines: list[str], classes: tuple[str, ...], values: dict[str, list[int]]) -> None:
+    """Draw the findings of an import of pictures, and its counts.
+
+    Args:
+        lines: findings, one sentence each.
+        classes: class names.
+        values: split -> number of pictures per class.
+    """
     st.markdown("\n".join(f"- {panels.escape(line)}" for line in lines))
     counts_table(classes, counts)
 

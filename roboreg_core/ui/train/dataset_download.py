@@ -18,7 +18,7 @@ _ERRORS = "train-images"
 
 
 def show() -> None:
-    """Draw the number of CIFAR-10 training images on this machine, and the download of the others or its progress."""
+    """Draw the images of CIFAR-10 that are on this machine, and the download of the others or its progress."""
     st.subheader("Training images")
     backend = shared_state.backend()
     if not backend.loaded.is_set():
@@ -38,7 +38,7 @@ def show() -> None:
 
 
 def cifar100() -> None:
-    """Draw the button that downloads CIFAR-100, or the progress; nothing if it is on this machine already."""
+    """Draw the download of CIFAR-100 or its progress; nothing once it is on this machine."""
     if cifar100_files.present(paths.local_data()):
         return
     fetch = fetching(paths.local_data(), CIFAR100)

@@ -23,7 +23,7 @@ _ROUND = "train-zip-round"
 
 
 def show() -> None:
-    """Draw the field for a ZIP of images, the progress while it is read, or its report and the button to add it."""
+    """Draw the field for a ZIP of the user's images, the progress of its import, or its report."""
     st.markdown("**Add your own images**")
     work = importing(paths.home())
     now = work.now()

@@ -20,13 +20,13 @@ _BADGES = {
 
 
 def show(networks: Sequence[DenseNetwork]) -> None:
-    """Draw a card per network, the first `SHOWN` and a button for more."""
+    """Draw a card per dense network, a few at a time."""
     panels.some_at_a_time(networks, _card, SHOWN, "train-more")
     st.caption("Accuracy in float32 on test images, which are never used for training or selection.")
 
 
 def use_link(name: str, key: str) -> None:
-    """Draw a link, with the container key `key`, to Design with the network called `name` chosen."""
+    """Draw a link that opens Design with the dense network `name`; `key` is the key of its container."""
     with st.container(key=key, width="content"):
         navigation.link("design", "Prune it in Design", {keys.BASELINE_NETWORK: name})
 

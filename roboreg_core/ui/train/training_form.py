@@ -31,10 +31,7 @@ ERRORS = "train-start"
 
 
 def show() -> None:
-    """Draw the form with the estimated time and the start button.
-
-    If a network with these settings exists, was deleted or is being trained, a message replaces the button.
-    """
+    """Draw the form for a new training, its estimated time, and a button to start, resume, restore or use it."""
     st.subheader("Train a new network")
     if not shared_state.backend().loaded.is_set():
         panels.loading()

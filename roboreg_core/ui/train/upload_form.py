@@ -28,7 +28,7 @@ _CHECKED, _ROUND = "train-upload-checked", "train-upload-round"
 
 
 def show() -> None:
-    """Draw the field for the file, the result of its check, and the button that adds the network."""
+    """Draw the field for a weights file, the result of its check, and the button that adds the network."""
     st.subheader("Upload a network")
     st.markdown(
         "A CIFAR-style ResNet (ResNet-20, 32, 44, 56, 110, ...) with option-A or option-B shortcuts, as a safetensors "
