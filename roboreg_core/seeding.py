@@ -24,7 +24,7 @@ def torch_generator(seed: int, *parts: str | int, device: str | torch.device = "
 
 
 def numpy_generator(seed: int, *parts: str | int) -> np.random.Generator:
-    """Numpy generator, seeded by `derive`."""
+    """Numpy generator seeded by `derive(seed, *parts)`; other `parts` give an independent stream."""
     import numpy as np
 
     return np.random.default_rng(derive(seed, *parts))

@@ -53,12 +53,12 @@ def comparison_data(comparison: Comparison) -> pd.DataFrame:
 
 
 def comparison_title(comparison: Comparison) -> str:
-    """Title: the smallest run without significant loss, else the most accurate one; for one run, its verdict.
+    """Title that names the smallest run without significant loss, else the most accurate one; for one run, its verdict.
 
-    For several data sets, the statement that accuracies do not compare.
+    If the runs are of several data sets, it says that their accuracies cannot be compared.
     """
     if not comparison.classes:
-        return f"{fmt.plural(len(comparison.rows), 'run')} on several data sets: accuracies do not compare"
+        return f"{fmt.plural(len(comparison.rows), 'run')} on several data sets: their accuracies cannot be compared"
     labels = run_facts.labels([row.record for row in comparison.rows])
     baseline = baseline_label(comparison)
     others = [

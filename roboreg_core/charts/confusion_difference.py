@@ -95,7 +95,7 @@ def difference_chart(frame: pd.DataFrame, ink: str = palette.INK, chosen: Chosen
 
 
 def difference_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Differences of `difference_data`'s frame as a matrix: true classes in rows, predicted ones in columns."""
+    """`difference_data`'s frame as a matrix of its differences: true classes in rows, predicted ones in columns."""
     return confusion_table(frame, "difference")
 
 

@@ -30,7 +30,7 @@ def mcnemar(lost: Any, gained: Any) -> np.ndarray:
 
 
 def holm(p: Any) -> np.ndarray:
-    """Correct p-values (m,) for multiple tests by Holm's method (Holm 1979)."""
+    """P-values (m,) adjusted for multiple tests by Holm's method (Holm 1979), in the order of `p`."""
     p = np.asarray(p, dtype=np.float64)
     order = np.argsort(p, kind="stable")
     adjusted = np.empty_like(p)

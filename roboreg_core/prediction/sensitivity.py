@@ -272,9 +272,10 @@ class RemovalCost:
 
 
 def removal_costs(curves: SensitivityCurves, schedule: Schedule) -> list[RemovalCost]:
-    """Removal cost of every block: least loss per MAC first, then unmeasured blocks, then blocks with one filter.
+    """Cost of removing one more filter from each block of `schedule`.
 
-    Losses are those of the smoothed curve, so that none is negative.
+    Sorted by accuracy lost per MAC saved, least first; then blocks without measurements, and blocks with a single
+    filter, from which none can be removed. Losses are those of the smoothed curve, so that none is negative.
     """
     rows = [_removal_cost(curve, schedule) for curve in curves]
     return sorted(

@@ -133,7 +133,7 @@ class RunSpec(PruneSettings):
         return parse_weights(self.method)
 
     def tuning(self) -> TrainSpec:
-        """The settings of fine-tuning for `training.loop.fit`; `epochs` must be at least 1."""
+        """Settings of fine-tuning for `training.loop.fit`; only if the spec's `epochs` is at least 1."""
         from roboreg_core.training.fine_tuning_presets import tune_preset
 
         preset = tune_preset(self.preset, self.seed, self.epochs)

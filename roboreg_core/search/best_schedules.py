@@ -82,7 +82,7 @@ def greedy(
 
 
 def best_measured(limits: Limits, measured: Sequence[Candidate], n: int = N_BEST) -> tuple[Candidate, ...]:
-    """Up to `n` of the best measured candidates that meet all limits, best first, see `select_distant`."""
+    """Up to `n` measured candidates that meet all limits, best first (`ranking_key`), without near duplicates."""
     caps = {kind: cap for kind, cap in limits.caps.items() if kind in COUNTED}
     counts = np.array([each.schedule.counts for each in measured], dtype=np.int64)
     counts = counts.reshape(-1, limits.architecture.n_blocks)
@@ -162,9 +162,9 @@ def checked_linear_costs(limits: Limits, latency: LinearCost | None) -> dict[str
 
 
 def limit_violation(limits: Limits, surrogate: Surrogate, counts: np.ndarray) -> np.ndarray:
-    """Sum of the amounts (0..1) by which predicted losses of accuracy and recall exceed their limits, (n,).
+    """Sum of the amounts by which predicted losses of accuracy and recall exceed their limits, (n,).
 
-    `counts`, int (n, n_blocks), are the filter counts of n schedules.
+    Losses are shares, 0..1; the sum is 0 if all limits are met. `counts`, int (n, n_blocks), are the filter counts of n schedules.
     """
     over = (np.maximum(lost - most, 0.0) for _, lost, most in _losses(limits, surrogate, counts))
     return sum(over, np.zeros(len(counts)))

@@ -321,7 +321,10 @@ def _rows(db: sqlite3.Connection, numbers: list[int], parts: Parts) -> Iterable[
 
 
 def delete_expired(db: sqlite3.Connection) -> set[str]:
-    """Delete records that can no longer be restored; return the SHA-256s of the artefacts they referred to."""
+    """Delete for good the records whose time to be restored has passed.
+
+    Returns the SHA-256s of the artefacts that they referred to.
+    """
     old = db.execute("SELECT id FROM records WHERE deleted < ?", (row_mapping.restorable_since(),)).fetchall()
     return set().union(*(_delete(db, row["id"]) for row in old))
 

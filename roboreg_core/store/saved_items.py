@@ -103,7 +103,7 @@ class SavedItems:
 
 
 def delete_expired(db: sqlite3.Connection) -> None:
-    """Delete items that can no longer be restored."""
+    """Delete for good the items whose time to be restored has passed."""
     db.execute("DELETE FROM saved WHERE deleted < ?", (row_mapping.restorable_since(),))
 
 

@@ -60,7 +60,7 @@ def finding(network: DenseNetwork) -> str:
 def summary(networks: Sequence[DenseNetwork]) -> str:
     """Sentence: the number of networks, and the name and test accuracy of the most accurate one."""
     count = fmt.plural(len(networks), "dense network")
-    # Accuracies on several data sets do not compare.
+    # Accuracies on several data sets cannot be compared.
     others = [each for each in networks if each.training_set and not is_cifar10(each.training_set)]
     alike = [each for each in networks if each not in others] or list(networks)
     best = max(alike, key=lambda each: each.accuracy or 0.0)

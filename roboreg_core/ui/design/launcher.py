@@ -85,7 +85,12 @@ def _panel(schedule: Schedule) -> None:
 
 
 def images_setting(key: str, known: Sequence[str]) -> UrlSetting:
-    """Address setting of the field drawn by `training_images(key, known)`; default: the last of `known`."""
+    """Setting that keeps the choice of training images in the page's URL.
+
+    Args:
+        key: key of the widget that `training_images` draws.
+        known: training sets to choose from, e.g. `bundled`, `full`; the last one is the default.
+    """
     return UrlSetting(key=key, default=known[-1], read=one_of(*known))
 
 

@@ -21,7 +21,7 @@ _TRIALS = url_settings.UrlSetting(key=keys.TRIALS, default=DEFAULT, read=url_set
 
 def spec_of(settings: PredictionSettings, limits: Limits) -> SearchSpec:
     """Spec of a search under `limits`; the number of trials is the value of the field drawn by `panel`."""
-    latency = latency_fields(cache.searchable(settings).latency) if limits.latency is not None else ()
+    latency = latency_fields(cache.known_points(settings).latency) if limits.latency is not None else ()
     url_settings.restore([_TRIALS])
     trials = int(st.session_state[keys.TRIALS] or DEFAULT)
     dense = shared_state.network(settings.dense_sha256).name

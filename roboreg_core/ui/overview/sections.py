@@ -135,7 +135,7 @@ def all_runs(runs: Sequence[Record]) -> None:
     if len(shown.records) < len(runs):
         st.caption(f"Showing {len(shown.records):,} of {fmt.plural(len(runs), 'run')} in the chart and the table.")
     if len({run_filter.data_of(record.spec["training_set"]) for record in shown.records}) > 1:
-        st.caption("These runs are of several data sets, whose accuracies do not compare. Choose one above.")
+        st.caption("These runs are of several data sets, whose accuracies cannot be compared. Choose one above.")
     clicked = scatter(shown)
     bar = st.container(key=f"controls-{keys.PICKED}")
     ticked = table(shown)

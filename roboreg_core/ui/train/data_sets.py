@@ -50,13 +50,13 @@ def counts_table(classes: tuple[str, ...], counts: dict[str, list[int]]) -> None
     st.dataframe(frame, hide_index=True, height="content" if len(frame) <= CLASSES_SHOWN else 420)
 
 
-def report(lines: list[str], classes: tuple[str, ...], values: dict[str, list[int]]) -> None:
+def report(lines: list[str], classes: tuple[str, ...], counts: dict[str, list[int]]) -> None:
     """Draw the findings of an import of pictures, and its counts.
 
     Args:
         lines: findings, one sentence each.
         classes: class names.
-        values: split -> number of pictures per class.
+        counts: split -> number of pictures of each class, in the order of `classes`.
     """
     st.markdown("\n".join(f"- {panels.escape(line)}" for line in lines))
     counts_table(classes, counts)
