@@ -164,7 +164,8 @@ def checked_linear_costs(limits: Limits, latency: LinearCost | None) -> dict[str
 def limit_violation(limits: Limits, surrogate: Surrogate, counts: np.ndarray) -> np.ndarray:
     """Sum of the amounts by which predicted losses of accuracy and recall exceed their limits, (n,).
 
-    Losses are shares, 0..1; the sum is 0 if all limits are met. `counts`, int (n, n_blocks), are the filter counts of n schedules.
+    Losses are shares, 0..1; the sum is 0 if all limits are met. `counts`, int (n, n_blocks), are the filter counts of
+    n schedules.
     """
     over = (np.maximum(lost - most, 0.0) for _, lost, most in _losses(limits, surrogate, counts))
     return sum(over, np.zeros(len(counts)))
