@@ -12,7 +12,7 @@ from roboreg_core.architecture import PROJECTION, RESNET20, ZEROS, Architecture
 from roboreg_core.errors import ArchitectureError, CheckpointError, ScheduleError
 from roboreg_core.models.file_formats import MAX_ELEMENTS, MAX_TENSORS
 from roboreg_core.models.resnet import ResNet
-from roboreg_core.models.weight_containers import Candidate
+from roboreg_core.models.weight_containers import StateDictCandidate
 from roboreg_core.models.weight_names import NoMatch, State, norm_of, to_our_names, without_prefix
 from roboreg_core.schedules.schedule import Schedule
 
@@ -44,7 +44,7 @@ class ForeignWeights:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def convert(candidate: Candidate, name: str, *, in_order: bool = True) -> ForeignWeights:
+def convert(candidate: StateDictCandidate, name: str, *, in_order: bool = True) -> ForeignWeights:
     """Convert a state dict of another project to one for `models.resnet.ResNet`.
 
     Common prefixes are removed, masks of `torch.nn.utils.prune` applied, biases of convolutions moved into batch norm,

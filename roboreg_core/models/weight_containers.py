@@ -41,7 +41,7 @@ class RecordedAccuracy:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Candidate:
+class StateDictCandidate:
     """A mapping in a weights file that may be the state dict of a network.
 
     Attributes:
@@ -55,7 +55,7 @@ class Candidate:
     recorded: RecordedAccuracy | None
 
 
-def candidates(loaded: Any, name: str) -> list[Candidate]:
+def candidates(loaded: Any, name: str) -> list[StateDictCandidate]:
     """Find the mappings with weights of convolutions in the loaded content of a file, averaged weights (EMA) first.
 
     `name` is for error messages. Raises `CheckpointError`: there is none, or there are too many.
@@ -63,7 +63,7 @@ def candidates(loaded: Any, name: str) -> list[Candidate]:
     if not isinstance(loaded, dict) or not loaded:
         raise CheckpointError(f"{name} must hold a state dict, got {type(loaded).__name__}")
     found = [
-        Candidate(place=".".join(keys), entries=mapping, recorded=_recorded(outer))
+        StateDictCandidate(place=".".join(keys), entries=mapping, recorded=_recorded(outer))
         for keys, outer, mapping in _mappings(loaded)
         if any(isinstance(value, Tensor) and value.ndim == _CONVOLUTION_DIMENSIONS for value in mapping.values())
     ]
@@ -79,7 +79,7 @@ def candidates(loaded: Any, name: str) -> list[Candidate]:
     return sorted(found, key=lambda each: "ema" not in each.place.lower())
 
 
-def choice_notes(found: list[Candidate], taken: Candidate) -> list[str]:
+def choice_notes(found: list[StateDictCandidate], taken: StateDictCandidate) -> list[str]:
     """A sentence that names the network `taken` from several `found` in a file; empty if it is the only one."""
     if len(found) == 1:
         return []
