@@ -91,8 +91,8 @@ def changed_predictions_table(frame: pd.DataFrame) -> pd.DataFrame:
 def changed_predictions_chart(frame: pd.DataFrame, everything: bool = False, chosen: Chosen = ()) -> Drawing:
     """One bar per class from `changed_predictions_data`'s frame, divided into bands.
 
-    A click on a band is the selection `band`; `chosen` bands are selected initially. `everything` includes the images
-    whose predictions stay right or wrong, about ten times as many as the others.
+    A click on a band is the selection `band`; `chosen` are the (class, band) pairs selected at first. `everything`
+    also draws the images whose predictions stay right or wrong, about ten times as many as the others.
     """
     shown = frame if everything else frame[~frame["band"].isin(UNCHANGED)]
     bands = list(dict.fromkeys(shown["band"]))

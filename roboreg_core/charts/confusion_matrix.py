@@ -90,7 +90,7 @@ def confusion_chart(frame: pd.DataFrame, values: str = "count", ink: str = palet
 
 
 def class_grid(frame: pd.DataFrame, *tooltips: alt.Tooltip) -> alt.Chart:
-    """Base chart, without marks, of a frame with one row per cell: column `true` down, column `predicted` across.
+    """Base chart, without marks, of a frame with one row per cell: `true` on the y axis, `predicted` on the x axis.
 
     `tooltips` are shown after the two classes.
     """

@@ -132,7 +132,7 @@ def runs_delete(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete one of your runs, which `runs restore` undoes for 30 days; then its files are removed."""
+    """Delete one of your runs; `runs restore` brings it back within 30 days, then its files are removed."""
     store = open_store()
     # A prefix selects a deleted run only if no other run has it.
     exists = any(record.id.startswith(run) for record in store.list_records(KIND, ()))

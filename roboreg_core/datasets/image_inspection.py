@@ -109,7 +109,7 @@ def inspect_source(
 
 
 def discard(inspection: Inspection) -> None:
-    """Delete the decoded pictures of an inspection, which cannot be used afterwards."""
+    """Delete the decoded pictures of an inspection; the inspection cannot be used afterwards."""
     shutil.rmtree(inspection.folder, ignore_errors=True)
 
 

@@ -34,7 +34,7 @@ def read_weights(path: Path) -> bytes:
 
 
 def check_size(size: int) -> None:
-    """Raise `CheckpointError` for a `size` in bytes of 0 or more than `MAX_BYTES`."""
+    """Raise `CheckpointError` if `size`, in bytes, is 0 or exceeds `MAX_BYTES`."""
     if size > MAX_BYTES:
         raise CheckpointError(
             f"a weights file must be at most {MAX_BYTES >> 20} MB, got {size / 2**20:,.0f} MB: save the weights alone"

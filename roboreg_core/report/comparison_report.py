@@ -38,7 +38,7 @@ Styles = Mapping[str, palette.Style]
 
 
 def comparison_html(found: Comparison, styles: Styles) -> str:
-    """Report on a comparison as HTML; `styles` are by run id, see `palette.styles`.
+    """Report on a comparison as a complete HTML document; `styles` are by run id, see `palette.styles`.
 
     Raises `ReportError`: a chart contains more than shapes and text.
     """

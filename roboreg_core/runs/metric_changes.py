@@ -98,7 +98,7 @@ def counts_of(record: Record, network: str) -> dict[str, float]:
 
 
 def count_changes(record: Record, baseline: Record, network: str) -> dict[str, MetricChange]:
-    """Costs of the final network of `record` beside those of the run `baseline`, by name as in `counts_of`.
+    """Costs of the final network of `record` compared with those of the run `baseline`, by name as in `counts_of`.
 
     `network` is the network of `baseline`: `dense` or `final`.
     """

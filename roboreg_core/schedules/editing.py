@@ -36,7 +36,7 @@ class EditedSchedule:
         return self.limit or self.schedule.dense
 
     def set_count(self, block: int, count: int) -> EditedSchedule:
-        """Set the count of `block`; in a linked stage the other blocks change by the same amount, within their bounds.
+        """Copy with another count of `block`; in a linked stage the other blocks change by the same amount, within their bounds.
 
         Nothing changes if `block` is locked.
 

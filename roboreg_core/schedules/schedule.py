@@ -85,7 +85,7 @@ class Schedule:
 
     @property
     def name(self) -> str | None:
-        """Name of the equal preset, else None."""
+        """Name of the preset with the same counts; None if there is none."""
         return next((name for name, preset in presets(self.architecture).items() if preset.counts == self.counts), None)
 
     @property

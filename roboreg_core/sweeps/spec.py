@@ -34,7 +34,7 @@ def setting_of(value: Any) -> PruneSettings:
 
 
 def point_record(point: Point) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
-    """Kind, id, spec and result of a point's record, the arguments of `Context.put`; the point needs all settings."""
+    """Kind, id, spec and result of the record that stores a measured point: the arguments of `Context.put`."""
     from roboreg_core.sweeps.points import to_json
 
     setting, whole = setting_of(point), to_json(point)

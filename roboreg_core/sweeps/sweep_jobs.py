@@ -87,7 +87,11 @@ def unassigned_points(store: Store, sweep: Sweep) -> list[tuple[Schedule, int]]:
 
 
 def parts(sweep: Sweep, points: Sequence[tuple[Schedule, int]], store: Store, *, remote: bool) -> list[PartSpec]:
-    """Divide points (schedule, seed) of a sweep into parts, one per seed; with `remote`, for a cluster, into more."""
+    """Divide points (schedule, seed) of a sweep into parts, a job each: one per seed.
+
+    With `remote`, for a cluster, about `REMOTE_PARTS` in all, so that several workers measure at once. The durations
+    of earlier points in `store` give the parts their time estimates.
+    """
     count = -(-REMOTE_PARTS // len(sweep.spec.seeds)) if remote else 1
     records = store.list_records(POINT)
     return [
@@ -98,7 +102,7 @@ def parts(sweep: Sweep, points: Sequence[tuple[Schedule, int]], store: Store, *,
 
 
 def submit_part(engine: Engine, part: PartSpec, dense: str) -> Job:
-    """Queue a part; the record of an earlier part with the same points is deleted before.
+    """Queue a part; the record of an earlier part with the same points is deleted first.
 
     `dense` is the SHA-256 of the dense network's artefact.
     """

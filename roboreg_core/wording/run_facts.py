@@ -181,7 +181,7 @@ def labels(records: Sequence[Record]) -> dict[str, str]:
 
 
 def shared(records: Sequence[Record]) -> list[str]:
-    """The parts of `label` after the schedule that all these runs have; [] for fewer than two runs."""
+    """The parts of the runs' labels, other than the schedule, that are the same in all; [] for fewer than two runs."""
     rests = [_parts(record.spec)[1:] for record in records]
     return [part for part in rests[0] if all(part in rest for rest in rests)] if len(rests) > 1 else []
 

@@ -53,7 +53,10 @@ class RunMetric:
         return fmt.signed_percent(change.relative) if self.verdict is None else fmt.signed_points(change.difference, 2)
 
     def kind(self, row: ComparedRun) -> str:
-        """Kind of a change: `gain`, `loss`, `no change` or `within noise`; empty for timings and without a change."""
+        """Verdict on the change against the baseline: `gain` (better), `loss` (worse), `no change` or `within noise`.
+
+        Empty for timings, and for a row without a baseline on the same images.
+        """
         change, verdict = self.change(row), self.verdict(row) if self.verdict is not None else None
         if change is None or self.is_timing:
             return ""

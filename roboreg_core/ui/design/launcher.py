@@ -100,7 +100,10 @@ def cifar10_parts() -> list[str]:
 
 
 def image_choices() -> list[str]:
-    """Training sets for the chosen dense network: its own; if unknown, those of its image size and class count."""
+    """Ids of the training sets offered for the chosen dense network: only the data set that it was trained on.
+
+    If that is not known, all data sets with its image size and number of classes.
+    """
     network = shared_state.chosen_network()
     if network is None or is_cifar10(network.training_set):
         return cifar10_parts()
