@@ -36,9 +36,10 @@ class EditedSchedule:
         return self.limit or self.schedule.dense
 
     def set_count(self, block: int, count: int) -> EditedSchedule:
-        """Copy with another count of `block`; in a linked stage the other blocks change by the same amount, within their bounds.
+        """Copy with another count of `block`.
 
-        Nothing changes if `block` is locked.
+        In a linked stage the other blocks change by the same amount, within their bounds. Nothing
+        changes if `block` is locked.
 
         Raises `ScheduleError`: the block or count is out of bounds.
         """
