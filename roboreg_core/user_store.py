@@ -69,8 +69,7 @@ def _check_run(record: Record, parts: Sequence[str] | None) -> None:
         kept_schedule(record)
         for stage in run_facts.stages_of(record):
             check_shape(report_of(record, stage), _REPORT, f"result.stages.{stage}")
-    run_facts.label(record)
-    run_facts.schedule_of(record)
+    run_facts.label(record)  # reads the schedule, too
 
 
 @lru_cache(maxsize=16)
