@@ -47,7 +47,7 @@ def _check_command_line(session: Session) -> None:
     status, output, errors = output_of(command_line(session.project, session.home, "runs", "list", "--json"))
     if status != 0:
         raise Wrong(f"`runs list` must end with status 0, got {status}: {errors[-300:]}")
-    listed = {run["id"] for run in json.loads(output)["runs"] if not run["recorded"]}
+    listed = {run["run"] for run in json.loads(output)["runs"] if not run["recorded"]}
     after = {record.id for record in session.store.list_records(RUN.records)}
     if not before <= listed <= after:  # a run may end meanwhile
         raise Wrong(f"`runs list` must list the stored runs {sorted(before)}, got {sorted(listed)}")
