@@ -128,7 +128,7 @@ def test_points_are_kept_in_order_and_replaced_by_newer_ones(tmp_path: Path) -> 
 
 @pytest.fixture
 def dense(make_network: Callable[..., ResNet]) -> checkpoints.Checkpoint:
-    return checkpoints.from_bytes(checkpoints.to_bytes(make_network(presets()["quarter"])), "small")
+    return checkpoints.from_bytes(checkpoints.to_bytes(make_network()), "small")
 
 
 def test_every_point_is_another_one(dense: checkpoints.Checkpoint) -> None:

@@ -71,7 +71,7 @@ def test_a_rename_is_seen_although_manifests_are_cached() -> None:
 
 
 def test_an_absent_data_set_is_named_with_its_remedy() -> None:
-    with pytest.raises(DataError, match=f"data restore {OWN.id}"):
+    with pytest.raises(DataError, match="add its images again"):
         dataset_of(OWN.id)
     assert name_of(OWN.id) == OWN.id
 

@@ -10,7 +10,6 @@ from roboreg_core.datasets import sources
 from roboreg_core.datasets.images import Images
 from roboreg_core.models import checkpoints
 from roboreg_core.models.resnet import ResNet
-from roboreg_core.schedules.schedule import presets
 from roboreg_core.store.store import Store
 from roboreg_core.sweeps import execute
 
@@ -25,7 +24,7 @@ def small_sets(few_images: Images, images: Images, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def dense(make_network: Callable[..., ResNet]) -> checkpoints.Checkpoint:
-    return checkpoints.from_bytes(checkpoints.to_bytes(make_network(presets()["quarter"])), "small")
+    return checkpoints.from_bytes(checkpoints.to_bytes(make_network()), "small")
 
 
 @pytest.fixture
