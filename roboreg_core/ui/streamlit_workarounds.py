@@ -12,6 +12,7 @@ The last two happen on a busy server, e.g. with twenty visitors on two cores.
 """
 
 import functools
+from collections import deque
 from collections.abc import Callable
 
 from streamlit.proto.ClientState_pb2 import ClientState
@@ -24,6 +25,7 @@ from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, Scri
 # Fields of a widget's state that stand for one event, such as a click, and not for a value.
 _EVENTS = frozenset({"trigger_value", "string_trigger_value", "chat_input_value", "json_trigger_value"})
 _PATCHED = "_roboreg_patched"
+_WAITING = "_roboreg_waiting"
 _RETRY_SECONDS = 0.005
 
 
@@ -38,10 +40,21 @@ def patch() -> None:
 def _patched_request(original: Callable[[AppSession, ClientState | None], None]) -> Callable[..., None]:
     @functools.wraps(original)
     def request_rerun(session: AppSession, client_state: ClientState | None) -> None:
-        if client_state is not None and client_state.fragment_id and _is_ending(session):
-            session._event_loop.call_later(_RETRY_SECONDS, session.request_rerun, client_state)
+        if client_state is None:
+            original(session, None)
             return
-        original(session, without_events(client_state) if client_state and client_state.is_auto_rerun else client_state)
+        waiting: deque[ClientState] = vars(session).setdefault(_WAITING, deque())
+        waiting.append(without_events(client_state) if client_state.is_auto_rerun else client_state)
+        if len(waiting) == 1:
+            handle(session, waiting)
+
+    def handle(session: AppSession, waiting: deque[ClientState]) -> None:
+        """Pass the requests on in their order: a click before the change of the page."""
+        while waiting:
+            if waiting[0].fragment_id and _is_ending(session):
+                session._event_loop.call_later(_RETRY_SECONDS, handle, session, waiting)
+                return
+            original(session, waiting.popleft())
 
     setattr(request_rerun, _PATCHED, True)
     return request_rerun

@@ -140,11 +140,13 @@ def test_a_request_waits_for_the_end_of_the_last_run(monkeypatch: pytest.MonkeyP
     session.request_rerun = partial(AppSession.request_rerun, session)
     session._event_loop = SimpleNamespace(call_later=lambda seconds, *call: later.append(call))
     session.request_rerun(state)
+    other_page = ClientState(page_script_hash="other")
+    session.request_rerun(other_page)  # must not overtake a click
     assert told == []
     ((again, *arguments),) = later
     session._scriptrunner = None  # its last event was handled
     again(*arguments)
-    assert told == [state]
+    assert told == [state, other_page]
 
 
 def test_a_closing_session_takes_the_request_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
