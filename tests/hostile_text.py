@@ -51,8 +51,8 @@ def fill(store: Store) -> list[str]:
     for seed, name in enumerate(NAMES):
         network = keep_network(store, name.strip(), seed=seed + 1).record
         assert network is not None
-        told = {**network.result, "notes": [ALL], "recipe": ALL}
-        store.put_record(replace(network, spec={**network.spec, "file_name": ALL}, result=told))
+        reported = {**network.result, "notes": [ALL], "recipe": ALL}
+        store.put_record(replace(network, spec={**network.spec, "file_name": ALL}, result=reported))
         stopped = Job(
             id=f"job-{network.id}",
             kind=NETWORK,

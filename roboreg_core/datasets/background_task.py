@@ -83,7 +83,7 @@ class BackgroundTask(ABC, Generic[State]):
     def _run(self, work: Callable[[Callable[[], bool]], State], stop: threading.Event) -> None:
         try:
             ended = work(stop.is_set)
-        except Exception as error:
+        except Exception as error:  # becomes a state: nothing catches what a thread raises
             ended = self._failed(error)
         with self._lock:
             self._state = ended

@@ -61,8 +61,8 @@ class ImageReport:
         found = []
         if not FEWEST_CLASSES <= len(self.classes) <= MOST_CLASSES:
             found.append(
-                f"a data set must have {FEWEST_CLASSES} to {MOST_CLASSES} classes, got {len(self.classes)}: put the "
-                "pictures of each class into a folder of its own"
+                f"a data set must have {FEWEST_CLASSES} to {MOST_CLASSES} classes, got {len(self.classes)}: make "
+                "one folder per class"
             )
         if not FEWEST_PICTURES <= self.n_pictures <= MOST_PICTURES:
             found.append(

@@ -10,7 +10,7 @@ import numpy as np
 class SharedErrors:
     """Shared errors of pairs of networks, arrays (n_networks, n_networks).
 
-    A network loses an image if it misclassifies it although its dense network classifies it correctly.
+    An image is lost by a network if its dense network classifies it correctly and the network itself does not.
 
     Attributes:
         counts: number of images that both lose; on the diagonal, that one loses.

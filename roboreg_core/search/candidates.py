@@ -106,8 +106,8 @@ class Candidate:
     def to_json(self) -> dict[str, Any]:
         """JSON object with the attributes and the figures that follow from them.
 
-        `posterior_accuracy` has the key `believed`. Added are `label`, the costs by name, `accuracy`, `drop`, `margin`,
-        `class_drops` and `class_margin`; `architecture` is left out if it is the default.
+        `posterior_accuracy` has the key `believed`. Further keys: `label`, the costs by name, `accuracy`, `drop`,
+        `margin`, `class_drops`, `class_margin`; `architecture` is left out if it is the default.
         """
         counted = cost(self.schedule)
         return {

@@ -47,8 +47,8 @@ class Trial:
     Attributes:
         schedule: filters kept per block.
         class_counts: correct predictions on validation images.
-        source: origin of the proposal: `greedy`, `uniform`, `exchange` or `mended` (best of an updated
-            surrogate); also `sampler` in records of earlier versions.
+        source: origin of the proposal: `greedy`, `uniform`, `exchange` or `mended` (best of an updated surrogate;
+            the name is stored); also `sampler` in records of earlier versions.
     """
 
     schedule: Schedule

@@ -47,7 +47,7 @@ _oidc = threading.Event()
 def auth_section() -> Mapping[str, Any] | None:
     """The section `[auth]` of Streamlit's secrets, which configures OpenID Connect; None if there is none.
 
-    {}, with which nobody can sign in, if the secrets cannot be read or the section was removed while the server runs.
+    {} if the secrets cannot be read, or if the section was removed while the server runs: nobody can then sign in.
     """
     try:
         found = st.secrets.get("auth")

@@ -101,5 +101,5 @@ def test_it_is_said_in_words_and_json() -> None:
         "3.50 percentage points (3.50 to 3.50) in stage 3, 2.00 percentage points (2.00 to 2.00) in stage 2 and "
         "1.00 percentage points (1.00 to 1.00) in stage 1; a linear model explains 100 % of the variance"
     )
-    told = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert told["points_per_million_macs"]["k"]["value"] == pytest.approx(3.5)
+    reported = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert reported["points_per_million_macs"]["k"]["value"] == pytest.approx(3.5)

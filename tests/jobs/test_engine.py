@@ -131,13 +131,13 @@ def test_a_missing_input_is_refused(engine: Engine) -> None:
 
 def test_reports_are_thinned_but_milestones_and_the_last_one_stay(engine: Engine, store: Store) -> None:
     job = done(engine, engine.submit(task("much", "tell_much", seconds=1.5)))
-    told = [payload for payload in payloads(store, job) if "number" in payload]
+    reported = [payload for payload in payloads(store, job) if "number" in payload]
     record = store.get_record("much")
     assert record is not None
-    milestones = [payload["number"] for payload in told if payload["milestone"]]
-    assert milestones == list(range(100, record.result["told"] + 1, 100))
-    assert len(told) - len(milestones) <= 9
-    assert told[-1]["number"] == record.result["told"]
+    milestones = [payload["number"] for payload in reported if payload["milestone"]]
+    assert milestones == list(range(100, record.result["reported"] + 1, 100))
+    assert len(reported) - len(milestones) <= 9
+    assert reported[-1]["number"] == record.result["reported"]
 
 
 def test_the_same_task_is_not_run_twice(engine: Engine, store: Store) -> None:
@@ -259,7 +259,7 @@ def test_a_killed_worker_is_replaced_and_its_job_goes_on(engine: Engine, store: 
     assert record.result["pid"] != killed
     assert record.result["counted"][0] >= 8, "the second worker began where the first had come to"
     assert record.result["counted"][-1] == 25
-    assert steps(store, job) == list(range(1, 26)), "no step was told twice"
+    assert steps(store, job) == list(range(1, 26)), "no step was reported twice"
     assert {"worker": "lost", "deaths": 1} in payloads(store, job)
     assert done(engine, waiting).attempts == 1
 

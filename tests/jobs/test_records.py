@@ -68,15 +68,15 @@ def test_what_is_no_json_is_an_error(engine: Engine, store: Store) -> None:
 
 
 def test_a_request_stores_no_records(engine: Engine, store: Store) -> None:
-    how = {"function": "tests.jobs.functions:put_much", "spec": {"name": "asked", "steps": 2}}
-    asked = engine.request(Request(channel="me", **how))
-    until(lambda: asked.is_ended)
-    assert asked.status is RequestStatus.FINISHED, asked.error
-    assert made(store, "asked") == []
+    how = {"function": "tests.jobs.functions:put_much", "spec": {"name": "pending", "steps": 2}}
+    pending = engine.request(Request(channel="me", **how))
+    until(lambda: pending.is_ended)
+    assert pending.status is RequestStatus.FINISHED, pending.error
+    assert made(store, "pending") == []
 
 
 def test_a_local_context_passes_them_on() -> None:
-    told: list[tuple[str, str]] = []
-    context = LocalContext(on_put=lambda *record: told.append(record[:2]))
+    reported: list[tuple[str, str]] = []
+    context = LocalContext(on_put=lambda *record: reported.append(record[:2]))
     put_some({"name": "here", "steps": 2, "nap": 0}, context)
-    assert told == [("made", "here-1"), ("made", "here-2")]
+    assert reported == [("made", "here-1"), ("made", "here-2")]

@@ -106,9 +106,9 @@ def test_a_request_runs_on_the_remote_worker(engine: Engine, store: Store) -> No
     how = {"function": "tests.jobs.functions:digest", "spec": {}, "inputs": {"weights": b"abc"}}
     before = engine.request(Request(channel="me", function="tests.jobs.functions:count", spec={"steps": 10_000}))
     until(lambda: before.progress)
-    asked = engine.request(Request(channel="me", **how))
-    until(lambda: asked.is_ended)
-    assert asked.result["sums"]["weights"].startswith("ba7816bf"), asked.error
+    pending = engine.request(Request(channel="me", **how))
+    until(lambda: pending.is_ended)
+    assert pending.result["sums"]["weights"].startswith("ba7816bf"), pending.error
     assert before.status is RequestStatus.SUPERSEDED
 
 

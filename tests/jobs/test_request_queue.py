@@ -26,19 +26,19 @@ def request(
     return Request(channel=channel, function=f"tests.jobs.functions:{function}", spec=spec, inputs=inputs or {})
 
 
-def answer(asked: PendingRequest) -> dict[str, Any]:
-    until(lambda: asked.is_ended)
-    assert asked.status is Status.FINISHED, asked.error
-    return asked.result
+def answer(pending: PendingRequest) -> dict[str, Any]:
+    until(lambda: pending.is_ended)
+    assert pending.status is Status.FINISHED, pending.error
+    return pending.result
 
 
 def test_a_request_returns_a_result_and_stores_nothing(engine: Engine, store: Store) -> None:
-    asked = engine.request(request("digest", inputs={"weights": b"abc"}))
-    assert not asked.is_ended
-    assert answer(asked)["sums"]["weights"].startswith("ba7816bf")
-    told = engine.request(request(steps=3))
-    assert answer(told)["counted"] == [1, 2, 3], "what is saved goes nowhere, and nothing is gone on from"
-    assert told.progress["step"] == 3
+    pending = engine.request(request("digest", inputs={"weights": b"abc"}))
+    assert not pending.is_ended
+    assert answer(pending)["sums"]["weights"].startswith("ba7816bf")
+    reported = engine.request(request(steps=3))
+    assert answer(reported)["counted"] == [1, 2, 3], "what is saved goes nowhere, and nothing is gone on from"
+    assert reported.progress["step"] == 3
     assert store.list_jobs() == []
     assert store.get_record("") is None
 
@@ -50,8 +50,8 @@ def test_it_neither_waits_for_a_job_nor_disturbs_it(engine: Engine, store: Store
     beside = answer(engine.request(request("threads")))["threads"]
     assert (before, beside) == (max(1, before), max(1, before // 2))
     for number in range(5):
-        asked = engine.request(request("digest", number=number))
-        answer(asked)
+        pending = engine.request(request("digest", number=number))
+        answer(pending)
     assert running(store, job)()
     ended = done(engine, job)
     assert (ended.status, ended.attempts) == (JobStatus.FINISHED, 1)
@@ -85,8 +85,8 @@ def test_a_withdrawn_request_frees_the_worker(engine: Engine) -> None:
 
 
 def test_a_request_is_repeated_when_its_worker_dies(engine: Engine, tmp_path: Path) -> None:
-    asked = engine.request(request("die", path=str(tmp_path / "once"), times=1))
-    assert answer(asked) == {"deaths": 1}
+    pending = engine.request(request("die", path=str(tmp_path / "once"), times=1))
+    assert answer(pending) == {"deaths": 1}
     pid = answer(engine.request(request("environment")))["pid"]
     os.kill(pid, signal.SIGKILL)
     assert answer(engine.request(request("environment")))["pid"] != pid
@@ -104,9 +104,9 @@ def test_a_request_that_kills_every_worker_fails_and_the_next_succeeds(engine: E
     ("how", "error"), [("own", "steps must be 1..9, got 10"), ("other", "ValueError: a line and another")]
 )
 def test_an_exception_becomes_a_one_line_error(engine: Engine, how: str, error: str) -> None:
-    asked = engine.request(request("refuse", how=how))
-    until(lambda: asked.is_ended)
-    assert (asked.status, asked.error) == (Status.FAILED, error)
+    pending = engine.request(request("refuse", how=how))
+    until(lambda: pending.is_ended)
+    assert (pending.status, pending.error) == (Status.FAILED, error)
 
 
 def test_malformed_requests_are_refused(engine: Engine) -> None:

@@ -143,9 +143,9 @@ def test_a_header_that_does_not_fit_its_tensors_is_refused(
     described = checkpoints._describe
 
     def changed(model: ResNet) -> dict[str, object]:
-        told = described(model)
-        told["architecture"] = {**told["architecture"], **wrong} if isinstance(wrong, dict) else wrong
-        return told
+        reported = described(model)
+        reported["architecture"] = {**reported["architecture"], **wrong} if isinstance(wrong, dict) else wrong
+        return reported
 
     monkeypatch.setattr(checkpoints, "_describe", changed)
     content = checkpoints.to_bytes(random_network(dense_schedule(NON_DEFAULT)))

@@ -34,20 +34,20 @@ SPEC = TrainingSpec(name="mine", epochs=3, training_set="bundled", batch_size=16
 
 
 class Listener(LocalContext):
-    """Keeps what it was told, and stops in the middle of the epoch after `whole`."""
+    """Keeps the reports, and stops in the middle of the epoch after `whole`."""
 
     def __init__(self, whole: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.told: list[dict[str, Any]] = []
+        self.reported: list[dict[str, Any]] = []
         self.states: list[bytes] = []
-        self.on_report = self.told.append
+        self.on_report = self.reported.append
         self.on_save = self.states.append
         self.whole = whole
 
     def should_stop(self) -> bool:
         if self.whole is None or len(self.states) < self.whole:
             return False
-        return self.told[-1].get("epoch") == self.whole + 1
+        return self.reported[-1].get("epoch") == self.whole + 1
 
 
 def without_times(output: Output) -> dict[str, Any]:
@@ -83,17 +83,17 @@ def test_the_result_of_a_training(uninterrupted: tuple[Output, Listener], few_im
 
 
 def test_progress_has_the_form_of_a_runs(uninterrupted: tuple[Output, Listener]) -> None:
-    told = uninterrupted[1].told
-    fractions = [payload["fraction"] for payload in told]
+    reported = uninterrupted[1].reported
+    fractions = [payload["fraction"] for payload in reported]
     assert fractions == sorted(fractions)
     assert 0 <= fractions[0] < fractions[-1] <= 1
-    stages = list(dict.fromkeys(payload["stage"] for payload in told))
+    stages = list(dict.fromkeys(payload["stage"] for payload in reported))
     assert stages == ["images", "train", "measure"]
-    assert all(job_progress.stage_words(payload) != job_progress.STARTING for payload in told)
-    words = [job_progress.stage_words(payload) for payload in told if payload.get("epoch") == 2]
+    assert all(job_progress.stage_words(payload) != job_progress.STARTING for payload in reported)
+    words = [job_progress.stage_words(payload) for payload in reported if payload.get("epoch") == 2]
     assert words[0].endswith("epoch 2 of 3")
-    assert [payload["history"]["epoch"] for payload in told if "history" in payload] == [1, 2, 3]
-    assert all(payload["remaining_seconds"] >= 0 for payload in told)
+    assert [payload["history"]["epoch"] for payload in reported if "history" in payload] == [1, 2, 3]
+    assert all(payload["remaining_seconds"] >= 0 for payload in reported)
 
 
 @pytest.mark.parametrize("whole", [1, 2])
@@ -108,7 +108,7 @@ def test_a_training_stopped_within_an_epoch_goes_on_to_the_same_bytes(
     output = execute(SPEC.to_json(), rest)
     assert output.artifacts == uninterrupted[0].artifacts
     assert without_times(output) == without_times(uninterrupted[0])
-    assert [payload["history"]["epoch"] for payload in rest.told if "history" in payload] == [*range(whole + 1, 4)]
+    assert [payload["history"]["epoch"] for payload in rest.reported if "history" in payload] == [*range(whole + 1, 4)]
 
 
 def test_the_same_seed_gives_the_same_bytes_another_seed_others(uninterrupted: tuple[Output, Listener]) -> None:
@@ -192,9 +192,9 @@ def test_a_training_here_goes_on_after_an_interruption(
 
     with pytest.raises(KeyboardInterrupt):
         make(store, SPEC, on_report=interrupt)
-    told: list[dict[str, Any]] = []
-    made = make(store, SPEC, on_report=told.append)
-    assert [payload["history"]["epoch"] for payload in told if "history" in payload] == [2, 3]
+    reported: list[dict[str, Any]] = []
+    made = make(store, SPEC, on_report=reported.append)
+    assert [payload["history"]["epoch"] for payload in reported if "history" in payload] == [2, 3]
     assert made.sha256 == uninterrupted[0].result["weights"]
 
 

@@ -54,7 +54,7 @@ def epochs(store: Store, job: Job) -> list[int]:
 @pytest.mark.slow
 def test_a_cancelled_training_goes_on_to_what_an_uninterrupted_one_gives(engine: Engine, store: Store) -> None:
     job = start(engine, SPEC)
-    assert start(engine, replace(SPEC, name="asked twice")).id == job.id
+    assert start(engine, replace(SPEC, name="started twice")).id == job.id
     until(lambda: current(store, job).state and current(store, job).progress.get("epoch") == 2, timeout=SECONDS)
     with pytest.raises(StoreError, match="the name 'mine' is taken"):
         check_name(store, "mine")

@@ -34,8 +34,8 @@ def test_a_line_is_found_again() -> None:
     assert found.error is not None
     assert found.error < 1e-6
     schedules = drawn(40)[20:]
-    told = found.line(np.array([each.counts for each in schedules]))
-    assert told == pytest.approx([truth(each) for each in schedules])
+    values = found.line(np.array([each.counts for each in schedules]))
+    assert values == pytest.approx([truth(each) for each in schedules])
 
 
 def test_few_schedules_give_one_rate_and_several_timings_of_one_count_by_their_median() -> None:

@@ -44,7 +44,7 @@ def spec_of(dense: checkpoints.Checkpoint, schedule: Schedule = START, **setting
     return PreviewSpec.of(spec_for(schedule, dense, "bundled", calibration=20, **settings))
 
 
-def asked(spec: PreviewSpec, dense: checkpoints.Checkpoint, context: LocalContext | None = None) -> Preview:
+def preview_of(spec: PreviewSpec, dense: checkpoints.Checkpoint, context: LocalContext | None = None) -> Preview:
     context = context or LocalContext()
     context.inputs = {"dense": dense.content}
     return Preview(**measure(spec.to_json(), context).result)
@@ -60,7 +60,7 @@ def test_it_equals_a_fresh_prune_and_evaluation(
 ) -> None:
     for schedule in WALK:
         spec = spec_of(dense, schedule, method=method, recalibrate=recalibrate)
-        found = asked(spec, dense)
+        found = preview_of(spec, dense)
         fresh = prune(dense.model, schedule, spec.pruning(), calibration=few_images).model
         assert (found.right, found.images) == (right(fresh, images), 300)
         assert found.dense_right == right(dense.model, images)
@@ -68,16 +68,16 @@ def test_it_equals_a_fresh_prune_and_evaluation(
 
 
 def test_a_changed_block_costs_only_what_follows(dense: checkpoints.Checkpoint) -> None:
-    asked(spec_of(dense, START.replace(9, 5)), dense)
-    told: list[dict[str, Any]] = []
-    asked(spec_of(dense, START.replace(9, 5).replace(8, 6)), dense, LocalContext(on_report=told.append))
-    assert [each["block"] for each in told if each["stage"] == "prune"] == [8, 9]
+    preview_of(spec_of(dense, START.replace(9, 5)), dense)
+    reported: list[dict[str, Any]] = []
+    preview_of(spec_of(dense, START.replace(9, 5).replace(8, 6)), dense, LocalContext(on_report=reported.append))
+    assert [each["block"] for each in reported if each["stage"] == "prune"] == [8, 9]
 
 
 def test_one_that_is_stopped_leaves_nothing_wrong(
     dense: checkpoints.Checkpoint, few_images: Images, images: Images
 ) -> None:
-    asked(spec_of(dense, START.replace(9, 5)), dense)
+    preview_of(spec_of(dense, START.replace(9, 5)), dense)
 
     class Impatient(LocalContext):
         def should_stop(self) -> bool:
@@ -85,20 +85,20 @@ def test_one_that_is_stopped_leaves_nothing_wrong(
 
     seen: list[dict[str, Any]] = []
     with pytest.raises(Stopped):
-        asked(spec_of(dense, presets()["aggressive"]), dense, Impatient(on_report=seen.append))
+        preview_of(spec_of(dense, presets()["aggressive"]), dense, Impatient(on_report=seen.append))
     assert [each.get("block") for each in seen] == [None, 1, 2, 3]
     schedule = presets()["aggressive"].replace(3, 4)
     spec = spec_of(dense, schedule)
     fresh = prune(dense.model, schedule, spec.pruning(), calibration=few_images).model
-    assert asked(spec, dense).right == right(fresh, images)
+    assert preview_of(spec, dense).right == right(fresh, images)
 
 
 def test_what_is_kept_is_bounded(dense: checkpoints.Checkpoint) -> None:
     for seed in range(3):
-        asked(spec_of(dense, seed=seed), dense)
+        preview_of(spec_of(dense, seed=seed), dense)
         assert [key[-1].seed for key in preview._STATE._pruners] == [seed], "activations are large"
     for seed in range(3):
-        asked(spec_of(dense, method="l1", seed=seed), dense)
+        preview_of(spec_of(dense, method="l1", seed=seed), dense)
         assert len(preview._STATE._pruners) == preview.KEPT
 
 
@@ -112,13 +112,13 @@ def test_what_does_not_change_pruning_does_not_change_a_preview(dense: checkpoin
 
 def test_another_network_than_the_one_named_is_refused(dense: checkpoints.Checkpoint) -> None:
     with pytest.raises(SpecError, match="SHA-256"):
-        asked(replace(spec_of(dense), dense_sha256="0" * 64), dense)
+        preview_of(replace(spec_of(dense), dense_sha256="0" * 64), dense)
 
 
 def test_it_computes_with_the_threads_it_was_given(dense: checkpoints.Checkpoint) -> None:
     before = torch.get_num_threads()
     try:
-        assert asked(spec_of(dense, method="l1"), dense, LocalContext(threads=2)).threads == 2
+        assert preview_of(spec_of(dense, method="l1"), dense, LocalContext(threads=2)).threads == 2
     finally:
         torch.set_num_threads(before)
 
@@ -130,9 +130,9 @@ def test_in_a_network_of_another_architecture_it_equals_a_fresh_one(few_images: 
     start = presets(architecture)["aggressive"]
     visited: list[int] = []
     for schedule in (start, start.replace(8, 1), start.replace(9, 1)):
-        told: list[dict[str, Any]] = []
-        found = asked(spec_of(dense, schedule), dense, LocalContext(on_report=told.append))
-        visited.append(next(each["block"] for each in told if each["stage"] == "prune"))
+        reported: list[dict[str, Any]] = []
+        found = preview_of(spec_of(dense, schedule), dense, LocalContext(on_report=reported.append))
+        visited.append(next(each["block"] for each in reported if each["stage"] == "prune"))
         fresh = prune(dense.model, schedule, spec_of(dense, schedule).pruning(), calibration=few_images).model
         assert found.right == right(fresh, images)
     assert visited == [1, 7, 7]

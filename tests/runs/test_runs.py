@@ -49,13 +49,13 @@ def spec(dense: checkpoints.Checkpoint) -> RunSpec:
 
 
 class Listener(LocalContext):
-    """Keeps what it was told, and stops after `limit` reports."""
+    """Keeps the reports, and stops after `limit` reports."""
 
     def __init__(self, limit: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.told: list[dict[str, Any]] = []
+        self.reported: list[dict[str, Any]] = []
         self.states: list[bytes] = []
-        self.on_report = self.told.append
+        self.on_report = self.reported.append
         self.on_save = self.states.append
         self.limit = limit
 
@@ -95,12 +95,12 @@ def test_a_run_measures_three_stages_and_keeps_what_it_made(
 def test_progress_only_grows_and_names_its_stage(spec: RunSpec, dense: checkpoints.Checkpoint) -> None:
     context = Listener()
     do(spec, dense, context)
-    fractions = [payload["fraction"] for payload in context.told]
+    fractions = [payload["fraction"] for payload in context.reported]
     assert fractions == sorted(fractions)
     assert fractions[-1] <= 1
-    stages = list(dict.fromkeys(payload["stage"] for payload in context.told))
+    stages = list(dict.fromkeys(payload["stage"] for payload in context.reported))
     assert stages == ["load", "dense", "prune", "pruned", "tune", "tuned", "time"]
-    assert sum("history" in payload for payload in context.told) == 2
+    assert sum("history" in payload for payload in context.reported) == 2
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(spec: RunSpec, dense: checkpoints.Checkpoint) -> None:

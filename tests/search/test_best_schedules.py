@@ -46,8 +46,8 @@ def test_a_pool_holds_each_schedule_once_with_its_own_accuracy(
 def test_every_cost_is_a_line() -> None:
     drawn = np.random.default_rng(0).integers(1, RESNET20.bounds, size=(20, 9), endpoint=True)
     for kind in COUNTED:
-        told = linear_cost(kind)(drawn)
-        assert told.tolist() == [getattr(cost(Schedule(tuple(row.tolist()))), kind) for row in drawn]
+        reported = linear_cost(kind)(drawn)
+        assert reported.tolist() == [getattr(cost(Schedule(tuple(row.tolist()))), kind) for row in drawn]
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,8 @@ def test_it_measures_within_the_limits_and_hands_every_point_over(
     assert answers
     assert len(pruned) == 9, "no answer is pruned again to be timed"
     assert all(each.timed is not None and each.timed > 0 for each in answers)
-    assert context.told[-1]["done"] == context.told[-1]["total"] == 9
-    shares = [each["fraction"] for each in context.told]
+    assert context.reported[-1]["done"] == context.reported[-1]["total"] == 9
+    shares = [each["fraction"] for each in context.reported]
     assert shares == sorted(shares)
     assert shares[-1] < 1, "the answers are still to be timed"
 

@@ -34,8 +34,8 @@ def test_several_processes_write_at_once(store: Store) -> None:
     events = store.list_events("shared")
     assert [event.number for event in events] == list(range(1, 121))
     for name in ("a", "b", "c"):
-        told = [event.payload["number"] for event in events if event.payload["by"] == name]
-        assert told == list(range(40)), "each one's in its order"
+        reported = [event.payload["number"] for event in events if event.payload["by"] == name]
+        assert reported == list(range(40)), "each one's in its order"
     found = store.get_job("shared")
     assert found is not None
     assert found.state is not None

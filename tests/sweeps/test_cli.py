@@ -63,9 +63,9 @@ def test_a_sweep_is_measured_shown_renamed_deleted_and_restored() -> None:
 
 
 def test_unmeasured_values_are_named_and_not_zero() -> None:
-    told = roboreg("sweep", "aggressive", "--name", "lean", "--no-test", *CHEAP)
-    assert "test not measured" in told
-    assert "test 0.00%" not in told
+    reported = roboreg("sweep", "aggressive", "--name", "lean", "--no-test", *CHEAP)
+    assert "test not measured" in reported
+    assert "test 0.00%" not in reported
     [point] = answer("sweeps", "show", "lean")["points"]
     assert (point["test"], point["test_accuracy"]) == (None, None)
     assert 0 < point["validation_accuracy"] < 1

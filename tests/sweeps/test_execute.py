@@ -31,10 +31,10 @@ def part_of(dense: Checkpoint, **settings: Any) -> PartSpec:
 
 @dataclass(kw_only=True)
 class RecordingContext(LocalContext):
-    """Keeps what it is told; asks to stop once so many records were put."""
+    """Keeps what it is reported; asks to stop once so many records were put."""
 
     put_ids: list[str] = field(default_factory=list)
-    told: list[dict[str, Any]] = field(default_factory=list)
+    reported: list[dict[str, Any]] = field(default_factory=list)
     stop_after: int = 10**6
 
     def put(self, *record: Any) -> None:
@@ -42,7 +42,7 @@ class RecordingContext(LocalContext):
         self.put_ids.append(record[1])
 
     def report(self, payload: dict[str, Any]) -> None:
-        self.told.append(payload)
+        self.reported.append(payload)
 
     def should_stop(self) -> bool:
         return len(self.put_ids) >= self.stop_after
@@ -76,7 +76,7 @@ def test_points_are_those_of_a_plain_prune_and_evaluation(
 
 
 def test_without_test_images_none_are_evaluated(dense: Checkpoint, store: Store, monkeypatch) -> None:
-    monkeypatch.setattr("roboreg_core.datasets.sources.test_images", lambda choice: pytest.fail("nobody asked"))
+    monkeypatch.setattr("roboreg_core.datasets.sources.test_images", lambda choice: pytest.fail("loaded test images"))
     measure(part_of(dense, test=False).to_json(), RecordingContext(inputs={"dense": dense.content}, on_put=into(store)))
     assert {point.test for point in points(store)} == {None}
 
@@ -112,11 +112,11 @@ def test_a_point_is_stored_before_the_state(dense: Checkpoint) -> None:
 def test_it_reports_progress(dense: Checkpoint) -> None:
     context = RecordingContext(inputs={"dense": dense.content})
     measure(part_of(dense).to_json(), context)
-    milestones = [each for each in context.told if each.get("milestone") and "schedule" in each]
+    milestones = [each for each in context.reported if each.get("milestone") and "schedule" in each]
     assert [each["done"] for each in milestones] == list(range(1, 9))
-    assert {each["total"] for each in context.told} == {8}
+    assert {each["total"] for each in context.reported} == {8}
     assert milestones[-1]["fraction"] == 1.0
-    assert all(each["remaining_seconds"] >= 0 for each in context.told)
+    assert all(each["remaining_seconds"] >= 0 for each in context.reported)
 
 
 def test_the_memory_is_freed_unless_another_part_follows(dense: Checkpoint, monkeypatch) -> None:

@@ -26,16 +26,16 @@ pytestmark = pytest.mark.usefixtures("small_sets")
 
 def test_it_is_measured_whole_and_only_once(dense: Checkpoint, store: Store) -> None:
     spec = sweep_of(dense, method="random", seeds=(0, 1))
-    told: list[dict[str, Any]] = []
-    sweep = sweep_here(spec, dense, store, on_report=told.append)
+    reported: list[dict[str, Any]] = []
+    sweep = sweep_here(spec, dense, store, on_report=reported.append)
     assert progress_of(store, sweep).complete
     assert len(points_of(store, sweep)) == 16
-    done = [each["done"] for each in told]
+    done = [each["done"] for each in reported]
     assert done == sorted(done)
-    assert (done[0], done[-1], told[-1]["total"], told[-1]["fraction"]) == (0, 16, 16, 1.0)
-    told.clear()
-    assert sweep_here(spec, dense, store, on_report=told.append) == sweep
-    assert told == [], "nothing was left to measure"
+    assert (done[0], done[-1], reported[-1]["total"], reported[-1]["fraction"]) == (0, 16, 16, 1.0)
+    reported.clear()
+    assert sweep_here(spec, dense, store, on_report=reported.append) == sweep
+    assert reported == [], "nothing was left to measure"
 
 
 def test_test_images_are_not_lost_to_one_that_measures_without(dense: Checkpoint, store: Store) -> None:
@@ -73,10 +73,10 @@ def test_broken_off_it_goes_on_with_what_is_missing(dense: Checkpoint, store: St
         sweep_here(spec, dense, store, on_report=interrupt)
     records = {record.id: record for record in store.list_records("point")}
     assert len(records) == 3
-    told: list[dict[str, Any]] = []
-    sweep = sweep_here(spec, dense, store, on_report=told.append)
+    reported: list[dict[str, Any]] = []
+    sweep = sweep_here(spec, dense, store, on_report=reported.append)
     assert progress_of(store, sweep).complete
-    assert told[0]["done"] == 3
+    assert reported[0]["done"] == 3
     assert all(store.get_record(each) == record for each, record in records.items()), "not one was measured again"
 
 
@@ -92,12 +92,12 @@ def test_with_fine_tuning_each_point_is_a_run(dense: Checkpoint, store: Store, m
     spec = sweep_of(dense, preset="quick")
     first = spec.run_spec(*spec.points()[0])
     put_run(store, first, tuned=70)
-    told: list[dict[str, Any]] = []
-    sweep = sweep_here(spec, dense, store, on_report=told.append)
+    reported: list[dict[str, Any]] = []
+    sweep = sweep_here(spec, dense, store, on_report=reported.append)
     assert progress_of(store, sweep).complete
     assert len(done) == 7
     assert first.id not in done
-    assert (told[0]["done"], told[0]["fraction"]) == (1, 1.5 / 8)
+    assert (reported[0]["done"], reported[0]["fraction"]) == (1, 1.5 / 8)
 
 
 def test_another_dense_network_and_a_taken_name_are_refused(dense: Checkpoint, store: Store) -> None:

@@ -78,9 +78,9 @@ def test_a_fine_tuned_point_is_the_equal_run() -> None:
 
 def test_a_point_comes_back_from_its_record() -> None:
     point = point_of(spec(), presets()["moderate"], seconds=1.5)
-    kind, record_id, asked, result = point_record(point)
+    kind, record_id, spec_json, result = point_record(point)
     assert (kind, record_id) == ("point", spec().record_id(presets()["moderate"], 0))
-    assert from_json({**{key: each for key, each in asked.items() if key != "version"}, **result}) == point
+    assert from_json({**{key: each for key, each in spec_json.items() if key != "version"}, **result}) == point
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,8 @@ def test_the_slowdown_follows_from_this_machines_points() -> None:
         found = []
         seconds = expected_seconds(source_grid().schedules(), spec().setting(0), test=True)
         for schedule, each in zip(source_grid().schedules(), seconds, strict=True):
-            kind, record_id, asked, result = point_record(point_of(spec(), schedule, seconds=each / 10))
-            found.append(Record(kind=kind, id=record_id, created="", spec=asked, result=result, recorded=recorded))
+            kind, record_id, spec_json, result = point_record(point_of(spec(), schedule, seconds=each / 10))
+            found.append(Record(kind=kind, id=record_id, created="", spec=spec_json, result=result, recorded=recorded))
         return found
 
     assert estimate_seconds(spec(), kept(recorded=True)) == estimate_seconds(spec())
@@ -157,8 +157,8 @@ def test_the_slowdown_is_independent_of_seeds_and_test_images() -> None:
         seconds = expected_seconds(source_grid().schedules(), setting, test=test)
         for schedule, each in zip(source_grid().schedules(), seconds, strict=True):
             point = point_of(spec(seeds=(seed,), test=test), schedule, seed=seed, seconds=3 * each)
-            kind, record_id, asked, result = point_record(point)
-            found.append(Record(kind=kind, id=record_id, created="", spec=asked, result=result))
+            kind, record_id, spec_json, result = point_record(point)
+            found.append(Record(kind=kind, id=record_id, created="", spec=spec_json, result=result))
     assert slowdown(setting, found) == pytest.approx(3)
 
 

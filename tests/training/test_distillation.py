@@ -133,9 +133,9 @@ def test_the_given_teacher_is_left_alone(network: ResNet, teacher: ResNet, few_i
 def test_without_a_weight_a_teacher_changes_nothing(network: ResNet, teacher: ResNet, few_images: Images) -> None:
     alone = fit(network, few_images, ONE_EPOCH)
     ignored = fit(network, few_images, ONE_EPOCH, teacher=teacher)
-    asked = fit(network, few_images, replace(ONE_EPOCH, distil_weight=0.9), teacher=teacher)
+    taught = fit(network, few_images, replace(ONE_EPOCH, distil_weight=0.9), teacher=teacher)
     assert same(alone.model.state_dict(), ignored.model.state_dict())
-    assert not same(alone.model.state_dict(), asked.model.state_dict())
+    assert not same(alone.model.state_dict(), taught.model.state_dict())
 
 
 def test_a_weight_without_a_teacher_is_refused(network: ResNet, few_images: Images) -> None:

@@ -69,8 +69,8 @@ def test_a_stopped_training_keeps_its_last_whole_epoch(
     start: ResNet, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem], steps: int
 ) -> None:
     _, saved = uninterrupted
-    asked = iter(range(100))
-    fitted = fit(start, few_images, SPEC, hooks=TrainingHooks(should_stop=lambda: next(asked) >= steps))
+    calls = iter(range(100))
+    fitted = fit(start, few_images, SPEC, hooks=TrainingHooks(should_stop=lambda: next(calls) >= steps))
     epochs = steps // STEPS
     assert fitted.stopped
     assert len(fitted.history) == epochs
@@ -104,19 +104,19 @@ def test_without_validation_there_is_none(start: ResNet, few_images: Images) -> 
 
 
 def test_steps_are_reported(start: ResNet, few_images: Images) -> None:
-    told: list[StepProgress] = []
-    fit(start, few_images, SPEC, hooks=TrainingHooks(on_step=told.append))
-    assert [(progress.epoch, progress.step) for progress in told] == [
+    reported: list[StepProgress] = []
+    fit(start, few_images, SPEC, hooks=TrainingHooks(on_step=reported.append))
+    assert [(progress.epoch, progress.step) for progress in reported] == [
         (epoch, step) for epoch in (1, 2, 3) for step in (1, 2, 3)
     ]
-    assert [progress.fraction for progress in told] == pytest.approx([(i + 1) / 9 for i in range(9)])
-    assert {(progress.epochs, progress.steps) for progress in told} == {(3, STEPS)}
+    assert [progress.fraction for progress in reported] == pytest.approx([(i + 1) / 9 for i in range(9)])
+    assert {(progress.epochs, progress.steps) for progress in reported} == {(3, STEPS)}
 
 
 def test_fewer_images_than_a_batch_make_one_step(start: ResNet, few_images: Images) -> None:
-    told: list[StepProgress] = []
-    fit(start, few_images, replace(SPEC, epochs=1, batch_size=128), hooks=TrainingHooks(on_step=told.append))
-    assert [progress.steps for progress in told] == [1]
+    reported: list[StepProgress] = []
+    fit(start, few_images, replace(SPEC, epochs=1, batch_size=128), hooks=TrainingHooks(on_step=reported.append))
+    assert [progress.steps for progress in reported] == [1]
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,8 @@ def test_a_stopped_training_forgets_its_broken_epoch(
     start: ResNet, teacher: ResNet, few_images: Images, uninterrupted: tuple[TrainingResult, SavedItem]
 ) -> None:
     _, saved = uninterrupted
-    asked = iter(range(100))
-    hooks = TrainingHooks(should_stop=lambda: next(asked) >= STEPS + 1)
+    calls = iter(range(100))
+    hooks = TrainingHooks(should_stop=lambda: next(calls) >= STEPS + 1)
     fitted = fit(start, few_images, FULL, validation=few_images, teacher=teacher, hooks=hooks)
     expected = content(saved.states[0])["average"]["network"]
     assert fitted.best is not None

@@ -90,11 +90,11 @@ def test_every_figure_is_the_command_lines(
 ) -> None:
     baseline = next((record.id for record in recorded if record.id.startswith(baseline)), baseline)
     app = open_page("compare", runs=ids(recorded), baseline=baseline)
-    told = roboreg.answer("compare", *(record.id for record in recorded), "--baseline", baseline)
+    reported = roboreg.answer("compare", *(record.id for record in recorded), "--baseline", baseline)
     labels = run_facts.labels(recorded)
     table = cells(app)
-    assert len(told["runs"]) == 6
-    for run in told["runs"]:
+    assert len(reported["runs"]) == 6
+    for run in reported["runs"]:
         accuracy, verdict, *rest = table[spoken(labels[run["run"]])]
         if run["run"] == baseline:
             assert verdict == "baseline"
@@ -106,7 +106,7 @@ def test_every_figure_is_the_command_lines(
         worst = min(range(10), key=lambda each, run=run: run["recalls"][each]["value"])  # type: ignore[misc]
         recall = run["recalls"][worst]
         assert rest[0] == spoken(
-            f"{told['classes'][worst]} {fmt.percent(recall['value'])} {fmt.signed_points(recall['difference'], 2)}"
+            f"{reported['classes'][worst]} {fmt.percent(recall['value'])} {fmt.signed_points(recall['difference'], 2)}"
         )
         for cell, (name, shown) in zip(rest[1:3], (("parameters", fmt.count), ("macs", fmt.millions)), strict=False):
             pair = run["counts"][name]
@@ -116,17 +116,17 @@ def test_every_figure_is_the_command_lines(
         )
     data = frames(app)
     csv = data["run,label,origin"]
-    assert csv["accuracy_change"].tolist() == pytest.approx([run["accuracy"]["difference"] for run in told["runs"]])
-    assert csv["accuracy_verdict"].tolist() == [run["verdict"]["words"] for run in told["runs"]]
+    assert csv["accuracy_change"].tolist() == pytest.approx([run["accuracy"]["difference"] for run in reported["runs"]])
+    assert csv["accuracy_verdict"].tolist() == [run["verdict"]["words"] for run in reported["runs"]]
     slopes = data["run,label,class"]
-    others = [run for run in told["runs"] if run["run"] != baseline]
+    others = [run for run in reported["runs"] if run["run"] != baseline]
     assert slopes["change"].tolist() == pytest.approx([r["difference"] for run in others for r in run["recalls"]])
     assert slopes["verdict"].tolist() == [r["verdict"]["words"] for run in others for r in run["recalls"]]
     overlap = data["run,other,run_id"]
-    assert overlap["both"].tolist() == [count for row in told["overlap"]["counts"] for count in row]
+    assert overlap["both"].tolist() == [count for row in reported["overlap"]["counts"] for count in row]
     strip = data["run,label,block"]
-    assert strip["kept"].tolist() == [kept for run in told["runs"] for kept in run["schedule"]]
-    for each in told["unlike"]:
+    assert strip["kept"].tolist() == [kept for run in reported["runs"] for kept in run["schedule"]]
+    for each in reported["unlike"]:
         assert spoken(each["words"]) in said(app).replace("\\", "")
 
 
@@ -232,16 +232,16 @@ def test_overview_tiles_are_the_command_lines(roboreg: CommandLine, open_page: O
     app = open_page("overview")
     best = run_facts.best_run(recorded)
     assert best is not None
-    told = roboreg.answer("runs", "show", best.id)
-    worst = told["worst_class"]["tuned"]
-    flops = counted(told["counts"]["flops"]["value"], told["counts"]["flops"]["baseline"])
+    reported = roboreg.answer("runs", "show", best.id)
+    worst = reported["worst_class"]["tuned"]
+    flops = counted(reported["counts"]["flops"]["value"], reported["counts"]["flops"]["baseline"])
     assert counts(app)[:4] == [
-        fmt.percent(told["accuracy"]["tuned"]),
-        fmt.count(told["counts"]["parameters"]["value"]),
+        fmt.percent(reported["accuracy"]["tuned"]),
+        fmt.count(reported["counts"]["parameters"]["value"]),
         fmt.millions(flops.value),
         fmt.percent(worst["recall"]),
     ]
-    assert app.metric[0].delta == fmt.signed_points(told["paired"]["tuned"]["verdict"]["difference"])
+    assert app.metric[0].delta == fmt.signed_points(reported["paired"]["tuned"]["verdict"]["difference"])
     assert app.metric[3].delta == fmt.signed_points(worst["recall_change"])
 
 

@@ -1,4 +1,4 @@
-"""What the tabs of Explore keep is told apart by what was measured."""
+"""What the tabs of Explore keep is reported apart by what was measured."""
 
 from __future__ import annotations
 

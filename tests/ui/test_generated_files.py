@@ -66,11 +66,11 @@ def test_a_comparison_has_a_report_against_the_baseline_of_the_page(
 ) -> None:
     asked: list[tuple[list[str], str | None]] = []
 
-    def told(records: list[Record], _: object, baseline: Record | None) -> str:
+    def reported(records: list[Record], _: object, baseline: Record | None) -> str:
         asked.append(([record.id for record in records], baseline.id if baseline else None))
         return "<!doctype html>"
 
-    monkeypatch.setattr(generated_files, "report_html", told)
+    monkeypatch.setattr(generated_files, "report_html", reported)
     for identity in (RUN, "b" * 16):
         put(identity=identity)
     app = open_page("compare", runs=f"{RUN},{'b' * 16}", baseline=RUN)

@@ -42,9 +42,9 @@ def fill(store: Store, dense: Checkpoint) -> Fill:
         spec = like or spec_for(presets()["moderate"], dense, "bundled")
         setting = {name: getattr(spec, name) for name in ("dense_sha256", "training_set", "calibration")}
         for schedule in schedules:
-            kind, identity, asked, result = point_record(replace(made(schedule), **setting))
+            kind, identity, spec_json, result = point_record(replace(made(schedule), **setting))
             created = "2026-01-02T03:04:05+00:00"
-            store.put_record(Record(kind=kind, id=identity, created=created, spec=asked, result=result))
+            store.put_record(Record(kind=kind, id=identity, created=created, spec=spec_json, result=result))
 
     return filled
 

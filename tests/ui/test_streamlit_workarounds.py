@@ -31,14 +31,14 @@ def session_with(runner: object, state: AppSessionState = AppSessionState.APP_NO
 
 
 def heard(state: ClientState | None, monkeypatch: pytest.MonkeyPatch) -> ClientState | None:
-    """What Streamlit is told of `state` once `patch` was called twice, as two visitors do."""
-    told: list[ClientState | None] = []
-    monkeypatch.setattr(AppSession, "request_rerun", lambda _, client_state: told.append(client_state))
+    """What Streamlit is reported of `state` once `patch` was called twice, as two visitors do."""
+    reported: list[ClientState | None] = []
+    monkeypatch.setattr(AppSession, "request_rerun", lambda _, client_state: reported.append(client_state))
     monkeypatch.setattr(ForwardMsgQueue, "clear", ForwardMsgQueue.clear)  # restored afterwards
     streamlit_workarounds.patch()
     streamlit_workarounds.patch()
     AppSession.request_rerun(session_with(None), state)
-    (only,) = told
+    (only,) = reported
     return only
 
 
@@ -130,8 +130,8 @@ def test_a_rerun_removes_what_nested_fragments_drew_in_it(monkeypatch: pytest.Mo
 
 
 def test_a_request_waits_for_the_end_of_the_last_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[ClientState | None] = []
-    monkeypatch.setattr(AppSession, "request_rerun", lambda _, client_state: told.append(client_state))
+    reported: list[ClientState | None] = []
+    monkeypatch.setattr(AppSession, "request_rerun", lambda _, client_state: reported.append(client_state))
     monkeypatch.setattr(ForwardMsgQueue, "clear", ForwardMsgQueue.clear)
     streamlit_workarounds.patch()
     ended = ScriptRequests()
@@ -142,20 +142,20 @@ def test_a_request_waits_for_the_end_of_the_last_run(monkeypatch: pytest.MonkeyP
     session.request_rerun(state)
     other_page = ClientState(page_script_hash="other")
     session.request_rerun(other_page)  # must not overtake a click
-    assert told == []
+    assert reported == []
     ((again, *arguments),) = later
     session._scriptrunner = None  # its last event was handled
     again(*arguments)
-    assert told == [state, other_page]
+    assert reported == [state, other_page]
 
 
 def test_a_closing_session_takes_the_request_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[ClientState | None] = []
-    monkeypatch.setattr(AppSession, "request_rerun", lambda _, client_state: told.append(client_state))
+    reported: list[ClientState | None] = []
+    monkeypatch.setattr(AppSession, "request_rerun", lambda _, client_state: reported.append(client_state))
     monkeypatch.setattr(ForwardMsgQueue, "clear", ForwardMsgQueue.clear)
     streamlit_workarounds.patch()
     ended = ScriptRequests()
     ended.request_stop()
     session = session_with(SimpleNamespace(_requests=ended), AppSessionState.SHUTDOWN_REQUESTED)
     AppSession.request_rerun(session, browser_state(auto=False))
-    assert len(told) == 1  # Streamlit discards it
+    assert len(reported) == 1  # Streamlit discards it

@@ -129,7 +129,7 @@ def _stages() -> None:
 
 
 def _random() -> None:
-    _per_block(RANDOM, "Lowest and highest count, both included, e.g. 4-16. A single number keeps a block fixed.")
+    _per_block(RANDOM, "Lowest and highest count, e.g. 4-16 (inclusive). A single number keeps a block fixed.")
     left, right, _ = st.columns(3)
     left.number_input("Number of schedules", 1, MAX_SCHEDULES, key=keys.SWEEP_DRAWS, persist_state="session")
     right.number_input("Seed of the draw", 0, grid_parsing.MOST_SEED, key=keys.SWEEP_DRAW_SEED, persist_state="session")

@@ -32,7 +32,7 @@ SHOWN_PRESETS = {
 
 
 def lead() -> str:
-    """Question below the page's title; names the default network and data set unless a run uses another."""
+    """Text below the page's title; it names ResNet-20 and CIFAR-10 if all runs use them."""
     kinds: set[str] = set()
     with suppress(RoboRegError):  # shown below the heading
         kinds = {*run_lists.all_runs().architectures, *run_lists.all_runs().data}

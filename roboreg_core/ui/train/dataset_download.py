@@ -15,6 +15,8 @@ from roboreg_core.wording import fmt
 
 REFRESH_SECONDS = 0.5
 _ERRORS = "train-images"
+# CIFAR-10 and CIFAR-100 alike.
+_DOWNLOAD = "One download of about 170 MB"
 
 
 def show() -> None:
@@ -47,7 +49,7 @@ def cifar100() -> None:
     if now.status is DownloadStatus.RUNNING:
         panels.fragment(_running, run_every=REFRESH_SECONDS)(fetch, keys.TRAIN_FETCH_100_STOP)
         return
-    st.caption(f"{CIFAR100.n_classes} classes in {len(set(CIFAR100.groups))} groups, one download of about 170 MB.")
+    st.caption(f"{CIFAR100.n_classes} classes in {len(set(CIFAR100.groups))} groups. {_DOWNLOAD}.")
     _ended(now)
     label = "Try again" if now.reason else f"Download {CIFAR100.name}"
     panels.action(label, keys.TRAIN_FETCH_100, "download", lambda: _permitted(fetch.start), _ERRORS)
@@ -63,8 +65,8 @@ def _ended(now: DownloadState) -> None:
 def _absent(fetch: BackgroundDownload, now: DownloadState) -> None:
     st.markdown(
         f"Available training images: {IMAGES_WORDS['bundled']}. Training on all "
-        f"{TRAINING_COUNTS['full']:,} images gives more accurate networks and takes five times as long per epoch. One "
-        "download of about 170 MB."
+        f"{TRAINING_COUNTS['full']:,} images gives more accurate networks and takes five times as long per epoch. "
+        f"{_DOWNLOAD}."
     )
     _ended(now)
     label = "Try again" if now.reason else "Download all images"

@@ -8,6 +8,7 @@ import streamlit as st
 from roboreg_core.architecture import PROJECTION, RESNET20, USUAL_DEPTHS, ZEROS, Architecture
 from roboreg_core.datasets import library
 from roboreg_core.datasets.dataset import CIFAR10
+from roboreg_core.models.costs import relative_work
 from roboreg_core.networks import management, start
 from roboreg_core.networks.spec import (
     DEFAULT_BATCH,
@@ -87,7 +88,8 @@ def _architecture() -> None:
         required=True,
         key=keys.TRAIN_DEPTH,
         persist_state="session",
-        help="Deeper networks are more accurate and take longer: ResNet-56 has 3.1 times the cost of ResNet-20.",
+        help="Deeper networks are more accurate and take longer: ResNet-56 has "
+        f"{relative_work(Architecture(depth=56)):.1f} times the cost of ResNet-20.",
     )
     right.segmented_control(
         "Shortcut",
