@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -103,6 +103,16 @@ def author() -> str | None:
     if name is None:
         raise AccessError("only people who are signed in may start, change or delete: sign in first")
     return name
+
+
+def permitted(act: Callable[[], None]) -> Callable[[], None]:
+    """`act` for visitors who may write; it raises `AccessError` for others. For actions that do not use the store."""
+
+    def checked() -> None:
+        author()
+        act()
+
+    return checked
 
 
 def note_visit() -> None:

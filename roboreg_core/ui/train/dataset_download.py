@@ -1,7 +1,5 @@
 """Training images on this machine, and the download of the others."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from roboreg_core import paths
@@ -52,7 +50,7 @@ def cifar100() -> None:
     st.caption(f"{CIFAR100.n_classes} classes in {len(set(CIFAR100.groups))} groups. {_DOWNLOAD}.")
     _ended(now)
     label = "Try again" if now.reason else f"Download {CIFAR100.name}"
-    panels.action(label, keys.TRAIN_FETCH_100, "download", lambda: _permitted(fetch.start), _ERRORS)
+    panels.action(label, keys.TRAIN_FETCH_100, "download", access.permitted(fetch.start), _ERRORS)
 
 
 def _ended(now: DownloadState) -> None:
@@ -70,7 +68,7 @@ def _absent(fetch: BackgroundDownload, now: DownloadState) -> None:
     )
     _ended(now)
     label = "Try again" if now.reason else "Download all images"
-    panels.action(label, keys.TRAIN_FETCH, "download", lambda: _permitted(fetch.start), _ERRORS)
+    panels.action(label, keys.TRAIN_FETCH, "download", access.permitted(fetch.start), _ERRORS)
     panels.kept_messages(_ERRORS)
 
 
@@ -80,15 +78,9 @@ def _running(fetch: BackgroundDownload, stop: str) -> None:
         st.rerun()
     st.progress(now.share, text=panels.escape(_words(now)))
     label = "Stopping" if now.stopping else "Stop"
-    panels.action(label, stop, "stop", lambda: _permitted(fetch.cancel), _ERRORS, disabled=now.stopping)
+    panels.action(label, stop, "stop", access.permitted(fetch.cancel), _ERRORS, disabled=now.stopping)
     panels.kept_messages(_ERRORS)
     st.caption("Continues while this page is closed.")
-
-
-def _permitted(act: Callable[[], None]) -> None:
-    """Call `act`, which does not use the store. Raises `AccessError`: the visitor may not write."""
-    access.author()
-    act()
 
 
 def _words(now: DownloadState) -> str:

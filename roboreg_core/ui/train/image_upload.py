@@ -1,7 +1,5 @@
 """Upload of the user's own images: a ZIP is read in the background, its report shown, then it becomes a data set."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from roboreg_core import paths
@@ -65,8 +63,8 @@ def _field(work: BackgroundImport, now: ImportState) -> None:
     )
     if file is not None and access.may_write():
 
+        @access.permitted
         def read() -> None:
-            access.author()
             work.read(file, file.name, int(size))
             st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
 
@@ -80,7 +78,7 @@ def _running(work: BackgroundImport) -> None:
     many = f": {now.done:,} of {now.total:,}" if now.total else ""
     st.progress(now.share, text=panels.escape(f"{now.words}{many}"))
     label = "Stopping" if now.stopping else "Stop"
-    panels.action(label, keys.DATA_STOP, "stop", _permitted(work.cancel), ERRORS, disabled=now.stopping)
+    panels.action(label, keys.DATA_STOP, "stop", access.permitted(work.cancel), ERRORS, disabled=now.stopping)
     panels.kept_messages(ERRORS)
     st.caption("Continues while this page is closed.")
 
@@ -103,7 +101,7 @@ def _report(work: BackgroundImport, now: ImportState, inspection: Inspection) ->
     with st.container(horizontal=True):
         if not found.problems:
             panels.action("Add this data set", keys.DATA_ADD, "add", lambda: _add(work), ERRORS, type="primary")
-        panels.action("Discard", keys.DATA_DISCARD, "close", _permitted(work.discard), ERRORS)
+        panels.action("Discard", keys.DATA_DISCARD, "close", access.permitted(work.discard), ERRORS)
 
 
 def _names(title: str, lines: list[str]) -> None:
@@ -120,13 +118,3 @@ def _add(work: BackgroundImport) -> None:
     access.author()
     name = st.session_state.get(keys.DATA_NAME, "").strip()
     work.add(library.check_name(name) if name else "")
-
-
-def _permitted(act: Callable[[], None]) -> Callable[[], None]:
-    """`act`, which does not use the store, for visitors who may write. Raises `AccessError` otherwise."""
-
-    def permitted() -> None:
-        access.author()
-        act()
-
-    return permitted
